@@ -1,0 +1,174 @@
+package vrrp
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"time"
+)
+
+// Layout of a message, in bytes.
+const (
+	headerLen = 8 // up to the first address, in both versions
+	authLen   = 8 // authentication data after the addresses, version 2 only
+
+	// MaxMessageLen is the length of the longest message: version 3, IPv6 and
+	// 255 addresses.
+	MaxMessageLen = headerLen + MaxAddresses*16
+
+	typeAdvert   = 1 // the only message type there is
+	authNone     = 0 // the only authentication type of RFC 3768
+	centisecond  = 10 * time.Millisecond
+	intervalMask = 0x0fff // the upper four bits are reserved
+)
+
+// A Packet is a VRRP message as the IP layer delivered it.
+type Packet struct {
+	Source, Destination netip.Addr
+	HopLimit            uint8  // TTL or hop limit
+	Payload             []byte // from the VRRP header on; more may follow the message
+}
+
+// An Advert is the content of an ADVERTISEMENT, the only message of VRRP
+// (RFC 3768 §5.1, RFC 9568 §5.1).
+type Advert struct {
+	Version  uint8 // 2 or 3
+	VRID     uint8
+	Priority uint8
+	// Interval is whole seconds up to 255 s in version 2, whole centiseconds
+	// up to 40.95 s in version 3. Decode never yields zero.
+	Interval time.Duration
+	// AuthType is the authentication type of version 2. RFC 3768 knows 0 only.
+	AuthType  uint8
+	Addresses []netip.Addr // all of the family that carries the message
+	// Checksum is the form in which a version 3 message over IPv4 came. Append
+	// does not read it.
+	Checksum Checksum
+}
+
+// Peek returns the version and VRID of a message without any check, so that
+// its receiver can be found before the message is decoded. It reports false
+// for a payload too short to have them.
+func Peek(payload []byte) (version, vrid uint8, ok bool) {
+	if len(payload) < 2 {
+		return 0, 0, false
+	}
+	return payload[0] >> 4, payload[1], true
+}
+
+// Append appends the message to b and returns the result. src and dst are the
+// addresses of the IP header around it, which checksums cover. form counts for
+// version 3 over IPv4 only. The fields must be in the ranges that
+// Config.Validate states; authentication data is zero (RFC 3768 §5.3.10).
+func (a *Advert) Append(b []byte, src, dst netip.Addr, form Checksum) []byte {
+	start := len(b)
+	b = append(b, a.Version<<4|typeAdvert, a.VRID, a.Priority, uint8(len(a.Addresses)))
+	if a.Version == 2 {
+		b = append(b, a.AuthType, uint8(a.Interval/time.Second))
+	} else {
+		b = binary.BigEndian.AppendUint16(b, uint16(a.Interval/centisecond)&intervalMask)
+	}
+	b = append(b, 0, 0)
+	for _, addr := range a.Addresses {
+		if addr.Is4() {
+			v4 := addr.As4()
+			b = append(b, v4[:]...)
+		} else {
+			v6 := addr.As16()
+			b = append(b, v6[:]...)
+		}
+	}
+	if a.Version == 2 {
+		b = append(b, 0, 0, 0, 0, 0, 0, 0, 0)
+	}
+	msg := b[start:]
+	acc := sum(0, msg)
+	if a.Version == 3 && (FamilyOf(src) == IPv6 || form == ChecksumPseudo) {
+		acc += pseudoSum(src, dst, len(msg))
+	}
+	binary.BigEndian.PutUint16(msg[6:], ^fold(acc))
+	return b
+}
+
+// Decode reads the message of p into a and makes every check that needs no
+// configuration, in the order of RFC 3768 §7.1 and RFC 9568 §7.1. It returns
+// DropNone, or the first check that failed; a is then not to be used. It
+// reuses the capacity of a.Addresses and keeps nothing of p.
+//
+// The count of addresses says where the message ends. What follows, such as
+// padding of a short Ethernet frame, is ignored.
+func Decode(p Packet, a *Advert) Drop {
+	if p.HopLimit != HopLimit {
+		return DropHopLimit
+	}
+	if len(p.Payload) == 0 {
+		return DropLength
+	}
+	family, version := FamilyOf(p.Source), p.Payload[0]>>4
+	if version != 3 && (version != 2 || family == IPv6) {
+		return DropVersion
+	}
+	if p.Payload[0]&0x0f != typeAdvert {
+		return DropType
+	}
+	msg := complete(p.Payload, version, family)
+	if msg == nil {
+		return DropLength
+	}
+	form, ok := verify(msg, p)
+	if !ok {
+		return DropChecksum
+	}
+	a.Version, a.VRID, a.Priority, a.Checksum = version, msg[1], msg[2], form
+	if version == 2 {
+		a.AuthType = msg[4]
+		a.Interval = time.Duration(msg[5]) * time.Second
+	} else {
+		a.AuthType = authNone
+		a.Interval = time.Duration(binary.BigEndian.Uint16(msg[4:])&intervalMask) * centisecond
+	}
+	a.decodeAddresses(msg, family)
+	if version == 3 && len(a.Addresses) == 0 {
+		return DropCount
+	}
+	// An interval of zero would have every BACKUP take over at once.
+	if a.Interval == 0 {
+		return DropInterval
+	}
+	return DropNone
+}
+
+// complete returns the message at the start of payload, without what follows
+// it, or nil if the payload ends before the message does.
+func complete(payload []byte, version uint8, family Family) []byte {
+	if len(payload) < headerLen {
+		return nil
+	}
+	n := headerLen + int(payload[3])*addrLen(family)
+	if version == 2 {
+		n += authLen
+	}
+	if len(payload) < n {
+		return nil
+	}
+	return payload[:n]
+}
+
+func addrLen(f Family) int {
+	if f == IPv4 {
+		return 4
+	}
+	return 16
+}
+
+func (a *Advert) decodeAddresses(msg []byte, family Family) {
+	a.Addresses = a.Addresses[:0]
+	rest := msg[headerLen:]
+	for range msg[3] {
+		if family == IPv4 {
+			a.Addresses = append(a.Addresses, netip.AddrFrom4([4]byte(rest)))
+		} else {
+			a.Addresses = append(a.Addresses, netip.AddrFrom16([16]byte(rest)))
+		}
+		rest = rest[addrLen(family):]
+	}
+}
