@@ -1,0 +1,158 @@
+package conf
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"holdfast/lvs"
+	"holdfast/vrrp"
+)
+
+// Config is a whole configuration, resolved: every default is filled in and
+// every reference between sections holds. It is made of plain values without
+// pointers, so reflect.DeepEqual tells whether a part changed in a reload.
+type Config struct {
+	Director Director
+	VRRP     []Instance // in the order of the file, as are Groups and Services
+	Groups   []Group
+	LVS      LVS
+	Services []Service
+}
+
+// Director is what concerns the daemon itself.
+type Director struct {
+	Name       string // the host name unless given
+	RuntimeDir string // absolute path
+	Log        Log
+	// ReconcileInterval is the longest time that a kernel object stays other
+	// than configured when no netlink event tells of the change.
+	ReconcileInterval time.Duration
+}
+
+// Log says what is logged and how it looks.
+type Log struct {
+	Level  slog.Level
+	Format LogFormat
+}
+
+// A LogFormat is the look of a log line.
+type LogFormat string
+
+// The log formats.
+const (
+	LogAuto LogFormat = "auto" // text on a terminal, JSON otherwise
+	LogText LogFormat = "text"
+	LogJSON LogFormat = "json"
+)
+
+// An Instance is a virtual router and the device that carries its addresses.
+type Instance struct {
+	vrrp.Config
+	Interface string // the parent: adverts are received here
+	// Device is the macvlan's name, at most 15 characters without dots; "" with
+	// MACInterface, which has no device of its own.
+	Device string
+	MAC    MAC
+	// Prefixes are the virtual addresses with their prefix lengths, in the
+	// order of Config.Addresses.
+	Prefixes []netip.Prefix
+	Announce Announce
+	Notify   Notify
+}
+
+// A MAC says which MAC address the virtual addresses have.
+type MAC struct {
+	Mode    MACMode
+	Address [6]byte // zero with MACInterface
+}
+
+// A MACMode is a way to choose the virtual MAC address.
+type MACMode uint8
+
+// The modes.
+const (
+	MACVirtual   MACMode = iota // "vrrp": the virtual router's (RFC 9568 §7.3)
+	MACPrivate                  // "private": see PrivateMAC
+	MACExplicit                 // written out in the file
+	MACInterface                // "interface": the parent's own; there is no macvlan
+)
+
+// Announce says how a new MASTER makes its addresses known: gratuitous ARP for
+// IPv4, unsolicited neighbour advertisements for IPv6.
+type Announce struct {
+	Repeat int           // announcements of each address in a burst
+	Delay  time.Duration // from the first burst to a second one; 0: no second
+	// Refresh is the time between announcements while MASTER; 0: none.
+	Refresh       time.Duration
+	RefreshRepeat int           // announcements of each address at each refresh
+	Interval      time.Duration // pause between two announcements on one interface; 0: none
+}
+
+// Notify holds the commands to run at the transitions of an instance or group:
+// program and arguments, nil for none.
+type Notify struct {
+	Master, Backup, Fault, Stop []string
+	Any                         []string      // at every transition, after the one above
+	Timeout                     time.Duration // after which the command is killed
+}
+
+// A Group is a set of instances that are MASTER together or not at all.
+type Group struct {
+	Name    string
+	Members []string // names of instances; none is in two groups
+	Notify  Notify
+}
+
+// LVS is what concerns IPVS as a whole.
+type LVS struct {
+	Sync     Sync
+	OnStop   OnStop
+	Timeouts Timeouts
+}
+
+// OnStop says what happens to our virtual services at a clean stop.
+type OnStop string
+
+// The choices at a stop.
+const (
+	Clear OnStop = "clear" // remove them
+	Keep  OnStop = "keep"  // leave them in the kernel, working
+)
+
+// Sync says how connections are copied to the other director. Zero values of
+// MaxLen, Group, Port and TTL leave the kernel's default.
+type Sync struct {
+	Interface string // "": no sync daemon
+	ID        uint8  // directors copy connections within one ID
+	Follow    string // group or instance: the MASTER sends, a BACKUP receives
+	MaxLen    uint16 // bytes of a sync message
+	Group     netip.Addr
+	Port      uint16
+	TTL       uint8
+}
+
+// Timeouts are the connection timeouts of IPVS, whole seconds; 0 leaves the
+// kernel's.
+type Timeouts struct{ TCP, TCPFin, UDP time.Duration }
+
+// A Service is a virtual service, its servers, and how these are checked.
+type Service struct {
+	lvs.ServiceConfig
+	Check  Check        // what a server inherits
+	Notify ServerNotify // what a server inherits
+	// Health has one element for each of Servers, in the same order.
+	Health []Health
+}
+
+// Health says how one server is checked and who hears of it.
+type Health struct {
+	Check  Check
+	Notify ServerNotify
+}
+
+// ServerNotify holds the commands to run when a server goes up or down.
+type ServerNotify struct {
+	Up, Down []string
+	Timeout  time.Duration
+}
