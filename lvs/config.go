@@ -42,4 +42,16 @@ type ServiceConfig struct {
 type ServerConfig struct {
 	Name   string // unique within its service; the address when not given
 	Server Server // Weight is the weight when it is up
+	// StartsUp counts the server as up until a check says otherwise. It is for
+	// servers that nothing checks, and for users who would rather lose a
+	// connection at start than wait for the first check.
+	StartsUp bool
+}
+
+// name returns the name by which the server is known within its service.
+func (c *ServerConfig) name() string {
+	if c.Name != "" {
+		return c.Name
+	}
+	return c.Server.Address.String()
 }
