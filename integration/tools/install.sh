@@ -1,0 +1,114 @@
+#!/bin/sh
+# Fetch the programs that the tests, the demo and the benchmark run beside
+# holdfast, and unpack them into a cache folder of our own.
+#
+# Nothing is installed: no maintainer script runs, no service starts, and no
+# file outside the cache is written. apt resolves with lists, archives and
+# locks of its own; the host's dpkg status is only read, so that libraries
+# which the host already has are not fetched again.
+#
+# usage: install.sh            fetch what is missing (a no-op when done)
+#        install.sh --bin      print the folder that holds the programs
+set -eu
+
+cache=${HOLDFAST_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/holdfast}
+bin=$cache/bin
+root=$cache/root
+apt=$cache/apt
+packages="frr iproute2 ipvsadm keepalived kmod nftables shellcheck tcpdump tshark user-mode-linux"
+programs="bridge ip ipvsadm keepalived linux.uml modprobe nft shellcheck tcpdump tshark vrrpd vtysh zebra"
+
+if [ "${1:-}" = --bin ]; then
+	echo "$bin"
+	exit 0
+fi
+
+die() {
+	echo "tools: $*" >&2
+	exit 1
+}
+
+stamp=$cache/stamp
+wanted="3 $packages"
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+	exit 0
+fi
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg >/dev/null; then
+	missing=
+	for program in $programs; do
+		command -v "$program" >/dev/null || missing="$missing $program"
+	done
+	[ -z "$missing" ] && exit 0
+	die "this is not a Debian or Ubuntu machine, and these programs are not in PATH:$missing
+tools: install them with the machine's own package manager (linux.uml is User Mode Linux with its modules,
+tools: needed only where the running kernel has no IPVS; vrrpd, zebra and vtysh belong to FRR)"
+fi
+
+mkdir -p "$bin" "$apt/state/lists/partial" "$apt/archives/partial"
+cat /var/lib/dpkg/status >"$apt/state/status"
+
+apt_get() {
+	apt-get -qq -y \
+		-o "Dir::State=$apt/state" \
+		-o "Dir::State::status=$apt/state/status" \
+		-o "Dir::Cache=$apt" \
+		-o APT::Sandbox::User=root \
+		-o APT::Install-Recommends=false \
+		-o Debug::NoLocking=true \
+		-o Acquire::Retries=3 \
+		"$@"
+}
+
+echo "tools: fetching $packages into $cache"
+apt_get update || echo "tools: some package lists could not be fetched, trying with the others" >&2
+# One by one a missing package would hide behind the others' success.
+# shellcheck disable=SC2086
+apt_get install --download-only $packages || die "apt-get could not fetch: $packages"
+
+# A package that the host already has is not fetched: its programs are used
+# where they are.
+rm -rf "$root.new"
+mkdir -p "$root.new"
+for deb in "$apt"/archives/*.deb; do
+	[ -e "$deb" ] || continue
+	dpkg -x "$deb" "$root.new"
+done
+rm -rf "$root"
+mv "$root.new" "$root"
+# modprobe is a link to /bin/kmod: absolute links must stay inside the root.
+find "$root" -type l -lname '/*' -print | while read -r link; do
+	target=$root$(readlink "$link")
+	if [ -e "$target" ]; then ln -sfn "$target" "$link"; fi
+done
+
+# The folders with shared libraries, but not plugin folders below them.
+libraries=$(find "$root" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd: -)
+for program in $programs; do
+	path=
+	for folder in usr/sbin sbin usr/bin bin usr/lib/frr; do
+		if [ -x "$root/$folder/$program" ]; then
+			path=$root/$folder/$program
+			break
+		fi
+	done
+	if [ -z "$path" ]; then
+		path=$(PATH=$PATH:/usr/sbin:/sbin:/usr/lib/frr command -v "$program") ||
+			die "$program is in none of the fetched packages"
+		rm -f "$bin/$program"
+		ln -s "$path" "$bin/$program"
+		continue
+	fi
+	cat >"$bin/$program.new" <<WRAPPER
+#!/bin/sh
+export LD_LIBRARY_PATH="$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
+export WIRESHARK_DATA_DIR="$root/usr/share/wireshark"
+exec "$path" "\$@"
+WRAPPER
+	chmod 755 "$bin/$program.new"
+	mv "$bin/$program.new" "$bin/$program"
+done
+
+rm -rf "$apt"
+printf '%s' "$wanted" >"$stamp"
+echo "tools: ready in $bin"

@@ -1,0 +1,70 @@
+// Package tools finds the programs that the tests run beside holdfast. The
+// script install.sh in this folder ("make tools") fetches them into a cache
+// without installing anything.
+package tools
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// ErrMissing is wrapped by Find when a program is nowhere to be found.
+var ErrMissing = errors.New("not found (run `make tools`)")
+
+// Cache is the folder of everything that is fetched and can be fetched again:
+// $HOLDFAST_CACHE, or holdfast in the user's cache folder.
+func Cache() string {
+	if dir := os.Getenv("HOLDFAST_CACHE"); dir != "" {
+		return dir
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		dir = "/root/.cache"
+	}
+	return filepath.Join(dir, "holdfast")
+}
+
+// Bin is the folder of the fetched programs.
+func Bin() string { return filepath.Join(Cache(), "bin") }
+
+// systemFolders are searched after the cache and PATH: an ordinary user's
+// PATH lacks the first two, and FRR's daemons are in nobody's PATH.
+var systemFolders = []string{"/usr/sbin", "/sbin", "/usr/lib/frr"}
+
+// Find returns the path of a program: from the cache, from PATH, or from the
+// folders that PATH may lack. The error wraps ErrMissing.
+func Find(name string) (string, error) {
+	if path := filepath.Join(Bin(), name); executable(path) {
+		return path, nil
+	}
+	if path, err := exec.LookPath(name); err == nil {
+		return path, nil
+	}
+	for _, folder := range systemFolders {
+		if path := filepath.Join(folder, name); executable(path) {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("program %s: %w", name, ErrMissing)
+}
+
+// Required says whether the capability (netns, ipvs) must be there: a test
+// that would skip without it must then fail. $HOLDFAST_REQUIRE lists them,
+// with commas.
+func Required(capability string) bool {
+	for _, name := range strings.Split(os.Getenv("HOLDFAST_REQUIRE"), ",") {
+		if strings.TrimSpace(name) == capability {
+			return true
+		}
+	}
+	return false
+}
+
+func executable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}

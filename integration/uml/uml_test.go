@@ -1,0 +1,54 @@
+package uml
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/vishvananda/netlink"
+
+	"holdfast/integration/tools"
+)
+
+func TestMain(m *testing.M) { Main(m) }
+
+func TestKernelHasIPVS(t *testing.T) {
+	if _, err := netlink.GenlFamilyGet("IPVS"); err != nil {
+		t.Fatalf("IPVS family: %v", err)
+	}
+}
+
+func TestServiceIsInTheTable(t *testing.T) {
+	ipvsadm, err := tools.Find("ipvsadm")
+	if err != nil {
+		t.Skip(err)
+	}
+	// In a namespace of its own: without a guest this is somebody's machine.
+	script := ipvsadm + " -A -t 192.0.2.1:80 -s mh && " + ipvsadm + " -Ln"
+	out, err := exec.Command("unshare", "-n", "sh", "-c", script).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "192.0.2.1:80 mh") {
+		t.Fatalf("ipvsadm: %v\n%s", err, out)
+	}
+}
+
+func TestScratchFoldersAreTheGuests(t *testing.T) {
+	if !Guest() {
+		t.Skip("the running kernel has IPVS: no guest was booted")
+	}
+	for _, dir := range []string{"/tmp", "/run", "/mnt"} {
+		if err := os.WriteFile(dir+"/guest", nil, 0o600); err != nil {
+			t.Errorf("write in %s: %v", dir, err)
+		}
+	}
+	if err := os.WriteFile("/root/guest", nil, 0o600); err == nil {
+		t.Error("the host's files are writable in the guest")
+	}
+}
+
+func TestGuestArgs(t *testing.T) {
+	got := strings.Join(guestArgs([]string{"-test.v", "-test.testlogfile=/tmp/x", "-test.run=A"}), " ")
+	if want := "-test.v -test.run=A"; got != want {
+		t.Errorf("arguments %q, want %q", got, want)
+	}
+}
