@@ -1,0 +1,61 @@
+package vrrp
+
+import "fmt"
+
+// A Verb is what an Action asks for.
+type Verb uint8
+
+// The verbs. The package documentation states their order.
+const (
+	// SendAdvert sends an advert with Action.Priority at once.
+	SendAdvert Verb = iota + 1
+	// Claim brings the virtual device up with all addresses. Answer with
+	// Claimed or ClaimFailed. A claim of what is held refreshes it.
+	Claim
+	// Announce starts the burst of gratuitous ARP or unsolicited neighbour
+	// advertisements for all addresses, and a later one.
+	Announce
+	// Hush stops speaking for the addresses (no ARP or neighbour answers, no
+	// announcements), and goes on receiving for them.
+	Hush
+	// Release takes the addresses off and the device down.
+	Release
+	// Transition reports a change of state.
+	Transition
+	// Stopped reports that a stopped machine has let go of everything.
+	Stopped
+	// Rival reports that another router speaks as MASTER beside us, or that it
+	// has fallen silent.
+	Rival
+)
+
+// An Action is one effect that a Machine wants.
+type Action struct {
+	Verb     Verb
+	Priority uint8  // SendAdvert, Transition: the priority in force
+	From, To State  // Transition
+	Why      string // Transition, Rival: the reason, for people
+}
+
+// String describes the action in the words that scenario files use.
+func (a Action) String() string {
+	switch a.Verb {
+	case SendAdvert:
+		return fmt.Sprintf("send priority=%d", a.Priority)
+	case Claim:
+		return "claim"
+	case Announce:
+		return "announce"
+	case Hush:
+		return "hush"
+	case Release:
+		return "release"
+	case Transition:
+		return fmt.Sprintf("%v -> %v (%s)", a.From, a.To, a.Why)
+	case Stopped:
+		return "stopped"
+	case Rival:
+		return "rival: " + a.Why
+	}
+	return "?"
+}

@@ -1,0 +1,76 @@
+package vrrp
+
+import "net/netip"
+
+// An Event is something that a Machine must hear of.
+type Event interface{ event() }
+
+type (
+	// Start lets the machine take part (RFC 9568 §6.4.1, Startup).
+	Start struct{}
+
+	// Stop makes the machine leave (Shutdown). A MASTER goes on serving until
+	// it has heard its successor; the Stopped action says when all is let go.
+	Stop struct{}
+
+	// Received is an advert that passed Decode and Admit. The machine keeps
+	// nothing of it.
+	Received struct {
+		Advert *Advert
+		Source netip.Addr
+	}
+
+	// Elapsed says that Deadline is reached.
+	Elapsed struct{}
+
+	// Claimed answers Claim: the device is up and has all addresses.
+	Claimed struct{}
+
+	// ClaimFailed answers Claim: the addresses could not be had. The machine
+	// faults and tries again by itself.
+	ClaimFailed struct{ Problem string }
+
+	// Faulted says that something forbids to be MASTER until the Recovered of
+	// the same key.
+	Faulted struct {
+		Key     string // identity, such as "link"
+		Problem string // for people: "eth0 has no carrier"
+		// WireLost says that nothing can be sent or received any more, so
+		// that going on serving would be pointless.
+		WireLost bool
+	}
+
+	// Recovered takes back the Faulted of the same key.
+	Recovered struct{ Key string }
+
+	// Primary gives the interface's own address, the source of adverts, by
+	// which equal priorities are told apart.
+	Primary struct{ Address netip.Addr }
+
+	// Weigh sets the sum by which trackers change the priority.
+	Weigh struct{ Sum int }
+
+	// Reconfigure replaces the configuration. Family, VRID, Version and Name
+	// must stay as they are.
+	Reconfigure struct{ Config Config }
+
+	// promote, demote and hasten come from the group.
+	promote struct{}
+	demote  struct{ why string }
+	hasten  struct{ source netip.Addr }
+)
+
+func (Start) event()       {}
+func (Stop) event()        {}
+func (*Received) event()   {}
+func (Elapsed) event()     {}
+func (Claimed) event()     {}
+func (ClaimFailed) event() {}
+func (Faulted) event()     {}
+func (Recovered) event()   {}
+func (Primary) event()     {}
+func (Weigh) event()       {}
+func (Reconfigure) event() {}
+func (promote) event()     {}
+func (demote) event()      {}
+func (hasten) event()      {}

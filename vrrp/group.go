@@ -1,0 +1,221 @@
+package vrrp
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// WholeGroup is the Member of an action that concerns the group itself.
+const WholeGroup = -1
+
+// groupFault is the key of the fault that a member gets from its fellows.
+const groupFault = "group"
+
+// A MemberAction is an Action of one member. The only action of the
+// [WholeGroup] is Transition.
+type MemberAction struct {
+	Member int
+	Action
+}
+
+// A Group is one or more machines that are MASTER together or not at all: the
+// VIP outside and the DIP inside are of no use apart.
+//
+//   - It takes over when every member is ready to, and then all claim at once.
+//   - A member that ceases to be MASTER takes the others along.
+//   - A fault of one member is a fault of all.
+//   - When the MASTER gives up in one member, the timers of all are shortened:
+//     the other director's members move together as well, and a dead link on
+//     one of its sides need not be waited for.
+type Group struct {
+	name    string
+	members []*Machine
+	state   State
+	since   time.Time
+	out     []MemberAction
+}
+
+// NewGroup makes a group of new machines, one a configuration. A lone machine
+// is a group of one, whose name is not used.
+func NewGroup(name string, cfgs ...Config) *Group {
+	g := &Group{name: name, out: make([]MemberAction, 0, 8*len(cfgs))}
+	for _, cfg := range cfgs {
+		m := NewMachine(cfg)
+		m.grouped = len(cfgs) > 1
+		g.members = append(g.members, m)
+	}
+	return g
+}
+
+// Name returns the group's name.
+func (g *Group) Name() string { return g.name }
+
+// Len returns the number of members.
+func (g *Group) Len() int { return len(g.members) }
+
+// Member returns member i, for reading.
+func (g *Group) Member(i int) *Machine { return g.members[i] }
+
+// State returns MASTER when every member is MASTER, FAULT when one is, INIT
+// when all are, and BACKUP otherwise.
+func (g *Group) State() State { return g.state }
+
+// Since returns the time of the last change of State.
+func (g *Group) Since() time.Time { return g.since }
+
+// Deadline returns the earliest deadline of the members; the zero time is never.
+func (g *Group) Deadline() time.Time {
+	var d time.Time
+	for _, m := range g.members {
+		d = earliest(d, m.Deadline())
+	}
+	return d
+}
+
+// Step lets member i hear an event. The actions, which may be those of other
+// members too, are valid until the next call.
+func (g *Group) Step(now time.Time, i int, ev Event) []MemberAction {
+	g.out = g.out[:0]
+	g.step(now, i, ev)
+	g.settle(now)
+	return g.out
+}
+
+// Elapse lets every member whose deadline has come hear of it.
+func (g *Group) Elapse(now time.Time) []MemberAction {
+	g.out = g.out[:0]
+	for i, m := range g.members {
+		if due(m.Deadline(), now) {
+			g.step(now, i, Elapsed{})
+		}
+	}
+	g.settle(now)
+	return g.out
+}
+
+// step lets one member hear an event, and its fellows what follows at once.
+func (g *Group) step(now time.Time, i int, ev Event) {
+	m := g.members[i]
+	wasActive := m.active()
+	for _, a := range m.step(now, ev) {
+		g.out = append(g.out, MemberAction{i, a})
+	}
+	if len(g.members) == 1 {
+		return
+	}
+	if r, ok := ev.(*Received); ok && r.Advert.Priority == PriorityStop && m.state == Backup {
+		g.others(i, func(j int) { g.step(now, j, hasten{r.Source}) })
+	}
+	if _, stopping := ev.(Stop); wasActive && !m.active() && m.state != Fault && !stopping {
+		why := fmt.Sprintf("with %s of group %s: %s", m.cfg.Name, g.name, m.why)
+		g.others(i, func(j int) {
+			if g.members[j].active() {
+				g.step(now, j, demote{why})
+			}
+		})
+	}
+}
+
+// active reports whether the machine is MASTER or about to be.
+func (m *Machine) active() bool { return m.state == Master || m.hold == claiming }
+
+// settle brings what members owe each other in order: faults, the common
+// takeover and the group's own state.
+func (g *Group) settle(now time.Time) {
+	if len(g.members) > 1 {
+		g.shareFaults(now)
+		g.takeOverTogether(now)
+	}
+	state := g.fold()
+	if state == g.state {
+		return
+	}
+	a := Action{Verb: Transition, From: g.state, To: state, Why: g.why()}
+	g.state, g.since = state, now
+	if len(g.members) > 1 {
+		g.out = append(g.out, MemberAction{WholeGroup, a})
+	}
+}
+
+// shareFaults makes every member fault while a fellow has a fault of its own.
+func (g *Group) shareFaults(now time.Time) {
+	for i, m := range g.members {
+		fellow := slices.IndexFunc(g.members, func(f *Machine) bool { return f != m && f.ownFault() != nil })
+		has := m.hasFault(groupFault)
+		switch {
+		case fellow >= 0 && !has:
+			f := g.members[fellow]
+			g.step(now, i, Faulted{Key: groupFault, Problem: fmt.Sprintf("%s: %s", f.cfg.Name, f.ownFault().Problem)})
+		case fellow < 0 && has:
+			g.step(now, i, Recovered{Key: groupFault})
+		}
+	}
+}
+
+// ownFault returns the first fault that does not come from the group.
+func (m *Machine) ownFault() *FaultReason {
+	for i := range m.faults {
+		if m.faults[i].Key != groupFault {
+			return &m.faults[i]
+		}
+	}
+	return nil
+}
+
+func (m *Machine) hasFault(key string) bool {
+	return slices.ContainsFunc(m.faults, func(f FaultReason) bool { return f.Key == key })
+}
+
+// takeOverTogether promotes the members once each of them is ready.
+func (g *Group) takeOverTogether(now time.Time) {
+	ready := false
+	for _, m := range g.members {
+		if !m.wants && !m.active() {
+			return
+		}
+		ready = ready || m.wants
+	}
+	if !ready {
+		return
+	}
+	for i, m := range g.members {
+		if m.wants {
+			g.step(now, i, promote{})
+		}
+	}
+}
+
+func (g *Group) fold() State {
+	all := func(s State) bool {
+		return !slices.ContainsFunc(g.members, func(m *Machine) bool { return m.state != s })
+	}
+	switch {
+	case slices.ContainsFunc(g.members, func(m *Machine) bool { return m.state == Fault }):
+		return Fault
+	case all(Master):
+		return Master
+	case all(Init):
+		return Init
+	}
+	return Backup
+}
+
+// why returns the reason of the member that changed last and by itself.
+func (g *Group) why() string {
+	var last *Machine
+	for _, m := range g.members {
+		if last == nil || m.since.After(last.since) {
+			last = m
+		}
+	}
+	return last.cfg.Name + ": " + last.why
+}
+
+func (g *Group) others(i int, do func(j int)) {
+	for j := range g.members {
+		if j != i {
+			do(j)
+		}
+	}
+}

@@ -1,0 +1,562 @@
+package vrrp
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+const (
+	// linger is how long a router goes on serving after it has heard its
+	// successor: the frames that were on their way when the switches learned
+	// the virtual MAC's new port.
+	linger = 20 * time.Millisecond
+	// succession is what is added to the longest skew time (one interval) to
+	// bound the wait for a successor: its claim and the way of its advert.
+	succession = 50 * time.Millisecond
+	// claimRetryMin and claimRetryMax bound the pause after a failed claim.
+	claimRetryMin = time.Second
+	claimRetryMax = 30 * time.Second
+
+	claimFault = "claim" // key of the fault that a failed claim raises
+)
+
+// hold says what the machine has of its addresses.
+type hold uint8
+
+const (
+	nothing  hold = iota
+	claiming      // Claim is out, its answer is not in
+	held          // device up, addresses on
+	hushed        // the same, but not speaking: about to be released
+)
+
+// A Machine is one virtual router. It is not safe for concurrent use.
+//
+// Machines are driven through a [Group].
+type Machine struct {
+	cfg     Config
+	primary netip.Addr
+	weight  int
+	grouped bool // has fellow members, which must agree before it takes over
+
+	state    State
+	since    time.Time
+	why      string
+	hold     hold
+	claimWhy string // reason to tell when the claim succeeds
+	wants    bool   // Backup: ready to take over, waits for its fellow members
+	leaving  bool   // Stop was asked for
+	faults   []FaultReason
+	retries  int // failed claims in a row
+
+	peer       Peer          // the MASTER last heard
+	interval   time.Duration // the MASTER's interval (Active_Adver_Interval)
+	timerFrom  time.Time     // Backup: from when downAt counts
+	gaveUp     netip.Addr    // who sent priority 0 and so shortened the timer
+	rival      Peer          // Master: who speaks beside us
+	lastAdvert time.Time     // Master: when the last advert was due
+
+	// Deadlines; the zero time is none.
+	advertAt, downAt, preemptAt, releaseAt, retryAt, rivalUntil time.Time
+
+	counters Counters
+	out      []Action
+}
+
+// NewMachine returns a machine in state Init. cfg must be valid.
+func NewMachine(cfg Config) *Machine {
+	return &Machine{cfg: cfg, interval: cfg.Interval, out: make([]Action, 0, 8)}
+}
+
+// Config returns the configuration in force. The caller must not change it.
+func (m *Machine) Config() *Config { return &m.cfg }
+
+// State returns the state.
+func (m *Machine) State() State { return m.state }
+
+// Priority returns the priority in force: the configured one changed by the
+// trackers and kept within 1 to 254, or 255 for the owner, whom nothing changes.
+func (m *Machine) Priority() uint8 {
+	if m.cfg.Priority == PriorityOwner {
+		return PriorityOwner
+	}
+	return uint8(min(max(int(m.cfg.Priority)+m.weight, 1), PriorityOwner-1))
+}
+
+// Deadline returns when the machine wants an Elapsed event; the zero time is never.
+func (m *Machine) Deadline() time.Time {
+	d := earliest(m.advertAt, m.downAt)
+	d = earliest(d, m.preemptAt)
+	d = earliest(d, m.releaseAt)
+	d = earliest(d, m.retryAt)
+	return earliest(d, m.rivalUntil)
+}
+
+// step hears one event. The actions are valid until the next call.
+func (m *Machine) step(now time.Time, ev Event) []Action {
+	m.out = m.out[:0]
+	switch e := ev.(type) {
+	case *Received:
+		m.received(now, e)
+	case Elapsed:
+		m.elapsed(now)
+	case Claimed:
+		m.claimed(now)
+	case ClaimFailed:
+		m.claimFailed(now, e.Problem)
+	case Start:
+		m.start(now)
+	case Stop:
+		m.stop(now)
+	case Faulted:
+		m.faulted(now, e)
+	case Recovered:
+		m.recovered(now, e.Key)
+	case Primary:
+		m.primary = e.Address
+	case Weigh:
+		m.weigh(now, e.Sum)
+	case Reconfigure:
+		m.reconfigure(now, e.Config)
+	case promote:
+		m.promote(now)
+	case demote:
+		m.demote(now, e.why)
+	case hasten:
+		m.hasten(now, e.source)
+	}
+	return m.out
+}
+
+func (m *Machine) do(v Verb) { m.out = append(m.out, Action{Verb: v, Priority: m.Priority()}) }
+
+func (m *Machine) send(now time.Time, priority uint8) {
+	m.counters.Sent++
+	if priority == PriorityStop {
+		m.counters.StopSent++
+	}
+	m.lastAdvert = now
+	m.out = append(m.out, Action{Verb: SendAdvert, Priority: priority})
+}
+
+// become changes the state. Everything that belongs to a state is reset here,
+// so that nothing of it survives by accident; the caller then sets what the
+// new state needs.
+func (m *Machine) become(now time.Time, to State, why string) {
+	from := m.state
+	m.state, m.since, m.why = to, now, why
+	m.wants = false
+	m.gaveUp = netip.Addr{}
+	m.rival = Peer{}
+	m.advertAt, m.downAt, m.preemptAt, m.rivalUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	if from != to {
+		m.counters.Transitions++
+		m.out = append(m.out, Action{Verb: Transition, Priority: m.Priority(), From: from, To: to, Why: why})
+	}
+}
+
+// --- starting and stopping
+
+func (m *Machine) start(now time.Time) {
+	if m.state != Init || m.leaving {
+		return
+	}
+	if len(m.faults) > 0 {
+		m.become(now, Fault, m.faults[0].Problem)
+		return
+	}
+	m.begin(now, "started")
+}
+
+// begin enters the election: at once for the owner, after a master-down
+// interval of listening for everybody else (RFC 9568 §6.4.1).
+func (m *Machine) begin(now time.Time, why string) {
+	m.become(now, Backup, why)
+	m.interval = m.cfg.Interval
+	if m.cfg.Priority == PriorityOwner {
+		m.takeOver(now, "owner of the addresses")
+		return
+	}
+	m.listen(now)
+}
+
+// listen restarts the master-down timer.
+func (m *Machine) listen(now time.Time) {
+	m.timerFrom = now
+	m.gaveUp = netip.Addr{}
+	m.downAt = now.Add(downInterval(m.cfg.Version, m.Priority(), m.interval))
+}
+
+func (m *Machine) stop(now time.Time) {
+	if m.leaving {
+		return
+	}
+	m.letGo(now, true)
+	m.become(now, Init, "stopped")
+	m.leaving = true
+	if m.hold == nothing {
+		m.do(Stopped)
+	}
+}
+
+// letGo gives up what is held. A MASTER says so with priority 0 and, where
+// the wire lets it, serves silently until its successor is heard.
+func (m *Machine) letGo(now time.Time, wire bool) {
+	switch {
+	case m.hold == nothing:
+	case m.hold == claiming || !wire:
+		m.release()
+	case m.hold == held:
+		m.send(now, PriorityStop)
+		m.hush(now.Add(m.cfg.Interval + succession))
+	}
+}
+
+func (m *Machine) hush(until time.Time) {
+	m.hold = hushed
+	m.releaseAt = until
+	m.do(Hush)
+}
+
+func (m *Machine) release() {
+	m.hold = nothing
+	m.releaseAt = time.Time{}
+	m.do(Release)
+	if m.leaving {
+		m.do(Stopped)
+	}
+}
+
+// --- taking over
+
+// takeOver asks for the addresses, or, in company, tells the group that this
+// member is ready.
+func (m *Machine) takeOver(now time.Time, why string) {
+	m.claimWhy = why
+	m.downAt, m.preemptAt = time.Time{}, time.Time{}
+	if m.grouped {
+		m.wants = true
+		return
+	}
+	m.promote(now)
+}
+
+func (m *Machine) promote(time.Time) {
+	if m.state != Backup || m.hold == claiming {
+		return
+	}
+	m.wants = false
+	m.hold = claiming
+	m.releaseAt = time.Time{}
+	m.do(Claim)
+}
+
+func (m *Machine) claimed(now time.Time) {
+	switch m.hold {
+	case claiming:
+		m.hold = held
+		m.retries = 0
+		m.send(now, m.Priority())
+		m.do(Announce)
+		m.become(now, Master, m.claimWhy)
+		m.advertAt = now.Add(m.cfg.Interval)
+	case held: // a refresh after a change of addresses
+		m.send(now, m.Priority())
+		m.do(Announce)
+		m.advertAt = now.Add(m.cfg.Interval)
+	}
+}
+
+func (m *Machine) claimFailed(now time.Time, problem string) {
+	if m.hold != claiming {
+		return // a failed refresh: what was held still is
+	}
+	m.retries++
+	m.faulted(now, Faulted{Key: claimFault, Problem: problem})
+	pause := claimRetryMin << min(m.retries-1, 5)
+	m.retryAt = now.Add(min(pause, claimRetryMax))
+}
+
+// --- adverts heard
+
+func (m *Machine) received(now time.Time, r *Received) {
+	m.counters.Received++
+	if silent := m.silentFor(now); m.state == Master && silent > 4*m.cfg.Interval {
+		m.wakeLate(now, silent) // before anything is answered
+	}
+	if r.Advert.Priority == PriorityStop {
+		m.counters.StopReceived++
+		m.heardStop(now, r.Source)
+		return
+	}
+	if m.hold == hushed {
+		m.releaseAt = earliest(m.releaseAt, now.Add(linger))
+	}
+	switch {
+	case m.state == Master:
+		m.heardAsMaster(now, r)
+	case m.state == Backup && m.hold == claiming:
+		m.heardWhileClaiming(now, r)
+	case m.state == Backup:
+		m.heardAsBackup(now, r)
+	case m.state == Fault:
+		m.peer.heard(r, now)
+	}
+}
+
+// heardStop: the MASTER gives up (RFC 9568 §6.4.2, §6.4.3).
+func (m *Machine) heardStop(now time.Time, source netip.Addr) {
+	switch {
+	case m.state == Master:
+		m.send(now, m.Priority())
+		m.advertAt = now.Add(m.cfg.Interval)
+	case m.state == Backup && m.hold != claiming && !m.wants:
+		m.gaveUp = source
+		m.timerFrom = now
+		m.preemptAt = time.Time{}
+		m.downAt = now.Add(skewTime(m.cfg.Version, m.Priority(), m.interval))
+	}
+}
+
+func (m *Machine) heardAsBackup(now time.Time, r *Received) {
+	m.peer.heard(r, now)
+	if r.Advert.Priority >= m.Priority() || !m.cfg.Preempt {
+		m.follow(now, r)
+		return
+	}
+	// A lower priority is MASTER: not listening to it is what preempts it.
+	if m.cfg.PreemptDelay == 0 || m.wants {
+		return
+	}
+	if m.preemptAt.IsZero() {
+		m.preemptAt = now.Add(m.cfg.PreemptDelay)
+	}
+	m.listen(now)
+}
+
+// follow accepts the sender as MASTER and learns its interval
+// (RFC 9568 §6.4.2; version 2 has one interval for all).
+func (m *Machine) follow(now time.Time, r *Received) {
+	m.peer.heard(r, now)
+	if m.cfg.Version == 3 {
+		m.interval = r.Advert.Interval
+	}
+	m.wants = false
+	m.preemptAt = time.Time{}
+	m.listen(now)
+}
+
+// beats reports whether the sender wins an election against us: by priority,
+// and among equals by address (RFC 9568 §6.4.3).
+func (m *Machine) beats(r *Received) bool {
+	if p := m.Priority(); r.Advert.Priority != p {
+		return r.Advert.Priority > p
+	}
+	return m.primary.Less(r.Source)
+}
+
+func (m *Machine) heardWhileClaiming(now time.Time, r *Received) {
+	if m.beats(r) || !m.cfg.Preempt {
+		m.release()
+		m.follow(now, r)
+	}
+}
+
+func (m *Machine) heardAsMaster(now time.Time, r *Received) {
+	switch {
+	case m.beats(r):
+		m.hush(now.Add(linger))
+		m.become(now, Backup, beatenBy(r, m.Priority()))
+		m.follow(now, r)
+	case m.silentFor(now) > 3*m.cfg.Interval:
+		// We were the silent one, so the sender took over by right.
+		m.hush(now.Add(linger))
+		m.become(now, Backup, fmt.Sprintf("was silent for %v, and %v took over", m.silentFor(now), r.Source))
+		m.interval = m.cfg.Interval
+		m.heardAsBackup(now, r)
+		m.listen(now)
+	default:
+		m.meetRival(now, r)
+	}
+}
+
+// meetRival answers a lower priority that speaks as MASTER: our advert tells
+// it, and the switches on the way, who is (RFC 9568 §6.4.3); the announcement
+// mends the neighbours that listened to it.
+func (m *Machine) meetRival(now time.Time, r *Received) {
+	m.counters.RivalAdverts++
+	m.send(now, m.Priority())
+	m.advertAt = now.Add(m.cfg.Interval)
+	if m.rivalUntil.IsZero() {
+		m.do(Announce)
+		m.out = append(m.out, Action{Verb: Rival, Why: fmt.Sprintf(
+			"%v (priority %d) speaks as MASTER too", r.Source, r.Advert.Priority)})
+	}
+	m.rival.heard(r, now)
+	m.rivalUntil = now.Add(3 * max(m.cfg.Interval, r.Advert.Interval))
+}
+
+func (m *Machine) rivalGone() {
+	m.out = append(m.out, Action{Verb: Rival, Why: fmt.Sprintf("%v has fallen silent", m.rival.Address)})
+	m.do(Announce)
+	m.rival = Peer{}
+	m.rivalUntil = time.Time{}
+}
+
+// --- time
+
+func (m *Machine) elapsed(now time.Time) {
+	if due(m.releaseAt, now) {
+		m.release()
+	}
+	if due(m.retryAt, now) {
+		m.retryAt = time.Time{}
+		m.recovered(now, claimFault)
+	}
+	switch {
+	case m.state == Master:
+		m.masterElapsed(now)
+	case m.state == Backup && due(m.preemptAt, now):
+		m.takeOver(now, m.takeOverReason(now))
+	case m.state == Backup && due(m.downAt, now):
+		m.takeOver(now, m.takeOverReason(now))
+	}
+}
+
+func (m *Machine) masterElapsed(now time.Time) {
+	if due(m.rivalUntil, now) {
+		m.rivalGone()
+	}
+	if !due(m.advertAt, now) {
+		return
+	}
+	if silent := m.silentFor(now); silent > 4*m.cfg.Interval {
+		m.wakeLate(now, silent)
+		return
+	}
+	next := m.advertAt.Add(m.cfg.Interval) // from the schedule, so that lateness does not add up
+	m.send(now, m.Priority())
+	m.lastAdvert = m.advertAt
+	if !next.After(now) {
+		next = now.Add(m.cfg.Interval)
+	}
+	m.advertAt = next
+}
+
+// silentFor is how long a MASTER's peers have waited for an advert of ours.
+func (m *Machine) silentFor(now time.Time) time.Duration { return now.Sub(m.lastAdvert) }
+
+// wakeLate steps down: the process slept so long that every possible BACKUP
+// has taken over by now. It goes on serving silently; whoever took over is
+// heard within an interval, and if nobody did, the timer makes us MASTER again.
+func (m *Machine) wakeLate(now time.Time, silent time.Duration) {
+	m.interval = m.cfg.Interval
+	m.hush(now.Add(downInterval(m.cfg.Version, 1, m.interval)))
+	m.become(now, Backup, fmt.Sprintf("could not run for %v", silent.Round(time.Millisecond)))
+	m.listen(now)
+}
+
+// takeOverReason says why the MASTER we followed is not it any more.
+func (m *Machine) takeOverReason(now time.Time) string {
+	lastHeard := now.Sub(m.peer.LastHeard)
+	switch {
+	case m.gaveUp.IsValid():
+		return fmt.Sprintf("%v gave up (priority 0)", m.gaveUp)
+	case !m.peer.Address.IsValid():
+		return fmt.Sprintf("no advert heard for %v", now.Sub(m.timerFrom).Round(time.Millisecond))
+	case m.peer.Priority < m.Priority() && lastHeard < 3*m.peer.Interval:
+		return fmt.Sprintf("preempts %v (priority %d)", m.peer.Address, m.peer.Priority)
+	}
+	return fmt.Sprintf("no advert from %v for %v", m.peer.Address, lastHeard.Round(time.Millisecond))
+}
+
+func beatenBy(r *Received, own uint8) string {
+	if r.Advert.Priority == own {
+		return fmt.Sprintf("%v has the same priority %d and a higher address", r.Source, own)
+	}
+	return fmt.Sprintf("%v has a higher priority, %d", r.Source, r.Advert.Priority)
+}
+
+// --- faults
+
+func (m *Machine) faulted(now time.Time, f Faulted) {
+	i := slices.IndexFunc(m.faults, func(r FaultReason) bool { return r.Key == f.Key })
+	if i >= 0 {
+		m.faults[i].Problem = f.Problem
+	} else {
+		m.faults = append(m.faults, FaultReason{Key: f.Key, Problem: f.Problem, Since: now})
+	}
+	m.letGo(now, !f.WireLost)
+	if m.state == Master || m.state == Backup {
+		m.become(now, Fault, f.Problem)
+	}
+}
+
+func (m *Machine) recovered(now time.Time, key string) {
+	i := slices.IndexFunc(m.faults, func(r FaultReason) bool { return r.Key == key })
+	if i < 0 {
+		return
+	}
+	m.faults = slices.Delete(m.faults, i, i+1)
+	if m.state == Fault && len(m.faults) == 0 {
+		m.begin(now, "recovered")
+	}
+}
+
+// --- company
+
+// demote follows a fellow member that ceased to be MASTER or to want it.
+func (m *Machine) demote(now time.Time, why string) {
+	switch {
+	case m.state == Master:
+		m.letGo(now, true)
+		m.become(now, Backup, why)
+		m.listen(now)
+	case m.state == Backup && m.hold == claiming:
+		m.release()
+		m.listen(now)
+	}
+}
+
+// hasten shortens the timer: the MASTER gave up in a fellow member, and
+// members move together there as they do here.
+func (m *Machine) hasten(now time.Time, source netip.Addr) {
+	if m.state != Backup || m.downAt.IsZero() {
+		return
+	}
+	if at := now.Add(skewTime(m.cfg.Version, m.Priority(), m.interval)); at.Before(m.downAt) {
+		m.downAt = at
+		m.gaveUp = source
+	}
+}
+
+// --- change
+
+func (m *Machine) weigh(now time.Time, sum int) {
+	m.weight = sum
+	m.retime(now)
+}
+
+// retime counts the master-down timer anew after a change of priority or interval.
+func (m *Machine) retime(now time.Time) {
+	switch {
+	case m.state == Backup && !m.downAt.IsZero() && !m.gaveUp.IsValid():
+		m.downAt = m.timerFrom.Add(downInterval(m.cfg.Version, m.Priority(), m.interval))
+	case m.state == Master:
+		m.advertAt = earliest(m.advertAt, now.Add(m.cfg.Interval))
+	}
+}
+
+func (m *Machine) reconfigure(now time.Time, cfg Config) {
+	moved := !slices.Equal(m.cfg.Addresses, cfg.Addresses)
+	if m.interval == m.cfg.Interval {
+		m.interval = cfg.Interval
+	}
+	m.cfg = cfg
+	m.retime(now)
+	if moved && m.hold == held {
+		m.do(Claim)
+	}
+}

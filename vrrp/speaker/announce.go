@@ -1,0 +1,97 @@
+package speaker
+
+import "time"
+
+// roundGap is the pause between two rounds of a burst: a switch or neighbour
+// that missed one frame is told again a little later.
+const roundGap = 10 * time.Millisecond
+
+// A burst announces a router's addresses in rounds. Its frames go out after
+// the adverts of the same wake-up, a limited number at a time, so that many
+// addresses delay no advert.
+type burst struct {
+	rounds int       // still to be sent, the running one included
+	next   int       // index of the next frame of the running round
+	at     time.Time // when that frame is due; zero while there is none
+	second time.Time // when the second burst starts; zero is never
+	again  time.Time // when the next refresh starts; zero is never
+}
+
+// begin starts the bursts of a takeover.
+func (b *burst) begin(now time.Time, p Pace) {
+	*b = burst{rounds: p.Repeat, at: now}
+	if p.Repeat <= 0 {
+		b.at = time.Time{}
+	}
+	if p.Delay > 0 {
+		b.second = now.Add(p.Delay)
+	}
+	b.rearm(now, p)
+}
+
+func (b *burst) rearm(now time.Time, p Pace) {
+	b.again = time.Time{}
+	if p.Refresh > 0 {
+		b.again = now.Add(p.Refresh)
+	}
+}
+
+// stop ends all bursts.
+func (b *burst) stop() { *b = burst{} }
+
+// deadline returns when the burst wants to go on; the zero time is never.
+func (b *burst) deadline() time.Time {
+	return earliest(earliest(b.at, b.second), b.again)
+}
+
+// wind starts the rounds whose time has come.
+func (b *burst) wind(now time.Time, p Pace) {
+	if due(b.second, now) {
+		b.second = time.Time{}
+		b.start(now, p.Repeat)
+	}
+	if due(b.again, now) {
+		b.rearm(now, p)
+		b.start(now, p.RefreshRepeat)
+	}
+}
+
+func (b *burst) start(now time.Time, rounds int) {
+	if rounds > 0 {
+		b.rounds, b.next, b.at = rounds, 0, now
+	}
+}
+
+// take returns the index of the next due frame of n, or -1, and moves on.
+func (b *burst) take(now time.Time, n int, p Pace) int {
+	if !due(b.at, now) {
+		return -1
+	}
+	if n == 0 {
+		b.at = time.Time{}
+		return -1
+	}
+	i := b.next
+	b.next++
+	if b.next < n {
+		b.at = b.at.Add(p.Interval)
+		return i
+	}
+	b.next = 0
+	b.rounds--
+	if b.rounds <= 0 {
+		b.at = time.Time{}
+	} else {
+		b.at = b.at.Add(max(roundGap, p.Interval))
+	}
+	return i
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
+
+func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }

@@ -1,0 +1,254 @@
+package speaker
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"holdfast/vrrp"
+)
+
+// ErrEnded is returned by what is asked of a Speaker whose loop has ended.
+var ErrEnded = errors.New("the VRRP loop has ended")
+
+// do runs f in the loop and waits for it.
+func (s *Speaker) do(f func(now time.Time)) error {
+	done := make(chan struct{})
+	if !s.enqueue(func(now time.Time) { f(now); close(done) }) {
+		return ErrEnded
+	}
+	<-done
+	return nil
+}
+
+// enqueue hands f to the loop. It reports false when the loop has ended.
+func (s *Speaker) enqueue(f func(now time.Time)) bool {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return false
+	}
+	s.commands = append(s.commands, f)
+	s.mu.Unlock()
+	s.opts.Port.Wake()
+	return true
+}
+
+// obey runs the commands that have come and reports whether Quit was one.
+func (s *Speaker) obey(now time.Time) (quit bool) {
+	s.mu.Lock()
+	commands := s.commands
+	s.commands = nil
+	quit = s.ended
+	s.mu.Unlock()
+	for _, f := range commands {
+		f(now)
+	}
+	return quit
+}
+
+// end refuses further commands and lets those that wait return.
+func (s *Speaker) end() {
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
+	s.obey(time.Now())
+}
+
+// Quit ends the loop after the commands given so far. Nothing is sent and
+// nothing is released; see [Speaker.Stop] for that.
+func (s *Speaker) Quit() {
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
+	s.opts.Port.Wake()
+}
+
+// Add starts a group. A lone router is a group of one with an empty name. All
+// names must be new.
+func (s *Speaker) Add(name string, routers ...Router) error {
+	var err error
+	if e := s.do(func(now time.Time) { err = s.add(now, name, routers) }); e != nil {
+		return e
+	}
+	return err
+}
+
+func (s *Speaker) add(now time.Time, name string, routers []Router) error {
+	g := &group{name: name, slot: -1}
+	cfgs := make([]vrrp.Config, len(routers))
+	for i, r := range routers {
+		if s.routers[r.Config.Name] != nil {
+			return fmt.Errorf("virtual router %s runs already", r.Config.Name)
+		}
+		cfgs[i] = r.Config
+		g.routers = append(g.routers, &router{group: g, member: i, voice: r.Voice, pace: r.Pace})
+	}
+	g.Group = vrrp.NewGroup(name, cfgs...)
+	s.groups[g.id()] = g
+	for i, r := range g.routers {
+		s.routers[cfgs[i].Name] = r
+		s.byKey[r.key()] = r
+		r.refresh()
+		s.perform(now, g, g.Step(now, i, vrrp.Primary{Address: r.voice.Source}))
+	}
+	return nil
+}
+
+// id is the name by which the speaker knows the group.
+func (g *group) id() string {
+	if g.name == "" {
+		return g.Member(0).Config().Name
+	}
+	return g.name
+}
+
+// Tell lets a router hear an event, and is for Start, Faulted, Recovered,
+// Weigh, Reconfigure.
+func (s *Speaker) Tell(name string, ev vrrp.Event) error {
+	var err error
+	e := s.do(func(now time.Time) {
+		r := s.routers[name]
+		if r == nil {
+			err = fmt.Errorf("no virtual router %s", name)
+			return
+		}
+		if re, ok := ev.(vrrp.Reconfigure); ok {
+			s.retell(now, r, re)
+			return
+		}
+		s.perform(now, r.group, r.group.Step(now, r.member, ev))
+	})
+	return errors.Join(e, err)
+}
+
+func (s *Speaker) retell(now time.Time, r *router, ev vrrp.Reconfigure) {
+	actions := r.group.Step(now, r.member, ev)
+	r.refresh()
+	s.perform(now, r.group, actions)
+}
+
+// Revoice gives a router a new voice and pace.
+func (s *Speaker) Revoice(name string, v Voice, p Pace) error {
+	var err error
+	e := s.do(func(now time.Time) {
+		r := s.routers[name]
+		if r == nil {
+			err = fmt.Errorf("no virtual router %s", name)
+			return
+		}
+		delete(s.byKey, r.key())
+		r.voice, r.pace = v, p
+		s.byKey[r.key()] = r
+		r.refresh()
+		s.perform(now, r.group, r.group.Step(now, r.member, vrrp.Primary{Address: v.Source}))
+	})
+	return errors.Join(e, err)
+}
+
+// Stop stops the members of a group (or a lone router), which is given by its
+// name. The Stopped reports say when each has let go of everything.
+func (s *Speaker) Stop(name string) error {
+	var err error
+	e := s.do(func(now time.Time) {
+		g := s.groups[name]
+		if g == nil {
+			err = fmt.Errorf("no group or virtual router %s", name)
+			return
+		}
+		for i := range g.routers {
+			s.perform(now, g, g.Step(now, i, vrrp.Stop{}))
+		}
+	})
+	return errors.Join(e, err)
+}
+
+// Remove forgets a group whose members have all stopped.
+func (s *Speaker) Remove(name string) error {
+	var err error
+	e := s.do(func(time.Time) {
+		g := s.groups[name]
+		switch {
+		case g == nil:
+			err = fmt.Errorf("no group or virtual router %s", name)
+			return
+		case g.stopped < len(g.routers):
+			err = fmt.Errorf("%s has not stopped", name)
+			return
+		}
+		s.deadlines.remove(g)
+		delete(s.groups, name)
+		for _, r := range g.routers {
+			delete(s.routers, r.config().Name)
+			delete(s.byKey, r.key())
+		}
+	})
+	return errors.Join(e, err)
+}
+
+// Answer tells the outcome of an order. It does not wait for the loop.
+func (s *Speaker) Answer(o Order, outcome error) {
+	s.enqueue(func(now time.Time) {
+		r := s.routers[o.Router]
+		if r == nil || r.seq != o.Seq || o.Verb != vrrp.Claim {
+			return
+		}
+		var ev vrrp.Event = vrrp.Claimed{}
+		if outcome != nil {
+			ev = vrrp.ClaimFailed{Problem: outcome.Error()}
+		}
+		s.perform(now, r.group, r.group.Step(now, r.member, ev))
+	})
+}
+
+// Snapshot is the state of all routers at one moment.
+type Snapshot struct {
+	At      time.Time
+	Routers map[string]Status
+	Groups  map[string]GroupStatus
+	Stray   map[int]Stray // by interface index
+}
+
+// GroupStatus is the state of a group.
+type GroupStatus struct {
+	State   vrrp.State
+	Since   time.Time
+	Members []string
+}
+
+// Snapshot returns the state of all routers.
+func (s *Speaker) Snapshot() (Snapshot, error) {
+	var snap Snapshot
+	err := s.do(func(now time.Time) { snap = s.snapshot(now) })
+	return snap, err
+}
+
+func (s *Speaker) snapshot(now time.Time) Snapshot {
+	snap := Snapshot{
+		At:      now,
+		Routers: make(map[string]Status, len(s.routers)),
+		Groups:  map[string]GroupStatus{},
+		Stray:   make(map[int]Stray, len(s.stray)),
+	}
+	for name, r := range s.routers {
+		snap.Routers[name] = Status{
+			Group: r.group.name, Config: *r.config(), Source: r.voice.Source,
+			Machine: r.machine().Status(), Counters: r.counters,
+		}
+	}
+	for name, g := range s.groups {
+		if g.name == "" {
+			continue
+		}
+		gs := GroupStatus{State: g.State(), Since: g.Since()}
+		for _, r := range g.routers {
+			gs.Members = append(gs.Members, r.config().Name)
+		}
+		snap.Groups[name] = gs
+	}
+	for i, st := range maps.All(s.stray) {
+		snap.Stray[i] = *st
+	}
+	return snap
+}

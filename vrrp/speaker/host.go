@@ -1,0 +1,76 @@
+package speaker
+
+import (
+	"net/netip"
+	"time"
+
+	"holdfast/vrrp"
+)
+
+// A Port is where a speaker hears and speaks, on all interfaces.
+type Port interface {
+	// Receive appends what has come to into and returns it. It blocks until
+	// there is something, the deadline has passed (the zero time is never) or
+	// Wake was called. Packets are valid until the next call. An error is
+	// final: the port is of no use any more.
+	Receive(deadline time.Time, into []Packet) ([]Packet, error)
+	// Send sends whole frames, in order, in as few system calls as it can.
+	// A frame that cannot be sent does not keep the others from being sent.
+	Send(frames []Frame) error
+	// Wake makes Receive return. It may be called from any goroutine.
+	Wake()
+}
+
+// A Packet is an advert as it came.
+type Packet struct {
+	IfIndex int
+	vrrp.Packet
+}
+
+// A Frame is a whole Ethernet frame for an interface.
+type Frame struct {
+	IfIndex int
+	Bytes   []byte
+}
+
+// A Voice is how a virtual router speaks on its interface. The speaker reads
+// it only; a change comes as a new Voice.
+type Voice struct {
+	// IfIndex is the interface on which it hears and speaks.
+	IfIndex int
+	// Source is the interface's own address, the adverts' source.
+	Source netip.Addr
+	// Wrap returns a whole frame with the advert as payload.
+	Wrap func(advert []byte) []byte
+	// Announcements are the gratuitous ARP or unsolicited neighbour
+	// advertisement frames, one an address.
+	Announcements [][]byte
+}
+
+// A Pace says how often addresses are announced.
+type Pace struct {
+	Repeat        int           // rounds at a takeover; one round announces every address once
+	Delay         time.Duration // from the takeover to a second burst of as many rounds; 0: none
+	Refresh       time.Duration // between refreshing bursts while MASTER; 0: none
+	RefreshRepeat int           // rounds of a refreshing burst
+	Interval      time.Duration // between two frames; 0: as they come
+}
+
+// An Order asks for a slow change of the host: Verb is vrrp.Claim, vrrp.Hush
+// or vrrp.Release. Claims are answered with [Speaker.Answer].
+type Order struct {
+	Router string
+	Verb   vrrp.Verb
+	Seq    uint64
+}
+
+// A Report tells of a change. Group reports have an empty Router.
+type Report struct {
+	At       time.Time
+	Group    string // "" for a lone router
+	Router   string
+	Verb     vrrp.Verb // vrrp.Transition, vrrp.Rival or vrrp.Stopped
+	From, To vrrp.State
+	Priority uint8
+	Why      string
+}

@@ -1,0 +1,124 @@
+package speaker
+
+import (
+	"net/netip"
+	"time"
+
+	"holdfast/vrrp"
+)
+
+// A Router is a virtual router to be run.
+type Router struct {
+	Config vrrp.Config
+	Voice  Voice
+	Pace   Pace
+}
+
+// group is a running vrrp.Group.
+type group struct {
+	*vrrp.Group
+	name     string // "" for a lone router
+	routers  []*router
+	deadline time.Time // in the heap; zero when not
+	slot     int       // index in the heap, or -1
+	stopped  int       // members that have let go of everything
+}
+
+// router is a member of a running group.
+type router struct {
+	group  *group
+	member int
+	voice  Voice
+	pace   Pace
+	burst  burst
+	// advert and farewell are the frames ready to be sent: with the priority
+	// for which advert was made, and with priority 0.
+	advert, farewell []byte
+	priority         uint8
+	seq              uint64 // of the last order that is to be answered
+	counters         Counters
+}
+
+// Counters count what the speaker saw for one router.
+type Counters struct {
+	Dropped         [vrrp.NumDrops]uint64 // by reason
+	AddressMismatch uint64                // heeded adverts with other addresses than ours
+	Announced       uint64                // gratuitous ARP and neighbour advertisements
+	// Late is the number of adverts sent more than half an interval after
+	// their time, MaxLate the longest such delay of all adverts.
+	Late    uint64
+	MaxLate time.Duration
+}
+
+func (r *router) machine() *vrrp.Machine { return r.group.Member(r.member) }
+func (r *router) config() *vrrp.Config   { return r.machine().Config() }
+
+// key finds the router that a packet is for.
+type key struct {
+	ifindex int
+	family  vrrp.Family
+	vrid    uint8
+}
+
+func (r *router) key() key {
+	c := r.config()
+	return key{r.voice.IfIndex, c.Family, c.VRID}
+}
+
+// frame returns the advert frame for a priority.
+func (r *router) frame(priority uint8) []byte {
+	if priority == vrrp.PriorityStop {
+		return r.farewell
+	}
+	if priority != r.priority {
+		r.priority = priority
+		r.advert = r.render(priority)
+	}
+	return r.advert
+}
+
+// refresh makes the frames anew after a change of configuration or voice.
+func (r *router) refresh() {
+	r.priority = r.machine().Priority()
+	r.advert = r.render(r.priority)
+	r.farewell = r.render(vrrp.PriorityStop)
+}
+
+func (r *router) render(priority uint8) []byte {
+	c := r.config()
+	if r.voice.Wrap == nil || !r.voice.Source.IsValid() {
+		return nil
+	}
+	a := vrrp.Advert{
+		Version: c.Version, VRID: c.VRID, Priority: priority,
+		Interval: c.Interval, Addresses: c.Addresses,
+	}
+	return r.voice.Wrap(a.Append(nil, r.voice.Source, c.Family.Group(), c.Checksum))
+}
+
+// nextDeadline returns the earliest deadline of the group and its bursts.
+func (g *group) nextDeadline() time.Time {
+	d := g.Deadline()
+	for _, r := range g.routers {
+		d = earliest(d, r.burst.deadline())
+	}
+	return d
+}
+
+func (r *router) late(by time.Duration) {
+	if by > r.counters.MaxLate {
+		r.counters.MaxLate = by
+	}
+	if by > r.config().Interval/2 {
+		r.counters.Late++
+	}
+}
+
+// Status is what a router shows of itself.
+type Status struct {
+	Group    string // "" for a lone router
+	Config   vrrp.Config
+	Source   netip.Addr
+	Machine  vrrp.Status
+	Counters Counters
+}

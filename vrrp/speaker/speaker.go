@@ -1,0 +1,265 @@
+package speaker
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"holdfast/vrrp"
+)
+
+// announcementsPerTurn bounds the announcement frames of one turn of the
+// loop, so that adverts get between those of many addresses.
+const announcementsPerTurn = 64
+
+// Options are what a Speaker works with. None may be nil.
+type Options struct {
+	Port Port
+	// Order hands over orders that follow from one wake-up, in order. It must
+	// not block; the slice is the speaker's again when it returns.
+	Order func([]Order)
+	// Report tells of one change. It must not block.
+	Report func(Report)
+	Log    *slog.Logger
+}
+
+// A Speaker runs groups of virtual routers. Its methods may be called from
+// any goroutine; what they ask for happens in the loop, and they return when
+// it has happened or the loop has ended.
+type Speaker struct {
+	opts Options
+
+	mu       sync.Mutex // guards the next two
+	commands []func(now time.Time)
+	ended    bool
+
+	// What follows belongs to the loop.
+	groups    map[string]*group  // by the name of the group or the lone router
+	routers   map[string]*router // by name
+	byKey     map[key]*router
+	deadlines heap
+	stray     map[int]*Stray // what no router could be found for, by interface
+	advert    vrrp.Advert
+	received  vrrp.Received
+	packets   []Packet
+	frames    []Frame
+	orders    []Order
+	seq       uint64
+}
+
+// Stray counts what came to an interface and was for none of our routers.
+type Stray struct {
+	Dropped     [vrrp.NumDrops]uint64
+	UnknownVRID uint64 // well-formed, but of a virtual router that is not ours
+}
+
+// New returns a Speaker without groups. Run starts it.
+func New(opts Options) *Speaker {
+	return &Speaker{
+		opts:    opts,
+		groups:  map[string]*group{},
+		routers: map[string]*router{},
+		byKey:   map[key]*router{},
+		stray:   map[int]*Stray{},
+		packets: make([]Packet, 0, 64),
+		frames:  make([]Frame, 0, 256),
+	}
+}
+
+// Run is the loop. It returns when Quit was called, or with the port's error.
+// The caller may lock it to a thread and give that a real-time priority.
+func (s *Speaker) Run() error {
+	for {
+		packets, err := s.opts.Port.Receive(s.deadlines.next(), s.packets[:0])
+		if err != nil {
+			s.end()
+			return fmt.Errorf("receive adverts: %w", err)
+		}
+		s.packets = packets[:0]
+		now := time.Now()
+		for i := range packets {
+			s.hear(now, &packets[i])
+		}
+		s.elapse(now)
+		s.flush()
+		if s.obey(now) {
+			return nil
+		}
+		s.flush()
+	}
+}
+
+// flush sends the turn's frames and hands over its orders. Frames go first:
+// an advert with priority 0 leaves before the device falls silent.
+func (s *Speaker) flush() {
+	if len(s.frames) > 0 {
+		if err := s.opts.Port.Send(s.frames); err != nil {
+			s.opts.Log.Warn("cannot send adverts", "err", err)
+		}
+		s.frames = s.frames[:0]
+	}
+	if len(s.orders) > 0 {
+		s.opts.Order(s.orders)
+		s.orders = s.orders[:0]
+	}
+}
+
+// --- hearing
+
+// hear checks one packet and lets its router hear it.
+func (s *Speaker) hear(now time.Time, p *Packet) {
+	_, vrid, ok := vrrp.Peek(p.Payload)
+	var r *router
+	if ok {
+		r = s.byKey[key{p.IfIndex, vrrp.FamilyOf(p.Source), vrid}]
+	}
+	if r == nil {
+		s.astray(p, ok)
+		return
+	}
+	if drop := s.check(r, p); drop != vrrp.DropNone {
+		r.drop(drop, p, s.opts.Log)
+		return
+	}
+	if !r.config().SameAddresses(&s.advert) {
+		r.mismatch(p, &s.advert, s.opts.Log)
+	}
+	s.received = vrrp.Received{Advert: &s.advert, Source: p.Source}
+	s.perform(now, r.group, r.group.Step(now, r.member, &s.received))
+}
+
+func (s *Speaker) check(r *router, p *Packet) vrrp.Drop {
+	if drop := vrrp.Decode(p.Packet, &s.advert); drop != vrrp.DropNone {
+		return drop
+	}
+	return r.config().Admit(p.Packet, r.voice.Source, &s.advert)
+}
+
+// astray counts a packet that is for none of our routers.
+func (s *Speaker) astray(p *Packet, decodable bool) {
+	st := s.stray[p.IfIndex]
+	if st == nil {
+		st = &Stray{}
+		s.stray[p.IfIndex] = st
+	}
+	if !decodable {
+		st.Dropped[vrrp.DropLength]++
+		return
+	}
+	if drop := vrrp.Decode(p.Packet, &s.advert); drop != vrrp.DropNone {
+		st.Dropped[drop]++
+		return
+	}
+	st.UnknownVRID++
+}
+
+// drop counts a discarded packet. The first of a kind is logged; a neighbour
+// that is misconfigured would fill the disk otherwise.
+func (r *router) drop(d vrrp.Drop, p *Packet, log *slog.Logger) {
+	r.counters.Dropped[d]++
+	if r.counters.Dropped[d] == 1 {
+		log.Warn("advert dropped; further ones are only counted",
+			"vrrp", r.config().Name, "reason", d.String(), "source", p.Source)
+	}
+}
+
+func (r *router) mismatch(p *Packet, a *vrrp.Advert, log *slog.Logger) {
+	r.counters.AddressMismatch++
+	if r.counters.AddressMismatch == 1 {
+		log.Warn("adverts list other addresses than ours; further ones are only counted",
+			"vrrp", r.config().Name, "source", p.Source, "theirs", fmt.Sprint(a.Addresses))
+	}
+}
+
+// --- time
+
+// elapse lets every group whose deadline has come act.
+func (s *Speaker) elapse(now time.Time) {
+	budget := announcementsPerTurn
+	for len(s.deadlines) > 0 && !s.deadlines[0].deadline.After(now) {
+		g := s.deadlines[0]
+		before := len(s.frames)
+		late := now.Sub(g.deadline)
+		s.perform(now, g, g.Elapse(now))
+		if len(s.frames) > before {
+			for _, r := range g.routers {
+				r.late(late)
+			}
+		}
+		budget = s.announce(now, g, budget)
+		s.deadlines.set(g, g.nextDeadline())
+		if budget <= 0 {
+			return // what is still due comes in the next turn, after the packets
+		}
+	}
+}
+
+// announce queues the announcement frames of a group that are due, at most
+// budget of them, and returns what is left of the budget.
+func (s *Speaker) announce(now time.Time, g *group, budget int) int {
+	for _, r := range g.routers {
+		r.burst.wind(now, r.pace)
+		for budget > 0 {
+			i := r.burst.take(now, len(r.voice.Announcements), r.pace)
+			if i < 0 {
+				break
+			}
+			s.frames = append(s.frames, Frame{r.voice.IfIndex, r.voice.Announcements[i]})
+			r.counters.Announced++
+			budget--
+		}
+	}
+	return budget
+}
+
+// --- acting
+
+// perform does what the members want, in order.
+func (s *Speaker) perform(now time.Time, g *group, actions []vrrp.MemberAction) {
+	for i := range actions {
+		a := &actions[i]
+		if a.Member == vrrp.WholeGroup {
+			s.opts.Report(Report{At: now, Group: g.name, Verb: a.Verb, From: a.From, To: a.To, Why: a.Why})
+			continue
+		}
+		s.act(now, g.routers[a.Member], a)
+	}
+	s.deadlines.set(g, g.nextDeadline())
+}
+
+func (s *Speaker) act(now time.Time, r *router, a *vrrp.MemberAction) {
+	switch a.Verb {
+	case vrrp.SendAdvert:
+		if f := r.frame(a.Priority); f != nil {
+			s.frames = append(s.frames, Frame{r.voice.IfIndex, f})
+		}
+	case vrrp.Announce:
+		r.burst.begin(now, r.pace)
+	case vrrp.Claim:
+		s.order(r, a.Verb)
+	case vrrp.Hush, vrrp.Release:
+		r.burst.stop()
+		s.order(r, a.Verb)
+	case vrrp.Stopped:
+		r.group.stopped++
+		s.report(now, r, a)
+	default:
+		s.report(now, r, a)
+	}
+}
+
+// order numbers an order. An answer to an older one is not heeded: what it
+// told has been overtaken.
+func (s *Speaker) order(r *router, verb vrrp.Verb) {
+	s.seq++
+	r.seq = s.seq
+	s.orders = append(s.orders, Order{Router: r.config().Name, Verb: verb, Seq: s.seq})
+}
+
+func (s *Speaker) report(now time.Time, r *router, a *vrrp.MemberAction) {
+	s.opts.Report(Report{
+		At: now, Group: r.group.name, Router: r.config().Name, Verb: a.Verb,
+		From: a.From, To: a.To, Priority: a.Priority, Why: a.Why,
+	})
+}

@@ -1,0 +1,68 @@
+package vrrp
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// A Peer is another router that was heard as MASTER.
+type Peer struct {
+	Address   netip.Addr
+	Priority  uint8
+	Interval  time.Duration
+	LastHeard time.Time
+}
+
+func (p *Peer) heard(r *Received, now time.Time) {
+	*p = Peer{Address: r.Source, Priority: r.Advert.Priority, Interval: r.Advert.Interval, LastHeard: now}
+}
+
+// A FaultReason is one thing that forbids to be MASTER.
+type FaultReason struct {
+	Key     string
+	Problem string
+	Since   time.Time
+}
+
+// Counters count since the machine was made.
+type Counters struct {
+	Sent         uint64 // adverts, those with priority 0 included
+	StopSent     uint64 // adverts with priority 0
+	Received     uint64 // adverts that passed every check
+	StopReceived uint64 // of them those with priority 0
+	RivalAdverts uint64 // adverts of a lower priority heard as MASTER
+	Transitions  uint64
+}
+
+// Status is what a Machine shows of itself.
+type Status struct {
+	State    State
+	Since    time.Time
+	Why      string // reason of the last transition
+	Priority uint8  // in force
+	// Holding says whether the device is up with the addresses, which in a
+	// change of MASTER outlives the state.
+	Holding  bool
+	Master   Peer // the MASTER last heard; the zero Peer when we are it or nobody was heard
+	Rival    Peer // who speaks as MASTER beside us
+	Faults   []FaultReason
+	Deadline time.Time
+	Counters Counters
+}
+
+// Status returns a copy of the machine's state.
+func (m *Machine) Status() Status {
+	s := Status{
+		State: m.state, Since: m.since, Why: m.why, Priority: m.Priority(),
+		Holding:  m.hold == held || m.hold == hushed,
+		Rival:    m.rival,
+		Faults:   slices.Clone(m.faults),
+		Deadline: m.Deadline(),
+		Counters: m.counters,
+	}
+	if m.state != Master {
+		s.Master = m.peer
+	}
+	return s
+}

@@ -1,0 +1,32 @@
+package vrrp
+
+import "time"
+
+// skewTime is the part of the master-down interval that lets higher
+// priorities time out first: (256-priority)/256 of a second in version 2
+// (RFC 3768 §6.1), of the MASTER's interval in version 3 (RFC 9568 §6.1).
+func skewTime(version, priority uint8, masterInterval time.Duration) time.Duration {
+	unit := masterInterval
+	if version == 2 {
+		unit = time.Second
+	}
+	return time.Duration(256-int(priority)) * unit / 256
+}
+
+// downInterval is how long a BACKUP waits for an advert before it takes over:
+// three of the MASTER's intervals and the skew time (RFC 9568 §6.1,
+// Active_Down_Interval).
+func downInterval(version, priority uint8, masterInterval time.Duration) time.Duration {
+	return 3*masterInterval + skewTime(version, priority, masterInterval)
+}
+
+// earliest returns the earlier of two times; the zero time is never.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
+
+// due reports whether t is set and not after now.
+func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
