@@ -1,0 +1,280 @@
+package speaker
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"holdfast/vrrp"
+)
+
+// skew is the skew time of a priority at the tests' interval of one second.
+func skew(priority int) time.Duration { return time.Duration(256-priority) * time.Second / 256 }
+
+func TestFailoverTakesTheMasterDownInterval(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a, b := l.host(t, "192.0.2.1"), l.host(t, "192.0.2.2")
+		a.begin(t, "", 200, "v")
+		b.begin(t, "", 100, "v")
+		time.Sleep(10 * time.Second)
+		if a.state(t, "v") != vrrp.Master || b.state(t, "v") != vrrp.Backup {
+			t.Fatalf("after the election: a %v, b %v", a.state(t, "v"), b.state(t, "v"))
+		}
+		time.Sleep(300 * time.Millisecond) // some phase of the interval
+		a.port.setCut(true)
+		last := l.last(a).at
+		time.Sleep(10 * time.Second)
+		r := b.transition(t, "v", vrrp.Master)
+		want := last.Add(3*time.Second + skew(100) + b.claimTime)
+		if !r.At.Equal(want) {
+			t.Errorf("b took over %v after the last advert, want %v", r.At.Sub(last), want.Sub(last))
+		}
+		if !strings.HasPrefix(r.Why, "no advert from 192.0.2.1 for 3.609") {
+			t.Errorf("reason %q", r.Why)
+		}
+	})
+}
+
+// last returns the last frame that the host sent before now.
+func (l *lan) last(h *host) sighting {
+	for _, s := range slices.Backward(l.sightings()) {
+		if s.from == h.port.own && len(s.bytes) > 1 {
+			return s
+		}
+	}
+	return sighting{}
+}
+
+// TestPlannedStopOverlaps: the old MASTER serves until the new one was heard.
+func TestPlannedStopOverlaps(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a, b := l.host(t, "192.0.2.1"), l.host(t, "192.0.2.2")
+		a.begin(t, "", 200, "v")
+		b.begin(t, "", 100, "v")
+		time.Sleep(10 * time.Second)
+		stopped := time.Now()
+		if err := a.Stop("v"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Second)
+		took := b.transition(t, "v", vrrp.Master)
+		if want := stopped.Add(skew(100) + b.claimTime); !took.At.Equal(want) {
+			t.Errorf("b took over after %v, want %v", took.At.Sub(stopped), want.Sub(stopped))
+		}
+		if hush := a.when(t, "v", vrrp.Hush); !hush.Equal(stopped) {
+			t.Errorf("a fell silent %v after the stop", hush.Sub(stopped))
+		}
+		if release := a.when(t, "v", vrrp.Release); release.Sub(took.At) != 20*time.Millisecond {
+			t.Errorf("a let go %v after b had taken over", release.Sub(took.At))
+		}
+		if err := a.Remove("v"); err != nil {
+			t.Errorf("a did not report the stop: %v", err)
+		}
+	})
+}
+
+// TestStopWithoutSuccessor: nobody takes over, and the wait for one is bounded.
+func TestStopWithoutSuccessor(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a := l.host(t, "192.0.2.1")
+		a.begin(t, "", 200, "v")
+		time.Sleep(10 * time.Second)
+		stopped := time.Now()
+		if err := a.Stop("v"); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Remove("v"); err == nil {
+			t.Error("removed while it still serves")
+		}
+		time.Sleep(3 * time.Second)
+		if release := a.when(t, "v", vrrp.Release); release.Sub(stopped) != 1050*time.Millisecond {
+			t.Errorf("let go after %v", release.Sub(stopped))
+		}
+		if l.last(a).at.After(stopped) {
+			t.Error("an advert was sent after the one with priority 0")
+		}
+	})
+}
+
+// TestGroupClaimsAtOnce: the claims of all members are one batch, and a stop
+// of the MASTER heard on one side counts for both.
+func TestGroupClaimsAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a := l.host(t, "192.0.2.1")
+		a.begin(t, "director", 200, "outside", "inside")
+		time.Sleep(5 * time.Second)
+		if orders := a.ordered(); len(orders) != 2 || orders[0].batch != orders[1].batch {
+			t.Errorf("the claims did not come together: %+v", orders)
+		}
+		snap, err := a.Snapshot()
+		if err != nil || snap.Groups["director"].State != vrrp.Master {
+			t.Errorf("group %+v, %v", snap.Groups["director"], err)
+		}
+	})
+}
+
+// TestGroupFaultMovesBothMembers: a dead link on one side moves the other
+// side too, after the skew time alone.
+func TestGroupFaultMovesBothMembers(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a, b := l.host(t, "192.0.2.1"), l.host(t, "192.0.2.2")
+		a.begin(t, "director", 200, "outside", "inside")
+		b.begin(t, "director", 100, "outside", "inside")
+		time.Sleep(10 * time.Second)
+		lost := time.Now()
+		if err := a.Tell("outside", vrrp.Faulted{Key: "link", Problem: "eth0 is down", WireLost: true}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		for _, name := range []string{"outside", "inside"} {
+			took := b.transition(t, name, vrrp.Master)
+			if want := lost.Add(skew(100) + b.claimTime); took.At.After(want.Add(time.Millisecond)) {
+				t.Errorf("%s moved after %v", name, took.At.Sub(lost))
+			}
+		}
+		if why := a.transition(t, "inside", vrrp.Fault).Why; why != "outside: eth0 is down" {
+			t.Errorf("inside faulted because of %q", why)
+		}
+	})
+}
+
+// TestAnswerToOvertakenOrder: a claim that was taken back does not make a
+// MASTER when its answer comes.
+func TestAnswerToOvertakenOrder(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a, b := l.host(t, "192.0.2.1"), l.host(t, "192.0.2.2")
+		a.claimTime = -1 // never by itself
+		a.begin(t, "", 100, "v")
+		time.Sleep(5 * time.Second)
+		claim := a.ordered()[0].Order
+		b.begin(t, "", 255, "v") // the owner speaks at once
+		time.Sleep(time.Second)
+		a.Answer(claim, nil)
+		time.Sleep(time.Second)
+		if got := a.state(t, "v"); got != vrrp.Backup {
+			t.Errorf("state %v after a stale answer", got)
+		}
+	})
+}
+
+func TestFailedClaimFaultsAndIsRetried(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a := l.host(t, "192.0.2.1")
+		a.claimTime = -1
+		a.begin(t, "", 100, "v")
+		time.Sleep(5 * time.Second)
+		a.Answer(a.ordered()[0].Order, errors.New("no such device"))
+		synctest.Wait()
+		if r := a.transition(t, "v", vrrp.Fault); r.Why != "no such device" {
+			t.Errorf("reason %q", r.Why)
+		}
+		time.Sleep(10 * time.Second)
+		var verbs []vrrp.Verb
+		for _, o := range a.ordered() {
+			verbs = append(verbs, o.Verb)
+		}
+		// What the failed claim got half-way is taken off before the retry.
+		if want := []vrrp.Verb{vrrp.Claim, vrrp.Release, vrrp.Claim}; !slices.Equal(verbs, want) {
+			t.Errorf("ordered %v, want %v", verbs, want)
+		}
+	})
+}
+
+// TestAnnouncements: three rounds ten milliseconds apart at the takeover, and
+// as many five seconds later.
+func TestAnnouncements(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a := l.host(t, "192.0.2.1")
+		a.begin(t, "", 200, "v")
+		time.Sleep(20 * time.Second)
+		master := a.transition(t, "v", vrrp.Master).At
+		var got []time.Duration
+		for _, s := range l.sightings() {
+			if len(s.bytes) == 1 {
+				got = append(got, s.at.Sub(master))
+			}
+		}
+		ms := time.Millisecond
+		want := []time.Duration{0, 10 * ms, 20 * ms, 5000 * ms, 5010 * ms, 5020 * ms}
+		if len(got) != len(want) {
+			t.Fatalf("announced at %v", got)
+		}
+		for i := range want {
+			if got[i] != want[i] {
+				t.Errorf("announcement %d after %v, want %v", i, got[i], want[i])
+			}
+		}
+	})
+}
+
+func TestDropsAreCountedByReason(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a, stranger := l.host(t, "192.0.2.1"), l.port("192.0.2.9")
+		a.begin(t, "", 200, "v")
+		advert := vrrp.Advert{Version: 3, VRID: 10, Priority: 250, Interval: time.Second,
+			Addresses: a.router("v", 10, 200).Config.Addresses}
+		good := advert.Append(nil, stranger.own, vrrp.IPv4.Group(), vrrp.ChecksumPseudo)
+		bad := append([]byte(nil), good...)
+		bad[6] ^= 0xff
+		advert.VRID = 99
+		foreign := advert.Append(nil, stranger.own, vrrp.IPv4.Group(), vrrp.ChecksumPseudo)
+		if err := stranger.Send([]Frame{{wireIndex, bad}, {wireIndex, foreign}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Millisecond)
+		snap, err := a.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := snap.Routers["v"].Counters.Dropped[vrrp.DropChecksum]; n != 1 {
+			t.Errorf("%d dropped for their checksum", n)
+		}
+		if n := snap.Stray[wireIndex].UnknownVRID; n != 1 {
+			t.Errorf("%d of an unknown VRID", n)
+		}
+	})
+}
+
+// TestNoAllocationPerAdvert: neither a heard nor a sent advert allocates.
+func TestNoAllocationPerAdvert(t *testing.T) {
+	l := &lan{}
+	h := &host{port: l.port("192.0.2.1")}
+	s := New(Options{Port: silent{}, Order: func([]Order) {}, Report: func(Report) {}})
+	now := time.Now()
+	r := h.router("v", 10, 255)
+	r.Pace = Pace{}
+	if err := s.add(now, "", []Router{r}); err != nil {
+		t.Fatal(err)
+	}
+	g := s.groups["v"]
+	s.perform(now, g, g.Step(now, 0, vrrp.Start{}))
+	s.perform(now, g, g.Step(now, 0, vrrp.Claimed{}))
+	advert := vrrp.Advert{Version: 3, VRID: 10, Priority: 100, Interval: time.Second, Addresses: r.Config.Addresses}
+	peer := vrrp.Packet{Source: l.port("192.0.2.2").own, Destination: vrrp.IPv4.Group(), HopLimit: 255}
+	peer.Payload = advert.Append(nil, peer.Source, peer.Destination, vrrp.ChecksumPseudo)
+	heard := Packet{wireIndex, peer}
+	sent := g.Member(0).Status().Counters.Sent
+	allocs := testing.AllocsPerRun(100, func() {
+		now = now.Add(time.Second)
+		s.elapse(now)
+		s.hear(now, &heard)
+		s.flush()
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations for an advert sent and one heard", allocs)
+	}
+	st := g.Member(0).Status()
+	if st.State != vrrp.Master || st.Counters.Sent-sent < 100 || st.Counters.Received < 100 {
+		t.Errorf("the loop did not do what it was measured for: %+v", st)
+	}
+}
+
+// silent is a Port on which nothing happens.
+type silent struct{}
+
+func (silent) Receive(_ time.Time, into []Packet) ([]Packet, error) { return into, nil }
+func (silent) Send([]Frame) error                                   { return nil }
+func (silent) Wake()                                                {}
