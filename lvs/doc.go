@@ -7,10 +7,10 @@
 // fake of lvs/lvstest):
 //
 //	table.Configure(services)
-//	table.Health(ref, lvs.Up)              // from a checker
-//	table.Master("director", true)         // from VRRP
-//	applier.Claim(table.Keys())
-//	report, err := applier.Apply(table.Wanted())
+//	table.Adopt(have)                      // what a former run left in use
+//	table.SetHealth(ref, lvs.Up)           // from a checker
+//	table.SetMaster("director", true)      // from VRRP
+//	report, err := applier.Apply(table.Keys(), table.Wanted())
 //
 // # What is ours
 //

@@ -188,3 +188,16 @@ func (s *Service) validateForward(f *faults, addressKey, forwardKey string, r Se
 func (c *ServiceConfig) fallback() Server {
 	return Server{Address: c.Fallback, Forward: c.FallbackForward, Weight: 1}.Canonical()
 }
+
+// MixedFamilies reports whether a server (or the fallback) is of another
+// family than the service. The kernel refuses such a server while a sync daemon
+// runs, and a sync daemon while such a server exists (EINVAL).
+func (c *ServiceConfig) MixedFamilies() bool {
+	v6 := c.Service.Key.Canonical().IPv6
+	if c.Fallback.IsValid() && c.fallback().Address.Addr().Is6() != v6 {
+		return true
+	}
+	return slices.ContainsFunc(c.Servers, func(s ServerConfig) bool {
+		return s.Server.Canonical().Address.Addr().Is6() != v6
+	})
+}

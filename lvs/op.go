@@ -1,0 +1,139 @@
+package lvs
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// A Verb is what an Op does.
+type Verb uint8
+
+// The verbs, in the words of ipvsadm: -A, -E, -D for services, -a, -e, -d for
+// servers.
+const (
+	AddService Verb = iota
+	EditService
+	DeleteService
+	AddServer
+	EditServer
+	DeleteServer
+)
+
+// String returns the verb for a log line, like "add service".
+func (v Verb) String() string {
+	return [...]string{"add service", "edit service", "delete service", "add server", "edit server", "delete server"}[v]
+}
+
+// Server reports whether the verb is about a server rather than a service.
+func (v Verb) Server() bool { return v >= AddServer }
+
+// An Op is one change of the kernel's table. Service is always whole, as it is
+// (or is to be) in the kernel; Server is set with the verbs for servers.
+type Op struct {
+	Verb    Verb
+	Service Service
+	Server  Server
+}
+
+// String returns the ipvsadm command that would do the same.
+func (o Op) String() string {
+	args := []string{"ipvsadm", [...]string{"-A", "-E", "-D", "-a", "-e", "-d"}[o.Verb]}
+	args = append(args, o.Service.Key.args()...)
+	switch o.Verb {
+	case AddService, EditService:
+		args = append(args, o.Service.args()...)
+	case AddServer, EditServer:
+		args = append(args, "-r", o.Server.Address.String())
+		args = append(args, o.Server.args()...)
+	case DeleteServer:
+		args = append(args, "-r", o.Server.Address.String())
+	}
+	return strings.Join(args, " ")
+}
+
+func (k Key) args() []string {
+	switch {
+	case k.Mark != 0 && k.IPv6:
+		return []string{"-f", strconv.FormatUint(uint64(k.Mark), 10), "-6"}
+	case k.Mark != 0:
+		return []string{"-f", strconv.FormatUint(uint64(k.Mark), 10)}
+	case k.Protocol == UDP:
+		return []string{"-u", k.Address.String()}
+	case k.Protocol == SCTP:
+		return []string{"--sctp-service", k.Address.String()}
+	}
+	return []string{"-t", k.Address.String()}
+}
+
+func (s Service) args() []string {
+	s = s.Canonical()
+	args := []string{"-s", s.Scheduler}
+	if s.Persistence > 0 {
+		args = append(args, "-p", strconv.Itoa(int(s.Persistence.Seconds())))
+	}
+	if s.PersistPrefix != s.Key.bits() {
+		args = append(args, "-M", s.mask())
+	}
+	if s.PersistEngine != "" {
+		args = append(args, "--pe", s.PersistEngine)
+	}
+	if s.Flags&FlagOnePacket != 0 {
+		args = append(args, "-o")
+	}
+	if names := flagNames(s.Scheduler, s.Flags); len(names) > 0 {
+		args = append(args, "-b", strings.Join(names, ","))
+	}
+	return args
+}
+
+// mask returns the persistence prefix as ipvsadm -M takes it: a dotted mask
+// for IPv4, a length for IPv6.
+func (s Service) mask() string {
+	if s.Key.Canonical().IPv6 {
+		return strconv.Itoa(s.PersistPrefix)
+	}
+	m := ^uint32(0) << (32 - s.PersistPrefix)
+	return netip.AddrFrom4([4]byte{byte(m >> 24), byte(m >> 16), byte(m >> 8), byte(m)}).String()
+}
+
+func (r Server) args() []string {
+	r = r.Canonical()
+	var args []string
+	switch r.Forward {
+	case NAT:
+		args = append(args, "-m")
+	case DR:
+		args = append(args, "-g")
+	case TUN:
+		args = append(args, "-i")
+	default:
+		args = append(args, fmt.Sprintf("(%v)", r.Forward))
+	}
+	args = append(args, "-w", strconv.Itoa(r.Weight))
+	if r.Upper > 0 {
+		args = append(args, "-x", strconv.FormatUint(uint64(r.Upper), 10))
+	}
+	if r.Lower > 0 {
+		args = append(args, "-y", strconv.FormatUint(uint64(r.Lower), 10))
+	}
+	return append(args, r.Tunnel.args()...)
+}
+
+func (t Tunnel) args() []string {
+	if t.Type == IPIP {
+		return nil
+	}
+	args := []string{"--tun-type", t.Type.String()}
+	if t.Type == GUE {
+		args = append(args, "--tun-port", strconv.Itoa(int(t.Port)))
+	}
+	switch {
+	case t.RemoteChecksum:
+		args = append(args, "--tun-remcsum")
+	case t.Checksum:
+		args = append(args, "--tun-csum")
+	}
+	return args
+}
