@@ -65,7 +65,7 @@ func (a *Advert) Append(b []byte, src, dst netip.Addr, form Checksum) []byte {
 	if a.Version == 2 {
 		b = append(b, a.AuthType, uint8(a.Interval/time.Second))
 	} else {
-		b = binary.BigEndian.AppendUint16(b, uint16(a.Interval/centisecond)&intervalMask)
+		b = binary.BigEndian.AppendUint16(b, uint16(a.Interval/centisecond))
 	}
 	b = append(b, 0, 0)
 	for _, addr := range a.Addresses {

@@ -5,15 +5,12 @@ import (
 	"net/netip"
 )
 
-// sum adds the big-endian 16-bit words of b to acc, the last byte padded with
-// zero (RFC 1071). A VRRP message has at most 4096 bytes, so that 32 bits
-// cannot overflow.
+// sum adds the big-endian 16-bit words of b to acc (RFC 1071). Messages and
+// addresses have an even length, and a message at most 4096 bytes, so that 32
+// bits cannot overflow.
 func sum(acc uint32, b []byte) uint32 {
 	for ; len(b) >= 2; b = b[2:] {
 		acc += uint32(binary.BigEndian.Uint16(b))
-	}
-	if len(b) == 1 {
-		acc += uint32(b[0]) << 8
 	}
 	return acc
 }
