@@ -1,9 +1,19 @@
 package conf
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
 	"holdfast/checker"
+	"holdfast/lvs"
 )
 
 // A Check says how a server is asked whether it is well. Unlike
@@ -35,3 +45,243 @@ type TLSCheck struct {
 	CAText     string // what that file held when it was read
 	ServerName string // "": HTTPCheck.Host
 }
+
+// http returns whether the check is a request.
+func (c *Check) http() bool { return c.Kind == checker.HTTP || c.Kind == checker.HTTPS }
+
+// Checks returns the checks of the servers of s, one each, in order. s comes
+// from Load: a regular expression or certificate that was not validated panics.
+func (s *Service) Checks() []checker.Config {
+	configs := make([]checker.Config, len(s.Servers))
+	for i, server := range s.Servers {
+		configs[i] = s.Health[i].Check.config(s.Name+"/"+server.Name, server.Server.Address)
+	}
+	return configs
+}
+
+// config returns the check of the server at an address.
+func (c *Check) config(id string, server netip.AddrPort) checker.Config {
+	config := checker.Config{
+		ID:            id,
+		Kind:          c.Kind,
+		Address:       c.address(server),
+		Interval:      c.Interval,
+		Timeout:       c.Timeout,
+		RetryInterval: c.RetryInterval,
+		Rise:          c.Rise,
+		Fall:          c.Fall,
+	}
+	if c.http() {
+		config.HTTP = checker.HTTPConfig{Method: c.HTTP.Method, Host: c.HTTP.Host, Path: c.HTTP.Path, Status: c.HTTP.Status}
+		if c.HTTP.Body != "" {
+			config.HTTP.Body = regexp.MustCompile(c.HTTP.Body)
+		}
+	}
+	if c.Kind == checker.HTTPS {
+		config.HTTP.TLS = c.tls()
+	}
+	return config
+}
+
+func (c *Check) address(server netip.AddrPort) netip.AddrPort {
+	if c.Port != 0 {
+		return netip.AddrPortFrom(server.Addr(), c.Port)
+	}
+	return server
+}
+
+func (c *Check) tls() *tls.Config {
+	config := &tls.Config{ServerName: c.TLS.ServerName, InsecureSkipVerify: !c.TLS.Verify}
+	if config.ServerName == "" {
+		config.ServerName = hostOnly(c.HTTP.Host)
+	}
+	if c.TLS.CA != "" {
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM([]byte(c.TLS.CAText)) {
+			panic("conf: " + c.TLS.CA + " was not validated")
+		}
+	}
+	return config
+}
+
+// hostOnly returns host without its port.
+func hostOnly(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		return h
+	}
+	return strings.Trim(host, "[]")
+}
+
+// defaultCheck returns what is done when the file says nothing: a connection
+// to a TCP server. The other protocols have no answer that one could wait for.
+func defaultCheck(p lvs.Protocol) Check {
+	kind := checker.None
+	if p == lvs.TCP {
+		kind = checker.TCP
+	}
+	return Check{Kind: kind, Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2}
+}
+
+var defaultHTTP = HTTPCheck{
+	Method: http.MethodGet, Path: "/", Status: []checker.StatusRange{{Low: http.StatusOK, High: http.StatusOK}},
+}
+
+var kind = choice(
+	option[checker.Kind]{"none", checker.None},
+	option[checker.Kind]{"tcp", checker.TCP},
+	option[checker.Kind]{"http", checker.HTTP},
+	option[checker.Kind]{"https", checker.HTTPS},
+)
+
+// visit walks over a check, of a service or of one server. Every key that
+// matters to the kind is written, for the inherited one may be another.
+func (c *Check) visit(t *table, inherited Check) {
+	field(t, "type", &c.Kind, kind, inherited.Kind)
+	if t.reading() || c.Kind != checker.None {
+		c.visitTiming(t, inherited)
+	}
+	if t.reading() || c.http() {
+		c.HTTP.visit(t, inherited)
+	}
+	if t.reading() || c.Kind == checker.HTTPS {
+		t.sub("tls", func(t *table) { c.TLS.visit(t, inherited) })
+	}
+	if t.reading() && t.ok("type") {
+		c.trim(t)
+	}
+}
+
+func (c *Check) visitTiming(t *table, inherited Check) {
+	field(t, "port", &c.Port, integer[uint16](0, 65535), inherited.Port)
+	field(t, "interval", &c.Interval, duration(10*time.Millisecond, 24*time.Hour), inherited.Interval)
+	field(t, "timeout", &c.Timeout, duration(time.Millisecond, time.Hour), inherited.Timeout)
+	field(t, "retry_interval", &c.RetryInterval, duration(0, 24*time.Hour), inherited.RetryInterval)
+	field(t, "rise", &c.Rise, integer[int](1, 1000), inherited.Rise)
+	field(t, "fall", &c.Fall, integer[int](1, 1000), inherited.Fall)
+	if t.reading() && c.Timeout > c.Interval && t.ok("interval", "timeout") {
+		key := "timeout"
+		if !t.has(key) {
+			key = "interval"
+		}
+		t.failf(key, "the timeout of %s must not be longer than the interval of %s",
+			formatDuration(c.Timeout), formatDuration(c.Interval))
+	}
+}
+
+// trim refuses and removes what the kind of check has no use for.
+func (c *Check) trim(t *table) {
+	why := fmt.Sprintf("with type = %q", c.Kind)
+	if c.Kind == checker.None {
+		t.forbid(why, "port", "interval", "timeout", "retry_interval", "rise", "fall")
+	}
+	if !c.http() {
+		t.forbid(why, "method", "host", "path", "status", "body")
+		c.HTTP = HTTPCheck{}
+	}
+	if c.Kind != checker.HTTPS {
+		t.forbid(why, "tls")
+		c.TLS = TLSCheck{}
+	}
+}
+
+// validate refuses a check of a server that has no port to connect to.
+func (c *Check) validate(t *table, server lvs.Server) {
+	if t.reading() && c.Kind != checker.None && server.Address.IsValid() && c.address(server.Address).Port() == 0 {
+		t.failf("port", "is required, for the server has no port of its own")
+	}
+}
+
+func (h *HTTPCheck) visit(t *table, check Check) {
+	inherited := check.HTTP
+	if !check.http() {
+		inherited = defaultHTTP
+	}
+	field(t, "method", &h.Method, method, inherited.Method)
+	field(t, "host", &h.Host, text, inherited.Host)
+	field(t, "path", &h.Path, urlPath, inherited.Path)
+	field(t, "status", &h.Status, listOf(statusRange), inherited.Status)
+	field(t, "body", &h.Body, regularExpression, inherited.Body)
+	if t.reading() && t.ok("status") && len(h.Status) == 0 {
+		t.failf("status", "at least one status is needed")
+	}
+}
+
+func (s *TLSCheck) visit(t *table, check Check) {
+	inherited := check.TLS
+	if check.Kind != checker.HTTPS {
+		inherited = TLSCheck{Verify: true}
+	}
+	field(t, "verify", &s.Verify, boolean, inherited.Verify)
+	field(t, "ca", &s.CA, optionalPath, inherited.CA)
+	field(t, "server_name", &s.ServerName, text, inherited.ServerName)
+	if !t.reading() || s.CA == "" {
+		return
+	}
+	pem, err := t.in.env.readFile(s.CA)
+	switch {
+	case err != nil:
+		t.failf("ca", "%v", err)
+	case !x509.NewCertPool().AppendCertsFromPEM(pem):
+		t.failf("ca", "%s holds no certificate in PEM form", s.CA)
+	default:
+		s.CAText = string(pem)
+	}
+}
+
+// optionalPath is an absolute path, or "" for none.
+var optionalPath = textual("an absolute path", func(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	return absolutePath.decodeText(s)
+}, func(s string) string { return s })
+
+var method = textual("a method", func(s string) (string, error) {
+	if s == "" || strings.IndexFunc(s, func(r rune) bool { return r < 'A' || r > 'Z' }) >= 0 {
+		return "", fmt.Errorf(`must be a method like "GET" or "HEAD", not %s`, quoteShort(s))
+	}
+	return s, nil
+}, func(s string) string { return s })
+
+// urlPath is a path with its query, as it goes into the request line.
+var urlPath = textual("a path", func(s string) (string, error) {
+	if !strings.HasPrefix(s, "/") || strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }) >= 0 {
+		return "", fmt.Errorf("must begin with / and have no blanks, not %s", quoteShort(s))
+	}
+	return s, nil
+}, func(s string) string { return s })
+
+var regularExpression = textual("a regular expression", func(s string) (string, error) {
+	if _, err := regexp.Compile(s); err != nil {
+		return "", fmt.Errorf("is not a regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
+	return s, nil
+}, func(s string) string { return s })
+
+// statusRange is 200 or "200-299".
+var statusRange = simple(func(v value) (checker.StatusRange, error) {
+	var r checker.StatusRange
+	ok := false
+	switch data := v.data.(type) {
+	case int64:
+		r.Low, r.High, ok = int(data), int(data), true
+	case string:
+		low, high, found := strings.Cut(data, "-")
+		if !found {
+			high = low
+		}
+		var err1, err2 error
+		r.Low, err1 = strconv.Atoi(low)
+		r.High, err2 = strconv.Atoi(high)
+		ok = err1 == nil && err2 == nil
+	}
+	if !ok || r.Low < 100 || r.High > 599 || r.Low > r.High {
+		return r, fmt.Errorf(`must be a status like 200 or a range like "200-299", not %v`, unnamed(v))
+	}
+	return r, nil
+}, func(r checker.StatusRange) any {
+	if r.Low == r.High {
+		return int64(r.Low)
+	}
+	return fmt.Sprintf("%d-%d", r.Low, r.High)
+})

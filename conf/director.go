@@ -1,0 +1,36 @@
+package conf
+
+import (
+	"log/slog"
+	"time"
+)
+
+var logLevel = choice(
+	option[slog.Level]{"debug", slog.LevelDebug},
+	option[slog.Level]{"info", slog.LevelInfo},
+	option[slog.Level]{"warn", slog.LevelWarn},
+	option[slog.Level]{"error", slog.LevelError},
+)
+
+var logFormat = choice(
+	option[LogFormat]{"auto", LogAuto},
+	option[LogFormat]{"text", LogText},
+	option[LogFormat]{"json", LogJSON},
+)
+
+func (d *Director) visit(t *table) {
+	field(t, "name", &d.Name, name, "")
+	if t.reading() && !t.has("name") {
+		host, err := t.in.env.hostname()
+		if err != nil {
+			t.failf("name", "is required, for there is no host name: %v", err)
+		}
+		d.Name = host
+	}
+	field(t, "runtime_dir", &d.RuntimeDir, absolutePath, "/run/holdfast")
+	field(t, "reconcile_interval", &d.ReconcileInterval, duration(100*time.Millisecond, time.Hour), 10*time.Second)
+	t.sub("log", func(t *table) {
+		field(t, "level", &d.Log.Level, logLevel, slog.LevelInfo)
+		field(t, "format", &d.Log.Format, logFormat, LogAuto)
+	})
+}

@@ -1,0 +1,10 @@
+package conf
+
+func (g *Group) visit(t *table) {
+	need(t, "name", &g.Name, name)
+	need(t, "members", &g.Members, listOf(name))
+	t.sub("notify", g.Notify.visit)
+	if t.reading() && t.has("members") && t.ok("members") && len(g.Members) == 0 {
+		t.failf("members", "a group needs a member")
+	}
+}

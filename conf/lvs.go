@@ -1,0 +1,49 @@
+package conf
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+var onStop = choice(option[OnStop]{"clear", Clear}, option[OnStop]{"keep", Keep})
+
+// visit walks over what concerns IPVS as a whole, and returns the table of the
+// sync daemon if there is one.
+func (l *LVS) visit(t *table) (sync *table) {
+	field(t, "on_stop", &l.OnStop, onStop, Clear)
+	t.maybe("sync", l.Sync.Interface != "", func(t *table) {
+		sync = t
+		l.Sync.visit(t)
+	})
+	t.sub("timeouts", func(t *table) {
+		// The kernel keeps no timeout longer than 31 days (ip_vs_ctl.c,
+		// ip_vs_set_timeout: INT_MAX / HZ; ipvsadm: 31 days).
+		seconds := wholeSeconds(duration(0, 31*24*time.Hour))
+		field(t, "tcp", &l.Timeouts.TCP, seconds, 0)
+		field(t, "tcpfin", &l.Timeouts.TCPFin, seconds, 0)
+		field(t, "udp", &l.Timeouts.UDP, seconds, 0)
+	})
+	return sync
+}
+
+// visit walks over the sync daemon's keys; refs.go chooses Follow if it is not
+// given.
+func (s *Sync) visit(t *table) {
+	need(t, "interface", &s.Interface, interfaceName)
+	field(t, "id", &s.ID, integer[uint8](0, 255), 0)
+	field(t, "follow", &s.Follow, name, "")
+	field(t, "maxlen", &s.MaxLen, optional(integer[uint16](1, 65535)), 0)
+	field(t, "group", &s.Group, optional(multicast), netip.Addr{})
+	field(t, "port", &s.Port, optional(integer[uint16](1, 65535)), 0)
+	field(t, "ttl", &s.TTL, optional(integer[uint8](1, 255)), 0)
+}
+
+// multicast is the address of a multicast group.
+var multicast = textual("a multicast address", func(s string) (netip.Addr, error) {
+	a, err := parseAddress(s)
+	if err == nil && !a.IsMulticast() {
+		err = fmt.Errorf("%v is not a multicast address", a)
+	}
+	return a, err
+}, netip.Addr.String)

@@ -1,0 +1,58 @@
+package conf
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net"
+
+	"holdfast/vrrp"
+)
+
+// mac is "vrrp", "private", "interface" or an address.
+var mac = textual(`"vrrp", "private", "interface" or a MAC address`, parseMAC, MAC.String)
+
+func parseMAC(s string) (MAC, error) {
+	switch s {
+	case "vrrp":
+		return MAC{Mode: MACVirtual}, nil
+	case "private":
+		return MAC{Mode: MACPrivate}, nil
+	case "interface":
+		return MAC{Mode: MACInterface}, nil
+	}
+	hw, err := net.ParseMAC(s)
+	switch {
+	case err != nil || len(hw) != 6:
+		hint := suggest(s, []string{"vrrp", "private", "interface"})
+		return MAC{}, fmt.Errorf(`must be "vrrp", "private", "interface" or an address like "02:00:00:00:00:51", not %s%s`, quoteShort(s), hint)
+	case hw[0]&1 != 0:
+		return MAC{}, fmt.Errorf("%q is a multicast address, which no device can have", s)
+	case [6]byte(hw) == [6]byte{}:
+		return MAC{}, fmt.Errorf("%q is no address", s)
+	}
+	return MAC{Mode: MACExplicit, Address: [6]byte(hw)}, nil
+}
+
+// String returns the MAC as the file spells it.
+func (m MAC) String() string {
+	switch m.Mode {
+	case MACVirtual:
+		return "vrrp"
+	case MACPrivate:
+		return "private"
+	case MACInterface:
+		return "interface"
+	}
+	return net.HardwareAddr(m.Address[:]).String()
+}
+
+// PrivateMAC returns the address of mac = "private": 02:HH:HH:HH:FF:VV, where
+// VV is the VRID, FF the family (4 or 6) and HH:HH:HH a hash of family, VRID
+// and the instance's name. Directors that name an instance alike get the same
+// address, whatever their interfaces are called; two networks that share a
+// wire and a VRID are kept apart by their names. The first octet marks it as
+// locally administered and unicast (IEEE 802, §8.2).
+func PrivateMAC(family vrrp.Family, vrid uint8, name string) [6]byte {
+	sum := sha256.Sum256(fmt.Appendf(nil, "holdfast private mac\n%v\n%d\n%s", family, vrid, name))
+	return [6]byte{0x02, sum[0], sum[1], sum[2], byte(family), vrid}
+}

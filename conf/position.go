@@ -1,0 +1,326 @@
+package conf
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// A node is the place of one TOML value, and the places of what it holds. The
+// TOML library tells the line of a syntax error only; the line of a wrong
+// value comes from here.
+type node struct {
+	line  int
+	keys  map[string]*node // of a table
+	items []*node          // of an array
+}
+
+// child returns the place of key in the table n, made now if need be.
+func (n *node) child(key string, line int) *node {
+	if c := n.keys[key]; c != nil {
+		return c
+	}
+	if n.keys == nil {
+		n.keys = make(map[string]*node)
+	}
+	c := &node{line: line}
+	n.keys[key] = c
+	return c
+}
+
+// table returns what a header or a dotted key means by n: the last element of
+// an array of tables, or n itself.
+func (n *node) table() *node {
+	if len(n.items) > 0 {
+		return n.items[len(n.items)-1]
+	}
+	return n
+}
+
+// locate returns the places of everything in src, which the TOML library has
+// accepted. Of other input it makes something, without panicking.
+func locate(src string) *node {
+	s := &scanner{src: src, line: 1}
+	root := &node{line: 1}
+	current := root
+	for {
+		s.blank("")
+		if s.done() {
+			return root
+		}
+		before := s.pos
+		if s.peek() == '[' {
+			current = s.header(root)
+		} else {
+			s.assignment(current)
+		}
+		if s.pos == before { // not TOML
+			s.advance(1)
+		}
+	}
+}
+
+// A scanner walks over TOML source and counts lines.
+type scanner struct {
+	src  string
+	pos  int
+	line int
+}
+
+func (s *scanner) done() bool { return s.pos >= len(s.src) }
+
+// peek returns the next byte, 0 at the end.
+func (s *scanner) peek() byte {
+	if s.done() {
+		return 0
+	}
+	return s.src[s.pos]
+}
+
+// advance moves over n bytes, or to the end.
+func (s *scanner) advance(n int) {
+	end := min(s.pos+n, len(s.src))
+	s.line += strings.Count(s.src[s.pos:end], "\n")
+	s.pos = end
+}
+
+// accept moves over prefix if it is next.
+func (s *scanner) accept(prefix string) bool {
+	if !strings.HasPrefix(s.src[s.pos:], prefix) {
+		return false
+	}
+	s.advance(len(prefix))
+	return true
+}
+
+// until moves to the next byte that is one of stop, or to the end.
+func (s *scanner) until(stop string) string {
+	rest := s.src[s.pos:]
+	if i := strings.IndexAny(rest, stop); i >= 0 {
+		rest = rest[:i]
+	}
+	s.advance(len(rest))
+	return rest
+}
+
+// space moves over blanks within a line.
+func (s *scanner) space() {
+	for !s.done() && strings.IndexByte(" \t", s.src[s.pos]) >= 0 {
+		s.pos++
+	}
+}
+
+// blank moves over white space, line ends, comments and the bytes of also.
+func (s *scanner) blank(also string) {
+	for !s.done() {
+		switch c := s.src[s.pos]; {
+		case c == '#':
+			s.until("\n")
+		case strings.IndexByte(" \t\r\n", c) >= 0, strings.IndexByte(also, c) >= 0:
+			s.advance(1)
+		default:
+			return
+		}
+	}
+}
+
+// header reads [a.b] or [[a.b]] and returns the table that it opens.
+func (s *scanner) header(root *node) *node {
+	line := s.line
+	array := s.accept("[[")
+	if !array {
+		s.accept("[")
+	}
+	path := s.key()
+	s.space()
+	if array {
+		s.accept("]]")
+	} else {
+		s.accept("]")
+	}
+	n := root
+	for _, key := range path[:len(path)-1] {
+		n = n.child(key, line).table()
+	}
+	n = n.child(path[len(path)-1], line)
+	if array {
+		n.items = append(n.items, &node{line: line})
+		return n.table()
+	}
+	n.line = line // not the line of a sub-table that came first
+	return n
+}
+
+// assignment reads key = value into the table n.
+func (s *scanner) assignment(n *node) {
+	line := s.line
+	for _, key := range s.key() {
+		n = n.child(key, line)
+	}
+	s.space()
+	if s.accept("=") {
+		s.value(n)
+	}
+}
+
+// key reads a key, dotted or not: one part at least.
+func (s *scanner) key() []string {
+	var path []string
+	for {
+		s.space()
+		path = append(path, s.keyPart())
+		s.space()
+		if !s.accept(".") {
+			return path
+		}
+	}
+}
+
+func (s *scanner) keyPart() string {
+	switch s.peek() {
+	case '"':
+		return unescape(s.basic())
+	case '\'':
+		return s.literal()
+	}
+	return s.until(" \t\r\n.=[]{},#\"'")
+}
+
+// value reads a value, whose place is n.
+func (s *scanner) value(n *node) {
+	s.space()
+	switch s.peek() {
+	case '[':
+		s.array(n)
+	case '{':
+		s.inlineTable(n)
+	case '"':
+		s.basic()
+	case '\'':
+		s.literal()
+	default:
+		s.until(",]}#\n")
+	}
+}
+
+func (s *scanner) array(n *node) {
+	s.advance(1)
+	for {
+		s.blank(",")
+		if s.done() || s.accept("]") {
+			return
+		}
+		before := s.pos
+		item := &node{line: s.line}
+		n.items = append(n.items, item)
+		s.value(item)
+		if s.pos == before { // not TOML
+			s.advance(1)
+		}
+	}
+}
+
+func (s *scanner) inlineTable(n *node) {
+	s.advance(1)
+	for {
+		s.blank(",")
+		if s.done() || s.accept("}") {
+			return
+		}
+		before := s.pos
+		s.assignment(n)
+		if s.pos == before { // not TOML
+			s.advance(1)
+		}
+	}
+}
+
+// basic reads a string in double quotes, on one line or several, and returns
+// what is between them.
+func (s *scanner) basic() string {
+	if s.accept(`"""`) {
+		return s.multiline('"')
+	}
+	s.advance(1)
+	start := s.pos
+	for !s.done() {
+		switch s.src[s.pos] {
+		case '"':
+			text := s.src[start:s.pos]
+			s.advance(1)
+			return text
+		case '\\':
+			s.advance(2)
+		default:
+			s.until(`"\`)
+		}
+	}
+	return s.src[start:]
+}
+
+// literal reads a string in single quotes.
+func (s *scanner) literal() string {
+	if s.accept(`'''`) {
+		return s.multiline('\'')
+	}
+	s.advance(1)
+	text := s.until("'")
+	s.advance(1)
+	return text
+}
+
+// multiline reads to the three closing quotes. Up to two more quotes before
+// them belong to the text.
+func (s *scanner) multiline(quote byte) string {
+	start := s.pos
+	for !s.done() {
+		switch {
+		case s.src[s.pos] == '\\' && quote == '"':
+			s.advance(2)
+		case s.accept(strings.Repeat(string(quote), 3)):
+			for range 2 {
+				s.accept(string(quote))
+			}
+			return s.src[start : s.pos-3]
+		default:
+			s.advance(1)
+		}
+	}
+	return s.src[start:]
+}
+
+// unescape replaces the escapes of a basic string. A malformed one stays as it
+// is: the TOML library refuses it.
+func unescape(text string) string {
+	if !strings.Contains(text, `\`) {
+		return text
+	}
+	simple := map[byte]rune{
+		'b': '\b', 't': '\t', 'n': '\n', 'f': '\f', 'r': '\r', 'e': '\x1b', '"': '"', '\\': '\\',
+	}
+	digits := map[byte]int{'x': 2, 'u': 4, 'U': 8}
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' || i+1 == len(text) {
+			b.WriteByte(text[i])
+			continue
+		}
+		escape := text[i+1]
+		if r, ok := simple[escape]; ok {
+			b.WriteRune(r)
+			i++
+			continue
+		}
+		width := digits[escape]
+		if width > 0 && i+2+width <= len(text) {
+			code, err := strconv.ParseUint(text[i+2:i+2+width], 16, 32)
+			if err == nil && code <= utf8.MaxRune {
+				b.WriteRune(rune(code))
+				i += 1 + width
+				continue
+			}
+		}
+		b.WriteByte(text[i])
+	}
+	return b.String()
+}

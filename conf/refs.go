@@ -1,0 +1,204 @@
+package conf
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"holdfast/lvs"
+	"holdfast/vrrp"
+)
+
+// resolve checks what concerns more than one table, and fills in what follows
+// from the whole.
+func (c *Config) resolve(s sections) {
+	nameDevices(c.VRRP)
+	c.checkNames(s)
+	c.checkRouters(s.vrrp)
+	c.checkMembers(s)
+	c.resolveFollow(s)
+	c.checkServices(s.services)
+}
+
+// unique notes the second use of each key, with a message that may name the
+// place of the first.
+type unique[K comparable] map[K]string
+
+// use returns where key was used before, or "" and remembers it.
+func (u unique[K]) use(key K, where string) string {
+	if first, ok := u[key]; ok {
+		return first
+	}
+	u[key] = where
+	return ""
+}
+
+// checkNames refuses names that mean two things: instances and groups are
+// called by name alone.
+func (c *Config) checkNames(s sections) {
+	seen := make(unique[string])
+	check := func(t *table, name string) {
+		if name == "" || !t.ok("name") {
+			return
+		}
+		if first := seen.use(name, t.where("name")); first != "" {
+			t.failf("name", "%q is taken, by %s; instances and groups share their names", name, first)
+		}
+	}
+	for i, t := range s.vrrp {
+		check(t, c.VRRP[i].Name)
+	}
+	for i, t := range s.groups {
+		check(t, c.Groups[i].Name)
+	}
+	services := make(unique[string])
+	for i, t := range s.services {
+		name := c.Services[i].Name
+		if name == "" || !t.ok("name") {
+			continue
+		}
+		if first := services.use(name, t.where("name")); first != "" {
+			t.failf("name", "%q is taken, by %s", name, first)
+		}
+	}
+}
+
+// checkRouters refuses instances that would be in each other's way.
+func (c *Config) checkRouters(tables []*table) {
+	type router struct {
+		on     string
+		family vrrp.Family
+		vrid   uint8
+	}
+	type station struct {
+		on  string
+		mac [6]byte
+	}
+	routers, stations := make(unique[router]), make(unique[station])
+	devices, addresses := make(unique[string]), make(unique[netip.Addr])
+	parents := make(map[string]bool)
+	for _, in := range c.VRRP {
+		parents[in.Interface] = true
+	}
+	for i, t := range tables {
+		in := &c.VRRP[i]
+		if t.ok("interface", "vrid", "addresses") && in.VRID != 0 && in.Interface != "" {
+			r := router{in.Interface, in.Family, in.VRID}
+			if first := routers.use(r, t.where("vrid")); first != "" {
+				t.failf("vrid", "%d is taken on %s, by %s", in.VRID, in.Interface, first)
+				continue
+			}
+		}
+		for _, a := range in.Addresses {
+			if !a.IsValid() || !t.ok("addresses") {
+				continue
+			}
+			if first := addresses.use(a, t.where("addresses")); first != "" && first != t.where("addresses") {
+				t.failf("addresses", "%v is taken, by %s", a, first)
+			}
+		}
+		if in.MAC.Mode == MACInterface || !t.ok("mac", "device", "vrid") {
+			continue
+		}
+		if first := stations.use(station{in.Interface, in.MAC.Address}, t.where("mac")); first != "" {
+			t.failf("mac", "two devices on %s would have one address, see %s", in.Interface, first)
+		}
+		if first := devices.use(in.Device, t.where("device")); first != "" {
+			t.failf("device", "%q is taken, by %s: choose another name", in.Device, first)
+		}
+		if parents[in.Device] {
+			t.failf("device", "%q is the interface of an instance", in.Device)
+		}
+	}
+}
+
+// checkMembers refuses groups of unknown instances, and instances in two groups.
+func (c *Config) checkMembers(s sections) {
+	names := c.instanceNames()
+	home := make(unique[string])
+	for i, t := range s.groups {
+		if !t.ok("members") {
+			continue
+		}
+		for _, member := range c.Groups[i].Members {
+			if !slices.Contains(names, member) {
+				t.failf("members", "there is no [[vrrp]] named %q%s", member, suggest(member, names))
+				continue
+			}
+			if first := home.use(member, t.where("members")); first != "" {
+				t.failf("members", "%q is in a group already, at %s", member, first)
+			}
+		}
+	}
+}
+
+func (c *Config) instanceNames() []string {
+	var names []string
+	for _, in := range c.VRRP {
+		names = append(names, in.Name)
+	}
+	return names
+}
+
+// resolveFollow finds whose state services and the sync daemon follow.
+func (c *Config) resolveFollow(s sections) {
+	if s.sync != nil {
+		c.follow(s.sync, "follow", &c.LVS.Sync.Follow)
+	}
+	for i, t := range s.services {
+		v := &c.Services[i]
+		switch {
+		case v.Active == lvs.ActiveMaster:
+			c.follow(t, "follow", &v.Follow)
+		case t.ok("active"):
+			t.forbid(`with active = "always"`, "follow")
+			v.Follow = ""
+		}
+	}
+}
+
+// follow checks that *name is a group or instance, and chooses the only one
+// there is when it is "".
+func (c *Config) follow(t *table, key string, name *string) {
+	if !t.ok(key) {
+		return
+	}
+	var groups []string
+	for _, g := range c.Groups {
+		groups = append(groups, g.Name)
+	}
+	candidates := groups
+	if len(groups) == 0 {
+		candidates = c.instanceNames()
+	}
+	all := append(slices.Clone(groups), c.instanceNames()...)
+	switch {
+	case *name != "" && !slices.Contains(all, *name):
+		t.failf(key, "there is no [[group]] or [[vrrp]] named %q%s", *name, suggest(*name, all))
+	case *name != "":
+	case len(candidates) == 1:
+		*name = candidates[0]
+	case len(candidates) == 0:
+		t.failf(key, "there is no [[group]] or [[vrrp]] to follow")
+	default:
+		t.failf(key, "say which one to follow: %s", orList(candidates))
+	}
+}
+
+// checkServices refuses two services that the kernel would take for one.
+func (c *Config) checkServices(tables []*table) {
+	seen := make(unique[lvs.Key])
+	for i, t := range tables {
+		k := c.Services[i].Service.Key
+		key := "address"
+		if k.Mark != 0 {
+			key = "mark"
+		}
+		if k == (lvs.Key{}) || !t.ok("address", "mark", "protocol", "family") || !t.has(key) {
+			continue
+		}
+		if first := seen.use(k, t.where(key)); first != "" {
+			t.failf(key, "%s is taken, by %s", fmt.Sprint(k), first)
+		}
+	}
+}

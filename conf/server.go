@@ -1,0 +1,116 @@
+package conf
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+
+	"holdfast/lvs"
+)
+
+// A server is what the file says of one realserver; a Service keeps it in two
+// parts.
+type server struct {
+	lvs.ServerConfig
+	Health
+}
+
+// servers returns the servers of s, whole.
+func (s *Service) servers() []server {
+	var servers []server
+	for i := range s.Servers {
+		servers = append(servers, server{s.Servers[i], s.Health[i]})
+	}
+	return servers
+}
+
+// setServers takes the servers apart.
+func (s *Service) setServers(servers []server) {
+	for _, r := range servers {
+		s.Servers = append(s.Servers, r.ServerConfig)
+		s.Health = append(s.Health, r.Health)
+	}
+}
+
+// visit walks over one server of s.
+func (r *server) visit(t *table, s *Service, inherited delivery) {
+	v := &r.Server
+	need(t, "address", &v.Address, serverAddress(s.Service.Key))
+	field(t, "name", &r.Name, name, v.Address.String())
+	field(t, "weight", &v.Weight, integer[int](0, lvs.MaxWeight), 1)
+	field(t, "upper_threshold", &v.Upper, integer[uint32](0, 1<<32-1), 0)
+	field(t, "lower_threshold", &v.Lower, integer[uint32](0, 1<<32-1), 0)
+	d := deliveryOf(*v)
+	d.visit(t, inherited)
+	d.apply(v)
+	if t.reading() || !reflect.DeepEqual(r.Check, s.Check) {
+		t.sub("check", func(t *table) {
+			r.Check.visit(t, s.Check)
+			r.Check.validate(t, *v)
+		})
+	}
+	if t.reading() || !reflect.DeepEqual(r.Notify, s.Notify) {
+		t.sub("notify", func(t *table) { r.Notify.visit(t, s.Notify) })
+	}
+}
+
+// serverAddress is an address whose port, when it is not given, is the
+// service's.
+func serverAddress(key lvs.Key) codec[netip.AddrPort] {
+	return textual("an address", func(s string) (netip.AddrPort, error) {
+		if a, err := netip.ParseAddr(s); err == nil {
+			a, err = plainAddress(a)
+			return netip.AddrPortFrom(a, key.Address.Port()), err
+		}
+		return parseAddressPort(s)
+	}, netip.AddrPort.String)
+}
+
+// A delivery is the way of packets to a server, as the file spells it.
+type delivery struct {
+	forward  lvs.Forward
+	tunnel   lvs.TunnelType
+	port     uint16
+	checksum string // one of tunnelChecksum, "" like "none"
+}
+
+var (
+	forward = choice(option[lvs.Forward]{"nat", lvs.NAT}, option[lvs.Forward]{"dr", lvs.DR}, option[lvs.Forward]{"tun", lvs.TUN})
+	tunnel  = choice(option[lvs.TunnelType]{"ipip", lvs.IPIP}, option[lvs.TunnelType]{"gue", lvs.GUE}, option[lvs.TunnelType]{"gre", lvs.GRE})
+	// tunnelChecksum covers lvs.Tunnel's Checksum and RemoteChecksum.
+	tunnelChecksum = choice(option[string]{"none", "none"}, option[string]{"outer", "outer"}, option[string]{"remote", "remote"})
+)
+
+func deliveryOf(v lvs.Server) delivery {
+	d := delivery{forward: v.Forward, tunnel: v.Tunnel.Type, port: v.Tunnel.Port, checksum: "none"}
+	switch {
+	case v.Tunnel.Checksum:
+		d.checksum = "outer"
+	case v.Tunnel.RemoteChecksum:
+		d.checksum = "remote"
+	}
+	return d
+}
+
+func (d *delivery) visit(t *table, inherited delivery) {
+	field(t, "forward", &d.forward, forward, inherited.forward)
+	if !t.reading() && d.forward != lvs.TUN {
+		return
+	}
+	field(t, "tunnel", &d.tunnel, tunnel, inherited.tunnel)
+	field(t, "tunnel_port", &d.port, optional(integer[uint16](1, 65535)), inherited.port)
+	field(t, "tunnel_checksum", &d.checksum, tunnelChecksum, inherited.checksum)
+	if t.reading() && d.forward != lvs.TUN && t.ok("forward") {
+		t.forbid(fmt.Sprintf("with forward = %q", d.forward), "tunnel", "tunnel_port", "tunnel_checksum")
+	}
+}
+
+// apply sets v's forwarding. A tunnel that is inherited by a server without
+// one has no effect.
+func (d delivery) apply(v *lvs.Server) {
+	v.Forward = d.forward
+	v.Tunnel = lvs.Tunnel{}
+	if d.forward == lvs.TUN {
+		v.Tunnel = lvs.Tunnel{Type: d.tunnel, Port: d.port, Checksum: d.checksum == "outer", RemoteChecksum: d.checksum == "remote"}
+	}
+}

@@ -1,0 +1,176 @@
+package conf
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"holdfast/lvs"
+)
+
+var (
+	protocol = choice(
+		option[lvs.Protocol]{"tcp", lvs.TCP},
+		option[lvs.Protocol]{"udp", lvs.UDP},
+		option[lvs.Protocol]{"sctp", lvs.SCTP},
+	)
+	active     = choice(option[lvs.Active]{"always", lvs.ActiveAlways}, option[lvs.Active]{"master", lvs.ActiveMaster})
+	onDown     = choice(option[lvs.OnDown]{"remove", lvs.Remove}, option[lvs.OnDown]{"quiesce", lvs.Quiesce})
+	markFamily = choice(option[bool]{"ipv4", false}, option[bool]{"ipv6", true})
+	engine     = choice(option[string]{"sip", "sip"})
+)
+
+// visit walks over a service. What servers inherit comes before them.
+func (s *Service) visit(t *table) {
+	need(t, "name", &s.Name, name)
+	s.visitKey(t)
+	s.visitScheduling(t)
+	field(t, "active", &s.Active, active, lvs.ActiveAlways)
+	field(t, "follow", &s.Follow, optional(name), "")
+	field(t, "on_down", &s.OnDown, onDown, lvs.Remove)
+	var inherited delivery
+	if t.reading() {
+		inherited.visit(t, delivery{})
+	}
+	field(t, "fallback", &s.Fallback, optional(addressPort), netip.AddrPort{})
+	if t.reading() || s.Fallback.IsValid() {
+		field(t, "fallback_forward", &s.FallbackForward, forward, inherited.forward)
+	}
+	t.sub("check", func(t *table) { s.Check.visit(t, defaultCheck(s.Service.Key.Protocol)) })
+	t.sub("notify", func(t *table) { s.Notify.visit(t, ServerNotify{Timeout: notifyTimeout}) })
+
+	servers := s.servers()
+	tables := list(t, "server", &servers, func(t *table, r *server) { r.visit(t, s, inherited) })
+	if t.reading() {
+		s.setServers(servers)
+		s.validate(t, tables)
+	}
+}
+
+// visitKey walks over what names the service in the kernel.
+func (s *Service) visitKey(t *table) {
+	k := &s.Service.Key
+	field(t, "address", &k.Address, optional(addressPort), netip.AddrPort{})
+	field(t, "mark", &k.Mark, optional(integer[uint32](1, 1<<32-1)), 0)
+	marked := k.Mark != 0
+	if t.reading() {
+		marked = t.has("mark")
+	}
+	if t.reading() || !marked {
+		field(t, "protocol", &k.Protocol, protocol, lvs.TCP)
+	}
+	if t.reading() || marked {
+		field(t, "family", &k.IPv6, markFamily, false)
+	}
+	switch {
+	case !t.reading():
+	case marked && t.has("address"):
+		t.failf("mark", "a service has an address or a mark, not both")
+	case marked:
+		t.forbid("with a mark", "protocol")
+		k.Protocol = lvs.ProtocolNone
+	case !t.has("address"):
+		t.failf("address", "an address or a mark is required")
+	default:
+		t.forbid("with an address", "family")
+		*k = k.Canonical()
+	}
+}
+
+func (s *Service) visitScheduling(t *table) {
+	v := &s.Service
+	field(t, "scheduler", &v.Scheduler, scheduler, "wlc")
+	flags := schedulerFlags(v.Scheduler)
+	if t.reading() && !t.ok("scheduler") {
+		flags = schedulerFlags("")
+	}
+	chosen := v.Flags &^ lvs.FlagOnePacket
+	field(t, "scheduler_flags", &chosen, flags, 0)
+	onePacket := v.Flags&lvs.FlagOnePacket != 0
+	field(t, "one_packet", &onePacket, boolean, false)
+	field(t, "persistence", &v.Persistence, wholeSeconds(duration(0, lvs.MaxPersistence)), 0)
+	if t.reading() || v.Persistence > 0 {
+		field(t, "persistence_prefix", &v.PersistPrefix, integer[int](1, 128), 0)
+		field(t, "persistence_engine", &v.PersistEngine, optional(engine), "")
+	}
+	if !t.reading() {
+		return
+	}
+	v.Flags = chosen
+	if onePacket {
+		v.Flags |= lvs.FlagOnePacket
+	}
+	if v.Persistence == 0 && t.ok("persistence") {
+		t.forbid("without persistence", "persistence_prefix", "persistence_engine")
+	}
+}
+
+// validate asks lvs what is wrong with the service, and puts it into its
+// canonical form.
+func (s *Service) validate(t *table, servers []*table) {
+	for _, fault := range faults(s.ServiceConfig.Validate()) {
+		var field *lvs.FieldError
+		if !errors.As(fault, &field) {
+			continue
+		}
+		at := t
+		if field.Server >= 0 {
+			at = servers[field.Server]
+		}
+		// A key that could not be read has its error already, and follow has
+		// a default that refs.go finds.
+		if at.ok(field.Key) && at.ok("address", "mark") && field.Key != "follow" {
+			at.failf(field.Key, "%s", field.Problem)
+		}
+	}
+	s.Service = s.Service.Canonical()
+	for i := range s.Servers {
+		s.Servers[i].Server = s.Servers[i].Server.Canonical()
+	}
+	if len(s.Servers) == 0 && !t.has("fallback") && !t.has("server") {
+		t.failf("", "a service needs a [[service.server]] or a fallback")
+	}
+}
+
+// scheduler is one of the kernel's.
+var scheduler = textual("a scheduler's name", func(s string) (string, error) {
+	got, err := lvs.ParseScheduler(s)
+	if err != nil {
+		names := lvs.Schedulers()
+		return "", fmt.Errorf("must be one of %s, not %s%s", strings.Join(names, " "), quoteShort(s), suggest(s, names))
+	}
+	return got, nil
+}, func(s string) string { return s })
+
+// schedulerFlags is the set of flags that one scheduler knows.
+func schedulerFlags(scheduler string) codec[lvs.Flags] {
+	flag := textual("a flag's name", func(s string) (lvs.Flags, error) {
+		if scheduler == "" { // an unknown one, reported already
+			return 0, nil
+		}
+		return lvs.ParseSchedulerFlag(scheduler, s)
+	}, nil)
+	return codec[lvs.Flags]{
+		decode: func(v value, fail func(value, string)) (lvs.Flags, bool) {
+			flags, ok := listOf(flag).decode(v, fail)
+			var all lvs.Flags
+			for _, f := range flags {
+				all |= f
+			}
+			return all, ok
+		},
+		encode: func(all lvs.Flags) any {
+			var names []any
+			for i, f := range []lvs.Flags{lvs.FlagSched1, lvs.FlagSched2, lvs.FlagSched3} {
+				if all&f != 0 {
+					names = append(names, fmt.Sprintf("flag-%d", i+1))
+				}
+			}
+			if names == nil {
+				return nil
+			}
+			return names
+		},
+	}
+}

@@ -1,0 +1,107 @@
+package conf
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// Show returns c as a TOML file in which every key is written out, defaults
+// and derived values too. Loading it gives c again.
+func Show(c *Config) []byte {
+	root := &table{out: &section{}}
+	shown := *c
+	shown.visit(root)
+	var b bytes.Buffer
+	root.out.print(&b, "")
+	return bytes.TrimLeft(b.Bytes(), "\n")
+}
+
+// A section is one table of a file that is being written.
+type section struct {
+	name  string
+	array bool // one element of an array of tables
+	lines []string
+	subs  []*section
+}
+
+// put adds "key = value"; nil is left out.
+func (s *section) put(key string, value any) {
+	if value != nil {
+		s.lines = append(s.lines, quoteKey(key)+" = "+literal(value))
+	}
+}
+
+// empty returns whether s says nothing.
+func (s *section) empty() bool {
+	for _, sub := range s.subs {
+		if !sub.empty() {
+			return false
+		}
+	}
+	return len(s.lines) == 0
+}
+
+// print writes s, whose parent has the path given.
+func (s *section) print(b *bytes.Buffer, parent string) {
+	if s.empty() {
+		return
+	}
+	path := strings.TrimPrefix(parent+"."+s.name, ".")
+	if s.array {
+		fmt.Fprintf(b, "\n[[%s]]\n", path)
+	} else if s.name != "" && len(s.lines) > 0 {
+		fmt.Fprintf(b, "\n[%s]\n", path)
+	}
+	for _, line := range s.lines {
+		b.WriteString(line + "\n")
+	}
+	for _, sub := range s.subs {
+		sub.print(b, path)
+	}
+}
+
+// literal writes a value as TOML does.
+func literal(v any) string {
+	switch v := v.(type) {
+	case string:
+		return quote(v)
+	case []any:
+		items := make([]string, len(v))
+		for i, item := range v {
+			items[i] = literal(item)
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	}
+	return fmt.Sprint(v)
+}
+
+// quote writes s as a basic string. TOML has fewer escapes than Go.
+func quote(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r < ' ' || r == 0x7f:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// quoteKey quotes s unless it can stand as a bare key.
+func quoteKey(s string) string {
+	bare := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_' || r == '-'
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !bare(r) }) < 0 {
+		return s
+	}
+	return quote(s)
+}

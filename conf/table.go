@@ -1,0 +1,235 @@
+package conf
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// A table is one table of the configuration while a visit function walks over
+// its keys. There are two kinds of walk, and a visit function serves both:
+// reading (in != nil) fills the visited variables, writing (out != nil) notes
+// their values. Checks belong to reading alone.
+type table struct {
+	path   string // for people: "service.web.check"
+	schema string // for the list of known keys: "service.check"
+
+	in    *reader
+	place value // of the table itself
+	keys  map[string]value
+	asked map[string]bool // keys that the visit function knows
+	wrong map[string]bool // keys with an error
+
+	out *section
+}
+
+// A reader is what the tables of one configuration have in common.
+type reader struct {
+	env    environment
+	errs   Errors
+	schema map[string]bool // every key that was asked for
+}
+
+// reading returns whether the walk fills variables.
+func (t *table) reading() bool { return t.in != nil }
+
+// has returns whether the file gives key.
+func (t *table) has(key string) bool {
+	_, ok := t.keys[key]
+	return ok
+}
+
+// ok returns whether none of keys has an error.
+func (t *table) ok(keys ...string) bool {
+	for _, key := range keys {
+		if t.wrong[key] {
+			return false
+		}
+	}
+	return true
+}
+
+// failf notes an error of key, where it stands, or where the table does if it
+// is not given; key "" is the table itself.
+func (t *table) failf(key, format string, args ...any) {
+	place, ok := t.keys[key]
+	if !ok {
+		place = t.place
+	}
+	t.failAt(place, key, format, args...)
+}
+
+// failAt notes an error of key at a place within its value.
+func (t *table) failAt(place value, key, format string, args ...any) {
+	t.wrong[key] = true
+	path := t.path
+	switch {
+	case path == "":
+		path = key
+	case key != "":
+		path += "." + key
+	}
+	t.in.errs = append(t.in.errs, Error{
+		File: place.file, Line: place.line, Key: path, Message: fmt.Sprintf(format, args...),
+	})
+}
+
+// where returns "file:line" of key, or of the table if key is not given.
+func (t *table) where(key string) string {
+	place, ok := t.keys[key]
+	if !ok {
+		place = t.place
+	}
+	return fmt.Sprintf("%s:%d", place.file, place.line)
+}
+
+// forbid notes an error for each of keys that is given though why makes it
+// meaningless.
+func (t *table) forbid(why string, keys ...string) {
+	for _, key := range keys {
+		if t.has(key) {
+			t.failf(key, "has no meaning %s", why)
+		}
+	}
+}
+
+// ask notes that key is known, and returns its value.
+func (t *table) ask(key string) (value, bool) {
+	t.asked[key] = true
+	t.in.schema[strings.TrimPrefix(t.schema+"."+key, ".")] = true
+	v, ok := t.keys[key]
+	return v, ok
+}
+
+// field visits a key that may be missing: *p is then def. A codec's error
+// leaves def too, so that checks across keys may run.
+func field[T any](t *table, key string, p *T, c codec[T], def T) {
+	if !t.reading() {
+		t.out.put(key, c.encode(*p))
+		return
+	}
+	*p = def
+	v, ok := t.ask(key)
+	if !ok {
+		return
+	}
+	got, ok := c.decode(v, func(place value, message string) { t.failAt(place, key, "%s", message) })
+	if ok {
+		*p = got
+	}
+}
+
+// need visits a key that must be given.
+func need[T any](t *table, key string, p *T, c codec[T]) {
+	var zero T
+	field(t, key, p, c, zero)
+	if t.reading() && !t.has(key) {
+		t.failf(key, "is required")
+	}
+}
+
+// sub visits the table key. A missing one is visited like an empty one.
+func (t *table) sub(key string, visit func(*table)) {
+	if !t.reading() {
+		child := &table{out: &section{name: key}}
+		visit(child)
+		t.out.subs = append(t.out.subs, child.out)
+		return
+	}
+	v, ok := t.ask(key)
+	if !ok {
+		v = value{file: t.place.file, line: t.place.line, data: map[string]value{}}
+	}
+	keys, ok := v.data.(map[string]value)
+	if !ok {
+		t.failf(key, "must be a table: write [%s]", dotted(t.schema, key))
+		return
+	}
+	t.child(key, key, v, keys, visit)
+}
+
+// maybe visits the table key if the file has it, or, when writing, if present.
+func (t *table) maybe(key string, present bool, visit func(*table)) {
+	if t.reading() {
+		_, present = t.ask(key)
+	}
+	if present {
+		t.sub(key, visit)
+	}
+}
+
+// list visits each table of the array key, and returns them when reading. An
+// element that is not a table leaves a zero T and no *table behind.
+func list[T any](t *table, key string, items *[]T, visit func(*table, *T)) []*table {
+	if !t.reading() {
+		for i := range *items {
+			child := &table{out: &section{name: key, array: true}}
+			visit(child, &(*items)[i])
+			t.out.subs = append(t.out.subs, child.out)
+		}
+		return nil
+	}
+	v, ok := t.ask(key)
+	if !ok {
+		return nil
+	}
+	values, ok := v.data.([]value)
+	if !ok {
+		t.failf(key, "there can be several: write [[%s]]", dotted(t.schema, key))
+		return nil
+	}
+	var tables []*table
+	for i, v := range values {
+		keys, ok := v.data.(map[string]value)
+		if !ok {
+			t.failAt(v, key, "must be a table, not %v: write [[%s]]", v, dotted(t.schema, key))
+			continue
+		}
+		var item T
+		child := t.child(key, key+selector(keys, i), v, keys, func(c *table) { visit(c, &item) })
+		*items = append(*items, item)
+		tables = append(tables, child)
+	}
+	return tables
+}
+
+// child walks over the table v of the key.
+func (t *table) child(key, name string, v value, keys map[string]value, visit func(*table)) *table {
+	child := &table{
+		path:   dotted(t.path, name),
+		schema: dotted(t.schema, key),
+		in:     t.in,
+		place:  v,
+		keys:   keys,
+		asked:  make(map[string]bool),
+		wrong:  make(map[string]bool),
+	}
+	visit(child)
+	child.finish()
+	return child
+}
+
+// finish refuses the keys that nobody asked for.
+func (t *table) finish() {
+	known := slices.Sorted(maps.Keys(t.asked))
+	for key := range t.keys {
+		if !t.asked[key] {
+			t.failf(key, "unknown key%s", suggest(key, known))
+		}
+	}
+}
+
+// selector says which element of an array is meant: by its name or address if
+// it has one (".web"), otherwise by number ("#2").
+func selector(keys map[string]value, index int) string {
+	for _, key := range []string{"name", "address"} {
+		if name, ok := keys[key].data.(string); ok && name != "" {
+			return "." + quoteKey(name)
+		}
+	}
+	return fmt.Sprintf("#%d", index+1)
+}
+
+// dotted joins two parts of a path, of which the first may be empty.
+func dotted(a, b string) string { return strings.TrimPrefix(a+"."+b, ".") }
