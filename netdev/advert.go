@@ -1,0 +1,101 @@
+package netdev
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/mdlayher/ethernet"
+	"golang.org/x/net/ipv4"
+)
+
+const (
+	protocolVRRP = 112
+	// trafficClass is DSCP CS6, internetwork control.
+	trafficClass = 0xc0
+	hopLimit     = 255
+	// maxAdvert bounds a VRRP message: 8 bytes of header and 255 IPv6
+	// addresses, with room for an authentication trailer.
+	maxAdvert = 8 + 255*16 + 256
+)
+
+// An AdvertFrame turns VRRP messages of one virtual router into Ethernet
+// frames. Headers are built once; Wrap allocates nothing. It is not safe for
+// concurrent use.
+type AdvertFrame struct {
+	buffer  []byte
+	headers int
+	v4      bool
+	id      uint16
+}
+
+// NewAdvertFrame returns the frame of adverts from source to the multicast
+// group destination (224.0.0.18 or ff02::12), with mac as the Ethernet source:
+// TTL or hop limit 255, protocol 112, class CS6, no options
+// (RFC 9568 §5.1.1, §5.1.2, §7.3). Both addresses must be of one family.
+func NewAdvertFrame(mac MAC, source, destination netip.Addr) (*AdvertFrame, error) {
+	source, destination = source.Unmap().WithZone(""), destination.Unmap().WithZone("")
+	if !source.IsValid() || source.Is4() != destination.Is4() {
+		return nil, fmt.Errorf("build advert frame from %v to %v: not two addresses of one family", source, destination)
+	}
+	if !destination.IsMulticast() {
+		return nil, fmt.Errorf("build advert frame to %v: not a multicast address", destination)
+	}
+	a := &AdvertFrame{v4: source.Is4()}
+	head := advertHeaders6(mac, source, destination)
+	if a.v4 {
+		var err error
+		if head, err = advertHeaders4(mac, source, destination); err != nil {
+			return nil, err
+		}
+	}
+	a.headers = len(head)
+	a.buffer = make([]byte, a.headers+maxAdvert)
+	copy(a.buffer, head)
+	return a, nil
+}
+
+func advertHeaders4(mac MAC, source, destination netip.Addr) ([]byte, error) {
+	h := ipv4.Header{
+		Version: 4, Len: ipv4Len, TOS: trafficClass, TTL: hopLimit, Protocol: protocolVRRP,
+		Src: net.IP(source.AsSlice()), Dst: net.IP(destination.AsSlice()),
+	}
+	b, err := h.Marshal()
+	if err != nil {
+		return nil, fmt.Errorf("build IPv4 header of advert from %v: %w", source, err)
+	}
+	return append(etherHeader(MulticastMAC(destination), mac, ethernet.EtherTypeIPv4), b...), nil
+}
+
+func advertHeaders6(mac MAC, source, destination netip.Addr) []byte {
+	b := etherHeader(MulticastMAC(destination), mac, ethernet.EtherTypeIPv6)
+	b = binary.BigEndian.AppendUint32(b, 6<<28|trafficClass<<20)
+	b = append(b, 0, 0, protocolVRRP, hopLimit) // the length comes with Wrap
+	b = append(b, source.AsSlice()...)
+	return append(b, destination.AsSlice()...)
+}
+
+// Wrap returns a whole frame with the VRRP message as payload. The frame is
+// valid until the next Wrap. It is nil if the message is longer than any
+// VRRP message can be.
+func (a *AdvertFrame) Wrap(message []byte) []byte {
+	if len(message) > maxAdvert {
+		return nil
+	}
+	f := a.buffer[:a.headers+len(message)]
+	copy(f[a.headers:], message)
+	if !a.v4 {
+		binary.BigEndian.PutUint16(f[etherLen+4:], uint16(len(message)))
+		return f
+	}
+	// The identification changes with each frame, so that a receiver never
+	// joins fragments of two adverts.
+	a.id++
+	h := f[etherLen : etherLen+ipv4Len]
+	binary.BigEndian.PutUint16(h[2:], uint16(ipv4Len+len(message)))
+	binary.BigEndian.PutUint16(h[4:], a.id)
+	h[10], h[11] = 0, 0
+	binary.BigEndian.PutUint16(h[10:], fold(sum(h, 0)))
+	return f
+}
