@@ -57,6 +57,7 @@ type Machine struct {
 	gaveUp     netip.Addr    // who sent priority 0 and so shortened the timer
 	rival      Peer          // Master: who speaks beside us
 	lastAdvert time.Time     // Master: when the last advert was due
+	promised   time.Duration // Master: the interval that it told, by which peers wait
 
 	// Deadlines; the zero time is none.
 	advertAt, downAt, preemptAt, releaseAt, retryAt, rivalUntil time.Time
@@ -137,7 +138,7 @@ func (m *Machine) send(now time.Time, priority uint8) {
 	if priority == PriorityStop {
 		m.counters.StopSent++
 	}
-	m.lastAdvert = now
+	m.lastAdvert, m.promised = now, m.cfg.Interval
 	m.out = append(m.out, Action{Verb: SendAdvert, Priority: priority})
 }
 
@@ -283,7 +284,7 @@ func (m *Machine) claimFailed(now time.Time, problem string) {
 
 func (m *Machine) received(now time.Time, r *Received) {
 	m.counters.Received++
-	if silent := m.silentFor(now); m.state == Master && silent > 4*m.cfg.Interval {
+	if silent := m.silentFor(now); m.state == Master && silent > 4*m.promised {
 		m.wakeLate(now, silent) // before anything is answered
 	}
 	if r.Advert.Priority == PriorityStop {
@@ -370,7 +371,7 @@ func (m *Machine) heardAsMaster(now time.Time, r *Received) {
 		m.hush(now.Add(linger))
 		m.become(now, Backup, beatenBy(r, m.Priority()))
 		m.follow(now, r)
-	case m.silentFor(now) > 3*m.cfg.Interval:
+	case m.silentFor(now) > 3*m.promised:
 		// We were the silent one, so the sender took over by right.
 		m.hush(now.Add(linger))
 		m.become(now, Backup, fmt.Sprintf("was silent for %v, and %v took over", m.silentFor(now), r.Source))
@@ -432,7 +433,7 @@ func (m *Machine) masterElapsed(now time.Time) {
 	if !due(m.advertAt, now) {
 		return
 	}
-	if silent := m.silentFor(now); silent > 4*m.cfg.Interval {
+	if silent := m.silentFor(now); silent > 4*m.promised {
 		m.wakeLate(now, silent)
 		return
 	}

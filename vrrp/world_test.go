@@ -1,0 +1,438 @@
+package vrrp
+
+import (
+	"container/heap"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+)
+
+// epoch is when every pretend world begins.
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// A world is one or more pretend LANs with directors on them, in virtual time.
+// Everything that happens comes out of one queue, and every choice out of one
+// seeded source, so that equal seeds give equal runs. Adverts travel as bytes:
+// the codec and the reception checks are part of the game.
+//
+// The world enforces what the package promises about the order of actions; it
+// calls violate when a director breaks it.
+type world struct {
+	now     time.Duration // since epoch
+	queue   happenings
+	counted uint64
+	rng     *rand.Rand
+	nodes   []*node
+
+	// What the wires do to a frame.
+	delayMin, delayMax time.Duration
+	loss, duplicate    float64
+	// What a claim, hush or release takes, and how often a claim fails.
+	workMin, workMax time.Duration
+	claimLoss        float64
+
+	sent uint64 // adverts
+
+	log     func(n *node, member int, text string)
+	violate func(format string, args ...any)
+}
+
+func newWorld(seed uint64) *world {
+	return &world{
+		rng:      rand.New(rand.NewPCG(seed, 112)),
+		delayMin: 100 * time.Microsecond, delayMax: 100 * time.Microsecond,
+		workMin: 2 * time.Millisecond, workMax: 2 * time.Millisecond,
+		log: func(*node, int, string) {},
+	}
+}
+
+// A happening is something that is to happen.
+type happening struct {
+	at    time.Duration
+	order uint64 // among those of one time
+	do    func()
+}
+
+type happenings []happening
+
+func (q happenings) Len() int { return len(q) }
+func (q happenings) Less(i, j int) bool {
+	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].order < q[j].order
+}
+func (q happenings) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *happenings) Push(x any)   { *q = append(*q, x.(happening)) }
+func (q *happenings) Pop() any {
+	old := *q
+	last := old[len(old)-1]
+	old[len(old)-1] = happening{}
+	*q = old[:len(old)-1]
+	return last
+}
+
+// at lets do happen at a time that is not in the past.
+func (w *world) at(t time.Duration, do func()) {
+	w.counted++
+	heap.Push(&w.queue, happening{max(t, w.now), w.counted, do})
+}
+
+// run lets everything happen that is due within d.
+func (w *world) run(d time.Duration) {
+	until := w.now + d
+	for len(w.queue) > 0 && w.queue[0].at <= until {
+		h := heap.Pop(&w.queue).(happening)
+		w.now = h.at
+		h.do()
+	}
+	w.now = until
+}
+
+// between draws a duration.
+func (w *world) between(from, to time.Duration) time.Duration {
+	if to <= from {
+		return from
+	}
+	return from + time.Duration(w.rng.Int64N(int64(to-from)+1))
+}
+
+// A device is what the kernel of a director has for one virtual router.
+type device uint8
+
+const (
+	down   device = iota
+	up            // has the addresses and speaks for them
+	silent        // has the addresses, does not speak for them
+)
+
+// A port is a member's place on a wire.
+type port struct {
+	wire   string
+	source netip.Addr
+	cut    bool // the switch forwards nothing to and from it
+
+	device     device
+	claimFails bool
+
+	// The promised order: what was asked for, and what was answered.
+	hold       hold
+	advertised bool   // since the claim
+	order      uint64 // the latest; answers to older ones are not heeded
+	freeAt     time.Duration
+}
+
+// A node is a director.
+type node struct {
+	w     *world
+	name  string
+	cfgs  []Config
+	group *Group
+	ports []port
+
+	drift  int64 // how much its clock is fast, in millionths
+	on     bool  // the machine has power and the daemon runs
+	paused bool  // the daemon is stopped, its kernel goes on
+	life   int   // counts restarts; what belongs to an earlier life is void
+	inbox  []func()
+
+	wakeAt  time.Duration // the pending timer, if any
+	pending bool
+	timer   uint64
+
+	drops  map[string]bool // dropped adverts already told
+	buf    []byte
+	advert Advert
+}
+
+// add puts a director on wires, one a configuration, at the given addresses.
+func (w *world) add(name string, cfgs []Config, wires []string, sources []netip.Addr) *node {
+	n := &node{w: w, name: name, cfgs: cfgs, drops: map[string]bool{}}
+	for i := range cfgs {
+		n.ports = append(n.ports, port{wire: wires[i], source: sources[i]})
+	}
+	w.nodes = append(w.nodes, n)
+	return n
+}
+
+// clock returns the node's own time.
+func (n *node) clock() time.Time { return epoch.Add(n.local(n.w.now)) }
+
+func (n *node) local(t time.Duration) time.Duration {
+	const million = 1_000_000
+	g := int64(t)
+	return time.Duration(g + g/million*n.drift + g%million*n.drift/million)
+}
+
+// global returns the first time at which the node's clock shows local.
+func (n *node) global(local time.Duration) time.Duration {
+	g := time.Duration(float64(local) / (1 + float64(n.drift)/1e6))
+	for n.local(g) < local {
+		g++
+	}
+	for g > 0 && n.local(g-1) >= local {
+		g--
+	}
+	return g
+}
+
+// start boots the daemon.
+func (n *node) start() {
+	n.on, n.paused = true, false
+	n.life++
+	n.pending = false
+	n.inbox = nil
+	for i := range n.ports {
+		p := &n.ports[i]
+		p.device, p.hold, p.freeAt = down, nothing, 0
+		p.order++
+	}
+	n.group = NewGroup(n.name, n.cfgs...)
+	for i := range n.ports {
+		n.step(i, Primary{n.ports[i].source})
+	}
+	for i := range n.ports {
+		n.step(i, Start{})
+	}
+}
+
+// kill takes the power away.
+func (n *node) kill() {
+	n.on = false
+	n.life++
+	for i := range n.ports {
+		n.ports[i].device = down
+		n.ports[i].hold = nothing
+	}
+}
+
+// pause stops the daemon as SIGSTOP does; frames wait in its socket.
+func (n *node) pause() { n.paused = true }
+
+func (n *node) resume() {
+	if !n.paused {
+		return
+	}
+	n.paused = false
+	inbox := n.inbox
+	n.inbox = nil
+	for _, do := range inbox {
+		do()
+	}
+	n.elapse()
+}
+
+// whenAble lets do happen now, or when the daemon runs again.
+func (n *node) whenAble(life int, do func()) {
+	switch {
+	case n.life != life || !n.on:
+	case n.paused:
+		n.inbox = append(n.inbox, do)
+	default:
+		do()
+	}
+}
+
+func (n *node) step(member int, ev Event) {
+	n.perform(n.group.Step(n.clock(), member, ev))
+}
+
+func (n *node) stepAll(ev Event) {
+	for i := range n.ports {
+		n.step(i, ev)
+	}
+}
+
+func (n *node) elapse() { n.perform(n.group.Elapse(n.clock())) }
+
+// arm sets the timer to the group's deadline. A timer that is set too early
+// is left alone and looks again when it fires.
+func (n *node) arm() {
+	d := n.group.Deadline()
+	if d.IsZero() {
+		return
+	}
+	at := max(n.global(d.Sub(epoch)), n.w.now)
+	if n.pending && n.wakeAt <= at {
+		return
+	}
+	n.timer++
+	n.pending, n.wakeAt = true, at
+	timer, life := n.timer, n.life
+	n.w.at(at, func() {
+		if n.life != life || n.timer != timer {
+			return
+		}
+		n.pending = false
+		if n.paused {
+			return // resume looks
+		}
+		if due(n.group.Deadline(), n.clock()) {
+			n.elapse()
+		} else {
+			n.arm()
+		}
+	})
+}
+
+// perform does what the machines want and watches the promised order.
+func (n *node) perform(actions []MemberAction) {
+	for _, a := range actions {
+		if a.Member != WholeGroup {
+			n.act(a.Member, a.Action)
+		}
+		n.w.log(n, a.Member, a.String())
+	}
+	n.arm()
+}
+
+func (n *node) act(member int, a Action) {
+	p := &n.ports[member]
+	broken := func(format string, args ...any) {
+		n.w.violate("%s: %s", n.portName(member), fmt.Sprintf(format, args...))
+	}
+	switch a.Verb {
+	case SendAdvert:
+		if p.hold != held || p.device != up {
+			broken("sends an advert without holding the addresses")
+		}
+		p.advertised = true
+		n.transmit(member, a.Priority)
+	case Announce:
+		if p.hold != held || p.device != up || !p.advertised {
+			broken("announces the addresses before they are held and advertised")
+		}
+	case Claim:
+		if p.hold == claiming {
+			broken("claims twice")
+		}
+		if p.hold != held {
+			p.hold, p.advertised = claiming, false
+		}
+		n.work(member, up)
+	case Hush:
+		if p.hold != held {
+			broken("hushes what it does not hold")
+		}
+		p.hold = hushed
+		n.work(member, silent)
+	case Release:
+		if p.hold == nothing {
+			broken("releases what it does not have")
+		}
+		p.hold = nothing
+		n.work(member, down)
+	case Transition:
+		switch {
+		case a.From == a.To:
+			broken("tells a change from %v to itself", a.From)
+		case a.To == Master && (p.hold != held || !p.advertised):
+			broken("is MASTER before it holds and advertises the addresses")
+		case a.To != Master && p.hold == held:
+			broken("is %v and still speaks for the addresses", a.To)
+		}
+	case Stopped:
+		if p.hold != nothing {
+			broken("has stopped and still has the addresses")
+		}
+	}
+}
+
+// work does an order after those before it, and answers a claim.
+func (n *node) work(member int, to device) {
+	p := &n.ports[member]
+	p.order++
+	order, life := p.order, n.life
+	p.freeAt = max(p.freeAt, n.w.now) + n.w.between(n.w.workMin, n.w.workMax)
+	fails := p.claimFails || n.w.rng.Float64() < n.w.claimLoss
+	n.w.at(p.freeAt, func() {
+		if n.life != life {
+			return
+		}
+		if to == up && fails {
+			n.answer(member, life, order, ClaimFailed{Problem: "no device"})
+			return
+		}
+		p.device = to
+		if to == up {
+			n.answer(member, life, order, Claimed{})
+		}
+	})
+}
+
+func (n *node) answer(member, life int, order uint64, ev Event) {
+	n.whenAble(life, func() {
+		p := &n.ports[member]
+		if p.order != order {
+			return
+		}
+		if _, ok := ev.(Claimed); ok {
+			p.hold = held
+		}
+		n.step(member, ev)
+	})
+}
+
+// transmit puts an advert on the wire.
+func (n *node) transmit(member int, priority uint8) {
+	w, p := n.w, &n.ports[member]
+	w.sent++
+	cfg := n.group.Member(member).Config()
+	a := Advert{Version: cfg.Version, VRID: cfg.VRID, Priority: priority, Interval: cfg.Interval, Addresses: cfg.Addresses}
+	dst := cfg.Family.Group()
+	payload := a.Append(nil, p.source, dst, cfg.Checksum)
+	if p.cut {
+		return
+	}
+	packet := Packet{p.source, dst, HopLimit, payload}
+	for _, to := range w.nodes {
+		for i := range to.ports {
+			if to == n || to.ports[i].wire != p.wire {
+				continue
+			}
+			if w.loss > 0 && w.rng.Float64() < w.loss {
+				continue
+			}
+			to.receive(i, packet)
+			if w.duplicate > 0 && w.rng.Float64() < w.duplicate {
+				to.receive(i, packet)
+			}
+		}
+	}
+}
+
+// receive lets a packet arrive after the wire's delay. A delay is drawn for
+// every packet, so that a wide range of delays reorders them.
+func (n *node) receive(member int, packet Packet) {
+	if !n.on || n.ports[member].cut {
+		return
+	}
+	life := n.life
+	n.w.at(n.w.now+n.w.between(n.w.delayMin, n.w.delayMax), func() {
+		if !n.ports[member].cut {
+			n.whenAble(life, func() { n.hear(member, packet) })
+		}
+	})
+}
+
+func (n *node) hear(member int, packet Packet) {
+	drop := Decode(packet, &n.advert)
+	if drop == DropNone {
+		drop = n.group.Member(member).Config().Admit(packet, n.ports[member].source, &n.advert)
+	}
+	if drop == DropNone {
+		n.step(member, &Received{Advert: &n.advert, Source: packet.Source})
+		return
+	}
+	text := fmt.Sprintf("drops adverts of %v: %v", packet.Source, drop)
+	if !n.drops[text] {
+		n.drops[text] = true
+		n.w.log(n, member, text)
+	}
+}
+
+// portName is the node's name, with the wire's if it is on several.
+func (n *node) portName(member int) string {
+	if member == WholeGroup || len(n.ports) == 1 {
+		return n.name
+	}
+	return n.name + "/" + n.ports[member].wire
+}
