@@ -1,0 +1,98 @@
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/vishvananda/netlink"
+)
+
+// A NeighbourWatch records what MAC address a host believes an address to
+// have, as the kernel tells it over netlink.
+type NeighbourWatch struct {
+	Address netip.Addr
+
+	mu    sync.Mutex
+	seen  []Sighting
+	fault error
+}
+
+// A Sighting is the time from which the host has believed in a MAC address.
+type Sighting struct {
+	Time time.Time
+	MAC  MAC
+}
+
+// WatchNeighbour begins to watch the host's neighbour entries for an address.
+func (h *Host) WatchNeighbour(address string) *NeighbourWatch {
+	h.lab.t.Helper()
+	w := &NeighbourWatch{Address: netip.MustParseAddr(address)}
+	updates := make(chan netlink.NeighUpdate, 64)
+	done := make(chan struct{})
+	err := netlink.NeighSubscribeWithOptions(updates, done, netlink.NeighSubscribeOptions{
+		Namespace: &h.ns, ListExisting: true, ErrorCallback: w.fail,
+	})
+	if err != nil {
+		h.lab.t.Fatalf("host %s: watch neighbours: %v", h.Name, err)
+	}
+	h.lab.t.Cleanup(func() { close(done) })
+	go func() {
+		for update := range updates {
+			w.note(time.Now(), update)
+		}
+	}()
+	return w
+}
+
+func (w *NeighbourWatch) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fault = err
+}
+
+func (w *NeighbourWatch) note(now time.Time, update netlink.NeighUpdate) {
+	address, ok := netip.AddrFromSlice(update.IP)
+	if !ok || address.Unmap() != w.Address || len(update.HardwareAddr) == 0 {
+		return
+	}
+	mac, err := macOf(update.HardwareAddr)
+	if err != nil || mac == (MAC{}) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.seen) == 0 || w.seen[len(w.seen)-1].MAC != mac {
+		w.seen = append(w.seen, Sighting{Time: now, MAC: mac})
+	}
+}
+
+// Seen lists the MAC addresses that the host has believed in, in order; two
+// in a row differ.
+func (w *NeighbourWatch) Seen() []Sighting {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]Sighting(nil), w.seen...)
+}
+
+// Changes counts how often the address has moved to another MAC. Forgetting
+// and learning the same one again is no change.
+func (w *NeighbourWatch) Changes() int { return max(0, len(w.Seen())-1) }
+
+// Err tells of a watch that broke: what it counted is then not all.
+func (w *NeighbourWatch) Err() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.fault
+}
+
+// String lists the sightings.
+func (w *NeighbourWatch) String() string {
+	var text []string
+	for _, s := range w.Seen() {
+		text = append(text, fmt.Sprintf("%s %s", s.Time.Format("15:04:05.000"), s.MAC))
+	}
+	return fmt.Sprintf("%s: [%s]", w.Address, strings.Join(text, ", "))
+}

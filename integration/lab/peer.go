@@ -1,0 +1,51 @@
+package lab
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A VirtualRouter is one virtual router as a peer of holdfast's is told to run
+// it.
+type VirtualRouter struct {
+	Name      string
+	Version   int
+	Interface string
+	VRID      int
+	Priority  int
+	Interval  time.Duration
+	Addresses []string // with prefix length
+	VMAC      bool
+}
+
+// KeepalivedConfig writes keepalived's configuration of virtual routers, all
+// in one sync group if there is more than one and sync is set.
+func KeepalivedConfig(sync bool, routers ...VirtualRouter) string {
+	var out strings.Builder
+	for _, r := range routers {
+		fmt.Fprintf(&out, "vrrp_instance %s {\n\tversion %d\n\tstate BACKUP\n\tinterface %s\n", r.Name, r.Version, r.Interface)
+		fmt.Fprintf(&out, "\tvirtual_router_id %d\n\tpriority %d\n\tadvert_int %.2f\n", r.VRID, r.Priority, r.Interval.Seconds())
+		if r.VMAC {
+			out.WriteString("\tuse_vmac\n")
+		}
+		fmt.Fprintf(&out, "\tvirtual_ipaddress {\n\t\t%s\n\t}\n}\n", strings.Join(r.Addresses, "\n\t\t"))
+	}
+	if sync && len(routers) > 1 {
+		out.WriteString("vrrp_sync_group all {\n\tgroup {\n")
+		for _, r := range routers {
+			fmt.Fprintf(&out, "\t\t%s\n", r.Name)
+		}
+		out.WriteString("\t}\n}\n")
+	}
+	return out.String()
+}
+
+// Keepalived starts keepalived's VRRP with a configuration. It logs to its
+// output: through syslog it would end up on the machine's console.
+func (h *Host) Keepalived(config string) *Process {
+	h.lab.t.Helper()
+	path := h.lab.WriteFile(h.Name+"-keepalived.conf", config)
+	base := strings.TrimSuffix(path, ".conf")
+	return h.Start("keepalived", "-n", "-l", "-G", "-D", "--vrrp", "-f", path, "-p", base+".pid", "-r", base+"-vrrp.pid")
+}

@@ -1,0 +1,90 @@
+package lab
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// A Snapshot is the state of a host's network that a daemon must leave as it
+// found it: by name, devices, addresses, routes, rules, multicast groups, and
+// every network sysctl.
+type Snapshot map[string]string
+
+// Snapshot records the state.
+func (h *Host) Snapshot() Snapshot {
+	h.lab.t.Helper()
+	s := Snapshot{}
+	for _, args := range []string{
+		"-d link", "-d addr", "-4 route show table all", "-6 route show table all", "-4 rule", "-6 rule", "maddr",
+	} {
+		s["ip "+args] = h.Run("ip", strings.Fields(args)...)
+	}
+	err := h.Do(func() error {
+		for _, tree := range []string{"net/ipv4", "net/ipv6"} {
+			if err := s.addTree(filepath.Join("/proc/sys", tree)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		h.lab.t.Fatalf("host %s: read sysctls: %v", h.Name, err)
+	}
+	return s
+}
+
+func (s Snapshot) addTree(root string) error {
+	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil // some can only be written, some have no value yet
+		}
+		s[strings.TrimPrefix(path, "/proc/sys/")] = strings.TrimSpace(string(text))
+		return nil
+	})
+}
+
+// Diff lists what is different in a later snapshot; it is empty if nothing is.
+func (s Snapshot) Diff(later Snapshot) string {
+	names := slices.Sorted(maps.Keys(s))
+	for name := range later {
+		if _, ok := s[name]; !ok {
+			names = append(names, name)
+		}
+	}
+	var out strings.Builder
+	for _, name := range names {
+		if s[name] != later[name] {
+			fmt.Fprintf(&out, "%s:\n%s", name, lineDiff(s[name], later[name]))
+		}
+	}
+	return out.String()
+}
+
+// lineDiff lists the lines that only one of the texts has.
+func lineDiff(before, after string) string {
+	var out strings.Builder
+	old, young := strings.Split(before, "\n"), strings.Split(after, "\n")
+	for _, line := range old {
+		if !slices.Contains(young, line) {
+			fmt.Fprintf(&out, "  - %s\n", line)
+		}
+	}
+	for _, line := range young {
+		if !slices.Contains(old, line) {
+			fmt.Fprintf(&out, "  + %s\n", line)
+		}
+	}
+	if out.Len() == 0 {
+		out.WriteString("  (the order of lines or their number)\n")
+	}
+	return out.String()
+}
