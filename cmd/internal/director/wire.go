@@ -1,0 +1,79 @@
+package director
+
+import (
+	"net/netip"
+	"time"
+
+	"holdfast/netdev"
+	"holdfast/vrrp"
+	"holdfast/vrrp/speaker"
+)
+
+// port fits netdev.Port to what a speaker wants.
+type port struct {
+	*netdev.Port
+	in  []netdev.Packet
+	out []netdev.Frame
+}
+
+// Receive implements speaker.Port.
+func (p *port) Receive(deadline time.Time, into []speaker.Packet) ([]speaker.Packet, error) {
+	in, err := p.Port.Receive(deadline, p.in[:0])
+	if err != nil {
+		return into, err
+	}
+	p.in = in
+	for i := range in {
+		into = append(into, speaker.Packet{IfIndex: in[i].IfIndex, Packet: vrrp.Packet{
+			Source: in[i].Source, Destination: in[i].Destination,
+			HopLimit: in[i].HopLimit, Payload: in[i].Payload,
+		}})
+	}
+	return into, nil
+}
+
+// Send implements speaker.Port.
+func (p *port) Send(frames []speaker.Frame) error {
+	p.out = p.out[:0]
+	for _, f := range frames {
+		p.out = append(p.out, netdev.Frame(f))
+	}
+	_, err := p.Port.Send(p.out)
+	return err
+}
+
+// voice builds how a virtual router speaks from the given MAC and source.
+// Both forms of gratuitous ARP are sent: the request, which RFC 9568 §6.4.1
+// wants, and the reply, which alone some neighbours heed.
+func voice(index int, mac netdev.MAC, source netip.Addr, addresses []netip.Addr, router bool) (speaker.Voice, error) {
+	v := speaker.Voice{IfIndex: index, Source: source}
+	template, err := netdev.NewAdvertFrame(mac, source, vrrp.FamilyOf(source).Group())
+	if err != nil {
+		return v, err
+	}
+	v.Wrap = func(advert []byte) []byte { return append([]byte(nil), template.Wrap(advert)...) }
+	for _, a := range addresses {
+		frames, err := announcements(mac, a, router)
+		if err != nil {
+			return v, err
+		}
+		v.Announcements = append(v.Announcements, frames...)
+	}
+	return v, nil
+}
+
+func announcements(mac netdev.MAC, addr netip.Addr, router bool) ([][]byte, error) {
+	if addr.Is6() {
+		na, err := netdev.UnsolicitedNA(mac, addr, router)
+		return [][]byte{na}, err
+	}
+	var frames [][]byte
+	for _, op := range []netdev.ARPOperation{netdev.ARPRequest, netdev.ARPReply} {
+		f, err := netdev.GratuitousARP(mac, addr, op)
+		if err != nil {
+			return nil, err
+		}
+		frames = append(frames, f)
+	}
+	return frames, nil
+}
