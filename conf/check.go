@@ -3,9 +3,9 @@ package conf
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"regexp"
 	"strconv"
@@ -91,7 +91,8 @@ func (c *Check) address(server netip.AddrPort) netip.AddrPort {
 }
 
 func (c *Check) tls() *tls.Config {
-	config := &tls.Config{ServerName: c.TLS.ServerName, InsecureSkipVerify: !c.TLS.Verify}
+	config := checker.Default(checker.HTTPS).HTTP.TLS
+	config.ServerName, config.InsecureSkipVerify = c.TLS.ServerName, !c.TLS.Verify
 	if config.ServerName == "" {
 		config.ServerName = hostOnly(c.HTTP.Host)
 	}
@@ -119,11 +120,14 @@ func defaultCheck(p lvs.Protocol) Check {
 	if p == lvs.TCP {
 		kind = checker.TCP
 	}
-	return Check{Kind: kind, Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2}
+	d := checker.Default(kind)
+	return Check{Kind: kind, Interval: d.Interval, Timeout: d.Timeout, RetryInterval: d.RetryInterval, Rise: d.Rise, Fall: d.Fall}
 }
 
-var defaultHTTP = HTTPCheck{
-	Method: http.MethodGet, Path: "/", Status: []checker.StatusRange{{Low: http.StatusOK, High: http.StatusOK}},
+// defaultHTTP returns the request of an HTTP check of which only the type is given.
+func defaultHTTP() HTTPCheck {
+	d := checker.Default(checker.HTTP).HTTP
+	return HTTPCheck{Method: d.Method, Host: d.Host, Path: d.Path, Status: d.Status}
 }
 
 var kind = choice(
@@ -144,7 +148,12 @@ func (c *Check) visit(t *table, inherited Check) {
 		c.HTTP.visit(t, inherited)
 	}
 	if t.reading() || c.Kind == checker.HTTPS {
-		t.sub("tls", func(t *table) { c.TLS.visit(t, inherited) })
+		t.sub("tls", func(sub *table) {
+			c.TLS.visit(sub, inherited)
+			if !sub.ok("ca") {
+				t.wrong["tls"] = true
+			}
+		})
 	}
 	if t.reading() && t.ok("type") {
 		c.trim(t)
@@ -153,19 +162,11 @@ func (c *Check) visit(t *table, inherited Check) {
 
 func (c *Check) visitTiming(t *table, inherited Check) {
 	field(t, "port", &c.Port, integer[uint16](0, 65535), inherited.Port)
-	field(t, "interval", &c.Interval, duration(10*time.Millisecond, 24*time.Hour), inherited.Interval)
+	field(t, "interval", &c.Interval, duration(checker.MinInterval, 24*time.Hour), inherited.Interval)
 	field(t, "timeout", &c.Timeout, duration(time.Millisecond, time.Hour), inherited.Timeout)
 	field(t, "retry_interval", &c.RetryInterval, duration(0, 24*time.Hour), inherited.RetryInterval)
 	field(t, "rise", &c.Rise, integer[int](1, 1000), inherited.Rise)
 	field(t, "fall", &c.Fall, integer[int](1, 1000), inherited.Fall)
-	if t.reading() && c.Timeout > c.Interval && t.ok("interval", "timeout") {
-		key := "timeout"
-		if !t.has(key) {
-			key = "interval"
-		}
-		t.failf(key, "the timeout of %s must not be longer than the interval of %s",
-			formatDuration(c.Timeout), formatDuration(c.Interval))
-	}
 }
 
 // trim refuses and removes what the kind of check has no use for.
@@ -184,26 +185,37 @@ func (c *Check) trim(t *table) {
 	}
 }
 
-// validate refuses a check of a server that has no port to connect to.
-func (c *Check) validate(t *table, server lvs.Server) {
-	if t.reading() && c.Kind != checker.None && server.Address.IsValid() && c.address(server.Address).Port() == 0 {
-		t.failf("port", "is required, for the server has no port of its own")
+// validate asks checker what is wrong with the keys of the table.
+func (c *Check) validate(t *table) {
+	if c.Timeout > c.Interval && t.ok("interval", "timeout") {
+		key := "timeout"
+		if !t.has(key) {
+			key = "interval"
+		}
+		t.failf(key, "the timeout of %s is longer than the interval of %s",
+			formatDuration(c.Timeout), formatDuration(c.Interval))
+	}
+	if !t.ok("body", "tls") {
+		return
+	}
+	config := c.config("any", netip.MustParseAddrPort("127.0.0.1:1"))
+	for _, fault := range faults(config.Validate()) {
+		if field, ok := errors.AsType[*checker.FieldError](fault); ok && t.ok(field.Key) {
+			t.failf(field.Key, "%s", field.Problem)
+		}
 	}
 }
 
 func (h *HTTPCheck) visit(t *table, check Check) {
 	inherited := check.HTTP
 	if !check.http() {
-		inherited = defaultHTTP
+		inherited = defaultHTTP()
 	}
-	field(t, "method", &h.Method, method, inherited.Method)
+	field(t, "method", &h.Method, text, inherited.Method)
 	field(t, "host", &h.Host, text, inherited.Host)
-	field(t, "path", &h.Path, urlPath, inherited.Path)
+	field(t, "path", &h.Path, text, inherited.Path)
 	field(t, "status", &h.Status, listOf(statusRange), inherited.Status)
 	field(t, "body", &h.Body, regularExpression, inherited.Body)
-	if t.reading() && t.ok("status") && len(h.Status) == 0 {
-		t.failf("status", "at least one status is needed")
-	}
 }
 
 func (s *TLSCheck) visit(t *table, check Check) {
@@ -214,9 +226,16 @@ func (s *TLSCheck) visit(t *table, check Check) {
 	field(t, "verify", &s.Verify, boolean, inherited.Verify)
 	field(t, "ca", &s.CA, optionalPath, inherited.CA)
 	field(t, "server_name", &s.ServerName, text, inherited.ServerName)
-	if !t.reading() || s.CA == "" {
-		return
+	switch {
+	case !t.reading():
+	case !t.has("ca"):
+		s.CAText = inherited.CAText
+	case s.CA != "":
+		s.readCA(t)
 	}
+}
+
+func (s *TLSCheck) readCA(t *table) {
 	pem, err := t.in.env.readFile(s.CA)
 	switch {
 	case err != nil:
@@ -234,21 +253,6 @@ var optionalPath = textual("an absolute path", func(s string) (string, error) {
 		return "", nil
 	}
 	return absolutePath.decodeText(s)
-}, func(s string) string { return s })
-
-var method = textual("a method", func(s string) (string, error) {
-	if s == "" || strings.IndexFunc(s, func(r rune) bool { return r < 'A' || r > 'Z' }) >= 0 {
-		return "", fmt.Errorf(`must be a method like "GET" or "HEAD", not %s`, quoteShort(s))
-	}
-	return s, nil
-}, func(s string) string { return s })
-
-// urlPath is a path with its query, as it goes into the request line.
-var urlPath = textual("a path", func(s string) (string, error) {
-	if !strings.HasPrefix(s, "/") || strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }) >= 0 {
-		return "", fmt.Errorf("must begin with / and have no blanks, not %s", quoteShort(s))
-	}
-	return s, nil
 }, func(s string) string { return s })
 
 var regularExpression = textual("a regular expression", func(s string) (string, error) {
@@ -275,7 +279,7 @@ var statusRange = simple(func(v value) (checker.StatusRange, error) {
 		r.High, err2 = strconv.Atoi(high)
 		ok = err1 == nil && err2 == nil
 	}
-	if !ok || r.Low < 100 || r.High > 599 || r.Low > r.High {
+	if !ok {
 		return r, fmt.Errorf(`must be a status like 200 or a range like "200-299", not %v`, unnamed(v))
 	}
 	return r, nil
@@ -283,5 +287,5 @@ var statusRange = simple(func(v value) (checker.StatusRange, error) {
 	if r.Low == r.High {
 		return int64(r.Low)
 	}
-	return fmt.Sprintf("%d-%d", r.Low, r.High)
+	return r.String()
 })

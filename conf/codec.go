@@ -86,7 +86,11 @@ func integer[T ~int | ~uint8 | ~uint16 | ~uint32](low, high int64) codec[T] {
 	return simple(func(v value) (T, error) {
 		n, ok := v.data.(int64)
 		if !ok || n < low || n > high {
-			return 0, fmt.Errorf("must be a whole number from %d to %d, not %v", low, high, unnamed(v))
+			span := fmt.Sprintf("a whole number from %d to %d", low, high)
+			if high == low+1 {
+				span = fmt.Sprintf("%d or %d", low, high)
+			}
+			return 0, fmt.Errorf("must be %s, not %v", span, unnamed(v))
 		}
 		return T(n), nil
 	}, func(n T) any { return int64(n) })
@@ -159,7 +163,7 @@ func choice[T comparable](options ...option[T]) codec[T] {
 			}
 		}
 		var zero T
-		return zero, fmt.Errorf("must be %s, not %s%s", orList(words), quoteShort(s), suggest(s, words))
+		return zero, fmt.Errorf("must be %s, not %s", orList(words), quoteShort(s))
 	}, func(x T) string {
 		for _, o := range options {
 			if o.value == x {

@@ -106,7 +106,9 @@ type Group struct {
 
 // LVS is what concerns IPVS as a whole.
 type LVS struct {
-	Sync     Sync
+	// Sync is how connections are copied to the other directors; without an
+	// Interface there is no sync daemon.
+	Sync     lvs.SyncConfig
 	OnStop   OnStop
 	Timeouts Timeouts
 }
@@ -119,18 +121,6 @@ const (
 	Clear OnStop = "clear" // remove them
 	Keep  OnStop = "keep"  // leave them in the kernel, working
 )
-
-// Sync says how connections are copied to the other director. Zero values of
-// MaxLen, Group, Port and TTL leave the kernel's default.
-type Sync struct {
-	Interface string // "": no sync daemon
-	ID        uint8  // directors copy connections within one ID
-	Follow    string // group or instance: the MASTER sends, a BACKUP receives
-	MaxLen    uint16 // bytes of a sync message
-	Group     netip.Addr
-	Port      uint16
-	TTL       uint8
-}
 
 // Timeouts are the connection timeouts of IPVS, whole seconds; 0 leaves the
 // kernel's.

@@ -63,8 +63,7 @@ func (in *Instance) resolve(t *table) {
 		t.failf("checksum", "is a matter of version 3")
 	}
 	for _, fault := range faults(in.Config.Validate()) {
-		var field *vrrp.FieldError
-		if errors.As(fault, &field) && t.ok(field.Key) {
+		if field, ok := errors.AsType[*vrrp.FieldError](fault); ok && t.ok(field.Key) {
 			t.failf(field.Key, "%s", field.Problem)
 		}
 	}

@@ -219,7 +219,7 @@ func (g *gatherer) parse(path, src string) (map[string]value, bool) {
 	if _, err := toml.Decode(src, &tree); err != nil {
 		line, message := 1, err.Error()
 		if syntax, ok := errors.AsType[toml.ParseError](err); ok {
-			line, message = max(1, syntax.Position.Line), syntax.Message
+			line, message = max(1, syntax.Position.Line), strings.TrimSuffix(syntax.Message, ".")
 		}
 		g.fail(value{file: path, line: line}, "", "%s", message)
 		return nil, false

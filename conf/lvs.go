@@ -1,9 +1,12 @@
 package conf
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
+
+	"holdfast/lvs"
 )
 
 var onStop = choice(option[OnStop]{"clear", Clear}, option[OnStop]{"keep", Keep})
@@ -14,7 +17,7 @@ func (l *LVS) visit(t *table) (sync *table) {
 	field(t, "on_stop", &l.OnStop, onStop, Clear)
 	t.maybe("sync", l.Sync.Interface != "", func(t *table) {
 		sync = t
-		l.Sync.visit(t)
+		visitSync(t, &l.Sync)
 	})
 	t.sub("timeouts", func(t *table) {
 		// The kernel keeps no timeout longer than 31 days (ip_vs_ctl.c,
@@ -27,16 +30,24 @@ func (l *LVS) visit(t *table) (sync *table) {
 	return sync
 }
 
-// visit walks over the sync daemon's keys; refs.go chooses Follow if it is not
-// given.
-func (s *Sync) visit(t *table) {
+// visitSync walks over the sync daemon's keys; refs.go chooses Follow if it is
+// not given.
+func visitSync(t *table, s *lvs.SyncConfig) {
 	need(t, "interface", &s.Interface, interfaceName)
 	field(t, "id", &s.ID, integer[uint8](0, 255), 0)
-	field(t, "follow", &s.Follow, name, "")
-	field(t, "maxlen", &s.MaxLen, optional(integer[uint16](1, 65535)), 0)
+	field(t, "follow", &s.Follow, optional(name), "")
+	field(t, "max_len", &s.MaxLen, optional(integer[uint16](1, 65535)), 0)
 	field(t, "group", &s.Group, optional(multicast), netip.Addr{})
 	field(t, "port", &s.Port, optional(integer[uint16](1, 65535)), 0)
 	field(t, "ttl", &s.TTL, optional(integer[uint8](1, 255)), 0)
+	if !t.reading() {
+		return
+	}
+	for _, fault := range faults(s.Validate()) {
+		if field, ok := errors.AsType[*lvs.FieldError](fault); ok && t.ok(field.Key) {
+			t.failf(field.Key, "%s", field.Problem)
+		}
+	}
 }
 
 // multicast is the address of a multicast group.

@@ -23,8 +23,7 @@ func parseMAC(s string) (MAC, error) {
 	hw, err := net.ParseMAC(s)
 	switch {
 	case err != nil || len(hw) != 6:
-		hint := suggest(s, []string{"vrrp", "private", "interface"})
-		return MAC{}, fmt.Errorf(`must be "vrrp", "private", "interface" or an address like "02:00:00:00:00:51", not %s%s`, quoteShort(s), hint)
+		return MAC{}, fmt.Errorf(`must be "vrrp", "private", "interface" or an address like "02:00:00:00:00:51", not %s`, quoteShort(s))
 	case hw[0]&1 != 0:
 		return MAC{}, fmt.Errorf("%q is a multicast address, which no device can have", s)
 	case [6]byte(hw) == [6]byte{}:

@@ -143,7 +143,10 @@ func (c *Config) instanceNames() []string {
 // resolveFollow finds whose state services and the sync daemon follow.
 func (c *Config) resolveFollow(s sections) {
 	if s.sync != nil {
-		c.follow(s.sync, "follow", &c.LVS.Sync.Follow)
+		// Without VRRP there is nothing to follow: the daemons run all the time.
+		if follow := &c.LVS.Sync.Follow; *follow != "" || len(c.VRRP) > 0 {
+			c.follow(s.sync, "follow", follow)
+		}
 	}
 	for i, t := range s.services {
 		v := &c.Services[i]

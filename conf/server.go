@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"reflect"
 
+	"holdfast/checker"
 	"holdfast/lvs"
 )
 
@@ -32,12 +33,14 @@ func (s *Service) setServers(servers []server) {
 	}
 }
 
-// visit walks over one server of s.
-func (r *server) visit(t *table, s *Service, inherited delivery) {
+// visit walks over one server of s. The rest is what it inherits, and whether
+// the check that it inherits is without error: if not, it is not told again.
+func (r *server) visit(t *table, s *Service, inherited delivery, startsUp, checkOK bool) {
 	v := &r.Server
 	need(t, "address", &v.Address, serverAddress(s.Service.Key))
 	field(t, "name", &r.Name, name, v.Address.String())
 	field(t, "weight", &v.Weight, integer[int](0, lvs.MaxWeight), 1)
+	field(t, "starts_up", &r.StartsUp, boolean, startsUp)
 	field(t, "upper_threshold", &v.Upper, integer[uint32](0, 1<<32-1), 0)
 	field(t, "lower_threshold", &v.Lower, integer[uint32](0, 1<<32-1), 0)
 	d := deliveryOf(*v)
@@ -46,11 +49,32 @@ func (r *server) visit(t *table, s *Service, inherited delivery) {
 	if t.reading() || !reflect.DeepEqual(r.Check, s.Check) {
 		t.sub("check", func(t *table) {
 			r.Check.visit(t, s.Check)
-			r.Check.validate(t, *v)
+			if t.reading() && checkOK {
+				r.Check.validate(t)
+			}
 		})
+	}
+	if t.reading() {
+		r.resolveCheck(t)
 	}
 	if t.reading() || !reflect.DeepEqual(r.Notify, s.Notify) {
 		t.sub("notify", func(t *table) { r.Notify.visit(t, s.Notify) })
+	}
+}
+
+// resolveCheck refuses a check that has no port to connect to; a server that
+// is never asked is up.
+func (r *server) resolveCheck(t *table) {
+	if r.Check.Kind == checker.None {
+		if t.has("starts_up") && !r.StartsUp && t.ok("starts_up") {
+			t.failf("starts_up", "a server that nothing checks is always up")
+		}
+		r.StartsUp = true
+		return
+	}
+	address := r.Server.Address
+	if address.IsValid() && r.Check.address(address).Port() == 0 {
+		t.failf("check", "a port is required, for the server has none of its own")
 	}
 }
 

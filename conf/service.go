@@ -30,22 +30,46 @@ func (s *Service) visit(t *table) {
 	field(t, "follow", &s.Follow, optional(name), "")
 	field(t, "on_down", &s.OnDown, onDown, lvs.Remove)
 	var inherited delivery
-	if t.reading() {
+	var startsUp bool
+	if t.reading() { // each server is written with its own
 		inherited.visit(t, delivery{})
+		field(t, "starts_up", &startsUp, boolean, false)
 	}
 	field(t, "fallback", &s.Fallback, optional(addressPort), netip.AddrPort{})
 	if t.reading() || s.Fallback.IsValid() {
 		field(t, "fallback_forward", &s.FallbackForward, forward, inherited.forward)
 	}
-	t.sub("check", func(t *table) { s.Check.visit(t, defaultCheck(s.Service.Key.Protocol)) })
+	if t.reading() && !t.has("fallback") {
+		t.forbid("without a fallback", "fallback_forward")
+		s.FallbackForward = 0
+	}
+	checkOK := s.visitCheck(t)
 	t.sub("notify", func(t *table) { s.Notify.visit(t, ServerNotify{Timeout: notifyTimeout}) })
 
 	servers := s.servers()
-	tables := list(t, "server", &servers, func(t *table, r *server) { r.visit(t, s, inherited) })
+	tables := list(t, "server", &servers, func(t *table, r *server) { r.visit(t, s, inherited, startsUp, checkOK) })
 	if t.reading() {
 		s.setServers(servers)
 		s.validate(t, tables)
 	}
+}
+
+// visitCheck walks over what servers inherit of their check, and returns
+// whether it is without error.
+func (s *Service) visitCheck(t *table) (ok bool) {
+	inherited := s.Check
+	if t.reading() {
+		inherited = defaultCheck(s.Service.Key.Protocol)
+		s.Check = inherited
+	}
+	t.sub("check", func(t *table) {
+		s.Check.visit(t, inherited)
+		if t.reading() {
+			s.Check.validate(t)
+			ok = t.clean()
+		}
+	})
+	return ok
 }
 
 // visitKey walks over what names the service in the kernel.
@@ -110,8 +134,8 @@ func (s *Service) visitScheduling(t *table) {
 // canonical form.
 func (s *Service) validate(t *table, servers []*table) {
 	for _, fault := range faults(s.ServiceConfig.Validate()) {
-		var field *lvs.FieldError
-		if !errors.As(fault, &field) {
+		field, ok := errors.AsType[*lvs.FieldError](fault)
+		if !ok {
 			continue
 		}
 		at := t

@@ -13,7 +13,7 @@ func suggest(got string, words []string) string {
 		}
 	}
 	// A third of the letters may differ: more is another word.
-	if best == "" || distance > max(1, len(best)/3) {
+	if best == "" || distance > len(best)/3 {
 		return ""
 	}
 	return fmt.Sprintf("; did you mean %q?", best)

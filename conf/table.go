@@ -50,6 +50,9 @@ func (t *table) ok(keys ...string) bool {
 	return true
 }
 
+// clean returns whether the table has no error.
+func (t *table) clean() bool { return len(t.wrong) == 0 }
+
 // failf notes an error of key, where it stands, or where the table does if it
 // is not given; key "" is the table itself.
 func (t *table) failf(key, format string, args ...any) {

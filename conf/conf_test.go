@@ -1,0 +1,133 @@
+package conf
+
+import (
+	"errors"
+	"flag"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// compareText makes cmp look at addresses as values.
+var compareText = cmp.Options{
+	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
+	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
+	cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
+}
+
+// golden compares got with the file's content, or rewrites it.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+// mustGlob returns the files of a pattern, of which there must be some.
+func mustGlob(t testing.TB, pattern string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(pattern)
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no files %s (%v)", pattern, err)
+	}
+	return paths
+}
+
+// Each good file has its resolved form beside it, and that form means the same.
+func TestLoadGood(t *testing.T) {
+	for _, path := range append(mustGlob(t, "testdata/ok/*.toml"), "reference.toml") {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			c, err := Load(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			shown := Show(c)
+			golden(t, filepath.Join("testdata/ok", strings.TrimSuffix(filepath.Base(path), ".toml")+".golden"), string(shown))
+			again, err := Parse("shown.toml", shown)
+			if err != nil {
+				t.Fatalf("load what Show wrote: %v", err)
+			}
+			if diff := cmp.Diff(c, again, compareText); diff != "" {
+				t.Errorf("what Show wrote means something else (-first +again):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Each bad file has its errors beside it, all of them, word by word.
+func TestLoadBad(t *testing.T) {
+	for _, path := range mustGlob(t, "testdata/bad/*.toml") {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			_, err := Load(path)
+			var errs Errors
+			if !errors.As(err, &errs) || len(errs) == 0 {
+				t.Fatalf("got %v, want Errors", err)
+			}
+			golden(t, strings.TrimSuffix(path, ".toml")+".err", errs.Error()+"\n")
+		})
+	}
+}
+
+// A mistake must not drag others behind it.
+func TestOneMistakeOneError(t *testing.T) {
+	for _, path := range mustGlob(t, "testdata/bad/*.toml") {
+		if strings.HasPrefix(filepath.Base(path), "many") {
+			continue
+		}
+		_, err := Load(path)
+		if errs, ok := errors.AsType[Errors](err); ok && len(errs) != 1 {
+			t.Errorf("%s: %d errors:\n%v", path, len(errs), err)
+		}
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	tests := []struct {
+		name string
+		err  Error
+		want string
+	}{
+		{"whole", Error{"a.toml", 3, "vrrp.a.vrid", "is wrong"}, "a.toml:3: vrrp.a.vrid: is wrong"},
+		{"no key", Error{"a.toml", 3, "", "is wrong"}, "a.toml:3: is wrong"},
+		{"no line", Error{"a.toml", 0, "", "is wrong"}, "a.toml: is wrong"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := tt.err.Error(); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// Lines order as numbers, and an error that was found twice is told once.
+func TestErrorsSorted(t *testing.T) {
+	errs := Errors{
+		{"b.toml", 1, "x", "m"},
+		{"a.toml", 10, "x", "m"},
+		{"a.toml", 9, "y", "m"},
+		{"a.toml", 9, "x", "n"},
+		{"a.toml", 9, "x", "m"},
+		{"a.toml", 10, "x", "m"},
+	}
+	want := "a.toml:9: x: m\na.toml:9: x: n\na.toml:9: y: m\na.toml:10: x: m\nb.toml:1: x: m"
+	if got := errs.sorted().Error(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
