@@ -1,0 +1,269 @@
+package notify
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Options configure a Notifier.
+type Options struct {
+	Director string // HOLDFAST_DIRECTOR
+	Log      *slog.Logger
+	// Parallel is how many scripts run at a time; 0 means 16.
+	Parallel int
+	// Grace is the time between SIGTERM and SIGKILL; 0 means 2 s.
+	Grace time.Duration
+	// Result, if set, is called after each run, from several goroutines. It
+	// must return soon: the subject's next script waits for it.
+	Result func(Result)
+}
+
+// A Notifier runs scripts. Its methods may be called from any goroutine.
+type Notifier struct {
+	director string
+	log      *slog.Logger
+	parallel int
+	grace    time.Duration
+	result   func(Result)
+	after    func(time.Duration) <-chan time.Time // time.After, but in tests
+
+	killing context.Context // cancelled when what still runs must die at once
+	kill    context.CancelCauseFunc
+
+	mu       sync.Mutex
+	subjects map[subjectKey]*subject
+	ready    []*subject // have something pending and do not run
+	running  int        // workers
+	closing  bool
+	hurry    bool          // Close has half its time left: nobody may hold up another
+	idle     chan struct{} // not nil while Close waits; closed when nothing runs or waits
+}
+
+type subjectKey struct {
+	kind Kind
+	name string
+}
+
+// A subject is what one instance, group, service or server has to tell. The
+// count of subjects is that of the configuration, and each holds one delivery.
+type subject struct {
+	key     subjectKey
+	state   string    // last sent
+	pending *delivery // the newest not yet begun
+	cancel  context.CancelCauseFunc
+	running bool
+	forget  bool
+}
+
+type delivery struct {
+	event    Event
+	commands []Command
+}
+
+// ErrClosed is returned by Send after Close.
+var ErrClosed = errors.New("the notifier is closed")
+
+// New returns a Notifier. Close it.
+func New(o Options) *Notifier {
+	killing, kill := context.WithCancelCause(context.Background())
+	return &Notifier{
+		director: o.Director,
+		log:      o.Log,
+		parallel: cmp.Or(o.Parallel, 16),
+		grace:    cmp.Or(o.Grace, 2*time.Second),
+		result:   o.Result,
+		after:    time.After,
+		killing:  killing,
+		kill:     kill,
+		subjects: make(map[subjectKey]*subject),
+	}
+}
+
+// Send has commands run for event, one after the other, when those of the
+// subject's earlier event have ended. It never waits. The only error is
+// ErrClosed. An event with the state of the one before it does nothing; one
+// without commands is only remembered as the state before the next.
+func (n *Notifier) Send(event Event, commands ...Command) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closing {
+		return ErrClosed
+	}
+	key := subjectKey{event.Kind, event.Name}
+	s := n.subjects[key]
+	if s == nil {
+		s = &subject{key: key}
+		n.subjects[key] = s
+	}
+	s.forget = false
+	if s.state == event.State {
+		return nil
+	}
+	s.state = event.State
+	if len(commands) == 0 {
+		return nil
+	}
+	if s.pending != nil {
+		n.log.Warn("script is slow: skipped "+s.pending.event.State,
+			"type", event.Kind, "name", event.Name, "state", event.State)
+	} else if !s.running {
+		n.ready = append(n.ready, s)
+	}
+	s.pending = &delivery{event, commands}
+	n.work()
+	return nil
+}
+
+// Forget drops what is remembered of a subject that is configured no more: if it
+// comes back, its first state is news. Its scripts that run or wait are let end.
+func (n *Notifier) Forget(kind Kind, name string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if s := n.subjects[subjectKey{kind, name}]; s != nil {
+		s.state, s.forget = "", true
+		n.drop(s)
+	}
+}
+
+// drop lets go of s if it is to be forgotten and has nothing more to do. n.mu is held.
+func (n *Notifier) drop(s *subject) {
+	if s.forget && !s.running && s.pending == nil {
+		delete(n.subjects, s.key)
+	}
+}
+
+// work starts as many workers as there is work and room for. n.mu is held.
+func (n *Notifier) work() {
+	for waiting := len(n.ready); waiting > 0 && (n.running < n.parallel || n.hurry); waiting-- {
+		n.running++
+		go n.worker()
+	}
+}
+
+// worker serves ready subjects until there are none.
+func (n *Notifier) worker() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for len(n.ready) > 0 {
+		s := n.ready[0]
+		n.ready = n.ready[1:]
+		n.serve(s)
+	}
+	n.running--
+	if n.running == 0 && n.idle != nil {
+		close(n.idle)
+		n.idle = nil
+	}
+}
+
+// serve runs what is pending for s. n.mu is held, but not while scripts run.
+func (n *Notifier) serve(s *subject) {
+	d := s.pending
+	ctx, cancel := context.WithCancelCause(n.killing)
+	defer cancel(nil)
+	s.pending, s.running, s.cancel = nil, true, cancel
+	n.mu.Unlock()
+	for _, command := range d.commands {
+		n.deliver(ctx, &d.event, command)
+	}
+	n.mu.Lock()
+	s.running, s.cancel = false, nil
+	if s.pending != nil {
+		n.ready = append(n.ready, s)
+	}
+	n.drop(s)
+}
+
+func (n *Notifier) deliver(ctx context.Context, event *Event, command Command) {
+	var result Result
+	if ctx.Err() != nil {
+		result = Result{Event: *event, Command: command, ExitCode: -1, Err: fmt.Errorf("not run: %w", context.Cause(ctx))}
+	} else {
+		result = n.run(ctx, event, command)
+	}
+	log := n.log.With("type", event.Kind, "name", event.Name, "state", event.State, "took", result.Took)
+	if len(command.Argv) > 0 {
+		log = log.With("script", command.Argv[0])
+	}
+	if result.Err != nil {
+		log.Error("script failed", "error", result.Err, "exit_code", result.ExitCode)
+	} else {
+		log.Info("script done")
+	}
+	if n.result != nil {
+		n.result(result)
+	}
+}
+
+// Close takes no more events and returns when every script, running or waiting,
+// has ended. It takes as long as ctx allows. At half of the time until ctx's
+// deadline, scripts that hold up a later state of their subject are terminated,
+// and what waits starts at once: the last state, mostly STOP, is the one that
+// must be told. When ctx is done, what still runs is killed, and the error says
+// how much was not told or killed. A second Close returns ErrClosed.
+func (n *Notifier) Close(ctx context.Context) error {
+	n.mu.Lock()
+	if n.closing {
+		n.mu.Unlock()
+		return ErrClosed
+	}
+	n.closing = true
+	if n.running == 0 {
+		n.mu.Unlock()
+		n.kill(nil)
+		return nil
+	}
+	idle := make(chan struct{})
+	n.idle = idle
+	n.mu.Unlock()
+
+	var half <-chan time.Time
+	if deadline, ok := ctx.Deadline(); ok {
+		half = n.after(time.Until(deadline) / 2)
+	}
+	for {
+		select {
+		case <-idle:
+			n.kill(nil)
+			return nil
+		case <-half:
+			n.hasten()
+			half = nil
+		case <-ctx.Done():
+			left := n.unfinished()
+			n.kill(errKilled)
+			<-idle
+			return fmt.Errorf("notify scripts of %d subjects did not end in time: %w", left, context.Cause(ctx))
+		}
+	}
+}
+
+// hasten ends whatever keeps another from running.
+func (n *Notifier) hasten() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.hurry = true
+	for _, s := range n.subjects {
+		if s.running && s.pending != nil {
+			s.cancel(errHurry)
+		}
+	}
+	n.work()
+}
+
+func (n *Notifier) unfinished() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	count := 0
+	for _, s := range n.subjects {
+		if s.running || s.pending != nil {
+			count++
+		}
+	}
+	return count
+}

@@ -1,0 +1,295 @@
+package notify
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestScriptGetsArgumentsAndEnvironment(t *testing.T) {
+	t.Setenv("SECRET_OF_THE_DAEMON", "1")
+	at := time.Date(2026, 3, 1, 12, 0, 0, 5, time.UTC)
+	tests := []struct {
+		name     string
+		event    Event
+		wantArgs string
+		wantEnv  []string
+	}{{
+		name: "instance",
+		event: Event{Kind: Instance, Name: "out side", State: Master, OldState: Backup, Priority: 150, Reason: "no advert\nheard\x00", At: at,
+			VRRP: &VRRP{Interface: "eth0", Device: "vrrp4-51", Family: "ipv4", VRID: 51, Addresses: []string{"10.0.0.100/24", "10.0.0.101/24"}}},
+		wantArgs: "[before][INSTANCE][out side][MASTER][150]",
+		wantEnv: []string{
+			"HOLDFAST_ADDRESSES=10.0.0.100/24 10.0.0.101/24", "HOLDFAST_DEVICE=vrrp4-51", "HOLDFAST_DIRECTOR=lvs1", "HOLDFAST_FAMILY=ipv4",
+			"HOLDFAST_INTERFACE=eth0", "HOLDFAST_NAME=out side", "HOLDFAST_OLD_STATE=BACKUP", "HOLDFAST_PRIORITY=150",
+			"HOLDFAST_REASON=no advert heard ", "HOLDFAST_STATE=MASTER", "HOLDFAST_TIME=2026-03-01T12:00:00.000000005Z", "HOLDFAST_TYPE=INSTANCE", "HOLDFAST_VRID=51",
+			"LANG=C.UTF-8", "PATH=" + path,
+		},
+	}, {
+		name:     "group",
+		event:    Event{Kind: Group, Name: "director", State: Fault, At: at},
+		wantArgs: "[before][GROUP][director][FAULT][0]",
+		wantEnv: []string{
+			"HOLDFAST_DIRECTOR=lvs1", "HOLDFAST_NAME=director", "HOLDFAST_OLD_STATE=", "HOLDFAST_PRIORITY=0", "HOLDFAST_REASON=", "HOLDFAST_STATE=FAULT",
+			"HOLDFAST_TIME=2026-03-01T12:00:00.000000005Z", "HOLDFAST_TYPE=GROUP", "LANG=C.UTF-8", "PATH=" + path,
+		},
+	}, {
+		name: "server",
+		event: Event{Kind: Server, Name: "web/rs1", State: Down, OldState: Up, Priority: 5, Reason: "connection refused", At: at,
+			LVS: &LVS{Service: "web", ServiceAddress: "10.0.0.100:80", Protocol: "tcp", Server: "rs1", ServerAddress: "192.168.0.11:80", ServersUp: 1, ServersTotal: 2}},
+		wantArgs: "[before][SERVER][web/rs1][DOWN][5]",
+		wantEnv: []string{
+			"HOLDFAST_DIRECTOR=lvs1", "HOLDFAST_MARK=0", "HOLDFAST_NAME=web/rs1", "HOLDFAST_OLD_STATE=UP", "HOLDFAST_PRIORITY=5", "HOLDFAST_PROTOCOL=tcp",
+			"HOLDFAST_REASON=connection refused", "HOLDFAST_SERVER=rs1", "HOLDFAST_SERVERS_TOTAL=2", "HOLDFAST_SERVERS_UP=1", "HOLDFAST_SERVER_ADDRESS=192.168.0.11:80",
+			"HOLDFAST_SERVICE=web", "HOLDFAST_SERVICE_ADDRESS=10.0.0.100:80", "HOLDFAST_STATE=DOWN", "HOLDFAST_TIME=2026-03-01T12:00:00.000000005Z",
+			"HOLDFAST_TYPE=SERVER", "HOLDFAST_WEIGHT=5", "LANG=C.UTF-8", "PATH=" + path,
+		},
+	}}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t, nil)
+			command := script(t, b.dir, "notify", `dir=${0%/*}; printf '[%s]' "$@" >"$dir/args"; tr '\0' '\n' </proc/$$/environ >"$dir/env"; pwd >"$dir/pwd"`)
+			command.Argv = append(command.Argv, "before")
+			if err := b.Send(test.event, command); err != nil {
+				t.Fatal(err)
+			}
+			if r := b.result(t); r.Err != nil || r.ExitCode != 0 {
+				t.Fatalf("result %+v, want success\n%s", r, b.log)
+			}
+			read := func(name string) string {
+				text, err := os.ReadFile(filepath.Join(b.dir, name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return strings.TrimSuffix(string(text), "\n")
+			}
+			if got := read("args"); got != test.wantArgs {
+				t.Errorf("arguments %s, want %s", got, test.wantArgs)
+			}
+			env := strings.Split(read("env"), "\n")
+			slices.Sort(env)
+			if diff := cmp.Diff(test.wantEnv, env); diff != "" {
+				t.Errorf("environment (-want +got):\n%s", diff)
+			}
+			if got := read("pwd"); got != "/" {
+				t.Errorf("working directory %s, want /", got)
+			}
+		})
+	}
+}
+
+func TestScriptsFor(t *testing.T) {
+	named := func(name string) *Command { return &Command{Argv: []string{name}} }
+	scripts := Scripts{Master: named("master"), Fault: named("fault"), Stop: named("stop"), Up: named("up"), Down: named("down"), Any: named("any")}
+	for state, want := range map[string]string{
+		Master: "master any", Backup: "any", Fault: "fault any", Stop: "stop any", Up: "up any", Down: "down any",
+	} {
+		var got []string
+		for _, c := range scripts.For(state) {
+			got = append(got, c.Argv[0])
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %v, want %s", state, got, want)
+		}
+	}
+	if got := (&Scripts{}).For(Master); got != nil {
+		t.Errorf("without scripts: %v, want none", got)
+	}
+}
+
+// gated returns a command whose script reports "STATE name" on the gate begun
+// and ends when the gate release is opened.
+func gated(t *testing.T, dir string) (command Command, begun, release gate) {
+	begun, release = newGate(t, dir, "begun"), newGate(t, dir, "release")
+	return script(t, dir, "gated", fmt.Sprintf("echo $3 $2 >%s; read x <%s", begun, release)), begun, release
+}
+
+func TestEventsOfOneSubjectRunInOrderAndNeverTogether(t *testing.T) {
+	b := newBench(t, nil)
+	command, begun, release := gated(t, b.dir)
+	b.send(t, Backup, command)
+	if got := begun.read(t); got != "BACKUP outside" {
+		t.Fatalf("first %s", got)
+	}
+	b.send(t, Master, command)
+	// Were both to run together, one release would go to either of them and
+	// MASTER could begin before BACKUP has ended.
+	release.open(t)
+	if r := b.result(t); r.Event.State != Backup {
+		t.Fatalf("%s ended first, want BACKUP", r.Event.State)
+	}
+	if got := begun.read(t); got != "MASTER outside" {
+		t.Fatalf("second %s", got)
+	}
+	release.open(t)
+	if r := b.result(t); r.Event.State != Master {
+		t.Fatalf("%s ended, want MASTER", r.Event.State)
+	}
+	if strings.Contains(b.log.String(), "skipped") {
+		t.Errorf("nothing was to be skipped:\n%s", b.log)
+	}
+}
+
+func TestSlowScriptSkipsStatesThatAreOver(t *testing.T) {
+	tests := []struct {
+		name    string
+		later   []string // sent while the script of the first, MASTER, runs
+		want    string   // told after it; "" is nothing
+		skipped []string
+	}{
+		{name: "the newest state wins", later: []string{Backup, Fault}, want: Fault, skipped: []string{Backup}},
+		{name: "all but the newest are skipped", later: []string{Backup, Fault, Backup, Stop}, want: Stop, skipped: []string{Backup, Fault, Backup}},
+		{name: "a state left and entered again is told again", later: []string{Backup, Master}, want: Master, skipped: []string{Backup}},
+		{name: "the same state again is not", later: []string{Master, Master}, want: ""},
+		{name: "nor when it waits already", later: []string{Backup, Backup}, want: Backup},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t, nil)
+			command, begun, release := gated(t, b.dir)
+			b.send(t, Master, command)
+			begun.read(t)
+			for _, state := range test.later {
+				b.send(t, state, command)
+			}
+			release.open(t)
+			b.result(t)
+			if test.want != "" {
+				if got := begun.read(t); got != test.want+" outside" {
+					t.Errorf("then %s, want %s", got, test.want)
+				}
+				release.open(t)
+				b.result(t)
+			}
+			if err := b.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if len(b.results) != 0 {
+				t.Errorf("one more script ran: %+v", <-b.results)
+			}
+			var skipped []string
+			for line := range strings.Lines(b.log.String()) {
+				if _, after, ok := strings.Cut(line, "skipped "); ok {
+					skipped = append(skipped, after[:strings.Index(after, `"`)])
+				}
+			}
+			if diff := cmp.Diff(test.skipped, skipped); diff != "" {
+				t.Errorf("said to be skipped (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A user who has a BACKUP script and none for STOP must find BACKUP told.
+func TestStateWithoutScriptTakesNobodysPlace(t *testing.T) {
+	b := newBench(t, nil)
+	command, begun, release := gated(t, b.dir)
+	b.send(t, Master, command)
+	begun.read(t)
+	b.send(t, Backup, command)
+	b.send(t, Stop)
+	release.open(t)
+	if got := begun.read(t); got != "BACKUP outside" {
+		t.Errorf("then %s, want BACKUP", got)
+	}
+	release.open(t)
+}
+
+// Leaving a state that has no script is still leaving it.
+func TestStateIsToldAgainAfterOneWithoutScript(t *testing.T) {
+	b := newBench(t, nil)
+	command := script(t, b.dir, "true", "exit 0")
+	for _, want := range []int{1, 2} {
+		b.send(t, Master, command)
+		if r := b.result(t); r.Event.State != Master {
+			t.Fatalf("run %d: %+v", want, r)
+		}
+		b.send(t, Fault)
+	}
+}
+
+func TestAllCommandsOfAnEventRunInOrder(t *testing.T) {
+	b := newBench(t, nil)
+	first, second := script(t, b.dir, "first", "exit 3"), script(t, b.dir, "second", "exit 0")
+	b.send(t, Master, first, second)
+	if r := b.result(t); r.Command.Argv[0] != first.Argv[0] || r.ExitCode != 3 {
+		t.Errorf("first result %+v", r)
+	}
+	if r := b.result(t); r.Command.Argv[0] != second.Argv[0] || r.Err != nil {
+		t.Errorf("second result %+v: one failure must not stop the next", r)
+	}
+}
+
+func TestSubjectsRunInParallelUpToTheBound(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.Parallel = 2 })
+	begun, release := map[string]gate{}, map[string]gate{}
+	for _, name := range []string{"a", "b", "c"} {
+		begun[name], release[name] = newGate(t, b.dir, "begun-"+name), newGate(t, b.dir, "release-"+name)
+	}
+	command := script(t, b.dir, "gated", `dir=${0%/*}; echo $3 >"$dir/begun-$2"; read x <"$dir/release-$2"`)
+	for _, name := range []string{"a", "b"} {
+		b.sendTo(t, name, Master, command)
+		begun[name].read(t) // b begins while a runs
+	}
+	b.sendTo(t, "c", Master, command)
+	b.mu.Lock()
+	running, ready := b.running, len(b.ready)
+	b.mu.Unlock()
+	if running != 2 || ready != 1 {
+		t.Errorf("%d running, %d waiting; want 2 and 1", running, ready)
+	}
+	release["b"].open(t)
+	if r := b.result(t); r.Event.Name != "b" {
+		t.Errorf("%s ended, want b", r.Event.Name)
+	}
+	begun["c"].read(t)
+	release["a"].open(t)
+	release["c"].open(t)
+}
+
+func TestSendNeverWaitsAndHoldsOneDeliveryPerSubject(t *testing.T) {
+	b := newBench(t, nil)
+	command, begun, release := gated(t, b.dir)
+	b.send(t, Master, command)
+	begun.read(t)
+	for i := range 10_000 {
+		b.send(t, []string{Backup, Master}[i%2], command)
+	}
+	b.mu.Lock()
+	subjects, ready, pending := len(b.subjects), len(b.ready), b.subjects[subjectKey{Instance, "outside"}].pending
+	b.mu.Unlock()
+	if subjects != 1 || ready != 0 || pending == nil || pending.event.State != Master {
+		t.Errorf("%d subjects, %d ready, pending %+v; want 1, 0 and MASTER", subjects, ready, pending)
+	}
+	release.open(t)
+	begun.read(t)
+	release.open(t)
+}
+
+func TestForget(t *testing.T) {
+	b := newBench(t, nil)
+	command, begun, release := gated(t, b.dir)
+	b.send(t, Master, command)
+	begun.read(t)
+	b.Forget(Instance, "outside") // while its script runs
+	b.Forget(Instance, "unknown")
+	b.send(t, Master, command) // as if never heard of
+	release.open(t)
+	b.result(t)
+	begun.read(t)
+	release.open(t)
+	b.result(t)
+	b.Forget(Instance, "outside")
+	if err := b.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(b.subjects) != 0 {
+		t.Errorf("still remembered: %v", b.subjects)
+	}
+}

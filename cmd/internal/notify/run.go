@@ -1,0 +1,154 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Result is how the run of one command ended.
+type Result struct {
+	Event   Event
+	Command Command
+	Took    time.Duration
+	// ExitCode is the exit status; -1 if a signal ended the script or it did
+	// not start.
+	ExitCode int
+	// Err is nil after exit status 0. Otherwise it says what was wrong: could
+	// not be started, timed out, ended by a signal, exit status.
+	Err error
+}
+
+// Reasons for ending a script before its time; they become part of Result.Err.
+var (
+	errTimeout = errors.New("timed out")
+	errHurry   = errors.New("ended because the director stops and a later state waits")
+	errKilled  = errors.New("killed because the director stops")
+)
+
+// outputLag is how long the rest of the output is waited for once the script
+// itself has ended: something it started may hold the pipe for ever.
+const outputLag = 250 * time.Millisecond
+
+// run executes command for event and returns when the script has ended. A
+// cancelled ctx ends the script early: gently, unless the cause is errKilled.
+func (n *Notifier) run(ctx context.Context, event *Event, command Command) Result {
+	start := time.Now()
+	result := Result{Event: *event, Command: command, ExitCode: -1}
+	if result.Err = command.Check(); result.Err == nil {
+		log := n.log.With("type", event.Kind, "name", event.Name, "state", event.State, "script", command.Argv[0])
+		result.ExitCode, result.Err = n.execute(ctx, log, event, command)
+	}
+	result.Took = time.Since(start)
+	return result
+}
+
+func (n *Notifier) execute(ctx context.Context, log *slog.Logger, event *Event, command Command) (int, error) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return -1, fmt.Errorf("make a pipe for the script's output: %w", err)
+	}
+	defer read.Close()
+	cmd, err := n.start(event, command, write)
+	write.Close() // the script's copy is now the only one, so that its end is seen
+	if err != nil {
+		return -1, fmt.Errorf("start the script: %w", err)
+	}
+	output := make(chan struct{})
+	go func() {
+		defer close(output)
+		logLines(read, log)
+	}()
+	exited := make(chan struct{})
+	go func() {
+		defer close(exited)
+		awaitExit(cmd.Process.Pid)
+	}()
+
+	reason := n.supervise(ctx, cmd.Process.Pid, command.timeout(), exited, output)
+	err = cmd.Wait()
+	select {
+	case <-output:
+	case <-n.after(outputLag):
+		read.Close()
+		<-output
+	}
+	if reason != nil {
+		return -1, reason
+	}
+	// The text of err is "exit status 3" or "signal: killed".
+	return cmd.ProcessState.ExitCode(), err
+}
+
+// start starts the script, with both output streams on out.
+func (n *Notifier) start(event *Event, command Command, out *os.File) (*exec.Cmd, error) {
+	for try := 1; ; try++ {
+		cmd := exec.Command(command.Argv[0], append(command.Argv[1:len(command.Argv):len(command.Argv)], event.args()...)...)
+		cmd.Dir = "/"
+		cmd.Env = event.Environ(n.director)
+		cmd.Stdout, cmd.Stderr = out, out
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		err := cmd.Start()
+		// Whoever just wrote the script may hold it open still, or a process
+		// forked meanwhile holds a copy of that descriptor until its exec.
+		if errors.Is(err, syscall.ETXTBSY) && try < 5 {
+			<-n.after(time.Duration(try) * 20 * time.Millisecond)
+			continue
+		}
+		return cmd, err
+	}
+}
+
+// supervise returns nil when the script has ended by itself, or the reason why
+// it was made to end; its whole process group is dead then. In both cases the
+// leader is still to be reaped: as long as it is not, the kernel cannot give
+// the group's number to anybody else, so the signals hit nobody else.
+func (n *Notifier) supervise(ctx context.Context, pid int, timeout time.Duration, exited, output <-chan struct{}) error {
+	reason := fmt.Errorf("%w after %v", errTimeout, timeout)
+	select {
+	case <-exited:
+		return nil
+	case <-n.after(timeout):
+	case <-ctx.Done():
+		reason = context.Cause(ctx)
+	}
+	if n.killing.Err() == nil {
+		_ = unix.Kill(-pid, unix.SIGTERM)
+		n.awaitGroup(exited, output)
+	}
+	_ = unix.Kill(-pid, unix.SIGKILL)
+	<-exited
+	return reason
+}
+
+// awaitGroup returns when the grace is over, or before that when the leader has
+// ended and nobody holds its output any more, or when there is no time left.
+func (n *Notifier) awaitGroup(exited, output <-chan struct{}) {
+	grace := n.after(n.grace)
+	for _, ended := range []<-chan struct{}{exited, output} {
+		select {
+		case <-ended:
+		case <-grace:
+			return
+		case <-n.killing.Done():
+			return
+		}
+	}
+}
+
+// awaitExit returns when the process has ended, without reaping it.
+func awaitExit(pid int) {
+	for {
+		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}

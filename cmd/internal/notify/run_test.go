@@ -1,0 +1,294 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func TestCheckSaysWhatIsWrong(t *testing.T) {
+	dir := tempDir(t)
+	file := func(name string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	inOpen, inSticky := file("open/script", 0o755), file("sticky/script", 0o755)
+	for name, mode := range map[string]os.FileMode{"open": 0o777, "sticky": 0o777 | os.ModeSticky} {
+		if err := os.Chmod(filepath.Join(dir, name), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	linkToOpen := filepath.Join(dir, "link")
+	if err := os.Symlink(inOpen, linkToOpen); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ name, script, want string }{
+		{"fine", file("fine", 0o755), ""},
+		{"in a sticky directory", inSticky, ""},
+		{"none", "", "no script is named"},
+		{"relative", "notify.sh", `script "notify.sh" is not an absolute path`},
+		{"missing", "/nonexistent/notify.sh", "script /nonexistent/notify.sh does not exist"},
+		{"directory", dir, "is not a regular file"},
+		{"not executable", file("data", 0o644), "is not executable (mode 0644)"},
+		{"writable by everybody", file("loose", 0o757), "is writable by everybody (mode 0757)"},
+		{"in a directory writable by everybody", inOpen, "lies in " + dir + "/open, which is writable by everybody"},
+		{"a link to it", linkToOpen, "lies in " + dir + "/open, which is writable by everybody"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			err := (&Command{Argv: []string{test.script}}).Check()
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("Check() = %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestFailuresAreSaidAndHarmNothing(t *testing.T) {
+	b := newBench(t, nil)
+	notAProgram := filepath.Join(b.dir, "garbage")
+	if err := os.WriteFile(notAProgram, []byte{0, 1, 2}, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name     string
+		command  Command
+		wantCode int
+		want     string
+	}{
+		{"exit status", script(t, b.dir, "three", "exit 3"), 3, "exit status 3"},
+		{"signal", script(t, b.dir, "signal", "kill -USR1 $$"), -1, "signal: user defined signal 1"},
+		{"missing", Command{Argv: []string{"/nonexistent"}}, -1, "script /nonexistent does not exist"},
+		{"not a program", Command{Argv: []string{notAProgram}}, -1, "start the script: fork/exec " + notAProgram + ": exec format error"},
+		{"nothing", Command{}, -1, "no script is named"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b.sendTo(t, test.name, Master, test.command)
+			r := b.result(t)
+			if r.Err == nil || r.Err.Error() != test.want || r.ExitCode != test.wantCode {
+				t.Errorf("result %v (%d), want %q (%d)", r.Err, r.ExitCode, test.want, test.wantCode)
+			}
+			b.sendTo(t, test.name, Backup, script(t, b.dir, "next", "exit 0"))
+			if r := b.result(t); r.Err != nil {
+				t.Errorf("the next script: %v", r.Err)
+			}
+		})
+	}
+	for _, want := range []string{"level=ERROR", "exit_code=3", `error="exit status 3"`, "does not exist"} {
+		if !strings.Contains(b.log.String(), want) {
+			t.Errorf("the log lacks %s:\n%s", want, b.log)
+		}
+	}
+}
+
+func TestOutputIsLoggedLineByLineAndBounded(t *testing.T) {
+	b := newBench(t, nil)
+	b.send(t, Master, script(t, b.dir, "talk", `echo to stdout; echo to stderr >&2; printf 'no newline\033[31m'`))
+	b.result(t)
+	for _, want := range []string{`line="to stdout"`, `line="to stderr"`, `line="no newline [31m"`} {
+		if !strings.Contains(b.log.String(), want) {
+			t.Errorf("the log lacks %s:\n%s", want, b.log)
+		}
+	}
+
+	b.send(t, Backup, script(t, b.dir, "flood", `i=0; while [ $i -lt 100000 ]; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; i=$((i+1)); done`))
+	if r := b.result(t); r.Err != nil {
+		t.Errorf("flood: %v", r.Err)
+	}
+	if got := strings.Count(b.log.String(), "yyyy"); got < maxOutputLines || got > maxOutputLines*8 {
+		t.Errorf("%d matches of the flood in the log", got)
+	}
+	if !strings.Contains(b.log.String(), "cut off") {
+		t.Error("the cut is not said")
+	}
+
+	b.send(t, Fault, script(t, b.dir, "long", `head -c 3000 /dev/zero | tr '\0' z`))
+	b.result(t)
+	if got := strings.Count(b.log.String(), "line=zz"); got != 3 {
+		t.Errorf("a line of 3000 bytes became %d records, want 3", got)
+	}
+}
+
+// family is a script that starts a child, which starts a grandchild, all deaf
+// to SIGTERM if trap says so. It writes the three process ids to the gate.
+func family(t *testing.T, dir, trap string) (Command, gate) {
+	t.Helper()
+	begun := newGate(t, dir, "begun")
+	child := script(t, dir, "child", fmt.Sprintf("%s\nsleep 1000 &\necho $PPID $$ $! >%s\nwhile :; do wait; done", trap, begun))
+	return script(t, dir, "parent", fmt.Sprintf("%s\n%s &\nwhile :; do wait; done", trap, child.Argv[0])), begun
+}
+
+func pids(t *testing.T, text string) []int {
+	t.Helper()
+	var all []int
+	for field := range strings.FieldsSeq(text) {
+		pid, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, pid)
+	}
+	return all
+}
+
+func TestTimeoutKillsTheWholeProcessGroup(t *testing.T) {
+	for _, test := range []struct {
+		name, trap string
+		needsKill  bool
+	}{
+		{"heeds SIGTERM", ":", false},
+		{"ignores SIGTERM", "trap '' TERM", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t, func(o *Options) { o.Grace = 7 * time.Second })
+			clock := newFakeClock()
+			b.after = clock.after
+			command, begun := family(t, b.dir, test.trap)
+			command.Timeout = 3 * time.Minute
+			b.send(t, Master, command)
+			var ended []<-chan struct{}
+			for _, pid := range pids(t, begun.read(t)) {
+				ended = append(ended, watchExit(t, pid))
+			}
+			clock.expire(t, command.Timeout)
+			if test.needsKill {
+				clock.expire(t, 7*time.Second)
+			}
+			r := b.result(t)
+			if !errors.Is(r.Err, errTimeout) || r.Err.Error() != "timed out after 3m0s" {
+				t.Errorf("result %v", r.Err)
+			}
+			for _, e := range ended {
+				wait(t, e, "the processes of the group to be dead")
+			}
+		})
+	}
+}
+
+// What a script starts in the background and forgets about must neither hold
+// up the next event by keeping the output pipe, nor be killed.
+func TestBackgroundChildIsLetAlone(t *testing.T) {
+	b := newBench(t, nil)
+	clock := newFakeClock()
+	b.after = clock.after
+	begun, release := newGate(t, b.dir, "begun"), newGate(t, b.dir, "release")
+	b.send(t, Master, script(t, b.dir, "daemonise", fmt.Sprintf("(trap '' PIPE; read x <%s; echo alive >%s) &", release, begun)))
+	clock.expire(t, outputLag)
+	if r := b.result(t); r.Err != nil {
+		t.Errorf("result %v", r.Err)
+	}
+	release.open(t)
+	if got := begun.read(t); got != "alive" {
+		t.Errorf("the child said %q", got)
+	}
+}
+
+func TestCloseWaitsForRunningAndWaitingScripts(t *testing.T) {
+	b := newBench(t, nil)
+	command, begun, release := gated(t, b.dir)
+	b.send(t, Master, command)
+	begun.read(t)
+	b.send(t, Stop, command)
+	closed := make(chan error, 1)
+	go func() { closed <- b.Close(context.Background()) }()
+	release.open(t)
+	if got := begun.read(t); got != "STOP outside" {
+		t.Fatalf("then %s, want STOP", got)
+	}
+	select {
+	case err := <-closed:
+		t.Fatalf("closed (%v) while STOP runs", err)
+	default:
+	}
+	release.open(t)
+	if err := wait(t, closed, "Close"); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	if err := b.Send(Event{Kind: Instance, Name: "x", State: Master}, command); err != ErrClosed {
+		t.Errorf("Send after Close: %v, want ErrClosed", err)
+	}
+	if err := b.Close(context.Background()); err != ErrClosed {
+		t.Errorf("second Close: %v, want ErrClosed", err)
+	}
+}
+
+func TestCloseEndsAScriptThatHoldsUpStop(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.Parallel = 1 })
+	clock := newFakeClock()
+	b.after = clock.after
+	slow, slowBegun := family(t, b.dir, ":")
+	stop := script(t, b.dir, "stop", "exit 0")
+	b.send(t, Master, slow)
+	slowBegun.read(t)
+	b.send(t, Stop, stop)
+	b.sendTo(t, "other", Stop, stop) // waits for room
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	closed := make(chan error, 1)
+	go func() { closed <- b.Close(ctx) }()
+	for {
+		half := wait(t, clock.timers, "the timer of half the time")
+		if half.after > 29*time.Minute && half.after <= 30*time.Minute {
+			half.fire <- time.Time{}
+			break
+		}
+	}
+	if err := wait(t, closed, "Close"); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	got := map[string]error{}
+	for range 3 {
+		r := b.result(t)
+		got[r.Event.State+" "+r.Event.Name] = r.Err
+	}
+	want := map[string]error{"MASTER outside": errHurry, "STOP outside": nil, "STOP other": nil}
+	if diff := cmp.Diff(want, got, cmpopts.EquateErrors()); diff != "" {
+		t.Errorf("how scripts ended (-want +got):\n%s", diff)
+	}
+}
+
+func TestCloseKillsWhenItsTimeIsOver(t *testing.T) {
+	b := newBench(t, nil)
+	command, begun := family(t, b.dir, "trap '' TERM")
+	b.send(t, Master, command)
+	var ended []<-chan struct{}
+	for _, pid := range pids(t, begun.read(t)) {
+		ended = append(ended, watchExit(t, pid))
+	}
+	b.send(t, Stop, script(t, b.dir, "stop", "exit 0"))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("no time left"))
+	err := b.Close(ctx)
+	if want := "notify scripts of 1 subjects did not end in time: no time left"; err == nil || err.Error() != want {
+		t.Errorf("Close: %v, want %s", err, want)
+	}
+	for _, e := range ended {
+		wait(t, e, "the processes of the group to be dead")
+	}
+	if r := b.result(t); !errors.Is(r.Err, errKilled) {
+		t.Errorf("MASTER: %v, want killed", r.Err)
+	}
+	if r := b.result(t); r.Err == nil || !strings.HasPrefix(r.Err.Error(), "not run: ") {
+		t.Errorf("STOP: %v, want not run", r.Err)
+	}
+}
