@@ -43,11 +43,10 @@ func (s Snapshot) addTree(root string) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return nil // some can only be written, some have no value yet
+		// Some can only be written, some have no value yet.
+		if text, err := os.ReadFile(path); err == nil {
+			s[strings.TrimPrefix(path, "/proc/sys/")] = strings.TrimSpace(string(text))
 		}
-		s[strings.TrimPrefix(path, "/proc/sys/")] = strings.TrimSpace(string(text))
 		return nil
 	})
 }

@@ -105,7 +105,7 @@ func Run() (int, error) {
 	}
 	status, readErr := os.ReadFile(filepath.Join(shared, "status"))
 	if readErr != nil {
-		return 0, fmt.Errorf("the guest left no exit status (%v); its console said:\n%s", err, console)
+		return 0, fmt.Errorf("the guest left no exit status: %w; its console said:\n%s", errors.Join(err, readErr), console)
 	}
 	return strconv.Atoi(strings.TrimSpace(string(status)))
 }

@@ -1,0 +1,94 @@
+# holdfast: build, test and look at it work.
+#
+#   make demo     two directors, a router, realservers: the MASTER dies, watch what happens
+#   make test     every test, from pure functions to real kernels
+#   make bench    the same failovers with holdfast and with keepalived, side by side
+#
+# Test peers and User Mode Linux are fetched into a cache folder ($HOLDFAST_CACHE, or holdfast in the user's cache
+# folder). Nothing is installed on the machine, except by `make install`.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := build
+
+GO        ?= go
+PREFIX    ?= /usr/local
+DESTDIR   ?=
+FUZZTIME  ?= 10s
+BENCHARGS ?=
+DEMOARGS  ?=
+
+STATICCHECK_VERSION  := v0.8.2
+GOLANGCILINT_VERSION := v2.15.0
+
+TOOLBIN      := $(shell integration/tools/install.sh --bin)
+STATICCHECK  := $(TOOLBIN)/staticcheck-$(STATICCHECK_VERSION)
+GOLANGCILINT := $(TOOLBIN)/golangci-lint-$(GOLANGCILINT_VERSION)
+
+# The race detector needs a C compiler.
+RACE := $(if $(shell command -v cc),-race)
+# Tests inside User Mode Linux cannot have it, those among namespaces lose their timing by it.
+SLOW  = $(shell $(GO) list ./lvs/ipvs/... ./integration/...)
+QUICK = $(filter-out $(SLOW),$(shell $(GO) list ./...))
+
+.PHONY: build
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/holdfast ./cmd/holdfast
+
+.PHONY: tools
+tools:
+	@integration/tools/install.sh
+
+.PHONY: test
+test: tools build
+	$(GO) test $(RACE) -count=1 $(QUICK)
+	$(GO) test -count=1 -p 1 -timeout 12m $(SLOW)
+
+.PHONY: demo
+demo: tools build
+	@$(GO) run ./integration/demo $(DEMOARGS)
+
+.PHONY: bench
+bench: tools build
+	@$(GO) run ./integration/bench -out bench $(BENCHARGS)
+
+.PHONY: fuzz
+fuzz:
+	@for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u); do \
+		for name in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go | cut -d' ' -f2); do \
+			echo "$$dir $$name"; \
+			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; \
+		done; \
+	done
+
+.PHONY: lint
+lint: tools $(STATICCHECK) golangci-lint
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+	@if [ -x $(TOOLBIN)/shellcheck ]; then $(TOOLBIN)/shellcheck integration/tools/install.sh .ci/run; fi
+	@if [ -x $(GOLANGCILINT) ]; then $(GOLANGCILINT) run; fi
+
+# A linter is kept under its version: another version is another file.
+$(STATICCHECK):
+	GOBIN=$(TOOLBIN) $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
+	@mv $(TOOLBIN)/staticcheck $@
+
+.PHONY: golangci-lint
+golangci-lint:
+	@[ -x $(GOLANGCILINT) ] || { \
+		echo "golangci-lint $(GOLANGCILINT_VERSION): compiling, once"; \
+		GOBIN=$(TOOLBIN) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCILINT_VERSION) && \
+		mv $(TOOLBIN)/golangci-lint $(GOLANGCILINT); } || \
+		echo "golangci-lint: could not be compiled, going on without it"
+
+.PHONY: ci
+ci: tools lint
+	HOLDFAST_REQUIRE=netns,ipvs $(MAKE) test
+
+.PHONY: install
+install: build
+	install -D -m 755 bin/holdfast $(DESTDIR)$(PREFIX)/sbin/holdfast
+
+.PHONY: clean
+clean:
+	rm -rf bin bench

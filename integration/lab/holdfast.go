@@ -1,0 +1,243 @@
+package lab
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"holdfast/integration/uml"
+)
+
+// Build makes sure that there is a binary to test and returns an error that
+// says why not: $HOLDFAST_BIN, or bin/holdfast of this module, freshly built.
+// Call it in TestMain, before anything moves to a guest.
+func Build() error {
+	if os.Getenv("HOLDFAST_BIN") != "" || uml.Guest() {
+		return nil
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	build := exec.Command("go", "build", "-trimpath", "-o", "bin/holdfast", "./cmd/holdfast")
+	build.Dir = root
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build holdfast: %w\n%s", err, out)
+	}
+	return nil
+}
+
+var moduleRoot = sync.OnceValues(func() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for d := dir; d != "/"; d = filepath.Dir(d) {
+		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {
+			return d, nil
+		}
+	}
+	return "", fmt.Errorf("no go.mod in %s or above it", dir)
+})
+
+func binaryPath() (string, error) {
+	if path := os.Getenv("HOLDFAST_BIN"); path != "" {
+		return filepath.Abs(path)
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(root, "bin/holdfast"), nil
+}
+
+// A Daemon is holdfast running on a host.
+type Daemon struct {
+	*Process
+	host   *Host
+	binary string
+	config string
+	socket string
+}
+
+// Holdfast starts the daemon with a configuration. Daemons of several hosts
+// share the machine's files, so each has a runtime folder of its own, which the
+// configuration is given.
+func (h *Host) Holdfast(config string) *Daemon {
+	h.lab.t.Helper()
+	d := h.NewDaemon(config)
+	d.Restart()
+	return d
+}
+
+// NewDaemon prepares the daemon without starting it.
+func (h *Host) NewDaemon(config string) *Daemon {
+	h.lab.t.Helper()
+	path, err := binaryPath()
+	if err != nil {
+		h.lab.t.Fatalf("find holdfast: %v", err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		h.lab.t.Fatalf("find holdfast: %v (run `make build`)", err)
+	}
+	d := &Daemon{host: h, binary: path}
+	d.socket = filepath.Join(d.runtimeDir(), "control.sock")
+	d.Configure(config)
+	return d
+}
+
+func (d *Daemon) runtimeDir() string { return filepath.Join(d.host.lab.dir, d.host.Name+"-run") }
+
+// Configure writes another configuration; Reload or Restart makes it count.
+func (d *Daemon) Configure(config string) {
+	d.host.lab.t.Helper()
+	head := fmt.Sprintf("[director]\nname = %q\nruntime_dir = %q\n\n", d.host.Name, d.runtimeDir())
+	d.config = d.host.lab.WriteFile(d.host.Name+".toml", head+config)
+}
+
+// Restart starts the daemon, after a stop or a crash again.
+func (d *Daemon) Restart() {
+	d.host.lab.t.Helper()
+	d.Process = d.host.Start(d.binary, "run", "-c", d.config, "--socket", d.socket)
+}
+
+// CLI runs the command line with the daemon's socket and configuration where
+// the command takes them.
+func (d *Daemon) CLI(command string, args ...string) (stdout, stderr string, err error) {
+	all := []string{command}
+	switch command {
+	case "check", "config", "plan", "release", "doctor":
+		all = append(all, args...)
+		all = append(all, "-c", d.config)
+	default:
+		all = append(all, args...)
+		all = append(all, "--socket", d.socket)
+	}
+	return d.host.Output(d.binary, all...)
+}
+
+// Reload makes the daemon read its configuration again.
+func (d *Daemon) Reload() error {
+	_, stderr, err := d.CLI("reload")
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr))
+	}
+	return nil
+}
+
+// A Status is what of `holdfast status --json` the tests ask for.
+type Status struct {
+	VRRP []struct {
+		Name  string `json:"name"`
+		State string `json:"state"`
+	} `json:"vrrp"`
+	Services []struct {
+		Name    string `json:"name"`
+		Servers []struct {
+			Name    string `json:"name"`
+			Address string `json:"address"`
+			Up      bool   `json:"up"`
+		} `json:"servers"`
+	} `json:"services"`
+}
+
+// Status asks the daemon.
+func (d *Daemon) Status() (Status, error) {
+	var s Status
+	stdout, stderr, err := d.CLI("status", "--json")
+	if stdout == "" && err != nil {
+		return s, fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr))
+	}
+	if err := json.Unmarshal([]byte(stdout), &s); err != nil {
+		return s, fmt.Errorf("decode status: %w", err)
+	}
+	return s, nil
+}
+
+// States are the states of all virtual routers by name.
+func (s Status) States() map[string]string {
+	states := map[string]string{}
+	for _, v := range s.VRRP {
+		states[v.Name] = v.State
+	}
+	return states
+}
+
+// AwaitState waits until every virtual router of the daemon is in a state.
+func (d *Daemon) AwaitState(t T, state string) {
+	t.Helper()
+	Wait(t, 20*time.Second, d.host.Name+" is "+state, func() (string, bool) {
+		if !d.Alive() {
+			return "the daemon has ended", false
+		}
+		s, err := d.Status()
+		if err != nil {
+			return err.Error(), false
+		}
+		states := s.States()
+		all := len(states) > 0
+		for _, got := range states {
+			all = all && got == state
+		}
+		return fmt.Sprint(states), all
+	})
+}
+
+// AwaitServer waits until a server of a service is up, or is down.
+func (d *Daemon) AwaitServer(t T, service, address string, up bool) {
+	t.Helper()
+	Wait(t, 20*time.Second, fmt.Sprintf("server %s of %s up=%v", address, service, up), func() (string, bool) {
+		s, err := d.Status()
+		if err != nil {
+			return err.Error(), false
+		}
+		for _, v := range s.Services {
+			for _, server := range v.Servers {
+				if v.Name == service && server.Address == address {
+					return fmt.Sprintf("up=%v", server.Up), server.Up == up
+				}
+			}
+		}
+		return "not in the status", false
+	})
+}
+
+// A Director is the configuration of one director of a [Pair], for the usual
+// case: a virtual router on each side, moving together.
+type Director struct {
+	Priority int
+	Interval time.Duration
+	Version  int    // 0: 3
+	IPv6     bool   // IPv6 virtual routers beside the IPv4 ones
+	Options  string // further lines for every virtual router
+	More     string // further tables
+}
+
+// TOML writes the configuration.
+func (d Director) TOML() string {
+	version := d.Version
+	if version == 0 {
+		version = 3
+	}
+	var out strings.Builder
+	var members []string
+	router := func(name, device string, vrid int, address string) {
+		members = append(members, fmt.Sprintf("%q", name))
+		fmt.Fprintf(&out, "[[vrrp]]\nname = %q\ninterface = %q\nvrid = %d\nversion = %d\npriority = %d\ninterval = %q\naddresses = [%s]\n%s\n",
+			name, device, vrid, version, d.Priority, d.Interval, address, d.Options)
+	}
+	router("outside", "eth0", 51, fmt.Sprintf("%q", VIP+"/24"))
+	router("inside", "eth1", 52, fmt.Sprintf("%q", DIP+"/24"))
+	if d.IPv6 {
+		router("outside6", "eth0", 51, fmt.Sprintf(`"fe80::5e:51", %q`, VIP6+"/64"))
+		router("inside6", "eth1", 52, fmt.Sprintf(`"fe80::5e:52", %q`, DIP6+"/64"))
+	}
+	fmt.Fprintf(&out, "[[group]]\nname = \"director\"\nmembers = [%s]\n\n%s", strings.Join(members, ", "), d.More)
+	return out.String()
+}
