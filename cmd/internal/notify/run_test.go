@@ -231,6 +231,18 @@ func TestCloseWaitsForRunningAndWaitingScripts(t *testing.T) {
 	}
 }
 
+// expireHalf fires the timer of a Close that has an hour.
+func expireHalf(t *testing.T, clock *fakeClock) {
+	t.Helper()
+	for {
+		half := wait(t, clock.timers, "the timer of half the time")
+		if half.after > 29*time.Minute && half.after <= 30*time.Minute {
+			half.fire <- time.Time{}
+			return
+		}
+	}
+}
+
 func TestCloseEndsAScriptThatHoldsUpStop(t *testing.T) {
 	b := newBench(t, func(o *Options) { o.Parallel = 1 })
 	clock := newFakeClock()
@@ -246,13 +258,7 @@ func TestCloseEndsAScriptThatHoldsUpStop(t *testing.T) {
 	defer cancel()
 	closed := make(chan error, 1)
 	go func() { closed <- b.Close(ctx) }()
-	for {
-		half := wait(t, clock.timers, "the timer of half the time")
-		if half.after > 29*time.Minute && half.after <= 30*time.Minute {
-			half.fire <- time.Time{}
-			break
-		}
-	}
+	expireHalf(t, clock)
 	if err := wait(t, closed, "Close"); err != nil {
 		t.Errorf("Close: %v", err)
 	}
@@ -264,6 +270,32 @@ func TestCloseEndsAScriptThatHoldsUpStop(t *testing.T) {
 	want := map[string]error{"MASTER outside": errHurry, "STOP outside": nil, "STOP other": nil}
 	if diff := cmp.Diff(want, got, cmpopts.EquateErrors()); diff != "" {
 		t.Errorf("how scripts ended (-want +got):\n%s", diff)
+	}
+}
+
+// One that is in nobody's way is let finish, but takes no room any more.
+func TestCloseStartsAllThatWaitsAtHalfTime(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.Parallel = 1 })
+	clock := newFakeClock()
+	b.after = clock.after
+	command, begun, release := gated(t, b.dir)
+	b.send(t, Stop, command)
+	begun.read(t)
+	b.sendTo(t, "other", Stop, script(t, b.dir, "stop", "exit 0"))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	closed := make(chan error, 1)
+	go func() { closed <- b.Close(ctx) }()
+	expireHalf(t, clock)
+	if r := b.result(t); r.Event.Name != "other" || r.Err != nil {
+		t.Errorf("first to end: %s (%v), want other", r.Event.Name, r.Err)
+	}
+	release.open(t)
+	if r := b.result(t); r.Event.Name != "outside" || r.Err != nil {
+		t.Errorf("second to end: %s (%v), want outside", r.Event.Name, r.Err)
+	}
+	if err := wait(t, closed, "Close"); err != nil {
+		t.Errorf("Close: %v", err)
 	}
 }
 
