@@ -97,18 +97,22 @@ func (g *Group) Elapse(now time.Time) []MemberAction {
 // step lets one member hear an event, and its fellows what follows at once.
 func (g *Group) step(now time.Time, i int, ev Event) {
 	m := g.members[i]
-	wasActive := m.active()
+	wasActive, wasMaster := m.active(), m.state == Master
 	for _, a := range m.step(now, ev) {
 		g.out = append(g.out, MemberAction{i, a})
 	}
 	if len(g.members) == 1 {
 		return
 	}
-	if r, ok := ev.(*Received); ok && r.Advert.Priority == PriorityStop && m.state == Backup {
+	if r, ok := ev.(*Received); ok && r.Advert.Priority == PriorityStop && m.state == Backup && m.gaveUp == r.Source {
 		g.others(i, func(j int) { g.step(now, j, hasten{r.Source}) })
 	}
 	if _, stopping := ev.(Stop); wasActive && !m.active() && m.state != Fault && !stopping {
-		why := fmt.Sprintf("with %s of group %s: %s", m.cfg.Name, g.name, m.why)
+		reason := m.why
+		if m.state == Backup && !wasMaster {
+			reason = fmt.Sprintf("%v is MASTER", m.peer.Address)
+		}
+		why := fmt.Sprintf("with %s of group %s: %s", m.cfg.Name, g.name, reason)
 		g.others(i, func(j int) {
 			if g.members[j].active() {
 				g.step(now, j, demote{why})

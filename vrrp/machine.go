@@ -53,6 +53,7 @@ type Machine struct {
 
 	peer       Peer          // the MASTER last heard
 	interval   time.Duration // the MASTER's interval (Active_Adver_Interval)
+	learned    bool          // interval is that of a MASTER heard, not ours
 	timerFrom  time.Time     // Backup: from when downAt counts
 	gaveUp     netip.Addr    // who sent priority 0 and so shortened the timer
 	rival      Peer          // Master: who speaks beside us
@@ -175,13 +176,24 @@ func (m *Machine) start(now time.Time) {
 // interval of listening for everybody else (RFC 9568 §6.4.1).
 func (m *Machine) begin(now time.Time, why string) {
 	m.become(now, Backup, why)
-	m.interval = m.cfg.Interval
+	m.forget()
 	if m.cfg.Priority == PriorityOwner {
 		m.takeOver(now, "owner of the addresses")
 		return
 	}
 	m.listen(now)
 }
+
+// learn takes over the interval of a MASTER (RFC 9568 §6.4.2). Version 2 has
+// one interval for all.
+func (m *Machine) learn(r *Received) {
+	if m.cfg.Version == 3 {
+		m.interval, m.learned = r.Advert.Interval, true
+	}
+}
+
+// forget goes back to our own interval, as long as no MASTER is heard.
+func (m *Machine) forget() { m.interval, m.learned = m.cfg.Interval, false }
 
 // listen restarts the master-down timer.
 func (m *Machine) listen(now time.Time) {
@@ -262,6 +274,7 @@ func (m *Machine) claimed(now time.Time) {
 		m.send(now, m.Priority())
 		m.do(Announce)
 		m.become(now, Master, m.claimWhy)
+		m.forget()
 		m.advertAt = now.Add(m.cfg.Interval)
 	case held: // a refresh after a change of addresses
 		m.send(now, m.Priority())
@@ -307,13 +320,16 @@ func (m *Machine) received(now time.Time, r *Received) {
 	}
 }
 
-// heardStop: the MASTER gives up (RFC 9568 §6.4.2, §6.4.3).
+// heardStop: the MASTER gives up (RFC 9568 §6.4.2, §6.4.3). A BACKUP heeds only
+// the MASTER that it heard last: the farewell of one that was preempted may
+// come after the first advert of the new one, and would have us preempt that.
 func (m *Machine) heardStop(now time.Time, source netip.Addr) {
 	switch {
 	case m.state == Master:
 		m.send(now, m.Priority())
 		m.advertAt = now.Add(m.cfg.Interval)
-	case m.state == Backup && m.hold != claiming && !m.wants:
+	case m.state == Backup && m.hold != claiming && !m.wants &&
+		(source == m.peer.Address || !m.peer.Address.IsValid()):
 		m.gaveUp = source
 		m.timerFrom = now
 		m.preemptAt = time.Time{}
@@ -321,9 +337,13 @@ func (m *Machine) heardStop(now time.Time, source netip.Addr) {
 	}
 }
 
+// preempts reports whether a lower priority has to yield to us. To the owner
+// of the addresses everybody has to (RFC 9568 §6.1, Preempt_Mode).
+func (m *Machine) preempts() bool { return m.cfg.Preempt || m.cfg.Priority == PriorityOwner }
+
 func (m *Machine) heardAsBackup(now time.Time, r *Received) {
 	m.peer.heard(r, now)
-	if r.Advert.Priority >= m.Priority() || !m.cfg.Preempt {
+	if r.Advert.Priority >= m.Priority() || !m.preempts() {
 		m.follow(now, r)
 		return
 	}
@@ -334,16 +354,14 @@ func (m *Machine) heardAsBackup(now time.Time, r *Received) {
 	if m.preemptAt.IsZero() {
 		m.preemptAt = now.Add(m.cfg.PreemptDelay)
 	}
+	m.learn(r)
 	m.listen(now)
 }
 
-// follow accepts the sender as MASTER and learns its interval
-// (RFC 9568 §6.4.2; version 2 has one interval for all).
+// follow accepts the sender as MASTER (RFC 9568 §6.4.2).
 func (m *Machine) follow(now time.Time, r *Received) {
 	m.peer.heard(r, now)
-	if m.cfg.Version == 3 {
-		m.interval = r.Advert.Interval
-	}
+	m.learn(r)
 	m.wants = false
 	m.preemptAt = time.Time{}
 	m.listen(now)
@@ -358,8 +376,10 @@ func (m *Machine) beats(r *Received) bool {
 	return m.primary.Less(r.Source)
 }
 
+// heardWhileClaiming: who claims is as good as MASTER, and yields as such. Only
+// a router that does not preempt gives way to the MASTER that it believed dead.
 func (m *Machine) heardWhileClaiming(now time.Time, r *Received) {
-	if m.beats(r) || !m.cfg.Preempt {
+	if m.beats(r) || !m.preempts() && r.Source == m.peer.Address {
 		m.release()
 		m.follow(now, r)
 	}
@@ -375,7 +395,6 @@ func (m *Machine) heardAsMaster(now time.Time, r *Received) {
 		// We were the silent one, so the sender took over by right.
 		m.hush(now.Add(linger))
 		m.become(now, Backup, fmt.Sprintf("was silent for %v, and %v took over", m.silentFor(now), r.Source))
-		m.interval = m.cfg.Interval
 		m.heardAsBackup(now, r)
 		m.listen(now)
 	default:
@@ -453,7 +472,6 @@ func (m *Machine) silentFor(now time.Time) time.Duration { return now.Sub(m.last
 // has taken over by now. It goes on serving silently; whoever took over is
 // heard within an interval, and if nobody did, the timer makes us MASTER again.
 func (m *Machine) wakeLate(now time.Time, silent time.Duration) {
-	m.interval = m.cfg.Interval
 	m.hush(now.Add(downInterval(m.cfg.Version, 1, m.interval)))
 	m.become(now, Backup, fmt.Sprintf("could not run for %v", silent.Round(time.Millisecond)))
 	m.listen(now)
@@ -552,10 +570,10 @@ func (m *Machine) retime(now time.Time) {
 
 func (m *Machine) reconfigure(now time.Time, cfg Config) {
 	moved := !slices.Equal(m.cfg.Addresses, cfg.Addresses)
-	if m.interval == m.cfg.Interval {
+	m.cfg = cfg
+	if !m.learned {
 		m.interval = cfg.Interval
 	}
-	m.cfg = cfg
 	m.retime(now)
 	if moved && m.hold == held {
 		m.do(Claim)

@@ -22,6 +22,7 @@ type world struct {
 	now     time.Duration // since epoch
 	queue   happenings
 	counted uint64
+	halted  bool // time stands still: a promise was broken
 	rng     *rand.Rand
 	nodes   []*node
 
@@ -34,7 +35,8 @@ type world struct {
 
 	sent uint64 // adverts
 
-	log     func(n *node, member int, text string)
+	log     func(n *node, member int, text string) // nil: nobody reads it
+	moved   func()                                 // called when a device has changed
 	violate func(format string, args ...any)
 }
 
@@ -43,7 +45,7 @@ func newWorld(seed uint64) *world {
 		rng:      rand.New(rand.NewPCG(seed, 112)),
 		delayMin: 100 * time.Microsecond, delayMax: 100 * time.Microsecond,
 		workMin: 2 * time.Millisecond, workMax: 2 * time.Millisecond,
-		log: func(*node, int, string) {},
+		moved: func() {},
 	}
 }
 
@@ -79,12 +81,14 @@ func (w *world) at(t time.Duration, do func()) {
 // run lets everything happen that is due within d.
 func (w *world) run(d time.Duration) {
 	until := w.now + d
-	for len(w.queue) > 0 && w.queue[0].at <= until {
+	for len(w.queue) > 0 && w.queue[0].at <= until && !w.halted {
 		h := heap.Pop(&w.queue).(happening)
 		w.now = h.at
 		h.do()
 	}
-	w.now = until
+	if !w.halted {
+		w.now = until
+	}
 }
 
 // between draws a duration.
@@ -138,14 +142,18 @@ type node struct {
 	pending bool
 	timer   uint64
 
-	drops  map[string]bool // dropped adverts already told
-	buf    []byte
+	drops  map[dropped]bool // already told
 	advert Advert
+}
+
+type dropped struct {
+	source netip.Addr
+	why    Drop
 }
 
 // add puts a director on wires, one a configuration, at the given addresses.
 func (w *world) add(name string, cfgs []Config, wires []string, sources []netip.Addr) *node {
-	n := &node{w: w, name: name, cfgs: cfgs, drops: map[string]bool{}}
+	n := &node{w: w, name: name, cfgs: cfgs, drops: map[dropped]bool{}}
 	for i := range cfgs {
 		n.ports = append(n.ports, port{wire: wires[i], source: sources[i]})
 	}
@@ -202,6 +210,7 @@ func (n *node) kill() {
 		n.ports[i].device = down
 		n.ports[i].hold = nothing
 	}
+	n.w.moved()
 }
 
 // pause stops the daemon as SIGSTOP does; frames wait in its socket.
@@ -279,7 +288,9 @@ func (n *node) perform(actions []MemberAction) {
 		if a.Member != WholeGroup {
 			n.act(a.Member, a.Action)
 		}
-		n.w.log(n, a.Member, a.String())
+		if n.w.log != nil {
+			n.w.log(n, a.Member, a.String())
+		}
 	}
 	n.arm()
 }
@@ -352,6 +363,7 @@ func (n *node) work(member int, to device) {
 			return
 		}
 		p.device = to
+		n.w.moved()
 		if to == up {
 			n.answer(member, life, order, Claimed{})
 		}
@@ -422,10 +434,10 @@ func (n *node) hear(member int, packet Packet) {
 		n.step(member, &Received{Advert: &n.advert, Source: packet.Source})
 		return
 	}
-	text := fmt.Sprintf("drops adverts of %v: %v", packet.Source, drop)
-	if !n.drops[text] {
-		n.drops[text] = true
-		n.w.log(n, member, text)
+	key := dropped{packet.Source, drop}
+	if !n.drops[key] && n.w.log != nil {
+		n.drops[key] = true
+		n.w.log(n, member, fmt.Sprintf("drops adverts of %v: %v", packet.Source, drop))
 	}
 }
 

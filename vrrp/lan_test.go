@@ -1,0 +1,700 @@
+package vrrp
+
+import (
+	"flag"
+	"fmt"
+	"hash/fnv"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+var (
+	lanSeed    = flag.Uint64("lan.seed", 0, "play the LAN of this seed alone and tell what happens")
+	lanSeconds = flag.Int64("lan.seconds", 0, "simulated seconds of TestLAN; 0 means 1,000,000, or 50,000 when short or under the race detector")
+)
+
+// TestLAN plays many pretend LANs of two to seven directors. Each goes through
+// rounds: a time of troubles, in which anything may fail, then calm, in which
+// the promises of the protocol and of this package must hold again. A LAN
+// depends on its seed alone.
+func TestLAN(t *testing.T) {
+	if *lanSeed != 0 {
+		l := newLAN(*lanSeed)
+		l.tell = func(line string) { t.Log(line) }
+		l.play()
+		if l.failed != "" {
+			t.Errorf("seed %d: %s", *lanSeed, l.failed)
+		}
+		return
+	}
+	want := time.Duration(*lanSeconds) * time.Second
+	if want == 0 {
+		want = 1_000_000 * time.Second
+		if testing.Short() || raceDetector {
+			want = 50_000 * time.Second
+		}
+	}
+	var seed, sent atomic.Uint64
+	var played atomic.Int64
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for time.Duration(played.Load()) < want && !t.Failed() {
+				l := newLAN(seed.Add(1))
+				l.play()
+				played.Add(int64(l.now))
+				sent.Add(l.sent)
+				if l.failed != "" {
+					t.Error(retell(l))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	t.Logf("%d LANs, %d simulated seconds, %d adverts sent", seed.Load(),
+		int64(time.Duration(played.Load()).Seconds()), sent.Load())
+}
+
+// retell plays a failed LAN again and returns its end.
+func retell(l *lan) string {
+	again := newLAN(l.seed)
+	var lines []string
+	again.tell = func(line string) {
+		if !strings.Contains(line, ": send priority=") {
+			lines = append(lines, line)
+		}
+	}
+	again.play()
+	if again.failed != l.failed {
+		return fmt.Sprintf("seed %d is not deterministic: %s, then %s", l.seed, l.failed, again.failed)
+	}
+	head := lines[:len(again.nodes)+1]
+	tail := lines[len(head):]
+	if len(tail) > 60 {
+		tail = tail[len(tail)-60:]
+	}
+	return fmt.Sprintf("%s\n...\n%s\nseed %d: %s\nreplay it with: go test ./vrrp -run 'TestLAN$' -v -lan.seed=%d",
+		strings.Join(head, "\n"), strings.Join(tail, "\n"), l.seed, l.failed, l.seed)
+}
+
+// Equal seeds give equal runs, to the last action.
+func TestLANRepeats(t *testing.T) {
+	hash := func(seed uint64) (uint64, int) {
+		h, n := fnv.New64(), 0
+		l := newLAN(seed)
+		l.tell = func(line string) { h.Write([]byte(line)); n++ }
+		l.play()
+		return h.Sum64(), n
+	}
+	seen := map[uint64]bool{}
+	for seed := uint64(1); seed <= 10; seed++ {
+		a, lines := hash(seed)
+		b, _ := hash(seed)
+		if a != b {
+			t.Errorf("seed %d: two runs differ", seed)
+		}
+		if lines < 100 {
+			t.Errorf("seed %d: only %d lines", seed, lines)
+		}
+		seen[a] = true
+	}
+	if len(seen) != 10 {
+		t.Errorf("10 seeds gave %d different runs", len(seen))
+	}
+}
+
+// A lan is a world of like directors with random settings and fates.
+type lan struct {
+	*world
+	seed   uint64
+	wires  []string
+	failed string
+	tell   func(line string)
+
+	exact bool // clocks are good enough for promises about handing over
+	// gapless is set while some director must serve on every wire.
+	gapless bool
+}
+
+const weather = 500 * time.Microsecond // the longest delay of a frame in calm
+
+func newLAN(seed uint64) *lan {
+	l := &lan{world: newWorld(seed), seed: seed, wires: []string{"lan"}}
+	l.violate = func(format string, args ...any) { l.fail(format, args...) }
+	l.moved = l.watch
+	l.workMin, l.workMax = 200*time.Microsecond, 5*time.Millisecond
+	if l.chance(0.35) {
+		l.wires = []string{"outside", "inside"}
+	}
+	l.fair()
+	l.populate()
+	return l
+}
+
+func (l *lan) chance(p float64) bool { return l.rng.Float64() < p }
+
+func pick[T any](l *lan, list ...T) T { return list[l.rng.IntN(len(list))] }
+
+// populate makes the directors: one version, family and number of wires for
+// all, the rest to each its own.
+func (l *lan) populate() {
+	cfg := Config{Family: IPv4, Version: 3, VRID: uint8(1 + l.rng.IntN(255))}
+	switch {
+	case l.chance(0.25):
+		cfg.Version = 2
+	case l.chance(0.3):
+		cfg.Family = IPv6
+	}
+	cfg.Interval = l.anyInterval(cfg.Version)
+	cfg.Checksum = pick(l, ChecksumPseudo, ChecksumRFC9568)
+	sameInterval := cfg.Version == 2 || l.chance(0.7)
+	l.exact = l.chance(0.8)
+	owner := -1
+	count := 2 + l.rng.IntN(6)
+	if l.chance(0.1) {
+		owner = l.rng.IntN(count)
+	}
+	ties := l.chance(0.3)
+	for i := range count {
+		c := cfg
+		if !sameInterval {
+			c.Interval = l.anyInterval(c.Version)
+		}
+		c.Priority = l.anyPriority(ties)
+		if i == owner {
+			c.Priority = PriorityOwner
+		}
+		c.Preempt = l.chance(0.75)
+		if c.Preempt && l.chance(0.2) {
+			c.PreemptDelay = l.between(0, 20*c.Interval)
+		}
+		l.populateNode(i, c)
+	}
+}
+
+func (l *lan) populateNode(i int, c Config) {
+	var cfgs []Config
+	var sources []netip.Addr
+	for wire := range l.wires {
+		c := c
+		c.Name = fmt.Sprintf("%c/%s", 'a'+i, l.wires[wire])
+		c.VRID += uint8(wire)
+		if c.VRID == 0 {
+			c.VRID = 1
+		}
+		source := netip.AddrFrom4([4]byte{10, byte(wire), 0, byte(1 + i)})
+		if c.Family == IPv6 {
+			source = netip.AddrFrom16([16]byte{0xfe, 0x80, 14: byte(wire), 15: byte(1 + i)})
+		}
+		c.Addresses = addresses(c.Family, 1+wire)
+		cfgs = append(cfgs, c)
+		sources = append(sources, source)
+	}
+	n := l.add(string(rune('a'+i)), cfgs, l.wires, sources)
+	if l.exact {
+		n.drift = l.rng.Int64N(401) - 200
+	} else {
+		n.drift = l.rng.Int64N(40_001) - 20_000
+	}
+}
+
+func (l *lan) anyInterval(version uint8) time.Duration {
+	if version == 2 {
+		return pick(l, time.Second, time.Second, 2*time.Second, 5*time.Second)
+	}
+	return pick(l, 100*time.Millisecond, 500*time.Millisecond, time.Second, time.Second, time.Second, 3*time.Second, 10*time.Second)
+}
+
+func (l *lan) anyPriority(ties bool) uint8 {
+	if ties {
+		return pick[uint8](l, 100, 150)
+	}
+	return uint8(1 + l.rng.IntN(254))
+}
+
+// longest returns the longest interval and preempt delay on the LAN.
+func (l *lan) longest() (interval, delay time.Duration) {
+	for _, n := range l.nodes {
+		interval = max(interval, n.cfgs[0].Interval)
+		delay = max(delay, n.cfgs[0].PreemptDelay)
+	}
+	return
+}
+
+func (l *lan) fail(format string, args ...any) {
+	if !l.halted {
+		l.halted = true
+		l.failed = fmt.Sprintf("at %v: %s", l.now, fmt.Sprintf(format, args...))
+	}
+}
+
+// note tells what the play does to the directors.
+func (l *lan) note(format string, args ...any) {
+	if l.tell != nil {
+		l.tell(fmt.Sprintf("%12v * %s", l.now, fmt.Sprintf(format, args...)))
+	}
+}
+
+// play is the whole run.
+func (l *lan) play() {
+	if l.tell != nil {
+		l.log = func(n *node, member int, text string) {
+			l.tell(fmt.Sprintf("%12v %s: %s", l.now, n.portName(member), text))
+		}
+		l.tell(fmt.Sprintf("seed %d: wires %v, exact clocks %v", l.seed, l.wires, l.exact))
+		for _, n := range l.nodes {
+			c := n.cfgs[0]
+			l.tell(fmt.Sprintf("  %s: v%d %v priority %d interval %v preempt %v delay %v drift %d ppm",
+				n.name, c.Version, c.Family, c.Priority, c.Interval, c.Preempt, c.PreemptDelay, n.drift))
+		}
+	}
+	l.calm()
+	for range 4 {
+		l.troubles()
+		l.calm()
+		for range 3 {
+			l.exercise()
+			if l.failed != "" {
+				return
+			}
+		}
+	}
+}
+
+// --- troubles
+
+func (l *lan) fair() {
+	l.loss, l.duplicate, l.claimLoss = 0, 0, 0
+	l.delayMin, l.delayMax = 50*time.Microsecond, weather
+}
+
+func (l *lan) foul() {
+	interval, _ := l.longest()
+	l.loss = pick(l, 0, 0.01, 0.1, 0.3)
+	l.duplicate = pick(l, 0, 0.1)
+	l.delayMax = pick(l, weather, interval/20, interval/3, 2*interval)
+	l.claimLoss = pick(l, 0, 0, 0.2)
+}
+
+// troubles lets random things happen for a random time.
+func (l *lan) troubles() {
+	interval, _ := l.longest()
+	for range 3 + l.rng.IntN(20) {
+		l.foul()
+		l.mischief()
+		l.run(l.between(0, 4*interval))
+	}
+}
+
+// mischief does one random thing to one random director.
+func (l *lan) mischief() {
+	n := l.nodes[l.rng.IntN(len(l.nodes))]
+	i := l.rng.IntN(len(n.ports))
+	if !n.on {
+		l.note("start %s", n.name)
+		n.start()
+		return
+	}
+	what := l.rng.IntN(11)
+	if n.paused && what > 3 { // the daemon cannot hear of the rest
+		l.note("resume %s", n.name)
+		n.resume()
+		return
+	}
+	switch what {
+	case 0:
+		l.note("kill %s", n.name)
+		n.kill()
+	case 1, 2:
+		n.ports[i].cut = !n.ports[i].cut
+		l.note("cut %s: %v", n.portName(i), n.ports[i].cut)
+	case 3:
+		l.partition(i)
+	case 4:
+		l.note("pause %s", n.name)
+		n.pause()
+	case 5:
+		l.note("stop %s", n.name)
+		n.stepAll(Stop{})
+	case 6:
+		lost := l.chance(0.5)
+		l.note("fault %s (wire lost: %v)", n.portName(i), lost)
+		n.step(i, Faulted{Key: "link", Problem: "broken", WireLost: lost})
+	case 7:
+		l.note("recover %s", n.portName(i))
+		n.step(i, Recovered{"link"})
+	case 8:
+		sum := l.rng.IntN(500) - 250
+		l.note("weigh %s %d", n.portName(i), sum)
+		n.step(i, Weigh{sum})
+	case 9:
+		l.reconfigure(n)
+	case 10:
+		n.ports[i].claimFails = !n.ports[i].claimFails
+		l.note("claims of %s fail: %v", n.portName(i), n.ports[i].claimFails)
+	}
+}
+
+// partition cuts half of the directors off a wire. Those that were cut before
+// come back.
+func (l *lan) partition(wire int) {
+	l.note("partition %s", l.wires[wire])
+	for _, n := range l.nodes {
+		n.ports[wire].cut = l.chance(0.5)
+	}
+}
+
+// reconfigure changes something, for all members alike. A version 2 interval
+// is the same for all directors, or they would not hear each other.
+func (l *lan) reconfigure(n *node) {
+	c := n.cfgs[0]
+	list := c.Addresses
+	switch l.rng.IntN(4) {
+	case 0:
+		if c.Priority != PriorityOwner {
+			c.Priority = l.anyPriority(false)
+		}
+	case 1:
+		c.Preempt = !c.Preempt
+		c.PreemptDelay = 0
+	case 2:
+		if c.Version == 3 {
+			c.Interval = l.anyInterval(3)
+		}
+	case 3:
+		list = addresses(c.Family, 1+l.rng.IntN(4))
+	}
+	l.note("reconfigure %s: priority %d interval %v preempt %v, %d addresses",
+		n.name, c.Priority, c.Interval, c.Preempt, len(list))
+	for i := range n.cfgs {
+		own := n.cfgs[i]
+		own.Priority, own.Preempt, own.PreemptDelay, own.Interval, own.Addresses =
+			c.Priority, c.Preempt, c.PreemptDelay, c.Interval, list
+		n.cfgs[i] = own
+		n.step(i, Reconfigure{own})
+	}
+}
+
+// --- calm
+
+// calm mends everything, waits as long as the protocol may need, and checks.
+func (l *lan) calm() {
+	l.note("calm")
+	l.fair()
+	for _, n := range l.nodes {
+		l.mend(n)
+	}
+	interval, delay := l.longest()
+	l.run(14*interval + 2*delay + time.Second)
+	master := l.checkQuiet()
+	for range 12 {
+		l.run(interval / 2)
+		if now := l.checkQuiet(); now != master {
+			l.fail("MASTER changed from %v to %v in calm", nameOf(master), nameOf(now))
+		}
+	}
+}
+
+func nameOf(n *node) string {
+	if n == nil {
+		return "nobody"
+	}
+	return n.name
+}
+
+// mend makes a director well. A stopped daemon is started anew.
+func (l *lan) mend(n *node) {
+	for i := range n.ports {
+		n.ports[i].cut = false
+		n.ports[i].claimFails = false
+	}
+	if n.on && n.group.State() == Init {
+		n.kill()
+	}
+	if !n.on {
+		n.start()
+		return
+	}
+	n.resume()
+	for i := range n.ports {
+		n.step(i, Recovered{"link"})
+		n.step(i, Recovered{claimFault})
+		n.step(i, Weigh{0})
+	}
+}
+
+// checkQuiet checks what must hold when nothing has happened for long, and
+// returns the MASTER.
+func (l *lan) checkQuiet() *node {
+	var master *node
+	for _, n := range l.nodes {
+		if !n.on {
+			continue
+		}
+		if n.group.State() == Master {
+			if master != nil {
+				l.fail("%s and %s are both MASTER", master.name, n.name)
+			}
+			master = n
+		}
+		want, dev := Backup, down
+		if n.group.State() == Master {
+			want, dev = Master, up
+		}
+		for i := range n.ports {
+			m := n.group.Member(i)
+			if m.State() != want || n.ports[i].device != dev {
+				l.fail("%s is %v with its device %d in a group that is %v",
+					n.portName(i), m.State(), n.ports[i].device, n.group.State())
+			}
+		}
+	}
+	if master == nil {
+		l.fail("nobody is MASTER")
+		return nil
+	}
+	for _, n := range l.nodes {
+		c := n.cfgs[0]
+		if n.on && c.Priority > master.cfgs[0].Priority && (c.Preempt || c.Priority == PriorityOwner) {
+			l.fail("%s (priority %d) has not preempted %s (priority %d)",
+				n.name, c.Priority, master.name, master.cfgs[0].Priority)
+		}
+	}
+	return master
+}
+
+// watch sees every change of a device: while a promise of service holds, on
+// each wire some director has the addresses.
+func (l *lan) watch() {
+	if !l.gapless {
+		return
+	}
+	for i, wire := range l.wires {
+		if !slices.ContainsFunc(l.nodes, func(n *node) bool { return n.on && n.ports[i].device != down }) {
+			l.fail("nobody serves on wire %s", wire)
+		}
+	}
+}
+
+// --- exercises: one thing happens in calm, and its bound is known
+
+func (l *lan) exercise() {
+	master := l.checkQuiet()
+	if master == nil {
+		return
+	}
+	switch l.rng.IntN(7) {
+	case 0:
+		l.exerciseDeath(master)
+	case 1:
+		l.exerciseStop(master)
+	case 2:
+		l.exerciseDemotion(master)
+	case 3:
+		l.exerciseReload()
+	case 4:
+		l.exerciseSleep(master)
+	case 5:
+		l.exerciseBackupSleep(master)
+	case 6:
+		l.exerciseBackupDeath(master)
+	}
+	l.gapless = false
+	l.calm()
+}
+
+// slack is what clocks, wires and devices may add to a time of the protocol.
+func (l *lan) slack(d time.Duration) time.Duration {
+	return d/20 + 2*l.workMax + 2*weather
+}
+
+// successor returns the longest that the remaining directors may wait, by
+// their configuration, for what wait says of one of them.
+func (l *lan) successor(master *node, wait func(Config) time.Duration) time.Duration {
+	shortest := time.Duration(-1)
+	for _, n := range l.nodes {
+		if n == master || !n.on {
+			continue
+		}
+		if d := wait(n.cfgs[0]); shortest < 0 || d < shortest {
+			shortest = d
+		}
+	}
+	return shortest
+}
+
+// A dead MASTER is replaced within the master-down interval of the highest
+// priority that is left, and not an interval earlier.
+func (l *lan) exerciseDeath(master *node) {
+	interval := master.cfgs[0].Interval
+	l.run(l.between(0, interval))
+	bound := l.successor(master, func(c Config) time.Duration {
+		return downInterval(c.Version, c.Priority, interval)
+	})
+	l.note("death of %s, to be replaced within %v", master.name, bound)
+	began := l.now
+	master.kill()
+	took := l.waitForMaster(bound + l.slack(bound))
+	if took < 0 {
+		l.fail("%s died at %v; nobody replaced it within %v", master.name, began, bound)
+	} else if took < bound-interval-l.slack(bound) {
+		l.fail("%s died at %v and was replaced after %v already", master.name, began, took)
+	}
+	l.rest()
+	l.note("%s comes back", master.name)
+	l.gapless = true
+	master.start()
+}
+
+// A MASTER that stops is replaced within a skew time, and somebody serves all
+// the while.
+func (l *lan) exerciseStop(master *node) {
+	interval := master.cfgs[0].Interval
+	l.run(l.between(0, interval))
+	bound := l.successor(master, func(c Config) time.Duration {
+		return skewTime(c.Version, c.Priority, interval)
+	})
+	l.note("stop of %s, to be replaced within %v", master.name, bound)
+	l.gapless = l.exact
+	master.stepAll(Stop{})
+	if l.waitForMaster(bound+l.slack(bound)) < 0 {
+		l.fail("%s stopped; nobody replaced it within %v", master.name, bound)
+	}
+	l.rest()
+	l.gapless = true
+}
+
+// A MASTER that falls below the others is preempted without a gap, if one of
+// them preempts.
+func (l *lan) exerciseDemotion(master *node) {
+	if master.cfgs[0].Priority == PriorityOwner {
+		return
+	}
+	l.note("weigh %s down", master.name)
+	l.gapless = true
+	master.stepAll(Weigh{-254})
+	l.rest()
+	preempts := func(n *node) bool {
+		return n != master && n.cfgs[0].Priority > 1 && n.cfgs[0].Preempt
+	}
+	if master.group.State() == Master && slices.ContainsFunc(l.nodes, preempts) {
+		l.fail("%s is still MASTER with priority 1", master.name)
+	}
+}
+
+// A new interval or address list on any director changes nobody's state. In
+// version 2 the interval is common to all.
+func (l *lan) exerciseReload() {
+	n := l.nodes[l.rng.IntN(len(l.nodes))]
+	before := l.transitions()
+	for i := range n.cfgs {
+		c := n.cfgs[i]
+		if c.Version == 3 {
+			c.Interval = l.anyInterval(3)
+		}
+		c.Addresses = addresses(c.Family, 1+l.rng.IntN(4))
+		n.cfgs[i].Interval = c.Interval
+		n.cfgs[i].Addresses = c.Addresses
+	}
+	for i := range n.cfgs {
+		n.cfgs[i].Interval = n.cfgs[0].Interval
+		n.step(i, Reconfigure{n.cfgs[i]})
+	}
+	l.note("reload %s with interval %v", n.name, n.cfgs[0].Interval)
+	l.gapless = true
+	l.rest()
+	if after := l.transitions(); after != before {
+		l.fail("a reload of %s led to %d transitions", n.name, after-before)
+	}
+}
+
+func (l *lan) transitions() (sum uint64) {
+	for _, n := range l.nodes {
+		for i := range n.ports {
+			sum += n.group.Member(i).Status().Counters.Transitions
+		}
+	}
+	return sum
+}
+
+// A MASTER that sleeps long enough to be replaced finds that out before it
+// sends anything.
+func (l *lan) exerciseSleep(master *node) {
+	interval := master.cfgs[0].Interval
+	l.note("%s falls asleep", master.name)
+	master.pause()
+	l.run(l.between(6*interval, 20*interval))
+	before := master.sentAdverts()
+	l.note("%s wakes", master.name)
+	master.resume()
+	if sent := master.sentAdverts() - before; sent > 0 || master.group.State() == Master {
+		l.fail("%s slept, and when it woke it was %v and sent %d adverts", master.name, master.group.State(), sent)
+	}
+}
+
+func (n *node) sentAdverts() (sum uint64) {
+	for i := range n.ports {
+		c := n.group.Member(i).Status().Counters
+		sum += c.Sent - c.StopSent
+	}
+	return sum
+}
+
+// A BACKUP that sleeps has missed nothing: what waits in its socket comes
+// before its timer.
+func (l *lan) exerciseBackupSleep(master *node) {
+	n := l.nodes[l.rng.IntN(len(l.nodes))]
+	if n == master {
+		return
+	}
+	before := l.transitions()
+	l.note("%s falls asleep", n.name)
+	n.pause()
+	l.run(l.between(0, 20*master.cfgs[0].Interval))
+	l.note("%s wakes", n.name)
+	n.resume()
+	l.rest()
+	if after := l.transitions(); after != before {
+		l.fail("the sleep of the BACKUP %s led to %d transitions", n.name, after-before)
+	}
+}
+
+// The death of a BACKUP changes nothing.
+func (l *lan) exerciseBackupDeath(master *node) {
+	n := l.nodes[l.rng.IntN(len(l.nodes))]
+	if n == master {
+		return
+	}
+	l.note("death of the BACKUP %s", n.name)
+	n.kill()
+	l.gapless = true
+	before := master.group.Since()
+	l.rest()
+	if master.group.State() != Master || master.group.Since() != before {
+		l.fail("the death of the BACKUP %s moved the MASTER", n.name)
+	}
+}
+
+// rest lets calm time go by.
+func (l *lan) rest() {
+	interval, delay := l.longest()
+	l.run(12*interval + delay)
+}
+
+// waitForMaster runs until some director is MASTER, at most for bound, and
+// returns how long that took, or -1.
+func (l *lan) waitForMaster(bound time.Duration) time.Duration {
+	began := l.now
+	for l.now-began < bound && !l.halted {
+		if slices.ContainsFunc(l.nodes, func(n *node) bool { return n.on && n.group.State() == Master }) {
+			return l.now - began
+		}
+		l.run(time.Millisecond)
+	}
+	return -1
+}
