@@ -23,7 +23,8 @@ type Probe struct {
 	echo     echo
 	stop     chan struct{}
 	drained  chan struct{}
-	workers  sync.WaitGroup
+	sender   sync.WaitGroup
+	receiver sync.WaitGroup
 
 	mu       sync.Mutex
 	sent     []time.Time
@@ -98,9 +99,8 @@ func (h *Host) Probe(address string, interval time.Duration) *Probe {
 	if err != nil {
 		h.lab.t.Fatalf("host %s: probe %s: %v", h.Name, address, err)
 	}
-	p.workers.Add(2)
-	go p.send()
-	go p.receive()
+	p.sender.Go(p.send)
+	p.receiver.Go(p.receive)
 	h.lab.t.Cleanup(func() { p.Stop() })
 	return p
 }
@@ -173,7 +173,6 @@ func checksum(b []byte) uint16 {
 // send keeps to a timetable; probes that it is too late for are left out, not
 // sent in a burst, for a burst would measure the queue.
 func (p *Probe) send() {
-	defer p.workers.Done()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for next := time.Now(); ; {
@@ -198,7 +197,6 @@ func (p *Probe) send() {
 }
 
 func (p *Probe) receive() {
-	defer p.workers.Done()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	buffer := make([]byte, 2048)
@@ -271,13 +269,14 @@ func (p *Probe) Stop() Tally {
 	select {
 	case <-p.stop:
 		p.mu.Unlock()
-		p.workers.Wait()
+		p.receiver.Wait()
 	default:
 		close(p.stop)
 		p.mu.Unlock()
+		p.sender.Wait()
 		p.awaitLate(patience(200 * time.Millisecond))
 		close(p.drained)
-		p.workers.Wait()
+		p.receiver.Wait()
 		_ = unix.Close(p.socket)
 	}
 	p.mu.Lock()
