@@ -16,9 +16,8 @@ import (
 //
 //   - service by service in the order of their keys, added or edited in place,
 //     and after each its servers: first those that are added with a weight, then
-//     those whose weight rises from 0, then changes of servers that stay as
-//     usable as they are, then those that are added or set to weight 0, then
-//     those that are deleted;
+//     all edits but those that set a weight to 0, then those and the servers
+//     that are added with weight 0, then those that are deleted;
 //   - last, services that are deleted (the kernel deletes their servers with
 //     them).
 //
@@ -67,8 +66,7 @@ func Plan(have, want []Wanted, ours func(Key) bool) []Op {
 // takes it.
 const (
 	rankAdd = iota
-	rankRaise
-	rankChange
+	rankEdit
 	rankLower
 	rankDelete
 )
@@ -126,13 +124,10 @@ func compareHeads(a, b []Server) int {
 }
 
 func editRank(have, want Server) int {
-	switch {
-	case have.Weight == 0 && want.Weight > 0:
-		return rankRaise
-	case have.Weight > 0 && want.Weight == 0:
+	if have.Weight > 0 && want.Weight == 0 {
 		return rankLower
 	}
-	return rankChange
+	return rankEdit
 }
 
 // sorted returns servers in the order of their addresses, without changing

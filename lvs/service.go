@@ -153,3 +153,11 @@ type Wanted struct {
 	Service Service
 	Servers []Server // in the order of their addresses, each address once
 }
+
+// Timeouts say after how long the kernel forgets idle connections; whole
+// seconds, and a zero is as it was.
+type Timeouts struct {
+	TCP    time.Duration // established
+	TCPFin time.Duration // after a FIN
+	UDP    time.Duration
+}

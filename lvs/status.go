@@ -3,7 +3,8 @@ package lvs
 import "net/netip"
 
 // Counters are what the kernel counts of a service or a server since it was
-// made, and its estimate of the rates per second.
+// made, and its estimate of the rates per second. It brings both up to date
+// every two seconds.
 type Counters struct {
 	Connections uint64 `json:"connections"`
 	PacketsIn   uint64 `json:"packets_in"`

@@ -26,6 +26,12 @@ type SyncConfig struct {
 const (
 	DefaultSyncPort = 8848
 	DefaultSyncTTL  = 1
+
+	// minBackupLen is the least that the kernel lets a backup receive.
+	minBackupLen = 1024
+	// maxSyncLen is the largest payload of a UDP packet over IPv6; the kernel
+	// cuts what is larger.
+	maxSyncLen = 65535 - 40 - 8
 )
 
 // DefaultSyncGroup is the multicast group of a SyncConfig without one.
@@ -44,8 +50,8 @@ func (c *SyncConfig) Validate() error {
 	if c.Group.IsValid() && !c.Group.IsMulticast() {
 		f.bad("group", "%v is no multicast group", c.Group)
 	}
-	if c.MaxLen != 0 && c.MaxLen < 64 {
-		f.bad("max_len", "%d has no room for a connection", c.MaxLen)
+	if c.MaxLen != 0 && (c.MaxLen < 64 || c.MaxLen > maxSyncLen) {
+		f.bad("max_len", "must be 64 (room for a connection) to %d, not %d", maxSyncLen, c.MaxLen)
 	}
 	return errors.Join(f.errs...)
 }
@@ -99,7 +105,14 @@ func (c *SyncConfig) Wanted(master bool) []SyncDaemon {
 	if !d.Group.IsValid() {
 		d.Group = DefaultSyncGroup
 	}
-	as := func(role SyncRole) SyncDaemon { d := d; d.Role = role; return d }
+	as := func(role SyncRole) SyncDaemon {
+		d := d
+		d.Role = role
+		if role == SyncBackup && d.MaxLen != 0 {
+			d.MaxLen = max(d.MaxLen, minBackupLen)
+		}
+		return d
+	}
 	switch {
 	case c.Follow == "":
 		return []SyncDaemon{as(SyncMaster), as(SyncBackup)}

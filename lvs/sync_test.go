@@ -15,6 +15,12 @@ func TestSyncFollowsTheGroup(t *testing.T) {
 	c := lvs.SyncConfig{Interface: "eth1", ID: 1, Follow: "director"}
 	both := lvs.SyncConfig{Interface: "eth1", ID: 1}
 	moved := lvs.SyncConfig{Interface: "eth2", ID: 1, Follow: "director"}
+	shortened := lvs.SyncConfig{Interface: "eth1", ID: 1, MaxLen: 500, Follow: "director"}
+	small := shortened.Wanted(true)[0]
+	if small.MaxLen != 500 {
+		t.Errorf("a master may send %d bytes, want 500", small.MaxLen)
+	}
+	small.Role, small.MaxLen = lvs.SyncBackup, 1024
 	const (
 		startMaster, stopMaster = "ipvsadm --start-daemon master --mcast-interface eth1 --syncid 1", "ipvsadm --stop-daemon master"
 		startBackup, stopBackup = "ipvsadm --start-daemon backup --mcast-interface eth1 --syncid 1", "ipvsadm --stop-daemon backup"
@@ -36,6 +42,7 @@ func TestSyncFollowsTheGroup(t *testing.T) {
 		{"failback", running(c.Wanted(true)), c.Wanted(false), []string{stopMaster, startBackup}},
 		{"both without a group", running(c.Wanted(true)), both.Wanted(false), []string{startBackup}},
 		{"another interface", running(c.Wanted(false)), moved.Wanted(false), []string{stopBackup, "ipvsadm --start-daemon backup --mcast-interface eth2 --syncid 1"}},
+		{"the kernel's minimum for a backup is no difference", []lvs.SyncDaemon{small}, shortened.Wanted(false), nil},
 		{"end", running(both.Wanted(false)), nil, []string{stopMaster, stopBackup}},
 	}
 	for _, tt := range tests {
@@ -69,7 +76,7 @@ func TestSyncConfigValidate(t *testing.T) {
 		{lvs.SyncConfig{Interface: "a-name-of-16-cha"}, `interface: "a-name-of-16-cha" is longer than the 15 characters of a device name`},
 		{
 			lvs.SyncConfig{Interface: "eth1", Group: netip.MustParseAddr("10.0.0.1"), MaxLen: 10},
-			"group: 10.0.0.1 is no multicast group\nmax_len: 10 has no room for a connection",
+			"group: 10.0.0.1 is no multicast group\nmax_len: must be 64 (room for a connection) to 65487, not 10",
 		},
 	}
 	for _, tt := range tests {

@@ -12,7 +12,7 @@ import (
 )
 
 // A Fake is an IPVS table in memory. The zero Fake is empty. It is a
-// [lvs.Kernel], and String prints it as ipvsadm -Sn prints the kernel's.
+// [lvs.Kernel], and String prints it much as ipvsadm -Sn prints the kernel's.
 type Fake struct {
 	// Fail, if not nil, is asked before every change; an error keeps the change
 	// from being made.
@@ -138,8 +138,9 @@ func refuse(sentinel error, errno syscall.Errno) error {
 	return fmt.Errorf("%w (%w)", sentinel, errno)
 }
 
-// String returns the table as ipvsadm -Sn prints it, services in the order of
-// their keys and servers in the order of their addresses.
+// String returns the commands that make the table, as ipvsadm -Sn does (which
+// leaves out thresholds), services in the order of their keys and servers in
+// the order of their addresses.
 func (f *Fake) String() string {
 	var keys []lvs.Key
 	for key := range f.services {

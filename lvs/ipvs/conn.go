@@ -1,0 +1,174 @@
+package ipvs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	moby "github.com/moby/ipvs"
+
+	"holdfast/lvs"
+)
+
+// ErrAbsent is the error of Open where the kernel has no IPVS and its module
+// cannot be loaded.
+var ErrAbsent = errors.New("the kernel has no IPVS")
+
+// modprobeTimeout bounds the loading of the module.
+const modprobeTimeout = 10 * time.Second
+
+// callTimeout bounds a call of moby/ipvs, whose own timeout has no effect. It
+// covers the loading of a scheduler's module by the kernel.
+const callTimeout = 5 * time.Second
+
+// A Conn is the IPVS table of the network namespace in which it was opened. It
+// is safe for concurrent use: calls wait for each other.
+type Conn struct {
+	mu   sync.Mutex
+	own  transport
+	moby *moby.Handle // nil after a call of it was given up
+}
+
+// transport is what a Conn needs of its socket.
+type transport interface {
+	do(request) ([][]byte, error)
+	dump(request) ([][]byte, error)
+	close()
+}
+
+var _ lvs.Kernel = (*Conn)(nil)
+
+// Open connects to IPVS, after loading the module ip_vs with modprobe if the
+// kernel does not have it yet. Without it the error wraps ErrAbsent and says
+// what to do; without CAP_NET_ADMIN it wraps EPERM. ctx bounds the opening, not
+// the Conn.
+func Open(ctx context.Context, log *slog.Logger) (*Conn, error) {
+	quiet(log)
+	s, err := openFamily(ctx, familyName, "modprobe")
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{own: s}
+	info, err := c.Info()
+	if err != nil {
+		s.close()
+		if errors.Is(err, syscall.EPERM) {
+			return nil, fmt.Errorf("open ipvs: CAP_NET_ADMIN is needed: %w", err)
+		}
+		return nil, fmt.Errorf("open ipvs: %w", err)
+	}
+	if err := warmUp(ctx); err != nil {
+		s.close()
+		return nil, fmt.Errorf("open ipvs: %w", err)
+	}
+	if c.moby, err = moby.New(""); err != nil {
+		s.close()
+		return nil, fmt.Errorf("open ipvs: %w", err)
+	}
+	log.Debug("ipvs is open", "version", info.Version, "connection_table", info.TableSize)
+	return c, nil
+}
+
+// openFamily returns a socket that speaks to a generic netlink family.
+func openFamily(ctx context.Context, family, modprobe string) (*socket, error) {
+	s, err := openSocket()
+	if err != nil {
+		return nil, fmt.Errorf("open ipvs: %w", err)
+	}
+	if s.family, err = s.find(family); errors.Is(err, syscall.ENOENT) {
+		loading := load(ctx, modprobe)
+		if s.family, err = s.find(family); errors.Is(err, syscall.ENOENT) {
+			err = fmt.Errorf("%w: load its module with \"modprobe ip_vs\" (in a container: on the host)", ErrAbsent)
+			if loading != nil {
+				err = fmt.Errorf("%w; trying that: %w", err, loading)
+			}
+		}
+	}
+	if err != nil {
+		s.close()
+		return nil, fmt.Errorf("open ipvs: %w", err)
+	}
+	return s, nil
+}
+
+// load runs modprobe ip_vs.
+func load(ctx context.Context, modprobe string) error {
+	ctx, cancel := context.WithTimeout(ctx, modprobeTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, modprobe, "-q", "ip_vs")
+	cmd.WaitDelay = time.Second
+	out, err := cmd.CombinedOutput()
+	if said := strings.TrimSpace(string(out)); err != nil && said != "" {
+		return fmt.Errorf("%w: %s", err, said)
+	}
+	return err
+}
+
+// warmUp makes moby/ipvs do what it does once in a process, looking for its
+// family and running modprobe, without a bound: so it is done beside us.
+func warmUp(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, modprobeTimeout)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		h, err := moby.New("")
+		if err == nil {
+			h.Close()
+		}
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("wait for modprobe: %w", ctx.Err())
+	}
+}
+
+// Close frees the sockets. The table stays as it is.
+func (c *Conn) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.own.close()
+	if c.moby != nil {
+		c.moby.Close()
+	}
+}
+
+// call runs a call of moby/ipvs under a watchdog. The mutex must be held: the
+// handle mixes up the answers of concurrent callers.
+func call[T any](c *Conn, f func(*moby.Handle) (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	if c.moby == nil {
+		h, err := moby.New("")
+		if err != nil {
+			return *new(T), fmt.Errorf("open ipvs again: %w", err)
+		}
+		c.moby = h
+	}
+	h := c.moby
+	done := make(chan result, 1)
+	go func() {
+		value, err := f(h)
+		done <- result{value, err}
+	}()
+	watchdog := time.NewTimer(callTimeout)
+	defer watchdog.Stop()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-watchdog.C:
+		h.Close() // which ends the call, and the goroutine with it
+		c.moby = nil
+		return *new(T), fmt.Errorf("%w in %v", lvs.ErrUnanswered, callTimeout)
+	}
+}

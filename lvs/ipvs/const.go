@@ -1,0 +1,82 @@
+package ipvs
+
+// The interface of the kernel, include/uapi/linux/ip_vs.h.
+const (
+	familyName    = "IPVS"
+	familyVersion = 1
+)
+
+// Commands (IPVS_CMD_*).
+const (
+	cmdGetService = 4
+	cmdNewDest    = 5
+	cmdSetDest    = 6
+	cmdDelDest    = 7
+	cmdGetDest    = 8
+	cmdNewDaemon  = 9
+	cmdDelDaemon  = 10
+	cmdGetDaemon  = 11
+	cmdGetInfo    = 15
+	cmdZero       = 16
+)
+
+// Attributes of a command (IPVS_CMD_ATTR_*).
+const (
+	attrService = 1
+	attrDest    = 2
+	attrDaemon  = 3
+)
+
+// Attributes of a service (IPVS_SVC_ATTR_*).
+const (
+	svcFamily    = 1
+	svcProtocol  = 2
+	svcAddress   = 3
+	svcPort      = 4
+	svcMark      = 5
+	svcScheduler = 6
+	svcFlags     = 7
+	svcTimeout   = 8
+	svcNetmask   = 9
+	svcEngine    = 11
+	svcStats64   = 12
+)
+
+// Attributes of a destination (IPVS_DEST_ATTR_*).
+const (
+	destAddress         = 1
+	destPort            = 2
+	destForward         = 3
+	destWeight          = 4
+	destUpper           = 5
+	destLower           = 6
+	destActive          = 7
+	destInactive        = 8
+	destPersistent      = 9
+	destFamily          = 11
+	destStats64         = 12
+	destTunnelType      = 13
+	destTunnelPort      = 14
+	destTunnelFlags     = 15
+	forwardMask         = 0x7 // IP_VS_CONN_F_FWD_MASK
+	tunnelChecksum      = 0x1 // IP_VS_TUNNEL_ENCAP_FLAG_CSUM
+	tunnelRemoteOffload = 0x2 // IP_VS_TUNNEL_ENCAP_FLAG_REMCSUM
+)
+
+// Attributes of a sync daemon (IPVS_DAEMON_ATTR_*).
+const (
+	daemonState     = 1
+	daemonInterface = 2
+	daemonID        = 3
+	daemonMaxLen    = 4
+	daemonGroup     = 5
+	daemonGroup6    = 6
+	daemonPort      = 7
+	daemonTTL       = 8
+)
+
+// Attributes of the information (IPVS_INFO_ATTR_*).
+const (
+	infoVersion   = 1
+	infoTableSize = 2
+)

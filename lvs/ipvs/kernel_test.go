@@ -1,0 +1,708 @@
+package ipvs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+
+	"holdfast/integration/tools"
+	"holdfast/integration/uml"
+	"holdfast/lvs"
+	"holdfast/lvs/lvstest"
+)
+
+func TestMain(m *testing.M) { uml.Main(m) }
+
+var discard = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// kernel opens IPVS in a network namespace of the test's own.
+func kernel(t *testing.T) *Conn {
+	t.Helper()
+	namespace(t)
+	c, err := Open(context.Background(), discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// namespace moves the test's goroutine into a new network namespace with lo
+// up. The thread is not given back, so nothing else ever runs in it.
+func namespace(t *testing.T) {
+	t.Helper()
+	runtime.LockOSThread()
+	ns, err := netns.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ns.Close() })
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := netlink.LinkSetUp(lo); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ipvsadm runs the program in the test's namespace: a child starts in the
+// namespace of the thread that forks it, and the goroutine is locked to its.
+func ipvsadm(t *testing.T, args ...string) string {
+	t.Helper()
+	program, err := tools.Find("ipvsadm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(program, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("ipvsadm %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func ap(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+
+func tcp(address string) lvs.Service {
+	return lvs.Service{Key: lvs.Key{Protocol: lvs.TCP, Address: ap(address)}, Scheduler: "wlc"}.Canonical()
+}
+
+func nat(address string, weight int) lvs.Server {
+	return lvs.Server{Address: ap(address), Forward: lvs.NAT, Weight: weight}
+}
+
+func keysOf(content []lvs.Wanted) []lvs.Key {
+	var keys []lvs.Key
+	for _, w := range content {
+		keys = append(keys, w.Service.Key)
+	}
+	return keys
+}
+
+// reach brings the kernel to what is wanted and returns the changes.
+func reach(t *testing.T, c *Conn, want ...lvs.Wanted) []lvs.Op {
+	t.Helper()
+	report, err := lvs.NewApplier(c, nil, nil).Apply(keysOf(want), want)
+	if err := errors.Join(err, report.Err()); err != nil {
+		t.Fatal(err)
+	}
+	var ops []lvs.Op
+	for _, change := range report.Changes {
+		ops = append(ops, change.Op)
+	}
+	return ops
+}
+
+// compare fails the test unless the kernel holds what is wanted, as we read it
+// and as ipvsadm does.
+func compare(t *testing.T, c *Conn, want []lvs.Wanted) {
+	t.Helper()
+	got, err := c.Dump()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = slices.Clone(want)
+	slices.SortFunc(want, func(a, b lvs.Wanted) int { return a.Service.Key.Compare(b.Service.Key) })
+	for i := range want {
+		want[i].Servers = slices.Clone(want[i].Servers)
+		slices.SortFunc(want[i].Servers, func(a, b lvs.Server) int { return a.Address.Compare(b.Address) })
+	}
+	if diff := cmp.Diff(lines(want), lines(got)); diff != "" {
+		t.Fatalf("read back (-want +got):\n%s", diff)
+	}
+	var fake lvstest.Fake
+	for _, op := range lvs.Plan(nil, want, nil) {
+		if err := fake.Do(op); err != nil {
+			t.Fatalf("fake: %v: %v", op, err)
+		}
+	}
+	if diff := cmp.Diff(saved(fake.String()), saved(ipvsadm(t, "-Sn"))); diff != "" {
+		t.Fatalf("ipvsadm -Sn (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(thresholds(want), listedThresholds(ipvsadm(t, "-Ln", "--thresholds"))); diff != "" {
+		t.Fatalf("ipvsadm -Ln --thresholds (-want +got):\n%s", diff)
+	}
+}
+
+// unsaid is what ipvsadm -S says of defaults, and what it keeps to itself: the
+// thresholds, and the third flag of a scheduler whose other two have names.
+var unsaid = regexp.MustCompile(` --tun-type ipip| --tun-nocsum| -[xy] [0-9]+|,?\bflag-3$`)
+
+// saved is the output of ipvsadm -S, or of a fake, for comparison.
+func saved(s string) []string {
+	all := sortedLines(s)
+	for i := range all {
+		all[i] = strings.TrimSuffix(unsaid.ReplaceAllString(all[i], ""), " -b ")
+	}
+	return all
+}
+
+func thresholds(content []lvs.Wanted) []string {
+	var all []string
+	for _, w := range content {
+		for _, s := range w.Servers {
+			all = append(all, fmt.Sprintf("%v %d %d", s.Address, s.Upper, s.Lower))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func listedThresholds(s string) []string {
+	var all []string
+	for line := range strings.Lines(s) {
+		if f := strings.Fields(line); len(f) == 6 && f[0] == "->" && f[1] != "RemoteAddress:Port" {
+			all = append(all, fmt.Sprintf("%s %s %s", f[1], f[2], f[3]))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// lines is content for a readable difference.
+func lines(content []lvs.Wanted) []string {
+	var all []string
+	for _, w := range content {
+		all = append(all, fmt.Sprintf("%+v", w.Service))
+		for _, s := range w.Servers {
+			all = append(all, fmt.Sprintf("  %+v", s))
+		}
+	}
+	return all
+}
+
+func sortedLines(s string) []string {
+	var all []string
+	for line := range strings.Lines(s) {
+		all = append(all, strings.TrimSpace(line))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// available are the schedulers of this kernel. ovf came with 4.2, mh with
+// 4.18, twos with 5.8; a distribution leaves out what it likes.
+func available(t *testing.T, c *Conn) []string {
+	t.Helper()
+	var names []string
+	for _, name := range lvs.Schedulers() {
+		s := tcp("192.0.2.1:1")
+		s.Scheduler = name
+		err := c.Do(lvs.Op{Verb: lvs.AddService, Service: s})
+		if errors.Is(err, lvs.ErrNoScheduler) {
+			t.Logf("this kernel has no scheduler %s: %v", name, err)
+			continue
+		}
+		if err != nil {
+			t.Fatalf("scheduler %s: %v", name, err)
+		}
+		names = append(names, name)
+		if err := c.Do(lvs.Op{Verb: lvs.DeleteService, Service: s}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(names) < 10 {
+		t.Fatalf("only %v", names)
+	}
+	return names
+}
+
+// matrix is every protocol with every scheduler, every forwarding method and
+// tunnel, and every pair of families.
+func matrix(schedulers []string, change int) []lvs.Wanted {
+	var all []lvs.Wanted
+	for _, protocol := range []lvs.Protocol{lvs.TCP, lvs.UDP, lvs.SCTP, lvs.ProtocolNone} {
+		for i := range schedulers {
+			for _, vip := range []string{"10.0.0.1", "2001:db8::1"} {
+				addr := netip.MustParseAddr(vip)
+				key := lvs.Key{Protocol: protocol, Address: netip.AddrPortFrom(addr, uint16(1000+i))}
+				if protocol == lvs.ProtocolNone {
+					key = lvs.Key{Mark: uint32(1 + i), IPv6: addr.Is6()}
+				}
+				scheduler := schedulers[(i+change)%len(schedulers)]
+				all = append(all, lvs.Wanted{
+					Service: options(lvs.Service{Key: key, Scheduler: scheduler}, i+change).Canonical(),
+					Servers: servers(addr.Is6(), change),
+				})
+			}
+		}
+	}
+	return all
+}
+
+// options gives a service one of the combinations of what it can have.
+func options(s lvs.Service, i int) lvs.Service {
+	if i%3 == 1 {
+		s.Persistence = time.Duration(60+i) * time.Second
+	}
+	if i%6 == 1 {
+		s.PersistPrefix = 24
+	}
+	if s.Persistence > 0 && s.Key.Protocol == lvs.UDP {
+		s.PersistEngine = "sip"
+	}
+	if i%4 == 2 && s.Key.Protocol == lvs.UDP {
+		s.Flags |= lvs.FlagOnePacket
+	}
+	s.Flags |= lvs.Flags(i%8) << 3 // scheduler flags
+	return s
+}
+
+// servers is one server for every forwarding method, tunnel and family; change
+// gives each the method of another and other numbers.
+func servers(v6 bool, change int) []lvs.Server {
+	kinds := []lvs.Server{
+		{Forward: lvs.NAT}, {Forward: lvs.DR}, {Forward: lvs.TUN},
+		{Forward: lvs.TUN, Tunnel: lvs.Tunnel{Type: lvs.GUE, Port: 6080}},
+		{Forward: lvs.TUN, Tunnel: lvs.Tunnel{Type: lvs.GUE, Port: 6081, Checksum: true}},
+		{Forward: lvs.TUN, Tunnel: lvs.Tunnel{Type: lvs.GUE, Port: 6082, RemoteChecksum: true}},
+		{Forward: lvs.TUN, Tunnel: lvs.Tunnel{Type: lvs.GRE}},
+		{Forward: lvs.TUN, Tunnel: lvs.Tunnel{Type: lvs.GRE, Checksum: true}},
+	}
+	var all []lvs.Server
+	add := func(v6 bool, i int, s lvs.Server) {
+		a := netip.AddrFrom4([4]byte{192, 168, 0, byte(11 + i)})
+		if v6 {
+			a = netip.MustParseAddr(fmt.Sprintf("fd00::%d", 11+i))
+		}
+		s.Address = netip.AddrPortFrom(a, 80)
+		s.Weight = []int{1, 0, 65535, 300}[(i+change)%4]
+		if i%2 == change%2 {
+			s.Upper, s.Lower = 1<<31+uint32(i), uint32(i)
+		}
+		all = append(all, s)
+	}
+	for i := range kinds {
+		add(v6, i, kinds[(i+change)%len(kinds)])
+		if kinds[i].Forward == lvs.TUN {
+			add(!v6, i, kinds[i])
+		}
+	}
+	return all
+}
+
+func TestReadBack(t *testing.T) {
+	c := kernel(t)
+	schedulers := available(t, c)
+	for change := range 2 {
+		want := matrix(schedulers, change)
+		start := time.Now()
+		ops := reach(t, c, want...)
+		t.Logf("round %d: %d services, %d changes in %v", change, len(want), len(ops), time.Since(start).Round(time.Millisecond))
+		for _, op := range ops {
+			if change > 0 && op.Verb != lvs.EditService && op.Verb != lvs.EditServer {
+				t.Fatalf("not edited in place: %v", op)
+			}
+		}
+		compare(t, c, want)
+	}
+	listing := ipvsadm(t, "-Ln")
+	t.Logf("ipvsadm -Ln has %d lines, the first of them:\n%s", strings.Count(listing, "\n"), strings.Join(strings.SplitAfterN(listing, "\n", 20)[:19], ""))
+	reach(t, c)
+	if got, _ := c.Dump(); len(got) == 0 {
+		t.Error("an applier that owns nothing has deleted everything")
+	}
+	last := lvs.NewApplier(c, keysOf(matrix(schedulers, 0)), nil)
+	if report, err := last.Apply(nil, nil); err != nil || report.Err() != nil {
+		t.Fatal(err, report.Err())
+	}
+	compare(t, c, nil)
+}
+
+// What ipvsadm makes is read as ipvsadm says it, beyond what we would make.
+func TestReadWhatIpvsadmMade(t *testing.T) {
+	c := kernel(t)
+	ipvsadm(t, "-A", "-t", "10.0.0.1:80", "-s", "mh", "-b", "mh-port,mh-fallback", "-p", "77", "-M", "255.255.240.0")
+	ipvsadm(t, "-a", "-t", "10.0.0.1:80", "-r", "192.168.0.11:8080", "-m", "-w", "70000", "-x", "9", "-y", "3")
+	ipvsadm(t, "-a", "-t", "10.0.0.1:80", "-r", "[fd00::1]:80", "-i", "-w", "2", "--tun-type", "gue", "--tun-port", "6080", "--tun-csum")
+	ipvsadm(t, "-A", "-u", "[2001:db8::1]:5060", "-s", "rr", "-o", "--pe", "sip", "-p", "60", "-M", "64")
+	s := tcp("10.0.0.1:80")
+	s.Scheduler, s.Flags, s.Persistence, s.PersistPrefix = "mh", lvs.FlagSched1|lvs.FlagSched2, 77*time.Second, 20
+	sip := lvs.Service{
+		Key: lvs.Key{Protocol: lvs.UDP, Address: ap("[2001:db8::1]:5060")}, Scheduler: "rr", Flags: lvs.FlagOnePacket,
+		Persistence: time.Minute, PersistPrefix: 64, PersistEngine: "sip",
+	}
+	compare(t, c, []lvs.Wanted{
+		{Service: s.Canonical(), Servers: []lvs.Server{
+			{Address: ap("192.168.0.11:8080"), Weight: 70000, Upper: 9, Lower: 3},
+			{Address: ap("[fd00::1]:80"), Forward: lvs.TUN, Weight: 2, Tunnel: lvs.Tunnel{Type: lvs.GUE, Port: 6080, Checksum: true}},
+		}},
+		{Service: sip.Canonical()},
+	})
+}
+
+func TestDriftIsRepairedAndForeignServicesStay(t *testing.T) {
+	c := kernel(t)
+	want := []lvs.Wanted{
+		{Service: tcp("10.0.0.1:80"), Servers: []lvs.Server{nat("192.168.0.11:80", 5), nat("192.168.0.12:80", 3)}},
+		{Service: tcp("10.0.0.1:443")},
+	}
+	ipvsadm(t, "-A", "-t", "10.9.9.9:9", "-s", "rr")
+	ipvsadm(t, "-a", "-t", "10.9.9.9:9", "-r", "10.9.9.10:9", "-g")
+	a := lvs.NewApplier(c, nil, nil)
+	if _, err := a.Apply(keysOf(want), want); err != nil {
+		t.Fatal(err)
+	}
+	before := sortedLines(ipvsadm(t, "-Sn"))
+	ipvsadm(t, "-d", "-t", "10.0.0.1:80", "-r", "192.168.0.11:80")
+	ipvsadm(t, "-e", "-t", "10.0.0.1:80", "-r", "192.168.0.12:80", "-i", "-w", "9")
+	ipvsadm(t, "-D", "-t", "10.0.0.1:443")
+	report, err := a.Apply(keysOf(want), want)
+	if err != nil || report.Err() != nil {
+		t.Fatal(err, report.Err())
+	}
+	for _, change := range report.Changes {
+		if !change.Drift {
+			t.Errorf("not called drift: %v", change.Op)
+		}
+	}
+	if len(report.Changes) != 3 {
+		t.Errorf("%d changes, want 3: %v", len(report.Changes), report.Changes)
+	}
+	if diff := cmp.Diff(before, sortedLines(ipvsadm(t, "-Sn"))); diff != "" {
+		t.Errorf("after the repair (-before +after):\n%s", diff)
+	}
+}
+
+// The fake and the kernel get the same random orders, most of them wrong in
+// some way: they must refuse the same ones for the same reason.
+func TestFakeRefusesWhatTheKernelRefuses(t *testing.T) {
+	c := kernel(t)
+	g := rand.New(rand.NewPCG(1, 2))
+	fake := lvstest.Fake{Schedulers: []string{"rr", "wlc"}}
+	services := []lvs.Service{tcp("10.0.0.1:80"), tcp("[2001:db8::1]:80"), {Key: lvs.Key{Mark: 7}}}
+	refused := make(map[error]int)
+	for step := range 1000 {
+		op := lvs.Op{Verb: lvs.Verb(g.IntN(6)), Service: services[g.IntN(len(services))]}
+		op.Service.Scheduler = []string{"rr", "wlc"}[g.IntN(2)]
+		if g.IntN(20) == 0 {
+			op.Service.Scheduler = "nosuch" // the kernel calls modprobe, which takes its time
+		}
+		op.Service = op.Service.Canonical()
+		op.Server = lvs.Server{
+			Address: []netip.AddrPort{ap("192.168.0.11:80"), ap("192.168.0.12:80"), ap("[fd00::1]:80")}[g.IntN(3)],
+			Forward: []lvs.Forward{lvs.NAT, lvs.DR, lvs.TUN}[g.IntN(3)],
+			Weight:  g.IntN(4) - 1,
+			Upper:   uint32(g.IntN(3)), Lower: uint32(g.IntN(3)),
+		}
+		if op.Server.Forward == lvs.TUN && g.IntN(2) == 0 {
+			op.Server.Tunnel = lvs.Tunnel{Type: lvs.GUE, Port: uint16(g.IntN(2))}
+		}
+		if op.Verb == lvs.DeleteService && g.IntN(4) > 0 {
+			continue // let tables grow
+		}
+		want, got := fake.Do(op), c.Do(op)
+		for _, is := range []error{syscall.EEXIST, syscall.ENOENT, syscall.ESRCH, syscall.EINVAL, syscall.ERANGE, lvs.ErrExists, lvs.ErrNoService, lvs.ErrNoServer, lvs.ErrNoScheduler} {
+			if errors.Is(want, is) != errors.Is(got, is) {
+				t.Fatalf("step %d: %v: fake %v, kernel %v", step, op, want, got)
+			}
+			if errors.Is(got, is) {
+				refused[is]++
+			}
+		}
+		if (want == nil) != (got == nil) {
+			t.Fatalf("step %d: %v: fake %v, kernel %v", step, op, want, got)
+		}
+	}
+	if diff := cmp.Diff(saved(fake.String()), saved(ipvsadm(t, "-Sn"))); diff != "" {
+		t.Fatalf("ipvsadm -Sn (-fake +kernel):\n%s", diff)
+	}
+	if len(refused) != 9 {
+		t.Errorf("only these refusals were seen: %v", refused)
+	}
+}
+
+func TestCounters(t *testing.T) {
+	c := kernel(t)
+	key := lvs.Key{Protocol: lvs.UDP, Address: ap("127.0.0.1:5000")}.Canonical()
+	server, err := net.ListenPacket("udp", "127.0.0.2:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	behind := server.LocalAddr().(*net.UDPAddr).AddrPort()
+	reach(t, c, lvs.Wanted{
+		Service: lvs.Service{Key: key, Scheduler: "rr", Persistence: time.Minute}.Canonical(),
+		Servers: []lvs.Server{{Address: behind, Forward: lvs.NAT, Weight: 1}},
+	})
+	client, err := net.Dial("udp", "127.0.0.1:5000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	buffer := make([]byte, 100)
+	for range 3 {
+		if _, err := client.Write(make([]byte, 72)); err != nil { // 100 bytes with headers
+			t.Fatal(err)
+		}
+		server.SetReadDeadline(time.Now().Add(5 * time.Second))
+		if _, _, err := server.ReadFrom(buffer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := lvs.Counters{Connections: 1, PacketsIn: 3, BytesIn: 300}
+	usage := awaitUsage(t, c, func(u lvs.Usage) bool { return u.Counters.PacketsIn >= 3 })
+	s := usage.Servers[0]
+	for what, got := range map[string]lvs.Counters{"service": usage.Counters, "server": s.Counters} {
+		got.ConnectionRate, got.PacketInRate, got.ByteInRate = 0, 0, 0 // estimates move with time
+		if got != want {
+			t.Errorf("counters of the %s: %+v, want %+v", what, got, want)
+		}
+	}
+	if s.Active+s.Inactive != 1 || s.Persistent != 1 {
+		t.Errorf("connections: %d active, %d inactive, %d persistent; want 1 and 1 persistent", s.Active, s.Inactive, s.Persistent)
+	}
+	if err := c.Zero(key); err != nil {
+		t.Fatal(err)
+	}
+	if usage, err := c.Usage(); err != nil || usage[0].Counters.PacketsIn != 0 {
+		t.Errorf("after zero: %+v, %v", usage[0].Counters, err)
+	}
+	if err := c.Zero(); err != nil {
+		t.Error(err)
+	}
+	if err := c.Zero(tcp("10.0.0.1:1").Key); !errors.Is(err, lvs.ErrNoService) {
+		t.Errorf("zero of a service that is not there: %v", err)
+	}
+}
+
+// awaitUsage looks at the one service until it is as hoped: the kernel sums its
+// counters up every two seconds.
+func awaitUsage(t *testing.T, c *Conn, hoped func(lvs.Usage) bool) lvs.Usage {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		usage, err := c.Usage()
+		if err != nil || len(usage) != 1 {
+			t.Fatal(len(usage), err)
+		}
+		if hoped(usage[0]) {
+			return usage[0]
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after 10 s: %+v", usage[0])
+		}
+	}
+}
+
+func TestTimeouts(t *testing.T) {
+	c := kernel(t)
+	before, err := c.Timeouts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetTimeouts(lvs.Timeouts{TCP: 1234 * time.Second, UDP: 56 * time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.Timeouts()
+	if want := (lvs.Timeouts{TCP: 1234 * time.Second, TCPFin: before.TCPFin, UDP: 56 * time.Second}); err != nil || got != want {
+		t.Errorf("timeouts are %+v, %v; want %+v", got, err, want)
+	}
+	if out := ipvsadm(t, "-L", "--timeout"); !strings.Contains(out, "1234 120 56") {
+		t.Errorf("ipvsadm says %s", out)
+	}
+}
+
+func TestInfo(t *testing.T) {
+	info, err := kernel(t).Info()
+	if err != nil || info.Version != "1.2.1" || info.TableSize < 256 {
+		t.Errorf("got %+v, %v", info, err)
+	}
+	if out := ipvsadm(t, "-Ln"); !strings.Contains(out, fmt.Sprintf("version %s (size=%d)", info.Version, info.TableSize)) {
+		t.Errorf("got %+v, ipvsadm says %s", info, out)
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	c := kernel(t)
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			s := tcp(fmt.Sprintf("10.0.0.%d:80", i+1))
+			for range 5 {
+				for _, op := range []lvs.Op{
+					{Verb: lvs.AddService, Service: s},
+					{Verb: lvs.AddServer, Service: s, Server: nat("192.168.0.11:80", 1)},
+				} {
+					if err := c.Do(op); err != nil {
+						t.Error(err)
+					}
+				}
+				if _, err := c.Usage(); err != nil {
+					t.Error(err)
+				}
+				if err := c.Do(lvs.Op{Verb: lvs.DeleteService, Service: s}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	compare(t, c, nil)
+}
+
+// link makes a device with an address, as a sync daemon needs one.
+func link(t *testing.T, name string) {
+	t.Helper()
+	// A veth pair of which both ends are here: dummy devices are not in every kernel.
+	veth := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: name + "p"}
+	if err := netlink.LinkAdd(veth); err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range []string{name, name + "p"} {
+		l, err := netlink.LinkByName(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := netlink.LinkSetUp(l); err != nil {
+			t.Fatal(err)
+		}
+		for _, format := range []string{"10.1.1.%d/24", "fd00:1::%d/64"} {
+			a, err := netlink.ParseAddr(fmt.Sprintf(format, i+1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.Flags = syscall.IFA_F_NODAD
+			if err := netlink.AddrAdd(l, a); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestSyncDaemonFollows(t *testing.T) {
+	c := kernel(t)
+	link(t, "sync0")
+	config := lvs.SyncConfig{Interface: "sync0", ID: 42, Follow: "director"}
+	var slowest time.Duration
+	for step := range 12 {
+		master := step%2 == 1
+		start := time.Now()
+		if _, err := c.ApplySync(config.Wanted(master)); err != nil {
+			t.Fatalf("step %d: %v", step, err)
+		}
+		slowest = max(slowest, time.Since(start))
+		got, err := c.SyncDaemons()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := config.Wanted(master)
+		want[0].MaxLen = 1472 // an MTU of 1500 less the headers
+		if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b lvs.SyncDaemon) bool { return a == b })); diff != "" {
+			t.Fatalf("step %d (-want +got):\n%s", step, diff)
+		}
+		out := ipvsadm(t, "-L", "--daemon")
+		if role := map[bool]string{true: "master", false: "backup"}[master]; !strings.HasPrefix(out, role+" sync daemon (mcast=sync0, syncid=42") || strings.Count(out, "sync daemon") != 1 {
+			t.Fatalf("step %d, want %s alone: ipvsadm says %s", step, role, out)
+		}
+		if made, err := c.ApplySync(config.Wanted(master)); err != nil || len(made) != 0 {
+			t.Fatalf("step %d again: %v, %v", step, made, err)
+		}
+	}
+	t.Logf("the slowest of 12 changes took %v", slowest.Round(time.Millisecond))
+	if _, err := c.ApplySync(nil); err != nil {
+		t.Fatal(err)
+	}
+	if out := ipvsadm(t, "-L", "--daemon"); out != "" {
+		t.Errorf("after the end ipvsadm says %s", out)
+	}
+}
+
+// A daemon that is stopped before its thread has run is stopped without an
+// acknowledgement. Started and stopped at once, with one processor, that is the
+// rule and not the exception.
+func TestSyncDaemonStoppedAtOnce(t *testing.T) {
+	c := kernel(t)
+	link(t, "sync0")
+	config := lvs.SyncConfig{Interface: "sync0", Follow: "director"}
+	late := 0
+	for i := range 20 {
+		daemon := config.Wanted(i%2 == 0)[0]
+		if err := c.doSync(lvs.SyncOp{Daemon: daemon}); err != nil {
+			t.Fatalf("start %d: %v", i, err)
+		}
+		start := time.Now()
+		if err := c.doSync(lvs.SyncOp{Stop: true, Daemon: daemon}); err != nil {
+			t.Fatalf("stop %d: %v", i, err)
+		}
+		took := time.Since(start)
+		if took > syncPatience {
+			late++
+		}
+		if took > time.Second {
+			t.Errorf("stop %d took %v", i, took)
+		}
+		if out := ipvsadm(t, "-L", "--daemon"); out != "" {
+			t.Fatalf("after stop %d ipvsadm says %s", i, out)
+		}
+	}
+	t.Logf("%d of 20 stops were not acknowledged", late)
+}
+
+func TestSyncDaemonParameters(t *testing.T) {
+	c := kernel(t)
+	link(t, "sync0")
+	for _, config := range []lvs.SyncConfig{
+		{Interface: "sync0", ID: 255, MaxLen: 1000, Group: netip.MustParseAddr("224.0.0.99"), Port: 9999, TTL: 7},
+		{Interface: "sync0", ID: 0, MaxLen: 1200, Group: netip.MustParseAddr("ff02::99"), Port: 258, TTL: 1},
+	} {
+		if _, err := c.ApplySync(config.Wanted(false)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.SyncDaemons()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(config.Wanted(false), got, cmp.Comparer(func(a, b lvs.SyncDaemon) bool { return a == b })); diff != "" {
+			t.Errorf("both daemons (-want +got):\n%s", diff)
+		}
+	}
+	if _, err := c.ApplySync(nil); err != nil {
+		t.Fatal(err)
+	}
+	none := lvs.SyncConfig{Interface: "nosuch0", Follow: "g"}
+	if _, err := c.ApplySync(none.Wanted(true)); !errors.Is(err, syscall.ENODEV) || !strings.Contains(err.Error(), "nosuch0") {
+		t.Errorf("an interface that is not there: %v", err)
+	}
+}
+
+func TestSyncAndMixedFamiliesExcludeEachOther(t *testing.T) {
+	c := kernel(t)
+	link(t, "sync0")
+	config := lvs.SyncConfig{Interface: "sync0", Follow: "g"}
+	web := tcp("10.0.0.1:80")
+	crossing := lvs.Op{Verb: lvs.AddServer, Service: web, Server: lvs.Server{Address: ap("[fd00::1]:80"), Forward: lvs.TUN, Weight: 1}}
+	reach(t, c, lvs.Wanted{Service: web})
+	if _, err := c.ApplySync(config.Wanted(true)); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Do(crossing); !errors.Is(err, syscall.EINVAL) || !strings.Contains(err.Error(), "sync daemon") {
+		t.Errorf("a server of another family beside a sync daemon: %v", err)
+	}
+	if _, err := c.ApplySync(nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Do(crossing); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.ApplySync(config.Wanted(true)); !errors.Is(err, syscall.EINVAL) || !strings.Contains(err.Error(), "another family") {
+		t.Errorf("a sync daemon beside a server of another family: %v", err)
+	}
+}

@@ -1,0 +1,135 @@
+package ipvs
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/vishvananda/netlink/nl"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+
+	"holdfast/lvs"
+)
+
+// headerLen is the length of the generic netlink header: command, version and
+// two bytes reserved (struct genlmsghdr).
+const headerLen = 4
+
+type header struct{ command, version uint8 }
+
+func (h header) Len() int          { return headerLen }
+func (h header) Serialize() []byte { return []byte{h.command, h.version, 0, 0} }
+
+// A request is one generic netlink command to the IPVS family.
+type request struct {
+	command uint8
+	dump    bool
+	// query asks for an answer of one message; a request that is neither query
+	// nor dump asks for an acknowledgement.
+	query bool
+	attrs []*nl.RtAttr
+	// patience bounds the wait for each message of the answer; 0 is
+	// answerTimeout.
+	patience time.Duration
+}
+
+// How long an answer may take. A request that loads a scheduler's module waits
+// for modprobe.
+const (
+	answerTimeout = 2 * time.Second
+	sendTimeout   = 2 * time.Second
+)
+
+// A socket is a generic netlink socket with bounds. It is not safe for
+// concurrent use.
+type socket struct {
+	nl     *nl.NetlinkSocket
+	handle map[int]*nl.SocketHandle
+	family uint16
+}
+
+func openSocket() (*socket, error) {
+	s, err := nl.GetNetlinkSocketAt(netns.None(), netns.None(), unix.NETLINK_GENERIC)
+	if err != nil {
+		return nil, fmt.Errorf("open a generic netlink socket: %w", err)
+	}
+	tv := unix.NsecToTimeval(int64(sendTimeout))
+	if err := errors.Join(s.SetSendTimeout(&tv), s.SetExtAck(true)); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("set up a generic netlink socket: %w", err)
+	}
+	return &socket{nl: s, handle: map[int]*nl.SocketHandle{unix.NETLINK_GENERIC: {Socket: s}}}, nil
+}
+
+func (s *socket) close() { s.nl.Close() }
+
+// do sends a request to the IPVS family and returns the messages of the
+// answer, each from its generic netlink header on.
+func (s *socket) do(r request) ([][]byte, error) {
+	return s.send(s.family, header{r.command, familyVersion}, r)
+}
+
+func (s *socket) send(family uint16, h header, r request) ([][]byte, error) {
+	patience := r.patience
+	if patience == 0 {
+		patience = answerTimeout
+	}
+	tv := unix.NsecToTimeval(int64(patience))
+	if err := s.nl.SetReceiveTimeout(&tv); err != nil {
+		return nil, err
+	}
+	flags := unix.NLM_F_ACK
+	switch {
+	case r.dump:
+		flags = unix.NLM_F_DUMP
+	case r.query:
+		flags = 0
+	}
+	req := nl.NewNetlinkRequest(int(family), flags)
+	req.Sockets = s.handle
+	req.AddData(h)
+	for _, a := range r.attrs {
+		req.AddData(a)
+	}
+	// An answer that comes after its request has been given up is skipped by
+	// its sequence number when the next one is read.
+	messages, err := req.Execute(unix.NETLINK_GENERIC, 0)
+	if errors.Is(err, unix.EAGAIN) {
+		return nil, fmt.Errorf("%w in %v", lvs.ErrUnanswered, patience)
+	}
+	return messages, err
+}
+
+// find asks the controller for the number of a generic netlink family
+// (GENL_CTRL_CMD_GETFAMILY). A family that the kernel does not have is ENOENT.
+func (s *socket) find(name string) (uint16, error) {
+	r := request{query: true, attrs: []*nl.RtAttr{nl.NewRtAttr(nl.GENL_CTRL_ATTR_FAMILY_NAME, nl.ZeroTerminated(name))}}
+	messages, err := s.send(nl.GENL_ID_CTRL, header{nl.GENL_CTRL_CMD_GETFAMILY, nl.GENL_CTRL_VERSION}, r)
+	if err != nil {
+		return 0, err
+	}
+	if len(messages) != 1 {
+		return 0, fmt.Errorf("%w: %d families named %s", errMalformed, len(messages), name)
+	}
+	id, err := nest(messages[0], nl.GENL_CTRL_ATTR_FAMILY_ID)
+	if err != nil {
+		return 0, err
+	}
+	n, err := integer(id)
+	return uint16(n), err
+}
+
+// dump repeats a dump that the kernel calls interrupted: another program
+// changed the table meanwhile.
+func (s *socket) dump(r request) ([][]byte, error) {
+	r.dump = true
+	for range 4 {
+		messages, err := s.do(r)
+		if !errors.Is(err, nl.ErrDumpInterrupted) {
+			return messages, err
+		}
+	}
+	return nil, fmt.Errorf("the table changed during every try: %w", syscall.EINTR)
+}
