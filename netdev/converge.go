@@ -1,0 +1,172 @@
+package netdev
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// maxRounds bounds how often converge looks again: a device that has to be
+// removed, made and filled needs three.
+const maxRounds = 5
+
+// converge brings devices to their specs and states, and the sysctls that they
+// need: look, plan, apply, until there is nothing to do. A device that cannot
+// be brought there gets an entry in failed and is left; the error is of what
+// concerns all.
+func (h *Host) converge(devices []*device, failed map[*device]error) ([]Repair, error) {
+	var repairs []Repair
+	parents, configured := parentConf{}, map[int]bool{}
+	for round := range maxRounds {
+		o, err := observe(h.conn)
+		if err != nil {
+			return repairs, err
+		}
+		if round == 0 {
+			did, err := h.enforce(o)
+			for _, text := range did {
+				repairs = append(repairs, Repair{Text: text})
+			}
+			if err != nil {
+				return repairs, err
+			}
+		}
+		var ops []op
+		for _, d := range devices {
+			if failed[d] != nil {
+				continue
+			}
+			did, steps, err := h.step(d, o, parents, configured)
+			for _, text := range did {
+				repairs = append(repairs, Repair{d.spec.Name, text})
+			}
+			if err != nil {
+				failed[d] = err
+				continue
+			}
+			ops = append(ops, steps...)
+		}
+		if len(ops) == 0 {
+			return repairs, nil
+		}
+		repairs = append(repairs, h.apply(ops, failed)...)
+	}
+	return repairs, errors.New("devices do not settle: something else keeps changing them")
+}
+
+// step gives an existing macvlan its sysctls, once, and plans the rest.
+func (h *Host) step(d *device, o *observation, parents parentConf, configured map[int]bool) ([]string, []op, error) {
+	steps, err := plan(h.owner, d, o)
+	if err != nil || !d.spec.virtual() || d.index == 0 || configured[d.index] {
+		return nil, steps, err
+	}
+	configured[d.index] = true
+	did, err := configure(&d.spec, parents)
+	return did, steps, err
+}
+
+// apply carries out ops in as few system calls as possible.
+func (h *Host) apply(ops []op, failed map[*device]error) []Repair {
+	ipv6 := hasIPv6()
+	var requests []*nl.NetlinkRequest
+	var of []int
+	for i, op := range ops {
+		for _, r := range op.requests(h.owner, ipv6) {
+			requests, of = append(requests, r), append(of, i)
+		}
+	}
+	bad := map[int]bool{}
+	for i, err := range h.conn.do(requests) {
+		if err == nil {
+			continue
+		}
+		op := ops[of[i]]
+		if op.harmless(err) {
+			continue
+		}
+		bad[of[i]] = true
+		if failed[op.device] == nil {
+			failed[op.device] = fmt.Errorf("device %s: %v: %w", op.device.spec.Name, op, err)
+		}
+	}
+	var repairs []Repair
+	for i, op := range ops {
+		if !bad[i] {
+			repairs = append(repairs, Repair{op.device.spec.Name, op.String()})
+		}
+	}
+	return repairs
+}
+
+// harmless reports whether an error says that somebody was quicker. For a
+// device the next round looks at what is there now.
+func (o op) harmless(err error) bool {
+	switch o.verb {
+	case create, addAddress:
+		return errors.Is(err, unix.EEXIST)
+	case remove, removeAddress:
+		return gone(err)
+	}
+	return false
+}
+
+// gone reports whether a device or address is not there any more.
+func gone(err error) bool {
+	return errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENXIO)
+}
+
+// enforce sets what interfaces that are not ours need.
+func (h *Host) enforce(o *observation) ([]string, error) {
+	wants, err := h.wants(o)
+	if err != nil {
+		return nil, err
+	}
+	return h.journal.enforce(wants)
+}
+
+func (h *Host) wants(o *observation) ([]want, error) {
+	parents := map[string]*link{}
+	for _, d := range h.devices {
+		if l := o.byName[d.spec.Parent]; l != nil && d.spec.virtual() && d.spec.wantsIPv4() {
+			parents[l.name] = l
+		}
+	}
+	if len(parents) == 0 {
+		return nil, nil
+	}
+	var wants []want
+	for _, name := range slices.Sorted(maps.Keys(parents)) {
+		wants = append(wants, parentWants(parents[name])...)
+	}
+	filter, err := rpFilterWants(o, h.journal, h.isOurs)
+	return append(wants, filter...), err
+}
+
+// isOurs reports whether a link is a macvlan of this owner.
+func (h *Host) isOurs(l *link) bool {
+	return l.kind == "macvlan" && (ours(h.owner, l.alias) || h.devices[l.name] != nil)
+}
+
+// Reconcile compares all devices and sysctls with what they should be, puts
+// right what is not, and says what that was. What somebody else added is left
+// alone. A device whose parent does not exist is passed over.
+func (h *Host) Reconcile() ([]Repair, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	failed := map[*device]error{}
+	repairs, err := h.converge(slices.Collect(maps.Values(h.devices)), failed)
+	if err != nil {
+		return repairs, fmt.Errorf("reconcile devices: %w", err)
+	}
+	var errs []error
+	for _, err := range failed {
+		if !errors.Is(err, ErrNoParent) {
+			errs = append(errs, err)
+		}
+	}
+	return repairs, errors.Join(errs...)
+}

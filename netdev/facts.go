@@ -1,0 +1,95 @@
+package netdev
+
+import (
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+// An Interface is what is known of an interface that is not ours.
+type Interface struct {
+	Name  string
+	Index int
+	MAC   MAC // zero if it is not Ethernet
+	MTU   int
+	Admin bool // administratively up
+	Up    bool // Admin, and it has a carrier
+	// IPv4 is the primary address: the first that is neither secondary nor
+	// ours. LinkLocal is the first usable IPv6 link-local address that is not
+	// ours. Either is the zero Addr if there is none.
+	IPv4      netip.Addr
+	LinkLocal netip.Addr
+	// Addresses are all that are not ours.
+	Addresses []netip.Prefix
+	// Forwarding says whether the host routes what comes in here: the router
+	// flag of neighbour advertisements.
+	Forwarding4, Forwarding6 bool
+}
+
+// Interface returns what is known of an interface. The error is unix.ENODEV
+// if it does not exist.
+func (h *Host) Interface(name string) (Interface, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	o, err := observe(h.conn)
+	if err != nil {
+		return Interface{}, fmt.Errorf("look at interface %s: %w", name, err)
+	}
+	l := o.byName[name]
+	if l == nil {
+		return Interface{}, fmt.Errorf("interface %s does not exist: %w", name, unix.ENODEV)
+	}
+	return h.describe(l, o.addresses[l.index]), nil
+}
+
+func (h *Host) describe(l *link, addresses []address) Interface {
+	i := Interface{
+		Name: l.name, Index: l.index, MTU: l.mtu, Admin: l.flags&unix.IFF_UP != 0, Up: l.up(),
+		Forwarding4: isOne(confKey("ipv4", l.name, "forwarding")),
+		Forwarding6: isOne(confKey("ipv6", l.name, "forwarding")),
+	}
+	if l.ethernet {
+		i.MAC = l.mac
+	}
+	for _, a := range addresses {
+		if h.isHeld(a) {
+			continue
+		}
+		i.Addresses = append(i.Addresses, a.prefix)
+		ip := a.prefix.Addr()
+		switch {
+		case ip.Is4() && !i.IPv4.IsValid() && a.flags&unix.IFA_F_SECONDARY == 0:
+			i.IPv4 = ip
+		case ip.Is6() && ip.IsLinkLocalUnicast() && !i.LinkLocal.IsValid() && a.usable():
+			i.LinkLocal = ip
+		}
+	}
+	return i
+}
+
+// usable reports whether an IPv6 address has passed duplicate address
+// detection.
+func (a address) usable() bool {
+	tentative := a.flags&unix.IFA_F_TENTATIVE != 0 && a.flags&unix.IFA_F_OPTIMISTIC == 0
+	return !tentative && a.flags&unix.IFA_F_DADFAILED == 0
+}
+
+// isHeld reports whether an address is one that we put on an interface that is
+// not ours.
+func (h *Host) isHeld(a address) bool {
+	if a.protocol == AddressProtocol {
+		return true
+	}
+	for _, d := range h.devices {
+		if !d.spec.virtual() && d.index == a.index && d.mine[a.prefix] {
+			return true
+		}
+	}
+	return false
+}
+
+func isOne(key string) bool {
+	v, err := readSysctl(key)
+	return err == nil && v == "1"
+}

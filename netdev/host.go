@@ -1,0 +1,257 @@
+package netdev
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// Options are what a Host needs to know.
+type Options struct {
+	// RuntimeDir holds the journal of what must be undone. It is made if it
+	// does not exist.
+	RuntimeDir string
+	// Owner begins the alias of every device of ours, "holdfast" if empty. Two
+	// programs in one network namespace need different owners.
+	Owner string
+}
+
+// A Host owns virtual devices, their addresses, and the sysctls they need. Its
+// methods may be called from any goroutine; they run one at a time.
+type Host struct {
+	owner string
+	conn  *conn
+
+	mu      sync.Mutex
+	journal *journal
+	devices map[string]*device
+	left    []Spec // what the journal of a former run named
+}
+
+// A Device is what Ensure made of a Spec.
+type Device struct {
+	Name        string
+	IfIndex     int // of the macvlan; in interface mode, and if Err is set, 0
+	ParentIndex int // 0 if the parent does not exist
+	// Leftover says that the device was up, or that its addresses were there,
+	// before this Host touched it: a crashed run was MASTER. Unless the Spec
+	// says Keep it has been made Bare.
+	Leftover bool
+	Err      error
+}
+
+// A Repair is something that was not as it was left, and was put right.
+type Repair struct {
+	Device string // "" for a sysctl of an interface that is not ours
+	Text   string // "add address 10.0.0.100/24"
+}
+
+// String returns "vrrp4-51: add address 10.0.0.100/24".
+func (r Repair) String() string {
+	if r.Device == "" {
+		return r.Text
+	}
+	return r.Device + ": " + r.Text
+}
+
+// OpenHost returns a Host in the network namespace of the calling thread. It
+// changes nothing. If a run crashed, its journal is taken over.
+func OpenHost(o Options) (*Host, error) {
+	if o.Owner == "" {
+		o.Owner = "holdfast"
+	}
+	j, err := openJournal(o.RuntimeDir)
+	if err != nil {
+		return nil, err
+	}
+	c, err := dial()
+	if err != nil {
+		return nil, err
+	}
+	return &Host{
+		owner: o.Owner, conn: c, journal: j,
+		devices: map[string]*device{}, left: slices.Clone(j.Devices),
+	}, nil
+}
+
+// Left returns the devices of a crashed run, as its journal names them: which
+// of them exist, and in which state, it does not say.
+func (h *Host) Left() []Spec { return slices.Clone(h.left) }
+
+// Ensure makes each device exist and be as its Spec says. A new one is Bare; one that
+// is known already keeps its state and gets or loses addresses. A device of a
+// former run is adopted. One that is not ours is an error. The Devices are in
+// the order of the specs; the error joins theirs.
+func (h *Host) Ensure(specs ...Spec) ([]Device, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	result := make([]Device, len(specs))
+	o, err := observe(h.conn)
+	if err != nil {
+		return result, fmt.Errorf("ensure devices: %w", err)
+	}
+	var devices []*device
+	for i, s := range specs {
+		result[i].Name = s.Name
+		if result[i].Err = s.validate(); result[i].Err == nil {
+			d := h.register(s, o)
+			result[i].Leftover = h.adopt(d, o)
+			devices = append(devices, d)
+		}
+	}
+	failed := map[*device]error{}
+	if err := h.record(); err != nil {
+		return result, err
+	}
+	if _, err := h.converge(devices, failed); err != nil {
+		return result, fmt.Errorf("ensure devices: %w", err)
+	}
+	if err := h.prune(devices, failed); err != nil {
+		return result, err
+	}
+	return h.report(result, failed)
+}
+
+// prune forgets addresses that specs no longer name, now that they are off:
+// should they come back, somebody else put them there.
+func (h *Host) prune(devices []*device, failed map[*device]error) error {
+	for _, d := range devices {
+		if failed[d] == nil {
+			maps.DeleteFunc(d.mine, func(p netip.Prefix, _ bool) bool { return !d.wants(p) })
+		}
+	}
+	j, before := h.journal, len(h.journal.Addresses)
+	j.Addresses = slices.DeleteFunc(j.Addresses, func(a heldAddress) bool {
+		return !h.holds(a) && !slices.ContainsFunc(h.left, func(s Spec) bool { return h.devices[s.Name] == nil })
+	})
+	if len(j.Addresses) == before {
+		return nil
+	}
+	return j.save()
+}
+
+func (h *Host) report(result []Device, failed map[*device]error) ([]Device, error) {
+	var errs []error
+	o, err := observe(h.conn)
+	if err != nil {
+		return result, err
+	}
+	for i := range result {
+		r := &result[i]
+		if d := h.devices[r.Name]; d != nil && r.Err == nil {
+			r.Err = failed[d]
+			if p := o.byName[d.spec.Parent]; p != nil {
+				r.ParentIndex = p.index
+			}
+			if d.spec.virtual() && r.Err == nil {
+				r.IfIndex = d.index
+			}
+		}
+		errs = append(errs, r.Err)
+	}
+	return result, errors.Join(errs...)
+}
+
+// register takes a spec into the table.
+func (h *Host) register(s Spec, o *observation) *device {
+	d := h.devices[s.Name]
+	if d == nil {
+		d = &device{mine: map[netip.Prefix]bool{}}
+		h.devices[s.Name] = d
+	}
+	moved := d.spec.Parent != s.Parent || d.spec.MAC != s.MAC
+	if d.seen && moved {
+		h.retire(d, o)
+		d.seen, d.mine = false, map[netip.Prefix]bool{}
+	}
+	d.spec = s
+	d.spec.Addresses = slices.Clone(s.Addresses)
+	if parent := o.byName[s.Parent]; parent != nil && !s.virtual() {
+		d.index = parent.index
+	}
+	for _, a := range s.Addresses {
+		if !h.foreignAddress(d, a.Prefix, o) {
+			d.mine[a.Prefix] = true
+		}
+	}
+	return d
+}
+
+// retire takes away what a device has at its old place. Errors show in the
+// plan of its new place.
+func (h *Host) retire(d *device, o *observation) {
+	if !d.spec.virtual() {
+		h.conn.do(h.releaseRequests(nil, d))
+		return
+	}
+	if have := o.byName[d.spec.Name]; have != nil && foreign(h.owner, d, have) == nil {
+		h.conn.do([]*nl.NetlinkRequest{linkRequest(unix.RTM_DELLINK, 0, have.index, 0, 0)})
+	}
+}
+
+// foreignAddress reports whether, in interface mode, an address is on the
+// parent that neither we nor a crashed run put there.
+func (h *Host) foreignAddress(d *device, p netip.Prefix, o *observation) bool {
+	parent := o.byName[d.spec.Parent]
+	if d.spec.virtual() || parent == nil || d.mine[p] {
+		return false
+	}
+	for _, a := range o.addresses[parent.index] {
+		if a.prefix == p {
+			held := slices.Contains(h.journal.Addresses, heldAddress{parent.index, p})
+			return a.protocol != AddressProtocol && !held
+		}
+	}
+	return false
+}
+
+// adopt reports whether a device that is new to us is one that a former run
+// left as MASTER, and sets the state it is to have.
+func (h *Host) adopt(d *device, o *observation) (leftover bool) {
+	if d.seen {
+		return false
+	}
+	d.seen = true
+	at := o.byName[d.spec.Parent]
+	if d.spec.virtual() {
+		at = o.byName[d.spec.Name]
+	}
+	if at == nil {
+		return false
+	}
+	if d.spec.virtual() {
+		leftover = foreign(h.owner, d, at) == nil && (at.flags&unix.IFF_UP != 0 || len(o.addresses[at.index]) > 0)
+	} else {
+		leftover = slices.ContainsFunc(o.addresses[at.index], func(a address) bool { return d.mine[a.prefix] })
+	}
+	if leftover && d.spec.Keep {
+		d.state = Claimed
+	}
+	return leftover
+}
+
+// record writes to the journal what could be left behind.
+func (h *Host) record() error {
+	j := h.journal
+	j.Devices = slices.DeleteFunc(j.Devices, func(s Spec) bool { return h.devices[s.Name] != nil })
+	for _, d := range h.devices {
+		j.Devices = append(j.Devices, d.spec)
+		if d.spec.virtual() || d.index == 0 {
+			continue
+		}
+		for p := range d.mine {
+			if held := (heldAddress{d.index, p}); !slices.Contains(j.Addresses, held) {
+				j.Addresses = append(j.Addresses, held)
+			}
+		}
+	}
+	slices.SortFunc(j.Devices, func(a, b Spec) int { return strings.Compare(a.Name, b.Name) })
+	return j.save()
+}

@@ -1,0 +1,132 @@
+package netdev
+
+import (
+	"net/netip"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var vmac = MAC{0x00, 0x00, 0x5e, 0x00, 0x01, 0x33}
+
+func addresses(all ...string) []Address {
+	var out []Address
+	for _, s := range all {
+		out = append(out, Address{netip.MustParsePrefix(s)})
+	}
+	return out
+}
+
+func spec4() Spec {
+	return Spec{Name: "vrrp4-51", Parent: "eth0", MAC: vmac, Alias: "outside", Addresses: addresses("10.0.0.100/24", "10.0.0.101/32")}
+}
+
+func openHost(t testing.TB, n *ns, dir string) *Host {
+	t.Helper()
+	n.enter()
+	h, err := OpenHost(Options{RuntimeDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func ensure(t testing.TB, h *Host, specs ...Spec) []Device {
+	t.Helper()
+	all, err := h.Ensure(specs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+var volatileText = regexp.MustCompile(`(qlen \d+|promiscuity \d+|allmulti \d+|(valid|preferred)_lft \S+) ?`)
+
+// state is all that a Host may change: links, addresses, routes and sysctls.
+func (n *ns) state() string {
+	n.t.Helper()
+	return volatileText.ReplaceAllString(n.run(`
+		ip -d link show
+		ip address show
+		ip route show table all
+		ip -6 route show table all
+		grep -r . /proc/sys/net/ipv4/conf
+		grep -rs . /proc/sys/net/ipv6/conf --exclude=stable_secret`), "")
+}
+
+func TestDeviceLife(t *testing.T) {
+	p := newPair(t)
+	before := p.director.state()
+	dir := t.TempDir()
+	h := openHost(t, p.director, dir)
+	d := ensure(t, h, spec4())[0]
+	show := p.director.run("ip -d link show vrrp4-51") + p.director.run("ip address show vrrp4-51")
+	for _, want := range []string{"state DOWN", "00:00:5e:00:01:33", "macvlan mode bridge", "addrgenmode none", "alias holdfast outside"} {
+		if !strings.Contains(show, want) {
+			t.Errorf("after Ensure, no %q in\n%s", want, show)
+		}
+	}
+	if strings.Contains(show, "inet") || d.Leftover || d.IfIndex == 0 {
+		t.Errorf("after Ensure: %+v\n%s", d, show)
+	}
+
+	must(t, h.Claim("vrrp4-51"))
+	show = p.director.run("ip address show vrrp4-51")
+	for _, want := range []string{"state UP", "10.0.0.100/24", "10.0.0.101/32", "noprefixroute"} {
+		if !strings.Contains(show, want) {
+			t.Errorf("after Claim, no %q in\n%s", want, show)
+		}
+	}
+	if o, err := observe(h.conn); err != nil || o.addresses[d.IfIndex][0].protocol != AddressProtocol {
+		t.Errorf("addresses do not carry our mark: %+v (%v)", o.addresses[d.IfIndex], err)
+	}
+	must(t, h.Claim("vrrp4-51"))
+
+	must(t, h.Quiet("vrrp4-51"))
+	if show = p.director.run("ip link show vrrp4-51"); !strings.Contains(show, "NOARP") {
+		t.Errorf("after Quiet, no NOARP in\n%s", show)
+	}
+
+	must(t, h.Release("vrrp4-51"))
+	show = p.director.run("ip address show vrrp4-51")
+	if strings.Contains(show, "inet") || strings.Contains(show, "UP") || strings.Contains(show, "NOARP") {
+		t.Errorf("after Release:\n%s", show)
+	}
+
+	must(t, h.Remove("vrrp4-51"))
+	must(t, h.Close())
+	if after := p.director.state(); after != before {
+		t.Errorf("state changed:\n%s", lineDiff(before, after))
+	}
+}
+
+// lineDiff shows lines that are in one text only.
+func lineDiff(a, b string) string {
+	var out strings.Builder
+	in := func(text string) map[string]bool {
+		m := map[string]bool{}
+		for l := range strings.Lines(text) {
+			m[l] = true
+		}
+		return m
+	}
+	inA, inB := in(a), in(b)
+	for l := range strings.Lines(a) {
+		if !inB[l] {
+			out.WriteString("-" + l)
+		}
+	}
+	for l := range strings.Lines(b) {
+		if !inA[l] {
+			out.WriteString("+" + l)
+		}
+	}
+	return out.String()
+}

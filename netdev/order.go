@@ -1,0 +1,251 @@
+package netdev
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+const upAndARP = unix.IFF_UP | unix.IFF_NOARP
+
+// find returns the devices of names that Ensure was told of.
+func (h *Host) find(names []string) ([]*device, error) {
+	var all []*device
+	for _, name := range names {
+		d := h.devices[name]
+		if d == nil {
+			return nil, fmt.Errorf("device %s is not known", name)
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
+
+// Claim brings devices up with all their addresses, in one system call for
+// all; it also ends Quiet. Claiming what is claimed puts back what is missing.
+func (h *Host) Claim(names ...string) error {
+	return h.order(names, "claim", Claimed, h.claimRequests)
+}
+
+// Quiet makes devices stop answering ARP and neighbour solicitations, while
+// what still comes for them is served. It is of no effect in interface mode:
+// it would silence the parent.
+func (h *Host) Quiet(names ...string) error {
+	return h.order(names, "quiet", Quiet, func(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
+		if !d.spec.virtual() {
+			return all
+		}
+		return append(all, linkRequest(unix.RTM_SETLINK, 0, d.index, unix.IFF_NOARP, unix.IFF_NOARP))
+	})
+}
+
+// Release makes devices Bare: down at once, and then without addresses.
+func (h *Host) Release(names ...string) error {
+	return h.order(names, "release", Bare, h.releaseRequests)
+}
+
+// order sets a state by the requests that lead there from any other, without
+// looking first. If one is refused, the device is looked at.
+func (h *Host) order(names []string, verb string, to State,
+	build func([]*nl.NetlinkRequest, *device) []*nl.NetlinkRequest) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	devices, err := h.find(names)
+	if err != nil {
+		return fmt.Errorf("%s: %w", verb, err)
+	}
+	var requests []*nl.NetlinkRequest
+	var of []*device
+	again := map[*device]bool{}
+	for _, d := range devices {
+		d.state = to
+		if d.index == 0 {
+			again[d] = true
+			continue
+		}
+		requests = build(requests, d)
+		for len(of) < len(requests) {
+			of = append(of, d)
+		}
+	}
+	for i, err := range h.conn.do(requests) {
+		usual := errors.Is(err, unix.EEXIST) || to == Bare && errors.Is(err, unix.EADDRNOTAVAIL)
+		if err != nil && !usual {
+			again[of[i]] = true
+		}
+	}
+	if len(again) == 0 {
+		return nil
+	}
+	failed := map[*device]error{}
+	if _, err := h.converge(slices.Collect(maps.Keys(again)), failed); err != nil {
+		return fmt.Errorf("%s: %w", verb, err)
+	}
+	var errs []error
+	for _, err := range failed {
+		if to == Bare && errors.Is(err, ErrNoParent) {
+			continue // as bare as can be
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", verb, err))
+	}
+	return errors.Join(errs...)
+}
+
+func (h *Host) claimRequests(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
+	if d.spec.virtual() {
+		all = append(all, linkRequest(unix.RTM_SETLINK, 0, d.index, unix.IFF_UP, upAndARP))
+	}
+	for _, a := range d.spec.Addresses {
+		all = append(all, addRequest(d.index, a.Prefix, covered(a.Prefix, d.onParent)))
+	}
+	return all
+}
+
+// releaseRequests takes the link down first: taken off a link that is up, an
+// IPv6 address makes it say so, and that draws the MAC back to this port.
+// Addresses go last to first, so that no secondary is promoted.
+func (h *Host) releaseRequests(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
+	if d.spec.virtual() {
+		all = append(all, linkRequest(unix.RTM_SETLINK, 0, d.index, 0, upAndARP))
+	}
+	for _, a := range slices.Backward(d.spec.Addresses) {
+		if d.mine[a.Prefix] {
+			all = append(all, addressRequest(unix.RTM_DELADDR, 0, d.index, a.Prefix))
+		}
+	}
+	return all
+}
+
+// Remove releases and deletes devices, forgets them, and gives back the
+// sysctls that no other needs. Names that are not known are no error.
+func (h *Host) Remove(names ...string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.remove(names)
+}
+
+func (h *Host) remove(names []string) error {
+	o, err := observe(h.conn)
+	if err != nil {
+		return fmt.Errorf("remove devices: %w", err)
+	}
+	var requests []*nl.NetlinkRequest
+	for _, name := range names {
+		d := h.devices[name]
+		if d == nil {
+			continue
+		}
+		if !d.spec.virtual() && d.index != 0 {
+			requests = h.releaseRequests(requests, d)
+		}
+		if have := o.byName[name]; d.spec.virtual() && have != nil && foreign(h.owner, d, have) == nil {
+			requests = append(requests, linkRequest(unix.RTM_DELLINK, 0, have.index, 0, 0))
+		}
+	}
+	var errs []error
+	for _, err := range h.conn.do(requests) {
+		if err != nil && !gone(err) {
+			errs = append(errs, fmt.Errorf("remove device: %w", err))
+		}
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...) // what is still there stays in the journal
+	}
+	for _, name := range names {
+		h.forget(name)
+	}
+	return h.giveBack(o)
+}
+
+// forget takes a device out of table and journal.
+func (h *Host) forget(name string) {
+	d := h.devices[name]
+	if d == nil {
+		return
+	}
+	delete(h.devices, name)
+	j := h.journal
+	j.Devices = slices.DeleteFunc(j.Devices, func(s Spec) bool { return s.Name == name })
+	j.Addresses = slices.DeleteFunc(j.Addresses, func(a heldAddress) bool {
+		return !h.holds(a) && a.IfIndex == d.index && d.mine[a.Prefix]
+	})
+}
+
+// holds reports whether a device in interface mode wants an address.
+func (h *Host) holds(a heldAddress) bool {
+	for _, d := range h.devices {
+		if !d.spec.virtual() && d.index == a.IfIndex && d.wants(a.Prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// giveBack restores sysctls that are no longer needed.
+func (h *Host) giveBack(o *observation) error {
+	wants, err := h.wants(o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(h.journal.restore(o, wants), h.journal.save())
+}
+
+// Sweep removes what a crashed run left and nobody has ensured since: devices
+// with our alias, addresses in the journal, changed sysctls. It is to be
+// called when everything that is wanted has been ensured.
+func (h *Host) Sweep() ([]Repair, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	o, err := observe(h.conn)
+	if err != nil {
+		return nil, fmt.Errorf("sweep: %w", err)
+	}
+	var requests []*nl.NetlinkRequest
+	var repairs []Repair
+	for _, l := range o.byIndex {
+		if l.kind == "macvlan" && ours(h.owner, l.alias) && !h.knows(l.name) {
+			requests = append(requests, linkRequest(unix.RTM_DELLINK, 0, l.index, 0, 0))
+			repairs = append(repairs, Repair{l.name, "remove the device, which a former run left"})
+		}
+	}
+	for _, a := range h.journal.Addresses {
+		if l := o.byIndex[a.IfIndex]; l != nil && !h.holds(a) && has(o.addresses[a.IfIndex], a.Prefix) {
+			requests = append(requests, addressRequest(unix.RTM_DELADDR, 0, a.IfIndex, a.Prefix))
+			repairs = append(repairs, Repair{l.name, fmt.Sprintf("remove address %v, which a former run left", a.Prefix)})
+		}
+	}
+	for i, err := range h.conn.do(requests) {
+		if err != nil && !gone(err) {
+			return repairs[:i], fmt.Errorf("sweep: %v: %w", repairs[i], err)
+		}
+	}
+	j := h.journal
+	j.Devices = slices.DeleteFunc(j.Devices, func(s Spec) bool { return h.devices[s.Name] == nil })
+	j.Addresses = slices.DeleteFunc(j.Addresses, func(a heldAddress) bool { return !h.holds(a) })
+	h.left = nil
+	return repairs, h.giveBack(o)
+}
+
+func (h *Host) knows(name string) bool {
+	d := h.devices[name]
+	return d != nil && d.spec.virtual()
+}
+
+func has(all []address, p netip.Prefix) bool {
+	return slices.ContainsFunc(all, func(a address) bool { return a.prefix == p })
+}
+
+// Close removes all devices and gives everything back. The Host is of no use
+// afterwards. What could not be undone stays in the journal.
+func (h *Host) Close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	err := h.remove(slices.Collect(maps.Keys(h.devices)))
+	h.conn.close()
+	return err
+}

@@ -1,0 +1,226 @@
+package netdev
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// A device is one Spec with what the Host knows of it.
+type device struct {
+	spec  Spec
+	state State
+	index int // of the macvlan, or of the parent in interface mode; 0: absent
+	// mine are the addresses that are ours to remove. In interface mode those
+	// that were there before us are not.
+	mine map[netip.Prefix]bool
+	// onParent are the parent's own subnets, when last seen.
+	onParent []netip.Prefix
+	seen     bool // Ensure has looked at it
+}
+
+// An op is one change to the kernel's devices or addresses.
+type op struct {
+	verb   verb
+	device *device
+	index  int // interface; 0 for create
+	// create
+	parent int
+	// create, setLink
+	master    int
+	setMaster bool
+	// setLink
+	flags, mask uint32
+	rename      bool // sets the alias and the address generation mode too
+	// addAddress, removeAddress
+	prefix        netip.Prefix
+	noPrefixRoute bool
+}
+
+type verb uint8
+
+const (
+	create verb = iota + 1
+	remove
+	setLink
+	addAddress
+	removeAddress
+)
+
+// String says what is done: "add address 10.0.0.100/24".
+func (o op) String() string {
+	switch o.verb {
+	case create:
+		return "create the device"
+	case remove:
+		return "remove the device, whose parent, MAC or mode is wrong"
+	case addAddress:
+		return fmt.Sprintf("add address %v", o.prefix)
+	case removeAddress:
+		return fmt.Sprintf("remove address %v", o.prefix)
+	}
+	var parts []string
+	if o.rename {
+		parts = append(parts, "set the alias")
+	}
+	if o.setMaster {
+		parts = append(parts, "move it to its parent's VRF")
+	}
+	for _, f := range []struct {
+		bit     uint32
+		on, off string
+	}{{unix.IFF_UP, "set it up", "set it down"}, {unix.IFF_NOARP, "turn ARP off", "turn ARP on"}} {
+		switch {
+		case o.mask&f.bit == 0:
+		case o.flags&f.bit != 0:
+			parts = append(parts, f.on)
+		default:
+			parts = append(parts, f.off)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// ours reports whether an alias is one that the owner wrote.
+func ours(owner, alias string) bool {
+	return alias == owner || strings.HasPrefix(alias, owner+" ")
+}
+
+// aliasOf returns the alias of a spec's device.
+func aliasOf(owner string, s *Spec) string {
+	if s.Alias == "" {
+		return owner
+	}
+	return owner + " " + s.Alias
+}
+
+// ErrNoParent is the error of a device whose parent interface does not exist
+// (yet, or any more).
+var ErrNoParent = errors.New("does not exist")
+
+// plan returns the steps that bring a device nearer to its state, none if it
+// is there. A device that has to be made is planned in two goes, as its index
+// is not known before.
+func plan(owner string, d *device, o *observation) ([]op, error) {
+	parent := o.byName[d.spec.Parent]
+	if parent == nil {
+		d.index = 0
+		return nil, fmt.Errorf("device %s: interface %s %w", d.spec.Name, d.spec.Parent, ErrNoParent)
+	}
+	d.onParent = subnets(o.addresses[parent.index])
+	if !d.spec.virtual() {
+		d.index = parent.index
+		return planAddresses(d, o.addresses[parent.index]), nil
+	}
+	if !parent.ethernet {
+		return nil, fmt.Errorf("device %s: %s is not an Ethernet interface: a virtual MAC needs one", d.spec.Name, parent.name)
+	}
+	have := o.byName[d.spec.Name]
+	build := op{verb: create, device: d, parent: parent.index, master: o.vrf(parent)}
+	if have == nil {
+		d.index = 0
+		return []op{build}, nil
+	}
+	if err := foreign(owner, d, have); err != nil {
+		return nil, err
+	}
+	if have.parent != o.lower(parent) || have.mac != d.spec.MAC || !have.bridgeMode {
+		d.index = 0
+		return []op{{verb: remove, device: d, index: have.index}, build}, nil
+	}
+	d.index = have.index
+	return append(planLink(owner, d, have, o.vrf(parent)), planAddresses(d, o.addresses[have.index])...), nil
+}
+
+// foreign says why a device of our name is not ours. One without an alias but
+// with our kind and MAC is: a run that crashed had not come to set it.
+func foreign(owner string, d *device, have *link) error {
+	if have.kind == "macvlan" && (ours(owner, have.alias) || have.alias == "" && have.mac == d.spec.MAC) {
+		return nil
+	}
+	return fmt.Errorf("device %s exists and is not ours (%s, alias %q): remove it, or choose another name",
+		d.spec.Name, have.kind, have.alias)
+}
+
+func planLink(owner string, d *device, have *link, vrf int) []op {
+	want := uint32(0)
+	switch d.state {
+	case Claimed:
+		want = unix.IFF_UP
+	case Quiet:
+		want = unix.IFF_UP | unix.IFF_NOARP
+	}
+	set := op{verb: setLink, device: d, index: have.index, flags: want}
+	set.mask = (have.flags ^ want) & (unix.IFF_UP | unix.IFF_NOARP)
+	set.rename = have.alias != aliasOf(owner, &d.spec)
+	if have.master != vrf {
+		set.setMaster, set.master = true, vrf
+	}
+	if set.mask == 0 && !set.rename && !set.setMaster {
+		return nil
+	}
+	return []op{set}
+}
+
+// planAddresses compares addresses. Wanted ones that are missing are put on.
+// Taken off is what is ours: everything on a macvlan that must be bare, as any
+// address there is one that the host would take traffic for, and otherwise
+// what carries our mark or is known to be ours.
+func planAddresses(d *device, have []address) []op {
+	var ops []op
+	bare := d.state == Bare
+	present := map[netip.Prefix]bool{}
+	for _, a := range slices.Backward(have) { // secondaries before their primary
+		present[a.prefix] = true
+		wanted := !bare && d.wants(a.prefix)
+		our := d.mine[a.prefix]
+		if d.spec.virtual() {
+			our = our || bare || a.protocol == AddressProtocol
+		}
+		if our && !wanted {
+			ops = append(ops, op{verb: removeAddress, device: d, index: d.index, prefix: a.prefix})
+		}
+	}
+	if d.state != Claimed {
+		return ops
+	}
+	for _, a := range d.spec.Addresses {
+		if !present[a.Prefix] {
+			ops = append(ops, d.add(a.Prefix))
+		}
+	}
+	return ops
+}
+
+func (d *device) wants(p netip.Prefix) bool {
+	return slices.ContainsFunc(d.spec.Addresses, func(a Address) bool { return a.Prefix == p })
+}
+
+func (d *device) add(p netip.Prefix) op {
+	return op{verb: addAddress, device: d, index: d.index, prefix: p, noPrefixRoute: covered(p, d.onParent)}
+}
+
+// subnets returns the prefixes of addresses that are not ours.
+func subnets(have []address) []netip.Prefix {
+	var all []netip.Prefix
+	for _, a := range have {
+		if a.protocol != AddressProtocol {
+			all = append(all, a.prefix)
+		}
+	}
+	return all
+}
+
+// covered reports whether p lies in a subnet that the parent is connected to.
+// Its connected route must then not appear on the macvlan too: it would
+// compete with the parent's, which has the director's own address, and win
+// whenever that has a metric or came later.
+func covered(p netip.Prefix, parent []netip.Prefix) bool {
+	return slices.ContainsFunc(parent, func(q netip.Prefix) bool {
+		return q.Bits() <= p.Bits() && q.Contains(p.Addr())
+	})
+}

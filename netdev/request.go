@@ -1,0 +1,118 @@
+package netdev
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// iflaInet6AddrGenMode is IFLA_INET6_ADDR_GEN_MODE.
+	iflaInet6AddrGenMode = 8
+	addrGenModeNone      = 1
+	forever              = 0xffffffff
+)
+
+// requests turns an op into netlink messages. ipv6 says whether the kernel has
+// IPv6 at all.
+func (o op) requests(owner string, ipv6 bool) []*nl.NetlinkRequest {
+	switch o.verb {
+	case create:
+		return o.createRequests(owner, ipv6)
+	case remove:
+		return []*nl.NetlinkRequest{linkRequest(unix.RTM_DELLINK, 0, o.index, 0, 0)}
+	case setLink:
+		r := linkRequest(unix.RTM_SETLINK, 0, o.index, o.flags, o.mask)
+		if o.rename {
+			markLink(r, aliasOf(owner, &o.device.spec), ipv6)
+		}
+		if o.setMaster {
+			r.AddData(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(o.master))))
+		}
+		return []*nl.NetlinkRequest{r}
+	case addAddress:
+		return []*nl.NetlinkRequest{addRequest(o.index, o.prefix, o.noPrefixRoute)}
+	default:
+		return []*nl.NetlinkRequest{addressRequest(unix.RTM_DELADDR, 0, o.index, o.prefix)}
+	}
+}
+
+// createRequests makes a macvlan that is down, and then, which creation does
+// not take, sets its alias, its VRF, and that the kernel gives it no
+// link-local address when it comes up.
+func (o op) createRequests(owner string, ipv6 bool) []*nl.NetlinkRequest {
+	s := &o.device.spec
+	add := linkRequest(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, 0, 0, 0)
+	add.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(s.Name)))
+	add.AddData(nl.NewRtAttr(unix.IFLA_LINK, nl.Uint32Attr(uint32(o.parent))))
+	add.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, s.MAC[:]))
+	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("macvlan"))
+	info.AddRtAttr(nl.IFLA_INFO_DATA, nil).AddRtAttr(nl.IFLA_MACVLAN_MODE, nl.Uint32Attr(nl.MACVLAN_MODE_BRIDGE))
+	add.AddData(info)
+
+	set := linkRequest(unix.RTM_SETLINK, 0, 0, 0, 0)
+	set.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(s.Name)))
+	markLink(set, aliasOf(owner, s), ipv6)
+	if o.master != 0 {
+		set.AddData(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(o.master))))
+	}
+	return []*nl.NetlinkRequest{add, set}
+}
+
+func markLink(r *nl.NetlinkRequest, alias string, ipv6 bool) {
+	r.AddData(nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(alias)))
+	if ipv6 {
+		spec := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
+		spec.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(iflaInet6AddrGenMode, []byte{addrGenModeNone})
+		r.AddData(spec)
+	}
+}
+
+func linkRequest(kind, flags, index int, set, mask uint32) *nl.NetlinkRequest {
+	r := nl.NewNetlinkRequest(kind, flags)
+	m := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	m.Index, m.Flags, m.Change = int32(index), set&mask, mask
+	r.AddData(m)
+	return r
+}
+
+// addRequest puts a virtual address on. For IPv6 there is no duplicate address
+// detection, since the protocol decides who has it; and the address is
+// deprecated, so that the director never picks it as a source by itself
+// (RFC 6724 §5 rule 3).
+func addRequest(index int, p netip.Prefix, noPrefixRoute bool) *nl.NetlinkRequest {
+	r := addressRequest(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, index, p)
+	flags := uint32(0)
+	if noPrefixRoute {
+		flags |= unix.IFA_F_NOPREFIXROUTE
+	}
+	if p.Addr().Is6() {
+		flags |= unix.IFA_F_NODAD
+		info := make([]byte, 0, 16)
+		for _, v := range [4]uint32{0, forever, 0, 0} { // preferred, valid, two stamps
+			info = binary.NativeEndian.AppendUint32(info, v)
+		}
+		r.AddData(nl.NewRtAttr(unix.IFA_CACHEINFO, info))
+	}
+	r.AddData(nl.NewRtAttr(unix.IFA_FLAGS, nl.Uint32Attr(flags)))
+	r.AddData(nl.NewRtAttr(ifaProtocol, []byte{AddressProtocol}))
+	return r
+}
+
+func addressRequest(kind, flags, index int, p netip.Prefix) *nl.NetlinkRequest {
+	family := netlink.FAMILY_V4
+	if p.Addr().Is6() {
+		family = netlink.FAMILY_V6
+	}
+	r := nl.NewNetlinkRequest(kind, flags)
+	m := nl.NewIfAddrmsg(family)
+	m.Prefixlen, m.Index = uint8(p.Bits()), uint32(index)
+	r.AddData(m)
+	r.AddData(nl.NewRtAttr(unix.IFA_LOCAL, p.Addr().AsSlice()))
+	r.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, p.Addr().AsSlice()))
+	return r
+}
