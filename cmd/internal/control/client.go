@@ -1,0 +1,157 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"syscall"
+)
+
+// ErrNotRunning is wrapped by the errors of a Client when no daemon listens on
+// the socket.
+var ErrNotRunning = errors.New("holdfast is not running")
+
+// A RefusedError is the daemon's answer that it does not do what was asked.
+type RefusedError struct {
+	Code int    // HTTP status
+	Text string // why
+}
+
+// Error returns why.
+func (e *RefusedError) Error() string { return e.Text }
+
+// A Client asks the daemon behind a socket.
+type Client struct {
+	path string
+	http http.Client
+}
+
+// NewClient returns a Client of the socket at path. It connects when it is used.
+func NewClient(path string) *Client {
+	c := &Client{path: path}
+	c.http.Transport = &http.Transport{
+		DisableKeepAlives: true, // one question, mostly; and no goroutine is left behind
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", path)
+		},
+	}
+	return c
+}
+
+// Status asks for the status.
+func (c *Client) Status(ctx context.Context) (*Status, error) {
+	return ask[Status](ctx, c, http.MethodGet, "status")
+}
+
+// Version asks what runs.
+func (c *Client) Version(ctx context.Context) (*VersionInfo, error) {
+	return ask[VersionInfo](ctx, c, http.MethodGet, "version")
+}
+
+// Plan asks what a reload would change now.
+func (c *Client) Plan(ctx context.Context) (*Plan, error) {
+	return ask[Plan](ctx, c, http.MethodGet, "plan")
+}
+
+// Reload has the configuration applied and waits until it is.
+func (c *Client) Reload(ctx context.Context) (*Reloaded, error) {
+	return ask[Reloaded](ctx, c, http.MethodPost, "reload")
+}
+
+// Events returns the events after since, and with follow those to come too. The
+// sequence ends with an error, or when there are no more, or when ctx is done;
+// a daemon that stops while it is followed is an error.
+func (c *Client) Events(ctx context.Context, since uint64, follow bool) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		query := url.Values{"since": {strconv.FormatUint(since, 10)}}
+		if follow {
+			query.Set("follow", "1")
+		}
+		body, err := c.request(ctx, http.MethodGet, "events?"+query.Encode())
+		if err != nil {
+			yield(Event{}, err)
+			return
+		}
+		defer body.Close()
+		for decoder := json.NewDecoder(body); ; {
+			var e Event
+			err := decoder.Decode(&e)
+			switch {
+			case ctx.Err() != nil:
+				return
+			case errors.Is(err, io.EOF) && follow:
+				yield(Event{}, errors.New("the daemon has ended the stream of events"))
+				return
+			case errors.Is(err, io.EOF):
+				return
+			case err != nil:
+				yield(Event{}, fmt.Errorf("read events: %w", err))
+				return
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+func ask[T any](ctx context.Context, c *Client, method, what string) (*T, error) {
+	body, err := c.request(ctx, method, what)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	answer := new(T)
+	if err := json.NewDecoder(body).Decode(answer); err != nil {
+		return nil, fmt.Errorf("understand the daemon's answer: %w", err)
+	}
+	return answer, nil
+}
+
+// request returns the body of a good answer, for the caller to close.
+func (c *Client) request(ctx context.Context, method, what string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://holdfast/v1/"+what, nil)
+	if err != nil {
+		return nil, fmt.Errorf("ask the daemon: %w", err)
+	}
+	answer, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.explain(err)
+	}
+	if answer.StatusCode < 400 {
+		return answer.Body, nil
+	}
+	defer answer.Body.Close()
+	var f failure
+	if err := json.NewDecoder(io.LimitReader(answer.Body, 1<<20)).Decode(&f); err != nil || f.Error == "" {
+		f.Error = "the daemon answered " + answer.Status
+	}
+	return nil, &RefusedError{Code: answer.StatusCode, Text: f.Error}
+}
+
+// explain says what a failed connection means. The URL that http puts around
+// errors means nothing to the user.
+func (c *Client) explain(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: there is no control socket %s", ErrNotRunning, c.path)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w: nobody listens on the control socket %s", ErrNotRunning, c.path)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("no permission to use the control socket %s: try as root", c.path)
+	}
+	return fmt.Errorf("ask the daemon: %w", err)
+}

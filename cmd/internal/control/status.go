@@ -1,0 +1,247 @@
+package control
+
+import (
+	"fmt"
+	"time"
+
+	"holdfast/checker"
+	"holdfast/lvs"
+)
+
+// StatusVersion is the value of Status.Version.
+const StatusVersion = 1
+
+// Status is everything that the daemon knows at one moment.
+type Status struct {
+	Version  int       `json:"version"`
+	Director string    `json:"director"`
+	Software string    `json:"software"` // version of the running binary
+	PID      int       `json:"pid"`
+	Started  time.Time `json:"started"`
+	Now      time.Time `json:"now"` // when this was true
+	Config   Config    `json:"config"`
+	// Realtime says whether the adverts' thread runs with real-time priority;
+	// RealtimeNote says why it does not.
+	Realtime     bool       `json:"realtime"`
+	RealtimeNote string     `json:"realtime_note,omitempty"`
+	VRRP         []Instance `json:"vrrp"`   // in the order of the configuration, as are the others
+	Groups       []Group    `json:"groups"` // sync groups
+	LVS          *LVS       `json:"lvs,omitempty"`
+	// Checks are by "service/server"; one that is not checked is not listed.
+	Checks []checker.Status `json:"checks"`
+}
+
+// Config is the configuration that is in force.
+type Config struct {
+	Path       string    `json:"path"`
+	LoadedAt   time.Time `json:"loaded_at"`
+	LastReload *Reload   `json:"last_reload,omitempty"`
+}
+
+// Reload is how the latest attempt to reload ended.
+type Reload struct {
+	At    time.Time `json:"at"`
+	OK    bool      `json:"ok"`
+	Error string    `json:"error,omitempty"`
+}
+
+// An Instance is a virtual router.
+type Instance struct {
+	Name      string    `json:"name"`
+	Group     string    `json:"group,omitempty"`
+	Interface string    `json:"interface"`
+	Device    string    `json:"device,omitempty"` // the macvlan; "" if the addresses are on the interface
+	MAC       string    `json:"mac,omitempty"`
+	Family    string    `json:"family"` // ipv4 or ipv6
+	VRID      int       `json:"vrid"`
+	Protocol  int       `json:"vrrp_version"` // 2 or 3
+	State     string    `json:"state"`        // INIT, BACKUP, MASTER or FAULT
+	Since     time.Time `json:"since"`
+	Why       string    `json:"why,omitempty"` // of the last transition
+	// Holding tells whether the addresses are on the device. It differs from
+	// State for a moment around a transition.
+	Holding           bool     `json:"holding"`
+	Priority          int      `json:"priority"` // configured
+	EffectivePriority int      `json:"effective_priority"`
+	IntervalMS        float64  `json:"interval_ms"`
+	Preempt           bool     `json:"preempt"`
+	Addresses         []string `json:"addresses"` // with prefix length
+	// Source is the address that adverts are sent from; "" if there is none.
+	Source string `json:"source,omitempty"`
+	// Master is the MASTER that was heard last; nil if it is us or none was.
+	Master *Peer `json:"master,omitempty"`
+	// Rival is another router that speaks as MASTER beside us.
+	Rival    *Peer    `json:"rival,omitempty"`
+	Reasons  []Reason `json:"reasons"` // why FAULT; empty otherwise
+	Counters Counters `json:"counters"`
+}
+
+// A Peer is another router that speaks as MASTER.
+type Peer struct {
+	Address    string    `json:"address"`
+	Priority   int       `json:"priority"`
+	IntervalMS float64   `json:"interval_ms"`
+	LastHeard  time.Time `json:"last_heard"`
+}
+
+// A Reason is one thing that keeps an instance in FAULT.
+type Reason struct {
+	Key   string    `json:"key"` // identity, such as "link"
+	Text  string    `json:"text"`
+	Since time.Time `json:"since"`
+}
+
+// Counters count since the instance was started.
+type Counters struct {
+	AdvertsSent      uint64 `json:"adverts_sent"`
+	AdvertsReceived  uint64 `json:"adverts_received"`   // that passed every check
+	StopSent         uint64 `json:"priority0_sent"`     // of the adverts sent
+	StopReceived     uint64 `json:"priority0_received"` // of the adverts received
+	RivalAdverts     uint64 `json:"rival_adverts"`      // of a lower priority, heard as MASTER
+	AddressMismatch  uint64 `json:"address_mismatch"`   // adverts heeded though their addresses differ
+	Transitions      uint64 `json:"transitions"`
+	AnnouncementsOut uint64 `json:"announcements_sent"` // gratuitous ARP and unsolicited neighbour advertisements
+	// Dropped counts adverts by the reason for which they were not heeded;
+	// reasons that never came up are left out.
+	Dropped map[string]uint64 `json:"dropped"`
+	// AdvertsLate were sent more than half an interval after their time;
+	// MaxLateMS is the longest delay of any advert.
+	AdvertsLate uint64  `json:"adverts_late"`
+	MaxLateMS   float64 `json:"max_late_ms"`
+}
+
+// A Group is a sync group.
+type Group struct {
+	Name    string    `json:"name"`
+	State   string    `json:"state"`
+	Members []string  `json:"members"`
+	Since   time.Time `json:"since"`
+}
+
+// LVS is the IPVS table and the sync daemons.
+type LVS struct {
+	// Error says why the table cannot be read or written; "" if it can.
+	Error    string              `json:"error,omitempty"`
+	Sync     *Sync               `json:"sync,omitempty"` // nil: not configured
+	Services []lvs.ServiceStatus `json:"services"`
+	Repairs  uint64              `json:"repairs"` // changes made because somebody else had changed the table
+}
+
+// Sync is the state of connection synchronisation.
+type Sync struct {
+	Interface string   `json:"interface"`
+	ID        int      `json:"id"`
+	Follow    string   `json:"follow,omitempty"`
+	Roles     []string `json:"roles"` // what runs: master, backup
+	Error     string   `json:"error,omitempty"`
+}
+
+// complete replaces absent lists by empty ones, so that readers of the JSON need
+// not tell null from [].
+func (s *Status) complete() {
+	s.VRRP, s.Groups, s.Checks = list(s.VRRP), list(s.Groups), list(s.Checks)
+	for i := range s.VRRP {
+		v := &s.VRRP[i]
+		v.Reasons, v.Addresses = list(v.Reasons), list(v.Addresses)
+		if v.Counters.Dropped == nil {
+			v.Counters.Dropped = map[string]uint64{}
+		}
+	}
+	for i := range s.Groups {
+		s.Groups[i].Members = list(s.Groups[i].Members)
+	}
+	if s.LVS == nil {
+		return
+	}
+	s.LVS.Services = list(s.LVS.Services)
+	for i := range s.LVS.Services {
+		s.LVS.Services[i].Servers = list(s.LVS.Services[i].Servers)
+	}
+	if s.LVS.Sync != nil {
+		s.LVS.Sync.Roles = list(s.LVS.Sync.Roles)
+	}
+}
+
+func list[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+// Unwell returns what is not as it should be, one sentence each; nothing if all
+// is well. A BACKUP is well; so is a service while none of its servers has had
+// a verdict.
+func (s *Status) Unwell() []string {
+	var problems []string
+	say := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	if r := s.Config.LastReload; r != nil && !r.OK {
+		say("the last reload failed, the configuration before it is in force")
+	}
+	for _, i := range s.VRRP {
+		if i.State == "FAULT" {
+			say("vrrp %s is in FAULT", i.Name)
+		}
+		if i.Rival != nil {
+			say("vrrp %s: %s speaks as MASTER too", i.Name, i.Rival.Address)
+		}
+	}
+	if s.LVS == nil {
+		return problems
+	}
+	if s.LVS.Error != "" {
+		say("lvs: %s", s.LVS.Error)
+	}
+	if s.LVS.Sync != nil && s.LVS.Sync.Error != "" {
+		say("lvs sync: %s", s.LVS.Sync.Error)
+	}
+	for i := range s.LVS.Services {
+		v := &s.LVS.Services[i]
+		switch {
+		case v.Foreign || !v.Wanted:
+		case !v.Present:
+			say("service %s is not in the kernel", v.Name)
+		case v.ServersUp == 0 && judged(v):
+			say("service %s has no server that is up", v.Name)
+		}
+	}
+	return problems
+}
+
+// judged tells whether a server of v is known to be down.
+func judged(v *lvs.ServiceStatus) bool {
+	for _, r := range v.Servers {
+		if r.Health == lvs.Down.String() && !r.Fallback {
+			return true
+		}
+	}
+	return false
+}
+
+// VersionInfo says what runs.
+type VersionInfo struct {
+	Version  int       `json:"version"` // of these values
+	Software string    `json:"software"`
+	Go       string    `json:"go"`
+	PID      int       `json:"pid"`
+	Started  time.Time `json:"started"`
+}
+
+// Plan is what a reload would change in the kernel now.
+type Plan struct {
+	Version int    `json:"version"`
+	Path    string `json:"path"` // of the configuration
+	Steps   []Step `json:"steps"`
+}
+
+// A Step is one change.
+type Step struct {
+	Area string `json:"area"` // vrrp, netdev or lvs
+	Text string `json:"text"` // as a command or a sentence
+}
+
+// Reloaded says what a reload did.
+type Reloaded struct {
+	At      time.Time `json:"at"`
+	Changes []string  `json:"changes"` // one sentence each; empty if nothing was different
+}
