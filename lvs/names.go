@@ -129,19 +129,6 @@ func (p Protocol) String() string {
 	return fmt.Sprintf("protocol(%d)", uint8(p))
 }
 
-// ParseTunnelType returns the encapsulation named ipip, gue or gre, in any case.
-func ParseTunnelType(s string) (TunnelType, error) {
-	switch strings.ToLower(s) {
-	case "ipip":
-		return IPIP, nil
-	case "gue":
-		return GUE, nil
-	case "gre":
-		return GRE, nil
-	}
-	return 0, fmt.Errorf("unknown tunnel type %q: want ipip, gue or gre", s)
-}
-
 // String returns "ipip", "gue" or "gre".
 func (t TunnelType) String() string {
 	switch t {
@@ -155,34 +142,12 @@ func (t TunnelType) String() string {
 	return fmt.Sprintf("tunnel(%d)", uint8(t))
 }
 
-// ParseOnDown returns the reaction named remove or quiesce.
-func ParseOnDown(s string) (OnDown, error) {
-	switch s {
-	case "remove":
-		return Remove, nil
-	case "quiesce":
-		return Quiesce, nil
-	}
-	return 0, fmt.Errorf("unknown on_down %q: want remove or quiesce", s)
-}
-
 // String returns "remove" or "quiesce".
 func (d OnDown) String() string {
 	if d == Quiesce {
 		return "quiesce"
 	}
 	return "remove"
-}
-
-// ParseActive returns the place named always or master.
-func ParseActive(s string) (Active, error) {
-	switch s {
-	case "always":
-		return ActiveAlways, nil
-	case "master":
-		return ActiveMaster, nil
-	}
-	return 0, fmt.Errorf("unknown active %q: want always or master", s)
 }
 
 // String returns "always" or "master".

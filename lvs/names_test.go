@@ -22,18 +22,6 @@ func TestNamesAreReadBack(t *testing.T) {
 		got, err := lvs.ParseProtocol(p.String())
 		check(p, got, err)
 	}
-	for _, x := range []lvs.TunnelType{lvs.IPIP, lvs.GUE, lvs.GRE} {
-		got, err := lvs.ParseTunnelType(x.String())
-		check(x, got, err)
-	}
-	for _, d := range []lvs.OnDown{lvs.Remove, lvs.Quiesce} {
-		got, err := lvs.ParseOnDown(d.String())
-		check(d, got, err)
-	}
-	for _, a := range []lvs.Active{lvs.ActiveAlways, lvs.ActiveMaster} {
-		got, err := lvs.ParseActive(a.String())
-		check(a, got, err)
-	}
 	for _, k := range keys() {
 		var got lvs.Key
 		err := got.UnmarshalText([]byte(k.String()))
@@ -55,9 +43,6 @@ func TestNamesThatAreNone(t *testing.T) {
 		{second(lvs.ParseForward("nta")), `unknown forwarding method "nta": want nat, dr or tun`},
 		{second(lvs.ParseProtocol("")), `unknown protocol "": want tcp, udp or sctp`},
 		{second(lvs.ParseScheduler("wcl")), `unknown scheduler "wcl": want one of rr, wrr, lc, wlc, sed, nq, dh, sh, lblc, lblcr, mh, fo, ovf, twos`},
-		{second(lvs.ParseTunnelType("vxlan")), `unknown tunnel type "vxlan": want ipip, gue or gre`},
-		{second(lvs.ParseOnDown("drop")), `unknown on_down "drop": want remove or quiesce`},
-		{second(lvs.ParseActive("backup")), `unknown active "backup": want always or master`},
 		{second(lvs.ParseSchedulerFlag("mh", "sh-port")), "sh-port is a flag of scheduler sh, not of mh"},
 		{second(lvs.ParseSchedulerFlag("mh", "port")), `unknown scheduler flag "port": want one of sh-fallback, sh-port, mh-fallback, mh-port, flag-1, flag-2, flag-3`},
 	} {

@@ -30,9 +30,10 @@ const callTimeout = 5 * time.Second
 // A Conn is the IPVS table of the network namespace in which it was opened. It
 // is safe for concurrent use: calls wait for each other.
 type Conn struct {
-	mu   sync.Mutex
-	own  transport
-	moby *moby.Handle // nil after a call of it was given up
+	mu       sync.Mutex
+	own      transport
+	moby     *moby.Handle // nil after a call of it was given up
+	watchdog time.Duration
 }
 
 // transport is what a Conn needs of its socket.
@@ -54,7 +55,7 @@ func Open(ctx context.Context, log *slog.Logger) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{own: s}
+	c := &Conn{own: s, watchdog: callTimeout}
 	info, err := c.Info()
 	if err != nil {
 		s.close()
@@ -161,7 +162,7 @@ func call[T any](c *Conn, f func(*moby.Handle) (T, error)) (T, error) {
 		value, err := f(h)
 		done <- result{value, err}
 	}()
-	watchdog := time.NewTimer(callTimeout)
+	watchdog := time.NewTimer(c.watchdog)
 	defer watchdog.Stop()
 	select {
 	case r := <-done:
@@ -169,6 +170,6 @@ func call[T any](c *Conn, f func(*moby.Handle) (T, error)) (T, error) {
 	case <-watchdog.C:
 		h.Close() // which ends the call, and the goroutine with it
 		c.moby = nil
-		return *new(T), fmt.Errorf("%w in %v", lvs.ErrUnanswered, callTimeout)
+		return *new(T), fmt.Errorf("%w in %v", lvs.ErrUnanswered, c.watchdog)
 	}
 }
