@@ -1,0 +1,154 @@
+package checker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"syscall"
+	"time"
+)
+
+// stall is how much longer than its timeout an attempt must have taken for us
+// to think that this process stood still (a paused virtual machine, a stopped
+// process) and that the answer may have been here in time.
+const stall = 500 * time.Millisecond
+
+// run begins the attempts when they are due, until the Set is closed.
+func (s *Set) run() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		if alarm := s.beginDue(); alarm.IsZero() {
+			timer.Stop()
+		} else {
+			timer.Reset(time.Until(alarm))
+		}
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-timer.C:
+		case <-s.wake:
+		}
+	}
+}
+
+// beginDue begins every attempt that is due, within the limit, and returns when
+// the next one is; zero if another event must come first.
+func (s *Set) beginDue() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	s.alarm = time.Time{}
+	for s.ctx.Err() == nil && s.running < s.limit && len(s.agenda) > 0 {
+		q := s.agenda[0]
+		if q.at.After(now) {
+			s.alarm = q.at
+			break
+		}
+		s.agenda.remove(q)
+		q.begin(now)
+		s.running++
+		s.done.Go(func() { s.attempt(q) })
+	}
+	return s.alarm
+}
+
+// rouse wakes the scheduler if it would sleep beyond the next attempt.
+func (s *Set) rouse() {
+	if len(s.agenda) == 0 || s.running >= s.limit {
+		return
+	}
+	if !s.alarm.IsZero() && !s.agenda[0].at.Before(s.alarm) {
+		return
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Set) attempt(q *question) {
+	ctx, cancel := context.WithTimeout(q.ctx, q.cfg.Timeout)
+	begun := time.Now()
+	err := s.probe(ctx, q)
+	ended := time.Now()
+	cancel()
+	s.finish(q, begun, ended, err)
+}
+
+// probe turns a panic into a failure: a defect in one probe must not take the
+// director down.
+func (s *Set) probe(ctx context.Context, q *question) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the probe panicked: %v", p)
+			s.log.Error("probe panicked", "check", q.cfg.ID, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	return q.prober.Probe(ctx)
+}
+
+func (s *Set) finish(q *question, begun, ended time.Time, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running--
+	q.running = false
+	if q.ctx.Err() != nil { // nobody asks any more
+		s.rouse()
+		return
+	}
+	q.maxLate = max(q.maxLate, q.late(begun))
+	r := q.judge(begun, ended, err)
+	if r.Inconclusive && !q.last.Inconclusive {
+		s.log.Warn("check says nothing of the server", "check", q.cfg.ID, "reason", r.Reason)
+	}
+	if q.record(r) {
+		for _, sub := range q.subjects {
+			if sub.health.observe(r.OK) {
+				s.outbox.put(sub.verdict(r))
+			}
+		}
+	}
+	for _, w := range q.served {
+		w <- r
+	}
+	q.reschedule(begun, ended)
+	s.agenda.add(q)
+	s.rouse()
+}
+
+// judge makes a result of what a probe returned.
+func (q *question) judge(begun, ended time.Time, err error) Result {
+	r := Result{At: ended, Took: ended.Sub(begun), OK: err == nil}
+	if err == nil {
+		q.excused = false
+		return r
+	}
+	r.Reason = err.Error()
+	stalled := r.Took > q.cfg.Timeout+stall && !q.excused
+	// Only once in a row: a process that is always this late must not keep a
+	// dead server in service.
+	q.excused = stalled
+	if stalled {
+		r.Reason = fmt.Sprintf("this process stood still for about %v: %s",
+			(r.Took - q.cfg.Timeout).Round(100*time.Millisecond), r.Reason)
+	}
+	r.Inconclusive = stalled || q.isOurs(err)
+	return r
+}
+
+// isOurs reports whether err is for want of something here, not at the server.
+func (q *question) isOurs(err error) bool {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		return false
+	}
+	switch errno {
+	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM:
+		return true
+	case syscall.EADDRNOTAVAIL, syscall.EADDRINUSE: // connect(2): no free local port
+		return !q.cfg.Dial.Source.IsValid()
+	}
+	return false
+}

@@ -1,0 +1,275 @@
+package checker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// DefaultLimit is how many attempts run at once unless Options say otherwise.
+const DefaultLimit = 1024
+
+// Options are what a Set needs. The zero value of each field but OnChange
+// stands for a default.
+type Options struct {
+	Log *slog.Logger // nil: none
+	// OnChange receives every verdict, one call at a time, those of one subject
+	// in their order. While it is slow the schedule goes on, and of each
+	// subject only the newest Change is kept for it. It may call the Set, but
+	// not Close, which waits for it.
+	OnChange func(Change)
+	// Limit is how many attempts run at once; those beyond it wait, the one
+	// that was due first coming first.
+	Limit int
+	// Rand returns numbers in [0, 1), for the jitter.
+	Rand func() float64
+	// NewProber makes the Prober of a question; nil: NewProber of this package.
+	NewProber func(Config) Prober
+}
+
+// A Set is a number of checks that are being made.
+type Set struct {
+	log       *slog.Logger
+	limit     int
+	rand      func() float64
+	newProber func(Config) Prober
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   sync.WaitGroup // every goroutine
+	outbox *outbox
+	epoch  time.Time
+	wake   chan struct{} // holds one token while the agenda's head came nearer
+
+	mu        sync.Mutex
+	subjects  map[string]*subject
+	questions map[place][]*question
+	agenda    agenda
+	running   int       // attempts
+	alarm     time.Time // when the scheduler wakes by itself; zero: it does not
+}
+
+// A place is where questions are looked for that are the same.
+type place struct {
+	kind    Kind
+	address netip.AddrPort
+}
+
+// Errors of a Set's verbs.
+var (
+	ErrClosed  = errors.New("the checker is closed")
+	ErrUnknown = errors.New("no such check")
+	ErrNone    = errors.New("its check is of type none")
+	ErrGone    = errors.New("the check was removed or changed meanwhile")
+)
+
+// New starts a Set without checks. Close ends it.
+func New(o Options) *Set {
+	s := &Set{
+		log: o.Log, limit: o.Limit, rand: o.Rand, newProber: o.NewProber,
+		outbox: newOutbox(), epoch: time.Now(), wake: make(chan struct{}, 1),
+		subjects: make(map[string]*subject), questions: make(map[place][]*question),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.limit <= 0 {
+		s.limit = DefaultLimit
+	}
+	if s.rand == nil {
+		s.rand = rand.Float64
+	}
+	if s.newProber == nil {
+		s.newProber = NewProber
+	}
+	if o.OnChange == nil {
+		o.OnChange = func(Change) {}
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.done.Go(s.run)
+	s.done.Go(func() { s.outbox.deliver(s.ctx, o.OnChange) })
+	return s
+}
+
+// Close ends all attempts and returns when the last goroutine has ended. After
+// it OnChange is not called.
+func (s *Set) Close() {
+	// Under the lock no attempt begins, so none is added while we wait.
+	s.mu.Lock()
+	s.cancel()
+	s.mu.Unlock()
+	s.done.Wait()
+}
+
+// Apply makes configs the Set's checks: new ones begin, those that are missing
+// end, and the others go on. One that changed keeps its verdict until the new
+// question refutes it; one that did not keeps its schedule too. With an error
+// nothing changes; it wraps a *FieldError for each fault of each Config.
+func (s *Set) Apply(configs []Config) error {
+	if err := validate(configs); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return ErrClosed
+	}
+	now := time.Now()
+	wanted := make(map[string]bool, len(configs))
+	for _, c := range configs {
+		wanted[c.ID] = true
+		s.applyOne(c, now)
+	}
+	// Last, so that a subject with a new name finds its old question.
+	for id, sub := range s.subjects {
+		if !wanted[id] {
+			delete(s.subjects, id)
+			s.outbox.drop(id)
+			s.leave(sub)
+		}
+	}
+	s.rouse()
+	return nil
+}
+
+func validate(configs []Config) error {
+	var errs []error
+	seen := make(map[string]bool, len(configs))
+	for i := range configs {
+		c := &configs[i]
+		if err := c.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("check %q: %w", c.ID, err))
+		}
+		if seen[c.ID] {
+			errs = append(errs, fmt.Errorf("check %q: %w", c.ID, &FieldError{Key: "id", Problem: "is given twice"}))
+		}
+		seen[c.ID] = true
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Set) applyOne(c Config, now time.Time) {
+	sub := s.subjects[c.ID]
+	if sub == nil {
+		sub = &subject{cfg: c, health: health{up: c.InitiallyUp}}
+		s.subjects[c.ID] = sub
+	} else if sub.cfg.asksSame(&c) {
+		sub.cfg = c
+		sub.health.rise, sub.health.fall = c.Rise, c.Fall
+		return
+	}
+	s.leave(sub)
+	sub.cfg = c
+	sub.health = health{rise: c.Rise, fall: c.Fall, up: sub.health.up, known: sub.health.known}
+	if c.Kind == None {
+		s.assumeUp(sub, now)
+		return
+	}
+	q := s.questionFor(&c, now)
+	sub.question = q
+	q.subjects = append(q.subjects, sub)
+	if sub.health.adopt(q.answer.OK, q.streak) {
+		s.outbox.put(sub.verdict(q.answer))
+	}
+}
+
+// assumeUp is the verdict on a subject that nobody asks.
+func (s *Set) assumeUp(sub *subject, now time.Time) {
+	if sub.health.known && sub.health.up {
+		return
+	}
+	sub.health.up, sub.health.known = true, true
+	c := sub.verdict(Result{At: now})
+	c.Reason = "not checked"
+	s.outbox.put(c)
+}
+
+// questionFor returns the question of c, which is a new one unless somebody
+// asks it already.
+func (s *Set) questionFor(c *Config, now time.Time) *question {
+	p := place{c.Kind, c.Address}
+	for _, q := range s.questions[p] {
+		if q.cfg.asksSame(c) {
+			return q
+		}
+	}
+	q := &question{cfg: *c, prober: s.newProber(*c)}
+	q.ctx, q.cancel = context.WithCancel(s.ctx)
+	q.schedule(s.epoch, now, s.rand(), s.rand())
+	s.questions[p] = append(s.questions[p], q)
+	s.agenda.add(q)
+	return q
+}
+
+// leave takes sub from its question, which ends with its last subject.
+func (s *Set) leave(sub *subject) {
+	q := sub.question
+	if q == nil {
+		return
+	}
+	sub.question = nil
+	q.subjects = slices.DeleteFunc(q.subjects, func(other *subject) bool { return other == sub })
+	if len(q.subjects) > 0 {
+		return
+	}
+	q.cancel()
+	p := place{q.cfg.Kind, q.cfg.Address}
+	s.questions[p] = slices.DeleteFunc(s.questions[p], func(other *question) bool { return other == q })
+	if len(s.questions[p]) == 0 {
+		delete(s.questions, p)
+	}
+	if !q.running {
+		s.agenda.remove(q)
+	}
+}
+
+// Force asks about a subject now, whatever its schedule, and returns what was
+// found. A running attempt is not it: that one's question may be older than
+// what the caller wants to know. The schedule goes on as if nothing had been.
+func (s *Set) Force(ctx context.Context, id string) (Result, error) {
+	q, result, err := s.force(id)
+	if err != nil {
+		return Result{}, fmt.Errorf("check %q: %w", id, err)
+	}
+	select {
+	case r := <-result:
+		return r, nil
+	case <-q.ctx.Done():
+		err = ErrGone
+		if s.ctx.Err() != nil {
+			err = ErrClosed
+		}
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	return Result{}, fmt.Errorf("check %q: %w", id, err)
+}
+
+func (s *Set) force(id string) (*question, <-chan Result, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub := s.subjects[id]
+	switch {
+	case s.ctx.Err() != nil:
+		return nil, nil, ErrClosed
+	case sub == nil:
+		return nil, nil, ErrUnknown
+	case sub.question == nil:
+		return nil, nil, ErrNone
+	}
+	q := sub.question
+	result := make(chan Result, 1)
+	q.waiters = append(q.waiters, result)
+	if now := time.Now(); !q.running && q.at.After(now) {
+		q.at = now
+		s.agenda.moved(q)
+		s.rouse()
+	}
+	return q, result, nil
+}
