@@ -217,9 +217,7 @@ func listOf[T any](c codec[T]) codec[[]T] {
 	}
 }
 
-// address is an IPv4 or IPv6 address without a zone.
-var address = textual("an IP address", parseAddress, netip.Addr.String)
-
+// parseAddress reads an IPv4 or IPv6 address without a zone.
 func parseAddress(s string) (netip.Addr, error) {
 	a, err := netip.ParseAddr(s)
 	if err != nil {

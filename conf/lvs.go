@@ -20,9 +20,9 @@ func (l *LVS) visit(t *table) (sync *table) {
 		visitSync(t, &l.Sync)
 	})
 	t.sub("timeouts", func(t *table) {
-		// The kernel keeps no timeout longer than 31 days (ip_vs_ctl.c,
-		// ip_vs_set_timeout: INT_MAX / HZ; ipvsadm: 31 days).
-		seconds := wholeSeconds(duration(0, 31*24*time.Hour))
+		// The kernel takes up to INT_MAX/HZ seconds (net/netfilter/ipvs/ip_vs_ctl.c,
+		// ip_vs_set_timeout): 24.8 days where HZ is 1000.
+		seconds := wholeSeconds(duration(0, 24*24*time.Hour))
 		field(t, "tcp", &l.Timeouts.TCP, seconds, 0)
 		field(t, "tcpfin", &l.Timeouts.TCPFin, seconds, 0)
 		field(t, "udp", &l.Timeouts.UDP, seconds, 0)

@@ -2,11 +2,9 @@ package conf
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"holdfast/lvs"
-	"holdfast/vrrp"
 )
 
 // resolve checks what concerns more than one table, and fills in what follows
@@ -59,55 +57,6 @@ func (c *Config) checkNames(s sections) {
 		}
 		if first := services.use(name, t.where("name")); first != "" {
 			t.failf("name", "%q is taken, by %s", name, first)
-		}
-	}
-}
-
-// checkRouters refuses instances that would be in each other's way.
-func (c *Config) checkRouters(tables []*table) {
-	type router struct {
-		on     string
-		family vrrp.Family
-		vrid   uint8
-	}
-	type station struct {
-		on  string
-		mac [6]byte
-	}
-	routers, stations := make(unique[router]), make(unique[station])
-	devices, addresses := make(unique[string]), make(unique[netip.Addr])
-	parents := make(map[string]bool)
-	for _, in := range c.VRRP {
-		parents[in.Interface] = true
-	}
-	for i, t := range tables {
-		in := &c.VRRP[i]
-		if t.ok("interface", "vrid", "addresses") && in.VRID != 0 && in.Interface != "" {
-			r := router{in.Interface, in.Family, in.VRID}
-			if first := routers.use(r, t.where("vrid")); first != "" {
-				t.failf("vrid", "%d is taken on %s, by %s", in.VRID, in.Interface, first)
-				continue
-			}
-		}
-		for _, a := range in.Addresses {
-			if !a.IsValid() || !t.ok("addresses") {
-				continue
-			}
-			if first := addresses.use(a, t.where("addresses")); first != "" && first != t.where("addresses") {
-				t.failf("addresses", "%v is taken, by %s", a, first)
-			}
-		}
-		if in.MAC.Mode == MACInterface || !t.ok("mac", "device", "vrid") {
-			continue
-		}
-		if first := stations.use(station{in.Interface, in.MAC.Address}, t.where("mac")); first != "" {
-			t.failf("mac", "two devices on %s would have one address, see %s", in.Interface, first)
-		}
-		if first := devices.use(in.Device, t.where("device")); first != "" {
-			t.failf("device", "%q is taken, by %s: choose another name", in.Device, first)
-		}
-		if parents[in.Device] {
-			t.failf("device", "%q is the interface of an instance", in.Device)
 		}
 	}
 }

@@ -38,7 +38,7 @@ func (s *Service) setServers(servers []server) {
 func (r *server) visit(t *table, s *Service, inherited delivery, startsUp, checkOK bool) {
 	v := &r.Server
 	need(t, "address", &v.Address, serverAddress(s.Service.Key))
-	field(t, "name", &r.Name, name, v.Address.String())
+	field(t, "name", &r.Name, name, defaultServerName(v.Address))
 	field(t, "weight", &v.Weight, integer[int](0, lvs.MaxWeight), 1)
 	field(t, "starts_up", &r.StartsUp, boolean, startsUp)
 	field(t, "upper_threshold", &v.Upper, integer[uint32](0, 1<<32-1), 0)
@@ -60,6 +60,14 @@ func (r *server) visit(t *table, s *Service, inherited delivery, startsUp, check
 	if t.reading() || !reflect.DeepEqual(r.Notify, s.Notify) {
 		t.sub("notify", func(t *table) { r.Notify.visit(t, s.Notify) })
 	}
+}
+
+// defaultServerName is the address, without a port that means nothing.
+func defaultServerName(a netip.AddrPort) string {
+	if a.Port() == 0 {
+		return a.Addr().String()
+	}
+	return a.String()
 }
 
 // resolveCheck refuses a check that has no port to connect to; a server that

@@ -152,7 +152,7 @@ func (s *Service) validate(t *table, servers []*table) {
 	for i := range s.Servers {
 		s.Servers[i].Server = s.Servers[i].Server.Canonical()
 	}
-	if len(s.Servers) == 0 && !t.has("fallback") && !t.has("server") {
+	if len(s.Servers) == 0 && !t.has("fallback") && t.ok("server") {
 		t.failf("", "a service needs a [[service.server]] or a fallback")
 	}
 }

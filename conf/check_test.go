@@ -1,0 +1,151 @@
+package conf
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"holdfast/checker"
+)
+
+// certificate writes a PEM file with a certificate that trusts nobody.
+func certificate(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Unix(1<<32, 0), IsCA: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestChecks(t *testing.T) {
+	src := `
+[[service]]
+name = "web"
+address = "10.0.0.1:443"
+[service.check]
+type = "https"
+interval = "4s"
+host = "www.example.com:8443"
+path = "/up"
+status = [200, "300-302"]
+body = "^ok$"
+tls = { ca = "` + certificate(t) + `" }
+[[service.server]]
+address = "10.0.0.11"
+[[service.server]]
+name = "plain"
+address = "10.0.0.12"
+check = { type = "tcp", port = 80, rise = 3 }
+[[service.server]]
+address = "10.0.0.13"
+check = { tls = { verify = false, ca = "", server_name = "other" } }
+[[service.server]]
+address = "10.0.0.14"
+check = { type = "http", host = "", port = 80, body = "", path = "/" }
+`
+	c, err := Parse("a.toml", []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := c.Services[0].Checks()
+	if len(got) != 4 {
+		t.Fatalf("%d checks, want 4", len(got))
+	}
+	for i := range got {
+		if err := got[i].Validate(); err != nil {
+			t.Errorf("%s: %v", got[i].ID, err)
+		}
+	}
+
+	https := got[0]
+	if tls := https.HTTP.TLS; tls.ServerName != "www.example.com" || tls.InsecureSkipVerify || tls.RootCAs == nil {
+		t.Errorf("TLS of the first: name %q, skip %v, roots %v", tls.ServerName, tls.InsecureSkipVerify, tls.RootCAs)
+	}
+	if https.HTTP.Body.String() != "^ok$" {
+		t.Errorf("body %v", https.HTTP.Body)
+	}
+	https.HTTP.TLS, https.HTTP.Body = nil, nil
+	want := checker.Config{
+		ID: "web/10.0.0.11:443", Kind: checker.HTTPS, Address: netip.MustParseAddrPort("10.0.0.11:443"),
+		Interval: 4 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2,
+		HTTP: checker.HTTPConfig{Method: "GET", Host: "www.example.com:8443", Path: "/up", Status: []checker.StatusRange{{Low: 200, High: 200}, {Low: 300, High: 302}}},
+	}
+	if diff := cmp.Diff(want, https, compareText); diff != "" {
+		t.Errorf("the first (-want +got):\n%s", diff)
+	}
+
+	want = checker.Config{
+		ID: "web/plain", Kind: checker.TCP, Address: netip.MustParseAddrPort("10.0.0.12:80"),
+		Interval: 4 * time.Second, Timeout: time.Second, Rise: 3, Fall: 2,
+	}
+	if diff := cmp.Diff(want, got[1], compareText); diff != "" {
+		t.Errorf("the second (-want +got):\n%s", diff)
+	}
+
+	if tls := got[2].HTTP.TLS; tls.ServerName != "other" || !tls.InsecureSkipVerify || tls.RootCAs != nil {
+		t.Errorf("TLS of the third: name %q, skip %v, roots %v", tls.ServerName, tls.InsecureSkipVerify, tls.RootCAs)
+	}
+	if got[3].HTTP.TLS != nil || got[3].HTTP.Body != nil || got[3].HTTP.Host != "" {
+		t.Errorf("the fourth inherits what it must not: %+v", got[3].HTTP)
+	}
+}
+
+// A changed certificate is a changed configuration, though the file that
+// names it is the same.
+func TestCertificateIsPartOfConfig(t *testing.T) {
+	ca := certificate(t)
+	src := []byte("[[service]]\nname = \"a\"\naddress = \"10.0.0.1:443\"\n" +
+		"check = { type = \"https\", tls = { ca = \"" + ca + "\" } }\nserver = [{ address = \"10.0.0.2\" }]\n")
+	before, err := Parse("a.toml", src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := os.ReadFile(certificate(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(ca, other, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	after, err := Parse("a.toml", src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cmp.Equal(before, after, compareText) {
+		t.Error("the certificate changed, the configuration did not")
+	}
+}
+
+// Without a word on checks, TCP servers are connected to, others are up.
+func TestDefaultCheck(t *testing.T) {
+	for protocol, want := range map[string]checker.Kind{"tcp": checker.TCP, "udp": checker.None, "sctp": checker.None} {
+		c, err := Parse("a.toml", []byte("[[service]]\nname = \"a\"\naddress = \"10.0.0.1:53\"\nprotocol = \""+protocol+"\"\nserver = [{ address = \"10.0.0.2\" }]\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := c.Services[0]
+		if got := s.Checks()[0].Kind; got != want || s.Servers[0].StartsUp != (want == checker.None) {
+			t.Errorf("%s: check %s, starts up %v", protocol, got, s.Servers[0].StartsUp)
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package conf
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// uncommented is the reference with every key in force that shows its default.
+func uncommented() string {
+	return regexp.MustCompile(`(?m)^#([a-z_]+ *= )`).ReplaceAllString(Reference, "$1")
+}
+
+// What the reference shows as a default is one: to write it out changes nothing.
+func TestReferenceDefaults(t *testing.T) {
+	as, err := Parse("reference.toml", []byte(Reference))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := uncommented()
+	if strings.Count(out, "\n#") >= strings.Count(Reference, "\n#") {
+		t.Fatal("no default was found in the reference")
+	}
+	written, err := Parse("reference.toml", []byte(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(as, written, compareText); diff != "" {
+		t.Errorf("defaults and the reference disagree (-default +reference):\n%s", diff)
+	}
+}
+
+// Every key that is read is in the reference, in each table that has it. That
+// the reference has no other is what makes it load.
+func TestReferenceComplete(t *testing.T) {
+	r := &reader{env: nowhere(uncommented()), schema: make(map[string]bool)}
+	root := r.gather("fuzz.toml")
+	r.read(root)
+	if len(r.errs) > 0 {
+		t.Fatal(r.errs)
+	}
+	var shown []string
+	for key := range schemaOf(root, "") {
+		shown = append(shown, key)
+	}
+	// Their keys are those of service.check and service.notify.
+	repeated := []string{"service.server.check.", "service.server.notify."}
+	for _, key := range slices.Sorted(maps.Keys(r.schema)) {
+		isRepeated := slices.ContainsFunc(repeated, func(p string) bool { return strings.HasPrefix(key, p) })
+		if !isRepeated && !slices.Contains(shown, key) {
+			t.Errorf("the reference does not show %s", key)
+		}
+	}
+	if len(r.schema) < 100 {
+		t.Errorf("only %d keys are known", len(r.schema))
+	}
+}
+
+// schemaOf returns the paths of all keys below v, without their indices.
+func schemaOf(v value, path string) map[string]bool {
+	paths := make(map[string]bool)
+	switch data := v.data.(type) {
+	case map[string]value:
+		for key, item := range data {
+			paths[dotted(path, key)] = true
+			maps.Copy(paths, schemaOf(item, dotted(path, key)))
+		}
+	case []value:
+		for _, item := range data {
+			maps.Copy(paths, schemaOf(item, path))
+		}
+	}
+	return paths
+}
+
+// The top-level key include is read before the others.
+func TestReferenceShowsInclude(t *testing.T) {
+	if !strings.Contains(Reference, "\n#include = []\n") {
+		t.Error("the reference does not show include")
+	}
+}

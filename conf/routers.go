@@ -1,0 +1,101 @@
+package conf
+
+import (
+	"net/netip"
+
+	"holdfast/vrrp"
+)
+
+// checkRouters refuses instances that would be in each other's way.
+func (c *Config) checkRouters(tables []*table) {
+	taken := newTaken(c.VRRP)
+	for i, t := range tables {
+		in := &c.VRRP[i]
+		if taken.claimVRID(t, in) {
+			taken.claimAddresses(t, in)
+			taken.claimDevice(t, in)
+		}
+	}
+}
+
+// taken is what the instances so far have for themselves.
+type taken struct {
+	routers   unique[router]
+	addresses unique[place]
+	stations  unique[station]
+	devices   unique[string]
+	parents   map[string]bool
+}
+
+type (
+	router struct {
+		on     string
+		family vrrp.Family
+		vrid   uint8
+	}
+	place struct {
+		on   string // of a link-local address alone: each link may have it
+		addr netip.Addr
+	}
+	station struct {
+		on  string
+		mac [6]byte
+	}
+)
+
+func newTaken(instances []Instance) taken {
+	parents := make(map[string]bool)
+	for _, in := range instances {
+		parents[in.Interface] = true
+	}
+	return taken{
+		routers:   make(unique[router]),
+		addresses: make(unique[place]),
+		stations:  make(unique[station]),
+		devices:   make(unique[string]),
+		parents:   parents,
+	}
+}
+
+// claimVRID returns false if the instance's virtual router exists already:
+// then whatever else they share follows from that.
+func (k *taken) claimVRID(t *table, in *Instance) bool {
+	if !t.ok("interface", "vrid", "addresses") {
+		return true
+	}
+	first := k.routers.use(router{in.Interface, in.Family, in.VRID}, t.where("vrid"))
+	if first != "" {
+		t.failf("vrid", "%d is taken on %s, by %s", in.VRID, in.Interface, first)
+	}
+	return first == ""
+}
+
+func (k *taken) claimAddresses(t *table, in *Instance) {
+	if !t.ok("addresses") {
+		return
+	}
+	for _, a := range in.Addresses {
+		at := place{addr: a}
+		if a.IsLinkLocalUnicast() {
+			at.on = in.Interface
+		}
+		if first := k.addresses.use(at, t.where("addresses")); first != "" {
+			t.failf("addresses", "%v is taken, by %s", a, first)
+		}
+	}
+}
+
+func (k *taken) claimDevice(t *table, in *Instance) {
+	if in.MAC.Mode == MACInterface || !t.ok("name", "mac", "device", "vrid", "interface", "addresses") {
+		return
+	}
+	if first := k.stations.use(station{in.Interface, in.MAC.Address}, t.where("mac")); first != "" {
+		t.failf("mac", "two devices on %s would have one address, see %s", in.Interface, first)
+	}
+	if first := k.devices.use(in.Device, t.where("device")); first != "" {
+		t.failf("device", "%q is taken, by %s: choose another name", in.Device, first)
+	}
+	if k.parents[in.Device] {
+		t.failf("device", "%q is the interface of an instance", in.Device)
+	}
+}
