@@ -45,6 +45,7 @@ type Speaker struct {
 	packets   []Packet
 	frames    []Frame
 	orders    []Order
+	reports   []Report
 	seq       uint64
 }
 
@@ -90,8 +91,9 @@ func (s *Speaker) Run() error {
 	}
 }
 
-// flush sends the turn's frames and hands over its orders. Frames go first:
-// an advert with priority 0 leaves before the device falls silent.
+// flush sends the turn's frames, hands over its orders and makes its reports.
+// Frames go first: an advert with priority 0 leaves before the device falls
+// silent. Reports go last: what they tell has been ordered by then.
 func (s *Speaker) flush() {
 	if len(s.frames) > 0 {
 		if err := s.opts.Port.Send(s.frames); err != nil {
@@ -103,6 +105,10 @@ func (s *Speaker) flush() {
 		s.opts.Order(s.orders)
 		s.orders = s.orders[:0]
 	}
+	for _, r := range s.reports {
+		s.opts.Report(r)
+	}
+	s.reports = s.reports[:0]
 }
 
 // --- hearing
@@ -220,7 +226,7 @@ func (s *Speaker) perform(now time.Time, g *group, actions []vrrp.MemberAction) 
 	for i := range actions {
 		a := &actions[i]
 		if a.Member == vrrp.WholeGroup {
-			s.opts.Report(Report{At: now, Group: g.name, Verb: a.Verb, From: a.From, To: a.To, Why: a.Why})
+			s.reports = append(s.reports, Report{At: now, Group: g.name, Verb: a.Verb, From: a.From, To: a.To, Why: a.Why})
 			continue
 		}
 		s.act(now, g.routers[a.Member], a)
@@ -258,7 +264,7 @@ func (s *Speaker) order(r *router, verb vrrp.Verb) {
 }
 
 func (s *Speaker) report(now time.Time, r *router, a *vrrp.MemberAction) {
-	s.opts.Report(Report{
+	s.reports = append(s.reports, Report{
 		At: now, Group: r.group.name, Router: r.config().Name, Verb: a.Verb,
 		From: a.From, To: a.To, Priority: a.Priority, Why: a.Why,
 	})

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"time"
 
 	"holdfast/checker"
 	"holdfast/conf"
@@ -17,9 +16,11 @@ type ipvsTable interface {
 	lvs.Kernel
 	// Usage is Dump with what was counted.
 	Usage() ([]lvs.Usage, error)
-	Daemons() ([]lvs.SyncDaemon, error)
-	DoSync(lvs.SyncOp) error
-	Close() error
+	SyncDaemons() ([]lvs.SyncDaemon, error)
+	ApplySync(want []lvs.SyncDaemon) ([]lvs.SyncOp, error)
+	Timeouts() (lvs.Timeouts, error)
+	SetTimeouts(lvs.Timeouts) error
+	Close()
 }
 
 // A balancer keeps the IPVS table, and the sync daemons, as the configuration,
@@ -53,7 +54,7 @@ func needsIPVS(c *conf.Config) bool { return len(c.Services) > 0 || c.LVS.Sync.I
 // former run, or of a configuration that a reload replaced, is ours.
 func (b *balancer) attach(kernel ipvsTable) {
 	b.kernel = kernel
-	b.applier = lvs.NewApplier(kernel, b.memory.Keys())
+	b.applier = lvs.NewApplier(kernel, b.memory.Keys(), b.memory.SetKeys)
 }
 
 // configure takes a new configuration over and returns the checks for it. A
@@ -104,17 +105,28 @@ func (b *balancer) apply() error {
 	if b.kernel == nil {
 		return nil
 	}
-	if b.applier.Claim(b.table.Keys()) {
-		if err := b.memory.SetKeys(b.applier.Owned()); err != nil {
-			b.log.Warn("cannot remember which virtual services are ours", "err", err)
-		}
-	}
-	report, err := b.applier.Apply(b.table.Wanted())
+	report, err := b.applier.Apply(b.table.Keys(), b.table.Wanted())
 	if err != nil {
 		return err
 	}
 	b.tell(report)
 	return errors.Join(report.Err(), b.applySync())
+}
+
+// preview returns what a configuration would change in the kernel now.
+func (b *balancer) preview(c *conf.Config) ([]lvs.Op, error) {
+	if b.kernel == nil {
+		return nil, nil
+	}
+	services := make([]lvs.ServiceConfig, len(c.Services))
+	for i := range c.Services {
+		services[i] = c.Services[i].ServiceConfig
+	}
+	table := b.table.Clone()
+	if err := table.Configure(services); err != nil {
+		return nil, err
+	}
+	return b.applier.Preview(table.Keys(), table.Wanted())
 }
 
 // tell logs what was changed, and what could not be, each failure once.
@@ -153,20 +165,15 @@ func (b *balancer) applySync() error {
 }
 
 func (b *balancer) syncTo(want []lvs.SyncDaemon) error {
-	have, err := b.kernel.Daemons()
-	if err != nil {
-		return fmt.Errorf("ask for the ipvs sync daemons: %w", err)
-	}
-	var errs []error
-	for _, op := range lvs.PlanSync(have, want) {
+	done, err := b.kernel.ApplySync(want)
+	for _, op := range done {
 		b.syncOurs = true
-		if err := b.kernel.DoSync(op); err != nil {
-			errs = append(errs, fmt.Errorf("%v: %w", op, err))
-			continue
-		}
 		b.log.Info("ipvs sync daemon", "op", op.String())
 	}
-	return errors.Join(errs...)
+	if err != nil {
+		return fmt.Errorf("set the ipvs sync daemons: %w", err)
+	}
+	return nil
 }
 
 // status returns what the kernel holds, joined with what is known.
@@ -178,7 +185,7 @@ func (b *balancer) status() ([]lvs.ServiceStatus, []lvs.SyncDaemon, error) {
 	if err != nil {
 		return b.table.Status(nil), nil, fmt.Errorf("read the ipvs table: %w", err)
 	}
-	daemons, err := b.kernel.Daemons()
+	daemons, err := b.kernel.SyncDaemons()
 	if err != nil {
 		err = fmt.Errorf("ask for the ipvs sync daemons: %w", err)
 	}
@@ -192,15 +199,12 @@ func (b *balancer) stop(onStop conf.OnStop) error {
 	}
 	var errs []error
 	if onStop == conf.Clear {
-		if err := b.table.Configure(nil); err != nil {
-			errs = append(errs, err)
-		}
-		b.applier.Claim(nil)
-		report, err := b.applier.Apply(nil)
-		errs = append(errs, err, report.Err(), b.memory.SetKeys(b.applier.Owned()))
+		report, err := b.applier.Apply(nil, nil)
+		errs = append(errs, err, report.Err())
 	}
 	if b.syncOurs {
 		errs = append(errs, b.syncTo(nil))
 	}
-	return errors.Join(append(errs, b.kernel.Close())...)
+	b.kernel.Close()
+	return errors.Join(errs...)
 }

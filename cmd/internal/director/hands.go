@@ -26,6 +26,7 @@ type hands struct {
 	mu    sync.Mutex
 	wait  *sync.Cond
 	queue []speaker.Order
+	busy  bool // orders that were taken are not carried out yet
 	done  bool
 }
 
@@ -40,7 +41,7 @@ func (h *hands) order(orders []speaker.Order) {
 	h.mu.Lock()
 	h.queue = append(h.queue, orders...)
 	h.mu.Unlock()
-	h.wait.Signal()
+	h.wait.Broadcast()
 }
 
 // quit makes run return when the orders given so far are carried out.
@@ -48,7 +49,16 @@ func (h *hands) quit() {
 	h.mu.Lock()
 	h.done = true
 	h.mu.Unlock()
-	h.wait.Signal()
+	h.wait.Broadcast()
+}
+
+// drain returns when the orders given so far are carried out.
+func (h *hands) drain() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for len(h.queue) > 0 || h.busy {
+		h.wait.Wait()
+	}
 }
 
 func (h *hands) run() {
@@ -68,11 +78,13 @@ func (h *hands) run() {
 func (h *hands) take() []speaker.Order {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.busy = false
+	h.wait.Broadcast()
 	for len(h.queue) == 0 && !h.done {
 		h.wait.Wait()
 	}
 	orders := h.queue
-	h.queue = nil
+	h.queue, h.busy = nil, len(orders) > 0
 	return orders
 }
 

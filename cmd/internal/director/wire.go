@@ -77,3 +77,36 @@ func announcements(mac netdev.MAC, addr netip.Addr, router bool) ([][]byte, erro
 	}
 	return frames, nil
 }
+
+// deviceHost fits netdev.Host to what hands want: outcomes by device.
+type deviceHost struct {
+	host *netdev.Host
+	name func(router string) string // of the router's device
+}
+
+// Claim implements devices.
+func (h deviceHost) Claim(routers []string) []error { return h.each(h.host.Claim, routers) }
+
+// Hush implements devices.
+func (h deviceHost) Hush(routers []string) []error { return h.each(h.host.Quiet, routers) }
+
+// Release implements devices.
+func (h deviceHost) Release(routers []string) []error { return h.each(h.host.Release, routers) }
+
+// each does one thing to all devices in one go. Only if that fails is each
+// done by itself, which does no harm to those that are done, to learn which
+// device the failure belongs to.
+func (h deviceHost) each(do func(...string) error, routers []string) []error {
+	errs := make([]error, len(routers))
+	names := make([]string, len(routers))
+	for i, r := range routers {
+		names[i] = h.name(r)
+	}
+	if do(names...) == nil {
+		return errs
+	}
+	for i, name := range names {
+		errs[i] = do(name)
+	}
+	return errs
+}

@@ -1,0 +1,108 @@
+package director
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"holdfast/cmd/internal/control"
+	"holdfast/conf"
+	"holdfast/lvs/ipvs"
+)
+
+// backend answers the control socket for a director.
+type backend struct{ d *Director }
+
+// serve opens the control socket.
+func (d *Director) serve() error {
+	dir := d.opts.Config.Director.RuntimeDir
+	path := d.opts.Socket
+	if path == "" {
+		path = filepath.Join(dir, "control.sock")
+	}
+	l, err := control.Listen(path)
+	if err != nil {
+		return err
+	}
+	d.server = control.NewServer(control.Options{
+		Backend: backend{d}, Events: d.events, Log: d.log,
+		Version: control.VersionInfo{
+			Software: d.opts.Version, Go: runtime.Version(), PID: os.Getpid(), Started: d.started,
+		},
+	})
+	d.threads.Go(func() {
+		if err := d.server.Serve(l); err != nil {
+			d.log.Error("the control socket is dead", "err", err)
+		}
+	})
+	return nil
+}
+
+// Status implements control.Backend.
+func (b backend) Status(ctx context.Context) (*control.Status, error) {
+	var s *control.Status
+	var err error
+	if e := b.d.ask(ctx, func() { s, err = b.d.status() }); e != nil {
+		return nil, e
+	}
+	return s, err
+}
+
+// Reload implements control.Backend.
+func (b backend) Reload(ctx context.Context) (*control.Reloaded, error) {
+	var r *control.Reloaded
+	var err error
+	e := b.d.ask(ctx, func() {
+		r, err = b.d.reload(ctx)
+		b.d.balanceIfDirty() // the answer comes when it is done
+	})
+	if e != nil {
+		return nil, e
+	}
+	return r, err
+}
+
+// Plan implements control.Backend.
+func (b backend) Plan(ctx context.Context) (*control.Plan, error) {
+	var p *control.Plan
+	var err error
+	if e := b.d.ask(ctx, func() { p, err = b.d.plan(ctx) }); e != nil {
+		return nil, e
+	}
+	return p, err
+}
+
+// plan says what a reload would change now.
+func (d *Director) plan(ctx context.Context) (*control.Plan, error) {
+	c, err := conf.Load(d.opts.Path)
+	if err != nil {
+		return nil, err
+	}
+	p := &control.Plan{Version: control.StatusVersion, Path: d.opts.Path, Steps: []control.Step{}}
+	for _, text := range describe(d.conf, c) {
+		p.Steps = append(p.Steps, control.Step{Area: "vrrp", Text: text})
+	}
+	ops, err := d.balance.preview(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, op := range ops {
+		p.Steps = append(p.Steps, control.Step{Area: "lvs", Text: op.String()})
+	}
+	return p, nil
+}
+
+// openIPVS gives the balancer the kernel's table.
+func (d *Director) openIPVS(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	conn, err := ipvs.Open(ctx, d.log)
+	if err != nil {
+		return fmt.Errorf("the configuration needs IPVS: %w", err)
+	}
+	d.balance.attach(conn)
+	return nil
+}

@@ -1,0 +1,269 @@
+// Package director is the supervisor: it builds the rooms from a
+// configuration, connects, reloads and stops them.
+//
+// Everything that the director decides happens in one goroutine, its loop.
+// What others see (transitions, verdicts, link events, requests from the
+// control socket) is posted to the loop. Nothing in the loop is waited for by
+// the VRRP loop, which has a thread of its own.
+package director
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"holdfast/checker"
+	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/notify"
+	"holdfast/conf"
+	"holdfast/netdev"
+	"holdfast/vrrp/speaker"
+)
+
+// Options are what Run needs to know.
+type Options struct {
+	Path    string       // of the configuration file, for reloads
+	Config  *conf.Config // what that file said
+	Socket  string       // path of the control socket; "": in the runtime directory
+	Version string
+	Log     *slog.Logger
+	// Level is changed by a reload; nil: the level is fixed.
+	Level *slog.LevelVar
+	// Ready is called once everything is up; nil: nobody wants to know.
+	Ready func()
+	// Reload delivers the wish to reload (SIGHUP); nil: there is none.
+	Reload <-chan struct{}
+}
+
+// A Director runs one configuration. All fields but those that say otherwise
+// belong to its loop.
+type Director struct {
+	opts    Options
+	log     *slog.Logger
+	started time.Time
+	mail    *mailbox
+	ticker  *time.Ticker // looks at everything, whether or not something told of it
+
+	host     *netdev.Host
+	port     *port
+	speaker  *speaker.Speaker
+	hands    *hands
+	unwatch  context.CancelFunc // ends the link events
+	balance  *balancer
+	checks   *checker.Set
+	notifier *notify.Notifier
+	events   *control.EventLog
+	server   *control.Server // nil until it serves
+	threads  sync.WaitGroup  // the VRRP loop, the hands
+	realtime error           // why adverts have no real-time priority; nil: they have
+
+	conf      *conf.Config
+	loaded    time.Time
+	reloaded  reloadResult
+	instances map[string]*instance
+	units     map[string]*runningUnit
+	coming    []unit             // wait for their predecessors to stop
+	dirty     bool               // the table may have to change
+	toLook    map[*instance]bool // whose interface an event told of
+	mending   bool               // mendTimer runs
+	mendTimer *time.Timer
+	devices   deviceNames
+	failed    error  // the VRRP loop ended by itself
+	ipvsError string // what keeps IPVS from being as it should be
+	repairs   uint64 // changes that others had made to our part of IPVS
+}
+
+// journalSize is how many events are kept for `holdfast events`.
+const journalSize = 4096
+
+type runningUnit struct {
+	unit
+	stopping bool
+	stopped  int // members that have let go of everything
+}
+
+type reloadResult struct {
+	at  time.Time
+	err error
+}
+
+// Run runs the director until ctx is done, and then stops it cleanly. An error
+// says why it could not start, or what could not be put back at the end.
+func Run(ctx context.Context, o Options) error {
+	d := &Director{
+		opts: o, log: o.Log, started: time.Now(), loaded: time.Now(), mail: newMailbox(),
+		instances: map[string]*instance{}, units: map[string]*runningUnit{},
+		toLook: map[*instance]bool{}, mendTimer: time.NewTimer(time.Hour),
+	}
+	d.mendTimer.Stop()
+	if err := d.open(ctx); err != nil {
+		return errors.Join(err, d.close())
+	}
+	d.applyConf(o.Config)
+	d.reconcile()
+	d.sweep()
+	if o.Ready != nil {
+		o.Ready()
+	}
+	d.log.Info("holdfast is up", "version", o.Version, "director", o.Config.Director.Name,
+		"instances", len(o.Config.VRRP), "services", len(o.Config.Services))
+	d.loop(ctx)
+	return errors.Join(d.failed, d.stop(), d.close())
+}
+
+// open acquires everything that can be refused, before anything is changed.
+func (d *Director) open(ctx context.Context) error {
+	if err := netdev.Preflight(); err != nil {
+		return err
+	}
+	dir := d.opts.Config.Director.RuntimeDir
+	var err error
+	if d.host, err = netdev.OpenHost(netdev.Options{RuntimeDir: dir}); err != nil {
+		return fmt.Errorf("open the host's devices: %w", err)
+	}
+	memory, err := recall(dir)
+	if err != nil {
+		d.log.Warn("what a former run left in IPVS is not known", "err", err)
+	}
+	d.balance = newBalancer(d.log, memory, d.ipvsChanged)
+	if err := d.admit(ctx, d.opts.Config); err != nil {
+		return err
+	}
+	d.events = control.NewEventLog(journalSize)
+	if err := d.serve(); err != nil {
+		return err
+	}
+	p, err := netdev.NewPort()
+	if err != nil {
+		return fmt.Errorf("open the VRRP port: %w", err)
+	}
+	d.port = &port{Port: p}
+	d.startThreads()
+	if err := d.watch(); err != nil {
+		return fmt.Errorf("watch the interfaces: %w", err)
+	}
+	d.notifier = notify.New(notify.Options{Director: d.opts.Config.Director.Name, Log: d.log})
+	d.checks = checker.New(checker.Options{Log: d.log, OnChange: func(c checker.Change) {
+		d.mail.post(func() { d.verdict(c) })
+	}})
+	d.ticker = time.NewTicker(d.opts.Config.Director.ReconcileInterval)
+	return nil
+}
+
+// startThreads starts the VRRP loop and the hands that do what it orders.
+func (d *Director) startThreads() {
+	d.speaker = speaker.New(speaker.Options{
+		Port: d.port, Log: d.log,
+		Order:  func(orders []speaker.Order) { d.hands.order(orders) },
+		Report: func(r speaker.Report) { d.mail.post(func() { d.reported(r) }) },
+	})
+	d.hands = newHands(deviceHost{d.host, d.devices.of}, d.speaker.Answer, func(o speaker.Order, err error) {
+		d.log.Error("cannot change a device", "vrrp", o.Router, "to", o.Verb, "err", err)
+	})
+	ready := make(chan error, 1)
+	d.threads.Go(func() {
+		ready <- goRealtime()
+		if err := d.speaker.Run(); err != nil {
+			d.mail.post(func() { d.failed = err })
+		}
+	})
+	d.threads.Go(d.hands.run)
+	if d.realtime = <-ready; d.realtime != nil {
+		d.log.Warn("adverts may be late on a busy machine", "err", d.realtime)
+	}
+}
+
+// loop does what is posted until ctx is done or the VRRP loop fails.
+func (d *Director) loop(ctx context.Context) {
+	for d.failed == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.mail.signal:
+			d.readMail()
+		case <-d.mendTimer.C:
+			d.mending = false
+			d.reconcile()
+		case <-d.ticker.C:
+			d.look(d.allInstances())
+			d.reconcile()
+			d.dirty = true
+		case <-d.opts.Reload:
+			_, _ = d.reload(ctx) // the outcome is logged and in the status
+		}
+		d.balanceIfDirty()
+	}
+}
+
+// readMail does what has been posted.
+func (d *Director) readMail() {
+	for _, f := range d.mail.take() {
+		f()
+	}
+	d.lookAtNoted()
+}
+
+// ask runs f in the loop and waits for it; ctx bounds the wait.
+func (d *Director) ask(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	d.mail.post(func() { f(); close(done) })
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (d *Director) allInstances() []*instance {
+	all := make([]*instance, 0, len(d.instances))
+	for _, in := range d.instances {
+		all = append(all, in)
+	}
+	return all
+}
+
+// reconcile puts back what somebody else changed about devices and addresses.
+func (d *Director) reconcile() {
+	repairs, err := d.host.Reconcile()
+	if err != nil {
+		d.log.Error("cannot reconcile the devices", "err", err)
+	}
+	for _, r := range repairs {
+		d.log.Warn("repaired", "what", r.String())
+		d.note(control.Event{Kind: control.KindRepair, Subject: r.Device, Reason: r.Text})
+	}
+}
+
+// sweep removes what a former run left and the configuration does not want.
+func (d *Director) sweep() {
+	repairs, err := d.host.Sweep()
+	if err != nil {
+		d.log.Error("cannot remove what a former run left", "err", err)
+	}
+	for _, r := range repairs {
+		d.log.Warn("cleaned up after a former run", "what", r.String())
+	}
+}
+
+// balanceIfDirty brings IPVS to what is wanted, if that may have changed.
+func (d *Director) balanceIfDirty() {
+	if !d.dirty {
+		return
+	}
+	d.dirty = false
+	err := d.balance.apply()
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text != d.ipvsError {
+		d.ipvsError = text
+		if err != nil {
+			d.log.Error("ipvs is not as it should be; it is tried again", "err", err)
+		}
+	}
+}

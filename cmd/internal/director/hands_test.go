@@ -1,0 +1,83 @@
+package director
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"holdfast/vrrp"
+	"holdfast/vrrp/speaker"
+)
+
+// fakeDevices records what is asked of it and refuses what is named "bad".
+type fakeDevices struct {
+	mu    sync.Mutex
+	calls []string
+	gate  chan struct{} // if not nil, Hush waits for it
+}
+
+func (f *fakeDevices) Claim(names []string) []error   { return f.call("claim", names) }
+func (f *fakeDevices) Release(names []string) []error { return f.call("release", names) }
+func (f *fakeDevices) Hush(names []string) []error {
+	if f.gate != nil {
+		<-f.gate
+	}
+	return f.call("hush", names)
+}
+
+func (f *fakeDevices) call(verb string, names []string) []error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, verb+" "+strings.Join(names, " "))
+	errs := make([]error, len(names))
+	for i, n := range names {
+		if n == "bad" {
+			errs[i] = errors.New("refused")
+		}
+	}
+	return errs
+}
+
+// TestHandsBatchInOrder: orders of one kind that wait together are one call,
+// the order among kinds and for one router is kept, and only claims are answered.
+func TestHandsBatchInOrder(t *testing.T) {
+	d := &fakeDevices{gate: make(chan struct{})}
+	var answers, failures []string
+	h := newHands(d,
+		func(o speaker.Order, err error) {
+			answers = append(answers, fmt.Sprintf("%s %d %v", o.Router, o.Seq, err))
+		},
+		func(o speaker.Order, err error) { failures = append(failures, fmt.Sprintf("%s %v", o.Router, err)) })
+	done := make(chan struct{})
+	go func() { h.run(); close(done) }()
+	order := func(verb vrrp.Verb, seq uint64, routers ...string) {
+		var orders []speaker.Order
+		for i, r := range routers {
+			orders = append(orders, speaker.Order{Router: r, Verb: verb, Seq: seq + uint64(i)})
+		}
+		h.order(orders)
+	}
+	order(vrrp.Hush, 1, "a") // blocks the worker while the rest queues up
+	order(vrrp.Claim, 2, "b", "bad")
+	order(vrrp.Claim, 4, "c")
+	order(vrrp.Claim, 5, "b")
+	order(vrrp.Release, 6, "b", "bad")
+	close(d.gate)
+	h.quit()
+	<-done
+	// The worker may have taken the first order alone or with all others;
+	// what follows from it is the same.
+	want := []string{"hush a", "claim b bad c", "claim b", "release b bad"}
+	if !slices.Equal(d.calls, want) {
+		t.Errorf("calls %q, want %q", d.calls, want)
+	}
+	if want := []string{"b 2 <nil>", "bad 3 refused", "c 4 <nil>", "b 5 <nil>"}; !slices.Equal(answers, want) {
+		t.Errorf("answers %q, want %q", answers, want)
+	}
+	if want := []string{"bad refused"}; !slices.Equal(failures, want) {
+		t.Errorf("failures %q, want %q", failures, want)
+	}
+}

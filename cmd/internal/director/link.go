@@ -1,0 +1,67 @@
+package director
+
+import (
+	"context"
+	"time"
+
+	"holdfast/netdev"
+)
+
+// mendPause is the time between an event that tells of a device of ours and
+// the look at all of them. Our own changes make such events too; a burst of
+// them is one look.
+const mendPause = 100 * time.Millisecond
+
+// watch posts every link and address event to the loop.
+func (d *Director) watch() error {
+	w, err := netdev.OpenWatcher(d.log)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	d.unwatch = cancel
+	d.threads.Go(func() {
+		if err := w.Run(ctx, func(e netdev.Event) { d.mail.post(func() { d.linkEvent(e) }) }); err != nil {
+			d.log.Error("link events are not heard any more", "err", err)
+		}
+	})
+	return nil
+}
+
+// linkEvent notes which instances an event concerns; they are looked at when
+// the events that have come are through.
+func (d *Director) linkEvent(e netdev.Event) {
+	all := e.Kind == netdev.Resync
+	for _, in := range d.instances {
+		name := in.conf.Interface
+		if all || name == e.Name || (e.Was != "" && name == e.Was) {
+			d.toLook[in] = true
+		}
+		if all || deviceName(&in.conf) == e.Name || (e.Was != "" && deviceName(&in.conf) == e.Was) || (e.Ours && name == e.Name) {
+			d.mendSoon()
+		}
+	}
+}
+
+// mendSoon has devices looked at in a moment.
+func (d *Director) mendSoon() {
+	if !d.mending {
+		d.mending = true
+		d.mendTimer.Reset(mendPause)
+	}
+}
+
+// lookAtNoted looks at the instances that events concerned.
+func (d *Director) lookAtNoted() {
+	if len(d.toLook) == 0 {
+		return
+	}
+	list := make([]*instance, 0, len(d.toLook))
+	for in := range d.toLook {
+		if d.instances[in.conf.Name] == in {
+			list = append(list, in)
+		}
+	}
+	clear(d.toLook)
+	d.look(list)
+}

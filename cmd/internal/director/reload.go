@@ -1,0 +1,150 @@
+package director
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"holdfast/cmd/internal/control"
+	"holdfast/conf"
+)
+
+// reload reads the configuration anew and applies what differs. Everything
+// that can be refused is refused before anything is changed.
+func (d *Director) reload(ctx context.Context) (*control.Reloaded, error) {
+	at := time.Now()
+	c, err := conf.Load(d.opts.Path)
+	if err == nil {
+		err = d.admit(ctx, c)
+	}
+	d.reloaded = reloadResult{at: at, err: err}
+	if err != nil {
+		d.log.Error("reload refused; nothing was changed", "err", err)
+		d.note(control.Event{At: at, Kind: control.KindConfig, To: "refused", Reason: err.Error()})
+		return nil, fmt.Errorf("nothing was changed: %w", err)
+	}
+	changes := describe(d.conf, c)
+	d.applyConf(c)
+	d.loaded = at
+	d.log.Info("reloaded", "changes", len(changes))
+	d.note(control.Event{At: at, Kind: control.KindConfig, To: "reloaded", Reason: strings.Join(changes, "; ")})
+	return &control.Reloaded{At: at, Changes: changes}, nil
+}
+
+// admit says why a configuration cannot be run here, as it is: what the file
+// alone cannot tell.
+func (d *Director) admit(ctx context.Context, c *conf.Config) error {
+	var errs []error
+	if d.conf != nil && c.Director.RuntimeDir != d.conf.Director.RuntimeDir {
+		errs = append(errs, fmt.Errorf("director.runtime_dir: cannot change from %s while running", d.conf.Director.RuntimeDir))
+	}
+	known := map[string]bool{}
+	for _, in := range c.VRRP {
+		if _, looked := known[in.Interface]; looked {
+			continue
+		}
+		f, err := d.host.Interface(in.Interface)
+		known[in.Interface] = err == nil && f.Index != 0
+		if !known[in.Interface] && !d.runsOn(in.Interface) {
+			errs = append(errs, fmt.Errorf("vrrp.%s.interface: there is no interface %s here", in.Name, in.Interface))
+		}
+	}
+	if needsIPVS(c) && d.balance.kernel == nil {
+		if err := d.openIPVS(ctx); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// runsOn reports whether an instance runs on the interface: then it has been
+// there, and its absence is a fault of the instance, not of the file.
+func (d *Director) runsOn(name string) bool {
+	for _, in := range d.instances {
+		if in.conf.Interface == name {
+			return true
+		}
+	}
+	return false
+}
+
+// applyConf brings the director from its configuration to c.
+func (d *Director) applyConf(c *conf.Config) {
+	var old []unit
+	if d.conf != nil {
+		old = units(d.conf)
+	}
+	diff := diffUnits(old, units(c))
+	d.conf = c
+	if d.opts.Level != nil {
+		d.opts.Level.Set(c.Director.Log.Level)
+	}
+	d.ticker.Reset(c.Director.ReconcileInterval)
+	d.applyServices(c)
+	for _, u := range diff.gone {
+		d.stopUnit(u.name)
+	}
+	for _, p := range diff.stay {
+		d.changeUnit(p)
+	}
+	d.coming = append(d.coming, diff.come...)
+	d.startComing()
+}
+
+// applyServices gives table and checker the services of a configuration.
+func (d *Director) applyServices(c *conf.Config) {
+	checks, err := d.balance.configure(c)
+	if err != nil {
+		d.log.Error("cannot take over the services", "err", err)
+		return
+	}
+	if err := d.checks.Apply(checks); err != nil {
+		d.log.Error("cannot take over the checks", "err", err)
+	}
+	d.dirty = true
+}
+
+// stopUnit lets a unit go. It ends when its members have reported that they
+// let go of everything; see unitStopped.
+func (d *Director) stopUnit(name string) {
+	if err := d.speaker.Stop(name); err != nil {
+		d.log.Error("cannot stop", "unit", name, "err", err)
+		d.forgetUnit(name)
+		return
+	}
+	d.units[name].stopping = true
+}
+
+// startComing starts the units that wait, as soon as no instance of a unit
+// that is still being stopped has their name, device or virtual router.
+func (d *Director) startComing() {
+	var waiting, free []unit
+	for _, u := range d.coming {
+		if d.blocked(&u) {
+			waiting = append(waiting, u)
+		} else {
+			free = append(free, u)
+		}
+	}
+	d.coming = waiting
+	d.startUnits(free)
+}
+
+func (d *Director) blocked(u *unit) bool {
+	for _, r := range d.units {
+		if !r.stopping {
+			continue
+		}
+		for _, a := range r.members {
+			for _, b := range u.members {
+				if a.Name == b.Name || deviceName(&a) == deviceName(&b) ||
+					(a.Interface == b.Interface && a.VRID == b.VRID && a.Family == b.Family) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,122 @@
+package director
+
+import (
+	"net"
+	"os"
+	"time"
+
+	"holdfast/cmd/internal/control"
+	"holdfast/conf"
+	"holdfast/vrrp"
+	"holdfast/vrrp/speaker"
+)
+
+// status is everything that is known at this moment.
+func (d *Director) status() (*control.Status, error) {
+	snap, err := d.speaker.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	s := &control.Status{
+		Version: control.StatusVersion, Director: d.conf.Director.Name, Software: d.opts.Version,
+		PID: os.Getpid(), Started: d.started, Now: snap.At,
+		Config:   control.Config{Path: d.opts.Path, LoadedAt: d.loaded},
+		Realtime: d.realtime == nil,
+		VRRP:     []control.Instance{}, Groups: []control.Group{},
+		Checks: d.checks.Status(),
+	}
+	if d.realtime != nil {
+		s.RealtimeNote = d.realtime.Error()
+	}
+	if r := d.reloaded; !r.at.IsZero() {
+		s.Config.LastReload = &control.Reload{At: r.at, OK: r.err == nil}
+		if r.err != nil {
+			s.Config.LastReload.Error = r.err.Error()
+		}
+	}
+	for i := range d.conf.VRRP {
+		c := &d.conf.VRRP[i]
+		if st, ok := snap.Routers[c.Name]; ok {
+			s.VRRP = append(s.VRRP, instanceStatus(c, &st))
+		}
+	}
+	for _, g := range d.conf.Groups {
+		if st, ok := snap.Groups[g.Name]; ok {
+			s.Groups = append(s.Groups, control.Group{
+				Name: g.Name, State: st.State.String(), Members: st.Members, Since: st.Since,
+			})
+		}
+	}
+	s.LVS = d.lvsStatus()
+	return s, nil
+}
+
+func instanceStatus(c *conf.Instance, st *speaker.Status) control.Instance {
+	m := &st.Machine
+	i := control.Instance{
+		Name: c.Name, Group: st.Group, Interface: c.Interface, Device: c.Device,
+		Family: c.Family.String(), VRID: int(c.VRID), Protocol: int(c.Version),
+		State: m.State.String(), Since: m.Since, Why: m.Why, Holding: m.Holding,
+		Priority: int(c.Priority), EffectivePriority: int(m.Priority), IntervalMS: ms(c.Interval),
+		Preempt: c.Preempt, Addresses: prefixTexts(c.Prefixes),
+		Master: peer(&m.Master), Rival: peer(&m.Rival), Reasons: []control.Reason{},
+		Counters: counters(st),
+	}
+	if c.MAC.Mode != conf.MACInterface {
+		i.MAC = net.HardwareAddr(c.MAC.Address[:]).String()
+	}
+	if st.Source.IsValid() {
+		i.Source = st.Source.String()
+	}
+	for _, f := range m.Faults {
+		i.Reasons = append(i.Reasons, control.Reason{Key: f.Key, Text: f.Problem, Since: f.Since})
+	}
+	return i
+}
+
+func counters(st *speaker.Status) control.Counters {
+	m, c := &st.Machine.Counters, &st.Counters
+	out := control.Counters{
+		AdvertsSent: m.Sent, AdvertsReceived: m.Received, StopSent: m.StopSent, StopReceived: m.StopReceived,
+		RivalAdverts: m.RivalAdverts, AddressMismatch: c.AddressMismatch, Transitions: m.Transitions,
+		AnnouncementsOut: c.Announced, Dropped: map[string]uint64{},
+		AdvertsLate: c.Late, MaxLateMS: ms(c.MaxLate),
+	}
+	for drop, n := range c.Dropped {
+		if n > 0 {
+			out.Dropped[vrrp.Drop(drop).String()] = n
+		}
+	}
+	return out
+}
+
+func peer(p *vrrp.Peer) *control.Peer {
+	if !p.Address.IsValid() {
+		return nil
+	}
+	return &control.Peer{
+		Address: p.Address.String(), Priority: int(p.Priority),
+		IntervalMS: ms(p.Interval), LastHeard: p.LastHeard,
+	}
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// lvsStatus is the table, nil when the configuration has nothing for IPVS.
+func (d *Director) lvsStatus() *control.LVS {
+	if !needsIPVS(d.conf) {
+		return nil
+	}
+	services, daemons, err := d.balance.status()
+	l := &control.LVS{Error: d.ipvsError, Services: services, Repairs: d.repairs}
+	if err != nil && l.Error == "" {
+		l.Error = err.Error()
+	}
+	if c := d.conf.LVS.Sync; c.Interface != "" {
+		l.Sync = &control.Sync{Interface: c.Interface, ID: int(c.ID), Follow: c.Follow, Roles: []string{}}
+		for _, daemon := range daemons {
+			l.Sync.Roles = append(l.Sync.Roles, daemon.Role.String())
+		}
+	}
+	return l
+}
