@@ -170,3 +170,46 @@ func (h *Host) Reconcile() ([]Repair, error) {
 	}
 	return repairs, errors.Join(errs...)
 }
+
+// Concerns reports whether an event may mean that one of our devices is not as
+// it should be any more, so that Reconcile has something to do. It does not
+// look at the kernel, and knows the traces of the Host's own doings.
+func (h *Host) Concerns(e Event) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if e.Kind == Resync {
+		return true
+	}
+	for _, d := range h.devices {
+		switch {
+		case e.Kind == LinkChanged && d.linkConcerns(e):
+			return true
+		case e.Kind == AddressChanged && d.index == e.Index && d.addressConcerns(e):
+			return true
+		}
+	}
+	return false
+}
+
+func (d *device) linkConcerns(e Event) bool {
+	if !d.spec.virtual() {
+		return e.Name == d.spec.Parent && e.Present && e.Index != d.index
+	}
+	if e.Name == d.spec.Parent {
+		return e.Present && d.index == 0 // it has come back
+	}
+	if e.Name != d.spec.Name {
+		return e.Index == d.index && e.Present // ours, renamed
+	}
+	if !e.Present {
+		return e.Index == d.index
+	}
+	return e.Index != d.index || e.MAC != d.spec.MAC || e.Admin != (d.state != Bare) || e.Quiet != (d.state == Quiet)
+}
+
+func (d *device) addressConcerns(e Event) bool {
+	if e.Added {
+		return d.state == Bare && (d.spec.virtual() || d.mine[e.Prefix])
+	}
+	return d.state == Claimed && d.wants(e.Prefix)
+}

@@ -81,7 +81,12 @@ func prepareEar(fd int, name string, v6 bool) error {
 	if err := unix.SetsockoptInt(fd, level, option, 0); err != nil && !v6 { // IPv6: since Linux 4.20
 		return fmt.Errorf("clear IP_MULTICAST_ALL: %w", err)
 	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer); err != nil {
+	// Going beyond the system's limit takes CAP_NET_ADMIN over the machine,
+	// which a container's root does not have.
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer) == nil {
+		return nil
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer); err != nil {
 		return fmt.Errorf("set receive buffer: %w", err)
 	}
 	return nil

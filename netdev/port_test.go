@@ -1,0 +1,309 @@
+package netdev
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+var (
+	source4 = netip.MustParseAddr("10.0.0.9")
+	source6 = netip.MustParseAddr("fe80::9")
+)
+
+func openPort(t testing.TB, n *ns, name string) (*Port, int) {
+	t.Helper()
+	n.enter()
+	p, err := NewPort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Shutdown)
+	index := n.index(name)
+	must(t, p.Open(Listen{Name: name, Index: index, IPv4: true, IPv6: true}))
+	return p, index
+}
+
+// index returns an interface's index.
+func (n *ns) index(name string) int {
+	n.t.Helper()
+	n.enter()
+	c, err := dial()
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer c.close()
+	o, err := observe(c)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	l := o.byName[name]
+	if l == nil {
+		n.t.Fatalf("no interface %s", name)
+	}
+	return l.index
+}
+
+func advert(t testing.TB, mac MAC, source, group netip.Addr) *AdvertFrame {
+	t.Helper()
+	a, err := NewAdvertFrame(mac, source, group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// receive waits for n packets.
+func receive(t testing.TB, p *Port, n int) []Packet {
+	t.Helper()
+	var all []Packet
+	for end := time.Now().Add(5 * time.Second); len(all) < n; {
+		got, err := p.Receive(end, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range got {
+			g.Payload = append([]byte(nil), g.Payload...)
+			all = append(all, g)
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d of %d packets came", len(all), n)
+		}
+	}
+	return all
+}
+
+func TestPortHearsWhatIsSent(t *testing.T) {
+	p := newPair(t)
+	sender, from := openPort(t, p.neighbour, "net0")
+	port, to := openPort(t, p.director, "eth0")
+	for _, c := range []struct{ source, group netip.Addr }{{source4, group4}, {source6, group6}} {
+		message := []byte(fmt.Sprintf("advert from %v", c.source))
+		n, err := sender.Send([]Frame{{from, advert(t, vmac, c.source, c.group).Wrap(message)}})
+		if n != 1 || err != nil {
+			t.Fatalf("Send: %d, %v", n, err)
+		}
+		got := receive(t, port, 1)[0]
+		if got.IfIndex != to || got.Source != c.source || got.Destination != c.group || got.HopLimit != 255 || string(got.Payload) != string(message) {
+			t.Errorf("sent %q from %v to %v, got %+v %q", message, c.source, c.group, got, got.Payload)
+		}
+	}
+	if s := port.Stats(); s.Received != 2 || s.Malformed != 0 {
+		t.Errorf("stats: %+v", s)
+	}
+}
+
+// Two MASTERs with the same virtual MAC must hear each other, or neither ever
+// yields.
+func TestPortHearsMasterWithSameMAC(t *testing.T) {
+	p := newPair(t)
+	h := openHost(t, p.director, t.TempDir())
+	defer h.Close()
+	s := spec4()
+	s.IPv6 = true
+	ensure(t, h, s)
+	must(t, h.Claim(s.Name))
+	sender, from := openPort(t, p.neighbour, "net0")
+	port, _ := openPort(t, p.director, "eth0")
+	for _, c := range []struct{ source, group netip.Addr }{{source4, group4}, {source6, group6}} {
+		f := advert(t, vmac, c.source, c.group)
+		for range 10 {
+			if _, err := sender.Send([]Frame{{from, f.Wrap([]byte("rival"))}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	receive(t, port, 20)
+}
+
+func TestPortDeadline(t *testing.T) {
+	p := newPair(t)
+	port, _ := openPort(t, p.director, "eth0")
+	for _, fallback := range []bool{false, true} {
+		port.noNS = fallback
+		least := time.Hour
+		for range 20 {
+			start := time.Now()
+			deadline := start.Add(2500 * time.Microsecond)
+			got, err := port.Receive(deadline, nil)
+			if err != nil || len(got) > 0 {
+				t.Fatalf("%v, %v", got, err)
+			}
+			late := time.Since(deadline)
+			if late < 0 {
+				t.Fatalf("returned %v early", -late)
+			}
+			least = min(least, late)
+		}
+		// One timely return of 20 is enough to tell nanoseconds from
+		// milliseconds; the machine may be busy for the rest.
+		if least > 400*time.Microsecond {
+			t.Errorf("never less than %v late (fallback %v)", least, fallback)
+		}
+	}
+	if _, err := port.Receive(time.Now().Add(-time.Second), nil); err != nil {
+		t.Errorf("deadline in the past: %v", err)
+	}
+}
+
+func TestPortWakeAndShutdown(t *testing.T) {
+	requireRoot(t)
+	port, err := NewPort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	port.Wake()
+	if _, err := port.Receive(time.Time{}, nil); err != nil { // or it hangs
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() {
+		_, err := port.Receive(time.Time{}, nil)
+		done <- err
+	}()
+	port.Shutdown()
+	if err := <-done; !errors.Is(err, ErrClosed) {
+		t.Errorf("Receive during Shutdown: %v", err)
+	}
+	if _, err := port.Receive(time.Time{}, nil); !errors.Is(err, ErrClosed) {
+		t.Errorf("Receive after Shutdown: %v", err)
+	}
+	port.Wake()
+}
+
+func TestPortErrorsArePerInterface(t *testing.T) {
+	p := newPair(t)
+	port, index := openPort(t, p.director, "eth0")
+	other, _ := openPort(t, p.neighbour, "net0")
+	f := advert(t, vmac, netip.MustParseAddr("10.0.0.1"), group4)
+	frame := func() []byte { return append([]byte(nil), f.Wrap([]byte("x"))...) }
+
+	n, err := port.Send([]Frame{{index, frame()}, {4711, frame()}, {index, make([]byte, 9000)}, {index, frame()}})
+	if n != 2 {
+		t.Errorf("%d frames sent, want the two good ones (%v)", n, err)
+	}
+	if !errors.Is(err, ErrNotOpen) || !errors.Is(err, unix.EMSGSIZE) {
+		t.Errorf("want the frame too long and the unknown interface in: %v", err)
+	}
+	receive(t, other, 2)
+	if n, err := port.Send([]Frame{{index, nil}, {index, frame()}}); n != 1 || !errors.Is(err, unix.EINVAL) {
+		t.Errorf("an empty frame beside a good one: %d, %v", n, err)
+	}
+	receive(t, other, 1)
+
+	p.director.run("ip link set eth0 down")
+	var failed *SendError
+	if n, err = port.Send([]Frame{{index, frame()}, {index, frame()}}); n != 0 || !errors.As(err, &failed) {
+		t.Fatalf("down: %d, %v", n, err)
+	}
+	if failed.IfIndex != index || failed.Name != "eth0" || failed.Unsent != 2 || !errors.Is(failed, unix.ENETDOWN) {
+		t.Errorf("down: %+v", failed)
+	}
+	p.director.run("ip link set eth0 up")
+	eventually(t, "adverts pass after the interface was down", func() bool {
+		if n, err := port.Send([]Frame{{index, frame()}}); n != 1 || err != nil {
+			t.Fatalf("up again: %d, %v", n, err)
+		}
+		got, _ := other.Receive(time.Now().Add(10*time.Millisecond), nil)
+		return len(got) > 0
+	})
+}
+
+func TestPortInterfaceMadeAnew(t *testing.T) {
+	p := newPair(t)
+	port, old := openPort(t, p.director, "eth0")
+	p.director.run("ip link delete eth0")
+	f := advert(t, vmac, netip.MustParseAddr("10.0.0.1"), group4)
+	if n, err := port.Send([]Frame{{old, f.Wrap([]byte("x"))}}); n != 0 || err == nil {
+		t.Fatalf("sent %d frames on an interface that has gone", n)
+	}
+	p.director.run(`
+		ip link add name eth0 type veth peer name peer0
+		ip link set peer0 up
+		ip link set eth0 up`)
+	index := p.director.index("eth0")
+	if index == old {
+		t.Fatal("the kernel used the same index again: the test tests nothing")
+	}
+	must(t, port.Open(Listen{Name: "eth0", Index: index, IPv4: true}))
+	if port.mouths[old] != nil || port.ear(old, false) != nil {
+		t.Error("the sockets of the old interface are still there")
+	}
+	peer, from := openPort(t, p.director, "peer0")
+	if _, err := peer.Send([]Frame{{from, f.Wrap([]byte("anew"))}}); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, port, 1)
+	if n, err := port.Send([]Frame{{index, f.Wrap([]byte("x"))}}); n != 1 || err != nil {
+		t.Errorf("send on the new interface: %d, %v", n, err)
+	}
+}
+
+func TestPortOpenErrors(t *testing.T) {
+	n := newNS(t, "empty")
+	n.enter()
+	port, err := NewPort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer port.Shutdown()
+	if err := port.Open(Listen{Name: "eth7", Index: 77, IPv4: true}); !errors.Is(err, unix.ENODEV) {
+		t.Errorf("interface that does not exist: %v", err)
+	}
+	if len(port.ears)+len(port.mouths) != 0 {
+		t.Error("a failed Open left sockets")
+	}
+}
+
+func TestPortAllocatesNothing(t *testing.T) {
+	p := newPair(t)
+	port, to := openPort(t, p.director, "eth0")
+	sender, from := openPort(t, p.neighbour, "net0")
+	f4, f6 := advert(t, vmac, source4, group4), advert(t, vmac, source6, group6)
+	message := make([]byte, 12)
+	frames := make([]Frame, 2)
+	var packets []Packet
+	round := func() {
+		frames[0] = Frame{from, f4.Wrap(message)}
+		frames[1] = Frame{from, f6.Wrap(message)}
+		if n, err := sender.Send(frames); n != 2 || err != nil {
+			t.Fatal(n, err)
+		}
+		for got := 0; got < 2; got += len(packets) {
+			var err error
+			if packets, err = port.Receive(time.Now().Add(5*time.Second), packets[:0]); err != nil || len(packets) == 0 {
+				t.Fatal(len(packets), err)
+			}
+		}
+	}
+	round()
+	if n := testing.AllocsPerRun(200, round); n != 0 {
+		t.Errorf("%v allocations to send and receive two adverts on interface %d", n, to)
+	}
+}
+
+func BenchmarkPortRoundTrip(b *testing.B) {
+	p := newPair(b)
+	port, _ := openPort(b, p.director, "eth0")
+	sender, from := openPort(b, p.neighbour, "net0")
+	f := advert(b, vmac, source4, group4)
+	var frames []Frame
+	for range 32 {
+		frames = append(frames, Frame{from, append([]byte(nil), f.Wrap(make([]byte, 12))...)})
+	}
+	var packets []Packet
+	b.ReportAllocs()
+	for b.Loop() {
+		if n, err := sender.Send(frames); n != 32 {
+			b.Fatal(n, err)
+		}
+		for got := 0; got < 32; got += len(packets) {
+			packets, _ = port.Receive(time.Time{}, packets[:0])
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/32, "ns/advert")
+}

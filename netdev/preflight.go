@@ -1,0 +1,52 @@
+package netdev
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// Preflight says what the process lacks to do the work of this package in its
+// network namespace: CAP_NET_ADMIN, CAP_NET_RAW, a writable /proc/sys/net. It
+// tries instead of reading capability sets, which in a user namespace may be
+// full and yet give no right over the network.
+func Preflight() error {
+	return errors.Join(tryAdmin(), tryRaw(), trySysctl())
+}
+
+func tryAdmin() error {
+	c, err := dial()
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	// The kernel looks at the right before it looks for the interface, and
+	// there is none with this index.
+	probe := linkRequest(unix.RTM_SETLINK, 0, math.MaxInt32, 0, 0)
+	for _, err := range c.do([]*nl.NetlinkRequest{probe}) {
+		if errors.Is(err, unix.EPERM) {
+			return fmt.Errorf("CAP_NET_ADMIN is missing (%w): run as root or grant it, to manage devices and addresses", err)
+		}
+	}
+	return nil
+}
+
+func tryRaw() error {
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("CAP_NET_RAW is missing (%w): run as root or grant it, to send and hear adverts", err)
+	}
+	return unix.Close(fd)
+}
+
+func trySysctl() error {
+	const file = sysctlRoot + "/ipv4/conf/all/rp_filter"
+	fd, err := unix.Open(file, unix.O_WRONLY|unix.O_CLOEXEC, 0) // opening changes nothing
+	if err != nil {
+		return fmt.Errorf("/proc/sys/net cannot be written: %w", reason(err))
+	}
+	return unix.Close(fd)
+}
