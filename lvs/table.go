@@ -3,6 +3,7 @@ package lvs
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 )
@@ -136,6 +137,21 @@ func (t *Table) weights() map[serverID]int {
 		}
 	}
 	return w
+}
+
+// Clone returns a table that knows what t knows and goes its own way from
+// there: to try a configuration out.
+func (t *Table) Clone() *Table {
+	c := &Table{
+		services: slices.Clone(t.services),
+		masters:  maps.Clone(t.masters),
+		servers:  make(map[serverID]*serverState, len(t.servers)),
+	}
+	for id, state := range t.servers {
+		state := *state
+		c.servers[id] = &state
+	}
+	return c
 }
 
 // Adopt takes over what the kernel holds: a server of unknown health that the

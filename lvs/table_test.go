@@ -225,6 +225,32 @@ func TestTableConfigureAgain(t *testing.T) {
 	}
 }
 
+func TestTableCloneGoesItsOwnWay(t *testing.T) {
+	original := table(t, web())
+	original.SetHealth(rs1, lvs.Up)
+	before := render(t, original.Wanted())
+	clone := original.Clone()
+	if diff := cmp.Diff(before, render(t, clone.Wanted())); diff != "" {
+		t.Errorf("clone (-original +clone):\n%s", diff)
+	}
+	must(t, clone.Drain(rs1))
+	clone.SetHealth(rs2, lvs.Up)
+	clone.SetMaster("director", true)
+	follower := web()
+	follower.Active, follower.Follow = lvs.ActiveMaster, "director"
+	must(t, original.Configure([]lvs.ServiceConfig{follower}))
+	if got := render(t, original.Wanted()); got != "" {
+		t.Errorf("mastership of the clone has reached the original:\n%s", got)
+	}
+	must(t, original.Configure([]lvs.ServiceConfig{web()}))
+	if diff := cmp.Diff(before, render(t, original.Wanted())); diff != "" {
+		t.Errorf("original, after changes of the clone (-before +after):\n%s", diff)
+	}
+	if diff := cmp.Diff(webLine+rs1Quiet+rs2Line, render(t, clone.Wanted())); diff != "" {
+		t.Errorf("clone (-want +got):\n%s", diff)
+	}
+}
+
 func TestTableRefuses(t *testing.T) {
 	table := table(t, web())
 	for _, tt := range []struct {
