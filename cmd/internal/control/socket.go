@@ -92,7 +92,8 @@ func removeStale(path string) error {
 
 // Close closes the socket and removes its file.
 func (l *Listener) Close() error {
-	if info, err := os.Lstat(l.path); err == nil && os.SameFile(info, l.file) {
+	// An inode number alone may be that of a former file.
+	if info, err := os.Lstat(l.path); err == nil && os.SameFile(info, l.file) && info.ModTime().Equal(l.file.ModTime()) {
 		os.Remove(l.path)
 	}
 	return l.UnixListener.Close()

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/conf"
+)
+
+func newCheck(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Say whether the configuration is valid",
+		Long:  "Check reads the configuration and prints every error in it as file:line: key: message.",
+		Args:  cobra.NoArgs,
+		RunE: do(func(cmd *cobra.Command, _ []string) error {
+			c, err := conf.Load(f.config)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: valid: %d virtual routers, %d groups, %d services\n",
+				f.config, len(c.VRRP), len(c.Groups), len(c.Services))
+			return nil
+		}),
+	}
+}
+
+func newConfig(f *flags) *cobra.Command {
+	group := &cobra.Command{
+		Use:   "config",
+		Short: "Print the documented configuration file, or the one in use",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return fmt.Errorf("config: say reference or show")
+		},
+	}
+	group.AddCommand(&cobra.Command{
+		Use:   "reference",
+		Short: "Print a configuration file that documents every key",
+		Args:  cobra.NoArgs,
+		RunE: do(func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprint(cmd.OutOrStdout(), conf.Reference)
+			return err
+		}),
+	}, &cobra.Command{
+		Use:   "show",
+		Short: "Print the configuration with every default filled in",
+		Args:  cobra.NoArgs,
+		RunE: do(func(cmd *cobra.Command, _ []string) error {
+			c, err := conf.Load(f.config)
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(conf.Show(c))
+			return err
+		}),
+	})
+	return group
+}

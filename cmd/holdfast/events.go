@@ -1,0 +1,44 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func newEvents(f *flags) *cobra.Command {
+	var asJSON, follow bool
+	var since uint64
+	cmd := &cobra.Command{
+		Use:   "events",
+		Short: "Show the journal of transitions, with reasons",
+		Long: `Events shows what the running daemon remembers: transitions of virtual routers,
+servers that went up or down, reloads, repairs. With --json each line is one
+event; --since takes the "seq" of the last one seen.`,
+		Args: cobra.NoArgs,
+		RunE: do(func(cmd *cobra.Command, _ []string) error {
+			out := cmd.OutOrStdout()
+			encoder := json.NewEncoder(out)
+			encoder.SetEscapeHTML(false)
+			for e, err := range f.client().Events(cmd.Context(), since, follow) {
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					err = encoder.Encode(e)
+				} else {
+					_, err = fmt.Fprintln(out, e)
+				}
+				if err != nil {
+					return fmt.Errorf("print an event: %w", err)
+				}
+			}
+			return nil
+		}),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per line")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with the events to come")
+	cmd.Flags().Uint64Var(&since, "since", 0, "leave out the events up to this `seq`")
+	return cmd
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/cmd/internal/control"
+	"holdfast/conf"
+)
+
+// Where things are unless a flag says otherwise.
+const (
+	defaultConfig = "/etc/holdfast/holdfast.toml"
+	defaultSocket = "/run/holdfast/" + socketName
+	socketName    = "control.sock"
+)
+
+// flags are the flags that every command has.
+type flags struct {
+	config string
+	socket string
+}
+
+// newRoot returns the command line, fresh for one call.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "holdfast",
+		Short: "VRRP, IPVS and health checks for an LVS director",
+		Long: `holdfast runs on each of two or more LVS directors. VRRP elects a MASTER, which owns
+the virtual addresses on devices with virtual MAC addresses; health checks decide
+which realservers the IPVS table holds.
+
+Exit status: 0 all is well, 1 what was asked for failed or is unwell, 2 wrong usage.`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Args:              cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return errors.New("holdfast: a command is missing")
+		},
+	}
+	f := &flags{}
+	root.PersistentFlags().StringVarP(&f.config, "config", "c", defaultConfig, "configuration `file`")
+	root.PersistentFlags().StringVar(&f.socket, "socket", "", "control socket (default control.sock in the configuration's runtime_dir)")
+	root.AddCommand(
+		newRun(f), newCheck(f), newConfig(f), newPlan(f),
+		newStatus(f), newEvents(f), newReload(f), newVersion(f),
+	)
+	return root
+}
+
+// do makes a cobra function of a command's own: an error of what it does is
+// told from one of cobra's, which is always about wrong usage.
+func do(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := f(cmd, args); err != nil {
+			return failure{err}
+		}
+		return nil
+	}
+}
+
+// client returns a client of the daemon.
+func (f *flags) client() *control.Client {
+	return control.NewClient(f.socketPath())
+}
+
+// socketPath is where the socket is: as the flag says, or in the configuration's
+// runtime directory, or, where there is no valid configuration, in the usual
+// place: a mistake in the file must not hide the running daemon.
+func (f *flags) socketPath() string {
+	if f.socket != "" {
+		return f.socket
+	}
+	if c, err := conf.Load(f.config); err == nil {
+		return filepath.Join(c.Director.RuntimeDir, socketName)
+	}
+	return defaultSocket
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/cmd/internal/control"
+)
+
+// watchInterval is the time between two looks of status --watch.
+const watchInterval = time.Second
+
+// clearScreen puts the cursor to the top left corner of an empty screen.
+const clearScreen = "\x1b[H\x1b[2J"
+
+func newStatus(f *flags) *cobra.Command {
+	var asJSON, watch bool
+	cmd := &cobra.Command{
+		Use:   "status [vrrp|lvs|checks]",
+		Short: "Show the state of the running daemon",
+		Long: `Status shows the virtual routers, the IPVS table and the health checks, or one of
+them. Its exit status is 1 if the daemon does not run or something is unwell: a
+virtual router is in FAULT or has a rival, a service has no server that is up,
+the last reload failed.`,
+		ValidArgs: []string{string(control.SectionVRRP), string(control.SectionLVS), string(control.SectionChecks)},
+		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
+		RunE: do(func(cmd *cobra.Command, args []string) error {
+			section := control.SectionAll
+			if len(args) > 0 {
+				section = control.Section(args[0])
+			}
+			client, out := f.client(), cmd.OutOrStdout()
+			if watch {
+				return watchStatus(cmd.Context(), client, out, section)
+			}
+			status, err := client.Status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = printJSON(out, selectSection(status, section))
+			} else {
+				_, err = io.WriteString(out, status.Text(section))
+			}
+			if err == nil && len(status.Unwell()) > 0 {
+				return errUnwell
+			}
+			return err
+		}),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&watch, "watch", false, "show it anew every second")
+	cmd.MarkFlagsMutuallyExclusive("json", "watch")
+	return cmd
+}
+
+// selectSection returns what of the status is printed as JSON.
+func selectSection(s *control.Status, section control.Section) any {
+	switch section {
+	case control.SectionVRRP:
+		return map[string]any{"version": s.Version, "vrrp": s.VRRP, "groups": s.Groups}
+	case control.SectionLVS:
+		return map[string]any{"version": s.Version, "lvs": s.LVS}
+	case control.SectionChecks:
+		return map[string]any{"version": s.Version, "checks": s.Checks}
+	}
+	return s
+}
+
+// watchStatus shows the status anew every second until ctx is done. A daemon
+// that is not there may come back: that is shown, and watched on.
+func watchStatus(ctx context.Context, client *control.Client, out io.Writer, section control.Section) error {
+	before := ""
+	if isTerminal(out) {
+		before = clearScreen
+	}
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	for {
+		status, err := client.Status(ctx)
+		text := ""
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, control.ErrNotRunning):
+			text = err.Error() + "\n"
+		case err != nil:
+			return err
+		default:
+			text = status.Text(section)
+		}
+		if _, err := io.WriteString(out, before+text); err != nil {
+			return fmt.Errorf("show the status: %w", err)
+		}
+		if before == "" {
+			before = "\n" // no terminal: an empty line between two looks
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}

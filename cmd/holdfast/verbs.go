@@ -1,0 +1,121 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/cmd/internal/control"
+)
+
+func newReload(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "reload",
+		Short: "Have the running daemon apply its configuration file",
+		Long: `Reload returns when the configuration is applied, and prints what was changed. A
+file with an error changes nothing; the errors are printed.`,
+		Args: cobra.NoArgs,
+		RunE: do(func(cmd *cobra.Command, _ []string) error {
+			done, err := f.client().Reload(cmd.Context())
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			for _, change := range done.Changes {
+				fmt.Fprintln(out, change)
+			}
+			if len(done.Changes) == 0 {
+				fmt.Fprintln(out, "nothing was different")
+			}
+			return nil
+		}),
+	}
+}
+
+func newPlan(f *flags) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what a reload would change in the kernel now",
+		Long:  "Plan has the running daemon compare its configuration file and the kernel. It changes nothing.",
+		Args:  cobra.NoArgs,
+		RunE: do(func(cmd *cobra.Command, _ []string) error {
+			plan, err := f.client().Plan(cmd.Context())
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			if asJSON {
+				return printJSON(out, plan)
+			}
+			for _, step := range plan.Steps {
+				fmt.Fprintf(out, "%-7s %s\n", step.Area, step.Text)
+			}
+			if len(plan.Steps) == 0 {
+				fmt.Fprintln(out, "nothing would change")
+			}
+			return nil
+		}),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// version is set by the linker in a release.
+var version string
+
+// softwareVersion is that of a release, or of the module, or the commit that
+// the binary was built from.
+func softwareVersion() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}
+
+func newVersion(f *flags) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version of this program and of the running daemon",
+		Args:  cobra.NoArgs,
+		RunE: do(func(cmd *cobra.Command, _ []string) error {
+			// A daemon that cannot be asked is none that runs, as far as a
+			// version is concerned.
+			daemon, err := f.client().Version(cmd.Context())
+			if err != nil && !errors.Is(err, control.ErrNotRunning) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "version of the running daemon: %v\n", err)
+			}
+			out := cmd.OutOrStdout()
+			if asJSON {
+				return printJSON(out, map[string]any{"version": control.StatusVersion, "software": softwareVersion(), "go": runtime.Version(), "daemon": daemon})
+			}
+			fmt.Fprintf(out, "holdfast %s %s\n", softwareVersion(), runtime.Version())
+			if daemon != nil {
+				fmt.Fprintf(out, "daemon   %s %s pid %d\n", daemon.Software, daemon.Go, daemon.PID)
+			}
+			return nil
+		}),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func printJSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(value); err != nil {
+		return fmt.Errorf("print JSON: %w", err)
+	}
+	return nil
+}

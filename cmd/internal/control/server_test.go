@@ -1,0 +1,344 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/sys/unix"
+)
+
+type fakeBackend struct {
+	reloads int
+	err     error
+}
+
+func (f *fakeBackend) Status(context.Context) (*Status, error) { return canned(), f.err }
+
+func (f *fakeBackend) Plan(context.Context) (*Plan, error) {
+	return &Plan{Version: 1, Path: "/x.toml", Steps: []Step{{Area: "lvs", Text: "ipvsadm -A -t 10.0.0.1:80"}}}, f.err
+}
+
+func (f *fakeBackend) Reload(context.Context) (*Reloaded, error) {
+	f.reloads++
+	return &Reloaded{Changes: []string{"vrrp outside: priority 100 -> 150"}}, f.err
+}
+
+// serve runs a server on a socket in a directory of the test's.
+func serve(t *testing.T, backend Backend, change func(*Server)) (*EventLog, *Client, string) {
+	t.Helper()
+	events := NewEventLog(10)
+	s := NewServer(Options{Backend: backend, Events: events, Log: slog.New(slog.DiscardHandler), Version: VersionInfo{Software: "1.2.3", PID: 812}})
+	if change != nil {
+		change(s)
+	}
+	path := filepath.Join(t.TempDir(), "control.sock")
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := s.Close(ctx); err != nil {
+			t.Error(err)
+		}
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the socket is still there: %v", err)
+		}
+	})
+	return events, NewClient(path), path
+}
+
+func TestClientAndServer(t *testing.T) {
+	backend := &fakeBackend{}
+	_, client, _ := serve(t, backend, nil)
+	ctx := t.Context()
+
+	status, err := client.Status(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(canned(), status, cmpopts.EquateEmpty(), cmpopts.EquateComparable(canned().Checks[0].Address)); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+	version, err := client.Version(ctx)
+	if err != nil || version.Software != "1.2.3" || version.Version != StatusVersion {
+		t.Errorf("version %+v, %v", version, err)
+	}
+	plan, err := client.Plan(ctx)
+	if err != nil || len(plan.Steps) != 1 || plan.Steps[0].Text != "ipvsadm -A -t 10.0.0.1:80" {
+		t.Errorf("plan %+v, %v", plan, err)
+	}
+	reloaded, err := client.Reload(ctx)
+	if err != nil || backend.reloads != 1 || len(reloaded.Changes) != 1 {
+		t.Errorf("reload %+v, %v, done %d times", reloaded, err, backend.reloads)
+	}
+}
+
+func TestErrorsOfTheBackendArrive(t *testing.T) {
+	_, client, _ := serve(t, &fakeBackend{err: errors.New("x.toml:3: vrrp.vrid: must be 1 to 255\nx.toml:5: <b>")}, nil)
+	for verb, ask := range map[string]func() error{
+		"status": func() error { _, err := client.Status(t.Context()); return err },
+		"plan":   func() error { _, err := client.Plan(t.Context()); return err },
+		"reload": func() error { _, err := client.Reload(t.Context()); return err },
+	} {
+		var refused *RefusedError
+		if err := ask(); !errors.As(err, &refused) || refused.Code != 422 || refused.Text != "x.toml:3: vrrp.vrid: must be 1 to 255\nx.toml:5: <b>" {
+			t.Errorf("%s: %v", verb, err)
+		}
+	}
+}
+
+func TestWrongQuestions(t *testing.T) {
+	backend := &fakeBackend{}
+	_, client, _ := serve(t, backend, nil)
+	for _, test := range []struct {
+		method, what, want string
+	}{
+		{http.MethodGet, "nothing", "this daemon has no GET /v1/nothing"},
+		{http.MethodGet, "reload", "this daemon has no GET /v1/reload"},
+		{http.MethodPost, "status", "this daemon has no POST /v1/status"},
+		{http.MethodGet, "events?since=-1", `since must be the number of an event, not "-1"`},
+		{http.MethodGet, "events?follow=maybe", `follow must be 1 or 0, not "maybe"`},
+	} {
+		body, err := client.request(t.Context(), test.method, test.what)
+		if err == nil {
+			body.Close()
+		}
+		if err == nil || err.Error() != test.want {
+			t.Errorf("%s %s: %v, want %s", test.method, test.what, err, test.want)
+		}
+	}
+	if backend.reloads != 0 {
+		t.Error("a GET reloaded")
+	}
+}
+
+func TestWhoMayWrite(t *testing.T) {
+	as := func(uid uint32) context.Context { return context.WithValue(context.Background(), peerKey{}, uid) }
+	for _, test := range []struct {
+		name string
+		ctx  context.Context
+		self int
+		want bool
+	}{
+		{"root", as(0), 1000, true},
+		{"the daemon's user", as(1000), 1000, true},
+		{"another user", as(1001), 1000, false},
+		{"another user, daemon of root", as(1001), 0, false},
+		{"nobody knows who", context.Background(), 0, false},
+	} {
+		if got := mayWrite(test.ctx, test.self); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
+func TestPeerIsKnown(t *testing.T) {
+	l, err := Listen(filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	client, err := net.Dial("unix", l.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if got := withPeer(t.Context(), conn).Value(peerKey{}); got != uint32(os.Geteuid()) {
+		t.Errorf("peer %v, want %d", got, os.Geteuid())
+	}
+}
+
+func TestWritingIsRefusedToOthers(t *testing.T) {
+	backend := &fakeBackend{}
+	_, client, _ := serve(t, backend, func(s *Server) {
+		s.http.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
+			return context.WithValue(ctx, peerKey{}, uint32(4711))
+		}
+	})
+	var refused *RefusedError
+	if _, err := client.Reload(t.Context()); !errors.As(err, &refused) || refused.Code != http.StatusForbidden || refused.Text != "reload is for root only" {
+		t.Errorf("reload: %v", err)
+	}
+	if _, err := client.Status(t.Context()); err != nil {
+		t.Errorf("status: %v", err)
+	}
+	if backend.reloads != 0 {
+		t.Error("it was reloaded")
+	}
+}
+
+func TestEventsOverTheSocket(t *testing.T) {
+	events, client, _ := serve(t, &fakeBackend{}, nil)
+	events.Append(Event{Kind: KindServer, Subject: "web/<rs1>"})
+	events.Append(Event{Kind: KindGroup})
+	var got []string
+	for e, err := range client.Events(t.Context(), 1, false) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, describe([]Event{e}))
+	}
+	if strings.Join(got, ", ") != "2 group" {
+		t.Errorf("since 1: %v", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	got = nil
+	for e, err := range client.Events(ctx, 0, true) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, describe([]Event{e}))
+		if e.Seq == 2 {
+			events.Append(Event{Kind: KindRepair})
+		}
+		if e.Seq == 3 {
+			cancel()
+		}
+	}
+	if strings.Join(got, ", ") != "1 server, 2 group, 3 repair" {
+		t.Errorf("followed: %v", got)
+	}
+}
+
+// A follower must not keep the daemon from stopping, and must learn of the end.
+func TestCloseEndsFollowers(t *testing.T) {
+	var server *Server
+	events, client, _ := serve(t, &fakeBackend{}, func(s *Server) { server = s })
+	events.Append(Event{Kind: KindServer})
+	var last error
+	for e, err := range client.Events(t.Context(), 0, true) {
+		if last = err; e.Seq == 1 {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			if err := server.Close(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if last == nil || !strings.Contains(last.Error(), "ended the stream") {
+		t.Errorf("the stream ended with %v", last)
+	}
+}
+
+func TestListen(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "run", "control.sock")
+	first, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o660 {
+		t.Errorf("mode %v, want 0660", info.Mode())
+	}
+	if _, err := Listen(path); !errors.Is(err, ErrInUse) || err.Error() != "a running daemon has the socket "+path {
+		t.Errorf("a second daemon: %v", err)
+	}
+	if _, err := os.Lstat(path); err != nil {
+		t.Errorf("the second daemon took the socket of the first away: %v", err)
+	}
+
+	// The first dies without a chance to clean up.
+	first.UnixListener.Close()
+	second, err := Listen(path)
+	if err != nil {
+		t.Fatalf("with a stale socket: %v", err)
+	}
+	first.Close() // late, and no longer its own
+	if _, err := os.Lstat(path); err != nil {
+		t.Errorf("the first daemon took the socket of the second away: %v", err)
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the socket is still there: %v", err)
+	}
+
+	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(path); err == nil || err.Error() != path+" is in the way of the control socket and is no socket" {
+		t.Errorf("a file in the way: %v", err)
+	}
+	if umask := unix.Umask(0o022); umask == 0o117 {
+		t.Errorf("the umask stayed changed: %04o", umask)
+	} else {
+		unix.Umask(umask)
+	}
+}
+
+func TestClientSaysWhenNobodyIsThere(t *testing.T) {
+	dir := t.TempDir()
+	missing, dead := filepath.Join(dir, "missing"), filepath.Join(dir, "dead")
+	l, err := Listen(dead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.UnixListener.Close()
+	for path, want := range map[string]string{
+		missing: "holdfast is not running: there is no control socket " + missing,
+		dead:    "holdfast is not running: nobody listens on the control socket " + dead,
+	} {
+		if _, err := NewClient(path).Status(t.Context()); !errors.Is(err, ErrNotRunning) || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+func TestClientUnderstandsStrangeAnswers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "status") {
+			http.Error(w, "oops", http.StatusBadGateway)
+			return
+		}
+		_, _ = io.WriteString(w, "no JSON")
+	})}
+	go func() { _ = answers.Serve(l) }()
+	defer answers.Close()
+	c := NewClient(path)
+	if _, err := c.Status(t.Context()); err == nil || err.Error() != "the daemon answered 502 Bad Gateway" {
+		t.Errorf("status: %v", err)
+	}
+	if _, err := c.Plan(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "understand the daemon's answer: ") {
+		t.Errorf("plan: %v", err)
+	}
+	for _, err := range c.Events(t.Context(), 0, false) {
+		if err == nil || !strings.HasPrefix(err.Error(), "read events: ") {
+			t.Errorf("events: %v", err)
+		}
+	}
+}
