@@ -21,6 +21,29 @@ func (f Frame) Source() MAC {
 	return MAC(f.Bytes[6:12])
 }
 
+// Destination is the MAC address that the frame goes to.
+func (f Frame) Destination() MAC {
+	if len(f.Bytes) < 14 {
+		return MAC{}
+	}
+	return MAC(f.Bytes[:6])
+}
+
+// Speaker is the address that the frame speaks for: its IP source, or the
+// sender of an ARP packet.
+func (f Frame) Speaker() (netip.Addr, bool) {
+	if arp, ok := f.ARP(); ok {
+		return arp.Sender, true
+	}
+	if ip, ok := f.payload(etherIPv4, 20); ok {
+		return netip.AddrFrom4([4]byte(ip[12:16])), true
+	}
+	if ip, ok := f.payload(etherIPv6, 40); ok {
+		return netip.AddrFrom16([16]byte(ip[8:24])), true
+	}
+	return netip.Addr{}, false
+}
+
 // payload is what the frame carries if it is of the Ethernet protocol.
 func (f Frame) payload(protocol uint16, atLeast int) ([]byte, bool) {
 	if len(f.Bytes) < 14+atLeast || binary.BigEndian.Uint16(f.Bytes[12:14]) != protocol {

@@ -134,17 +134,31 @@ func (d *Daemon) Reload() error {
 // A Status is what of `holdfast status --json` the tests ask for.
 type Status struct {
 	VRRP []struct {
-		Name  string `json:"name"`
-		State string `json:"state"`
+		Name     string `json:"name"`
+		State    string `json:"state"`
+		Holding  bool   `json:"holding"` // the addresses are on the device
+		Counters struct {
+			AdvertsSent uint64            `json:"adverts_sent"`
+			Transitions uint64            `json:"transitions"`
+			Dropped     map[string]uint64 `json:"dropped"`
+		} `json:"counters"`
 	} `json:"vrrp"`
-	Services []struct {
-		Name    string `json:"name"`
-		Servers []struct {
-			Name    string `json:"name"`
-			Address string `json:"address"`
-			Up      bool   `json:"up"`
-		} `json:"servers"`
-	} `json:"services"`
+	LVS struct {
+		Error string `json:"error"`
+		Sync  struct {
+			Roles []string `json:"roles"`
+		} `json:"sync"`
+		Services []struct {
+			Name       string `json:"name"`
+			Present    bool   `json:"present"`
+			OnFallback bool   `json:"on_fallback"`
+			Servers    []struct {
+				Address string `json:"address"`
+				Health  string `json:"health"`
+				Present bool   `json:"present"`
+			} `json:"servers"`
+		} `json:"services"`
+	} `json:"lvs"`
 }
 
 // Status asks the daemon.
@@ -169,10 +183,38 @@ func (s Status) States() map[string]string {
 	return states
 }
 
-// AwaitState waits until every virtual router of the daemon is in a state.
+// AwaitState waits until every virtual router of the daemon is in a state, and
+// its addresses are where they should be.
 func (d *Daemon) AwaitState(t T, state string) {
 	t.Helper()
-	Wait(t, 20*time.Second, d.host.Name+" is "+state, func() (string, bool) {
+	d.Await(t, d.host.Name+" is "+state, func(s Status) (string, bool) {
+		all := len(s.VRRP) > 0
+		for _, v := range s.VRRP {
+			all = all && v.State == state && v.Holding == (state == "MASTER")
+		}
+		return fmt.Sprintf("%v", s.States()), all
+	})
+}
+
+// AwaitServer waits for a verdict on a server of a service: up, down.
+func (d *Daemon) AwaitServer(t T, service, address, health string) {
+	t.Helper()
+	d.Await(t, fmt.Sprintf("server %s of %s is %s", address, service, health), func(s Status) (string, bool) {
+		for _, v := range s.LVS.Services {
+			for _, server := range v.Servers {
+				if v.Name == service && server.Address == address {
+					return server.Health, server.Health == health
+				}
+			}
+		}
+		return "not in the status", false
+	})
+}
+
+// Await waits until the daemon's status is as wanted.
+func (d *Daemon) Await(t T, what string, look func(Status) (seen string, ok bool)) {
+	t.Helper()
+	Wait(t, 20*time.Second, what, func() (string, bool) {
 		if !d.Alive() {
 			return "the daemon has ended", false
 		}
@@ -180,31 +222,7 @@ func (d *Daemon) AwaitState(t T, state string) {
 		if err != nil {
 			return err.Error(), false
 		}
-		states := s.States()
-		all := len(states) > 0
-		for _, got := range states {
-			all = all && got == state
-		}
-		return fmt.Sprint(states), all
-	})
-}
-
-// AwaitServer waits until a server of a service is up, or is down.
-func (d *Daemon) AwaitServer(t T, service, address string, up bool) {
-	t.Helper()
-	Wait(t, 20*time.Second, fmt.Sprintf("server %s of %s up=%v", address, service, up), func() (string, bool) {
-		s, err := d.Status()
-		if err != nil {
-			return err.Error(), false
-		}
-		for _, v := range s.Services {
-			for _, server := range v.Servers {
-				if v.Name == service && server.Address == address {
-					return fmt.Sprintf("up=%v", server.Up), server.Up == up
-				}
-			}
-		}
-		return "not in the status", false
+		return look(s)
 	})
 }
 

@@ -199,6 +199,18 @@ func (h *Host) DefaultRoute(gateway string) {
 	}
 }
 
+// Route sends packets for a prefix to a gateway.
+func (h *Host) Route(prefix, gateway string) {
+	h.lab.t.Helper()
+	_, to, err := net.ParseCIDR(prefix)
+	if err == nil {
+		err = h.link.RouteAdd(&netlink.Route{Dst: to, Gw: net.IP(netip.MustParseAddr(gateway).AsSlice())})
+	}
+	if err != nil {
+		h.lab.t.Fatalf("host %s: route %s via %s: %v", h.Name, prefix, gateway, err)
+	}
+}
+
 // Sysctl sets a kernel parameter of the host, named by its path below
 // /proc/sys.
 func (h *Host) Sysctl(path, value string) {
@@ -251,6 +263,26 @@ func (w *Wire) portState(port netlink.Link, state byte) error {
 		_, err := request.Execute(unix.NETLINK_ROUTE, 0)
 		return err
 	})
+}
+
+// Forget makes the switch forget behind which port each MAC address is: it
+// floods until it has learnt anew.
+func (s *Switch) Forget() {
+	s.lab.t.Helper()
+	handle := s.lab.fabric.link
+	entries, err := handle.NeighList(0, unix.AF_BRIDGE)
+	if err != nil {
+		s.lab.t.Fatalf("switch %s: list learnt addresses: %v", s.Name, err)
+	}
+	for _, entry := range entries {
+		if entry.MasterIndex != s.bridge.Attrs().Index || entry.State&netlink.NUD_PERMANENT != 0 {
+			continue
+		}
+		entry.Flags = netlink.NTF_MASTER // the bridge's table, not the port's own
+		if err := handle.NeighDel(&entry); err != nil && !errors.Is(err, unix.ENOENT) {
+			s.lab.t.Fatalf("switch %s: forget %v: %v", s.Name, entry.HardwareAddr, err)
+		}
+	}
 }
 
 // FlushNeighbours makes the host forget every MAC address that it has learnt.

@@ -108,6 +108,28 @@ func TestNeighbourChangesAreCounted(t *testing.T) {
 	Wait(t, time.Second, "one change", func() (string, bool) { return watch.String(), watch.Changes() == 1 })
 }
 
+func TestForgetfulSwitchFloods(t *testing.T) {
+	l := New(t)
+	s := l.Switch("wire")
+	a, b, c := l.Host("a"), l.Host("b"), l.Host("c")
+	a.Plug(s, "eth0", "192.0.2.1/24")
+	b.Plug(s, "eth0", "192.0.2.2/24")
+	bystander := c.Plug(s, "eth0").Capture()
+	probe := a.Probe("192.0.2.2", time.Millisecond)
+	probe.AwaitAnswers(t, 5*time.Second, 10)
+	forB := func(f Frame) bool { return !f.FromHost && f.Destination() == b.Wires["eth0"].MAC }
+	before := bystander.Count(forB)
+	probe.AwaitAnswers(t, 5*time.Second, 50)
+	if n := bystander.Count(forB); n != before {
+		t.Errorf("%d frames for b reached c although the switch knows b", n-before)
+	}
+	for range 20 { // b speaks again at once, and then the switch knows it again
+		s.Forget()
+		probe.AwaitAnswers(t, 5*time.Second, 2)
+	}
+	bystander.Await(t, 5*time.Second, "a frame for b at c", before+1, forB)
+}
+
 func TestConversationAndWeb(t *testing.T) {
 	l := New(t)
 	s := l.Switch("wire")
