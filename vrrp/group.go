@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -25,6 +26,8 @@ type MemberAction struct {
 //   - It takes over when every member is ready to, and then all claim at once.
 //   - A member that ceases to be MASTER takes the others along.
 //   - A fault of one member is a fault of all.
+//   - Among equal priorities the address of the member with the lowest VRID
+//     decides for all.
 //   - When the MASTER gives up in one member, the timers of all are shortened:
 //     the other director's members move together as well, and a dead link on
 //     one of its sides need not be waited for.
@@ -33,6 +36,7 @@ type Group struct {
 	members []*Machine
 	state   State
 	since   time.Time
+	mover   int // the member that the last event was for
 	out     []MemberAction
 }
 
@@ -45,7 +49,13 @@ func NewGroup(name string, cfgs ...Config) *Group {
 		m.grouped = len(cfgs) > 1
 		g.members = append(g.members, m)
 	}
+	slices.MinFunc(g.members, byVRID).leads = true
 	return g
+}
+
+// byVRID orders machines in a way that is the same on every director.
+func byVRID(a, b *Machine) int {
+	return cmp.Or(cmp.Compare(a.cfg.VRID, b.cfg.VRID), cmp.Compare(a.cfg.Family, b.cfg.Family))
 }
 
 // Name returns the group's name.
@@ -77,6 +87,7 @@ func (g *Group) Deadline() time.Time {
 // members too, are valid until the next call.
 func (g *Group) Step(now time.Time, i int, ev Event) []MemberAction {
 	g.out = g.out[:0]
+	g.mover = i
 	g.step(now, i, ev)
 	g.settle(now)
 	return g.out
@@ -87,6 +98,7 @@ func (g *Group) Elapse(now time.Time) []MemberAction {
 	g.out = g.out[:0]
 	for i, m := range g.members {
 		if due(m.Deadline(), now) {
+			g.mover = i
 			g.step(now, i, Elapsed{})
 		}
 	}
@@ -205,11 +217,12 @@ func (g *Group) fold() State {
 	return Backup
 }
 
-// why returns the reason of the member that changed last and by itself.
+// why returns the reason of the member that moved the group, or, when another
+// one had its change already, of the one that changed last.
 func (g *Group) why() string {
-	var last *Machine
+	last := g.members[g.mover]
 	for _, m := range g.members {
-		if last == nil || m.since.After(last.since) {
+		if m.since.After(last.since) {
 			last = m
 		}
 	}

@@ -116,7 +116,8 @@ type lan struct {
 	failed string
 	tell   func(line string)
 
-	exact bool // clocks are good enough for promises about handing over
+	crossed bool // the order of addresses differs between the wires
+	exact   bool // clocks are good enough for promises about handing over
 	// gapless is set while some director must serve on every wire.
 	gapless bool
 }
@@ -154,6 +155,7 @@ func (l *lan) populate() {
 	cfg.Checksum = pick(l, ChecksumPseudo, ChecksumRFC9568)
 	sameInterval := cfg.Version == 2 || l.chance(0.7)
 	l.exact = l.chance(0.8)
+	l.crossed = l.chance(0.3)
 	owner := -1
 	count := 2 + l.rng.IntN(6)
 	if l.chance(0.1) {
@@ -187,9 +189,13 @@ func (l *lan) populateNode(i int, c Config) {
 		if c.VRID == 0 {
 			c.VRID = 1
 		}
-		source := netip.AddrFrom4([4]byte{10, byte(wire), 0, byte(1 + i)})
+		host := byte(1 + i)
+		if wire == 1 && l.crossed {
+			host = byte(100 - i)
+		}
+		source := netip.AddrFrom4([4]byte{10, byte(wire), 0, host})
 		if c.Family == IPv6 {
-			source = netip.AddrFrom16([16]byte{0xfe, 0x80, 14: byte(wire), 15: byte(1 + i)})
+			source = netip.AddrFrom16([16]byte{0xfe, 0x80, 14: byte(wire), 15: host})
 		}
 		c.Addresses = addresses(c.Family, 1+wire)
 		cfgs = append(cfgs, c)
@@ -207,7 +213,10 @@ func (l *lan) anyInterval(version uint8) time.Duration {
 	if version == 2 {
 		return pick(l, time.Second, time.Second, 2*time.Second, 5*time.Second)
 	}
-	return pick(l, 100*time.Millisecond, 500*time.Millisecond, time.Second, time.Second, time.Second, 3*time.Second, 10*time.Second)
+	if l.chance(0.1) {
+		return pick(l, MinIntervalV3, 3*time.Second, 10*time.Second, MaxIntervalV3)
+	}
+	return pick(l, 100*time.Millisecond, 250*time.Millisecond, time.Second, time.Second)
 }
 
 func (l *lan) anyPriority(ties bool) uint8 {
@@ -246,7 +255,7 @@ func (l *lan) play() {
 		l.log = func(n *node, member int, text string) {
 			l.tell(fmt.Sprintf("%12v %s: %s", l.now, n.portName(member), text))
 		}
-		l.tell(fmt.Sprintf("seed %d: wires %v, exact clocks %v", l.seed, l.wires, l.exact))
+		l.tell(fmt.Sprintf("seed %d: wires %v, exact clocks %v, crossed addresses %v", l.seed, l.wires, l.exact, l.crossed))
 		for _, n := range l.nodes {
 			c := n.cfgs[0]
 			l.tell(fmt.Sprintf("  %s: v%d %v priority %d interval %v preempt %v delay %v drift %d ppm",
@@ -269,7 +278,7 @@ func (l *lan) play() {
 // --- troubles
 
 func (l *lan) fair() {
-	l.loss, l.duplicate, l.claimLoss = 0, 0, 0
+	l.loss, l.duplicate, l.reorder, l.claimLoss = 0, 0, false, 0
 	l.delayMin, l.delayMax = 50*time.Microsecond, weather
 }
 
@@ -277,6 +286,7 @@ func (l *lan) foul() {
 	interval, _ := l.longest()
 	l.loss = pick(l, 0, 0.01, 0.1, 0.3)
 	l.duplicate = pick(l, 0, 0.1)
+	l.reorder = l.chance(0.5)
 	l.delayMax = pick(l, weather, interval/20, interval/3, 2*interval)
 	l.claimLoss = pick(l, 0, 0, 0.2)
 }
@@ -390,9 +400,9 @@ func (l *lan) calm() {
 		l.mend(n)
 	}
 	interval, delay := l.longest()
-	l.run(14*interval + 2*delay + time.Second)
+	l.run(9*interval + 2*delay + time.Second)
 	master := l.checkQuiet()
-	for range 12 {
+	for range 8 {
 		l.run(interval / 2)
 		if now := l.checkQuiet(); now != master {
 			l.fail("MASTER changed from %v to %v in calm", nameOf(master), nameOf(now))

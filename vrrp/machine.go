@@ -40,6 +40,7 @@ type Machine struct {
 	primary netip.Addr
 	weight  int
 	grouped bool // has fellow members, which must agree before it takes over
+	leads   bool // decides for its fellow members among equal priorities
 
 	state    State
 	since    time.Time
@@ -57,6 +58,7 @@ type Machine struct {
 	timerFrom  time.Time     // Backup: from when downAt counts
 	gaveUp     netip.Addr    // who sent priority 0 and so shortened the timer
 	rival      Peer          // Master: who speaks beside us
+	rivalFrom  time.Time     // Master: since when
 	lastAdvert time.Time     // Master: when the last advert was due
 	promised   time.Duration // Master: the interval that it told, by which peers wait
 
@@ -151,7 +153,7 @@ func (m *Machine) become(now time.Time, to State, why string) {
 	m.state, m.since, m.why = to, now, why
 	m.wants = false
 	m.gaveUp = netip.Addr{}
-	m.rival = Peer{}
+	m.rival, m.rivalFrom = Peer{}, time.Time{}
 	m.advertAt, m.downAt, m.preemptAt, m.rivalUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	if from != to {
 		m.counters.Transitions++
@@ -376,9 +378,24 @@ func (m *Machine) beats(r *Received) bool {
 	return m.primary.Less(r.Source)
 }
 
+// undecided reports whether an election that we would lose by address alone is
+// first the business of the member that leads. If every member decided for
+// itself, each of two groups could lose on another wire and take the rest
+// along, and nobody would be left. When the leading member has not decided
+// after an interval, because its wire is cut, we do.
+func (m *Machine) undecided(now time.Time, r *Received) bool {
+	if !m.grouped || m.leads || r.Advert.Priority != m.Priority() || !m.beats(r) {
+		return false
+	}
+	return m.rivalFrom.IsZero() || now.Before(m.rivalFrom.Add(max(m.cfg.Interval, r.Advert.Interval)))
+}
+
 // heardWhileClaiming: who claims is as good as MASTER, and yields as such. Only
 // a router that does not preempt gives way to the MASTER that it believed dead.
 func (m *Machine) heardWhileClaiming(now time.Time, r *Received) {
+	if m.undecided(now, r) {
+		return
+	}
 	if m.beats(r) || !m.preempts() && r.Source == m.peer.Address {
 		m.release()
 		m.follow(now, r)
@@ -387,6 +404,8 @@ func (m *Machine) heardWhileClaiming(now time.Time, r *Received) {
 
 func (m *Machine) heardAsMaster(now time.Time, r *Received) {
 	switch {
+	case m.undecided(now, r):
+		m.noteRival(now, r) // without an answer, which would be answered
 	case m.beats(r):
 		m.hush(now.Add(linger))
 		m.become(now, Backup, beatenBy(r, m.Priority()))
@@ -409,8 +428,15 @@ func (m *Machine) meetRival(now time.Time, r *Received) {
 	m.counters.RivalAdverts++
 	m.send(now, m.Priority())
 	m.advertAt = now.Add(m.cfg.Interval)
-	if m.rivalUntil.IsZero() {
+	if m.rivalFrom.IsZero() {
 		m.do(Announce)
+	}
+	m.noteRival(now, r)
+}
+
+func (m *Machine) noteRival(now time.Time, r *Received) {
+	if m.rivalFrom.IsZero() {
+		m.rivalFrom = now
 		m.out = append(m.out, Action{Verb: Rival, Why: fmt.Sprintf(
 			"%v (priority %d) speaks as MASTER too", r.Source, r.Advert.Priority)})
 	}
@@ -421,7 +447,7 @@ func (m *Machine) meetRival(now time.Time, r *Received) {
 func (m *Machine) rivalGone() {
 	m.out = append(m.out, Action{Verb: Rival, Why: fmt.Sprintf("%v has fallen silent", m.rival.Address)})
 	m.do(Announce)
-	m.rival = Peer{}
+	m.rival, m.rivalFrom = Peer{}, time.Time{}
 	m.rivalUntil = time.Time{}
 }
 

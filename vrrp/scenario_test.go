@@ -308,7 +308,7 @@ func (s *stage) router(args []string) error {
 	}
 	if n, _, err := s.find(who); err == nil {
 		n.cfgs = append(n.cfgs, cfg)
-		n.ports = append(n.ports, port{wire: wire, source: source})
+		n.ports = append(n.ports, port{wire: wire, source: source, arrival: map[netip.Addr]time.Duration{}})
 		return nil
 	}
 	s.add(who, []Config{cfg}, []string{wire}, []netip.Addr{source})

@@ -29,6 +29,7 @@ type world struct {
 	// What the wires do to a frame.
 	delayMin, delayMax time.Duration
 	loss, duplicate    float64
+	reorder            bool // also frames of one sender may overtake each other
 	// What a claim, hush or release takes, and how often a claim fails.
 	workMin, workMax time.Duration
 	claimLoss        float64
@@ -116,6 +117,7 @@ type port struct {
 
 	device     device
 	claimFails bool
+	arrival    map[netip.Addr]time.Duration // of the last frame, by sender
 
 	// The promised order: what was asked for, and what was answered.
 	hold       hold
@@ -155,7 +157,7 @@ type dropped struct {
 func (w *world) add(name string, cfgs []Config, wires []string, sources []netip.Addr) *node {
 	n := &node{w: w, name: name, cfgs: cfgs, drops: map[dropped]bool{}}
 	for i := range cfgs {
-		n.ports = append(n.ports, port{wire: wires[i], source: sources[i]})
+		n.ports = append(n.ports, port{wire: wires[i], source: sources[i], arrival: map[netip.Addr]time.Duration{}})
 	}
 	w.nodes = append(w.nodes, n)
 	return n
@@ -411,14 +413,19 @@ func (n *node) transmit(member int, priority uint8) {
 	}
 }
 
-// receive lets a packet arrive after the wire's delay. A delay is drawn for
-// every packet, so that a wide range of delays reorders them.
+// receive lets a packet arrive after the wire's delay.
 func (n *node) receive(member int, packet Packet) {
-	if !n.on || n.ports[member].cut {
+	p := &n.ports[member]
+	if !n.on || p.cut {
 		return
 	}
+	at := n.w.now + n.w.between(n.w.delayMin, n.w.delayMax)
+	if !n.w.reorder {
+		at = max(at, p.arrival[packet.Source])
+	}
+	p.arrival[packet.Source] = at
 	life := n.life
-	n.w.at(n.w.now+n.w.between(n.w.delayMin, n.w.delayMax), func() {
+	n.w.at(at, func() {
 		if !n.ports[member].cut {
 			n.whenAble(life, func() { n.hear(member, packet) })
 		}
