@@ -123,6 +123,9 @@ func (c *caller) failed(step string, err error) error {
 	}
 	if opErr := (*net.OpError)(nil); errors.As(err, &opErr) {
 		err = opErr.Err
+		if opErr.Op == "remote error" { // crypto/tls: an alert from the server
+			return &stepError{step, "the server ended the handshake: " + strings.TrimPrefix(err.Error(), "tls: "), err}
+		}
 	}
 	if sysErr := (*os.SyscallError)(nil); errors.As(err, &sysErr) {
 		switch {

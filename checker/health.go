@@ -15,7 +15,7 @@ type health struct {
 // observe takes one result in and reports whether it made a verdict: the first
 // one, or another than before.
 func (h *health) observe(good bool) (verdict bool) {
-	if h.streak == 0 || h.good != good {
+	if h.good != good {
 		h.good, h.streak = good, 0
 	}
 	h.streak++

@@ -105,7 +105,6 @@ func (p *httpProber) Probe(ctx context.Context) error {
 	}
 	secure := tls.Client(conn, p.tls)
 	if err := secure.Handshake(); err != nil {
-		p.resume.forget()
 		return p.failed("TLS", err)
 	}
 	p.resume.made(secure.ConnectionState().DidResume)

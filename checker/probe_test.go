@@ -457,6 +457,13 @@ func TestHTTPS(t *testing.T) {
 			}
 		})
 	}
+	t.Run("the caller's configuration stays as it is", func(t *testing.T) {
+		c := at(HTTPS, listen(t, "127.0.0.1:0").Addr())
+		newHTTPProber(&c)
+		if got := c.HTTP.TLS; got.ServerName != "" || got.ClientSessionCache != nil || got.NextProtos != nil {
+			t.Errorf("server name %q, session cache %v, protocols %v", got.ServerName, got.ClientSessionCache, got.NextProtos)
+		}
+	})
 	t.Run("the server speaks no TLS", func(t *testing.T) {
 		l := listen(t, "127.0.0.1:0")
 		serveQuietly(t, l)

@@ -60,10 +60,7 @@ type subject struct {
 // The beats lie on the grid of whole grains after epoch.
 func (q *question) schedule(epoch, now time.Time, first, second float64) {
 	jitter := time.Duration(first * float64(min(q.cfg.Interval, spread)))
-	q.beat = epoch.Add(now.Add(jitter).Sub(epoch).Truncate(grain))
-	if q.beat.Before(now) {
-		q.beat = now
-	}
+	q.beat = epoch.Add((now.Sub(epoch) + jitter + grain - 1).Truncate(grain))
 	q.at = q.beat
 	q.settle = second
 }

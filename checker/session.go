@@ -28,7 +28,7 @@ func (s *session) Get(string) (*tls.ClientSessionState, bool) {
 	return s.state, true
 }
 
-// Put implements tls.ClientSessionCache.
+// Put implements tls.ClientSessionCache. A handshake that fails puts nil.
 func (s *session) Put(_ string, state *tls.ClientSessionState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,6 +44,3 @@ func (s *session) made(resumed bool) {
 	defer s.mu.Unlock()
 	s.fullAt = time.Now()
 }
-
-// forget makes the next handshake a full one.
-func (s *session) forget() { s.Put("", nil) }

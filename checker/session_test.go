@@ -2,6 +2,7 @@ package checker
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -33,12 +34,18 @@ func TestSessionIsResumed(t *testing.T) {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			ca := newCA(t)
 			cert := ca.issue(t, "127.0.0.1", 2*time.Hour)
-			var resumed atomic.Bool
+			var resumed, broken atomic.Bool
 			l := tls.NewListener(listen(t, "127.0.0.1:0"), &tls.Config{
 				Certificates: []tls.Certificate{cert}, MaxVersion: version,
 				VerifyConnection: func(s tls.ConnectionState) error {
 					resumed.Store(s.DidResume)
 					return nil
+				},
+				GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+					if broken.Load() {
+						return nil, errors.New("broken")
+					}
+					return nil, nil
 				},
 			})
 			serveQuietly(t, l)
@@ -53,12 +60,18 @@ func TestSessionIsResumed(t *testing.T) {
 				}
 			}
 			attempt(false)
+			full := p.resume.fullAt
 			attempt(true)
 			attempt(true)
+			if !p.resume.fullAt.Equal(full) {
+				t.Error("a resumed handshake counts as a full one")
+			}
 			p.resume.fullAt = p.resume.fullAt.Add(-fullEvery)
 			attempt(false)
 			attempt(true)
-			p.resume.forget()
+			broken.Store(true)
+			wantReason(t, askWith(t, p, c.Timeout), "TLS: the server ended the handshake: internal error")
+			broken.Store(false)
 			attempt(false)
 		})
 	}

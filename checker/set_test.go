@@ -190,12 +190,13 @@ func numbers(list ...float64) func() float64 {
 func TestBeatsDoNotDrift(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Options{Rand: numbers(0.25, 0)})
+		w.set.epoch = w.set.epoch.Add(-3 * time.Millisecond) // beats fall on its grid
 		w.answers(func(a attempt) (time.Duration, error) {
 			return time.Duration(a.n) * 77 * time.Millisecond, nil
 		})
 		w.apply(t, second("a", 1))
 		time.Sleep(4500 * time.Millisecond)
-		w.wantAttempts(t, "1 250ms", "1 1.25s", "1 2.25s", "1 3.25s", "1 4.25s")
+		w.wantAttempts(t, "1 257ms", "1 1.257s", "1 2.257s", "1 3.257s", "1 4.257s")
 	})
 }
 
@@ -210,9 +211,9 @@ func TestFirstAttemptsAreSpread(t *testing.T) {
 		}
 		w.apply(t, configs...)
 		time.Sleep(23 * time.Second)
-		w.wantAttempts(t, "1 0s", "2 500ms", "3 990ms",
-			"1 1s", "2 6.5s", "3 11.98s",
-			"1 12s", "2 17.5s", "3 22.98s", "1 23s")
+		w.wantAttempts(t, "1 0s", "2 500ms", "3 1s",
+			"1 1s", "2 6.5s", "3 11.99s",
+			"1 12s", "2 17.5s", "3 22.99s", "1 23s")
 	})
 }
 
@@ -230,27 +231,39 @@ func TestShortIntervalBoundsTheSpread(t *testing.T) {
 // TestOverrun: an attempt that outlasts its interval never meets the next one.
 // One overrun beat follows at once, others are left out.
 func TestOverrun(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, Options{})
-		w.answers(func(a attempt) (time.Duration, error) {
-			if a.n == 0 {
-				return 2300 * time.Millisecond, nil
-			}
-			return 100 * time.Millisecond, nil
+	tests := []struct {
+		first time.Duration // how long the first attempt takes
+		want  []string
+	}{
+		{1300 * time.Millisecond, []string{"1 0s", "1 1.3s", "1 2s", "1 3s", "1 4s"}},
+		{2 * time.Second, []string{"1 0s", "1 2s", "1 3s", "1 4s"}},
+		{2300 * time.Millisecond, []string{"1 0s", "1 2.3s", "1 3s", "1 4s"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.first.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, Options{})
+				w.answers(func(a attempt) (time.Duration, error) {
+					if a.n == 0 {
+						return tt.first, nil
+					}
+					return 100 * time.Millisecond, nil
+				})
+				c := second("a", 1)
+				c.Timeout = 5 * time.Second
+				w.apply(t, c)
+				time.Sleep(4500 * time.Millisecond)
+				w.wantAttempts(t, tt.want...)
+				st := w.status(t, "a")
+				if st.Counts.Overruns != 1 {
+					t.Errorf("%d overruns, want 1", st.Counts.Overruns)
+				}
+				if st.MaxLate != 0 {
+					t.Errorf("late by %v: the server's slowness is not the schedule's", st.MaxLate)
+				}
+			})
 		})
-		c := second("a", 1)
-		c.Timeout = 5 * time.Second
-		w.apply(t, c)
-		time.Sleep(4500 * time.Millisecond)
-		w.wantAttempts(t, "1 0s", "1 2.3s", "1 3s", "1 4s")
-		st := w.status(t, "a")
-		if st.Counts.Overruns != 1 {
-			t.Errorf("%d overruns, want 1", st.Counts.Overruns)
-		}
-		if st.MaxLate != 0 {
-			t.Errorf("late by %v: the server's slowness is not the schedule's", st.MaxLate)
-		}
-	})
+	}
 }
 
 // TestHungServerIsAskedEachBeat: with a timeout as long as the interval, an
@@ -388,6 +401,9 @@ func TestNoneIsUp(t *testing.T) {
 		w.apply(t, none, Config{ID: "a", Kind: None})
 		time.Sleep(3 * time.Second)
 		w.wantChanges(t, "0s a up: not checked")
+		moved := Config{ID: "a", Kind: None, Address: second("a", 2).Address}
+		w.apply(t, none, moved)
+		w.wantChanges(t)
 		w.apply(t, none, second("a", 1))
 		time.Sleep(3 * time.Second)
 		w.wantChanges(t, "4s a down: connect: connection refused")
@@ -571,6 +587,20 @@ func TestLimit(t *testing.T) {
 	})
 }
 
+// TestRemovalMakesRoom: an attempt that nobody needs any more gives its place
+// to one that waits.
+func TestRemovalMakesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{Limit: 1, Rand: numbers(0, 0, 0.1, 0)})
+		w.answers(func(attempt) (time.Duration, error) { return time.Hour, nil })
+		w.apply(t, second("a", 1), second("b", 2))
+		time.Sleep(200 * time.Millisecond)
+		w.wantAttempts(t, "1 0s")
+		w.apply(t, second("b", 2))
+		w.wantAttempts(t, "2 200ms")
+	})
+}
+
 func TestPanicIsAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
@@ -621,6 +651,19 @@ func TestWantHereIsNoVerdict(t *testing.T) {
 	}
 }
 
+// TestInconclusiveIsRetried at the retry interval: nothing is known meanwhile.
+func TestInconclusiveIsRetried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{})
+		w.answers(always(syscall.EMFILE))
+		c := second("a", 1)
+		c.RetryInterval = 400 * time.Millisecond
+		w.apply(t, c)
+		time.Sleep(time.Second)
+		w.wantAttempts(t, "1 0s", "1 400ms", "1 800ms")
+	})
+}
+
 // TestStallIsExcusedOnce: a probe that returns long after its deadline means
 // that this process stood still, unless it is always so.
 func TestStallIsExcusedOnce(t *testing.T) {
@@ -652,9 +695,9 @@ func TestForce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
 		w.answers(func(attempt) (time.Duration, error) { return 200 * time.Millisecond, nil })
-		c := second("a", 1)
-		c.Interval = time.Minute
-		w.apply(t, c, Config{ID: "none", Kind: None})
+		c, other := second("a", 1), second("b", 2)
+		c.Interval, other.Interval = time.Minute, time.Hour
+		w.apply(t, c, other, Config{ID: "none", Kind: None})
 		time.Sleep(100 * time.Millisecond)
 
 		// The running attempt is not what the caller asked for.
@@ -669,9 +712,13 @@ func TestForce(t *testing.T) {
 			t.Errorf("Force: %+v, %v; want refused at 500ms", r, err)
 		}
 		time.Sleep(time.Second)
-		w.wantAttempts(t, "1 0s", "1 200ms", "1 500ms", "1 1s") // the schedule's second beat is at 1s
+		w.wantAttempts(t, "1 0s", "2 0s", "1 200ms", "1 500ms", "1 1s", "2 1s") // the second beats are at 1s
+		if _, err := w.set.Force(t.Context(), "b"); err != nil {
+			t.Error(err)
+		}
+		w.wantAttempts(t, "2 1.5s")
 
-		if _, err := w.set.Force(t.Context(), "b"); !errors.Is(err, ErrUnknown) {
+		if _, err := w.set.Force(t.Context(), "c"); !errors.Is(err, ErrUnknown) {
 			t.Errorf("Force of an unknown check: %v", err)
 		}
 		if _, err := w.set.Force(t.Context(), "none"); !errors.Is(err, ErrNone) {
@@ -682,6 +729,47 @@ func TestForce(t *testing.T) {
 		w.answers(func(attempt) (time.Duration, error) { return time.Hour, nil })
 		if _, err := w.set.Force(ctx, "a"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Force with a deadline: %v", err)
+		}
+	})
+}
+
+// TestForceBeforeTheFirstBeat leaves the schedule as it was: a first attempt
+// soon, a second one drawn from the interval.
+func TestForceBeforeTheFirstBeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{Rand: numbers(0.5, 0.5)})
+		c := second("a", 1)
+		c.Interval = 5 * time.Second
+		w.apply(t, c)
+		if _, err := w.set.Force(t.Context(), "a"); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(9 * time.Second)
+		w.wantAttempts(t, "1 0s", "1 500ms", "1 3.5s", "1 8.5s")
+	})
+}
+
+// TestForcedFailureIsRetried: what a forced attempt found is pending like any
+// other result.
+func TestForcedFailureIsRetried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{})
+		c := second("a", 1)
+		c.Interval, c.RetryInterval = time.Minute, time.Second
+		w.apply(t, c)
+		time.Sleep(10 * time.Second)
+		w.took()
+		w.answers(always(errRefused))
+		if _, err := w.set.Force(t.Context(), "a"); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(5 * time.Second)
+		attempts, changes := w.took()
+		if diff := cmp.Diff([]string{"1 10s", "1 11s"}, attempts); diff != "" {
+			t.Errorf("attempts (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{"11s a down: connect: connection refused"}, changes); diff != "" {
+			t.Errorf("changes (-want +got):\n%s", diff)
 		}
 	})
 }
