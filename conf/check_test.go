@@ -147,5 +147,8 @@ func TestDefaultCheck(t *testing.T) {
 		if got := s.Checks()[0].Kind; got != want || s.Servers[0].StartsUp != (want == checker.None) {
 			t.Errorf("%s: check %s, starts up %v", protocol, got, s.Servers[0].StartsUp)
 		}
+		if diff := cmp.Diff(Check{Kind: want, Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2}, s.Health[0].Check); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", protocol, diff)
+		}
 	}
 }

@@ -11,7 +11,6 @@ var forbiddenDeps = map[string]string{
 	"github.com/vishvananda/netlink": "a configuration is checked on any machine, by any user: nothing here asks the kernel",
 	"github.com/moby/ipvs":           "the IPVS table is lvs/ipvs's",
 	"github.com/mdlayher/":           "sockets are netdev's",
-	"golang.org/x/sys/unix":          "nothing here asks the kernel",
 	"holdfast/netdev":                "devices are made elsewhere",
 	"holdfast/lvs/ipvs":              "the IPVS table is made elsewhere",
 	"holdfast/vrrp/speaker":          "what runs is not what is configured",

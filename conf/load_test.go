@@ -65,6 +65,9 @@ b.toml:2: expected value but found '?' instead`},
 		{"a table twice", map[string]string{
 			"main.toml": "include = [\"a.toml\"]\n[director]\nname = \"x\"\n", "a.toml": "\n[director]\nname = \"y\"\n",
 		}, "a.toml:2: director: is given already, at main.toml:2"},
+		{"a list and no list", map[string]string{
+			"main.toml": "include = [\"a.toml\"]\n" + instance("a", "1"), "a.toml": "vrrp = 1\n",
+		}, "a.toml:1: vrrp: is given already, at main.toml:2"},
 		{"a loop", map[string]string{
 			"main.toml": "include = [\"a.toml\"]\n", "a.toml": "include = [\"b.toml\"]\n", "b.toml": "# 1\ninclude = [\n\"a.toml\"]\n",
 		}, "b.toml:3: include: a.toml includes itself"},
@@ -138,8 +141,8 @@ func TestParseByteOrderMark(t *testing.T) {
 	if _, err := Parse("a.toml", []byte("\ufeff"+instance("a", "1"))); err != nil {
 		t.Error(err)
 	}
-	_, err := Parse("a.toml", []byte("\ufeff"+instance("a", "1")+"x = 1\n"))
-	if want := "a.toml:6: vrrp.a.x: unknown key"; err == nil || err.Error() != want {
+	_, err := Parse("a.toml", []byte("\ufeffvrrp = [\n1,\n]\n"))
+	if want := "a.toml:2: vrrp: must be a table, not the number 1: write [[vrrp]]"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

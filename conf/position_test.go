@@ -112,6 +112,16 @@ func agree(t *testing.T, data any, n *node, path string) {
 	}
 }
 
+// A value whose place is not known has that of the table or list around it.
+func TestJoinWithoutPlaces(t *testing.T) {
+	tree := map[string]any{"a": []any{map[string]any{"b": int64(1)}}}
+	a := joinTable("x.toml", tree, &node{line: 7})["a"]
+	b := a.data.([]value)[0].data.(map[string]value)["b"]
+	if a.line != 7 || b.line != 7 || b.data != int64(1) {
+		t.Errorf("got %+v", a)
+	}
+}
+
 // FuzzLocate: locate does not panic, and of what the TOML library accepts it
 // finds the same keys and elements.
 func FuzzLocate(f *testing.F) {
