@@ -30,10 +30,8 @@ func newConfig(f *flags) *cobra.Command {
 	group := &cobra.Command{
 		Use:   "config",
 		Short: "Print the documented configuration file, or the one in use",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return fmt.Errorf("config: say reference or show")
-		},
+		Args:  noCommand,
+		RunE:  noCommand,
 	}
 	group.AddCommand(&cobra.Command{
 		Use:   "reference",

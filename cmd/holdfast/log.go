@@ -64,7 +64,10 @@ func newJournalHandler(w io.Writer, options *slog.HandlerOptions) slog.Handler {
 	text := slog.NewTextHandler(&out.line, &slog.HandlerOptions{
 		Level: options.Level,
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-			if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey) {
+			// Attributes of a message may have these names too.
+			_, isLevel := a.Value.Any().(slog.Level)
+			isTime := a.Value.Kind() == slog.KindTime
+			if len(groups) == 0 && (a.Key == slog.TimeKey && isTime || a.Key == slog.LevelKey && isLevel) {
 				return slog.Attr{}
 			}
 			return a

@@ -1,8 +1,9 @@
 package main
 
 import (
-	"errors"
+	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -36,12 +37,11 @@ Exit status: 0 all is well, 1 what was asked for failed or is unwell, 2 wrong us
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		Args:              cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return errors.New("holdfast: a command is missing")
-		},
+		Args:              noCommand,
+		RunE:              noCommand,
 	}
 	f := &flags{}
+	root.SuggestionsMinimumDistance = 2
 	root.PersistentFlags().StringVarP(&f.config, "config", "c", defaultConfig, "configuration `file`")
 	root.PersistentFlags().StringVar(&f.socket, "socket", "", "control socket (default control.sock in the configuration's runtime_dir)")
 	root.AddCommand(
@@ -49,6 +49,17 @@ Exit status: 0 all is well, 1 what was asked for failed or is unwell, 2 wrong us
 		newStatus(f), newEvents(f), newReload(f), newVersion(f),
 	)
 	return root
+}
+
+// noCommand is the error of a command line without one, or with an unknown one.
+func noCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("%s: a command is missing", cmd.CommandPath())
+	}
+	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+		return fmt.Errorf("unknown command %q for %q; is it %s?", args[0], cmd.CommandPath(), strings.Join(like, " or "))
+	}
+	return fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
 }
 
 // do makes a cobra function of a command's own: an error of what it does is

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -61,6 +61,16 @@ func parseLogFlags(level, format string) (logFlags, error) {
 }
 
 func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
+	ctx, cancel := context.WithCancel(cmd.Context())
+	defer cancel()
+	reload := hangups(ctx)
+	// A reader of the log that goes away must not take the daemon with it:
+	// where somebody takes note of SIGPIPE, the write fails, and that is all.
+	// Ignoring it would be inherited by notify scripts.
+	pipes := make(chan os.Signal, 1)
+	signal.Notify(pipes, syscall.SIGPIPE)
+	defer signal.Stop(pipes)
+
 	c, err := conf.Load(f.config)
 	if err != nil {
 		return err
@@ -79,15 +89,25 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 	}
 	log := slog.New(newLogHandler(cmd.ErrOrStderr(), format, level))
 
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
-	ctx := cmd.Context()
+	defer context.AfterFunc(cmd.Context(), func() { notifySystemd(log, daemon.SdNotifyStopping) })()
+	return director.Run(ctx, director.Options{
+		Path: f.config, Config: c, Socket: f.socket, Version: softwareVersion(),
+		Log: log, Level: reloadable, Reload: reload,
+		Ready: func() { notifySystemd(log, daemon.SdNotifyReady) },
+	})
+}
+
+// hangups returns a channel that delivers each SIGHUP until ctx is done; some
+// that come together count as one.
+func hangups(ctx context.Context) <-chan struct{} {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
 	reload := make(chan struct{})
 	go func() {
+		defer signal.Stop(signals)
 		for {
 			select {
-			case <-hangups:
+			case <-signals:
 			case <-ctx.Done():
 				return
 			}
@@ -98,19 +118,7 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 			}
 		}
 	}()
-	go func() {
-		<-ctx.Done()
-		notifySystemd(log, daemon.SdNotifyStopping)
-	}()
-	err = director.Run(ctx, director.Options{
-		Path: f.config, Config: c, Socket: f.socket, Version: softwareVersion(),
-		Log: log, Level: reloadable, Reload: reload,
-		Ready: func() { notifySystemd(log, daemon.SdNotifyReady) },
-	})
-	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
-	}
-	return nil
+	return reload
 }
 
 // notifySystemd tells systemd of the daemon's state; without systemd it does nothing.

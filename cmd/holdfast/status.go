@@ -29,6 +29,12 @@ virtual router is in FAULT or has a rival, a service has no server that is up,
 the last reload failed.`,
 		ValidArgs: []string{string(control.SectionVRRP), string(control.SectionLVS), string(control.SectionChecks)},
 		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
+		PreRunE: func(*cobra.Command, []string) error {
+			if asJSON && watch {
+				return errors.New("status: --json and --watch exclude each other")
+			}
+			return nil
+		},
 		RunE: do(func(cmd *cobra.Command, args []string) error {
 			section := control.SectionAll
 			if len(args) > 0 {
@@ -55,7 +61,6 @@ the last reload failed.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it anew every second")
-	cmd.MarkFlagsMutuallyExclusive("json", "watch")
 	return cmd
 }
 

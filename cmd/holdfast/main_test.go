@@ -1,0 +1,383 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"holdfast/cmd/internal/control"
+	"holdfast/conf"
+	"holdfast/lvs"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// wellStatus is that of a BACKUP on which all is well.
+func wellStatus() *control.Status {
+	return &control.Status{
+		Director: "lvs2", Software: "1.2.3", PID: 812, Started: noon.Add(-time.Hour), Now: noon, Realtime: true,
+		Config: control.Config{Path: "/etc/holdfast/holdfast.toml", LoadedAt: noon.Add(-time.Hour)},
+		VRRP: []control.Instance{{
+			Name: "outside", Interface: "eth0", Device: "vrrp4-51", Family: "ipv4", VRID: 51, Protocol: 3, State: "BACKUP", Since: noon.Add(-time.Minute),
+			Priority: 100, EffectivePriority: 100, IntervalMS: 100, Addresses: []string{"10.0.0.100/24"}, Master: &control.Peer{Address: "10.0.0.2", Priority: 150},
+		}},
+		LVS: &control.LVS{Services: []lvs.ServiceStatus{{
+			Name: "web", Service: "tcp 10.0.0.100:80", Scheduler: "wlc", Active: "always", Wanted: true, Present: true, ServersUp: 1, ServersTotal: 1,
+			Servers: []lvs.ServerStatus{{Name: "rs1", Address: "192.168.0.11:80", Forward: "nat", Health: "up", Configured: 5, Weight: 5, Present: true}},
+		}}},
+	}
+}
+
+type fakeDaemon struct {
+	status *control.Status
+	err    error
+	empty  bool
+}
+
+func (f *fakeDaemon) Status(context.Context) (*control.Status, error) { return f.status, f.err }
+
+func (f *fakeDaemon) Plan(context.Context) (*control.Plan, error) {
+	p := &control.Plan{Version: 1, Path: "/etc/holdfast/holdfast.toml", Steps: []control.Step{
+		{Area: "vrrp", Text: "start outside"}, {Area: "lvs", Text: "ipvsadm -A -t 10.0.0.100:80 -s wlc"},
+	}}
+	if f.empty {
+		p.Steps = nil
+	}
+	return p, f.err
+}
+
+func (f *fakeDaemon) Reload(context.Context) (*control.Reloaded, error) {
+	if f.empty {
+		return &control.Reloaded{At: noon}, f.err
+	}
+	return &control.Reloaded{At: noon, Changes: []string{"vrrp outside: priority 100 -> 150", "service web: added"}}, f.err
+}
+
+// daemonAt serves the fake on a socket in dir and returns its journal.
+func daemonAt(t *testing.T, socket string, fake *fakeDaemon) *control.EventLog {
+	t.Helper()
+	events := control.NewEventLog(10)
+	server := control.NewServer(control.Options{
+		Backend: fake, Events: events, Log: slog.New(slog.DiscardHandler),
+		Version: control.VersionInfo{Software: "1.2.3", Go: "go1.26.0", PID: 812, Started: noon},
+	})
+	l, err := control.Listen(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	t.Cleanup(func() {
+		if err := errors.Join(server.Close(context.Background()), <-served); err != nil {
+			t.Error(err)
+		}
+	})
+	events.Append(control.Event{At: noon, Kind: control.KindInstance, Subject: "outside", From: "BACKUP", To: "MASTER", Reason: "no advert heard for 310ms", Detail: map[string]string{"priority": "150"}})
+	events.Append(control.Event{At: noon.Add(time.Second), Kind: control.KindServer, Subject: "web/rs1", From: "UP", To: "DOWN", Reason: "connect: connection refused"})
+	return events
+}
+
+const validConfig = `
+[director]
+name = "lvs1"
+runtime_dir = %q
+[[vrrp]]
+name = "outside"
+interface = "eth0"
+vrid = 51
+addresses = ["10.0.0.100/24"]
+`
+
+// call runs a command line in which words stand for the files in dir.
+func call(t *testing.T, dir, line string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	args := strings.Fields(strings.ReplaceAll(line, "@", dir+"/"))
+	code = run(t.Context(), args, strings.NewReader(""), &out, &errs)
+	return code, strings.ReplaceAll(out.String(), dir, "DIR"), strings.ReplaceAll(errs.String(), dir, "DIR")
+}
+
+func TestCommandLine(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"valid.toml": fmt.Sprintf(validConfig, dir+"/well"),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unwell := wellStatus()
+	unwell.VRRP[0].State, unwell.VRRP[0].Reasons = "FAULT", []control.Reason{{Key: "link", Text: "eth0 has no carrier", Since: noon}}
+	daemonAt(t, dir+"/well/control.sock", &fakeDaemon{status: wellStatus()})
+	daemonAt(t, dir+"/unwell.sock", &fakeDaemon{status: unwell, empty: true})
+	daemonAt(t, dir+"/failing.sock", &fakeDaemon{err: errors.New("valid.toml:7: vrrp.outside.vrid: must be 1 to 255\nvalid.toml:9: x")})
+	const gone = " --socket @gone.sock"
+
+	tests := []struct {
+		line string
+		code int
+	}{
+		{"", exitUsage},
+		{"--help", exitWell},
+		{"bogus", exitUsage},
+		{"statsu", exitUsage},
+		{"status --bogus", exitUsage},
+		{"status bogus", exitUsage},
+		{"status vrrp lvs", exitUsage},
+		{"status --json --watch", exitUsage},
+		{"events --since yesterday", exitUsage},
+		{"reload now", exitUsage},
+		{"config", exitUsage},
+		{"config bogus", exitUsage},
+		{"run --log-level loud --log-format xml", exitUsage},
+		{"check -c @valid.toml", exitWell},
+		{"status -c @valid.toml", exitWell},
+		{"status vrrp --socket @well/control.sock", exitWell},
+		{"status --socket @unwell.sock", exitFault},
+		{"status --socket @failing.sock", exitFault},
+		{"status" + gone, exitFault},
+		{"events -c @valid.toml", exitWell},
+		{"events --json --since 1 -c @valid.toml", exitWell},
+		{"events" + gone, exitFault},
+		{"reload -c @valid.toml", exitWell},
+		{"reload --socket @unwell.sock", exitWell},
+		{"reload --socket @failing.sock", exitFault},
+		{"reload" + gone, exitFault},
+		{"plan -c @valid.toml", exitWell},
+		{"plan --json -c @valid.toml", exitWell},
+		{"plan --socket @unwell.sock", exitWell},
+		{"plan --socket @failing.sock", exitFault},
+		{"plan" + gone, exitFault},
+	}
+	var all strings.Builder
+	for _, test := range tests {
+		t.Run(test.line, func(t *testing.T) {
+			code, stdout, stderr := call(t, dir, test.line)
+			if code != test.code {
+				t.Errorf("exit code %d, want %d\n%s%s", code, test.code, stdout, stderr)
+			}
+			fmt.Fprintf(&all, "$ holdfast %s\n%s", test.line, stdout)
+			for line := range strings.Lines(stderr) {
+				all.WriteString("! " + line)
+			}
+			fmt.Fprintf(&all, "-- %d\n\n", code)
+		})
+	}
+	golden(t, "commands.txt", all.String())
+}
+
+// Whatever needs the configuration says all that is wrong with it.
+func TestInvalidConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "invalid.toml")
+	if err := os.WriteFile(path, []byte("[[vrrp]]\nname = \"outside\"\nvrid = 300\ncolour = \"red\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"check", "config show", "run"} {
+		for _, file := range []string{"invalid.toml", "missing.toml"} {
+			_, err := conf.Load(filepath.Join(dir, file))
+			if err == nil {
+				t.Fatalf("%s is valid", file)
+			}
+			want := strings.ReplaceAll(err.Error(), dir, "DIR") + "\n"
+			code, stdout, stderr := call(t, dir, command+" -c @"+file)
+			if code != exitFault || stdout != "" || stderr != want {
+				t.Errorf("%s of %s: %d %q\n%swant\n%s", command, file, code, stdout, stderr, want)
+			}
+		}
+	}
+	// The daemon is still found where it usually is, not where the file might say.
+	if got := (&flags{config: path}).socketPath(); got != defaultSocket {
+		t.Errorf("socket %s", got)
+	}
+}
+
+func TestStatusJSON(t *testing.T) {
+	dir := t.TempDir()
+	daemonAt(t, dir+"/s", &fakeDaemon{status: wellStatus()})
+	for section, want := range map[string]string{
+		"":       "checks config director groups lvs now pid realtime software started version vrrp",
+		"vrrp":   "groups version vrrp",
+		"lvs":    "lvs version",
+		"checks": "checks version",
+	} {
+		code, stdout, stderr := call(t, dir, "status --json --socket @s "+section)
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(stdout), &fields); err != nil || code != exitWell {
+			t.Fatalf("%q: exit code %d, %v\n%s%s", section, code, err, stdout, stderr)
+		}
+		if got := strings.Join(slices.Sorted(maps.Keys(fields)), " "); got != want || fields["version"] != 1.0 {
+			t.Errorf("%q: version %v with %s, want 1 with %s", section, fields["version"], got, want)
+		}
+	}
+}
+
+func TestConfigReferenceIsTheReference(t *testing.T) {
+	code, stdout, stderr := call(t, t.TempDir(), "config reference")
+	if code != exitWell || stdout != conf.Reference || stderr != "" {
+		t.Errorf("exit code %d, %d bytes, %q", code, len(stdout), stderr)
+	}
+}
+
+func TestConfigShowIsAConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/a.toml", fmt.Appendf(nil, validConfig, "/run/a"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, _ := call(t, dir, "config show -c @a.toml")
+	if code != exitWell {
+		t.Fatalf("exit code %d", code)
+	}
+	want, err := conf.Load(dir + "/a.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := conf.Parse("show", []byte(stdout))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, stdout)
+	}
+	if string(conf.Show(got)) != string(conf.Show(want)) {
+		t.Errorf("what is shown is another configuration:\n%s", stdout)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	dir := t.TempDir()
+	daemonAt(t, dir+"/s", &fakeDaemon{})
+	code, stdout, _ := call(t, dir, "version --socket @s")
+	if code != exitWell || !strings.HasPrefix(stdout, "holdfast ") || !strings.Contains(stdout, "\ndaemon   1.2.3 go1.26.0 pid 812\n") {
+		t.Errorf("%d:\n%s", code, stdout)
+	}
+	code, stdout, stderr := call(t, dir, "version --socket @gone")
+	if code != exitWell || strings.Count(stdout, "\n") != 1 || stderr != "" {
+		t.Errorf("without a daemon %d:\n%s%s", code, stdout, stderr)
+	}
+	code, stdout, _ = call(t, dir, "version --json --socket @s")
+	var v struct{ Daemon control.VersionInfo }
+	if err := json.Unmarshal([]byte(stdout), &v); code != exitWell || err != nil || v.Daemon.PID != 812 {
+		t.Errorf("JSON %d, %v:\n%s", code, err, stdout)
+	}
+}
+
+// A syncWriter hands what is written to it to the test.
+type syncWriter chan string
+
+func (w syncWriter) Write(p []byte) (int, error) {
+	w <- string(p)
+	return len(p), nil
+}
+
+func (w syncWriter) next(t *testing.T) string {
+	t.Helper()
+	select {
+	case s := <-w:
+		return s
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing is written")
+		return ""
+	}
+}
+
+func TestEventsFollow(t *testing.T) {
+	dir := t.TempDir()
+	events := daemonAt(t, dir+"/s", &fakeDaemon{})
+	ctx, cancel := context.WithCancel(t.Context())
+	out, code := make(syncWriter), make(chan int)
+	go func() {
+		code <- run(ctx, []string{"events", "--follow", "--since", "1", "--socket", dir + "/s"}, nil, out, io.Discard)
+	}()
+	if got := out.next(t); got != "2026-03-01T12:00:01.000Z server web/rs1 UP -> DOWN: connect: connection refused\n" {
+		t.Errorf("first %s", got)
+	}
+	events.Append(control.Event{At: noon, Kind: control.KindRepair, Subject: "vrrp4-51"})
+	if got := out.next(t); got != "2026-03-01T12:00:00.000Z repair vrrp4-51\n" {
+		t.Errorf("second %s", got)
+	}
+	cancel()
+	if got := <-code; got != exitWell {
+		t.Errorf("exit code %d", got)
+	}
+}
+
+func TestStatusWatch(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	out, code := make(syncWriter), make(chan int)
+	go func() {
+		code <- run(ctx, []string{"status", "vrrp", "--watch", "--socket", dir + "/s"}, nil, out, io.Discard)
+	}()
+	if got := out.next(t); !strings.HasPrefix(got, "holdfast is not running: ") {
+		t.Errorf("first %s", got)
+	}
+	daemonAt(t, dir+"/s", &fakeDaemon{status: wellStatus()})
+	for {
+		got := out.next(t)
+		if strings.Contains(got, "outside  BACKUP") {
+			break
+		}
+		if !strings.HasPrefix(got, "\nholdfast is not running: ") {
+			t.Fatalf("then %s", got)
+		}
+	}
+	cancel()
+	if got := <-code; got != exitWell {
+		t.Errorf("exit code %d", got)
+	}
+}
+
+// The unit file must not name a command that there is not.
+func TestUnitFileCallsCommandsThatExist(t *testing.T) {
+	unit, err := os.ReadFile("holdfast.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	called := 0
+	for line := range strings.Lines(string(unit)) {
+		_, command, ok := strings.Cut(line, "=/usr/local/sbin/holdfast ")
+		if !ok {
+			continue
+		}
+		called++
+		args := strings.Fields(command)
+		found, rest, err := newRoot().Find(args)
+		if err != nil || found.Name() != args[0] || len(rest) != len(args)-1 {
+			t.Errorf("%s: %v", strings.TrimSpace(line), err)
+		}
+	}
+	if called < 2 {
+		t.Errorf("%d calls found", called)
+	}
+}
