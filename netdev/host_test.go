@@ -40,6 +40,15 @@ func ensure(t testing.TB, h *Host, specs ...Spec) []Device {
 	return all
 }
 
+// reconcile returns what Reconcile did.
+func reconcile(n *ns, h *Host) []Repair {
+	n.t.Helper()
+	n.enter() // sysctls are those of the thread's namespace
+	r, err := h.Reconcile()
+	must(n.t, err)
+	return r
+}
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {

@@ -112,9 +112,10 @@ func newPair(t testing.TB) pair {
 		ip link set net0 netns /proc/%d/fd/%d`, os.Getpid(), neighbour.fd))
 	up(neighbour, "net0", "10.0.0.9/24", "2001:db8::9/64")
 	up(director, "eth0", "10.0.0.1/24", "2001:db8::1/64")
-	eventually(t, "eth0 has a carrier", func() bool {
-		return strings.Contains(director.run("ip link show eth0"), "LOWER_UP")
-	})
+	// Until the kernel has seen the carrier, a queue that drops is in place.
+	for n, name := range map[*ns]string{neighbour: "net0", director: "eth0"} {
+		eventually(t, name+" is up", func() bool { return strings.Contains(n.run("ip link show "+name), "state UP") })
+	}
 	return pair{director, neighbour}
 }
 

@@ -230,6 +230,7 @@ var fixed4 = []setting{
 	{"ipv4", "arp_accept", "0"},          // learn from nobody's announcement
 	{"ipv4", "proxy_arp", "0"},           // answer for nobody else
 	{"ipv4", "rp_filter", "0"},           // the route back is the parent's
+	{"ipv4", "accept_local", "0"},        // adverts are heard on the parent; nothing of ours comes in here
 	{"ipv4", "drop_gratuitous_arp", "1"}, // else a MASTER that is about to let go answers its successor's
 	{"ipv4", "promote_secondaries", "1"}, // else the first address of a subnet takes the others with it
 }
@@ -239,7 +240,7 @@ var fixed4 = []setting{
 var (
 	copied4 = []string{
 		"forwarding", "send_redirects", "accept_redirects", "secure_redirects", "shared_media",
-		"accept_source_route", "accept_local", "route_localnet", "log_martians",
+		"accept_source_route", "route_localnet", "log_martians",
 	}
 	copied6 = []string{"forwarding", "accept_redirects", "accept_source_route"}
 )

@@ -1,0 +1,371 @@
+package netdev
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// texts returns repairs as sorted lines.
+func texts(repairs []Repair) []string {
+	var all []string
+	for _, r := range repairs {
+		all = append(all, r.String())
+	}
+	slices.Sort(all)
+	return all
+}
+
+func TestReconcileMends(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, harm string
+		want       []string
+	}{
+		{"nothing", "", nil},
+		{"address deleted", "ip address del 10.0.0.100/24 dev vrrp4-51", []string{"vrrp4-51: add address 10.0.0.100/24"}},
+		{"addresses flushed", "ip address flush dev vrrp6-51", []string{
+			"vrrp6-51: add address 2001:db8::100/64", "vrrp6-51: add address fe80::100/64"}},
+		{"set down", "ip link set vrrp4-51 down", []string{"vrrp4-51: set it up"}},
+		{"arp off", "ip link set vrrp4-51 arp off", []string{"vrrp4-51: turn ARP on"}},
+		{"alias changed", "ip link set vrrp4-51 alias holdfast", []string{"vrrp4-51: set the alias"}},
+		{"sysctl of the device", "sysctl -qw net.ipv4.conf.vrrp4-51.arp_ignore=0", []string{
+			"vrrp4-51: net.ipv4.conf.vrrp4-51.arp_ignore was 0: set to 1"}},
+		{"sysctl of the parent", "sysctl -qw net.ipv4.conf.eth0.arp_announce=1", []string{
+			"net.ipv4.conf.eth0.arp_announce was 1: set to 2"}},
+		{"device deleted", "ip link del vrrp4-51", []string{
+			"vrrp4-51: add address 10.0.0.100/24", "vrrp4-51: add address 10.0.0.101/32", "vrrp4-51: create the device", "vrrp4-51: set it up"}},
+		{"MAC changed", "ip link set vrrp4-51 address 02:aa:aa:aa:aa:aa", []string{
+			"vrrp4-51: add address 10.0.0.100/24", "vrrp4-51: add address 10.0.0.101/32", "vrrp4-51: create the device",
+			"vrrp4-51: remove the device, whose parent, MAC or mode is wrong", "vrrp4-51: set it up"}},
+		{"somebody's own address", "ip address add 10.0.0.200/24 dev vrrp4-51", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newPair(t)
+			h := openHost(t, p.director, t.TempDir())
+			defer h.Close()
+			ensure(t, h, spec4(), spec6())
+			must(t, h.Claim("vrrp4-51", "vrrp6-51"))
+			p.director.run(c.harm)
+			got := texts(reconcile(p.director, h))
+			got = slices.DeleteFunc(got, func(s string) bool { // a new device gets all its sysctls
+				return c.name != "sysctl of the device" && strings.HasPrefix(s, "vrrp4-51: net.")
+			})
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("repairs (-want +got):\n%s", diff)
+			}
+			if again := reconcile(p.director, h); len(again) != 0 {
+				t.Errorf("the second Reconcile did something: %v", again)
+			}
+			if c.name == "somebody's own address" && !strings.Contains(p.director.run("ip address show vrrp4-51"), "10.0.0.200") {
+				t.Error("somebody's own address was removed")
+			}
+		})
+	}
+}
+
+func TestReconcileBare(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	h := openHost(t, p.director, t.TempDir())
+	defer h.Close()
+	ensure(t, h, spec4())
+	p.director.run(`
+		ip link set vrrp4-51 up
+		ip address add 10.0.0.100/24 dev vrrp4-51`)
+	want := []string{"vrrp4-51: remove address 10.0.0.100/24", "vrrp4-51: set it down"}
+	if diff := cmp.Diff(want, texts(reconcile(p.director, h))); diff != "" {
+		t.Errorf("repairs (-want +got):\n%s", diff)
+	}
+}
+
+// The parent goes, as a VLAN or bond does at a reload of the network, and
+// comes back with another index.
+func TestParentComesBack(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	h := openHost(t, p.director, t.TempDir())
+	defer h.Close()
+	first := ensure(t, h, spec4())[0]
+	must(t, h.Claim("vrrp4-51"))
+	p.director.run("ip link delete eth0")
+	if r := reconcile(p.director, h); len(r) != 0 {
+		t.Errorf("without its parent: %v", r)
+	}
+	if err := h.Claim("vrrp4-51"); !errors.Is(err, ErrNoParent) {
+		t.Errorf("claim without a parent: %v", err)
+	}
+	p.director.run(`
+		ip link add name eth0 type veth peer name eth1
+		ip link set eth0 up`)
+	reconcile(p.director, h)
+	show := p.director.run("ip address show vrrp4-51")
+	if !strings.Contains(show, "10.0.0.100/24") || !strings.Contains(show, ",UP") {
+		t.Errorf("not claimed on the new parent:\n%s", show)
+	}
+	if v := p.director.get("ipv4/conf/eth0/arp_ignore"); v != "1" {
+		t.Errorf("arp_ignore of the new parent is %s", v)
+	}
+	if second := ensure(t, h, spec4())[0]; second.ParentIndex == first.ParentIndex || second.IfIndex == 0 {
+		t.Errorf("%+v, then %+v", first, second)
+	}
+}
+
+func TestEnsureRefuses(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	h := openHost(t, p.director, t.TempDir())
+	defer h.Close()
+	p.director.run(`
+		ip link add name vrrp4-51 type veth peer name other
+		ip link add link eth0 name vrrp4-52 address 02:00:00:00:00:52 type macvlan`)
+	edit := func(f func(*Spec)) Spec { s := spec4(); f(&s); return s }
+	for _, c := range []struct {
+		spec Spec
+		want string
+	}{
+		{spec4(), `device vrrp4-51 exists and is not ours (veth, alias "")`},
+		{edit(func(s *Spec) { s.Name = "vrrp4-52" }), `device vrrp4-52 exists and is not ours (macvlan, alias "")`},
+		{edit(func(s *Spec) { s.Parent = "eth9" }), "interface eth9 does not exist"},
+		{edit(func(s *Spec) { s.Name, s.Parent = "vrrp4-53", "lo" }), "lo is not an Ethernet interface"},
+		{edit(func(s *Spec) { s.Name = "vrrp.51" }), `device name "vrrp.51"`},
+		{edit(func(s *Spec) { s.Name = "sixteen-bytes-xx" }), `device name "sixteen-bytes-xx"`},
+		{edit(func(s *Spec) { s.MAC = MAC{1} }), "is a multicast MAC"},
+		{edit(func(s *Spec) { s.Addresses = addresses("10.0.0.7/24", "10.0.0.7/32") }), "10.0.0.7 is given twice"},
+	} {
+		got, err := h.Ensure(c.spec)
+		if err == nil || !strings.Contains(err.Error(), c.want) || got[0].Err == nil {
+			t.Errorf("Ensure(%+v): %v, want %q", c.spec, err, c.want)
+		}
+		must(t, h.Remove(c.spec.Name))
+	}
+	if show := p.director.run("ip link show"); !strings.Contains(show, "vrrp4-51") || !strings.Contains(show, "vrrp4-52") {
+		t.Errorf("somebody else's device was removed:\n%s", show)
+	}
+	if err := h.Claim("nobody"); err == nil {
+		t.Error("a device that was not ensured was claimed")
+	}
+	// One that cannot be does not keep the others from being.
+	good := edit(func(s *Spec) { s.Name = "vrrp4-60" })
+	all, err := h.Ensure(spec4(), good)
+	if err == nil || all[0].Err == nil || all[1].Err != nil || all[1].IfIndex == 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+func TestReloadOfAddresses(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	h := openHost(t, p.director, t.TempDir())
+	defer h.Close()
+	s := spec4()
+	ensure(t, h, s)
+	must(t, h.Claim(s.Name))
+	s.Addresses = addresses("10.0.0.101/32", "10.0.0.102/24")
+	index := ensure(t, h, s)[0].IfIndex
+	show := p.director.run("ip address show vrrp4-51")
+	if strings.Contains(show, "10.0.0.100") || !strings.Contains(show, "10.0.0.101") || !strings.Contains(show, "10.0.0.102") {
+		t.Errorf("after the reload:\n%s", show)
+	}
+	s.MAC[5] = 0x34
+	if again := ensure(t, h, s)[0].IfIndex; again == index {
+		t.Error("another MAC, and the device is the same")
+	}
+	if show = p.director.run("ip address show vrrp4-51"); !strings.Contains(show, "10.0.0.102") || !strings.Contains(show, "01:34") {
+		t.Errorf("after the change of MAC:\n%s", show)
+	}
+}
+
+// crash ends a Host as SIGKILL does.
+func (h *Host) crash() { h.conn.close() }
+
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	p.director.set("ipv4/conf/eth0/arp_announce", "1")
+	p.director.set("ipv4/conf/all/rp_filter", "1")
+	before := p.director.state()
+	dir := t.TempDir()
+	first := openHost(t, p.director, dir)
+	ensure(t, first, spec4(), spec6())
+	must(t, first.Claim("vrrp4-51", "vrrp6-51"))
+	first.crash()
+
+	second := openHost(t, p.director, dir)
+	if left := second.Left(); len(left) != 2 || left[0].Name != "vrrp4-51" || left[0].MAC != vmac {
+		t.Errorf("left: %+v", left)
+	}
+	for _, d := range ensure(t, second, spec4(), spec6()) {
+		if !d.Leftover {
+			t.Errorf("%s is not said to be left over", d.Name)
+		}
+	}
+	if show := p.director.run("ip address show"); strings.Contains(show, "10.0.0.100") || strings.Contains(show, "2001:db8::100") {
+		t.Errorf("addresses are still there:\n%s", show)
+	}
+	second.crash()
+
+	// The third run was configured without one of them.
+	third := openHost(t, p.director, dir)
+	s := spec4()
+	s.Keep = true
+	if d := ensure(t, third, s)[0]; d.Leftover {
+		t.Error("a device that was left bare is said to be left over")
+	}
+	r, err := third.Sweep()
+	must(t, err)
+	if len(r) != 1 || r[0].Device != "vrrp6-51" {
+		t.Errorf("swept: %v", r)
+	}
+	must(t, third.Claim("vrrp4-51"))
+	third.crash()
+
+	fourth := openHost(t, p.director, dir)
+	if d := ensure(t, fourth, s)[0]; !d.Leftover {
+		t.Error("not left over")
+	}
+	if show := p.director.run("ip address show vrrp4-51"); !strings.Contains(show, "10.0.0.100") {
+		t.Errorf("a device that was to be kept lost its address:\n%s", show)
+	}
+	p.director.enter()
+	must(t, fourth.Close())
+	if after := p.director.state(); after != before {
+		t.Errorf("state changed:\n%s", lineDiff(before, after))
+	}
+	if files, _ := os.ReadDir(dir); len(files) != 0 {
+		t.Errorf("files were left: %v", files)
+	}
+}
+
+// What somebody set while we ran is theirs, and is not taken back.
+func TestCloseKeepsWhatOthersSet(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	h := openHost(t, p.director, t.TempDir())
+	ensure(t, h, spec4())
+	p.director.set("ipv4/conf/eth0/arp_ignore", "2")
+	if r := reconcile(p.director, h); len(r) != 0 {
+		t.Errorf("a stricter value was changed: %v", r)
+	}
+	must(t, h.Close())
+	if v := p.director.get("ipv4/conf/eth0/arp_ignore"); v != "2" {
+		t.Errorf("arp_ignore is %s, somebody had set it to 2", v)
+	}
+	if v := p.director.get("ipv4/conf/eth0/arp_announce"); v != "0" {
+		t.Errorf("arp_announce is %s, it was 0", v)
+	}
+}
+
+// Sysctls of a parent are given back when its last device goes, under the name
+// that it has then.
+func TestParentIsSharedAndRenamed(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	before := p.director.state()
+	h := openHost(t, p.director, t.TempDir())
+	other := spec4()
+	other.Name, other.MAC[5], other.Addresses = "vrrp4-52", 0x34, addresses("10.0.0.110/24")
+	ensure(t, h, spec4(), other)
+	must(t, h.Remove("vrrp4-51"))
+	if v := p.director.get("ipv4/conf/eth0/arp_ignore"); v != "1" {
+		t.Errorf("arp_ignore is %s while a device needs 1", v)
+	}
+	p.director.run("ip link set eth0 down name wan.0")
+	p.director.enter()
+	must(t, h.Close())
+	p.director.run(`
+		ip link set wan.0 down name eth0
+		ip address replace 2001:db8::1/64 dev eth0
+		ip link set eth0 up`)
+	eventually(t, "state is as before", func() bool { return p.director.state() == before })
+}
+
+func TestInterfaceMode(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	tap := newTap(p.neighbour, "net0")
+	p.director.run("ip address add 10.0.0.200/24 dev eth0")
+	before := p.director.state()
+	dir := t.TempDir()
+	h := openHost(t, p.director, dir)
+	s := Spec{Name: "lan", Parent: "eth0", Addresses: addresses("10.0.0.100/24", "10.0.0.200/24", "2001:db8::100/64")}
+	ensure(t, h, s)
+	tap.says("bare", "10.0.0.100")
+	must(t, h.Claim("lan"))
+	must(t, h.Quiet("lan"))
+	tap.says("claimed", "10.0.0.100", baseMAC)
+	tap.says("claimed", "2001:db8::100", baseMAC)
+	i, err := h.Interface("eth0")
+	must(t, err)
+	if slices.ContainsFunc(i.Addresses, func(p netip.Prefix) bool { return p.Addr().String() == "10.0.0.100" }) {
+		t.Errorf("a virtual address counts as the parent's own: %v", i.Addresses)
+	}
+	h.crash()
+
+	h = openHost(t, p.director, dir)
+	if d := ensure(t, h, s)[0]; !d.Leftover {
+		t.Error("addresses on the parent are not said to be left over")
+	}
+	tap.says("after the crash", "10.0.0.100")
+	tap.says("it was there before us", "10.0.0.200", baseMAC)
+	must(t, h.Claim("lan"))
+	h.crash()
+
+	h = openHost(t, p.director, dir)
+	r, err := h.Sweep()
+	must(t, err)
+	if len(r) != 2 {
+		t.Errorf("swept: %v", r)
+	}
+	must(t, h.Close())
+	if after := p.director.state(); after != before {
+		t.Errorf("state changed:\n%s", lineDiff(before, after))
+	}
+}
+
+// A journal of another boot or namespace says nothing about this one.
+func TestJournalOfAnotherBoot(t *testing.T) {
+	n := newNS(t, "journal")
+	n.enter()
+	dir := t.TempDir()
+	j, err := openJournal(dir)
+	must(t, err)
+	j.Sysctls = []record{{Key: "ipv4/conf/lo/arp_ignore", IfIndex: 1, Was: "0", Set: "1"}}
+	must(t, j.save())
+	if j, err = openJournal(dir); err != nil || len(j.Sysctls) != 1 {
+		t.Fatalf("own journal: %+v, %v", j, err)
+	}
+	other := newNS(t, "other")
+	other.enter()
+	if j, err = openJournal(dir); err != nil || len(j.Sysctls) != 0 {
+		t.Errorf("journal of another namespace: %+v, %v", j, err)
+	}
+	n.enter()
+	j, err = openJournal(dir)
+	must(t, err)
+	j.Boot = "another"
+	must(t, j.save())
+	if j, err = openJournal(dir); err != nil || len(j.Sysctls) != 0 {
+		t.Errorf("journal of another boot: %+v, %v", j, err)
+	}
+	must(t, os.WriteFile(filepath.Join(dir, journalName), []byte(`{"version":`), 0o600))
+	if _, err = openJournal(dir); err == nil || !strings.Contains(err.Error(), journalName) {
+		t.Errorf("half a journal: %v", err)
+	}
+}
+
+func TestReadOnlySysctls(t *testing.T) {
+	err := reason(&os.PathError{Op: "open", Path: "/proc/sys", Err: os.ErrPermission})
+	if !strings.Contains(err.Error(), "CAP_NET_ADMIN") {
+		t.Error(err)
+	}
+	if got := sysctlName("ipv4/conf/eth0.10/rp_filter"); got != "net.ipv4.conf.eth0/10.rp_filter" {
+		t.Error(got)
+	}
+}
