@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // ErrNotRunning is wrapped by the errors of a Client when no daemon listens on
@@ -30,13 +31,16 @@ func (e *RefusedError) Error() string { return e.Text }
 
 // A Client asks the daemon behind a socket.
 type Client struct {
-	path string
-	http http.Client
+	path     string
+	patience time.Duration // for an answer that needs no work
+	http     http.Client
 }
 
-// NewClient returns a Client of the socket at path. It connects when it is used.
+// NewClient returns a Client of the socket at path. It connects when it is used,
+// and waits at most half a minute for an answer, but for as long as its context
+// allows for a reload and for events.
 func NewClient(path string) *Client {
-	c := &Client{path: path}
+	c := &Client{path: path, patience: 30 * time.Second}
 	c.http.Transport = &http.Transport{
 		DisableKeepAlives: true, // one question, mostly; and no goroutine is left behind
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -105,6 +109,11 @@ func (c *Client) Events(ctx context.Context, since uint64, follow bool) iter.Seq
 }
 
 func ask[T any](ctx context.Context, c *Client, method, what string) (*T, error) {
+	if method == http.MethodGet {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.patience)
+		defer cancel()
+	}
 	body, err := c.request(ctx, method, what)
 	if err != nil {
 		return nil, err
@@ -150,6 +159,8 @@ func (c *Client) explain(err error) error {
 		return fmt.Errorf("%w: there is no control socket %s", ErrNotRunning, c.path)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("%w: nobody listens on the control socket %s", ErrNotRunning, c.path)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("the daemon does not answer on the control socket %s", c.path)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("no permission to use the control socket %s: try as root", c.path)
 	}

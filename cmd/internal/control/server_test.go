@@ -342,3 +342,17 @@ func TestClientUnderstandsStrangeAnswers(t *testing.T) {
 		}
 	}
 }
+
+func TestClientDoesNotWaitForEver(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path) // accepts, and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c := NewClient(path)
+	c.patience = time.Millisecond
+	if _, err := c.Status(t.Context()); err == nil || err.Error() != "the daemon does not answer on the control socket "+path {
+		t.Errorf("status: %v", err)
+	}
+}
