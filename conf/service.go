@@ -95,7 +95,7 @@ func (s *Service) visitKey(t *table) {
 		t.forbid("with a mark", "protocol")
 		k.Protocol = lvs.ProtocolNone
 	case !t.has("address"):
-		t.failf("address", "an address or a mark is required")
+		t.lack("address", "an address or a mark is required")
 	default:
 		t.forbid("with an address", "family")
 		*k = k.Canonical()

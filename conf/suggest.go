@@ -4,7 +4,17 @@ import "fmt"
 
 // suggest returns `; did you mean "word"?` for the one of words that is
 // nearest to got, or "" if none is near.
-func suggest(got string, words []string) string {
+func suggest(got string, words []string) string { return didYouMean(nearest(got, words)) }
+
+func didYouMean(word string) string {
+	if word == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", word)
+}
+
+// nearest returns the one of words that got is likely a misspelling of, or "".
+func nearest(got string, words []string) string {
 	best, distance := "", 0
 	for _, w := range words {
 		d := editDistance(got, w)
@@ -16,7 +26,7 @@ func suggest(got string, words []string) string {
 	if best == "" || distance > len(best)/3 {
 		return ""
 	}
-	return fmt.Sprintf("; did you mean %q?", best)
+	return best
 }
 
 // editDistance counts the insertions, deletions, replacements and swaps of

@@ -18,8 +18,9 @@ type table struct {
 	in    *reader
 	place value // of the table itself
 	keys  map[string]value
-	asked map[string]bool // keys that the visit function knows
-	wrong map[string]bool // keys with an error
+	asked map[string]bool   // keys that the visit function knows
+	wrong map[string]bool   // keys with an error
+	lacks map[string]string // required keys that are not given ⇒ what to say
 
 	out *section
 }
@@ -128,8 +129,15 @@ func need[T any](t *table, key string, p *T, c codec[T]) {
 	var zero T
 	field(t, key, p, c, zero)
 	if t.reading() && !t.has(key) {
-		t.failf(key, "is required")
+		t.lack(key, "is required")
 	}
+}
+
+// lack notes that key is not given. It is told at the end, unless a misspelt
+// key explains it.
+func (t *table) lack(key, message string) {
+	t.wrong[key] = true
+	t.lacks[key] = message
 }
 
 // sub visits the table key. A missing one is visited like an empty one.
@@ -207,19 +215,27 @@ func (t *table) child(key, name string, v value, keys map[string]value, visit fu
 		keys:   keys,
 		asked:  make(map[string]bool),
 		wrong:  make(map[string]bool),
+		lacks:  make(map[string]string),
 	}
 	visit(child)
 	child.finish()
 	return child
 }
 
-// finish refuses the keys that nobody asked for.
+// finish refuses the keys that nobody asked for, and tells of those that are
+// required and not given.
 func (t *table) finish() {
 	known := slices.Sorted(maps.Keys(t.asked))
 	for key := range t.keys {
-		if !t.asked[key] {
-			t.failf(key, "unknown key%s", suggest(key, known))
+		if t.asked[key] {
+			continue
 		}
+		meant := nearest(key, known)
+		delete(t.lacks, meant)
+		t.failf(key, "unknown key%s", didYouMean(meant))
+	}
+	for key, message := range t.lacks {
+		t.failf(key, "%s", message)
 	}
 }
 
