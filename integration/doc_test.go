@@ -29,9 +29,9 @@ func TestMain(m *testing.M) {
 // priorities of the directors, in their order.
 var priorities = []int{200, 150, 100}
 
-// directors starts holdfast on all directors of the pair, with the options of
-// the first but priorities of their own, and waits until lvs1 is MASTER and the
-// others are BACKUP.
+// directors starts holdfast on all directors of the pair with priorities of
+// their own: first lvs1, which becomes MASTER, then the others, which stay
+// BACKUP.
 func directors(t *testing.T, p *lab.Pair, options lab.Director) []*lab.Daemon {
 	t.Helper()
 	if options.Interval == 0 {
@@ -41,10 +41,11 @@ func directors(t *testing.T, p *lab.Pair, options lab.Director) []*lab.Daemon {
 	for i, host := range p.Directors {
 		options.Priority = priorities[i]
 		daemons = append(daemons, host.Holdfast(options.TOML()))
-	}
-	daemons[0].AwaitState(t, "MASTER")
-	for _, d := range daemons[1:] {
-		d.AwaitState(t, "BACKUP")
+		state := "BACKUP"
+		if i == 0 {
+			state = "MASTER"
+		}
+		daemons[i].AwaitState(t, state)
 	}
 	return daemons
 }

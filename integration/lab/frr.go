@@ -27,7 +27,7 @@ func (h *Host) FRR(r VirtualRouter) *Process {
 	h.Run("ip", "link", "set", device, "up")
 
 	// FRR's daemons insist on a group of theirs, which the machine need not
-	// have: they see another /etc/group.
+	// have, and write below /run and /var/tmp: they see other ones.
 	groups, err := os.ReadFile("/etc/group")
 	if err != nil {
 		h.lab.t.Fatalf("host %s: %v", h.Name, err)
@@ -41,7 +41,7 @@ func (h *Host) FRR(r VirtualRouter) *Process {
 			h.lab.t.Fatalf("host %s: %v", h.Name, err)
 		}
 		file := h.lab.WriteFile(filepath.Join(h.Name+"-frr", daemon+".conf"), config)
-		return h.Start("unshare", "-m", "sh", "-c", `mount --bind "$0" /etc/group && exec "$@"`, group, path,
+		return h.Start("unshare", "-m", "sh", "-c", `mount --bind "$0" /etc/group && mount -t tmpfs none /run && mount -t tmpfs none /var/tmp && exec "$@"`, group, path,
 			"-u", "root", "-g", "root", "-z", socket, "--vty_socket", dir, "-i", filepath.Join(dir, daemon+".pid"),
 			"-f", file, "-P", "0", "--log", "stdout")
 	}

@@ -32,13 +32,26 @@ func (h *Host) WatchNeighbour(address string) *NeighbourWatch {
 	w := &NeighbourWatch{Address: netip.MustParseAddr(address)}
 	updates := make(chan netlink.NeighUpdate, 64)
 	done := make(chan struct{})
+	// The library asks for what exists already by a message to the whole
+	// multicast group, which ends every other subscription: list it ourselves.
 	err := netlink.NeighSubscribeWithOptions(updates, done, netlink.NeighSubscribeOptions{
-		Namespace: &h.ns, ListExisting: true, ErrorCallback: w.fail,
+		Namespace: &h.ns, ErrorCallback: w.fail,
 	})
 	if err != nil {
 		h.lab.t.Fatalf("host %s: watch neighbours: %v", h.Name, err)
 	}
 	h.lab.t.Cleanup(func() { close(done) })
+	family := netlink.FAMILY_V6
+	if w.Address.Is4() {
+		family = netlink.FAMILY_V4
+	}
+	existing, err := h.link.NeighList(0, family)
+	if err != nil {
+		h.lab.t.Fatalf("host %s: list neighbours: %v", h.Name, err)
+	}
+	for _, entry := range existing {
+		w.note(time.Now(), netlink.NeighUpdate{Neigh: entry})
+	}
 	go func() {
 		for update := range updates {
 			w.note(time.Now(), update)

@@ -1,0 +1,95 @@
+package ipvs_test
+
+import (
+	"testing"
+	"time"
+
+	"holdfast/integration/lab"
+)
+
+// What somebody deletes or changes comes back; what somebody else made stays,
+// through a reload and a stop.
+func TestDriftIsRepaired(t *testing.T) {
+	p := lab.NewPair(t, 1)
+	host := p.Directors[0]
+	host.Run("ipvsadm", "-A", "-t", "10.0.0.99:99", "-s", "lc")
+	host.Run("ipvsadm", "-a", "-t", "10.0.0.99:99", "-r", "192.168.0.11:99", "-m", "-w", "3")
+	foreign := []string{"-A -t 10.0.0.99:99 -s lc", "-a -t 10.0.0.99:99 -r 192.168.0.11:99 -m -w 3"}
+	before := host.Run("ipvsadm", "-Sn")
+	for _, h := range p.Realservers {
+		h.ServeHTTP(":80")
+	}
+	daemons := start(t, p, service("web", web, check, rs1, rs2))
+	whole := append([]string{"-A -t " + web + " -s rr", "-r " + rs1, "-r " + rs2}, foreign...)
+	awaitTable(t, host, whole...)
+
+	host.Run("ipvsadm", "-d", "-t", web, "-r", rs1)
+	awaitTable(t, host, "!-r "+rs1)
+	awaitTable(t, host, whole...)
+	host.Run("ipvsadm", "-E", "-t", web, "-s", "wlc")
+	awaitTable(t, host, whole...)
+	host.Run("ipvsadm", "-D", "-t", web)
+	awaitTable(t, host, whole...)
+	p.Router.AwaitServers(t, 20*time.Second, web, "rs1", "rs2")
+
+	if err := daemons[0].Reload(); err != nil {
+		t.Fatal(err)
+	}
+	awaitTable(t, host, whole...)
+	if status := daemons[0].Stop(); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+	if after := host.Run("ipvsadm", "-Sn"); after != before {
+		t.Errorf("table after the stop:\n%s\nbefore the start:\n%s", after, before)
+	}
+}
+
+// A restart after a crash finds its servers in the table and leaves them
+// there: no gap until the first checks.
+func TestRestartKeepsServing(t *testing.T) {
+	p := lab.NewPair(t, 1)
+	for _, h := range p.Realservers {
+		h.ServeHTTP(":80")
+	}
+	daemons := start(t, p, service("web", web, check, rs1, rs2))
+	p.Router.AwaitServers(t, 20*time.Second, web, "rs1", "rs2")
+	daemons[0].Crash()
+	daemons[0].Restart()
+	daemons[0].AwaitState(t, "MASTER")
+	p.Router.AwaitServers(t, 20*time.Second, web, "rs1", "rs2")
+	awaitTable(t, p.Directors[0], rs1, rs2)
+}
+
+// A service that is active on the MASTER only is nowhere else.
+func TestActiveOnMaster(t *testing.T) {
+	p := lab.NewPair(t, 2)
+	for _, h := range p.Realservers {
+		h.ServeHTTP(":80")
+	}
+	daemons := start(t, p, service("web", web, "active = \"master\"\n"+check, rs1, rs2))
+	awaitTable(t, p.Directors[0], "-A -t "+web, rs1, rs2)
+	awaitTable(t, p.Directors[1], "!"+web)
+	p.Router.AwaitServers(t, 20*time.Second, web, "rs1", "rs2")
+
+	p.Directors[0].Wires["eth0"].Cut()
+	daemons[1].AwaitState(t, "MASTER")
+	awaitTable(t, p.Directors[1], "-A -t "+web, rs1, rs2)
+	awaitTable(t, p.Directors[0], "!"+web)
+	p.Router.AwaitServers(t, 20*time.Second, web, "rs1", "rs2")
+
+	p.Directors[0].Wires["eth0"].Mend()
+	daemons[0].AwaitState(t, "MASTER")
+	awaitTable(t, p.Directors[0], "-A -t "+web, rs1, rs2)
+	awaitTable(t, p.Directors[1], "!"+web)
+}
+
+// At a clean stop, on_stop = "keep" leaves the services working.
+func TestKeepOnStop(t *testing.T) {
+	p := lab.NewPair(t, 1)
+	daemons := start(t, p, "[lvs]\non_stop = \"keep\"\n"+service("web", web, "[service.check]\ntype = \"none\"\n", rs1))
+	awaitTable(t, p.Directors[0], "-A -t "+web, rs1)
+	if status := daemons[0].Stop(); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+	awaitTable(t, p.Directors[0], "-A -t "+web, rs1)
+}
