@@ -28,6 +28,7 @@ type link struct {
 	mac                   MAC
 	mtu                   int
 	flags                 uint32
+	group                 uint32
 	bridgeMode            bool // macvlan only
 	ethernet              bool
 }
@@ -57,7 +58,7 @@ func parseLink(b []byte) (link, error) {
 	a := parsed.Attrs()
 	l := link{
 		index: a.Index, parent: a.ParentIndex, master: a.MasterIndex, name: a.Name, alias: a.Alias,
-		kind: parsed.Type(), mtu: a.MTU, flags: a.RawFlags, ethernet: a.EncapType == "ether",
+		kind: parsed.Type(), mtu: a.MTU, group: a.Group, flags: a.RawFlags, ethernet: a.EncapType == "ether",
 	}
 	if len(a.HardwareAddr) == len(l.mac) {
 		l.mac = MAC(a.HardwareAddr)

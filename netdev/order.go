@@ -36,17 +36,45 @@ func (h *Host) Claim(names ...string) error {
 // what still comes for them is served. It is of no effect in interface mode:
 // it would silence the parent.
 func (h *Host) Quiet(names ...string) error {
-	return h.order(names, "quiet", Quiet, func(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
-		if !d.spec.virtual() {
-			return all
-		}
-		return append(all, linkRequest(unix.RTM_SETLINK, 0, d.index, unix.IFF_NOARP, unix.IFF_NOARP))
-	})
+	return h.order(names, "quiet", Quiet, quietRequests)
 }
 
-// Release makes devices Bare: down at once, and then without addresses.
+func quietRequests(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
+	if !d.spec.virtual() {
+		return all
+	}
+	return append(all, linkRequest(unix.RTM_SETLINK, 0, d.index, unix.IFF_NOARP, unix.IFF_NOARP))
+}
+
+// Release makes devices Bare. First all of them fall silent, in one system
+// call; then one after the other goes down and loses its addresses. Taking a
+// macvlan down waits for an RCU grace period, some 10 ms; other orders are
+// carried out in between, and a device that is claimed meanwhile stays.
 func (h *Host) Release(names ...string) error {
-	return h.order(names, "release", Bare, h.releaseRequests)
+	if err := h.order(names, "release", Bare, quietRequests); err != nil {
+		return err
+	}
+	var errs []error
+	for _, name := range names {
+		errs = append(errs, h.bare(name))
+	}
+	return errors.Join(errs...)
+}
+
+// bare takes one device down, if it is still to be.
+func (h *Host) bare(name string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	d := h.devices[name]
+	if d == nil || d.state != Bare || d.index == 0 {
+		return nil
+	}
+	for _, err := range h.conn.do(h.releaseRequests(nil, d)) {
+		if err != nil && !gone(err) {
+			return fmt.Errorf("release: device %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // order sets a state by the requests that lead there from any other, without
@@ -74,8 +102,7 @@ func (h *Host) order(names []string, verb string, to State,
 		}
 	}
 	for i, err := range h.conn.do(requests) {
-		usual := errors.Is(err, unix.EEXIST) || to == Bare && errors.Is(err, unix.EADDRNOTAVAIL)
-		if err != nil && !usual {
+		if err != nil && !errors.Is(err, unix.EEXIST) {
 			again[of[i]] = true
 		}
 	}
@@ -135,6 +162,7 @@ func (h *Host) remove(names []string) error {
 		return fmt.Errorf("remove devices: %w", err)
 	}
 	var requests []*nl.NetlinkRequest
+	var links []int
 	for _, name := range names {
 		d := h.devices[name]
 		if d == nil {
@@ -144,9 +172,10 @@ func (h *Host) remove(names []string) error {
 			requests = h.releaseRequests(requests, d)
 		}
 		if have := o.byName[name]; d.spec.virtual() && have != nil && foreign(h.owner, d, have) == nil {
-			requests = append(requests, linkRequest(unix.RTM_DELLINK, 0, have.index, 0, 0))
+			links = append(links, have.index)
 		}
 	}
+	requests = append(requests, deleteRequests(o, links)...)
 	var errs []error
 	for _, err := range h.conn.do(requests) {
 		if err != nil && !gone(err) {
@@ -160,6 +189,34 @@ func (h *Host) remove(names []string) error {
 		h.forget(name)
 	}
 	return h.giveBack(o)
+}
+
+// doomed is the link group into which links are put to be deleted ("hold" in
+// ASCII).
+const doomed = 0x686f6c64
+
+// deleteRequests deletes links. A deletion waits until every processor has let
+// go of the link, tens of milliseconds (net/core/dev.c netdev_run_todo), so
+// several are put into a link group and deleted as one
+// (net/core/rtnetlink.c rtnl_group_dellink).
+func deleteRequests(o *observation, indexes []int) []*nl.NetlinkRequest {
+	var all []*nl.NetlinkRequest
+	taken := slices.ContainsFunc(slices.Collect(maps.Values(o.byIndex)), func(l *link) bool { return l.group == doomed })
+	if len(indexes) < 2 || taken {
+		for _, index := range indexes {
+			all = append(all, linkRequest(unix.RTM_DELLINK, 0, index, 0, 0))
+		}
+		return all
+	}
+	group := nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(doomed))
+	for _, index := range indexes {
+		r := linkRequest(unix.RTM_SETLINK, 0, index, 0, 0)
+		r.AddData(group)
+		all = append(all, r)
+	}
+	r := linkRequest(unix.RTM_DELLINK, 0, 0, 0, 0)
+	r.AddData(group)
+	return append(all, r)
 }
 
 // forget takes a device out of table and journal.

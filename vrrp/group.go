@@ -41,7 +41,7 @@ type Group struct {
 }
 
 // NewGroup makes a group of new machines, one a configuration. A lone machine
-// is a group of one, whose name is not used.
+// is a group of one without a name, which reports no transitions of its own.
 func NewGroup(name string, cfgs ...Config) *Group {
 	g := &Group{name: name, out: make([]MemberAction, 0, 8*len(cfgs))}
 	for _, cfg := range cfgs {
@@ -149,7 +149,7 @@ func (g *Group) settle(now time.Time) {
 	}
 	a := Action{Verb: Transition, From: g.state, To: state, Why: g.why()}
 	g.state, g.since = state, now
-	if len(g.members) > 1 {
+	if g.name != "" {
 		g.out = append(g.out, MemberAction{WholeGroup, a})
 	}
 }

@@ -126,6 +126,11 @@ func (b *balancer) preview(c *conf.Config) ([]lvs.Op, error) {
 	if err := table.Configure(services); err != nil {
 		return nil, err
 	}
+	have, err := b.kernel.Dump()
+	if err != nil {
+		return nil, fmt.Errorf("read the ipvs table: %w", err)
+	}
+	table.Adopt(have)
 	return b.applier.Preview(table.Keys(), table.Wanted())
 }
 

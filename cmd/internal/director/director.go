@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -47,6 +48,7 @@ type Director struct {
 	mail    *mailbox
 	ticker  *time.Ticker // looks at everything, whether or not something told of it
 
+	lock     *os.File // of the runtime directory
 	host     *netdev.Host
 	port     *port
 	speaker  *speaker.Speaker
@@ -66,11 +68,12 @@ type Director struct {
 	instances map[string]*instance
 	units     map[string]*runningUnit
 	coming    []unit             // wait for their predecessors to stop
+	ended     []string           // units that have let go of everything
 	dirty     bool               // the table may have to change
 	toLook    map[*instance]bool // whose interface an event told of
 	mending   bool               // mendTimer runs
 	mendTimer *time.Timer
-	devices   deviceNames
+	devices   *deviceNames
 	failed    error  // the VRRP loop ended by itself
 	ipvsError string // what keeps IPVS from being as it should be
 	repairs   uint64 // changes that others had made to our part of IPVS
@@ -96,7 +99,7 @@ func Run(ctx context.Context, o Options) error {
 	d := &Director{
 		opts: o, log: o.Log, started: time.Now(), loaded: time.Now(), mail: newMailbox(),
 		instances: map[string]*instance{}, units: map[string]*runningUnit{},
-		toLook: map[*instance]bool{}, mendTimer: time.NewTimer(time.Hour),
+		toLook: map[*instance]bool{}, devices: newDeviceNames(), mendTimer: time.NewTimer(time.Hour),
 	}
 	d.mendTimer.Stop()
 	if err := d.open(ctx); err != nil {
@@ -121,6 +124,9 @@ func (d *Director) open(ctx context.Context) error {
 	}
 	dir := d.opts.Config.Director.RuntimeDir
 	var err error
+	if d.lock, err = lockDir(dir); err != nil {
+		return err
+	}
 	if d.host, err = netdev.OpenHost(netdev.Options{RuntimeDir: dir}); err != nil {
 		return fmt.Errorf("open the host's devices: %w", err)
 	}
@@ -160,7 +166,7 @@ func (d *Director) startThreads() {
 		Order:  func(orders []speaker.Order) { d.hands.order(orders) },
 		Report: func(r speaker.Report) { d.mail.post(func() { d.reported(r) }) },
 	})
-	d.hands = newHands(deviceHost{d.host, d.devices.of}, d.speaker.Answer, func(o speaker.Order, err error) {
+	d.hands = newHands(deviceHost{d.host, d.devices}, d.speaker.Answer, func(o speaker.Order, err error) {
 		d.log.Error("cannot change a device", "vrrp", o.Router, "to", o.Verb, "err", err)
 	})
 	ready := make(chan error, 1)
@@ -184,6 +190,7 @@ func (d *Director) loop(ctx context.Context) {
 			return
 		case <-d.mail.signal:
 			d.readMail()
+			d.forgetEnded()
 		case <-d.mendTimer.C:
 			d.mending = false
 			d.reconcile()

@@ -106,17 +106,6 @@ func (d *Director) applyServices(c *conf.Config) {
 	d.dirty = true
 }
 
-// stopUnit lets a unit go. It ends when its members have reported that they
-// let go of everything; see unitStopped.
-func (d *Director) stopUnit(name string) {
-	if err := d.speaker.Stop(name); err != nil {
-		d.log.Error("cannot stop", "unit", name, "err", err)
-		d.forgetUnit(name)
-		return
-	}
-	d.units[name].stopping = true
-}
-
 // startComing starts the units that wait, as soon as no instance of a unit
 // that is still being stopped has their name, device or virtual router.
 func (d *Director) startComing() {

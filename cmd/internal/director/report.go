@@ -3,7 +3,6 @@ package director
 import (
 	"net/netip"
 	"strconv"
-	"sync"
 	"time"
 
 	"holdfast/checker"
@@ -117,51 +116,6 @@ func prefixTexts(list []netip.Prefix) []string {
 	return texts
 }
 
-// memberStopped notes that a member has let go of everything. When all of its
-// unit have, the unit is forgotten, and what waited for that starts.
-func (d *Director) memberStopped(router string) {
-	in := d.instances[router]
-	if in == nil {
-		return
-	}
-	u := d.units[in.unit]
-	u.stopped++
-	if u.stopped < len(u.members) {
-		return
-	}
-	if err := d.speaker.Remove(u.name); err != nil {
-		d.log.Error("cannot forget a stopped unit", "unit", u.name, "err", err)
-	}
-	d.forgetUnit(u.name)
-	d.startComing()
-}
-
-// forgetUnit removes the devices of a unit that has stopped, and closes the
-// port on interfaces that nobody listens on any more.
-func (d *Director) forgetUnit(name string) {
-	u := d.units[name]
-	var devices []string
-	for _, c := range u.members {
-		devices = append(devices, deviceName(&c))
-	}
-	// A release that is still under way must not find the device gone.
-	d.hands.drain()
-	if err := d.host.Remove(devices...); err != nil {
-		d.log.Error("cannot remove the devices", "unit", name, "err", err)
-	}
-	for _, c := range u.members {
-		in := d.instances[c.Name]
-		delete(d.instances, c.Name)
-		d.notifier.Forget(notify.Instance, c.Name)
-		d.devices.forget(c.Name)
-		if !d.runsOn(c.Interface) && in.facts.Index != 0 {
-			d.port.Close(in.facts.Index)
-		}
-	}
-	d.notifier.Forget(notify.Group, name)
-	delete(d.units, name)
-}
-
 // verdict hears what the checker found.
 func (d *Director) verdict(c checker.Change) {
 	health, to := lvs.Down, notify.Down
@@ -235,17 +189,4 @@ func (d *Director) ipvsChanged(report lvs.Report) {
 			d.note(control.Event{Kind: control.KindRepair, Subject: "ipvs", Reason: c.Op.String()})
 		}
 	}
-}
-
-// deviceNames says which device a router has; the hands ask for it from
-// another goroutine than the one that knows.
-type deviceNames struct{ names sync.Map }
-
-func (n *deviceNames) set(router, device string) { n.names.Store(router, device) }
-func (n *deviceNames) forget(router string)      { n.names.Delete(router) }
-
-func (n *deviceNames) of(router string) string {
-	name, _ := n.names.Load(router)
-	text, _ := name.(string)
-	return text
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"holdfast/cmd/internal/notify"
 )
 
 const (
@@ -13,6 +15,77 @@ const (
 	// closeGrace bounds the wait for answers under way on the control socket.
 	closeGrace = time.Second
 )
+
+// stopUnit lets a unit go. It has gone when its members have reported that
+// they let go of everything.
+func (d *Director) stopUnit(name string) {
+	u := d.units[name]
+	u.stopping = true
+	for i := range u.members {
+		d.devices.leave(u.members[i].Name)
+	}
+	if err := d.speaker.Stop(name); err != nil {
+		d.log.Error("cannot stop", "unit", name, "err", err)
+		d.ended = append(d.ended, name)
+	}
+}
+
+// memberStopped notes that a member has let go of everything.
+func (d *Director) memberStopped(router string) {
+	in := d.instances[router]
+	if in == nil {
+		return
+	}
+	u := d.units[in.unit]
+	u.stopped++
+	if u.stopped == len(u.members) {
+		d.ended = append(d.ended, in.unit)
+	}
+}
+
+// forgetEnded removes what the units that have ended had, all at once, and
+// starts what waited for that.
+func (d *Director) forgetEnded() {
+	if len(d.ended) == 0 {
+		return
+	}
+	// A release that is still under way must not find the device gone.
+	d.hands.drain()
+	var devices []string
+	for _, name := range d.ended {
+		for i := range d.units[name].members {
+			devices = append(devices, deviceName(&d.units[name].members[i]))
+		}
+	}
+	if err := d.host.Remove(devices...); err != nil {
+		d.log.Error("cannot remove the devices of what was stopped", "err", err)
+	}
+	for _, name := range d.ended {
+		d.forgetUnit(name)
+	}
+	d.ended = nil
+	d.startComing()
+}
+
+// forgetUnit forgets a unit and its members, and closes the port on interfaces
+// that nobody listens on any more.
+func (d *Director) forgetUnit(name string) {
+	u := d.units[name]
+	if err := d.speaker.Remove(name); err != nil {
+		d.log.Error("cannot forget a stopped unit", "unit", name, "err", err)
+	}
+	for _, c := range u.members {
+		in := d.instances[c.Name]
+		delete(d.instances, c.Name)
+		d.notifier.Forget(notify.Instance, c.Name)
+		d.devices.forget(c.Name)
+		if !d.runsOn(c.Interface) && in.facts.Index != 0 {
+			d.port.Close(in.facts.Index)
+		}
+	}
+	d.notifier.Forget(notify.Group, name)
+	delete(d.units, name)
+}
 
 // stop lets go of everything in the order that loses nothing: the checks
 // first, so that no verdict is made of a director that is closing; then the
@@ -33,7 +106,8 @@ func (d *Director) stop() error {
 	return errors.Join(errs...)
 }
 
-// stopUnits stops all virtual routers and waits until they have let go.
+// stopUnits stops all virtual routers and waits until they have let go. Their
+// devices are removed with the host.
 func (d *Director) stopUnits() error {
 	longest := time.Duration(0)
 	for _, in := range d.instances {
@@ -47,12 +121,12 @@ func (d *Director) stopUnits() error {
 	// Each lets go by itself within an interval and a moment.
 	limit := time.NewTimer(longest + 2*time.Second)
 	defer limit.Stop()
-	for len(d.units) > 0 {
+	for len(d.ended) < len(d.units) {
 		select {
 		case <-d.mail.signal:
 			d.readMail()
 		case <-limit.C:
-			return fmt.Errorf("%d virtual routers did not let go in time", len(d.units))
+			return fmt.Errorf("%d virtual routers did not let go in time", len(d.units)-len(d.ended))
 		}
 	}
 	return nil
@@ -79,6 +153,9 @@ func (d *Director) close() error {
 	}
 	if d.host != nil {
 		errs = append(errs, d.host.Close())
+	}
+	if d.lock != nil {
+		errs = append(errs, d.lock.Close())
 	}
 	return errors.Join(errs...)
 }

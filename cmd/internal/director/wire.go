@@ -2,6 +2,7 @@ package director
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"holdfast/netdev"
@@ -80,8 +81,8 @@ func announcements(mac netdev.MAC, addr netip.Addr, router bool) ([][]byte, erro
 
 // deviceHost fits netdev.Host to what hands want: outcomes by device.
 type deviceHost struct {
-	host *netdev.Host
-	name func(router string) string // of the router's device
+	host  *netdev.Host
+	names *deviceNames
 }
 
 // Claim implements devices.
@@ -90,8 +91,15 @@ func (h deviceHost) Claim(routers []string) []error { return h.each(h.host.Claim
 // Hush implements devices.
 func (h deviceHost) Hush(routers []string) []error { return h.each(h.host.Quiet, routers) }
 
-// Release implements devices.
-func (h deviceHost) Release(routers []string) []error { return h.each(h.host.Release, routers) }
+// Release implements devices. Devices that are not needed any more are removed
+// instead: taking down many costs the kernel as many waits for all processors
+// to notice, removing many at once costs one.
+func (h deviceHost) Release(routers []string) []error {
+	if !slices.ContainsFunc(routers, func(r string) bool { return !h.names.leaves(r) }) {
+		return h.each(h.host.Remove, routers)
+	}
+	return h.each(h.host.Release, routers)
+}
 
 // each does one thing to all devices in one go. Only if that fails is each
 // done by itself, which does no harm to those that are done, to learn which
@@ -100,9 +108,10 @@ func (h deviceHost) each(do func(...string) error, routers []string) []error {
 	errs := make([]error, len(routers))
 	names := make([]string, len(routers))
 	for i, r := range routers {
-		names[i] = h.name(r)
+		names[i] = h.names.of(r)
 	}
-	if do(names...) == nil {
+	if err := do(names...); err == nil || len(names) == 1 {
+		errs[0] = err
 		return errs
 	}
 	for i, name := range names {
