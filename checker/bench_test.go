@@ -115,15 +115,15 @@ func BenchmarkSet(b *testing.B) {
 				before, cpu := totals(s), cpuTime(b)
 				time.Sleep(period)
 				after, used := totals(s), cpuTime(b)-cpu
+				var late time.Duration
+				for _, st := range s.Status() {
+					late = max(late, st.MaxLate)
+				}
 				s.Close()
 				n := after.Attempts - before.Attempts
 				b.ReportMetric(float64(used.Microseconds())/float64(n), "cpu-us/check")
 				b.ReportMetric(float64(n)/period.Seconds(), "checks/s")
 				b.ReportMetric(float64(after.Failures+after.Inconclusive), "failures")
-				var late time.Duration
-				for _, st := range s.Status() {
-					late = max(late, st.MaxLate)
-				}
 				b.ReportMetric(float64(late.Microseconds())/1000, "max-late-ms")
 			}
 		})

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
 )
 
 // A Kind is a way to ask a realserver whether it is well.
@@ -21,10 +23,13 @@ const (
 	TCP   Kind = "tcp"   // a connection is accepted
 	HTTP  Kind = "http"  // a request is answered as wanted
 	HTTPS Kind = "https" // the same over TLS
+	Ping  Kind = "ping"  // an ICMP echo request is answered
+	UDP   Kind = "udp"   // a datagram is answered as wanted
+	DNS   Kind = "dns"   // a DNS question is answered without an error
 )
 
 // Kinds returns every kind, in the order in which they are documented.
-func Kinds() []Kind { return []Kind{None, TCP, HTTP, HTTPS} }
+func Kinds() []Kind { return []Kind{None, TCP, HTTP, HTTPS, Ping, UDP, DNS} }
 
 // A Config says how and how often one realserver is asked.
 type Config struct {
@@ -32,7 +37,7 @@ type Config struct {
 	// "service/server".
 	ID   string
 	Kind Kind
-	// Address is what the check connects to.
+	// Address is what the check connects to. Kind Ping has no use for the port.
 	Address netip.AddrPort
 
 	Interval time.Duration // from one start to the next while all is well
@@ -49,6 +54,8 @@ type Config struct {
 
 	Dial Dial       // where the packets of the check come from
 	HTTP HTTPConfig // with Kind HTTP and HTTPS
+	UDP  UDPConfig  // with Kind UDP
+	DNS  DNSConfig  // with Kind DNS
 }
 
 // Dial says where the packets of a check come from and which way they take.
@@ -71,6 +78,22 @@ type HTTPConfig struct {
 	TLS *tls.Config
 }
 
+// UDPConfig is the datagram that a UDP check sends and the answer it wants.
+type UDPConfig struct {
+	Payload []byte         // at most 65507 bytes
+	Reply   *regexp.Regexp // matched as text; nil: any datagram
+	// Silence lets a server be well that does not answer: only an ICMP error
+	// from it is a failure. Each attempt then lasts until its timeout.
+	Silence bool
+}
+
+// DNSConfig is what a DNS check asks, over UDP. The answer must be of code
+// NOERROR; what it says is not looked at.
+type DNSConfig struct {
+	Name string // with or without the dot at its end
+	Type uint16 // of the record: 1 is A, 6 is SOA, 28 is AAAA
+}
+
 // A StatusRange is a range of HTTP status codes, both ends included.
 type StatusRange struct{ Low, High int }
 
@@ -84,7 +107,7 @@ func (r StatusRange) String() string {
 
 // Default returns the settings of a check of which nothing but its kind is
 // said: every 2 s, 1 s to answer, up after 1 success and down after 2 failures;
-// HTTP asks GET / and wants any 2xx.
+// HTTP asks GET / and wants any 2xx, DNS asks for the SOA of the root.
 func Default(kind Kind) Config {
 	c := Config{Kind: kind, Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2}
 	switch kind {
@@ -94,6 +117,8 @@ func Default(kind Kind) Config {
 	case HTTP:
 		c.HTTP.Method, c.HTTP.Path = http.MethodGet, "/"
 		c.HTTP.Status = []StatusRange{{200, 299}}
+	case DNS:
+		c.DNS = DNSConfig{Name: ".", Type: uint16(dnsmessage.TypeSOA)}
 	}
 	return c
 }
@@ -112,13 +137,19 @@ func (c *Config) Validate() error {
 	switch c.Kind {
 	case None:
 		return errors.Join(errs...)
-	case TCP:
+	case TCP, Ping:
 	case HTTP, HTTPS:
 		c.validateHTTP(&errs)
+	case UDP:
+		c.validateUDP(&errs)
+	case DNS:
+		if _, err := c.DNS.question(); err != nil {
+			errs.add("name", "%q is not a domain name", c.DNS.Name)
+		}
 	default:
 		errs.add("type", "unknown type %q", string(c.Kind))
 	}
-	if !c.Address.IsValid() || c.Address.Port() == 0 {
+	if !c.Address.IsValid() || c.Address.Port() == 0 && c.Kind != Ping {
 		errs.add("address", "must be an address and a port, not %v", c.Address)
 	}
 	c.validateTimes(&errs)
@@ -182,6 +213,16 @@ func (c *Config) validateHTTP(errs *fieldErrors) {
 	}
 	if (c.Kind == HTTPS) != (h.TLS != nil) {
 		errs.add("tls", "goes with type https, and only with it")
+	}
+}
+
+func (c *Config) validateUDP(errs *fieldErrors) {
+	// RFC 768: 65535 bytes, less the headers of UDP and of IPv4.
+	if n := len(c.UDP.Payload); n > 65507 {
+		errs.add("payload", "a datagram holds at most 65507 bytes, not %d", n)
+	}
+	if c.UDP.Silence && c.UDP.Reply != nil {
+		errs.add("reply", "has no meaning if no reply is needed")
 	}
 }
 

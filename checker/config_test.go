@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"reflect"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,6 +61,10 @@ func TestValidate(t *testing.T) {
 		{"body of HEAD", HTTP, func(c *Config) { c.HTTP.Method, c.HTTP.Body = "HEAD", regexp.MustCompile("ok") }, `body: the answer to HEAD has no body`},
 		{"plain with tls", HTTP, func(c *Config) { c.HTTP.TLS = new(tls.Config) }, `tls: goes with type https, and only with it`},
 		{"https without", HTTPS, func(c *Config) { c.HTTP.TLS = nil }, `tls: goes with type https, and only with it`},
+		{"long payload", UDP, func(c *Config) { c.UDP.Payload = make([]byte, 65508) }, `payload: a datagram holds at most 65507 bytes, not 65508`},
+		{"reply and silence", UDP, func(c *Config) { c.UDP.Reply, c.UDP.Silence = regexp.MustCompile("a"), true }, `reply: has no meaning if no reply is needed`},
+		{"domain name", DNS, func(c *Config) { c.DNS.Name = "a..b" }, `name: "a..b" is not a domain name`},
+		{"long label", DNS, func(c *Config) { c.DNS.Name = strings.Repeat("a", 64) }, `name: "` + strings.Repeat("a", 64) + `" is not a domain name`},
 		{"two faults", TCP, func(c *Config) { c.Rise, c.Fall = 0, 0 }, "rise: must be at least 1, not 0\nfall: must be at least 1, not 0"},
 	}
 	for _, tt := range tests {
@@ -120,6 +125,10 @@ func other(t *testing.T, name string, v reflect.Value) reflect.Value {
 	switch x := v.Interface().(type) {
 	case string:
 		return reflect.ValueOf(x + "x")
+	case []byte:
+		return reflect.ValueOf(append([]byte{1}, x...))
+	case uint16:
+		return reflect.ValueOf(x + 1)
 	case Kind:
 		return reflect.ValueOf(x + "x")
 	case int:

@@ -38,6 +38,9 @@ func newCaller(c *Config, network string, option func(fd int) error) caller {
 		d.dialer.LocalAddr, d.source = localAddr(network, s), s.String()
 	}
 	options := c.Dial.options()
+	if c.Dial.Source.IsValid() {
+		options = append(options, keepNoPort)
+	}
 	if option != nil {
 		options = append(options, option)
 	}
@@ -57,15 +60,6 @@ func localAddr(network string, a netip.Addr) net.Addr {
 // options returns what must be set on a socket for it to go the way of d.
 func (d *Dial) options() []func(fd int) error {
 	var all []func(int) error
-	if d.Source.IsValid() {
-		// Without it bind(2) takes a local port for itself alone, and a few
-		// hundred servers asked every second use up the range within the minute
-		// that a port stays in TIME_WAIT.
-		all = append(all, func(fd int) error {
-			return os.NewSyscallError("set IP_BIND_ADDRESS_NO_PORT",
-				unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1))
-		})
-	}
 	if device := d.Device; device != "" {
 		all = append(all, func(fd int) error {
 			return os.NewSyscallError("bind to device "+device, unix.BindToDevice(fd, device))
@@ -78,6 +72,14 @@ func (d *Dial) options() []func(fd int) error {
 		})
 	}
 	return all
+}
+
+// keepNoPort leaves the choice of a local port to connect(2). Without it bind(2)
+// takes one for itself alone, and a few hundred servers asked every second use
+// up the range within the minute that a port stays in TIME_WAIT.
+func keepNoPort(fd int) error {
+	return os.NewSyscallError("set IP_BIND_ADDRESS_NO_PORT",
+		unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1))
 }
 
 func control(options []func(fd int) error) func(string, string, syscall.RawConn) error {

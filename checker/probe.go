@@ -3,6 +3,7 @@ package checker
 import (
 	"context"
 	"fmt"
+	"io"
 )
 
 // A Prober asks one question of one server, again and again but never twice at
@@ -20,16 +21,33 @@ type ProberFunc func(ctx context.Context) error
 // Probe calls f.
 func (f ProberFunc) Probe(ctx context.Context) error { return f(ctx) }
 
-// NewProber returns the Prober of a valid Config whose Kind is not None.
-func NewProber(c Config) Prober {
+// A toolbox makes Probers and holds what they share.
+type toolbox struct{ pings pingSockets }
+
+// prober returns the Prober of a valid Config whose Kind is not None. If it is
+// an io.Closer, it is closed when it is no longer needed.
+func (t *toolbox) prober(c Config) Prober {
 	switch c.Kind {
 	case TCP:
 		return newTCPProber(&c)
 	case HTTP, HTTPS:
 		return newHTTPProber(&c)
+	case UDP:
+		return newUDPProber(&c)
+	case DNS:
+		return newDNSProber(&c)
+	case Ping:
+		return t.pings.prober(&c)
 	default:
 		return ProberFunc(func(context.Context) error {
 			return fmt.Errorf("nothing can ask a check of type %q", c.Kind)
 		})
+	}
+}
+
+// discard ends the use of a Prober.
+func discard(p Prober) {
+	if c, ok := p.(io.Closer); ok {
+		_ = c.Close() // it was only listened on
 	}
 }

@@ -25,7 +25,14 @@ func ask(t *testing.T, c Config) string {
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	return askWith(t, NewProber(c), c.Timeout)
+	return askWith(t, newProber(t, c), c.Timeout)
+}
+
+func newProber(t *testing.T, c Config) Prober {
+	t.Helper()
+	p := new(toolbox).prober(c)
+	t.Cleanup(func() { discard(p) })
+	return p
 }
 
 func askWith(t *testing.T, p Prober, timeout time.Duration) string {
@@ -147,13 +154,43 @@ func TestTCPLeavesTheServerAlone(t *testing.T) {
 	}
 }
 
+// TestSet runs the whole of it once in real time: a server that is well, stops,
+// and comes back.
+func TestSet(t *testing.T) {
+	changes := make(chan Change, 10)
+	s := New(Options{OnChange: func(c Change) { changes <- c }})
+	defer s.Close()
+	l := listen(t, "127.0.0.1:0")
+	c := at(TCP, l.Addr())
+	c.Interval, c.RetryInterval = 50*time.Millisecond, 10*time.Millisecond
+	if err := s.Apply([]Config{c}); err != nil {
+		t.Fatal(err)
+	}
+	next := func(up bool, reason string) {
+		t.Helper()
+		select {
+		case got := <-changes:
+			if got.Up != up || got.Reason != reason {
+				t.Errorf("up %v: %s; want %v: %s", got.Up, got.Reason, up, reason)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatal("no change")
+		}
+	}
+	next(true, "answered")
+	l.Close()
+	next(false, "connect: connection refused")
+	listen(t, l.Addr().String())
+	next(true, "answered")
+}
+
 func TestCancelEndsAnAttempt(t *testing.T) {
 	silent := listen(t, "127.0.0.1:0")
 	for _, c := range []Config{at(TCP, fullQueue(t)), at(HTTP, silent.Addr()), at(HTTPS, silent.Addr())} {
 		t.Run(string(c.Kind), func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error)
-			go func() { done <- NewProber(c).Probe(ctx) }()
+			go func() { done <- newProber(t, c).Probe(ctx) }()
 			cancel()
 			select {
 			case err := <-done:
@@ -251,7 +288,7 @@ func TestNoFileDescriptors(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none); err != nil {
 		t.Fatal(err)
 	}
-	err := NewProber(c).Probe(t.Context())
+	err := newProber(t, c).Probe(t.Context())
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
 		t.Fatal(err)
 	}

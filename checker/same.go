@@ -17,7 +17,13 @@ func (c *Config) asksSame(d *Config) bool {
 		c.Timeout == d.Timeout &&
 		c.RetryInterval == d.RetryInterval &&
 		c.Dial == d.Dial &&
+		c.DNS == d.DNS &&
+		c.UDP.same(&d.UDP) &&
 		c.HTTP.same(&d.HTTP)
+}
+
+func (u *UDPConfig) same(o *UDPConfig) bool {
+	return u.Silence == o.Silence && bytes.Equal(u.Payload, o.Payload) && samePattern(u.Reply, o.Reply)
 }
 
 func (h *HTTPConfig) same(o *HTTPConfig) bool {

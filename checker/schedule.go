@@ -145,7 +145,8 @@ func (q *question) isOurs(err error) bool {
 		return false
 	}
 	switch errno {
-	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM:
+	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM,
+		syscall.EPERM: // no capability, or our own packet filter
 		return true
 	case syscall.EADDRNOTAVAIL, syscall.EADDRINUSE: // connect(2): no free local port
 		return !q.cfg.Dial.Source.IsValid()

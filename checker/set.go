@@ -29,7 +29,8 @@ type Options struct {
 	Limit int
 	// Rand returns numbers in [0, 1), for the jitter.
 	Rand func() float64
-	// NewProber makes the Prober of a question; nil: NewProber of this package.
+	// NewProber makes the Prober of a question, for tests; nil: a real one. A
+	// Prober that is an io.Closer is closed when its question ends.
 	NewProber func(Config) Prober
 }
 
@@ -86,7 +87,7 @@ func New(o Options) *Set {
 		s.rand = rand.Float64
 	}
 	if s.newProber == nil {
-		s.newProber = NewProber
+		s.newProber = new(toolbox).prober
 	}
 	if o.OnChange == nil {
 		o.OnChange = func(Change) {}
@@ -103,6 +104,9 @@ func (s *Set) Close() {
 	// Under the lock no attempt begins, so none is added while we wait.
 	s.mu.Lock()
 	s.cancel()
+	for _, sub := range s.subjects {
+		s.leave(sub)
+	}
 	s.mu.Unlock()
 	s.done.Wait()
 }
@@ -219,6 +223,7 @@ func (s *Set) leave(sub *subject) {
 		return
 	}
 	q.cancel()
+	discard(q.prober)
 	p := place{q.cfg.Kind, q.cfg.Address}
 	s.questions[p] = slices.DeleteFunc(s.questions[p], func(other *question) bool { return other == q })
 	if len(s.questions[p]) == 0 {

@@ -625,6 +625,7 @@ func TestWantHereIsNoVerdict(t *testing.T) {
 		{syscall.ENFILE, "", nil},
 		{syscall.ENOBUFS, "", nil},
 		{syscall.ENOMEM, "", nil},
+		{syscall.EPERM, "", nil},
 		{syscall.EADDRNOTAVAIL, "", nil},
 		{syscall.EADDRNOTAVAIL, "192.0.2.100", []string{"2s a down: connect: cannot assign requested address"}},
 		{syscall.EHOSTUNREACH, "", []string{"2s a down: connect: no route to host"}},

@@ -26,7 +26,7 @@ type Result struct {
 	Took time.Duration `json:"took_ns"`
 	OK   bool          `json:"ok"`
 	// Inconclusive results say nothing of the server, because the attempt
-	// failed for want of something here (file descriptors, ports, memory), or
+	// failed for want of something here (file descriptors, ports, a right), or
 	// because this process stood still. They make no verdict.
 	Inconclusive bool   `json:"inconclusive,omitempty"`
 	Reason       string `json:"reason,omitempty"` // "" if OK

@@ -1,0 +1,283 @@
+package checker
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
+	"golang.org/x/net/icmp"
+	"golang.org/x/net/ipv4"
+)
+
+// answerUDP serves datagrams until the test ends; nil is no answer.
+func answerUDP(t *testing.T, address string, answers func(request []byte) [][]byte) net.Addr {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	go func() {
+		buf := make([]byte, 1<<16)
+		for {
+			n, from, err := conn.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			for _, a := range answers(buf[:n]) {
+				conn.WriteTo(a, from)
+			}
+		}
+	}()
+	return conn.LocalAddr()
+}
+
+func closedUDPPort(t *testing.T) net.Addr {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	return conn.LocalAddr()
+}
+
+func TestUDP(t *testing.T) {
+	echo := func(b []byte) [][]byte { return [][]byte{append([]byte("you said "), b...)} }
+	server, server6 := answerUDP(t, "127.0.0.1:0", echo), answerUDP(t, "[::1]:0", echo)
+	silent := answerUDP(t, "127.0.0.1:0", func([]byte) [][]byte { return nil })
+	tests := []struct {
+		name   string
+		server net.Addr
+		want   UDPConfig
+		reason string
+	}{
+		{"any answer", server, UDPConfig{}, ""},
+		{"over IPv6", server6, UDPConfig{Payload: []byte("ping")}, ""},
+		{"the answer matches", server, UDPConfig{Payload: []byte("ping"), Reply: regexp.MustCompile("^you said ping$")}, ""},
+		{"the answer does not", server, UDPConfig{Payload: []byte("ping"), Reply: regexp.MustCompile("pong")}, `answer "you said ping" does not match "pong"`},
+		{"silence", silent, UDPConfig{}, "answer: timeout after 100ms"},
+		{"silence is golden", silent, UDPConfig{Silence: true}, ""},
+		{"nobody listens", closedUDPPort(t), UDPConfig{}, "answer: connection refused"},
+		{"nor is that silence", closedUDPPort(t), UDPConfig{Silence: true}, "answer: connection refused"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := at(UDP, tt.server)
+			c.UDP = tt.want
+			if tt.server == silent {
+				c.Timeout = 100 * time.Millisecond
+			}
+			wantReason(t, ask(t, c), tt.reason)
+		})
+	}
+}
+
+func TestDNS(t *testing.T) {
+	// answer returns the reply to a packed query, changed by edit.
+	answer := func(t *testing.T, query []byte, edit func(*dnsmessage.Message)) []byte {
+		var m dnsmessage.Message
+		if err := m.Unpack(query); err != nil {
+			t.Errorf("query: %v", err)
+			return nil
+		}
+		m.Response = true
+		if edit != nil {
+			edit(&m)
+		}
+		b, err := m.Pack()
+		if err != nil {
+			t.Error(err)
+		}
+		return b
+	}
+	code := func(c dnsmessage.RCode) func(*dnsmessage.Message) {
+		return func(m *dnsmessage.Message) { m.RCode = c }
+	}
+	tests := []struct {
+		name   string
+		edits  []func(*dnsmessage.Message) // one for each datagram that answers
+		reason string
+	}{
+		{"answered", []func(*dnsmessage.Message){nil}, ""},
+		{"SERVFAIL", []func(*dnsmessage.Message){code(dnsmessage.RCodeServerFailure)}, "DNS SERVFAIL, want NOERROR"},
+		{"a new code", []func(*dnsmessage.Message){code(9)}, "DNS code 9, want NOERROR"},
+		{"silence", nil, "answer: timeout after 100ms"},
+		{"the query comes back", []func(*dnsmessage.Message){func(m *dnsmessage.Message) { m.Response = false }}, "answer: timeout after 100ms"},
+		{"to another ID", []func(*dnsmessage.Message){func(m *dnsmessage.Message) { m.ID++ }}, "answer: timeout after 100ms"},
+		{"to another question", []func(*dnsmessage.Message){func(m *dnsmessage.Message) { m.Questions[0].Type = dnsmessage.TypeTXT }}, "answer: timeout after 100ms"},
+		{"to another name", []func(*dnsmessage.Message){func(m *dnsmessage.Message) { m.Questions[0].Name = dnsmessage.MustNewName("b.") }}, "answer: timeout after 100ms"},
+		{"the right one comes second", []func(*dnsmessage.Message){func(m *dnsmessage.Message) { m.ID++ }, nil}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := at(DNS, answerUDP(t, "127.0.0.1:0", func(query []byte) (all [][]byte) {
+				for _, edit := range tt.edits {
+					all = append(all, answer(t, query, edit))
+				}
+				return all
+			}))
+			c.DNS = DNSConfig{Name: "www.example.com", Type: uint16(dnsmessage.TypeAAAA)}
+			if strings.Contains(tt.reason, "timeout") {
+				c.Timeout = 100 * time.Millisecond
+			}
+			wantReason(t, ask(t, c), tt.reason)
+		})
+	}
+	t.Run("question", func(t *testing.T) {
+		questions := make(chan dnsmessage.Question, 1)
+		c := at(DNS, answerUDP(t, "127.0.0.1:0", func(query []byte) [][]byte {
+			return [][]byte{answer(t, query, func(m *dnsmessage.Message) { questions <- m.Questions[0] })}
+		}))
+		wantReason(t, ask(t, c), "")
+		asked := <-questions
+		if want := (dnsmessage.Question{Name: dnsmessage.MustNewName("."), Type: dnsmessage.TypeSOA, Class: dnsmessage.ClassINET}); asked != want {
+			t.Errorf("asked %v, want %v", asked, want)
+		}
+	})
+}
+
+// pingable skips a test where raw sockets need a right that it does not have.
+func pingable(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("raw sockets need CAP_NET_RAW")
+	}
+}
+
+func TestPing(t *testing.T) {
+	pingable(t)
+	for _, address := range []string{"127.0.0.1", "::1", "::ffff:127.0.0.1"} {
+		t.Run(address, func(t *testing.T) {
+			c := Default(Ping)
+			c.ID, c.Address = "test", netip.AddrPortFrom(netip.MustParseAddr(address), 0)
+			wantReason(t, ask(t, c), "")
+		})
+	}
+	ping := func(address string, dial Dial) Config {
+		c := Default(Ping)
+		c.ID, c.Address, c.Dial = "test", netip.AddrPortFrom(netip.MustParseAddr(address), 0), dial
+		c.Timeout = 100 * time.Millisecond
+		return c
+	}
+	t.Run("source", func(t *testing.T) {
+		wantReason(t, ask(t, ping("127.0.0.1", Dial{Source: netip.MustParseAddr("127.0.0.9")})), "")
+		wantReason(t, ask(t, ping("::1", Dial{Source: netip.MustParseAddr("::1")})), "")
+	})
+	t.Run("a source that is not here", func(t *testing.T) {
+		wantReason(t, ask(t, ping("127.0.0.1", Dial{Source: netip.MustParseAddr("192.0.2.1")})),
+			"bind to source 192.0.2.1: cannot assign requested address")
+	})
+	t.Run("no reply", func(t *testing.T) {
+		c := ping("127.0.0.1", Dial{})
+		p := newProber(t, c).(*pingProber)
+		p.to = netip.MustParseAddr("127.0.0.2")
+		// The reply's source is not whom we asked, as far as the socket knows.
+		p.socket.mu.Lock()
+		if err := p.socket.start(); err != nil {
+			t.Fatal(err)
+		}
+		p.socket.conn = misdirected{p.socket.conn}
+		p.socket.mu.Unlock()
+		wantReason(t, askWith(t, p, c.Timeout), "ping: timeout after 100ms")
+		if n := len(p.socket.waiting); n != 0 {
+			t.Errorf("%d requests are still awaited", n)
+		}
+	})
+}
+
+// misdirected sends everything to 127.0.0.1.
+type misdirected struct{ net.PacketConn }
+
+func (c misdirected) WriteTo(b []byte, _ net.Addr) (int, error) {
+	return c.PacketConn.WriteTo(b, &net.IPAddr{IP: net.IPv4(127, 0, 0, 1)})
+}
+
+// TestPingReplies is about which packets are the reply to a request.
+func TestPingReplies(t *testing.T) {
+	const id, seq, cookie = 7, 9, "\x00\x00\x00\x00\x00\x00\x00\x05"
+	to := netip.MustParseAddr("192.0.2.1")
+	tests := []struct {
+		name    string
+		from    string
+		message icmp.Message
+		want    bool
+	}{
+		{"reply", "192.0.2.1", icmp.Message{Type: ipv4.ICMPTypeEchoReply, Body: &icmp.Echo{ID: id, Seq: seq, Data: []byte(cookie)}}, true},
+		{"from another", "192.0.2.2", icmp.Message{Type: ipv4.ICMPTypeEchoReply, Body: &icmp.Echo{ID: id, Seq: seq, Data: []byte(cookie)}}, false},
+		{"a request", "192.0.2.1", icmp.Message{Type: ipv4.ICMPTypeEcho, Body: &icmp.Echo{ID: id, Seq: seq, Data: []byte(cookie)}}, false},
+		{"another ID", "192.0.2.1", icmp.Message{Type: ipv4.ICMPTypeEchoReply, Body: &icmp.Echo{ID: id + 1, Seq: seq, Data: []byte(cookie)}}, false},
+		{"another number", "192.0.2.1", icmp.Message{Type: ipv4.ICMPTypeEchoReply, Body: &icmp.Echo{ID: id, Seq: seq + 1, Data: []byte(cookie)}}, false},
+		{"another cookie", "192.0.2.1", icmp.Message{Type: ipv4.ICMPTypeEchoReply, Body: &icmp.Echo{ID: id, Seq: seq, Data: []byte("\x00\x00\x00\x00\x00\x00\x00\x06")}}, false},
+		{"no cookie", "192.0.2.1", icmp.Message{Type: ipv4.ICMPTypeEchoReply, Body: &icmp.Echo{ID: id, Seq: seq}}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			e := &echo{to: to, cookie: 5, done: make(chan struct{})}
+			s := &pingSocket{id: id, waiting: map[uint16]*echo{seq: e}}
+			packet, err := tt.message.Marshal(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.replied(netip.MustParseAddr(tt.from), packet)
+			select {
+			case <-e.done:
+				if !tt.want {
+					t.Error("taken for the reply")
+				}
+			default:
+				if tt.want {
+					t.Error("not taken for the reply")
+				}
+			}
+		})
+	}
+}
+
+// TestPingSocketIsShared by checks that go the same way, and closed with the
+// last of them.
+func TestPingSocketIsShared(t *testing.T) {
+	pingable(t)
+	tools := new(toolbox)
+	ping := func(address string, dial Dial) *pingProber {
+		c := Default(Ping)
+		c.Address, c.Dial = netip.AddrPortFrom(netip.MustParseAddr(address), 0), dial
+		return tools.prober(c).(*pingProber)
+	}
+	a, b := ping("127.0.0.1", Dial{}), ping("127.0.0.2", Dial{})
+	v6, marked := ping("::1", Dial{}), ping("127.0.0.1", Dial{Mark: 7})
+	if a.socket != b.socket || a.socket == v6.socket || a.socket == marked.socket {
+		t.Error("sockets are shared otherwise than by family and way")
+	}
+	for _, p := range []*pingProber{a, b, v6, marked} {
+		wantReason(t, askWith(t, p, time.Second), "")
+	}
+	a.Close()
+	wantReason(t, askWith(t, b, time.Second), "")
+	for _, p := range []*pingProber{b, v6, marked} {
+		p.Close()
+	}
+	if n := len(tools.pings.open); n != 0 {
+		t.Errorf("%d sockets are still open", n)
+	}
+	wantReason(t, askWith(t, b, time.Second), "ping: use of closed network connection")
+}
+
+// TestPingSocketComesBack after an error, as when its device was gone.
+func TestPingSocketComesBack(t *testing.T) {
+	pingable(t)
+	c := Default(Ping)
+	c.Address = netip.MustParseAddrPort("127.0.0.1:0")
+	p := newProber(t, c).(*pingProber)
+	wantReason(t, askWith(t, p, time.Second), "")
+	p.socket.mu.Lock()
+	p.socket.conn.Close()
+	p.socket.mu.Unlock()
+	p.socket.reader.Wait()
+	wantReason(t, askWith(t, p, time.Second), "")
+}

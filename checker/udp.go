@@ -1,0 +1,53 @@
+package checker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+)
+
+// datagrams are buffers for the largest answers that UDP can carry.
+var datagrams = sync.Pool{New: func() any { return new([1 << 16]byte) }}
+
+// A udpProber sends one datagram and waits for one. The socket is connected, so
+// that the kernel tells of an ICMP error (nobody listens on the port).
+type udpProber struct {
+	caller
+	want UDPConfig
+}
+
+func newUDPProber(c *Config) *udpProber {
+	return &udpProber{newCaller(c, "udp", nil), c.UDP}
+}
+
+// Probe implements Prober.
+func (p *udpProber) Probe(ctx context.Context) error {
+	conn, err := p.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer bound(ctx, conn)()
+	if _, err := conn.Write(p.want.Payload); err != nil {
+		return p.failed("request", err)
+	}
+	buf := datagrams.Get().(*[1 << 16]byte)
+	defer datagrams.Put(buf)
+	n, err := conn.Read(buf[:])
+	switch {
+	case err != nil && p.want.Silence && isSilence(ctx, err):
+		return nil
+	case err != nil:
+		return p.failed("answer", err)
+	case p.want.Reply != nil && !p.want.Reply.Match(buf[:n]):
+		return fmt.Errorf("answer %s does not match %q", excerpt(buf[:n]), p.want.Reply)
+	}
+	return nil
+}
+
+// isSilence reports whether err is that nothing came for the whole attempt.
+func isSilence(ctx context.Context, err error) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded) && errors.Is(ctx.Err(), context.DeadlineExceeded)
+}
