@@ -195,7 +195,11 @@ func (n *node) start() {
 		p.device, p.hold, p.freeAt = down, nothing, 0
 		p.order++
 	}
-	n.group = NewGroup(n.name, n.cfgs...)
+	name := ""
+	if len(n.cfgs) > 1 {
+		name = n.name
+	}
+	n.group = NewGroup(name, n.cfgs...)
 	for i := range n.ports {
 		n.step(i, Primary{n.ports[i].source})
 	}

@@ -1,0 +1,229 @@
+package vrrp
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+)
+
+// What the machine does beyond the sentences of the RFCs.
+
+// only lets an event happen and leaves a claim unanswered.
+func (r *rig) only(ev Event) []string {
+	var done []string
+	for _, a := range r.g.Step(epoch.Add(r.now), 0, ev) {
+		done = append(done, a.String())
+	}
+	return done
+}
+
+// claim brings the machine to the point where its claim is out.
+func (r *rig) claim() {
+	r.backup()
+	r.now = r.g.Deadline().Sub(epoch)
+	r.want("timer", r.only(Elapsed{}), "claim")
+}
+
+// Who claims is as good as MASTER: it yields to who beats it, and to nobody else.
+func TestClaimingHears(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		preempt  bool
+		priority uint8
+		source   netip.Addr
+		yields   bool
+	}{
+		{"higher priority", true, 101, lowAddr, true},
+		{"equal priority, higher address", true, 100, highAddr, true},
+		{"equal priority, lower address", true, 100, lowAddr, false},
+		{"lower priority", true, 99, highAddr, false},
+		{"a newcomer, without preempt", false, 99, highAddr, false},
+		{"the MASTER believed dead, without preempt", false, 99, lowAddr, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRig(t, 3, func(c *Config) { c.Preempt = test.preempt })
+			r.event(Start{})
+			r.hear(99, lowAddr) // who is MASTER until the timer fires
+			r.claim()
+			got := r.hear(test.priority, test.source)
+			if test.yields {
+				r.want("advert", got, "release")
+				r.wantDeadline(r.now + down100)
+				r.want("late answer", r.event(Claimed{}))
+				r.wantState(Backup, false)
+			} else {
+				r.want("advert", got)
+				r.want("answer", r.event(Claimed{}), "send priority=100", "announce", "BACKUP -> MASTER")
+			}
+		})
+	}
+}
+
+// Priority 0 does not disturb a claim.
+func TestClaimingHearsStop(t *testing.T) {
+	r := newRig(t, 3, nil)
+	r.claim()
+	r.want("priority 0", r.hear(0, highAddr))
+	r.wantNoDeadline()
+	r.want("answer", r.event(Claimed{}), "send priority=100", "announce", "BACKUP -> MASTER")
+}
+
+// A stopped machine cannot be started again, and stops once.
+func TestStopIsFinal(t *testing.T) {
+	r := newRig(t, 3, nil)
+	r.backup()
+	r.want("stop", r.event(Stop{}), "BACKUP -> INIT", "stopped")
+	r.want("second stop", r.event(Stop{}))
+	r.want("start", r.event(Start{}))
+	r.wantNoDeadline()
+
+	// A machine that never started stops as well.
+	r = newRig(t, 3, nil)
+	r.want("stop", r.event(Stop{}), "stopped")
+}
+
+// A claim that is out when the machine stops or faults is taken back.
+func TestClaimTakenBack(t *testing.T) {
+	r := newRig(t, 3, nil)
+	r.claim()
+	r.want("stop", r.event(Stop{}), "release", "BACKUP -> INIT", "stopped")
+
+	r = newRig(t, 3, nil)
+	r.claim()
+	r.want("fault", r.event(Faulted{Key: "link", Problem: "down"}), "release", "BACKUP -> FAULT")
+	r.want("late answer", r.event(Claimed{}))
+	r.wantState(Fault, false)
+}
+
+// A change of priority moves the master-down timer, but not the shorter one
+// that runs since the MASTER gave up.
+func TestWeighMovesTimer(t *testing.T) {
+	r := newRig(t, 3, nil)
+	r.backup()
+	r.hear(200, highAddr)
+	r.now = time.Second
+	r.event(Weigh{50})
+	r.wantDeadline(downInterval(3, 150, time.Second))
+	r.hear(0, highAddr)
+	shortened := r.now + skewTime(3, 150, time.Second)
+	r.wantDeadline(shortened)
+	r.now += 100 * time.Millisecond
+	r.event(Weigh{-50})
+	r.wantDeadline(shortened)
+}
+
+// Trackers keep the priority within 1 and 254, whatever their sum.
+func TestWeighBounds(t *testing.T) {
+	r := newRig(t, 3, nil)
+	for sum, want := range map[int]uint8{0: 100, 50: 150, -99: 1, -100: 1, -5000: 1, 154: 254, 155: 254, 5000: 254} {
+		r.event(Weigh{sum})
+		if got := r.g.Member(0).Priority(); got != want {
+			t.Errorf("sum %d: priority %d, want %d", sum, got, want)
+		}
+	}
+}
+
+// A MASTER that was silent for more than three intervals, but not so long that
+// everybody must have taken over, leaves it to who did, whatever its priority.
+func TestMasterWasSilent(t *testing.T) {
+	r := newRig(t, 3, nil)
+	at := r.master()
+	r.now = at + 3500*time.Millisecond
+	r.want("lower priority", r.hear(90, lowAddr), "hush", "MASTER -> BACKUP")
+	heard := r.now
+	r.elapse(heard + linger)
+	r.want("timer", r.elapse(heard+down100), "claim", "send priority=100", "announce", "BACKUP -> MASTER")
+}
+
+// The same without preempt: it stays BACKUP, by the other one's interval.
+func TestMasterWasSilentNoPreempt(t *testing.T) {
+	r := newRig(t, 3, func(c *Config) { c.Preempt = false })
+	at := r.master()
+	r.now = at + 3500*time.Millisecond
+	r.hearInterval(90, lowAddr, 10*time.Second)
+	heard := r.now
+	r.elapse(heard + linger)
+	r.wantDeadline(heard + 10*down100)
+}
+
+// Nobody took over: the silent one is late, and no more.
+func TestMasterLateAdvert(t *testing.T) {
+	r := newRig(t, 3, nil)
+	at := r.master()
+	r.now = at + 3900*time.Millisecond
+	r.want("timer", r.event(Elapsed{}), "send priority=100")
+	r.wantState(Master, true)
+}
+
+// newTwins makes a started group of two members.
+func newTwins(t *testing.T) *Group {
+	t.Helper()
+	cfg := Config{Name: "outside", Family: IPv4, Version: 3, VRID: 10, Priority: 100, Interval: time.Second,
+		Preempt: true, Addresses: addresses(IPv4, 1)}
+	inside := cfg
+	inside.Name, inside.VRID = "inside", 11
+	g := NewGroup("both", cfg, inside)
+	for i := range 2 {
+		g.Step(epoch, i, Primary{ownAddr})
+		g.Step(epoch, i, Start{})
+	}
+	return g
+}
+
+func hearing(priority uint8, source netip.Addr, interval time.Duration) *Received {
+	return &Received{Source: source, Advert: &Advert{Version: 3, Priority: priority, Interval: interval}}
+}
+
+// When the MASTER gives up in one member, the timers of all are shortened; when
+// another router does, of none.
+func TestGroupHastens(t *testing.T) {
+	for _, test := range []struct {
+		source netip.Addr
+		want   time.Duration // deadline of the other member
+	}{
+		{highAddr, skew100},
+		{lowAddr, down100},
+	} {
+		g := newTwins(t)
+		g.Step(epoch, 0, hearing(200, highAddr, time.Second))
+		g.Step(epoch, 1, hearing(200, highAddr, time.Second))
+		g.Step(epoch, 1, hearing(0, test.source, time.Second))
+		if got := g.Member(0).Deadline().Sub(epoch); got != test.want {
+			t.Errorf("priority 0 from %v inside: the timer outside is %v, want %v", test.source, got, test.want)
+		}
+	}
+}
+
+// A member that follows another one out of mastership listens by its own
+// interval, not by one that it learned long ago.
+func TestGroupDemotedInterval(t *testing.T) {
+	g := newTwins(t)
+	for i := range 2 {
+		g.Step(epoch, i, hearing(200, highAddr, MaxIntervalV3))
+	}
+	now := g.Deadline()
+	g.Elapse(now)
+	for i := range 2 {
+		g.Step(now, i, Claimed{})
+	}
+	if g.State() != Master {
+		t.Fatalf("group is %v, want MASTER", g.State())
+	}
+	g.Step(now, 0, hearing(200, highAddr, time.Second)) // demotes inside
+	g.Elapse(now.Add(time.Second + succession))         // which lets go
+	if got := g.Member(1).Deadline().Sub(now); g.Member(1).State() != Backup || got != down100 {
+		t.Errorf("inside is %v and waits for %v, want %v", g.Member(1).State(), got, down100)
+	}
+}
+
+// Status is a copy.
+func TestStatusIsCopy(t *testing.T) {
+	r := newRig(t, 3, nil)
+	r.event(Faulted{Key: "a", Problem: "one"})
+	st := r.g.Member(0).Status()
+	r.event(Faulted{Key: "a", Problem: "two"})
+	if !slices.Equal(st.Faults, []FaultReason{{"a", "one", epoch}}) {
+		t.Errorf("faults are %v", st.Faults)
+	}
+}
