@@ -8,11 +8,11 @@
 // The package is pure: it has no socket, goroutine, clock or log. Bytes,
 // events and the time come in, actions go out:
 //
-//	drop := vrrp.Decode(packet, &advert)      // checks that need no configuration
-//	drop = machine.Config().Admit(packet, &advert) // checks that do
+//	drop := vrrp.Decode(packet, &advert)                // checks that need no configuration
+//	drop = machine.Config().Admit(packet, own, &advert) // checks that do
 //	steps := group.Step(now, member, &vrrp.Received{Advert: &advert, Source: src})
-//	for _, s := range steps { perform(s) }    // in order
-//	wakeAt := group.Deadline()                // then Step(now, member, vrrp.Elapsed{})
+//	for _, s := range steps { perform(s) }              // in order
+//	wakeAt := group.Deadline()                          // then group.Elapse(now)
 //
 // A [Machine] is one virtual router. A [Group] is one or more machines that
 // are MASTER together or not at all; the caller drives every machine through

@@ -67,8 +67,9 @@ func (g *Group) Len() int { return len(g.members) }
 // Member returns member i, for reading.
 func (g *Group) Member(i int) *Machine { return g.members[i] }
 
-// State returns MASTER when every member is MASTER, FAULT when one is, INIT
-// when all are, and BACKUP otherwise.
+// State returns MASTER when every member is MASTER, FAULT when one is FAULT,
+// INIT when all are INIT, and BACKUP otherwise. While members start or stop one
+// by one it stays as it was.
 func (g *Group) State() State { return g.state }
 
 // Since returns the time of the last change of State.
@@ -206,13 +207,18 @@ func (g *Group) fold() State {
 	all := func(s State) bool {
 		return !slices.ContainsFunc(g.members, func(m *Machine) bool { return m.state != s })
 	}
+	has := func(s State) bool {
+		return slices.ContainsFunc(g.members, func(m *Machine) bool { return m.state == s })
+	}
 	switch {
-	case slices.ContainsFunc(g.members, func(m *Machine) bool { return m.state == Fault }):
+	case has(Fault):
 		return Fault
 	case all(Master):
 		return Master
 	case all(Init):
 		return Init
+	case has(Init):
+		return g.state // members start and stop one by one
 	}
 	return Backup
 }

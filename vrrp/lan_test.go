@@ -15,7 +15,7 @@ import (
 
 var (
 	lanSeed    = flag.Uint64("lan.seed", 0, "play the LAN of this seed alone and tell what happens")
-	lanSeconds = flag.Int64("lan.seconds", 0, "simulated seconds of TestLAN; 0 means 1,000,000, or 50,000 when short or under the race detector")
+	lanSeconds = flag.Int64("lan.seconds", 0, "simulated seconds of TestLAN; 0 means 1,000,000, when short 50,000, under the race detector 10,000")
 )
 
 // TestLAN plays many pretend LANs of two to seven directors. Each goes through
@@ -35,8 +35,11 @@ func TestLAN(t *testing.T) {
 	want := time.Duration(*lanSeconds) * time.Second
 	if want == 0 {
 		want = 1_000_000 * time.Second
-		if testing.Short() || raceDetector {
+		if testing.Short() {
 			want = 50_000 * time.Second
+		}
+		if raceDetector {
+			want = 10_000 * time.Second
 		}
 	}
 	var seed, sent atomic.Uint64
