@@ -180,7 +180,7 @@ func TestCommandLine(t *testing.T) {
 		{"plan --json -c @valid.toml", exitWell},
 		{"plan --socket @unwell.sock", exitWell},
 		{"plan --socket @failing.sock", exitFault},
-		{"plan" + gone, exitFault},
+		{"plan -c @valid.toml" + gone, exitWell},
 	}
 	var all strings.Builder
 	for _, test := range tests {

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/director"
+	"holdfast/conf"
 )
 
 func newReload(f *flags) *cobra.Command {
@@ -42,10 +45,14 @@ func newPlan(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what a reload would change in the kernel now",
-		Long:  "Plan has the running daemon compare its configuration file and the kernel. It changes nothing.",
-		Args:  cobra.NoArgs,
+		Long: `Plan has the running daemon compare its configuration file with what it runs and with the
+kernel. Without a daemon it says what a start would change. It changes nothing.`,
+		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			plan, err := f.client().Plan(cmd.Context())
+			if errors.Is(err, control.ErrNotRunning) {
+				plan, err = previewStart(cmd, f)
+			}
 			if err != nil {
 				return err
 			}
@@ -54,7 +61,7 @@ func newPlan(f *flags) *cobra.Command {
 				return printJSON(out, plan)
 			}
 			for _, step := range plan.Steps {
-				fmt.Fprintf(out, "%-7s %s\n", step.Area, step.Text)
+				fmt.Fprintf(out, "%-8s %s\n", step.Area, step.Text)
 			}
 			if len(plan.Steps) == 0 {
 				fmt.Fprintln(out, "nothing would change")
@@ -64,6 +71,16 @@ func newPlan(f *flags) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// previewStart plans a start in this process.
+func previewStart(cmd *cobra.Command, f *flags) (*control.Plan, error) {
+	c, err := conf.Load(f.config)
+	if err != nil {
+		return nil, err
+	}
+	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return director.Preview(cmd.Context(), f.config, c, log)
 }
 
 // version is set by the linker in a release.

@@ -83,7 +83,7 @@ func (d *Director) plan(ctx context.Context) (*control.Plan, error) {
 	}
 	p := &control.Plan{Version: control.StatusVersion, Path: d.opts.Path, Steps: []control.Step{}}
 	for _, text := range describe(d.conf, c) {
-		p.Steps = append(p.Steps, control.Step{Area: "vrrp", Text: text})
+		p.Steps = append(p.Steps, control.Step{Area: "holdfast", Text: text})
 	}
 	ops, err := d.balance.preview(c)
 	if err != nil {

@@ -1,6 +1,7 @@
 package director
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,6 +36,7 @@ type balancer struct {
 	services map[string]conf.Service
 	sync     lvs.SyncConfig // Interface "": none
 	syncOurs bool           // we have started a daemon since the start
+	timeouts lvs.Timeouts   // zero: the kernel's are left alone
 	masters  map[string]bool
 	failing  map[string]bool // changes that failed the last time, to say each once
 	changed  func(lvs.Report)
@@ -54,24 +56,22 @@ func needsIPVS(c *conf.Config) bool { return len(c.Services) > 0 || c.LVS.Sync.I
 // former run, or of a configuration that a reload replaced, is ours.
 func (b *balancer) attach(kernel ipvsTable) {
 	b.kernel = kernel
-	b.applier = lvs.NewApplier(kernel, b.memory.Keys(), b.memory.SetKeys)
+	b.applier = lvs.NewApplier(kernel, b.memory.Services(), b.memory.SetServices)
 }
 
 // configure takes a new configuration over and returns the checks for it. A
 // server that the kernel has in use already starts as being up.
 func (b *balancer) configure(c *conf.Config) ([]checker.Config, error) {
-	var services []lvs.ServiceConfig
 	var checks []checker.Config
 	b.services = make(map[string]conf.Service, len(c.Services))
 	for _, s := range c.Services {
-		services = append(services, s.ServiceConfig)
 		checks = append(checks, s.Checks()...)
 		b.services[s.Name] = s
 	}
-	if err := b.table.Configure(services); err != nil {
+	if err := b.table.Configure(serviceConfigs(c)); err != nil {
 		return nil, err
 	}
-	b.sync = c.LVS.Sync
+	b.sync, b.timeouts = c.LVS.Sync, lvs.Timeouts(c.LVS.Timeouts)
 	if b.kernel == nil {
 		return checks, nil
 	}
@@ -110,7 +110,42 @@ func (b *balancer) apply() error {
 		return err
 	}
 	b.tell(report)
-	return errors.Join(report.Err(), b.applySync())
+	return errors.Join(report.Err(), b.applySync(), b.applyTimeouts())
+}
+
+// applyTimeouts sets the connection timeouts that are configured. What the
+// kernel had before anybody configured one is remembered, over a crash too,
+// and put back when none is configured any more.
+func (b *balancer) applyTimeouts() error {
+	former := b.memory.Timeouts()
+	if b.timeouts == (lvs.Timeouts{}) && former == (lvs.Timeouts{}) {
+		return nil
+	}
+	now, err := b.kernel.Timeouts()
+	if err != nil {
+		return fmt.Errorf("read the ipvs timeouts: %w", err)
+	}
+	if former == (lvs.Timeouts{}) {
+		former = now
+		if err := b.memory.SetTimeouts(former); err != nil {
+			return fmt.Errorf("remember the ipvs timeouts: %w", err)
+		}
+	}
+	want := lvs.Timeouts{
+		TCP:    cmp.Or(b.timeouts.TCP, former.TCP),
+		TCPFin: cmp.Or(b.timeouts.TCPFin, former.TCPFin),
+		UDP:    cmp.Or(b.timeouts.UDP, former.UDP),
+	}
+	if now != want {
+		if err := b.kernel.SetTimeouts(want); err != nil {
+			return fmt.Errorf("set the ipvs timeouts: %w", err)
+		}
+		b.log.Info("ipvs timeouts", "tcp", want.TCP, "tcpfin", want.TCPFin, "udp", want.UDP)
+	}
+	if b.timeouts == (lvs.Timeouts{}) {
+		return b.memory.SetTimeouts(lvs.Timeouts{})
+	}
+	return nil
 }
 
 // preview returns what a configuration would change in the kernel now.
@@ -118,12 +153,8 @@ func (b *balancer) preview(c *conf.Config) ([]lvs.Op, error) {
 	if b.kernel == nil {
 		return nil, nil
 	}
-	services := make([]lvs.ServiceConfig, len(c.Services))
-	for i := range c.Services {
-		services[i] = c.Services[i].ServiceConfig
-	}
 	table := b.table.Clone()
-	if err := table.Configure(services); err != nil {
+	if err := table.Configure(serviceConfigs(c)); err != nil {
 		return nil, err
 	}
 	have, err := b.kernel.Dump()
@@ -132,6 +163,14 @@ func (b *balancer) preview(c *conf.Config) ([]lvs.Op, error) {
 	}
 	table.Adopt(have)
 	return b.applier.Preview(table.Keys(), table.Wanted())
+}
+
+func serviceConfigs(c *conf.Config) []lvs.ServiceConfig {
+	list := make([]lvs.ServiceConfig, len(c.Services))
+	for i := range c.Services {
+		list[i] = c.Services[i].ServiceConfig
+	}
+	return list
 }
 
 // tell logs what was changed, and what could not be, each failure once.
@@ -210,6 +249,8 @@ func (b *balancer) stop(onStop conf.OnStop) error {
 	if b.syncOurs {
 		errs = append(errs, b.syncTo(nil))
 	}
+	b.timeouts = lvs.Timeouts{}
+	errs = append(errs, b.applyTimeouts())
 	b.kernel.Close()
 	return errors.Join(errs...)
 }

@@ -151,7 +151,9 @@ func (d *Director) open(ctx context.Context) error {
 	if err := d.watch(); err != nil {
 		return fmt.Errorf("watch the interfaces: %w", err)
 	}
-	d.notifier = notify.New(notify.Options{Director: d.opts.Config.Director.Name, Log: d.log})
+	d.notifier = notify.New(notify.Options{
+		Director: d.opts.Config.Director.Name, Log: d.log, Result: d.scriptEnded,
+	})
 	d.checks = checker.New(checker.Options{Log: d.log, OnChange: func(c checker.Change) {
 		d.mail.post(func() { d.verdict(c) })
 	}})

@@ -1,11 +1,73 @@
 package director
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
+	"os"
 	"reflect"
+	"slices"
 
+	"holdfast/cmd/internal/control"
 	"holdfast/conf"
+	"holdfast/lvs"
+	"holdfast/lvs/ipvs"
+	"holdfast/netdev"
 )
+
+// Preview says what a start with the configuration would change in the kernel
+// now. It changes nothing, and is for when no director runs.
+func Preview(ctx context.Context, path string, c *conf.Config, log *slog.Logger) (*control.Plan, error) {
+	p := &control.Plan{Version: control.StatusVersion, Path: path, Steps: []control.Step{}}
+	step := func(area, format string, args ...any) {
+		p.Steps = append(p.Steps, control.Step{Area: area, Text: fmt.Sprintf(format, args...)})
+	}
+	for i := range c.VRRP {
+		in := &c.VRRP[i]
+		if in.MAC.Mode != conf.MACInterface {
+			step("netdev", "make or adopt %s, a macvlan on %s with MAC %v; it is down until MASTER",
+				in.Device, in.Interface, netdev.MAC(in.MAC.Address))
+		}
+	}
+	for _, text := range describe(nil, c) {
+		step("holdfast", "%s", text)
+	}
+	ops, err := previewTable(ctx, c, log)
+	for _, op := range ops {
+		step("lvs", "%v", op)
+	}
+	return p, err
+}
+
+// previewTable compares with the table of the kernel. A kernel without the
+// module has an empty one; it is not loaded for a look.
+func previewTable(ctx context.Context, c *conf.Config, log *slog.Logger) ([]lvs.Op, error) {
+	if !needsIPVS(c) {
+		return nil, nil
+	}
+	table := lvs.NewTable()
+	if err := table.Configure(serviceConfigs(c)); err != nil {
+		return nil, err
+	}
+	var have []lvs.Wanted
+	if _, err := os.Stat("/proc/net/ip_vs"); err == nil {
+		conn, err := ipvs.Open(ctx, log)
+		if err != nil {
+			return nil, err
+		}
+		defer conn.Close()
+		if have, err = conn.Dump(); err != nil {
+			return nil, fmt.Errorf("read the ipvs table: %w", err)
+		}
+	}
+	table.Adopt(have)
+	memory, err := recall(c.Director.RuntimeDir)
+	if err != nil {
+		log.Warn("what a former run left in IPVS is not known", "err", err)
+	}
+	ours := append(table.Keys(), memory.Services()...)
+	return lvs.Plan(have, table.Wanted(), func(k lvs.Key) bool { return slices.Contains(ours, k) }), nil
+}
 
 // describe says in sentences how two configurations differ, as far as the
 // running director is concerned. old may be nil.
@@ -29,10 +91,10 @@ func describe(old, new *conf.Config) []string {
 		say("start %s", u.title())
 	}
 	describeServices(old, new, say)
-	if !reflect.DeepEqual(old.LVS, new.LVS) {
+	if !reflect.DeepEqual(old.LVS, new.LVS) && old.Director.Name != "" {
 		say("change lvs")
 	}
-	if old.Director != new.Director {
+	if old.Director != new.Director && old.Director.Name != "" {
 		say("change director")
 	}
 	return list

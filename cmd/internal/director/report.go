@@ -3,6 +3,7 @@ package director
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"holdfast/checker"
@@ -87,6 +88,17 @@ func (d *Director) send(ev notify.Event, s notify.Scripts) {
 	if err := d.notifier.Send(ev, s.For(ev.State)...); err != nil {
 		d.log.Warn("script not run", "subject", ev.Name, "state", ev.State, "err", err)
 	}
+}
+
+// scriptEnded journals a script that failed.
+func (d *Director) scriptEnded(r notify.Result) {
+	if r.Err == nil {
+		return
+	}
+	d.note(control.Event{
+		Kind: control.KindNotify, Subject: r.Event.Name, To: r.Event.State, Reason: r.Err.Error(),
+		Detail: map[string]string{"script": strings.Join(r.Command.Argv, " ")},
+	})
 }
 
 // scriptState is the state's name in the arguments of scripts, which are
