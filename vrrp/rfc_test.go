@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// This file has one test for each sentence of the state machine in RFC 3768
+// This file and rfc_timer_test.go have one test for each sentence of RFC 3768
 // §6.1 and §6.4 (version 2) and RFC 9568 §6.1 and §6.4 (version 3). Tests are
 // named by state and event, quote the sentence in few words and end in the
 // section. Where both standards say the same, the test plays both versions.
