@@ -171,7 +171,23 @@ func (p *Process) Crash() {
 			_ = unix.Kill(pid, unix.SIGKILL)
 		}
 		<-p.done
+		for _, pid := range tree {
+			Wait(p.t, 5*time.Second, fmt.Sprintf("the end of process %d", pid), func() (string, bool) {
+				return "it runs", !runs(pid)
+			})
+		}
 	})
+}
+
+// runs says whether a process is more than an entry that its parent has not
+// yet removed.
+func runs(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	state := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))[0]
+	return state != "Z" && state != "X"
 }
 
 // withChildren adds the descendants of the processes.
