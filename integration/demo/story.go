@@ -166,10 +166,8 @@ func (c *scene) masterDies() {
 	tally := c.measure(func() {
 		// While lvs2 is BACKUP, whatever it sends from a virtual MAC is wrong.
 		c.figures.BackupFrames = silent.Count(lab.SentFrom(lab.VirtualMAC(51)))
-		c.say("lvs1: power cut (both wires go dead, the daemon is killed)")
-		c.pair.Directors[0].Wires["eth0"].Cut()
-		c.pair.Directors[0].Wires["eth1"].Cut()
-		c.daemons[0].Crash()
+		c.say("lvs1: power cut (no goodbye, both wires dead)")
+		c.pair.Directors[0].PowerCut()
 		c.daemons[1].AwaitState(c.t, "MASTER")
 	})
 	c.figures.OutageMS = round(tally.Worst().Duration())
@@ -197,10 +195,9 @@ func entry(w *lab.NeighbourWatch) string {
 func (c *scene) masterReturns() {
 	c.title("It returns")
 	tally := c.measure(func() {
-		c.pair.Directors[0].Wires["eth0"].Mend()
-		c.pair.Directors[0].Wires["eth1"].Mend()
+		c.pair.Directors[0].PowerOn()
 		c.daemons[0].Restart()
-		c.say("lvs1: wires mended, holdfast started; it has the higher priority")
+		c.say("lvs1: power is back, holdfast starts; it has the higher priority")
 		c.daemons[0].AwaitState(c.t, "MASTER")
 		c.daemons[1].AwaitState(c.t, "BACKUP")
 	})

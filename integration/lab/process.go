@@ -25,6 +25,7 @@ type Process struct {
 	Name string
 	Log  string // path of the file with its output
 	t    T
+	host *Host
 	cmd  *exec.Cmd
 	done chan struct{}
 	once sync.Once
@@ -63,7 +64,7 @@ func (h *Host) start(name, program string, args []string) (*Process, error) {
 	if err := startInside(h.ns, cmd); err != nil {
 		return nil, err
 	}
-	p := &Process{Name: name, Log: log.Name(), t: h.lab.t, cmd: cmd, done: make(chan struct{})}
+	p := &Process{Name: name, Log: log.Name(), t: h.lab.t, host: h, cmd: cmd, done: make(chan struct{})}
 	go func() {
 		_ = cmd.Wait()
 		close(p.done)
@@ -177,6 +178,37 @@ func (p *Process) Crash() {
 			})
 		}
 	})
+}
+
+// PowerCut ends the host's daemons and its connections as if all at once: a
+// daemon that saw its wires go one by one could still say goodbye over the last.
+func (h *Host) PowerCut() {
+	h.lab.t.Helper()
+	h.lab.mu.Lock()
+	var mine []*Process
+	for _, p := range h.lab.processes {
+		if p.host == h && p.Alive() {
+			mine = append(mine, p)
+		}
+	}
+	h.lab.mu.Unlock()
+	for _, p := range mine {
+		p.Signal(unix.SIGSTOP)
+	}
+	for _, w := range h.Wires {
+		w.Cut()
+	}
+	for _, p := range mine {
+		p.Crash()
+	}
+}
+
+// PowerOn connects the host again. Its daemons are to be started anew.
+func (h *Host) PowerOn() {
+	h.lab.t.Helper()
+	for _, w := range h.Wires {
+		w.Mend()
+	}
 }
 
 // runs says whether a process is more than an entry that its parent has not
