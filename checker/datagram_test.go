@@ -51,6 +51,7 @@ func TestUDP(t *testing.T) {
 	echo := func(b []byte) [][]byte { return [][]byte{append([]byte("you said "), b...)} }
 	server, server6 := answerUDP(t, "127.0.0.1:0", echo), answerUDP(t, "[::1]:0", echo)
 	silent := answerUDP(t, "127.0.0.1:0", func([]byte) [][]byte { return nil })
+	empty := answerUDP(t, "127.0.0.1:0", func([]byte) [][]byte { return [][]byte{{}} })
 	tests := []struct {
 		name   string
 		server net.Addr
@@ -61,6 +62,8 @@ func TestUDP(t *testing.T) {
 		{"over IPv6", server6, UDPConfig{Payload: []byte("ping")}, ""},
 		{"the answer matches", server, UDPConfig{Payload: []byte("ping"), Reply: regexp.MustCompile("^you said ping$")}, ""},
 		{"the answer does not", server, UDPConfig{Payload: []byte("ping"), Reply: regexp.MustCompile("pong")}, `answer "you said ping" does not match "pong"`},
+		{"an empty answer", empty, UDPConfig{}, ""},
+		{"an empty answer matches", empty, UDPConfig{Reply: regexp.MustCompile("^$")}, ""},
 		{"silence", silent, UDPConfig{}, "answer: timeout after 100ms"},
 		{"silence is golden", silent, UDPConfig{Silence: true}, ""},
 		{"nobody listens", closedUDPPort(t), UDPConfig{}, "answer: connection refused"},

@@ -251,16 +251,31 @@ func TestDial(t *testing.T) {
 	})
 }
 
+// TestConnectionWithItself: a check of a local port where nobody listens, made
+// from that same port.
+func TestConnectionWithItself(t *testing.T) {
+	c := at(TCP, closedPort(t))
+	port := int(c.Address.Port())
+	p := &tcpProber{newCaller(&c, unix.SOCK_STREAM, func(fd int) error {
+		const ipLocalPortRange = 51 // linux/in.h, since Linux 6.3
+		if err := unix.SetsockoptInt(fd, unix.SOL_IP, ipLocalPortRange, port<<16|port); err != nil {
+			t.Skipf("this kernel does not let a socket choose its range of ports: %v", err)
+		}
+		return nil
+	})}
+	wantReason(t, askWith(t, p, c.Timeout), "connect: connection refused")
+}
+
 // socketOption returns the option of a connection that the check of c makes.
 func socketOption(t *testing.T, c *Config, level, option int) (value int) {
 	t.Helper()
-	caller := newCaller(c, "tcp", nil)
+	caller := newCaller(c, unix.SOCK_STREAM)
 	conn, err := caller.dial(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	raw, err := conn.(syscall.Conn).SyscallConn()
+	raw, err := conn.SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}
