@@ -65,7 +65,7 @@ func (h *Host) step(d *device, o *observation, parents parentConf, configured ma
 		return nil, steps, err
 	}
 	configured[d.index] = true
-	did, err := configure(&d.spec, parents)
+	did, err := configure(&d.spec, o.byIndex[d.index].conf, parents)
 	return did, steps, err
 }
 

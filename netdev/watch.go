@@ -231,6 +231,7 @@ func (t *table) sync(o *observation) []Event {
 
 func (t *table) putLink(events []Event, l link) []Event {
 	l.flags &= watchedFlags
+	l.conf = nil
 	old, known := t.links[l.index]
 	if known && old == l {
 		return events
