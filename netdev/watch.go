@@ -109,6 +109,7 @@ func (w *Watcher) Run(ctx context.Context, handle func(Event)) error {
 		relist = true
 		if errors.Is(err, unix.ENOBUFS) {
 			w.log.Warn("link and address events were lost; looking at everything")
+			drain(w.socket.GetFd())
 			continue
 		}
 		w.log.Warn("the subscription to link and address events failed", "error", err)
