@@ -71,7 +71,7 @@ type Instance struct {
 	// Master is the MASTER that was heard last; nil if it is us or none was.
 	Master *Peer `json:"master,omitempty"`
 	// Rival is another router that speaks as MASTER beside us.
-	Rival    *Peer    `json:"rival,omitempty"`
+	Rival *Peer `json:"rival,omitempty"`
 	// CededTo is another owner of the addresses, because of whom the priority of
 	// this one fell from 255 to 254.
 	CededTo *Peer `json:"ceded_to,omitempty"`
