@@ -238,18 +238,20 @@ func TestDial(t *testing.T) {
 		if want != "" {
 			return
 		}
-		if got := socketOption(t, &c, unix.SOL_SOCKET, unix.SO_MARK); got != 7 {
+		if got := socketOption(t, callerOf(&c), unix.SOL_SOCKET, unix.SO_MARK); got != 7 {
 			t.Errorf("SO_MARK is %d", got)
 		}
 	})
 	t.Run("a source keeps no port for itself", func(t *testing.T) {
 		c := c
 		c.Dial.Source = netip.MustParseAddr("127.0.0.99")
-		if got := socketOption(t, &c, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT); got != 1 {
+		if got := socketOption(t, callerOf(&c), unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT); got != 1 {
 			t.Errorf("IP_BIND_ADDRESS_NO_PORT is %d", got)
 		}
 	})
 }
+
+func callerOf(c *Config) *caller { return &newTCPProber(c).caller }
 
 // TestConnectionWithItself: a check of a local port where nobody listens, made
 // from that same port.
@@ -266,10 +268,9 @@ func TestConnectionWithItself(t *testing.T) {
 	wantReason(t, askWith(t, p, c.Timeout), "connect: connection refused")
 }
 
-// socketOption returns the option of a connection that the check of c makes.
-func socketOption(t *testing.T, c *Config, level, option int) (value int) {
+// socketOption returns an option of a connection that caller makes.
+func socketOption(t *testing.T, caller *caller, level, option int) (value int) {
 	t.Helper()
-	caller := newCaller(c, unix.SOCK_STREAM)
 	conn, err := caller.dial(t.Context())
 	if err != nil {
 		t.Fatal(err)

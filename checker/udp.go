@@ -39,7 +39,7 @@ func (p *udpProber) Probe(ctx context.Context) error {
 	defer datagrams.Put(buf)
 	n, err := receive(conn, buf[:])
 	switch {
-	case err != nil && p.want.Silence && isSilence(ctx, err):
+	case err != nil && p.want.Silence && errors.Is(err, os.ErrDeadlineExceeded):
 		return nil
 	case err != nil:
 		return p.failed("answer", err)
@@ -56,9 +56,4 @@ func receive(conn *socket, buf []byte) (int, error) {
 		return 0, nil
 	}
 	return n, err
-}
-
-// isSilence reports whether err is that nothing came for the whole attempt.
-func isSilence(ctx context.Context, err error) bool {
-	return errors.Is(err, os.ErrDeadlineExceeded) && errors.Is(ctx.Err(), context.DeadlineExceeded)
 }

@@ -24,6 +24,10 @@ type (
 		Since time.Time
 	}
 
+	// Abandon makes a machine that was never started let go of what a crashed
+	// MASTER left on its device, as Stop would have.
+	Abandon struct{}
+
 	// Yield gives mastership away. The machine then follows whoever takes
 	// over, and is MASTER again if nobody does.
 	Yield struct{}
@@ -82,6 +86,7 @@ type (
 func (Start) event()        {}
 func (StartHolding) event() {}
 func (Resume) event()       {}
+func (Abandon) event()      {}
 func (Yield) event()        {}
 func (Stop) event()         {}
 func (*Received) event()    {}

@@ -33,7 +33,21 @@ func (m *Machine) startHolding(now time.Time) {
 		return
 	}
 	m.hush(now.Add(2 * m.cfg.masterDown(1, m.cfg.Interval)))
+	if len(m.faults) > 0 {
+		m.release()
+	}
 	m.start(now)
+}
+
+// abandon stops on behalf of a run that crashed as MASTER. No advert is sent
+// but the one with priority 0: if another router is MASTER by now, that answers
+// it, and we let go at once.
+func (m *Machine) abandon(now time.Time) {
+	if m.state != Init || m.leaving {
+		return
+	}
+	m.hold = held
+	m.stop(now)
 }
 
 // resume goes on as what the process was a moment ago. The other routers have

@@ -123,6 +123,8 @@ func (m *Machine) step(now time.Time, ev Event) []Action {
 		m.startHolding(now)
 	case Resume:
 		m.resume(now, e)
+	case Abandon:
+		m.abandon(now)
 	case Yield:
 		m.yield(now)
 	case Stop:
