@@ -278,6 +278,11 @@ func TestAdmit(t *testing.T) {
 		{"other VRID", 3, func(in *input) { in.advert.VRID = 11 }, DropVRID},
 		{"other family", 3, func(in *input) { in.source = sourceOf(IPv6) }, DropVRID},
 		{"v2 owner", 2, func(in *input) { in.cfg.Priority = 255 }, DropOwner},
+		{"v2 owner hears another", 2, func(in *input) { in.cfg.Priority, in.advert.Priority = 255, 255 }, DropNone},
+		{"from a peer", 3, func(in *input) {
+			in.cfg.Peers = []KnownPeer{{Address: own}, {Address: in.source}}
+		}, DropNone},
+		{"from no peer", 3, func(in *input) { in.cfg.Peers = []KnownPeer{{Address: own}} }, DropPeer},
 		{"v3 owner, erratum 8298", 3, func(in *input) { in.cfg.Priority = 255 }, DropNone},
 		{"v2 simple password", 2, func(in *input) { in.advert.AuthType = 1 }, DropAuthType},
 		{"v2 authentication header", 2, func(in *input) { in.advert.AuthType = 2 }, DropAuthType},

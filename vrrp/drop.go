@@ -21,6 +21,7 @@ const (
 	DropCount                  // version 3 without addresses (RFC 9568 §5.2.5)
 	DropOwnAddress             // source is our own address: a loop, or an address used twice
 	DropVRID                   // not this virtual router
+	DropPeer                   // source is none of the configured peers
 	DropOwner                  // version 2, and we own the addresses (RFC 3768 §7.1)
 	DropAuthType               // version 2 authentication of another type than ours
 	DropAddresses              // other addresses than ours, under AddressDrop
@@ -39,6 +40,7 @@ var dropNames = [NumDrops]string{
 	DropCount:      "count",
 	DropOwnAddress: "own_address",
 	DropVRID:       "vrid",
+	DropPeer:       "peer",
 	DropOwner:      "owner",
 	DropAuthType:   "auth_type",
 	DropAddresses:  "addresses",
@@ -61,9 +63,10 @@ func (d Drop) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 // the others, and returns DropNone or the first check that failed. own is the
 // address that our own messages come from; the zero Addr if there is none.
 //
-// An owner discards every version 2 message, as RFC 3768 §7.1 wants. RFC 9568
-// §7.1 took that sentence over and erratum 8298 struck it out, so that in
-// version 3 two owners of one address can find out about each other.
+// An owner discards version 2 messages, as RFC 3768 §7.1 wants. RFC 9568 §7.1
+// took that sentence over and erratum 8298 struck it out, so that two owners of
+// one address can find out about each other; for the same reason messages of
+// another owner pass in version 2 too.
 //
 // An interval that differs from ours is a reason in version 2 alone: in
 // version 3 a BACKUP learns it.
@@ -75,7 +78,9 @@ func (c *Config) Admit(p Packet, own netip.Addr, a *Advert) Drop {
 		return DropOwnAddress
 	case a.VRID != c.VRID || FamilyOf(p.Source) != c.Family:
 		return DropVRID
-	case a.Version == 2 && c.Priority == PriorityOwner:
+	case c.peer(p.Source) == nil:
+		return DropPeer
+	case a.Version == 2 && c.Priority == PriorityOwner && a.Priority != PriorityOwner:
 		return DropOwner
 	case a.Version == 2 && a.AuthType != authNone:
 		return DropAuthType
