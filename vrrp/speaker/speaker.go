@@ -198,7 +198,7 @@ func (s *Speaker) elapse(now time.Time) {
 		g := s.deadlines[0]
 		before := len(s.frames)
 		late := now.Sub(g.deadline)
-		s.perform(now, g, g.Elapse(now))
+		s.actAll(now, g, g.Elapse(now))
 		if len(s.frames) > before {
 			for _, r := range g.routers {
 				r.late(late)
@@ -232,8 +232,15 @@ func (s *Speaker) announce(now time.Time, g *group, budget int) int {
 
 // --- acting
 
-// perform does what the members want, in order.
+// perform does what the members want, and notes when they want to hear of the
+// time again.
 func (s *Speaker) perform(now time.Time, g *group, actions []vrrp.MemberAction) {
+	s.actAll(now, g, actions)
+	s.deadlines.set(g, g.nextDeadline())
+}
+
+// actAll does what the members want, in order.
+func (s *Speaker) actAll(now time.Time, g *group, actions []vrrp.MemberAction) {
 	for i := range actions {
 		a := &actions[i]
 		if a.Member == vrrp.WholeGroup {
@@ -242,7 +249,6 @@ func (s *Speaker) perform(now time.Time, g *group, actions []vrrp.MemberAction) 
 		}
 		s.act(now, g.routers[a.Member], a)
 	}
-	s.deadlines.set(g, g.nextDeadline())
 }
 
 func (s *Speaker) act(now time.Time, r *router, a *vrrp.MemberAction) {
