@@ -52,7 +52,7 @@ func voice(index int, mac netdev.MAC, source netip.Addr, addresses []netip.Addr,
 	if err != nil {
 		return v, err
 	}
-	v.Wrap = func(advert []byte) []byte { return append([]byte(nil), template.Wrap(advert)...) }
+	v.Wrap = template.Wrap
 	for _, a := range addresses {
 		frames, err := announcements(mac, a, router)
 		if err != nil {
