@@ -212,6 +212,9 @@ func (h *Host) remove(names []string) error {
 // ASCII).
 const doomed = 0x686f6c64
 
+// operDormant is IF_OPER_DORMANT (RFC 2863).
+const operDormant = 5
+
 // deleteRequests deletes links. A deletion waits until every processor has let
 // go of the link, tens of milliseconds (net/core/dev.c netdev_run_todo), so
 // several are put into a link group and deleted as one
@@ -229,6 +232,9 @@ func deleteRequests(o *observation, indexes []int) []*nl.NetlinkRequest {
 	for _, index := range indexes {
 		r := linkRequest(unix.RTM_SETLINK, 0, index, 0, 0)
 		r.AddData(group)
+		// The change of group counts as a roam too (see quietens), except on
+		// a link that is dormant.
+		r.AddData(nl.NewRtAttr(unix.IFLA_OPERSTATE, []byte{operDormant}))
 		all = append(all, r)
 	}
 	r := linkRequest(unix.RTM_DELLINK, 0, 0, 0, 0)

@@ -122,27 +122,20 @@ func (p *Port) Send(frames []Frame) (int, error) {
 // flush sends what is queued, skipping frames that are refused, and returns
 // how many were taken and the first error.
 func (m *mouth) flush() (sent int, first error) {
-	retried := false
 	for at := 0; at < m.queued; {
 		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(m.fd), uintptr(unsafe.Pointer(&m.messages[at])),
 			uintptr(m.queued-at), unix.MSG_DONTWAIT, 0, 0)
-		switch {
-		case errno == 0:
+		switch errno {
+		case 0:
 			at += int(n)
 			sent += int(n)
-			continue
-		case errno == unix.EINTR:
-			continue
-		case !retried:
-			// The error may be an old one that waited on the socket (the
-			// interface was down for a while); reading it has cleared it.
-			retried = true
-			continue
+		case unix.EINTR:
+		default:
+			if first == nil {
+				first = errno
+			}
+			at++
 		}
-		if first == nil {
-			first = errno
-		}
-		at++
 	}
 	for i := range m.queued {
 		m.vectors[i].Base = nil

@@ -3,7 +3,9 @@ package director
 import (
 	"errors"
 	"fmt"
+	"slices"
 
+	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/vrrp"
 )
@@ -31,10 +33,19 @@ func Release(o Options) error {
 	d.port = &port{Port: p}
 	d.releasing = true
 	d.startThreads()
-	d.startUnits(units(o.Config))
+	d.startUnits(leftUnits(units(o.Config), d.host.Left()))
 	err = d.stopUnits()
 	d.sweep()
 	return errors.Join(err, d.close())
+}
+
+// leftUnits returns the units of which a run that died has left a device.
+func leftUnits(all []unit, left []netdev.Spec) []unit {
+	return slices.DeleteFunc(all, func(u unit) bool {
+		return !slices.ContainsFunc(u.members, func(in conf.Instance) bool {
+			return slices.ContainsFunc(left, func(s netdev.Spec) bool { return s.Name == deviceName(&in) })
+		})
+	})
 }
 
 // releaseEvent is what the instance of a dead daemon is told: to let go of what
