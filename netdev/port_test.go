@@ -230,7 +230,7 @@ func TestPortInterfaceMadeAnew(t *testing.T) {
 		t.Fatal("the kernel used the same index again: the test tests nothing")
 	}
 	must(t, port.Open(Listen{Name: "eth0", Index: index, IPv4: true}))
-	if port.mouths[old] != nil || port.ear(old, false) != nil {
+	if port.mouths[old] != nil || port.ear(old, ear4) != nil {
 		t.Error("the sockets of the old interface are still there")
 	}
 	peer, from := openPort(t, p.director, "peer0")

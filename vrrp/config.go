@@ -82,6 +82,8 @@ type Config struct {
 	// its successor, so that a fault that comes and goes does not move
 	// mastership each time. A successor that fails is replaced at once.
 	MinHold time.Duration
+	// Unicast sends adverts to each of Peers instead of the multicast group.
+	Unicast bool
 	// Peers are the routers from which adverts are heeded; none means all.
 	Peers []KnownPeer
 	// Addresses are advertised in this order, 1..255 of them, all of Family.

@@ -222,7 +222,7 @@ func (s *Speaker) announce(now time.Time, g *group, budget int) int {
 			if i < 0 {
 				break
 			}
-			s.frames = append(s.frames, Frame{r.voice.IfIndex, r.voice.Announcements[i]})
+			s.frames = append(s.frames, Frame{IfIndex: r.voice.IfIndex, Bytes: r.voice.Announcements[i]})
 			r.counters.Announced++
 			budget--
 		}
@@ -254,9 +254,7 @@ func (s *Speaker) actAll(now time.Time, g *group, actions []vrrp.MemberAction) {
 func (s *Speaker) act(now time.Time, r *router, a *vrrp.MemberAction) {
 	switch a.Verb {
 	case vrrp.SendAdvert:
-		if f := r.frame(a.Priority); f != nil {
-			s.frames = append(s.frames, Frame{r.voice.IfIndex, f})
-		}
+		s.frames = append(s.frames, r.frames(a.Priority)...)
 	case vrrp.Announce:
 		r.burst.begin(now, r.pace)
 	case vrrp.Claim:
