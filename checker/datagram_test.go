@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 	"golang.org/x/net/icmp"
 	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
 )
 
 // answerUDP serves datagrams until the test ends; nil is no answer.
@@ -51,6 +52,7 @@ func TestUDP(t *testing.T) {
 	echo := func(b []byte) [][]byte { return [][]byte{append([]byte("you said "), b...)} }
 	server, server6 := answerUDP(t, "127.0.0.1:0", echo), answerUDP(t, "[::1]:0", echo)
 	silent := answerUDP(t, "127.0.0.1:0", func([]byte) [][]byte { return nil })
+	empty := answerUDP(t, "127.0.0.1:0", func([]byte) [][]byte { return [][]byte{{}} })
 	tests := []struct {
 		name   string
 		server net.Addr
@@ -61,6 +63,8 @@ func TestUDP(t *testing.T) {
 		{"over IPv6", server6, UDPConfig{Payload: []byte("ping")}, ""},
 		{"the answer matches", server, UDPConfig{Payload: []byte("ping"), Reply: regexp.MustCompile("^you said ping$")}, ""},
 		{"the answer does not", server, UDPConfig{Payload: []byte("ping"), Reply: regexp.MustCompile("pong")}, `answer "you said ping" does not match "pong"`},
+		{"an empty answer", empty, UDPConfig{}, ""},
+		{"an empty answer matches", empty, UDPConfig{Reply: regexp.MustCompile("^$")}, ""},
 		{"silence", silent, UDPConfig{}, "answer: timeout after 100ms"},
 		{"silence is golden", silent, UDPConfig{Silence: true}, ""},
 		{"nobody listens", closedUDPPort(t), UDPConfig{}, "answer: connection refused"},
@@ -130,14 +134,18 @@ func TestDNS(t *testing.T) {
 		})
 	}
 	t.Run("question", func(t *testing.T) {
-		questions := make(chan dnsmessage.Question, 1)
+		queries := make(chan dnsmessage.Message, 1)
 		c := at(DNS, answerUDP(t, "127.0.0.1:0", func(query []byte) [][]byte {
-			return [][]byte{answer(t, query, func(m *dnsmessage.Message) { questions <- m.Questions[0] })}
+			return [][]byte{answer(t, query, func(m *dnsmessage.Message) { queries <- *m })}
 		}))
 		wantReason(t, ask(t, c), "")
-		asked := <-questions
+		query := <-queries
+		asked := query.Questions[0]
 		if want := (dnsmessage.Question{Name: dnsmessage.MustNewName("."), Type: dnsmessage.TypeSOA, Class: dnsmessage.ClassINET}); asked != want {
 			t.Errorf("asked %v, want %v", asked, want)
+		}
+		if !query.RecursionDesired {
+			t.Error("recursion is not desired: a resolver would only say what it has cached")
 		}
 	})
 }
@@ -172,6 +180,10 @@ func TestPing(t *testing.T) {
 	t.Run("a source that is not here", func(t *testing.T) {
 		wantReason(t, ask(t, ping("127.0.0.1", Dial{Source: netip.MustParseAddr("192.0.2.1")})),
 			"bind to source 192.0.2.1: cannot assign requested address")
+	})
+	t.Run("device", func(t *testing.T) {
+		wantReason(t, ask(t, ping("127.0.0.1", Dial{Device: "lo"})), "")
+		wantReason(t, ask(t, ping("127.0.0.1", Dial{Device: "no-such-device"})), "bind to device no-such-device: no such device")
 	})
 	t.Run("no reply", func(t *testing.T) {
 		c := ping("127.0.0.1", Dial{})
@@ -236,6 +248,23 @@ func TestPingReplies(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPingReplyWithoutZone: a reply comes from the address alone.
+func TestPingReplyWithoutZone(t *testing.T) {
+	e := &echo{to: netip.MustParseAddr("fe80::1%eth0"), done: make(chan struct{})}
+	s := &pingSocket{key: pingKey{v6: true}, waiting: map[uint16]*echo{1: e}}
+	m := icmp.Message{Type: ipv6.ICMPTypeEchoReply, Body: &icmp.Echo{Seq: 1, Data: make([]byte, 8)}}
+	packet, err := m.Marshal(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.replied(netip.MustParseAddr("fe80::1"), packet)
+	select {
+	case <-e.done:
+	default:
+		t.Error("not taken for the reply")
 	}
 }
 

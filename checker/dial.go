@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,44 +17,29 @@ import (
 
 // A caller makes the connections of a check.
 type caller struct {
-	dialer  net.Dialer
-	network string // "tcp4" or "tcp6"
-	remote  string
-	source  string        // for words
+	kind    int            // SOCK_STREAM or SOCK_DGRAM
+	source  netip.Addr     // the zero Addr: the kernel chooses
+	remote  netip.AddrPort // IPv4 is not in IPv6
+	options []func(fd int) error
+
 	timeout time.Duration // for words; the deadline is the context's
 }
 
-// newCaller returns the caller for c; option, unless nil, is set on each socket
-// before it connects.
-func newCaller(c *Config, network string, option func(fd int) error) caller {
-	remote := netip.AddrPortFrom(c.Address.Addr().Unmap(), c.Address.Port())
-	d := caller{network: network + "4", remote: remote.String(), timeout: c.Timeout}
-	if remote.Addr().Is6() {
-		d.network = network + "6"
+// newCaller returns the caller for c. The options are set on each socket before
+// it connects, after those of c.Dial.
+func newCaller(c *Config, kind int, options ...func(fd int) error) caller {
+	d := caller{
+		kind:    kind,
+		remote:  netip.AddrPortFrom(c.Address.Addr().Unmap(), c.Address.Port()),
+		options: c.Dial.options(),
+		source:  c.Dial.Source.Unmap(),
+		timeout: c.Timeout,
 	}
-	// Keepalive never matters in the life of a check, and costs three calls.
-	d.dialer.KeepAlive = -1
-	if s := c.Dial.Source; s.IsValid() {
-		d.dialer.LocalAddr, d.source = localAddr(network, s), s.String()
+	if d.source.IsValid() {
+		d.options = append(d.options, keepNoPort)
 	}
-	options := c.Dial.options()
-	if c.Dial.Source.IsValid() {
-		options = append(options, keepNoPort)
-	}
-	if option != nil {
-		options = append(options, option)
-	}
-	if len(options) > 0 {
-		d.dialer.Control = control(options)
-	}
+	d.options = append(d.options, options...)
 	return d
-}
-
-func localAddr(network string, a netip.Addr) net.Addr {
-	if network == "udp" {
-		return net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0))
-	}
-	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(a, 0))
 }
 
 // options returns what must be set on a socket for it to go the way of d.
@@ -82,46 +67,14 @@ func keepNoPort(fd int) error {
 		unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1))
 }
 
-func control(options []func(fd int) error) func(string, string, syscall.RawConn) error {
-	return func(_, _ string, conn syscall.RawConn) error {
-		var failed error
-		err := conn.Control(func(fd uintptr) {
-			for _, set := range options {
-				if failed = set(int(fd)); failed != nil {
-					return
-				}
-			}
-		})
-		return errors.Join(err, failed)
-	}
-}
-
-// dial connects, until ctx ends.
-func (c *caller) dial(ctx context.Context) (net.Conn, error) {
-	conn, err := c.dialer.DialContext(ctx, c.network, c.remote)
-	if err != nil {
-		return nil, c.failed("connect", err)
-	}
-	return conn, nil
-}
-
-// aLongTimeAgo is a deadline that ends every read and write at once.
-var aLongTimeAgo = time.Unix(1, 0)
-
-// bound makes the end of ctx the end of all reading and writing on conn, until
-// release is called.
-func bound(ctx context.Context, conn net.Conn) (release func() bool) {
-	return context.AfterFunc(ctx, func() {
-		// It fails on a closed connection only, where nobody waits.
-		_ = conn.SetDeadline(aLongTimeAgo)
-	})
-}
-
 // failed puts into words that err ended a step of an attempt ("connect",
 // "TLS", "answer"). Addresses are left out: the reader knows whom we asked.
 func (c *caller) failed(step string, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return &stepError{step, fmt.Sprintf("timeout after %v", c.timeout), err}
+	}
+	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
+		err = pathErr.Err
 	}
 	if opErr := (*net.OpError)(nil); errors.As(err, &opErr) {
 		err = opErr.Err
@@ -132,7 +85,7 @@ func (c *caller) failed(step string, err error) error {
 	if sysErr := (*os.SyscallError)(nil); errors.As(err, &sysErr) {
 		switch {
 		case sysErr.Syscall == "bind":
-			step = "bind to source " + c.source
+			step = "bind to source " + c.source.String()
 		case !isPlainCall(sysErr.Syscall):
 			step = sysErr.Syscall
 		}
@@ -152,7 +105,7 @@ func (c *caller) failed(step string, err error) error {
 // in which it failed.
 func isPlainCall(name string) bool {
 	switch name {
-	case "connect", "getsockopt", "read", "write", "readv", "writev", "recvfrom", "sendto":
+	case "connect", "getsockopt", "sendto":
 		return true
 	}
 	return false

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"strings"
 
 	"golang.org/x/net/dns/dnsmessage"
+	"golang.org/x/sys/unix"
 )
 
 // A dnsProber asks one question over UDP (RFC 1035) and wants an answer without
@@ -37,7 +37,7 @@ func query(q dnsmessage.Question) ([]byte, error) {
 }
 
 func newDNSProber(c *Config) *dnsProber {
-	p := &dnsProber{caller: newCaller(c, "udp", nil)}
+	p := &dnsProber{caller: newCaller(c, unix.SOCK_DGRAM)}
 	// Neither fails with a Config that is valid.
 	p.question, _ = c.DNS.question()
 	p.query, _ = query(p.question)
@@ -51,7 +51,6 @@ func (p *dnsProber) Probe(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	defer bound(ctx, conn)()
 	id := uint16(rand.Uint32())
 	ask := append([]byte{byte(id >> 8), byte(id)}, p.query[2:]...)
 	if _, err := conn.Write(ask); err != nil {
@@ -62,11 +61,11 @@ func (p *dnsProber) Probe(ctx context.Context) error {
 
 // await reads until the answer to our question has come: a datagram that is
 // not that may be late from the attempt before, on a port that we have again.
-func (p *dnsProber) await(conn net.Conn, id uint16) error {
+func (p *dnsProber) await(conn *socket, id uint16) error {
 	buf := datagrams.Get().(*[1 << 16]byte)
 	defer datagrams.Put(buf)
 	for {
-		n, err := conn.Read(buf[:])
+		n, err := receive(conn, buf[:])
 		if err != nil {
 			return p.failed("answer", err)
 		}

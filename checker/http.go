@@ -12,10 +12,13 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxBody is how much of an answer's body is read, in bytes; maxHead is how
@@ -45,7 +48,7 @@ type httpProber struct {
 func newHTTPProber(c *Config) *httpProber {
 	h := &c.HTTP
 	p := &httpProber{
-		caller: newCaller(c, "tcp", nil),
+		caller: newCaller(c, unix.SOCK_STREAM, sendAtOnce),
 		head:   &http.Request{Method: h.Method},
 		status: h.Status,
 		body:   h.Body,
@@ -69,6 +72,12 @@ func newHTTPProber(c *Config) *httpProber {
 		}
 	}
 	return p
+}
+
+// sendAtOnce keeps the request from waiting for the ACK of what was sent before
+// it, as the end of a TLS handshake (Nagle's algorithm, RFC 9293 §3.7.4).
+func sendAtOnce(fd int) error {
+	return os.NewSyscallError("set TCP_NODELAY", unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1))
 }
 
 // hostOf returns the Host header of a request to the address of c: without the
@@ -99,7 +108,6 @@ func (p *httpProber) Probe(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	defer bound(ctx, conn)()
 	if p.tls == nil {
 		return p.ask(conn)
 	}

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func serve(t *testing.T, l net.Listener, h http.HandlerFunc) {
@@ -102,6 +104,14 @@ func TestHTTP(t *testing.T) {
 			t.Errorf("host %s, want %s", got, want)
 		}
 	})
+}
+
+func TestRequestIsSentAtOnce(t *testing.T) {
+	c := at(HTTP, listen(t, "127.0.0.1:0").Addr())
+	p := newHTTPProber(&c)
+	if got := socketOption(t, &p.caller, unix.IPPROTO_TCP, unix.TCP_NODELAY); got == 0 {
+		t.Error("TCP_NODELAY is not set")
+	}
 }
 
 func TestHostOf(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 
 	"golang.org/x/net/icmp"
 	"golang.org/x/net/ipv4"
@@ -64,7 +65,7 @@ func (s *pingSockets) prober(c *Config) Prober {
 		s.open[key] = sock
 	}
 	sock.users++
-	words := caller{source: c.Dial.Source.String(), timeout: c.Timeout}
+	words := caller{source: c.Dial.Source, timeout: c.Timeout}
 	return &pingProber{caller: words, sockets: s, socket: sock, to: to}
 }
 
@@ -224,6 +225,21 @@ func (s *pingSocket) replied(from netip.Addr, packet []byte) {
 	}
 	delete(s.waiting, seq)
 	close(e.done)
+}
+
+// control returns what net calls with a socket before it binds it.
+func control(options []func(fd int) error) func(string, string, syscall.RawConn) error {
+	return func(_, _ string, conn syscall.RawConn) error {
+		var failed error
+		err := conn.Control(func(fd uintptr) {
+			for _, set := range options {
+				if failed = set(int(fd)); failed != nil {
+					return
+				}
+			}
+		})
+		return errors.Join(err, failed)
+	}
 }
 
 // repliesOnly spares us the copies of every other ICMP packet of the machine.

@@ -238,29 +238,45 @@ func TestDial(t *testing.T) {
 		if want != "" {
 			return
 		}
-		if got := socketOption(t, &c, unix.SOL_SOCKET, unix.SO_MARK); got != 7 {
+		if got := socketOption(t, callerOf(&c), unix.SOL_SOCKET, unix.SO_MARK); got != 7 {
 			t.Errorf("SO_MARK is %d", got)
 		}
 	})
 	t.Run("a source keeps no port for itself", func(t *testing.T) {
 		c := c
 		c.Dial.Source = netip.MustParseAddr("127.0.0.99")
-		if got := socketOption(t, &c, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT); got != 1 {
+		if got := socketOption(t, callerOf(&c), unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT); got != 1 {
 			t.Errorf("IP_BIND_ADDRESS_NO_PORT is %d", got)
 		}
 	})
 }
 
-// socketOption returns the option of a connection that the check of c makes.
-func socketOption(t *testing.T, c *Config, level, option int) (value int) {
+func callerOf(c *Config) *caller { return &newTCPProber(c).caller }
+
+// TestConnectionWithItself: a check of a local port where nobody listens, made
+// from that same port.
+func TestConnectionWithItself(t *testing.T) {
+	c := at(TCP, closedPort(t))
+	port := int(c.Address.Port())
+	p := &tcpProber{newCaller(&c, unix.SOCK_STREAM, func(fd int) error {
+		const ipLocalPortRange = 51 // linux/in.h, since Linux 6.3
+		if err := unix.SetsockoptInt(fd, unix.SOL_IP, ipLocalPortRange, port<<16|port); err != nil {
+			t.Skipf("this kernel does not let a socket choose its range of ports: %v", err)
+		}
+		return nil
+	})}
+	wantReason(t, askWith(t, p, c.Timeout), "connect: connection refused")
+}
+
+// socketOption returns an option of a connection that caller makes.
+func socketOption(t *testing.T, caller *caller, level, option int) (value int) {
 	t.Helper()
-	caller := newCaller(c, "tcp", nil)
 	conn, err := caller.dial(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	raw, err := conn.(syscall.Conn).SyscallConn()
+	raw, err := conn.SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -297,5 +298,48 @@ func TestStatus(t *testing.T) {
 		if diff := cmp.Diff(want, w.set.Status(), addresses); diff != "" {
 			t.Errorf("status (-want +got):\n%s", diff)
 		}
+	})
+}
+
+// A closer is a Prober that counts how often it is closed.
+type closer struct {
+	ProberFunc
+	closed *int
+}
+
+func (c closer) Close() error {
+	*c.closed++
+	return nil
+}
+
+// TestProbersAreClosed once, with the last subject of their question or with
+// the Set.
+func TestProbersAreClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		closed := map[string]*int{"1": new(int), "2": new(int)}
+		s := New(Options{NewProber: func(c Config) Prober {
+			return closer{func(context.Context) error { return nil }, closed[lastByte(c.Address)]}
+		}})
+		apply := func(configs ...Config) {
+			t.Helper()
+			if err := s.Apply(configs); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		want := func(one, two int) {
+			t.Helper()
+			if *closed["1"] != one || *closed["2"] != two {
+				t.Errorf("closed %d and %d times, want %d and %d", *closed["1"], *closed["2"], one, two)
+			}
+		}
+		apply(second("a", 1), second("b", 1), second("c", 2))
+		apply(second("b", 1), second("c", 2))
+		want(0, 0)
+		apply(second("c", 2))
+		want(1, 0)
+		s.Close()
+		s.Close()
+		want(1, 1)
 	})
 }

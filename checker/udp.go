@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // datagrams are buffers for the largest answers that UDP can carry.
@@ -19,7 +22,7 @@ type udpProber struct {
 }
 
 func newUDPProber(c *Config) *udpProber {
-	return &udpProber{newCaller(c, "udp", nil), c.UDP}
+	return &udpProber{newCaller(c, unix.SOCK_DGRAM), c.UDP}
 }
 
 // Probe implements Prober.
@@ -29,15 +32,14 @@ func (p *udpProber) Probe(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	defer bound(ctx, conn)()
 	if _, err := conn.Write(p.want.Payload); err != nil {
 		return p.failed("request", err)
 	}
 	buf := datagrams.Get().(*[1 << 16]byte)
 	defer datagrams.Put(buf)
-	n, err := conn.Read(buf[:])
+	n, err := receive(conn, buf[:])
 	switch {
-	case err != nil && p.want.Silence && isSilence(ctx, err):
+	case err != nil && p.want.Silence && errors.Is(err, os.ErrDeadlineExceeded):
 		return nil
 	case err != nil:
 		return p.failed("answer", err)
@@ -47,7 +49,11 @@ func (p *udpProber) Probe(ctx context.Context) error {
 	return nil
 }
 
-// isSilence reports whether err is that nothing came for the whole attempt.
-func isSilence(ctx context.Context, err error) bool {
-	return errors.Is(err, os.ErrDeadlineExceeded) && errors.Is(ctx.Err(), context.DeadlineExceeded)
+// receive reads a datagram. An empty one is no end of file.
+func receive(conn *socket, buf []byte) (int, error) {
+	n, err := conn.Read(buf)
+	if err == io.EOF {
+		return 0, nil
+	}
+	return n, err
 }

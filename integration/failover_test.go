@@ -43,6 +43,13 @@ var failures = []failure{
 			}
 		}
 	}},
+	{name: "power cut", do: func(_ *testing.T, p *lab.Pair, d *lab.Daemon) func() {
+		p.Directors[0].PowerCut()
+		return func() {
+			p.Directors[0].PowerOn()
+			d.Restart()
+		}
+	}},
 	{name: "SIGKILL", do: func(_ *testing.T, _ *lab.Pair, d *lab.Daemon) func() {
 		d.Crash()
 		return d.Restart

@@ -12,6 +12,11 @@ var (
 	vmac6   = MAC{0x00, 0x00, 0x5e, 0x00, 0x02, 0x33}
 )
 
+// chatter is how long a kernel may speak by itself after a device came up: it
+// looks at links once a second, and repeats its multicast listener reports
+// when it does.
+const chatter = 1300 * time.Millisecond
+
 func spec6() Spec {
 	return Spec{Name: "vrrp6-51", Parent: "eth0", MAC: vmac6, Alias: "outside6", Addresses: addresses("fe80::100/64", "2001:db8::100/64")}
 }
@@ -111,7 +116,7 @@ func TestBackupIsSilent(t *testing.T) {
 	p.director.run(`
 		ip link set eth0 down
 		ip link set eth0 up`)
-	frames := tap.during(1300 * time.Millisecond)
+	frames := tap.during(chatter)
 	if len(from(frames, baseMAC)) == 0 {
 		t.Error("not even the parent's own frames were seen")
 	}
@@ -120,15 +125,21 @@ func TestBackupIsSilent(t *testing.T) {
 	}
 
 	must(t, h.Claim("vrrp4-51", "vrrp6-51"))
-	if n := len(from(tap.during(1300*time.Millisecond), vmac6)); n == 0 {
-		t.Log("even the MASTER's kernel says nothing by itself")
-	}
+	tap.during(chatter) // a MASTER may speak
 	must(t, h.Release("vrrp4-51", "vrrp6-51"))
-	frames = tap.during(1300 * time.Millisecond)
+	frames = tap.during(chatter)
 	if n := len(from(frames, vmac)) + len(from(frames, vmac6)); n != 0 {
-		t.Errorf("%d frames from the virtual MACs at and after Release", n)
+		t.Errorf("%d frames from the virtual MACs at and after Release: %x", n, append(from(frames, vmac), from(frames, vmac6)...))
 	}
 	tap.says("after Release", "10.0.0.100")
+
+	must(t, h.Claim("vrrp4-51", "vrrp6-51"))
+	tap.during(chatter)
+	must(t, h.Remove("vrrp4-51", "vrrp6-51"))
+	frames = tap.during(surplus)
+	if n := len(from(frames, vmac)) + len(from(frames, vmac6)); n != 0 {
+		t.Errorf("%d frames from the virtual MACs when claimed devices are removed", n)
+	}
 }
 
 // A device that is Quiet serves those who know its MAC, and tells it to nobody.
@@ -144,12 +155,20 @@ func TestQuiet(t *testing.T) {
 	p.neighbour.run(`
 		ip neighbour replace 10.0.0.100 lladdr 00:00:5e:00:01:33 dev net0 nud permanent
 		ip neighbour replace 2001:db8::100 lladdr 00:00:5e:00:02:33 dev net0 nud permanent`)
+	tap.during(chatter) // what the kernel says by itself when a device comes up
 	must(t, h.Quiet(names...))
+	frames := tap.during(500 * time.Millisecond)
+	if n := len(from(frames, vmac)) + len(from(frames, vmac6)); n != 0 {
+		t.Errorf("%d frames from the virtual MACs when they become quiet", n)
+	}
 	tap.says("quiet", "10.0.0.100")
 	tap.says("quiet, IPv6", "2001:db8::100")
 	tap.says("quiet, own address", "10.0.0.1", baseMAC)
 	if !p.neighbour.answers("10.0.0.100", soon) || !p.neighbour.answers("2001:db8::100", soon) {
 		t.Error("a quiet device does not serve a neighbour that knows its MAC")
+	}
+	if p.neighbour.answers("10.0.0.101", briefly) {
+		t.Error("a neighbour that does not know the MAC has found it out")
 	}
 	if r := reconcile(p.director, h); len(r) != 0 {
 		t.Errorf("Reconcile of a quiet device: %v", r)
@@ -157,6 +176,18 @@ func TestQuiet(t *testing.T) {
 	must(t, h.Claim(names...))
 	tap.says("claimed again", "10.0.0.100", vmac)
 	tap.says("claimed again, IPv6", "2001:db8::100", vmac6)
+
+	// A kernel that has no protocol down for macvlans.
+	h.devices["vrrp6-51"].noProtoDown = true
+	must(t, h.Quiet(names...))
+	tap.says("quiet by IFF_NOARP, IPv6", "2001:db8::100")
+	if !p.neighbour.answers("2001:db8::100", soon) {
+		t.Error("a device with IFF_NOARP does not serve a neighbour that knows its MAC")
+	}
+	must(t, h.Release(names...))
+	if r := reconcile(p.director, h); len(r) != 0 {
+		t.Errorf("Reconcile after Release: %v", r)
+	}
 }
 
 // A MASTER that is about to let go must not answer its successor's gratuitous

@@ -31,6 +31,7 @@ type link struct {
 	group                 uint32
 	bridgeMode            bool // macvlan only
 	ethernet              bool
+	protoDown             bool
 }
 
 const carrierFlags = unix.IFF_UP | unix.IFF_RUNNING | unix.IFF_LOWER_UP
@@ -66,8 +67,20 @@ func parseLink(b []byte) (link, error) {
 	if m, ok := parsed.(*netlink.Macvlan); ok {
 		l.bridgeMode = m.Mode == netlink.MACVLAN_MODE_BRIDGE
 	}
+	attributes, err := nl.ParseRouteAttr(b[unix.SizeofIfInfomsg:])
+	if err != nil {
+		return link{}, fmt.Errorf("parse link message: %w", err)
+	}
+	for _, at := range attributes { // the library passes this one over
+		if at.Attr.Type == unix.IFLA_PROTO_DOWN && len(at.Value) > 0 {
+			l.protoDown = at.Value[0] != 0
+		}
+	}
 	return l, nil
 }
+
+// quiet reports whether l speaks for no address.
+func (l *link) quiet() bool { return l.protoDown || l.flags&unix.IFF_NOARP != 0 }
 
 // parseAddress reads the body of an RTM_NEWADDR or RTM_DELADDR message.
 func parseAddress(b []byte) (address, error) {

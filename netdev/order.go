@@ -43,7 +43,23 @@ func quietRequests(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
 	if !d.spec.virtual() {
 		return all
 	}
-	return append(all, linkRequest(unix.RTM_SETLINK, 0, d.index, unix.IFF_NOARP, unix.IFF_NOARP))
+	flags, protoDown := d.quietens()
+	r := linkRequest(unix.RTM_SETLINK, 0, d.index, flags, flags)
+	if protoDown {
+		setProtoDown(r, true)
+		d.protoDown = true
+	}
+	return append(all, r)
+}
+
+// upDownRequest sets a device up or down and ends its being quiet.
+func upDownRequest(d *device, flags uint32) *nl.NetlinkRequest {
+	r := linkRequest(unix.RTM_SETLINK, 0, d.index, flags, upAndARP)
+	if d.protoDown {
+		setProtoDown(r, false)
+		d.protoDown = false
+	}
+	return r
 }
 
 // Release makes devices Bare. First all of them fall silent, in one system
@@ -104,6 +120,7 @@ func (h *Host) order(names []string, verb string, to State,
 	for i, err := range h.conn.do(requests) {
 		if err != nil && !errors.Is(err, unix.EEXIST) {
 			again[of[i]] = true
+			of[i].noProtoDown = of[i].noProtoDown || errors.Is(err, unix.EOPNOTSUPP)
 		}
 	}
 	if len(again) == 0 {
@@ -125,7 +142,7 @@ func (h *Host) order(names []string, verb string, to State,
 
 func (h *Host) claimRequests(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
 	if d.spec.virtual() {
-		all = append(all, linkRequest(unix.RTM_SETLINK, 0, d.index, unix.IFF_UP, upAndARP))
+		all = append(all, upDownRequest(d, unix.IFF_UP))
 	}
 	for _, a := range d.spec.Addresses {
 		all = append(all, addRequest(d.index, a.Prefix, covered(a.Prefix, d.onParent)))
@@ -138,7 +155,7 @@ func (h *Host) claimRequests(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkR
 // Addresses go last to first, so that no secondary is promoted.
 func (h *Host) releaseRequests(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
 	if d.spec.virtual() {
-		all = append(all, linkRequest(unix.RTM_SETLINK, 0, d.index, 0, upAndARP))
+		all = append(all, upDownRequest(d, 0))
 	}
 	for _, a := range slices.Backward(d.spec.Addresses) {
 		if d.mine[a.Prefix] {

@@ -21,6 +21,22 @@ type device struct {
 	// onParent are the parent's own subnets, when last seen.
 	onParent []netip.Prefix
 	seen     bool // Ensure has looked at it
+	// protoDown is IFLA_PROTO_DOWN as last set or seen; noProtoDown says that
+	// the kernel refused it.
+	protoDown, noProtoDown bool
+}
+
+// quietens returns how the device is made Quiet. IFF_NOARP ends ARP and
+// neighbour answers at once; but the kernel takes any change of flags for a
+// roam and repeats its multicast listener reports (net/ipv6/addrconf.c
+// addrconf_notify), each of which draws the MAC back to this switch port. With
+// IPv6 it is therefore protocol down: the kernel then sends nothing at all
+// through the device, and goes on receiving.
+func (d *device) quietens() (flags uint32, protoDown bool) {
+	if d.spec.wantsIPv6() && !d.noProtoDown {
+		return 0, true
+	}
+	return unix.IFF_NOARP, false
 }
 
 // An op is one change to the kernel's devices or addresses.
@@ -36,6 +52,8 @@ type op struct {
 	// setLink
 	flags, mask uint32
 	rename      bool // sets the alias and the address generation mode too
+	setProto    bool
+	protoDown   bool
 	// addAddress, removeAddress
 	prefix        netip.Prefix
 	noPrefixRoute bool
@@ -69,6 +87,13 @@ func (o op) String() string {
 	}
 	if o.setMaster {
 		parts = append(parts, "move it to its parent's VRF")
+	}
+	switch {
+	case !o.setProto:
+	case o.protoDown:
+		parts = append(parts, "set protocol down")
+	default:
+		parts = append(parts, "set protocol up")
 	}
 	for _, f := range []struct {
 		bit     uint32
@@ -147,20 +172,26 @@ func foreign(owner string, d *device, have *link) error {
 }
 
 func planLink(owner string, d *device, have *link, vrf int) []op {
-	want := uint32(0)
+	var flags uint32
+	var protoDown bool
 	switch d.state {
 	case Claimed:
-		want = unix.IFF_UP
+		flags = unix.IFF_UP
 	case Quiet:
-		want = unix.IFF_UP | unix.IFF_NOARP
+		flags, protoDown = d.quietens()
+		flags |= unix.IFF_UP
 	}
-	set := op{verb: setLink, device: d, index: have.index, flags: want}
-	set.mask = (have.flags ^ want) & (unix.IFF_UP | unix.IFF_NOARP)
+	set := op{verb: setLink, device: d, index: have.index, flags: flags}
+	set.mask = (have.flags ^ flags) & upAndARP
 	set.rename = have.alias != aliasOf(owner, &d.spec)
 	if have.master != vrf {
 		set.setMaster, set.master = true, vrf
 	}
-	if set.mask == 0 && !set.rename && !set.setMaster {
+	if have.protoDown != protoDown {
+		set.setProto, set.protoDown = true, protoDown
+	}
+	d.protoDown = protoDown
+	if set.mask == 0 && !set.rename && !set.setMaster && !set.setProto {
 		return nil
 	}
 	return []op{set}

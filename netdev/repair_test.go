@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 // texts returns repairs as sorted lines.
@@ -34,6 +35,7 @@ func TestReconcileMends(t *testing.T) {
 			"vrrp6-51: add address 2001:db8::100/64", "vrrp6-51: add address fe80::100/64"}},
 		{"set down", "ip link set vrrp4-51 down", []string{"vrrp4-51: set it up"}},
 		{"arp off", "ip link set vrrp4-51 arp off", []string{"vrrp4-51: turn ARP on"}},
+		{"protocol down", "ip link set vrrp6-51 protodown on", []string{"vrrp6-51: set protocol up"}},
 		{"alias changed", "ip link set vrrp4-51 alias holdfast", []string{"vrrp4-51: set the alias"}},
 		{"sysctl of the device", "sysctl -qw net.ipv4.conf.vrrp4-51.arp_ignore=0", []string{
 			"vrrp4-51: net.ipv4.conf.vrrp4-51.arp_ignore was 0: set to 1"}},
@@ -360,12 +362,55 @@ func TestJournalOfAnotherBoot(t *testing.T) {
 	}
 }
 
+// In a container /proc/sys is often mounted read-only. That is said, and no
+// device is made that would leak.
 func TestReadOnlySysctls(t *testing.T) {
-	err := reason(&os.PathError{Op: "open", Path: "/proc/sys", Err: os.ErrPermission})
-	if !strings.Contains(err.Error(), "CAP_NET_ADMIN") {
-		t.Error(err)
+	p := newPair(t)
+	p.director.enter()
+	must(t, unix.Unshare(unix.CLONE_NEWNS))
+	must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+	must(t, unix.Mount("/proc/sys", "/proc/sys", "", unix.MS_BIND, ""))
+	must(t, unix.Mount("", "/proc/sys", "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+	h := openHost(t, p.director, t.TempDir())
+	_, err := h.Ensure(spec4())
+	want := "set net.ipv4.conf.eth0.arp_ignore to 1: read-only file system: /proc/sys is mounted read-only here"
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("Ensure: %v, want %q", err, want)
 	}
+	if err := Preflight(); err == nil || !strings.Contains(err.Error(), "read-only") {
+		t.Errorf("Preflight: %v", err)
+	}
+	if show := p.director.run("ip link show"); strings.Contains(show, "vrrp4-51") {
+		t.Errorf("a device was made:\n%s", show)
+	}
+}
+
+func TestSysctlName(t *testing.T) {
 	if got := sysctlName("ipv4/conf/eth0.10/rp_filter"); got != "net.ipv4.conf.eth0/10.rp_filter" {
 		t.Error(got)
+	}
+}
+
+// Preflight is run without each right in turn, and says which is missing.
+func TestPreflight(t *testing.T) {
+	newNS(t, "preflight")
+	if err := Preflight(); err != nil {
+		t.Fatalf("with all rights: %v", err)
+	}
+	drop := func(capability int) {
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var data [2]unix.CapUserData
+		must(t, unix.Capget(&header, &data[0]))
+		data[0].Effective &^= 1 << capability
+		must(t, unix.Capset(&header, &data[0])) // of this thread, which ends with the test
+	}
+	drop(unix.CAP_NET_RAW)
+	err := Preflight()
+	if err == nil || !strings.Contains(err.Error(), "CAP_NET_RAW is missing") || strings.Contains(err.Error(), "ADMIN") {
+		t.Errorf("without CAP_NET_RAW: %v", err)
+	}
+	drop(unix.CAP_NET_ADMIN)
+	if err = Preflight(); err == nil || !strings.Contains(err.Error(), "CAP_NET_ADMIN is missing") {
+		t.Errorf("without CAP_NET_ADMIN: %v", err)
 	}
 }

@@ -32,6 +32,9 @@ func (o op) requests(owner string, ipv6 bool) []*nl.NetlinkRequest {
 		if o.setMaster {
 			r.AddData(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(o.master))))
 		}
+		if o.setProto {
+			setProtoDown(r, o.protoDown)
+		}
 		return []*nl.NetlinkRequest{r}
 	case addAddress:
 		return []*nl.NetlinkRequest{addRequest(o.index, o.prefix, o.noPrefixRoute)}
@@ -70,6 +73,14 @@ func markLink(r *nl.NetlinkRequest, alias string, ipv6 bool) {
 		spec.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(iflaInet6AddrGenMode, []byte{addrGenModeNone})
 		r.AddData(spec)
 	}
+}
+
+func setProtoDown(r *nl.NetlinkRequest, on bool) {
+	value := []byte{0}
+	if on {
+		value[0] = 1
+	}
+	r.AddData(nl.NewRtAttr(unix.IFLA_PROTO_DOWN, value))
 }
 
 func linkRequest(kind, flags, index int, set, mask uint32) *nl.NetlinkRequest {

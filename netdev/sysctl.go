@@ -31,23 +31,26 @@ func sysctlName(key string) string {
 	return "net." + strings.Join(parts, ".")
 }
 
+// readSysctl and writeSysctl do without os.File, which would make each of the
+// many small files known to the poller, in twice the time.
 func readSysctl(key string) (string, error) {
-	b, err := os.ReadFile(filepath.Join(sysctlRoot, key))
+	fd, err := unix.Open(filepath.Join(sysctlRoot, key), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return "", fmt.Errorf("read %s: %w", sysctlName(key), reason(err))
 	}
-	return strings.TrimSpace(string(b)), nil
+	defer unix.Close(fd)
+	var b [64]byte // they are all numbers
+	n, err := unix.Read(fd, b[:])
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", sysctlName(key), reason(err))
+	}
+	return strings.TrimSpace(string(b[:n])), nil
 }
 
 // writeSysctl writes and reads back: a container runtime may accept a write
 // and drop it.
 func writeSysctl(key, value string) error {
-	f, err := os.OpenFile(filepath.Join(sysctlRoot, key), os.O_WRONLY, 0)
-	if err != nil {
-		return fmt.Errorf("set %s to %s: %w", sysctlName(key), value, reason(err))
-	}
-	_, err = f.WriteString(value)
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err := writeFile(filepath.Join(sysctlRoot, key), value); err != nil {
 		return fmt.Errorf("set %s to %s: %w", sysctlName(key), value, reason(err))
 	}
 	now, err := readSysctl(key)
@@ -60,12 +63,17 @@ func writeSysctl(key, value string) error {
 	return nil
 }
 
+func writeFile(path, value string) error {
+	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	_, err = unix.Write(fd, []byte(value))
+	return errors.Join(err, unix.Close(fd))
+}
+
 // reason adds to an error what to do about it.
 func reason(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err // the sysctl's name is said already
-	}
 	switch {
 	case errors.Is(err, unix.EROFS):
 		return fmt.Errorf("%w: /proc/sys is mounted read-only here (a container?); it must be writable", err)
@@ -256,6 +264,9 @@ var fixed6 = []setting{
 	{"ipv6", "ndisc_notify", "0"},
 	{"ipv6", "proxy_ndp", "0"},
 	{"ipv6", "drop_unsolicited_na", "1"},
+	// Multicast listener reports are repeated at random within this many
+	// milliseconds. Late ones would come when the device is Quiet again.
+	{"ipv6", "mldv2_unsolicited_report_interval", "100"},
 }
 
 // A parentConf remembers the settings of parents during one pass.

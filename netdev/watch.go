@@ -35,7 +35,7 @@ type Event struct {
 	Was     string // its former name, if it was renamed
 	Admin   bool   // administratively up
 	Up      bool   // Admin, and it has a carrier
-	Quiet   bool   // IFF_NOARP
+	Quiet   bool   // IFF_NOARP or protocol down: it speaks for no address
 	MAC     MAC
 	MTU     int
 
@@ -238,7 +238,7 @@ func (t *table) putLink(events []Event, l link) []Event {
 	t.links[l.index] = l
 	e := Event{
 		Kind: LinkChanged, Index: l.index, Name: l.name, Present: true, Admin: l.flags&unix.IFF_UP != 0,
-		Up: l.up(), Quiet: l.flags&unix.IFF_NOARP != 0, MAC: l.mac, MTU: l.mtu,
+		Up: l.up(), Quiet: l.quiet(), MAC: l.mac, MTU: l.mtu,
 	}
 	if known && old.name != l.name {
 		e.Was = old.name

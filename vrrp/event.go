@@ -1,6 +1,9 @@
 package vrrp
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // An Event is something that a Machine must hear of.
 type Event interface{ event() }
@@ -8,6 +11,26 @@ type Event interface{ event() }
 type (
 	// Start lets the machine take part (RFC 9568 §6.4.1, Startup).
 	Start struct{}
+
+	// StartHolding is Start for a machine whose addresses are on its device,
+	// as a crashed run left them.
+	StartHolding struct{}
+
+	// Resume makes the machine what it was a moment ago in the process that
+	// this one replaces: MASTER with the addresses on, or BACKUP. Since is when
+	// it became that.
+	Resume struct {
+		State State
+		Since time.Time
+	}
+
+	// Abandon makes a machine that was never started let go of what a crashed
+	// MASTER left on its device, as Stop would have.
+	Abandon struct{}
+
+	// Yield gives mastership away. The machine then follows whoever takes
+	// over, and is MASTER again if nobody does.
+	Yield struct{}
 
 	// Stop makes the machine leave (Shutdown). A MASTER goes on serving until
 	// it has heard its successor; the Stopped action says when all is let go.
@@ -60,17 +83,21 @@ type (
 	hasten  struct{ source netip.Addr }
 )
 
-func (Start) event()       {}
-func (Stop) event()        {}
-func (*Received) event()   {}
-func (Elapsed) event()     {}
-func (Claimed) event()     {}
-func (ClaimFailed) event() {}
-func (Faulted) event()     {}
-func (Recovered) event()   {}
-func (Primary) event()     {}
-func (Weigh) event()       {}
-func (Reconfigure) event() {}
-func (promote) event()     {}
-func (demote) event()      {}
-func (hasten) event()      {}
+func (Start) event()        {}
+func (StartHolding) event() {}
+func (Resume) event()       {}
+func (Abandon) event()      {}
+func (Yield) event()        {}
+func (Stop) event()         {}
+func (*Received) event()    {}
+func (Elapsed) event()      {}
+func (Claimed) event()      {}
+func (ClaimFailed) event()  {}
+func (Faulted) event()      {}
+func (Recovered) event()    {}
+func (Primary) event()      {}
+func (Weigh) event()        {}
+func (Reconfigure) event()  {}
+func (promote) event()      {}
+func (demote) event()       {}
+func (hasten) event()       {}

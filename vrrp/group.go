@@ -90,6 +90,9 @@ func (g *Group) Step(now time.Time, i int, ev Event) []MemberAction {
 	g.out = g.out[:0]
 	g.mover = i
 	g.step(now, i, ev)
+	if _, resumed := ev.(Resume); resumed {
+		g.state, g.since = g.fold(), now
+	}
 	g.settle(now)
 	return g.out
 }
@@ -120,7 +123,7 @@ func (g *Group) step(now time.Time, i int, ev Event) {
 	if r, ok := ev.(*Received); ok && r.Advert.Priority == PriorityStop && m.state == Backup && m.gaveUp == r.Source {
 		g.others(i, func(j int) { g.step(now, j, hasten{r.Source}) })
 	}
-	if _, stopping := ev.(Stop); wasActive && !m.active() && m.state != Fault && !stopping {
+	if wasActive && !m.active() && m.state != Fault && !forAll(ev) {
 		reason := m.why
 		if m.state == Backup && !wasMaster {
 			reason = fmt.Sprintf("%v is MASTER", m.peer.Address)
@@ -132,6 +135,16 @@ func (g *Group) step(now time.Time, i int, ev Event) {
 			}
 		})
 	}
+}
+
+// forAll reports whether an event is given to every member, so that what one
+// makes of it need not be passed on.
+func forAll(ev Event) bool {
+	switch ev.(type) {
+	case Stop, Yield:
+		return true
+	}
+	return false
 }
 
 // active reports whether the machine is MASTER or about to be.

@@ -49,8 +49,11 @@ type Machine struct {
 	claimWhy string // reason to tell when the claim succeeds
 	wants    bool   // Backup: ready to take over, waits for its fellow members
 	leaving  bool   // Stop was asked for
-	faults   []FaultReason
-	retries  int // failed claims in a row
+	// deferring tells that mastership was given away on request: no lower
+	// priority is preempted until we are MASTER again.
+	deferring bool
+	faults    []FaultReason
+	retries   int // failed claims in a row
 
 	peer       Peer          // the MASTER last heard
 	interval   time.Duration // the MASTER's interval (Active_Adver_Interval)
@@ -112,6 +115,14 @@ func (m *Machine) step(now time.Time, ev Event) []Action {
 		m.claimFailed(now, e.Problem)
 	case Start:
 		m.start(now)
+	case StartHolding:
+		m.startHolding(now)
+	case Resume:
+		m.resume(now, e)
+	case Abandon:
+		m.abandon(now)
+	case Yield:
+		m.yield(now)
 	case Stop:
 		m.stop(now)
 	case Faulted:
@@ -272,7 +283,7 @@ func (m *Machine) claimed(now time.Time) {
 	switch m.hold {
 	case claiming:
 		m.hold = held
-		m.retries = 0
+		m.retries, m.deferring = 0, false
 		m.send(now, m.Priority())
 		m.do(Announce)
 		m.become(now, Master, m.claimWhy)
@@ -338,10 +349,6 @@ func (m *Machine) heardStop(now time.Time, source netip.Addr) {
 		m.downAt = now.Add(skewTime(m.cfg.Version, m.Priority(), m.interval))
 	}
 }
-
-// preempts reports whether a lower priority has to yield to us. To the owner
-// of the addresses everybody has to (RFC 9568 §6.1, Preempt_Mode).
-func (m *Machine) preempts() bool { return m.cfg.Preempt || m.cfg.Priority == PriorityOwner }
 
 func (m *Machine) heardAsBackup(now time.Time, r *Received) {
 	m.peer.heard(r, now)
@@ -509,6 +516,8 @@ func (m *Machine) takeOverReason(now time.Time) string {
 	switch {
 	case m.gaveUp.IsValid():
 		return fmt.Sprintf("%v gave up (priority 0)", m.gaveUp)
+	case m.deferring && m.peer.LastHeard.Before(m.timerFrom):
+		return "nobody took over what was handed over"
 	case !m.peer.Address.IsValid():
 		return fmt.Sprintf("no advert heard for %v", now.Sub(m.timerFrom).Round(time.Millisecond))
 	case m.peer.Priority < m.Priority() && lastHeard < 3*m.peer.Interval:
@@ -601,7 +610,7 @@ func (m *Machine) reconfigure(now time.Time, cfg Config) {
 		m.interval = cfg.Interval
 	}
 	m.retime(now)
-	if moved && m.hold == held {
+	if moved && (m.hold == held || m.hold == claiming) {
 		m.do(Claim)
 	}
 }

@@ -25,6 +25,8 @@ var update = flag.Bool("update", false, "write what the scenarios print into the
 //	router NAME[/WIRE] KEY=VALUE...  a virtual router; of one name on several
 //	                                 wires they are a sync group
 //	start|stop|kill NAME...          the daemon; kill takes the power away
+//	handover NAME...                 mastership is given away on request
+//	crash|restart|upgrade NAME...    the daemon; its kernel stays as it is
 //	pause|resume NAME...             the daemon as by SIGSTOP and SIGCONT
 //	cut|heal PORT...                 the switch, which nobody is told about
 //	unplug|plug PORT...              the link, which the daemon sees
@@ -167,11 +169,15 @@ func (s *stage) command(line string) error {
 
 func (s *stage) do(verb string, args []string) error {
 	nodeVerbs := map[string]func(*node){
-		"start":  (*node).start,
-		"stop":   func(n *node) { n.stepAll(Stop{}) },
-		"kill":   (*node).kill,
-		"pause":  (*node).pause,
-		"resume": (*node).resume,
+		"start":    (*node).start,
+		"stop":     func(n *node) { n.stepAll(Stop{}) },
+		"kill":     (*node).kill,
+		"handover": func(n *node) { n.stepAll(Yield{}) },
+		"crash":    (*node).crash,
+		"restart":  (*node).restart,
+		"upgrade":  (*node).upgrade,
+		"pause":    (*node).pause,
+		"resume":   (*node).resume,
 	}
 	if do := nodeVerbs[verb]; do != nil {
 		for _, name := range args {

@@ -186,14 +186,21 @@ func (n *node) global(local time.Duration) time.Duration {
 
 // start boots the daemon.
 func (n *node) start() {
+	for i := range n.ports {
+		n.ports[i].device, n.ports[i].hold = down, nothing
+	}
+	n.startWith(func(int) Event { return Start{} })
+}
+
+// startWith starts a daemon; first is what each member is told first.
+func (n *node) startWith(first func(i int) Event) {
 	n.on, n.paused = true, false
 	n.life++
 	n.pending = false
 	n.inbox = nil
 	for i := range n.ports {
-		p := &n.ports[i]
-		p.device, p.hold, p.freeAt = down, nothing, 0
-		p.order++
+		n.ports[i].freeAt = 0
+		n.ports[i].order++
 	}
 	name := ""
 	if len(n.cfgs) > 1 {
@@ -204,8 +211,33 @@ func (n *node) start() {
 		n.step(i, Primary{n.ports[i].source})
 	}
 	for i := range n.ports {
-		n.step(i, Start{})
+		n.step(i, first(i))
 	}
+}
+
+// crash ends the daemon and leaves the kernel as it is.
+func (n *node) crash() {
+	n.on = false
+	n.life++
+}
+
+// restart starts the daemon after a crash.
+func (n *node) restart() {
+	n.startWith(func(i int) Event {
+		if n.ports[i].device == down {
+			return Start{}
+		}
+		return StartHolding{}
+	})
+}
+
+// upgrade replaces the daemon by one that goes on where it was.
+func (n *node) upgrade() {
+	was := make([]Status, len(n.ports))
+	for i := range n.ports {
+		was[i] = n.group.Member(i).Status()
+	}
+	n.startWith(func(i int) Event { return Resume{State: was[i].State, Since: was[i].Since} })
 }
 
 // kill takes the power away.

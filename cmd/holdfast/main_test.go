@@ -79,6 +79,17 @@ func (f *fakeDaemon) Plan(context.Context) (*control.Plan, error) {
 	return p, f.err
 }
 
+func (f *fakeDaemon) Handover(_ context.Context, name string) (*control.HandedOver, error) {
+	if name == "" {
+		name = "director"
+	}
+	return &control.HandedOver{Units: []control.HandedOverUnit{{Name: name, To: "10.0.0.2", TookMS: 61.4}}}, f.err
+}
+
+func (f *fakeDaemon) Upgrade(context.Context) (*control.Upgrading, error) {
+	return &control.Upgrading{Path: "/usr/local/sbin/holdfast", PID: 42}, f.err
+}
+
 func (f *fakeDaemon) Reload(context.Context) (*control.Reloaded, error) {
 	if f.empty {
 		return &control.Reloaded{At: noon}, f.err
@@ -176,6 +187,15 @@ func TestCommandLine(t *testing.T) {
 		{"reload --socket @unwell.sock", exitWell},
 		{"reload --socket @failing.sock", exitFault},
 		{"reload" + gone, exitFault},
+		{"handover -c @valid.toml", exitWell},
+		{"handover inside -c @valid.toml", exitWell},
+		{"handover a b", exitUsage},
+		{"handover --socket @failing.sock", exitFault},
+		{"handover" + gone, exitFault},
+		{"upgrade now", exitUsage},
+		{"upgrade --socket @failing.sock", exitFault},
+		{"upgrade" + gone, exitFault},
+		{"release -c @nowhere.toml", exitFault},
 		{"plan -c @valid.toml", exitWell},
 		{"plan --json -c @valid.toml", exitWell},
 		{"plan --socket @unwell.sock", exitWell},

@@ -28,6 +28,7 @@ type failoverRow struct {
 
 // A round is one failure and its repair.
 type round struct {
+	Phase            float64 `json:"phase"` // of the failure: the part of an interval since the last advert
 	OutageMS         float64 `json:"outage_ms"`
 	Lost             int     `json:"lost"`
 	FirstAdvertMS    float64 `json:"first_advert_ms"` // of the new MASTER after the failure
@@ -70,12 +71,13 @@ var failureKinds = map[string]func(a *arena) (repair func()){
 func runFailovers(o options) ([]failoverRow, error) {
 	var rows []failoverRow
 	var errs []error
+	phases := spread(o.rounds)
 	for _, interval := range o.intervals {
 		var heats [][]*heat
 		for _, failure := range o.failures {
 			var both []*heat
 			for _, c := range contenders {
-				h := &heat{contender: c, failure: failure, interval: interval, options: o}
+				h := &heat{contender: c, failure: failure, interval: interval, phases: phases}
 				if o.only.MatchString(h.name()) {
 					both = append(both, h)
 				}
@@ -123,7 +125,7 @@ type heat struct {
 	contender contender
 	failure   string
 	interval  time.Duration
-	options   options
+	phases    []float64
 	turn      *sync.Mutex // held during a round, if set
 	rounds    []round
 	err       error
@@ -141,8 +143,8 @@ func (h *heat) run() {
 	log := func(line string) { fmt.Fprintf(os.Stderr, "%s: %s\n", h.name(), line) }
 	err := lab.Standalone(h.name(), log, func(t lab.T) {
 		a := newArena(t, h.contender, h.interval)
-		for i := range h.options.rounds {
-			r := h.takeTurn(a)
+		for i, phase := range h.phases {
+			r := h.takeTurn(a, phase)
 			h.rounds = append(h.rounds, r)
 			t.Logf("round %d: outage %.1f ms (%d lost), failback %.1f ms (%d lost), %d MAC changes",
 				i+1, r.OutageMS, r.Lost, r.FailbackOutageMS, r.FailbackLost, r.MACChanges+r.FailbackChanges)
@@ -153,12 +155,25 @@ func (h *heat) run() {
 	}
 }
 
-func (h *heat) takeTurn(a *arena) round {
+func (h *heat) takeTurn(a *arena, phase float64) round {
 	if h.turn != nil {
 		h.turn.Lock()
 		defer h.turn.Unlock()
 	}
-	return a.round(failureKinds[h.failure])
+	return a.round(failureKinds[h.failure], phase)
+}
+
+// spread picks when in the interval the failures come: at random, but evenly
+// over all rounds, and the same for everybody. An outage is shorter the later
+// in the interval the failure comes, by up to a whole interval: with phases of
+// their own, luck would decide between two contenders.
+func spread(rounds int) []float64 {
+	phases := make([]float64, rounds)
+	for i := range phases {
+		phases[i] = (float64(i) + rand.Float64()) / float64(rounds)
+	}
+	rand.Shuffle(rounds, func(i, j int) { phases[i], phases[j] = phases[j], phases[i] })
+	return phases
 }
 
 // An arena is a network with two directors of one contender.
@@ -193,17 +208,16 @@ func (a *arena) start(i int) {
 // limit is a generous time for anything that takes a few intervals.
 func (a *arena) limit() time.Duration { return 10*time.Second + 10*a.interval }
 
-// round lets the first director fail and come back.
-func (a *arena) round(fail func(*arena) (repair func())) round {
-	var r round
+// round lets the first director fail, at a phase of its interval, and come
+// back.
+func (a *arena) round(fail func(*arena) (repair func()), phase float64) round {
+	r := round{Phase: phase}
 	a.awaitMaster(0)
-	// The failure must not keep step with the adverts.
-	time.Sleep(rand.N(a.interval))
-
 	second := a.hosts[1].Wires["eth0"].Capture()
 	changes := a.neighbour.Changes()
 	probe := a.router.Probe(lab.VIP, pulse)
 	probe.AwaitAnswers(a.t, a.limit(), 50)
+	a.sleepUntilPhase(phase)
 	failed := time.Now()
 	takenOver := func(f lab.Frame) bool { return f.Time.After(failed) && lab.Advertised(vrid)(f) }
 	repair := fail(a)
@@ -229,6 +243,19 @@ func (a *arena) round(fail func(*arena) (repair func())) round {
 		a.t.Errorf("watch neighbours: %v", err)
 	}
 	return r
+}
+
+// sleepUntilPhase returns when this part of an interval has passed since an
+// advert of the MASTER.
+func (a *arena) sleepUntilPhase(phase float64) {
+	capture := a.hosts[0].Wires["eth0"].Capture()
+	defer a.close(capture)
+	capture.Await(a.t, a.limit(), "an advert of the MASTER", 1, lab.Advertised(vrid))
+	target := capture.Frames(lab.Advertised(vrid))[0].Time.Add(time.Duration(phase * float64(a.interval)))
+	for time.Until(target) < 0 {
+		target = target.Add(a.interval)
+	}
+	time.Sleep(time.Until(target))
 }
 
 // awaitMaster waits until only this director advertises.

@@ -50,7 +50,7 @@ func (r *report) write(folder string) error {
 }
 
 func (r *report) print(w io.Writer) {
-	fmt.Fprintf(w, "\nLinux %s, %d CPUs, %d rounds; median (min..max); times in ms, ×: holdfast's median / keepalived's\n", r.Kernel, r.CPUs, r.Rounds)
+	fmt.Fprintf(w, "\nLinux %s, %d CPUs, %d rounds, failures spread evenly over the advert interval; median (min..max); times in ms, ×: holdfast's median / keepalived's\n", r.Kernel, r.CPUs, r.Rounds)
 	r.printFailover(w)
 	r.printScale(w)
 }

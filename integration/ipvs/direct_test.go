@@ -39,9 +39,7 @@ func TestDirectRouting(t *testing.T) {
 	daemons := start(t, p, service("web", web, "forward = \"dr\"\n"+check, rs1, rs2))
 	awaitTable(t, p.Directors[0], "-r "+rs1+" -g", "-r "+rs2+" -g")
 	p.Router.AwaitServers(t, 20*time.Second, web, "rs1", "rs2")
-	daemons[0].Crash()
-	p.Directors[0].Wires["eth0"].Cut()
-	p.Directors[0].Wires["eth1"].Cut()
+	p.Directors[0].PowerCut()
 	daemons[1].AwaitState(t, "MASTER")
 	p.Router.AwaitServers(t, 20*time.Second, web, "rs1", "rs2")
 }

@@ -19,7 +19,7 @@ func TestDriftIsRepaired(t *testing.T) {
 	for _, h := range p.Realservers {
 		h.ServeHTTP(":80")
 	}
-	daemons := start(t, p, service("web", web, check, rs1, rs2))
+	daemon := host.Holdfast("reconcile_interval = \"1s\"\n" + config(0, service("web", web, check, rs1, rs2)))
 	whole := append([]string{"-A -t " + web + " -s rr", "-r " + rs1, "-r " + rs2}, foreign...)
 	awaitTable(t, host, whole...)
 
@@ -32,11 +32,11 @@ func TestDriftIsRepaired(t *testing.T) {
 	awaitTable(t, host, whole...)
 	p.Router.AwaitServers(t, 20*time.Second, web, "rs1", "rs2")
 
-	if err := daemons[0].Reload(); err != nil {
+	if err := daemon.Reload(); err != nil {
 		t.Fatal(err)
 	}
 	awaitTable(t, host, whole...)
-	if status := daemons[0].Stop(); status != 0 {
+	if status := daemon.Stop(); status != 0 {
 		t.Errorf("exit status %d", status)
 	}
 	if after := host.Run("ipvsadm", "-Sn"); after != before {

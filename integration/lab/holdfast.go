@@ -68,7 +68,7 @@ type Daemon struct {
 
 // Holdfast starts the daemon with a configuration. Daemons of several hosts
 // share the machine's files, so each has a runtime folder of its own, which the
-// configuration is given.
+// configuration is given: it begins in the table [director].
 func (h *Host) Holdfast(config string) *Daemon {
 	h.lab.t.Helper()
 	d := h.NewDaemon(config)
@@ -97,7 +97,7 @@ func (d *Daemon) runtimeDir() string { return filepath.Join(d.host.lab.dir, d.ho
 // Configure writes another configuration; Reload or Restart makes it count.
 func (d *Daemon) Configure(config string) {
 	d.host.lab.t.Helper()
-	head := fmt.Sprintf("[director]\nname = %q\nruntime_dir = %q\n\n", d.host.Name, d.runtimeDir())
+	head := fmt.Sprintf("[director]\nname = %q\nruntime_dir = %q\n", d.host.Name, d.runtimeDir())
 	d.config = d.host.lab.WriteFile(d.host.Name+".toml", head+config)
 }
 

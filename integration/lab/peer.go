@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"time"
 )
@@ -47,5 +48,12 @@ func (h *Host) Keepalived(config string) *Process {
 	h.lab.t.Helper()
 	path := h.lab.WriteFile(h.Name+"-keepalived.conf", config)
 	base := strings.TrimSuffix(path, ".conf")
-	return h.Start("keepalived", "-n", "-l", "-G", "-D", "--vrrp", "-f", path, "-p", base+".pid", "-r", base+"-vrrp.pid")
+	pids := []string{base + ".pid", base + "-vrrp.pid"}
+	for _, file := range pids {
+		// After a crash they name a process that keepalived may find not yet gone.
+		if err := os.Remove(file); err != nil && !os.IsNotExist(err) {
+			h.lab.t.Fatalf("host %s: %v", h.Name, err)
+		}
+	}
+	return h.Start("keepalived", "-n", "-l", "-G", "-D", "--vrrp", "-f", path, "-p", pids[0], "-r", pids[1])
 }

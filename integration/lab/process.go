@@ -25,6 +25,7 @@ type Process struct {
 	Name string
 	Log  string // path of the file with its output
 	t    T
+	host *Host
 	cmd  *exec.Cmd
 	done chan struct{}
 	once sync.Once
@@ -63,7 +64,7 @@ func (h *Host) start(name, program string, args []string) (*Process, error) {
 	if err := startInside(h.ns, cmd); err != nil {
 		return nil, err
 	}
-	p := &Process{Name: name, Log: log.Name(), t: h.lab.t, cmd: cmd, done: make(chan struct{})}
+	p := &Process{Name: name, Log: log.Name(), t: h.lab.t, host: h, cmd: cmd, done: make(chan struct{})}
 	go func() {
 		_ = cmd.Wait()
 		close(p.done)
@@ -171,7 +172,54 @@ func (p *Process) Crash() {
 			_ = unix.Kill(pid, unix.SIGKILL)
 		}
 		<-p.done
+		for _, pid := range tree {
+			Wait(p.t, 5*time.Second, fmt.Sprintf("the end of process %d", pid), func() (string, bool) {
+				return "it runs", !runs(pid)
+			})
+		}
 	})
+}
+
+// PowerCut ends the host's daemons and its connections as if all at once: a
+// daemon that saw its wires go one by one could still say goodbye over the last.
+func (h *Host) PowerCut() {
+	h.lab.t.Helper()
+	h.lab.mu.Lock()
+	var mine []*Process
+	for _, p := range h.lab.processes {
+		if p.host == h && p.Alive() {
+			mine = append(mine, p)
+		}
+	}
+	h.lab.mu.Unlock()
+	for _, p := range mine {
+		p.Signal(unix.SIGSTOP)
+	}
+	for _, w := range h.Wires {
+		w.Cut()
+	}
+	for _, p := range mine {
+		p.Crash()
+	}
+}
+
+// PowerOn connects the host again. Its daemons are to be started anew.
+func (h *Host) PowerOn() {
+	h.lab.t.Helper()
+	for _, w := range h.Wires {
+		w.Mend()
+	}
+}
+
+// runs says whether a process is more than an entry that its parent has not
+// yet removed.
+func runs(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	state := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))[0]
+	return state != "Z" && state != "X"
 }
 
 // withChildren adds the descendants of the processes.

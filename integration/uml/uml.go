@@ -42,7 +42,7 @@ func Main(m *testing.M) {
 // return only in the guest. Flags of package flag must be parsed before, for
 // -test.timeout to bound the guest's life.
 func Ensure() {
-	if Guest() || native() {
+	if Ready() {
 		return
 	}
 	status, err := Run()
@@ -56,6 +56,9 @@ func Ensure() {
 	}
 	os.Exit(status)
 }
+
+// Ready says whether IPVS is here and Run need not be called.
+func Ready() bool { return Guest() || native() }
 
 // Guest says whether this program runs in a guest of this package.
 func Guest() bool { return os.Getenv(guestVariable) != "" }

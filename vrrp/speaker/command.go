@@ -104,8 +104,7 @@ func (g *group) id() string {
 	return g.name
 }
 
-// Tell lets a router hear an event, and is for Start, Faulted, Recovered,
-// Weigh, Reconfigure.
+// Tell lets a router hear an event.
 func (s *Speaker) Tell(name string, ev vrrp.Event) error {
 	var err error
 	e := s.do(func(now time.Time) {
@@ -149,7 +148,12 @@ func (s *Speaker) Revoice(name string, v Voice, p Pace) error {
 
 // Stop stops the members of a group (or a lone router), which is given by its
 // name. The Stopped reports say when each has let go of everything.
-func (s *Speaker) Stop(name string) error {
+func (s *Speaker) Stop(name string) error { return s.tellAll(name, vrrp.Stop{}) }
+
+// Yield makes the members of a group (or a lone router) give mastership away.
+func (s *Speaker) Yield(name string) error { return s.tellAll(name, vrrp.Yield{}) }
+
+func (s *Speaker) tellAll(name string, ev vrrp.Event) error {
 	var err error
 	e := s.do(func(now time.Time) {
 		g := s.groups[name]
@@ -158,7 +162,7 @@ func (s *Speaker) Stop(name string) error {
 			return
 		}
 		for i := range g.routers {
-			s.perform(now, g, g.Step(now, i, vrrp.Stop{}))
+			s.perform(now, g, g.Step(now, i, ev))
 		}
 	})
 	return errors.Join(e, err)

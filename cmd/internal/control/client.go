@@ -66,6 +66,18 @@ func (c *Client) Plan(ctx context.Context) (*Plan, error) {
 	return ask[Plan](ctx, c, http.MethodGet, "plan")
 }
 
+// Handover has the mastership of a group or lone instance given away, or with
+// "" of everything, and waits until another router has it.
+func (c *Client) Handover(ctx context.Context, name string) (*HandedOver, error) {
+	return ask[HandedOver](ctx, c, http.MethodPost, "handover?name="+url.QueryEscape(name))
+}
+
+// Upgrade has the running binary replaced by the installed one. The answer
+// comes before that happens.
+func (c *Client) Upgrade(ctx context.Context) (*Upgrading, error) {
+	return ask[Upgrading](ctx, c, http.MethodPost, "upgrade")
+}
+
 // Reload has the configuration applied and waits until it is.
 func (c *Client) Reload(ctx context.Context) (*Reloaded, error) {
 	return ask[Reloaded](ctx, c, http.MethodPost, "reload")

@@ -5,6 +5,8 @@
 //	GET  /v1/status                    Status
 //	GET  /v1/events?since=SEQ&follow=1 one Event per line; with follow the answer never ends
 //	GET  /v1/plan                      Plan: what a reload would change now
+//	POST /v1/handover?name=            HandedOver, when another router is MASTER
+//	POST /v1/upgrade                   Upgrading, just before the binary is replaced
 //	POST /v1/reload                    Reloaded, or why nothing was changed
 //
 // An error is {"error": "..."} with a status of 400 or above. Whoever may open

@@ -23,6 +23,12 @@ type Backend interface {
 	// Reload applies the configuration file. On an error everything is as it
 	// was before.
 	Reload(context.Context) (*Reloaded, error)
+	// Handover gives the mastership of a group or lone instance away, or with
+	// "" of everything, and returns when another router has it.
+	Handover(ctx context.Context, name string) (*HandedOver, error)
+	// Upgrade replaces the running binary by the installed one after it has
+	// returned. On an error nothing happens.
+	Upgrade(context.Context) (*Upgrading, error)
 }
 
 // Options configure a Server.
@@ -72,6 +78,12 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /v1/plan", read(s.backend.Plan))
 	mux.HandleFunc("GET /v1/events", s.serveEvents)
 	mux.HandleFunc("POST /v1/reload", s.write("reload", read(s.backend.Reload)))
+	mux.HandleFunc("POST /v1/upgrade", s.write("upgrade", read(s.backend.Upgrade)))
+	mux.HandleFunc("POST /v1/handover", s.write("handover", func(w http.ResponseWriter, r *http.Request) {
+		read(func(ctx context.Context) (*HandedOver, error) {
+			return s.backend.Handover(ctx, r.FormValue("name"))
+		})(w, r)
+	}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, fmt.Errorf("this daemon has no %s %s", r.Method, r.URL.Path))
 	})

@@ -30,6 +30,14 @@ func (f *fakeBackend) Plan(context.Context) (*Plan, error) {
 	return &Plan{Version: 1, Path: "/x.toml", Steps: []Step{{Area: "lvs", Text: "ipvsadm -A -t 10.0.0.1:80"}}}, f.err
 }
 
+func (f *fakeBackend) Handover(_ context.Context, name string) (*HandedOver, error) {
+	return &HandedOver{Units: []HandedOverUnit{{Name: name, To: "10.0.0.2"}}}, f.err
+}
+
+func (f *fakeBackend) Upgrade(context.Context) (*Upgrading, error) {
+	return &Upgrading{Path: "/x"}, f.err
+}
+
 func (f *fakeBackend) Reload(context.Context) (*Reloaded, error) {
 	f.reloads++
 	return &Reloaded{Changes: []string{"vrrp outside: priority 100 -> 150"}}, f.err

@@ -245,3 +245,23 @@ type Reloaded struct {
 	At      time.Time `json:"at"`
 	Changes []string  `json:"changes"` // one sentence each; empty if nothing was different
 }
+
+// HandedOver says to whom mastership was given.
+type HandedOver struct {
+	Units []HandedOverUnit `json:"units"`
+}
+
+// A HandedOverUnit is a group or lone instance that was handed over.
+type HandedOverUnit struct {
+	Name string `json:"name"`
+	To   string `json:"to"` // address of the new MASTER
+	// TookMS is the time until the new MASTER was heard and everything here
+	// was released.
+	TookMS float64 `json:"took_ms"`
+}
+
+// Upgrading says which binary replaces the running one.
+type Upgrading struct {
+	Path string `json:"path"`
+	PID  int    `json:"pid"` // stays as it is
+}

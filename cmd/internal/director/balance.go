@@ -246,7 +246,7 @@ func (b *balancer) stop(onStop conf.OnStop) error {
 		report, err := b.applier.Apply(nil, nil)
 		errs = append(errs, err, report.Err())
 	}
-	if b.syncOurs {
+	if b.syncOurs || b.sync.Interface != "" {
 		errs = append(errs, b.syncTo(nil))
 	}
 	b.timeouts = lvs.Timeouts{}

@@ -74,9 +74,12 @@ type Director struct {
 	mending   bool               // mendTimer runs
 	mendTimer *time.Timer
 	devices   *deviceNames
-	failed    error  // the VRRP loop ended by itself
-	ipvsError string // what keeps IPVS from being as it should be
-	repairs   uint64 // changes that others had made to our part of IPVS
+	failed    error   // the VRRP loop ended by itself
+	passing   passing // what the binary before this one left word of
+	upgradeTo string  // path of the binary that is to replace this one; "": none
+	releasing bool    // only to let go of what a crashed run left
+	ipvsError string  // what keeps IPVS from being as it should be
+	repairs   uint64  // changes that others had made to our part of IPVS
 }
 
 // journalSize is how many events are kept for `holdfast events`.
@@ -96,12 +99,11 @@ type reloadResult struct {
 // Run runs the director until ctx is done, and then stops it cleanly. An error
 // says why it could not start, or what could not be put back at the end.
 func Run(ctx context.Context, o Options) error {
-	d := &Director{
-		opts: o, log: o.Log, started: time.Now(), loaded: time.Now(), mail: newMailbox(),
-		instances: map[string]*instance{}, units: map[string]*runningUnit{},
-		toLook: map[*instance]bool{}, devices: newDeviceNames(), mendTimer: time.NewTimer(time.Hour),
+	d := newDirector(o)
+	var err error
+	if d.passing, err = readPassing(o.Config.Director.RuntimeDir); err != nil {
+		d.log.Warn("starting anew", "err", err)
 	}
-	d.mendTimer.Stop()
 	if err := d.open(ctx); err != nil {
 		return errors.Join(err, d.close())
 	}
@@ -115,6 +117,16 @@ func Run(ctx context.Context, o Options) error {
 		"instances", len(o.Config.VRRP), "services", len(o.Config.Services))
 	d.loop(ctx)
 	return errors.Join(d.failed, d.stop(), d.close())
+}
+
+func newDirector(o Options) *Director {
+	d := &Director{
+		opts: o, log: o.Log, started: time.Now(), loaded: time.Now(), mail: newMailbox(),
+		instances: map[string]*instance{}, units: map[string]*runningUnit{},
+		toLook: map[*instance]bool{}, devices: newDeviceNames(), mendTimer: time.NewTimer(time.Hour),
+	}
+	d.mendTimer.Stop()
+	return d
 }
 
 // open acquires everything that can be refused, before anything is changed.
@@ -204,6 +216,12 @@ func (d *Director) loop(ctx context.Context) {
 			_, _ = d.reload(ctx) // the outcome is logged and in the status
 		}
 		d.balanceIfDirty()
+		if path := d.upgradeTo; path != "" {
+			d.upgradeTo = ""
+			if err := d.replace(path); err != nil {
+				d.log.Error("the upgrade failed; the old binary runs on", "err", err)
+			}
+		}
 	}
 }
 

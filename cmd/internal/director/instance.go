@@ -38,6 +38,7 @@ func spec(in *conf.Instance) netdev.Spec {
 	s := netdev.Spec{
 		Name: deviceName(in), Parent: in.Interface, MAC: netdev.MAC(in.MAC.Address),
 		Alias: in.Name, IPv6: in.Family == vrrp.IPv6,
+		Keep: true, // what a crashed run left is served until it is known who is MASTER
 	}
 	for _, p := range in.Prefixes {
 		s.Addresses = append(s.Addresses, netdev.Address{Prefix: p})
@@ -117,9 +118,6 @@ func (d *Director) settle(instances []*instance, facts map[string]netdev.Interfa
 			in.device = devices[i]
 		} else {
 			in.device.Err = err
-		}
-		if in.device.Leftover {
-			d.log.Warn("a former run had left this device up; it is silenced", "vrrp", in.conf.Name, "device", in.device.Name)
 		}
 	}
 }
@@ -279,7 +277,11 @@ func (d *Director) startUnit(u *unit) error {
 		for _, f := range in.faults {
 			d.tell(in, f)
 		}
-		d.tell(in, vrrp.Start{})
+		if d.releasing {
+			d.tell(in, releaseEvent(in))
+		} else {
+			d.tell(in, d.startEvent(in))
+		}
 	}
 	return nil
 }

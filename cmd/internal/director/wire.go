@@ -48,11 +48,19 @@ func (p *port) Send(frames []speaker.Frame) error {
 // wants, and the reply, which alone some neighbours heed.
 func voice(index int, mac netdev.MAC, source netip.Addr, addresses []netip.Addr, router bool) (speaker.Voice, error) {
 	v := speaker.Voice{IfIndex: index, Source: source}
-	template, err := netdev.NewAdvertFrame(mac, source, vrrp.FamilyOf(source).Group())
-	if err != nil {
+	group := vrrp.FamilyOf(source).Group()
+	if _, err := netdev.NewAdvertFrame(mac, source, group); err != nil {
 		return v, err
 	}
-	v.Wrap = func(advert []byte) []byte { return append([]byte(nil), template.Wrap(advert)...) }
+	// A template has room for the longest advert, and frames are made once: it
+	// is not kept.
+	v.Wrap = func(advert []byte) []byte {
+		template, err := netdev.NewAdvertFrame(mac, source, group)
+		if err != nil {
+			return nil
+		}
+		return slices.Clone(template.Wrap(advert))
+	}
 	for _, a := range addresses {
 		frames, err := announcements(mac, a, router)
 		if err != nil {

@@ -218,8 +218,10 @@ func (n *Notifier) Close(ctx context.Context) error {
 		n.kill(nil)
 		return nil
 	}
-	idle := make(chan struct{})
-	n.idle = idle
+	if n.idle == nil {
+		n.idle = make(chan struct{})
+	}
+	idle := n.idle
 	n.mu.Unlock()
 
 	var half <-chan time.Time
@@ -240,6 +242,27 @@ func (n *Notifier) Close(ctx context.Context) error {
 			<-idle
 			return fmt.Errorf("notify scripts of %d subjects did not end in time: %w", left, context.Cause(ctx))
 		}
+	}
+}
+
+// Wait returns when no script runs or waits, or with ctx's error when that
+// takes longer than ctx allows.
+func (n *Notifier) Wait(ctx context.Context) error {
+	n.mu.Lock()
+	if n.running == 0 {
+		n.mu.Unlock()
+		return nil
+	}
+	if n.idle == nil {
+		n.idle = make(chan struct{})
+	}
+	idle := n.idle
+	n.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for %d subjects' scripts: %w", n.unfinished(), context.Cause(ctx))
 	}
 }
 

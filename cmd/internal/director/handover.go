@@ -1,0 +1,127 @@
+package director
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"holdfast/cmd/internal/control"
+	"holdfast/vrrp"
+	"holdfast/vrrp/speaker"
+)
+
+// handoverPoll is how often a handover is looked at until it is over.
+const handoverPoll = 5 * time.Millisecond
+
+// Handover implements control.Backend: it gives the mastership of a group or a
+// lone instance away, or of all that are MASTER here, and answers when another
+// router has it and everything is released.
+func (b backend) Handover(ctx context.Context, name string) (*control.HandedOver, error) {
+	var given []handingOver
+	var err error
+	e := b.d.ask(ctx, func() { given, err = b.d.yield(name) })
+	if err = errors.Join(e, err); err != nil {
+		return nil, err
+	}
+	result := &control.HandedOver{}
+	var errs []error
+	for _, h := range given {
+		to, err := b.d.awaitSuccessor(ctx, &h)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		result.Units = append(result.Units, control.HandedOverUnit{
+			Name: h.unit, To: to, TookMS: ms(time.Since(h.at)),
+		})
+	}
+	return result, errors.Join(errs...)
+}
+
+// handingOver is a unit that was told to yield.
+type handingOver struct {
+	unit     string
+	at       time.Time
+	members  []string
+	interval time.Duration
+}
+
+// yield tells units to yield: the one that is named, or every MASTER.
+func (d *Director) yield(name string) ([]handingOver, error) {
+	snap, err := d.speaker.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	if in := d.instances[name]; in != nil && d.units[in.unit].group {
+		return nil, fmt.Errorf("%s moves with its group: hand over %s", name, in.unit)
+	}
+	if name != "" && d.units[name] == nil {
+		return nil, fmt.Errorf("no group or instance is named %s", name)
+	}
+	var given []handingOver
+	for unitName, u := range d.units {
+		if name != "" && unitName != name {
+			continue
+		}
+		if !masterAll(&u.unit, &snap) {
+			if name != "" {
+				return nil, fmt.Errorf("%s is not MASTER here", name)
+			}
+			continue
+		}
+		h := handingOver{unit: unitName, at: time.Now()}
+		for _, m := range u.members {
+			h.members = append(h.members, m.Name)
+			h.interval = max(h.interval, m.Interval)
+		}
+		if err := d.speaker.Yield(unitName); err != nil {
+			return given, err
+		}
+		given = append(given, h)
+	}
+	if len(given) == 0 {
+		return nil, errors.New("nothing is MASTER here")
+	}
+	return given, nil
+}
+
+func masterAll(u *unit, snap *speaker.Snapshot) bool {
+	for _, m := range u.members {
+		if snap.Routers[m.Name].Machine.State != vrrp.Master {
+			return false
+		}
+	}
+	return true
+}
+
+// awaitSuccessor returns who took over, once everything is released.
+func (d *Director) awaitSuccessor(ctx context.Context, h *handingOver) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*h.interval+2*time.Second)
+	defer cancel()
+	tick := time.NewTicker(handoverPoll)
+	defer tick.Stop()
+	for {
+		snap, err := d.speaker.Snapshot()
+		if err != nil {
+			return "", err
+		}
+		to, over := "", true
+		for _, name := range h.members {
+			m := snap.Routers[name].Machine
+			if m.State == vrrp.Master {
+				return "", fmt.Errorf("nobody took over %s: it is MASTER here again", h.unit)
+			}
+			over = over && !m.Holding && m.Master.LastHeard.After(h.at)
+			to = m.Master.Address.String()
+		}
+		if over {
+			return to, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return "", fmt.Errorf("hand over %s: no router was heard to take over: %w", h.unit, ctx.Err())
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package director
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"holdfast/vrrp"
+)
+
+// A passing is what a process that is about to be replaced by a newer binary
+// leaves for that: what each virtual router is, and when that was true.
+type passing struct {
+	// At is the time since boot, which no change of the clock touches.
+	At      time.Duration     `json:"at_ns"`
+	Routers map[string]passed `json:"routers"`
+}
+
+type passed struct {
+	Master bool      `json:"master"`
+	Since  time.Time `json:"since"`
+}
+
+// sinceBoot is the time since boot, suspended times included.
+func sinceBoot() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}
+
+func passingPath(dir string) string { return filepath.Join(dir, "upgrade.json") }
+
+// writePassing leaves word for the next binary. Routers that are neither
+// MASTER nor BACKUP start anew.
+func (d *Director) writePassing() error {
+	snap, err := d.speaker.Snapshot()
+	if err != nil {
+		return err
+	}
+	p := passing{At: sinceBoot(), Routers: map[string]passed{}}
+	for name, r := range snap.Routers {
+		if s := r.Machine.State; s == vrrp.Master || s == vrrp.Backup {
+			p.Routers[name] = passed{Master: s == vrrp.Master, Since: r.Machine.Since}
+		}
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return replaceFile(passingPath(d.conf.Director.RuntimeDir), b)
+}
+
+// readPassing reads the word that was left, which counts once.
+func readPassing(dir string) (passing, error) {
+	var p passing
+	b, err := os.ReadFile(passingPath(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	if err == nil {
+		err = errors.Join(json.Unmarshal(b, &p), os.Remove(passingPath(dir)))
+	}
+	if err != nil {
+		return passing{}, fmt.Errorf("read what the former binary left: %w", err)
+	}
+	return p, nil
+}
+
+// startEvent is how an instance begins: as what the former binary was, with
+// what a crash left on its device, or from nothing.
+func (d *Director) startEvent(in *instance) vrrp.Event {
+	was, known := d.passing.Routers[in.conf.Name]
+	// Within three intervals nobody has missed us.
+	fresh := known && sinceBoot()-d.passing.At < 3*in.conf.Interval
+	switch {
+	case fresh && !was.Master && !in.device.Leftover:
+		return vrrp.Resume{State: vrrp.Backup, Since: was.Since}
+	case fresh && was.Master && in.device.Leftover:
+		return vrrp.Resume{State: vrrp.Master, Since: was.Since}
+	case in.device.Leftover:
+		d.log.Warn("a former run left the addresses on; they are served silently until a MASTER is known",
+			"vrrp", in.conf.Name, "device", in.device.Name)
+		return vrrp.StartHolding{}
+	}
+	return vrrp.Start{}
+}

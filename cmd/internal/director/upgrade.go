@@ -1,0 +1,69 @@
+package director
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"holdfast/cmd/internal/control"
+)
+
+// upgradeGrace is how long running scripts are waited for before the binary is
+// replaced; adverts go on meanwhile.
+const upgradeGrace = 2 * time.Second
+
+// Upgrade implements control.Backend: it replaces the running binary by the
+// installed one, in this process. Whether that can work is found out before.
+// The answer comes first; the connection then ends with the old binary.
+func (b backend) Upgrade(ctx context.Context) (*control.Upgrading, error) {
+	path, err := installedBinary()
+	if err != nil {
+		return nil, err
+	}
+	check := exec.CommandContext(ctx, path, "check", "-c", b.d.opts.Path)
+	if out, err := check.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%s does not accept %s, nothing was changed: %w\n%s",
+			path, b.d.opts.Path, err, strings.TrimSpace(string(out)))
+	}
+	b.d.mail.post(func() { b.d.upgradeTo = path })
+	return &control.Upgrading{Path: path, PID: os.Getpid()}, nil
+}
+
+// installedBinary is where the running binary was started from, whatever is
+// there now.
+func installedBinary() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find the installed binary: %w", err)
+	}
+	path = strings.TrimSuffix(path, " (deleted)")
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("find the installed binary: %w", err)
+	}
+	return path, nil
+}
+
+// replace runs the binary at path in this process. It returns only if that
+// fails; then everything goes on as before.
+func (d *Director) replace(path string) error {
+	d.log.Info("upgrade: the binary is replaced", "path", path)
+	ctx, cancel := context.WithTimeout(context.Background(), upgradeGrace)
+	defer cancel()
+	if err := d.notifier.Wait(ctx); err != nil {
+		d.log.Warn("scripts are still running; they go on without being watched", "err", err)
+	}
+	closing, done := context.WithTimeout(context.Background(), closeGrace)
+	defer done()
+	closed := d.server.Close(closing) // so that the answer is through
+	d.server = nil
+	if err := d.writePassing(); err != nil {
+		return errors.Join(fmt.Errorf("leave word for the new binary: %w", err), closed, d.serve())
+	}
+	err := syscall.Exec(path, os.Args, os.Environ())
+	return errors.Join(fmt.Errorf("run %s: %w", path, err), d.serve())
+}

@@ -1,0 +1,74 @@
+package vrrp
+
+import "time"
+
+// yield gives mastership away on request: like a stop, but as a BACKUP that
+// follows whoever takes over, even a lower priority. If nobody does within the
+// time that a successor takes, it becomes MASTER again; it has served all the
+// while.
+func (m *Machine) yield(now time.Time) {
+	if m.state != Master {
+		return
+	}
+	m.send(now, PriorityStop)
+	again := m.cfg.Interval + 2*succession
+	m.hush(now.Add(2 * again))
+	m.become(now, Backup, "handed over on request")
+	m.deferring = true
+	m.forget()
+	m.timerFrom = now
+	m.downAt = now.Add(again)
+}
+
+// preempts reports whether a lower priority that is MASTER may be preempted.
+func (m *Machine) preempts() bool {
+	return !m.deferring && (m.cfg.Preempt || m.cfg.Priority == PriorityOwner)
+}
+
+// startHolding begins like start, but with the addresses on, as a crashed run
+// left them: they are served silently until a MASTER is heard, or until we are
+// it again.
+func (m *Machine) startHolding(now time.Time) {
+	if m.state != Init || m.leaving {
+		return
+	}
+	m.hush(now.Add(2 * downInterval(m.cfg.Version, 1, m.cfg.Interval)))
+	if len(m.faults) > 0 {
+		m.release()
+	}
+	m.start(now)
+}
+
+// abandon stops on behalf of a run that crashed as MASTER. No advert is sent
+// but the one with priority 0: if another router is MASTER by now, that answers
+// it, and we let go at once.
+func (m *Machine) abandon(now time.Time) {
+	if m.state != Init || m.leaving {
+		return
+	}
+	m.hold = held
+	m.stop(now)
+}
+
+// resume goes on as what the process was a moment ago. The other routers have
+// noticed nothing, so nobody here is told of a transition.
+func (m *Machine) resume(now time.Time, e Resume) {
+	if m.state != Init || m.leaving {
+		return
+	}
+	if e.State == Master {
+		m.hold = held
+	}
+	if len(m.faults) > 0 || (e.State != Master && e.State != Backup) {
+		m.letGo(now, true)
+		m.start(now)
+		return
+	}
+	m.state, m.since, m.why = e.State, e.Since, "went on after an upgrade"
+	if e.State == Backup {
+		m.listen(now)
+		return
+	}
+	m.send(now, m.Priority())
+	m.advertAt = now.Add(m.cfg.Interval)
+}
