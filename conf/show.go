@@ -61,6 +61,12 @@ func (s *section) print(b *bytes.Buffer, parent string) {
 	}
 }
 
+// An inlineTable is a table within a line.
+type inlineTable []struct {
+	key   string
+	value any
+}
+
 // literal writes a value as TOML does.
 func literal(v any) string {
 	switch v := v.(type) {
@@ -72,6 +78,12 @@ func literal(v any) string {
 			items[i] = literal(item)
 		}
 		return "[" + strings.Join(items, ", ") + "]"
+	case inlineTable:
+		items := make([]string, len(v))
+		for i, item := range v {
+			items[i] = quoteKey(item.key) + " = " + literal(item.value)
+		}
+		return "{ " + strings.Join(items, ", ") + " }"
 	}
 	return fmt.Sprint(v)
 }

@@ -23,6 +23,15 @@ const (
 	outputLag = 250 * time.Millisecond
 )
 
+// Environ returns the whole environment of a tracker's script: PATH, LANG,
+// HOLDFAST_DIRECTOR and HOLDFAST_TRACKER.
+func Environ(director, tracker string) []string {
+	return []string{
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
+		"HOLDFAST_DIRECTOR=" + director, "HOLDFAST_TRACKER=" + tracker,
+	}
+}
+
 // Script returns a look that runs a program: exit status 0 is up. When ctx ends
 // the program's whole process group is killed. The last line of output becomes
 // part of the reason. env is the whole environment.

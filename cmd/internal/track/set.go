@@ -30,6 +30,10 @@ type Config struct {
 	Rise, Fall int
 	Reverse    bool // turns up into down, and the sign of a number
 	Numeric    bool // Reading.Number counts, at once
+	// Known is what another process knew since KnownSince; the zero Standing:
+	// nothing. It counts until readings say otherwise.
+	Known      Standing
+	KnownSince time.Time
 }
 
 // A Change tells of another verdict or number.
@@ -47,6 +51,7 @@ type Status struct {
 	Since    time.Time // of State; zero while it is unknown
 	LastLook time.Time // when the latest reading came; zero: none yet
 	Reason   string    // of the latest reading
+	Cause    string    // of State: the reason of the reading that decided it
 	Looks    uint64    // readings so far
 	Bad      uint64    // of these, that were not up
 }
@@ -99,6 +104,10 @@ func (s *Set) Apply(configs []Config) {
 		}
 		t := &tracker{Config: c, health: health{rise: c.Rise, fall: c.Fall}, due: time.Now()}
 		t.status.Numeric = c.Numeric
+		if k := c.Known; k.State != Unknown && k.Numeric == c.Numeric {
+			t.status.Standing, t.status.Since, t.status.Cause = k, c.KnownSince, "it was before the upgrade"
+			t.health.state = k.State
+		}
 		t.ctx, t.cancel = context.WithCancel(s.ctx)
 		s.trackers[c.Name] = t
 	}
@@ -136,16 +145,6 @@ func (s *Set) Tell(name string, r Reading) {
 	if t := s.trackers[name]; t != nil {
 		s.hear(t, r)
 	}
-}
-
-// Standing returns what is known of a tracker.
-func (s *Set) Standing(name string) Standing {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t := s.trackers[name]; t != nil {
-		return t.status.Standing
-	}
-	return Standing{}
 }
 
 // Status returns what is known of all trackers, by name.
@@ -249,6 +248,9 @@ func (s *Set) hear(t *tracker, r Reading) {
 		st.State, st.Since = t.health.state, now
 	}
 	changed = changed || t.Numeric && r.Number != st.Number
+	if changed {
+		st.Cause = r.Reason
+	}
 	st.LastLook, st.Reason, st.Number = now, r.Reason, r.Number
 	if changed {
 		s.onChange(Change{Name: t.Name, At: now, From: from, Standing: st.Standing, Reason: r.Reason})

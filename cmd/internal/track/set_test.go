@@ -202,7 +202,7 @@ func TestSetTell(t *testing.T) {
 		r.Tell("num", Reading{Number: 5})
 		r.Tell("num", Reading{Number: 6}) // another number is a change
 		r.want(t, "0s num unknown up", "0s num up up")
-		if got := r.Standing("num"); got != (Standing{State: Up, Number: -6, Numeric: true}) {
+		if got := r.Status()["num"].Standing; got != (Standing{State: Up, Number: -6, Numeric: true}) {
 			t.Errorf("%+v", got)
 		}
 	})
