@@ -19,6 +19,7 @@ import (
 	"holdfast/checker"
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/notify"
+	"holdfast/cmd/internal/track"
 	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/vrrp/speaker"
@@ -56,6 +57,8 @@ type Director struct {
 	unwatch   context.CancelFunc // ends the link events
 	balance   *balancer
 	checks    *checker.Set
+	tracks    *track.Set
+	files     *track.Watch // nil: they are not watched
 	notifier  *notify.Notifier
 	events    *control.EventLog
 	server    *control.Server // nil until it serves
@@ -170,6 +173,7 @@ func (d *Director) open(ctx context.Context) error {
 	d.checks = checker.New(checker.Options{Log: d.log, OnChange: func(c checker.Change) {
 		d.mail.post(func() { d.verdict(c) })
 	}})
+	d.openTrackers()
 	d.ticker = time.NewTicker(d.opts.Config.Director.ReconcileInterval)
 	return nil
 }

@@ -94,6 +94,7 @@ func (d *Director) forgetUnit(name string) {
 func (d *Director) stop() error {
 	d.log.Info("stopping")
 	d.checks.Close()
+	d.closeTrackers()
 	d.coming = nil
 	var errs []error
 	if d.failed == nil {
@@ -135,6 +136,7 @@ func (d *Director) stopUnits() error {
 // close frees what open acquired, whatever part of it.
 func (d *Director) close() error {
 	var errs []error
+	d.closeTrackers()
 	if d.unwatch != nil {
 		d.unwatch()
 	}
