@@ -144,7 +144,8 @@ type Status struct {
 		} `json:"counters"`
 	} `json:"vrrp"`
 	LVS struct {
-		Error string `json:"error"`
+		Error   string `json:"error"`
+		Repairs uint64 `json:"repairs"` // of what somebody else had changed
 		Sync  struct {
 			Roles []string `json:"roles"`
 		} `json:"sync"`
