@@ -146,7 +146,7 @@ type Status struct {
 	LVS struct {
 		Error   string `json:"error"`
 		Repairs uint64 `json:"repairs"` // of what somebody else had changed
-		Sync  struct {
+		Sync    struct {
 			Roles []string `json:"roles"`
 		} `json:"sync"`
 		Services []struct {
