@@ -199,7 +199,7 @@ func TestStalledMaster(t *testing.T) {
 			v := keepVigil(t, p)
 			every := ask(p)
 			for range c.rounds {
-				capture := p.Directors[0].Wires["eth0"].Capture()
+				capture, inside := p.Directors[0].Wires["eth0"].Capture(), p.Directors[0].Wires["eth1"].Capture()
 				daemons[0].Signal(unix.SIGSTOP)
 				daemons[1].AwaitState(t, "MASTER")
 				adverts(t, p.Directors[1], 3)
@@ -217,7 +217,8 @@ func TestStalledMaster(t *testing.T) {
 				}
 				quiet()
 				onlySpokeWhileMaster(t, p.Directors[0], daemons[0], capture, woken)
-				firstWord(t, daemons[0], capture, woken)
+				firstWord(t, daemons[0], "outside", capture.Frames(lab.Advertised(51)), woken)
+				firstWord(t, daemons[0], "inside", inside.Frames(lab.Advertised(52)), woken)
 			}
 			v.end(t)
 		})
@@ -226,12 +227,12 @@ func TestStalledMaster(t *testing.T) {
 
 // firstWord fails the test if the director sent an advert between waking and
 // being elected again: not even promptly is allowed there.
-func firstWord(t *testing.T, d *lab.Daemon, capture *lab.Capture, woken time.Time) {
+func firstWord(t *testing.T, d *lab.Daemon, router string, adverts []lab.Frame, woken time.Time) {
 	t.Helper()
 	elected := time.Now()
 	stepped := false
 	for _, e := range events(t, d, 0).Of("instance") {
-		if e.Subject != "outside" || e.At.Before(woken) {
+		if e.Subject != router || e.At.Before(woken) {
 			continue
 		}
 		stepped = stepped || e.To == "BACKUP"
@@ -240,11 +241,11 @@ func firstWord(t *testing.T, d *lab.Daemon, capture *lab.Capture, woken time.Tim
 		}
 	}
 	if !stepped {
-		t.Errorf("it did not step down:\n%v", events(t, d, 0))
+		t.Errorf("%s did not step down:\n%v", router, events(t, d, 0))
 	}
-	for _, f := range capture.Frames(lab.Advertised(51)) {
+	for _, f := range adverts {
 		if f.Time.After(woken) && f.Time.Before(elected) {
-			t.Errorf("an advert %v after waking, before being elected again: % x", f.Time.Sub(woken), f.Bytes)
+			t.Errorf("%s: an advert %v after waking, before being elected again: % x", router, f.Time.Sub(woken), f.Bytes)
 		}
 	}
 }
