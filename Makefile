@@ -15,7 +15,6 @@ PREFIX    ?= /usr/local
 DESTDIR   ?=
 FUZZTIME  ?= 10s
 BENCHARGS ?=
-DEMOARGS  ?=
 
 STATICCHECK_VERSION  := v0.8.2
 GOLANGCILINT_VERSION := v2.15.0
@@ -45,11 +44,13 @@ test: tools build
 
 .PHONY: demo
 demo: tools build
-	@$(GO) run ./integration/demo $(DEMOARGS)
+	@$(GO) build -o bin/demo ./integration/demo
+	@bin/demo
 
 .PHONY: bench
 bench: tools build
-	@$(GO) run ./integration/bench -out bench $(BENCHARGS)
+	@$(GO) build -o bin/bench ./integration/bench
+	@bin/bench -out bench $(BENCHARGS)
 
 .PHONY: fuzz
 fuzz:

@@ -29,6 +29,8 @@ func (in *Instance) visit(t *table) {
 	field(t, "interval", &in.Interval, duration(0, time.Hour), time.Second)
 	field(t, "preempt", &in.Preempt, boolean, true)
 	field(t, "preempt_delay", &in.PreemptDelay, duration(0, 24*time.Hour), 0)
+	in.visitPatience(t)
+	in.visitPeers(t)
 	field(t, "mac", &in.MAC, mac, MAC{})
 	field(t, "device", &in.Device, optional(deviceName), "")
 	need(t, "addresses", &in.Prefixes, listOf(virtualAddress))

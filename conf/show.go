@@ -61,7 +61,7 @@ func (s *section) print(b *bytes.Buffer, parent string) {
 	}
 }
 
-// An inlineTable is a table within a line.
+// An inlineTable is a small table that is written within a line.
 type inlineTable []struct {
 	key   string
 	value any

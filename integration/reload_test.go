@@ -116,7 +116,7 @@ func TestRefuses(t *testing.T) {
 	for _, c := range []struct{ name, config, want string }{
 		{"unknown interface", strings.Replace(good, "eth1", "eth7", 1), "eth7"},
 		{"VRID twice", good + duplicate, "51"},
-		{"bad key", "[[vrrp]]\nnmae = \"x\"\n", "nmae"},
+		{"bad key", "[[vrrp]]\nflavour = \"x\"\n", "flavour"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

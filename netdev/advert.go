@@ -26,6 +26,7 @@ const (
 type AdvertFrame struct {
 	buffer  []byte
 	headers int
+	link    int // length of the Ethernet header
 	v4      bool
 	id      uint16
 }
@@ -42,7 +43,13 @@ func NewAdvertFrame(mac MAC, source, destination netip.Addr) (*AdvertFrame, erro
 	if !destination.IsMulticast() {
 		return nil, fmt.Errorf("build advert frame to %v: not a multicast address", destination)
 	}
-	a := &AdvertFrame{v4: source.Is4()}
+	return newAdvertFrame(mac, source, destination, etherLen)
+}
+
+// newAdvertFrame builds the headers. link is how much of the Ethernet header
+// is wanted: all or nothing.
+func newAdvertFrame(mac MAC, source, destination netip.Addr, link int) (*AdvertFrame, error) {
+	a := &AdvertFrame{v4: source.Is4(), link: link}
 	head := advertHeaders6(mac, source, destination)
 	if a.v4 {
 		var err error
@@ -50,6 +57,7 @@ func NewAdvertFrame(mac MAC, source, destination netip.Addr) (*AdvertFrame, erro
 			return nil, err
 		}
 	}
+	head = head[etherLen-link:]
 	a.headers = len(head)
 	a.buffer = make([]byte, a.headers+maxAdvert)
 	copy(a.buffer, head)
@@ -76,6 +84,16 @@ func advertHeaders6(mac MAC, source, destination netip.Addr) []byte {
 	return append(b, destination.AsSlice()...)
 }
 
+// Authenticated makes the frames carry an IP authentication header: the message
+// that Wrap is given begins with it. It is for IPv4 only.
+func (a *AdvertFrame) Authenticated() *AdvertFrame {
+	a.buffer[a.link+9] = protocolAH
+	return a
+}
+
+// Header returns how many bytes are in front of the IP header.
+func (a *AdvertFrame) Header() int { return a.link }
+
 // Wrap returns a whole frame with the VRRP message as payload. The frame is
 // valid until the next Wrap. It is nil if the message is longer than any
 // VRRP message can be.
@@ -86,13 +104,13 @@ func (a *AdvertFrame) Wrap(message []byte) []byte {
 	f := a.buffer[:a.headers+len(message)]
 	copy(f[a.headers:], message)
 	if !a.v4 {
-		binary.BigEndian.PutUint16(f[etherLen+4:], uint16(len(message)))
+		binary.BigEndian.PutUint16(f[a.link+4:], uint16(len(message)))
 		return f
 	}
 	// The identification changes with each frame, so that a receiver never
 	// joins fragments of two adverts.
-	a.id++
-	h := f[etherLen : etherLen+ipv4Len]
+	a.id = max(a.id+1, 1) // the kernel would choose another for a Routed packet without
+	h := f[a.link : a.link+ipv4Len]
 	binary.BigEndian.PutUint16(h[2:], uint16(ipv4Len+len(message)))
 	binary.BigEndian.PutUint16(h[4:], a.id)
 	h[10], h[11] = 0, 0

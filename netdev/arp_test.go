@@ -1,8 +1,10 @@
 package netdev
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -262,5 +264,65 @@ func TestReversePathFilter(t *testing.T) {
 	must(t, h.Close())
 	if after := d.state(); after != before {
 		t.Errorf("state changed:\n%s", lineDiff(before, after))
+	}
+}
+
+// A virtual address in the parent's subnet must not bring a second connected
+// route: with a metric on the parent's, as DHCP clients set it, all traffic to
+// the subnet would leave from the virtual MAC. The parent's name has a dot here.
+func TestConnectedRoute(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	p.director.run(`
+		ip link set eth0 down name wan.0
+		ip link set wan.0 up
+		ip route replace 10.0.0.0/24 dev wan.0 metric 100 src 10.0.0.1
+		ip route del 10.0.0.0/24 dev wan.0 metric 0`)
+	h := openHost(t, p.director, t.TempDir())
+	defer h.Close()
+	s := spec4()
+	s.Parent = "wan.0"
+	s.Addresses = addresses("10.0.0.100/24", "192.0.2.1/24")
+	ensure(t, h, s)
+	must(t, h.Claim(s.Name))
+	if route := p.director.run("ip route get 10.0.0.9"); !strings.Contains(route, "dev wan.0 src 10.0.0.1") {
+		t.Errorf("the neighbour is reached by %s", route)
+	}
+	if route := p.director.run("ip route get 192.0.2.9"); !strings.Contains(route, "dev vrrp4-51") {
+		t.Errorf("a subnet that only we have is reached by %s", route)
+	}
+	if v := p.director.get(confKey("ipv4", "wan.0", "arp_ignore")); v != "1" {
+		t.Errorf("arp_ignore of the parent is %s", v)
+	}
+	if !p.neighbour.answers("10.0.0.100", soon) {
+		t.Error("the virtual address does not answer")
+	}
+}
+
+// Many devices are deleted as a link group, and moving a link to a group makes
+// the kernel repeat its multicast listener reports, while the last of many
+// waits for its turn. Here the turn never comes.
+func TestDoomedIsSilent(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	tap := newTap(p.neighbour, "net0")
+	h := openHost(t, p.director, t.TempDir())
+	defer h.Close()
+	other := spec6()
+	other.Name, other.MAC[5], other.Addresses = "vrrp6-52", 0x34, addresses("2001:db8::200/64")
+	ensure(t, h, spec6(), other)
+	must(t, h.Claim("vrrp6-51", "vrrp6-52"))
+	tap.during(chatter)
+	o, err := observe(h.conn)
+	must(t, err)
+	r := deleteRequests(o, []int{o.byName["vrrp6-51"].index, o.byName["vrrp6-52"].index})
+	must(t, errors.Join(h.conn.do(r[:2])...))
+	frames := tap.during(chatter)
+	if n := len(from(frames, vmac6)) + len(from(frames, other.MAC)); n != 0 {
+		t.Errorf("%d frames from the virtual MACs", n)
+	}
+	must(t, errors.Join(h.conn.do(r[2:])...))
+	if show := p.director.run("ip link show"); strings.Contains(show, "vrrp6") {
+		t.Errorf("still there:\n%s", show)
 	}
 }

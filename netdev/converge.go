@@ -65,7 +65,7 @@ func (h *Host) step(d *device, o *observation, parents parentConf, configured ma
 		return nil, steps, err
 	}
 	configured[d.index] = true
-	did, err := configure(&d.spec, parents)
+	did, err := configure(&d.spec, o.byIndex[d.index].conf, parents)
 	return did, steps, err
 }
 
@@ -173,13 +173,13 @@ func (h *Host) Reconcile() ([]Repair, error) {
 
 // Concerns reports whether an event may mean that one of our devices is not as
 // it should be any more, so that Reconcile has something to do. It does not
-// look at the kernel, and knows the traces of the Host's own doings.
+// look at the kernel, and knows the traces of the Host's own doings. It does
+// not wait: while the Host is at work every event may be of concern.
 func (h *Host) Concerns(e Event) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if e.Kind == Resync {
+	if e.Kind == Resync || !h.mu.TryLock() {
 		return true
 	}
+	defer h.mu.Unlock()
 	for _, d := range h.devices {
 		switch {
 		case e.Kind == LinkChanged && d.linkConcerns(e):

@@ -31,6 +31,7 @@ type link struct {
 	group                 uint32
 	bridgeMode            bool // macvlan only
 	ethernet              bool
+	conf                  *devconf // nil in an event
 	protoDown             bool
 }
 
@@ -134,6 +135,7 @@ func observe(c *conn) (*observation, error) {
 	err := c.dump(linkDump, unix.RTM_NEWLINK, resetLinks, func(b []byte) error {
 		l, err := parseLink(b)
 		if err == nil {
+			l.conf = parseDevconf(b[unix.SizeofIfInfomsg:])
 			o.byName[l.name], o.byIndex[l.index] = &l, &l
 		}
 		return err

@@ -16,12 +16,18 @@ type Packet struct {
 	Destination netip.Addr
 	HopLimit    uint8  // TTL or hop limit
 	Payload     []byte // from the VRRP header on
+	// Datagram is the whole packet if an IP authentication header stands before
+	// Payload, and nil otherwise.
+	Datagram []byte
 }
 
-// A Frame is a whole Ethernet frame for an interface.
+// A Frame is what leaves through an interface: a whole Ethernet frame or, if
+// it is Routed, an IP packet with its header, for which the kernel is to find
+// the Ethernet address.
 type Frame struct {
 	IfIndex int
 	Bytes   []byte
+	Routed  bool
 }
 
 // Listen names an interface and what to hear on it.
@@ -30,6 +36,10 @@ type Listen struct {
 	Index int
 	IPv4  bool // join 224.0.0.18
 	IPv6  bool // join ff02::12
+	// Unicast prepares for Routed frames. Unicast packets are heard anyway.
+	Unicast bool
+	// AH hears messages behind an IP authentication header too (IPv4 only).
+	AH bool
 }
 
 // PortStats counts what a Port did.
@@ -131,17 +141,20 @@ func (p *Port) open(l Listen) error {
 			return err
 		}
 		p.mouths[l.Index] = m
-		p.pending = make([]*mouth, 0, len(p.mouths))
+		p.pending = make([]*mouth, 0, 3*len(p.mouths))
 	}
 	m.name = l.Name
+	if err := m.openWays(l); err != nil {
+		return err
+	}
 	for _, f := range []struct {
 		want bool
-		v6   bool
-	}{{l.IPv4, false}, {l.IPv6, true}} {
-		have := p.ear(l.Index, f.v6)
+		kind earKind
+	}{{l.IPv4, ear4}, {l.IPv6, ear6}, {l.IPv4 && l.AH, earAH}} {
+		have := p.ear(l.Index, f.kind)
 		switch {
 		case f.want && have == nil:
-			e, err := openEar(l, f.v6)
+			e, err := openEar(l, f.kind)
 			if err != nil {
 				return err
 			}
@@ -156,9 +169,9 @@ func (p *Port) open(l Listen) error {
 	return nil
 }
 
-func (p *Port) ear(index int, v6 bool) *ear {
+func (p *Port) ear(index int, kind earKind) *ear {
 	for _, e := range p.ears {
-		if e.index == index && e.v6 == v6 {
+		if e.index == index && e.kind == kind {
 			return e
 		}
 	}
@@ -186,7 +199,7 @@ func (p *Port) shut(index int) {
 	}
 	if m := p.mouths[index]; m != nil {
 		delete(p.mouths, index)
-		unix.Close(m.fd)
+		m.close()
 	}
 }
 

@@ -83,7 +83,7 @@ func TestPortHearsWhatIsSent(t *testing.T) {
 	port, to := openPort(t, p.director, "eth0")
 	for _, c := range []struct{ source, group netip.Addr }{{source4, group4}, {source6, group6}} {
 		message := []byte(fmt.Sprintf("advert from %v", c.source))
-		n, err := sender.Send([]Frame{{from, advert(t, vmac, c.source, c.group).Wrap(message)}})
+		n, err := sender.Send([]Frame{{IfIndex: from, Bytes: advert(t, vmac, c.source, c.group).Wrap(message)}})
 		if n != 1 || err != nil {
 			t.Fatalf("Send: %d, %v", n, err)
 		}
@@ -112,7 +112,7 @@ func TestPortHearsMasterWithSameMAC(t *testing.T) {
 	for _, c := range []struct{ source, group netip.Addr }{{source4, group4}, {source6, group6}} {
 		f := advert(t, vmac, c.source, c.group)
 		for range 10 {
-			if _, err := sender.Send([]Frame{{from, f.Wrap([]byte("rival"))}}); err != nil {
+			if _, err := sender.Send([]Frame{{IfIndex: from, Bytes: f.Wrap([]byte("rival"))}}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -182,7 +182,7 @@ func TestPortErrorsArePerInterface(t *testing.T) {
 	f := advert(t, vmac, netip.MustParseAddr("10.0.0.1"), group4)
 	frame := func() []byte { return append([]byte(nil), f.Wrap([]byte("x"))...) }
 
-	n, err := port.Send([]Frame{{index, frame()}, {4711, frame()}, {index, make([]byte, 9000)}, {index, frame()}})
+	n, err := port.Send([]Frame{{IfIndex: index, Bytes: frame()}, {IfIndex: 4711, Bytes: frame()}, {IfIndex: index, Bytes: make([]byte, 9000)}, {IfIndex: index, Bytes: frame()}})
 	if n != 2 {
 		t.Errorf("%d frames sent, want the two good ones (%v)", n, err)
 	}
@@ -190,14 +190,14 @@ func TestPortErrorsArePerInterface(t *testing.T) {
 		t.Errorf("want the frame too long and the unknown interface in: %v", err)
 	}
 	receive(t, other, 2)
-	if n, err := port.Send([]Frame{{index, nil}, {index, frame()}}); n != 1 || !errors.Is(err, unix.EINVAL) {
+	if n, err := port.Send([]Frame{{IfIndex: index, Bytes: nil}, {IfIndex: index, Bytes: frame()}}); n != 1 || !errors.Is(err, unix.EINVAL) {
 		t.Errorf("an empty frame beside a good one: %d, %v", n, err)
 	}
 	receive(t, other, 1)
 
 	p.director.run("ip link set eth0 down")
 	var failed *SendError
-	if n, err = port.Send([]Frame{{index, frame()}, {index, frame()}}); n != 0 || !errors.As(err, &failed) {
+	if n, err = port.Send([]Frame{{IfIndex: index, Bytes: frame()}, {IfIndex: index, Bytes: frame()}}); n != 0 || !errors.As(err, &failed) {
 		t.Fatalf("down: %d, %v", n, err)
 	}
 	if failed.IfIndex != index || failed.Name != "eth0" || failed.Unsent != 2 || !errors.Is(failed, unix.ENETDOWN) {
@@ -205,7 +205,7 @@ func TestPortErrorsArePerInterface(t *testing.T) {
 	}
 	p.director.run("ip link set eth0 up")
 	eventually(t, "adverts pass after the interface was down", func() bool {
-		if n, err := port.Send([]Frame{{index, frame()}}); n != 1 || err != nil {
+		if n, err := port.Send([]Frame{{IfIndex: index, Bytes: frame()}}); n != 1 || err != nil {
 			t.Fatalf("up again: %d, %v", n, err)
 		}
 		got, _ := other.Receive(time.Now().Add(10*time.Millisecond), nil)
@@ -218,7 +218,7 @@ func TestPortInterfaceMadeAnew(t *testing.T) {
 	port, old := openPort(t, p.director, "eth0")
 	p.director.run("ip link delete eth0")
 	f := advert(t, vmac, netip.MustParseAddr("10.0.0.1"), group4)
-	if n, err := port.Send([]Frame{{old, f.Wrap([]byte("x"))}}); n != 0 || err == nil {
+	if n, err := port.Send([]Frame{{IfIndex: old, Bytes: f.Wrap([]byte("x"))}}); n != 0 || err == nil {
 		t.Fatalf("sent %d frames on an interface that has gone", n)
 	}
 	p.director.run(`
@@ -230,15 +230,15 @@ func TestPortInterfaceMadeAnew(t *testing.T) {
 		t.Fatal("the kernel used the same index again: the test tests nothing")
 	}
 	must(t, port.Open(Listen{Name: "eth0", Index: index, IPv4: true}))
-	if port.mouths[old] != nil || port.ear(old, false) != nil {
+	if port.mouths[old] != nil || port.ear(old, ear4) != nil {
 		t.Error("the sockets of the old interface are still there")
 	}
 	peer, from := openPort(t, p.director, "peer0")
-	if _, err := peer.Send([]Frame{{from, f.Wrap([]byte("anew"))}}); err != nil {
+	if _, err := peer.Send([]Frame{{IfIndex: from, Bytes: f.Wrap([]byte("anew"))}}); err != nil {
 		t.Fatal(err)
 	}
 	receive(t, port, 1)
-	if n, err := port.Send([]Frame{{index, f.Wrap([]byte("x"))}}); n != 1 || err != nil {
+	if n, err := port.Send([]Frame{{IfIndex: index, Bytes: f.Wrap([]byte("x"))}}); n != 1 || err != nil {
 		t.Errorf("send on the new interface: %d, %v", n, err)
 	}
 }
@@ -268,8 +268,8 @@ func TestPortAllocatesNothing(t *testing.T) {
 	frames := make([]Frame, 2)
 	var packets []Packet
 	round := func() {
-		frames[0] = Frame{from, f4.Wrap(message)}
-		frames[1] = Frame{from, f6.Wrap(message)}
+		frames[0] = Frame{IfIndex: from, Bytes: f4.Wrap(message)}
+		frames[1] = Frame{IfIndex: from, Bytes: f6.Wrap(message)}
 		if n, err := sender.Send(frames); n != 2 || err != nil {
 			t.Fatal(n, err)
 		}
@@ -293,7 +293,7 @@ func BenchmarkPortRoundTrip(b *testing.B) {
 	f := advert(b, vmac, source4, group4)
 	var frames []Frame
 	for range 32 {
-		frames = append(frames, Frame{from, append([]byte(nil), f.Wrap(make([]byte, 12))...)})
+		frames = append(frames, Frame{IfIndex: from, Bytes: append([]byte(nil), f.Wrap(make([]byte, 12))...)})
 	}
 	var packets []Packet
 	b.ReportAllocs()

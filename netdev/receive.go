@@ -37,14 +37,26 @@ var (
 type ear struct {
 	fd    int
 	index int
-	v6    bool
+	kind  earKind
 }
 
-// openEar makes the raw socket of one family on one interface.
-func openEar(l Listen, v6 bool) (*ear, error) {
-	network, any, group := "ip4:112", "0.0.0.0", group4
-	if v6 {
+// An earKind says what an ear hears.
+type earKind uint8
+
+const (
+	ear4  earKind = iota // protocol 112 over IPv4
+	ear6                 // protocol 112 over IPv6
+	earAH                // protocol 112 behind an authentication header, over IPv4
+)
+
+// openEar makes one raw socket on one interface.
+func openEar(l Listen, kind earKind) (*ear, error) {
+	network, any, group, v6 := "ip4:112", "0.0.0.0", group4, kind == ear6
+	switch kind {
+	case ear6:
 		network, any, group = "ip6:112", "::", group6
+	case earAH:
+		network = "ip4:51"
 	}
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var err error
@@ -65,7 +77,7 @@ func openEar(l Listen, v6 bool) (*ear, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ear{fd: fd, index: l.Index, v6: v6}, nil
+	return &ear{fd: fd, index: l.Index, kind: kind}, nil
 }
 
 // prepareEar sets what must hold before the socket gets its first packet.
@@ -181,9 +193,12 @@ func (b *batch) packet(i int, e *ear) (Packet, bool) {
 	}
 	data := b.data[i*packetLen:][:m.length:m.length]
 	p, ok := Packet{}, false
-	if e.v6 {
+	switch e.kind {
+	case ear6:
 		p, ok = parse6(data, b.names[i].Addr, b.control[i*controlLen:][:m.header.Controllen])
-	} else {
+	case earAH:
+		p, ok = parseAH(data)
+	default:
 		p, ok = parse4(data)
 	}
 	p.IfIndex = e.index
@@ -191,8 +206,10 @@ func (b *batch) packet(i int, e *ear) (Packet, bool) {
 }
 
 // parse4 reads what a raw IPv4 socket gives: the packet with its header.
-func parse4(b []byte) (Packet, bool) {
-	if len(b) < ipv4Len || b[0]>>4 != 4 || b[9] != protocolVRRP {
+func parse4(b []byte) (Packet, bool) { return parseIPv4(b, protocolVRRP) }
+
+func parseIPv4(b []byte, protocol byte) (Packet, bool) {
+	if len(b) < ipv4Len || b[0]>>4 != 4 || b[9] != protocol {
 		return Packet{}, false
 	}
 	header, total := int(b[0]&0xf)*4, int(binary.BigEndian.Uint16(b[2:]))

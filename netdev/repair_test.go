@@ -331,6 +331,19 @@ func TestInterfaceMode(t *testing.T) {
 	}
 }
 
+// Where the kernel cannot mark addresses, the journal says which are ours.
+func TestHeldAddresses(t *testing.T) {
+	k := newFakeKernel()
+	eth0 := k.plug(link{name: "eth0", ethernet: true, kind: "device"})
+	ours, theirs := netip.MustParsePrefix("10.0.0.100/24"), netip.MustParsePrefix("10.0.0.1/24")
+	k.addresses[eth0.index] = []address{{index: eth0.index, prefix: ours}, {index: eth0.index, prefix: theirs}}
+	h := &Host{journal: &journal{Addresses: []heldAddress{{eth0.index, ours}}}, devices: map[string]*device{}}
+	d := h.register(Spec{Name: "lan", Parent: "eth0", Addresses: []Address{{ours}, {theirs}}}, k.observation)
+	if !d.mine[ours] || d.mine[theirs] {
+		t.Errorf("ours: %v", d.mine)
+	}
+}
+
 // A journal of another boot or namespace says nothing about this one.
 func TestJournalOfAnotherBoot(t *testing.T) {
 	n := newNS(t, "journal")

@@ -121,6 +121,7 @@ func (c *conn) chunk(requests []*nl.NetlinkRequest) []error {
 	for {
 		messages, err := c.receive()
 		if err != nil {
+			drain(c.fd)
 			return fill(errs, fmt.Errorf("read netlink answer: %w", err))
 		}
 		for _, m := range messages {
@@ -143,6 +144,20 @@ func fill(errs []error, err error) []error {
 		}
 	}
 	return errs
+}
+
+// drain throws away what waits in a netlink socket. After an overrun the kernel
+// goes on dropping messages, and says so no more, until the queue has been
+// empty once (net/netlink/af_netlink.c netlink_overrun, netlink_rcv_wake): only
+// what is looked up afterwards is whole.
+func drain(fd int) {
+	var b [1]byte // the rest of a message goes with it
+	for {
+		_, _, err := unix.Recvfrom(fd, b[:], unix.MSG_DONTWAIT)
+		if err != nil && !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.ENOBUFS) {
+			return
+		}
+	}
 }
 
 func (c *conn) receive() ([]syscall.NetlinkMessage, error) {

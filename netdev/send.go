@@ -13,7 +13,10 @@ import (
 // other.
 type mouth struct {
 	fd       int
+	index    int
 	name     string
+	routed   [2]*mouth                        // raw sockets for IPv4 and IPv6; nil where there is none
+	names    *[batchLen]unix.RawSockaddrInet6 // of a raw socket: where to
 	queued   int
 	messages [batchLen]mmsghdr
 	vectors  [batchLen]unix.Iovec
@@ -33,12 +36,16 @@ func openMouth(l Listen) (*mouth, error) {
 	// traffic. Without the right to set it adverts are merely not preferred.
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PRIORITY, 7)
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, receiveBuffer)
-	m := &mouth{fd: fd, name: l.Name}
+	return newMouth(fd, l), nil
+}
+
+func newMouth(fd int, l Listen) *mouth {
+	m := &mouth{fd: fd, index: l.Index, name: l.Name}
 	for i := range m.messages {
 		m.messages[i].header.Iov = &m.vectors[i]
 		m.messages[i].header.SetIovlen(1)
 	}
-	return m, nil
+	return m
 }
 
 // A SendError says what an interface did with the frames of one Send. Several
@@ -78,11 +85,14 @@ func (p *Port) Send(frames []Frame) (int, error) {
 	for i := range frames {
 		f := &frames[i]
 		m := p.mouths[f.IfIndex]
+		if m != nil {
+			m = m.way(f)
+		}
 		if m == nil {
 			failed = blame(failed, f.IfIndex, "", ErrNotOpen)
 			continue
 		}
-		if len(f.Bytes) == 0 {
+		if len(f.Bytes) == 0 || m.names != nil && !m.address(m.queued, f.Bytes) {
 			failed = blame(failed, f.IfIndex, m.name, unix.EINVAL)
 			continue
 		}
@@ -102,7 +112,7 @@ func (p *Port) Send(frames []Frame) (int, error) {
 		queued := m.queued
 		n, err := m.flush()
 		sent += n
-		failed = p.blameAll(failed, p.indexOf(m), m, queued-n, err)
+		failed = p.blameAll(failed, m.index, m, queued-n, err)
 	}
 	p.stats.Sent += uint64(sent)
 	p.stats.Unsent += uint64(len(frames) - sent)
@@ -112,42 +122,26 @@ func (p *Port) Send(frames []Frame) (int, error) {
 // flush sends what is queued, skipping frames that are refused, and returns
 // how many were taken and the first error.
 func (m *mouth) flush() (sent int, first error) {
-	retried := false
 	for at := 0; at < m.queued; {
 		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(m.fd), uintptr(unsafe.Pointer(&m.messages[at])),
 			uintptr(m.queued-at), unix.MSG_DONTWAIT, 0, 0)
-		switch {
-		case errno == 0:
+		switch errno {
+		case 0:
 			at += int(n)
 			sent += int(n)
-			continue
-		case errno == unix.EINTR:
-			continue
-		case !retried:
-			// The error may be an old one that waited on the socket (the
-			// interface was down for a while); reading it has cleared it.
-			retried = true
-			continue
+		case unix.EINTR:
+		default:
+			if first == nil {
+				first = errno
+			}
+			at++
 		}
-		if first == nil {
-			first = errno
-		}
-		at++
 	}
 	for i := range m.queued {
 		m.vectors[i].Base = nil
 	}
 	m.queued = 0
 	return sent, first
-}
-
-func (p *Port) indexOf(m *mouth) int {
-	for index, have := range p.mouths {
-		if have == m {
-			return index
-		}
-	}
-	return 0
 }
 
 func (p *Port) blameAll(failed []*SendError, index int, m *mouth, unsent int, err error) []*SendError {

@@ -312,8 +312,9 @@ func settings(s *Spec, parents parentConf) ([]setting, error) {
 	return all, nil
 }
 
-// configure gives a macvlan its settings and returns what it changed.
-func configure(s *Spec, parents parentConf) ([]string, error) {
+// configure gives a macvlan its settings and returns what it changed. told is
+// what a link message said of them; what it did not is read.
+func configure(s *Spec, told *devconf, parents parentConf) ([]string, error) {
 	all, err := settings(s, parents)
 	if err != nil {
 		return nil, err
@@ -321,9 +322,11 @@ func configure(s *Spec, parents parentConf) ([]string, error) {
 	var did []string
 	for _, set := range all {
 		key := confKey(set.family, s.Name, set.name)
-		now, err := readSysctl(key)
-		if err != nil {
-			return did, err
+		now, ok := told.get(set.family, set.name)
+		if !ok {
+			if now, err = readSysctl(key); err != nil {
+				return did, err
+			}
 		}
 		if now == set.value {
 			continue

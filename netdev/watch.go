@@ -109,6 +109,7 @@ func (w *Watcher) Run(ctx context.Context, handle func(Event)) error {
 		relist = true
 		if errors.Is(err, unix.ENOBUFS) {
 			w.log.Warn("link and address events were lost; looking at everything")
+			drain(w.socket.GetFd())
 			continue
 		}
 		w.log.Warn("the subscription to link and address events failed", "error", err)
@@ -231,6 +232,7 @@ func (t *table) sync(o *observation) []Event {
 
 func (t *table) putLink(events []Event, l link) []Event {
 	l.flags &= watchedFlags
+	l.conf = nil
 	old, known := t.links[l.index]
 	if known && old == l {
 		return events

@@ -283,4 +283,9 @@ func TestConcerns(t *testing.T) {
 			}
 		})
 	}
+	h.mu.Lock()
+	if !h.Concerns(Event{Kind: LinkChanged, Index: 9, Name: "eth9"}) {
+		t.Error("a Host at work says that an event is of no concern")
+	}
+	h.mu.Unlock()
 }

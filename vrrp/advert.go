@@ -97,7 +97,8 @@ func (a *Advert) Append(b []byte, src, dst netip.Addr, form Checksum) []byte {
 // The count of addresses says where the message ends. What follows, such as
 // padding of a short Ethernet frame, is ignored.
 func Decode(p Packet, a *Advert) Drop {
-	if p.HopLimit != HopLimit {
+	// What comes by unicast may have crossed routers: see KnownPeer.
+	if p.Destination.IsMulticast() && p.HopLimit != HopLimit {
 		return DropHopLimit
 	}
 	if len(p.Payload) == 0 {

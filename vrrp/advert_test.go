@@ -263,6 +263,12 @@ func TestAdmit(t *testing.T) {
 		cfg    Config
 		advert Advert
 		source netip.Addr
+		to     netip.Addr // zero: the group
+		ttl    uint8      // zero: 255
+	}
+	unicast := func(in *input, min, max uint8) {
+		in.cfg.Unicast, in.to = true, own
+		in.cfg.Peers = []KnownPeer{{in.source, min, max}}
 	}
 	tests := []struct {
 		name    string
@@ -278,6 +284,20 @@ func TestAdmit(t *testing.T) {
 		{"other VRID", 3, func(in *input) { in.advert.VRID = 11 }, DropVRID},
 		{"other family", 3, func(in *input) { in.source = sourceOf(IPv6) }, DropVRID},
 		{"v2 owner", 2, func(in *input) { in.cfg.Priority = 255 }, DropOwner},
+		{"v2 owner hears another", 2, func(in *input) { in.cfg.Priority, in.advert.Priority = 255, 255 }, DropNone},
+		{"from a peer", 3, func(in *input) {
+			in.cfg.Peers = []KnownPeer{{Address: own}, {Address: in.source}}
+		}, DropNone},
+		{"from no peer", 3, func(in *input) { in.cfg.Peers = []KnownPeer{{Address: own}} }, DropPeer},
+		{"unicast", 3, func(in *input) { unicast(in, 0, 0) }, DropNone},
+		{"unicast through a router", 3, func(in *input) { unicast(in, 0, 0); in.ttl = 254 }, DropHopLimit},
+		{"unicast through routers that are known", 3, func(in *input) { unicast(in, 250, 254); in.ttl = 250 }, DropNone},
+		{"unicast from too near", 3, func(in *input) { unicast(in, 250, 254) }, DropHopLimit},
+		{"unicast from too far", 3, func(in *input) { unicast(in, 250, 254); in.ttl = 249 }, DropHopLimit},
+		{"unicast from a stranger", 3, func(in *input) { unicast(in, 0, 0); in.source = own.Next() }, DropPeer},
+		{"unicast without peers", 3, func(in *input) { unicast(in, 0, 0); in.cfg.Peers = nil }, DropPeer},
+		{"unicast to one who wants multicast", 3, func(in *input) { in.to = own }, DropDestination},
+		{"multicast to one who wants unicast", 3, func(in *input) { unicast(in, 0, 0); in.to = IPv4.Group() }, DropDestination},
 		{"v3 owner, erratum 8298", 3, func(in *input) { in.cfg.Priority = 255 }, DropNone},
 		{"v2 simple password", 2, func(in *input) { in.advert.AuthType = 1 }, DropAuthType},
 		{"v2 authentication header", 2, func(in *input) { in.advert.AuthType = 2 }, DropAuthType},
@@ -318,6 +338,12 @@ func TestAdmit(t *testing.T) {
 			}
 			test.change(&in)
 			p := Packet{Source: in.source, Destination: IPv4.Group(), HopLimit: HopLimit}
+			if in.to.IsValid() {
+				p.Destination = in.to
+			}
+			if in.ttl != 0 {
+				p.HopLimit = in.ttl
+			}
 			if got := in.cfg.Admit(p, own, &in.advert); got != test.want {
 				t.Errorf("dropped for %q, want %q", got, test.want)
 			}

@@ -69,6 +69,23 @@ type Config struct {
 	// PreemptDelay is how long the lower MASTER must have been heard, without
 	// a pause, before it is preempted.
 	PreemptDelay time.Duration
+	// DownAfter is how many adverts in a row must be missing until the MASTER
+	// counts as dead, 1 to 100; 0 means 3, as RFC 9568 §6.1 has it. It should
+	// be the same on all directors.
+	DownAfter uint8
+	// StartDelay is how long after Start, and LinkDelay how long after the end
+	// of a LinkFault, the election begins: adverts are heard meanwhile, but no
+	// timer runs. A port that STP or LACP has not opened yet looks like a LAN
+	// without a MASTER.
+	StartDelay, LinkDelay time.Duration
+	// MinHold is how long a router that ceased to be MASTER does not preempt
+	// its successor, so that a fault that comes and goes does not move
+	// mastership each time. A successor that fails is replaced at once.
+	MinHold time.Duration
+	// Unicast sends adverts to each of Peers instead of the multicast group.
+	Unicast bool
+	// Peers are the routers from which adverts are heeded; none means all.
+	Peers []KnownPeer
 	// Addresses are advertised in this order, 1..255 of them, all of Family.
 	Addresses    []netip.Addr
 	Checksum     Checksum
@@ -105,6 +122,8 @@ func (c *Config) Validate() error {
 	if c.PreemptDelay > 0 && !c.Preempt {
 		bad("preempt_delay", "has no meaning without preempt")
 	}
+	c.validatePatience(bad)
+	c.validatePeers(bad)
 	if len(c.Addresses) == 0 {
 		bad("addresses", "at least one address is needed")
 	}

@@ -8,41 +8,46 @@ import (
 // A Drop names the check for which a received message was discarded.
 type Drop uint8
 
-// The checks, in the order in which they are made. RFC 3768 §7.1 and RFC 9568
+// The checks, in the order in which they are made; hop_limit, which for unicast
+// depends on the peer, is made after peer then. RFC 3768 §7.1 and RFC 9568
 // §7.1 give the order; own_address stands where it does because no later check
 // means anything for a message of our own.
 const (
-	DropNone       Drop = iota // heed the message
-	DropHopLimit               // TTL or hop limit below 255: it crossed a router
-	DropVersion                // neither 2 nor 3, 2 over IPv6, or not the configured one
-	DropType                   // not an ADVERTISEMENT
-	DropLength                 // shorter than its fields and address count say
-	DropChecksum               // checksum wrong in every accepted form
-	DropCount                  // version 3 without addresses (RFC 9568 §5.2.5)
-	DropOwnAddress             // source is our own address: a loop, or an address used twice
-	DropVRID                   // not this virtual router
-	DropOwner                  // version 2, and we own the addresses (RFC 3768 §7.1)
-	DropAuthType               // version 2 authentication of another type than ours
-	DropAddresses              // other addresses than ours, under AddressDrop
-	DropInterval               // zero, or in version 2 another one than ours
+	DropNone        Drop = iota // heed the message
+	DropHopLimit                // TTL or hop limit below 255: it crossed a router
+	DropVersion                 // neither 2 nor 3, 2 over IPv6, or not the configured one
+	DropType                    // not an ADVERTISEMENT
+	DropLength                  // shorter than its fields and address count say
+	DropChecksum                // checksum wrong in every accepted form
+	DropCount                   // version 3 without addresses (RFC 9568 §5.2.5)
+	DropOwnAddress              // source is our own address: a loop, or an address used twice
+	DropVRID                    // not this virtual router
+	DropDestination             // sent to the multicast group, and we speak unicast, or the other way round
+	DropPeer                    // source is none of the configured peers
+	DropOwner                   // version 2, and we own the addresses (RFC 3768 §7.1)
+	DropAuthType                // version 2 authentication of another type than ours
+	DropAddresses               // other addresses than ours, under AddressDrop
+	DropInterval                // zero, or in version 2 another one than ours
 
 	// NumDrops is the length of an array with one element per Drop.
 	NumDrops = int(iota)
 )
 
 var dropNames = [NumDrops]string{
-	DropHopLimit:   "hop_limit",
-	DropVersion:    "version",
-	DropType:       "type",
-	DropLength:     "length",
-	DropChecksum:   "checksum",
-	DropCount:      "count",
-	DropOwnAddress: "own_address",
-	DropVRID:       "vrid",
-	DropOwner:      "owner",
-	DropAuthType:   "auth_type",
-	DropAddresses:  "addresses",
-	DropInterval:   "interval",
+	DropHopLimit:    "hop_limit",
+	DropVersion:     "version",
+	DropType:        "type",
+	DropLength:      "length",
+	DropChecksum:    "checksum",
+	DropCount:       "count",
+	DropOwnAddress:  "own_address",
+	DropVRID:        "vrid",
+	DropDestination: "destination",
+	DropPeer:        "peer",
+	DropOwner:       "owner",
+	DropAuthType:    "auth_type",
+	DropAddresses:   "addresses",
+	DropInterval:    "interval",
 }
 
 // String returns the name of the check as a metric label has it, such as
@@ -61,9 +66,10 @@ func (d Drop) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 // the others, and returns DropNone or the first check that failed. own is the
 // address that our own messages come from; the zero Addr if there is none.
 //
-// An owner discards every version 2 message, as RFC 3768 §7.1 wants. RFC 9568
-// §7.1 took that sentence over and erratum 8298 struck it out, so that in
-// version 3 two owners of one address can find out about each other.
+// An owner discards version 2 messages, as RFC 3768 §7.1 wants. RFC 9568 §7.1
+// took that sentence over and erratum 8298 struck it out, so that two owners of
+// one address can find out about each other; for the same reason messages of
+// another owner pass in version 2 too.
 //
 // An interval that differs from ours is a reason in version 2 alone: in
 // version 3 a BACKUP learns it.
@@ -75,7 +81,12 @@ func (c *Config) Admit(p Packet, own netip.Addr, a *Advert) Drop {
 		return DropOwnAddress
 	case a.VRID != c.VRID || FamilyOf(p.Source) != c.Family:
 		return DropVRID
-	case a.Version == 2 && c.Priority == PriorityOwner:
+	}
+	if drop := c.admitPeer(p); drop != DropNone {
+		return drop
+	}
+	switch {
+	case a.Version == 2 && c.Priority == PriorityOwner && a.Priority != PriorityOwner:
 		return DropOwner
 	case a.Version == 2 && a.AuthType != authNone:
 		return DropAuthType

@@ -22,7 +22,7 @@ func (m *Machine) yield(now time.Time) {
 
 // preempts reports whether a lower priority that is MASTER may be preempted.
 func (m *Machine) preempts() bool {
-	return !m.deferring && (m.cfg.Preempt || m.cfg.Priority == PriorityOwner)
+	return !m.deferring && (m.cfg.Preempt || m.owns())
 }
 
 // startHolding begins like start, but with the addresses on, as a crashed run
@@ -32,7 +32,7 @@ func (m *Machine) startHolding(now time.Time) {
 	if m.state != Init || m.leaving {
 		return
 	}
-	m.hush(now.Add(2 * downInterval(m.cfg.Version, 1, m.cfg.Interval)))
+	m.hush(now.Add(2 * m.cfg.masterDown(1, m.cfg.Interval)))
 	if len(m.faults) > 0 {
 		m.release()
 	}

@@ -55,6 +55,9 @@ type Machine struct {
 	faults    []FaultReason
 	retries   int // failed claims in a row
 
+	back  heldBack // from taking part, and from preempting
+	ceded Peer     // the other owner, to whom we yielded; the zero Peer is none
+
 	peer       Peer          // the MASTER last heard
 	interval   time.Duration // the MASTER's interval (Active_Adver_Interval)
 	learned    bool          // interval is that of a MASTER heard, not ours
@@ -84,9 +87,10 @@ func (m *Machine) Config() *Config { return &m.cfg }
 func (m *Machine) State() State { return m.state }
 
 // Priority returns the priority in force: the configured one changed by the
-// trackers and kept within 1 to 254, or 255 for the owner, whom nothing changes.
+// trackers and kept within 1 to 254, or 255 for the owner, whom only another
+// owner changes.
 func (m *Machine) Priority() uint8 {
-	if m.cfg.Priority == PriorityOwner {
+	if m.owns() {
 		return PriorityOwner
 	}
 	return uint8(min(max(int(m.cfg.Priority)+m.weight, 1), PriorityOwner-1))
@@ -162,6 +166,7 @@ func (m *Machine) send(now time.Time, priority uint8) {
 func (m *Machine) become(now time.Time, to State, why string) {
 	from := m.state
 	m.state, m.since, m.why = to, now, why
+	m.back.moved(now, from, to)
 	m.wants = false
 	m.gaveUp = netip.Addr{}
 	m.rival, m.rivalFrom = Peer{}, time.Time{}
@@ -178,6 +183,10 @@ func (m *Machine) start(now time.Time) {
 	if m.state != Init || m.leaving {
 		return
 	}
+	m.ceded = Peer{}
+	if m.hold == nothing {
+		m.back.delay(now, m.cfg.StartDelay, "start_delay")
+	}
 	if len(m.faults) > 0 {
 		m.become(now, Fault, m.faults[0].Problem)
 		return
@@ -190,11 +199,14 @@ func (m *Machine) start(now time.Time) {
 func (m *Machine) begin(now time.Time, why string) {
 	m.become(now, Backup, why)
 	m.forget()
-	if m.cfg.Priority == PriorityOwner {
-		m.takeOver(now, "owner of the addresses")
-		return
+	switch from := m.back.from(now); {
+	case !m.owns():
+		m.listen(now)
+	case from.After(now):
+		m.timerFrom, m.downAt = now, from
+	default:
+		m.takeOver(now, ownerReason)
 	}
-	m.listen(now)
 }
 
 // learn takes over the interval of a MASTER (RFC 9568 §6.4.2). Version 2 has
@@ -210,9 +222,9 @@ func (m *Machine) forget() { m.interval, m.learned = m.cfg.Interval, false }
 
 // listen restarts the master-down timer.
 func (m *Machine) listen(now time.Time) {
-	m.timerFrom = now
+	m.timerFrom = m.back.from(now)
 	m.gaveUp = netip.Addr{}
-	m.downAt = now.Add(downInterval(m.cfg.Version, m.Priority(), m.interval))
+	m.downAt = m.timerFrom.Add(m.cfg.masterDown(m.Priority(), m.interval))
 }
 
 func (m *Machine) stop(now time.Time) {
@@ -310,7 +322,7 @@ func (m *Machine) claimFailed(now time.Time, problem string) {
 
 func (m *Machine) received(now time.Time, r *Received) {
 	m.counters.Received++
-	if silent := m.silentFor(now); m.state == Master && silent > 4*m.promised {
+	if silent := m.silentFor(now); m.state == Master && silent > m.cfg.missed(1)*m.promised {
 		m.wakeLate(now, silent) // before anything is answered
 	}
 	if r.Advert.Priority == PriorityStop {
@@ -344,9 +356,9 @@ func (m *Machine) heardStop(now time.Time, source netip.Addr) {
 	case m.state == Backup && m.hold != claiming && !m.wants &&
 		(source == m.peer.Address || !m.peer.Address.IsValid()):
 		m.gaveUp = source
-		m.timerFrom = now
+		m.timerFrom = m.back.from(now)
 		m.preemptAt = time.Time{}
-		m.downAt = now.Add(skewTime(m.cfg.Version, m.Priority(), m.interval))
+		m.downAt = m.timerFrom.Add(skewTime(m.cfg.Version, m.Priority(), m.interval))
 	}
 }
 
@@ -357,11 +369,12 @@ func (m *Machine) heardAsBackup(now time.Time, r *Received) {
 		return
 	}
 	// A lower priority is MASTER: not listening to it is what preempts it.
-	if m.cfg.PreemptDelay == 0 || m.wants {
+	at := m.back.preemptFrom(now, &m.cfg)
+	if !at.After(now) || m.wants {
 		return
 	}
 	if m.preemptAt.IsZero() {
-		m.preemptAt = now.Add(m.cfg.PreemptDelay)
+		m.preemptAt = at
 	}
 	m.learn(r)
 	m.listen(now)
@@ -400,7 +413,7 @@ func (m *Machine) undecided(now time.Time, r *Received) bool {
 // heardWhileClaiming: who claims is as good as MASTER, and yields as such. Only
 // a router that does not preempt gives way to the MASTER that it believed dead.
 func (m *Machine) heardWhileClaiming(now time.Time, r *Received) {
-	if m.undecided(now, r) {
+	if m.undecided(now, r) || m.contested(r) {
 		return
 	}
 	if m.beats(r) || !m.preempts() && r.Source == m.peer.Address {
@@ -413,11 +426,13 @@ func (m *Machine) heardAsMaster(now time.Time, r *Received) {
 	switch {
 	case m.undecided(now, r):
 		m.noteRival(now, r) // without an answer, which would be answered
+	case m.contested(r):
+		m.contest(now, r)
 	case m.beats(r):
 		m.hush(now.Add(linger))
 		m.become(now, Backup, beatenBy(r, m.Priority()))
 		m.follow(now, r)
-	case m.silentFor(now) > 3*m.promised:
+	case m.silentFor(now) > m.cfg.missed(0)*m.promised:
 		// We were the silent one, so the sender took over by right.
 		m.hush(now.Add(linger))
 		m.become(now, Backup, fmt.Sprintf("was silent for %v, and %v took over", m.silentFor(now), r.Source))
@@ -485,7 +500,7 @@ func (m *Machine) masterElapsed(now time.Time) {
 	if !due(m.advertAt, now) {
 		return
 	}
-	if silent := m.silentFor(now); silent > 4*m.promised {
+	if silent := m.silentFor(now); silent > m.cfg.missed(1)*m.promised {
 		m.wakeLate(now, silent)
 		return
 	}
@@ -505,7 +520,7 @@ func (m *Machine) silentFor(now time.Time) time.Duration { return now.Sub(m.last
 // has taken over by now. It goes on serving silently; whoever took over is
 // heard within an interval, and if nobody did, the timer makes us MASTER again.
 func (m *Machine) wakeLate(now time.Time, silent time.Duration) {
-	m.hush(now.Add(downInterval(m.cfg.Version, 1, m.interval)))
+	m.hush(now.Add(m.cfg.masterDown(1, m.interval)))
 	m.become(now, Backup, fmt.Sprintf("could not run for %v", silent.Round(time.Millisecond)))
 	m.listen(now)
 }
@@ -514,13 +529,15 @@ func (m *Machine) wakeLate(now time.Time, silent time.Duration) {
 func (m *Machine) takeOverReason(now time.Time) string {
 	lastHeard := now.Sub(m.peer.LastHeard)
 	switch {
+	case m.owns() && !m.peer.Address.IsValid():
+		return ownerReason
 	case m.gaveUp.IsValid():
 		return fmt.Sprintf("%v gave up (priority 0)", m.gaveUp)
 	case m.deferring && m.peer.LastHeard.Before(m.timerFrom):
 		return "nobody took over what was handed over"
 	case !m.peer.Address.IsValid():
 		return fmt.Sprintf("no advert heard for %v", now.Sub(m.timerFrom).Round(time.Millisecond))
-	case m.peer.Priority < m.Priority() && lastHeard < 3*m.peer.Interval:
+	case m.peer.Priority < m.Priority() && lastHeard < m.cfg.missed(0)*m.peer.Interval:
 		return fmt.Sprintf("preempts %v (priority %d)", m.peer.Address, m.peer.Priority)
 	}
 	return fmt.Sprintf("no advert from %v for %v", m.peer.Address, lastHeard.Round(time.Millisecond))
@@ -554,6 +571,9 @@ func (m *Machine) recovered(now time.Time, key string) {
 		return
 	}
 	m.faults = slices.Delete(m.faults, i, i+1)
+	if key == LinkFault {
+		m.back.delay(now, m.cfg.LinkDelay, "link_delay")
+	}
 	if m.state == Fault && len(m.faults) == 0 {
 		m.begin(now, "recovered")
 	}
@@ -580,7 +600,7 @@ func (m *Machine) hasten(now time.Time, source netip.Addr) {
 	if m.state != Backup || m.downAt.IsZero() {
 		return
 	}
-	if at := now.Add(skewTime(m.cfg.Version, m.Priority(), m.interval)); at.Before(m.downAt) {
+	if at := m.back.from(now).Add(skewTime(m.cfg.Version, m.Priority(), m.interval)); at.Before(m.downAt) {
 		m.downAt = at
 		m.gaveUp = source
 	}
@@ -597,7 +617,7 @@ func (m *Machine) weigh(now time.Time, sum int) {
 func (m *Machine) retime(now time.Time) {
 	switch {
 	case m.state == Backup && !m.downAt.IsZero() && !m.gaveUp.IsValid():
-		m.downAt = m.timerFrom.Add(downInterval(m.cfg.Version, m.Priority(), m.interval))
+		m.downAt = m.timerFrom.Add(m.cfg.masterDown(m.Priority(), m.interval))
 	case m.state == Master:
 		m.advertAt = earliest(m.advertAt, now.Add(m.cfg.Interval))
 	}
@@ -605,6 +625,9 @@ func (m *Machine) retime(now time.Time) {
 
 func (m *Machine) reconfigure(now time.Time, cfg Config) {
 	moved := !slices.Equal(m.cfg.Addresses, cfg.Addresses)
+	if m.cfg.Priority != cfg.Priority {
+		m.ceded = Peer{}
+	}
 	m.cfg = cfg
 	if !m.learned {
 		m.interval = cfg.Interval

@@ -343,6 +343,21 @@ func setKey(cfg *Config, source *netip.Addr, arg string) (err error) {
 		cfg.Preempt, err = strconv.ParseBool(value)
 	case "preempt_delay":
 		cfg.PreemptDelay, err = time.ParseDuration(value)
+	case "down_after":
+		cfg.DownAfter = number()
+	case "start_delay":
+		cfg.StartDelay, err = time.ParseDuration(value)
+	case "link_delay":
+		cfg.LinkDelay, err = time.ParseDuration(value)
+	case "min_hold":
+		cfg.MinHold, err = time.ParseDuration(value)
+	case "peers":
+		cfg.Peers = nil
+		for _, a := range strings.Split(value, ",") {
+			addr, e := netip.ParseAddr(a)
+			err = errors.Join(err, e)
+			cfg.Peers = append(cfg.Peers, KnownPeer{Address: addr})
+		}
 	case "addresses":
 		cfg.Addresses = nil
 		for _, a := range strings.Split(value, ",") {
@@ -370,12 +385,12 @@ func (s *stage) status() {
 			continue
 		}
 		for i := range n.ports {
-			s.tell(n.portName(i), describeStatus(n.group.Member(i).Status(), n.ports[i].device))
+			s.tell(n.portName(i), describeStatus(s.now, n.group.Member(i).Status(), n.ports[i].device))
 		}
 	}
 }
 
-func describeStatus(st Status, dev device) string {
+func describeStatus(now time.Duration, st Status, dev device) string {
 	text := fmt.Sprintf("%v since %v, priority %d, device %s", st.State, st.Since.Sub(epoch), st.Priority,
 		[...]string{down: "down", up: "up", silent: "silent"}[dev])
 	if st.Master.Address.IsValid() {
@@ -383,6 +398,15 @@ func describeStatus(st Status, dev device) string {
 	}
 	if st.Rival.Address.IsValid() {
 		text += fmt.Sprintf(", rival %v (priority %d)", st.Rival.Address, st.Rival.Priority)
+	}
+	if st.Ceded.Address.IsValid() {
+		text += fmt.Sprintf(", ceded to %v", st.Ceded.Address)
+	}
+	for _, w := range st.Waits {
+		if !w.Until.After(epoch.Add(now)) {
+			continue
+		}
+		text += fmt.Sprintf(", %s until %v", w.Why, w.Until.Sub(epoch))
 	}
 	for _, f := range st.Faults {
 		text += fmt.Sprintf(", fault %s: %s since %v", f.Key, f.Problem, f.Since.Sub(epoch))

@@ -43,9 +43,14 @@ type Status struct {
 	Priority uint8  // in force
 	// Holding says whether the device is up with the addresses, which in a
 	// change of MASTER outlives the state.
-	Holding  bool
-	Master   Peer // the MASTER last heard; the zero Peer when we are it or nobody was heard
-	Rival    Peer // who speaks as MASTER beside us
+	Holding bool
+	Master  Peer // the MASTER last heard; the zero Peer when we are it or nobody was heard
+	Rival   Peer // who speaks as MASTER beside us
+	// Ceded is the other owner of the addresses, because of whom an owner's
+	// priority fell to 254; the zero Peer when there is none.
+	Ceded Peer
+	// Waits says what held or holds the machine back, and until when.
+	Waits    []Wait
 	Faults   []FaultReason
 	Deadline time.Time
 	Counters Counters
@@ -57,6 +62,8 @@ func (m *Machine) Status() Status {
 		State: m.state, Since: m.since, Why: m.why, Priority: m.Priority(),
 		Holding:  m.hold == held || m.hold == hushed,
 		Rival:    m.rival,
+		Ceded:    m.ceded,
+		Waits:    m.back.waits(&m.cfg),
 		Faults:   slices.Clone(m.faults),
 		Deadline: m.Deadline(),
 		Counters: m.counters,

@@ -20,6 +20,20 @@ func downInterval(version, priority uint8, masterInterval time.Duration) time.Du
 	return 3*masterInterval + skewTime(version, priority, masterInterval)
 }
 
+// masterDown is downInterval with DownAfter intervals instead of three.
+func (c *Config) masterDown(priority uint8, masterInterval time.Duration) time.Duration {
+	return downInterval(c.Version, priority, masterInterval) + (c.missed(0)-3)*masterInterval
+}
+
+// missed returns after how many missing adverts, and more, a MASTER counts as
+// dead, as a factor of durations.
+func (c *Config) missed(more int) time.Duration {
+	if c.DownAfter == 0 {
+		return time.Duration(3 + more)
+	}
+	return time.Duration(int(c.DownAfter) + more)
+}
+
 // earliest returns the earlier of two times; the zero time is never.
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || (!b.IsZero() && b.Before(a)) {

@@ -116,17 +116,18 @@ func (c *scene) serverDies() {
 	c.figures.RemovalMS, c.figures.Removed = round(time.Since(begin)), true
 	c.say("two checks failed; it left the table after %.0f ms (checked every 500 ms)", c.figures.RemovalMS)
 	c.show(master.Run("ipvsadm", "-Ln", "-t", web))
-	c.requests(6, "rs1")
+	c.requests("rs1")
 	c.webs[1] = c.pair.Realservers[1].ServeHTTP(":80")
 	lab.Wait(c.t, 10*time.Second, "the table with rs2", func() (string, bool) { return "it is not there", inTable() })
 	c.figures.Returned = true
 	c.say("rs2's web server is back, and so is its place in the table")
 }
 
-// requests asks for pages; all must be answered, by the servers named.
-func (c *scene) requests(n int, names ...string) {
+// requests asks for some pages; all must be answered, by the servers named.
+func (c *scene) requests(names ...string) {
+	const some = 6
 	seen := map[string]int{}
-	for range n {
+	for range some {
 		_, body, err := c.pair.Router.Get(web, 2*time.Second)
 		if err != nil {
 			c.figures.FailedRequests++
@@ -139,7 +140,7 @@ func (c *scene) requests(n int, names ...string) {
 			c.figures.FailedRequests++
 		}
 	}
-	c.say("%d requests, answers by %v", n, seen)
+	c.say("%d requests, answers by %v", some, seen)
 }
 
 // measure probes the VIP while f happens, and until it has answered for a
@@ -177,7 +178,7 @@ func (c *scene) masterDies() {
 	c.neighbours()
 	c.show(c.pair.Directors[1].Run("ip", "-br", "addr", "show", "type", "macvlan"))
 	c.show(c.pair.Directors[1].Run("ipvsadm", "-Ln"))
-	c.requests(6, "rs1", "rs2")
+	c.requests("rs1", "rs2")
 }
 
 func (c *scene) neighbours() {
@@ -204,7 +205,7 @@ func (c *scene) masterReturns() {
 	c.figures.FailbackOutageMS = round(tally.Worst().Duration())
 	c.say("lvs1 is MASTER again: %d of %d probes lost", tally.Lost, tally.Sent)
 	c.neighbours()
-	c.requests(6, "rs1", "rs2")
+	c.requests("rs1", "rs2")
 }
 
 func (c *scene) masterIsStopped() {
@@ -230,17 +231,18 @@ func (c *scene) masterIsStopped() {
 		c.show(diff)
 	}
 	c.neighbours()
-	c.requests(6, "rs1", "rs2")
+	c.requests("rs1", "rs2")
 }
 
 // awaitCopyOnBackup waits until both kernels know the connection again.
 func (c *scene) awaitCopyOnBackup() {
 	lab.Wait(c.t, 20*time.Second, "the connection on both directors", func() (string, bool) {
-		all := true
 		for _, h := range c.pair.Directors {
-			all = all && strings.Contains(h.Run("ipvsadm", "-Lnc"), lines)
+			if table := h.Run("ipvsadm", "-Lnc"); !strings.Contains(table, lines) {
+				return h.Name + " has " + table, false
+			}
 		}
-		return fmt.Sprint(all), all
+		return "", true
 	})
 }
 

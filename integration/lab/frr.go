@@ -18,11 +18,12 @@ func (h *Host) FRR(r VirtualRouter) *Process {
 	device := fmt.Sprintf("vrrp4-%d", r.VRID)
 	h.Run("ip", "link", "add", device, "link", r.Interface, "address", VirtualMAC(byte(r.VRID)).String(), "type", "macvlan", "mode", "bridge")
 	h.Run("ip", "link", "set", device, "addrgenmode", "none")
-	config := fmt.Sprintf("interface %s\n vrrp %d version %d\n vrrp %d priority %d\n vrrp %d advertisement-interval %d\n",
+	var config strings.Builder
+	fmt.Fprintf(&config, "interface %s\n vrrp %d version %d\n vrrp %d priority %d\n vrrp %d advertisement-interval %d\n",
 		r.Interface, r.VRID, r.Version, r.VRID, r.Priority, r.VRID, r.Interval.Milliseconds())
 	for _, address := range r.Addresses {
 		h.Run("ip", "addr", "add", address, "dev", device)
-		config += fmt.Sprintf(" vrrp %d ip %s\n", r.VRID, bare(address))
+		fmt.Fprintf(&config, " vrrp %d ip %s\n", r.VRID, bare(address))
 	}
 	h.Run("ip", "link", "set", device, "up")
 
@@ -50,7 +51,7 @@ func (h *Host) FRR(r VirtualRouter) *Process {
 		_, err := os.Stat(socket)
 		return fmt.Sprint(err), err == nil
 	})
-	return start("vrrpd", config)
+	return start("vrrpd", config.String())
 }
 
 // bare is an address without its prefix length.

@@ -27,10 +27,13 @@ type Packet struct {
 	vrrp.Packet
 }
 
-// A Frame is a whole Ethernet frame for an interface.
+// A Frame is what leaves through an interface: a whole Ethernet frame or, if
+// it is Routed, an IP packet with its header, for which the kernel is to find
+// the Ethernet address.
 type Frame struct {
 	IfIndex int
 	Bytes   []byte
+	Routed  bool
 }
 
 // A Voice is how a virtual router speaks on its interface. The speaker reads
@@ -40,11 +43,22 @@ type Voice struct {
 	IfIndex int
 	// Source is the interface's own address, the adverts' source.
 	Source netip.Addr
-	// Wrap returns a whole frame with the advert as payload.
+	// Wrap returns a whole frame with the advert as payload. What it returns
+	// may be valid until the next call only.
 	Wrap func(advert []byte) []byte
+	// Lines are the ways to the peers of a router that speaks unicast, to
+	// which adverts go instead.
+	Lines []Line
 	// Announcements are the gratuitous ARP or unsolicited neighbour
 	// advertisement frames, one an address.
 	Announcements [][]byte
+}
+
+// A Line is the way to one peer.
+type Line struct {
+	Peer netip.Addr
+	// Wrap returns a whole IP packet with the advert as payload, as Voice.Wrap.
+	Wrap func(advert []byte) []byte
 }
 
 // A Pace says how often addresses are announced.

@@ -33,7 +33,7 @@ type router struct {
 	burst  burst
 	// advert and farewell are the frames ready to be sent: with the priority
 	// for which advert was made, and with priority 0.
-	advert, farewell []byte
+	advert, farewell []Frame
 	priority         uint8
 	seq              uint64 // of the last order that is to be answered
 	counters         Counters
@@ -65,8 +65,9 @@ func (r *router) key() key {
 	return key{r.voice.IfIndex, c.Family, c.VRID}
 }
 
-// frame returns the advert frame for a priority.
-func (r *router) frame(priority uint8) []byte {
+// frames returns the frames of an advert with a priority: one to the multicast
+// group, or one to each peer.
+func (r *router) frames(priority uint8) []Frame {
 	if priority == vrrp.PriorityStop {
 		return r.farewell
 	}
@@ -82,18 +83,6 @@ func (r *router) refresh() {
 	r.priority = r.machine().Priority()
 	r.advert = r.render(r.priority)
 	r.farewell = r.render(vrrp.PriorityStop)
-}
-
-func (r *router) render(priority uint8) []byte {
-	c := r.config()
-	if r.voice.Wrap == nil || !r.voice.Source.IsValid() {
-		return nil
-	}
-	a := vrrp.Advert{
-		Version: c.Version, VRID: c.VRID, Priority: priority,
-		Interval: c.Interval, Addresses: c.Addresses,
-	}
-	return r.voice.Wrap(a.Append(nil, r.voice.Source, c.Family.Group(), c.Checksum))
 }
 
 // nextDeadline returns the earliest deadline of the group and its bursts.

@@ -47,6 +47,7 @@ type Speaker struct {
 	orders    []Order
 	reports   []Report
 	seq       uint64
+	refused   bool // the last frames, or some of them
 }
 
 // Stray counts what came to an interface and was for none of our routers.
@@ -96,9 +97,7 @@ func (s *Speaker) Run() error {
 // silent. Reports go last: what they tell has been ordered by then.
 func (s *Speaker) flush() {
 	if len(s.frames) > 0 {
-		if err := s.opts.Port.Send(s.frames); err != nil {
-			s.opts.Log.Warn("cannot send adverts", "err", err)
-		}
+		s.sent(s.opts.Port.Send(s.frames))
 		s.frames = s.frames[:0]
 	}
 	if len(s.orders) > 0 {
@@ -109,6 +108,18 @@ func (s *Speaker) flush() {
 		s.opts.Report(r)
 	}
 	s.reports = s.reports[:0]
+}
+
+// sent logs when frames begin to be refused and when that ends: an interface
+// that does not take them is no news at every advert.
+func (s *Speaker) sent(err error) {
+	switch {
+	case err != nil && !s.refused:
+		s.opts.Log.Warn("cannot send adverts", "err", err)
+	case err == nil && s.refused:
+		s.opts.Log.Info("adverts are sent again")
+	}
+	s.refused = err != nil
 }
 
 // --- hearing
@@ -187,7 +198,7 @@ func (s *Speaker) elapse(now time.Time) {
 		g := s.deadlines[0]
 		before := len(s.frames)
 		late := now.Sub(g.deadline)
-		s.perform(now, g, g.Elapse(now))
+		s.actAll(now, g, g.Elapse(now))
 		if len(s.frames) > before {
 			for _, r := range g.routers {
 				r.late(late)
@@ -211,7 +222,7 @@ func (s *Speaker) announce(now time.Time, g *group, budget int) int {
 			if i < 0 {
 				break
 			}
-			s.frames = append(s.frames, Frame{r.voice.IfIndex, r.voice.Announcements[i]})
+			s.frames = append(s.frames, Frame{IfIndex: r.voice.IfIndex, Bytes: r.voice.Announcements[i]})
 			r.counters.Announced++
 			budget--
 		}
@@ -221,8 +232,15 @@ func (s *Speaker) announce(now time.Time, g *group, budget int) int {
 
 // --- acting
 
-// perform does what the members want, in order.
+// perform does what the members want, and notes when they want to hear of the
+// time again.
 func (s *Speaker) perform(now time.Time, g *group, actions []vrrp.MemberAction) {
+	s.actAll(now, g, actions)
+	s.deadlines.set(g, g.nextDeadline())
+}
+
+// actAll does what the members want, in order.
+func (s *Speaker) actAll(now time.Time, g *group, actions []vrrp.MemberAction) {
 	for i := range actions {
 		a := &actions[i]
 		if a.Member == vrrp.WholeGroup {
@@ -231,15 +249,12 @@ func (s *Speaker) perform(now time.Time, g *group, actions []vrrp.MemberAction) 
 		}
 		s.act(now, g.routers[a.Member], a)
 	}
-	s.deadlines.set(g, g.nextDeadline())
 }
 
 func (s *Speaker) act(now time.Time, r *router, a *vrrp.MemberAction) {
 	switch a.Verb {
 	case vrrp.SendAdvert:
-		if f := r.frame(a.Priority); f != nil {
-			s.frames = append(s.frames, Frame{r.voice.IfIndex, f})
-		}
+		s.frames = append(s.frames, r.frames(a.Priority)...)
 	case vrrp.Announce:
 		r.burst.begin(now, r.pace)
 	case vrrp.Claim:

@@ -221,7 +221,7 @@ func TestDropsAreCountedByReason(t *testing.T) {
 		bad[6] ^= 0xff
 		advert.VRID = 99
 		foreign := advert.Append(nil, stranger.own, vrrp.IPv4.Group(), vrrp.ChecksumPseudo)
-		if err := stranger.Send([]Frame{{wireIndex, bad}, {wireIndex, foreign}}); err != nil {
+		if err := stranger.Send([]Frame{{IfIndex: wireIndex, Bytes: bad}, {IfIndex: wireIndex, Bytes: foreign}}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Millisecond)

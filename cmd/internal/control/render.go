@@ -72,6 +72,12 @@ func (s *Status) vrrp(b *strings.Builder) {
 		for _, r := range v.Reasons {
 			t.note(fmt.Sprintf("%s, for %s: %s", r.Key, s.ago(r.Since), r.Text))
 		}
+		for _, w := range v.Waits {
+			t.note(fmt.Sprintf("waits another %s for %s", w.Until.Sub(s.Now).Round(time.Second), w.Key))
+		}
+		if c := v.CededTo; c != nil {
+			t.note(fmt.Sprintf("priority 255 ceded to %s, which has it too", c.Address))
+		}
 		if r := v.Rival; r != nil {
 			t.note(fmt.Sprintf("rival %s with priority %d, heard %s ago", r.Address, r.Priority, s.ago(r.LastHeard)))
 		}

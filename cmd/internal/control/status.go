@@ -72,7 +72,12 @@ type Instance struct {
 	// Master is the MASTER that was heard last; nil if it is us or none was.
 	Master *Peer `json:"master,omitempty"`
 	// Rival is another router that speaks as MASTER beside us.
-	Rival    *Peer    `json:"rival,omitempty"`
+	Rival *Peer `json:"rival,omitempty"`
+	// CededTo is another owner of the addresses, because of whom the priority of
+	// this one fell from 255 to 254.
+	CededTo *Peer `json:"ceded_to,omitempty"`
+	// Waits say what holds the instance back from being MASTER for a while.
+	Waits    []Wait   `json:"waits,omitempty"`
 	Reasons  []Reason `json:"reasons"` // why FAULT; empty otherwise
 	Counters Counters `json:"counters"`
 }
@@ -83,6 +88,12 @@ type Peer struct {
 	Priority   int       `json:"priority"`
 	IntervalMS float64   `json:"interval_ms"`
 	LastHeard  time.Time `json:"last_heard"`
+}
+
+// A Wait is a delay of the configuration that has not ended yet.
+type Wait struct {
+	Key   string    `json:"key"` // start_delay, link_delay or min_hold
+	Until time.Time `json:"until"`
 }
 
 // A Reason is one thing that keeps an instance in FAULT.
@@ -203,6 +214,9 @@ func (s *Status) Unwell() []string {
 	for _, i := range s.VRRP {
 		if i.State == "FAULT" {
 			say("vrrp %s is in FAULT", i.Name)
+		}
+		if i.CededTo != nil {
+			say("vrrp %s: %s is configured with priority 255 too", i.Name, i.CededTo.Address)
 		}
 		if i.Rival != nil {
 			say("vrrp %s: %s speaks as MASTER too", i.Name, i.Rival.Address)

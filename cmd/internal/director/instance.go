@@ -132,12 +132,7 @@ func (d *Director) settle(instances []*instance, facts map[string]netdev.Interfa
 // openPort hears the families of all instances on an interface.
 func (d *Director) openPort(name string, index int) error {
 	l := netdev.Listen{Name: name, Index: index}
-	for _, in := range d.instances {
-		if in.conf.Interface == name {
-			l.IPv4 = l.IPv4 || in.conf.Family == vrrp.IPv4
-			l.IPv6 = l.IPv6 || in.conf.Family == vrrp.IPv6
-		}
-	}
+	d.hear(&l)
 	return d.port.Open(l)
 }
 
@@ -196,7 +191,11 @@ func (d *Director) voiceOf(in *instance) (speaker.Voice, error) {
 	if !src.IsValid() {
 		return speaker.Voice{IfIndex: in.facts.Index}, nil
 	}
-	return voice(in.facts.Index, mac, src, in.conf.Addresses, in.facts.Forwarding6)
+	v, err := voice(in.facts.Index, mac, src, in.conf.Addresses, in.facts.Forwarding6)
+	if err == nil && in.conf.Unicast {
+		v.Lines, err = lines(src, in.conf.Peers)
+	}
+	return v, err
 }
 
 // revoice tells the speaker how an instance speaks now. One that it does not
@@ -309,6 +308,7 @@ func (d *Director) changeUnit(p unitPair) {
 			}
 		}
 		if !reflect.DeepEqual(old.Config, c.Config) {
+			d.reopen(in)
 			d.tell(in, vrrp.Reconfigure{Config: c.Config})
 		}
 		if !reflect.DeepEqual(old.Config, c.Config) || old.Announce != c.Announce {

@@ -7,9 +7,8 @@ import (
 	"holdfast/netdev"
 )
 
-// mendPause is the time between an event that tells of a device of ours and
-// the look at all of them. Our own changes make such events too; a burst of
-// them is one look.
+// mendPause is the time between an event that tells of a device of ours that is
+// not as it should be and the look at all of them. A burst of events is one look.
 const mendPause = 100 * time.Millisecond
 
 // watch posts every link and address event to the loop.
@@ -38,9 +37,9 @@ func (d *Director) linkEvent(e netdev.Event) {
 		if all || name == e.Name || (e.Was != "" && name == e.Was) {
 			d.toLook[in] = true
 		}
-		if all || deviceName(&in.conf) == e.Name || (e.Was != "" && deviceName(&in.conf) == e.Was) || (e.Ours && name == e.Name) {
-			d.mendSoon()
-		}
+	}
+	if d.host.Concerns(e) {
+		d.mendSoon()
 	}
 }
 

@@ -37,7 +37,7 @@ func (d *Director) status() (*control.Status, error) {
 	for i := range d.conf.VRRP {
 		c := &d.conf.VRRP[i]
 		if st, ok := snap.Routers[c.Name]; ok {
-			s.VRRP = append(s.VRRP, instanceStatus(c, &st))
+			s.VRRP = append(s.VRRP, instanceStatus(c, &st, snap.At))
 		}
 	}
 	for _, g := range d.conf.Groups {
@@ -51,7 +51,7 @@ func (d *Director) status() (*control.Status, error) {
 	return s, nil
 }
 
-func instanceStatus(c *conf.Instance, st *speaker.Status) control.Instance {
+func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) control.Instance {
 	m := &st.Machine
 	i := control.Instance{
 		Name: c.Name, Group: st.Group, Interface: c.Interface, Device: c.Device,
@@ -67,6 +67,12 @@ func instanceStatus(c *conf.Instance, st *speaker.Status) control.Instance {
 	}
 	if st.Source.IsValid() {
 		i.Source = st.Source.String()
+	}
+	i.CededTo = peer(&m.Ceded)
+	for _, w := range m.Waits {
+		if w.Until.After(now) {
+			i.Waits = append(i.Waits, control.Wait{Key: w.Why, Until: w.Until})
+		}
 	}
 	for _, f := range m.Faults {
 		i.Reasons = append(i.Reasons, control.Reason{Key: f.Key, Text: f.Problem, Since: f.Since})

@@ -140,6 +140,7 @@ func (d *Director) close() error {
 	if d.unwatch != nil {
 		d.unwatch()
 	}
+	close(d.stopLater)
 	if d.speaker != nil {
 		d.speaker.Quit()
 		d.hands.quit()

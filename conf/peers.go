@@ -1,0 +1,66 @@
+package conf
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+
+	"holdfast/vrrp"
+)
+
+// visitPeers walks over who the other routers are and how they are reached.
+func (in *Instance) visitPeers(t *table) {
+	field(t, "peers", &in.Peers, listOf(peer), nil)
+	field(t, "unicast", &in.Unicast, boolean, false)
+}
+
+var peerAddress = textual(`an address, like "10.0.0.2",`, parseAddress, netip.Addr.String)
+
+// ttl is a time to live as it may arrive.
+var ttl = integer[uint8](1, vrrp.HopLimit)
+
+// peer is an address, or a table with the address and limits of the TTL.
+var peer = codec[vrrp.KnownPeer]{
+	decode: func(v value, fail func(value, string)) (vrrp.KnownPeer, bool) {
+		p := vrrp.KnownPeer{MinTTL: vrrp.HopLimit, MaxTTL: vrrp.HopLimit}
+		keys, isTable := v.data.(map[string]value)
+		if !isTable {
+			address, ok := peerAddress.decode(v, fail)
+			p.Address = address
+			return p, ok
+		}
+		return p, decodePeer(v, keys, &p, fail)
+	},
+	encode: func(p vrrp.KnownPeer) any {
+		if p.MinTTL == vrrp.HopLimit {
+			return p.Address.String()
+		}
+		return inlineTable{
+			{"address", p.Address.String()}, {"min_ttl", int64(p.MinTTL)}, {"max_ttl", int64(p.MaxTTL)},
+		}
+	},
+}
+
+func decodePeer(v value, keys map[string]value, p *vrrp.KnownPeer, fail func(value, string)) bool {
+	known := []string{"address", "max_ttl", "min_ttl"}
+	good := true
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		ok := false
+		switch item := keys[key]; key {
+		case "address":
+			p.Address, ok = peerAddress.decode(item, fail)
+		case "min_ttl":
+			p.MinTTL, ok = ttl.decode(item, fail)
+		case "max_ttl":
+			p.MaxTTL, ok = ttl.decode(item, fail)
+		default:
+			fail(item, key+" is an unknown key"+didYouMean(nearest(key, known)))
+		}
+		good = good && ok
+	}
+	if _, given := keys["address"]; !given {
+		fail(v, "address is required in the table of a peer")
+		return false
+	}
+	return good
+}

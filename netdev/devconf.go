@@ -1,0 +1,100 @@
+package netdev
+
+import (
+	"encoding/binary"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// A devconf is what a link message says of an interface's sysctls: the arrays
+// of include/uapi/linux/ip.h and ipv6.h. A dump of links so tells the settings
+// of a thousand devices without opening a file for each.
+type devconf struct{ v4, v6 [confLen]int32 }
+
+// confLen is more than we look at of either array. What a kernel does not
+// have reads as absent.
+const (
+	confLen    = 48
+	confAbsent = -1 << 31
+	// attributeKind leaves out the flags of an attribute's kind (NLA_F_NESTED ...).
+	attributeKind = 0x3fff
+)
+
+// Places in the arrays, from 0. IPV4_DEVCONF_* count from 1.
+var (
+	places4 = map[string]int{
+		"forwarding": 0, "proxy_arp": 2, "accept_redirects": 3, "secure_redirects": 4, "send_redirects": 5,
+		"shared_media": 6, "rp_filter": 7, "accept_source_route": 8, "log_martians": 10, "arp_filter": 12,
+		"arp_announce": 17, "arp_ignore": 18, "promote_secondaries": 19, "arp_accept": 20, "arp_notify": 21,
+		"accept_local": 22, "route_localnet": 25, "drop_gratuitous_arp": 30,
+	}
+	places6 = map[string]int{
+		"forwarding": 0, "accept_ra": 3, "accept_redirects": 4, "autoconf": 5, "dad_transmits": 6,
+		"proxy_ndp": 22, "accept_source_route": 24, "disable_ipv6": 26, "accept_dad": 27, "ndisc_notify": 29,
+		"drop_unsolicited_na": 41, "keep_addr_on_down": 42,
+	}
+)
+
+// The attributes on the way to the arrays (include/uapi/linux/if_link.h).
+const (
+	iflaInetConf  = 1 // below AF_INET
+	iflaInet6Conf = 2 // below AF_INET6
+)
+
+// parseDevconf reads the attributes of a link message.
+func parseDevconf(attributes []byte) *devconf {
+	c := &devconf{}
+	for i := range confLen {
+		c.v4[i], c.v6[i] = confAbsent, confAbsent
+	}
+	eachAttribute(attributes, func(kind uint16, value []byte) {
+		if kind != unix.IFLA_AF_SPEC {
+			return
+		}
+		eachAttribute(value, func(family uint16, value []byte) {
+			eachAttribute(value, func(kind uint16, value []byte) {
+				switch {
+				case family == unix.AF_INET && kind == iflaInetConf:
+					fillConf(&c.v4, value)
+				case family == unix.AF_INET6 && kind == iflaInet6Conf:
+					fillConf(&c.v6, value)
+				}
+			})
+		})
+	})
+	return c
+}
+
+func fillConf(into *[confLen]int32, b []byte) {
+	for i := 0; i < confLen && len(b) >= 4; i++ {
+		into[i] = int32(binary.NativeEndian.Uint32(b))
+		b = b[4:]
+	}
+}
+
+// eachAttribute calls do with the kind and value of every netlink attribute.
+func eachAttribute(b []byte, do func(kind uint16, value []byte)) {
+	for len(b) >= unix.SizeofRtAttr {
+		length := int(binary.NativeEndian.Uint16(b))
+		if length < unix.SizeofRtAttr || length > len(b) {
+			return
+		}
+		do(binary.NativeEndian.Uint16(b[2:])&attributeKind, b[unix.SizeofRtAttr:length])
+		b = b[min((length+3)&^3, len(b)):]
+	}
+}
+
+// get returns the value of a setting as its file in /proc has it, and false
+// for one that the message does not tell.
+func (c *devconf) get(family, name string) (string, bool) {
+	places, values := places4, &c.v4
+	if family == "ipv6" {
+		places, values = places6, &c.v6
+	}
+	place, known := places[name]
+	if !known || values[place] == confAbsent {
+		return "", false
+	}
+	return strconv.Itoa(int(values[place])), true
+}

@@ -1,0 +1,52 @@
+package netdev
+
+import (
+	"errors"
+	"io/fs"
+	"testing"
+)
+
+// TestDevconfAgreesWithProc: every place in the kernel's arrays is the setting
+// that we take it for. Each is given another value than it had, through /proc,
+// and read from a link message.
+func TestDevconfAgreesWithProc(t *testing.T) {
+	n := newNS(t, "settings")
+	n.run("ip link add name p type veth peer name q")
+	c, err := dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	for family, places := range map[string]map[string]int{"ipv4": places4, "ipv6": places6} {
+		for name := range places {
+			key := confKey(family, "p", name)
+			was, err := readSysctl(key)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // an older kernel
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			value := "1"
+			if was == "1" {
+				value = "0"
+			}
+			if err := writeSysctl(key, value); err != nil {
+				t.Fatal(err)
+			}
+			o, err := observe(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, ok := o.byName["p"].conf.get(family, name); !ok || got != value {
+				t.Errorf("%s %s: the message says %q (%v), /proc says %q", family, name, got, ok, value)
+			}
+			if err := writeSysctl(key, was); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, ok := parseDevconf(nil).get("ipv4", "rp_filter"); ok {
+		t.Error("an empty message tells a setting")
+	}
+}

@@ -1,0 +1,105 @@
+package netdev
+
+import (
+	"bytes"
+	"errors"
+	"net/netip"
+	"testing"
+)
+
+// FuzzParseAH throws arbitrary packets at what takes an authentication header
+// off: what it hands out lies within the packet.
+func FuzzParseAH(f *testing.F) {
+	good := append([]byte{0x45, 0xc0, 0, 56, 0, 1, 0, 0, 255, 51, 0, 0, 10, 0, 0, 1, 224, 0, 0, 18, 112, 4, 0, 0, 10, 0, 0, 1, 0, 0, 0, 1},
+		make([]byte, 24)...)
+	f.Add(good)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, ok := parseAH(b)
+		if !ok {
+			return
+		}
+		if len(p.Datagram) > len(b) || !bytes.HasSuffix(p.Datagram, p.Payload) || len(p.Payload) > len(p.Datagram)-ipv4Len-ahFixedLen {
+			t.Errorf("datagram of %d and payload of %d bytes in %d", len(p.Datagram), len(p.Payload), len(b))
+		}
+	})
+}
+
+func TestParseAH(t *testing.T) {
+	good := append([]byte{0x45, 0xc0, 0, 60, 0, 1, 0, 0, 255, 51, 0, 0, 10, 0, 0, 1, 224, 0, 0, 18,
+		112, 4, 0, 0, 10, 0, 0, 1, 0, 0, 0, 1}, bytes.Repeat([]byte{7}, 12)...)
+	good = append(good, 0x21, 51, 100, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 99, 99) // and padding of the frame
+	p, ok := parseAH(good)
+	if !ok || len(p.Payload) != 16 || p.Payload[1] != 51 || len(p.Datagram) != 60 || p.HopLimit != 255 {
+		t.Errorf("parsed %+v, %v", p, ok)
+	}
+	for name, change := range map[string]func(b []byte){
+		"other payload":        func(b []byte) { b[20] = 6 },
+		"header beyond packet": func(b []byte) { b[21] = 200 },
+		"header too short":     func(b []byte) { b[21] = 0 },
+		"no AH":                func(b []byte) { b[9] = 112 },
+	} {
+		b := bytes.Clone(good)
+		if change(b); func() bool { _, ok := parseAH(b); return ok }() {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// A routed packet reaches the peer whose Ethernet address the kernel finds, in
+// both families, with the hop limit and source that it was given.
+func TestRoutedFramesReachThePeer(t *testing.T) {
+	p := newPair(t)
+	receiver, _ := openPort(t, p.director, "eth0")
+	sender, from := openPort(t, p.neighbour, "net0")
+	must(t, sender.Open(Listen{Name: "net0", Index: from, IPv4: true, IPv6: true, Unicast: true}))
+	for _, c := range []struct{ source, destination string }{
+		{"10.0.0.9", "10.0.0.1"},
+		{"fe80::ff:fe00:9", "fe80::ff:fe00:1"},
+	} {
+		source, destination := netip.MustParseAddr(c.source), netip.MustParseAddr(c.destination)
+		f, err := NewAdvertPacket(source, destination)
+		must(t, err)
+		n, err := sender.Send([]Frame{{IfIndex: from, Bytes: f.Wrap([]byte("hello!!!")), Routed: true}})
+		if n != 1 || err != nil {
+			t.Fatalf("from %s: sent %d: %v", c.source, n, err)
+		}
+		got := receive(t, receiver, 1)[0]
+		if got.Source != source || got.Destination != destination || got.HopLimit != 255 || string(got.Payload) != "hello!!!" {
+			t.Errorf("received %+v", got)
+		}
+	}
+}
+
+// A message behind an authentication header is heard where that is asked for.
+func TestPortHearsAH(t *testing.T) {
+	p := newPair(t)
+	receiver, to := openPort(t, p.director, "eth0")
+	sender, from := openPort(t, p.neighbour, "net0")
+	ah := []byte{112, 4, 0, 0, 10, 0, 0, 9, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
+	f := advert(t, vmac, source4, group4).Authenticated()
+	say := func() {
+		if n, err := sender.Send([]Frame{{IfIndex: from, Bytes: f.Wrap(append(ah, "message!"...))}}); n != 1 {
+			t.Fatal(err)
+		}
+	}
+	say() // nobody listens yet
+	p.director.enter()
+	must(t, receiver.Open(Listen{Name: "eth0", Index: to, IPv4: true, IPv6: true, AH: true}))
+	say()
+	got := receive(t, receiver, 1)
+	if len(got) != 1 || string(got[0].Payload) != "message!" || len(got[0].Datagram) != 20+24+8 || got[0].Source != source4 {
+		t.Errorf("received %+v", got)
+	}
+}
+
+// Without Unicast there is no socket for routed frames, and nothing else is
+// done with them.
+func TestRoutedFramesNeedUnicast(t *testing.T) {
+	p := newPair(t)
+	port, index := openPort(t, p.director, "eth0")
+	f, err := NewAdvertPacket(netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.9"))
+	must(t, err)
+	if n, err := port.Send([]Frame{{IfIndex: index, Bytes: f.Wrap([]byte("x")), Routed: true}}); n != 0 || !errors.Is(err, ErrNotOpen) {
+		t.Errorf("sent %d: %v", n, err)
+	}
+}
