@@ -61,6 +61,8 @@ type Instance struct {
 	Announce Announce
 	Notify   Notify
 	Track    []Tracking
+	Routes   []Route
+	Rules    []Rule
 }
 
 // A MAC says which MAC address the virtual addresses have.

@@ -39,6 +39,7 @@ func (in *Instance) visit(t *table) {
 	field(t, "address_check", &in.AddressCheck, addressCheck, vrrp.AddressCount)
 	t.sub("garp", in.Announce.visit)
 	t.sub("notify", in.Notify.visit)
+	in.visitPolicy(t)
 	if t.reading() {
 		in.resolve(t)
 	}

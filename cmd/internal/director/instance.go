@@ -50,6 +50,15 @@ func spec(in *conf.Instance) netdev.Spec {
 	for _, p := range in.Prefixes {
 		s.Addresses = append(s.Addresses, netdev.Address{Prefix: p})
 	}
+	for _, r := range in.Routes {
+		s.Routes = append(s.Routes, netdev.PolicyRoute(r))
+	}
+	for _, r := range in.Rules {
+		s.Rules = append(s.Rules, netdev.PolicyRule{
+			From: r.From, To: r.To, IPv6: r.Family == vrrp.IPv6,
+			Interface: r.Interface, Mark: r.Mark, Table: r.Table, Priority: r.Priority,
+		})
+	}
 	return s
 }
 
@@ -302,9 +311,9 @@ func (d *Director) changeUnit(p unitPair) {
 		in.conf = c
 		in.track = p.new.tracking(i)
 		d.tellTracking(in)
-		if !reflect.DeepEqual(old.Prefixes, c.Prefixes) {
+		if !reflect.DeepEqual(spec(old), spec(&c)) {
 			if _, err := d.host.Ensure(spec(&c)); err != nil {
-				d.log.Error("cannot change the addresses", "vrrp", c.Name, "err", err)
+				d.log.Error("cannot change the device", "vrrp", c.Name, "err", err)
 			}
 		}
 		if !reflect.DeepEqual(old.Config, c.Config) {
