@@ -41,7 +41,7 @@ func TestRoutesMoveWithTheMaster(t *testing.T) {
 	var daemons []*lab.Daemon
 	for i, host := range p.Directors {
 		config := lab.Director{Priority: priorities[i], Interval: fast, More: more(priorities[i])}.TOML()
-		daemons = append(daemons, host.Holdfast(config))
+		daemons = append(daemons, host.Holdfast("reconcile_interval = \"1h\"\n\n"+config))
 		daemons[i].AwaitState(t, map[int]string{0: "MASTER", 1: "BACKUP"}[i])
 	}
 	has := func(h *lab.Host) (string, bool) {
@@ -72,8 +72,10 @@ func TestRoutesMoveWithTheMaster(t *testing.T) {
 		}
 	}
 
-	p.Directors[0].Run("ip", "rule", "del", "priority", "1000")
-	await(p.Directors[0], true)
+	for _, damage := range []string{"rule del priority 1000", "route del default table 7"} {
+		p.Directors[0].Run("ip", strings.Fields(damage)...)
+		await(p.Directors[0], true) // the kernel tells: the next look at everything is in an hour
+	}
 
 	daemons[0].Crash()
 	daemons[1].AwaitState(t, "MASTER")

@@ -75,7 +75,7 @@ var trackers = []tracked{
 	{
 		name:    "route",
 		weights: []int{0},
-		table:   "type = \"route\"\ninterval = \"100ms\"\nroute = \"10.77.0.0/16\"\ninterface = \"eth1\"\n",
+		table:   "type = \"route\"\ninterval = \"1h\"\nroute = \"10.77.0.0/16\"\ninterface = \"eth1\"\n",
 		spoil: func(_ *testing.T, _ string, p *lab.Pair) {
 			p.Directors[0].Run("ip", "route", "del", "10.77.0.0/16")
 		},

@@ -63,6 +63,7 @@ func (d *Director) applyTrackers(c *conf.Config) {
 		}
 	}
 	d.tracks.Apply(configs)
+	d.watchRoutes(c)
 	if d.files != nil {
 		if err := d.files.Set(files); err != nil {
 			d.log.Warn("a tracked file is looked at in intervals only", "err", err)
