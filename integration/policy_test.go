@@ -18,6 +18,7 @@ vrid = 53
 priority = %d
 interval = "100ms"
 addresses = ["10.0.0.103/24"]
+excluded_addresses = ["10.0.0.104/24", "2001:db8:a::104/64"]
 [[vrrp.route]]
 to = "10.0.0.0/24"
 table = 7
@@ -75,6 +76,21 @@ func TestRoutesMoveWithTheMaster(t *testing.T) {
 	for _, damage := range []string{"rule del priority 1000", "route del default table 7"} {
 		p.Directors[0].Run("ip", strings.Fields(damage)...)
 		await(p.Directors[0], true) // the kernel tells: the next look at everything is in an hour
+	}
+
+	// So do addresses that no advert names, of both families, at once.
+	for _, address := range []string{"10.0.0.104", "2001:db8:a::104"} {
+		excluded := p.Router.Probe(address, 5*time.Millisecond)
+		defer func() { excluded.AwaitAnswers(t, 20*time.Second, 20) }() // of the last MASTER
+		excluded.AwaitAnswers(t, 20*time.Second, 20)
+		mac := p.Router.WatchNeighbour(address)
+		defer func() {
+			for _, s := range mac.Seen() {
+				if s.MAC != lab.VirtualMAC(53) {
+					t.Errorf("%s was at %v", address, s.MAC)
+				}
+			}
+		}()
 	}
 
 	daemons[0].Crash()

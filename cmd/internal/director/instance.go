@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -47,7 +48,7 @@ func spec(in *conf.Instance) netdev.Spec {
 		Alias: in.Name, IPv6: in.Family == vrrp.IPv6,
 		Keep: true, // what a crashed run left is served until it is known who is MASTER
 	}
-	for _, p := range in.Prefixes {
+	for _, p := range slices.Concat(in.Prefixes, in.Excluded) {
 		s.Addresses = append(s.Addresses, netdev.Address{Prefix: p})
 	}
 	for _, r := range in.Routes {
@@ -190,6 +191,15 @@ func sameVoice(a, b *netdev.Interface) bool {
 		a.LinkLocal == b.LinkLocal && a.Forwarding6 == b.Forwarding6
 }
 
+// announced are the addresses whose MAC neighbours are told.
+func announced(in *conf.Instance) []netip.Addr {
+	list := slices.Clone(in.Addresses)
+	for _, p := range in.Excluded {
+		list = append(list, p.Addr())
+	}
+	return list
+}
+
 // voiceOf builds the voice of an instance on its interface as it is.
 func (d *Director) voiceOf(in *instance) (speaker.Voice, error) {
 	mac := netdev.MAC(in.conf.MAC.Address)
@@ -200,7 +210,7 @@ func (d *Director) voiceOf(in *instance) (speaker.Voice, error) {
 	if !src.IsValid() {
 		return speaker.Voice{IfIndex: in.facts.Index}, nil
 	}
-	v, err := voice(in.facts.Index, mac, src, in.conf.Addresses, in.facts.Forwarding6)
+	v, err := voice(in.facts.Index, mac, src, announced(&in.conf), in.facts.Forwarding6)
 	if err == nil && in.conf.Unicast {
 		v.Lines, err = lines(src, in.conf.Peers)
 	}
@@ -320,7 +330,7 @@ func (d *Director) changeUnit(p unitPair) {
 			d.reopen(in)
 			d.tell(in, vrrp.Reconfigure{Config: c.Config})
 		}
-		if !reflect.DeepEqual(old.Config, c.Config) || old.Announce != c.Announce {
+		if !reflect.DeepEqual(old.Config, c.Config) || old.Announce != c.Announce || !slices.Equal(old.Excluded, c.Excluded) {
 			d.revoice(in)
 		}
 	}
