@@ -58,9 +58,14 @@ type Instance struct {
 	// Prefixes are the virtual addresses with their prefix lengths, in the
 	// order of Config.Addresses.
 	Prefixes []netip.Prefix
+	// Excluded are addresses, of either family, that move with the others but
+	// are not in the adverts.
+	Excluded []netip.Prefix
 	Announce Announce
 	Notify   Notify
 	Track    []Tracking
+	Routes   []Route
+	Rules    []Rule
 }
 
 // A MAC says which MAC address the virtual addresses have.

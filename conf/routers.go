@@ -71,18 +71,22 @@ func (k *taken) claimVRID(t *table, in *Instance) bool {
 }
 
 func (k *taken) claimAddresses(t *table, in *Instance) {
-	if !t.ok("addresses") {
-		return
-	}
-	for _, a := range in.Addresses {
-		at := place{addr: a}
-		if a.IsLinkLocalUnicast() {
-			at.on = in.Interface
+	claim := func(key string, prefixes []netip.Prefix) {
+		if !t.ok(key) {
+			return
 		}
-		if first := k.addresses.use(at, t.where("addresses")); first != "" {
-			t.failf("addresses", "%v is taken, by %s", a, first)
+		for _, p := range prefixes {
+			at := place{addr: p.Addr()}
+			if at.addr.IsLinkLocalUnicast() {
+				at.on = in.Interface
+			}
+			if first := k.addresses.use(at, t.where(key)); first != "" {
+				t.failf(key, "%v is taken, by %s", at.addr, first)
+			}
 		}
 	}
+	claim("addresses", in.Prefixes)
+	claim("excluded_addresses", in.Excluded)
 }
 
 func (k *taken) claimDevice(t *table, in *Instance) {

@@ -46,6 +46,9 @@ const (
 	TrackScript    TrackKind = "script"    // a program ends with status 0
 	TrackFile      TrackKind = "file"      // the number in a file
 	TrackProcess   TrackKind = "process"   // processes of a name are running
+	TrackNeighbour TrackKind = "neighbour" // an address on the link answers ARP or neighbour discovery
+	TrackPing      TrackKind = "ping"      // an address answers ICMP echo requests
+	TrackRoute     TrackKind = "route"     // there is a route to a prefix
 	TrackService   TrackKind = "service"   // a virtual service has enough servers that are up
 )
 
@@ -68,17 +71,23 @@ var trackKind = choice(
 	option[TrackKind]{"script", TrackScript},
 	option[TrackKind]{"file", TrackFile},
 	option[TrackKind]{"process", TrackProcess},
+	option[TrackKind]{"neighbour", TrackNeighbour},
+	option[TrackKind]{"ping", TrackPing},
+	option[TrackKind]{"route", TrackRoute},
 	option[TrackKind]{"service", TrackService},
 )
 
-// trackKeys are the keys that belong to some kinds only. Those of a kind are
-// in the order in which they are written.
+// trackKeys are the keys that belong to some kinds only: first those that are
+// needed, then, after "", those that are not.
 var trackKeys = map[TrackKind][]string{
-	TrackInterface: {"interface", "interval", "rise", "fall"},
-	TrackScript:    {"command", "interval", "timeout", "rise", "fall"},
-	TrackFile:      {"file", "interval"},
-	TrackProcess:   {"process", "quorum", "interval", "rise", "fall"},
-	TrackService:   {"service", "quorum", "quorum_weight"},
+	TrackInterface: {"interface", "", "interval", "rise", "fall"},
+	TrackScript:    {"command", "", "interval", "timeout", "rise", "fall"},
+	TrackFile:      {"file", "", "interval"},
+	TrackProcess:   {"process", "", "quorum", "interval", "rise", "fall"},
+	TrackNeighbour: {"address", "interface", "", "interval", "timeout", "rise", "fall"},
+	TrackPing:      {"address", "", "interface", "interval", "timeout", "rise", "fall"},
+	TrackRoute:     {"route", "", "interface", "table", "interval", "rise", "fall"},
+	TrackService:   {"service", "", "quorum", "quorum_weight"},
 }
 
 // has returns whether a key belongs to the kind.
@@ -93,6 +102,9 @@ func (k *Track) visit(t *table) {
 		}
 	}
 	visitOf("interface", func() { field(t, "interface", &k.Interface, optional(interfaceName), "") })
+	visitOf("address", func() { field(t, "address", &k.Address, optional(neighbourAddress), netip.Addr{}) })
+	visitOf("route", func() { field(t, "route", &k.Route, optional(routePrefix), netip.Prefix{}) })
+	visitOf("table", func() { field(t, "table", &k.Table, integer[uint32](1, 1<<32-1), mainTable) })
 	visitOf("command", func() { field(t, "command", &k.Command, command, nil) })
 	visitOf("file", func() { field(t, "file", &k.File, optional(absolutePath), "") })
 	visitOf("process", func() { field(t, "process", &k.Process, optional(processName), "") })
@@ -114,7 +126,8 @@ func (k *Track) visit(t *table) {
 // fall is the default: what the kernel says is a fact; an answer that does not
 // come may be lost.
 func (k TrackKind) fall() int {
-	if k == TrackScript {
+	switch k {
+	case TrackScript, TrackNeighbour, TrackPing:
 		return 2
 	}
 	return 1
@@ -122,11 +135,15 @@ func (k TrackKind) fall() int {
 
 // resolve refuses and removes what the kind has no use for.
 func (k *Track) resolve(t *table) {
-	own := trackKeys[k.Kind]
-	if !t.has(own[0]) {
-		t.lack(own[0], fmt.Sprintf("is required with type = %q", k.Kind))
+	for _, key := range trackKeys[k.Kind] {
+		if key == "" {
+			break
+		}
+		if !t.has(key) {
+			t.lack(key, fmt.Sprintf("is required with type = %q", k.Kind))
+		}
 	}
-	seen := map[string]bool{}
+	seen := map[string]bool{"": true}
 	for _, keys := range trackKeys {
 		for _, key := range keys {
 			if !k.Kind.has(key) && !seen[key] {
@@ -148,6 +165,9 @@ func (k *Track) trim() {
 	if !k.Kind.has("quorum") {
 		k.Quorum = 0
 	}
+	if !k.Kind.has("table") {
+		k.Table = 0
+	}
 	if !k.Kind.has("interval") {
 		k.Interval = 0
 	}
@@ -161,6 +181,33 @@ func (k *Track) trim() {
 }
 
 var weight = integer[int](-maxWeight, maxWeight)
+
+// mainTable is the routing table of `ip route` (RT_TABLE_MAIN).
+const mainTable = 254
+
+// neighbourAddress is the address of somebody who can answer.
+var neighbourAddress = textual("an address", func(s string) (netip.Addr, error) {
+	a, err := parseAddress(s)
+	if err == nil && (a.IsUnspecified() || a.IsMulticast()) {
+		err = fmt.Errorf("%v is nobody's address", a)
+	}
+	return a, err
+}, netip.Addr.String)
+
+// routePrefix is the destination of a route.
+var routePrefix = textual(`a prefix, like "0.0.0.0/0",`, func(s string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(s)
+	switch {
+	case s == "default":
+		return p, fmt.Errorf(`write "0.0.0.0/0" or "::/0"`)
+	case err != nil:
+		return p, fmt.Errorf(`%s is not a prefix, like "0.0.0.0/0"`, quoteShort(s))
+	case p.Masked() != p:
+		return p, fmt.Errorf("%v is an address in %v, not the network itself", p, p.Masked())
+	}
+	_, err = plainAddress(p.Addr())
+	return p, err
+}, netip.Prefix.String)
 
 // processName is what a process calls itself.
 var processName = textual("the name of a process", func(s string) (string, error) {

@@ -12,10 +12,11 @@ import (
 
 // A tracked director has something that can be made unwell.
 type tracked struct {
-	name  string
-	table string // [[track]] named "well", with DIR for a folder of the test
-	spoil func(t *testing.T, dir string, h *lab.Host)
-	mend  func(t *testing.T, dir string, h *lab.Host)
+	name    string
+	weights []int
+	table   string // [[track]] named "well", with DIR for a folder of the test
+	spoil   func(t *testing.T, dir string, p *lab.Pair)
+	mend    func(t *testing.T, dir string, p *lab.Pair)
 }
 
 func write(t *testing.T, path, text string) {
@@ -27,10 +28,11 @@ func write(t *testing.T, path, text string) {
 
 var trackers = []tracked{
 	{
-		name:  "script",
-		table: "type = \"script\"\ninterval = \"100ms\"\ncommand = \"/usr/bin/test ! -e DIR/sick\"\n",
-		spoil: func(t *testing.T, dir string, _ *lab.Host) { write(t, filepath.Join(dir, "sick"), "") },
-		mend: func(t *testing.T, dir string, _ *lab.Host) {
+		name:    "script",
+		weights: []int{0, -60},
+		table:   "type = \"script\"\ninterval = \"100ms\"\ncommand = \"/usr/bin/test ! -e DIR/sick\"\n",
+		spoil:   func(t *testing.T, dir string, _ *lab.Pair) { write(t, filepath.Join(dir, "sick"), "") },
+		mend: func(t *testing.T, dir string, _ *lab.Pair) {
 			if err := os.Remove(filepath.Join(dir, "sick")); err != nil {
 				t.Fatal(err)
 			}
@@ -38,17 +40,46 @@ var trackers = []tracked{
 	},
 	{
 		// An hour until the next look: inotify tells.
-		name:  "file",
-		table: "type = \"file\"\ninterval = \"1h\"\nfile = \"DIR/number\"\n",
-		spoil: func(t *testing.T, dir string, _ *lab.Host) { write(t, filepath.Join(dir, "number"), "1") },
-		mend:  func(t *testing.T, dir string, _ *lab.Host) { write(t, filepath.Join(dir, "number"), "0") },
+		name:    "file",
+		weights: []int{0, -60},
+		table:   "type = \"file\"\ninterval = \"1h\"\nfile = \"DIR/number\"\n",
+		spoil:   func(t *testing.T, dir string, _ *lab.Pair) { write(t, filepath.Join(dir, "number"), "1") },
+		mend:    func(t *testing.T, dir string, _ *lab.Pair) { write(t, filepath.Join(dir, "number"), "0") },
 	},
 	{
 		// As above: the kernel tells.
-		name:  "interface",
-		table: "type = \"interface\"\ninterval = \"1h\"\ninterface = \"uplink\"\n",
-		spoil: func(_ *testing.T, _ string, h *lab.Host) { h.Run("ip", "link", "set", "far", "down") },
-		mend:  func(_ *testing.T, _ string, h *lab.Host) { h.Run("ip", "link", "set", "far", "up") },
+		name:    "interface",
+		weights: []int{0},
+		table:   "type = \"interface\"\ninterval = \"1h\"\ninterface = \"uplink\"\n",
+		spoil:   func(_ *testing.T, _ string, p *lab.Pair) { p.Directors[0].Run("ip", "link", "set", "far", "down") },
+		mend:    func(_ *testing.T, _ string, p *lab.Pair) { p.Directors[0].Run("ip", "link", "set", "far", "up") },
+	},
+	{
+		name:    "neighbour",
+		weights: []int{0},
+		table:   "type = \"neighbour\"\ninterval = \"100ms\"\ninterface = \"eth1\"\naddress = \"192.168.0.77\"\n",
+		spoil: func(_ *testing.T, _ string, p *lab.Pair) {
+			p.Realservers[0].Run("ip", "address", "del", "192.168.0.77/24", "dev", "eth0")
+		},
+		mend: func(_ *testing.T, _ string, p *lab.Pair) { p.Realservers[0].Address("eth0", "192.168.0.77/24") },
+	},
+	{
+		name:    "ping",
+		weights: []int{-60},
+		table:   "type = \"ping\"\ninterval = \"100ms\"\naddress = \"10.77.0.1\"\n",
+		spoil: func(_ *testing.T, _ string, p *lab.Pair) {
+			p.Realservers[0].Run("ip", "address", "del", "10.77.0.1/32", "dev", "lo")
+		},
+		mend: func(_ *testing.T, _ string, p *lab.Pair) { p.Realservers[0].Address("lo", "10.77.0.1/32") },
+	},
+	{
+		name:    "route",
+		weights: []int{0},
+		table:   "type = \"route\"\ninterval = \"1h\"\nroute = \"10.77.0.0/16\"\ninterface = \"eth1\"\n",
+		spoil: func(_ *testing.T, _ string, p *lab.Pair) {
+			p.Directors[0].Run("ip", "route", "del", "10.77.0.0/16")
+		},
+		mend: func(_ *testing.T, _ string, p *lab.Pair) { p.Directors[0].Route("10.77.0.0/16", "192.168.0.11") },
 	},
 }
 
@@ -56,7 +87,7 @@ var trackers = []tracked{
 // priority, which then is below the other director's.
 func TestTracking(t *testing.T) {
 	for _, k := range trackers {
-		for _, weight := range []int{0, -60} {
+		for _, weight := range k.weights {
 			t.Run(fmt.Sprintf("%s/%d", k.name, weight), func(t *testing.T) {
 				t.Parallel()
 				testTracking(t, k, weight)
@@ -76,6 +107,9 @@ func testTracking(t *testing.T, k tracked, weight int) {
 		h.Run("ip", "link", "set", "far", "up")
 		h.Run("ip", "link", "set", "uplink", "up")
 	}
+	p.Realservers[0].Address("eth0", "192.168.0.77/24")
+	p.Realservers[0].Address("lo", "10.77.0.1/32")
+	p.Directors[0].Route("10.77.0.0/16", "192.168.0.11")
 	macs := watchMACs(p, false)
 	first := p.Directors[0]
 	more := fmt.Sprintf("track = [{ name = \"well\", weight = %d }]\n[[track]]\nname = \"well\"\n", weight) +
@@ -86,7 +120,7 @@ func testTracking(t *testing.T, k tracked, weight int) {
 	two.AwaitState(t, "BACKUP")
 	load := startTraffic(t, p, false)
 
-	k.spoil(t, dir, first)
+	k.spoil(t, dir, p)
 	two.AwaitState(t, "MASTER")
 	if weight == 0 {
 		one.AwaitState(t, "FAULT")
@@ -107,7 +141,7 @@ func testTracking(t *testing.T, k tracked, weight int) {
 		t.Errorf("the status does not say %q:\n%s", want, text)
 	}
 
-	k.mend(t, dir, first)
+	k.mend(t, dir, p)
 	one.AwaitState(t, "MASTER")
 	two.AwaitState(t, "BACKUP")
 	load.flows(t)

@@ -162,13 +162,14 @@ func (h *Host) Reconcile() ([]Repair, error) {
 	if err != nil {
 		return repairs, fmt.Errorf("reconcile devices: %w", err)
 	}
-	var errs []error
+	mended, err := h.policy(slices.Collect(maps.Values(h.devices)))
+	errs := []error{err}
 	for _, err := range failed {
 		if !errors.Is(err, ErrNoParent) {
 			errs = append(errs, err)
 		}
 	}
-	return repairs, errors.Join(errs...)
+	return append(repairs, mended...), errors.Join(errs...)
 }
 
 // Concerns reports whether an event may mean that one of our devices is not as

@@ -101,6 +101,9 @@ func (h *Host) Ensure(specs ...Spec) ([]Device, error) {
 	for i, s := range specs {
 		result[i].Name = s.Name
 		if result[i].Err = s.validate(); result[i].Err == nil {
+			if old := h.devices[s.Name]; old != nil {
+				h.dropPolicy(&old.spec, &s, old.index)
+			}
 			d := h.register(s, o)
 			result[i].Leftover = h.adopt(d, o)
 			devices = append(devices, d)
@@ -116,6 +119,7 @@ func (h *Host) Ensure(specs ...Spec) ([]Device, error) {
 	if err := h.prune(devices, failed); err != nil {
 		return result, err
 	}
+	_, _ = h.policy(devices) // as for Claim
 	return h.report(result, failed)
 }
 

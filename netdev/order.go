@@ -28,8 +28,13 @@ func (h *Host) find(names []string) ([]*device, error) {
 
 // Claim brings devices up with all their addresses, in one system call for
 // all; it also ends Quiet. Claiming what is claimed puts back what is missing.
+//
+// A route or rule that cannot be had is no reason to be without the addresses:
+// Reconcile tries again, and says why.
 func (h *Host) Claim(names ...string) error {
-	return h.order(names, "claim", Claimed, h.claimRequests)
+	err := h.order(names, "claim", Claimed, h.claimRequests)
+	h.claimPolicy(names)
+	return err
 }
 
 // Quiet makes devices stop answering ARP and neighbour solicitations, while
@@ -90,6 +95,7 @@ func (h *Host) TakeDown(name string) error {
 	if d == nil || d.state != Bare || d.index == 0 {
 		return nil
 	}
+	_, _ = h.policy([]*device{d}) // what stays is found when devices are reconciled
 	for _, err := range h.conn.do(h.releaseRequests(nil, d)) {
 		if err != nil && !gone(err) {
 			return fmt.Errorf("release: device %s: %w", name, err)
@@ -189,6 +195,10 @@ func (h *Host) remove(names []string) error {
 		d := h.devices[name]
 		if d == nil {
 			continue
+		}
+		d.state = Bare
+		if _, err := h.policy([]*device{d}); err != nil {
+			return fmt.Errorf("remove devices: %w", err)
 		}
 		if !d.spec.virtual() && d.index != 0 {
 			requests = h.releaseRequests(requests, d)
@@ -309,11 +319,12 @@ func (h *Host) Sweep() ([]Repair, error) {
 			return repairs[:i], fmt.Errorf("sweep: %v: %w", repairs[i], err)
 		}
 	}
+	swept, err := h.sweepPolicy()
 	j := h.journal
 	j.Devices = slices.DeleteFunc(j.Devices, func(s Spec) bool { return h.devices[s.Name] == nil })
 	j.Addresses = slices.DeleteFunc(j.Addresses, func(a heldAddress) bool { return !h.holds(a) })
 	h.left = nil
-	return repairs, h.giveBack(o)
+	return append(repairs, swept...), errors.Join(err, h.giveBack(o))
 }
 
 func (h *Host) knows(name string) bool {

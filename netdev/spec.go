@@ -27,6 +27,9 @@ type Spec struct {
 	IPv6 bool
 	// Addresses are put on when the device is claimed.
 	Addresses []Address
+	// Routes and Rules are there while the device is claimed or quiet.
+	Routes []PolicyRoute `json:",omitempty"`
+	Rules  []PolicyRule  `json:",omitempty"`
 	// Keep leaves a device that Ensure finds up as it is, as claimed.
 	// Otherwise what a crashed run left is made Bare.
 	Keep bool `json:"-"`

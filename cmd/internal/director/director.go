@@ -12,8 +12,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"holdfast/checker"
@@ -65,6 +67,10 @@ type Director struct {
 	threads   sync.WaitGroup  // the VRRP loop, the hands, ...
 	stopLater chan struct{}   // closed to end what nobody waits for
 	realtime  error           // why adverts have no real-time priority; nil: they have
+
+	// trackedRoutes are looked up in the goroutine that hears of routes.
+	trackedRoutes atomic.Pointer[map[netip.Prefix]bool]
+	unwatchRoutes context.CancelFunc // nil: nobody hears of routes
 
 	conf      *conf.Config
 	loaded    time.Time

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -47,8 +48,17 @@ func spec(in *conf.Instance) netdev.Spec {
 		Alias: in.Name, IPv6: in.Family == vrrp.IPv6,
 		Keep: true, // what a crashed run left is served until it is known who is MASTER
 	}
-	for _, p := range in.Prefixes {
+	for _, p := range slices.Concat(in.Prefixes, in.Excluded) {
 		s.Addresses = append(s.Addresses, netdev.Address{Prefix: p})
+	}
+	for _, r := range in.Routes {
+		s.Routes = append(s.Routes, netdev.PolicyRoute(r))
+	}
+	for _, r := range in.Rules {
+		s.Rules = append(s.Rules, netdev.PolicyRule{
+			From: r.From, To: r.To, IPv6: r.Family == vrrp.IPv6,
+			Interface: r.Interface, Mark: r.Mark, Table: r.Table, Priority: r.Priority,
+		})
 	}
 	return s
 }
@@ -181,6 +191,15 @@ func sameVoice(a, b *netdev.Interface) bool {
 		a.LinkLocal == b.LinkLocal && a.Forwarding6 == b.Forwarding6
 }
 
+// announced are the addresses whose MAC neighbours are told.
+func announced(in *conf.Instance) []netip.Addr {
+	list := slices.Clone(in.Addresses)
+	for _, p := range in.Excluded {
+		list = append(list, p.Addr())
+	}
+	return list
+}
+
 // voiceOf builds the voice of an instance on its interface as it is.
 func (d *Director) voiceOf(in *instance) (speaker.Voice, error) {
 	mac := netdev.MAC(in.conf.MAC.Address)
@@ -191,7 +210,7 @@ func (d *Director) voiceOf(in *instance) (speaker.Voice, error) {
 	if !src.IsValid() {
 		return speaker.Voice{IfIndex: in.facts.Index}, nil
 	}
-	v, err := voice(in.facts.Index, mac, src, in.conf.Addresses, in.facts.Forwarding6)
+	v, err := voice(in.facts.Index, mac, src, announced(&in.conf), in.facts.Forwarding6)
 	if err == nil && in.conf.Unicast {
 		v.Lines, err = lines(src, in.conf.Peers)
 	}
@@ -302,16 +321,16 @@ func (d *Director) changeUnit(p unitPair) {
 		in.conf = c
 		in.track = p.new.tracking(i)
 		d.tellTracking(in)
-		if !reflect.DeepEqual(old.Prefixes, c.Prefixes) {
+		if !reflect.DeepEqual(spec(old), spec(&c)) {
 			if _, err := d.host.Ensure(spec(&c)); err != nil {
-				d.log.Error("cannot change the addresses", "vrrp", c.Name, "err", err)
+				d.log.Error("cannot change the device", "vrrp", c.Name, "err", err)
 			}
 		}
 		if !reflect.DeepEqual(old.Config, c.Config) {
 			d.reopen(in)
 			d.tell(in, vrrp.Reconfigure{Config: c.Config})
 		}
-		if !reflect.DeepEqual(old.Config, c.Config) || old.Announce != c.Announce {
+		if !reflect.DeepEqual(old.Config, c.Config) || old.Announce != c.Announce || !slices.Equal(old.Excluded, c.Excluded) {
 			d.revoice(in)
 		}
 	}

@@ -51,6 +51,9 @@ func (d *Director) linkEvent(e netdev.Event) {
 		if all || name == e.Name || (e.Was != "" && name == e.Was) {
 			d.toLook[in] = true
 		}
+		if e.Kind == netdev.LinkChanged && routesBy(&in.conf, e.Name) {
+			d.mendSoon()
+		}
 	}
 	if d.host.Concerns(e) {
 		d.mendSoon()

@@ -2,6 +2,7 @@ package director
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -78,7 +79,7 @@ func (d *Director) notifyTransition(r speaker.Report) {
 		ev.Kind, ev.Name, ev.Priority = notify.Instance, r.Router, int(r.Priority)
 		ev.VRRP = &notify.VRRP{
 			Interface: in.conf.Interface, Device: in.conf.Device, Family: in.conf.Family.String(),
-			VRID: int(in.conf.VRID), Addresses: prefixTexts(in.conf.Prefixes),
+			VRID: int(in.conf.VRID), Addresses: prefixTexts(slices.Concat(in.conf.Prefixes, in.conf.Excluded)),
 		}
 	}
 	d.send(ev, scripts(&commands))

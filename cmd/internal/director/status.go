@@ -3,6 +3,7 @@ package director
 import (
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"holdfast/cmd/internal/control"
@@ -58,7 +59,7 @@ func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) control
 		Family: c.Family.String(), VRID: int(c.VRID), Protocol: int(c.Version),
 		State: m.State.String(), Since: m.Since, Why: m.Why, Holding: m.Holding,
 		Priority: int(c.Priority), EffectivePriority: int(m.Priority), IntervalMS: ms(c.Interval),
-		Preempt: c.Preempt, Addresses: prefixTexts(c.Prefixes),
+		Preempt: c.Preempt, Addresses: prefixTexts(slices.Concat(c.Prefixes, c.Excluded)),
 		Master: peer(&m.Master), Rival: peer(&m.Rival), Reasons: []control.Reason{},
 		Counters: counters(st),
 	}

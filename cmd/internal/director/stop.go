@@ -140,6 +140,9 @@ func (d *Director) close() error {
 	if d.unwatch != nil {
 		d.unwatch()
 	}
+	if d.unwatchRoutes != nil {
+		d.unwatchRoutes()
+	}
 	close(d.stopLater)
 	if d.speaker != nil {
 		d.speaker.Quit()

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strconv"
 
+	"holdfast/checker"
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/notify"
 	"holdfast/cmd/internal/track"
@@ -61,6 +63,7 @@ func (d *Director) applyTrackers(c *conf.Config) {
 		}
 	}
 	d.tracks.Apply(configs)
+	d.watchRoutes(c)
 	if d.files != nil {
 		if err := d.files.Set(files); err != nil {
 			d.log.Warn("a tracked file is looked at in intervals only", "err", err)
@@ -85,8 +88,31 @@ func (d *Director) looker(k *conf.Track) func(context.Context) track.Reading {
 		return track.File(k.File)
 	case conf.TrackProcess:
 		return track.Process(k.Process, k.Quorum)
+	case conf.TrackNeighbour:
+		return reading(func(ctx context.Context) error { return netdev.Neighbour(ctx, k.Interface, k.Address) })
+	case conf.TrackPing:
+		return pingLook(k)
+	case conf.TrackRoute:
+		return reading(func(context.Context) error { return netdev.Route(k.Route, k.Table, k.Interface) })
 	}
 	return nil
+}
+
+// pingLook returns a look that pings. It has a socket only while it looks:
+// nothing of it outlives its tracker.
+func pingLook(k *conf.Track) func(context.Context) track.Reading {
+	c := checker.Default(checker.Ping)
+	addr := k.Address
+	if addr.IsLinkLocalUnicast() && addr.Is6() {
+		addr = addr.WithZone(k.Interface)
+	}
+	c.Address, c.Dial.Device = netip.AddrPortFrom(addr, 0), k.Interface
+	c.Interval, c.Timeout = k.Interval, k.Timeout
+	return reading(func(ctx context.Context) error {
+		p, done := checker.NewProber(c)
+		defer done()
+		return p.Probe(ctx)
+	})
 }
 
 // reading makes a look of a function that returns what is wrong.
@@ -126,7 +152,9 @@ func (d *Director) nudgeTrackers(e netdev.Event) {
 	}
 	for i := range d.conf.Tracks {
 		k := &d.conf.Tracks[i]
-		if k.Interface != "" && (e.Kind == netdev.Resync || k.Interface == e.Name || k.Interface == e.Was) {
+		concerns := k.Interface != "" && (k.Interface == e.Name || k.Interface == e.Was)
+		// A route may go with any interface, and IPv4 routes go unsaid.
+		if concerns || e.Kind == netdev.Resync || k.Kind == conf.TrackRoute {
 			d.tracks.Nudge(k.Name)
 		}
 	}

@@ -1,0 +1,121 @@
+package netdev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"syscall"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// A RouteEvent is a change to the routes or the rules.
+type RouteEvent struct {
+	Prefix netip.Prefix // of a route; the zero Prefix: a rule
+	Gone   bool
+	Ours   bool // it carries our mark
+	// Lost says that the kernel had to drop events: all the rest is unset.
+	Lost bool
+}
+
+// WatchRoutes subscribes to the changes of routes and rules in the network
+// namespace of the calling thread, and returns a function that calls handle
+// with each until ctx is done. Routes that go with their interface are not
+// told of for IPv4; the [Watcher] tells of the interface.
+func WatchRoutes(log *slog.Logger) (run func(ctx context.Context, handle func(RouteEvent)), err error) {
+	subscribe := func() (*nl.NetlinkSocket, error) {
+		s, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE,
+			unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE)
+		if err != nil {
+			return nil, fmt.Errorf("subscribe to route and rule events: %w", err)
+		}
+		_ = s.SetReceiveBufferSize(4<<20, true) // what is lost is told as such
+		return s, nil
+	}
+	s, err := subscribe()
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, handle func(RouteEvent)) {
+		for {
+			err := readRoutes(ctx, s, handle)
+			if ctx.Err() != nil {
+				return
+			}
+			handle(RouteEvent{Lost: true})
+			if errors.Is(err, unix.ENOBUFS) {
+				continue
+			}
+			log.Warn("the subscription to route and rule events failed", "err", err)
+			for s.Close(); ; {
+				if !pause(ctx) {
+					return
+				}
+				if s, err = subscribe(); err == nil {
+					break
+				}
+			}
+		}
+	}, nil
+}
+
+// readRoutes handles messages until there is an error. The end of ctx closes
+// the socket and is one.
+func readRoutes(ctx context.Context, s *nl.NetlinkSocket, handle func(RouteEvent)) error {
+	stop := context.AfterFunc(ctx, s.Close)
+	defer stop()
+	for {
+		messages, from, err := s.Receive()
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			if e, ok := parseRouteEvent(m); ok && from.Pid == 0 {
+				handle(e)
+			}
+		}
+	}
+}
+
+func parseRouteEvent(m syscall.NetlinkMessage) (e RouteEvent, ok bool) {
+	header := unix.SizeofRtMsg // fib_rule_hdr has its length, and most of its fields
+	if len(m.Data) < header {
+		return e, false
+	}
+	attributes, err := nl.ParseRouteAttr(m.Data[header:])
+	if err != nil {
+		return e, false
+	}
+	switch m.Header.Type {
+	case unix.RTM_DELRULE, unix.RTM_NEWRULE:
+		e.Gone = m.Header.Type == unix.RTM_DELRULE
+		for _, a := range attributes {
+			e.Ours = e.Ours || a.Attr.Type == fraProtocol && len(a.Value) == 1 && a.Value[0] == policyProtocol
+		}
+		return e, true
+	case unix.RTM_DELROUTE, unix.RTM_NEWROUTE:
+	default:
+		return e, false
+	}
+	route := nl.DeserializeRtMsg(m.Data)
+	if route.Flags&unix.RTM_F_CLONED != 0 {
+		return e, false // a cached lookup
+	}
+	e.Gone, e.Ours = m.Header.Type == unix.RTM_DELROUTE, route.Protocol == policyProtocol
+	to := netip.IPv4Unspecified()
+	if route.Family == unix.AF_INET6 {
+		to = netip.IPv6Unspecified()
+	}
+	for _, a := range attributes {
+		if a.Attr.Type == unix.RTA_DST {
+			if to, ok = netip.AddrFromSlice(a.Value); !ok {
+				return e, false
+			}
+		}
+	}
+	e.Prefix = netip.PrefixFrom(to, int(route.Dst_len))
+	return e, true
+}

@@ -1,0 +1,44 @@
+package netdev
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"testing"
+)
+
+func TestWatchRoutes(t *testing.T) {
+	p := newPair(t)
+	p.director.enter()
+	run, err := WatchRoutes(slog.New(slog.DiscardHandler))
+	must(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	events := make(chan RouteEvent, 100)
+	var running sync.WaitGroup
+	running.Go(func() { run(ctx, func(e RouteEvent) { events <- e }) })
+	defer running.Wait()
+	defer cancel()
+	// hears waits for one event, passing over those of the kernel's own doing.
+	hears := func(command string, want RouteEvent) {
+		t.Helper()
+		p.director.run(command)
+		for e := range events {
+			if e == want {
+				return
+			}
+		}
+	}
+	prefix := netip.MustParsePrefix
+	hears("ip route add 10.9.0.0/16 via 10.0.0.9", RouteEvent{Prefix: prefix("10.9.0.0/16")})
+	hears("ip route del 10.9.0.0/16", RouteEvent{Prefix: prefix("10.9.0.0/16"), Gone: true})
+	hears("ip route add default via 10.0.0.9 proto 112", RouteEvent{Prefix: prefix("0.0.0.0/0"), Ours: true})
+	hears("ip route del default", RouteEvent{Prefix: prefix("0.0.0.0/0"), Ours: true, Gone: true})
+	hears("ip -6 route add default via 2001:db8::9", RouteEvent{Prefix: prefix("::/0")})
+	hears("ip -6 route del default", RouteEvent{Prefix: prefix("::/0"), Gone: true})
+	hears("ip rule add priority 9 from 10.0.0.100 lookup 7", RouteEvent{})
+	hears("ip rule del priority 9", RouteEvent{Gone: true})
+	hears("ip rule add priority 9 from 10.0.0.100 lookup 7 protocol 112", RouteEvent{Ours: true})
+	hears("ip rule del priority 9", RouteEvent{Ours: true, Gone: true})
+	hears("ip -6 rule add priority 9 from 2001:db8::7 lookup 7 protocol 112", RouteEvent{Ours: true})
+}
