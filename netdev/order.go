@@ -80,9 +80,17 @@ func (h *Host) Release(names ...string) error {
 }
 
 // Silence is the first half of Release: devices are Bare from now on as far as
-// their state goes, and in one system call all fall silent.
+// their state goes, and in one system call all fall silent. One with IPv6 goes
+// down at once: while it is up, any change of its parent, as when a fellow is
+// taken down, can give it its carrier back, and then the kernel repeats its
+// multicast listener reports (net/ipv6/addrconf.c addrconf_notify).
 func (h *Host) Silence(names ...string) error {
-	return h.order(names, "release", Bare, quietRequests)
+	return h.order(names, "release", Bare, func(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
+		if d.spec.virtual() && d.spec.wantsIPv6() {
+			return h.releaseRequests(all, d)
+		}
+		return quietRequests(all, d)
+	})
 }
 
 // TakeDown is the second half: a device that is to be Bare goes down and loses

@@ -78,6 +78,19 @@ func (t *tap) send(frame []byte) {
 // settle throws away what has come.
 func (t *tap) settle() { t.during(50 * time.Millisecond) }
 
+// hearOut returns when none of the MACs has spoken for a while: on a busy machine
+// the kernel's chatter about a device that came up is late.
+func (t *tap) hearOut(macs ...MAC) {
+	t.ns.t.Helper()
+	for range 5 {
+		frames := t.during(chatter)
+		if !slices.ContainsFunc(macs, func(m MAC) bool { return len(from(frames, m)) > 0 }) {
+			return
+		}
+	}
+	t.ns.t.Fatal("the kernel's chatter does not end")
+}
+
 // from returns the frames with a source MAC.
 func from(frames [][]byte, mac MAC) [][]byte {
 	var out [][]byte
