@@ -16,6 +16,7 @@ type Config struct {
 	Director Director
 	VRRP     []Instance // in the order of the file, as are Groups and Services
 	Groups   []Group
+	Tracks   []Track
 	LVS      LVS
 	Services []Service
 }
@@ -59,6 +60,7 @@ type Instance struct {
 	Prefixes []netip.Prefix
 	Announce Announce
 	Notify   Notify
+	Track    []Tracking
 }
 
 // A MAC says which MAC address the virtual addresses have.
@@ -102,6 +104,7 @@ type Group struct {
 	Name    string
 	Members []string // names of instances; none is in two groups
 	Notify  Notify
+	Track   []Tracking // for every member
 }
 
 // LVS is what concerns IPVS as a whole.

@@ -3,6 +3,7 @@ package conf
 func (g *Group) visit(t *table) {
 	need(t, "name", &g.Name, name)
 	need(t, "members", &g.Members, listOf(name))
+	field(t, "track", &g.Track, listOf(tracking), nil)
 	t.sub("notify", g.Notify.visit)
 	if t.reading() && t.has("members") && t.ok("members") && len(g.Members) == 0 {
 		t.failf("members", "a group needs a member")

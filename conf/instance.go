@@ -34,6 +34,7 @@ func (in *Instance) visit(t *table) {
 	field(t, "mac", &in.MAC, mac, MAC{})
 	field(t, "device", &in.Device, optional(deviceName), "")
 	need(t, "addresses", &in.Prefixes, listOf(virtualAddress))
+	field(t, "track", &in.Track, listOf(tracking), nil)
 	field(t, "checksum", &in.Checksum, checksum, vrrp.ChecksumPseudo)
 	field(t, "address_check", &in.AddressCheck, addressCheck, vrrp.AddressCount)
 	t.sub("garp", in.Announce.visit)

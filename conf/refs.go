@@ -16,6 +16,7 @@ func (c *Config) resolve(s sections) {
 	c.checkMembers(s)
 	c.resolveFollow(s)
 	c.checkServices(s.services)
+	c.checkTracking(s)
 }
 
 // unique notes the second use of each key, with a message that may name the

@@ -62,23 +62,28 @@ func upDownRequest(d *device, flags uint32) *nl.NetlinkRequest {
 	return r
 }
 
-// Release makes devices Bare. First all of them fall silent, in one system
-// call; then one after the other goes down and loses its addresses. Taking a
-// macvlan down waits for an RCU grace period, some 10 ms; other orders are
-// carried out in between, and a device that is claimed meanwhile stays.
+// Release makes devices Bare: Silence, and then TakeDown for each.
 func (h *Host) Release(names ...string) error {
-	if err := h.order(names, "release", Bare, quietRequests); err != nil {
+	if err := h.Silence(names...); err != nil {
 		return err
 	}
 	var errs []error
 	for _, name := range names {
-		errs = append(errs, h.bare(name))
+		errs = append(errs, h.TakeDown(name))
 	}
 	return errors.Join(errs...)
 }
 
-// bare takes one device down, if it is still to be.
-func (h *Host) bare(name string) error {
+// Silence is the first half of Release: devices are Bare from now on as far as
+// their state goes, and in one system call all fall silent.
+func (h *Host) Silence(names ...string) error {
+	return h.order(names, "release", Bare, quietRequests)
+}
+
+// TakeDown is the second half: a device that is to be Bare goes down and loses
+// its addresses. Taking a macvlan down waits for an RCU grace period, some
+// 10 ms; a device that was claimed meanwhile stays.
+func (h *Host) TakeDown(name string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	d := h.devices[name]

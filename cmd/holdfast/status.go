@@ -68,7 +68,7 @@ the last reload failed.`,
 func selectSection(s *control.Status, section control.Section) any {
 	switch section {
 	case control.SectionVRRP:
-		return map[string]any{"version": s.Version, "vrrp": s.VRRP, "groups": s.Groups}
+		return map[string]any{"version": s.Version, "vrrp": s.VRRP, "groups": s.Groups, "trackers": s.Trackers}
 	case control.SectionLVS:
 		return map[string]any{"version": s.Version, "lvs": s.LVS}
 	case control.SectionChecks:

@@ -17,13 +17,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"holdfast/integration/lab"
 )
@@ -50,13 +47,6 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return 1
 	}
-	// The namespaces and daemons die with us.
-	interrupted := make(chan os.Signal, 1)
-	signal.Notify(interrupted, unix.SIGINT, unix.SIGTERM)
-	go func() {
-		<-interrupted
-		os.Exit(130)
-	}()
 	r := newReport(o)
 	failover, failoverErr := runFailovers(o)
 	r.Failover = failover

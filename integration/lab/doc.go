@@ -62,6 +62,7 @@ func New(t T) *Lab {
 		t.Fatalf("make the lab's folder: %v", err)
 	}
 	l := &Lab{t: t, dir: dir}
+	folders.add(dir)
 	t.Cleanup(l.close)
 	if err := probe(); err != nil {
 		if tools.Required("netns") {
@@ -118,9 +119,11 @@ func (l *Lab) close() {
 		}
 	}
 	if l.t.Failed() && os.Getenv("HOLDFAST_KEEP") != "" {
+		folders.remove(l.dir)
 		l.t.Logf("the lab's folder stays: %s", l.dir)
 		return
 	}
+	folders.remove(l.dir)
 	if err := os.RemoveAll(l.dir); err != nil {
 		l.t.Errorf("remove the lab's folder: %v", err)
 	}

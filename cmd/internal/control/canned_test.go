@@ -34,6 +34,14 @@ func canned() *Status {
 			Addresses: []string{"fe80::51/64"}, Master: &Peer{Address: "fe80::2", Priority: 200, IntervalMS: 1000, LastHeard: ago(time.Second)},
 		}},
 		Groups: []Group{{Name: "director", State: "FAULT", Members: []string{"outside", "inside"}, Since: ago(12 * time.Second)}},
+		Trackers: []Tracker{{
+			Name: "gw", Type: "script", State: "down", Since: ago(12 * time.Second), Reason: "exit status 1: no answer", LastLook: ago(time.Second),
+			Looks: 900, Bad: 13, For: map[string]int{"outside": -10, "inside": 0},
+		}, {
+			Name: "load", Type: "file", State: "up", Since: ago(time.Hour), Number: new(int), LastLook: ago(0), Looks: 3600, For: map[string]int{"v6": -2},
+		}, {
+			Name: "web", Type: "service", State: "unknown",
+		}},
 		LVS: &LVS{
 			Sync: &Sync{Interface: "eth1", ID: 1, Follow: "director", Roles: []string{"master"}},
 			Services: []lvs.ServiceStatus{{

@@ -29,6 +29,7 @@ func (s *Status) Text(section Section) string {
 	s.head(&b)
 	if section == SectionVRRP || section == SectionAll && len(s.VRRP) > 0 {
 		s.vrrp(&b)
+		s.trackers(&b)
 	}
 	if section == SectionLVS || section == SectionAll && s.LVS != nil {
 		s.lvs(&b)

@@ -27,6 +27,7 @@ type Status struct {
 	VRRP         []Instance `json:"vrrp"`   // in the order of the configuration, as are the others
 	Groups       []Group    `json:"groups"` // sync groups
 	LVS          *LVS       `json:"lvs,omitempty"`
+	Trackers     []Tracker  `json:"trackers"`
 	// Checks are by "service/server"; one that is not checked is not listed.
 	Checks []checker.Status `json:"checks"`
 }
@@ -129,6 +130,22 @@ type Group struct {
 	Since   time.Time `json:"since"`
 }
 
+// A Tracker is something on which the mastership of instances depends.
+type Tracker struct {
+	Name   string    `json:"name"`
+	Type   string    `json:"type"`
+	State  string    `json:"state"`            // unknown, up or down
+	Since  time.Time `json:"since,omitzero"`   // of State
+	Number *int      `json:"number,omitempty"` // of a file
+	// Reason is why the latest look was not good, or what is strange about it.
+	Reason   string    `json:"reason,omitempty"`
+	LastLook time.Time `json:"last_look,omitzero"`
+	Looks    uint64    `json:"looks"`
+	Bad      uint64    `json:"looks_bad"` // of these
+	// For gives the weight by instance; 0 is a fault while it is down.
+	For map[string]int `json:"for"`
+}
+
 // LVS is the IPVS table and the sync daemons.
 type LVS struct {
 	// Error says why the table cannot be read or written; "" if it can.
@@ -150,7 +167,12 @@ type Sync struct {
 // complete replaces absent lists by empty ones, so that readers of the JSON need
 // not tell null from [].
 func (s *Status) complete() {
-	s.VRRP, s.Groups, s.Checks = list(s.VRRP), list(s.Groups), list(s.Checks)
+	s.VRRP, s.Groups, s.Checks, s.Trackers = list(s.VRRP), list(s.Groups), list(s.Checks), list(s.Trackers)
+	for i := range s.Trackers {
+		if s.Trackers[i].For == nil {
+			s.Trackers[i].For = map[string]int{}
+		}
+	}
 	for i := range s.VRRP {
 		v := &s.VRRP[i]
 		v.Reasons, v.Addresses = list(v.Reasons), list(v.Addresses)

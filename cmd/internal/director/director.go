@@ -19,6 +19,7 @@ import (
 	"holdfast/checker"
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/notify"
+	"holdfast/cmd/internal/track"
 	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/vrrp/speaker"
@@ -48,19 +49,22 @@ type Director struct {
 	mail    *mailbox
 	ticker  *time.Ticker // looks at everything, whether or not something told of it
 
-	lock     *os.File // of the runtime directory
-	host     *netdev.Host
-	port     *port
-	speaker  *speaker.Speaker
-	hands    *hands
-	unwatch  context.CancelFunc // ends the link events
-	balance  *balancer
-	checks   *checker.Set
-	notifier *notify.Notifier
-	events   *control.EventLog
-	server   *control.Server // nil until it serves
-	threads  sync.WaitGroup  // the VRRP loop, the hands
-	realtime error           // why adverts have no real-time priority; nil: they have
+	lock      *os.File // of the runtime directory
+	host      *netdev.Host
+	port      *port
+	speaker   *speaker.Speaker
+	hands     *hands
+	unwatch   context.CancelFunc // ends the link events
+	balance   *balancer
+	checks    *checker.Set
+	tracks    *track.Set
+	files     *track.Watch // nil: they are not watched
+	notifier  *notify.Notifier
+	events    *control.EventLog
+	server    *control.Server // nil until it serves
+	threads   sync.WaitGroup  // the VRRP loop, the hands, ...
+	stopLater chan struct{}   // closed to end what nobody waits for
+	realtime  error           // why adverts have no real-time priority; nil: they have
 
 	conf      *conf.Config
 	loaded    time.Time
@@ -123,7 +127,7 @@ func newDirector(o Options) *Director {
 	d := &Director{
 		opts: o, log: o.Log, started: time.Now(), loaded: time.Now(), mail: newMailbox(),
 		instances: map[string]*instance{}, units: map[string]*runningUnit{},
-		toLook: map[*instance]bool{}, devices: newDeviceNames(), mendTimer: time.NewTimer(time.Hour),
+		toLook: map[*instance]bool{}, devices: newDeviceNames(), stopLater: make(chan struct{}), mendTimer: time.NewTimer(time.Hour),
 	}
 	d.mendTimer.Stop()
 	return d
@@ -169,6 +173,7 @@ func (d *Director) open(ctx context.Context) error {
 	d.checks = checker.New(checker.Options{Log: d.log, OnChange: func(c checker.Change) {
 		d.mail.post(func() { d.verdict(c) })
 	}})
+	d.openTrackers()
 	d.ticker = time.NewTicker(d.opts.Config.Director.ReconcileInterval)
 	return nil
 }
@@ -180,7 +185,8 @@ func (d *Director) startThreads() {
 		Order:  func(orders []speaker.Order) { d.hands.order(orders) },
 		Report: func(r speaker.Report) { d.mail.post(func() { d.reported(r) }) },
 	})
-	d.hands = newHands(deviceHost{d.host, d.devices}, d.speaker.Answer, func(o speaker.Order, err error) {
+	later := newMailbox()
+	d.hands = newHands(deviceHost{d.host, d.devices, later.post, d.log}, d.speaker.Answer, func(o speaker.Order, err error) {
 		d.log.Error("cannot change a device", "vrrp", o.Router, "to", o.Verb, "err", err)
 	})
 	ready := make(chan error, 1)
@@ -191,6 +197,7 @@ func (d *Director) startThreads() {
 		}
 	})
 	d.threads.Go(d.hands.run)
+	d.threads.Go(func() { later.work(d.stopLater) })
 	if d.realtime = <-ready; d.realtime != nil {
 		d.log.Warn("adverts may be late on a busy machine", "err", d.realtime)
 	}

@@ -19,6 +19,7 @@ const (
 	faultLink    = "link"
 	faultAddress = "address"
 	faultDevice  = "device"
+	faultTrack   = "track:" // and the tracker's name
 )
 
 // An instance is a virtual router on its interface.
@@ -29,8 +30,14 @@ type instance struct {
 	facts  netdev.Interface
 	faults map[string]vrrp.Faulted
 	device netdev.Device
-	deaf   error // why the port is not open on the interface
-	added  bool  // the speaker has it
+
+	track   []conf.Tracking         // what counts for it
+	tracked map[string]vrrp.Faulted // by trackers, as told to the speaker; so is
+	weight  int                     // what they add to the priority
+	awaits  map[string]bool         // trackers that are not known since it started
+
+	deaf  error // why the port is not open on the interface
+	added bool  // the speaker has it
 }
 
 // spec is the device that an instance wants.
@@ -270,7 +277,7 @@ func (d *Director) startUnit(u *unit) error {
 	if err := d.speaker.Add(u.speakerName(), routers...); err != nil {
 		return err
 	}
-	for _, c := range u.members {
+	for i, c := range u.members {
 		in := d.instances[c.Name]
 		in.added = true
 		for _, f := range in.faults {
@@ -278,9 +285,11 @@ func (d *Director) startUnit(u *unit) error {
 		}
 		if d.releasing {
 			d.tell(in, releaseEvent(in))
-		} else {
-			d.tell(in, d.startEvent(in))
+			continue
 		}
+		start := d.startEvent(in)
+		d.beginTracking(in, u.tracking(i), start == vrrp.Event(vrrp.Start{}))
+		d.tell(in, start)
 	}
 	return nil
 }
@@ -291,6 +300,8 @@ func (d *Director) changeUnit(p unitPair) {
 	for i, c := range p.new.members {
 		old, in := &p.old.members[i], d.instances[c.Name]
 		in.conf = c
+		in.track = p.new.tracking(i)
+		d.tellTracking(in)
 		if !reflect.DeepEqual(old.Prefixes, c.Prefixes) {
 			if _, err := d.host.Ensure(spec(&c)); err != nil {
 				d.log.Error("cannot change the addresses", "vrrp", c.Name, "err", err)

@@ -30,6 +30,7 @@ func (d *Director) watch() error {
 // linkEvent notes which instances an event concerns; they are looked at when
 // the events that have come are through.
 func (d *Director) linkEvent(e netdev.Event) {
+	d.nudgeTrackers(e)
 	all := e.Kind == netdev.Resync
 	for _, in := range d.instances {
 		name := in.conf.Interface

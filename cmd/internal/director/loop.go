@@ -32,3 +32,22 @@ func (m *mailbox) take() []func() {
 	m.queue = nil
 	return q
 }
+
+// work does what is posted until stop is closed.
+func (m *mailbox) work(stop <-chan struct{}) {
+	for {
+		select {
+		case <-m.signal:
+		case <-stop:
+			return
+		}
+		for _, f := range m.take() {
+			select {
+			case <-stop:
+				return
+			default:
+				f()
+			}
+		}
+	}
+}

@@ -91,6 +91,7 @@ func describe(old, new *conf.Config) []string {
 		say("start %s", u.title())
 	}
 	describeServices(old, new, say)
+	describeTrackers(old, new, say)
 	if !reflect.DeepEqual(old.LVS, new.LVS) && old.Director.Name != "" {
 		say("change lvs")
 	}
@@ -132,6 +133,9 @@ func (p *unitPair) describe() []string {
 			s += fmt.Sprintf(", addresses %v to %v", o.Prefixes, n.Prefixes)
 		}
 		list = append(list, s)
+	}
+	if !reflect.DeepEqual(p.old.track, p.new.track) {
+		list = append(list, "change what group "+p.new.name+" tracks")
 	}
 	if !reflect.DeepEqual(p.old.notify, p.new.notify) {
 		list = append(list, "change the scripts of group "+p.new.name)

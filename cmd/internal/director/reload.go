@@ -77,12 +77,14 @@ func (d *Director) applyConf(c *conf.Config) {
 		old = units(d.conf)
 	}
 	diff := diffUnits(old, units(c))
+	d.applyTrackers(c)
 	d.conf = c
 	if d.opts.Level != nil {
 		d.opts.Level.Set(c.Director.Log.Level)
 	}
 	d.ticker.Reset(c.Director.ReconcileInterval)
 	d.applyServices(c)
+	d.tellServices()
 	for _, u := range diff.gone {
 		d.stopUnit(u.name)
 	}

@@ -140,6 +140,7 @@ func (d *Director) verdict(c checker.Change) {
 		return
 	}
 	d.dirty = true
+	d.tellServices()
 	d.log.Info("server is "+health.String(), "server", c.ID, "reason", c.Reason)
 	d.note(control.Event{
 		At: c.At, Kind: control.KindServer, Subject: c.ID,

@@ -23,7 +23,7 @@ func (d *Director) status() (*control.Status, error) {
 		Config:   control.Config{Path: d.opts.Path, LoadedAt: d.loaded},
 		Realtime: d.realtime == nil,
 		VRRP:     []control.Instance{}, Groups: []control.Group{},
-		Checks: d.checks.Status(),
+		Checks: d.checks.Status(), Trackers: d.trackerStatus(),
 	}
 	if d.realtime != nil {
 		s.RealtimeNote = d.realtime.Error()

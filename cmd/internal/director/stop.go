@@ -94,6 +94,7 @@ func (d *Director) forgetUnit(name string) {
 func (d *Director) stop() error {
 	d.log.Info("stopping")
 	d.checks.Close()
+	d.closeTrackers()
 	d.coming = nil
 	var errs []error
 	if d.failed == nil {
@@ -135,9 +136,11 @@ func (d *Director) stopUnits() error {
 // close frees what open acquired, whatever part of it.
 func (d *Director) close() error {
 	var errs []error
+	d.closeTrackers()
 	if d.unwatch != nil {
 		d.unwatch()
 	}
+	close(d.stopLater)
 	if d.speaker != nil {
 		d.speaker.Quit()
 		d.hands.quit()

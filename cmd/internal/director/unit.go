@@ -11,7 +11,8 @@ import (
 type unit struct {
 	name    string
 	group   bool
-	notify  conf.Notify // of the group
+	notify  conf.Notify     // of the group
+	track   []conf.Tracking // of the group
 	members []conf.Instance
 }
 
@@ -33,7 +34,7 @@ func units(c *conf.Config) []unit {
 	}
 	var list []unit
 	for _, g := range c.Groups {
-		u := unit{name: g.Name, group: true, notify: g.Notify}
+		u := unit{name: g.Name, group: true, notify: g.Notify, track: g.Track}
 		for _, m := range g.Members {
 			grouped[m] = true
 			u.members = append(u.members, byName[m])

@@ -1,6 +1,7 @@
 package director
 
 import (
+	"log/slog"
 	"net/netip"
 	"slices"
 	"time"
@@ -91,6 +92,9 @@ func announcements(mac netdev.MAC, addr netip.Addr, router bool) ([][]byte, erro
 type deviceHost struct {
 	host  *netdev.Host
 	names *deviceNames
+	// later does what nobody waits for, in order, in another goroutine.
+	later func(func())
+	log   *slog.Logger
 }
 
 // Claim implements devices.
@@ -99,14 +103,23 @@ func (h deviceHost) Claim(routers []string) []error { return h.each(h.host.Claim
 // Hush implements devices.
 func (h deviceHost) Hush(routers []string) []error { return h.each(h.host.Quiet, routers) }
 
-// Release implements devices. Devices that are not needed any more are removed
-// instead: taking down many costs the kernel as many waits for all processors
-// to notice, removing many at once costs one.
+// Release implements devices. Devices that are not needed any more are removed:
+// the kernel takes down many in the time of one. The others fall silent at once
+// and are taken down by and by, so that no claim waits for that.
 func (h deviceHost) Release(routers []string) []error {
 	if !slices.ContainsFunc(routers, func(r string) bool { return !h.names.leaves(r) }) {
 		return h.each(h.host.Remove, routers)
 	}
-	return h.each(h.host.Release, routers)
+	errs := h.each(h.host.Silence, routers)
+	for _, r := range routers {
+		name := h.names.of(r)
+		h.later(func() {
+			if err := h.host.TakeDown(name); err != nil {
+				h.log.Error("cannot take a device down", "vrrp", r, "err", err)
+			}
+		})
+	}
+	return errs
 }
 
 // each does one thing to all devices in one go. Only if that fails is each

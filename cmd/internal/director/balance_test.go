@@ -1,0 +1,215 @@
+package director
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/conf"
+	"holdfast/lvs"
+	"holdfast/lvs/lvstest"
+)
+
+// fakeIPVS is the kernel's IPVS: the table of lvstest, sync daemons and timeouts.
+type fakeIPVS struct {
+	*lvstest.Fake
+	daemons  []lvs.SyncDaemon
+	steps    []string
+	timeouts lvs.Timeouts
+	closed   bool
+}
+
+func newFakeIPVS() *fakeIPVS {
+	return &fakeIPVS{
+		Fake:     &lvstest.Fake{},
+		timeouts: lvs.Timeouts{TCP: 900 * time.Second, TCPFin: 120 * time.Second, UDP: 300 * time.Second},
+	}
+}
+
+func (f *fakeIPVS) Usage() ([]lvs.Usage, error) {
+	return nil, errors.New("not asked for in these tests")
+}
+func (f *fakeIPVS) SyncDaemons() ([]lvs.SyncDaemon, error) { return f.daemons, nil }
+func (f *fakeIPVS) Timeouts() (lvs.Timeouts, error)        { return f.timeouts, nil }
+func (f *fakeIPVS) SetTimeouts(t lvs.Timeouts) error       { f.timeouts = t; return nil }
+func (f *fakeIPVS) Close()                                 { f.closed = true }
+func (f *fakeIPVS) ApplySync(want []lvs.SyncDaemon) ([]lvs.SyncOp, error) {
+	ops := lvs.PlanSync(f.daemons, want)
+	for _, op := range ops {
+		f.steps = append(f.steps, op.String())
+	}
+	f.daemons = slices.Clone(want)
+	return ops, nil
+}
+
+const balanced = twoUnits + `
+[lvs]
+sync = { interface = "eth1", id = 3, follow = "director" }
+timeouts = { tcp = "60s" }
+[[service]]
+name = "web"
+address = "10.0.0.100:80"
+  [[service.server]]
+  address = "192.168.0.11:80"
+  name = "rs1"
+[[service]]
+name = "own"
+address = "10.0.0.100:81"
+active = "master"
+follow = "director"
+  [service.check]
+  type = "none"
+  [[service.server]]
+  address = "192.168.0.11:81"
+`
+
+// balance returns a balancer over a kernel, as a start makes it.
+func balance(t *testing.T, dir string, kernel *fakeIPVS, text string) *balancer {
+	t.Helper()
+	memory, err := recall(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBalancer(slog.New(slog.NewTextHandler(io.Discard, nil)), memory, func(lvs.Report) {})
+	b.attach(kernel)
+	if _, err := b.configure(parse(t, text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.apply(); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestBalancerFollowsTheGroup(t *testing.T) {
+	kernel := newFakeIPVS()
+	b := balance(t, t.TempDir(), kernel, balanced)
+	if got := kernel.String(); strings.Contains(got, ":81") {
+		t.Errorf("a service of the MASTER exists on a BACKUP:\n%s", got)
+	}
+	if !b.setMaster("director", true) {
+		t.Fatal("mastership of the group is said not to matter")
+	}
+	if err := b.apply(); err != nil {
+		t.Fatal(err)
+	}
+	if got := kernel.String(); !strings.Contains(got, "-a -t 10.0.0.100:81 -r 192.168.0.11:81") {
+		t.Errorf("the service of the MASTER is missing:\n%s", got)
+	}
+	want := []string{
+		"ipvsadm --start-daemon backup --mcast-interface eth1 --syncid 3",
+		"ipvsadm --stop-daemon backup",
+		"ipvsadm --start-daemon master --mcast-interface eth1 --syncid 3",
+	}
+	if !slices.Equal(kernel.steps, want) {
+		t.Errorf("sync steps %q, want %q", kernel.steps, want)
+	}
+}
+
+// TestBalancerRestart: what the kernel has in use stays in use after a crash
+// and restart, before any check was made.
+func TestBalancerRestart(t *testing.T) {
+	dir, kernel := t.TempDir(), newFakeIPVS()
+	b := balance(t, dir, kernel, balanced)
+	b.table.SetHealth(lvs.Ref{Service: "web", Server: "rs1"}, lvs.Up)
+	if err := b.apply(); err != nil {
+		t.Fatal(err)
+	}
+	before := kernel.String()
+	if !strings.Contains(before, "-r 192.168.0.11:80") {
+		t.Fatalf("the server is not in use:\n%s", before)
+	}
+	again := balance(t, dir, kernel, balanced)
+	if got := kernel.String(); got != before {
+		t.Errorf("after a restart:\n%swant\n%s", got, before)
+	}
+	checks, err := again.configure(parse(t, balanced))
+	if err != nil || !checks[0].InitiallyUp {
+		t.Errorf("the check of a server in use does not start up: %+v, %v", checks[0], err)
+	}
+}
+
+// TestBalancerForgotten: a service that a former run made and that is not
+// configured any more goes; one that nobody knows stays.
+func TestBalancerForgotten(t *testing.T) {
+	dir, kernel := t.TempDir(), newFakeIPVS()
+	balance(t, dir, kernel, balanced)
+	foreign := lvs.Op{Verb: lvs.AddService, Service: lvs.Service{
+		Key: lvs.Key{Protocol: lvs.TCP, Address: netip.MustParseAddrPort("10.0.0.7:25")}, Scheduler: "rr", PersistPrefix: 32}}
+	if err := kernel.Do(foreign); err != nil {
+		t.Fatal(err)
+	}
+	balance(t, dir, kernel, twoUnits+"[[service]]\nname = \"other\"\naddress = \"10.0.0.100:82\"\n[[service.server]]\naddress = \"192.168.0.9\"\n")
+	got := kernel.String()
+	if strings.Contains(got, ":80") || !strings.Contains(got, ":82") || !strings.Contains(got, "10.0.0.7:25") {
+		t.Errorf("table:\n%s", got)
+	}
+}
+
+func TestBalancerStop(t *testing.T) {
+	for _, onStop := range []conf.OnStop{conf.Clear, conf.Keep} {
+		t.Run(string(onStop), func(t *testing.T) {
+			dir, kernel := t.TempDir(), newFakeIPVS()
+			former := kernel.timeouts
+			b := balance(t, dir, kernel, balanced)
+			if kernel.timeouts.TCP != time.Minute || kernel.timeouts.UDP != former.UDP {
+				t.Errorf("timeouts %+v", kernel.timeouts)
+			}
+			if err := b.stop(onStop); err != nil {
+				t.Fatal(err)
+			}
+			if kernel.timeouts != former {
+				t.Errorf("timeouts are not put back: %+v", kernel.timeouts)
+			}
+			if len(kernel.daemons) != 0 || !kernel.closed {
+				t.Errorf("daemons %v, closed %v", kernel.daemons, kernel.closed)
+			}
+			if got, keep := kernel.String(), onStop == conf.Keep; strings.Contains(got, ":80") != keep {
+				t.Errorf("table:\n%s", got)
+			}
+			_, err := os.Stat(filepath.Join(dir, "ipvs.json"))
+			if left := err == nil; left != (onStop == conf.Keep) {
+				t.Errorf("memory is there: %v", left)
+			}
+		})
+	}
+}
+
+// TestTimeoutsAreRememberedOverACrash: what is put back in the end is what was
+// there before the first run.
+func TestTimeoutsAreRememberedOverACrash(t *testing.T) {
+	dir, kernel := t.TempDir(), newFakeIPVS()
+	former := kernel.timeouts
+	balance(t, dir, kernel, balanced) // and crashes
+	b := balance(t, dir, kernel, balanced)
+	if err := b.stop(conf.Clear); err != nil {
+		t.Fatal(err)
+	}
+	if kernel.timeouts != former {
+		t.Errorf("timeouts %+v, want %+v", kernel.timeouts, former)
+	}
+}
+
+func TestDamagedMemory(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "ipvs.json"), []byte(`{"services": [17`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m, err := recall(dir)
+	if err == nil || len(m.Services()) != 0 {
+		t.Errorf("%v, %v", m.Services(), err)
+	}
+	if err := m.SetServices([]lvs.Key{{Mark: 7}}); err != nil {
+		t.Fatal(err)
+	}
+	if m, err = recall(dir); err != nil || len(m.Services()) != 1 {
+		t.Errorf("after a new write: %v, %v", m.Services(), err)
+	}
+}

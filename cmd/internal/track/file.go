@@ -1,0 +1,52 @@
+package track
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// File returns a look that reads a number from a file: 0 is up. A file that is
+// missing or holds no number counts as 0, and the reason says so.
+func File(path string) func(context.Context) Reading {
+	return func(context.Context) Reading {
+		n, problem := readNumber(path)
+		switch {
+		case problem != "":
+			return Reading{Up: true, Reason: problem}
+		case n != 0:
+			return Reading{Number: n, Reason: fmt.Sprintf("%s says %d", path, n)}
+		}
+		return Reading{Up: true}
+	}
+}
+
+func readNumber(path string) (n int, problem string) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, path + " is missing, which counts as 0"
+	}
+	if err != nil {
+		return 0, fmt.Sprintf("%v, which counts as 0", err)
+	}
+	defer f.Close()
+	// More than this is no number, whatever it is.
+	b, err := io.ReadAll(io.LimitReader(f, 64))
+	if err != nil {
+		return 0, fmt.Sprintf("%v, which counts as 0", err)
+	}
+	text := strings.TrimSpace(string(b))
+	if text == "" { // between truncating and writing, or made by touch
+		return 0, path + " is empty, which counts as 0"
+	}
+	n, err = strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Sprintf("%s holds no number but %q, which counts as 0", path, text)
+	}
+	return n, ""
+}

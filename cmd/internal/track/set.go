@@ -1,0 +1,258 @@
+package track
+
+import (
+	"context"
+	"log/slog"
+	"reflect"
+	"sync"
+	"time"
+)
+
+// A Reading is what one look found.
+type Reading struct {
+	Up     bool
+	Number int    // of a numeric tracker
+	Reason string // why it is not up, or what is strange though it is
+}
+
+// A Config says what a tracker looks at and how often.
+type Config struct {
+	Name string // unique
+	// Spec is whatever the tracker was made of. In another Apply a tracker of
+	// the same name and an equal Spec keeps its state.
+	Spec any
+	// Look looks once, and returns soon after ctx ends. nil: the tracker does
+	// not look but is told.
+	Look     func(ctx context.Context) Reading
+	Interval time.Duration // from the start of one look to the next
+	Timeout  time.Duration // of ctx, at most Interval
+	// Rise good readings in a row mean up, Fall bad ones down; 1 at least.
+	Rise, Fall int
+	Reverse    bool // turns up into down, and the sign of a number
+	Numeric    bool // Reading.Number counts, at once
+	// Known is what another process knew since KnownSince; the zero Standing:
+	// nothing. It counts until readings say otherwise.
+	Known      Standing
+	KnownSince time.Time
+}
+
+// A Change tells of another verdict or number.
+type Change struct {
+	Name     string
+	At       time.Time
+	From     State
+	Standing Standing
+	Reason   string
+}
+
+// A Status is what is known of a tracker.
+type Status struct {
+	Standing
+	Since    time.Time // of State; zero while it is unknown
+	LastLook time.Time // when the latest reading came; zero: none yet
+	Reason   string    // of the latest reading
+	Cause    string    // of State: the reason of the reading that decided it
+	Looks    uint64    // readings so far
+	Bad      uint64    // of these, that were not up
+}
+
+// A Set runs trackers. Its methods may be called from any goroutine.
+type Set struct {
+	log      *slog.Logger
+	onChange func(Change)
+	ctx      context.Context
+	cancel   context.CancelFunc
+	wake     chan struct{}
+	running  sync.WaitGroup
+
+	mu       sync.Mutex
+	trackers map[string]*tracker
+}
+
+// A tracker belongs to its Set's lock.
+type tracker struct {
+	Config
+	health  health
+	status  Status
+	due     time.Time // of the next look
+	looking bool
+	again   bool // nudged while it looked
+	ctx     context.Context
+	cancel  context.CancelFunc // ends its looks
+}
+
+// NewSet returns an empty set. onChange is called from other goroutines, for
+// one tracker in the order of its changes, and must not call the set.
+func NewSet(log *slog.Logger, onChange func(Change)) *Set {
+	s := &Set{log: log, onChange: onChange, wake: make(chan struct{}, 1), trackers: map[string]*tracker{}}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.running.Go(s.run)
+	return s
+}
+
+// Apply makes the trackers those of configs. New ones look at once.
+func (s *Set) Apply(configs []Config) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.trackers
+	s.trackers = make(map[string]*tracker, len(configs))
+	for _, c := range configs {
+		if t := old[c.Name]; t != nil && reflect.DeepEqual(t.Spec, c.Spec) {
+			s.trackers[c.Name] = t
+			delete(old, c.Name)
+			continue
+		}
+		t := &tracker{Config: c, health: health{rise: c.Rise, fall: c.Fall}, due: time.Now()}
+		t.status.Numeric = c.Numeric
+		if k := c.Known; k.State != Unknown && k.Numeric == c.Numeric {
+			t.status.Standing, t.status.Since, t.status.Cause = k, c.KnownSince, "it was before the upgrade"
+			t.health.state = k.State
+		}
+		t.ctx, t.cancel = context.WithCancel(s.ctx)
+		s.trackers[c.Name] = t
+	}
+	for _, t := range old {
+		t.cancel()
+	}
+	s.rouse()
+}
+
+// Close ends all looks and waits for them.
+func (s *Set) Close() {
+	s.cancel()
+	s.running.Wait()
+}
+
+// Nudge has a tracker look now, because something tells that there is news.
+// While a change is pending it does nothing: then readings count that are an
+// interval apart.
+func (s *Set) Nudge(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.trackers[name]
+	if t == nil || t.Look == nil || t.health.pending() {
+		return
+	}
+	t.again = t.looking
+	t.due = time.Now()
+	s.rouse()
+}
+
+// Tell gives a tracker a reading.
+func (s *Set) Tell(name string, r Reading) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.trackers[name]; t != nil {
+		s.hear(t, r)
+	}
+}
+
+// Status returns what is known of all trackers, by name.
+func (s *Set) Status() map[string]Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make(map[string]Status, len(s.trackers))
+	for name, t := range s.trackers {
+		all[name] = t.status
+	}
+	return all
+}
+
+func (s *Set) rouse() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run keeps the schedule.
+func (s *Set) run() {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		timer.Reset(s.startDue(time.Now()))
+		select {
+		case <-timer.C:
+		case <-s.wake:
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+// startDue starts the looks whose time has come, and returns how long it is
+// until the next.
+func (s *Set) startDue(now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wait := time.Hour
+	for _, t := range s.trackers {
+		if t.Look == nil || t.looking || s.ctx.Err() != nil {
+			continue // the end of a look rouses
+		}
+		if left := t.due.Sub(now); left > 0 {
+			wait = min(wait, left)
+			continue
+		}
+		t.looking = true
+		t.due = now.Add(t.Interval)
+		wait = min(wait, t.Interval)
+		s.running.Go(func() { s.look(t) })
+	}
+	return wait
+}
+
+func (s *Set) look(t *tracker) {
+	ctx, cancel := context.WithTimeout(t.ctx, t.Timeout)
+	defer cancel()
+	r := t.Look(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.looking = false
+	if t.ctx.Err() != nil { // removed: its reading is of no use, and may come of that
+		return
+	}
+	s.hear(t, r)
+	now := time.Now()
+	switch {
+	case t.again && !t.health.pending():
+		t.due = now
+	case t.due.Before(now): // a look that took longer than the interval skips beats
+		late := now.Sub(t.due)
+		t.due = t.due.Add((late + t.Interval - 1) / t.Interval * t.Interval)
+	}
+	t.again = false
+	s.rouse()
+}
+
+// hear takes in a reading and tells what it changed.
+func (s *Set) hear(t *tracker, r Reading) {
+	now := time.Now()
+	st := &t.status
+	if t.Reverse {
+		r.Up, r.Number = !r.Up, -r.Number
+		if !r.Up && r.Reason == "" {
+			r.Reason = "it is there"
+		}
+	}
+	st.Looks++
+	if !r.Up {
+		st.Bad++
+	}
+	if r.Reason != st.Reason && r.Reason != "" {
+		s.log.Debug("tracker", "name", t.Name, "up", r.Up, "reason", r.Reason)
+	}
+	from := st.State
+	changed := t.health.hear(r.Up)
+	if changed {
+		st.State, st.Since = t.health.state, now
+	}
+	changed = changed || t.Numeric && r.Number != st.Number
+	if changed {
+		st.Cause = r.Reason
+	}
+	st.LastLook, st.Reason, st.Number = now, r.Reason, r.Number
+	if changed {
+		s.onChange(Change{Name: t.Name, At: now, From: from, Standing: st.Standing, Reason: r.Reason})
+	}
+}

@@ -1,0 +1,220 @@
+package track
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A rig is a Set in virtual time whose trackers are scripted.
+type rig struct {
+	*Set
+	start time.Time
+
+	mu      sync.Mutex
+	changes []string
+}
+
+func newRig() *rig {
+	r := &rig{start: time.Now()}
+	r.Set = NewSet(slog.New(slog.DiscardHandler), func(c Change) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.changes = append(r.changes, c.At.Sub(r.start).String()+" "+c.Name+" "+c.From.String()+" "+c.Standing.State.String())
+	})
+	return r
+}
+
+// pass lets time pass and everything happen that is due then.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func (r *rig) want(t *testing.T, want ...string) {
+	t.Helper()
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if diff := cmp.Diff(want, r.changes); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	r.changes = nil
+}
+
+// A subject is what a tracker looks at.
+type subject struct {
+	start time.Time
+
+	mu    sync.Mutex
+	up    bool
+	takes time.Duration
+	looks []time.Duration // since start
+}
+
+func (s *subject) become(up bool, takes time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.up, s.takes = up, takes
+}
+
+func (s *subject) seen() []time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.looks)
+}
+
+func (s *subject) look(ctx context.Context) Reading {
+	s.mu.Lock()
+	s.looks = append(s.looks, time.Since(s.start))
+	up, takes := s.up, s.takes
+	s.mu.Unlock()
+	if takes > 0 {
+		select {
+		case <-time.After(takes):
+		case <-ctx.Done():
+			return Reading{Reason: "late"}
+		}
+	}
+	return Reading{Up: up}
+}
+
+func (s *subject) config(name string) Config {
+	return Config{Name: name, Spec: name, Look: s.look, Interval: time.Second, Timeout: time.Second, Rise: 1, Fall: 2}
+}
+
+func TestSetVerdicts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		defer r.Close()
+		s := &subject{up: true, start: r.start}
+		r.Apply([]Config{s.config("a")})
+		r.want(t, "0s a unknown up")
+		s.become(false, 0)
+		pass(1500 * time.Millisecond)
+		r.want(t)
+		pass(time.Second)
+		r.want(t, "2s a up down")
+		if st := r.Status()["a"]; st.State != Down || st.Since.Sub(r.start) != 2*time.Second || st.Looks != 3 || st.Bad != 2 {
+			t.Errorf("%+v", st)
+		}
+		s.become(true, 0)
+		pass(time.Second)
+		r.want(t, "3s a down up")
+	})
+}
+
+// A look that takes its time is not overlapped by the next, and one that takes
+// too long is ended and bad.
+func TestSetSlowLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		defer r.Close()
+		s := &subject{up: true, takes: 2500 * time.Millisecond, start: r.start}
+		c := s.config("a")
+		c.Timeout = 4 * time.Second // more than the configuration allows
+		r.Apply([]Config{c})
+		pass(6 * time.Second)
+		if diff := cmp.Diff([]time.Duration{0, 3 * time.Second, 6 * time.Second}, s.seen()); diff != "" {
+			t.Errorf("looks (-want +got):\n%s", diff)
+		}
+		r.want(t, "2.5s a unknown up")
+		s.become(true, time.Hour)
+		pass(20 * time.Second)
+		r.want(t, "17s a up down") // the looks at 9 s and 13 s
+	})
+}
+
+func TestSetNudge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		defer r.Close()
+		s := &subject{up: true, start: r.start}
+		r.Apply([]Config{s.config("a")})
+		pass(300 * time.Millisecond)
+		s.become(false, 0)
+		r.Nudge("a")
+		r.Nudge("nobody")
+		pass(0)
+		r.Nudge("a") // pending: the second bad reading is an interval later
+		synctest.Wait()
+		if got := len(s.seen()); got != 2 {
+			t.Errorf("%d looks, want 2", got)
+		}
+		pass(2 * time.Second)
+		r.want(t, "0s a unknown up", "1.3s a up down")
+	})
+}
+
+// News that come while a tracker looks are looked at again.
+func TestSetNudgeWhileLooking(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		defer r.Close()
+		s := &subject{up: true, takes: 100 * time.Millisecond, start: r.start}
+		r.Apply([]Config{s.config("a")})
+		pass(50 * time.Millisecond)
+		r.Nudge("a")
+		pass(100 * time.Millisecond)
+		if diff := cmp.Diff([]time.Duration{0, 100 * time.Millisecond}, s.seen()); diff != "" {
+			t.Errorf("looks (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestSetApply(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		defer r.Close()
+		a, b, c := &subject{up: true, start: r.start}, &subject{up: true, start: r.start}, &subject{takes: time.Hour, start: r.start}
+		r.Apply([]Config{a.config("a"), b.config("b"), c.config("c")})
+		pass(500 * time.Millisecond)
+		r.mu.Lock()
+		r.changes = nil // in any order
+		r.mu.Unlock()
+		other := b.config("b")
+		other.Spec = "changed"
+		r.Apply([]Config{a.config("a"), other}) // c goes in the middle of a look
+		r.want(t, "500ms b unknown up")
+		if st := r.Status(); len(st) != 2 || st["a"].Looks != 1 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
+func TestSetTell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		defer r.Close()
+		r.Apply([]Config{{Name: "svc", Rise: 1, Fall: 1}, {Name: "rev", Rise: 1, Fall: 1, Reverse: true}, {Name: "num", Rise: 1, Fall: 1, Numeric: true, Reverse: true}})
+		r.Tell("svc", Reading{Up: true})
+		r.Tell("svc", Reading{Up: true})
+		r.Tell("nobody", Reading{})
+		r.want(t, "0s svc unknown up")
+		r.Tell("rev", Reading{Up: true})
+		r.want(t, "0s rev unknown down")
+		r.Tell("num", Reading{Number: 5})
+		r.Tell("num", Reading{Number: 6}) // another number is a change
+		r.want(t, "0s num unknown up", "0s num up up")
+		if got := r.Status()["num"].Standing; got != (Standing{State: Up, Number: -6, Numeric: true}) {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestSetClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		s := &subject{takes: time.Hour, start: r.start}
+		r.Apply([]Config{s.config("a")})
+		synctest.Wait()
+		r.Close() // ends the look; synctest fails if a goroutine stays
+		r.want(t)
+	})
+}

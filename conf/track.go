@@ -1,0 +1,312 @@
+package conf
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"holdfast/vrrp"
+)
+
+// A Track is something besides its own interface on which the mastership of an
+// instance may depend. Fields that the Kind has no use for are zero.
+type Track struct {
+	Name     string
+	Kind     TrackKind
+	Weight   int           // where who tracks it says nothing else; see Tracking
+	Reverse  bool          // well when it is not, and the sign of a number turned
+	StartsUp bool          // does not keep an instance waiting until it is known
+	Interval time.Duration // from one look to the next; 0 for a service, which tells by itself
+	Timeout  time.Duration // of a look that waits for somebody else
+	Rise     int           // good looks in a row that make it up
+	Fall     int           // bad looks in a row that make it down
+
+	Interface string       // interface; neighbour; route: "" is any
+	Command   []string     // script
+	File      string       // file: absolute path
+	Process   string       // process: its name
+	Address   netip.Addr   // neighbour, ping
+	Route     netip.Prefix // route
+	Table     uint32       // route: the routing table
+	Service   string       // service: a name of Config.Services
+	Quorum    int          // service, process: so many at least
+	QuorumSum int          // service: weights of the servers that are up; 0: no matter
+}
+
+// A TrackKind is a way to look.
+type TrackKind string
+
+// The kinds of trackers.
+const (
+	TrackInterface TrackKind = "interface" // an interface is up and has a carrier
+	TrackScript    TrackKind = "script"    // a program ends with status 0
+	TrackFile      TrackKind = "file"      // the number in a file
+	TrackProcess   TrackKind = "process"   // processes of a name are running
+	TrackService   TrackKind = "service"   // a virtual service has enough servers that are up
+)
+
+// Tracking says what a tracker is to an instance or group: with Weight 0 a
+// fault while it is down; a positive weight is added to the priority while it
+// is up, a negative one while it is down; a file's number is multiplied by it.
+type Tracking struct {
+	Name   string // of a Track
+	Weight int
+}
+
+// maxWeight is the most by which a priority can change.
+const maxWeight = 253
+
+// trackerWeight stands for the weight of the tracker itself until resolveTracking.
+const trackerWeight = math.MinInt
+
+var trackKind = choice(
+	option[TrackKind]{"interface", TrackInterface},
+	option[TrackKind]{"script", TrackScript},
+	option[TrackKind]{"file", TrackFile},
+	option[TrackKind]{"process", TrackProcess},
+	option[TrackKind]{"service", TrackService},
+)
+
+// trackKeys are the keys that belong to some kinds only. Those of a kind are
+// in the order in which they are written.
+var trackKeys = map[TrackKind][]string{
+	TrackInterface: {"interface", "interval", "rise", "fall"},
+	TrackScript:    {"command", "interval", "timeout", "rise", "fall"},
+	TrackFile:      {"file", "interval"},
+	TrackProcess:   {"process", "quorum", "interval", "rise", "fall"},
+	TrackService:   {"service", "quorum", "quorum_weight"},
+}
+
+// has returns whether a key belongs to the kind.
+func (k TrackKind) has(key string) bool { return slices.Contains(trackKeys[k], key) }
+
+func (k *Track) visit(t *table) {
+	need(t, "name", &k.Name, name)
+	need(t, "type", &k.Kind, trackKind)
+	visitOf := func(key string, visit func()) {
+		if t.reading() || k.Kind.has(key) {
+			visit()
+		}
+	}
+	visitOf("interface", func() { field(t, "interface", &k.Interface, optional(interfaceName), "") })
+	visitOf("command", func() { field(t, "command", &k.Command, command, nil) })
+	visitOf("file", func() { field(t, "file", &k.File, optional(absolutePath), "") })
+	visitOf("process", func() { field(t, "process", &k.Process, optional(processName), "") })
+	visitOf("service", func() { field(t, "service", &k.Service, optional(name), "") })
+	visitOf("quorum", func() { field(t, "quorum", &k.Quorum, integer[int](1, 65535), 1) })
+	visitOf("quorum_weight", func() { field(t, "quorum_weight", &k.QuorumSum, integer[int](0, math.MaxInt32), 0) })
+	field(t, "weight", &k.Weight, weight, 0)
+	field(t, "reverse", &k.Reverse, boolean, false)
+	field(t, "starts_up", &k.StartsUp, boolean, false)
+	visitOf("interval", func() { field(t, "interval", &k.Interval, duration(10*time.Millisecond, 24*time.Hour), time.Second) })
+	visitOf("timeout", func() { field(t, "timeout", &k.Timeout, duration(10*time.Millisecond, 24*time.Hour), k.Interval) })
+	visitOf("rise", func() { field(t, "rise", &k.Rise, integer[int](1, 1000), 1) })
+	visitOf("fall", func() { field(t, "fall", &k.Fall, integer[int](1, 1000), k.Kind.fall()) })
+	if t.reading() && t.ok("type") {
+		k.resolve(t)
+	}
+}
+
+// fall is the default: what the kernel says is a fact; an answer that does not
+// come may be lost.
+func (k TrackKind) fall() int {
+	if k == TrackScript {
+		return 2
+	}
+	return 1
+}
+
+// resolve refuses and removes what the kind has no use for.
+func (k *Track) resolve(t *table) {
+	own := trackKeys[k.Kind]
+	if !t.has(own[0]) {
+		t.lack(own[0], fmt.Sprintf("is required with type = %q", k.Kind))
+	}
+	seen := map[string]bool{}
+	for _, keys := range trackKeys {
+		for _, key := range keys {
+			if !k.Kind.has(key) && !seen[key] {
+				seen[key] = true
+				t.forbid(fmt.Sprintf("with type = %q", k.Kind), key)
+			}
+		}
+	}
+	if k.Kind.has("timeout") && t.ok("interval", "timeout") && k.Timeout > k.Interval {
+		t.failf("timeout", "must be at most the interval, %s, not %s", formatDuration(k.Interval), formatDuration(k.Timeout))
+	}
+	if k.Kind == TrackScript && t.has("command") && t.ok("command") && len(k.Command) == 0 {
+		t.failf("command", "must name a program")
+	}
+	k.trim()
+}
+
+func (k *Track) trim() {
+	if !k.Kind.has("quorum") {
+		k.Quorum = 0
+	}
+	if !k.Kind.has("interval") {
+		k.Interval = 0
+	}
+	// A look that waits for nobody else is given its interval.
+	if !k.Kind.has("timeout") {
+		k.Timeout = k.Interval
+	}
+	if !k.Kind.has("rise") {
+		k.Rise, k.Fall = 1, 1
+	}
+}
+
+var weight = integer[int](-maxWeight, maxWeight)
+
+// processName is what a process calls itself.
+var processName = textual("the name of a process", func(s string) (string, error) {
+	if s == "" || strings.ContainsAny(s, "/\x00\n") {
+		return "", fmt.Errorf("must be the name of a process without a path, not %s", quoteShort(s))
+	}
+	return s, nil
+}, func(s string) string { return s })
+
+// tracking is the name of a tracker, or a table that gives it a weight.
+var tracking = codec[Tracking]{
+	decode: func(v value, fail func(value, string)) (Tracking, bool) {
+		k := Tracking{Weight: trackerWeight}
+		keys, isTable := v.data.(map[string]value)
+		if !isTable {
+			if _, ok := v.data.(string); !ok {
+				fail(v, fmt.Sprintf(`must be the name of a [[track]], or a table like { name = "gw", weight = -50 }, not %v`, v))
+				return k, false
+			}
+			keys = map[string]value{"name": v}
+		}
+		ok := true
+		for _, key := range slices.Sorted(maps.Keys(keys)) {
+			var good bool
+			switch key {
+			case "name":
+				k.Name, good = name.decode(keys[key], fail)
+			case "weight":
+				k.Weight, good = weight.decode(keys[key], fail)
+			default:
+				fail(keys[key], fmt.Sprintf("unknown key %q%s", key, suggest(key, []string{"name", "weight"})))
+			}
+			ok = ok && good
+		}
+		if _, named := keys["name"]; !named && ok {
+			fail(v, `must have a name, like { name = "gw", weight = -50 }`)
+			return k, false
+		}
+		return k, ok
+	},
+	encode: func(k Tracking) any {
+		return inlineTable{{"name", k.Name}, {"weight", int64(k.Weight)}}
+	},
+}
+
+// checkTracking refuses trackers that nobody can find or that are tracked
+// twice, and fills in the weights that are the tracker's own.
+func (c *Config) checkTracking(s sections) {
+	seen := make(unique[string])
+	for i, t := range s.tracks {
+		k := &c.Tracks[i]
+		if k.Name != "" && t.ok("name") {
+			if first := seen.use(k.Name, t.where("name")); first != "" {
+				t.failf("name", "%q is taken, by %s", k.Name, first)
+			}
+		}
+		if k.Service != "" && t.ok("service", "type") {
+			c.checkTrackedService(t, k)
+		}
+	}
+	for i, t := range s.vrrp {
+		c.resolveTracking(t, c.VRRP[i].Track)
+		c.checkOwnerTracks(t, &c.VRRP[i])
+	}
+	for i, t := range s.groups {
+		c.resolveTracking(t, c.Groups[i].Track)
+	}
+	c.checkSharedTracking(s)
+}
+
+func (c *Config) checkTrackedService(t *table, k *Track) {
+	var names []string
+	for i := range c.Services {
+		v := &c.Services[i]
+		names = append(names, v.Name)
+		if v.Name != k.Service {
+			continue
+		}
+		if n := len(v.Servers); n > 0 && k.Quorum > n && t.ok("quorum") {
+			t.failf("quorum", "must be at most %d, the number of servers of service %q, not %d", n, v.Name, k.Quorum)
+		}
+		return
+	}
+	t.failf("service", "there is no [[service]] named %q%s", k.Service, suggest(k.Service, names))
+}
+
+func (c *Config) resolveTracking(t *table, list []Tracking) {
+	if !t.ok("track") {
+		return
+	}
+	var names []string
+	for i := range c.Tracks {
+		names = append(names, c.Tracks[i].Name)
+	}
+	seen := map[string]bool{}
+	for i := range list {
+		at := slices.Index(names, list[i].Name)
+		switch {
+		case at < 0:
+			t.failf("track", "there is no [[track]] named %q%s", list[i].Name, suggest(list[i].Name, names))
+		case seen[list[i].Name]:
+			t.failf("track", "%q is there twice", list[i].Name)
+		case list[i].Weight == trackerWeight:
+			list[i].Weight = c.Tracks[at].Weight
+		}
+		seen[list[i].Name] = true
+	}
+}
+
+// checkOwnerTracks refuses weights that can change nothing.
+func (c *Config) checkOwnerTracks(t *table, in *Instance) {
+	if in.Priority != vrrp.PriorityOwner || !t.ok("track", "priority") {
+		return
+	}
+	for _, k := range in.Track {
+		if k.Weight != 0 {
+			t.failf("track", "%q has a weight, but the priority of the owner (%d) does not change", k.Name, in.Priority)
+			return
+		}
+	}
+}
+
+// checkSharedTracking refuses a tracker that a group and its members give
+// different weights: members move together, so there is one for all of them.
+func (c *Config) checkSharedTracking(s sections) {
+	for gi, gt := range s.groups {
+		g := &c.Groups[gi]
+		if !gt.ok("track", "members") {
+			continue
+		}
+		weights := map[string]int{}
+		for _, k := range g.Track {
+			weights[k.Name] = k.Weight
+		}
+		for i, t := range s.vrrp {
+			in := &c.VRRP[i]
+			if !slices.Contains(g.Members, in.Name) || !t.ok("track") {
+				continue
+			}
+			for _, k := range in.Track {
+				if w, there := weights[k.Name]; there && w != k.Weight {
+					t.failf("track", "%q has weight %d here and %d elsewhere in group %q, which moves as one", k.Name, k.Weight, w, g.Name)
+					break
+				}
+				weights[k.Name] = k.Weight
+			}
+		}
+	}
+}
