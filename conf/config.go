@@ -59,6 +59,7 @@ type Instance struct {
 	// order of Config.Addresses.
 	Prefixes []netip.Prefix
 	Announce Announce
+	Auth     Auth
 	Notify   Notify
 	Track    []Tracking
 }

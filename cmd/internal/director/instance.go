@@ -192,8 +192,8 @@ func (d *Director) voiceOf(in *instance) (speaker.Voice, error) {
 		return speaker.Voice{IfIndex: in.facts.Index}, nil
 	}
 	v, err := voice(in.facts.Index, mac, src, in.conf.Addresses, in.facts.Forwarding6)
-	if err == nil && in.conf.Unicast {
-		v.Lines, err = lines(src, in.conf.Peers)
+	if err == nil {
+		err = address(&v, &in.conf, mac)
 	}
 	return v, err
 }
@@ -311,7 +311,7 @@ func (d *Director) changeUnit(p unitPair) {
 			d.reopen(in)
 			d.tell(in, vrrp.Reconfigure{Config: c.Config})
 		}
-		if !reflect.DeepEqual(old.Config, c.Config) || old.Announce != c.Announce {
+		if !sameSpeech(old, &c) {
 			d.revoice(in)
 		}
 	}
