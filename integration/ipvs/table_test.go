@@ -1,6 +1,7 @@
 package ipvs_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -23,13 +24,22 @@ func TestDriftIsRepaired(t *testing.T) {
 	whole := append([]string{"-A -t " + web + " -s rr", "-r " + rs1, "-r " + rs2}, foreign...)
 	awaitTable(t, host, whole...)
 
-	host.Run("ipvsadm", "-d", "-t", web, "-r", rs1)
-	awaitTable(t, host, "!-r "+rs1)
-	awaitTable(t, host, whole...)
-	host.Run("ipvsadm", "-E", "-t", web, "-s", "wlc")
-	awaitTable(t, host, whole...)
-	host.Run("ipvsadm", "-D", "-t", web)
-	awaitTable(t, host, whole...)
+	for _, drift := range [][]string{
+		{"-d", "-t", web, "-r", rs1},
+		{"-e", "-t", web, "-r", rs2, "-g", "-w", "9"},
+		{"-E", "-t", web, "-s", "wlc"},
+		{"-D", "-t", web},
+	} {
+		before, err := daemon.Status()
+		if err != nil {
+			t.Fatal(err)
+		}
+		host.Run("ipvsadm", drift...)
+		daemon.Await(t, fmt.Sprintf("a repair after ipvsadm %v", drift), func(s lab.Status) (string, bool) {
+			return fmt.Sprintf("%d repairs", s.LVS.Repairs), s.LVS.Repairs > before.LVS.Repairs
+		})
+		awaitTable(t, host, whole...)
+	}
 	p.Router.AwaitServers(t, 20*time.Second, web, "rs1", "rs2")
 
 	if err := daemon.Reload(); err != nil {

@@ -32,6 +32,7 @@ func Release(o Options) error {
 	}
 	d.port = &port{Port: p}
 	d.releasing = true
+	d.openTrackers() // of which nothing is asked
 	d.startThreads()
 	d.startUnits(leftUnits(units(o.Config), d.host.Left()))
 	err = d.stopUnits()

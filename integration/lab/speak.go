@@ -1,0 +1,98 @@
+package lab
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Repeat sends a frame out of the wire's device at a steady rate until the
+// returned function is called, or the test ends.
+func (w *Wire) Repeat(frame []byte, interval time.Duration) (stop func()) {
+	w.Host.lab.t.Helper()
+	var socket int
+	err := w.Host.Do(func() (err error) {
+		device, err := w.Host.link.LinkByName(w.Device)
+		if err != nil {
+			return err
+		}
+		socket, err = openSender(device.Attrs().Index)
+		return err
+	})
+	if err != nil {
+		w.Host.lab.t.Fatalf("send from %s of %s: %v", w.Device, w.Host.Name, err)
+	}
+	done := make(chan struct{})
+	var sender sync.WaitGroup
+	sender.Go(func() {
+		defer unix.Close(socket)
+		tick := time.NewTicker(interval)
+		defer tick.Stop()
+		for {
+			_, _ = unix.Write(socket, frame) // a cut wire takes nothing
+			select {
+			case <-tick.C:
+			case <-done:
+				return
+			}
+		}
+	})
+	stop = sync.OnceFunc(func() {
+		close(done)
+		sender.Wait()
+	})
+	w.Host.lab.t.Cleanup(stop)
+	return stop
+}
+
+func openSender(index int) (int, error) {
+	socket, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, fmt.Errorf("open a packet socket: %w", err)
+	}
+	if err := unix.Bind(socket, &unix.SockaddrLinklayer{Ifindex: index}); err != nil {
+		_ = unix.Close(socket)
+		return 0, fmt.Errorf("bind a packet socket: %w", err)
+	}
+	return socket, nil
+}
+
+// ARPRequest is the frame by which the wire's host asks everybody who has the
+// IPv4 address target.
+func (w *Wire) ARPRequest(from, target string) []byte {
+	sender, wanted := netip.MustParseAddr(from).As4(), netip.MustParseAddr(target).As4()
+	b := ethernet(MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, w.MAC, etherARP)
+	b = append(b, 0, 1, 8, 0, 6, 4, 0, 1) // Ethernet, IPv4, a request
+	b = append(append(b, w.MAC[:]...), sender[:]...)
+	return append(append(b, make([]byte, 6)...), wanted[:]...)
+}
+
+// VRRPv3 is the frame of an advert for IPv4 that the wire's host sends from
+// its own MAC address, as a router without virtual MAC does.
+func (w *Wire) VRRPv3(from string, vrid, priority byte, interval time.Duration, address string) []byte {
+	source, group := netip.MustParseAddr(from).As4(), [4]byte{224, 0, 0, 18}
+	listed := netip.MustParseAddr(address).As4()
+
+	advert := []byte{3<<4 | 1, vrid, priority, 1}
+	advert = binary.BigEndian.AppendUint16(advert, uint16(interval/(10*time.Millisecond)))
+	advert = append(append(advert, 0, 0), listed[:]...)
+	pseudo := append(append([]byte{}, source[:]...), group[:]...)
+	pseudo = append(pseudo, 0, ipVRRP, 0, byte(len(advert)))
+	binary.BigEndian.PutUint16(advert[6:], checksum(append(pseudo, advert...)))
+
+	header := []byte{0x45, 0, 0, byte(20 + len(advert)), 0, 0, 0, 0, 255, ipVRRP, 0, 0}
+	header = append(append(header, source[:]...), group[:]...)
+	binary.BigEndian.PutUint16(header[10:], checksum(header))
+
+	b := ethernet(MAC{0x01, 0, 0x5e, 0, 0, 18}, w.MAC, etherIPv4)
+	return append(append(b, header...), advert...)
+}
+
+func ethernet(to, from MAC, protocol uint16) []byte {
+	b := append(append([]byte{}, to[:]...), from[:]...)
+	return binary.BigEndian.AppendUint16(b, protocol)
+}
