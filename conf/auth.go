@@ -20,6 +20,14 @@ type Auth struct {
 	KeyFiles []string // the same for each of Keys
 }
 
+// Name is the type's name in the configuration, and "" for none.
+func (a *Auth) Name() string {
+	if a.Kind == auth.None {
+		return ""
+	}
+	return fmt.Sprint(authKind.encode(a.Kind))
+}
+
 // notShown stands for a secret where a configuration is shown.
 const notShown = "(not shown)"
 
