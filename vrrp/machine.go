@@ -66,6 +66,7 @@ type Machine struct {
 	rival      Peer          // Master: who speaks beside us
 	rivalFrom  time.Time     // Master: since when
 	lastAdvert time.Time     // Master: when the last advert was due
+	foundLate  time.Time     // when it was last found out late that another is MASTER
 	promised   time.Duration // Master: the interval that it told, by which peers wait
 
 	// Deadlines; the zero time is none.
@@ -322,8 +323,8 @@ func (m *Machine) claimFailed(now time.Time, problem string) {
 
 func (m *Machine) received(now time.Time, r *Received) {
 	m.counters.Received++
-	if silent := m.silentFor(now); m.state == Master && silent > m.cfg.missed(1)*m.promised {
-		m.wakeLate(now, silent) // before anything is answered
+	if m.state == Master && m.overslept(now) {
+		m.wakeLate(now, m.silentFor(now)) // before anything is answered
 	}
 	if r.Advert.Priority == PriorityStop {
 		m.counters.StopReceived++
@@ -331,7 +332,7 @@ func (m *Machine) received(now time.Time, r *Received) {
 		return
 	}
 	if m.hold == hushed {
-		m.releaseAt = earliest(m.releaseAt, now.Add(linger))
+		m.releaseAt = earliest(m.releaseAt, m.lingerUntil(now, r))
 	}
 	switch {
 	case m.state == Master:
@@ -434,7 +435,8 @@ func (m *Machine) heardAsMaster(now time.Time, r *Received) {
 		m.follow(now, r)
 	case m.silentFor(now) > m.cfg.missed(0)*m.promised:
 		// We were the silent one, so the sender took over by right.
-		m.hush(now.Add(linger))
+		m.foundLate = now
+		m.hush(m.lingerUntil(now, r))
 		m.become(now, Backup, fmt.Sprintf("was silent for %v, and %v took over", m.silentFor(now), r.Source))
 		m.heardAsBackup(now, r)
 		m.listen(now)
@@ -500,8 +502,8 @@ func (m *Machine) masterElapsed(now time.Time) {
 	if !due(m.advertAt, now) {
 		return
 	}
-	if silent := m.silentFor(now); silent > m.cfg.missed(1)*m.promised {
-		m.wakeLate(now, silent)
+	if m.overslept(now) {
+		m.wakeLate(now, m.silentFor(now))
 		return
 	}
 	next := m.advertAt.Add(m.cfg.Interval) // from the schedule, so that lateness does not add up
@@ -516,13 +518,31 @@ func (m *Machine) masterElapsed(now time.Time) {
 // silentFor is how long a MASTER's peers have waited for an advert of ours.
 func (m *Machine) silentFor(now time.Time) time.Duration { return now.Sub(m.lastAdvert) }
 
+// overslept reports whether a MASTER was silent for so long that every possible
+// BACKUP has taken over by now.
+func (m *Machine) overslept(now time.Time) bool {
+	return m.silentFor(now) > m.cfg.missed(1)*m.promised
+}
+
 // wakeLate steps down: the process slept so long that every possible BACKUP
 // has taken over by now. It goes on serving silently; whoever took over is
 // heard within an interval, and if nobody did, the timer makes us MASTER again.
 func (m *Machine) wakeLate(now time.Time, silent time.Duration) {
+	m.foundLate = now
 	m.hush(now.Add(m.cfg.masterDown(1, m.interval)))
 	m.become(now, Backup, fmt.Sprintf("could not run for %v", silent.Round(time.Millisecond)))
 	m.listen(now)
+}
+
+// lingerUntil returns when to let go of what is served beside the sender. If
+// that was found out late, the kernel has answered for the addresses all the
+// while, and so may have turned the switches to our port after the advert, which
+// may be old, had turned them away. What turns them back is the next one.
+func (m *Machine) lingerUntil(now time.Time, r *Received) time.Time {
+	if next := m.foundLate.Add(r.Advert.Interval); next.After(now) {
+		now = next
+	}
+	return now.Add(linger)
 }
 
 // takeOverReason says why the MASTER we followed is not it any more.
@@ -584,6 +604,8 @@ func (m *Machine) recovered(now time.Time, key string) {
 // demote follows a fellow member that ceased to be MASTER or to want it.
 func (m *Machine) demote(now time.Time, why string) {
 	switch {
+	case m.state == Master && m.overslept(now):
+		m.wakeLate(now, m.silentFor(now)) // our priority 0 would come as late
 	case m.state == Master:
 		m.letGo(now, true)
 		m.become(now, Backup, why)

@@ -132,7 +132,8 @@ func TestMasterWasSilent(t *testing.T) {
 	r.now = at + 3500*time.Millisecond
 	r.want("lower priority", r.hear(90, lowAddr), "hush", "MASTER -> BACKUP")
 	heard := r.now
-	r.elapse(heard + linger)
+	// What it heard may be old: it serves until the other one has spoken again.
+	r.want("linger", r.elapse(heard+time.Second+linger), "release")
 	r.want("timer", r.elapse(heard+down100), "claim", "send priority=100", "announce", "BACKUP -> MASTER")
 }
 
@@ -143,7 +144,7 @@ func TestMasterWasSilentNoPreempt(t *testing.T) {
 	r.now = at + 3500*time.Millisecond
 	r.hearInterval(90, lowAddr, 10*time.Second)
 	heard := r.now
-	r.elapse(heard + linger)
+	r.want("linger", r.elapse(heard+10*time.Second+linger), "release")
 	r.wantDeadline(heard + 10*down100)
 }
 
@@ -154,6 +155,44 @@ func TestMasterLateAdvert(t *testing.T) {
 	r.now = at + 3900*time.Millisecond
 	r.want("timer", r.event(Elapsed{}), "send priority=100")
 	r.wantState(Master, true)
+}
+
+// A MASTER that wakes after everybody must have taken over steps down without
+// a word, and serves until it has heard its successor speak anew: the adverts
+// that waited for it are older than what its kernel answered meanwhile.
+func TestMasterWakesLate(t *testing.T) {
+	r := newRig(t, 3, nil)
+	at := r.master()
+	r.now = at + 10*time.Second
+	r.want("old advert", r.hear(90, lowAddr), "hush", "MASTER -> BACKUP")
+	woke := r.now
+	r.want("old advert", r.hear(90, lowAddr))
+	r.wantDeadline(woke + time.Second + linger)
+	r.now = woke + 400*time.Millisecond
+	r.want("new advert", r.hear(90, lowAddr))
+	r.want("linger", r.elapse(woke+time.Second+linger), "release")
+}
+
+// So do its fellow members: not one of them says goodbye.
+func TestMastersWakeLate(t *testing.T) {
+	g := newTwins(t)
+	at := g.Deadline()
+	for _, a := range slices.Clone(g.Elapse(at)) {
+		if a.Verb == Claim {
+			g.Step(at, a.Member, Claimed{})
+		}
+	}
+	if g.State() != Master {
+		t.Fatalf("state is %v, want MASTER", g.State())
+	}
+	for _, a := range g.Step(at.Add(10*time.Second), 0, hearing(90, lowAddr, time.Second)) {
+		if a.Verb == SendAdvert {
+			t.Errorf("member %d speaks on waking: %v", a.Member, a)
+		}
+	}
+	if g.State() != Backup {
+		t.Errorf("state is %v, want BACKUP", g.State())
+	}
 }
 
 // newTwins makes a started group of two members.

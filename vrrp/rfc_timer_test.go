@@ -105,8 +105,7 @@ func TestPreemptModeOwner(t *testing.T) {
 	r.wantState(Backup, true)
 	woke := r.now
 	r.hear(254, lowAddr)
-	r.want("linger", r.elapse(woke+linger), "release")
-	r.now += time.Second
+	r.want("linger", r.elapse(woke+time.Second+linger), "release")
 	r.hear(254, lowAddr)
 	r.now = woke + downInterval(3, 255, time.Second)
 	r.want("timer", r.event(Elapsed{}), "claim", "send priority=255", "announce", "BACKUP -> MASTER")
