@@ -303,9 +303,17 @@ func TestHeaderSequence(t *testing.T) {
 	if drop := g.Check(at, vrrp.Packet{}, image); drop != vrrp.DropReplay {
 		t.Errorf("the second time: dropped for %q", drop)
 	}
-	g.sequence = 1 << 31 // heard from another
+	other := header()
+	later := time.Unix(0x70000000, 0)
+	packet := other.Begin(bytes.Clone(image[:20]), later, netip.MustParseAddr("10.9.0.3"))
+	packet = append(packet, image[44:]...)
+	copy(packet[12:], []byte{10, 9, 0, 3})
+	other.Finish(packet)
+	if drop := g.Check(at, vrrp.Packet{}, packet); drop != vrrp.DropNone {
+		t.Errorf("another router: dropped for %q", drop)
+	}
 	b := g.Begin(nil, at, netip.MustParseAddr("10.9.0.2"))
-	if got := b[8:12]; !bytes.Equal(got, []byte{0x80, 0, 0, 1}) {
+	if got := b[8:12]; !bytes.Equal(got, []byte{0x70, 0, 0, 1}) {
 		t.Errorf("sequence %x", got)
 	}
 	b = header().Begin(nil, at, netip.MustParseAddr("10.9.0.2"))
