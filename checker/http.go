@@ -127,11 +127,10 @@ func (p *httpProber) ask(conn net.Conn) error {
 	r := readers.Get().(*reader)
 	defer r.release()
 	r.reset(conn)
-	answer, err := r.answer(p.head)
+	answer, err := r.answer(p.head) //nolint:bodyclose // that would only read on
 	if err != nil {
 		return p.failed("answer", err)
 	}
-	// No need to close its body: that would only read on.
 	if !p.wants(answer.StatusCode) {
 		return p.unwanted(answer)
 	}

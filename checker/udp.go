@@ -52,7 +52,7 @@ func (p *udpProber) Probe(ctx context.Context) error {
 // receive reads a datagram. An empty one is no end of file.
 func receive(conn *socket, buf []byte) (int, error) {
 	n, err := conn.Read(buf)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return 0, nil
 	}
 	return n, err

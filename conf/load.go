@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -160,7 +161,7 @@ func (g *gatherer) merge(key string, v value) {
 		g.fail(v, key, "is given already, at %s:%d", first.file, first.line)
 		return
 	}
-	first.data = append(before[:len(before):len(before)], items...)
+	first.data = slices.Concat(before, items)
 	g.root[key] = first
 }
 

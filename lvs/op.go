@@ -98,10 +98,10 @@ func (s Service) mask() string {
 	return netip.AddrFrom4([4]byte{byte(m >> 24), byte(m >> 16), byte(m >> 8), byte(m)}).String()
 }
 
-func (r Server) args() []string {
-	r = r.Canonical()
+func (s Server) args() []string {
+	s = s.Canonical()
 	var args []string
-	switch r.Forward {
+	switch s.Forward {
 	case NAT:
 		args = append(args, "-m")
 	case DR:
@@ -109,16 +109,16 @@ func (r Server) args() []string {
 	case TUN:
 		args = append(args, "-i")
 	default:
-		args = append(args, fmt.Sprintf("(%v)", r.Forward))
+		args = append(args, fmt.Sprintf("(%v)", s.Forward))
 	}
-	args = append(args, "-w", strconv.Itoa(r.Weight))
-	if r.Upper > 0 {
-		args = append(args, "-x", strconv.FormatUint(uint64(r.Upper), 10))
+	args = append(args, "-w", strconv.Itoa(s.Weight))
+	if s.Upper > 0 {
+		args = append(args, "-x", strconv.FormatUint(uint64(s.Upper), 10))
 	}
-	if r.Lower > 0 {
-		args = append(args, "-y", strconv.FormatUint(uint64(r.Lower), 10))
+	if s.Lower > 0 {
+		args = append(args, "-y", strconv.FormatUint(uint64(s.Lower), 10))
 	}
-	return append(args, r.Tunnel.args()...)
+	return append(args, s.Tunnel.args()...)
 }
 
 func (t Tunnel) args() []string {

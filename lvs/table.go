@@ -182,7 +182,7 @@ func (t *Table) Adopt(have []Wanted) {
 // SetHealth notes what a check found and reports whether that changes
 // anything. A server that is not configured (any more) changes nothing.
 func (t *Table) SetHealth(ref Ref, h Health) bool {
-	_, _, state, err := t.find(ref)
+	state, err := t.find(ref)
 	if err != nil || state.health == h {
 		return false
 	}
@@ -193,7 +193,7 @@ func (t *Table) SetHealth(ref Ref, h Health) bool {
 // Health returns what is known of a server; of one that is not configured,
 // nothing is.
 func (t *Table) Health(ref Ref) Health {
-	_, _, state, err := t.find(ref)
+	state, err := t.find(ref)
 	if err != nil {
 		return Unknown
 	}
@@ -252,7 +252,7 @@ func (t *Table) SetOverride(ref Ref, o Override) error {
 }
 
 func (t *Table) override(ref Ref, change func(*Override)) error {
-	_, _, state, err := t.find(ref)
+	state, err := t.find(ref)
 	if err != nil {
 		return fmt.Errorf("server %v: %w", ref, err)
 	}
@@ -260,8 +260,8 @@ func (t *Table) override(ref Ref, change func(*Override)) error {
 	return nil
 }
 
-// find returns the server that ref names: by its name or by its address.
-func (t *Table) find(ref Ref) (*ServiceConfig, *ServerConfig, *serverState, error) {
+// find returns the state of the server that ref names: by its name or by its address.
+func (t *Table) find(ref Ref) (*serverState, error) {
 	for i := range t.services {
 		c := &t.services[i]
 		if c.Name != ref.Service {
@@ -270,12 +270,12 @@ func (t *Table) find(ref Ref) (*ServiceConfig, *ServerConfig, *serverState, erro
 		for j := range c.Servers {
 			s := &c.Servers[j]
 			if s.name() == ref.Server || s.Server.Address.String() == ref.Server {
-				return c, s, t.servers[c.id(s)], nil
+				return t.servers[c.id(s)], nil
 			}
 		}
-		return nil, nil, nil, ErrUnknownServer
+		return nil, ErrUnknownServer
 	}
-	return nil, nil, nil, ErrUnknownService
+	return nil, ErrUnknownService
 }
 
 // Keys returns the keys of all configured services, those included that are

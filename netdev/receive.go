@@ -3,6 +3,7 @@ package netdev
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -192,7 +193,8 @@ func (b *batch) packet(i int, e *ear) (Packet, bool) {
 		return Packet{}, false
 	}
 	data := b.data[i*packetLen:][:m.length:m.length]
-	p, ok := Packet{}, false
+	var p Packet
+	var ok bool
 	switch e.kind {
 	case ear6:
 		p, ok = parse6(data, b.names[i].Addr, b.control[i*controlLen:][:m.header.Controllen])
@@ -328,11 +330,20 @@ func (p *Port) epollWait(timeout *unix.Timespec) (int, unix.Errno) {
 	// An epoll set can itself be polled, and ppoll(2) takes nanoseconds.
 	set := [1]unix.PollFd{{Fd: int32(p.epoll), Events: unix.POLLIN}}
 	if _, err := unix.Ppoll(set[:], timeout, nil); err != nil {
-		return 0, err.(unix.Errno)
+		return 0, errnoOf(err)
 	}
 	n, err := unix.EpollWait(p.epoll, p.events, 0)
 	if err != nil {
-		return 0, err.(unix.Errno)
+		return 0, errnoOf(err)
 	}
 	return n, 0
+}
+
+// errnoOf returns the error number of a system call.
+func errnoOf(err error) unix.Errno {
+	var errno unix.Errno
+	if !errors.As(err, &errno) {
+		return unix.EIO
+	}
+	return errno
 }

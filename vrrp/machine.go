@@ -433,7 +433,7 @@ func (m *Machine) heardAsMaster(now time.Time, r *Received) {
 		m.hush(now.Add(linger))
 		m.become(now, Backup, beatenBy(r, m.Priority()))
 		m.follow(now, r)
-	case m.silentFor(now) > m.cfg.missed(0)*m.promised:
+	case m.silentFor(now) > m.cfg.missed(m.promised, 0):
 		// We were the silent one, so the sender took over by right.
 		m.foundLate = now
 		m.hush(m.lingerUntil(now, r))
@@ -521,7 +521,7 @@ func (m *Machine) silentFor(now time.Time) time.Duration { return now.Sub(m.last
 // overslept reports whether a MASTER was silent for so long that every possible
 // BACKUP has taken over by now.
 func (m *Machine) overslept(now time.Time) bool {
-	return m.silentFor(now) > m.cfg.missed(1)*m.promised
+	return m.silentFor(now) > m.cfg.missed(m.promised, 1)
 }
 
 // wakeLate steps down: the process slept so long that every possible BACKUP
@@ -557,7 +557,7 @@ func (m *Machine) takeOverReason(now time.Time) string {
 		return "nobody took over what was handed over"
 	case !m.peer.Address.IsValid():
 		return fmt.Sprintf("no advert heard for %v", now.Sub(m.timerFrom).Round(time.Millisecond))
-	case m.peer.Priority < m.Priority() && lastHeard < m.cfg.missed(0)*m.peer.Interval:
+	case m.peer.Priority < m.Priority() && lastHeard < m.cfg.missed(m.peer.Interval, 0):
 		return fmt.Sprintf("preempts %v (priority %d)", m.peer.Address, m.peer.Priority)
 	}
 	return fmt.Sprintf("no advert from %v for %v", m.peer.Address, lastHeard.Round(time.Millisecond))

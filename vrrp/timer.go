@@ -22,16 +22,21 @@ func downInterval(version, priority uint8, masterInterval time.Duration) time.Du
 
 // masterDown is downInterval with DownAfter intervals instead of three.
 func (c *Config) masterDown(priority uint8, masterInterval time.Duration) time.Duration {
-	return downInterval(c.Version, priority, masterInterval) + (c.missed(0)-3)*masterInterval
+	return downInterval(c.Version, priority, masterInterval) + time.Duration(c.downAfter()-3)*masterInterval
 }
 
-// missed returns after how many missing adverts, and more, a MASTER counts as
-// dead, as a factor of durations.
-func (c *Config) missed(more int) time.Duration {
+// downAfter returns how many adverts in a row must be missing.
+func (c *Config) downAfter() int {
 	if c.DownAfter == 0 {
-		return time.Duration(3 + more)
+		return 3
 	}
-	return time.Duration(int(c.DownAfter) + more)
+	return int(c.DownAfter)
+}
+
+// missed returns how long adverts must be missing until a MASTER of the interval
+// counts as dead, and then more intervals.
+func (c *Config) missed(interval time.Duration, more int) time.Duration {
+	return time.Duration(c.downAfter()+more) * interval
 }
 
 // earliest returns the earlier of two times; the zero time is never.

@@ -88,7 +88,7 @@ func watchStatus(ctx context.Context, client *control.Client, out io.Writer, sec
 	defer ticker.Stop()
 	for {
 		status, err := client.Status(ctx)
-		text := ""
+		var text string
 		switch {
 		case ctx.Err() != nil:
 			return nil

@@ -69,14 +69,14 @@ func (b backend) Reload(ctx context.Context) (*control.Reloaded, error) {
 func (b backend) Plan(ctx context.Context) (*control.Plan, error) {
 	var p *control.Plan
 	var err error
-	if e := b.d.ask(ctx, func() { p, err = b.d.plan(ctx) }); e != nil {
+	if e := b.d.ask(ctx, func() { p, err = b.d.plan() }); e != nil {
 		return nil, e
 	}
 	return p, err
 }
 
 // plan says what a reload would change now.
-func (d *Director) plan(ctx context.Context) (*control.Plan, error) {
+func (d *Director) plan() (*control.Plan, error) {
 	c, err := conf.Load(d.opts.Path)
 	if err != nil {
 		return nil, err

@@ -75,8 +75,8 @@ type Director struct {
 	ended     []string           // units that have let go of everything
 	dirty     bool               // the table may have to change
 	toLook    map[*instance]bool // whose interface an event told of
-	mending   bool               // mendTimer runs
-	mendTimer *time.Timer
+	mending   bool               // an event told that something is to be mended
+	mendTimer *time.Timer        // when the devices are looked at next
 	devices   *deviceNames
 	failed    error   // the VRRP loop ended by itself
 	passing   passing // what the binary before this one left word of
@@ -213,7 +213,6 @@ func (d *Director) loop(ctx context.Context) {
 			d.readMail()
 			d.forgetEnded()
 		case <-d.mendTimer.C:
-			d.mending = false
 			d.reconcile()
 		case <-d.ticker.C:
 			d.look(d.allInstances())
@@ -260,9 +259,13 @@ func (d *Director) allInstances() []*instance {
 	return all
 }
 
-// reconcile puts back what somebody else changed about devices and addresses.
+// reconcile puts back what somebody else changed about devices and addresses,
+// and says when to look again.
 func (d *Director) reconcile() {
+	began := time.Now()
 	repairs, err := d.host.Reconcile()
+	d.mending = false
+	d.mendTimer.Reset(untilNextLook(time.Since(began), d.conf.Director.ReconcileInterval))
 	if err != nil {
 		d.log.Error("cannot reconcile the devices", "err", err)
 	}

@@ -11,6 +11,20 @@ import (
 // not as it should be and the look at all of them. A burst of events is one look.
 const mendPause = 100 * time.Millisecond
 
+// The kernel tells of no event when somebody turns a sysctl back, so the devices
+// are looked at every lookPause at most, and with so many devices that this
+// would take more than one part in lookShare of the time, less often.
+const (
+	lookPause = 800 * time.Millisecond
+	lookShare = 100
+)
+
+// untilNextLook returns the time to the next look when the last one took so
+// long; it is never longer than limit.
+func untilNextLook(took, limit time.Duration) time.Duration {
+	return min(max(lookShare*took, lookPause), limit)
+}
+
 // watch posts every link and address event to the loop.
 func (d *Director) watch() error {
 	w, err := netdev.OpenWatcher(d.log)
@@ -43,7 +57,7 @@ func (d *Director) linkEvent(e netdev.Event) {
 	}
 }
 
-// mendSoon has devices looked at in a moment.
+// mendSoon has the devices looked at in a moment.
 func (d *Director) mendSoon() {
 	if !d.mending {
 		d.mending = true

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -232,7 +233,7 @@ func TestParseEvents(t *testing.T) {
 	}
 	lost := make([]byte, unix.SizeofInotifyEvent)
 	lost[5] = unix.IN_Q_OVERFLOW >> 8
-	if got := parseEvents(append(lost, 1)); len(got) != 1 || !got[0].lost {
+	if got := parseEvents(slices.Concat(lost, []byte{1})); len(got) != 1 || !got[0].lost {
 		t.Errorf("%v", got)
 	}
 	cut := make([]byte, unix.SizeofInotifyEvent)

@@ -218,8 +218,8 @@ func (s *Set) look(t *tracker) {
 	case t.again && !t.health.pending():
 		t.due = now
 	case t.due.Before(now): // a look that took longer than the interval skips beats
-		late := now.Sub(t.due)
-		t.due = t.due.Add((late + t.Interval - 1) / t.Interval * t.Interval)
+		beats := int64((now.Sub(t.due) + t.Interval - 1) / t.Interval)
+		t.due = t.due.Add(time.Duration(beats) * t.Interval)
 	}
 	t.again = false
 	s.rouse()
