@@ -62,6 +62,7 @@ type Instance struct {
 	// are not in the adverts.
 	Excluded []netip.Prefix
 	Announce Announce
+	Auth     Auth
 	Notify   Notify
 	Track    []Tracking
 	Routes   []Route

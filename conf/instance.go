@@ -38,6 +38,7 @@ func (in *Instance) visit(t *table) {
 	field(t, "track", &in.Track, listOf(tracking), nil)
 	field(t, "checksum", &in.Checksum, checksum, vrrp.ChecksumPseudo)
 	field(t, "address_check", &in.AddressCheck, addressCheck, vrrp.AddressCount)
+	t.sub("auth", in.visitAuth)
 	t.sub("garp", in.Announce.visit)
 	t.sub("notify", in.Notify.visit)
 	in.visitPolicy(t)

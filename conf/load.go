@@ -69,6 +69,8 @@ type environment struct {
 	glob     func(pattern string) ([]string, error) // sorted
 	realPath func(path string) string               // without symbolic links
 	hostname func() (string, error)
+	// readSecret reads a file of strict permissions; nil: there are none.
+	readSecret func(path string) ([]byte, error)
 }
 
 var system = environment{
@@ -83,7 +85,8 @@ var system = environment{
 		}
 		return path
 	},
-	hostname: os.Hostname,
+	hostname:   os.Hostname,
+	readSecret: readSecret,
 }
 
 // readFile reads a file of at most MaxFileSize bytes. Its errors name the file.

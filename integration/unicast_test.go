@@ -95,3 +95,40 @@ func TestStrangerIsNotHeeded(t *testing.T) {
 		t.Errorf("dropped: %v", s.VRRP[0].Counters.Dropped)
 	}
 }
+
+// From multicast to unicast by a reload of one director after the other, with
+// authentication on top: nobody notices.
+func TestReloadToUnicast(t *testing.T) {
+	t.Parallel()
+	p := lab.NewPair(t, 2)
+	own := []string{"10.0.0.2", "10.0.0.3"}
+	var daemons []*lab.Daemon
+	for i, host := range p.Directors {
+		daemons = append(daemons, host.Holdfast(outside(3, 200-100*i, "")))
+		daemons[i].AwaitState(t, []string{"MASTER", "BACKUP"}[i])
+	}
+	before := transitions(t, daemons[0]) + transitions(t, daemons[1])
+	wire := p.Directors[0].Wires["eth0"].Capture()
+	const key = "auth = { type = \"hmac\", keys = [{ id = 1, secret = \"0123456789abcdef0123456789abcdef\" }], mode = %q }\n"
+	step := func(config func(i int) string) {
+		t.Helper()
+		for i, d := range daemons {
+			d.Configure(outside(3, 200-100*i, config(i)))
+			if err := d.Reload(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	unicast := func(i int) string { return fmt.Sprintf("unicast = true\npeers = [%q]\n", own[1-i]) }
+	step(unicast)
+	for _, mode := range []string{"receive-only", "permissive", "enforce"} {
+		step(func(i int) string { return unicast(i) + fmt.Sprintf(key, mode) })
+		n := wire.Count(advertsAre(false))
+		wire.Await(t, 20*time.Second, "adverts by unicast", n+8, advertsAre(false))
+	}
+	if after := transitions(t, daemons[0]) + transitions(t, daemons[1]); after != before {
+		t.Errorf("%d transitions", after-before)
+	}
+	daemons[0].Crash()
+	daemons[1].AwaitState(t, "MASTER")
+}

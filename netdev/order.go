@@ -137,7 +137,8 @@ func (h *Host) order(names []string, verb string, to State,
 		}
 	}
 	for i, err := range h.conn.do(requests) {
-		if err != nil && !errors.Is(err, unix.EEXIST) {
+		usual := errors.Is(err, unix.EEXIST) || to == Bare && gone(err)
+		if err != nil && !usual {
 			again[of[i]] = true
 			of[i].noProtoDown = of[i].noProtoDown || errors.Is(err, unix.EOPNOTSUPP)
 		}

@@ -37,8 +37,10 @@ type Advert struct {
 	// Interval is whole seconds up to 255 s in version 2, whole centiseconds
 	// up to 40.95 s in version 3. Decode never yields zero.
 	Interval time.Duration
-	// AuthType is the authentication type of version 2. RFC 3768 knows 0 only.
+	// AuthType is the authentication type of version 2. RFC 3768 knows 0 only,
+	// RFC 2338 §5.3.6 also 1 and 2. AuthData is zero unless it is 1.
 	AuthType  uint8
+	AuthData  [authLen]byte
 	Addresses []netip.Addr // all of the family that carries the message
 	// Checksum is the form in which a version 3 message over IPv4 came. Append
 	// does not read it.
@@ -58,7 +60,7 @@ func Peek(payload []byte) (version, vrid uint8, ok bool) {
 // Append appends the message to b and returns the result. src and dst are the
 // addresses of the IP header around it, which checksums cover. form counts for
 // version 3 over IPv4 only. The fields must be in the ranges that
-// Config.Validate states; authentication data is zero (RFC 3768 §5.3.10).
+// Config.Validate states.
 func (a *Advert) Append(b []byte, src, dst netip.Addr, form Checksum) []byte {
 	start := len(b)
 	b = append(b, a.Version<<4|typeAdvert, a.VRID, a.Priority, uint8(len(a.Addresses)))
@@ -78,7 +80,7 @@ func (a *Advert) Append(b []byte, src, dst netip.Addr, form Checksum) []byte {
 		}
 	}
 	if a.Version == 2 {
-		b = append(b, 0, 0, 0, 0, 0, 0, 0, 0)
+		b = append(b, a.AuthData[:]...)
 	}
 	msg := b[start:]
 	acc := sum(0, msg)
@@ -115,16 +117,16 @@ func Decode(p Packet, a *Advert) Drop {
 	if msg == nil {
 		return DropLength
 	}
-	form, ok := verify(msg, p)
+	form, ok := verify(summed(msg, p), p)
 	if !ok {
 		return DropChecksum
 	}
 	a.Version, a.VRID, a.Priority, a.Checksum = version, msg[1], msg[2], form
 	if version == 2 {
-		a.AuthType = msg[4]
+		a.AuthType, a.AuthData = msg[4], [authLen]byte(msg[len(msg)-authLen:])
 		a.Interval = time.Duration(msg[5]) * time.Second
 	} else {
-		a.AuthType = authNone
+		a.AuthType, a.AuthData = authNone, [authLen]byte{}
 		a.Interval = time.Duration(binary.BigEndian.Uint16(msg[4:])&intervalMask) * centisecond
 	}
 	a.decodeAddresses(msg, family)

@@ -82,6 +82,9 @@ type Config struct {
 	// its successor, so that a fault that comes and goes does not move
 	// mastership each time. A successor that fails is replaced at once.
 	MinHold time.Duration
+	// AuthType is the authentication type that version 2 messages must have.
+	// Whether what they prove is right is for package auth to say.
+	AuthType uint8
 	// Unicast sends adverts to each of Peers instead of the multicast group.
 	Unicast bool
 	// Peers are the routers from which adverts are heeded; none means all.

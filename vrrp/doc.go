@@ -10,6 +10,7 @@
 //
 //	drop := vrrp.Decode(packet, &advert)                // checks that need no configuration
 //	drop = machine.Config().Admit(packet, own, &advert) // checks that do
+//	drop = guard.Check(now, packet, datagram)           // who it comes from: package auth
 //	steps := group.Step(now, member, &vrrp.Received{Advert: &advert, Source: src})
 //	for _, s := range steps { perform(s) }              // in order
 //	wakeAt := group.Deadline()                          // then group.Elapse(now)

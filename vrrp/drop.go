@@ -28,6 +28,13 @@ const (
 	DropAuthType                // version 2 authentication of another type than ours
 	DropAddresses               // other addresses than ours, under AddressDrop
 	DropInterval                // zero, or in version 2 another one than ours
+	// What package auth says of a message that passed all the checks above.
+	DropAuthMissing // not authenticated at all
+	DropAuthFormat  // a header or trailer that makes no sense
+	DropAuthStale   // the time in the trailer is too far from ours
+	DropAuthKey     // of a key that is not configured
+	DropAuth        // wrong password, check value or HMAC
+	DropReplay      // a sequence number that was used already
 
 	// NumDrops is the length of an array with one element per Drop.
 	NumDrops = int(iota)
@@ -48,6 +55,12 @@ var dropNames = [NumDrops]string{
 	DropAuthType:    "auth_type",
 	DropAddresses:   "addresses",
 	DropInterval:    "interval",
+	DropAuthMissing: "auth_missing",
+	DropAuthFormat:  "auth_format",
+	DropAuthStale:   "auth_stale",
+	DropAuthKey:     "auth_key",
+	DropAuth:        "auth",
+	DropReplay:      "replay",
 }
 
 // String returns the name of the check as a metric label has it, such as
@@ -88,7 +101,7 @@ func (c *Config) Admit(p Packet, own netip.Addr, a *Advert) Drop {
 	switch {
 	case a.Version == 2 && c.Priority == PriorityOwner && a.Priority != PriorityOwner:
 		return DropOwner
-	case a.Version == 2 && a.AuthType != authNone:
+	case a.Version == 2 && a.AuthType != c.AuthType:
 		return DropAuthType
 	case c.AddressCheck == AddressDrop && a.Priority != PriorityOwner && !c.SameAddresses(a):
 		return DropAddresses

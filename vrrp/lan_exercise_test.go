@@ -58,7 +58,7 @@ func (l *lan) exerciseDeath(master *node) {
 	interval := master.cfgs[0].Interval
 	l.run(l.between(0, interval))
 	bound := l.successor(master, func(c Config) time.Duration {
-		return downInterval(c.Version, c.Priority, interval)
+		return c.masterDown(c.Priority, interval)
 	})
 	l.note("death of %s, to be replaced within %v", master.name, bound)
 	began := l.now

@@ -155,6 +155,7 @@ func (l *lan) populate() {
 		cfg.Family = IPv6
 	}
 	cfg.Interval = l.anyInterval(cfg.Version)
+	cfg.DownAfter = pick[uint8](l, 0, 0, 0, 2, 4, 5)
 	cfg.Checksum = pick(l, ChecksumPseudo, ChecksumRFC9568)
 	sameInterval := cfg.Version == 2 || l.chance(0.7)
 	l.exact = l.chance(0.8)
@@ -178,7 +179,21 @@ func (l *lan) populate() {
 		if c.Preempt && l.chance(0.2) {
 			c.PreemptDelay = l.between(0, 20*c.Interval)
 		}
+		l.patience(&c)
 		l.populateNode(i, c)
+	}
+}
+
+// patience gives some directors delays.
+func (l *lan) patience(c *Config) {
+	if l.chance(0.1) {
+		c.StartDelay = l.between(0, 20*c.Interval)
+	}
+	if l.chance(0.1) {
+		c.LinkDelay = l.between(0, 20*c.Interval)
+	}
+	if l.chance(0.1) && c.Preempt && c.Priority != PriorityOwner {
+		c.MinHold = l.between(0, 40*c.Interval)
 	}
 }
 
@@ -229,11 +244,12 @@ func (l *lan) anyPriority(ties bool) uint8 {
 	return uint8(1 + l.rng.IntN(254))
 }
 
-// longest returns the longest interval and preempt delay on the LAN.
+// longest returns the longest interval and the longest sum of delays on the LAN.
 func (l *lan) longest() (interval, delay time.Duration) {
 	for _, n := range l.nodes {
 		interval = max(interval, n.cfgs[0].Interval)
-		delay = max(delay, n.cfgs[0].PreemptDelay)
+		c := &n.cfgs[0]
+		delay = max(delay, max(c.StartDelay, c.LinkDelay)+c.PreemptDelay+c.MinHold)
 	}
 	return
 }
@@ -261,8 +277,9 @@ func (l *lan) play() {
 		l.tell(fmt.Sprintf("seed %d: wires %v, exact clocks %v, crossed addresses %v", l.seed, l.wires, l.exact, l.crossed))
 		for _, n := range l.nodes {
 			c := n.cfgs[0]
-			l.tell(fmt.Sprintf("  %s: v%d %v priority %d interval %v preempt %v delay %v drift %d ppm",
-				n.name, c.Version, c.Family, c.Priority, c.Interval, c.Preempt, c.PreemptDelay, n.drift))
+			l.tell(fmt.Sprintf("  %s: v%d %v priority %d interval %v preempt %v delay %v down after %d start delay %v link delay %v min hold %v drift %d ppm",
+				n.name, c.Version, c.Family, c.Priority, c.Interval, c.Preempt, c.PreemptDelay,
+				c.DownAfter, c.StartDelay, c.LinkDelay, c.MinHold, n.drift))
 		}
 	}
 	l.calm()
@@ -374,7 +391,7 @@ func (l *lan) reconfigure(n *node) {
 		}
 	case 1:
 		c.Preempt = !c.Preempt
-		c.PreemptDelay = 0
+		c.PreemptDelay, c.MinHold = 0, 0
 	case 2:
 		if c.Version == 3 {
 			c.Interval = l.anyInterval(3)
@@ -386,8 +403,8 @@ func (l *lan) reconfigure(n *node) {
 		n.name, c.Priority, c.Interval, c.Preempt, len(list))
 	for i := range n.cfgs {
 		own := n.cfgs[i]
-		own.Priority, own.Preempt, own.PreemptDelay, own.Interval, own.Addresses =
-			c.Priority, c.Preempt, c.PreemptDelay, c.Interval, list
+		own.Priority, own.Preempt, own.PreemptDelay, own.MinHold, own.Interval, own.Addresses =
+			c.Priority, c.Preempt, c.PreemptDelay, c.MinHold, c.Interval, list
 		n.cfgs[i] = own
 		n.step(i, Reconfigure{own})
 	}

@@ -24,7 +24,7 @@ func (m *Machine) contested(r *Received) bool {
 // single advert may be an old one, of a router that is being reconfigured. With
 // priority 254 the election is then lost like any other.
 func (m *Machine) contest(now time.Time, r *Received) {
-	if m.rivalFrom.IsZero() || m.rival.Address != r.Source {
+	if m.rival.Address != r.Source {
 		m.noteRival(now, r)
 		return
 	}

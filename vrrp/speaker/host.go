@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"holdfast/vrrp"
+	"holdfast/vrrp/auth"
 )
 
 // A Port is where a speaker hears and speaks, on all interfaces.
@@ -25,6 +26,9 @@ type Port interface {
 type Packet struct {
 	IfIndex int
 	vrrp.Packet
+	// Datagram is the whole IP packet if an IP authentication header stands
+	// before the payload, and nil otherwise.
+	Datagram []byte
 }
 
 // A Frame is what leaves through an interface: a whole Ethernet frame or, if
@@ -49,6 +53,12 @@ type Voice struct {
 	// Lines are the ways to the peers of a router that speaks unicast, to
 	// which adverts go instead.
 	Lines []Line
+	// Auth says how adverts are authenticated. The advert that Wrap gets then
+	// includes what goes in front of it and behind it.
+	Auth auth.Config
+	// Header is how many bytes the frames of Wrap have in front of the IP
+	// header. It is needed with Auth alone.
+	Header int
 	// Announcements are the gratuitous ARP or unsolicited neighbour
 	// advertisement frames, one an address.
 	Announcements [][]byte

@@ -78,7 +78,7 @@ func (p *fakePort) Send(frames []Frame) error {
 		}
 		for _, other := range p.lan.ports {
 			if other != p && !other.cut {
-				other.inbox <- Packet{f.IfIndex, vrrp.Packet{
+				other.inbox <- Packet{IfIndex: f.IfIndex, Packet: vrrp.Packet{
 					Source: p.own, Destination: vrrp.IPv4.Group(), HopLimit: 255, Payload: b}}
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"holdfast/vrrp"
+	"holdfast/vrrp/auth"
 )
 
 // A Router is a virtual router to be run.
@@ -35,7 +36,8 @@ type router struct {
 	// for which advert was made, and with priority 0.
 	advert, farewell []Frame
 	priority         uint8
-	seq              uint64 // of the last order that is to be answered
+	guard            *auth.Guard // nil when nothing is authenticated
+	seq              uint64      // of the last order that is to be answered
 	counters         Counters
 }
 
@@ -80,6 +82,10 @@ func (r *router) frames(priority uint8) []Frame {
 
 // refresh makes the frames anew after a change of configuration or voice.
 func (r *router) refresh() {
+	c := r.config()
+	if r.guard == nil || !r.guard.Config().Equal(&r.voice.Auth) {
+		r.guard = auth.New(r.voice.Auth, c.Family, c.Version, c.VRID, r.guard)
+	}
 	r.priority = r.machine().Priority()
 	r.advert = r.render(r.priority)
 	r.farewell = r.render(vrrp.PriorityStop)

@@ -44,6 +44,8 @@ type Speaker struct {
 	received  vrrp.Received
 	packets   []Packet
 	frames    []Frame
+	message   []byte // a message that is being made
+	arena     []byte // the frames of this turn that are made for it alone
 	orders    []Order
 	reports   []Report
 	seq       uint64
@@ -98,7 +100,7 @@ func (s *Speaker) Run() error {
 func (s *Speaker) flush() {
 	if len(s.frames) > 0 {
 		s.sent(s.opts.Port.Send(s.frames))
-		s.frames = s.frames[:0]
+		s.frames, s.arena = s.frames[:0], s.arena[:0]
 	}
 	if len(s.orders) > 0 {
 		s.opts.Order(s.orders)
@@ -135,7 +137,7 @@ func (s *Speaker) hear(now time.Time, p *Packet) {
 		s.astray(p, ok)
 		return
 	}
-	if drop := s.check(r, p); drop != vrrp.DropNone {
+	if drop := s.check(now, r, p); drop != vrrp.DropNone {
 		r.drop(drop, p, s.opts.Log)
 		return
 	}
@@ -146,11 +148,15 @@ func (s *Speaker) hear(now time.Time, p *Packet) {
 	s.perform(now, r.group, r.group.Step(now, r.member, &s.received))
 }
 
-func (s *Speaker) check(r *router, p *Packet) vrrp.Drop {
+func (s *Speaker) check(now time.Time, r *router, p *Packet) vrrp.Drop {
 	if drop := vrrp.Decode(p.Packet, &s.advert); drop != vrrp.DropNone {
 		return drop
 	}
-	return r.config().Admit(p.Packet, r.voice.Source, &s.advert)
+	drop := r.config().Admit(p.Packet, r.voice.Source, &s.advert)
+	if drop == vrrp.DropNone && r.guard != nil {
+		drop = r.guard.Check(now, p.Packet, p.Datagram)
+	}
+	return drop
 }
 
 // astray counts a packet that is for none of our routers.
@@ -254,7 +260,7 @@ func (s *Speaker) actAll(now time.Time, g *group, actions []vrrp.MemberAction) {
 func (s *Speaker) act(now time.Time, r *router, a *vrrp.MemberAction) {
 	switch a.Verb {
 	case vrrp.SendAdvert:
-		s.frames = append(s.frames, r.frames(a.Priority)...)
+		s.say(now, r, a.Priority)
 	case vrrp.Announce:
 		r.burst.begin(now, r.pace)
 	case vrrp.Claim:

@@ -255,7 +255,7 @@ func TestNoAllocationPerAdvert(t *testing.T) {
 	advert := vrrp.Advert{Version: 3, VRID: 10, Priority: 100, Interval: time.Second, Addresses: r.Config.Addresses}
 	peer := vrrp.Packet{Source: l.port("192.0.2.2").own, Destination: vrrp.IPv4.Group(), HopLimit: 255}
 	peer.Payload = advert.Append(nil, peer.Source, peer.Destination, vrrp.ChecksumPseudo)
-	heard := Packet{wireIndex, peer}
+	heard := Packet{IfIndex: wireIndex, Packet: peer}
 	sent := g.Member(0).Status().Counters.Sent
 	allocs := testing.AllocsPerRun(100, func() {
 		now = now.Add(time.Second)

@@ -72,6 +72,9 @@ func (s *Status) vrrp(b *strings.Builder) {
 		for _, r := range v.Reasons {
 			t.note(fmt.Sprintf("%s, for %s: %s", r.Key, s.ago(r.Since), r.Text))
 		}
+		if v.Unicast {
+			t.note("unicast to " + strings.Join(v.Peers, " "))
+		}
 		for _, w := range v.Waits {
 			t.note(fmt.Sprintf("waits another %s for %s", w.Until.Sub(s.Now).Round(time.Second), w.Key))
 		}

@@ -67,6 +67,12 @@ type Instance struct {
 	IntervalMS        float64  `json:"interval_ms"`
 	Preempt           bool     `json:"preempt"`
 	Addresses         []string `json:"addresses"` // with prefix length
+	// Peers are the routers whose adverts are heeded, nil for all; Unicast says
+	// that ours go to each of them.
+	Peers   []string `json:"peers,omitempty"`
+	Unicast bool     `json:"unicast,omitempty"`
+	// Auth is how adverts are authenticated: password, ah or hmac; "" for not.
+	Auth string `json:"auth,omitempty"`
 	// Source is the address that adverts are sent from; "" if there is none.
 	Source string `json:"source,omitempty"`
 	// Master is the MASTER that was heard last; nil if it is us or none was.

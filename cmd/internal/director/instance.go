@@ -211,8 +211,8 @@ func (d *Director) voiceOf(in *instance) (speaker.Voice, error) {
 		return speaker.Voice{IfIndex: in.facts.Index}, nil
 	}
 	v, err := voice(in.facts.Index, mac, src, announced(&in.conf), in.facts.Forwarding6)
-	if err == nil && in.conf.Unicast {
-		v.Lines, err = lines(src, in.conf.Peers)
+	if err == nil {
+		err = address(&v, &in.conf, mac)
 	}
 	return v, err
 }
@@ -330,7 +330,7 @@ func (d *Director) changeUnit(p unitPair) {
 			d.reopen(in)
 			d.tell(in, vrrp.Reconfigure{Config: c.Config})
 		}
-		if !reflect.DeepEqual(old.Config, c.Config) || old.Announce != c.Announce || !slices.Equal(old.Excluded, c.Excluded) {
+		if !sameSpeech(old, &c) || !slices.Equal(old.Excluded, c.Excluded) {
 			d.revoice(in)
 		}
 	}

@@ -69,6 +69,10 @@ func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) control
 	if st.Source.IsValid() {
 		i.Source = st.Source.String()
 	}
+	i.Unicast, i.Auth = c.Unicast, c.Auth.Name()
+	for _, p := range c.Peers {
+		i.Peers = append(i.Peers, p.Address.String())
+	}
 	i.CededTo = peer(&m.Ceded)
 	for _, w := range m.Waits {
 		if w.Until.After(now) {

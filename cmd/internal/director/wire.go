@@ -29,7 +29,7 @@ func (p *port) Receive(deadline time.Time, into []speaker.Packet) ([]speaker.Pac
 		into = append(into, speaker.Packet{IfIndex: in[i].IfIndex, Packet: vrrp.Packet{
 			Source: in[i].Source, Destination: in[i].Destination,
 			HopLimit: in[i].HopLimit, Payload: in[i].Payload,
-		}})
+		}, Datagram: in[i].Datagram})
 	}
 	return into, nil
 }

@@ -1,0 +1,118 @@
+package conf
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/vrrp/auth"
+)
+
+const swordfish = "swordfish-swordfish-swordfish-swordfish"
+
+func TestAuth(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	key1, key2 := file("1.key", swordfish+"\n"), file("2.key", "hex:"+strings.Repeat("00ff", 16)+"\n")
+	short := file("secret", "tuna\n")
+	tests := []struct {
+		name, options string
+		want          auth.Config
+		authType      uint8
+	}{
+		{"none", "", auth.Config{}, 0},
+		{"password", "version = 2\nauth = { type = \"password\", secret = \"tuna\" }",
+			auth.Config{Kind: auth.Password, Secret: "tuna"}, 1},
+		{"ah from a file", "version = 2\nauth = { type = \"ah\", secret_file = \"" + short + "\" }",
+			auth.Config{Kind: auth.Header, Secret: "tuna"}, 2},
+		{"hmac", "interval = \"3s\"\nauth = { type = \"hmac\", keys = [{ id = 7, secret_file = \"" + key1 + "\" }, { id = 8, secret_file = \"" + key2 + "\" }] }",
+			auth.Config{Kind: auth.HMAC, Active: 7, Window: 9 * time.Second, Keys: []auth.Key{
+				{ID: 7, Secret: swordfish}, {ID: 8, Secret: auth.Secret(strings.Repeat("\x00\xff", 16))}}}, 0},
+		{"hmac inline", "auth = { type = \"hmac\", active_key = 8, mode = \"receive-only\", time_window = \"0s\", keys = [{ id = 8, secret = \"" + swordfish + "\" }] }",
+			auth.Config{Kind: auth.HMAC, Active: 8, Mode: auth.ReceiveOnly, Keys: []auth.Key{{ID: 8, Secret: swordfish}}}, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c, err := Parse("a.toml", []byte(instance("a", "1")+tt.options))
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := c.VRRP[0]
+			if !in.Auth.Config.Equal(&tt.want) || in.AuthType != tt.authType {
+				t.Errorf("got kind %d, active %d, window %v, %d keys, type %d", in.Auth.Kind, in.Auth.Active, in.Auth.Window, len(in.Auth.Keys), in.AuthType)
+			}
+			shown := string(Show(c))
+			for _, s := range []string{"tuna", "swordfish", "00ff"} {
+				if strings.Contains(shown, s) {
+					t.Errorf("a secret is shown:\n%s", shown)
+				}
+			}
+			again, err := Parse("shown.toml", []byte(shown))
+			switch inline := strings.Contains(tt.options, "secret = "); {
+			case inline && (err == nil || !strings.Contains(err.Error(), "was not shown")):
+				t.Errorf("what Show wrote without the secret: %v", err)
+			case !inline && err != nil:
+				t.Errorf("load what Show wrote: %v\n%s", err, shown)
+			case !inline && !again.VRRP[0].Auth.Equal(&in.Auth.Config):
+				t.Errorf("what Show wrote means something else:\n%s", shown)
+			}
+		})
+	}
+}
+
+func TestSecretFilePermissions(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "secret")
+	source := []byte(instance("a", "1") + "version = 2\nauth = { type = \"ah\", secret_file = \"" + path + "\" }")
+	check := func(what, want string) {
+		t.Helper()
+		_, err := Parse("a.toml", source)
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%s: %v", what, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), "vrrp.a.auth.secret_file: ") || !strings.HasSuffix(err.Error(), want)):
+			t.Errorf("%s: got %v, want an error that ends in %q", what, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "tuna") {
+			t.Errorf("%s: the error tells the secret: %v", what, err)
+		}
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.WriteFile(path, []byte("tuna"), 0o600))
+	check("mode 600", "")
+	for mode, want := range map[os.FileMode]string{
+		0o640: "may be read or changed by others (mode 0640): chmod 600 " + path,
+		0o604: "may be read or changed by others (mode 0604): chmod 600 " + path,
+		0o620: "may be read or changed by others (mode 0620): chmod 600 " + path,
+		0o400: "",
+	} {
+		must(os.Chmod(path, mode))
+		check(mode.String(), want)
+	}
+	must(os.Chmod(path, 0o600))
+	if os.Geteuid() == 0 {
+		must(os.Chown(path, 1, 1))
+		check("owner 1", "belongs to user 1, and must belong to root")
+		must(os.Chown(path, 0, 0))
+	}
+	must(os.WriteFile(path, nil, 0o600))
+	check("empty", "is empty")
+	must(os.WriteFile(path, make([]byte, 5000), 0o600))
+	check("long", "is too long for a secret")
+	must(os.Remove(path))
+	must(os.Mkdir(path, 0o700))
+	check("directory", "is not a file")
+}

@@ -1,0 +1,150 @@
+package integration_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/integration/lab"
+)
+
+// The simple password and the authentication header of RFC 2338, as keepalived
+// understands them, by multicast and by unicast.
+func TestKeepalivedAuthentication(t *testing.T) {
+	const peers = "unicast = true\npeers = [\"10.0.0.3\"]\n"
+	const theirPeers = "\tunicast_src_ip 10.0.0.3\n\tunicast_peer {\n\t\t10.0.0.2\n\t}\n"
+	for _, unicast := range []bool{false, true} {
+		for ours, others := range map[string]string{"password": "PASS", "ah": "AH"} {
+			t.Run(fmt.Sprintf("%s/unicast %v", ours, unicast), func(t *testing.T) {
+				t.Parallel()
+				mine := fmt.Sprintf("auth = { type = %q, secret = \"swordfsh\" }\n", ours)
+				theirs := fmt.Sprintf("\tauthentication {\n\t\tauth_type %s\n\t\tauth_pass swordfsh\n\t}\n", others)
+				if unicast {
+					mine, theirs = peers+mine, theirPeers+theirs
+				}
+				frames := advertsAre(!unicast)
+				if ours == "ah" {
+					frames = behindAH
+				}
+				takesTurns(t, 2, mine, theirs, frames)
+			})
+		}
+	}
+}
+
+// behindAH matches adverts behind an authentication header.
+func behindAH(f lab.Frame) bool {
+	b := f.Bytes
+	return len(b) >= 14+20+24+8 && binary.BigEndian.Uint16(b[12:]) == 0x0800 && b[14+9] == 51 && b[14+20] == 112
+}
+
+// A router with another password is not heard, and says why in its status.
+func TestWrongPassword(t *testing.T) {
+	t.Parallel()
+	p := lab.NewPair(t, 2)
+	mine := p.Directors[0].Holdfast(outside(2, 100, "auth = { type = \"ah\", secret = \"swordfsh\" }"))
+	mine.AwaitState(t, "MASTER")
+	theirs := p.Directors[1].Holdfast(outside(2, 200, "auth = { type = \"ah\", secret = \"tuna\" }"))
+	theirs.AwaitState(t, "MASTER")
+	lab.Wait(t, 20*time.Second, "a dropped advert", func() (string, bool) {
+		s, err := mine.Status()
+		if err != nil {
+			return err.Error(), false
+		}
+		return fmt.Sprint(s.VRRP[0].Counters.Dropped), s.VRRP[0].Counters.Dropped["auth"] > 2
+	})
+	mine.AwaitState(t, "MASTER")
+}
+
+// The HMAC trailer: two directors elect one MASTER in both versions and
+// families; keys are changed without a transition, one director after the
+// other, by reloads; secrets are neither shown nor logged.
+func TestHMAC(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		options lab.Director
+	}{
+		{"v2", lab.Director{Version: 2, Interval: time.Second}},
+		{"v3", lab.Director{Interval: fast}},
+		{"v3 with IPv6", lab.Director{Interval: fast, IPv6: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := lab.NewPair(t, 2)
+			keys := func(active int) string {
+				var list []string
+				for id := 1; id <= 2; id++ {
+					path := filepath.Join(p.Dir(), fmt.Sprintf("%d.key", id))
+					secret := strings.Repeat(fmt.Sprintf("swordfish%d", id), 4)
+					if err := os.WriteFile(path, []byte(secret+"\n"), 0o600); err != nil {
+						t.Fatal(err)
+					}
+					list = append(list, fmt.Sprintf("{ id = %d, secret_file = %q }", id, path))
+				}
+				return fmt.Sprintf("auth = { type = \"hmac\", active_key = %d, keys = [%s] }", active, strings.Join(list, ", "))
+			}
+			config := func(priority, active int) string {
+				options := c.options
+				options.Priority, options.Options = priority, keys(active)
+				return options.TOML()
+			}
+			a, b := p.Directors[0].Holdfast(config(200, 1)), p.Directors[1].Holdfast(config(100, 1))
+			a.AwaitState(t, "MASTER")
+			b.AwaitState(t, "BACKUP")
+			before := transitions(t, a) + transitions(t, b)
+			wire := p.Router.Wires["eth0"].Capture()
+			for i, d := range []*lab.Daemon{a, b} {
+				d.Configure(config(200-100*i, 2))
+				if err := d.Reload(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			wire.Await(t, 20*time.Second, "adverts with the new key", 8, func(f lab.Frame) bool {
+				_, ok := f.Advert()
+				return ok && f.Bytes[len(f.Bytes)-28] == 1 && f.Bytes[len(f.Bytes)-27] == 2
+			})
+			if after := transitions(t, a) + transitions(t, b); after != before {
+				t.Errorf("%d transitions when the keys were changed", after-before)
+			}
+			a.Crash()
+			b.AwaitState(t, "MASTER")
+			a.Restart()
+			a.AwaitState(t, "MASTER")
+			b.AwaitState(t, "BACKUP")
+			for _, d := range []*lab.Daemon{a, b} {
+				accepted(t, d)
+				showsNoSecret(t, d)
+			}
+		})
+	}
+}
+
+func transitions(t *testing.T, d *lab.Daemon) uint64 {
+	t.Helper()
+	s, err := d.Status()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum uint64
+	for _, v := range s.VRRP {
+		sum += v.Counters.Transitions
+	}
+	return sum
+}
+
+func showsNoSecret(t *testing.T, d *lab.Daemon) {
+	t.Helper()
+	for _, command := range [][]string{{"status", "--json"}, {"events"}, {"config", "show"}, {"plan"}} {
+		stdout, stderr, _ := d.CLI(command[0], command[1:]...)
+		if stdout == "" && stderr == "" {
+			t.Errorf("%v says nothing", command)
+		}
+		if strings.Contains(stdout+stderr, "swordfish") {
+			t.Errorf("%v tells a secret:\n%s%s", command, stdout, stderr)
+		}
+	}
+}

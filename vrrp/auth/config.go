@@ -1,0 +1,148 @@
+// Package auth proves to routers that adverts come from one of them.
+//
+// It knows the simple password and the IP authentication header of RFC 2338,
+// which version 2 may carry, and a trailer with an HMAC-SHA256 for versions 2
+// and 3. Like package vrrp it has no socket, clock or file: bytes and the time
+// come in.
+//
+// The password is no protection: it goes over the wire in clear text. It keeps
+// routers apart that share a VRID by mistake.
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"holdfast/vrrp"
+)
+
+// A Kind is a way to authenticate.
+type Kind uint8
+
+// The kinds.
+const (
+	None     Kind = iota
+	Password      // RFC 2338 §5.3.6, type 1: eight bytes in clear text
+	Header        // type 2: IP authentication header with HMAC-MD5-96 (RFC 2403)
+	HMAC          // a trailer with HMAC-SHA256, cut to 128 bits
+)
+
+// A Mode says how strict HMAC is, so that it can be introduced router by router.
+type Mode uint8
+
+// The modes. In all of them a trailer that is there must be right.
+const (
+	Enforce     Mode = iota // adverts without a trailer are dropped
+	Permissive              // ours have one, others need not
+	ReceiveOnly             // ours have none, others need not
+)
+
+// masked is what a Secret shows of itself.
+const masked = "(secret)"
+
+// A Secret is a password or key, as raw bytes. Whatever prints it, formats it
+// or makes JSON of it gets a placeholder; a conversion to string gives the bytes.
+type Secret string
+
+// String returns a placeholder.
+func (Secret) String() string { return masked }
+
+// Format writes a placeholder for every verb.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(masked)) }
+
+// MarshalText returns a placeholder.
+func (Secret) MarshalText() ([]byte, error) { return []byte(masked), nil }
+
+// LogValue returns a placeholder.
+func (Secret) LogValue() slog.Value { return slog.StringValue(masked) }
+
+// A Key is one of the keys of HMAC.
+type Key struct {
+	ID     uint8  // 1 to 255; goes over the wire
+	Secret Secret // 32 to 64 bytes
+}
+
+// Config says how a virtual router authenticates. The zero Config is None.
+type Config struct {
+	Kind   Kind
+	Secret Secret // of Password and Header: 1 to 8 bytes
+	// Keys are those of HMAC. All of them are accepted, and Active is used.
+	Keys   []Key
+	Active uint8
+	Mode   Mode
+	// Window is how far the time in a trailer may be from ours, 1 s to 300 s;
+	// 0 asks only that it grows, for directors whose clocks may differ.
+	Window time.Duration
+}
+
+// Equal reports whether c and d are the same.
+func (c *Config) Equal(d *Config) bool {
+	return c.Kind == d.Kind && c.Secret == d.Secret && slices.Equal(c.Keys, d.Keys) &&
+		c.Active == d.Active && c.Mode == d.Mode && c.Window == d.Window
+}
+
+// Type returns the authentication type that the messages of version 2 have.
+func (c *Config) Type() uint8 {
+	switch c.Kind {
+	case Password:
+		return 1
+	case Header:
+		return 2
+	}
+	return 0
+}
+
+// Validate returns every way in which c cannot work with a version, joined
+// *vrrp.FieldErrors. No error shows a secret.
+func (c *Config) Validate(version uint8) error {
+	var errs []error
+	bad := func(key, format string, args ...any) {
+		errs = append(errs, &vrrp.FieldError{Key: key, Problem: fmt.Sprintf(format, args...)})
+	}
+	switch c.Kind {
+	case Password, Header:
+		if version != 2 {
+			bad("type", "this one is a matter of version 2: version 3 has hmac")
+		}
+		if n := len(c.Secret); n < 1 || n > 8 {
+			bad("secret", "must be 1 to 8 bytes long")
+		}
+	case HMAC:
+		c.validateHMAC(bad)
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) validateHMAC(bad func(key, format string, args ...any)) {
+	if len(c.Keys) == 0 {
+		bad("keys", "at least one key is needed")
+		return
+	}
+	seen := map[uint8]bool{}
+	for _, k := range c.Keys {
+		switch {
+		case k.ID == 0:
+			bad("keys", "a key's id must be 1 to 255")
+		case seen[k.ID]:
+			bad("keys", "the id %d is given twice", k.ID)
+		case len(k.Secret) < 32 || len(k.Secret) > 64:
+			bad("keys", "key %d must be 32 to 64 bytes long", k.ID)
+		}
+		seen[k.ID] = true
+	}
+	if !seen[c.Active] {
+		bad("active_key", "there is no key %d", c.Active)
+	}
+	if c.Window != 0 && (c.Window < time.Second || c.Window > 300*time.Second) {
+		bad("time_window", "must be from 1s to 300s")
+	}
+}
+
+// padded returns the bytes of a password with zeros up to eight.
+func padded(s Secret) (b [8]byte) {
+	copy(b[:], s)
+	return b
+}

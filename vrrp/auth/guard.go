@@ -1,0 +1,157 @@
+package auth
+
+import (
+	"crypto/hmac"
+	"crypto/md5"
+	"crypto/sha256"
+	"crypto/subtle"
+	"hash"
+	"net/netip"
+	"time"
+
+	"holdfast/vrrp"
+)
+
+// A Guard seals the messages of one virtual router and checks those of others.
+// Sealing and checking allocate nothing. It is not safe for concurrent use.
+type Guard struct {
+	cfg      Config
+	family   vrrp.Family
+	version  uint8
+	vrid     uint8
+	password [8]byte
+	md5      hash.Hash // Header
+	keys     []key     // HMAC
+
+	sequence uint64 // the last that was sent or, with Header, heard
+	senders  senders
+	pseudo   [pseudoLen]byte
+	header   [ipv4Len]byte
+	digest   [sha256.Size]byte
+}
+
+type key struct {
+	id  uint8
+	mac hash.Hash
+}
+
+// New returns a guard, or nil if nothing is to be guarded. c must be valid.
+// former, which may be nil, is the guard before a change of the configuration:
+// what was heard then cannot be replayed now.
+func New(c Config, family vrrp.Family, version, vrid uint8, former *Guard) *Guard {
+	if c.Kind == None {
+		return nil
+	}
+	g := &Guard{cfg: c, family: family, version: version, vrid: vrid, password: padded(c.Secret)}
+	if former != nil && former.cfg.Kind == c.Kind {
+		g.sequence, g.senders = former.sequence, former.senders
+	}
+	if c.Kind == Header {
+		g.md5 = hmac.New(md5.New, g.password[:])
+	}
+	for _, k := range c.Keys {
+		g.keys = append(g.keys, key{k.ID, hmac.New(sha256.New, []byte(k.Secret))})
+	}
+	return g
+}
+
+// Config returns what the guard was made with.
+func (g *Guard) Config() *Config { return &g.cfg }
+
+// Fresh reports whether every message must be sealed anew when it is sent.
+func (g *Guard) Fresh() bool {
+	return g.cfg.Kind == Header || g.cfg.Kind == HMAC && g.cfg.Mode != ReceiveOnly
+}
+
+// Mark sets what the message itself says of its authentication.
+func (g *Guard) Mark(a *vrrp.Advert) {
+	a.AuthType = g.cfg.Type()
+	if g.cfg.Kind == Password {
+		a.AuthData = g.password
+	}
+}
+
+// Begin appends to b what goes in front of a message from source.
+func (g *Guard) Begin(b []byte, now time.Time, source netip.Addr) []byte {
+	if g.cfg.Kind == Header {
+		return g.beginHeader(b, now, source)
+	}
+	return b
+}
+
+// Seal appends to b, which Begin has begun and to which a message from source
+// was appended, what goes behind that.
+func (g *Guard) Seal(b []byte, now time.Time, source netip.Addr) []byte {
+	if g.cfg.Kind == HMAC && g.cfg.Mode != ReceiveOnly {
+		return g.sealTrailer(b, now, source)
+	}
+	return b
+}
+
+// Finish completes a packet that is ready to be sent, from its IP header on.
+func (g *Guard) Finish(packet []byte) {
+	if g.cfg.Kind == Header {
+		g.finishHeader(packet)
+	}
+}
+
+// Check decides about a message that vrrp.Decode and Config.Admit let pass.
+// datagram is the whole IP packet if the message came behind an IP
+// authentication header, and nil otherwise.
+func (g *Guard) Check(now time.Time, p vrrp.Packet, datagram []byte) vrrp.Drop {
+	switch g.cfg.Kind {
+	case Password:
+		return g.checkPassword(p)
+	case Header:
+		return g.checkHeader(datagram)
+	case HMAC:
+		return g.checkTrailer(now, p)
+	}
+	return vrrp.DropNone
+}
+
+func (g *Guard) checkPassword(p vrrp.Packet) vrrp.Drop {
+	message, _ := vrrp.SplitTrailer(p.Payload, g.family)
+	if len(message) < len(g.password) {
+		return vrrp.DropLength
+	}
+	if subtle.ConstantTimeCompare(message[len(message)-len(g.password):], g.password[:]) != 1 {
+		return vrrp.DropAuth
+	}
+	return vrrp.DropNone
+}
+
+// numSenders is how many sources are remembered. They are remembered when they
+// have proved that they know the key, so strangers push nobody out.
+const numSenders = 8
+
+// senders keeps the highest sequence number of each source.
+type senders struct {
+	list  [numSenders]sender
+	clock uint64
+}
+
+type sender struct {
+	source   netip.Addr
+	sequence uint64
+	used     uint64 // by the clock; 0: never
+}
+
+// of returns the place of a source, if need be that of the one that has not
+// been heard for longest.
+func (s *senders) of(source netip.Addr) *sender {
+	oldest := &s.list[0]
+	s.clock++
+	for i := range s.list {
+		e := &s.list[i]
+		if e.used != 0 && e.source == source {
+			e.used = s.clock
+			return e
+		}
+		if e.used < oldest.used {
+			oldest = e
+		}
+	}
+	*oldest = sender{source: source, used: s.clock}
+	return oldest
+}

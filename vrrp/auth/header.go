@@ -1,0 +1,83 @@
+package auth
+
+import (
+	"crypto/hmac"
+	"encoding/binary"
+	"net/netip"
+	"time"
+
+	"holdfast/vrrp"
+)
+
+// Layout of an IP packet with an authentication header (RFC 4302 §2), in bytes.
+const (
+	ipv4Len  = 20
+	icvLen   = 12 // HMAC-MD5-96
+	fixedLen = 12 // of the authentication header, up to the check value
+	ahLen    = fixedLen + icvLen
+)
+
+var noICV [icvLen]byte
+
+// beginHeader appends an authentication header without its check value. The
+// security parameters index is the source address, as keepalived has it: RFC
+// 2338 does not say which. The sequence number is the time in seconds unless
+// that would not make it grow, so a restart does not begin below what the
+// others have heard.
+func (g *Guard) beginHeader(b []byte, now time.Time, source netip.Addr) []byte {
+	g.sequence = max(g.sequence+1, uint64(now.Unix()))
+	spi := source.As4()
+	b = append(b, vrrp.Protocol, ahLen/4-2, 0, 0)
+	b = append(b, spi[:]...)
+	b = binary.BigEndian.AppendUint32(b, uint32(g.sequence))
+	return append(b, noICV[:]...)
+}
+
+// finishHeader puts the check value in.
+func (g *Guard) finishHeader(packet []byte) {
+	if len(packet) >= ipv4Len+ahLen {
+		copy(packet[ipv4Len+fixedLen:], g.icv(packet))
+	}
+}
+
+// icv returns the integrity check value of a packet (RFC 4302 §3.3.3): over the
+// IP header with what routers may change as zero, and all that follows, the
+// value itself as zero. The TTL of multicast, which no router forwards, counts.
+func (g *Guard) icv(packet []byte) []byte {
+	h := g.header[:]
+	copy(h, packet)
+	h[1] = 0                        // type of service
+	h[6], h[7] = 0, 0               // flags and fragment offset
+	h[10], h[11] = 0, 0             // checksum
+	if h[16] < 224 || h[16] > 239 { // unicast
+		h[8] = 0
+	}
+	g.md5.Reset()
+	g.md5.Write(h)
+	g.md5.Write(packet[ipv4Len : ipv4Len+fixedLen])
+	g.md5.Write(noICV[:])
+	g.md5.Write(packet[ipv4Len+ahLen:])
+	return g.md5.Sum(g.digest[:0])[:icvLen]
+}
+
+// checkHeader checks a datagram. Sequence numbers must grow with each source;
+// ours go on above all that were heard, as all routers share one key.
+func (g *Guard) checkHeader(datagram []byte) vrrp.Drop {
+	if datagram == nil {
+		return vrrp.DropAuthMissing
+	}
+	if len(datagram) < ipv4Len+ahLen || datagram[0] != 0x45 || datagram[ipv4Len+1] != ahLen/4-2 {
+		return vrrp.DropAuthFormat
+	}
+	if !hmac.Equal(datagram[ipv4Len+fixedLen:ipv4Len+ahLen], g.icv(datagram)) {
+		return vrrp.DropAuth
+	}
+	sequence := uint64(binary.BigEndian.Uint32(datagram[ipv4Len+8:]))
+	s := g.senders.of(netip.AddrFrom4([4]byte(datagram[12:16])))
+	if sequence <= s.sequence {
+		return vrrp.DropReplay
+	}
+	s.sequence = sequence
+	g.sequence = max(g.sequence, sequence)
+	return vrrp.DropNone
+}

@@ -1,0 +1,131 @@
+package auth
+
+import (
+	"crypto/hmac"
+	"encoding/binary"
+	"net/netip"
+	"time"
+
+	"holdfast/vrrp"
+)
+
+// Layout of the trailer, in bytes: type, key, two reserved, a sequence number
+// of eight, and the HMAC.
+const (
+	pseudoLen   = 20
+	macAt       = 12
+	macLen      = vrrp.TrailerLen - macAt
+	sequenceAt  = 4
+	typeSHA256  = 1
+	checksumAt  = 6
+	checksumLen = 2
+)
+
+var zeros [macLen]byte
+
+// sequenceOf returns the sequence number of a time: seconds, 1/65536 of them,
+// and 16 bits that count what the clock does not tell apart.
+func sequenceOf(now time.Time) uint64 {
+	return uint64(uint32(now.Unix()))<<32 | uint64(now.Nanosecond())<<16/1e9<<16
+}
+
+// after reports whether a comes after b, across the wrap of the numbers
+// (RFC 1982).
+func after(a, b uint64) bool { return int64(a-b) > 0 }
+
+// next returns the number of the next message. One that a clock set back has
+// left in the future is given up, for nobody would accept what follows it.
+func (g *Guard) next(now time.Time) uint64 {
+	clock := sequenceOf(now)
+	if after(clock, g.sequence) || g.beyond(now, g.sequence) {
+		g.sequence = clock
+	} else {
+		g.sequence++
+	}
+	return g.sequence
+}
+
+// beyond reports whether a number lies outside the window around now.
+func (g *Guard) beyond(now time.Time, sequence uint64) bool {
+	if g.cfg.Window == 0 {
+		return false
+	}
+	skew := int64(int32(uint32(now.Unix()) - uint32(sequence>>32)))
+	window := int64(g.cfg.Window / time.Second)
+	return skew > window || skew < -window
+}
+
+// sealTrailer appends the trailer to a message.
+func (g *Guard) sealTrailer(message []byte, now time.Time, source netip.Addr) []byte {
+	b := append(message, typeSHA256, g.cfg.Active, 0, 0)
+	b = binary.BigEndian.AppendUint64(b, g.next(now))
+	mac := g.mac(g.key(g.cfg.Active), b, source)
+	b = append(b, mac...)
+	if g.family == vrrp.IPv6 {
+		vrrp.CoverTrailer(b)
+	}
+	return b
+}
+
+func (g *Guard) key(id uint8) *key {
+	for i := range g.keys {
+		if g.keys[i].id == id {
+			return &g.keys[i]
+		}
+	}
+	return nil
+}
+
+// mac returns the HMAC over a pseudo-header, the message with its checksum as
+// zero, the trailer up to the HMAC, and as many zeros as that is long. b ends
+// where the HMAC begins.
+func (g *Guard) mac(k *key, b []byte, source netip.Addr) []byte {
+	g.pseudo = [pseudoLen]byte{byte(g.family), g.version, g.vrid}
+	if source.Is4() {
+		a := source.As4()
+		copy(g.pseudo[4:], a[:])
+	} else {
+		a := source.As16()
+		copy(g.pseudo[4:], a[:])
+	}
+	k.mac.Reset()
+	k.mac.Write(g.pseudo[:])
+	k.mac.Write(b[:checksumAt])
+	k.mac.Write(zeros[:checksumLen])
+	k.mac.Write(b[checksumAt+checksumLen:])
+	k.mac.Write(zeros[:])
+	return k.mac.Sum(g.digest[:0])[:macLen]
+}
+
+// checkTrailer checks the trailer of a message, what is cheap first. Only the
+// HMAC proves anything: before it, nothing is believed, only dropped.
+func (g *Guard) checkTrailer(now time.Time, p vrrp.Packet) vrrp.Drop {
+	_, trailer := vrrp.SplitTrailer(p.Payload, g.family)
+	if trailer == nil {
+		if g.cfg.Mode == Enforce {
+			return vrrp.DropAuthMissing
+		}
+		return vrrp.DropNone
+	}
+	if trailer[0] != typeSHA256 || trailer[2] != 0 || trailer[3] != 0 {
+		return vrrp.DropAuthFormat
+	}
+	sequence := binary.BigEndian.Uint64(trailer[sequenceAt:])
+	if g.beyond(now, sequence) {
+		return vrrp.DropAuthStale
+	}
+	k := g.key(trailer[1])
+	if k == nil {
+		return vrrp.DropAuthKey
+	}
+	if !hmac.Equal(trailer[macAt:], g.mac(k, p.Payload[:len(p.Payload)-macLen], p.Source)) {
+		return vrrp.DropAuth
+	}
+	s := g.senders.of(p.Source)
+	// A mark outside the window was left by a clock that has been set since.
+	if s.sequence != 0 && !after(sequence, s.sequence) && !g.beyond(now, s.sequence) {
+		return vrrp.DropReplay
+	}
+	s.sequence = sequence
+	return vrrp.DropNone
+}

@@ -1,0 +1,120 @@
+package speaker
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/vrrp"
+	"holdfast/vrrp/auth"
+)
+
+func withKey(key string) auth.Config {
+	return auth.Config{
+		Kind: auth.HMAC, Keys: []auth.Key{{ID: 1, Secret: auth.Secret(strings.Repeat(key, 32))}},
+		Active: 1, Window: 5 * time.Second,
+	}
+}
+
+// beginAuth adds and starts a lone router that authenticates.
+func (h *host) beginAuth(t *testing.T, priority uint8, a auth.Config) {
+	t.Helper()
+	r := h.router("v", 10, priority)
+	r.Voice.Auth = a
+	if err := h.Add("", r); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Tell("v", vrrp.Start{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Routers with one key elect one MASTER; one with another key is not heard,
+// until it gets the right one.
+func TestAuthenticatedElection(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a, b, c := l.host(t, "192.0.2.1"), l.host(t, "192.0.2.2"), l.host(t, "192.0.2.3")
+		a.beginAuth(t, 200, withKey("k"))
+		b.beginAuth(t, 100, withKey("k"))
+		c.beginAuth(t, 250, withKey("x"))
+		time.Sleep(10 * time.Second)
+		if a.state(t, "v") != vrrp.Master || b.state(t, "v") != vrrp.Backup || c.state(t, "v") != vrrp.Master {
+			t.Errorf("a %v, b %v, c %v", a.state(t, "v"), b.state(t, "v"), c.state(t, "v"))
+		}
+		snap, err := b.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := snap.Routers["v"].Counters.Dropped; n[vrrp.DropAuth] == 0 || n[vrrp.DropReplay] != 0 {
+			t.Errorf("dropped %v", n)
+		}
+		r := c.router("v", 10, 250)
+		r.Voice.Auth = withKey("k")
+		if err := c.Revoice("v", r.Voice, r.Pace); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		if a.state(t, "v") != vrrp.Backup || c.state(t, "v") != vrrp.Master {
+			t.Errorf("with the right key: a %v, c %v", a.state(t, "v"), c.state(t, "v"))
+		}
+	})
+}
+
+// A replayed advert is dropped.
+func TestReplayIsDropped(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a, b := l.host(t, "192.0.2.1"), l.host(t, "192.0.2.2")
+		a.beginAuth(t, 200, withKey("k"))
+		b.beginAuth(t, 100, withKey("k"))
+		time.Sleep(10 * time.Second)
+		a.port.setCut(true)
+		old := l.last(a).bytes
+		for range 8 { // keeps b from taking over, if it is believed
+			time.Sleep(time.Second)
+			b.port.inbox <- Packet{IfIndex: wireIndex, Packet: vrrp.Packet{
+				Source: a.port.own, Destination: vrrp.IPv4.Group(), HopLimit: 255, Payload: old}}
+		}
+		if b.state(t, "v") != vrrp.Master {
+			t.Error("a replayed advert was believed")
+		}
+	})
+}
+
+// Adverts with a number each do not allocate either.
+func TestNoAllocationPerAuthenticatedAdvert(t *testing.T) {
+	l := &lan{}
+	h := &host{port: l.port("192.0.2.1")}
+	s := New(Options{Port: silent{}, Order: func([]Order) {}, Report: func(Report) {}})
+	now := time.Now()
+	r := h.router("v", 10, 200)
+	r.Pace, r.Voice.Auth = Pace{}, withKey("k")
+	if err := s.add(now, "", []Router{r}); err != nil {
+		t.Fatal(err)
+	}
+	g := s.groups["v"]
+	s.perform(now, g, g.Step(now, 0, vrrp.Start{}))
+	now = now.Add(10 * time.Second)
+	s.perform(now, g, g.Step(now, 0, vrrp.Elapsed{}))
+	s.perform(now, g, g.Step(now, 0, vrrp.Claimed{}))
+	peer := auth.New(withKey("k"), vrrp.IPv4, 3, 10, nil)
+	advert := vrrp.Advert{Version: 3, VRID: 10, Priority: 100, Interval: time.Second, Addresses: r.Config.Addresses}
+	src := netip.MustParseAddr("192.0.2.2")
+	heard := Packet{IfIndex: wireIndex, Packet: vrrp.Packet{Source: src, Destination: vrrp.IPv4.Group(), HopLimit: 255}}
+	buffer := make([]byte, 0, 256)
+	sent := g.Member(0).Status().Counters
+	allocs := testing.AllocsPerRun(100, func() {
+		now = now.Add(time.Second)
+		heard.Payload = peer.Seal(advert.Append(buffer, src, vrrp.IPv4.Group(), 0), now, src)
+		s.elapse(now)
+		s.hear(now, &heard)
+		s.flush()
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations for an advert sent and one heard", allocs)
+	}
+	st := g.Member(0).Status()
+	if st.State != vrrp.Master || st.Counters.Sent-sent.Sent < 100 || st.Counters.Received-sent.Received < 100 {
+		t.Errorf("the loop did not do what it was measured for: %+v", st)
+	}
+}
