@@ -153,5 +153,9 @@ func (c *Config) checkServices(tables []*table) {
 		if first := seen.use(k, t.where(key)); first != "" {
 			t.failf(key, "%s is taken, by %s", fmt.Sprint(k), first)
 		}
+		// The kernel answers EINVAL to whichever comes second.
+		if c.LVS.Sync.Interface != "" && c.Services[i].MixedFamilies() {
+			t.failf(key, "a server of the other address family and [lvs.sync] exclude each other")
+		}
 	}
 }

@@ -80,7 +80,7 @@ func (g generator) content(keys []lvs.Key) []lvs.Wanted {
 }
 
 func (g generator) servers(k lvs.Key) []lvs.Server {
-	addresses := []string{"192.168.0.11:80", "192.168.0.12:80", "192.168.0.13:80", "127.0.0.1:8080"}
+	addresses := []string{"192.168.0.11:80", "192.168.0.12:80", "192.168.0.13:80", "192.168.0.1:8080"}
 	if k.IPv6 {
 		addresses = []string{"[fd00::11]:80", "[fd00::12]:80", "[fd00::13]:80", "[::1]:8080"}
 	}

@@ -47,18 +47,18 @@ func TestPlan(t *testing.T) {
 		}, {
 			name: "the fallback comes before the last server goes",
 			have: []lvs.Wanted{wanted(web, nat("192.168.0.11:80", 5))},
-			want: []lvs.Wanted{wanted(web, nat("127.0.0.1:8080", 1))},
+			want: []lvs.Wanted{wanted(web, nat("192.168.0.1:8080", 1))},
 			ops: []string{
-				"-a -t 10.0.0.1:80 -r 127.0.0.1:8080 -m -w 1",
+				"-a -t 10.0.0.1:80 -r 192.168.0.1:8080 -m -w 1",
 				"-d -t 10.0.0.1:80 -r 192.168.0.11:80",
 			},
 		}, {
 			name: "the fallback goes after the first server is back",
-			have: []lvs.Wanted{wanted(web, nat("127.0.0.1:8080", 1), nat("192.168.0.11:80", 0))},
+			have: []lvs.Wanted{wanted(web, nat("192.168.0.1:8080", 1), nat("192.168.0.11:80", 0))},
 			want: []lvs.Wanted{wanted(web, nat("192.168.0.11:80", 5))},
 			ops: []string{
 				"-e -t 10.0.0.1:80 -r 192.168.0.11:80 -m -w 5",
-				"-d -t 10.0.0.1:80 -r 127.0.0.1:8080",
+				"-d -t 10.0.0.1:80 -r 192.168.0.1:8080",
 			},
 		}, {
 			name: "raised before lowered",

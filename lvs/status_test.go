@@ -15,7 +15,7 @@ func TestStatusJoinsNamesAndCounters(t *testing.T) {
 	table.SetHealth(rs1, lvs.Down)
 	table.SetMaster("director", true)
 	must(t, table.Drain(rs2))
-	fallback := nat("127.0.0.1:8080", 1)
+	fallback := nat("192.168.0.1:8080", 1)
 	counters := lvs.Counters{Connections: 1 << 40, BytesOut: 1 << 50}
 	status := table.Status([]lvs.Usage{
 		{Service: tcp("10.9.9.9:9"), Servers: []lvs.ServerUsage{{Server: nat("10.9.9.10:9", 4), Active: 2}}},
@@ -30,7 +30,7 @@ func TestStatusJoinsNamesAndCounters(t *testing.T) {
 		Servers: []lvs.ServerStatus{
 			{Name: "rs1", Address: "192.168.0.11:80", Forward: "nat", Health: "down", Configured: 5},
 			{Name: "192.168.0.12:80", Address: "192.168.0.12:80", Forward: "nat", Health: "unknown", Configured: 3, Present: true, Drained: true},
-			{Name: "fallback", Address: "127.0.0.1:8080", Forward: "nat", Configured: 1, Weight: 1, Present: true, Fallback: true, Active: 3, Inactive: 4, Persistent: 5, Counters: counters},
+			{Name: "fallback", Address: "192.168.0.1:8080", Forward: "nat", Configured: 1, Weight: 1, Present: true, Fallback: true, Active: 3, Inactive: 4, Persistent: 5, Counters: counters},
 		},
 	}, {
 		Service: "tcp 10.9.9.9:9", Scheduler: "wlc", Active: "always", Present: true, Foreign: true, ServersTotal: 1,

@@ -179,6 +179,10 @@ func (s *Service) validateForward(f *faults, addressKey, forwardKey string, r Se
 	if known && r.Address.Addr().Is6() != k.IPv6 && r.Forward != TUN {
 		f.bad(addressKey, "%v is of another family than the service: only tun can cross", r.Address.Addr())
 	}
+	if r.Forward == NAT && r.Address.Addr().IsLoopback() {
+		// net/netfilter/ipvs/ip_vs_xmit.c, "stopping DNAT to loopback address"
+		f.bad(addressKey, "the kernel does not translate to a loopback address, %v: give one of the director's own", r.Address.Addr())
+	}
 	if known && r.Forward != NAT && k.Mark == 0 && r.Address.Port() != k.Address.Port() {
 		f.bad(addressKey, "%v keeps the port of the service, %d: %d cannot be reached", r.Forward, k.Address.Port(), r.Address.Port())
 	}

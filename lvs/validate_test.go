@@ -23,6 +23,8 @@ func TestValidate(t *testing.T) {
 	}{
 		{"valid", func(*lvs.ServiceConfig) {}, ""},
 		{"fwmark", service(func(s *lvs.Service) { s.Key = lvs.Key{Mark: 7} }), ""},
+		{"loopback", func(c *lvs.ServiceConfig) { c.Fallback = ap("127.0.0.1:8080") },
+			"fallback: the kernel does not translate to a loopback address, 127.0.0.1: give one of the director's own"},
 		{"every port", service(func(s *lvs.Service) { s.Key.Address = ap("10.0.0.1:0"); s.Persistence = time.Minute }), ""},
 		{"no name", func(c *lvs.ServiceConfig) { c.Name = "" }, "name: is needed"},
 		{"mark and address", service(func(s *lvs.Service) { s.Key.Mark = 7 }), "mark: a service has a mark, or a protocol and an address, not both"},
@@ -30,7 +32,7 @@ func TestValidate(t *testing.T) {
 		{"protocol", service(func(s *lvs.Service) { s.Key.Protocol = 1 }), "protocol: must be tcp, udp or sctp"},
 		{"every port without persistence", service(func(s *lvs.Service) { s.Key.Address = ap("10.0.0.1:0") }), "address: port 0 (every port) needs persistence"},
 		{"zone", service(func(s *lvs.Service) { s.Key.Address = ap("[fe80::1%eth0]:80") }), "address: fe80::1%eth0 must not name an interface\n" +
-			"fallback: 127.0.0.1 is of another family than the service: only tun can cross\n" +
+			"fallback: 192.168.0.1 is of another family than the service: only tun can cross\n" +
 			"server 192.168.0.11:80: address: 192.168.0.11 is of another family than the service: only tun can cross\n" +
 			"server rs2: address: 192.168.0.12 is of another family than the service: only tun can cross"},
 		{"scheduler", service(func(s *lvs.Service) { s.Scheduler = "best" }), `scheduler: "best" is none of [rr wrr lc wlc sed nq dh sh lblc lblcr mh fo ovf twos]`},
@@ -41,7 +43,7 @@ func TestValidate(t *testing.T) {
 		{"one packet", service(func(s *lvs.Service) { s.Flags = lvs.FlagOnePacket }), "one_packet: is for udp services"},
 		{"follow", func(c *lvs.ServiceConfig) { c.Active = lvs.ActiveMaster }, `follow: active = "master" needs the name of a group or instance to follow`},
 		{"fallback among the servers", func(c *lvs.ServiceConfig) { c.Fallback = ap("192.168.0.12:80") }, "fallback: 192.168.0.12:80 is one of the servers"},
-		{"fallback's family", func(c *lvs.ServiceConfig) { c.Fallback = ap("[::1]:80") }, "fallback: ::1 is of another family than the service: only tun can cross"},
+		{"fallback's family", func(c *lvs.ServiceConfig) { c.Fallback = ap("[fd00::1]:80") }, "fallback: fd00::1 is of another family than the service: only tun can cross"},
 		{"fallback's port", func(c *lvs.ServiceConfig) { c.FallbackForward = lvs.DR }, "fallback: dr keeps the port of the service, 80: 8080 cannot be reached"},
 		{"server's address", server(func(s *lvs.Server) { s.Address = netip.AddrPort{} }), "server rs2: address: is needed"},
 		{"no host", server(func(s *lvs.Server) { s.Address = ap("0.0.0.0:80") }), "server rs2: address: 0.0.0.0 is no host's address"},
