@@ -13,6 +13,7 @@ SHELL := /bin/sh
 GO        ?= go
 PREFIX    ?= /usr/local
 DESTDIR   ?=
+UNITDIR   ?= /etc/systemd/system
 FUZZTIME  ?= 10s
 BENCHARGS ?=
 
@@ -89,6 +90,8 @@ ci: tools lint
 .PHONY: install
 install: build
 	install -D -m 755 bin/holdfast $(DESTDIR)$(PREFIX)/sbin/holdfast
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's|/usr/local/sbin|$(PREFIX)/sbin|' cmd/holdfast/holdfast.service > $(DESTDIR)$(UNITDIR)/holdfast.service
 
 .PHONY: clean
 clean:

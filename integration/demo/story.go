@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -135,12 +137,14 @@ func (c *scene) requests(names ...string) {
 		}
 		seen[body]++
 	}
-	for name := range seen {
-		if !strings.Contains(strings.Join(names, " "), name) {
+	var answers []string
+	for _, name := range slices.Sorted(maps.Keys(seen)) {
+		if !slices.Contains(names, name) {
 			c.figures.FailedRequests++
 		}
+		answers = append(answers, fmt.Sprintf("%d by %s", seen[name], name))
 	}
-	c.say("%d requests, answers by %v", some, seen)
+	c.say("%d requests, answered: %s", some, strings.Join(answers, ", "))
 }
 
 // measure probes the VIP while f happens, and until it has answered for a
