@@ -198,7 +198,7 @@ func decodeAuthKey(v value, fail func(value, string)) (authKey, bool) {
 	}
 	known := []string{"id", "secret", "secret_file"}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		good := true
+		var good bool
 		switch item := keys[key]; key {
 		case "id":
 			k.ID, good = integer[uint8](1, 255).decode(item, fail)

@@ -57,7 +57,8 @@ func (g *Guard) beyond(now time.Time, sequence uint64) bool {
 
 // sealTrailer appends the trailer to a message.
 func (g *Guard) sealTrailer(message []byte, now time.Time, source netip.Addr) []byte {
-	b := append(message, typeSHA256, g.cfg.Active, 0, 0)
+	b := message
+	b = append(b, typeSHA256, g.cfg.Active, 0, 0)
 	b = binary.BigEndian.AppendUint64(b, g.next(now))
 	mac := g.mac(g.key(g.cfg.Active), b, source)
 	b = append(b, mac...)
