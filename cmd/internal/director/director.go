@@ -24,6 +24,7 @@ import (
 	"holdfast/cmd/internal/track"
 	"holdfast/conf"
 	"holdfast/netdev"
+	"holdfast/vrrp"
 	"holdfast/vrrp/speaker"
 )
 
@@ -193,7 +194,7 @@ func (d *Director) startThreads() {
 	})
 	later := newMailbox()
 	d.hands = newHands(deviceHost{d.host, d.devices, later.post, d.log}, d.speaker.Answer, func(o speaker.Order, err error) {
-		d.log.Error("cannot change a device", "vrrp", o.Router, "to", o.Verb, "err", err)
+		d.log.Error("cannot change a device", "vrrp", o.Router, "order", vrrp.Action{Verb: o.Verb}.String(), "err", err)
 	})
 	ready := make(chan error, 1)
 	d.threads.Go(func() {
