@@ -1,0 +1,182 @@
+package integration_test
+
+import (
+	"fmt"
+	"time"
+
+	"holdfast/integration/lab"
+)
+
+// protocolBound is the longest time without a MASTER: three intervals and the
+// skew of the lowest priority. What is added is the machine's, which does many
+// other things: a claim, a repair, a process that is started.
+const protocolBound = 4*fast + 250*time.Millisecond
+
+// A victim is a director to which things happen.
+type victim struct {
+	host      *lab.Host
+	daemon    *lab.Daemon
+	priority  int
+	wasMaster bool // of the group, when it was last looked at
+	read      uint64
+	routers   map[string]*account
+	dead      []reign // nobody told the kernel anything; it may go on as it was
+}
+
+// An account is what a director tells and shows of one virtual router.
+type account struct {
+	vrid    byte
+	address string
+	capture *lab.Capture
+	reigns  []reign
+}
+
+func newVictim(host *lab.Host, priority int) *victim {
+	v := &victim{host: host, priority: priority, routers: map[string]*account{}}
+	outside, inside := host.Wires["eth0"].Capture(), host.Wires["eth1"].Capture()
+	v.routers["outside"] = &account{vrid: 51, address: lab.VIP, capture: outside}
+	v.routers["lone"] = &account{vrid: loneVRID, address: loneVIP, capture: outside}
+	v.routers["inside"] = &account{vrid: 52, address: lab.DIP, capture: inside}
+	v.daemon = host.NewDaemon(v.config())
+	return v
+}
+
+func (v *victim) config() string {
+	lone := fmt.Sprintf("[[vrrp]]\nname = \"lone\"\ninterface = \"eth0\"\nvrid = %d\npriority = %d\ninterval = %q\naddresses = [\"%s/24\"]\n",
+		loneVRID, 250-v.priority, fast, loneVIP)
+	return lab.Director{Priority: v.priority, Interval: fast, More: lone}.TOML()
+}
+
+func (v *victim) configure() { v.daemon.Configure(v.config()) }
+
+// read takes note of the transitions since the last time.
+func (c *chaos) read(v *victim) {
+	c.t.Helper()
+	for _, e := range events(c.t, v.daemon, v.read) {
+		v.read = e.Seq
+		a := v.routers[e.Subject]
+		switch {
+		case e.Kind != "instance" || a == nil:
+		case e.To == "MASTER":
+			a.reigns = append(a.reigns, reign{from: e.At, to: time.Now().Add(24 * time.Hour)})
+		default:
+			a.end(e.At)
+		}
+	}
+}
+
+// end ends the present reign, if there is one.
+func (a *account) end(at time.Time) {
+	if n := len(a.reigns); n > 0 && a.reigns[n-1].to.After(at) {
+		a.reigns[n-1].to = at
+	}
+}
+
+// dies notes that the process is gone and its kernel left alone.
+func (v *victim) dies(at time.Time) {
+	for _, a := range v.routers {
+		a.end(at)
+	}
+	v.dead = append(v.dead, reign{from: at, to: time.Now().Add(24 * time.Hour)})
+	v.read = 0
+}
+
+// leaves notes a clean stop: whoever was MASTER is so until it said priority 0.
+func (v *victim) leaves(asked, gone time.Time) {
+	for _, a := range v.routers {
+		last := gone
+		for _, f := range a.capture.Frames(lab.Advertised(a.vrid)) {
+			if advert, _ := f.Advert(); advert.Priority == 0 && f.Time.After(asked) {
+				last = f.Time
+				break
+			}
+		}
+		a.end(last)
+	}
+	v.read = 0
+}
+
+// returns notes that a daemon looks after the kernel again.
+func (v *victim) returns(at time.Time) {
+	if n := len(v.dead); n > 0 && v.dead[n-1].to.After(at) {
+		v.dead[n-1].to = at
+	}
+}
+
+// check judges what was seen.
+func (c *chaos) check() {
+	c.t.Helper()
+	for _, v := range c.victims {
+		for _, a := range v.routers {
+			if err := a.capture.Stop(); err != nil {
+				c.t.Errorf("%s: capture: %v", v.host.Name, err)
+			}
+		}
+		c.read(v) // after the last frame, so that no transition is missing
+		for name, a := range v.routers {
+			c.checkFrames(v, name, a)
+		}
+	}
+	var seen []happening // what was lost, for the list
+	for name, probe := range c.probes {
+		tally := probe.Stop()
+		c.t.Logf("%s: %v", name, tally)
+		for _, o := range tally.Outages {
+			c.checkOutage(name, o)
+			seen = append(seen, happening{at: o.From, what: fmt.Sprintf("    %s: %d lost in %v", name, o.Lost, o.Duration())})
+		}
+	}
+	c.macs.check(c.t)
+	c.history = append(c.history, seen...)
+}
+
+// checkOutage looks for an outage that took too long for what caused it, and
+// for one that nothing caused.
+func (c *chaos) checkOutage(name string, o lab.Outage) {
+	c.t.Helper()
+	struck, harmed := 0, false
+	for _, h := range c.history {
+		if h.at.After(o.From.Add(-protocolBound)) && h.at.Before(o.To) {
+			struck++
+		}
+		if h.at.After(o.From.Add(-time.Second)) && h.at.Before(o.To) {
+			harmed = harmed || !h.harmless
+		}
+	}
+	from := o.From.Format("15:04:05.000")
+	if o.Duration() > time.Duration(max(1, struck))*protocolBound {
+		c.t.Errorf("%s: away for %v from %s, after %d faults", name, o.Duration(), from, struck)
+	}
+	if !harmed {
+		c.t.Errorf("%s: %d packets lost from %s, and nothing had happened that loses one", name, o.Lost, from)
+	}
+}
+
+// checkFrames looks for frames that only a MASTER may send, from who was not
+// it, and for answers with another MAC address than the virtual one.
+func (c *chaos) checkFrames(v *victim, name string, a *account) {
+	c.t.Helper()
+	mac := lab.VirtualMAC(a.vrid)
+	frames, wrong := 0, 0
+	for _, f := range a.capture.Frames(func(f lab.Frame) bool { return f.FromHost }) {
+		if arp, ok := f.ARP(); ok && arp.Sender.String() == a.address && arp.SenderMAC != mac {
+			c.t.Errorf("%s: %s is at %v", v.host.Name, a.address, arp.SenderMAC)
+		}
+		if f.Source() != mac {
+			continue
+		}
+		frames++
+		if within(f.Time, a.reigns, promptly) || within(f.Time, v.dead, promptly) {
+			continue
+		}
+		if wrong++; wrong <= 3 {
+			c.t.Errorf("%s: %s spoke at %s and was not MASTER: % x", v.host.Name, name, f.Time.Format("15:04:05.000"), f.Bytes)
+		}
+	}
+	if frames == 0 {
+		c.t.Logf("%s was never MASTER of %s", v.host.Name, name)
+	}
+	if wrong > 3 {
+		c.t.Errorf("%s: %s: %d such frames", v.host.Name, name, wrong)
+	}
+}
