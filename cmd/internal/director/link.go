@@ -12,11 +12,11 @@ import (
 const mendPause = 100 * time.Millisecond
 
 // The kernel tells of no event when somebody turns a sysctl back, so the devices
-// are looked at every lookPause at most, and with so many devices that this
-// would take more than one part in lookShare of the time, less often.
+// are looked at every lookPause; where there are so many that this would take
+// more than one part in lookShare of the time, less often.
 const (
 	lookPause = 800 * time.Millisecond
-	lookShare = 100
+	lookShare = 500
 )
 
 // untilNextLook returns the time to the next look when the last one took so

@@ -8,7 +8,7 @@ import (
 func TestUntilNextLook(t *testing.T) {
 	for name, c := range map[string]struct{ took, limit, want time.Duration }{
 		"few devices":       {time.Millisecond, 10 * time.Second, lookPause},
-		"many devices":      {30 * time.Millisecond, 10 * time.Second, 3 * time.Second},
+		"many devices":      {30 * time.Millisecond, 10 * time.Second, 10 * time.Second},
 		"more than that":    {time.Second, 10 * time.Second, 10 * time.Second},
 		"often on request":  {time.Millisecond, 100 * time.Millisecond, 100 * time.Millisecond},
 		"request with many": {30 * time.Millisecond, 100 * time.Millisecond, 100 * time.Millisecond},
