@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -60,6 +61,7 @@ func TestFormatIsChosen(t *testing.T) {
 	master, terminal := openTerminal(t)
 	defer master.Close()
 	defer terminal.Close()
+	screen := bufio.NewReader(master)
 	ours := fmt.Sprintf("%d:%d", stat.Dev, stat.Ino)
 	tests := []struct {
 		name   string
@@ -86,18 +88,20 @@ func TestFormatIsChosen(t *testing.T) {
 				t.Fatal(err)
 			}
 			slog.New(newLogHandler(test.to, test.format, slog.LevelInfo)).Info("hello")
-			from := file
+			var line string
+			var err error
 			if test.to == terminal {
-				from = master
+				line, err = screen.ReadString('\n') // a terminal gives a line in pieces
+			} else {
+				var b []byte
+				b, err = os.ReadFile(file.Name())
+				line = string(b)
 			}
-			buffer := make([]byte, 1000)
-			read := func() (int, error) { return file.ReadAt(buffer, 0) }
-			if from == master {
-				read = func() (int, error) { return master.Read(buffer) }
+			if err != nil {
+				t.Fatal(err)
 			}
-			n, _ := read()
-			if !regexp.MustCompile(test.want).Match(buffer[:n]) {
-				t.Errorf("%s, want %s", buffer[:n], test.want)
+			if !regexp.MustCompile(test.want).MatchString(line) {
+				t.Errorf("%s, want %s", line, test.want)
 			}
 		})
 	}
