@@ -269,10 +269,9 @@ func (d *Director) allInstances() []*instance {
 // reconcile puts back what somebody else changed about devices and addresses,
 // and says when to look again.
 func (d *Director) reconcile() {
-	began := time.Now()
 	repairs, err := d.host.Reconcile()
 	d.mending = false
-	d.mendTimer.Reset(untilNextLook(time.Since(began), d.conf.Director.ReconcileInterval))
+	d.mendTimer.Reset(untilNextLook(len(d.instances), d.conf.Director.ReconcileInterval))
 	if err != nil {
 		d.log.Error("cannot reconcile the devices", "err", err)
 	}

@@ -6,14 +6,17 @@ import (
 )
 
 func TestUntilNextLook(t *testing.T) {
-	for name, c := range map[string]struct{ took, limit, want time.Duration }{
-		"few devices":       {time.Millisecond, 10 * time.Second, lookPause},
-		"many devices":      {30 * time.Millisecond, 10 * time.Second, 10 * time.Second},
-		"more than that":    {time.Second, 10 * time.Second, 10 * time.Second},
-		"often on request":  {time.Millisecond, 100 * time.Millisecond, 100 * time.Millisecond},
-		"request with many": {30 * time.Millisecond, 100 * time.Millisecond, 100 * time.Millisecond},
+	for name, c := range map[string]struct {
+		devices     int
+		limit, want time.Duration
+	}{
+		"few devices":       {2, 10 * time.Second, lookPause},
+		"many devices":      {250, 10 * time.Second, 4 * time.Second},
+		"more than that":    {1000, 10 * time.Second, 10 * time.Second},
+		"often on request":  {2, 100 * time.Millisecond, 100 * time.Millisecond},
+		"request with many": {1000, 100 * time.Millisecond, 100 * time.Millisecond},
 	} {
-		if got := untilNextLook(c.took, c.limit); got != c.want {
+		if got := untilNextLook(c.devices, c.limit); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
