@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"holdfast/integration/lab"
@@ -20,7 +21,8 @@ type victim struct {
 	wasMaster bool // of the group, when it was last looked at
 	read      uint64
 	routers   map[string]*account
-	dead      []reign // nobody told the kernel anything; it may go on as it was
+	dead      []span // nobody told the kernel anything; it may go on as it was
+	deaf      []span // it heard nobody, and so may have been MASTER beside another
 }
 
 // An account is what a director tells and shows of one virtual router.
@@ -28,7 +30,7 @@ type account struct {
 	vrid    byte
 	address string
 	capture *lab.Capture
-	reigns  []reign
+	reigns  []span
 }
 
 func newVictim(host *lab.Host, priority int) *victim {
@@ -58,7 +60,7 @@ func (c *chaos) read(v *victim) {
 		switch {
 		case e.Kind != "instance" || a == nil:
 		case e.To == "MASTER":
-			a.reigns = append(a.reigns, reign{from: e.At, to: time.Now().Add(24 * time.Hour)})
+			a.reigns = append(a.reigns, span{from: e.At, to: time.Now().Add(24 * time.Hour)})
 		default:
 			a.end(e.At)
 		}
@@ -77,7 +79,7 @@ func (v *victim) dies(at time.Time) {
 	for _, a := range v.routers {
 		a.end(at)
 	}
-	v.dead = append(v.dead, reign{from: at, to: time.Now().Add(24 * time.Hour)})
+	v.dead = append(v.dead, span{from: at, to: time.Now().Add(24 * time.Hour)})
 	v.read = 0
 }
 
@@ -94,6 +96,13 @@ func (v *victim) leaves(asked, gone time.Time) {
 		a.end(last)
 	}
 	v.read = 0
+}
+
+// deafens notes that the director hears nobody until the returned function is
+// called.
+func (v *victim) deafens() (hears func()) {
+	v.deaf = append(v.deaf, span{from: time.Now(), to: time.Now().Add(24 * time.Hour)})
+	return func() { v.deaf[len(v.deaf)-1].to = time.Now() }
 }
 
 // returns notes that a daemon looks after the kernel again.
@@ -115,6 +124,13 @@ func (c *chaos) check() {
 		c.read(v) // after the last frame, so that no transition is missing
 		for name, a := range v.routers {
 			c.checkFrames(v, name, a)
+		}
+	}
+	for i, v := range c.victims {
+		for _, other := range c.victims[i+1:] {
+			for name := range v.routers {
+				c.checkTogether(name, v, other)
+			}
 		}
 	}
 	var seen []happening // what was lost, for the list
@@ -150,6 +166,42 @@ func (c *chaos) checkOutage(name string, o lab.Outage) {
 	if !harmed {
 		c.t.Errorf("%s: %d packets lost from %s, and nothing had happened that loses one", name, o.Lost, from)
 	}
+}
+
+// checkTogether looks for a time in which two directors were MASTER of one
+// virtual router although they heard each other. It takes an advert to end it.
+func (c *chaos) checkTogether(name string, one, other *victim) {
+	c.t.Helper()
+	const enough = 2*fast + promptly
+	for _, a := range one.routers[name].reigns {
+		for _, b := range other.routers[name].reigns {
+			both := span{from: later(a.from, b.from), to: earlier(a.to, b.to)}
+			heard := both.from
+			for _, deaf := range slices.Concat(one.deaf, other.deaf) {
+				if deaf.from.Before(both.to) && deaf.to.After(heard) {
+					heard = deaf.to
+				}
+			}
+			if both.to.After(heard.Add(enough)) {
+				c.t.Errorf("%s: %s and %s were both MASTER from %s for %v", name, one.host.Name, other.host.Name,
+					both.from.Format("15:04:05.000"), both.to.Sub(both.from))
+			}
+		}
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // checkFrames looks for frames that only a MASTER may send, from who was not

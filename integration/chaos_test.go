@@ -81,8 +81,12 @@ var faults = []fault{
 		}
 	}},
 	{"SIGSTOP", true, func(_ *chaos, v *victim) func() {
+		hears := v.deafens()
 		v.daemon.Signal(unix.SIGSTOP)
-		return func() { v.daemon.Signal(unix.SIGCONT) }
+		return func() {
+			v.daemon.Signal(unix.SIGCONT)
+			hears()
+		}
 	}},
 	{"cut outside", false, func(_ *chaos, v *victim) func() {
 		v.host.Wires["eth0"].Cut()
@@ -93,6 +97,7 @@ var faults = []fault{
 		return v.host.Wires["eth1"].Mend
 	}},
 	{"black hole", false, func(_ *chaos, v *victim) func() {
+		hears := v.deafens()
 		for _, wire := range v.host.Wires {
 			wire.BlackHole()
 		}
@@ -100,6 +105,7 @@ var faults = []fault{
 			for _, wire := range v.host.Wires {
 				wire.Restore()
 			}
+			hears()
 		}
 	}},
 	{"reload", true, func(c *chaos, v *victim) func() {

@@ -42,17 +42,17 @@ func spokeAsMaster(f lab.Frame) bool {
 	return ok && arp.Sender.String() == lab.VIP
 }
 
-// A reign is a time in which a director is MASTER by its own account.
-type reign struct{ from, to time.Time }
+// A span is a stretch of time.
+type span struct{ from, to time.Time }
 
-// reigns reads them from a journal, for one virtual router.
-func reigns(j lab.Journal, router string) []reign {
-	var all []reign
+// reigns reads from a journal when a director was MASTER of one virtual router.
+func reigns(j lab.Journal, router string) []span {
+	var all []span
 	for _, e := range j.Of("instance") {
 		switch {
 		case e.Subject != router:
 		case e.To == "MASTER":
-			all = append(all, reign{from: e.At, to: time.Now().Add(time.Hour)})
+			all = append(all, span{from: e.At, to: time.Now().Add(time.Hour)})
 		case e.From == "MASTER":
 			all[len(all)-1].to = e.At
 		}
@@ -60,9 +60,9 @@ func reigns(j lab.Journal, router string) []reign {
 	return all
 }
 
-func within(at time.Time, reigns []reign, grace time.Duration) bool {
-	return slices.ContainsFunc(reigns, func(r reign) bool {
-		return !at.Before(r.from.Add(-grace)) && !at.After(r.to.Add(grace))
+func within(at time.Time, spans []span, grace time.Duration) bool {
+	return slices.ContainsFunc(spans, func(s span) bool {
+		return !at.Before(s.from.Add(-grace)) && !at.After(s.to.Add(grace))
 	})
 }
 

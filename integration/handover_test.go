@@ -129,7 +129,7 @@ func TestHandover(t *testing.T) {
 					daemons[giver].AwaitState(t, "BACKUP")
 					daemons[taker].AwaitState(t, "MASTER")
 					// Long enough to preempt, if it were to.
-					adverts(t, p.Directors[taker], 6)
+					adverts(t, p.Directors[taker], 5)
 					daemons[giver].AwaitState(t, "BACKUP")
 				}
 			}
