@@ -1,0 +1,163 @@
+package program
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// nobody is a user and group that every system has.
+const nobody = 65534
+
+// tempDir is a directory that Check accepts even where the umask is 0.
+func tempDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, d := range []string{dir, filepath.Dir(dir)} {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// file makes a file below dir. uid and gid are given to it where they are not 0.
+func file(t *testing.T, dir, name string, mode os.FileMode, uid, gid int) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("#!/bin/sh\nid -u; id -g; id -G; echo \"$@\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	change(t, path, mode, uid, gid)
+	return path
+}
+
+func change(t *testing.T, path string, mode os.FileMode, uid, gid int) {
+	t.Helper()
+	if err := os.Lchown(path, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+}
+
+func TestCheckSaysWhatIsWrong(t *testing.T) {
+	needRoot(t)
+	dir := tempDir(t)
+	inOpen, inSticky := file(t, dir, "open/script", 0o755, 0, 0), file(t, dir, "sticky/script", 0o755, 0, 0)
+	change(t, filepath.Join(dir, "open"), 0o777, 0, 0)
+	change(t, filepath.Join(dir, "sticky"), 0o777|os.ModeSticky, 0, 0)
+	theirs := file(t, dir, "theirs/script", 0o755, 0, 0)
+	change(t, filepath.Join(dir, "theirs"), 0o755, nobody, 0)
+	link := func(name, target string) string {
+		path := filepath.Join(dir, name)
+		if err := os.Symlink(target, path); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	loop := link("loop", "loop")
+	fine := file(t, dir, "fine", 0o755, 0, 0)
+	stickyLink := link("sticky/link", fine)
+	if err := os.Lchown(stickyLink, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ name, script, user, want string }{
+		{"fine", fine, "", ""},
+		{"in a sticky directory", inSticky, "", ""},
+		{"by a relative link", link("relative", "sticky/../fine"), "", ""},
+		{"of the group root", file(t, dir, "grouproot", 0o775, 0, 0), "", ""},
+		{"of the user that runs it", file(t, dir, "own", 0o755, nobody, 0), strconv.Itoa(nobody), ""},
+		{"none", "", "", "no script is named"},
+		{"relative", "notify.sh", "", `script "notify.sh" is not an absolute path`},
+		{"missing", "/nonexistent/notify.sh", "", "script /nonexistent/notify.sh does not exist"},
+		{"missing by a link", link("dangling", "nothing"), "", "dangling does not exist"},
+		{"directory", dir, "", "is not a regular file"},
+		{"not executable", file(t, dir, "data", 0o644, 0, 0), "", "is not executable (mode 0644)"},
+		{"writable by everybody", file(t, dir, "loose", 0o757, 0, 0), "", "is writable by everybody (mode 0757)"},
+		{"writable by a group", file(t, dir, "group", 0o775, 0, nobody), "", "is writable by group 65534 (mode 0775)"},
+		{"of another user", file(t, dir, "other", 0o755, nobody, 0), "", "is writable by user 65534 (mode 0755)"},
+		{"in a directory writable by everybody", inOpen, "", "lies in " + dir + "/open, which is writable by everybody"},
+		{"in another's directory", theirs, "", "lies in " + dir + "/theirs, which is writable by user 65534"},
+		{"a link to it", link("link", inOpen), "", "lies in " + dir + "/open, which is writable by everybody"},
+		{"a link in it", link("open/link", fine), "", "lies in " + dir + "/open, which is writable by everybody"},
+		{"another's link in a sticky directory", stickyLink, "", "is reached by the link " + stickyLink + ", which belongs to user 65534"},
+		{"a link to itself", loop, "", "cannot follow the link " + loop},
+		{"unknown user", fine, "no-such-user", `there is no user "no-such-user" here`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			err := (&Program{Argv: []string{test.script}, User: test.user}).Check()
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("Check() = %v, want %q", err, test.want)
+			}
+		})
+	}
+	p := Program{Argv: []string{fine}, Group: "no-such-group"}
+	if err := p.Check(); err == nil || err.Error() != `there is no group "no-such-group" here` {
+		t.Errorf("with an unknown group: %v", err)
+	}
+}
+
+func TestRunsAsTheUser(t *testing.T) {
+	needRoot(t)
+	dir := tempDir(t)
+	script := file(t, dir, "who", 0o755, 0, 0)
+	for _, test := range []struct{ name, user, group, want string }{
+		{"the daemon", "", "", "0\n0\n"},
+		{"user", "nobody", "", "65534\n65534\n65534\na b\n"},
+		{"user by number", "65534", "", "65534\n65534\n65534\na b\n"},
+		{"user and group", "nobody", "1", "65534\n1\n1 65534\na b\n"},
+		{"group", "", "1", "0\n1\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := Program{Argv: []string{script, "a", "b"}, User: test.user, Group: test.group}
+			var out bytes.Buffer
+			if err := p.Run(t.Context(), nil, &out); err != nil || !strings.HasPrefix(out.String(), test.want) {
+				t.Errorf("it ran as %q (%v), want %q", out.String(), err, test.want)
+			}
+		})
+	}
+}
+
+func TestRunKillsTheGroupWhenTheContextEnds(t *testing.T) {
+	p := Program{Argv: []string{"/bin/sh", "-c", "trap '' TERM; (echo begun; sleep 1000) & wait"}}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		defer write.Close()
+		ended <- p.Run(ctx, []string{"PATH=" + Path}, write)
+	}()
+	begun := make([]byte, 6)
+	if _, err := read.Read(begun); err != nil || string(begun) != "begun\n" {
+		t.Fatalf("read %q, %v", begun, err)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("Run: %v", err)
+	}
+	if n, err := read.Read(begun); n > 0 || err == nil { // the last writer is dead
+		t.Errorf("read %q, %v; want the end", begun[:n], err)
+	}
+}

@@ -1,0 +1,101 @@
+package program
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+)
+
+// credential returns whom the program runs as; nil: as the daemon.
+func (p *Program) credential() (*syscall.Credential, error) {
+	if p.User == "" && p.Group == "" {
+		return nil, nil
+	}
+	c := &syscall.Credential{Uid: uint32(os.Geteuid()), Gid: uint32(os.Getegid())}
+	if p.User != "" {
+		u, err := lookupUser(p.User)
+		if err != nil {
+			return nil, err
+		}
+		if c.Uid, err = number(u.Uid); err != nil {
+			return nil, err
+		}
+		if c.Gid, err = number(u.Gid); err != nil {
+			return nil, err
+		}
+		groups, err := u.GroupIds()
+		if err != nil {
+			return nil, fmt.Errorf("find the groups of user %s: %w", p.User, err)
+		}
+		for _, text := range groups {
+			g, err := number(text)
+			if err != nil {
+				return nil, err
+			}
+			c.Groups = append(c.Groups, g)
+		}
+	}
+	if p.Group != "" {
+		gid, err := lookupGroup(p.Group)
+		if err != nil {
+			return nil, err
+		}
+		c.Gid = gid
+	}
+	return c, nil
+}
+
+// uid returns the number of the user that the program runs as.
+func (p *Program) uid() (uint32, error) {
+	c, err := p.credential()
+	if err != nil || c == nil {
+		return uint32(os.Geteuid()), err
+	}
+	return c.Uid, nil
+}
+
+// Owner returns the numbers of a user and a group, which are names or numbers;
+// "" is what the daemon has, and the user's group.
+func Owner(user, group string) (uid, gid int, err error) {
+	c, err := (&Program{User: user, Group: group}).credential()
+	if err != nil || c == nil {
+		return os.Geteuid(), os.Getegid(), err
+	}
+	return int(c.Uid), int(c.Gid), nil
+}
+
+func lookupUser(name string) (*user.User, error) {
+	u, err := user.Lookup(name)
+	if unknown := user.UnknownUserError(""); !errors.As(err, &unknown) {
+		return u, err
+	}
+	if u, err := user.LookupId(name); err == nil {
+		return u, nil
+	}
+	return nil, fmt.Errorf("there is no user %q here", name)
+}
+
+func lookupGroup(name string) (uint32, error) {
+	g, err := user.LookupGroup(name)
+	if err == nil {
+		return number(g.Gid)
+	}
+	if unknown := user.UnknownGroupError(""); !errors.As(err, &unknown) {
+		return 0, err
+	}
+	if gid, err := number(name); err == nil {
+		return gid, nil
+	}
+	return 0, fmt.Errorf("there is no group %q here", name)
+}
+
+func number(text string) (uint32, error) {
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no number of a user or group", text)
+	}
+	return uint32(n), nil
+}
