@@ -69,20 +69,25 @@ func (p *dnsProber) await(conn *socket, id uint16) error {
 		if err != nil {
 			return p.failed("answer", err)
 		}
-		var parser dnsmessage.Parser
-		head, err := parser.Start(buf[:n])
-		if err != nil || !head.Response || head.ID != id {
-			continue
+		if ours, err := p.answered(buf[:n], id); ours {
+			return err
 		}
-		if head.RCode != dnsmessage.RCodeSuccess {
-			return fmt.Errorf("DNS %s, want NOERROR", codeName(head.RCode))
-		}
-		asked, err := parser.Question()
-		if err != nil || asked.Type != p.question.Type || !strings.EqualFold(asked.Name.String(), p.question.Name.String()) {
-			continue
-		}
-		return nil
 	}
+}
+
+// answered reports whether a datagram is the answer to our question, and if
+// so, what is wrong with it.
+func (p *dnsProber) answered(datagram []byte, id uint16) (ours bool, err error) {
+	var parser dnsmessage.Parser
+	head, malformed := parser.Start(datagram)
+	if malformed != nil || !head.Response || head.ID != id {
+		return false, nil //nolint:nilerr // what is malformed is not our answer
+	}
+	if head.RCode != dnsmessage.RCodeSuccess {
+		return true, fmt.Errorf("DNS %s, want NOERROR", codeName(head.RCode))
+	}
+	asked, malformed := parser.Question()
+	return malformed == nil && asked.Type == p.question.Type && strings.EqualFold(asked.Name.String(), p.question.Name.String()), nil
 }
 
 // codeName returns the name of a response code in the IANA registry.

@@ -217,6 +217,17 @@ func listOf[T any](c codec[T]) codec[[]T] {
 	}
 }
 
+// written makes an empty list one that is written: it means something else than
+// none.
+func written[T any](c codec[[]T]) codec[[]T] {
+	return codec[[]T]{decode: c.decode, encode: func(xs []T) any {
+		if len(xs) == 0 {
+			return []any{}
+		}
+		return c.encode(xs)
+	}}
+}
+
 // parseAddress reads an IPv4 or IPv6 address without a zone.
 func parseAddress(s string) (netip.Addr, error) {
 	a, err := netip.ParseAddr(s)

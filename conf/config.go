@@ -2,7 +2,6 @@ package conf
 
 import (
 	"log/slog"
-	"net/netip"
 	"time"
 
 	"holdfast/lvs"
@@ -19,6 +18,7 @@ type Config struct {
 	Tracks   []Track
 	LVS      LVS
 	Services []Service
+	Notify   Notifications
 }
 
 // Director is what concerns the daemon itself.
@@ -26,9 +26,15 @@ type Director struct {
 	Name       string // the host name unless given
 	RuntimeDir string // absolute path
 	Log        Log
+	Script     Script
 	// ReconcileInterval is the longest time that a kernel object stays other
 	// than configured when no netlink event tells of the change.
 	ReconcileInterval time.Duration
+}
+
+// Script says whom programs run as whose Command does not.
+type Script struct {
+	User, Group string // "": the daemon's, mostly root; and the user's group
 }
 
 // Log says what is logged and how it looks.
@@ -55,18 +61,28 @@ type Instance struct {
 	// MACInterface, which has no device of its own.
 	Device string
 	MAC    MAC
+	// AdvertMAC is from which MAC address adverts come, and TTL the TTL or hop
+	// limit with which they are sent by unicast.
+	AdvertMAC AdvertMAC
+	TTL       uint8
+	// TrackLink makes it a fault that the interface has no carrier.
+	TrackLink bool
+	Egress    bool // what the addresses send leaves by the macvlan
+	Accept    bool // packets for the addresses are for this host (RFC 9568 §6.1)
 	// Prefixes are the virtual addresses with their prefix lengths, in the
 	// order of Config.Addresses.
-	Prefixes []netip.Prefix
+	Prefixes []Address
 	// Excluded are addresses, of either family, that move with the others but
 	// are not in the adverts.
-	Excluded []netip.Prefix
-	Announce Announce
-	Auth     Auth
-	Notify   Notify
-	Track    []Tracking
-	Routes   []Route
-	Rules    []Rule
+	Excluded []Address
+	// Elsewhere are the other interfaces on which some of both are.
+	Elsewhere []Place
+	Announce  Announce
+	Auth      Auth
+	Notify    Notify
+	Track     []Tracking
+	Routes    []Route
+	Rules     []Rule
 }
 
 // A MAC says which MAC address the virtual addresses have.
@@ -97,12 +113,24 @@ type Announce struct {
 	Interval      time.Duration // pause between two announcements on one interface; 0: none
 }
 
-// Notify holds the commands to run at the transitions of an instance or group:
-// program and arguments, nil for none.
+// A Command is a program of the administrator's and how to run it.
+type Command struct {
+	Argv []string // path and arguments; nil is no command
+	// User and Group, names or numbers, are whom it runs as; "" is what
+	// Director.Script says, and then the user's group.
+	User, Group string
+	Timeout     time.Duration // after which it is killed; 0 is what its table says
+}
+
+// Notify holds the commands to run at the transitions of an instance or group.
 type Notify struct {
-	Master, Backup, Fault, Stop []string
-	Any                         []string      // at every transition, after the one above
-	Timeout                     time.Duration // after which the command is killed
+	Master, Backup, Fault, Stop Command
+	Any                         Command // at every transition, after the one above
+	// Moments that leave the state as it is. Groups have Deleted alone.
+	Rival    Command       // another MASTER is heard, and when it has fallen silent
+	Priority Command       // the priority in force is another one
+	Deleted  Command       // a reload removed it; after Stop
+	Timeout  time.Duration // after which a command is killed
 }
 
 // A Group is a set of instances that are MASTER together or not at all.
@@ -152,6 +180,6 @@ type Health struct {
 
 // ServerNotify holds the commands to run when a server goes up or down.
 type ServerNotify struct {
-	Up, Down []string
+	Up, Down Command
 	Timeout  time.Duration
 }

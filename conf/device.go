@@ -31,6 +31,15 @@ func nameDevices(instances []Instance) {
 		}
 		in.Device = deriveDevice(in.Family, in.VRID, parent)
 	}
+	devices := make(map[string]bool)
+	for i := range instances {
+		devices[instances[i].Device] = true
+	}
+	for i := range instances {
+		if in := &instances[i]; in.MAC.Mode != MACInterface {
+			in.namePlaces(devices)
+		}
+	}
 }
 
 // deriveDevice returns the name of a macvlan, with its parent's name in it

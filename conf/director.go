@@ -33,4 +33,8 @@ func (d *Director) visit(t *table) {
 		field(t, "level", &d.Log.Level, logLevel, slog.LevelInfo)
 		field(t, "format", &d.Log.Format, logFormat, LogAuto)
 	})
+	t.sub("script", func(t *table) {
+		field(t, "user", &d.Script.User, anyAccount, "")
+		field(t, "group", &d.Script.Group, anyAccount, "")
+	})
 }

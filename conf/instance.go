@@ -2,8 +2,8 @@ package conf
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"holdfast/vrrp"
@@ -31,16 +31,24 @@ func (in *Instance) visit(t *table) {
 	field(t, "preempt_delay", &in.PreemptDelay, duration(0, 24*time.Hour), 0)
 	in.visitPatience(t)
 	in.visitPeers(t)
+	in.visitSending(t)
 	field(t, "mac", &in.MAC, mac, MAC{})
 	field(t, "device", &in.Device, optional(deviceName), "")
-	need(t, "addresses", &in.Prefixes, listOf(virtualAddress))
+	field(t, "accept", &in.Accept, boolean, true)
+	if t.reading() || in.MAC.Mode != MACInterface {
+		field(t, "egress", &in.Egress, boolean, false)
+	}
+	need(t, "addresses", &in.Prefixes, written(listOf(virtualAddress)))
 	field(t, "excluded_addresses", &in.Excluded, listOf(virtualAddress), nil)
+	in.visitFamily(t)
 	field(t, "track", &in.Track, listOf(tracking), nil)
 	field(t, "checksum", &in.Checksum, checksum, vrrp.ChecksumPseudo)
 	field(t, "address_check", &in.AddressCheck, addressCheck, vrrp.AddressCount)
 	t.sub("auth", in.visitAuth)
-	t.sub("garp", in.Announce.visit)
-	t.sub("notify", in.Notify.visit)
+	if t.reading() || !in.bare() {
+		t.sub("garp", in.Announce.visit)
+	}
+	t.sub("notify", in.Notify.visitInstance)
 	in.visitPolicy(t)
 	if t.reading() {
 		in.resolve(t)
@@ -49,13 +57,12 @@ func (in *Instance) visit(t *table) {
 
 // resolve derives what the file says in other words, and checks the instance.
 func (in *Instance) resolve(t *table) {
-	in.Family = vrrp.IPv4
-	if len(in.Prefixes) > 0 {
-		in.Family = vrrp.FamilyOf(in.Prefixes[0].Addr())
-	}
 	in.Addresses = make([]netip.Addr, len(in.Prefixes))
 	for i, p := range in.Prefixes {
 		in.Addresses[i] = p.Addr()
+	}
+	if in.bare() && t.ok("addresses", "excluded_addresses") {
+		in.resolveBare(t)
 	}
 	switch in.MAC.Mode {
 	case MACVirtual:
@@ -63,8 +70,20 @@ func (in *Instance) resolve(t *table) {
 	case MACPrivate:
 		in.MAC.Address = PrivateMAC(in.Family, in.VRID, in.Name)
 	case MACInterface:
-		t.forbid(`with mac = "interface", which makes no device`, "device")
+		t.forbid(`with mac = "interface", which makes no device`, "device", "egress")
 	}
+	if !in.Accept && in.Priority == vrrp.PriorityOwner && t.ok("priority") {
+		t.failf("accept", "priority 255 owns the addresses and accepts what comes for them")
+	}
+	if in.Egress && !in.Accept {
+		t.failf("egress", "has no meaning with accept = false: nothing is sent from the addresses")
+	}
+	routable := func(p Address) bool { return !p.Addr().IsLinkLocalUnicast() }
+	if in.Egress && t.ok("addresses", "egress") && !slices.ContainsFunc(slices.Concat(in.Prefixes, in.Excluded), routable) {
+		t.failf("egress", "has no meaning where all addresses are link-local: what they send is on the device anyway")
+	}
+	in.resolveElsewhere(t)
+	in.resolveSending(t)
 	if in.Version == 2 && in.Checksum == vrrp.ChecksumRFC9568 {
 		t.failf("checksum", "is a matter of version 3")
 	}
@@ -86,35 +105,10 @@ func faults(err error) []error {
 	return []error{err}
 }
 
-// virtualAddress is an address with its prefix length; without one it stands
-// alone, as /32 or /128.
-var virtualAddress = textual(`an address with its prefix length, like "10.0.0.100/24",`, func(s string) (netip.Prefix, error) {
-	p, err := netip.ParsePrefix(s)
-	if a, alone := netip.ParseAddr(s); alone == nil {
-		p, err = netip.PrefixFrom(a.WithZone(""), a.BitLen()), nil
-		if a.Zone() != "" {
-			return p, fmt.Errorf("%s: a zone has no place here", quoteShort(s))
-		}
-	}
-	if err != nil {
-		return p, fmt.Errorf(`%s is not an address with its prefix length, like "10.0.0.100/24"`, quoteShort(s))
-	}
-	a, err := plainAddress(p.Addr())
-	switch {
-	case err != nil:
-		return p, err
-	case a.IsUnspecified() || a.IsMulticast() || a.IsLoopback():
-		return p, fmt.Errorf("%v cannot be a virtual address", a)
-	case a.Is4() && p.Bits() < 31 && p.Masked().Addr() == a:
-		return p, fmt.Errorf("%v is the network itself, not an address in it", p)
-	}
-	return p, nil
-}, netip.Prefix.String)
-
 func (a *Announce) visit(t *table) {
 	field(t, "repeat", &a.Repeat, integer[int](1, 100), 5)
 	field(t, "delay", &a.Delay, duration(0, time.Hour), 5*time.Second)
 	field(t, "refresh", &a.Refresh, duration(0, 24*time.Hour), time.Minute)
 	field(t, "refresh_repeat", &a.RefreshRepeat, integer[int](1, 100), 1)
-	field(t, "interval", &a.Interval, duration(0, time.Second), time.Millisecond)
+	field(t, "interval", &a.Interval, duration(0, time.Second), 0)
 }

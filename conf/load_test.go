@@ -56,7 +56,7 @@ func TestInclude(t *testing.T) {
 		{"errors name their file", map[string]string{
 			"main.toml": "include = [\"a.toml\"]\n" + instance("a", "1"), "a.toml": "# 1\n" + instance("a", "1") + "x = 1\n",
 		}, `a.toml:3: vrrp.a.name: "a" is taken, by main.toml:3; instances and groups share their names
-a.toml:5: vrrp.a.vrid: 1 is taken on eth0, by main.toml:5
+a.toml:5: vrrp.a.vrid: 1 is taken on eth0, by main.toml:5, whatever group or peers it speaks to
 a.toml:7: vrrp.a.x: unknown key`},
 		{"syntax errors of all files", map[string]string{
 			"main.toml": "include = [\"a.toml\", \"b.toml\"]\nvrrp = 1", "a.toml": "a = \n", "b.toml": "\nb = ?\n",

@@ -2,15 +2,119 @@ package conf
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
 
-// command is a program and its arguments: a list, or one string that is split
-// at blanks like a shell's words. No shell runs it. An empty list is none.
-var command = codec[[]string]{decode: decodeCommand, encode: listOf(text).encode}
+// command is a program and its arguments, or a table that has these under the
+// key command, and whom it runs as and for how long at most.
+var command = codec[Command]{
+	decode: func(v value, fail func(value, string)) (Command, bool) {
+		var c Command
+		keys, ok := v.data.(map[string]value)
+		if !ok {
+			c.Argv, ok = words.decode(v, fail)
+			return c, ok
+		}
+		ok = decodeKeys(v, keys, fail, "command", map[string]func(value, func(value, string)) bool{
+			"command": into(&c.Argv, words),
+			"user":    into(&c.User, account),
+			"group":   into(&c.Group, account),
+			"timeout": into(&c.Timeout, commandTimeout),
+		})
+		if ok && len(c.Argv) == 0 {
+			fail(v, "names no program")
+			ok = false
+		}
+		return c, ok
+	},
+	encode: func(c Command) any {
+		if c.User == "" && c.Group == "" && c.Timeout == 0 {
+			return words.encode(c.Argv)
+		}
+		table := inlineTable{{"command", words.encode(c.Argv)}}
+		if c.User != "" {
+			table = append(table, pair{"user", c.User})
+		}
+		if c.Group != "" {
+			table = append(table, pair{"group", c.Group})
+		}
+		if c.Timeout != 0 {
+			table = append(table, pair{"timeout", formatDuration(c.Timeout)})
+		}
+		return table
+	},
+}
 
-func decodeCommand(v value, fail func(value, string)) ([]string, bool) {
+// untimedCommand is a command without a timeout of its own.
+var untimedCommand = codec[Command]{
+	decode: func(v value, fail func(value, string)) (Command, bool) {
+		c, ok := command.decode(v, fail)
+		if ok && c.Timeout != 0 {
+			fail(v, "a timeout has no place here")
+			ok = false
+		}
+		return c, ok
+	},
+	encode: command.encode,
+}
+
+// into decodes a value into *p.
+func into[T any](p *T, c codec[T]) func(value, func(value, string)) bool {
+	return func(v value, fail func(value, string)) bool {
+		got, ok := c.decode(v, fail)
+		*p = got
+		return ok
+	}
+}
+
+// decodeKeys decodes the keys of a table within a line, of which one may be
+// needed.
+func decodeKeys(v value, keys map[string]value, fail func(value, string), needed string, known map[string]func(value, func(value, string)) bool) bool {
+	ok := true
+	names := slices.Sorted(maps.Keys(known))
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		decode := known[key]
+		if decode == nil {
+			fail(keys[key], fmt.Sprintf("unknown key %q%s", key, suggest(key, names)))
+			ok = false
+			continue
+		}
+		ok = decode(keys[key], fail) && ok
+	}
+	if _, given := keys[needed]; needed != "" && !given && ok {
+		fail(v, fmt.Sprintf("the key %s is required", needed))
+		return false
+	}
+	return ok
+}
+
+// account is the name or number of a user or group.
+var account = textual("a name", func(s string) (string, error) {
+	odd := func(r rune) bool {
+		return r != '_' && r != '-' && r != '.' && r != '$' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}
+	if s == "" || s[0] == '-' || strings.IndexFunc(s, odd) >= 0 {
+		return "", fmt.Errorf("must be the name or number of a user or group, not %s", quoteShort(s))
+	}
+	return s, nil
+}, func(s string) string { return s })
+
+// anyAccount is an account, or "" for none.
+var anyAccount = textual("a name", func(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	return account.decodeText(s)
+}, func(s string) string { return s })
+
+// words is a program and its arguments: a list, or one string that is split
+// at blanks like a shell's words. No shell runs it. An empty list is none.
+var words = codec[[]string]{decode: decodeWords, encode: listOf(text).encode}
+
+func decodeWords(v value, fail func(value, string)) ([]string, bool) {
 	var words []string
 	switch data := v.data.(type) {
 	case string:
@@ -91,12 +195,21 @@ const notifyTimeout = 30 * time.Second
 var commandTimeout = duration(100*time.Millisecond, time.Hour)
 
 func (n *Notify) visit(t *table) {
-	field(t, "master", &n.Master, command, nil)
-	field(t, "backup", &n.Backup, command, nil)
-	field(t, "fault", &n.Fault, command, nil)
-	field(t, "stop", &n.Stop, command, nil)
-	field(t, "any", &n.Any, command, nil)
+	field(t, "master", &n.Master, command, Command{})
+	field(t, "backup", &n.Backup, command, Command{})
+	field(t, "fault", &n.Fault, command, Command{})
+	field(t, "stop", &n.Stop, command, Command{})
+	field(t, "any", &n.Any, command, Command{})
+	field(t, "deleted", &n.Deleted, command, Command{})
 	field(t, "timeout", &n.Timeout, commandTimeout, notifyTimeout)
+}
+
+// visitInstance walks over the commands of an instance, which has moments that a
+// group has not.
+func (n *Notify) visitInstance(t *table) {
+	n.visit(t)
+	field(t, "rival", &n.Rival, command, Command{})
+	field(t, "priority", &n.Priority, command, Command{})
 }
 
 // visit walks over the commands of a service or of one server, which inherits
@@ -109,14 +222,14 @@ func (n *ServerNotify) visit(t *table, inherited ServerNotify) {
 
 // override is the codec of a command that would be inherited if nothing were
 // written, so that none is written as [].
-func override(inherited []string) codec[[]string] {
-	if inherited == nil {
+func override(inherited Command) codec[Command] {
+	if inherited.Argv == nil {
 		return command
 	}
-	return codec[[]string]{decode: command.decode, encode: func(words []string) any {
-		if words == nil {
+	return codec[Command]{decode: command.decode, encode: func(c Command) any {
+		if c.Argv == nil {
 			return []any{}
 		}
-		return command.encode(words)
+		return command.encode(c)
 	}}
 }

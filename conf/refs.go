@@ -2,6 +2,7 @@ package conf
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"holdfast/lvs"
@@ -16,6 +17,7 @@ func (c *Config) resolve(s sections) {
 	c.checkMembers(s)
 	c.resolveFollow(s)
 	c.checkServices(s.services)
+	c.checkAccepted(s)
 	c.checkTracking(s)
 }
 
@@ -156,6 +158,25 @@ func (c *Config) checkServices(tables []*table) {
 		// The kernel answers EINVAL to whichever comes second.
 		if c.LVS.Sync.Interface != "" && c.Services[i].MixedFamilies() {
 			t.failf(key, "a server of the other address family and [lvs.sync] exclude each other")
+		}
+	}
+}
+
+// checkAccepted refuses services on addresses that are not accepted: IPVS would
+// never see their packets, since it comes after the filter (LOCAL_IN).
+func (c *Config) checkAccepted(s sections) {
+	refused := make(map[netip.Addr]string)
+	for i, t := range s.vrrp {
+		if in := &c.VRRP[i]; !in.Accept && t.ok("accept") {
+			for _, p := range slices.Concat(in.Prefixes, in.Excluded) {
+				refused[p.Addr()] = t.where("accept")
+			}
+		}
+	}
+	for i, t := range s.services {
+		k := c.Services[i].Service.Key
+		if where := refused[k.Address.Addr()]; where != "" && t.ok("address") {
+			t.failf("address", "packets for %v are dropped, by accept = false at %s", k.Address.Addr(), where)
 		}
 	}
 }

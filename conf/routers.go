@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"cmp"
 	"net/netip"
 
 	"holdfast/vrrp"
@@ -14,6 +15,7 @@ func (c *Config) checkRouters(tables []*table) {
 		if taken.claimVRID(t, in) {
 			taken.claimAddresses(t, in)
 			taken.claimDevice(t, in)
+			taken.claimGroup(t, in)
 		}
 	}
 }
@@ -25,6 +27,7 @@ type taken struct {
 	stations  unique[station]
 	devices   unique[string]
 	parents   map[string]bool
+	groups    map[string]map[netip.Addr]bool // by interface
 }
 
 type (
@@ -46,7 +49,9 @@ type (
 func newTaken(instances []Instance) taken {
 	parents := make(map[string]bool)
 	for _, in := range instances {
-		parents[in.Interface] = true
+		for _, name := range in.Interfaces() {
+			parents[name] = true
+		}
 	}
 	return taken{
 		routers:   make(unique[router]),
@@ -54,6 +59,7 @@ func newTaken(instances []Instance) taken {
 		stations:  make(unique[station]),
 		devices:   make(unique[string]),
 		parents:   parents,
+		groups:    make(map[string]map[netip.Addr]bool),
 	}
 }
 
@@ -65,20 +71,20 @@ func (k *taken) claimVRID(t *table, in *Instance) bool {
 	}
 	first := k.routers.use(router{in.Interface, in.Family, in.VRID}, t.where("vrid"))
 	if first != "" {
-		t.failf("vrid", "%d is taken on %s, by %s", in.VRID, in.Interface, first)
+		t.failf("vrid", "%d is taken on %s, by %s, whatever group or peers it speaks to", in.VRID, in.Interface, first)
 	}
 	return first == ""
 }
 
 func (k *taken) claimAddresses(t *table, in *Instance) {
-	claim := func(key string, prefixes []netip.Prefix) {
+	claim := func(key string, prefixes []Address) {
 		if !t.ok(key) {
 			return
 		}
 		for _, p := range prefixes {
 			at := place{addr: p.Addr()}
 			if at.addr.IsLinkLocalUnicast() {
-				at.on = in.Interface
+				at.on = cmp.Or(p.Interface, in.Interface)
 			}
 			if first := k.addresses.use(at, t.where(key)); first != "" {
 				t.failf(key, "%v is taken, by %s", at.addr, first)
@@ -87,6 +93,26 @@ func (k *taken) claimAddresses(t *table, in *Instance) {
 	}
 	claim("addresses", in.Prefixes)
 	claim("excluded_addresses", in.Excluded)
+}
+
+// maxGroups is how many groups Linux lets a socket join, unless it is told
+// otherwise (net.ipv4.igmp_max_memberships); there is a socket an interface.
+const maxGroups = 20
+
+// claimGroup refuses more groups on an interface than can be joined: the port
+// would not open, to the harm of all instances there.
+func (k *taken) claimGroup(t *table, in *Instance) {
+	if in.Unicast || in.Family != vrrp.IPv4 {
+		return
+	}
+	groups := k.groups[in.Interface]
+	if groups == nil {
+		groups = make(map[netip.Addr]bool)
+		k.groups[in.Interface] = groups
+	}
+	if groups[in.Multicast] = true; len(groups) == maxGroups+1 {
+		t.failf("multicast", "is one group too many on %s: Linux lets a socket join %d", in.Interface, maxGroups)
+	}
 }
 
 func (k *taken) claimDevice(t *table, in *Instance) {
@@ -102,4 +128,5 @@ func (k *taken) claimDevice(t *table, in *Instance) {
 	if k.parents[in.Device] {
 		t.failf("device", "%q is the interface of an instance", in.Device)
 	}
+	k.claimPlaces(t, in)
 }

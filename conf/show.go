@@ -62,7 +62,9 @@ func (s *section) print(b *bytes.Buffer, parent string) {
 }
 
 // An inlineTable is a small table that is written within a line.
-type inlineTable []struct {
+type inlineTable []pair
+
+type pair struct {
 	key   string
 	value any
 }

@@ -24,17 +24,26 @@ type Track struct {
 	Timeout  time.Duration // of a look that waits for somebody else
 	Rise     int           // good looks in a row that make it up
 	Fall     int           // bad looks in a row that make it down
+	// TimeoutFall is how many bad looks in a row make it down when they were
+	// only late; where nothing can be, Fall.
+	TimeoutFall int
 
-	Interface string       // interface; neighbour; route: "" is any
-	Command   []string     // script
-	File      string       // file: absolute path
-	Process   string       // process: its name
-	Address   netip.Addr   // neighbour, ping
-	Route     netip.Prefix // route
-	Table     uint32       // route: the routing table
-	Service   string       // service: a name of Config.Services
-	Quorum    int          // service, process: so many at least
-	QuorumSum int          // service: weights of the servers that are up; 0: no matter
+	Interface string  // interface; neighbour; route: "" is any
+	Command   Command // script; its Timeout is 0
+	File      string  // file: absolute path
+	Missing   int     // file: its number while there is none in it
+	Process   string  // process: its name, or the absolute path of its program
+	// Parameters are those of the process, nil for any, and ParametersMatch is
+	// how much of its command line they are.
+	Parameters      []string
+	ParametersMatch ParametersMatch
+	Address         netip.Addr   // neighbour, ping
+	Route           netip.Prefix // route
+	Table           uint32       // route: the routing table
+	Service         string       // service: a name of Config.Services
+	Quorum          int          // service, process: so many at least
+	QuorumMax       int          // process: so many at most; 0: no matter
+	QuorumSum       int          // service: weights of the servers that are up; 0: no matter
 }
 
 // A TrackKind is a way to look.
@@ -50,6 +59,16 @@ const (
 	TrackPing      TrackKind = "ping"      // an address answers ICMP echo requests
 	TrackRoute     TrackKind = "route"     // there is a route to a prefix
 	TrackService   TrackKind = "service"   // a virtual service has enough servers that are up
+)
+
+// ParametersMatch says which command lines parameters stand for.
+type ParametersMatch string
+
+// The ways to compare parameters.
+const (
+	ParametersExact   ParametersMatch = "exact"   // these and no others
+	ParametersInitial ParametersMatch = "initial" // it begins with these
+	ParametersPartial ParametersMatch = "partial" // so it does, and the last may go on
 )
 
 // Tracking says what a tracker is to an instance or group: with Weight 0 a
@@ -77,13 +96,19 @@ var trackKind = choice(
 	option[TrackKind]{"service", TrackService},
 )
 
+var parametersMatch = choice(
+	option[ParametersMatch]{"exact", ParametersExact},
+	option[ParametersMatch]{"initial", ParametersInitial},
+	option[ParametersMatch]{"partial", ParametersPartial},
+)
+
 // trackKeys are the keys that belong to some kinds only: first those that are
 // needed, then, after "", those that are not.
 var trackKeys = map[TrackKind][]string{
 	TrackInterface: {"interface", "", "interval", "rise", "fall"},
-	TrackScript:    {"command", "", "interval", "timeout", "rise", "fall"},
-	TrackFile:      {"file", "", "interval"},
-	TrackProcess:   {"process", "", "quorum", "interval", "rise", "fall"},
+	TrackScript:    {"command", "", "interval", "timeout", "rise", "fall", "timeout_fall"},
+	TrackFile:      {"file", "", "missing", "interval"},
+	TrackProcess:   {"process", "", "parameters", "parameters_match", "quorum", "quorum_max", "interval", "rise", "fall"},
 	TrackNeighbour: {"address", "interface", "", "interval", "timeout", "rise", "fall"},
 	TrackPing:      {"address", "", "interface", "interval", "timeout", "rise", "fall"},
 	TrackRoute:     {"route", "", "interface", "table", "interval", "rise", "fall"},
@@ -104,12 +129,18 @@ func (k *Track) visit(t *table) {
 	visitOf("interface", func() { field(t, "interface", &k.Interface, optional(interfaceName), "") })
 	visitOf("address", func() { field(t, "address", &k.Address, optional(neighbourAddress), netip.Addr{}) })
 	visitOf("route", func() { field(t, "route", &k.Route, optional(routePrefix), netip.Prefix{}) })
-	visitOf("table", func() { field(t, "table", &k.Table, integer[uint32](1, 1<<32-1), mainTable) })
-	visitOf("command", func() { field(t, "command", &k.Command, command, nil) })
+	visitOf("table", func() { field(t, "table", &k.Table, routeTable(t), mainTable) })
+	visitOf("command", func() { field(t, "command", &k.Command, untimedCommand, Command{}) })
 	visitOf("file", func() { field(t, "file", &k.File, optional(absolutePath), "") })
+	visitOf("missing", func() { field(t, "missing", &k.Missing, integer[int](-1000, 1000), 0) })
 	visitOf("process", func() { field(t, "process", &k.Process, optional(processName), "") })
+	visitOf("parameters", func() { field(t, "parameters", &k.Parameters, listOf(text), nil) })
+	if t.reading() || len(k.Parameters) > 0 {
+		visitOf("parameters_match", func() { field(t, "parameters_match", &k.ParametersMatch, parametersMatch, ParametersExact) })
+	}
 	visitOf("service", func() { field(t, "service", &k.Service, optional(name), "") })
 	visitOf("quorum", func() { field(t, "quorum", &k.Quorum, integer[int](1, 65535), 1) })
+	visitOf("quorum_max", func() { field(t, "quorum_max", &k.QuorumMax, integer[int](0, 65535), 0) })
 	visitOf("quorum_weight", func() { field(t, "quorum_weight", &k.QuorumSum, integer[int](0, math.MaxInt32), 0) })
 	field(t, "weight", &k.Weight, weight, 0)
 	field(t, "reverse", &k.Reverse, boolean, false)
@@ -118,6 +149,7 @@ func (k *Track) visit(t *table) {
 	visitOf("timeout", func() { field(t, "timeout", &k.Timeout, duration(10*time.Millisecond, 24*time.Hour), k.Interval) })
 	visitOf("rise", func() { field(t, "rise", &k.Rise, integer[int](1, 1000), 1) })
 	visitOf("fall", func() { field(t, "fall", &k.Fall, integer[int](1, 1000), k.Kind.fall()) })
+	visitOf("timeout_fall", func() { field(t, "timeout_fall", &k.TimeoutFall, integer[int](1, 1000), k.Fall) })
 	if t.reading() && t.ok("type") {
 		k.resolve(t)
 	}
@@ -155,10 +187,25 @@ func (k *Track) resolve(t *table) {
 	if k.Kind.has("timeout") && t.ok("interval", "timeout") && k.Timeout > k.Interval {
 		t.failf("timeout", "must be at most the interval, %s, not %s", formatDuration(k.Interval), formatDuration(k.Timeout))
 	}
-	if k.Kind == TrackScript && t.has("command") && t.ok("command") && len(k.Command) == 0 {
+	if k.Kind == TrackScript && t.has("command") && t.ok("command") && len(k.Command.Argv) == 0 {
 		t.failf("command", "must name a program")
 	}
+	if k.Kind == TrackScript && t.ok("fall", "timeout_fall") && k.TimeoutFall < k.Fall {
+		t.failf("timeout_fall", "must be at least fall, %d, not %d", k.Fall, k.TimeoutFall)
+	}
+	if k.Kind == TrackProcess {
+		k.resolveProcess(t)
+	}
 	k.trim()
+}
+
+func (k *Track) resolveProcess(t *table) {
+	if t.ok("quorum", "quorum_max") && k.QuorumMax != 0 && k.QuorumMax < k.Quorum {
+		t.failf("quorum_max", "must be at least the quorum, %d, or 0, not %d", k.Quorum, k.QuorumMax)
+	}
+	if t.has("parameters_match") && len(k.Parameters) == 0 {
+		t.failf("parameters_match", "has no effect without parameters")
+	}
 }
 
 func (k *Track) trim() {
@@ -178,12 +225,15 @@ func (k *Track) trim() {
 	if !k.Kind.has("rise") {
 		k.Rise, k.Fall = 1, 1
 	}
+	if !k.Kind.has("timeout_fall") {
+		k.TimeoutFall = k.Fall
+	}
+	if len(k.Parameters) == 0 {
+		k.ParametersMatch = ""
+	}
 }
 
 var weight = integer[int](-maxWeight, maxWeight)
-
-// mainTable is the routing table of `ip route` (RT_TABLE_MAIN).
-const mainTable = 254
 
 // neighbourAddress is the address of somebody who can answer.
 var neighbourAddress = textual("an address", func(s string) (netip.Addr, error) {
@@ -209,10 +259,10 @@ var routePrefix = textual(`a prefix, like "0.0.0.0/0",`, func(s string) (netip.P
 	return p, err
 }, netip.Prefix.String)
 
-// processName is what a process calls itself.
+// processName is what a process calls itself, or the path of its program.
 var processName = textual("the name of a process", func(s string) (string, error) {
-	if s == "" || strings.ContainsAny(s, "/\x00\n") {
-		return "", fmt.Errorf("must be the name of a process without a path, not %s", quoteShort(s))
+	if s == "" || strings.ContainsAny(s, "\x00\n") || strings.Contains(s, "/") && !strings.HasPrefix(s, "/") {
+		return "", fmt.Errorf("must be the name of a process, or its program with an absolute path, not %s", quoteShort(s))
 	}
 	return s, nil
 }, func(s string) string { return s })

@@ -14,6 +14,7 @@ func (c *Config) visit(t *table) (s sections) {
 	s.vrrp = list(t, "vrrp", &c.VRRP, func(t *table, in *Instance) { in.visit(t) })
 	s.groups = list(t, "group", &c.Groups, func(t *table, g *Group) { g.visit(t) })
 	s.tracks = list(t, "track", &c.Tracks, func(t *table, k *Track) { k.visit(t) })
+	t.sub("notify", func(t *table) { c.Notify.visit(t, c.Director.Name) })
 	t.sub("lvs", func(t *table) { s.sync = c.LVS.visit(t) })
 	s.services = list(t, "service", &c.Services, func(t *table, v *Service) { v.visit(t) })
 	return s

@@ -32,7 +32,7 @@ type AdvertFrame struct {
 }
 
 // NewAdvertFrame returns the frame of adverts from source to the multicast
-// group destination (224.0.0.18 or ff02::12), with mac as the Ethernet source:
+// group destination (224.0.0.18 or ff02::12 as a rule), with mac as the Ethernet source:
 // TTL or hop limit 255, protocol 112, class CS6, no options
 // (RFC 9568 §5.1.1, §5.1.2, §7.3). Both addresses must be of one family.
 func NewAdvertFrame(mac MAC, source, destination netip.Addr) (*AdvertFrame, error) {
@@ -88,6 +88,16 @@ func advertHeaders6(mac MAC, source, destination netip.Addr) []byte {
 // that Wrap is given begins with it. It is for IPv4 only.
 func (a *AdvertFrame) Authenticated() *AdvertFrame {
 	a.buffer[a.link+9] = protocolAH
+	return a
+}
+
+// Hops makes the frames carry another TTL or hop limit than 255.
+func (a *AdvertFrame) Hops(n uint8) *AdvertFrame {
+	at := 7
+	if a.v4 {
+		at = 8
+	}
+	a.buffer[a.link+at] = n
 	return a
 }
 

@@ -326,3 +326,33 @@ func TestDoomedIsSilent(t *testing.T) {
 		t.Errorf("still there:\n%s", show)
 	}
 }
+
+// Whatever else hears the parent's wire keeps silent about virtual addresses: a
+// macvlan beside ours, and the device below when the parent is a macvlan.
+func TestWhoAnswersBesideMacvlans(t *testing.T) {
+	t.Parallel()
+	for _, parent := range []string{"eth0", "mv0"} {
+		p := newPair(t)
+		tap := newTap(p.neighbour, "net0")
+		p.director.run(`
+			ip link add link eth0 name mv0 address 02:00:00:00:00:0a type macvlan mode bridge
+			ip link set mv0 up
+			ip address add 10.0.0.2/24 dev mv0`)
+		if n := len(tap.whoHas("10.0.0.2", 2)); n != 2 {
+			t.Fatalf("%d interfaces answer for one address: the test tests nothing", n)
+		}
+		h := openHost(t, p.director, t.TempDir())
+		s := spec4()
+		s.Parent = parent
+		ensure(t, h, s)
+		must(t, h.Claim(s.Name))
+		tap.says("above "+parent+", virtual address", "10.0.0.100", vmac)
+		tap.says("above "+parent+", the macvlan's own", "10.0.0.2", MAC{2, 0, 0, 0, 0, 10})
+		must(t, h.Close())
+		for _, name := range []string{"eth0", "mv0"} {
+			if v := p.director.get(confKey("ipv4", name, "arp_ignore")); v != "0" {
+				t.Errorf("arp_ignore of %s is %s after the end", name, v)
+			}
+		}
+	}
+}

@@ -129,10 +129,15 @@ func (h *Host) enforce(o *observation) ([]string, error) {
 }
 
 func (h *Host) wants(o *observation) ([]want, error) {
-	parents := map[string]*link{}
+	parents, seen := map[string]*link{}, map[*link]bool{}
 	for _, d := range h.devices {
-		if l := o.byName[d.spec.Parent]; l != nil && d.spec.virtual() && d.spec.wantsIPv4() {
-			parents[l.name] = l
+		if l := o.byName[d.spec.Parent]; l != nil && !seen[l] && d.spec.virtual() && d.spec.wantsIPv4() {
+			seen[l] = true
+			for _, beside := range o.beside(l) {
+				if beside == l || !h.isOurs(beside) {
+					parents[beside.name] = beside
+				}
+			}
 		}
 	}
 	if len(parents) == 0 {
@@ -153,43 +158,94 @@ func (h *Host) isOurs(l *link) bool {
 
 // Reconcile compares all devices and sysctls with what they should be, puts
 // right what is not, and says what that was. What somebody else added is left
-// alone. A device whose parent does not exist is passed over.
+// alone. A device whose parent does not exist is passed over. The error is a
+// *DeviceError, or several joined with others, where a device is concerned.
 func (h *Host) Reconcile() ([]Repair, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	failed := map[*device]error{}
-	repairs, err := h.converge(slices.Collect(maps.Values(h.devices)), failed)
+	devices := slices.DeleteFunc(slices.Collect(maps.Values(h.devices)), func(d *device) bool { return d.falling })
+	repairs, err := h.converge(devices, failed)
 	if err != nil {
 		return repairs, fmt.Errorf("reconcile devices: %w", err)
 	}
-	mended, err := h.policy(slices.Collect(maps.Values(h.devices)))
-	errs := []error{err}
-	for _, err := range failed {
+	mended, err := h.policy(devices)
+	repairs = append(repairs, mended...)
+	mended, egress := h.mendEgress()
+	repairs = append(repairs, mended...)
+	mended, refusal := h.mendRefusal()
+	errs := []error{err, egress, refusal}
+	for d, err := range failed {
 		if !errors.Is(err, ErrNoParent) {
-			errs = append(errs, err)
+			errs = append(errs, &DeviceError{d.spec.Name, err})
 		}
 	}
 	return append(repairs, mended...), errors.Join(errs...)
 }
 
-// Concerns reports whether an event may mean that one of our devices is not as
-// it should be any more, so that Reconcile has something to do. It does not
-// look at the kernel, and knows the traces of the Host's own doings. It does
-// not wait: while the Host is at work every event may be of concern.
-func (h *Host) Concerns(e Event) bool {
+// A DeviceError says why a device is not as it should be.
+type DeviceError struct {
+	Device string // as in its Spec
+	Err    error
+}
+
+// Error returns the text of Err, which names the device.
+func (e *DeviceError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *DeviceError) Unwrap() error { return e.Err }
+
+// FailedDevices returns the devices that an error of Reconcile names, and why.
+func FailedDevices(err error) map[string]error {
+	failed := map[string]error{}
+	var of func(err error)
+	of = func(err error) {
+		switch e := err.(type) { //nolint:errorlint // this is how a tree of errors is walked
+		case *DeviceError:
+			failed[e.Device] = e.Err
+		case interface{ Unwrap() []error }:
+			for _, err := range e.Unwrap() {
+				of(err)
+			}
+		}
+	}
+	of(err)
+	return failed
+}
+
+// A Concern says what an event means for a Host's devices.
+type Concern uint8
+
+// The concerns, from none to certainty.
+const (
+	Nothing   Concern = iota // Reconcile would find nothing to do
+	Suspicion                // it may: the Host was at work, or events were lost
+	Damage                   // one of our devices is not as it should be
+)
+
+// Concerns says whether an event means that one of our devices is not as it
+// should be any more, so that Reconcile has something to do. It does not look
+// at the kernel, and knows the traces of the Host's own doings. It does not
+// wait: while the Host is at work every event is a Suspicion.
+func (h *Host) Concerns(e Event) Concern {
 	if e.Kind == Resync || !h.mu.TryLock() {
-		return true
+		return Suspicion
 	}
 	defer h.mu.Unlock()
 	for _, d := range h.devices {
 		switch {
 		case e.Kind == LinkChanged && d.linkConcerns(e):
-			return true
+			return Damage
 		case e.Kind == AddressChanged && d.index == e.Index && d.addressConcerns(e):
-			return true
+			return Damage
+		case e.Kind == FilterChanged && e.Index == d.index && d.spec.virtual() && e.Filter != 0:
+			return Damage
 		}
 	}
-	return false
+	if e.Kind == FilterChanged && e.Filter != 0 {
+		return Suspicion // whether it is in the way, and was it before, takes a look
+	}
+	return Nothing
 }
 
 func (d *device) linkConcerns(e Event) bool {

@@ -20,7 +20,7 @@ type Interface struct {
 	// ours. Either is the zero Addr if there is none.
 	IPv4      netip.Addr
 	LinkLocal netip.Addr
-	// Addresses are all that are not ours.
+	// Addresses are all usable ones that are not ours.
 	Addresses []netip.Prefix
 	// Forwarding says whether the host routes what comes in here: the router
 	// flag of neighbour advertisements.
@@ -30,17 +30,33 @@ type Interface struct {
 // Interface returns what is known of an interface. The error is unix.ENODEV
 // if it does not exist.
 func (h *Host) Interface(name string) (Interface, error) {
+	all, err := h.Interfaces(name)
+	if err != nil {
+		return Interface{}, err
+	}
+	i, ok := all[name]
+	if !ok {
+		return Interface{}, fmt.Errorf("interface %s does not exist: %w", name, unix.ENODEV)
+	}
+	return i, nil
+}
+
+// Interfaces describes interfaces, by name, from one look: beside a thousand
+// devices a look is milliseconds. Interfaces that do not exist are left out.
+func (h *Host) Interfaces(names ...string) (map[string]Interface, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	o, err := observe(h.conn)
 	if err != nil {
-		return Interface{}, fmt.Errorf("look at interface %s: %w", name, err)
+		return nil, fmt.Errorf("look at interfaces: %w", err)
 	}
-	l := o.byName[name]
-	if l == nil {
-		return Interface{}, fmt.Errorf("interface %s does not exist: %w", name, unix.ENODEV)
+	all := make(map[string]Interface, len(names))
+	for _, name := range names {
+		if l := o.byName[name]; l != nil {
+			all[name] = h.describe(l, o.addresses[l.index])
+		}
 	}
-	return h.describe(l, o.addresses[l.index]), nil
+	return all, nil
 }
 
 func (h *Host) describe(l *link, addresses []address) Interface {
@@ -53,7 +69,7 @@ func (h *Host) describe(l *link, addresses []address) Interface {
 		i.MAC = l.mac
 	}
 	for _, a := range addresses {
-		if h.isHeld(a) {
+		if h.isHeld(a) || !a.usable() {
 			continue
 		}
 		i.Addresses = append(i.Addresses, a.prefix)
@@ -61,7 +77,7 @@ func (h *Host) describe(l *link, addresses []address) Interface {
 		switch {
 		case ip.Is4() && !i.IPv4.IsValid() && a.flags&unix.IFA_F_SECONDARY == 0:
 			i.IPv4 = ip
-		case ip.Is6() && ip.IsLinkLocalUnicast() && !i.LinkLocal.IsValid() && a.usable():
+		case ip.Is6() && ip.IsLinkLocalUnicast() && !i.LinkLocal.IsValid():
 			i.LinkLocal = ip
 		}
 	}

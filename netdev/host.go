@@ -33,6 +33,11 @@ type Host struct {
 	journal *journal
 	devices map[string]*device
 	left    []Spec // what the journal of a former run named
+	refusal refusal
+	egress  bool // there are, or may be, tables and rules of egress
+
+	placed  map[any]*placed // by routeKey or PolicyRule: what is ours
+	foreign map[any]string  // and what is not, whose place it has
 }
 
 // A Device is what Ensure made of a Spec.
@@ -75,10 +80,13 @@ func OpenHost(o Options) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Host{
+	h := &Host{
 		owner: o.Owner, conn: c, journal: j,
-		devices: map[string]*device{}, left: slices.Clone(j.Devices),
-	}, nil
+		devices: map[string]*device{}, left: slices.Clone(j.Devices), refusal: newRefusal(o.Owner, o.RuntimeDir),
+		placed: map[any]*placed{}, foreign: map[any]string{},
+	}
+	h.refusal.there = slices.ContainsFunc(h.left, func(s Spec) bool { return s.Refuse })
+	return h, nil
 }
 
 // Left returns the devices of a crashed run, as its journal names them: which
@@ -101,9 +109,6 @@ func (h *Host) Ensure(specs ...Spec) ([]Device, error) {
 	for i, s := range specs {
 		result[i].Name = s.Name
 		if result[i].Err = s.validate(); result[i].Err == nil {
-			if old := h.devices[s.Name]; old != nil {
-				h.dropPolicy(&old.spec, &s, old.index)
-			}
 			d := h.register(s, o)
 			result[i].Leftover = h.adopt(d, o)
 			devices = append(devices, d)
@@ -113,6 +118,9 @@ func (h *Host) Ensure(specs ...Spec) ([]Device, error) {
 	if err := h.record(); err != nil {
 		return result, err
 	}
+	if _, err := h.mendRefusal(); err != nil { // before an address is on
+		devices = refuseNone(devices, failed, err)
+	}
 	if _, err := h.converge(devices, failed); err != nil {
 		return result, fmt.Errorf("ensure devices: %w", err)
 	}
@@ -120,7 +128,20 @@ func (h *Host) Ensure(specs ...Spec) ([]Device, error) {
 		return result, err
 	}
 	_, _ = h.policy(devices) // as for Claim
+	_, _ = h.mendEgress()
+	_, _ = h.mendRefusal() // addresses that are off now
 	return h.report(result, failed)
+}
+
+// refuseNone notes the failure of those devices whose packets cannot be
+// refused, and returns the others.
+func refuseNone(devices []*device, failed map[*device]error, err error) []*device {
+	return slices.DeleteFunc(devices, func(d *device) bool {
+		if d.spec.Refuse {
+			failed[d] = fmt.Errorf("device %s: %w", d.spec.Name, err)
+		}
+		return d.spec.Refuse
+	})
 }
 
 // prune forgets addresses that specs no longer name, now that they are off:

@@ -12,7 +12,7 @@ var vmac = MAC{0x00, 0x00, 0x5e, 0x00, 0x01, 0x33}
 func addresses(all ...string) []Address {
 	var out []Address
 	for _, s := range all {
-		out = append(out, Address{netip.MustParsePrefix(s)})
+		out = append(out, Address{Prefix: netip.MustParsePrefix(s)})
 	}
 	return out
 }

@@ -1,11 +1,11 @@
 package netdev
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
 
-	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -24,14 +24,16 @@ const (
 // A link is what the kernel says of an interface.
 type link struct {
 	index, parent, master int
+	abroad                bool // parent is of another network namespace
 	name, alias, kind     string
 	mac                   MAC
 	mtu                   int
 	flags                 uint32
 	group                 uint32
-	bridgeMode            bool // macvlan only
+	table                 uint32 // vrf only: its routing table
+	bridgeMode            bool   // macvlan only
 	ethernet              bool
-	conf                  *devconf // nil in an event
+	conf                  *devconf // macvlan only; nil in an event
 	protoDown             bool
 }
 
@@ -42,10 +44,13 @@ func (l *link) up() bool { return l.flags&carrierFlags == carrierFlags }
 
 // An address is what the kernel says of an address on an interface.
 type address struct {
-	index    int
-	prefix   netip.Prefix
-	flags    uint32
-	protocol uint8 // 0: unknown
+	index     int
+	prefix    netip.Prefix
+	flags     uint32
+	scope     uint8
+	protocol  uint8  // 0: unknown
+	label     string // IPv4 alone, as the next
+	broadcast netip.Addr
 }
 
 // parseLink reads the body of an RTM_NEWLINK or RTM_DELLINK message.
@@ -53,31 +58,77 @@ func parseLink(b []byte) (link, error) {
 	if len(b) < unix.SizeofIfInfomsg {
 		return link{}, fmt.Errorf("parse link message: %d bytes are too short", len(b))
 	}
-	parsed, err := netlink.LinkDeserialize(nil, b)
-	if err != nil {
-		return link{}, fmt.Errorf("parse link message: %w", err)
-	}
-	a := parsed.Attrs()
-	l := link{
-		index: a.Index, parent: a.ParentIndex, master: a.MasterIndex, name: a.Name, alias: a.Alias,
-		kind: parsed.Type(), mtu: a.MTU, group: a.Group, flags: a.RawFlags, ethernet: a.EncapType == "ether",
-	}
-	if len(a.HardwareAddr) == len(l.mac) {
-		l.mac = MAC(a.HardwareAddr)
-	}
-	if m, ok := parsed.(*netlink.Macvlan); ok {
-		l.bridgeMode = m.Mode == netlink.MACVLAN_MODE_BRIDGE
-	}
-	attributes, err := nl.ParseRouteAttr(b[unix.SizeofIfInfomsg:])
-	if err != nil {
-		return link{}, fmt.Errorf("parse link message: %w", err)
-	}
-	for _, at := range attributes { // the library passes this one over
-		if at.Attr.Type == unix.IFLA_PROTO_DOWN && len(at.Value) > 0 {
-			l.protoDown = at.Value[0] != 0
-		}
-	}
+	m := nl.DeserializeIfInfomsg(b)
+	l := link{index: int(m.Index), flags: m.Flags, ethernet: m.Type == unix.ARPHRD_ETHER, kind: "device"}
+	eachAttribute(b[unix.SizeofIfInfomsg:], l.read)
 	return l, nil
+}
+
+// read takes in one attribute of a link message. The library's own reader makes
+// some fifty objects of each message, and there is one for every link of the
+// machine at every look.
+func (l *link) read(kind uint16, value []byte) {
+	switch kind {
+	case unix.IFLA_IFNAME:
+		l.name = attributeText(value)
+	case unix.IFLA_IFALIAS:
+		l.alias = attributeText(value)
+	case unix.IFLA_ADDRESS:
+		if len(value) == len(l.mac) {
+			l.mac = MAC(value)
+		}
+	case unix.IFLA_LINK:
+		l.parent = int(attributeNumber(value))
+	case unix.IFLA_LINK_NETNSID:
+		l.abroad = true
+	case unix.IFLA_MASTER:
+		l.master = int(attributeNumber(value))
+	case unix.IFLA_MTU:
+		l.mtu = int(attributeNumber(value))
+	case unix.IFLA_GROUP:
+		l.group = attributeNumber(value)
+	case unix.IFLA_PROTO_DOWN:
+		l.protoDown = len(value) > 0 && value[0] != 0
+	case unix.IFLA_LINKINFO:
+		l.readInfo(value)
+	}
+}
+
+// readInfo takes in what links of a kind have of their own. The kernel tells the
+// kind first (net/core/rtnetlink.c rtnl_link_info_fill).
+func (l *link) readInfo(info []byte) {
+	eachAttribute(info, func(kind uint16, value []byte) {
+		switch kind {
+		case unix.IFLA_INFO_KIND:
+			l.kind = attributeText(value)
+		case unix.IFLA_INFO_DATA:
+			eachAttribute(value, func(kind uint16, value []byte) {
+				switch {
+				case l.kind == "macvlan" && kind == nl.IFLA_MACVLAN_MODE:
+					l.bridgeMode = attributeNumber(value) == nl.MACVLAN_MODE_BRIDGE
+				case l.kind == "vrf" && kind == nl.IFLA_VRF_TABLE:
+					l.table = attributeNumber(value)
+				}
+			})
+		}
+	})
+}
+
+func attributeText(value []byte) string {
+	if end := bytes.IndexByte(value, 0); end >= 0 {
+		value = value[:end]
+	}
+	if string(value) == "macvlan" {
+		return "macvlan" // the same for all of many
+	}
+	return string(value)
+}
+
+func attributeNumber(value []byte) uint32 {
+	if len(value) < 4 {
+		return 0
+	}
+	return binary.NativeEndian.Uint32(value)
 }
 
 // quiet reports whether l speaks for no address.
@@ -89,28 +140,28 @@ func parseAddress(b []byte) (address, error) {
 		return address{}, fmt.Errorf("parse address message: %d bytes are too short", len(b))
 	}
 	m := nl.DeserializeIfAddrmsg(b)
-	attributes, err := nl.ParseRouteAttr(b[unix.SizeofIfAddrmsg:])
-	if err != nil {
-		return address{}, fmt.Errorf("parse address message: %w", err)
-	}
-	a := address{index: int(m.Index), flags: uint32(m.Flags)}
+	a := address{index: int(m.Index), flags: uint32(m.Flags), scope: m.Scope}
 	var local, peer netip.Addr
-	for _, at := range attributes {
-		switch at.Attr.Type {
+	eachAttribute(b[unix.SizeofIfAddrmsg:], func(kind uint16, value []byte) {
+		switch kind {
 		case unix.IFA_LOCAL:
-			local, _ = netip.AddrFromSlice(at.Value)
+			local, _ = netip.AddrFromSlice(value)
 		case unix.IFA_ADDRESS:
-			peer, _ = netip.AddrFromSlice(at.Value)
+			peer, _ = netip.AddrFromSlice(value)
 		case unix.IFA_FLAGS:
-			if len(at.Value) >= 4 {
-				a.flags = binary.NativeEndian.Uint32(at.Value)
+			if len(value) >= 4 {
+				a.flags = binary.NativeEndian.Uint32(value)
 			}
+		case unix.IFA_LABEL:
+			a.label = unix.ByteSliceToString(value)
+		case unix.IFA_BROADCAST:
+			a.broadcast, _ = netip.AddrFromSlice(value)
 		case ifaProtocol:
-			if len(at.Value) >= 1 {
-				a.protocol = at.Value[0]
+			if len(value) >= 1 {
+				a.protocol = value[0]
 			}
 		}
-	}
+	})
 	if !local.IsValid() { // IPv6 without a peer
 		local = peer
 	}
@@ -135,7 +186,9 @@ func observe(c *conn) (*observation, error) {
 	err := c.dump(linkDump, unix.RTM_NEWLINK, resetLinks, func(b []byte) error {
 		l, err := parseLink(b)
 		if err == nil {
-			l.conf = parseDevconf(b[unix.SizeofIfInfomsg:])
+			if l.kind == "macvlan" { // nobody asks for that of others
+				l.conf = parseDevconf(b[unix.SizeofIfInfomsg:])
+			}
 			o.byName[l.name], o.byIndex[l.index] = &l, &l
 		}
 		return err
@@ -178,6 +231,21 @@ func (o *observation) lower(l *link) int {
 		return l.parent
 	}
 	return l.index
+}
+
+// beside returns l and all that hears the same wire as l: the macvlans above one
+// device, and that device itself. Each of them answers ARP for every address of
+// the host, unless told otherwise.
+func (o *observation) beside(l *link) []*link {
+	lower, abroad := o.lower(l), l.kind == "macvlan" && l.abroad
+	all := []*link{l}
+	for _, other := range o.byIndex {
+		device := other.index == lower && !abroad
+		if other != l && (device || other.kind == "macvlan" && other.parent == lower && other.abroad == abroad) {
+			all = append(all, other)
+		}
+	}
+	return all
 }
 
 // vrf returns the index of the VRF that l is in, or 0.

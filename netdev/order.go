@@ -29,11 +29,18 @@ func (h *Host) find(names []string) ([]*device, error) {
 // Claim brings devices up with all their addresses, in one system call for
 // all; it also ends Quiet. Claiming what is claimed puts back what is missing.
 //
+// When it returns, packets for the addresses are the director's own.
+//
 // A route or rule that cannot be had is no reason to be without the addresses:
 // Reconcile tries again, and says why.
 func (h *Host) Claim(names ...string) error {
+	h.mu.Lock()
+	h.settleIn(names)
 	err := h.order(names, "claim", Claimed, h.claimRequests)
+	h.awaitLocal(names)
+	h.mu.Unlock()
 	h.claimPolicy(names)
+	h.claimEgress()
 	return err
 }
 
@@ -41,6 +48,8 @@ func (h *Host) Claim(names ...string) error {
 // what still comes for them is served. It is of no effect in interface mode:
 // it would silence the parent.
 func (h *Host) Quiet(names ...string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	return h.order(names, "quiet", Quiet, quietRequests)
 }
 
@@ -83,12 +92,16 @@ func (h *Host) Release(names ...string) error {
 // their state goes, and in one system call all fall silent. One with IPv6 goes
 // down at once: while it is up, any change of its parent, as when a fellow is
 // taken down, can give it its carrier back, and then the kernel repeats its
-// multicast listener reports (net/ipv6/addrconf.c addrconf_notify).
+// multicast listener reports (net/ipv6/addrconf.c addrconf_notify). In
+// interface mode, where nothing else would silence them, the addresses go.
 func (h *Host) Silence(names ...string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	return h.order(names, "release", Bare, func(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
-		if d.spec.virtual() && d.spec.wantsIPv6() {
+		if !d.spec.virtual() || d.spec.wantsIPv6() {
 			return h.releaseRequests(all, d)
 		}
+		d.falling = true
 		return quietRequests(all, d)
 	})
 }
@@ -100,7 +113,11 @@ func (h *Host) TakeDown(name string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	d := h.devices[name]
-	if d == nil || d.state != Bare || d.index == 0 {
+	if d == nil || d.state != Bare {
+		return nil
+	}
+	d.falling = false
+	if d.index == 0 {
 		return nil
 	}
 	_, _ = h.policy([]*device{d}) // what stays is found when devices are reconciled
@@ -113,20 +130,21 @@ func (h *Host) TakeDown(name string) error {
 }
 
 // order sets a state by the requests that lead there from any other, without
-// looking first. If one is refused, the device is looked at.
+// looking first. If one is refused, the device is looked at. h.mu is held.
 func (h *Host) order(names []string, verb string, to State,
 	build func([]*nl.NetlinkRequest, *device) []*nl.NetlinkRequest) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	devices, err := h.find(names)
 	if err != nil {
 		return fmt.Errorf("%s: %w", verb, err)
+	}
+	if to != Claimed {
+		h.endEgress(devices)
 	}
 	var requests []*nl.NetlinkRequest
 	var of []*device
 	again := map[*device]bool{}
 	for _, d := range devices {
-		d.state = to
+		d.state, d.falling = to, false
 		if d.index == 0 {
 			again[d] = true
 			continue
@@ -164,8 +182,13 @@ func (h *Host) claimRequests(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkR
 	if d.spec.virtual() {
 		all = append(all, upDownRequest(d, unix.IFF_UP))
 	}
-	for _, a := range d.spec.Addresses {
-		all = append(all, addRequest(d.index, a.Prefix, covered(a.Prefix, d.onParent)))
+	return addRequests(all, d)
+}
+
+func addRequests(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
+	for i := range d.spec.Addresses {
+		a := &d.spec.Addresses[i]
+		all = append(all, addRequest(d.index, a, d.noPrefixRoute(a)))
 	}
 	return all
 }
@@ -179,7 +202,7 @@ func (h *Host) releaseRequests(all []*nl.NetlinkRequest, d *device) []*nl.Netlin
 	}
 	for _, a := range slices.Backward(d.spec.Addresses) {
 		if d.mine[a.Prefix] {
-			all = append(all, addressRequest(unix.RTM_DELADDR, 0, d.index, a.Prefix))
+			all = append(all, deleteAddressRequest(d.index, a.Prefix))
 		}
 	}
 	return all
@@ -206,6 +229,7 @@ func (h *Host) remove(names []string) error {
 			continue
 		}
 		d.state = Bare
+		h.endEgress([]*device{d})
 		if _, err := h.policy([]*device{d}); err != nil {
 			return fmt.Errorf("remove devices: %w", err)
 		}
@@ -229,7 +253,9 @@ func (h *Host) remove(names []string) error {
 	for _, name := range names {
 		h.forget(name)
 	}
-	return h.giveBack(o)
+	_, err = h.mendEgress() // a device that somebody deleted has left its rules
+	_, refusal := h.mendRefusal()
+	return errors.Join(err, refusal, h.giveBack(o))
 }
 
 // doomed is the link group into which links are put to be deleted ("hold" in
@@ -319,7 +345,7 @@ func (h *Host) Sweep() ([]Repair, error) {
 	}
 	for _, a := range h.journal.Addresses {
 		if l := o.byIndex[a.IfIndex]; l != nil && !h.holds(a) && has(o.addresses[a.IfIndex], a.Prefix) {
-			requests = append(requests, addressRequest(unix.RTM_DELADDR, 0, a.IfIndex, a.Prefix))
+			requests = append(requests, deleteAddressRequest(a.IfIndex, a.Prefix))
 			repairs = append(repairs, Repair{l.name, fmt.Sprintf("remove address %v, which a former run left", a.Prefix)})
 		}
 	}
@@ -329,6 +355,11 @@ func (h *Host) Sweep() ([]Repair, error) {
 		}
 	}
 	swept, err := h.sweepPolicy()
+	repairs = append(repairs, swept...)
+	h.egress = true // what a former run left may be there
+	swept, egress := h.mendEgress()
+	_, refusal := h.mendRefusal()
+	err = errors.Join(err, egress, refusal)
 	j := h.journal
 	j.Devices = slices.DeleteFunc(j.Devices, func(s Spec) bool { return h.devices[s.Name] == nil })
 	j.Addresses = slices.DeleteFunc(j.Addresses, func(a heldAddress) bool { return !h.holds(a) })

@@ -20,10 +20,21 @@ type device struct {
 	mine map[netip.Prefix]bool
 	// onParent are the parent's own subnets, when last seen.
 	onParent []netip.Prefix
-	seen     bool // Ensure has looked at it
+	// parent and vrf are the parent's index and the routing table of the VRF that
+	// it is in, 0 if it is in none, when last seen.
+	parent int
+	vrf    uint32
+	seen   bool // Ensure has looked at it
 	// protoDown is IFLA_PROTO_DOWN as last set or seen; noProtoDown says that
 	// the kernel refused it.
 	protoDown, noProtoDown bool
+	// falling says that the device is silent and TakeDown has still to come: that
+	// it is up and has its addresses is no damage.
+	falling bool
+	// policies are the routes' and rules' states when last looked at; tidied
+	// says that the device is bare and none of them is left.
+	policies []PolicyState
+	tidied   bool
 }
 
 // quietens returns how the device is made Quiet. IFF_NOARP ends ARP and
@@ -56,6 +67,7 @@ type op struct {
 	protoDown   bool
 	// addAddress, removeAddress
 	prefix        netip.Prefix
+	address       *Address // to add
 	noPrefixRoute bool
 }
 
@@ -75,7 +87,7 @@ func (o op) String() string {
 	case create:
 		return "create the device"
 	case remove:
-		return "remove the device, whose parent, MAC or mode is wrong"
+		return "remove the device, whose name, parent, MAC or mode is wrong"
 	case addAddress:
 		return fmt.Sprintf("add address %v", o.prefix)
 	case removeAddress:
@@ -137,6 +149,10 @@ func plan(owner string, d *device, o *observation) ([]op, error) {
 		return nil, fmt.Errorf("device %s: interface %s %w", d.spec.Name, d.spec.Parent, ErrNoParent)
 	}
 	d.onParent = subnets(o.addresses[parent.index])
+	d.parent, d.vrf = parent.index, 0
+	if vrf := o.vrf(parent); vrf != 0 {
+		d.vrf = o.byIndex[vrf].table
+	}
 	if !d.spec.virtual() {
 		d.index = parent.index
 		return planAddresses(d, o.addresses[parent.index]), nil
@@ -147,8 +163,13 @@ func plan(owner string, d *device, o *observation) ([]op, error) {
 	have := o.byName[d.spec.Name]
 	build := op{verb: create, device: d, parent: parent.index, master: o.vrf(parent)}
 	if have == nil {
+		steps := []op{build}
+		// Somebody renamed it. As it has our MAC no other can come up beside it.
+		if lost := o.byIndex[d.index]; lost != nil && lost.kind == "macvlan" && ours(owner, lost.alias) {
+			steps = []op{{verb: remove, device: d, index: lost.index}, build}
+		}
 		d.index = 0
-		return []op{build}, nil
+		return steps, nil
 	}
 	if err := foreign(owner, d, have); err != nil {
 		return nil, err
@@ -197,7 +218,8 @@ func planLink(owner string, d *device, have *link, vrf int) []op {
 	return []op{set}
 }
 
-// planAddresses compares addresses. Wanted ones that are missing are put on.
+// planAddresses compares addresses. Wanted ones that are missing are put on, and
+// those that are on otherwise than wanted put on anew.
 // Taken off is what is ours: everything on a macvlan that must be bare, as any
 // address there is one that the host would take traffic for, and otherwise
 // what carries our mark or is known to be ours.
@@ -206,34 +228,31 @@ func planAddresses(d *device, have []address) []op {
 	bare := d.state == Bare
 	present := map[netip.Prefix]bool{}
 	for _, a := range slices.Backward(have) { // secondaries before their primary
-		present[a.prefix] = true
-		wanted := !bare && d.wants(a.prefix)
+		want := d.wanted(a.prefix)
 		our := d.mine[a.prefix]
 		if d.spec.virtual() {
 			our = our || bare || a.protocol == AddressProtocol
 		}
-		if our && !wanted {
+		wrong := bare || want == nil || d.state == Claimed && !d.like(&a, want)
+		present[a.prefix] = !our || !wrong
+		if our && wrong {
 			ops = append(ops, op{verb: removeAddress, device: d, index: d.index, prefix: a.prefix})
 		}
 	}
 	if d.state != Claimed {
 		return ops
 	}
-	for _, a := range d.spec.Addresses {
-		if !present[a.Prefix] {
-			ops = append(ops, d.add(a.Prefix))
+	for i := range d.spec.Addresses {
+		if a := &d.spec.Addresses[i]; !present[a.Prefix] {
+			ops = append(ops, op{
+				verb: addAddress, device: d, index: d.index, prefix: a.Prefix, address: a, noPrefixRoute: d.noPrefixRoute(a),
+			})
 		}
 	}
 	return ops
 }
 
-func (d *device) wants(p netip.Prefix) bool {
-	return slices.ContainsFunc(d.spec.Addresses, func(a Address) bool { return a.Prefix == p })
-}
-
-func (d *device) add(p netip.Prefix) op {
-	return op{verb: addAddress, device: d, index: d.index, prefix: p, noPrefixRoute: covered(p, d.onParent)}
-}
+func (d *device) wants(p netip.Prefix) bool { return d.wanted(p) != nil }
 
 // subnets returns the prefixes of addresses that are not ours.
 func subnets(have []address) []netip.Prefix {

@@ -1,6 +1,7 @@
 package netdev
 
 import (
+	"cmp"
 	"fmt"
 	"go/parser"
 	"go/token"
@@ -73,7 +74,17 @@ func (k *fakeKernel) do(t *testing.T, o op) {
 		if at >= 0 {
 			t.Fatalf("%v: it is there", o)
 		}
-		k.addresses[o.index] = append(k.addresses[o.index], address{index: o.index, prefix: o.prefix, protocol: AddressProtocol})
+		a := address{index: o.index, prefix: o.prefix, protocol: AddressProtocol, scope: o.address.Scope, broadcast: o.address.Broadcast}
+		switch {
+		case o.prefix.Addr().Is4():
+			a.label = cmp.Or(o.address.Label, l.name)
+		case !o.address.Preferred:
+			a.flags |= unix.IFA_F_DEPRECATED
+		}
+		if o.noPrefixRoute {
+			a.flags |= unix.IFA_F_NOPREFIXROUTE
+		}
+		k.addresses[o.index] = append(k.addresses[o.index], a)
 	case removeAddress:
 		if at < 0 {
 			t.Fatalf("%v: it is not there", o)
@@ -217,7 +228,7 @@ func TestPlanInterfaceMode(t *testing.T) {
 	own, foreign := netip.MustParsePrefix("10.0.0.1/24"), netip.MustParsePrefix("10.0.0.101/24")
 	k.addresses[eth0.index] = []address{{index: eth0.index, prefix: own}, {index: eth0.index, prefix: foreign}}
 	vip := netip.MustParsePrefix("10.0.0.100/24")
-	d := &device{spec: Spec{Name: "lan", Parent: "eth0", Addresses: []Address{{vip}, {foreign}}}, mine: map[netip.Prefix]bool{vip: true}}
+	d := &device{spec: Spec{Name: "lan", Parent: "eth0", Addresses: []Address{{Prefix: vip}, {Prefix: foreign}}}, mine: map[netip.Prefix]bool{vip: true}}
 	before := k.show(d)
 	k.settle(t, d)
 	if got := k.show(d); got != before {
@@ -251,6 +262,21 @@ func TestCovered(t *testing.T) {
 		if got := covered(netip.MustParsePrefix(prefix), parent); got != want {
 			t.Errorf("%s: %v", prefix, got)
 		}
+	}
+}
+
+// What was asked at a link-local address of a macvlan is answered through it.
+func TestLinkLocalHasARoute(t *testing.T) {
+	parent := []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24"), netip.MustParsePrefix("fe80::1/64")}
+	d := &device{spec: Spec{MAC: vmac}, onParent: parent}
+	for prefix, want := range map[string]bool{"10.0.0.100/24": true, "fe80::100/64": false, "2001:db8::100/64": false} {
+		if got := d.noPrefixRoute(&Address{Prefix: netip.MustParsePrefix(prefix)}); got != want {
+			t.Errorf("%s: %v", prefix, got)
+		}
+	}
+	d.spec.MAC = MAC{}
+	if !d.noPrefixRoute(&Address{Prefix: netip.MustParsePrefix("fe80::100/64")}) {
+		t.Error("the interface has that route already")
 	}
 }
 

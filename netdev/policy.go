@@ -1,12 +1,12 @@
 package netdev
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"net/netip"
+	"maps"
 	"slices"
 
-	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -14,296 +14,496 @@ import (
 // policyProtocol marks our routes and rules, as AddressProtocol does addresses.
 const policyProtocol = AddressProtocol
 
-// A PolicyRoute is a route that is there while a device is claimed.
-type PolicyRoute struct {
-	To     netip.Prefix
-	Via    netip.Addr // the zero Addr: on the link
-	Device string     // "": the device itself
-	Table  uint32
-	Source netip.Addr // preferred; the zero Addr: the kernel's choice
-	Metric uint32     // 0: the kernel's
+// A PolicyState is what became of one route or rule of a device.
+type PolicyState struct {
+	Text    string // as PolicyRoute and PolicyRule call themselves
+	Rule    bool
+	Present bool // it is in the kernel, ours or, of a rule, the same of somebody else's
+	// Why is what keeps it from being there, while the device is claimed; of
+	// one that is present, what is strange about it. "": nothing.
+	Why string
 }
 
-// String returns "route 0.0.0.0/0 via 10.0.0.1 table 7".
-func (r PolicyRoute) String() string {
-	s := "route " + r.To.String()
-	if r.Via.IsValid() {
-		s += " via " + r.Via.String()
-	}
-	if r.Device != "" {
-		s += " dev " + r.Device
-	}
-	return s + fmt.Sprintf(" table %d", r.Table)
+// A placed is a route or rule of ours in the kernel.
+type placed struct {
+	by map[string]bool // the devices that want it
+	// request is what put it there; one that differs has to replace it.
+	request string
+	// doubtful says that another may have taken its place since.
+	doubtful bool
 }
 
-// A PolicyRule is a routing rule that is there while a device is claimed.
-type PolicyRule struct {
-	From, To  netip.Prefix // of one family at least one; the zero Prefix: any
-	IPv6      bool         // the family
-	Interface string       // by which packets come in; "": any
-	Mark      uint32       // 0: any
-	Table     uint32
-	Priority  uint32
-}
-
-// String returns "rule 1000 from 10.0.0.100/32 table 7".
-func (r PolicyRule) String() string {
-	s := fmt.Sprintf("rule %d", r.Priority)
-	if r.From.IsValid() {
-		s += " from " + r.From.String()
-	}
-	if r.To.IsValid() {
-		s += " to " + r.To.String()
-	}
-	return s + fmt.Sprintf(" table %d", r.Table)
-}
-
-func family(v6 bool) int {
-	if v6 {
-		return netlink.FAMILY_V6
-	}
-	return netlink.FAMILY_V4
-}
-
-// routeRequest adds or deletes a route. With a gateway it is "onlink": the
-// device may have no connected route, when the subnet is the parent's.
-func routeRequest(kind, flags int, r *PolicyRoute, index int) *nl.NetlinkRequest {
-	q := nl.NewNetlinkRequest(kind, flags)
-	m := &nl.RtMsg{RtMsg: unix.RtMsg{
-		Family: uint8(family(r.To.Addr().Is6())), Dst_len: uint8(r.To.Bits()), Table: unix.RT_TABLE_UNSPEC,
-		Protocol: policyProtocol, Scope: unix.RT_SCOPE_UNIVERSE, Type: unix.RTN_UNICAST,
-	}}
-	if r.Via.IsValid() {
-		m.Flags = unix.RTNH_F_ONLINK
-	} else if r.To.Addr().Is4() {
-		m.Scope = unix.RT_SCOPE_LINK
-	}
-	q.AddData(m)
-	q.AddData(nl.NewRtAttr(unix.RTA_DST, r.To.Addr().AsSlice()))
-	q.AddData(nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(r.Table)))
-	q.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(index))))
-	if r.Via.IsValid() {
-		q.AddData(nl.NewRtAttr(unix.RTA_GATEWAY, r.Via.AsSlice()))
-	}
-	if r.Source.IsValid() {
-		q.AddData(nl.NewRtAttr(unix.RTA_PREFSRC, r.Source.AsSlice()))
-	}
-	if r.Metric != 0 {
-		q.AddData(nl.NewRtAttr(unix.RTA_PRIORITY, nl.Uint32Attr(r.Metric)))
-	}
-	return q
-}
-
-// Attributes of rules (include/uapi/linux/fib_rules.h).
-const (
-	fraDst      = 1
-	fraSrc      = 2
-	fraIifname  = 3
-	fraPriority = 6
-	fraFwmark   = 10
-	fraTable    = 15
-	fraProtocol = 21
-	frActToTbl  = 1
-)
-
-// A ruleHeader is struct fib_rule_hdr of a rule that leads to a table.
-type ruleHeader struct{ family, dst, src uint8 }
-
-func (h ruleHeader) Len() int { return 12 }
-
-func (h ruleHeader) Serialize() []byte {
-	return []byte{h.family, h.dst, h.src, 0, unix.RT_TABLE_UNSPEC, 0, 0, frActToTbl, 0, 0, 0, 0}
-}
-
-func ruleRequest(kind, flags int, r *PolicyRule) *nl.NetlinkRequest {
-	q := nl.NewNetlinkRequest(kind, flags)
-	h := ruleHeader{family: uint8(family(r.IPv6))}
-	var attributes []*nl.RtAttr
-	if r.From.Bits() > 0 {
-		h.src = uint8(r.From.Bits())
-		attributes = append(attributes, nl.NewRtAttr(fraSrc, r.From.Addr().AsSlice()))
-	}
-	if r.To.Bits() > 0 {
-		h.dst = uint8(r.To.Bits())
-		attributes = append(attributes, nl.NewRtAttr(fraDst, r.To.Addr().AsSlice()))
-	}
-	if r.Interface != "" {
-		attributes = append(attributes, nl.NewRtAttr(fraIifname, nl.ZeroTerminated(r.Interface)))
-	}
-	if r.Mark != 0 {
-		attributes = append(attributes, nl.NewRtAttr(fraFwmark, nl.Uint32Attr(r.Mark)))
-	}
-	q.AddData(h)
-	for _, a := range attributes {
-		q.AddData(a)
-	}
-	q.AddData(nl.NewRtAttr(fraPriority, nl.Uint32Attr(r.Priority)))
-	q.AddData(nl.NewRtAttr(fraTable, nl.Uint32Attr(r.Table)))
-	q.AddData(nl.NewRtAttr(fraProtocol, []byte{policyProtocol}))
-	return q
-}
-
-// A policyOp adds or deletes one route or rule.
-type policyOp struct {
+// A policyJob is one route or rule that is to be there.
+type policyJob struct {
+	device  *device
+	state   *PolicyState
 	request *nl.NetlinkRequest
+	second  *nl.NetlinkRequest // if that is refused; nil: none
+	key     any                // a routeKey, or the normal PolicyRule
 	text    string
+	content string // of request
 }
 
-// policyOps returns what puts the routes and rules of a spec there, or takes
-// them away. Routes come before the rules that lead to them, and go after.
-// A route by a device that does not exist is passed over: it is put there when
-// the device comes.
-func policyOps(s *Spec, index int, add bool, indexOf func(string) int) []policyOp {
-	kind, flags, verb := unix.RTM_DELROUTE, 0, "remove "
-	if add {
-		kind, flags, verb = unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, "add "
+func newPolicyJob(d *device, state *PolicyState, q *nl.NetlinkRequest, key any, text string) *policyJob {
+	c := *q
+	c.Seq, c.Flags = 0, 0 // these say nothing of what is asked for
+	return &policyJob{device: d, state: state, request: q, key: key, text: text, content: string(c.Serialize())}
+}
+
+// carryOut carries out the jobs' requests, and where one is refused the second;
+// what became of each is in the order of the jobs.
+func (h *Host) carryOut(jobs []*policyJob) []error {
+	requests := make([]*nl.NetlinkRequest, len(jobs))
+	for i, j := range jobs {
+		requests[i] = j.request
 	}
-	var ops []policyOp
-	for i := range s.Routes {
-		r, at := &s.Routes[i], index
-		if r.Device != "" {
-			at = indexOf(r.Device)
+	results := h.conn.do(requests)
+	if results == nil {
+		return make([]error, len(jobs))
+	}
+	var again []*nl.NetlinkRequest
+	var of []int
+	for i, j := range jobs {
+		if results[i] != nil && !errors.Is(results[i], unix.EEXIST) && j.second != nil {
+			again, of = append(again, j.second), append(of, i)
 		}
-		if at != 0 {
-			ops = append(ops, policyOp{routeRequest(kind, flags, r, at), verb + r.String()})
+	}
+	second := h.conn.do(again)
+	for i := range again {
+		if second == nil {
+			results[of[i]] = nil
+		} else {
+			results[of[i]] = second[i]
 		}
 	}
-	kind += unix.RTM_NEWRULE - unix.RTM_NEWROUTE
-	for i := range s.Rules {
-		ops = append(ops, policyOp{ruleRequest(kind, flags, &s.Rules[i]), verb + s.Rules[i].String()})
-	}
-	if !add {
-		slices.Reverse(ops)
-	}
-	return ops
+	return results
 }
 
 // policy brings the routes and rules of devices to their states: there while
-// claimed, away while bare. What is there already, whoever put it there, is
-// left, and only what carries our mark is taken away.
+// claimed, away while bare. What others put there is left, and only what
+// carries our mark is taken away or replaced. It returns what it had to change;
+// what could not be had is in the devices' states.
 func (h *Host) policy(devices []*device) ([]Repair, error) {
-	var repairs []Repair
-	var errs []error
+	var jobs []*policyJob
+	find := &names{indexes: map[string]int{}, tables: map[string]uint32{}}
+	wanted := map[any]map[string]bool{}
+	var idle []*device
 	for _, d := range devices {
-		if d.state == Quiet || len(d.spec.Routes)+len(d.spec.Rules) == 0 {
-			continue
+		switch {
+		case d.state == Claimed:
+			d.tidied = false
+			jobs = append(jobs, h.policyJobs(d, find, wanted)...)
+		case d.state == Bare && !d.tidied:
+			idle = append(idle, d)
 		}
-		done, err := h.doPolicy(&d.spec, d.index, d.state == Claimed)
-		for _, text := range done {
-			repairs = append(repairs, Repair{d.spec.Name, text})
+	}
+	// Routes come before the rules that lead to them.
+	slices.SortStableFunc(jobs, func(a, b *policyJob) int {
+		return cmp.Compare(boolInt(a.state.Rule), boolInt(b.state.Rule))
+	})
+	repairs, err := h.place(jobs)
+	return repairs, errors.Join(err, h.unplace(devices, idle, wanted, find))
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// policyJobs lists what a claimed device wants, notes their keys, and begins
+// the device's states anew.
+func (h *Host) policyJobs(d *device, find *names, wanted map[any]map[string]bool) []*policyJob {
+	d.policies = policyStates(&d.spec)
+	var jobs []*policyJob
+	find.own = d.index
+	want := func(key any) {
+		if wanted[key] == nil {
+			wanted[key] = map[string]bool{}
+		}
+		wanted[key][d.spec.Name] = true
+	}
+	for i := range d.spec.Routes {
+		r, state := &d.spec.Routes[i], &d.policies[i]
+		table, err := r.table(find)
+		if err == nil {
+			key := r.key(table)
+			want(key)
+			var q *nl.NetlinkRequest
+			if q, err = r.addRequest(key, find, false); err == nil {
+				j := newPolicyJob(d, state, q, key, r.String())
+				if r.bending() {
+					j.second, _ = r.addRequest(key, find, true)
+				}
+				jobs = append(jobs, j)
+			}
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("device %s: %w", d.spec.Name, err))
+			state.Why = err.Error()
 		}
 	}
-	return repairs, errors.Join(errs...)
+	for i := range d.spec.Rules {
+		r := &d.spec.Rules[i]
+		key := r.normal()
+		want(key)
+		q := ruleRequest(unix.RTM_NEWRULE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, r)
+		jobs = append(jobs, newPolicyJob(d, &d.policies[len(d.spec.Routes)+i], q, key, r.String()))
+	}
+	return jobs
 }
 
-func (h *Host) claimPolicy(names []string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, name := range names {
-		// One that is released meanwhile has lost them by that.
-		if d := h.devices[name]; d != nil && d.state == Claimed {
-			_, _ = h.policy([]*device{d})
-		}
+// policyStates are those of a device that holds nothing.
+func policyStates(s *Spec) []PolicyState {
+	states := make([]PolicyState, 0, len(s.Routes)+len(s.Rules))
+	for _, r := range s.Routes {
+		states = append(states, PolicyState{Text: r.String()})
 	}
+	for _, r := range s.Rules {
+		states = append(states, PolicyState{Text: r.String(), Rule: true})
+	}
+	return states
 }
 
-// doPolicy adds or removes all routes and rules of a spec, and says which of
-// them were missing, or there.
-func (h *Host) doPolicy(s *Spec, index int, add bool) (done []string, err error) {
-	if add && index == 0 {
-		return nil, nil // the device is not there; it is told of elsewhere
-	}
-	ops := policyOps(s, index, add, interfaceIndex)
-	requests := make([]*nl.NetlinkRequest, len(ops))
-	for i := range ops {
-		requests[i] = ops[i].request
-	}
-	results := h.conn.do(requests)
-	var errs []error
-	for i := range ops {
-		switch {
-		case results == nil || results[i] == nil:
-			done = append(done, ops[i].text)
-		case add && errors.Is(results[i], unix.EEXIST):
-		case !add && (gone(results[i]) || errors.Is(results[i], unix.ESRCH) || errors.Is(results[i], unix.ENOENT)):
-		default:
-			errs = append(errs, fmt.Errorf("%s: %w", ops[i].text, results[i]))
-		}
-	}
-	return done, errors.Join(errs...)
-}
-
-func interfaceIndex(name string) int {
-	l, err := netlink.LinkByName(name)
-	if err != nil {
-		return 0
-	}
-	return l.Attrs().Index
-}
-
-// dropPolicy takes away what a new spec of a device has no more.
-func (h *Host) dropPolicy(old, new *Spec, index int) {
-	left := Spec{
-		Routes: slices.DeleteFunc(slices.Clone(old.Routes), func(r PolicyRoute) bool { return slices.Contains(new.Routes, r) }),
-		Rules:  slices.DeleteFunc(slices.Clone(old.Rules), func(r PolicyRule) bool { return slices.Contains(new.Rules, r) }),
-	}
-	_, _ = h.doPolicy(&left, index, false) // what stays is found at the next start
-}
-
-// sweepPolicy removes routes and rules with our mark that no claimed device
-// wants.
-func (h *Host) sweepPolicy() ([]Repair, error) {
+// place puts routes and rules there that are not.
+func (h *Host) place(jobs []*policyJob) ([]Repair, error) {
 	var repairs []Repair
-	var errs []error
-	for _, fam := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		filter := &netlink.Route{Protocol: policyProtocol, Table: unix.RT_TABLE_UNSPEC}
-		routes, err := netlink.RouteListFiltered(fam, filter, netlink.RT_FILTER_PROTOCOL|netlink.RT_FILTER_TABLE)
-		errs = append(errs, err)
-		for i := range routes {
-			r := &routes[i]
-			to := destination(r.Dst, fam == netlink.FAMILY_V6)
-			if !h.wantsRoute(to, uint32(r.Table)) {
-				errs = append(errs, netlink.RouteDel(r))
-				repairs = append(repairs, Repair{Text: fmt.Sprintf("remove route %v table %d, which a former run left", to, r.Table)})
-			}
-		}
-		rules, err := netlink.RuleList(fam)
-		errs = append(errs, err)
-		for i := range rules {
-			r := &rules[i]
-			if r.Protocol == policyProtocol && !h.wantsRule(uint32(r.Priority), uint32(r.Table)) {
-				errs = append(errs, netlink.RuleDel(r))
-				repairs = append(repairs, Repair{Text: fmt.Sprintf("remove rule %d table %d, which a former run left", r.Priority, r.Table)})
-			}
+	var doubtful []*policyJob
+	for i, err := range h.carryOut(jobs) {
+		j := jobs[i]
+		switch p := h.placed[j.key]; {
+		case err == nil:
+			h.put(j)
+			repairs = append(repairs, Repair{j.device.spec.Name, "add " + j.text})
+		case !errors.Is(err, unix.EEXIST):
+			delete(h.placed, j.key)
+			j.state.Why = err.Error()
+		case p != nil && p.request == j.content && !p.doubtful:
+			h.put(j)
+		case h.foreign[j.key] != "":
+			j.occupied(h.foreign[j.key])
+		default:
+			doubtful = append(doubtful, j)
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return repairs, fmt.Errorf("sweep routes and rules: %w", err)
+	changed, err := h.resolve(doubtful)
+	return append(repairs, changed...), err
+}
+
+// put notes that a job's route or rule is there, as it asked for it.
+func (h *Host) put(j *policyJob) {
+	p := h.placed[j.key]
+	if p == nil {
+		p = &placed{by: map[string]bool{}}
+		h.placed[j.key] = p
+	}
+	p.by[j.device.spec.Name], p.request, p.doubtful = true, j.content, false
+	delete(h.foreign, j.key)
+	j.state.Present = true
+}
+
+// occupied notes that somebody else's has the place.
+func (j *policyJob) occupied(by string) {
+	j.state.Why = by
+	j.state.Present = j.state.Rule // rules with one key do the same
+}
+
+// resolve looks who has the places of jobs that are taken. What is ours is made
+// as it should be; what is not is left.
+func (h *Host) resolve(jobs []*policyJob) ([]Repair, error) {
+	if len(jobs) == 0 {
+		return nil, nil
+	}
+	ours, err := h.ours(jobs)
+	if err != nil {
+		return nil, err
+	}
+	var replace []*policyJob
+	for _, j := range jobs {
+		p := h.placed[j.key]
+		_, isRoute := j.key.(routeKey)
+		switch {
+		case !ours[j.key]:
+			delete(h.placed, j.key)
+			h.foreign[j.key] = h.occupant(j.key)
+			j.occupied(h.foreign[j.key])
+		case !isRoute || p != nil && p.request == j.content:
+			h.put(j)
+		case p != nil && h.otherHolds(p, j.device):
+			j.state.Why = "another virtual router's route has its place"
+		default:
+			for _, q := range []*nl.NetlinkRequest{j.request, j.second} {
+				if q != nil {
+					q.Flags = unix.NLM_F_CREATE | unix.NLM_F_REPLACE
+				}
+			}
+			replace = append(replace, j)
+		}
+	}
+	var repairs []Repair
+	for i, err := range h.carryOut(replace) {
+		j := replace[i]
+		if err != nil {
+			j.state.Why = err.Error()
+			continue
+		}
+		known := h.placed[j.key] != nil
+		h.put(j)
+		if known { // otherwise it is adopted, and most likely as it was
+			repairs = append(repairs, Repair{j.device.spec.Name, "replace " + j.text})
+		}
 	}
 	return repairs, nil
 }
 
-func (h *Host) wantsRoute(to netip.Prefix, table uint32) bool {
-	return h.anyHeld(func(s *Spec) bool {
-		return slices.ContainsFunc(s.Routes, func(r PolicyRoute) bool { return r.To == to && r.Table == table })
-	})
-}
-
-func (h *Host) wantsRule(priority, table uint32) bool {
-	return h.anyHeld(func(s *Spec) bool {
-		return slices.ContainsFunc(s.Rules, func(r PolicyRule) bool { return r.Priority == priority && r.Table == table })
-	})
-}
-
-// anyHeld reports whether a device that is not bare has something.
-func (h *Host) anyHeld(has func(*Spec) bool) bool {
-	for _, d := range h.devices {
-		if d.state != Bare && has(&d.spec) {
+func (h *Host) otherHolds(p *placed, d *device) bool {
+	for name := range p.by {
+		if other := h.devices[name]; other != nil && other != d && other.state != Bare {
 			return true
 		}
 	}
 	return false
+}
+
+// ours returns the keys of all routes and rules with our mark, of the kinds
+// that jobs are about.
+func (h *Host) ours(jobs []*policyJob) (map[any]bool, error) {
+	var rules, routes [2]bool
+	for _, j := range jobs {
+		switch key := j.key.(type) {
+		case routeKey:
+			routes[boolInt(key.to.Addr().Is6())] = true
+		case PolicyRule:
+			rules[boolInt(key.IPv6)] = true
+		}
+	}
+	found := map[any]bool{}
+	for i := range 2 {
+		if routes[i] {
+			err := seeRoutes(i == 1, routeFilter{protocol: policyProtocol}, func(r seenRoute) bool {
+				found[r.key] = true
+				return true
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+		if rules[i] {
+			seen, err := seeRules(h.conn, i == 1)
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range seen {
+				if r.protocol == policyProtocol {
+					found[r.rule] = true
+				}
+			}
+		}
+	}
+	return found, nil
+}
+
+// occupant says what has the place of a key and is not ours.
+func (h *Host) occupant(key any) string {
+	k, isRoute := key.(routeKey)
+	if !isRoute {
+		return "somebody else put the same rule there"
+	}
+	text, looked := "somebody else's route has its place", 0
+	_ = seeRoutes(k.to.Addr().Is6(), routeFilter{table: k.table}, func(r seenRoute) bool {
+		if r.key == k {
+			text = r.String() + " has its place"
+		}
+		looked++
+		return r.key != k && looked < maxFIB
+	})
+	return text
+}
+
+// unplace takes away what devices have placed and do not want any more, and all
+// that idle devices have.
+func (h *Host) unplace(devices, idle []*device, wanted map[any]map[string]bool, find *names) error {
+	settled := map[string]bool{}
+	for _, d := range devices {
+		if d.state != Quiet {
+			settled[d.spec.Name] = true
+		}
+	}
+	var keys []any
+	for key, p := range h.placed {
+		maps.DeleteFunc(p.by, func(name string, _ bool) bool { return settled[name] && !wanted[key][name] })
+		if len(p.by) == 0 {
+			keys = append(keys, key)
+		}
+	}
+	// What a former run placed is not known, but by its specification.
+	for _, d := range idle {
+		d.policies = nil
+		for _, key := range policyKeys(&d.spec, find) {
+			if h.placed[key] == nil {
+				keys = append(keys, key)
+			}
+		}
+	}
+	for _, key := range keys {
+		delete(h.placed, key)
+		delete(h.foreign, key)
+	}
+	err := h.delete(keys)
+	for _, d := range idle {
+		d.tidied = err == nil
+	}
+	return err
+}
+
+// policyKeys are the keys of all that a spec wants, as far as they can be told.
+func policyKeys(s *Spec, l lookup) []any {
+	var keys []any
+	for i := range s.Routes {
+		if table, err := s.Routes[i].table(l); err == nil {
+			keys = append(keys, s.Routes[i].key(table))
+		}
+	}
+	for i := range s.Rules {
+		keys = append(keys, s.Rules[i].normal())
+	}
+	return keys
+}
+
+// delete takes away what is ours of keys: rules before the routes that they
+// lead to.
+func (h *Host) delete(keys []any) error {
+	var requests []*nl.NetlinkRequest
+	for _, key := range keys {
+		if r, ok := key.(PolicyRule); ok {
+			requests = append(requests, ruleRequest(unix.RTM_DELRULE, 0, &r))
+		}
+	}
+	for _, key := range keys {
+		if k, ok := key.(routeKey); ok {
+			requests = append(requests, k.deleteRequest())
+		}
+	}
+	var errs []error
+	for _, err := range h.conn.do(requests) {
+		if err != nil && !gone(err) && !errors.Is(err, unix.ESRCH) && !errors.Is(err, unix.ENOENT) {
+			errs = append(errs, fmt.Errorf("remove route or rule: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// claimPolicy puts the routes and rules of devices there that were claimed.
+func (h *Host) claimPolicy(names []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var claimed []*device
+	for _, name := range names {
+		// One that is released meanwhile has lost them by that.
+		if d := h.devices[name]; d != nil && d.state == Claimed {
+			claimed = append(claimed, d)
+		}
+	}
+	_, _ = h.policy(claimed) // Reconcile tries again
+}
+
+// Policies returns what became of the routes and rules of a device: routes
+// first, each in the order of the Spec. Of one that is not claimed nothing is
+// present.
+func (h *Host) Policies(name string) []PolicyState {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	d := h.devices[name]
+	switch {
+	case d == nil:
+		return nil
+	case len(d.policies) == 0:
+		return policyStates(&d.spec)
+	}
+	return slices.Clone(d.policies)
+}
+
+// Doubt has the next Reconcile look whether routes and rules that are there are
+// still ours.
+func (h *Host) Doubt() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.doubt(func(any) bool { return true })
+}
+
+func (h *Host) doubt(whether func(key any) bool) {
+	for key, p := range h.placed {
+		p.doubtful = p.doubtful || whether(key)
+	}
+	maps.DeleteFunc(h.foreign, func(key any, _ string) bool { return whether(key) })
+}
+
+// RouteConcerns reports whether an event may mean that a route or rule of ours
+// is not there, or that the place of one has become free, so that Reconcile has
+// something to do.
+func (h *Host) RouteConcerns(e RouteEvent) bool {
+	if e.Ours && !e.Gone {
+		return false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	found := false
+	h.doubt(func(key any) bool {
+		k, isRoute := key.(routeKey)
+		hit := e.Lost || isRoute == e.Prefix.IsValid() && (!isRoute || k.to == e.Prefix && k.table == e.Table)
+		found = found || hit
+		return hit
+	})
+	return found
+}
+
+// sweepPolicy removes routes and rules with our mark that no device wants that
+// is claimed or quiet.
+func (h *Host) sweepPolicy() ([]Repair, error) {
+	find := &names{indexes: map[string]int{}, tables: map[string]uint32{}}
+	wanted := map[any]bool{}
+	for _, d := range h.devices {
+		if d.state != Bare {
+			for _, key := range policyKeys(&d.spec, find) {
+				wanted[key] = true
+			}
+		}
+	}
+	var repairs []Repair
+	var requests []*nl.NetlinkRequest
+	remove := func(kind int, key any, body []byte, text string) {
+		if !wanted[key] {
+			q := nl.NewNetlinkRequest(kind, 0)
+			q.AddRawData(body) // as the kernel showed it
+			requests = append(requests, q)
+			repairs = append(repairs, Repair{Text: "remove " + text + ", which a former run left"})
+		}
+	}
+	for _, v6 := range []bool{false, true} {
+		rules, err := seeRules(h.conn, v6)
+		if err != nil {
+			return nil, fmt.Errorf("sweep: %w", err)
+		}
+		for _, r := range rules {
+			if r.protocol == policyProtocol && !forEgress(r.rule.Table) {
+				remove(unix.RTM_DELRULE, r.rule, r.body, r.rule.String())
+			}
+		}
+		err = seeRoutes(v6, routeFilter{protocol: policyProtocol}, func(r seenRoute) bool {
+			if !forEgress(r.key.table) {
+				remove(unix.RTM_DELROUTE, r.key, r.body, fmt.Sprintf("route %v table %d", r.key.to, r.key.table))
+			}
+			return true
+		})
+		if err != nil {
+			return nil, fmt.Errorf("sweep: %w", err)
+		}
+	}
+	var errs []error
+	for i, err := range h.conn.do(requests) {
+		if err != nil && !gone(err) && !errors.Is(err, unix.ESRCH) && !errors.Is(err, unix.ENOENT) {
+			errs = append(errs, fmt.Errorf("%s: %w", repairs[i].Text, err))
+		}
+	}
+	return repairs, errors.Join(errs...)
 }

@@ -11,7 +11,7 @@ import (
 func policySpec() Spec {
 	vip := netip.MustParsePrefix("10.0.0.100/24")
 	return Spec{
-		Name: "vrrp4-51", Parent: "eth0", MAC: MAC{0, 0, 0x5e, 0, 1, 51}, Addresses: []Address{{vip}},
+		Name: "vrrp4-51", Parent: "eth0", MAC: MAC{0, 0, 0x5e, 0, 1, 51}, Addresses: []Address{{Prefix: vip}},
 		Routes: []PolicyRoute{
 			{To: netip.MustParsePrefix("10.0.0.0/24"), Table: 7, Source: vip.Addr()},
 			{To: netip.MustParsePrefix("0.0.0.0/0"), Via: netip.MustParseAddr("10.0.0.9"), Table: 7, Metric: 5},

@@ -34,8 +34,11 @@ type Frame struct {
 type Listen struct {
 	Name  string
 	Index int
-	IPv4  bool // join 224.0.0.18
-	IPv6  bool // join ff02::12
+	// IPv4 and IPv6 are the families to hear.
+	IPv4, IPv6 bool
+	// Groups are the multicast groups to join; without one of a family that is
+	// heard it is 224.0.0.18 or ff02::12.
+	Groups []netip.Addr
 	// Unicast prepares for Routed frames. Unicast packets are heard anyway.
 	Unicast bool
 	// AH hears messages behind an IP authentication header too (IPv4 only).
@@ -112,8 +115,8 @@ func (p *Port) watch(fd int) error {
 }
 
 // Open starts hearing and speaking on an interface. Opening what is open with
-// the same index changes the families that are heard; with another index (the
-// interface was made anew) it replaces the sockets. After an error the
+// the same index changes the families and groups that are heard; with another
+// index (the interface was made anew) it replaces the sockets. After an error the
 // interface is not open.
 func (p *Port) Open(l Listen) error {
 	p.mu.Lock()
@@ -162,7 +165,11 @@ func (p *Port) open(l Listen) error {
 			if err := p.watch(e.fd); err != nil {
 				return err
 			}
-		case !f.want && have != nil:
+		case f.want:
+			if err := have.regroup(l.groups(f.kind)); err != nil {
+				return err
+			}
+		case have != nil:
 			p.deafen(have)
 		}
 	}

@@ -234,10 +234,13 @@ func TestPortInterfaceMadeAnew(t *testing.T) {
 		t.Error("the sockets of the old interface are still there")
 	}
 	peer, from := openPort(t, p.director, "peer0")
-	if _, err := peer.Send([]Frame{{IfIndex: from, Bytes: f.Wrap([]byte("anew"))}}); err != nil {
-		t.Fatal(err)
-	}
-	receive(t, port, 1)
+	eventually(t, "adverts pass on the new interface", func() bool { // the link comes up by and by
+		if _, err := peer.Send([]Frame{{IfIndex: from, Bytes: f.Wrap([]byte("anew"))}}); err != nil {
+			t.Fatal(err)
+		}
+		got, _ := port.Receive(time.Now().Add(10*time.Millisecond), nil)
+		return len(got) > 0
+	})
 	if n, err := port.Send([]Frame{{IfIndex: index, Bytes: f.Wrap([]byte("x"))}}); n != 1 || err != nil {
 		t.Errorf("send on the new interface: %d, %v", n, err)
 	}

@@ -11,7 +11,6 @@ import (
 	"time"
 	"unsafe"
 
-	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
 )
@@ -29,16 +28,12 @@ const (
 	receiveBuffer = 4 << 20
 )
 
-var (
-	group4 = netip.MustParseAddr("224.0.0.18")
-	group6 = netip.MustParseAddr("ff02::12")
-)
-
 // An ear is a receive socket.
 type ear struct {
-	fd    int
-	index int
-	kind  earKind
+	fd     int
+	index  int
+	kind   earKind
+	groups []netip.Addr // that it has joined
 }
 
 // An earKind says what an ear hears.
@@ -52,10 +47,10 @@ const (
 
 // openEar makes one raw socket on one interface.
 func openEar(l Listen, kind earKind) (*ear, error) {
-	network, any, group, v6 := "ip4:112", "0.0.0.0", group4, kind == ear6
+	network, any, v6 := "ip4:112", "0.0.0.0", kind == ear6
 	switch kind {
 	case ear6:
-		network, any, group = "ip6:112", "::", group6
+		network, any = "ip6:112", "::"
 	case earAH:
 		network = "ip4:51"
 	}
@@ -71,14 +66,21 @@ func openEar(l Listen, kind earKind) (*ear, error) {
 		return nil, fmt.Errorf("open raw socket %s: %w", network, err)
 	}
 	defer conn.Close()
-	if err := join(conn, l, group); err != nil {
-		return nil, fmt.Errorf("join %v: %w", group, err)
+	if v6 {
+		if err := ipv6.NewPacketConn(conn).SetControlMessage(ipv6.FlagHopLimit|ipv6.FlagDst, true); err != nil {
+			return nil, fmt.Errorf("ask for hop limit and destination: %w", err)
+		}
 	}
 	fd, err := takeOver(conn.(*net.IPConn))
 	if err != nil {
 		return nil, err
 	}
-	return &ear{fd: fd, index: l.Index, kind: kind}, nil
+	e := &ear{fd: fd, index: l.Index, kind: kind}
+	if err := e.regroup(l.groups(kind)); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return e, nil
 }
 
 // prepareEar sets what must hold before the socket gets its first packet.
@@ -103,18 +105,6 @@ func prepareEar(fd int, name string, v6 bool) error {
 		return fmt.Errorf("set receive buffer: %w", err)
 	}
 	return nil
-}
-
-func join(conn net.PacketConn, l Listen, group netip.Addr) error {
-	ifi, to := &net.Interface{Index: l.Index, Name: l.Name}, &net.IPAddr{IP: group.AsSlice()}
-	if group.Is4() {
-		return ipv4.NewPacketConn(conn).JoinGroup(ifi, to)
-	}
-	c := ipv6.NewPacketConn(conn)
-	if err := c.SetControlMessage(ipv6.FlagHopLimit|ipv6.FlagDst, true); err != nil {
-		return err
-	}
-	return c.JoinGroup(ifi, to)
 }
 
 // takeOver returns a descriptor of conn's socket that Go's poller does not
@@ -174,7 +164,8 @@ func (b *batch) read(fd, first int) (int, error) {
 		h.Flags = 0
 	}
 	for {
-		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.messages[first])),
+		// It does not wait: the scheduler need not know.
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.messages[first])),
 			uintptr(batchLen-first), unix.MSG_DONTWAIT, 0, 0)
 		switch errno {
 		case 0:
@@ -320,10 +311,9 @@ func (p *Port) wait(deadline time.Time) (int, error) {
 
 func (p *Port) epollWait(timeout *unix.Timespec) (int, unix.Errno) {
 	if !p.noNS {
-		n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.events[0])),
-			uintptr(len(p.events)), uintptr(unsafe.Pointer(timeout)), 0, 0)
+		n, errno := epollPwait2(p.epoll, &p.events[0], len(p.events), timeout)
 		if errno != unix.ENOSYS {
-			return int(n), errno
+			return n, errno
 		}
 		p.noNS = true // before Linux 5.11
 	}

@@ -45,7 +45,7 @@ func TestReconcileMends(t *testing.T) {
 			"vrrp4-51: add address 10.0.0.100/24", "vrrp4-51: add address 10.0.0.101/32", "vrrp4-51: create the device", "vrrp4-51: set it up"}},
 		{"MAC changed", "ip link set vrrp4-51 address 02:aa:aa:aa:aa:aa", []string{
 			"vrrp4-51: add address 10.0.0.100/24", "vrrp4-51: add address 10.0.0.101/32", "vrrp4-51: create the device",
-			"vrrp4-51: remove the device, whose parent, MAC or mode is wrong", "vrrp4-51: set it up"}},
+			"vrrp4-51: remove the device, whose name, parent, MAC or mode is wrong", "vrrp4-51: set it up"}},
 		{"somebody's own address", "ip address add 10.0.0.200/24 dev vrrp4-51", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -84,6 +84,39 @@ func TestReconcileBare(t *testing.T) {
 	want := []string{"vrrp4-51: remove address 10.0.0.100/24", "vrrp4-51: set it down"}
 	if diff := cmp.Diff(want, texts(reconcile(p.director, h))); diff != "" {
 		t.Errorf("repairs (-want +got):\n%s", diff)
+	}
+}
+
+// Between the halves of a release nothing is to be mended, and what would go on
+// answering has let go already.
+func TestReconcileDuringRelease(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	tap := newTap(p.neighbour, "net0")
+	h := openHost(t, p.director, t.TempDir())
+	defer h.Close()
+	lan := Spec{Name: "lan", Parent: "eth0", Addresses: addresses("10.0.0.77/24")}
+	ensure(t, h, spec4(), lan)
+	must(t, h.Claim("vrrp4-51", "lan"))
+	tap.says("claimed", "10.0.0.100", vmac)
+	tap.says("claimed", "10.0.0.77", baseMAC)
+	must(t, h.Silence("vrrp4-51", "lan"))
+	tap.says("silenced", "10.0.0.100")
+	tap.says("silenced", "10.0.0.77")
+	if got := texts(reconcile(p.director, h)); len(got) != 0 {
+		t.Errorf("repairs: %v", got)
+	}
+	if show := p.director.run("ip address show vrrp4-51"); !strings.Contains(show, "10.0.0.100") {
+		t.Errorf("not ours to take down yet:\n%s", show)
+	}
+	must(t, h.TakeDown("vrrp4-51"))
+	must(t, h.TakeDown("lan"))
+	if show := p.director.run("ip address show vrrp4-51"); strings.Contains(show, "10.0.0.100") || strings.Contains(show, "UP") {
+		t.Errorf("taken down:\n%s", show)
+	}
+	p.director.run("ip link set vrrp4-51 up")
+	if got := texts(reconcile(p.director, h)); len(got) != 1 {
+		t.Errorf("repairs afterwards: %v", got)
 	}
 }
 
@@ -338,7 +371,7 @@ func TestHeldAddresses(t *testing.T) {
 	ours, theirs := netip.MustParsePrefix("10.0.0.100/24"), netip.MustParsePrefix("10.0.0.1/24")
 	k.addresses[eth0.index] = []address{{index: eth0.index, prefix: ours}, {index: eth0.index, prefix: theirs}}
 	h := &Host{journal: &journal{Addresses: []heldAddress{{eth0.index, ours}}}, devices: map[string]*device{}}
-	d := h.register(Spec{Name: "lan", Parent: "eth0", Addresses: []Address{{ours}, {theirs}}}, k.observation)
+	d := h.register(Spec{Name: "lan", Parent: "eth0", Addresses: []Address{{Prefix: ours}, {Prefix: theirs}}}, k.observation)
 	if !d.mine[ours] || d.mine[theirs] {
 		t.Errorf("ours: %v", d.mine)
 	}

@@ -1,7 +1,6 @@
 package netdev
 
 import (
-	"encoding/binary"
 	"net/netip"
 
 	"github.com/vishvananda/netlink"
@@ -37,9 +36,9 @@ func (o op) requests(owner string, ipv6 bool) []*nl.NetlinkRequest {
 		}
 		return []*nl.NetlinkRequest{r}
 	case addAddress:
-		return []*nl.NetlinkRequest{addRequest(o.index, o.prefix, o.noPrefixRoute)}
+		return []*nl.NetlinkRequest{addRequest(o.index, o.address, o.noPrefixRoute)}
 	default:
-		return []*nl.NetlinkRequest{addressRequest(unix.RTM_DELADDR, 0, o.index, o.prefix)}
+		return []*nl.NetlinkRequest{deleteAddressRequest(o.index, o.prefix)}
 	}
 }
 
@@ -66,13 +65,20 @@ func (o op) createRequests(owner string, ipv6 bool) []*nl.NetlinkRequest {
 	return []*nl.NetlinkRequest{add, set}
 }
 
+// markLink sets the alias and, in the same message, what a message can set of a
+// device's settings: that many files in /proc less to write.
 func markLink(r *nl.NetlinkRequest, alias string, ipv6 bool) {
 	r.AddData(nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(alias)))
-	if ipv6 {
-		spec := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
-		spec.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(iflaInet6AddrGenMode, []byte{addrGenModeNone})
-		r.AddData(spec)
+	spec := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
+	conf := spec.AddRtAttr(unix.AF_INET, nil).AddRtAttr(iflaInetConf, nil)
+	for _, set := range fixed4 {
+		place, value := places4[set.name]+1, set.value[0]-'0' // IPV4_DEVCONF_* count from 1
+		conf.AddRtAttr(place, nl.Uint32Attr(uint32(value)))
 	}
+	if ipv6 {
+		spec.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(iflaInet6AddrGenMode, []byte{addrGenModeNone})
+	}
+	r.AddData(spec)
 }
 
 func setProtoDown(r *nl.NetlinkRequest, on bool) {
@@ -91,37 +97,18 @@ func linkRequest(kind, flags, index int, set, mask uint32) *nl.NetlinkRequest {
 	return r
 }
 
-// addRequest puts a virtual address on. For IPv6 there is no duplicate address
-// detection, since the protocol decides who has it; and the address is
-// deprecated, so that the director never picks it as a source by itself
-// (RFC 6724 §5 rule 3).
-func addRequest(index int, p netip.Prefix, noPrefixRoute bool) *nl.NetlinkRequest {
-	r := addressRequest(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, index, p)
-	flags := uint32(0)
-	if noPrefixRoute {
-		flags |= unix.IFA_F_NOPREFIXROUTE
-	}
-	if p.Addr().Is6() {
-		flags |= unix.IFA_F_NODAD
-		info := make([]byte, 0, 16)
-		for _, v := range [4]uint32{0, forever, 0, 0} { // preferred, valid, two stamps
-			info = binary.NativeEndian.AppendUint32(info, v)
-		}
-		r.AddData(nl.NewRtAttr(unix.IFA_CACHEINFO, info))
-	}
-	r.AddData(nl.NewRtAttr(unix.IFA_FLAGS, nl.Uint32Attr(flags)))
-	r.AddData(nl.NewRtAttr(ifaProtocol, []byte{AddressProtocol}))
-	return r
+func deleteAddressRequest(index int, p netip.Prefix) *nl.NetlinkRequest {
+	return addressRequest(unix.RTM_DELADDR, 0, index, p, 0)
 }
 
-func addressRequest(kind, flags, index int, p netip.Prefix) *nl.NetlinkRequest {
+func addressRequest(kind, flags, index int, p netip.Prefix, scope uint8) *nl.NetlinkRequest {
 	family := netlink.FAMILY_V4
 	if p.Addr().Is6() {
 		family = netlink.FAMILY_V6
 	}
 	r := nl.NewNetlinkRequest(kind, flags)
 	m := nl.NewIfAddrmsg(family)
-	m.Prefixlen, m.Index = uint8(p.Bits()), uint32(index)
+	m.Prefixlen, m.Index, m.Scope = uint8(p.Bits()), uint32(index), scope
 	r.AddData(m)
 	r.AddData(nl.NewRtAttr(unix.IFA_LOCAL, p.Addr().AsSlice()))
 	r.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, p.Addr().AsSlice()))

@@ -10,8 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MainTable is the routing table of `ip route`.
-const MainTable = unix.RT_TABLE_MAIN
+const (
+	// MainTable is the routing table of `ip route`.
+	MainTable = unix.RT_TABLE_MAIN
+	// LocalTable is the one of the host's own addresses.
+	LocalTable = unix.RT_TABLE_LOCAL
+)
 
 // Route returns nil if a routing table has a usable route to exactly a prefix,
 // by an interface if one is named, and otherwise what is wrong. A route that

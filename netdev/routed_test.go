@@ -70,6 +70,24 @@ func TestRoutedFramesReachThePeer(t *testing.T) {
 	}
 }
 
+// A peer behind routers is sent to with a TTL or hop limit of one's own.
+func TestRoutedFramesCarryTheirHops(t *testing.T) {
+	p := newPair(t)
+	receiver, _ := openPort(t, p.director, "eth0")
+	sender, from := openPort(t, p.neighbour, "net0")
+	must(t, sender.Open(Listen{Name: "net0", Index: from, IPv4: true, IPv6: true, Unicast: true}))
+	for _, c := range [][2]string{{"10.0.0.9", "10.0.0.1"}, {"fe80::ff:fe00:9", "fe80::ff:fe00:1"}} {
+		f, err := NewAdvertPacket(netip.MustParseAddr(c[0]), netip.MustParseAddr(c[1]))
+		must(t, err)
+		if n, err := sender.Send([]Frame{{IfIndex: from, Bytes: f.Hops(64).Wrap([]byte("hello!!!")), Routed: true}}); n != 1 {
+			t.Fatalf("from %s: %v", c[0], err)
+		}
+		if got := receive(t, receiver, 1)[0]; got.HopLimit != 64 || got.Source.String() != c[0] {
+			t.Errorf("received %+v", got)
+		}
+	}
+}
+
 // A message behind an authentication header is heard where that is asked for.
 func TestPortHearsAH(t *testing.T) {
 	p := newPair(t)

@@ -2,6 +2,7 @@ package netdev
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 // A RouteEvent is a change to the routes or the rules.
 type RouteEvent struct {
 	Prefix netip.Prefix // of a route; the zero Prefix: a rule
+	Table  uint32       // of a route
 	Gone   bool
 	Ours   bool // it carries our mark
 	// Lost says that the kernel had to drop events: all the rest is unset.
@@ -105,15 +107,19 @@ func parseRouteEvent(m syscall.NetlinkMessage) (e RouteEvent, ok bool) {
 		return e, false // a cached lookup
 	}
 	e.Gone, e.Ours = m.Header.Type == unix.RTM_DELROUTE, route.Protocol == policyProtocol
+	e.Table = uint32(route.Table)
 	to := netip.IPv4Unspecified()
 	if route.Family == unix.AF_INET6 {
 		to = netip.IPv6Unspecified()
 	}
 	for _, a := range attributes {
-		if a.Attr.Type == unix.RTA_DST {
+		switch {
+		case a.Attr.Type == unix.RTA_DST:
 			if to, ok = netip.AddrFromSlice(a.Value); !ok {
 				return e, false
 			}
+		case a.Attr.Type == unix.RTA_TABLE && len(a.Value) == 4:
+			e.Table = binary.NativeEndian.Uint32(a.Value)
 		}
 	}
 	e.Prefix = netip.PrefixFrom(to, int(route.Dst_len))

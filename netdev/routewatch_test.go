@@ -30,15 +30,16 @@ func TestWatchRoutes(t *testing.T) {
 		}
 	}
 	prefix := netip.MustParsePrefix
-	hears("ip route add 10.9.0.0/16 via 10.0.0.9", RouteEvent{Prefix: prefix("10.9.0.0/16")})
-	hears("ip route del 10.9.0.0/16", RouteEvent{Prefix: prefix("10.9.0.0/16"), Gone: true})
-	hears("ip route add default via 10.0.0.9 proto 112", RouteEvent{Prefix: prefix("0.0.0.0/0"), Ours: true})
-	hears("ip route del default", RouteEvent{Prefix: prefix("0.0.0.0/0"), Ours: true, Gone: true})
-	hears("ip -6 route add default via 2001:db8::9", RouteEvent{Prefix: prefix("::/0")})
-	hears("ip -6 route del default", RouteEvent{Prefix: prefix("::/0"), Gone: true})
+	hears("ip route add 10.9.0.0/16 via 10.0.0.9", RouteEvent{Prefix: prefix("10.9.0.0/16"), Table: MainTable})
+	hears("ip route del 10.9.0.0/16", RouteEvent{Prefix: prefix("10.9.0.0/16"), Table: MainTable, Gone: true})
+	hears("ip route add default via 10.0.0.9 proto 112", RouteEvent{Prefix: prefix("0.0.0.0/0"), Table: MainTable, Ours: true})
+	hears("ip route del default", RouteEvent{Prefix: prefix("0.0.0.0/0"), Table: MainTable, Ours: true, Gone: true})
+	hears("ip -6 route add default via 2001:db8::9", RouteEvent{Prefix: prefix("::/0"), Table: MainTable})
+	hears("ip -6 route del default", RouteEvent{Prefix: prefix("::/0"), Table: MainTable, Gone: true})
 	hears("ip rule add priority 9 from 10.0.0.100 lookup 7", RouteEvent{})
 	hears("ip rule del priority 9", RouteEvent{Gone: true})
 	hears("ip rule add priority 9 from 10.0.0.100 lookup 7 protocol 112", RouteEvent{Ours: true})
 	hears("ip rule del priority 9", RouteEvent{Ours: true, Gone: true})
+	hears("ip route add 10.9.0.0/16 via 10.0.0.9 table 1207959559", RouteEvent{Prefix: prefix("10.9.0.0/16"), Table: 1207959559})
 	hears("ip -6 rule add priority 9 from 2001:db8::7 lookup 7 protocol 112", RouteEvent{Ours: true})
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -255,6 +256,34 @@ func (c *conn) dumpOnce(r *nl.NetlinkRequest, kind uint16, f func([]byte) error)
 				if err := f(m.Data); err != nil {
 					return false, err
 				}
+			}
+		}
+	}
+}
+
+// ask sends one request and returns the body of the answer to it.
+func (c *conn) ask(r *nl.NetlinkRequest, kind uint16) ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seq++
+	r.Seq = c.seq
+	r.Flags = unix.NLM_F_REQUEST
+	if err := unix.Sendto(c.fd, r.Serialize(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return nil, fmt.Errorf("send netlink request: %w", err)
+	}
+	for {
+		messages, err := c.receive()
+		if err != nil {
+			drain(c.fd)
+			return nil, fmt.Errorf("read netlink answer: %w", err)
+		}
+		for _, m := range messages {
+			switch {
+			case m.Header.Seq != r.Seq:
+			case m.Header.Type == unix.NLMSG_ERROR:
+				return nil, parseError(m)
+			case m.Header.Type == kind:
+				return slices.Clone(m.Data), nil
 			}
 		}
 	}

@@ -29,11 +29,11 @@ func TestBatchErrors(t *testing.T) {
 			if bad[i] {
 				a.Prefix = twice
 			}
-			r = append(r, addRequest(index, a.Prefix, false))
+			r = append(r, addRequest(index, &a, false))
 		}
 		return r
 	}
-	must(t, errors.Join(c.do([]*nl.NetlinkRequest{addRequest(index, twice, false)})...))
+	must(t, errors.Join(c.do([]*nl.NetlinkRequest{addRequest(index, &Address{Prefix: twice}, false)})...))
 	for i, err := range c.do(requests()) {
 		if bad[i] != errors.Is(err, unix.EEXIST) || !bad[i] && err != nil {
 			t.Errorf("request %d: %v", i, err)

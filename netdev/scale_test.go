@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // many returns n IPv4 addresses.
@@ -15,7 +17,7 @@ func many(n int) []Address {
 		ip := make([]byte, 4)
 		binary.BigEndian.PutUint32(ip, 10<<24|1<<16|uint32(i+1))
 		addr, _ := netip.AddrFromSlice(ip)
-		all = append(all, Address{netip.PrefixFrom(addr, 32)})
+		all = append(all, Address{Prefix: netip.PrefixFrom(addr, 32)})
 	}
 	return all
 }
@@ -49,13 +51,8 @@ func BenchmarkClaimAddresses(b *testing.B) {
 	}
 }
 
-func BenchmarkManyDevices(b *testing.B) {
-	const n = 250
-	p := newPair(b)
-	h := openHost(b, p.director, b.TempDir())
-	defer h.Close()
-	var specs []Spec
-	var names []string
+// manySpecs returns those of n devices with an address each.
+func manySpecs(n int) (specs []Spec, names []string) {
 	for i := range n {
 		s := spec4()
 		s.Name = fmt.Sprintf("vrrp4-%d", i+1)
@@ -63,6 +60,41 @@ func BenchmarkManyDevices(b *testing.B) {
 		s.Addresses = many(n)[i : i+1]
 		specs, names = append(specs, s), append(names, s.Name)
 	}
+	return specs, names
+}
+
+// BenchmarkLook is what it costs to see that 250 devices are as they should be.
+func BenchmarkLook(b *testing.B) {
+	p := newPair(b)
+	h := openHost(b, p.director, b.TempDir())
+	defer h.Close()
+	specs, names := manySpecs(250)
+	if _, err := h.Ensure(specs...); err != nil {
+		b.Fatal(err)
+	}
+	must(b, h.Claim(names...))
+	b.ReportAllocs()
+	before := cpuTime(b)
+	for b.Loop() {
+		if repairs, err := h.Reconcile(); err != nil || len(repairs) > 0 {
+			b.Fatalf("%v, %v", repairs, err)
+		}
+	}
+	b.ReportMetric(float64((cpuTime(b)-before).Nanoseconds())/float64(b.N), "cpu-ns/op")
+}
+
+// cpuTime is what this process has taken of the processors.
+func cpuTime(b *testing.B) time.Duration {
+	var u unix.Rusage
+	must(b, unix.Getrusage(unix.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func BenchmarkManyDevices(b *testing.B) {
+	p := newPair(b)
+	h := openHost(b, p.director, b.TempDir())
+	defer h.Close()
+	specs, names := manySpecs(250)
 	took := map[string]time.Duration{}
 	step := func(name string, f func() error) {
 		start := time.Now()

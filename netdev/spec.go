@@ -30,14 +30,15 @@ type Spec struct {
 	// Routes and Rules are there while the device is claimed or quiet.
 	Routes []PolicyRoute `json:",omitempty"`
 	Rules  []PolicyRule  `json:",omitempty"`
+	// Egress has what the addresses send leave by the macvlan, and so with the
+	// virtual MAC, while the device is claimed.
+	Egress bool `json:",omitempty"`
+	// Refuse has the host take no packets for the addresses, and send none from
+	// them, but for neighbour discovery. It needs nftables.
+	Refuse bool `json:",omitempty"`
 	// Keep leaves a device that Ensure finds up as it is, as claimed.
 	// Otherwise what a crashed run left is made Bare.
 	Keep bool `json:"-"`
-}
-
-// An Address is one virtual address with its prefix length.
-type Address struct {
-	Prefix netip.Prefix
 }
 
 var (
@@ -98,6 +99,8 @@ func (s *Spec) validate() error {
 		return fmt.Errorf("device %s: no parent interface", s.Name)
 	case s.virtual() && (len(s.Name) >= unix.IFNAMSIZ || strings.ContainsAny(s.Name, "./ \t\n:")):
 		return fmt.Errorf("device name %q: want at most %d bytes without dots, slashes, colons and spaces", s.Name, unix.IFNAMSIZ-1)
+	case s.Egress && !s.virtual():
+		return fmt.Errorf("device %s: egress needs a virtual MAC", s.Name)
 	case s.MAC[0]&1 != 0:
 		return fmt.Errorf("device %s: %v is a multicast MAC", s.Name, s.MAC)
 	}

@@ -229,7 +229,7 @@ func hasIPv6() bool {
 // A setting is a sysctl of a macvlan.
 type setting struct{ family, name, value string }
 
-// fixed4 are the settings of every macvlan.
+// fixed4 are the settings of every macvlan: single digits.
 var fixed4 = []setting{
 	{"ipv4", "arp_ignore", "1"},          // not for the director's own addresses
 	{"ipv4", "arp_announce", "2"},        // nor in requests
@@ -269,26 +269,32 @@ var fixed6 = []setting{
 	{"ipv6", "mldv2_unsolicited_report_interval", "100"},
 }
 
-// A parentConf remembers the settings of parents during one pass.
-type parentConf map[string]string
+// A parentConf remembers during one pass what the macvlans of a parent need.
+type parentConf map[parentKey][]setting
 
-func (c parentConf) get(key string) (string, error) {
-	if v, ok := c[key]; ok {
-		return v, nil
-	}
-	v, err := readSysctl(key)
-	if err == nil {
-		c[key] = v
-	}
-	return v, err
+type parentKey struct {
+	parent string
+	ipv6   bool // of a virtual router that has IPv6 addresses
 }
 
 // settings returns what the macvlan of a spec needs.
-func settings(s *Spec, parents parentConf) ([]setting, error) {
+func (c parentConf) settings(s *Spec) ([]setting, error) {
+	key := parentKey{s.Parent, s.wantsIPv6()}
+	if all, ok := c[key]; ok {
+		return all, nil
+	}
+	all, err := settings(s)
+	if err == nil {
+		c[key] = all
+	}
+	return all, err
+}
+
+func settings(s *Spec) ([]setting, error) {
 	all := slices.Clone(fixed4)
 	add := func(family string, names []string) error {
 		for _, name := range names {
-			v, err := parents.get(confKey(family, s.Parent, name))
+			v, err := readSysctl(confKey(family, s.Parent, name))
 			if err != nil {
 				return err
 			}
@@ -315,21 +321,24 @@ func settings(s *Spec, parents parentConf) ([]setting, error) {
 // configure gives a macvlan its settings and returns what it changed. told is
 // what a link message said of them; what it did not is read.
 func configure(s *Spec, told *devconf, parents parentConf) ([]string, error) {
-	all, err := settings(s, parents)
+	all, err := parents.settings(s)
 	if err != nil {
 		return nil, err
 	}
 	var did []string
 	for _, set := range all {
-		key := confKey(set.family, s.Name, set.name)
 		now, ok := told.get(set.family, set.name)
+		if ok && now == set.value {
+			continue
+		}
+		key := confKey(set.family, s.Name, set.name)
 		if !ok {
 			if now, err = readSysctl(key); err != nil {
 				return did, err
 			}
-		}
-		if now == set.value {
-			continue
+			if now == set.value {
+				continue
+			}
 		}
 		if err := writeSysctl(key, set.value); err != nil {
 			return did, err

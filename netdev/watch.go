@@ -2,6 +2,7 @@ package netdev
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,10 +22,13 @@ const (
 	LinkChanged    EventKind = iota + 1 // an interface came, went or changed
 	AddressChanged                      // an address came (and is usable) or went
 	Resync                              // events may have been lost before this one; what could be found out has been told
+	FilterChanged                       // rp_filter of an interface, of all or of the default has another value
 )
 
 // An Event is a change to an interface. Name and Index are always set, but for
-// Resync, which has neither.
+// Resync, which has neither, and FilterChanged, which has no name and for all
+// interfaces and the default the index -1 and -2 (NETCONFA_IFINDEX_ALL,
+// NETCONFA_IFINDEX_DEFAULT).
 type Event struct {
 	Kind  EventKind
 	Index int
@@ -35,6 +39,7 @@ type Event struct {
 	Was     string // its former name, if it was renamed
 	Admin   bool   // administratively up
 	Up      bool   // Admin, and it has a carrier
+	Back    bool   // Up again, after a time without
 	Quiet   bool   // IFF_NOARP or protocol down: it speaks for no address
 	MAC     MAC
 	MTU     int
@@ -43,6 +48,9 @@ type Event struct {
 	Prefix netip.Prefix
 	Added  bool
 	Ours   bool // it carries our mark
+
+	// FilterChanged
+	Filter int // the value
 }
 
 // watchedFlags are the link flags that make an event.
@@ -72,7 +80,8 @@ func OpenWatcher(log *slog.Logger) (*Watcher, error) {
 }
 
 func (w *Watcher) subscribe() error {
-	s, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
+	s, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
+		unix.RTNLGRP_IPV4_NETCONF)
 	if err != nil {
 		return fmt.Errorf("subscribe to link and address events: %w", err)
 	}
@@ -200,9 +209,44 @@ func (t *table) process(messages []syscall.NetlinkMessage) []Event {
 			default:
 				events = t.dropAddress(events, a.index, a.prefix)
 			}
+		case unix.RTM_NEWNETCONF:
+			if e, ok := parseFilter(m.Data); ok {
+				events = append(events, e)
+			}
 		}
 	}
 	return events
+}
+
+// Attributes of RTM_NEWNETCONF (include/uapi/linux/netconf.h). The kernel tells
+// of few settings; of those that are ours rp_filter is the one.
+const (
+	netconfLen      = 4 // struct netconfmsg, aligned
+	netconfIfIndex  = 1
+	netconfRPFilter = 3
+)
+
+func parseFilter(b []byte) (e Event, ok bool) {
+	if len(b) < netconfLen {
+		return e, false
+	}
+	attributes, err := nl.ParseRouteAttr(b[netconfLen:])
+	if err != nil {
+		return e, false
+	}
+	e.Kind = FilterChanged
+	for _, a := range attributes {
+		if len(a.Value) < 4 {
+			continue
+		}
+		switch value := int(int32(binary.NativeEndian.Uint32(a.Value))); a.Attr.Type {
+		case netconfIfIndex:
+			e.Index = value
+		case netconfRPFilter:
+			e.Filter, ok = value, true
+		}
+	}
+	return e, ok && e.Index != 0
 }
 
 // sync makes the table equal to an observation and returns the differences
@@ -242,6 +286,7 @@ func (t *table) putLink(events []Event, l link) []Event {
 		Kind: LinkChanged, Index: l.index, Name: l.name, Present: true, Admin: l.flags&unix.IFF_UP != 0,
 		Up: l.up(), Quiet: l.quiet(), MAC: l.mac, MTU: l.mtu,
 	}
+	e.Back = known && e.Up && !old.up()
 	if known && old.name != l.name {
 		e.Was = old.name
 	}

@@ -33,7 +33,7 @@ func linkMessage(kind uint16, family int, index int, name string, flags uint32) 
 }
 
 func addressMessage(kind uint16, index int, prefix string, flags uint32) syscall.NetlinkMessage {
-	r := addressRequest(0, 0, index, netip.MustParsePrefix(prefix))
+	r := addressRequest(0, 0, index, netip.MustParsePrefix(prefix), 0)
 	r.AddData(nl.NewRtAttr(unix.IFA_FLAGS, nl.Uint32Attr(flags)))
 	return message(kind, r)
 }
@@ -43,6 +43,8 @@ func brief(e Event) string {
 	switch {
 	case e.Kind == Resync:
 		return "resync"
+	case e.Kind == FilterChanged:
+		return fmt.Sprintf("filter(%d) %d", e.Index, e.Filter)
 	case e.Kind == AddressChanged:
 		return fmt.Sprintf("%s(%d) %v added=%v ours=%v", e.Name, e.Index, e.Prefix, e.Added, e.Ours)
 	case !e.Present:
@@ -51,6 +53,9 @@ func brief(e Event) string {
 	s := fmt.Sprintf("%s(%d) admin=%v up=%v", e.Name, e.Index, e.Admin, e.Up)
 	if e.Was != "" {
 		s += " was " + e.Was
+	}
+	if e.Back {
+		s += " back"
 	}
 	if e.Quiet {
 		s += " quiet"
@@ -71,14 +76,14 @@ func TestTableProcess(t *testing.T) {
 		{"the same again", []syscall.NetlinkMessage{linkMessage(newLink, 0, 3, "eth0", 0)}, nil},
 		{"up without carrier", []syscall.NetlinkMessage{linkMessage(newLink, 0, 3, "eth0", unix.IFF_UP)}, []string{"eth0(3) admin=true up=false"}},
 		{"carrier, not yet running", []syscall.NetlinkMessage{linkMessage(newLink, 0, 3, "eth0", unix.IFF_UP|unix.IFF_LOWER_UP)}, []string{"eth0(3) admin=true up=false"}},
-		{"up", []syscall.NetlinkMessage{linkMessage(newLink, 0, 3, "eth0", all)}, []string{"eth0(3) admin=true up=true"}},
+		{"up", []syscall.NetlinkMessage{linkMessage(newLink, 0, 3, "eth0", all)}, []string{"eth0(3) admin=true up=true back"}},
 		{"promiscuous: of no concern", []syscall.NetlinkMessage{linkMessage(newLink, 0, 3, "eth0", all|unix.IFF_PROMISC)}, nil},
 		{"a bridge lets its port go: still there", []syscall.NetlinkMessage{linkMessage(delLink, unix.AF_BRIDGE, 3, "eth0", all)}, nil},
 		{"address being checked", []syscall.NetlinkMessage{addressMessage(newAddr, 3, "fe80::1/64", unix.IFA_F_TENTATIVE)}, nil},
 		{"address good", []syscall.NetlinkMessage{addressMessage(newAddr, 3, "fe80::1/64", 0)}, []string{"eth0(3) fe80::1/64 added=true ours=false"}},
 		{"address again", []syscall.NetlinkMessage{addressMessage(newAddr, 3, "fe80::1/64", 0)}, nil},
 		{"address is a duplicate", []syscall.NetlinkMessage{addressMessage(newAddr, 3, "fe80::1/64", unix.IFA_F_DADFAILED)}, []string{"eth0(3) fe80::1/64 added=false ours=false"}},
-		{"ours", []syscall.NetlinkMessage{message(newAddr, addRequest(3, netip.MustParsePrefix("10.0.0.100/24"), false))}, []string{"eth0(3) 10.0.0.100/24 added=true ours=true"}},
+		{"ours", []syscall.NetlinkMessage{message(newAddr, addRequest(3, &Address{Prefix: netip.MustParsePrefix("10.0.0.100/24")}, false))}, []string{"eth0(3) 10.0.0.100/24 added=true ours=true"}},
 		{"renamed", []syscall.NetlinkMessage{linkMessage(newLink, 0, 3, "wan", all)}, []string{"wan(3) admin=true up=true was eth0"}},
 		{"quiet", []syscall.NetlinkMessage{linkMessage(newLink, 0, 3, "wan", all|unix.IFF_NOARP)}, []string{"wan(3) admin=true up=true quiet"}},
 		{"unknown address goes", []syscall.NetlinkMessage{addressMessage(delAddr, 3, "10.0.0.7/24", 0)}, nil},
@@ -183,6 +188,10 @@ func TestWatcher(t *testing.T) {
 	await(t, events, "vrrp4-51")
 	must(t, h.Claim("vrrp4-51"))
 	await(t, events, "10.0.0.101/32 added=true ours=true")
+	p.director.set("ipv4/conf/vrrp4-51/rp_filter", "1")
+	await(t, events, fmt.Sprintf("filter(%d) 1", p.director.index("vrrp4-51")))
+	p.director.set("ipv4/conf/all/rp_filter", "2")
+	await(t, events, "filter(-1) 2")
 	p.director.run("ip link set eth0 down name wan0")
 	await(t, events, "was eth0")
 	p.director.run("ip link del wan0")
@@ -210,7 +219,7 @@ func TestWatcherOverrun(t *testing.T) {
 		ip := make([]byte, 4)
 		binary.BigEndian.PutUint32(ip, 10<<24|1<<16|uint32(i+1))
 		addr, _ := netip.AddrFromSlice(ip)
-		add = append(add, addRequest(p.director.index("many"), netip.PrefixFrom(addr, 32), false))
+		add = append(add, addRequest(p.director.index("many"), &Address{Prefix: netip.PrefixFrom(addr, 32)}, false))
 	}
 	for _, err := range c.do(add) {
 		must(t, err)
@@ -253,28 +262,31 @@ func TestConcerns(t *testing.T) {
 		name  string
 		state State
 		e     Event
-		want  bool
+		want  Concern
 	}{
-		{"resync", Bare, Event{Kind: Resync}, true},
-		{"down as it should be", Bare, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: vmac}, false},
-		{"up and should not", Bare, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: vmac, Admin: true}, true},
-		{"up as it should be", Claimed, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: vmac, Admin: true}, false},
-		{"quiet and should not", Claimed, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: vmac, Admin: true, Quiet: true}, true},
-		{"quiet as it should be", Quiet, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: vmac, Admin: true, Quiet: true}, false},
-		{"another MAC", Bare, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: baseMAC}, true},
-		{"gone", Bare, Event{Kind: LinkChanged, Index: 7, Name: s.Name}, true},
-		{"one with an old index gone", Bare, Event{Kind: LinkChanged, Index: 6, Name: s.Name}, false},
-		{"renamed", Bare, Event{Kind: LinkChanged, Index: 7, Name: "x", Was: s.Name, Present: true, MAC: vmac}, true},
-		{"parent up", Claimed, Event{Kind: LinkChanged, Index: 3, Name: "eth0", Present: true, Admin: true}, false},
-		{"address gone", Claimed, Event{Kind: AddressChanged, Index: 7, Prefix: vip}, true},
-		{"address gone with Release", Bare, Event{Kind: AddressChanged, Index: 7, Prefix: vip}, false},
-		{"address come", Claimed, Event{Kind: AddressChanged, Index: 7, Prefix: vip, Added: true}, false},
-		{"address come on a bare device", Bare, Event{Kind: AddressChanged, Index: 7, Prefix: vip, Added: true}, true},
-		{"somebody's address goes", Claimed, Event{Kind: AddressChanged, Index: 7, Prefix: netip.MustParsePrefix("10.9.9.9/24")}, false},
-		{"address on another interface", Claimed, Event{Kind: AddressChanged, Index: 9, Prefix: vip}, false},
-		{"interface mode, address gone", Claimed, Event{Kind: AddressChanged, Index: 4, Prefix: vip}, true},
-		{"interface mode, parent anew", Claimed, Event{Kind: LinkChanged, Index: 5, Name: "eth1", Present: true}, true},
-		{"interface mode, parent changed", Claimed, Event{Kind: LinkChanged, Index: 4, Name: "eth1", Present: true}, false},
+		{"resync", Bare, Event{Kind: Resync}, Suspicion},
+		{"down as it should be", Bare, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: vmac}, Nothing},
+		{"up and should not", Bare, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: vmac, Admin: true}, Damage},
+		{"up as it should be", Claimed, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: vmac, Admin: true}, Nothing},
+		{"quiet and should not", Claimed, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: vmac, Admin: true, Quiet: true}, Damage},
+		{"quiet as it should be", Quiet, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: vmac, Admin: true, Quiet: true}, Nothing},
+		{"another MAC", Bare, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: baseMAC}, Damage},
+		{"gone", Bare, Event{Kind: LinkChanged, Index: 7, Name: s.Name}, Damage},
+		{"one with an old index gone", Bare, Event{Kind: LinkChanged, Index: 6, Name: s.Name}, Nothing},
+		{"renamed", Bare, Event{Kind: LinkChanged, Index: 7, Name: "x", Was: s.Name, Present: true, MAC: vmac}, Damage},
+		{"parent up", Claimed, Event{Kind: LinkChanged, Index: 3, Name: "eth0", Present: true, Admin: true}, Nothing},
+		{"filter on", Claimed, Event{Kind: FilterChanged, Index: 7, Filter: 1}, Damage},
+		{"filter off", Claimed, Event{Kind: FilterChanged, Index: 7}, Nothing},
+		{"filter on elsewhere", Claimed, Event{Kind: FilterChanged, Index: -1, Filter: 1}, Suspicion},
+		{"address gone", Claimed, Event{Kind: AddressChanged, Index: 7, Prefix: vip}, Damage},
+		{"address gone with Release", Bare, Event{Kind: AddressChanged, Index: 7, Prefix: vip}, Nothing},
+		{"address come", Claimed, Event{Kind: AddressChanged, Index: 7, Prefix: vip, Added: true}, Nothing},
+		{"address come on a bare device", Bare, Event{Kind: AddressChanged, Index: 7, Prefix: vip, Added: true}, Damage},
+		{"somebody's address goes", Claimed, Event{Kind: AddressChanged, Index: 7, Prefix: netip.MustParsePrefix("10.9.9.9/24")}, Nothing},
+		{"address on another interface", Claimed, Event{Kind: AddressChanged, Index: 9, Prefix: vip}, Nothing},
+		{"interface mode, address gone", Claimed, Event{Kind: AddressChanged, Index: 4, Prefix: vip}, Damage},
+		{"interface mode, parent anew", Claimed, Event{Kind: LinkChanged, Index: 5, Name: "eth1", Present: true}, Damage},
+		{"interface mode, parent changed", Claimed, Event{Kind: LinkChanged, Index: 4, Name: "eth1", Present: true}, Nothing},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d.state = c.state
@@ -284,8 +296,8 @@ func TestConcerns(t *testing.T) {
 		})
 	}
 	h.mu.Lock()
-	if !h.Concerns(Event{Kind: LinkChanged, Index: 9, Name: "eth9"}) {
-		t.Error("a Host at work says that an event is of no concern")
+	if got := h.Concerns(Event{Kind: LinkChanged, Index: 9, Name: "eth9"}); got != Suspicion {
+		t.Errorf("a Host at work says %v, want a suspicion", got)
 	}
 	h.mu.Unlock()
 }

@@ -27,14 +27,19 @@ const (
 	// Rival reports that another router speaks as MASTER beside us, or that it
 	// has fallen silent.
 	Rival
+	// Repriced reports that the priority in force is another one. Only a
+	// machine that takes part tells it.
+	Repriced
 )
 
 // An Action is one effect that a Machine wants.
 type Action struct {
 	Verb     Verb
-	Priority uint8  // SendAdvert, Transition: the priority in force
-	From, To State  // Transition
-	Why      string // Transition, Rival: the reason, for people
+	Priority uint8  // SendAdvert, Transition, Rival, Repriced: the priority in force
+	Was      uint8  // Repriced: the priority before
+	From, To State  // Transition; Repriced: To is the state, which stays
+	Why      string // Transition, Rival, Repriced: the reason, for people
+	Peer     *Peer  // Rival: who it is; nil: it has fallen silent
 }
 
 // String describes the action in the words that scenario files use.
@@ -56,6 +61,8 @@ func (a Action) String() string {
 		return "stopped"
 	case Rival:
 		return "rival: " + a.Why
+	case Repriced:
+		return fmt.Sprintf("priority %d -> %d (%s)", a.Was, a.Priority, a.Why)
 	}
 	return "?"
 }

@@ -130,9 +130,6 @@ func Decode(p Packet, a *Advert) Drop {
 		a.Interval = time.Duration(binary.BigEndian.Uint16(msg[4:])&intervalMask) * centisecond
 	}
 	a.decodeAddresses(msg, family)
-	if version == 3 && len(a.Addresses) == 0 {
-		return DropCount
-	}
 	// An interval of zero would have every BACKUP take over at once.
 	if a.Interval == 0 {
 		return DropInterval
@@ -154,6 +151,16 @@ func complete(payload []byte, version uint8, family Family) []byte {
 		return nil
 	}
 	return payload[:n]
+}
+
+// MessageLen returns the length of the messages of c, without what
+// authentication puts in front or behind.
+func (c *Config) MessageLen() int {
+	n := headerLen + len(c.Addresses)*addrLen(c.Family)
+	if c.Version == 2 {
+		n += authLen
+	}
+	return n
 }
 
 func addrLen(f Family) int {

@@ -232,8 +232,7 @@ func TestDecodeOrder(t *testing.T) {
 		{DropVersion, func() { p.Payload[0] = 0x3f }},
 		{DropType, func() { p.Payload[0] = 0x31 }},
 		{DropLength, func() { p.Payload[3] = 0 }},
-		{DropChecksum, func() { p.Payload = (&Advert{Version: 3}).Append(nil, src, dst, ChecksumPseudo) }},
-		{DropCount, func() {
+		{DropChecksum, func() {
 			p.Payload = (&Advert{Version: 3, Addresses: addresses(IPv4, 1)}).Append(nil, src, dst, ChecksumPseudo)
 		}},
 		{DropInterval, func() {
@@ -298,6 +297,21 @@ func TestAdmit(t *testing.T) {
 		{"unicast without peers", 3, func(in *input) { unicast(in, 0, 0); in.cfg.Peers = nil }, DropPeer},
 		{"unicast to one who wants multicast", 3, func(in *input) { in.to = own }, DropDestination},
 		{"multicast to one who wants unicast", 3, func(in *input) { unicast(in, 0, 0); in.to = IPv4.Group() }, DropDestination},
+		{"v3 without addresses, and we have some", 3, func(in *input) { in.advert.Addresses = nil }, DropCount},
+		{"v3 without addresses, as we", 3, func(in *input) { in.advert.Addresses, in.cfg.Addresses = nil, nil }, DropNone},
+		{"v3 with addresses, and we have none", 3, func(in *input) { in.cfg.Addresses = nil }, DropNone},
+		{"v3 with addresses, and we want none", 3, func(in *input) {
+			in.cfg.AddressCheck, in.cfg.Addresses = AddressDrop, nil
+		}, DropAddresses},
+		{"v2 without addresses, as we", 2, func(in *input) { in.advert.Addresses, in.cfg.Addresses = nil, nil }, DropNone},
+		{"own group", 3, func(in *input) {
+			in.cfg.Multicast = netip.MustParseAddr("224.0.0.77")
+			in.to = in.cfg.Multicast
+		}, DropNone},
+		{"to the usual group, and ours is another", 3, func(in *input) {
+			in.cfg.Multicast = netip.MustParseAddr("224.0.0.77")
+		}, DropDestination},
+		{"to another group", 3, func(in *input) { in.to = netip.MustParseAddr("224.0.0.77") }, DropDestination},
 		{"v3 owner, erratum 8298", 3, func(in *input) { in.cfg.Priority = 255 }, DropNone},
 		{"v2 simple password", 2, func(in *input) { in.advert.AuthType = 1 }, DropAuthType},
 		{"v2 authentication header", 2, func(in *input) { in.advert.AuthType = 2 }, DropAuthType},

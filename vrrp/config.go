@@ -85,11 +85,19 @@ type Config struct {
 	// AuthType is the authentication type that version 2 messages must have.
 	// Whether what they prove is right is for package auth to say.
 	AuthType uint8
+	// Source is the address that adverts come from, one of the interface's own;
+	// the zero Addr leaves the choice to who knows the interface.
+	Source netip.Addr
+	// Multicast is the group that adverts are sent to, the same on all
+	// directors; the zero Addr is the family's (RFC 9568 §5.1.1.2, §5.1.2.2).
+	Multicast netip.Addr
 	// Unicast sends adverts to each of Peers instead of the multicast group.
 	Unicast bool
 	// Peers are the routers from which adverts are heeded; none means all.
 	Peers []KnownPeer
-	// Addresses are advertised in this order, 1..255 of them, all of Family.
+	// Addresses are advertised in this order, at most 255 of them, all of
+	// Family. None is for routers whose mastership has another effect than
+	// addresses: they heed each other, against RFC 9568 §5.2.5.
 	Addresses    []netip.Addr
 	Checksum     Checksum
 	AddressCheck AddressCheck
@@ -126,10 +134,8 @@ func (c *Config) Validate() error {
 		bad("preempt_delay", "has no meaning without preempt")
 	}
 	c.validatePatience(bad)
+	c.validateSending(bad)
 	c.validatePeers(bad)
-	if len(c.Addresses) == 0 {
-		bad("addresses", "at least one address is needed")
-	}
 	if len(c.Addresses) > MaxAddresses {
 		bad("addresses", "an advert carries at most %d addresses, not %d", MaxAddresses, len(c.Addresses))
 	}

@@ -19,10 +19,10 @@ const (
 	DropType                    // not an ADVERTISEMENT
 	DropLength                  // shorter than its fields and address count say
 	DropChecksum                // checksum wrong in every accepted form
-	DropCount                   // version 3 without addresses (RFC 9568 §5.2.5)
 	DropOwnAddress              // source is our own address: a loop, or an address used twice
 	DropVRID                    // not this virtual router
-	DropDestination             // sent to the multicast group, and we speak unicast, or the other way round
+	DropCount                   // version 3 without addresses (RFC 9568 §5.2.5), and we have some
+	DropDestination             // by multicast, and we speak unicast, or the other way round, or to another group
 	DropPeer                    // source is none of the configured peers
 	DropOwner                   // version 2, and we own the addresses (RFC 3768 §7.1)
 	DropAuthType                // version 2 authentication of another type than ours
@@ -94,6 +94,9 @@ func (c *Config) Admit(p Packet, own netip.Addr, a *Advert) Drop {
 		return DropOwnAddress
 	case a.VRID != c.VRID || FamilyOf(p.Source) != c.Family:
 		return DropVRID
+	}
+	if a.Version == 3 && len(a.Addresses) == 0 && len(c.Addresses) > 0 {
+		return DropCount
 	}
 	if drop := c.admitPeer(p); drop != DropNone {
 		return drop

@@ -53,6 +53,10 @@ type (
 	// faults and tries again by itself.
 	ClaimFailed struct{ Problem string }
 
+	// ClaimLost says that addresses that were held are gone and cannot be had
+	// back. The machine gives up, faults and tries again by itself.
+	ClaimLost struct{ Problem string }
+
 	// Faulted says that something forbids to be MASTER until the Recovered of
 	// the same key.
 	Faulted struct {
@@ -74,8 +78,13 @@ type (
 	Weigh struct{ Sum int }
 
 	// Reconfigure replaces the configuration. Family, VRID, Version and Name
-	// must stay as they are.
-	Reconfigure struct{ Config Config }
+	// must stay as they are. Reclaim says that what the addresses are on has
+	// changed, so that whoever has them must claim and announce them again; if
+	// the addresses of the configuration changed that follows.
+	Reconfigure struct {
+		Config  Config
+		Reclaim bool
+	}
 
 	// promote, demote and hasten come from the group.
 	promote struct{}
@@ -93,6 +102,7 @@ func (*Received) event()    {}
 func (Elapsed) event()      {}
 func (Claimed) event()      {}
 func (ClaimFailed) event()  {}
+func (ClaimLost) event()    {}
 func (Faulted) event()      {}
 func (Recovered) event()    {}
 func (Primary) event()      {}

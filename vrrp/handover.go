@@ -70,5 +70,5 @@ func (m *Machine) resume(now time.Time, e Resume) {
 		return
 	}
 	m.send(now, m.Priority())
-	m.advertAt = now.Add(m.cfg.Interval)
+	m.advertAt = m.nextAdvert(now)
 }

@@ -39,7 +39,7 @@ func (m *Machine) heardStop(now time.Time, source netip.Addr) {
 	switch {
 	case m.state == Master:
 		m.send(now, m.Priority())
-		m.advertAt = now.Add(m.cfg.Interval)
+		m.advertAt = m.nextAdvert(now)
 	case m.state == Backup && m.hold != claiming && !m.wants &&
 		(source == m.peer.Address || !m.peer.Address.IsValid()):
 		m.gaveUp = source
@@ -137,7 +137,7 @@ func (m *Machine) heardAsMaster(now time.Time, r *Received) {
 func (m *Machine) meetRival(now time.Time, r *Received) {
 	m.counters.RivalAdverts++
 	m.send(now, m.Priority())
-	m.advertAt = now.Add(m.cfg.Interval)
+	m.advertAt = m.nextAdvert(now)
 	if m.rivalFrom.IsZero() {
 		m.do(Announce)
 	}
@@ -147,15 +147,20 @@ func (m *Machine) meetRival(now time.Time, r *Received) {
 func (m *Machine) noteRival(now time.Time, r *Received) {
 	if m.rivalFrom.IsZero() {
 		m.rivalFrom = now
-		m.out = append(m.out, Action{Verb: Rival, Why: fmt.Sprintf(
-			"%v (priority %d) speaks as MASTER too", r.Source, r.Advert.Priority)})
+		m.tellRival(now, r, fmt.Sprintf("%v (priority %d) speaks as MASTER too", r.Source, r.Advert.Priority))
 	}
 	m.rival.heard(r, now)
 	m.rivalUntil = now.Add(3 * max(m.cfg.Interval, r.Advert.Interval))
 }
 
+func (m *Machine) tellRival(now time.Time, r *Received, why string) {
+	var p Peer
+	p.heard(r, now)
+	m.out = append(m.out, Action{Verb: Rival, Priority: m.Priority(), Why: why, Peer: &p})
+}
+
 func (m *Machine) rivalGone() {
-	m.out = append(m.out, Action{Verb: Rival, Why: fmt.Sprintf("%v has fallen silent", m.rival.Address)})
+	m.out = append(m.out, Action{Verb: Rival, Priority: m.Priority(), Why: fmt.Sprintf("%v has fallen silent", m.rival.Address)})
 	m.do(Announce)
 	m.rival, m.rivalFrom = Peer{}, time.Time{}
 	m.rivalUntil = time.Time{}

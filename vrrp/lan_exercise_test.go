@@ -127,7 +127,7 @@ func (l *lan) exerciseReload() {
 	}
 	for i := range n.cfgs {
 		n.cfgs[i].Interval = n.cfgs[0].Interval
-		n.step(i, Reconfigure{n.cfgs[i]})
+		n.step(i, Reconfigure{Config: n.cfgs[i]})
 	}
 	l.note("reload %s with interval %v", n.name, n.cfgs[0].Interval)
 	l.gapless = true

@@ -220,6 +220,7 @@ func (l *lan) populateNode(i int, c Config) {
 		sources = append(sources, source)
 	}
 	n := l.add(string(rune('a'+i)), cfgs, l.wires, sources)
+	n.beat = l.chance(0.5)
 	if l.exact {
 		n.drift = l.rng.Int64N(401) - 200
 	} else {
@@ -406,7 +407,7 @@ func (l *lan) reconfigure(n *node) {
 		own.Priority, own.Preempt, own.PreemptDelay, own.MinHold, own.Interval, own.Addresses =
 			c.Priority, c.Preempt, c.PreemptDelay, c.MinHold, c.Interval, list
 		n.cfgs[i] = own
-		n.step(i, Reconfigure{own})
+		n.step(i, Reconfigure{Config: own})
 	}
 }
 

@@ -39,8 +39,9 @@ type Machine struct {
 	cfg     Config
 	primary netip.Addr
 	weight  int
-	grouped bool // has fellow members, which must agree before it takes over
-	leads   bool // decides for its fellow members among equal priorities
+	grouped bool      // has fellow members, which must agree before it takes over
+	leads   bool      // decides for its fellow members among equal priorities
+	beat    time.Time // that it keeps; zero: none
 
 	state    State
 	since    time.Time
@@ -117,7 +118,13 @@ func (m *Machine) step(now time.Time, ev Event) []Action {
 	case Claimed:
 		m.claimed(now)
 	case ClaimFailed:
-		m.claimFailed(now, e.Problem)
+		if m.hold == claiming { // if a refresh fails, what was held still is
+			m.noClaim(now, e.Problem)
+		}
+	case ClaimLost:
+		if m.hold == held && m.state == Master {
+			m.noClaim(now, e.Problem)
+		}
 	case Start:
 		m.start(now)
 	case StartHolding:
@@ -139,7 +146,7 @@ func (m *Machine) step(now time.Time, ev Event) []Action {
 	case Weigh:
 		m.weigh(now, e.Sum)
 	case Reconfigure:
-		m.reconfigure(now, e.Config)
+		m.reconfigure(now, e)
 	case promote:
 		m.promote(now)
 	case demote:
@@ -301,18 +308,16 @@ func (m *Machine) claimed(now time.Time) {
 		m.do(Announce)
 		m.become(now, Master, m.claimWhy)
 		m.forget()
-		m.advertAt = now.Add(m.cfg.Interval)
+		m.advertAt = m.nextAdvert(now)
 	case held: // a refresh after a change of addresses
 		m.send(now, m.Priority())
 		m.do(Announce)
-		m.advertAt = now.Add(m.cfg.Interval)
+		m.advertAt = m.nextAdvert(now)
 	}
 }
 
-func (m *Machine) claimFailed(now time.Time, problem string) {
-	if m.hold != claiming {
-		return // a failed refresh: what was held still is
-	}
+// noClaim gives up, for longer each time.
+func (m *Machine) noClaim(now time.Time, problem string) {
 	m.retries++
 	m.faulted(now, Faulted{Key: claimFault, Problem: problem})
 	pause := claimRetryMin << min(m.retries-1, 5)
@@ -350,11 +355,11 @@ func (m *Machine) masterElapsed(now time.Time) {
 		m.wakeLate(now, m.silentFor(now))
 		return
 	}
-	next := m.advertAt.Add(m.cfg.Interval) // from the schedule, so that lateness does not add up
+	next := m.nextAdvert(m.advertAt) // from the schedule, so that lateness does not add up
 	m.send(now, m.Priority())
 	m.lastAdvert = m.advertAt
 	if !next.After(now) {
-		next = now.Add(m.cfg.Interval)
+		next = m.nextAdvert(now)
 	}
 	m.advertAt = next
 }
@@ -446,8 +451,21 @@ func (m *Machine) recovered(now time.Time, key string) {
 // --- change
 
 func (m *Machine) weigh(now time.Time, sum int) {
+	before := m.Priority()
 	m.weight = sum
+	why := "trackers weigh nothing any more"
+	if sum != 0 {
+		why = fmt.Sprintf("trackers weigh %+d", sum)
+	}
+	m.repriced(before, why)
 	m.retime(now)
+}
+
+// repriced tells that the priority in force is another one than before.
+func (m *Machine) repriced(before uint8, why string) {
+	if p := m.Priority(); p != before && m.state != Init {
+		m.out = append(m.out, Action{Verb: Repriced, Priority: p, Was: before, To: m.state, Why: why})
+	}
 }
 
 // retime counts the master-down timer anew after a change of priority or interval.
@@ -456,16 +474,18 @@ func (m *Machine) retime(now time.Time) {
 	case m.state == Backup && !m.downAt.IsZero() && !m.gaveUp.IsValid():
 		m.downAt = m.timerFrom.Add(m.cfg.masterDown(m.Priority(), m.interval))
 	case m.state == Master:
-		m.advertAt = earliest(m.advertAt, now.Add(m.cfg.Interval))
+		m.advertAt = earliest(m.advertAt, m.nextAdvert(now))
 	}
 }
 
-func (m *Machine) reconfigure(now time.Time, cfg Config) {
-	moved := !slices.Equal(m.cfg.Addresses, cfg.Addresses)
+func (m *Machine) reconfigure(now time.Time, e Reconfigure) {
+	cfg := e.Config
+	moved, before := e.Reclaim || !slices.Equal(m.cfg.Addresses, cfg.Addresses), m.Priority()
 	if m.cfg.Priority != cfg.Priority {
 		m.ceded = Peer{}
 	}
 	m.cfg = cfg
+	m.repriced(before, "the configuration changed")
 	if !m.learned {
 		m.interval = cfg.Interval
 	}

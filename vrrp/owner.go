@@ -28,8 +28,10 @@ func (m *Machine) contest(now time.Time, r *Received) {
 		m.noteRival(now, r)
 		return
 	}
+	before := m.Priority()
 	m.ceded.heard(r, now)
-	m.out = append(m.out, Action{Verb: Rival, Why: fmt.Sprintf(
-		"%v has priority 255 too and a higher address: ours is %d until the configuration changes", r.Source, m.Priority())})
+	m.tellRival(now, r, fmt.Sprintf(
+		"%v has priority 255 too and a higher address: ours is %d until the configuration changes", r.Source, m.Priority()))
+	m.repriced(before, fmt.Sprintf("%v has priority 255 too", r.Source))
 	m.heardAsMaster(now, r)
 }

@@ -39,7 +39,7 @@ func (c *Config) peer(address netip.Addr) *KnownPeer {
 
 // admitPeer checks where a message comes from and by which way.
 func (c *Config) admitPeer(p Packet) Drop {
-	if p.Destination.IsMulticast() == c.Unicast {
+	if c.Unicast == p.Destination.IsMulticast() || !c.Unicast && p.Destination != c.Group() {
 		return DropDestination
 	}
 	peer := c.peer(p.Source)
@@ -63,8 +63,10 @@ func (c *Config) validatePeers(bad func(key, format string, args ...any)) {
 			bad("peers", "%v is not an %v address", p.Address, c.Family)
 		case p.Address.IsMulticast() || p.Address.IsUnspecified():
 			bad("peers", "%v is not the address of a router", p.Address)
-		case c.Family == IPv6 && !p.Address.IsLinkLocalUnicast():
+		case c.linkLocal() && !p.Address.IsLinkLocalUnicast():
 			bad("peers", "%v is not a link-local address, which adverts over IPv6 come from", p.Address)
+		case c.Family == IPv6 && !c.linkLocal() && p.Address.IsLinkLocalUnicast():
+			bad("peers", "%v is a link-local address, and adverts come from %v", p.Address, c.Source)
 		case seen[p.Address]:
 			bad("peers", "%v is listed twice", p.Address)
 		case p.MinTTL > p.MaxTTL:

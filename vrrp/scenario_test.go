@@ -249,6 +249,8 @@ func (s *stage) change(verb string, n *node, i int, args []string) error {
 		n.step(i, Recovered{Key: args[0]})
 	case "claims":
 		n.ports[i].claimFails = args[0] == "fail"
+	case "lose":
+		n.step(i, ClaimLost{Problem: strings.Join(args, " ")})
 	case "weigh":
 		sum, err := strconv.Atoi(args[0])
 		if err != nil {
@@ -266,7 +268,7 @@ func (s *stage) change(verb string, n *node, i int, args []string) error {
 			return err
 		}
 		n.cfgs[i] = cfg
-		n.step(i, Reconfigure{cfg})
+		n.step(i, Reconfigure{Config: cfg})
 	default:
 		return errors.New("unknown command")
 	}

@@ -135,6 +135,7 @@ type node struct {
 	ports []port
 
 	drift  int64 // how much its clock is fast, in millionths
+	beat   bool  // its members keep time with the start of the daemon
 	on     bool  // the machine has power and the daemon runs
 	paused bool  // the daemon is stopped, its kernel goes on
 	life   int   // counts restarts; what belongs to an earlier life is void
@@ -207,6 +208,9 @@ func (n *node) startWith(first func(i int) Event) {
 		name = n.name
 	}
 	n.group = NewGroup(name, n.cfgs...)
+	if n.beat {
+		n.group.Beat(n.clock())
+	}
 	for i := range n.ports {
 		n.step(i, Primary{n.ports[i].source})
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"holdfast/cmd/internal/director"
 	"holdfast/conf"
 )
 
@@ -12,12 +13,17 @@ func newCheck(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
 		Short: "Say whether the configuration is valid",
-		Long:  "Check reads the configuration and prints every error in it as file:line: key: message.",
-		Args:  cobra.NoArgs,
+		Long: `Check reads the configuration and prints every error in it as file:line: key: message.
+Of programs that would not be run here, because they are missing or others than
+root and their user could change them, it warns.`,
+		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			c, err := conf.Load(f.config)
 			if err != nil {
 				return err
+			}
+			for _, text := range director.UnfitPrograms(c) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: %s\n", f.config, text)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: valid: %d virtual routers, %d groups, %d services\n",
 				f.config, len(c.VRRP), len(c.Groups), len(c.Services))

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -61,6 +62,11 @@ func parseLogFlags(level, format string) (logFlags, error) {
 }
 
 func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
+	// What is thrown away is little and soon done with: half as much of it may
+	// lie about as Go lets by default, unless the environment says otherwise.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	reload := hangups(ctx)

@@ -95,6 +95,18 @@ func (c *Config) Type() uint8 {
 	return 0
 }
 
+// Overhead returns how many bytes our messages have in front or behind for
+// their authentication.
+func (c *Config) Overhead() int {
+	switch {
+	case c.Kind == Header:
+		return ahLen
+	case c.Kind == HMAC && c.Mode != ReceiveOnly:
+		return vrrp.TrailerLen
+	}
+	return 0
+}
+
 // Validate returns every way in which c cannot work with a version, joined
 // *vrrp.FieldErrors. No error shows a secret.
 func (c *Config) Validate(version uint8) error {

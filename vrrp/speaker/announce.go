@@ -2,24 +2,33 @@ package speaker
 
 import "time"
 
-// roundGap is the pause between two rounds of a burst: a switch or neighbour
-// that missed one frame is told again a little later.
-const roundGap = 10 * time.Millisecond
+const (
+	// roundGap is the pause between two rounds of a burst: a switch or neighbour
+	// that missed one frame is told again a little later.
+	roundGap = 10 * time.Millisecond
+	// frameGap is the pause for each frame of the round, if that is longer: the
+	// first round of many addresses is in a hurry, those after it are not, and a
+	// neighbour that was not quick enough had better not be told as fast again.
+	frameGap = 100 * time.Microsecond
+	// calmGap is the pause between two frames when nobody waits for them.
+	calmGap = time.Millisecond
+)
 
 // A burst announces a router's addresses in rounds. Its frames go out after
 // the adverts of the same wake-up, a limited number at a time, so that many
 // addresses delay no advert.
 type burst struct {
-	rounds int       // still to be sent, the running one included
-	next   int       // index of the next frame of the running round
-	at     time.Time // when that frame is due; zero while there is none
-	second time.Time // when the second burst starts; zero is never
-	again  time.Time // when the next refresh starts; zero is never
+	rounds int           // still to be sent, the running one included
+	next   int           // index of the next frame of the running round
+	at     time.Time     // when that frame is due; zero while there is none
+	gap    time.Duration // between two frames
+	second time.Time     // when the second burst starts; zero is never
+	again  time.Time     // when the next refresh starts; zero is never
 }
 
 // begin starts the bursts of a takeover.
 func (b *burst) begin(now time.Time, p Pace) {
-	*b = burst{rounds: p.Repeat, at: now}
+	*b = burst{rounds: p.Repeat, at: now, gap: p.Interval}
 	if p.Repeat <= 0 {
 		b.at = time.Time{}
 	}
@@ -48,22 +57,22 @@ func (b *burst) deadline() time.Time {
 func (b *burst) wind(now time.Time, p Pace) {
 	if due(b.second, now) {
 		b.second = time.Time{}
-		b.start(now, p.Repeat)
+		b.start(now, p.Repeat, p)
 	}
 	if due(b.again, now) {
 		b.rearm(now, p)
-		b.start(now, p.RefreshRepeat)
+		b.start(now, p.RefreshRepeat, p)
 	}
 }
 
-func (b *burst) start(now time.Time, rounds int) {
+func (b *burst) start(now time.Time, rounds int, p Pace) {
 	if rounds > 0 {
-		b.rounds, b.next, b.at = rounds, 0, now
+		b.rounds, b.next, b.at, b.gap = rounds, 0, now, max(calmGap, p.Interval)
 	}
 }
 
 // take returns the index of the next due frame of n, or -1, and moves on.
-func (b *burst) take(now time.Time, n int, p Pace) int {
+func (b *burst) take(now time.Time, n int) int {
 	if !due(b.at, now) {
 		return -1
 	}
@@ -74,7 +83,7 @@ func (b *burst) take(now time.Time, n int, p Pace) int {
 	i := b.next
 	b.next++
 	if b.next < n {
-		b.at = b.at.Add(p.Interval)
+		b.at = b.at.Add(b.gap)
 		return i
 	}
 	b.next = 0
@@ -82,7 +91,7 @@ func (b *burst) take(now time.Time, n int, p Pace) int {
 	if b.rounds <= 0 {
 		b.at = time.Time{}
 	} else {
-		b.at = b.at.Add(max(roundGap, p.Interval))
+		b.at = b.at.Add(max(roundGap, time.Duration(n)*frameGap, b.gap))
 	}
 	return i
 }

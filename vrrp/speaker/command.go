@@ -86,6 +86,7 @@ func (s *Speaker) add(now time.Time, name string, routers []Router) error {
 		g.routers = append(g.routers, &router{group: g, member: i, voice: r.Voice, pace: r.Pace})
 	}
 	g.Group = vrrp.NewGroup(name, cfgs...)
+	g.Beat(s.start)
 	s.groups[g.id()] = g
 	for i, r := range g.routers {
 		s.routers[cfgs[i].Name] = r

@@ -47,9 +47,10 @@ type Voice struct {
 	IfIndex int
 	// Source is the interface's own address, the adverts' source.
 	Source netip.Addr
-	// Wrap returns a whole frame with the advert as payload. What it returns
-	// may be valid until the next call only.
-	Wrap func(advert []byte) []byte
+	// Wrap returns a whole frame with the advert as payload, to the multicast
+	// group Group. What it returns may be valid until the next call only.
+	Wrap  func(advert []byte) []byte
+	Group netip.Addr
 	// Lines are the ways to the peers of a router that speaks unicast, to
 	// which adverts go instead.
 	Lines []Line
@@ -59,9 +60,10 @@ type Voice struct {
 	// Header is how many bytes the frames of Wrap have in front of the IP
 	// header. It is needed with Auth alone.
 	Header int
-	// Announcements are the gratuitous ARP or unsolicited neighbour
-	// advertisement frames, one an address.
-	Announcements [][]byte
+	// Announcements are the gratuitous ARP and unsolicited neighbour
+	// advertisement frames of its addresses, each with the interface through
+	// which it goes.
+	Announcements []Frame
 }
 
 // A Line is the way to one peer.
@@ -93,8 +95,10 @@ type Report struct {
 	At       time.Time
 	Group    string // "" for a lone router
 	Router   string
-	Verb     vrrp.Verb // vrrp.Transition, vrrp.Rival or vrrp.Stopped
+	Verb     vrrp.Verb // vrrp.Transition, vrrp.Rival, vrrp.Repriced or vrrp.Stopped
 	From, To vrrp.State
 	Priority uint8
+	Was      uint8 // vrrp.Repriced: the priority before
 	Why      string
+	Peer     *vrrp.Peer // vrrp.Rival: who it is; nil: it has fallen silent
 }

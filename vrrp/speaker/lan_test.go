@@ -218,7 +218,8 @@ func (h *host) router(name string, vrid, priority uint8) Router {
 		Voice: Voice{
 			IfIndex: wireIndex, Source: h.port.own,
 			Wrap:          func(b []byte) []byte { return b },
-			Announcements: [][]byte{{vrid}},
+			Group:         vrrp.IPv4.Group(),
+			Announcements: []Frame{{IfIndex: wireIndex, Bytes: []byte{vrid}}},
 		},
 		Pace: Pace{Repeat: 3, Delay: 5 * time.Second},
 	}

@@ -20,7 +20,7 @@ func (r *router) ways(use func(to netip.Addr, wrap func([]byte) []byte, header i
 			use(r.voice.Lines[i].Peer, r.voice.Lines[i].Wrap, 0, true)
 		}
 	case r.voice.Wrap != nil:
-		use(r.config().Family.Group(), r.voice.Wrap, r.voice.Header, false)
+		use(r.voice.Group, r.voice.Wrap, r.voice.Header, false)
 	}
 }
 

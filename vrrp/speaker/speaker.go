@@ -35,6 +35,7 @@ type Speaker struct {
 	ended    bool
 
 	// What follows belongs to the loop.
+	start     time.Time          // the beat of all groups
 	groups    map[string]*group  // by the name of the group or the lone router
 	routers   map[string]*router // by name
 	byKey     map[key]*router
@@ -62,6 +63,7 @@ type Stray struct {
 func New(opts Options) *Speaker {
 	return &Speaker{
 		opts:    opts,
+		start:   time.Now(),
 		groups:  map[string]*group{},
 		routers: map[string]*router{},
 		byKey:   map[key]*router{},
@@ -224,11 +226,11 @@ func (s *Speaker) announce(now time.Time, g *group, budget int) int {
 	for _, r := range g.routers {
 		r.burst.wind(now, r.pace)
 		for budget > 0 {
-			i := r.burst.take(now, len(r.voice.Announcements), r.pace)
+			i := r.burst.take(now, len(r.voice.Announcements))
 			if i < 0 {
 				break
 			}
-			s.frames = append(s.frames, Frame{IfIndex: r.voice.IfIndex, Bytes: r.voice.Announcements[i]})
+			s.frames = append(s.frames, r.voice.Announcements[i])
 			r.counters.Announced++
 			budget--
 		}
@@ -287,6 +289,6 @@ func (s *Speaker) order(r *router, verb vrrp.Verb) {
 func (s *Speaker) report(now time.Time, r *router, a *vrrp.MemberAction) {
 	s.reports = append(s.reports, Report{
 		At: now, Group: r.group.name, Router: r.config().Name, Verb: a.Verb,
-		From: a.From, To: a.To, Priority: a.Priority, Why: a.Why,
+		From: a.From, To: a.To, Priority: a.Priority, Was: a.Was, Why: a.Why, Peer: a.Peer,
 	})
 }

@@ -210,6 +210,27 @@ func TestAnnouncements(t *testing.T) {
 	})
 }
 
+// Each announcement goes through its own interface.
+func TestAnnouncementsOfOtherInterfaces(t *testing.T) {
+	h := &host{port: (&lan{}).port("192.0.2.1")}
+	s := New(Options{Port: silent{}, Order: func([]Order) {}, Report: func(Report) {}})
+	now := time.Now()
+	r := h.router("v", 10, 255)
+	r.Pace = Pace{Repeat: 1}
+	r.Voice.Announcements = append(r.Voice.Announcements, Frame{IfIndex: wireIndex + 1, Bytes: []byte("elsewhere")})
+	if err := s.add(now, "", []Router{r}); err != nil {
+		t.Fatal(err)
+	}
+	g := s.groups["v"]
+	s.perform(now, g, g.Step(now, 0, vrrp.Start{}))
+	s.perform(now, g, g.Step(now, 0, vrrp.Claimed{}))
+	s.frames = s.frames[:0]
+	s.elapse(now)
+	if len(s.frames) != 2 || s.frames[0].IfIndex != wireIndex || s.frames[1].IfIndex != wireIndex+1 || string(s.frames[1].Bytes) != "elsewhere" {
+		t.Errorf("frames %+v", s.frames)
+	}
+}
+
 func TestDropsAreCountedByReason(t *testing.T) {
 	inBubble(t, func(t *testing.T, l *lan) {
 		a, stranger := l.host(t, "192.0.2.1"), l.port("192.0.2.9")

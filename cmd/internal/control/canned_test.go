@@ -23,15 +23,20 @@ func canned() *Status {
 			Name: "outside", Group: "director", Interface: "eth0", Device: "vrrp4-51", MAC: "00:00:5e:00:01:33", Family: "ipv4", VRID: 51, Protocol: 3,
 			State: "MASTER", Since: ago(10 * time.Minute), Why: "no advert heard", Holding: true, Priority: 150, EffectivePriority: 140, IntervalMS: 100, Preempt: true,
 			Addresses: []string{"10.0.0.100/24", "10.0.0.101/24"}, Source: "10.0.0.2",
-			Rival:    &Peer{Address: "10.0.0.3", Priority: 100, IntervalMS: 100, LastHeard: ago(0)},
+			Routes: []Policy{
+				{Text: "route 0.0.0.0/0 via 10.0.0.1 table 7", Present: true},
+				{Text: "route 10.9.0.0/16 dev eth7 table 254", Why: "interface eth7 does not exist"},
+			},
+			Rules:    []Policy{{Text: "rule 1000 from 10.0.0.100/32 table 7", Present: true}},
+			Rival:    &Peer{Address: "10.0.0.3", MAC: "00:00:5e:00:01:33", Priority: 100, IntervalMS: 100, LastHeard: ago(0)},
 			Counters: Counters{AdvertsSent: 6000, Transitions: 2, Dropped: map[string]uint64{"checksum": 4}, MaxLateMS: 1.5},
 		}, {
 			Name: "inside", Group: "director", Interface: "eth1", Device: "vrrp4-52", Family: "ipv4", VRID: 52, Protocol: 3,
 			State: "FAULT", Since: ago(12 * time.Second), Priority: 150, EffectivePriority: 150, IntervalMS: 100, Addresses: []string{"192.168.0.254/24"},
 			Reasons: []Reason{{Key: "link", Text: "eth1 has no carrier", Since: ago(12 * time.Second)}, {Key: "address", Text: "eth1 has no IPv4 address", Since: ago(4 * time.Second)}},
 		}, {
-			Name: "v6", Interface: "eth0", Family: "ipv6", VRID: 51, Protocol: 3, State: "BACKUP", Since: ago(50 * time.Hour), Priority: 90, EffectivePriority: 90, IntervalMS: 1000,
-			Addresses: []string{"fe80::51/64"}, Master: &Peer{Address: "fe80::2", Priority: 200, IntervalMS: 1000, LastHeard: ago(time.Second)},
+			Name: "v6", Interface: "eth0", Refused: true, Family: "ipv6", VRID: 51, Protocol: 3, State: "BACKUP", Since: ago(50 * time.Hour), Priority: 90, EffectivePriority: 90, IntervalMS: 1000,
+			Addresses: []string{"fe80::51/64"}, Rules: []Policy{{Text: "rule 9 iif vrrp6-51 table 8"}}, Master: &Peer{Address: "fe80::2", Priority: 200, IntervalMS: 1000, LastHeard: ago(time.Second)},
 		}},
 		Groups: []Group{{Name: "director", State: "FAULT", Members: []string{"outside", "inside"}, Since: ago(12 * time.Second)}},
 		Trackers: []Tracker{{
@@ -77,5 +82,10 @@ func canned() *Status {
 		}, {
 			ID: "mail/rs1", Kind: checker.TCP, Address: netip.MustParseAddrPort("192.168.0.11:25"), State: checker.Unknown,
 		}},
+		Notify: []Outlet{
+			{Name: OutletScripts, Delivered: 12, Dropped: 1, LastDelivery: ago(time.Minute), LastError: "exit status 3", LastErrorAt: ago(time.Hour)},
+			{Name: "fifo /run/holdfast/notify.fifo", Queued: 3, Delivered: 700, Dropped: 20, LastDelivery: ago(2 * time.Hour),
+				LastError: "the pipe is full", LastErrorAt: ago(time.Second), FailingSince: ago(2 * time.Hour)},
+		},
 	}
 }

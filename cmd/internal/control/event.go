@@ -16,15 +16,23 @@ const (
 	KindGroup    = "group"    // a sync group did
 	KindService  = "service"
 	KindServer   = "server"
-	KindRival    = "rival"   // another router speaks as MASTER beside us, or is silent again
-	KindTracker  = "tracker" // something that instances track is up, down, or another number
-	KindRepair   = "repair"  // something that somebody else had changed was mended
-	KindConfig   = "config"  // a reload, done or refused
-	KindNotify   = "notify"  // a script that failed
+	KindRival    = "rival"    // another router speaks as MASTER beside us, or is silent again
+	KindPriority = "priority" // the priority in force of a virtual router is another one
+	KindTracker  = "tracker"  // something that instances track is up, down, or another number
+	KindRepair   = "repair"   // something that somebody else had changed was mended
+	KindConfig   = "config"   // a reload, done or refused
+	KindNotify   = "notify"   // a script that failed
 	KindDirector = "director"
 	// KindLost marks a gap: events that were overwritten before this reader
 	// came to them, or a journal that began anew.
 	KindLost = "lost"
+)
+
+// What an Event of KindRival tells. Its Detail has address, priority and, if it
+// is known, mac.
+const (
+	RivalSeen = "seen"
+	RivalGone = "gone"
 )
 
 // An Event is an entry of the journal.

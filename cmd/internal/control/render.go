@@ -29,6 +29,7 @@ func (s *Status) Text(section Section) string {
 	s.head(&b)
 	if section == SectionVRRP || section == SectionAll && len(s.VRRP) > 0 {
 		s.vrrp(&b)
+		s.policies(&b)
 		s.trackers(&b)
 	}
 	if section == SectionLVS || section == SectionAll && s.LVS != nil {
@@ -36,6 +37,9 @@ func (s *Status) Text(section Section) string {
 	}
 	if section == SectionChecks || section == SectionAll && len(s.Checks) > 0 {
 		s.checks(&b)
+	}
+	if section == SectionAll {
+		s.notify(&b)
 	}
 	return b.String()
 }
@@ -68,9 +72,15 @@ func (s *Status) vrrp(b *strings.Builder) {
 	for i := range s.VRRP {
 		v := &s.VRRP[i]
 		t.row(v.Name, v.State, s.ago(v.Since), v.priority(), milliseconds(v.IntervalMS), v.Interface,
-			cmp.Or(v.Device, "-"), strconv.Itoa(v.VRID), v.master(), strings.Join(v.Addresses, " "))
+			cmp.Or(v.Device, "-"), strconv.Itoa(v.VRID), v.master(), cmp.Or(strings.Join(v.Addresses, " "), "-"))
 		for _, r := range v.Reasons {
 			t.note(fmt.Sprintf("%s, for %s: %s", r.Key, s.ago(r.Since), r.Text))
+		}
+		for _, p := range v.Elsewhere {
+			t.note(fmt.Sprintf("%s on %s", strings.Join(p.Addresses, " "), cmp.Or(p.Device, p.Interface)))
+		}
+		if v.Refused {
+			t.note("packets for its addresses are not accepted")
 		}
 		if v.Unicast {
 			t.note("unicast to " + strings.Join(v.Peers, " "))
@@ -82,7 +92,11 @@ func (s *Status) vrrp(b *strings.Builder) {
 			t.note(fmt.Sprintf("priority 255 ceded to %s, which has it too", c.Address))
 		}
 		if r := v.Rival; r != nil {
-			t.note(fmt.Sprintf("rival %s with priority %d, heard %s ago", r.Address, r.Priority, s.ago(r.LastHeard)))
+			from := r.Address
+			if r.MAC != "" {
+				from += " at " + r.MAC
+			}
+			t.note(fmt.Sprintf("rival %s with priority %d, heard %s ago", from, r.Priority, s.ago(r.LastHeard)))
 		}
 	}
 	t.write(b)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -14,16 +15,20 @@ func (s *Status) trackers(b *strings.Builder) {
 	}
 	b.WriteString("\nTRACKERS\n")
 	var t table
-	t.header("NAME", "TYPE", "STATE", ">FOR", ">LOOKED", ">BAD", "TRACKED BY")
+	t.header("NAME", "TYPE", "STATE", ">FOR", ">LOOKED", ">TOOK", ">BAD", ">LATE", "TRACKED BY")
 	for i := range s.Trackers {
 		k := &s.Trackers[i]
-		last := "-"
+		last, took := "-", "-"
 		if !k.LastLook.IsZero() {
-			last = s.ago(k.LastLook) + " ago"
+			last, took = s.ago(k.LastLook)+" ago", milliseconds(k.TookMS)
 		}
-		t.row(k.Name, k.Type, k.state(), s.ago(k.Since), last, fmt.Sprintf("%d of %d", k.Bad, k.Looks), k.trackedBy())
+		t.row(k.Name, k.Type, k.state(), s.ago(k.Since), last, took, fmt.Sprintf("%d of %d", k.Bad, k.Looks),
+			strconv.FormatUint(k.TimedOut, 10), k.trackedBy())
 		if k.Reason != "" {
 			t.note(k.Reason)
+		}
+		if k.Note != "" {
+			t.note(k.Note)
 		}
 	}
 	t.write(b)

@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"holdfast/checker"
@@ -30,6 +31,26 @@ type Status struct {
 	Trackers     []Tracker  `json:"trackers"`
 	// Checks are by "service/server"; one that is not checked is not listed.
 	Checks []checker.Status `json:"checks"`
+	// Notify is how those are who tell of events: the scripts first.
+	Notify []Outlet `json:"notify"`
+}
+
+// OutletScripts is the Name of the scripts. One that fails is a matter of its
+// event, and does not keep the next from being told.
+const OutletScripts = "scripts"
+
+// An Outlet is a way by which others are told of events.
+type Outlet struct {
+	Name      string `json:"name"`      // "scripts", or type and target: "fifo /run/holdfast/notify.fifo"
+	Queued    int    `json:"queued"`    // events that wait or are being told
+	Delivered uint64 `json:"delivered"` // of scripts: that ended well
+	// Dropped were not told: too many waited, they were too old, or refused. Of
+	// scripts: states that were over before the script could run.
+	Dropped      uint64    `json:"dropped"`
+	LastDelivery time.Time `json:"last_delivery,omitzero"`
+	LastError    string    `json:"last_error,omitempty"` // the latest, even if all is well since
+	LastErrorAt  time.Time `json:"last_error_at,omitzero"`
+	FailingSince time.Time `json:"failing_since,omitzero"` // zero: the latest delivery was well
 }
 
 // Config is the configuration that is in force.
@@ -46,17 +67,27 @@ type Reload struct {
 	Error string    `json:"error,omitempty"`
 }
 
+// A Place is another interface where a virtual router has addresses.
+type Place struct {
+	Interface string   `json:"interface"`
+	Device    string   `json:"device,omitempty"` // the macvlan; "" if they are on the interface
+	Addresses []string `json:"addresses"`
+}
+
 // An Instance is a virtual router.
 type Instance struct {
-	Name      string    `json:"name"`
-	Group     string    `json:"group,omitempty"`
-	Interface string    `json:"interface"`
-	Device    string    `json:"device,omitempty"` // the macvlan; "" if the addresses are on the interface
-	MAC       string    `json:"mac,omitempty"`
+	Name      string `json:"name"`
+	Group     string `json:"group,omitempty"`
+	Interface string `json:"interface"`
+	Device    string `json:"device,omitempty"` // the macvlan; "" if the addresses are on the interface
+	MAC       string `json:"mac,omitempty"`
+	// Elsewhere tells of addresses that are on other interfaces.
+	Elsewhere []Place   `json:"elsewhere,omitempty"`
 	Family    string    `json:"family"` // ipv4 or ipv6
 	VRID      int       `json:"vrid"`
-	Protocol  int       `json:"vrrp_version"` // 2 or 3
-	State     string    `json:"state"`        // INIT, BACKUP, MASTER or FAULT
+	Protocol  int       `json:"vrrp_version"`        // 2 or 3
+	Multicast string    `json:"multicast,omitempty"` // group of the adverts; "" with unicast
+	State     string    `json:"state"`               // INIT, BACKUP, MASTER or FAULT
 	Since     time.Time `json:"since"`
 	Why       string    `json:"why,omitempty"` // of the last transition
 	// Holding tells whether the addresses are on the device. It differs from
@@ -67,6 +98,10 @@ type Instance struct {
 	IntervalMS        float64  `json:"interval_ms"`
 	Preempt           bool     `json:"preempt"`
 	Addresses         []string `json:"addresses"` // with prefix length
+	// Refused says that packets for the addresses are not taken (accept =
+	// false), Egress that what they send leaves by the device.
+	Refused bool `json:"refused,omitempty"`
+	Egress  bool `json:"egress,omitempty"`
 	// Peers are the routers whose adverts are heeded, nil for all; Unicast says
 	// that ours go to each of them.
 	Peers   []string `json:"peers,omitempty"`
@@ -83,14 +118,20 @@ type Instance struct {
 	// this one fell from 255 to 254.
 	CededTo *Peer `json:"ceded_to,omitempty"`
 	// Waits say what holds the instance back from being MASTER for a while.
-	Waits    []Wait   `json:"waits,omitempty"`
+	Waits []Wait `json:"waits,omitempty"`
+	// Routes and Rules move with the addresses.
+	Routes   []Policy `json:"routes,omitempty"`
+	Rules    []Policy `json:"rules,omitempty"`
 	Reasons  []Reason `json:"reasons"` // why FAULT; empty otherwise
 	Counters Counters `json:"counters"`
 }
 
 // A Peer is another router that speaks as MASTER.
 type Peer struct {
-	Address    string    `json:"address"`
+	Address string `json:"address"`
+	// MAC is the Ethernet source of a rival's adverts; "" until an advert told it,
+	// and for who is no rival.
+	MAC        string    `json:"mac,omitempty"`
 	Priority   int       `json:"priority"`
 	IntervalMS float64   `json:"interval_ms"`
 	LastHeard  time.Time `json:"last_heard"`
@@ -100,6 +141,14 @@ type Peer struct {
 type Wait struct {
 	Key   string    `json:"key"` // start_delay, link_delay or min_hold
 	Until time.Time `json:"until"`
+}
+
+// A Policy is a route or a routing rule of ours.
+type Policy struct {
+	Text    string `json:"text"`    // in the words of ip route or ip rule
+	Present bool   `json:"present"` // it is in the kernel
+	// Why is what keeps it from being there, where the addresses are.
+	Why string `json:"why,omitempty"`
 }
 
 // A Reason is one thing that keeps an instance in FAULT.
@@ -146,8 +195,12 @@ type Tracker struct {
 	// Reason is why the latest look was not good, or what is strange about it.
 	Reason   string    `json:"reason,omitempty"`
 	LastLook time.Time `json:"last_look,omitzero"`
+	TookMS   float64   `json:"took_ms"` // the latest look
 	Looks    uint64    `json:"looks"`
-	Bad      uint64    `json:"looks_bad"` // of these
+	Bad      uint64    `json:"looks_bad"`       // of these
+	TimedOut uint64    `json:"looks_timed_out"` // of the bad ones
+	// Note says in what the tracker is less than it could be here.
+	Note string `json:"note,omitempty"`
 	// For gives the weight by instance; 0 is a fault while it is down.
 	For map[string]int `json:"for"`
 }
@@ -174,6 +227,7 @@ type Sync struct {
 // not tell null from [].
 func (s *Status) complete() {
 	s.VRRP, s.Groups, s.Checks, s.Trackers = list(s.VRRP), list(s.Groups), list(s.Checks), list(s.Trackers)
+	s.Notify = list(s.Notify)
 	for i := range s.Trackers {
 		if s.Trackers[i].For == nil {
 			s.Trackers[i].For = map[string]int{}
@@ -227,6 +281,16 @@ func (s *Status) Unwell() []string {
 		if i.Rival != nil {
 			say("vrrp %s: %s speaks as MASTER too", i.Name, i.Rival.Address)
 		}
+		for _, p := range slices.Concat(i.Routes, i.Rules) {
+			if i.missing(&p) {
+				say("vrrp %s: %s is missing: %s", i.Name, p.Text, p.Why)
+			}
+		}
+	}
+	for i := range s.Notify {
+		if o := &s.Notify[i]; !o.FailingSince.IsZero() && o.Name != OutletScripts {
+			say("notify %s: %s", o.Name, o.LastError)
+		}
 	}
 	if s.LVS == nil {
 		return problems
@@ -249,6 +313,10 @@ func (s *Status) Unwell() []string {
 	}
 	return problems
 }
+
+// missing tells whether a route or rule should be there and cannot be. One that
+// has no reason is being put there.
+func (i *Instance) missing(p *Policy) bool { return i.Holding && !p.Present && p.Why != "" }
 
 // judged tells whether a server of v is known to be down.
 func judged(v *lvs.ServiceStatus) bool {

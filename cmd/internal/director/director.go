@@ -12,8 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,7 +50,7 @@ type Director struct {
 	mail    *mailbox
 	ticker  *time.Ticker // looks at everything, whether or not something told of it
 
-	lock      *os.File // of the runtime directory
+	place     *place
 	host      *netdev.Host
 	port      *port
 	speaker   *speaker.Speaker
@@ -62,15 +60,17 @@ type Director struct {
 	checks    *checker.Set
 	tracks    *track.Set
 	files     *track.Watch // nil: they are not watched
+	processes *track.Processes
 	notifier  *notify.Notifier
+	sinks     []*sink
 	events    *control.EventLog
 	server    *control.Server // nil until it serves
 	threads   sync.WaitGroup  // the VRRP loop, the hands, ...
 	stopLater chan struct{}   // closed to end what nobody waits for
 	realtime  error           // why adverts have no real-time priority; nil: they have
 
-	// trackedRoutes are looked up in the goroutine that hears of routes.
-	trackedRoutes atomic.Pointer[map[netip.Prefix]bool]
+	// heededRoutes are looked up in the goroutine that hears of routes.
+	heededRoutes  atomic.Pointer[heededRoutes]
 	unwatchRoutes context.CancelFunc // nil: nobody hears of routes
 
 	conf      *conf.Config
@@ -78,12 +78,19 @@ type Director struct {
 	reloaded  reloadResult
 	instances map[string]*instance
 	units     map[string]*runningUnit
-	coming    []unit             // wait for their predecessors to stop
-	ended     []string           // units that have let go of everything
-	dirty     bool               // the table may have to change
-	toLook    map[*instance]bool // whose interface an event told of
-	mending   bool               // an event told that something is to be mended
-	mendTimer *time.Timer        // when the devices are looked at next
+	rivals    map[string]*rivalry // by instance
+	coming    []unit              // wait for their predecessors to stop
+	ended     []string            // units that have let go of everything
+	dirty     bool                // the table may have to change
+	healths   map[string]string   // UP or DOWN by virtual service; absent: not known
+	toLook    map[*instance]bool  // whose interface an event told of
+	where     *whereabouts        // nil: to be worked out
+	mending   bool                // an event told that something is to be mended
+	mendAt    time.Time           // when, if so
+	mended    time.Time           // when the devices were last looked at
+	unmended  string              // why they could not be made as they should be
+	failing   map[string]bool     // those devices of which that is true, by name
+	mendTimer *time.Timer         // when the devices are looked at next
 	devices   *deviceNames
 	failed    error   // the VRRP loop ended by itself
 	passing   passing // what the binary before this one left word of
@@ -118,6 +125,7 @@ func Run(ctx context.Context, o Options) error {
 	if err := d.open(ctx); err != nil {
 		return errors.Join(err, d.close())
 	}
+	d.recallTrackers()
 	d.applyConf(o.Config)
 	d.reconcile()
 	d.sweep()
@@ -133,8 +141,8 @@ func Run(ctx context.Context, o Options) error {
 func newDirector(o Options) *Director {
 	d := &Director{
 		opts: o, log: o.Log, started: time.Now(), loaded: time.Now(), mail: newMailbox(),
-		instances: map[string]*instance{}, units: map[string]*runningUnit{},
-		toLook: map[*instance]bool{}, devices: newDeviceNames(), stopLater: make(chan struct{}), mendTimer: time.NewTimer(time.Hour),
+		instances: map[string]*instance{}, units: map[string]*runningUnit{}, rivals: map[string]*rivalry{},
+		toLook: map[*instance]bool{}, failing: map[string]bool{}, devices: newDeviceNames(), healths: map[string]string{}, stopLater: make(chan struct{}), mendTimer: time.NewTimer(time.Hour),
 	}
 	d.mendTimer.Stop()
 	return d
@@ -147,7 +155,7 @@ func (d *Director) open(ctx context.Context) error {
 	}
 	dir := d.opts.Config.Director.RuntimeDir
 	var err error
-	if d.lock, err = lockDir(dir); err != nil {
+	if d.place, err = takePlace(dir, d.log); err != nil {
 		return err
 	}
 	if d.host, err = netdev.OpenHost(netdev.Options{RuntimeDir: dir}); err != nil {
@@ -175,7 +183,8 @@ func (d *Director) open(ctx context.Context) error {
 		return fmt.Errorf("watch the interfaces: %w", err)
 	}
 	d.notifier = notify.New(notify.Options{
-		Director: d.opts.Config.Director.Name, Log: d.log, Result: d.scriptEnded,
+		Director: d.opts.Config.Director.Name, Log: d.log,
+		Result: func(r notify.Result) { d.mail.post(func() { d.scriptEnded(r) }) },
 	})
 	d.checks = checker.New(checker.Options{Log: d.log, OnChange: func(c checker.Change) {
 		d.mail.post(func() { d.verdict(c) })
@@ -223,6 +232,7 @@ func (d *Director) loop(ctx context.Context) {
 			d.reconcile()
 		case <-d.ticker.C:
 			d.look(d.allInstances())
+			d.host.Doubt()
 			d.reconcile()
 			d.dirty = true
 		case <-d.opts.Reload:
@@ -270,14 +280,41 @@ func (d *Director) allInstances() []*instance {
 // and says when to look again.
 func (d *Director) reconcile() {
 	repairs, err := d.host.Reconcile()
-	d.mending = false
-	d.mendTimer.Reset(untilNextLook(len(d.instances), d.conf.Director.ReconcileInterval))
-	if err != nil {
-		d.log.Error("cannot reconcile the devices", "err", err)
-	}
+	d.mending, d.mended = false, time.Now()
+	d.mendTimer.Reset(untilNextLook(d.belongings(), d.conf.Director.ReconcileInterval))
+	d.complain(err)
 	for _, r := range repairs {
 		d.log.Warn("repaired", "what", r.String())
 		d.note(control.Event{Kind: control.KindRepair, Subject: r.Device, Reason: r.Text})
+	}
+	d.tellMissing()
+}
+
+// complain says why devices cannot be reconciled, once. A MASTER whose addresses
+// cannot be put back at the second look either has them no more: another
+// director shall have them.
+func (d *Director) complain(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text != d.unmended && err != nil {
+		d.log.Error("cannot reconcile the devices; it is tried again", "err", err)
+	}
+	d.unmended = text
+	failed := netdev.FailedDevices(err)
+	for _, in := range d.instances {
+		switch problem := failed[deviceName(&in.conf)]; {
+		case problem == nil:
+		case d.failing[deviceName(&in.conf)]:
+			d.tell(in, vrrp.ClaimLost{Problem: problem.Error()})
+		default:
+			d.mendWithin(mendPause)
+		}
+	}
+	clear(d.failing)
+	for name := range failed {
+		d.failing[name] = true
 	}
 }
 

@@ -16,8 +16,9 @@ type devices interface {
 }
 
 // hands carries out the speaker's orders, which the speaker must not wait
-// for. Orders of one kind that wait together are carried out together: a
-// thousand takeovers are a few netlink messages, not thousands.
+// for. Orders of one kind that wait together are carried out together, whatever
+// waits between them: a thousand takeovers are a few netlink messages, not
+// thousands.
 type hands struct {
 	devices devices
 	answer  func(speaker.Order, error)
@@ -62,43 +63,65 @@ func (h *hands) drain() {
 }
 
 func (h *hands) run() {
+	var pending []speaker.Order
 	for {
-		orders := h.take()
-		if orders == nil {
+		pending = append(pending, h.take(len(pending) > 0)...)
+		if len(pending) == 0 {
 			return
 		}
-		for len(orders) > 0 {
-			n := alike(orders)
-			h.carryOut(orders[:n])
-			orders = orders[n:]
-		}
+		var batch []speaker.Order
+		batch, pending = next(pending)
+		h.carryOut(batch)
 	}
 }
 
-func (h *hands) take() []speaker.Order {
+// take returns what was ordered since the last time. Without anything pending
+// it waits for an order, or for the end, when it returns none.
+func (h *hands) take(pending bool) []speaker.Order {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.busy = false
-	h.wait.Broadcast()
-	for len(h.queue) == 0 && !h.done {
-		h.wait.Wait()
+	if !pending {
+		h.busy = false
+		h.wait.Broadcast()
+		for len(h.queue) == 0 && !h.done {
+			h.wait.Wait()
+		}
+		h.busy = len(h.queue) > 0
 	}
 	orders := h.queue
-	h.queue, h.busy = nil, len(orders) > 0
+	h.queue = nil
 	return orders
 }
 
-// alike returns how many orders at the head can be carried out at once: of
-// one verb, and none for a router twice.
-func alike(orders []speaker.Order) int {
-	seen := make(map[string]bool, len(orders))
-	for n, o := range orders {
-		if o.Verb != orders[0].Verb || seen[o.Router] {
-			return n
-		}
+// urgency is the order in which verbs go first: who speaks for what another
+// has does harm, who has not yet what he is to have is missed, and what is to
+// be released serves as long as it is there.
+var urgency = map[vrrp.Verb]int{vrrp.Hush: 0, vrrp.Claim: 1, vrrp.Release: 2}
+
+// next takes from the pending orders those of the most urgent verb that can be
+// carried out at once, and returns the others. Each router's orders keep their
+// order. Between routers there is none to be kept: what comes as Hush, Release,
+// Hush, Release is two batches, and a release costs the same for one device and
+// for all.
+func next(pending []speaker.Order) (batch, rest []speaker.Order) {
+	seen := make(map[string]bool, len(pending))
+	first := make([]bool, len(pending))
+	verb := vrrp.Release
+	for i, o := range pending {
+		first[i] = !seen[o.Router]
 		seen[o.Router] = true
+		if first[i] && urgency[o.Verb] < urgency[verb] {
+			verb = o.Verb
+		}
 	}
-	return len(orders)
+	for i, o := range pending {
+		if first[i] && o.Verb == verb {
+			batch = append(batch, o)
+		} else {
+			rest = append(rest, o)
+		}
+	}
+	return batch, rest
 }
 
 func (h *hands) carryOut(orders []speaker.Order) {

@@ -42,7 +42,7 @@ func (f *fakeDevices) call(verb string, names []string) []error {
 }
 
 // TestHandsBatchInOrder: orders of one kind that wait together are one call,
-// the order among kinds and for one router is kept, and only claims are answered.
+// the order for one router is kept, and only claims are answered.
 func TestHandsBatchInOrder(t *testing.T) {
 	d := &fakeDevices{gate: make(chan struct{})}
 	var answers, failures []string
@@ -79,5 +79,30 @@ func TestHandsBatchInOrder(t *testing.T) {
 	}
 	if want := []string{"bad refused"}; !slices.Equal(failures, want) {
 		t.Errorf("failures %q, want %q", failures, want)
+	}
+}
+
+// TestHandsBatchAcrossKinds: a stop of many routers orders Hush, Release, Hush,
+// Release; that is two calls, the urgent one first.
+func TestHandsBatchAcrossKinds(t *testing.T) {
+	var orders []speaker.Order
+	for _, word := range strings.Fields("release:a hush:b release:c claim:d hush:e release:b claim:b hush:c") {
+		verb, router, _ := strings.Cut(word, ":")
+		verbs := map[string]vrrp.Verb{"hush": vrrp.Hush, "claim": vrrp.Claim, "release": vrrp.Release}
+		orders = append(orders, speaker.Order{Router: router, Verb: verbs[verb]})
+	}
+	var got []string
+	for len(orders) > 0 {
+		var batch []speaker.Order
+		batch, orders = next(orders)
+		call := vrrp.Action{Verb: batch[0].Verb}.String()
+		for _, o := range batch {
+			call += " " + o.Router
+		}
+		got = append(got, call)
+	}
+	want := []string{"hush b e", "claim d", "release a c b", "hush c", "claim b"}
+	if !slices.Equal(got, want) {
+		t.Errorf("calls %q, want %q", got, want)
 	}
 }

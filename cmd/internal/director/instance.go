@@ -7,8 +7,6 @@ import (
 	"reflect"
 	"slices"
 
-	"golang.org/x/sys/unix"
-
 	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/vrrp"
@@ -20,6 +18,7 @@ const (
 	faultLink    = "link"
 	faultAddress = "address"
 	faultDevice  = "device"
+	faultMTU     = "mtu"
 	faultTrack   = "track:" // and the tracker's name
 )
 
@@ -30,12 +29,18 @@ type instance struct {
 	// What was last told to the speaker.
 	facts  netdev.Interface
 	faults map[string]vrrp.Faulted
-	device netdev.Device
+	device netdev.Device // with what is true of any of its devices
+
+	elsewhere map[string]netdev.Interface // where it has addresses beside
+	mute      error                       // why the port is not open there
+	stale     bool                        // its devices are not what its configuration wants
 
 	track   []conf.Tracking         // what counts for it
 	tracked map[string]vrrp.Faulted // by trackers, as told to the speaker; so is
 	weight  int                     // what they add to the priority
 	awaits  map[string]bool         // trackers that are not known since it started
+
+	missing map[string]string // routes and rules that are not there, and why, as logged
 
 	deaf  error // why the port is not open on the interface
 	added bool  // the speaker has it
@@ -45,21 +50,11 @@ type instance struct {
 func spec(in *conf.Instance) netdev.Spec {
 	s := netdev.Spec{
 		Name: deviceName(in), Parent: in.Interface, MAC: netdev.MAC(in.MAC.Address),
-		Alias: in.Name, IPv6: in.Family == vrrp.IPv6,
+		Alias: in.Name, IPv6: in.Family == vrrp.IPv6, Egress: in.Egress, Refuse: !in.Accept,
 		Keep: true, // what a crashed run left is served until it is known who is MASTER
 	}
-	for _, p := range slices.Concat(in.Prefixes, in.Excluded) {
-		s.Addresses = append(s.Addresses, netdev.Address{Prefix: p})
-	}
-	for _, r := range in.Routes {
-		s.Routes = append(s.Routes, netdev.PolicyRoute(r))
-	}
-	for _, r := range in.Rules {
-		s.Rules = append(s.Rules, netdev.PolicyRule{
-			From: r.From, To: r.To, IPv6: r.Family == vrrp.IPv6,
-			Interface: r.Interface, Mark: r.Mark, Table: r.Table, Priority: r.Priority,
-		})
-	}
+	s.Addresses = addressesOn(in, "")
+	policy(&s, in)
 	return s
 }
 
@@ -75,42 +70,51 @@ func deviceName(in *conf.Instance) string {
 // look compares what the kernel says of the interfaces of instances with what
 // the speaker was told, and tells it what changed. It asks for the state
 // rather than believing an event, so a lost or doubled event does no harm.
+// When the kernel does not say, everything stays as it is until the next look.
 func (d *Director) look(instances []*instance) {
-	facts := map[string]netdev.Interface{}
+	facts, err := d.askInterfaces(instances)
+	if err != nil {
+		d.log.Error("cannot look at the interfaces", "err", err)
+		return
+	}
 	var unsettled []*instance
 	for _, in := range instances {
-		f, asked := facts[in.conf.Interface]
-		if !asked {
-			f = d.askInterface(in.conf.Interface)
-			facts[in.conf.Interface] = f
+		unsettledNow := in.stale || in.deaf != nil || in.mute != nil || in.device.Err != nil
+		for _, name := range in.conf.Interfaces() {
+			was := in.at(name).Index
+			if facts[name].Index != was && was != 0 {
+				d.port.Close(was)
+			}
+			unsettledNow = unsettledNow || facts[name].Index != was
 		}
-		if f.Index != in.facts.Index && in.facts.Index != 0 {
-			d.port.Close(in.facts.Index)
-		}
-		if f.Index != 0 && (f.Index != in.facts.Index || in.deaf != nil || in.device.Err != nil) {
+		if unsettledNow && facts[in.conf.Interface].Index != 0 {
 			unsettled = append(unsettled, in)
 		}
 	}
 	d.settle(unsettled, facts)
 	for _, in := range instances {
 		f := facts[in.conf.Interface]
-		changed := !sameVoice(&f, &in.facts)
+		changed := !sameVoice(in, &f, &in.facts)
 		in.facts = f
-		if changed {
-			d.revoice(in)
-		}
-		d.tellFaults(in, diagnose(in))
+		changed = in.lookElsewhere(facts) || changed
+		d.respeak(in, changed)
 	}
 }
 
-// askInterface returns what the kernel says of an interface; of one that
-// cannot be asked for, nothing.
-func (d *Director) askInterface(name string) netdev.Interface {
-	f, err := d.host.Interface(name)
-	if err != nil && !errors.Is(err, unix.ENODEV) {
-		d.log.Error("cannot look at an interface", "interface", name, "err", err)
+// askInterfaces returns what the kernel says of the instances' interfaces, by
+// name; of one that is not there, nothing.
+func (d *Director) askInterfaces(instances []*instance) (map[string]netdev.Interface, error) {
+	var names []string
+	seen := map[string]bool{}
+	for _, in := range instances {
+		for _, name := range in.conf.Interfaces() {
+			if !seen[name] {
+				seen[name] = true
+				names = append(names, name)
+			}
+		}
 	}
-	return f
+	return d.host.Interfaces(names...)
 }
 
 // settle opens the port on interfaces that came, or came back with another
@@ -120,22 +124,30 @@ func (d *Director) settle(instances []*instance, facts map[string]netdev.Interfa
 		return
 	}
 	opened := map[string]error{}
-	specs := make([]netdev.Spec, len(instances))
-	for i, in := range instances {
-		name := in.conf.Interface
-		if _, done := opened[name]; !done {
-			opened[name] = d.openPort(name, facts[name].Index)
+	var all []netdev.Spec
+	for _, in := range instances {
+		in.mute, in.stale = nil, false
+		for i, name := range in.conf.Interfaces() {
+			if _, done := opened[name]; !done && facts[name].Index != 0 {
+				opened[name] = d.openPort(name, facts[name].Index)
+			}
+			if i == 0 {
+				in.deaf = opened[name]
+			} else {
+				in.mute = errors.Join(in.mute, opened[name])
+			}
 		}
-		in.deaf = opened[name]
-		specs[i] = spec(&in.conf)
+		all = append(all, specs(&in.conf)...)
 	}
-	devices, err := d.host.Ensure(specs...)
-	for i, in := range instances {
-		if i < len(devices) {
-			in.device = devices[i]
-		} else {
+	devices, err := d.host.Ensure(all...)
+	for _, in := range instances {
+		n := len(namesOf(&in.conf))
+		if n > len(devices) {
 			in.device.Err = err
+			continue
 		}
+		in.device = oneOf(devices[:n])
+		devices = devices[n:]
 	}
 }
 
@@ -158,17 +170,33 @@ func diagnose(in *instance) map[string]vrrp.Faulted {
 		fault(faultLink, true, "interface %s does not exist", name)
 	case !f.Admin:
 		fault(faultLink, true, "interface %s is down", name)
-	case !f.Up:
+	case !f.Up && in.conf.TrackLink:
 		fault(faultLink, true, "interface %s has no carrier", name)
 	case in.deaf != nil:
 		fault(faultLink, true, "%v", in.deaf)
+	case !source(in, f).IsValid() && in.conf.Source.IsValid():
+		fault(faultAddress, false, "interface %s does not have the address %v, which adverts are to come from", name, in.conf.Source)
 	case !source(in, f).IsValid():
-		fault(faultAddress, true, "interface %s has no %s address of its own", name, addressKind(in.conf.Family))
+		fault(faultAddress, false, "interface %s has no %s address of its own", name, addressKind(in.conf.Family))
 	}
+	if n := advertLen(&in.conf); f.Index != 0 && n > f.MTU {
+		fault(faultMTU, false, "an advert with %d addresses has %d bytes, and interface %s carries %d: move addresses to excluded_addresses",
+			len(in.conf.Addresses), n, name, f.MTU)
+	}
+	in.diagnoseElsewhere(fault)
 	if in.device.Err != nil && f.Index != 0 {
 		fault(faultDevice, false, "%v", in.device.Err)
 	}
 	return faults
+}
+
+// advertLen is the length of an instance's adverts with their IP header.
+func advertLen(in *conf.Instance) int {
+	header := 20
+	if in.Family == vrrp.IPv6 {
+		header = 40
+	}
+	return header + in.MessageLen() + in.Auth.Overhead()
 }
 
 func addressKind(f vrrp.Family) string {
@@ -178,43 +206,62 @@ func addressKind(f vrrp.Family) string {
 	return "IPv4"
 }
 
-// source is the address that an instance's adverts come from.
+// source is the address that an instance's adverts come from; the zero Addr if
+// the interface does not have it.
 func source(in *instance, f *netdev.Interface) netip.Addr {
+	if s := in.conf.Source; s.IsValid() {
+		if !slices.ContainsFunc(f.Addresses, func(p netip.Prefix) bool { return p.Addr() == s }) {
+			return netip.Addr{}
+		}
+		return s
+	}
 	if in.conf.Family == vrrp.IPv6 {
 		return f.LinkLocal
 	}
 	return f.IPv4
 }
 
-func sameVoice(a, b *netdev.Interface) bool {
-	return a.Index == b.Index && a.MAC == b.MAC && a.IPv4 == b.IPv4 &&
-		a.LinkLocal == b.LinkLocal && a.Forwarding6 == b.Forwarding6
-}
-
-// announced are the addresses whose MAC neighbours are told.
-func announced(in *conf.Instance) []netip.Addr {
-	list := slices.Clone(in.Addresses)
-	for _, p := range in.Excluded {
-		list = append(list, p.Addr())
-	}
-	return list
+func sameVoice(in *instance, a, b *netdev.Interface) bool {
+	return a.Index == b.Index && a.MAC == b.MAC && source(in, a) == source(in, b) && a.Forwarding6 == b.Forwarding6
 }
 
 // voiceOf builds the voice of an instance on its interface as it is.
 func (d *Director) voiceOf(in *instance) (speaker.Voice, error) {
-	mac := netdev.MAC(in.conf.MAC.Address)
+	s := speech{
+		index: in.facts.Index, source: source(in, &in.facts), group: in.conf.Group(),
+		mac: netdev.MAC(in.conf.MAC.Address), router: in.facts.Forwarding6,
+	}
+	if !s.source.IsValid() {
+		return speaker.Voice{IfIndex: s.index}, nil
+	}
 	if in.conf.MAC.Mode == conf.MACInterface {
-		mac = in.facts.MAC
+		s.mac = in.facts.MAC
 	}
-	src := source(in, &in.facts)
-	if !src.IsValid() {
-		return speaker.Voice{IfIndex: in.facts.Index}, nil
+	s.advertMAC = s.mac
+	if in.conf.AdvertMAC == conf.AdvertInterface {
+		s.advertMAC = in.facts.MAC
 	}
-	v, err := voice(in.facts.Index, mac, src, announced(&in.conf), in.facts.Forwarding6)
+	v, err := voice(s, announced(&in.conf, ""))
 	if err == nil {
-		err = address(&v, &in.conf, mac)
+		err = in.announceElsewhere(&v)
+	}
+	if err == nil {
+		err = address(&v, &in.conf, s.advertMAC)
 	}
 	return v, err
+}
+
+// respeak tells the speaker what is new about an instance: its faults, and how
+// it speaks if that changed. One that loses its voice is told the fault first,
+// so that it can say farewell.
+func (d *Director) respeak(in *instance, changed bool) {
+	if !source(in, &in.facts).IsValid() {
+		d.tellFaults(in, diagnose(in))
+	}
+	if changed {
+		d.revoice(in)
+	}
+	d.tellFaults(in, diagnose(in))
 }
 
 // revoice tells the speaker how an instance speaks now. One that it does not
@@ -266,12 +313,13 @@ func (d *Director) tell(in *instance, ev vrrp.Event) {
 
 // startUnits makes the devices of units and lets them take part.
 func (d *Director) startUnits(list []unit) {
+	d.where = nil
 	var all []*instance
 	for _, u := range list {
 		for _, c := range u.members {
 			in := &instance{conf: c, unit: u.name, faults: map[string]vrrp.Faulted{}}
 			d.instances[c.Name] = in
-			d.devices.set(c.Name, deviceName(&c))
+			d.devices.set(c.Name, namesOf(&c))
 			all = append(all, in)
 		}
 	}
@@ -316,22 +364,21 @@ func (d *Director) startUnit(u *unit) error {
 // changeUnit tells the members of a unit that stays what changed in them.
 func (d *Director) changeUnit(p unitPair) {
 	d.units[p.new.name].unit = p.new
+	d.where = nil
 	for i, c := range p.new.members {
 		old, in := &p.old.members[i], d.instances[c.Name]
 		in.conf = c
 		in.track = p.new.tracking(i)
 		d.tellTracking(in)
-		if !reflect.DeepEqual(spec(old), spec(&c)) {
-			if _, err := d.host.Ensure(spec(&c)); err != nil {
-				d.log.Error("cannot change the device", "vrrp", c.Name, "err", err)
-			}
+		moved := false
+		if !reflect.DeepEqual(specs(old), specs(&c)) {
+			moved = true
+			d.changeDevices(in, old)
 		}
-		if !reflect.DeepEqual(old.Config, c.Config) {
+		if moved || !reflect.DeepEqual(old.Config, c.Config) {
 			d.reopen(in)
-			d.tell(in, vrrp.Reconfigure{Config: c.Config})
+			d.tell(in, vrrp.Reconfigure{Config: c.Config, Reclaim: moved})
 		}
-		if !sameSpeech(old, &c) || !slices.Equal(old.Excluded, c.Excluded) {
-			d.revoice(in)
-		}
+		d.respeak(in, !sameSpeech(old, &c) || !slices.Equal(old.Excluded, c.Excluded))
 	}
 }

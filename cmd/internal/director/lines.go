@@ -3,6 +3,7 @@ package director
 import (
 	"net/netip"
 	"reflect"
+	"slices"
 
 	"holdfast/conf"
 	"holdfast/netdev"
@@ -12,13 +13,14 @@ import (
 )
 
 // lines are the ways from source to the peers of an instance.
-func lines(source netip.Addr, peers []vrrp.KnownPeer, ah bool) ([]speaker.Line, error) {
-	list := make([]speaker.Line, 0, len(peers))
-	for _, p := range peers {
+func lines(source netip.Addr, in *conf.Instance, ah bool) ([]speaker.Line, error) {
+	list := make([]speaker.Line, 0, len(in.Peers))
+	for _, p := range in.Peers {
 		packet, err := netdev.NewAdvertPacket(source, p.Address)
 		if err != nil {
 			return nil, err
 		}
+		packet.Hops(in.TTL)
 		if ah {
 			packet = packet.Authenticated()
 		}
@@ -34,14 +36,14 @@ func address(v *speaker.Voice, in *conf.Instance, mac netdev.MAC) error {
 	v.Auth = in.Auth.Config
 	if in.Unicast {
 		var err error
-		v.Lines, err = lines(v.Source, in.Peers, ah)
+		v.Lines, err = lines(v.Source, in, ah)
 		return err
 	}
 	if in.Auth.Kind == auth.None {
 		return nil
 	}
 	// Frames are made for every advert: this template is kept.
-	template, err := netdev.NewAdvertFrame(mac, v.Source, in.Family.Group())
+	template, err := netdev.NewAdvertFrame(mac, v.Source, v.Group)
 	if err != nil {
 		return err
 	}
@@ -54,7 +56,8 @@ func address(v *speaker.Voice, in *conf.Instance, mac netdev.MAC) error {
 
 // sameSpeech reports whether two configurations have an instance speak alike.
 func sameSpeech(a, b *conf.Instance) bool {
-	return reflect.DeepEqual(a.Config, b.Config) && a.Announce == b.Announce && a.Auth.Equal(&b.Auth.Config)
+	return reflect.DeepEqual(a.Config, b.Config) && a.Announce == b.Announce && a.Auth.Equal(&b.Auth.Config) &&
+		a.AdvertMAC == b.AdvertMAC && a.TTL == b.TTL
 }
 
 // hear tells the port what the instances on an interface want to hear and how
@@ -65,6 +68,9 @@ func (d *Director) hear(l *netdev.Listen) {
 			l.IPv4 = l.IPv4 || in.conf.Family == vrrp.IPv4
 			l.IPv6 = l.IPv6 || in.conf.Family == vrrp.IPv6
 			l.Unicast = l.Unicast || in.conf.Unicast
+			if g := in.conf.Group(); !slices.Contains(l.Groups, g) {
+				l.Groups = append(l.Groups, g)
+			}
 			l.AH = l.AH || in.conf.Auth.Kind == auth.Header
 		}
 	}
@@ -72,10 +78,30 @@ func (d *Director) hear(l *netdev.Listen) {
 
 // reopen changes what the port hears after a reload changed an instance.
 func (d *Director) reopen(in *instance) {
-	if in.facts.Index == 0 {
-		return
+	if in.facts.Index != 0 {
+		d.rehear(in.conf.Interface, in.facts.Index)
 	}
-	if in.deaf = d.openPort(in.conf.Interface, in.facts.Index); in.deaf != nil {
-		d.tellFaults(in, diagnose(in))
+}
+
+// leave closes the port on an interface that an instance does not use any more,
+// or hears there what the others want.
+func (d *Director) leave(name string, index int) {
+	switch {
+	case index == 0:
+	case d.runsOn(name):
+		d.rehear(name, index)
+	default:
+		d.port.Close(index)
+	}
+}
+
+// rehear hears on an interface what its instances want by now.
+func (d *Director) rehear(name string, index int) {
+	err := d.openPort(name, index)
+	for _, in := range d.instances {
+		if in.conf.Interface == name && (in.deaf != nil || err != nil) {
+			in.deaf = err
+			d.tellFaults(in, diagnose(in))
+		}
 	}
 }

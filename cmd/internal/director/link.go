@@ -7,23 +7,29 @@ import (
 	"holdfast/netdev"
 )
 
-// mendPause is the time between an event that tells of a device of ours that is
-// not as it should be and the look at all of them. A burst of events is one look.
-const mendPause = 100 * time.Millisecond
-
-// The kernel tells of no event when somebody turns a sysctl back, so the devices
-// are looked at every lookPause; where there are many, less often. A look takes
-// some 30 µs a device, so that lookEach is one part in 500 of the time.
+// What somebody broke is looked at mendDelay after the event that tells of it,
+// by when the rest of its burst has come; then not again for mendPause, which
+// is also how long a mere suspicion waits. Who breaks it over and over does not
+// keep us from anything else.
 const (
-	lookPause = 800 * time.Millisecond
-	lookEach  = 16 * time.Millisecond
+	mendDelay = 2 * time.Millisecond
+	mendPause = 100 * time.Millisecond
 )
 
-// untilNextLook returns the time to the next look at so many devices; it is
+// When somebody turns a sysctl back the kernel tells of it if it is rp_filter,
+// and of no other, so the devices are looked at every lookPause; where there are
+// many, less often. A look takes some 15 µs a device, route or rule, so that
+// lookEach is one part in 500 of the time.
+const (
+	lookPause = 800 * time.Millisecond
+	lookEach  = 8 * time.Millisecond
+)
+
+// untilNextLook returns the time to the next look at so many of them; it is
 // never longer than limit. How long a look took says less than their number: on
 // a busy machine it is mostly waiting.
-func untilNextLook(devices int, limit time.Duration) time.Duration {
-	return min(max(time.Duration(devices)*lookEach, lookPause), limit)
+func untilNextLook(things int, limit time.Duration) time.Duration {
+	return min(max(time.Duration(things)*lookEach, lookPause), limit)
 }
 
 // watch posts every link and address event to the loop.
@@ -46,26 +52,80 @@ func (d *Director) watch() error {
 // the events that have come are through.
 func (d *Director) linkEvent(e netdev.Event) {
 	d.nudgeTrackers(e)
-	all := e.Kind == netdev.Resync
-	for _, in := range d.instances {
-		name := in.conf.Interface
-		if all || name == e.Name || (e.Was != "" && name == e.Was) {
+	if e.Kind == netdev.Resync {
+		for _, in := range d.instances {
 			d.toLook[in] = true
 		}
-		if e.Kind == netdev.LinkChanged && routesBy(&in.conf, e.Name) {
-			d.mendSoon()
+	}
+	if e.Back {
+		d.linkBack(e)
+	}
+	on := d.whereabouts()
+	for _, name := range []string{e.Name, e.Was} {
+		for _, in := range on.interfaces[name] {
+			d.toLook[in] = true
 		}
 	}
-	if d.host.Concerns(e) {
-		d.mendSoon()
+	for _, in := range on.routed {
+		if e.Kind == netdev.LinkChanged && routesBy(&in.conf, e.Name) ||
+			e.Kind == netdev.AddressChanged && routesFrom(&in.conf, e.Prefix.Addr()) {
+			d.mendWithin(mendPause)
+		}
+	}
+	switch d.host.Concerns(e) {
+	case netdev.Damage:
+		d.mendWithin(untilMend(time.Since(d.mended)))
+	case netdev.Suspicion:
+		d.mendWithin(mendPause)
 	}
 }
 
-// mendSoon has the devices looked at in a moment.
-func (d *Director) mendSoon() {
-	if !d.mending {
-		d.mending = true
-		d.mendTimer.Reset(mendPause)
+// A whereabouts tells which instances an event may concern: a takeover of a
+// thousand makes thousands.
+type whereabouts struct {
+	interfaces map[string][]*instance
+	routed     []*instance // that have routes
+}
+
+// whereabouts is worked out anew when d.where was set to nil: after a change of
+// instances.
+func (d *Director) whereabouts() *whereabouts {
+	if d.where != nil {
+		return d.where
+	}
+	d.where = &whereabouts{interfaces: map[string][]*instance{}}
+	for _, in := range d.instances {
+		for _, name := range in.conf.Interfaces() {
+			d.where.interfaces[name] = append(d.where.interfaces[name], in)
+		}
+		if len(in.conf.Routes) > 0 {
+			d.where.routed = append(d.where.routed, in)
+		}
+	}
+	return d.where
+}
+
+// linkBack has the kernel ask anew for neighbours that it asked for while the
+// interface of an instance had no carrier.
+func (d *Director) linkBack(e netdev.Event) {
+	if !d.runsOn(e.Name) {
+		return
+	}
+	if err := d.host.RetryNeighbours(e.Index); err != nil {
+		d.log.Warn("neighbours that were asked for without carrier are missed for a second", "interface", e.Name, "err", err)
+	}
+}
+
+// untilMend returns how long to wait until damage is mended, when something was
+// mended so long ago.
+func untilMend(ago time.Duration) time.Duration { return max(mendDelay, mendPause-ago) }
+
+// mendWithin has the devices looked at in so long, or sooner if that is due
+// already.
+func (d *Director) mendWithin(pause time.Duration) {
+	if at := time.Now().Add(pause); !d.mending || at.Before(d.mendAt) {
+		d.mending, d.mendAt = true, at
+		d.mendTimer.Reset(pause)
 	}
 }
 

@@ -11,12 +11,24 @@ func TestUntilNextLook(t *testing.T) {
 		limit, want time.Duration
 	}{
 		"few devices":       {2, 10 * time.Second, lookPause},
-		"many devices":      {250, 10 * time.Second, 4 * time.Second},
-		"more than that":    {1000, 10 * time.Second, 10 * time.Second},
+		"many devices":      {250, 10 * time.Second, 2 * time.Second},
+		"more than that":    {10_000, 10 * time.Second, 10 * time.Second},
 		"often on request":  {2, 100 * time.Millisecond, 100 * time.Millisecond},
 		"request with many": {1000, 100 * time.Millisecond, 100 * time.Millisecond},
 	} {
 		if got := untilNextLook(c.devices, c.limit); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestUntilMend(t *testing.T) {
+	for name, c := range map[string]struct{ ago, want time.Duration }{
+		"long ago": {time.Minute, mendDelay},
+		"just now": {0, mendPause},
+		"recently": {30 * time.Millisecond, 70 * time.Millisecond},
+	} {
+		if got := untilMend(c.ago); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}

@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
 	"holdfast/lvs"
 )
 
@@ -77,24 +75,6 @@ func (m *memory) write() error {
 		return err
 	}
 	return replaceFile(m.path, b)
-}
-
-// lockDir makes the runtime directory and locks it: two directors in one would
-// undo each other's changes. The kernel frees the lock when the process ends,
-// however it ends.
-func lockDir(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make the runtime directory: %w", err)
-	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock the runtime directory: %w", err)
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("runtime directory %s: another holdfast is running there", dir)
-	}
-	return f, nil
 }
 
 // replaceFile writes a file so that a reader sees the old or the new content.

@@ -2,22 +2,22 @@ package director
 
 import "sync"
 
-// deviceNames says which device a router has, and whether it still needs it.
+// deviceNames says which devices a router has, and whether it still needs them.
 // The hands ask from another goroutine than the one that knows.
 type deviceNames struct {
 	mu      sync.Mutex
-	device  map[string]string // by router
+	device  map[string][]string // by router
 	leaving map[string]bool
 }
 
 func newDeviceNames() *deviceNames {
-	return &deviceNames{device: map[string]string{}, leaving: map[string]bool{}}
+	return &deviceNames{device: map[string][]string{}, leaving: map[string]bool{}}
 }
 
-func (n *deviceNames) set(router, device string) {
+func (n *deviceNames) set(router string, devices []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.device[router] = device
+	n.device[router] = devices
 }
 
 // leave notes that a router is being stopped for good.
@@ -34,7 +34,7 @@ func (n *deviceNames) forget(router string) {
 	delete(n.leaving, router)
 }
 
-func (n *deviceNames) of(router string) string {
+func (n *deviceNames) of(router string) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.device[router]

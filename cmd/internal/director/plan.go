@@ -27,6 +27,19 @@ func Preview(ctx context.Context, path string, c *conf.Config, log *slog.Logger)
 		if in.MAC.Mode != conf.MACInterface {
 			step("netdev", "make or adopt %s, a macvlan on %s with MAC %v; it is down until MASTER",
 				in.Device, in.Interface, netdev.MAC(in.MAC.Address))
+			for _, p := range in.Elsewhere {
+				step("netdev", "make or adopt %s, a macvlan on %s with MAC %v; it is down until MASTER",
+					p.Device, p.Interface, netdev.MAC(in.MAC.Address))
+			}
+			if in.Egress {
+				step("netdev", "while MASTER, rules for traffic from the addresses of %s to leave by %s", in.Name, in.Device)
+			}
+		}
+		for _, text := range previewPolicy(in) {
+			step("netdev", "%s", text)
+		}
+		if !in.Accept {
+			step("netdev", "an nftables table that drops packets for the addresses of %s, and from them", in.Name)
 		}
 	}
 	for _, text := range describe(nil, c) {
@@ -95,6 +108,9 @@ func describe(old, new *conf.Config) []string {
 	if !reflect.DeepEqual(old.LVS, new.LVS) && old.Director.Name != "" {
 		say("change lvs")
 	}
+	if !reflect.DeepEqual(old.Notify, new.Notify) && old.Director.Name != "" {
+		say("change notify")
+	}
 	if old.Director != new.Director && old.Director.Name != "" {
 		say("change director")
 	}
@@ -132,7 +148,7 @@ func (p *unitPair) describe() []string {
 		if !reflect.DeepEqual(o.Prefixes, n.Prefixes) {
 			s += fmt.Sprintf(", addresses %v to %v", o.Prefixes, n.Prefixes)
 		}
-		list = append(list, s)
+		list = append(list, s+describePolicy(o, n))
 	}
 	if !reflect.DeepEqual(p.old.track, p.new.track) {
 		list = append(list, "change what group "+p.new.name+" tracks")

@@ -27,6 +27,7 @@ func (d *Director) reload(ctx context.Context) (*control.Reloaded, error) {
 	}
 	changes := describe(d.conf, c)
 	d.applyConf(c)
+	d.publishStates()
 	d.loaded = at
 	d.log.Info("reloaded", "changes", len(changes))
 	d.note(control.Event{At: at, Kind: control.KindConfig, To: "reloaded", Reason: strings.Join(changes, "; ")})
@@ -42,13 +43,18 @@ func (d *Director) admit(ctx context.Context, c *conf.Config) error {
 	}
 	known := map[string]bool{}
 	for _, in := range c.VRRP {
-		if _, looked := known[in.Interface]; looked {
-			continue
-		}
-		f, err := d.host.Interface(in.Interface)
-		known[in.Interface] = err == nil && f.Index != 0
-		if !known[in.Interface] && !d.runsOn(in.Interface) {
-			errs = append(errs, fmt.Errorf("vrrp.%s.interface: there is no interface %s here", in.Name, in.Interface))
+		for i, name := range in.Interfaces() {
+			if known[name] {
+				continue
+			}
+			known[name] = true
+			if f, err := d.host.Interface(name); (err != nil || f.Index == 0) && !d.runsOn(name) {
+				key := "interface"
+				if i > 0 {
+					key = "addresses"
+				}
+				errs = append(errs, fmt.Errorf("vrrp.%s.%s: there is no interface %s here", in.Name, key, name))
+			}
 		}
 	}
 	if needsIPVS(c) && d.balance.kernel == nil {
@@ -59,16 +65,10 @@ func (d *Director) admit(ctx context.Context, c *conf.Config) error {
 	return errors.Join(errs...)
 }
 
-// runsOn reports whether an instance runs on the interface: then it has been
+// runsOn reports whether an instance runs on the interface, or has addresses
+// there: then it has been
 // there, and its absence is a fault of the instance, not of the file.
-func (d *Director) runsOn(name string) bool {
-	for _, in := range d.instances {
-		if in.conf.Interface == name {
-			return true
-		}
-	}
-	return false
-}
+func (d *Director) runsOn(name string) bool { return len(d.whereabouts().interfaces[name]) > 0 }
 
 // applyConf brings the director from its configuration to c.
 func (d *Director) applyConf(c *conf.Config) {
@@ -83,8 +83,11 @@ func (d *Director) applyConf(c *conf.Config) {
 		d.opts.Level.Set(c.Director.Log.Level)
 	}
 	d.ticker.Reset(c.Director.ReconcileInterval)
+	d.applySinks(c)
+	d.warnOfPrograms()
 	d.applyServices(c)
 	d.tellServices()
+	d.serviceNews(time.Now(), "the configuration changed")
 	for _, u := range diff.gone {
 		d.stopUnit(u.name)
 	}
@@ -130,7 +133,7 @@ func (d *Director) blocked(u *unit) bool {
 		}
 		for _, a := range r.members {
 			for _, b := range u.members {
-				if a.Name == b.Name || deviceName(&a) == deviceName(&b) ||
+				if a.Name == b.Name || sharesDevice(&a, &b) ||
 					(a.Interface == b.Interface && a.VRID == b.VRID && a.Family == b.Family) {
 					return true
 				}

@@ -1,7 +1,6 @@
 package director
 
 import (
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +20,8 @@ func (d *Director) note(e control.Event) {
 	if e.At.IsZero() {
 		e.At = time.Now()
 	}
-	d.events.Append(e)
+	e.Seq = d.events.Append(e)
+	d.publish(e)
 }
 
 // reported hears what the VRRP loop tells.
@@ -30,8 +30,9 @@ func (d *Director) reported(r speaker.Report) {
 	case vrrp.Transition:
 		d.transition(r)
 	case vrrp.Rival:
-		d.log.Warn("rival MASTER", "vrrp", r.Router, "reason", r.Why)
-		d.note(control.Event{At: r.At, Kind: control.KindRival, Subject: r.Router, Reason: r.Why})
+		d.rivalNews(r)
+	case vrrp.Repriced:
+		d.repriced(r)
 	case vrrp.Stopped:
 		d.memberStopped(r.Router)
 	}
@@ -49,6 +50,7 @@ func (d *Director) transition(r speaker.Report) {
 		e.Kind, e.Subject, subject = control.KindInstance, r.Router, "vrrp"
 		e.Detail = map[string]string{"priority": strconv.Itoa(int(r.Priority))}
 	}
+	d.leftMaster(r)
 	d.log.Info("transition", subject, e.Subject, "from", e.From, "to", e.To, "reason", r.Why)
 	d.note(e)
 	if d.balance.setMaster(e.Subject, r.To == vrrp.Master) {
@@ -57,35 +59,72 @@ func (d *Director) transition(r speaker.Report) {
 	d.notifyTransition(r)
 }
 
-// notifyTransition runs the scripts of an instance or a group.
-func (d *Director) notifyTransition(r speaker.Report) {
-	ev := notify.Event{
-		Kind: notify.Group, Name: r.Group, State: scriptState(r.To), OldState: scriptState(r.From),
-		Reason: r.Why, At: r.At,
-	}
-	var commands conf.Notify
-	if r.Router == "" {
-		u := d.units[r.Group]
-		if u == nil {
-			return
-		}
-		commands = u.notify
-	} else {
-		in := d.instances[r.Router]
-		if in == nil {
-			return
-		}
-		commands = in.conf.Notify
-		ev.Kind, ev.Name, ev.Priority = notify.Instance, r.Router, int(r.Priority)
-		ev.VRRP = &notify.VRRP{
-			Interface: in.conf.Interface, Device: in.conf.Device, Family: in.conf.Family.String(),
-			VRID: int(in.conf.VRID), Addresses: prefixTexts(slices.Concat(in.conf.Prefixes, in.conf.Excluded)),
-		}
-	}
-	d.send(ev, scripts(&commands))
+// repriced tells of another priority.
+func (d *Director) repriced(r speaker.Report) {
+	d.log.Info("priority", "vrrp", r.Router, "from", r.Was, "to", r.Priority, "reason", r.Why)
+	d.note(control.Event{
+		At: r.At, Kind: control.KindPriority, Subject: r.Router,
+		From: strconv.Itoa(int(r.Was)), To: strconv.Itoa(int(r.Priority)), Reason: r.Why,
+	})
+	d.notifyInstance(r.Router, r.Priority, notify.Event{
+		State: notify.Priority, OldState: scriptState(r.To), OldPriority: int(r.Was), Reason: r.Why, At: r.At,
+	})
 }
 
+// tellDeleted tells of what a reload removed for good: nothing of that name and
+// kind is configured any more.
+func (d *Director) tellDeleted(u *runningUnit) {
+	named := func(name string) bool {
+		return slices.ContainsFunc(d.conf.VRRP, func(in conf.Instance) bool { return in.Name == name })
+	}
+	ev := notify.Event{State: notify.Deleted, OldState: notify.Stop, Reason: "a reload removed it", At: time.Now()}
+	for i := range u.members {
+		if name := u.members[i].Name; !named(name) {
+			d.notifyInstance(name, 0, ev)
+		}
+	}
+	if u.group && !slices.ContainsFunc(d.conf.Groups, func(g conf.Group) bool { return g.Name == u.name }) {
+		d.notifyGroup(u.name, ev)
+	}
+}
+
+// notifyTransition runs the scripts of an instance or a group.
+func (d *Director) notifyTransition(r speaker.Report) {
+	ev := notify.Event{State: scriptState(r.To), OldState: scriptState(r.From), Reason: r.Why, At: r.At}
+	if r.Router == "" {
+		d.notifyGroup(r.Group, ev)
+	} else {
+		d.notifyInstance(r.Router, r.Priority, ev)
+	}
+}
+
+// notifyGroup runs the scripts of a group.
+func (d *Director) notifyGroup(name string, ev notify.Event) {
+	u := d.units[name]
+	if u == nil {
+		return
+	}
+	ev.Kind, ev.Name = notify.Group, name
+	d.send(ev, d.scripts(&u.notify))
+}
+
+// notifyInstance runs the scripts of an instance.
+func (d *Director) notifyInstance(name string, priority uint8, ev notify.Event) {
+	in := d.instances[name]
+	if in == nil {
+		return
+	}
+	ev.Kind, ev.Name, ev.Priority = notify.Instance, name, int(priority)
+	ev.VRRP = &notify.VRRP{
+		Interface: in.conf.Interface, Device: in.conf.Device, Family: in.conf.Family.String(),
+		VRID: int(in.conf.VRID), Addresses: prefixTexts(slices.Concat(in.conf.Prefixes, in.conf.Excluded)),
+	}
+	d.send(ev, d.scripts(&in.conf.Notify))
+}
+
+// send tells of an event: scripts, and readers of keepalived's lines.
 func (d *Director) send(ev notify.Event, s notify.Scripts) {
+	d.publishLine(&ev)
 	if err := d.notifier.Send(ev, s.For(ev.State)...); err != nil {
 		d.log.Warn("script not run", "subject", ev.Name, "state", ev.State, "err", err)
 	}
@@ -111,17 +150,7 @@ func scriptState(s vrrp.State) string {
 	return s.String()
 }
 
-func scripts(n *conf.Notify) notify.Scripts {
-	c := func(argv []string) *notify.Command {
-		if len(argv) == 0 {
-			return nil
-		}
-		return &notify.Command{Argv: argv, Timeout: n.Timeout}
-	}
-	return notify.Scripts{Master: c(n.Master), Backup: c(n.Backup), Fault: c(n.Fault), Stop: c(n.Stop), Any: c(n.Any)}
-}
-
-func prefixTexts(list []netip.Prefix) []string {
+func prefixTexts(list []conf.Address) []string {
 	texts := make([]string, len(list))
 	for i, p := range list {
 		texts[i] = p.String()
@@ -148,6 +177,7 @@ func (d *Director) verdict(c checker.Change) {
 		From: scriptHealth(before), To: to, Reason: c.Reason,
 	})
 	d.notifyServer(r, c, scriptHealth(before), to)
+	d.serviceNews(c.At, c.ID+" is "+to)
 }
 
 func scriptHealth(h lvs.Health) string {
@@ -166,33 +196,18 @@ func (d *Director) notifyServer(r lvs.Ref, c checker.Change, from, to string) {
 	if !ok {
 		return
 	}
+	about, _ := d.lvsEvent(&s)
+	about.Server = r.Server
 	ev := notify.Event{
-		Kind: notify.Server, Name: c.ID, State: to, OldState: from, Reason: c.Reason, At: c.At,
-		LVS: &notify.LVS{
-			Service: r.Service, Server: r.Server, Protocol: s.Service.Key.Protocol.String(),
-			Mark: s.Service.Key.Mark, ServersTotal: len(s.Servers),
-		},
-	}
-	if s.Service.Key.Address.IsValid() {
-		ev.LVS.ServiceAddress = s.Service.Key.Address.String()
+		Kind: notify.Server, Name: c.ID, State: to, OldState: from, Reason: c.Reason, At: c.At, LVS: &about,
 	}
 	var own conf.ServerNotify
 	for i, server := range s.Servers {
-		if d.balance.table.Health(lvs.Ref{Service: r.Service, Server: server.Name}) == lvs.Up {
-			ev.LVS.ServersUp++
-		}
 		if server.Name == r.Server {
-			own, ev.Priority, ev.LVS.ServerAddress = s.Health[i].Notify, server.Server.Weight, server.Server.Address.String()
+			own, ev.Priority, about.ServerAddress = s.Health[i].Notify, server.Server.Weight, server.Server.Address.String()
 		}
 	}
-	var sc notify.Scripts
-	if len(own.Up) > 0 {
-		sc.Up = &notify.Command{Argv: own.Up, Timeout: own.Timeout}
-	}
-	if len(own.Down) > 0 {
-		sc.Down = &notify.Command{Argv: own.Down, Timeout: own.Timeout}
-	}
-	d.send(ev, sc)
+	d.send(ev, notify.Scripts{Up: script(&own.Up, own.Timeout, &d.conf.Director), Down: script(&own.Down, own.Timeout, &d.conf.Director)})
 }
 
 // ipvsChanged journals what the balancer did.

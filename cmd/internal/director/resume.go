@@ -19,19 +19,14 @@ import (
 // leaves for that: what each virtual router is, and when that was true.
 type passing struct {
 	// At is the time since boot, which no change of the clock touches.
-	At       time.Duration            `json:"at_ns"`
-	Routers  map[string]passed        `json:"routers"`
-	Trackers map[string]passedTracker `json:"trackers,omitempty"`
+	At       time.Duration           `json:"at_ns"`
+	Routers  map[string]passed       `json:"routers"`
+	Trackers map[string]track.Memory `json:"trackers,omitempty"`
 }
 
 type passed struct {
 	Master bool      `json:"master"`
 	Since  time.Time `json:"since"`
-}
-
-type passedTracker struct {
-	track.Standing
-	Since time.Time `json:"since"`
 }
 
 // sinceBoot is the time since boot, suspended times included.
@@ -52,10 +47,7 @@ func (d *Director) writePassing() error {
 	if err != nil {
 		return err
 	}
-	p := passing{At: sinceBoot(), Routers: map[string]passed{}, Trackers: map[string]passedTracker{}}
-	for name, t := range d.tracks.Status() {
-		p.Trackers[name] = passedTracker{Standing: t.Standing, Since: t.Since}
-	}
+	p := passing{At: sinceBoot(), Routers: map[string]passed{}, Trackers: d.tracks.Remember()}
 	for name, r := range snap.Routers {
 		if s := r.Machine.State; s == vrrp.Master || s == vrrp.Backup {
 			p.Routers[name] = passed{Master: s == vrrp.Master, Since: r.Machine.Since}

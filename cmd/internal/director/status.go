@@ -25,6 +25,7 @@ func (d *Director) status() (*control.Status, error) {
 		Realtime: d.realtime == nil,
 		VRRP:     []control.Instance{}, Groups: []control.Group{},
 		Checks: d.checks.Status(), Trackers: d.trackerStatus(),
+		Notify: d.outlets(),
 	}
 	if d.realtime != nil {
 		s.RealtimeNote = d.realtime.Error()
@@ -38,7 +39,12 @@ func (d *Director) status() (*control.Status, error) {
 	for i := range d.conf.VRRP {
 		c := &d.conf.VRRP[i]
 		if st, ok := snap.Routers[c.Name]; ok {
-			s.VRRP = append(s.VRRP, instanceStatus(c, &st, snap.At))
+			i := instanceStatus(c, &st, snap.At)
+			if i.Rival != nil {
+				i.Rival.MAC = d.rivals[c.Name].mac(st.Machine.Rival.Address)
+			}
+			i.Routes, i.Rules = d.policyStatus(c)
+			s.VRRP = append(s.VRRP, i)
 		}
 	}
 	for _, g := range d.conf.Groups {
@@ -69,6 +75,17 @@ func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) control
 	if st.Source.IsValid() {
 		i.Source = st.Source.String()
 	}
+	for _, p := range c.Elsewhere {
+		on := func(a conf.Address) bool { return a.Interface != p.Interface }
+		i.Elsewhere = append(i.Elsewhere, control.Place{
+			Interface: p.Interface, Device: p.Device,
+			Addresses: prefixTexts(slices.DeleteFunc(slices.Concat(c.Prefixes, c.Excluded), on)),
+		})
+	}
+	if !c.Unicast {
+		i.Multicast = c.Group().String()
+	}
+	i.Refused, i.Egress = !c.Accept, c.Egress
 	i.Unicast, i.Auth = c.Unicast, c.Auth.Name()
 	for _, p := range c.Peers {
 		i.Peers = append(i.Peers, p.Address.String())

@@ -54,23 +54,29 @@ func (d *Director) forgetEnded() {
 	var devices []string
 	for _, name := range d.ended {
 		for i := range d.units[name].members {
-			devices = append(devices, deviceName(&d.units[name].members[i]))
+			devices = append(devices, namesOf(&d.units[name].members[i])...)
 		}
 	}
 	if err := d.host.Remove(devices...); err != nil {
 		d.log.Error("cannot remove the devices of what was stopped", "err", err)
 	}
+	left := map[string]int{}
 	for _, name := range d.ended {
-		d.forgetUnit(name)
+		d.forgetUnit(name, left)
+	}
+	for name, index := range left {
+		d.leave(name, index)
 	}
 	d.ended = nil
 	d.startComing()
 }
 
-// forgetUnit forgets a unit and its members, and closes the port on interfaces
-// that nobody listens on any more.
-func (d *Director) forgetUnit(name string) {
+// forgetUnit forgets a unit and its members, and notes the indexes of the
+// interfaces that they leave.
+func (d *Director) forgetUnit(name string, left map[string]int) {
 	u := d.units[name]
+	d.tellDeleted(u)
+	d.where = nil
 	if err := d.speaker.Remove(name); err != nil {
 		d.log.Error("cannot forget a stopped unit", "unit", name, "err", err)
 	}
@@ -79,8 +85,8 @@ func (d *Director) forgetUnit(name string) {
 		delete(d.instances, c.Name)
 		d.notifier.Forget(notify.Instance, c.Name)
 		d.devices.forget(c.Name)
-		if !d.runsOn(c.Interface) && in.facts.Index != 0 {
-			d.port.Close(in.facts.Index)
+		for _, name := range c.Interfaces() {
+			left[name] = in.at(name).Index
 		}
 	}
 	d.notifier.Forget(notify.Group, name)
@@ -100,10 +106,13 @@ func (d *Director) stop() error {
 	if d.failed == nil {
 		errs = append(errs, d.stopUnits())
 	}
-	errs = append(errs, d.balance.stop(d.conf.LVS.OnStop))
+	errs = append(errs, d.balance.stop(d.conf.LVS.OnStop), d.forgetTrackers())
 	ctx, cancel := context.WithTimeout(context.Background(), scriptGrace)
 	defer cancel()
+	// A script that fails is told of: the sinks end after the scripts.
 	errs = append(errs, d.notifier.Close(ctx))
+	d.readMail()
+	d.closeAllSinks()
 	return errors.Join(errs...)
 }
 
@@ -136,6 +145,7 @@ func (d *Director) stopUnits() error {
 // close frees what open acquired, whatever part of it.
 func (d *Director) close() error {
 	var errs []error
+	d.closeAllSinks()
 	d.closeTrackers()
 	if d.unwatch != nil {
 		d.unwatch()
@@ -144,6 +154,7 @@ func (d *Director) close() error {
 		d.unwatchRoutes()
 	}
 	close(d.stopLater)
+	d.endRivalries()
 	if d.speaker != nil {
 		d.speaker.Quit()
 		d.hands.quit()
@@ -160,8 +171,5 @@ func (d *Director) close() error {
 	if d.host != nil {
 		errs = append(errs, d.host.Close())
 	}
-	if d.lock != nil {
-		errs = append(errs, d.lock.Close())
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, d.place.leave())...)
 }

@@ -8,10 +8,10 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"time"
 
 	"holdfast/checker"
 	"holdfast/cmd/internal/control"
-	"holdfast/cmd/internal/notify"
 	"holdfast/cmd/internal/track"
 	"holdfast/conf"
 	"holdfast/lvs"
@@ -25,6 +25,7 @@ func (d *Director) openTrackers() {
 	d.tracks = track.NewSet(d.log, func(c track.Change) {
 		d.mail.post(func() { d.trackerChanged(c) })
 	})
+	d.processes = track.NewProcesses(d.log, d.tracks.Nudge)
 	var err error
 	d.files, err = track.NewWatch(func(path string) { d.mail.post(func() { d.fileChanged(path) }) })
 	if err != nil {
@@ -37,6 +38,9 @@ func (d *Director) closeTrackers() {
 	if d.tracks != nil {
 		d.tracks.Close()
 	}
+	if d.processes != nil {
+		d.processes.Close()
+	}
 	if d.files != nil {
 		_ = d.files.Close() // it was only read
 		d.files = nil
@@ -48,20 +52,25 @@ func (d *Director) closeTrackers() {
 func (d *Director) applyTrackers(c *conf.Config) {
 	configs := make([]track.Config, len(c.Tracks))
 	var files []string
+	processes := map[string]track.Process{}
 	for i := range c.Tracks {
 		k := &c.Tracks[i]
 		configs[i] = track.Config{
-			Name: k.Name, Spec: lookedAt(*k), Look: d.looker(k),
-			Interval: k.Interval, Timeout: k.Timeout, Rise: k.Rise, Fall: k.Fall,
+			Name: k.Name, Spec: lookedAt(*k, &c.Director), Look: d.looker(k, &c.Director),
+			Interval: k.Interval, Timeout: k.Timeout, Rise: k.Rise, Fall: k.Fall, TimeoutFall: k.TimeoutFall,
 			Reverse: k.Reverse, Numeric: k.Kind == conf.TrackFile,
 		}
 		if p, ok := d.passing.Trackers[k.Name]; ok && d.conf == nil {
-			configs[i].Known, configs[i].KnownSince = p.Standing, p.Since
+			configs[i].Known = &p
 		}
-		if k.Kind == conf.TrackFile {
+		switch k.Kind {
+		case conf.TrackFile:
 			files = append(files, k.File)
+		case conf.TrackProcess:
+			processes[k.Name] = process(k)
 		}
 	}
+	d.processes.Set(processes)
 	d.tracks.Apply(configs)
 	d.watchRoutes(c)
 	if d.files != nil {
@@ -72,22 +81,22 @@ func (d *Director) applyTrackers(c *conf.Config) {
 }
 
 // lookedAt is the part of a tracker that its state depends on.
-func lookedAt(k conf.Track) conf.Track {
+func lookedAt(k conf.Track, c *conf.Director) any {
 	k.Weight, k.StartsUp = 0, false
-	return k
+	return [...]any{k, runAs(&k.Command, c)}
 }
 
 // looker returns how a tracker looks; nil: it is told.
-func (d *Director) looker(k *conf.Track) func(context.Context) track.Reading {
+func (d *Director) looker(k *conf.Track, c *conf.Director) func(context.Context) track.Reading {
 	switch k.Kind {
 	case conf.TrackInterface:
 		return reading(func(context.Context) error { return netdev.LinkUp(k.Interface) })
 	case conf.TrackScript:
-		return checkedScript(k.Command, track.Environ(d.opts.Config.Director.Name, k.Name))
+		return track.Script(runAs(&k.Command, c), track.Environ(c.Name, k.Name))
 	case conf.TrackFile:
-		return track.File(k.File)
+		return track.File(k.File, k.Missing)
 	case conf.TrackProcess:
-		return track.Process(k.Process, k.Quorum)
+		return d.processes.Look(k.Name, process(k))
 	case conf.TrackNeighbour:
 		return reading(func(ctx context.Context) error { return netdev.Neighbour(ctx, k.Interface, k.Address) })
 	case conf.TrackPing:
@@ -96,6 +105,13 @@ func (d *Director) looker(k *conf.Track) func(context.Context) track.Reading {
 		return reading(func(context.Context) error { return netdev.Route(k.Route, k.Table, k.Interface) })
 	}
 	return nil
+}
+
+func process(k *conf.Track) track.Process {
+	return track.Process{
+		Name: k.Process, Parameters: k.Parameters, Min: k.Quorum, Max: k.QuorumMax,
+		Initial: k.ParametersMatch == conf.ParametersInitial, Partial: k.ParametersMatch == conf.ParametersPartial,
+	}
 }
 
 // pingLook returns a look that pings. It has a socket only while it looks:
@@ -122,17 +138,6 @@ func reading(look func(context.Context) error) func(context.Context) track.Readi
 			return track.Reading{Reason: err.Error()}
 		}
 		return track.Reading{Up: true}
-	}
-}
-
-// checkedScript refuses, at each look, a script that others could have written.
-func checkedScript(argv, env []string) func(context.Context) track.Reading {
-	command, run := notify.Command{Argv: argv}, track.Script(argv, env)
-	return func(ctx context.Context) track.Reading {
-		if err := command.Check(); err != nil {
-			return track.Reading{Reason: err.Error()}
-		}
-		return run(ctx)
 	}
 }
 
@@ -212,6 +217,7 @@ func (d *Director) trackerChanged(c track.Change) {
 	}
 	d.log.Info("tracker", "name", c.Name, "from", e.From, "to", e.To, "reason", c.Reason)
 	d.note(e)
+	d.rememberTrackers()
 	for _, in := range d.instances {
 		if slices.ContainsFunc(in.track, func(k conf.Tracking) bool { return k.Name == c.Name }) {
 			d.tellTracking(in)
@@ -240,7 +246,8 @@ func (u *unit) tracking(member int) []conf.Tracking {
 }
 
 // beginTracking makes the trackers of an instance count. One that starts from
-// nothing waits for all that could fault it.
+// nothing waits for all that could fault it or change its priority: it would
+// take over from a better one and give back.
 func (d *Director) beginTracking(in *instance, list []conf.Tracking, wait bool) {
 	in.track = list
 	in.awaits = map[string]bool{}
@@ -290,10 +297,8 @@ func (d *Director) tracked(in *instance) (faults map[string]vrrp.Faulted, sum in
 		if st.State != track.Unknown {
 			delete(in.awaits, k.Name)
 		}
-		_, faulted := in.tracked[key]
 		switch effect := st.On(k.Weight); {
-		// Until it is known it stays as it was before a reload changed it.
-		case st.State == track.Unknown && k.Weight == 0 && (in.awaits[k.Name] || faulted):
+		case in.awaits[k.Name]:
 			faults[key] = vrrp.Faulted{Key: key, Problem: "tracker " + k.Name + " is not known yet"}
 		case effect.Fault:
 			faults[key] = vrrp.Faulted{Key: key, Problem: fmt.Sprintf("tracker %s is down: %s", k.Name, st.Cause)}
@@ -313,8 +318,12 @@ func (d *Director) trackerStatus() []control.Tracker {
 		st := status[k.Name]
 		t := control.Tracker{
 			Name: k.Name, Type: string(k.Kind), State: st.State.String(), Since: st.Since,
-			Reason: st.Reason, LastLook: st.LastLook, Looks: st.Looks, Bad: st.Bad,
+			Reason: st.Reason, LastLook: st.LastLook, TookMS: ms(st.Took.Round(10 * time.Microsecond)),
+			Looks: st.Looks, Bad: st.Bad, TimedOut: st.TimedOut,
 			For: map[string]int{},
+		}
+		if err := d.processes.Untold(); k.Kind == conf.TrackProcess && err != nil {
+			t.Note = "looked at in intervals only: " + err.Error()
 		}
 		if st.Numeric {
 			t.Number = &st.Number

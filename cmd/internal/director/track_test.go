@@ -103,13 +103,13 @@ func TestTracked(t *testing.T) {
 	d := &Director{conf: parse(t, tracked)}
 	d.tracks = track.NewSet(slog.New(slog.DiscardHandler), func(track.Change) {})
 	defer d.tracks.Close()
-	apply := func(numeric bool) {
+	apply := func(spec string) {
 		d.tracks.Apply([]track.Config{
-			{Name: "own", Rise: 1, Fall: 1}, {Name: "weighed", Spec: numeric, Rise: 1, Fall: 1, Numeric: numeric},
-			{Name: "shared", Rise: 1, Fall: 1}, {Name: "raised", Rise: 1, Fall: 1},
+			{Name: "own", Spec: spec, Rise: 1, Fall: 1}, {Name: "weighed", Spec: spec, Rise: 1, Fall: 1, Numeric: true},
+			{Name: "shared", Spec: spec, Rise: 1, Fall: 1}, {Name: "raised", Spec: spec, Rise: 1, Fall: 1},
 		})
 	}
-	apply(true)
+	apply("first")
 	in := &instance{
 		track:  []conf.Tracking{{Name: "own"}, {Name: "weighed", Weight: -10}, {Name: "shared", Weight: -50}, {Name: "raised", Weight: 7}},
 		awaits: map[string]bool{"own": true, "weighed": true, "shared": true, "raised": true},
@@ -130,9 +130,14 @@ func TestTracked(t *testing.T) {
 		}
 		in.tracked = faults
 	}
-	check("at the start", 7, "own", "not known yet")
+	unknown := "not known yet"
+	check("at the start", 0, "own", unknown, "weighed", unknown, "shared", unknown, "raised", unknown)
 	d.tracks.Tell("own", track.Reading{Up: true})
-	check("known", 7)
+	d.tracks.Tell("raised", track.Reading{Up: true})
+	check("some are known", 7, "weighed", unknown, "shared", unknown)
+	d.tracks.Tell("shared", track.Reading{Up: true})
+	d.tracks.Tell("weighed", track.Reading{Up: true})
+	check("all are known", 7)
 	d.tracks.Tell("own", track.Reading{Reason: "broken"})
 	d.tracks.Tell("own", track.Reading{Reason: "still broken"}) // no change
 	d.tracks.Tell("shared", track.Reading{})
@@ -142,12 +147,13 @@ func TestTracked(t *testing.T) {
 	d.tracks.Tell("weighed", track.Reading{Number: 26, Reason: "26"})
 	check("the number is too large", -50, "own", "down: broken", "weighed", "down: 26")
 	// A tracker that a reload made another: what it did stays until it is known.
-	d.tracks.Apply(nil)
-	apply(true)
-	check("all is new", 7, "own", "not known yet")
+	apply("second")
+	check("all is changed", -50, "own", "down: broken", "weighed", "down: 26")
 	d.tracks.Tell("own", track.Reading{Up: true})
-	check("and well", 7)
+	d.tracks.Tell("weighed", track.Reading{Up: true})
+	check("and known", -50)
+	// One that it makes anew keeps nobody waiting who runs.
 	d.tracks.Apply(nil)
-	apply(true)
+	apply("third")
 	check("new again, in an instance that runs", 7)
 }

@@ -57,13 +57,18 @@ func (d *Director) replace(path string) error {
 	if err := d.notifier.Wait(ctx); err != nil {
 		d.log.Warn("scripts are still running; they go on without being watched", "err", err)
 	}
+	sinks := d.sinks
+	d.sinks = nil
+	closeSinks(ctx, sinks) // their readers would read beside the new binary's
 	closing, done := context.WithTimeout(context.Background(), closeGrace)
 	defer done()
 	closed := d.server.Close(closing) // so that the answer is through
 	d.server = nil
 	if err := d.writePassing(); err != nil {
+		d.applySinks(d.conf)
 		return errors.Join(fmt.Errorf("leave word for the new binary: %w", err), closed, d.serve())
 	}
 	err := syscall.Exec(path, os.Args, os.Environ())
+	d.applySinks(d.conf)
 	return errors.Join(fmt.Errorf("run %s: %w", path, err), d.serve())
 }

@@ -44,32 +44,47 @@ func (p *port) Send(frames []speaker.Frame) error {
 	return err
 }
 
-// voice builds how a virtual router speaks from the given MAC and source.
-// Both forms of gratuitous ARP are sent: the request, which RFC 9568 §6.4.1
+// A speech is what a voice is made of.
+type speech struct {
+	index     int
+	source    netip.Addr
+	group     netip.Addr
+	mac       netdev.MAC // where the addresses are
+	advertMAC netdev.MAC // where adverts come from
+	router    bool       // the host forwards IPv6
+}
+
+// voice builds how a virtual router speaks and announces addresses. Both forms of gratuitous ARP are sent: the request, which RFC 9568 §6.4.1
 // wants, and the reply, which alone some neighbours heed.
-func voice(index int, mac netdev.MAC, source netip.Addr, addresses []netip.Addr, router bool) (speaker.Voice, error) {
-	v := speaker.Voice{IfIndex: index, Source: source}
-	group := vrrp.FamilyOf(source).Group()
-	if _, err := netdev.NewAdvertFrame(mac, source, group); err != nil {
+func voice(s speech, addresses []netip.Addr) (speaker.Voice, error) {
+	v := speaker.Voice{IfIndex: s.index, Source: s.source, Group: s.group}
+	if _, err := netdev.NewAdvertFrame(s.advertMAC, s.source, s.group); err != nil {
 		return v, err
 	}
 	// A template has room for the longest advert, and frames are made once: it
 	// is not kept.
 	v.Wrap = func(advert []byte) []byte {
-		template, err := netdev.NewAdvertFrame(mac, source, group)
+		template, err := netdev.NewAdvertFrame(s.advertMAC, s.source, s.group)
 		if err != nil {
 			return nil
 		}
 		return slices.Clone(template.Wrap(advert))
 	}
+	return v, announce(&v, s.index, s.mac, s.router, addresses)
+}
+
+// announce has a voice announce addresses at a MAC on an interface.
+func announce(v *speaker.Voice, index int, mac netdev.MAC, router bool, addresses []netip.Addr) error {
 	for _, a := range addresses {
 		frames, err := announcements(mac, a, router)
 		if err != nil {
-			return v, err
+			return err
 		}
-		v.Announcements = append(v.Announcements, frames...)
+		for _, f := range frames {
+			v.Announcements = append(v.Announcements, speaker.Frame{IfIndex: index, Bytes: f})
+		}
 	}
-	return v, nil
+	return nil
 }
 
 func announcements(mac netdev.MAC, addr netip.Addr, router bool) ([][]byte, error) {
@@ -112,31 +127,32 @@ func (h deviceHost) Release(routers []string) []error {
 	}
 	errs := h.each(h.host.Silence, routers)
 	for _, r := range routers {
-		name := h.names.of(r)
-		h.later(func() {
-			if err := h.host.TakeDown(name); err != nil {
-				h.log.Error("cannot take a device down", "vrrp", r, "err", err)
-			}
-		})
+		for _, name := range h.names.of(r) {
+			h.later(func() {
+				if err := h.host.TakeDown(name); err != nil {
+					h.log.Error("cannot take a device down", "vrrp", r, "err", err)
+				}
+			})
+		}
 	}
 	return errs
 }
 
-// each does one thing to all devices in one go. Only if that fails is each
-// done by itself, which does no harm to those that are done, to learn which
-// device the failure belongs to.
+// each does one thing to all devices in one go. Only if that fails is it done
+// router by router, which does no harm to those that are done, to learn which
+// router the failure belongs to.
 func (h deviceHost) each(do func(...string) error, routers []string) []error {
 	errs := make([]error, len(routers))
-	names := make([]string, len(routers))
-	for i, r := range routers {
-		names[i] = h.names.of(r)
+	var names []string
+	for _, r := range routers {
+		names = append(names, h.names.of(r)...)
 	}
-	if err := do(names...); err == nil || len(names) == 1 {
+	if err := do(names...); err == nil || len(routers) == 1 {
 		errs[0] = err
 		return errs
 	}
-	for i, name := range names {
-		errs[i] = do(name)
+	for i, r := range routers {
+		errs[i] = do(h.names.of(r)...)
 	}
 	return errs
 }

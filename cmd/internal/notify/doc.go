@@ -1,5 +1,14 @@
 // Package notify tells scripts what became of virtual routers, groups,
-// services and realservers.
+// services and realservers, and named pipes, mail and HTTP servers of whatever
+// the journal has.
+//
+// # Sinks
+//
+// Whatever is no script is a [Sink] over a [Transport]: a [FIFO], a [Mail] or a
+// [Webhook]. A sink delivers in order, in a goroutine of its own. It never makes
+// anybody wait: what cannot be delivered waits, up to a bound, and is tried again
+// with growing pauses; then the oldest gives way. A streak of failures is logged
+// once, when it begins, and once when it ends; in between the status tells.
 //
 // # What a script can rely on
 //
@@ -16,12 +25,17 @@
 // A state reported twice in a row is told once. A state that has no script
 // takes nobody's place.
 //
+// A moment (RIVAL, RIVAL_GONE, PRIORITY, DELETED) is no state: it takes the place
+// of an earlier one of its own kind only, never that of a state, and runs in the
+// order in which it came.
+//
 // # How a script is called
 //
 // Without a shell, in the directory /, with standard input from /dev/null, in a
 // process group of its own, with the configured arguments followed by
 //
-//	INSTANCE|GROUP name MASTER|BACKUP|FAULT|STOP priority
+//	INSTANCE|GROUP name MASTER|BACKUP|FAULT|STOP|DELETED priority
+//	INSTANCE name RIVAL|RIVAL_GONE|PRIORITY priority
 //	SERVER service/server UP|DOWN weight
 //	SERVICE service UP|DOWN servers-up
 //

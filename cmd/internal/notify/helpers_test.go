@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"holdfast/cmd/internal/program"
 )
 
 // patience bounds every wait for something that must come.
@@ -24,10 +26,10 @@ func script(t *testing.T, dir, name, body string) Command {
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+body+"\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return Command{Argv: []string{path}}
+	return Command{Program: program.Program{Argv: []string{path}}}
 }
 
-// tempDir is a directory that Command.Check accepts even where the umask is 0.
+// tempDir is a directory that a Program's Check accepts even where the umask is 0.
 func tempDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -39,6 +40,7 @@ type Notifier struct {
 	subjects map[subjectKey]*subject
 	ready    []*subject // have something pending and do not run
 	running  int        // workers
+	status   SinkStatus
 	closing  bool
 	hurry    bool          // Close has half its time left: nobody may hold up another
 	idle     chan struct{} // not nil while Close waits; closed when nothing runs or waits
@@ -50,11 +52,13 @@ type subjectKey struct {
 }
 
 // A subject is what one instance, group, service or server has to tell. The
-// count of subjects is that of the configuration, and each holds one delivery.
+// count of subjects is that of the configuration, and each holds one delivery
+// of each kind of news.
 type subject struct {
 	key     subjectKey
-	state   string    // last sent
-	pending *delivery // the newest not yet begun
+	state   string      // last sent
+	rival   string      // last sent of a rivalry, in this state
+	pending []*delivery // not yet begun, the newest last
 	cancel  context.CancelCauseFunc
 	running bool
 	forget  bool
@@ -87,7 +91,8 @@ func New(o Options) *Notifier {
 // Send has commands run for event, one after the other, when those of the
 // subject's earlier event have ended. It never waits. The only error is
 // ErrClosed. An event with the state of the one before it does nothing; one
-// without commands is only remembered as the state before the next.
+// without commands is only remembered as the state before the next. A moment
+// stands beside the states; see the package documentation.
 func (n *Notifier) Send(event Event, commands ...Command) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -101,22 +106,44 @@ func (n *Notifier) Send(event Event, commands ...Command) error {
 		n.subjects[key] = s
 	}
 	s.forget = false
-	if s.state == event.State {
+	if !s.news(event.State) || len(commands) == 0 {
 		return nil
 	}
-	s.state = event.State
-	if len(commands) == 0 {
-		return nil
-	}
-	if s.pending != nil {
-		n.log.Warn("script is slow: skipped "+s.pending.event.State,
-			"type", event.Kind, "name", event.Name, "state", event.State)
-	} else if !s.running {
+	if len(s.pending) == 0 && !s.running {
 		n.ready = append(n.ready, s)
 	}
-	s.pending = &delivery{event, commands}
+	kind := momentOf(event.State)
+	s.pending = slices.DeleteFunc(s.pending, func(d *delivery) bool {
+		same := momentOf(d.event.State) == kind
+		if same {
+			n.status.Dropped++
+			n.log.Warn("script is slow: skipped "+d.event.State,
+				"type", event.Kind, "name", event.Name, "state", event.State)
+		}
+		return same
+	})
+	s.pending = append(s.pending, &delivery{event, commands})
 	n.work()
 	return nil
+}
+
+// news reports whether a state or moment is not what was sent before, and
+// remembers it.
+func (s *subject) news(state string) bool {
+	last := &s.state
+	switch momentOf(state) {
+	case transition:
+		if s.state != state {
+			s.rival = ""
+		}
+	case rivalry:
+		last = &s.rival
+	default:
+		return true
+	}
+	news := *last != state
+	*last = state
+	return news
 }
 
 // Forget drops what is remembered of a subject that is configured no more: if it
@@ -125,14 +152,14 @@ func (n *Notifier) Forget(kind Kind, name string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if s := n.subjects[subjectKey{kind, name}]; s != nil {
-		s.state, s.forget = "", true
+		s.state, s.rival, s.forget = "", "", true
 		n.drop(s)
 	}
 }
 
 // drop lets go of s if it is to be forgotten and has nothing more to do. n.mu is held.
 func (n *Notifier) drop(s *subject) {
-	if s.forget && !s.running && s.pending == nil {
+	if s.forget && !s.running && len(s.pending) == 0 {
 		delete(n.subjects, s.key)
 	}
 }
@@ -161,19 +188,19 @@ func (n *Notifier) worker() {
 	}
 }
 
-// serve runs what is pending for s. n.mu is held, but not while scripts run.
+// serve runs what has been pending longest for s. n.mu is held, but not while scripts run.
 func (n *Notifier) serve(s *subject) {
-	d := s.pending
+	d := s.pending[0]
 	ctx, cancel := context.WithCancelCause(n.killing)
 	defer cancel(nil)
-	s.pending, s.running, s.cancel = nil, true, cancel
+	s.pending, s.running, s.cancel = s.pending[1:], true, cancel
 	n.mu.Unlock()
 	for _, command := range d.commands {
 		n.deliver(ctx, &d.event, command)
 	}
 	n.mu.Lock()
 	s.running, s.cancel = false, nil
-	if s.pending != nil {
+	if len(s.pending) > 0 {
 		n.ready = append(n.ready, s)
 	}
 	n.drop(s)
@@ -195,9 +222,41 @@ func (n *Notifier) deliver(ctx context.Context, event *Event, command Command) {
 	} else {
 		log.Info("script done")
 	}
+	n.count(result.Err)
 	if n.result != nil {
 		n.result(result)
 	}
+}
+
+// count adds one run to the status.
+func (n *Notifier) count(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := time.Now()
+	if err == nil {
+		n.status.Delivered++
+		n.status.LastDelivery, n.status.FailingSince = now, time.Time{}
+		return
+	}
+	n.status.LastError, n.status.LastErrorAt = err.Error(), now
+	if n.status.FailingSince.IsZero() {
+		n.status.FailingSince = now
+	}
+}
+
+// Status returns how it goes with the scripts: Delivered counts those that ended
+// well, Dropped the events that were over before their script could run.
+func (n *Notifier) Status() SinkStatus {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	st := n.status
+	for _, s := range n.subjects {
+		st.Queued += len(s.pending)
+		if s.running {
+			st.Queued++
+		}
+	}
+	return st
 }
 
 // Close takes no more events and returns when every script, running or waiting,
@@ -272,7 +331,7 @@ func (n *Notifier) hasten() {
 	defer n.mu.Unlock()
 	n.hurry = true
 	for _, s := range n.subjects {
-		if s.running && s.pending != nil {
+		if s.running && len(s.pending) > 0 {
 			s.cancel(errHurry)
 		}
 	}
@@ -284,7 +343,7 @@ func (n *Notifier) unfinished() int {
 	defer n.mu.Unlock()
 	count := 0
 	for _, s := range n.subjects {
-		if s.running || s.pending != nil {
+		if s.running || len(s.pending) > 0 {
 			count++
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"holdfast/cmd/internal/program"
 )
 
 func TestScriptGetsArgumentsAndEnvironment(t *testing.T) {
@@ -29,7 +31,25 @@ func TestScriptGetsArgumentsAndEnvironment(t *testing.T) {
 			"HOLDFAST_ADDRESSES=10.0.0.100/24 10.0.0.101/24", "HOLDFAST_DEVICE=vrrp4-51", "HOLDFAST_DIRECTOR=lvs1", "HOLDFAST_FAMILY=ipv4",
 			"HOLDFAST_INTERFACE=eth0", "HOLDFAST_NAME=out side", "HOLDFAST_OLD_STATE=BACKUP", "HOLDFAST_PRIORITY=150",
 			"HOLDFAST_REASON=no advert heard ", "HOLDFAST_STATE=MASTER", "HOLDFAST_TIME=2026-03-01T12:00:00.000000005Z", "HOLDFAST_TYPE=INSTANCE", "HOLDFAST_VRID=51",
-			"LANG=C.UTF-8", "PATH=" + path,
+			"LANG=C.UTF-8", "PATH=" + program.Path,
+		},
+	}, {
+		name: "rival",
+		event: Event{Kind: Instance, Name: "a", State: Rival, OldState: Master, Priority: 150, At: at,
+			Rival: &Peer{Address: "10.0.0.9", Priority: 50, MAC: "00:00:5e:00:01:33"}},
+		wantArgs: "[before][INSTANCE][a][RIVAL][150]",
+		wantEnv: []string{
+			"HOLDFAST_DIRECTOR=lvs1", "HOLDFAST_NAME=a", "HOLDFAST_OLD_STATE=MASTER", "HOLDFAST_PRIORITY=150", "HOLDFAST_REASON=",
+			"HOLDFAST_RIVAL=10.0.0.9", "HOLDFAST_RIVAL_MAC=00:00:5e:00:01:33", "HOLDFAST_RIVAL_PRIORITY=50", "HOLDFAST_STATE=RIVAL",
+			"HOLDFAST_TIME=2026-03-01T12:00:00.000000005Z", "HOLDFAST_TYPE=INSTANCE", "LANG=C.UTF-8", "PATH=" + program.Path,
+		},
+	}, {
+		name:     "priority",
+		event:    Event{Kind: Instance, Name: "a", State: Priority, OldState: Backup, Priority: 100, OldPriority: 150, At: at},
+		wantArgs: "[before][INSTANCE][a][PRIORITY][100]",
+		wantEnv: []string{
+			"HOLDFAST_DIRECTOR=lvs1", "HOLDFAST_NAME=a", "HOLDFAST_OLD_PRIORITY=150", "HOLDFAST_OLD_STATE=BACKUP", "HOLDFAST_PRIORITY=100", "HOLDFAST_REASON=",
+			"HOLDFAST_STATE=PRIORITY", "HOLDFAST_TIME=2026-03-01T12:00:00.000000005Z", "HOLDFAST_TYPE=INSTANCE", "LANG=C.UTF-8", "PATH=" + program.Path,
 		},
 	}, {
 		name:     "group",
@@ -37,7 +57,7 @@ func TestScriptGetsArgumentsAndEnvironment(t *testing.T) {
 		wantArgs: "[before][GROUP][director][FAULT][0]",
 		wantEnv: []string{
 			"HOLDFAST_DIRECTOR=lvs1", "HOLDFAST_NAME=director", "HOLDFAST_OLD_STATE=", "HOLDFAST_PRIORITY=0", "HOLDFAST_REASON=", "HOLDFAST_STATE=FAULT",
-			"HOLDFAST_TIME=2026-03-01T12:00:00.000000005Z", "HOLDFAST_TYPE=GROUP", "LANG=C.UTF-8", "PATH=" + path,
+			"HOLDFAST_TIME=2026-03-01T12:00:00.000000005Z", "HOLDFAST_TYPE=GROUP", "LANG=C.UTF-8", "PATH=" + program.Path,
 		},
 	}, {
 		name: "server",
@@ -48,7 +68,7 @@ func TestScriptGetsArgumentsAndEnvironment(t *testing.T) {
 			"HOLDFAST_DIRECTOR=lvs1", "HOLDFAST_MARK=0", "HOLDFAST_NAME=web/rs1", "HOLDFAST_OLD_STATE=UP", "HOLDFAST_PRIORITY=5", "HOLDFAST_PROTOCOL=tcp",
 			"HOLDFAST_REASON=connection refused", "HOLDFAST_SERVER=rs1", "HOLDFAST_SERVERS_TOTAL=2", "HOLDFAST_SERVERS_UP=1", "HOLDFAST_SERVER_ADDRESS=192.168.0.11:80",
 			"HOLDFAST_SERVICE=web", "HOLDFAST_SERVICE_ADDRESS=10.0.0.100:80", "HOLDFAST_STATE=DOWN", "HOLDFAST_TIME=2026-03-01T12:00:00.000000005Z",
-			"HOLDFAST_TYPE=SERVER", "HOLDFAST_WEIGHT=5", "LANG=C.UTF-8", "PATH=" + path,
+			"HOLDFAST_TYPE=SERVER", "HOLDFAST_WEIGHT=5", "LANG=C.UTF-8", "PATH=" + program.Path,
 		},
 	}}
 	for _, test := range tests {
@@ -85,10 +105,12 @@ func TestScriptGetsArgumentsAndEnvironment(t *testing.T) {
 }
 
 func TestScriptsFor(t *testing.T) {
-	named := func(name string) *Command { return &Command{Argv: []string{name}} }
-	scripts := Scripts{Master: named("master"), Fault: named("fault"), Stop: named("stop"), Up: named("up"), Down: named("down"), Any: named("any")}
+	named := func(name string) *Command { return &Command{Program: program.Program{Argv: []string{name}}} }
+	scripts := Scripts{Master: named("master"), Fault: named("fault"), Stop: named("stop"), Up: named("up"), Down: named("down"), Any: named("any"),
+		Rival: named("rival"), Priority: named("priority"), Deleted: named("deleted")}
 	for state, want := range map[string]string{
 		Master: "master any", Backup: "any", Fault: "fault any", Stop: "stop any", Up: "up any", Down: "down any",
+		Rival: "rival", RivalGone: "rival", Priority: "priority", Deleted: "deleted",
 	} {
 		var got []string
 		for _, c := range scripts.For(state) {
@@ -187,6 +209,46 @@ func TestSlowScriptSkipsStatesThatAreOver(t *testing.T) {
 	}
 }
 
+// A rival, or another priority, must not have a state go untold, nor the other
+// way round; each is told in the order in which it came.
+func TestMomentsTakeThePlaceOfTheirOwnKindOnly(t *testing.T) {
+	b := newBench(t, nil)
+	command, begun, release := gated(t, b.dir)
+	b.send(t, Backup, command)
+	begun.read(t)
+	for _, state := range []string{Priority, Master, Rival, Priority, RivalGone, Rival, Rival, Deleted} {
+		b.send(t, state, command)
+	}
+	for _, want := range []string{Master, Priority, Rival, Deleted} {
+		release.open(t)
+		b.result(t)
+		if got := begun.read(t); got != want+" outside" {
+			t.Fatalf("then %s, want %s", got, want)
+		}
+	}
+	release.open(t)
+	b.result(t)
+}
+
+func TestRivalIsToldOnceUntilItIsGoneOrTheStateAnother(t *testing.T) {
+	b := newBench(t, nil)
+	command := script(t, b.dir, "true", "exit 0")
+	for _, step := range []struct {
+		state string
+		told  bool
+	}{{Master, true}, {Rival, true}, {Rival, false}, {RivalGone, true}, {Rival, true}, {Backup, true}, {Master, true}, {Rival, true}} {
+		b.send(t, step.state, command)
+		if step.told {
+			if r := b.result(t); r.Event.State != step.state {
+				t.Fatalf("%s was told, want %s", r.Event.State, step.state)
+			}
+		}
+	}
+	if err := b.Close(t.Context()); err != nil || len(b.results) > 0 {
+		t.Errorf("close: %v; %d more were told", err, len(b.results))
+	}
+}
+
 // A user who has a BACKUP script and none for STOP must find BACKUP told.
 func TestStateWithoutScriptTakesNobodysPlace(t *testing.T) {
 	b := newBench(t, nil)
@@ -265,7 +327,7 @@ func TestSendNeverWaitsAndHoldsOneDeliveryPerSubject(t *testing.T) {
 	b.mu.Lock()
 	subjects, ready, pending := len(b.subjects), len(b.ready), b.subjects[subjectKey{Instance, "outside"}].pending
 	b.mu.Unlock()
-	if subjects != 1 || ready != 0 || pending == nil || pending.event.State != Master {
+	if subjects != 1 || ready != 0 || len(pending) != 1 || pending[0].event.State != Master {
 		t.Errorf("%d subjects, %d ready, pending %+v; want 1, 0 and MASTER", subjects, ready, pending)
 	}
 	release.open(t)

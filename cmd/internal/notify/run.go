@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"holdfast/cmd/internal/program"
 )
 
 // A Result is how the run of one command ended.
@@ -56,7 +56,7 @@ func (n *Notifier) execute(ctx context.Context, log *slog.Logger, event *Event, 
 		return -1, fmt.Errorf("make a pipe for the script's output: %w", err)
 	}
 	defer read.Close()
-	cmd, err := n.start(event, command, write)
+	run, err := command.Start(event.Environ(n.director), write, false, event.args()...)
 	write.Close() // the script's copy is now the only one, so that its end is seen
 	if err != nil {
 		return -1, fmt.Errorf("start the script: %w", err)
@@ -66,14 +66,8 @@ func (n *Notifier) execute(ctx context.Context, log *slog.Logger, event *Event, 
 		defer close(output)
 		logLines(read, log)
 	}()
-	exited := make(chan struct{})
-	go func() {
-		defer close(exited)
-		awaitExit(cmd.Process.Pid)
-	}()
-
-	reason := n.supervise(ctx, cmd.Process.Pid, command.timeout(), exited, output)
-	err = cmd.Wait()
+	reason := n.supervise(ctx, run, command.timeout(), output)
+	code, err := run.Wait()
 	select {
 	case <-output:
 	case <-n.after(outputLag):
@@ -83,48 +77,27 @@ func (n *Notifier) execute(ctx context.Context, log *slog.Logger, event *Event, 
 	if reason != nil {
 		return -1, reason
 	}
-	// The text of err is "exit status 3" or "signal: killed".
-	return cmd.ProcessState.ExitCode(), err
-}
-
-// start starts the script, with both output streams on out.
-func (n *Notifier) start(event *Event, command Command, out *os.File) (*exec.Cmd, error) {
-	for try := 1; ; try++ {
-		cmd := exec.Command(command.Argv[0], append(command.Argv[1:len(command.Argv):len(command.Argv)], event.args()...)...)
-		cmd.Dir = "/"
-		cmd.Env = event.Environ(n.director)
-		cmd.Stdout, cmd.Stderr = out, out
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		err := cmd.Start()
-		// Whoever just wrote the script may hold it open still, or a process
-		// forked meanwhile holds a copy of that descriptor until its exec.
-		if errors.Is(err, syscall.ETXTBSY) && try < 5 {
-			<-n.after(time.Duration(try) * 20 * time.Millisecond)
-			continue
-		}
-		return cmd, err
-	}
+	return code, err
 }
 
 // supervise returns nil when the script has ended by itself, or the reason why
 // it was made to end; its whole process group is dead then. In both cases the
-// leader is still to be reaped: as long as it is not, the kernel cannot give
-// the group's number to anybody else, so the signals hit nobody else.
-func (n *Notifier) supervise(ctx context.Context, pid int, timeout time.Duration, exited, output <-chan struct{}) error {
+// caller is still to wait for the process.
+func (n *Notifier) supervise(ctx context.Context, run *program.Process, timeout time.Duration, output <-chan struct{}) error {
 	reason := fmt.Errorf("%w after %v", errTimeout, timeout)
 	select {
-	case <-exited:
+	case <-run.Exited():
 		return nil
 	case <-n.after(timeout):
 	case <-ctx.Done():
 		reason = context.Cause(ctx)
 	}
 	if n.killing.Err() == nil {
-		_ = unix.Kill(-pid, unix.SIGTERM)
-		n.awaitGroup(exited, output)
+		run.Signal(unix.SIGTERM)
+		n.awaitGroup(run.Exited(), output)
 	}
-	_ = unix.Kill(-pid, unix.SIGKILL)
-	<-exited
+	run.Signal(unix.SIGKILL)
+	<-run.Exited()
 	return reason
 }
 
@@ -138,16 +111,6 @@ func (n *Notifier) awaitGroup(exited, output <-chan struct{}) {
 		case <-grace:
 			return
 		case <-n.killing.Done():
-			return
-		}
-	}
-}
-
-// awaitExit returns when the process has ended, without reaping it.
-func awaitExit(pid int) {
-	for {
-		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
-		if !errors.Is(err, unix.EINTR) {
 			return
 		}
 	}

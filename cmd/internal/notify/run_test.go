@@ -13,54 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-)
 
-func TestCheckSaysWhatIsWrong(t *testing.T) {
-	dir := tempDir(t)
-	file := func(name string, mode os.FileMode) string {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte("#!/bin/sh\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chmod(path, mode); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	inOpen, inSticky := file("open/script", 0o755), file("sticky/script", 0o755)
-	for name, mode := range map[string]os.FileMode{"open": 0o777, "sticky": 0o777 | os.ModeSticky} {
-		if err := os.Chmod(filepath.Join(dir, name), mode); err != nil {
-			t.Fatal(err)
-		}
-	}
-	linkToOpen := filepath.Join(dir, "link")
-	if err := os.Symlink(inOpen, linkToOpen); err != nil {
-		t.Fatal(err)
-	}
-	tests := []struct{ name, script, want string }{
-		{"fine", file("fine", 0o755), ""},
-		{"in a sticky directory", inSticky, ""},
-		{"none", "", "no script is named"},
-		{"relative", "notify.sh", `script "notify.sh" is not an absolute path`},
-		{"missing", "/nonexistent/notify.sh", "script /nonexistent/notify.sh does not exist"},
-		{"directory", dir, "is not a regular file"},
-		{"not executable", file("data", 0o644), "is not executable (mode 0644)"},
-		{"writable by everybody", file("loose", 0o757), "is writable by everybody (mode 0757)"},
-		{"in a directory writable by everybody", inOpen, "lies in " + dir + "/open, which is writable by everybody"},
-		{"a link to it", linkToOpen, "lies in " + dir + "/open, which is writable by everybody"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			err := (&Command{Argv: []string{test.script}}).Check()
-			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
-				t.Errorf("Check() = %v, want %q", err, test.want)
-			}
-		})
-	}
-}
+	"holdfast/cmd/internal/program"
+)
 
 func TestFailuresAreSaidAndHarmNothing(t *testing.T) {
 	b := newBench(t, nil)
@@ -76,8 +31,8 @@ func TestFailuresAreSaidAndHarmNothing(t *testing.T) {
 	}{
 		{"exit status", script(t, b.dir, "three", "exit 3"), 3, "exit status 3"},
 		{"signal", script(t, b.dir, "signal", "kill -USR1 $$"), -1, "signal: user defined signal 1"},
-		{"missing", Command{Argv: []string{"/nonexistent"}}, -1, "script /nonexistent does not exist"},
-		{"not a program", Command{Argv: []string{notAProgram}}, -1, "start the script: fork/exec " + notAProgram + ": exec format error"},
+		{"missing", Command{Program: program.Program{Argv: []string{"/nonexistent"}}}, -1, "script /nonexistent does not exist"},
+		{"not a program", Command{Program: program.Program{Argv: []string{notAProgram}}}, -1, "start the script: fork/exec " + notAProgram + ": exec format error"},
 		{"nothing", Command{}, -1, "no script is named"},
 	}
 	for _, test := range tests {

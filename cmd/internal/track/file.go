@@ -12,13 +12,14 @@ import (
 )
 
 // File returns a look that reads a number from a file: 0 is up. A file that is
-// missing or holds no number counts as 0, and the reason says so.
-func File(path string) func(context.Context) Reading {
+// not there or holds no number counts as the number missing, and the reason
+// says so.
+func File(path string, missing int) func(context.Context) Reading {
 	return func(context.Context) Reading {
 		n, problem := readNumber(path)
 		switch {
 		case problem != "":
-			return Reading{Up: true, Reason: problem}
+			return Reading{Up: missing == 0, Number: missing, Reason: fmt.Sprintf("%s, which counts as %d", problem, missing)}
 		case n != 0:
 			return Reading{Number: n, Reason: fmt.Sprintf("%s says %d", path, n)}
 		}
@@ -29,24 +30,24 @@ func File(path string) func(context.Context) Reading {
 func readNumber(path string) (n int, problem string) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, path + " is missing, which counts as 0"
+		return 0, path + " is missing"
 	}
 	if err != nil {
-		return 0, fmt.Sprintf("%v, which counts as 0", err)
+		return 0, err.Error()
 	}
 	defer f.Close()
 	// More than this is no number, whatever it is.
 	b, err := io.ReadAll(io.LimitReader(f, 64))
 	if err != nil {
-		return 0, fmt.Sprintf("%v, which counts as 0", err)
+		return 0, err.Error()
 	}
 	text := strings.TrimSpace(string(b))
 	if text == "" { // between truncating and writing, or made by touch
-		return 0, path + " is empty, which counts as 0"
+		return 0, path + " is empty"
 	}
 	n, err = strconv.Atoi(text)
 	if err != nil {
-		return 0, fmt.Sprintf("%s holds no number but %q, which counts as 0", path, text)
+		return 0, fmt.Sprintf("%s holds no number but %q", path, text)
 	}
 	return n, ""
 }

@@ -25,27 +25,39 @@ func (s State) String() string {
 	return "state " + strconv.Itoa(int(s))
 }
 
-// health makes a verdict of readings: rise good ones in a row are up, fall bad
-// ones down. The first verdict takes as many as any other.
+// health makes a verdict of readings: rise good ones in a row are up. Fall bad
+// ones are down, or lateFall that are not good, when those among them that came
+// too late are not fall bad ones: a look that timed out says less than one that
+// failed. The first verdict takes as many as any other.
 type health struct {
-	rise, fall int
+	rise, fall, lateFall int
 
-	state  State
-	good   bool // the latest reading
-	streak int  // how many in a row were like it
+	state State
+	run
 }
 
-// hear takes in a reading and reports whether the verdict changed.
-func (h *health) hear(good bool) bool {
-	if good != h.good {
-		h.good, h.streak = good, 0
+// A run is a series of readings that are alike.
+type run struct {
+	Good   bool `json:"good"`
+	Streak int  `json:"streak"` // how many in a row
+	Late   int  `json:"late"`   // how many of these came too late
+}
+
+// hear takes in a reading and reports whether the verdict changed. One that is
+// late is not good.
+func (h *health) hear(good, late bool) bool {
+	if good != h.Good {
+		h.run = run{Good: good}
 	}
-	h.streak++
-	to, enough := Down, h.fall
-	if good {
-		to, enough = Up, h.rise
+	h.Streak++
+	if late {
+		h.Late++
 	}
-	if to == h.state || h.streak < enough {
+	to, enough := Up, h.Streak >= h.rise
+	if !good {
+		to, enough = Down, h.Streak-h.Late >= h.fall || h.Streak >= h.lateFall
+	}
+	if to == h.state || !enough {
 		return false
 	}
 	h.state = to
@@ -55,5 +67,5 @@ func (h *health) hear(good bool) bool {
 // pending reports whether the latest readings speak against the verdict, but
 // not yet often enough.
 func (h *health) pending() bool {
-	return h.streak > 0 && h.state != Unknown && h.good != (h.state == Up)
+	return h.Streak > 0 && h.state != Unknown && h.Good != (h.state == Up)
 }

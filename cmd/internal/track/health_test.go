@@ -1,26 +1,35 @@
 package track
 
-import "testing"
+import (
+	"cmp"
+	"testing"
+)
 
-// Readings are + and -, verdicts u, d and ? (unknown).
+// Readings are +, - and l (too late), verdicts u, d and ? (unknown).
 func TestHealth(t *testing.T) {
 	tests := []struct {
 		name           string
 		rise, fall     int
 		readings, want string
+		lateFall       int // 0: as fall
 	}{
-		{"at once", 1, 1, "+-+", "udu"},
-		{"unknown until enough", 2, 3, "+---+-", "???ddd"},
-		{"fall", 1, 3, "+--+---", "uuuuuud"},
-		{"rise", 3, 1, "-++-+++", "ddddddu"},
-		{"unknown down", 1, 2, "--", "?d"},
+		{"at once", 1, 1, "+-+", "udu", 0},
+		{"unknown until enough", 2, 3, "+---+-", "???ddd", 0},
+		{"fall", 1, 3, "+--+---", "uuuuuud", 0},
+		{"rise", 3, 1, "-++-+++", "ddddddu", 0},
+		{"unknown down", 1, 2, "--", "?d", 0},
+		{"late is bad", 1, 2, "+l-", "uud", 0},
+		{"late is bad by itself", 1, 2, "+ll", "uud", 0},
+		{"late counts less", 1, 2, "+lll+llll", "uuuuuuuud", 4},
+		{"bad ones among the late", 1, 2, "+l-l-", "uuuud", 9},
+		{"late mends nothing", 2, 1, "-+l++", "ddddu", 3},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			h := health{rise: tt.rise, fall: tt.fall}
+			h := health{rise: tt.rise, fall: tt.fall, lateFall: cmp.Or(tt.lateFall, tt.fall)}
 			got, before := "", h.state
 			for _, r := range tt.readings {
-				changed := h.hear(r == '+')
+				changed := h.hear(r == '+', r == 'l')
 				if changed != (h.state != before) {
 					t.Errorf("after %q: changed %v, from %v to %v", got, changed, before, h.state)
 				}

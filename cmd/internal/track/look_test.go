@@ -2,7 +2,6 @@ package track
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,15 +12,17 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"holdfast/cmd/internal/program"
 )
 
-func script(t *testing.T, text string) []string {
+func script(t *testing.T, text string) program.Program {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "script")
 	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return []string{"/bin/sh", path} // not exec'd itself: another test's fork could hold it open
+	return program.Program{Argv: []string{"/bin/sh", path}} // not exec'd itself: another test's fork could hold it open
 }
 
 func TestScript(t *testing.T) {
@@ -53,8 +54,8 @@ func TestScript(t *testing.T) {
 }
 
 func TestScriptMissing(t *testing.T) {
-	got := Script([]string{"/nowhere/script"}, nil)(t.Context())
-	if got.Up || !strings.Contains(got.Reason, "no such file") {
+	got := Script(program.Program{Argv: []string{"/nowhere/script"}}, nil)(t.Context())
+	if got.Up || !strings.Contains(got.Reason, "does not exist") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -66,7 +67,7 @@ func TestScriptTimeout(t *testing.T) {
 	defer cancel()
 	start := time.Now()
 	got := Script(script(t, "trap '' TERM; sleep 60 & echo $! > "+pidFile+"; wait; wait"), []string{"PATH=/usr/bin:/bin"})(ctx)
-	if got.Up || !strings.HasPrefix(got.Reason, "timed out after") {
+	if got.Up || !got.Void || !got.TimedOut || !strings.HasPrefix(got.Reason, "timed out after") {
 		t.Errorf("%+v", got)
 	}
 	if took := time.Since(start); took > 10*time.Second {
@@ -82,7 +83,7 @@ func TestScriptTimeout(t *testing.T) {
 	}
 	// Somebody has to reap it; a dead process may be a zombie for a moment.
 	deadline := time.Now().Add(10 * time.Second)
-	for isProcess(fmt.Sprintf("/proc/%d", pid), "sleep") {
+	for (&Process{Name: "sleep"}).is(fmt.Sprintf("/proc/%d", pid)) {
 		if time.Now().After(deadline) {
 			t.Fatal("the script's child lives on")
 		}
@@ -109,67 +110,18 @@ func TestFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		tt.want.Reason = strings.ReplaceAll(tt.want.Reason, "PATH", path)
-		if got := File(path)(t.Context()); got != tt.want {
+		if got := File(path, 0)(t.Context()); got != tt.want {
 			t.Errorf("%s: got %+v, want %+v", tt.name, got, tt.want)
 		}
 	}
 	path := filepath.Join(dir, "none")
 	want := Reading{Up: true, Reason: path + " is missing, which counts as 0"}
-	if got := File(path)(t.Context()); got != want {
+	if got := File(path, 0)(t.Context()); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-}
-
-func TestCountProcesses(t *testing.T) {
-	proc := t.TempDir()
-	add := func(pid int, stat, cmdline string) {
-		dir := filepath.Join(proc, strconv.Itoa(pid))
-		err := errors.Join(os.Mkdir(dir, 0o755),
-			os.WriteFile(filepath.Join(dir, "stat"), []byte(stat), 0o644),
-			os.WriteFile(filepath.Join(dir, "cmdline"), []byte(cmdline), 0o644))
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	add(1, "1 (init) S 0 1", "/sbin/init\x00")
-	add(2, "2 (named) S 1 2", "/usr/sbin/named\x00-f\x00")
-	add(3, "3 (named) R 1 3", "named\x00")
-	add(4, "4 (named) Z 1 4", "")
-	add(5, "5 (a b) c) S 1 5", "x\x00")
-	add(6, "6 (a-very-long-nam) S 1 6", "/opt/a-very-long-name\x00-x\x00")
-	add(7, "7 (a-very-long-nam) S 1 7", "/opt/a-very-long-names\x00")
-	add(8, "8 (", "")
-	if err := os.Mkdir(filepath.Join(proc, "named"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]int{"named": 2, "init": 1, "a b) c": 1, "a-very-long-name": 1, "nobody": 0, "name": 0} {
-		if got, err := countProcesses(proc, name); got != want || err != nil {
-			t.Errorf("%s: %d, %v; want %d", name, got, err, want)
-		}
-	}
-	if _, err := countProcesses(filepath.Join(proc, "none"), "x"); err == nil {
-		t.Error("no error without /proc")
-	}
-}
-
-func TestProcess(t *testing.T) {
-	self, err := os.ReadFile("/proc/self/comm")
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := filepath.Base(os.Args[0])
-	if len(name) <= commLen {
-		name = strings.TrimSpace(string(self))
-	}
-	if got := Process(name, 1)(t.Context()); !got.Up {
-		t.Errorf("%+v", got)
-	}
-	want := "only 1 of " + name + " are running, not 1000"
-	if got := Process(name, 1000)(t.Context()); got.Up || got.Reason != want {
-		t.Errorf("got %+v, want %s", got, want)
-	}
-	if got := Process("no such program", 1)(t.Context()); got.Up || got.Reason != "no such program is not running" {
-		t.Errorf("%+v", got)
+	want = Reading{Number: 7, Reason: path + " is missing, which counts as 7"}
+	if got := File(path, 7)(t.Context()); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 

@@ -1,6 +1,7 @@
 package track
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"reflect"
@@ -13,6 +14,9 @@ type Reading struct {
 	Up     bool
 	Number int    // of a numeric tracker
 	Reason string // why it is not up, or what is strange though it is
+	// Void says that the look itself failed, so that Up is false whatever the
+	// tracker makes of it (Reverse); TimedOut, that it did because it took too long.
+	Void, TimedOut bool
 }
 
 // A Config says what a tracker looks at and how often.
@@ -26,14 +30,21 @@ type Config struct {
 	Look     func(ctx context.Context) Reading
 	Interval time.Duration // from the start of one look to the next
 	Timeout  time.Duration // of ctx, at most Interval
-	// Rise good readings in a row mean up, Fall bad ones down; 1 at least.
-	Rise, Fall int
-	Reverse    bool // turns up into down, and the sign of a number
-	Numeric    bool // Reading.Number counts, at once
-	// Known is what another process knew since KnownSince; the zero Standing:
-	// nothing. It counts until readings say otherwise.
-	Known      Standing
-	KnownSince time.Time
+	// Rise good readings in a row mean up, Fall bad ones down; 1 at least. A run
+	// of bad ones of which fewer than Fall are not for a timeout means down when
+	// it is TimeoutFall long; 0: Fall.
+	Rise, Fall  int
+	TimeoutFall int
+	Reverse     bool // turns up into down, and the sign of a number
+	Numeric     bool // Reading.Number counts, at once
+	// Known is what another process knew. It counts until readings say otherwise.
+	Known *Memory
+}
+
+// A Memory is what a process leaves of a tracker to the one that replaces it.
+type Memory struct {
+	Status
+	Run run `json:"run"` // of readings, towards the next verdict
 }
 
 // A Change tells of another verdict or number.
@@ -48,12 +59,14 @@ type Change struct {
 // A Status is what is known of a tracker.
 type Status struct {
 	Standing
-	Since    time.Time // of State; zero while it is unknown
-	LastLook time.Time // when the latest reading came; zero: none yet
-	Reason   string    // of the latest reading
-	Cause    string    // of State: the reason of the reading that decided it
-	Looks    uint64    // readings so far
-	Bad      uint64    // of these, that were not up
+	Since    time.Time     // of State; zero while it is unknown
+	LastLook time.Time     // when the latest reading came; zero: none yet
+	Took     time.Duration // the latest look
+	Reason   string        // of the latest reading
+	Cause    string        // of State: the reason of the reading that decided it
+	Looks    uint64        // readings so far
+	Bad      uint64        // of these, that were not up
+	TimedOut uint64        // of the bad ones, because the look took too long
 }
 
 // A Set runs trackers. Its methods may be called from any goroutine.
@@ -90,7 +103,8 @@ func NewSet(log *slog.Logger, onChange func(Change)) *Set {
 	return s
 }
 
-// Apply makes the trackers those of configs. New ones look at once.
+// Apply makes the trackers those of configs. New ones look at once. One whose
+// Spec changed is what it was until readings say otherwise.
 func (s *Set) Apply(configs []Config) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,11 +116,13 @@ func (s *Set) Apply(configs []Config) {
 			delete(old, c.Name)
 			continue
 		}
-		t := &tracker{Config: c, health: health{rise: c.Rise, fall: c.Fall}, due: time.Now()}
+		t := &tracker{Config: c, due: time.Now()}
+		t.health = health{rise: c.Rise, fall: c.Fall, lateFall: cmp.Or(c.TimeoutFall, c.Fall)}
 		t.status.Numeric = c.Numeric
-		if k := c.Known; k.State != Unknown && k.Numeric == c.Numeric {
-			t.status.Standing, t.status.Since, t.status.Cause = k, c.KnownSince, "it was before the upgrade"
-			t.health.state = k.State
+		if k := c.Known; k != nil && k.Numeric == c.Numeric {
+			t.status, t.health.state, t.health.run = k.Status, k.State, k.Run
+		} else if o := old[c.Name]; o != nil && o.Numeric == c.Numeric {
+			t.status, t.health.state = o.status, o.health.state
 		}
 		t.ctx, t.cancel = context.WithCancel(s.ctx)
 		s.trackers[c.Name] = t
@@ -158,6 +174,17 @@ func (s *Set) Status() map[string]Status {
 	return all
 }
 
+// Remember returns what the set knows, for the process that replaces this one.
+func (s *Set) Remember() map[string]Memory {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make(map[string]Memory, len(s.trackers))
+	for name, t := range s.trackers {
+		all[name] = Memory{t.status, t.health.run}
+	}
+	return all
+}
+
 func (s *Set) rouse() {
 	select {
 	case s.wake <- struct{}{}:
@@ -205,13 +232,16 @@ func (s *Set) startDue(now time.Time) time.Duration {
 func (s *Set) look(t *tracker) {
 	ctx, cancel := context.WithTimeout(t.ctx, t.Timeout)
 	defer cancel()
+	start := time.Now()
 	r := t.Look(ctx)
+	took := time.Since(start)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t.looking = false
 	if t.ctx.Err() != nil { // removed: its reading is of no use, and may come of that
 		return
 	}
+	t.status.Took = took
 	s.hear(t, r)
 	now := time.Now()
 	switch {
@@ -229,7 +259,10 @@ func (s *Set) look(t *tracker) {
 func (s *Set) hear(t *tracker, r Reading) {
 	now := time.Now()
 	st := &t.status
-	if t.Reverse {
+	switch {
+	case r.Void:
+		r.Up = false
+	case t.Reverse:
 		r.Up, r.Number = !r.Up, -r.Number
 		if !r.Up && r.Reason == "" {
 			r.Reason = "it is there"
@@ -239,11 +272,14 @@ func (s *Set) hear(t *tracker, r Reading) {
 	if !r.Up {
 		st.Bad++
 	}
+	if r.TimedOut {
+		st.TimedOut++
+	}
 	if r.Reason != st.Reason && r.Reason != "" {
 		s.log.Debug("tracker", "name", t.Name, "up", r.Up, "reason", r.Reason)
 	}
 	from := st.State
-	changed := t.health.hear(r.Up)
+	changed := t.health.hear(r.Up, r.TimedOut)
 	if changed {
 		st.State, st.Since = t.health.state, now
 	}

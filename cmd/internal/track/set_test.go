@@ -2,6 +2,7 @@ package track
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"slices"
 	"sync"
@@ -181,8 +182,95 @@ func TestSetApply(t *testing.T) {
 		other := b.config("b")
 		other.Spec = "changed"
 		r.Apply([]Config{a.config("a"), other}) // c goes in the middle of a look
-		r.want(t, "500ms b unknown up")
-		if st := r.Status(); len(st) != 2 || st["a"].Looks != 1 {
+		r.want(t)
+		if st := r.Status(); len(st) != 2 || st["a"].Looks != 1 || st["b"].Looks != 2 {
+			t.Errorf("%+v", st)
+		}
+		b.become(false, 0)
+		other.Spec = "changed again"
+		r.Apply([]Config{a.config("a"), other})
+		pass(time.Second)
+		r.want(t, "1.5s b up down")
+	})
+}
+
+// What a process knew goes on in the one that replaces it, also what it did not
+// yet believe.
+func TestSetRemember(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		s := &subject{up: true, takes: 20 * time.Millisecond, start: r.start}
+		slow, number := s.config("a"), Config{Name: "num", Rise: 1, Fall: 1, Numeric: true}
+		slow.Fall = 3
+		r.Apply([]Config{slow, number})
+		r.Tell("num", Reading{Number: 7, Reason: "busy"})
+		pass(100 * time.Millisecond)
+		s.become(false, 20*time.Millisecond)
+		pass(2 * time.Second) // two of three
+		r.want(t, "0s num unknown down", "20ms a unknown up")
+		left := r.Remember()
+		r.Close()
+		b, err := json.Marshal(left)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var read map[string]Memory
+		if err := json.Unmarshal(b, &read); err != nil {
+			t.Fatal(err)
+		}
+
+		after := newRig()
+		defer after.Close()
+		known := func(c Config) Config {
+			m := read[c.Name]
+			c.Known = &m
+			return c
+		}
+		after.Apply([]Config{known(slow), known(number)})
+		want := map[string]Status{
+			"a": {
+				Standing: Standing{State: Up}, Since: r.start.Add(20 * time.Millisecond), LastLook: r.start.Add(2020 * time.Millisecond),
+				Took: 20 * time.Millisecond, Looks: 3, Bad: 2,
+			},
+			"num": {
+				Standing: Standing{State: Down, Number: 7, Numeric: true}, Since: r.start, LastLook: r.start,
+				Reason: "busy", Cause: "busy", Looks: 1, Bad: 1,
+			},
+		}
+		if diff := cmp.Diff(want, after.Status()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		pass(100 * time.Millisecond)
+		after.want(t, "20ms a up down") // the third
+		number.Numeric = false          // another kind than it was
+		after.Apply([]Config{known(slow)})
+		after.Apply([]Config{known(slow), known(number)})
+		if st := after.Status()["num"]; st != (Status{}) {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// What is late counts less than what failed, and what nothing was found out by
+// is not turned into its opposite.
+func TestSetTimeouts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		defer r.Close()
+		r.Apply([]Config{{Name: "a", Rise: 1, Fall: 2, TimeoutFall: 4, Reverse: true}})
+		late := Reading{Void: true, TimedOut: true}
+		tell := func(readings ...Reading) {
+			for _, reading := range readings {
+				r.Tell("a", reading)
+			}
+		}
+		tell(Reading{}, late, late, late, Reading{Up: true})
+		r.want(t, "0s a unknown up", "0s a up down")
+		tell(Reading{}, late, late, late)
+		r.want(t, "0s a down up")
+		tell(late)
+		r.want(t, "0s a up down")
+		if st := r.Status()["a"]; st.TimedOut != 7 || st.Bad != 8 || st.Looks != 10 {
 			t.Errorf("%+v", st)
 		}
 	})

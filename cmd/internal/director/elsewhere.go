@@ -1,0 +1,157 @@
+package director
+
+import (
+	"cmp"
+	"errors"
+	"net/netip"
+	"slices"
+
+	"holdfast/conf"
+	"holdfast/netdev"
+	"holdfast/vrrp/speaker"
+)
+
+// specs are the devices that an instance wants: the one on its own interface,
+// and one on each other where it has addresses.
+func specs(in *conf.Instance) []netdev.Spec {
+	own := spec(in)
+	all := []netdev.Spec{own}
+	names := namesOf(in)
+	for i, p := range in.Elsewhere {
+		s := own
+		s.Name, s.Parent = names[i+1], p.Interface
+		s.Addresses, s.Routes, s.Rules, s.IPv6 = addressesOn(in, p.Interface), nil, nil, false
+		all = append(all, s)
+	}
+	return all
+}
+
+// namesOf identifies the devices of an instance to netdev, in the order of
+// specs.
+func namesOf(in *conf.Instance) []string {
+	names := []string{deviceName(in)}
+	for _, p := range in.Elsewhere {
+		names = append(names, cmp.Or(p.Device, p.Interface+"/"+in.Name))
+	}
+	return names
+}
+
+func sharesDevice(a, b *conf.Instance) bool {
+	of := namesOf(b)
+	return slices.ContainsFunc(namesOf(a), func(name string) bool { return slices.Contains(of, name) })
+}
+
+// addressesOn are the addresses that an instance has on an interface; "" is its
+// own.
+func addressesOn(in *conf.Instance, name string) []netdev.Address {
+	var list []netdev.Address
+	for _, a := range slices.Concat(in.Prefixes, in.Excluded) {
+		if a.Interface == name {
+			list = append(list, netdev.Address{
+				Prefix: a.Prefix, Label: a.Label, Scope: uint8(a.Scope), Broadcast: a.Broadcast,
+				PrefixRoute: netdev.PrefixRoute(a.PrefixRoute), Preferred: a.Preferred,
+			})
+		}
+	}
+	return list
+}
+
+// announced are the addresses on an interface whose MAC neighbours are told.
+func announced(in *conf.Instance, name string) []netip.Addr {
+	var list []netip.Addr
+	for _, a := range addressesOn(in, name) {
+		list = append(list, a.Prefix.Addr())
+	}
+	return list
+}
+
+// oneOf sums up the devices of an instance, its own first. One whose interface
+// does not exist is told of as that.
+func oneOf(devices []netdev.Device) netdev.Device {
+	d := devices[0]
+	for _, other := range devices[1:] {
+		d.Leftover = d.Leftover || other.Leftover
+		if d.Err == nil && !errors.Is(other.Err, netdev.ErrNoParent) {
+			d.Err = other.Err
+		}
+	}
+	return d
+}
+
+// at is what the speaker was last told of an interface of the instance.
+func (in *instance) at(name string) netdev.Interface {
+	if name == in.conf.Interface {
+		return in.facts
+	}
+	return in.elsewhere[name]
+}
+
+// lookElsewhere takes over what is known of the other interfaces, and reports
+// whether the addresses there are to be announced in another way.
+func (in *instance) lookElsewhere(facts map[string]netdev.Interface) (changed bool) {
+	now := make(map[string]netdev.Interface, len(in.conf.Elsewhere))
+	for _, p := range in.conf.Elsewhere {
+		f, was := facts[p.Interface], in.elsewhere[p.Interface]
+		changed = changed || f.Index != was.Index || f.MAC != was.MAC || f.Forwarding6 != was.Forwarding6
+		now[p.Interface] = f
+	}
+	in.elsewhere = now
+	return changed
+}
+
+// diagnoseElsewhere says why an instance cannot have its addresses on other
+// interfaces. Its own wire still takes its farewell.
+func (in *instance) diagnoseElsewhere(fault func(key string, wireLost bool, format string, args ...any)) {
+	for _, p := range in.conf.Elsewhere {
+		key := faultLink + ":" + p.Interface
+		switch f := in.elsewhere[p.Interface]; {
+		case f.Index == 0:
+			fault(key, false, "interface %s, where it has addresses, does not exist", p.Interface)
+		case !f.Admin:
+			fault(key, false, "interface %s, where it has addresses, is down", p.Interface)
+		case !f.Up:
+			fault(key, false, "interface %s, where it has addresses, has no carrier", p.Interface)
+		case in.mute != nil:
+			fault(key, false, "%v", in.mute)
+		}
+	}
+}
+
+// announceElsewhere has a voice announce the addresses on other interfaces.
+func (in *instance) announceElsewhere(v *speaker.Voice) error {
+	for _, p := range in.conf.Elsewhere {
+		f, mac := in.elsewhere[p.Interface], netdev.MAC(in.conf.MAC.Address)
+		if in.conf.MAC.Mode == conf.MACInterface {
+			mac = f.MAC
+		}
+		if f.Index == 0 {
+			continue
+		}
+		if err := announce(v, f.Index, mac, f.Forwarding6, announced(&in.conf, p.Interface)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changeDevices brings the devices of an instance to what a reload made of it.
+// New ones are bare until they are claimed.
+func (d *Director) changeDevices(in *instance, old *conf.Instance) {
+	before := in.elsewhere
+	in.stale = true
+	d.look([]*instance{in})
+	names := namesOf(&in.conf)
+	d.devices.set(in.conf.Name, names)
+	gone := slices.DeleteFunc(namesOf(old), func(name string) bool { return slices.Contains(names, name) })
+	if len(gone) > 0 {
+		d.hands.drain() // an order that names them may be under way
+		if err := d.host.Remove(gone...); err != nil {
+			d.log.Error("cannot remove a device", "vrrp", in.conf.Name, "err", err)
+		}
+	}
+	for name, f := range before {
+		if !slices.Contains(in.conf.Interfaces(), name) {
+			d.leave(name, f.Index)
+		}
+	}
+}

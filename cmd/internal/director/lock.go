@@ -1,0 +1,130 @@
+package director
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A place is what a director has for itself: its runtime directory, and its
+// network namespace. The kernel gives both back when the process ends, however
+// it ends, and at an upgrade, after which the new binary takes them anew.
+type place struct {
+	dir       *os.File
+	namespace *net.UnixListener // nil: it could not be had, and no director has it
+}
+
+// takePlace makes sure that this is the only director in its runtime directory
+// and in its network namespace.
+func takePlace(dir string, log *slog.Logger) (*place, error) {
+	file, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	namespace, err := lockNamespace(log)
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return &place{file, namespace}, nil
+}
+
+// leave gives the place back. It may be called on nil.
+func (p *place) leave() error {
+	if p == nil {
+		return nil
+	}
+	if p.namespace != nil {
+		_ = p.namespace.Close() // nothing was written
+	}
+	return p.dir.Close()
+}
+
+// lockDir makes the runtime directory and locks it: two directors in one would
+// undo each other's changes. The kernel frees the lock when the process ends,
+// however it ends.
+func lockDir(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make the runtime directory: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the runtime directory: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("runtime directory %s: another holdfast is running there", dir)
+	}
+	return f, nil
+}
+
+// namespaceName is an abstract socket address, which a network namespace has
+// once (unix(7)).
+const namespaceName = "@holdfast"
+
+// lockNamespace takes the network namespace: of two directors in one, each would
+// remove the other's devices as what a former run left, and put back sysctls
+// that the other needs.
+func lockNamespace(log *slog.Logger) (*net.UnixListener, error) {
+	address := &net.UnixAddr{Name: namespaceName, Net: "unix"}
+	for range 3 { // the holder may end while it is asked who it is
+		l, err := net.ListenUnix("unix", address)
+		if err == nil {
+			go answer(l)
+			return l, nil
+		}
+		if !errors.Is(err, unix.EADDRINUSE) {
+			return nil, fmt.Errorf("lock the network namespace: %w", err)
+		}
+		holder, err := whoHolds(address)
+		if err != nil {
+			continue
+		}
+		if holder.Uid != 0 && int(holder.Uid) != os.Geteuid() {
+			// Anybody may take the name. Who may not change the network is no director.
+			log.Warn("the network namespace is not locked against a second holdfast: somebody else has its name",
+				"socket", namespaceName, "pid", holder.Pid, "uid", holder.Uid)
+			return nil, nil
+		}
+		return nil, fmt.Errorf("another holdfast is running in this network namespace, as process %d: "+
+			"one daemon runs all virtual routers of a namespace", holder.Pid)
+	}
+	log.Warn("the network namespace is not locked against a second holdfast: somebody who does not answer has its name",
+		"socket", namespaceName)
+	return nil, nil
+}
+
+// answer lets everybody connect who wants to know who holds the namespace.
+func answer(l *net.UnixListener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return // closed
+		}
+		_ = c.Close()
+	}
+}
+
+// whoHolds returns the credentials of the process that listens at an address.
+func whoHolds(address *net.UnixAddr) (*unix.Ucred, error) {
+	dialer := net.Dialer{Timeout: time.Second}
+	c, err := dialer.Dial("unix", address.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	raw, err := c.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var who *unix.Ucred
+	var failed error
+	err = raw.Control(func(fd uintptr) { who, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
+	return who, errors.Join(err, failed)
+}

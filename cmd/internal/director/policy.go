@@ -1,0 +1,156 @@
+package director
+
+import (
+	"slices"
+	"strings"
+
+	"holdfast/cmd/internal/control"
+	"holdfast/conf"
+	"holdfast/netdev"
+	"holdfast/vrrp"
+)
+
+// policy gives a device the routes and rules of its instance.
+func policy(s *netdev.Spec, in *conf.Instance) {
+	for i := range in.Routes {
+		s.Routes = append(s.Routes, route(&in.Routes[i]))
+	}
+	for i := range in.Rules {
+		s.Rules = append(s.Rules, rule(&in.Rules[i], in))
+	}
+}
+
+func route(r *conf.Route) netdev.PolicyRoute {
+	p := netdev.PolicyRoute{
+		To: r.To, Type: r.Type, Via: r.Via, Device: r.Device, Table: r.Table, VRF: r.VRF, Source: r.Source,
+		Metric: r.Metric, Scope: r.Scope, TOS: r.TOS, Checked: !r.OnLink, Realm: netdev.Realm(r.Realm),
+		Preference: r.Preference, Options: netdev.RouteOptions(r.Options), Encap: netdev.Encap(r.Encap),
+	}
+	for _, h := range r.Hops {
+		p.Hops = append(p.Hops, netdev.PolicyHop{
+			Via: h.Via, Device: h.Device, Weight: h.Weight, Checked: !h.OnLink, Encap: netdev.Encap(h.Encap),
+		})
+	}
+	return p
+}
+
+func rule(r *conf.Rule, in *conf.Instance) netdev.PolicyRule {
+	return netdev.PolicyRule{
+		From: r.From, To: r.To, IPv6: r.Family == vrrp.IPv6, Not: r.Invert,
+		Interface: deviceOf(r.Interface, in), Output: deviceOf(r.Output, in),
+		Mark: r.Mark.Value, MarkMask: r.Mark.Mask, TOS: r.TOS, UIDs: netdev.Range(r.UIDs), Protocol: r.Protocol,
+		SourcePorts: netdev.Range(r.SourcePorts), DestinationPorts: netdev.Range(r.DestinationPorts),
+		TunnelID: r.TunnelID, L3MDev: r.L3MDev,
+		Action: r.Action, Table: r.Table, Goto: r.Goto, Realm: netdev.Realm(r.Realm),
+		SuppressLength: r.SuppressLength, SuppressGroup: r.SuppressGroup, Priority: r.Priority,
+	}
+}
+
+// deviceOf is the interface that a rule names: "vmac" is the one with the
+// virtual addresses, which for an instance without a device is the parent.
+func deviceOf(name string, in *conf.Instance) string {
+	switch {
+	case name != conf.VMAC:
+		return name
+	case in.MAC.Mode == conf.MACInterface:
+		return in.Interface
+	}
+	return in.Device
+}
+
+// belongings counts what is compared in a look: devices, routes and rules.
+func (d *Director) belongings() int {
+	n := len(d.instances)
+	for _, in := range d.instances {
+		n += len(in.conf.Routes) + len(in.conf.Rules)
+	}
+	return n
+}
+
+// policyStatus says what became of the routes and rules of an instance.
+func (d *Director) policyStatus(in *conf.Instance) (routes, rules []control.Policy) {
+	if len(in.Routes)+len(in.Rules) == 0 {
+		return nil, nil
+	}
+	for _, s := range d.host.Policies(deviceName(in)) {
+		p := control.Policy{Text: s.Text, Present: s.Present, Why: s.Why}
+		if s.Rule {
+			rules = append(rules, p)
+		} else {
+			routes = append(routes, p)
+		}
+	}
+	return routes, rules
+}
+
+// tellMissing logs which routes and rules cannot be had, once for each reason.
+func (d *Director) tellMissing() {
+	for _, in := range d.instances {
+		if len(in.conf.Routes)+len(in.conf.Rules) == 0 {
+			continue
+		}
+		missing := map[string]string{}
+		for _, s := range d.host.Policies(deviceName(&in.conf)) {
+			if s.Why == "" || s.Present {
+				continue
+			}
+			missing[s.Text] = s.Why
+			if in.missing[s.Text] != s.Why {
+				d.log.Warn("a route or rule cannot be had", "vrrp", in.conf.Name, "what", s.Text, "why", s.Why)
+			}
+		}
+		in.missing = missing
+	}
+}
+
+// previewPolicy says which routes and rules an instance would have, and what is
+// in their way now.
+func previewPolicy(in *conf.Instance) []string {
+	s := spec(in)
+	var list []string
+	states, err := netdev.LookPolicies(&s)
+	for _, p := range states {
+		text := "while MASTER, " + p.Text
+		switch {
+		case p.Present:
+			text += ", which is there already"
+		case p.Why != "":
+			text += ", which cannot be had now: " + p.Why
+		}
+		list = append(list, text)
+	}
+	if err != nil {
+		list = append(list, "what is there of these is not known: "+err.Error())
+	}
+	return list
+}
+
+// describePolicy says which routes and rules come and go between two
+// configurations of an instance.
+func describePolicy(old, new *conf.Instance) string {
+	before, after := spec(old), spec(new)
+	was, is := policyTexts(&before), policyTexts(&after)
+	var b strings.Builder
+	for _, text := range is {
+		if !slices.Contains(was, text) {
+			b.WriteString(", add " + text)
+		}
+	}
+	for _, text := range was {
+		if !slices.Contains(is, text) {
+			b.WriteString(", remove " + text)
+		}
+	}
+	return b.String()
+}
+
+func policyTexts(s *netdev.Spec) []string {
+	var texts []string
+	for _, r := range s.Routes {
+		texts = append(texts, r.String())
+	}
+	for _, r := range s.Rules {
+		texts = append(texts, r.String())
+	}
+	return texts
+}

@@ -1,0 +1,97 @@
+package director
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"holdfast/cmd/internal/notify"
+	"holdfast/cmd/internal/program"
+	"holdfast/conf"
+)
+
+// runAs returns the program of a command.
+func runAs(c *conf.Command, d *conf.Director) program.Program {
+	p := program.Program{Argv: c.Argv, User: c.User, Group: c.Group}
+	if p.User == "" {
+		p.User = d.Script.User
+		p.Group = cmp.Or(p.Group, d.Script.Group)
+	}
+	return p
+}
+
+// script returns how a command is run that may take so long; nil if there is none.
+func script(c *conf.Command, limit time.Duration, d *conf.Director) *notify.Command {
+	if len(c.Argv) == 0 {
+		return nil
+	}
+	return &notify.Command{Program: runAs(c, d), Timeout: cmp.Or(c.Timeout, limit)}
+}
+
+// scripts returns the scripts of an instance or group.
+func (d *Director) scripts(n *conf.Notify) notify.Scripts {
+	s := func(c *conf.Command) *notify.Command { return script(c, n.Timeout, &d.conf.Director) }
+	return notify.Scripts{
+		Master: s(&n.Master), Backup: s(&n.Backup), Fault: s(&n.Fault), Stop: s(&n.Stop), Any: s(&n.Any),
+		Rival: s(&n.Rival), Priority: s(&n.Priority), Deleted: s(&n.Deleted),
+	}
+}
+
+// UnfitPrograms says of every program in the configuration that could not, or
+// must not, be run here and now why that is: "vrrp.outside.notify.master: script
+// /etc/holdfast/notify.sh does not exist".
+func UnfitPrograms(c *conf.Config) []string {
+	var list []string
+	found := map[string]bool{} // a script that is named often is one fault
+	check := func(key string, commands map[string]*conf.Command, order ...string) {
+		for _, name := range order {
+			command := commands[name]
+			if len(command.Argv) == 0 {
+				continue
+			}
+			p := runAs(command, &c.Director)
+			if err := p.Check(); err != nil && !found[err.Error()] {
+				found[err.Error()] = true
+				list = append(list, fmt.Sprintf("%s.%s: %v", key, name, err))
+			}
+		}
+	}
+	notified := func(key string, n *conf.Notify) {
+		check(key+".notify", map[string]*conf.Command{
+			"master": &n.Master, "backup": &n.Backup, "fault": &n.Fault, "stop": &n.Stop, "any": &n.Any,
+			"rival": &n.Rival, "priority": &n.Priority, "deleted": &n.Deleted,
+		}, "master", "backup", "fault", "stop", "any", "rival", "priority", "deleted")
+	}
+	for i := range c.VRRP {
+		notified("vrrp."+c.VRRP[i].Name, &c.VRRP[i].Notify)
+	}
+	for i := range c.Groups {
+		notified("group."+c.Groups[i].Name, &c.Groups[i].Notify)
+	}
+	for i := range c.Notify.FIFOs {
+		f := &c.Notify.FIFOs[i]
+		check("notify.fifo "+f.Path, map[string]*conf.Command{"command": &f.Command}, "command")
+	}
+	for i := range c.Tracks {
+		check("track."+c.Tracks[i].Name, map[string]*conf.Command{"command": &c.Tracks[i].Command}, "command")
+	}
+	for i := range c.Services {
+		s := &c.Services[i]
+		for j := range s.Health {
+			n := &s.Health[j].Notify
+			check("service."+s.Name+".notify", map[string]*conf.Command{"up": &n.Up, "down": &n.Down}, "up", "down")
+		}
+	}
+	return list
+}
+
+// warnOfPrograms logs what UnfitPrograms finds. To look may take long, where
+// users are asked for over the network: nobody waits for it.
+func (d *Director) warnOfPrograms() {
+	c := d.conf
+	d.threads.Go(func() {
+		for _, text := range UnfitPrograms(c) {
+			d.log.Warn("a program would not be run", "reason", text)
+		}
+	})
+}

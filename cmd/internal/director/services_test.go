@@ -1,0 +1,108 @@
+package director
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/checker"
+	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/notify"
+	"holdfast/conf"
+)
+
+const twoServers = twoUnits + `
+[[notify.fifo]]
+path = "/unused"
+[[service]]
+name = "web"
+address = "10.0.0.100:80"
+  [[service.server]]
+  address = "192.168.0.11:80"
+  [[service.server]]
+  address = "192.168.0.12:80"
+`
+
+// A lineKeeper keeps the lines that a FIFO would have written.
+type lineKeeper struct{ lines chan string }
+
+func (l lineKeeper) Deliver(_ context.Context, notices []notify.Notice) (int, error) {
+	for _, n := range notices {
+		l.lines <- n.Line
+	}
+	return len(notices), nil
+}
+
+func (l lineKeeper) Close() { close(l.lines) }
+
+// A service is up with its first server, and down when the last that could be up
+// is known not to be. Readers of a FIFO hear of it as from keepalived.
+func TestServiceNews(t *testing.T) {
+	d := newDirector(Options{Log: slog.New(slog.DiscardHandler)})
+	d.conf = parse(t, twoServers)
+	d.events = control.NewEventLog(journalSize)
+	d.notifier = notify.New(notify.Options{Log: d.log})
+	d.balance = balance(t, t.TempDir(), newFakeIPVS(), twoServers)
+	keeper := lineKeeper{make(chan string, 100)}
+	d.sinks = []*sink{{
+		Sink:   notify.NewSink("test", d.log, notify.SinkOptions{Transport: keeper, Queue: 100}),
+		events: d.conf.Notify.FIFOs[0].Events, lines: true,
+	}}
+	verdict := func(server string, up bool) {
+		d.verdict(checker.Change{ID: "web/" + server, Up: up, At: time.Now(), Reason: "r"})
+	}
+	verdict("192.168.0.11:80", false) // the other is not known
+	verdict("192.168.0.12:80", false)
+	verdict("192.168.0.11:80", true)
+	verdict("192.168.0.12:80", true)
+	verdict("192.168.0.11:80", false)
+	verdict("192.168.0.12:80", false)
+	d.conf = parse(t, strings.Replace(twoServers, "web", "other", 1))
+	if _, err := d.balance.configure(d.conf); err != nil {
+		t.Fatal(err)
+	}
+	d.serviceNews(time.Now(), "the configuration changed")
+	d.closeAllSinks()
+
+	var lines []string
+	for line := range keeper.lines {
+		lines = append(lines, line)
+	}
+	want := `RS [192.168.0.11]:tcp:80 [10.0.0.100]:tcp:80 DOWN
+RS [192.168.0.12]:tcp:80 [10.0.0.100]:tcp:80 DOWN
+VS [10.0.0.100]:tcp:80 DOWN
+RS [192.168.0.11]:tcp:80 [10.0.0.100]:tcp:80 UP
+VS [10.0.0.100]:tcp:80 UP
+RS [192.168.0.12]:tcp:80 [10.0.0.100]:tcp:80 UP
+RS [192.168.0.11]:tcp:80 [10.0.0.100]:tcp:80 DOWN
+RS [192.168.0.12]:tcp:80 [10.0.0.100]:tcp:80 DOWN
+VS [10.0.0.100]:tcp:80 DOWN`
+	if got := strings.Join(lines, "\n"); got != want {
+		t.Errorf("lines:\n%s\nwant:\n%s", got, want)
+	}
+	var news []string
+	for _, e := range d.events.Since(0) {
+		if e.Kind == control.KindService {
+			news = append(news, e.From+"->"+e.To+": "+e.Reason)
+		}
+	}
+	wantNews := `->DOWN: 0 of 2 servers are up; web/192.168.0.12:80 is DOWN
+DOWN->UP: 1 of 2 servers are up; web/192.168.0.11:80 is UP
+UP->DOWN: 0 of 2 servers are up; web/192.168.0.12:80 is DOWN`
+	if got := strings.Join(news, "\n"); got != wantNews {
+		t.Errorf("journal:\n%s\nwant:\n%s", got, wantNews)
+	}
+}
+
+// What can be configured is what the journal has.
+func TestEventKindsAreTheJournals(t *testing.T) {
+	kinds := []string{
+		control.KindInstance, control.KindGroup, control.KindRival, control.KindPriority, control.KindService, control.KindServer,
+		control.KindTracker, control.KindRepair, control.KindConfig, control.KindNotify,
+	}
+	if got, want := strings.Join(conf.EventKinds, " "), strings.Join(kinds, " "); got != want {
+		t.Errorf("conf has %s, want %s", got, want)
+	}
+}

@@ -1,0 +1,264 @@
+package director
+
+import (
+	"context"
+	"encoding/json"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/notify"
+	"holdfast/conf"
+)
+
+// A FIFO that cannot be written is tried again soon: to try costs little.
+const (
+	fifoRetryMin = 100 * time.Millisecond
+	fifoRetryMax = 5 * time.Second
+)
+
+// A sink is one of the ways by which others hear of events.
+type sink struct {
+	*notify.Sink
+	name   string // for people; what stays in a reload is told by it
+	spec   any    // what it was made of
+	events []string
+	lines  bool // hears keepalived's lines, not the journal
+	states bool // hears the states after a reload
+}
+
+// wants reports whether the sink is told of a kind of event.
+func (s *sink) wants(kind string) bool { return slices.Contains(s.events, kind) }
+
+// A plannedSink is a sink of a configuration.
+type plannedSink struct {
+	sink
+	options notify.SinkOptions
+}
+
+// plannedSinks returns the sinks of a configuration.
+func (d *Director) plannedSinks(c *conf.Config) []plannedSink {
+	var list []plannedSink
+	for i := range c.Notify.FIFOs {
+		f := &c.Notify.FIFOs[i]
+		o := notify.FIFOOptions{
+			Path: f.Path, User: f.User, Group: f.Group, JSON: f.Format == conf.FIFOJSON, Director: c.Director.Name, Log: d.log,
+		}
+		if len(f.Command.Argv) > 0 {
+			p := runAs(&f.Command, &c.Director)
+			o.Reader = &p
+		}
+		list = append(list, plannedSink{
+			sink{name: "fifo " + f.Path, spec: []any{*f, o.Reader, o.Director}, events: f.Events, lines: !o.JSON, states: f.StatesOnReload},
+			notify.SinkOptions{Transport: notify.NewFIFO(o), Queue: f.Queue, RetryMin: fifoRetryMin, RetryMax: fifoRetryMax},
+		})
+	}
+	for i := range c.Notify.Webhooks {
+		list = append(list, webhookSink(&c.Notify.Webhooks[i], c.Director.Name))
+	}
+	if m := &c.Notify.Mail; m.Server != "" {
+		list = append(list, d.mailSink(m, c.Director.Name))
+	}
+	return list
+}
+
+func webhookSink(w *conf.Webhook, director string) plannedSink {
+	o := notify.WebhookOptions{
+		URL: w.URL, Headers: make(map[string]string, len(w.Headers)), Secret: string(w.Secret), Token: string(w.Token),
+		Timeout: w.Timeout, Director: director,
+	}
+	for _, h := range w.Headers {
+		o.Headers[h.Name] = h.Value
+	}
+	if w.CA != "" {
+		o.CA = []byte(w.CAText)
+	}
+	return plannedSink{
+		sink{name: "webhook " + w.Name, spec: []any{*w, director}, events: w.Events},
+		retrying(&w.Retry, notify.SinkOptions{Transport: notify.NewWebhook(o)}),
+	}
+}
+
+func (d *Director) mailSink(m *conf.Mail, director string) plannedSink {
+	o := notify.MailOptions{
+		Server: m.Server, From: m.From, To: m.To, Helo: m.Helo, TLS: notify.MailTLS(m.TLS), User: m.User, Password: string(m.Password),
+		Timeout: m.Timeout, Director: director, State: d.stateText,
+	}
+	if m.CA != "" {
+		o.CA = []byte(m.CAText)
+	}
+	return plannedSink{
+		sink{name: "mail " + m.Server, spec: []any{*m, director}, events: m.Events},
+		retrying(&m.Retry, notify.SinkOptions{Transport: notify.NewMail(o), Gather: m.Gather}),
+	}
+}
+
+// retrying adds to options what becomes of failures.
+func retrying(r *conf.Retry, o notify.SinkOptions) notify.SinkOptions {
+	o.RetryMin, o.RetryMax, o.GiveUp, o.Queue = r.Pause, r.PauseMax, r.GiveUp, r.Queue
+	return o
+}
+
+// stateText is the status for people, "" if the loop does not tell in time, as
+// when it stops.
+func (d *Director) stateText(ctx context.Context) string {
+	text := make(chan string, 1)
+	err := d.ask(ctx, func() {
+		if s, err := d.status(); err == nil {
+			text <- s.Text(control.SectionAll)
+		} else {
+			text <- ""
+		}
+	})
+	if err != nil {
+		return ""
+	}
+	return <-text
+}
+
+// applySinks takes the sinks of a configuration over. One that is as before goes
+// on; of one that is not, what waits is told in the new way.
+func (d *Director) applySinks(c *conf.Config) {
+	former := d.sinks
+	d.sinks = nil
+	for _, p := range d.plannedSinks(c) {
+		s := p.sink
+		if i := slices.IndexFunc(former, func(f *sink) bool { return f.name == s.name }); i >= 0 {
+			s.Sink = former[i].Sink
+			if !reflect.DeepEqual(former[i].spec, s.spec) {
+				s.Reconfigure(p.options)
+			}
+			former = slices.Delete(slices.Clone(former), i, i+1)
+		} else {
+			s.Sink = notify.NewSink(s.name, d.log, p.options)
+		}
+		d.sinks = append(d.sinks, &s)
+	}
+	for _, f := range former {
+		d.threads.Go(func() { closeSinks(context.Background(), []*sink{f}) })
+	}
+}
+
+// closeSinks ends sinks, all at once, and gives them some time to tell the rest.
+func closeSinks(ctx context.Context, list []*sink) {
+	ctx, cancel := context.WithTimeout(ctx, scriptGrace)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, s := range list {
+		all.Go(func() { s.Close(ctx) })
+	}
+	all.Wait()
+}
+
+// closeAllSinks ends all sinks. It may be called again.
+func (d *Director) closeAllSinks() {
+	closeSinks(context.Background(), d.sinks)
+	d.sinks = nil
+}
+
+// publish tells the sinks of an entry of the journal.
+func (d *Director) publish(e control.Event) {
+	var n *notify.Notice
+	for _, s := range d.sinks {
+		if s.lines || !s.wants(e.Kind) {
+			continue
+		}
+		if n == nil {
+			text, err := json.Marshal(e)
+			if err != nil {
+				d.log.Error("cannot write an event as JSON", "err", err)
+				return
+			}
+			n = &notify.Notice{
+				Kind: e.Kind, At: e.At, Subject: e.Subject, From: e.From, To: e.To, Reason: e.Reason,
+				Text: e.String(), JSON: text,
+			}
+		}
+		s.Send(*n)
+	}
+}
+
+// publishLine tells those sinks of an event that speak as keepalived does.
+func (d *Director) publishLine(ev *notify.Event) {
+	kind := lineKind(ev)
+	for _, s := range d.sinks {
+		if s.lines && s.wants(kind) {
+			s.Send(notify.Notice{Kind: kind, At: ev.At, Line: ev.Line()})
+		}
+	}
+}
+
+// lineKind is the kind of event as the journal calls it.
+func lineKind(ev *notify.Event) string {
+	switch ev.State {
+	case notify.Rival, notify.RivalGone:
+		return control.KindRival
+	case notify.Priority:
+		return control.KindPriority
+	}
+	switch ev.Kind {
+	case notify.Group:
+		return control.KindGroup
+	case notify.Service:
+		return control.KindService
+	case notify.Server:
+		return control.KindServer
+	}
+	return control.KindInstance
+}
+
+// publishStates tells those sinks that want it what every instance and group is.
+func (d *Director) publishStates() {
+	if !slices.ContainsFunc(d.sinks, func(s *sink) bool { return s.states }) {
+		return
+	}
+	snap, err := d.speaker.Snapshot()
+	if err != nil {
+		return // it has ended, and so does the director
+	}
+	tell := func(e control.Event, ev notify.Event) {
+		e.At, e.Reason = snap.At, "reloaded"
+		ev.State = e.To
+		text, err := json.Marshal(e)
+		if err != nil {
+			return
+		}
+		n := notify.Notice{Kind: e.Kind, At: e.At, Subject: e.Subject, To: e.To, Reason: e.Reason, Text: e.String(), JSON: text, Line: ev.Line()}
+		for _, s := range d.sinks {
+			if s.states && s.wants(e.Kind) {
+				s.Send(n)
+			}
+		}
+	}
+	for i := range d.conf.VRRP {
+		name := d.conf.VRRP[i].Name
+		if st, ok := snap.Routers[name]; ok {
+			tell(control.Event{Kind: control.KindInstance, Subject: name, To: scriptState(st.Machine.State)},
+				notify.Event{Kind: notify.Instance, Name: name, Priority: int(st.Machine.Priority)})
+		}
+	}
+	for _, g := range d.conf.Groups {
+		if st, ok := snap.Groups[g.Name]; ok {
+			tell(control.Event{Kind: control.KindGroup, Subject: g.Name, To: scriptState(st.State)},
+				notify.Event{Kind: notify.Group, Name: g.Name})
+		}
+	}
+}
+
+// outlets is how the scripts and the sinks are.
+func (d *Director) outlets() []control.Outlet {
+	list := []control.Outlet{outlet(control.OutletScripts, d.notifier.Status())}
+	for _, s := range d.sinks {
+		list = append(list, outlet(s.name, s.Status()))
+	}
+	return list
+}
+
+func outlet(name string, s notify.SinkStatus) control.Outlet {
+	return control.Outlet{
+		Name: name, Queued: s.Queued, Delivered: s.Delivered, Dropped: s.Dropped,
+		LastDelivery: s.LastDelivery, LastError: s.LastError, LastErrorAt: s.LastErrorAt, FailingSince: s.FailingSince,
+	}
+}

@@ -1,0 +1,241 @@
+package notify
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"mime"
+	"mime/quotedprintable"
+	"net"
+	"net/smtp"
+	"net/textproto"
+	"strings"
+	"time"
+)
+
+// stateWait is how long a mail waits for the present state of the director.
+const stateWait = time.Second
+
+// A MailTLS says whether the way to the mail server is encrypted.
+type MailTLS string
+
+// The ways.
+const (
+	MailAuto     MailTLS = "auto"     // STARTTLS if the server has it; nobody asks who the server is
+	MailStartTLS MailTLS = "starttls" // or no mail
+	MailImplicit MailTLS = "implicit" // from the first byte, mostly on port 465
+	MailPlain    MailTLS = "off"
+)
+
+// MailOptions say how mail is sent.
+type MailOptions struct {
+	Server         string // host:port
+	From           string
+	To             []string
+	Helo           string
+	TLS            MailTLS
+	CA             []byte // trusted certificates, PEM; nil: the system's
+	User, Password string // "": without
+	Timeout        time.Duration
+	Director       string
+	// State returns the present state of everything, for people; "" if it is not
+	// known. nil: mails are without.
+	State func(ctx context.Context) string
+}
+
+// A Mail sends all notices that wait in one mail.
+type Mail struct{ o MailOptions }
+
+// NewMail returns a transport. o.CA holds a certificate unless it is nil.
+func NewMail(o MailOptions) *Mail { return &Mail{o} }
+
+// Close implements Transport.
+func (m *Mail) Close() {}
+
+// Deliver implements Transport.
+func (m *Mail) Deliver(ctx context.Context, notices []Notice) (int, error) {
+	if len(notices) == 0 {
+		return 0, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, m.o.Timeout)
+	defer cancel()
+	err := m.send(ctx, m.compose(ctx, notices))
+	if err == nil {
+		return len(notices), nil
+	}
+	if answer := (*textproto.Error)(nil); errors.As(err, &answer) && answer.Code >= 500 {
+		return 0, &Refused{Err: err, Count: len(notices)}
+	}
+	return 0, err
+}
+
+// send talks to the server.
+func (m *Mail) send(ctx context.Context, mail []byte) error {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", m.o.Server)
+	if err != nil {
+		return err
+	}
+	deadline, _ := ctx.Deadline()
+	_ = conn.SetDeadline(deadline)
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	host, _, _ := net.SplitHostPort(m.o.Server)
+	if m.o.TLS == MailImplicit {
+		conn = tls.Client(conn, m.tls(host))
+	}
+	c, err := smtp.NewClient(conn, host)
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	defer c.Close()
+	if err := m.greet(c, host); err != nil {
+		return err
+	}
+	if err := m.address(c); err != nil {
+		return err
+	}
+	w, err := c.Data()
+	if err != nil {
+		return fmt.Errorf("send the mail: %w", err)
+	}
+	if _, err := w.Write(mail); err != nil {
+		return fmt.Errorf("send the mail: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return fmt.Errorf("send the mail: %w", err)
+	}
+	_ = c.Quit() // it has the mail already
+	return nil
+}
+
+// greet brings the session to where mail can be sent.
+func (m *Mail) greet(c *smtp.Client, host string) error {
+	if err := c.Hello(m.o.Helo); err != nil {
+		return fmt.Errorf("greet the server: %w", err)
+	}
+	if m.o.TLS == MailAuto || m.o.TLS == MailStartTLS {
+		offered, _ := c.Extension("STARTTLS")
+		switch {
+		case offered:
+			if err := c.StartTLS(m.tls(host)); err != nil {
+				return fmt.Errorf("start TLS: %w", err)
+			}
+		case m.o.TLS == MailStartTLS:
+			return errors.New("the server does not offer STARTTLS")
+		}
+	}
+	if m.o.User != "" {
+		if err := c.Auth(smtp.PlainAuth("", m.o.User, m.o.Password, host)); err != nil {
+			return fmt.Errorf("authenticate as %s: %w", m.o.User, err)
+		}
+	}
+	return nil
+}
+
+func (m *Mail) tls(host string) *tls.Config {
+	c := &tls.Config{ServerName: host, InsecureSkipVerify: m.o.TLS == MailAuto}
+	if m.o.CA != nil {
+		c.RootCAs = x509.NewCertPool()
+		c.RootCAs.AppendCertsFromPEM(m.o.CA)
+	}
+	return c
+}
+
+// address names sender and recipients. One that the server does not want does
+// not keep the mail from the others.
+func (m *Mail) address(c *smtp.Client) error {
+	if err := c.Mail(m.o.From); err != nil {
+		return fmt.Errorf("send from %s: %w", m.o.From, err)
+	}
+	var refusal error
+	accepted := 0
+	for _, to := range m.o.To {
+		if err := c.Rcpt(to); err != nil {
+			refusal = cmp.Or(refusal, fmt.Errorf("send to %s: %w", to, err))
+		} else {
+			accepted++
+		}
+	}
+	if accepted > 0 {
+		return nil
+	}
+	return refusal
+}
+
+// compose writes the mail: what happened, newest last, and how everything is now.
+func (m *Mail) compose(ctx context.Context, notices []Notice) []byte {
+	now := time.Now()
+	var b bytes.Buffer
+	header := func(name, value string) { fmt.Fprintf(&b, "%s: %s\r\n", name, value) }
+	header("From", m.o.From)
+	header("To", strings.Join(m.o.To, ", "))
+	header("Subject", mime.QEncoding.Encode("utf-8", m.subject(notices)))
+	header("Date", now.Format(time.RFC1123Z))
+	header("Message-ID", fmt.Sprintf("<%s@%s>", strings.ToLower(rand.Text()), m.o.Helo))
+	header("Auto-Submitted", "auto-generated")
+	header("MIME-Version", "1.0")
+	header("Content-Type", "text/plain; charset=utf-8")
+	header("Content-Transfer-Encoding", "quoted-printable")
+	b.WriteString("\r\n")
+	w := quotedprintable.NewWriter(&b)
+	fmt.Fprintf(w, "Director %s reports:\n\n", m.o.Director)
+	for i := range notices {
+		notices[i].describe(w.Write)
+	}
+	if m.o.State != nil {
+		stateCtx, cancel := context.WithTimeout(ctx, stateWait)
+		defer cancel()
+		if state := m.o.State(stateCtx); state != "" {
+			fmt.Fprintf(w, "\nNow, at %s:\n\n%s", now.Format(time.RFC1123Z), state)
+		}
+	}
+	_ = w.Close() // to memory
+	return b.Bytes()
+}
+
+// describe writes a notice as a paragraph.
+func (n *Notice) describe(write func([]byte) (int, error)) {
+	line := fmt.Sprintf("%s  %s\n", n.At.Format("2006-01-02 15:04:05.000 -0700"), n.headline())
+	if n.Reason != "" {
+		line += "    " + strings.ReplaceAll(n.Reason, "\n", "\n    ") + "\n"
+	}
+	_, _ = write([]byte(line)) // to memory
+}
+
+// headline says what a notice is about: "group director: BACKUP -> MASTER".
+func (n *Notice) headline() string {
+	s := n.Kind
+	if n.Subject != "" {
+		s += " " + n.Subject
+	}
+	switch {
+	case n.From != "" && n.To != "":
+		return s + ": " + n.From + " -> " + n.To
+	case n.To != "":
+		return s + ": " + n.To
+	}
+	return s
+}
+
+// importance orders the kinds for the subject of a mail: what others follow from
+// comes first.
+var importance = map[string]int{"rival": 6, "group": 5, "service": 4, "instance": 3, "server": 2, "tracker": 1}
+
+// subject names the most important of what happened, the newest among equals.
+func (m *Mail) subject(notices []Notice) string {
+	chief := &notices[0]
+	for i := range notices {
+		if importance[notices[i].Kind] >= importance[chief.Kind] {
+			chief = &notices[i]
+		}
+	}
+	s := m.o.Director + ": " + chief.headline()
+	if more := len(notices) - 1; more > 0 {
+		s += fmt.Sprintf(" (and %d more)", more)
+	}
+	return oneLine(s)
+}

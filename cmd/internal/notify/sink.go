@@ -1,0 +1,307 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// A Notice is one thing that sinks are told.
+type Notice struct {
+	Kind    string // as the journal has it: instance, group, server, ...
+	At      time.Time
+	Subject string // name of the instance, group, service; "service/server"
+	From    string
+	To      string
+	Reason  string // for people
+	Text    string // all of it, for people, on one line
+	JSON    []byte // all of it, for programs, on one line
+	// Line is keepalived's form; "" if keepalived has no word for it.
+	Line string
+}
+
+// A Transport is a way out of the house.
+type Transport interface {
+	// Deliver delivers notices, all or the first of them, and returns how many
+	// it has done with. After an error the others are tried again, but after a
+	// Refused the next are left out. Without notices it prepares. It returns
+	// soon after ctx ends.
+	Deliver(ctx context.Context, notices []Notice) (int, error)
+	// Close frees what Deliver holds. No Deliver follows.
+	Close()
+}
+
+// Refused says that the other side understood and does not want what comes next:
+// to try it again would be of no use.
+type Refused struct {
+	Err   error
+	Count int // of the notices; 0 is one
+}
+
+func (r *Refused) Error() string { return r.Err.Error() }
+func (r *Refused) Unwrap() error { return r.Err }
+
+// SinkOptions say how a Sink delivers.
+type SinkOptions struct {
+	Transport Transport
+	Queue     int // notices that wait at most; the oldest give way
+	// Gather is how long the first notice waits for others to go with it.
+	Gather             time.Duration
+	RetryMin, RetryMax time.Duration // the pause after a failure doubles from one to the other
+	GiveUp             time.Duration // age at which a notice that failed is dropped; 0: none
+}
+
+// A SinkStatus is how a sink is.
+type SinkStatus struct {
+	Queued       int       // notices that wait or are under way
+	Delivered    uint64    // notices
+	Dropped      uint64    // notices: too many, too old, or refused
+	LastDelivery time.Time // zero: none yet
+	LastError    string
+	LastErrorAt  time.Time
+	FailingSince time.Time // zero: the last delivery was well, or none was tried
+}
+
+// A Sink delivers notices in order, in a goroutine of its own, and never makes
+// anybody wait: what it cannot deliver it holds, up to a bound. Its methods may
+// be called from any goroutine.
+type Sink struct {
+	name string
+	log  *slog.Logger
+	wake chan struct{}
+	done chan struct{}
+
+	mu      sync.Mutex
+	opts    *SinkOptions
+	queue   []Notice
+	sending int // taken from the queue and not done with
+	since   time.Time
+	status  SinkStatus
+	closing bool
+	cancel  context.CancelFunc // ends the delivery under way; nil without one
+	full    bool               // the log has said that the queue is
+	unready bool               // the transport could not prepare
+}
+
+// NewSink returns a running sink. Close it.
+func NewSink(name string, log *slog.Logger, o SinkOptions) *Sink {
+	s := &Sink{name: name, log: log.With("sink", name), wake: make(chan struct{}, 1), done: make(chan struct{}), opts: &o}
+	go s.run()
+	return s
+}
+
+// Reconfigure replaces the options. What waits is delivered by the new ones.
+func (s *Sink) Reconfigure(o SinkOptions) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opts = &o
+	if s.cancel != nil {
+		s.cancel()
+	}
+	s.rouse()
+}
+
+// Send has a notice delivered. After Close it does nothing.
+func (s *Sink) Send(n Notice) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return
+	}
+	if len(s.queue) == 0 && s.sending == 0 {
+		s.since = time.Now()
+	}
+	s.queue = append(s.queue, n)
+	s.trim()
+	s.rouse()
+}
+
+// Status returns how the sink is.
+func (s *Sink) Status() SinkStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.status
+	st.Queued = len(s.queue) + s.sending
+	return st
+}
+
+// Close delivers what waits, unless that failed already, and ends the sink. When
+// ctx ends before, what is left is dropped.
+func (s *Sink) Close(ctx context.Context) {
+	s.mu.Lock()
+	s.closing = true
+	s.rouse()
+	s.mu.Unlock()
+	defer context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.queue = nil
+		if s.cancel != nil {
+			s.cancel()
+		}
+	})()
+	<-s.done
+}
+
+func (s *Sink) rouse() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// trim drops the oldest of too many. s.mu is held.
+func (s *Sink) trim() {
+	over := len(s.queue) - s.opts.Queue
+	if over <= 0 {
+		return
+	}
+	s.drop(over)
+	if !s.full {
+		s.full = true
+		s.log.Warn("too many notifications wait: the oldest are dropped", "limit", s.opts.Queue)
+	}
+}
+
+// drop drops the oldest. s.mu is held.
+func (s *Sink) drop(n int) {
+	s.queue = s.queue[n:]
+	s.status.Dropped += uint64(n)
+}
+
+// run delivers until the sink is closed.
+func (s *Sink) run() {
+	defer close(s.done)
+	var opts *SinkOptions
+	var pause time.Duration // after the latest failure; 0: there was none
+	var failed time.Time
+	for {
+		s.mu.Lock()
+		if opts != s.opts {
+			if opts != nil {
+				opts.Transport.Close()
+			}
+			opts, pause, failed = s.opts, 0, time.Time{}
+			s.mu.Unlock()
+			if !s.deliver(opts, nil) {
+				pause, failed = opts.RetryMin, time.Now()
+			}
+			continue
+		}
+		var wait time.Duration
+		switch {
+		case s.closing && (len(s.queue) == 0 || pause > 0):
+			s.drop(len(s.queue))
+			s.mu.Unlock()
+			opts.Transport.Close()
+			return
+		case s.closing:
+		case len(s.queue) == 0 && s.unready: // to be there before there is news
+			wait = time.Until(failed.Add(pause))
+		case len(s.queue) == 0:
+			wait = time.Hour
+		default:
+			wait = max(time.Until(s.since.Add(opts.Gather)), time.Until(failed.Add(pause)))
+		}
+		if wait > 0 {
+			s.mu.Unlock()
+			s.sleep(wait)
+			continue
+		}
+		batch := s.queue
+		s.queue, s.sending = nil, len(batch)
+		s.mu.Unlock()
+		if s.deliver(opts, batch) {
+			pause = 0
+			continue
+		}
+		failed = time.Now()
+		pause = min(max(2*pause, opts.RetryMin), opts.RetryMax)
+	}
+}
+
+// sleep returns when there is news, or after a while.
+func (s *Sink) sleep(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.wake:
+	}
+}
+
+// deliver delivers a batch, or prepares for one, and puts back what is left. It
+// returns whether it may go on at once.
+func (s *Sink) deliver(opts *SinkOptions, batch []Notice) bool {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s.mu.Lock()
+	s.cancel = cancel
+	s.mu.Unlock()
+	n, err := opts.Transport.Deliver(ctx, batch)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	interrupted := ctx.Err() != nil
+	s.cancel, s.sending = nil, 0
+	now := time.Now()
+	s.queue = append(batch[n:len(batch):len(batch)], s.queue...)
+	s.status.Delivered += uint64(n)
+	if n > 0 {
+		s.status.LastDelivery = now
+	}
+	if refused := (*Refused)(nil); errors.As(err, &refused) && n < len(batch) {
+		s.drop(min(max(refused.Count, 1), len(batch)-n))
+		s.noteError(now, err)
+		s.log.Error("a notification is refused", "err", err)
+		return true
+	}
+	if len(batch) == 0 && err == nil && s.unready {
+		n = 1 // as good as delivered: what kept it from that is over
+	}
+	s.note(now, n, err, interrupted)
+	s.unready = err != nil && !interrupted && len(batch) == 0
+	if err != nil && opts.GiveUp > 0 {
+		s.giveUp(now.Add(-opts.GiveUp))
+	}
+	s.since = now // what came meanwhile is gathered anew
+	s.trim()
+	return err == nil || interrupted && !s.closing
+}
+
+// note remembers how a delivery went, and logs when a streak of failures begins
+// and when it ends. s.mu is held.
+func (s *Sink) note(now time.Time, n int, err error, interrupted bool) {
+	switch {
+	case interrupted:
+	case err != nil:
+		s.noteError(now, err)
+		if s.status.FailingSince.IsZero() {
+			s.status.FailingSince = now
+			s.log.Error("notifications are not delivered; it is tried again", "err", err, "waiting", len(s.queue))
+		}
+	case n > 0:
+		if since := s.status.FailingSince; !since.IsZero() {
+			s.log.Info("notifications are delivered again", "after", now.Sub(since).Round(time.Millisecond), "dropped", s.status.Dropped)
+		}
+		s.status.FailingSince, s.full = time.Time{}, false
+	}
+}
+
+func (s *Sink) noteError(now time.Time, err error) {
+	s.status.LastError, s.status.LastErrorAt = err.Error(), now
+}
+
+// giveUp drops what is older than a time. s.mu is held.
+func (s *Sink) giveUp(before time.Time) {
+	old := 0
+	for old < len(s.queue) && s.queue[old].At.Before(before) {
+		old++
+	}
+	if old > 0 {
+		s.drop(old)
+		s.log.Error("notifications are given up", "count", old)
+	}
+}

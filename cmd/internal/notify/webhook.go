@@ -1,0 +1,131 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// WebhookVersion is the version of the documents that webhooks get.
+const WebhookVersion = 1
+
+// maxAnswer bounds what is read of an answer, of which a line goes to the log.
+const maxAnswer = 512
+
+// WebhookOptions say where documents are posted.
+type WebhookOptions struct {
+	URL     string
+	Headers map[string]string
+	// Secret is the key of the signature; "" is none.
+	Secret string
+	// Token is sent as "Authorization: Bearer"; "" is none.
+	Token    string
+	Timeout  time.Duration // of one request, from the connection to the end of the answer
+	CA       []byte        // trusted certificates, PEM; nil: the system's
+	Director string
+}
+
+// A Webhook posts one document for each notice:
+//
+//	{"version":1,"director":"lvs1","event":{"seq":12,"at":"2026-03-01T12:00:00Z","kind":"instance",...}}
+//
+// where the event is as `holdfast events --json` writes it. Header
+// Holdfast-Signature is "sha256=" and the hexadecimal HMAC-SHA256 of the body.
+// What was not answered in time is posted again: seq and at tell it apart.
+type Webhook struct {
+	o      WebhookOptions
+	client *http.Client
+}
+
+type webhookDocument struct {
+	Version  int             `json:"version"`
+	Director string          `json:"director"`
+	Event    json.RawMessage `json:"event"`
+}
+
+// NewWebhook returns a transport. o.CA holds a certificate unless it is nil.
+func NewWebhook(o WebhookOptions) *Webhook {
+	transport := &http.Transport{ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute, MaxIdleConns: 1}
+	if o.CA != nil {
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM(o.CA)
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool}
+	}
+	return &Webhook{o: o, client: &http.Client{
+		Transport: transport, Timeout: o.Timeout,
+		// To go where an answer says would give it what is signed for another.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// Deliver implements Transport.
+func (w *Webhook) Deliver(ctx context.Context, notices []Notice) (int, error) {
+	for i := range notices {
+		if err := w.post(ctx, &notices[i]); err != nil {
+			return i, err
+		}
+	}
+	return len(notices), nil
+}
+
+// Close implements Transport.
+func (w *Webhook) Close() { w.client.CloseIdleConnections() }
+
+func (w *Webhook) post(ctx context.Context, n *Notice) error {
+	body, err := json.Marshal(webhookDocument{WebhookVersion, w.o.Director, n.JSON})
+	if err != nil {
+		return &Refused{Err: fmt.Errorf("write the document: %w", err)}
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.o.URL, bytes.NewReader(body))
+	if err != nil {
+		return &Refused{Err: err}
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("User-Agent", "holdfast")
+	for name, value := range w.o.Headers {
+		r.Header.Set(name, value)
+	}
+	if host := r.Header.Get("Host"); host != "" {
+		r.Host = host
+	}
+	if w.o.Token != "" {
+		r.Header.Set("Authorization", "Bearer "+w.o.Token)
+	}
+	if w.o.Secret != "" {
+		mac := hmac.New(sha256.New, []byte(w.o.Secret))
+		mac.Write(body)
+		r.Header.Set("Holdfast-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	}
+	answer, err := w.client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	return verdict(answer, text)
+}
+
+// verdict tells what can be tried again from what cannot.
+func verdict(answer *http.Response, text []byte) error {
+	code := answer.StatusCode
+	if code >= 200 && code <= 299 {
+		return nil
+	}
+	first, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	err := fmt.Errorf("answer %s", strings.TrimSpace(answer.Status+" "+oneLine(first)))
+	switch {
+	case code >= 500, code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests:
+		return err
+	}
+	return &Refused{Err: err}
+}

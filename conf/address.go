@@ -1,0 +1,197 @@
+package conf
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// An Address is a virtual address with its prefix length, and how it is put on.
+type Address struct {
+	netip.Prefix
+	Interface string // to which it goes instead of the instance's; "": to that
+	// Label, Scope and Broadcast are for IPv4 alone. Without a label it is the
+	// device's name; without Broadcast there is none.
+	Label     string
+	Scope     Scope
+	Broadcast netip.Addr
+	// PrefixRoute says whether the kernel makes the route to the subnet.
+	PrefixRoute PrefixRoute
+	// Preferred lets the director pick it as a source by itself (IPv6 alone).
+	Preferred bool
+}
+
+// A Scope is how far an IPv4 address is meant to be used, as the kernel counts.
+type Scope uint8
+
+// The scopes (include/uapi/linux/rtnetlink.h)
+const (
+	ScopeGlobal Scope = 0
+	ScopeSite   Scope = 200
+	ScopeLink   Scope = 253
+	ScopeHost   Scope = 254
+)
+
+var scope = choice(
+	option[Scope]{"global", ScopeGlobal},
+	option[Scope]{"site", ScopeSite},
+	option[Scope]{"link", ScopeLink},
+	option[Scope]{"host", ScopeHost},
+)
+
+// A PrefixRoute says whether an address brings the route to its subnet along.
+type PrefixRoute uint8
+
+// The choices.
+const (
+	PrefixRouteAuto   PrefixRoute = iota // unless the interface has one
+	PrefixRouteAlways                    // true
+	PrefixRouteNever                     // false
+)
+
+var label = textual("a label", func(s string) (string, error) {
+	if s == "" || strings.ContainsAny(s, " \t\n\v\f\r\x00") || len(s) > maxInterfaceName {
+		return "", fmt.Errorf("%s is not a label: 1 to %d characters without blanks", quoteShort(s), maxInterfaceName)
+	}
+	return s, nil
+}, func(s string) string { return s })
+
+// autoBroadcast is the broadcast address that follows from the prefix.
+const autoBroadcast = "auto"
+
+// virtualAddress is an address, or a table with the address and how it is put on.
+var virtualAddress = codec[Address]{
+	decode: func(v value, fail func(value, string)) (Address, bool) {
+		keys, isTable := v.data.(map[string]value)
+		if !isTable {
+			p, ok := addressPrefix.decode(v, fail)
+			return Address{Prefix: p}, ok
+		}
+		var a Address
+		good := true
+		bad := func(place value, message string) { good = false; fail(place, message) }
+		a.decode(v, keys, bad)
+		return a, good
+	},
+	encode: func(a Address) any {
+		if a == (Address{Prefix: a.Prefix}) {
+			return a.Prefix.String()
+		}
+		t := inlineTable{{"address", a.Prefix.String()}}
+		put := func(given bool, key string, value any) {
+			if given {
+				t = append(t, inlineTable{{key, value}}...)
+			}
+		}
+		put(a.Interface != "", "interface", a.Interface)
+		put(a.Label != "", "label", a.Label)
+		put(a.Scope != ScopeGlobal, "scope", scope.encode(a.Scope))
+		put(a.Broadcast.IsValid(), "broadcast", a.Broadcast.String())
+		put(a.PrefixRoute != PrefixRouteAuto, "prefix_route", a.PrefixRoute == PrefixRouteAlways)
+		put(a.Preferred, "preferred", true)
+		return t
+	},
+}
+
+// addressKeys are the keys of the table of an address.
+var addressKeys = []string{"address", "broadcast", "interface", "label", "preferred", "prefix_route", "scope"}
+
+// decode reads the table of an address.
+func (a *Address) decode(v value, keys map[string]value, fail func(value, string)) {
+	if _, given := keys["address"]; !given {
+		fail(v, "address is required in the table of an address")
+		return
+	}
+	var ok bool
+	if a.Prefix, ok = addressPrefix.decode(keys["address"], fail); !ok {
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		item := keys[key]
+		if family := only[key]; family != 0 && family != a.Addr().BitLen() {
+			fail(item, fmt.Sprintf("%s of %v is a matter of %s", key, a.Prefix, map[int]string{32: "IPv4", 128: "IPv6"}[family]))
+			continue
+		}
+		switch key {
+		case "address":
+		case "interface":
+			a.Interface, _ = interfaceName.decode(item, fail)
+		case "label":
+			a.Label, _ = label.decode(item, fail)
+		case "scope":
+			a.Scope, _ = scope.decode(item, fail)
+		case "broadcast":
+			a.decodeBroadcast(item, fail)
+		case "prefix_route":
+			if yes, ok := boolean.decode(item, fail); ok && yes {
+				a.PrefixRoute = PrefixRouteAlways
+			} else {
+				a.PrefixRoute = PrefixRouteNever
+			}
+			if a.IsSingleIP() {
+				fail(item, fmt.Sprintf("prefix_route of %v: there is no subnet", a.Prefix))
+			}
+		case "preferred":
+			a.Preferred, _ = boolean.decode(item, fail)
+		default:
+			fail(item, key+" is an unknown key"+didYouMean(nearest(key, addressKeys)))
+		}
+	}
+}
+
+// only says which of the keys are for one family alone: the length of its
+// addresses.
+var only = map[string]int{"label": 32, "scope": 32, "broadcast": 32, "preferred": 128}
+
+func (a *Address) decodeBroadcast(v value, fail func(value, string)) {
+	if v.data != autoBroadcast {
+		b, ok := peerAddress.decode(v, fail)
+		switch {
+		case ok && !b.Is4():
+			fail(v, fmt.Sprintf("broadcast of %v: %v is not an IPv4 address", a.Prefix, b))
+		case ok:
+			a.Broadcast = b
+		}
+		return
+	}
+	if a.Bits() > 30 {
+		fail(v, fmt.Sprintf("broadcast of %v: such a subnet has none", a.Prefix))
+		return
+	}
+	last := a.Addr().As4()
+	for i := a.Bits(); i < 32; i++ {
+		last[i/8] |= 0x80 >> (i % 8)
+	}
+	a.Broadcast = netip.AddrFrom4(last)
+}
+
+// addressPrefix is an address with its prefix length; without one it stands
+// alone, as /32 or /128, but for link-local ones, which are /64.
+var addressPrefix = textual(`an address with its prefix length, like "10.0.0.100/24",`, func(s string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(s)
+	if a, alone := netip.ParseAddr(s); alone == nil {
+		bits := a.BitLen()
+		if a.Is6() && a.IsLinkLocalUnicast() {
+			bits = 64 // RFC 4291 section 2.5.6; without a route to its subnet it would answer nobody
+		}
+		p, err = netip.PrefixFrom(a.WithZone(""), bits), nil
+		if a.Zone() != "" {
+			return p, fmt.Errorf("%s: a zone has no place here", quoteShort(s))
+		}
+	}
+	if err != nil {
+		return p, fmt.Errorf(`%s is not an address with its prefix length, like "10.0.0.100/24"`, quoteShort(s))
+	}
+	a, err := plainAddress(p.Addr())
+	switch {
+	case err != nil:
+		return p, err
+	case a.IsUnspecified() || a.IsMulticast() || a.IsLoopback():
+		return p, fmt.Errorf("%v cannot be a virtual address", a)
+	case a.Is4() && p.Bits() < 31 && p.Masked().Addr() == a:
+		return p, fmt.Errorf("%v is the network itself, not an address in it", p)
+	}
+	return p, nil
+}, netip.Prefix.String)

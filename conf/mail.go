@@ -1,0 +1,108 @@
+package conf
+
+import (
+	"fmt"
+	"net"
+	"net/mail"
+	"strconv"
+	"time"
+
+	"holdfast/vrrp/auth"
+)
+
+// Mail says how events are mailed; without a Server they are not.
+type Mail struct {
+	Server       string // host:port
+	From         string
+	To           []string
+	Events       []string // of EventKinds
+	Helo         string   // what the server is greeted with
+	TLS          MailTLS
+	CA, CAText   string // path of a PEM file, and what it held; "": the system's
+	User         string // "": without authentication
+	PasswordFile string
+	Password     auth.Secret // what that file held
+	Gather       time.Duration
+	Timeout      time.Duration
+	Retry        Retry
+}
+
+// A MailTLS says whether the way to the mail server is encrypted.
+type MailTLS string
+
+// The ways.
+const (
+	MailAuto     MailTLS = "auto"     // if the server offers it, whoever it is
+	MailStartTLS MailTLS = "starttls" // or not at all
+	MailImplicit MailTLS = "implicit" // from the first byte
+	MailPlain    MailTLS = "off"
+)
+
+var mailTLS = choice(
+	option[MailTLS]{"auto", MailAuto},
+	option[MailTLS]{"starttls", MailStartTLS},
+	option[MailTLS]{"implicit", MailImplicit},
+	option[MailTLS]{"off", MailPlain},
+)
+
+var mailAddress = textual("a mail address", func(s string) (string, error) {
+	a, err := mail.ParseAddress(s)
+	if err != nil || a.Address != s {
+		return "", fmt.Errorf(`must be a mail address like "noc@example.org", not %s`, quoteShort(s))
+	}
+	return s, nil
+}, func(s string) string { return s })
+
+var hostPort = textual(`a host with a port, like "mail.example.org:25",`, func(s string) (string, error) {
+	host, port, err := net.SplitHostPort(s)
+	if n, number := strconv.ParseUint(port, 10, 16); err != nil || host == "" || number != nil || n == 0 {
+		return "", fmt.Errorf(`must be a host with a port, like "mail.example.org:25", not %s`, quoteShort(s))
+	}
+	return s, nil
+}, func(s string) string { return s })
+
+// visit walks over the mail of a director whose name is the default of helo.
+func (m *Mail) visit(t *table, director string) {
+	need(t, "server", &m.Server, hostPort)
+	need(t, "from", &m.From, mailAddress)
+	need(t, "to", &m.To, listOf(mailAddress))
+	visitEvents(t, &m.Events, toldKinds)
+	field(t, "helo", &m.Helo, name, director)
+	field(t, "tls", &m.TLS, mailTLS, MailAuto)
+	field(t, "ca", &m.CA, optionalPath, "")
+	field(t, "user", &m.User, text, "")
+	field(t, "password_file", &m.PasswordFile, optionalPath, "")
+	field(t, "gather", &m.Gather, duration(0, time.Hour), 5*time.Second)
+	field(t, "timeout", &m.Timeout, duration(100*time.Millisecond, 10*time.Minute), 30*time.Second)
+	m.Retry.visit(t, Retry{Pause: 10 * time.Second, PauseMax: 5 * time.Minute, GiveUp: 4 * time.Hour, Queue: 1024})
+	if t.reading() {
+		m.check(t)
+	}
+}
+
+// check checks what concerns more than one key, and reads the files.
+func (m *Mail) check(t *table) {
+	if len(m.To) == 0 && t.has("to") && t.ok("to") {
+		t.failf("to", "names nobody")
+	}
+	sure := m.TLS == MailStartTLS || m.TLS == MailImplicit
+	if !sure && t.ok("tls") {
+		why := fmt.Sprintf("with tls = %q, which does not prove who the server is", m.TLS)
+		if m.CA != "" && t.ok("ca") {
+			t.failf("ca", "has no meaning %s", why)
+		}
+		if m.User != "" && t.ok("user") {
+			t.failf("user", "is not told %s: use %q or %q", why, MailStartTLS, MailImplicit)
+		}
+	}
+	switch {
+	case m.User != "" && m.PasswordFile == "" && t.ok("user", "password_file"):
+		t.failf("user", "needs a password_file")
+	case m.User == "" && m.PasswordFile != "" && t.ok("user", "password_file"):
+		t.failf("password_file", "has no meaning without a user")
+	}
+	if t.ok("user") {
+		m.Password = readSecretFile(t, "password_file", m.PasswordFile)
+	}
+	m.CAText = readCAFile(t, m.CA)
+}

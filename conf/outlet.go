@@ -1,0 +1,111 @@
+package conf
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Notifications say who hears of events besides the commands of instances,
+// groups and services.
+type Notifications struct {
+	FIFOs    []FIFO
+	Mail     Mail
+	Webhooks []Webhook
+}
+
+// EventKinds are the kinds of events of the journal that can be told.
+var EventKinds = []string{"instance", "group", "rival", "priority", "service", "server", "tracker", "repair", "config", "notify"}
+
+// keepalivedKinds are those of which keepalived writes to its FIFOs.
+var keepalivedKinds = []string{"instance", "group", "rival", "priority", "service", "server"}
+
+// A FIFO is a named pipe to which events are written.
+type FIFO struct {
+	Path   string
+	Format FIFOFormat
+	Events []string // of EventKinds; nil is none
+	// User and Group own the pipe where it is made; "": the daemon's, and the
+	// user's group.
+	User, Group string
+	// Command reads the pipe, with its path as the last argument, and is kept
+	// running. Its Timeout is 0.
+	Command        Command
+	StatesOnReload bool // a reload writes the state of every instance and group
+	Queue          int  // events that wait at most while the pipe is full
+}
+
+// A FIFOFormat is what the lines in a FIFO look like.
+type FIFOFormat string
+
+// The formats.
+const (
+	FIFOKeepalived FIFOFormat = "keepalived" // INSTANCE "outside" MASTER 150
+	FIFOJSON       FIFOFormat = "json"       // as `holdfast events --json`
+)
+
+var fifoFormat = choice(
+	option[FIFOFormat]{"keepalived", FIFOKeepalived},
+	option[FIFOFormat]{"json", FIFOJSON},
+)
+
+var eventKind = textual("the kind of an event", func(s string) (string, error) {
+	if !slices.Contains(EventKinds, s) {
+		return "", fmt.Errorf("must be %s, not %s%s", orList(EventKinds), quoteShort(s), suggest(s, EventKinds))
+	}
+	return s, nil
+}, func(s string) string { return s })
+
+var queueLength = integer[int](1, 100_000)
+
+func (n *Notifications) visit(t *table, director string) {
+	t.maybe("mail", n.Mail.Server != "", func(t *table) { n.Mail.visit(t, director) })
+	hooks := list(t, "webhook", &n.Webhooks, func(t *table, w *Webhook) { w.visit(t) })
+	names := make(unique[string])
+	for i, h := range hooks {
+		if name := n.Webhooks[i].Name; name != "" && h.ok("name") {
+			if first := names.use(name, h.where("name")); first != "" {
+				h.failf("name", "%q is taken, by %s", name, first)
+			}
+		}
+	}
+	pipes := list(t, "fifo", &n.FIFOs, func(t *table, f *FIFO) { f.visit(t) })
+	seen := make(unique[string])
+	for i, p := range pipes {
+		if path := n.FIFOs[i].Path; path != "" && p.ok("path") {
+			if first := seen.use(path, p.where("path")); first != "" {
+				p.failf("path", "%q is taken, by %s", path, first)
+			}
+		}
+	}
+}
+
+func (f *FIFO) visit(t *table) {
+	need(t, "path", &f.Path, absolutePath)
+	field(t, "format", &f.Format, fifoFormat, FIFOKeepalived)
+	kinds := keepalivedKinds
+	if f.Format == FIFOJSON {
+		kinds = EventKinds
+	}
+	visitEvents(t, &f.Events, kinds)
+	field(t, "user", &f.User, anyAccount, "")
+	field(t, "group", &f.Group, anyAccount, "")
+	field(t, "command", &f.Command, untimedCommand, Command{})
+	field(t, "states_on_reload", &f.StatesOnReload, boolean, false)
+	field(t, "queue", &f.Queue, queueLength, 1024)
+	if !t.reading() || f.Format == FIFOJSON {
+		return
+	}
+	for _, kind := range f.Events {
+		if !slices.Contains(keepalivedKinds, kind) && t.ok("events") {
+			t.failf("events", "keepalived has no words for %q: use format = %q", kind, FIFOJSON)
+		}
+	}
+}
+
+// visitEvents walks over the kinds of events that are told.
+func visitEvents(t *table, p *[]string, def []string) {
+	field(t, "events", p, listOf(eventKind), def)
+	if t.reading() && t.ok("events") && len(*p) == 0 {
+		t.failf("events", "names no kind of event")
+	}
+}

@@ -1,0 +1,53 @@
+package conf
+
+import (
+	"net/netip"
+
+	"holdfast/vrrp"
+)
+
+// An AdvertMAC says from which MAC address adverts are sent.
+type AdvertMAC uint8
+
+// The choices.
+const (
+	AdvertVirtual   AdvertMAC = iota // that of the virtual addresses (RFC 9568 §7.3)
+	AdvertInterface                  // the interface's own
+)
+
+var advertMAC = choice(
+	option[AdvertMAC]{"virtual", AdvertVirtual},
+	option[AdvertMAC]{"interface", AdvertInterface},
+)
+
+// visitSending walks over how adverts leave.
+func (in *Instance) visitSending(t *table) {
+	field(t, "source", &in.Source, optional(peerAddress), netip.Addr{})
+	field(t, "multicast", &in.Multicast, optional(peerAddress), netip.Addr{})
+	field(t, "ttl", &in.TTL, ttl, vrrp.HopLimit)
+	field(t, "advert_mac", &in.AdvertMAC, advertMAC, AdvertVirtual)
+	field(t, "track_link", &in.TrackLink, boolean, true)
+}
+
+// resolveSending fills in the group, and refuses what has no effect.
+func (in *Instance) resolveSending(t *table) {
+	if !in.Unicast && !in.Multicast.IsValid() {
+		in.Multicast = in.Family.Group()
+	}
+	if in.TTL != vrrp.HopLimit && !in.Unicast {
+		t.failf("ttl", "has no meaning without unicast: multicast has %d", vrrp.HopLimit)
+	}
+	if in.AdvertMAC == AdvertInterface {
+		switch {
+		case in.Unicast:
+			t.failf("advert_mac", "has no meaning with unicast, which comes from the interface's own address")
+		case in.MAC.Mode == MACInterface:
+			t.failf("advert_mac", `has no meaning with mac = "interface"`)
+		}
+	}
+	for _, p := range in.Excluded {
+		if in.Source.IsValid() && p.Addr() == in.Source && t.ok("source") {
+			t.failf("source", "%v is a virtual address: adverts come from an address of the director's own", in.Source)
+		}
+	}
+}

@@ -1,0 +1,335 @@
+package netdev
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// maxFIB bounds how many routes of a table are looked at: where there are more,
+// copying what they say of one interface is not for us.
+const maxFIB = 10000
+
+var errManyRoutes = fmt.Errorf("the table has more than %d routes", maxFIB)
+
+// A fibRoute is a route as the kernel tells it, as far as a copy of it needs.
+type fibRoute struct {
+	head   unix.RtMsg
+	table  uint32
+	to     netip.Prefix
+	metric uint32
+	via    bool // there is a gateway
+	hops   []int
+	dead   bool
+	// attributes are those that a copy has, by kind, without destination and
+	// table. An index in them is that of the interface.
+	attributes map[uint16][]byte
+}
+
+// Attributes of routes that x/sys/unix does not name.
+const (
+	rtaVia       = 18
+	rtaPref      = 20
+	rtaEncapType = 21
+	rtaEncap     = 22
+)
+
+// copiedAttributes are what a route is, as opposed to what the kernel adds when
+// it tells of it.
+var copiedAttributes = []uint16{
+	unix.RTA_OIF, unix.RTA_GATEWAY, unix.RTA_PRIORITY, unix.RTA_METRICS, unix.RTA_MULTIPATH, unix.RTA_FLOW,
+	rtaVia, rtaPref, rtaEncapType, rtaEncap,
+}
+
+func parseFIB(b []byte) (fibRoute, error) {
+	r := fibRoute{attributes: map[uint16][]byte{}}
+	if len(b) < unix.SizeofRtMsg {
+		return r, fmt.Errorf("parse route message: %d bytes are too short", len(b))
+	}
+	r.head = nl.DeserializeRtMsg(b).RtMsg
+	r.table = uint32(r.head.Table)
+	r.dead = r.head.Flags&unix.RTNH_F_DEAD != 0
+	to := netip.IPv4Unspecified()
+	if r.head.Family == unix.AF_INET6 {
+		to = netip.IPv6Unspecified()
+	}
+	eachAttribute(slices.Clone(b[unix.SizeofRtMsg:]), func(kind uint16, value []byte) {
+		switch kind {
+		case unix.RTA_DST:
+			to, _ = netip.AddrFromSlice(value)
+		case unix.RTA_TABLE:
+			r.table = binary.NativeEndian.Uint32(value)
+		case unix.RTA_PRIORITY:
+			r.metric = binary.NativeEndian.Uint32(value)
+		case unix.RTA_OIF:
+			r.hops = append(r.hops, int(binary.NativeEndian.Uint32(value)))
+		case unix.RTA_GATEWAY, rtaVia:
+			r.via = true
+		case unix.RTA_MULTIPATH:
+			r.via = true
+			eachHop(value, func(h []byte) {
+				h[2] &= unix.RTNH_F_ONLINK // flags; the others are of the moment
+				r.hops = append(r.hops, int(binary.NativeEndian.Uint32(h[4:])))
+			})
+		}
+		if slices.Contains(copiedAttributes, kind) {
+			r.attributes[kind] = value
+		}
+	})
+	r.to = netip.PrefixFrom(to, int(r.head.Dst_len))
+	if !r.to.IsValid() {
+		return r, errors.New("parse route message: no valid destination")
+	}
+	r.normalise()
+	return r, nil
+}
+
+// normalise takes off what does not tell routes apart.
+func (r *fibRoute) normalise() {
+	r.head.Table = unix.RT_TABLE_UNSPEC
+	r.head.Flags &= unix.RTNH_F_ONLINK
+	if r.head.Type == unix.RTN_THROW { // IPv6 says that it is by lo
+		r.hops = nil
+		for kind := range r.attributes {
+			if kind != unix.RTA_PRIORITY {
+				delete(r.attributes, kind)
+			}
+		}
+	}
+}
+
+// eachHop calls do with each struct rtnexthop of a multipath attribute.
+func eachHop(b []byte, do func([]byte)) {
+	for len(b) >= unix.SizeofRtNexthop {
+		length := int(binary.NativeEndian.Uint16(b))
+		if length < unix.SizeofRtNexthop || length > len(b) {
+			return
+		}
+		do(b[:length])
+		b = b[min((length+3)&^3, len(b)):]
+	}
+}
+
+// by reports whether all ways of a route are by one of two interfaces.
+func (r *fibRoute) by(a, b int) bool {
+	return r.head.Type == unix.RTN_UNICAST && len(r.hops) > 0 &&
+		!slices.ContainsFunc(r.hops, func(i int) bool { return i != a && i != b })
+}
+
+// through returns the route by another interface, in another table. An IPv4
+// gateway need not be in a subnet there: the subnet may be the parent's alone.
+func (r *fibRoute) through(index int, table uint32) fibRoute {
+	c := *r
+	c.table, c.hops = table, []int{index}
+	c.head.Protocol = policyProtocol
+	c.attributes = map[uint16][]byte{}
+	for kind, value := range r.attributes {
+		switch kind {
+		case unix.RTA_OIF:
+			value = nl.Uint32Attr(uint32(index))
+		case unix.RTA_MULTIPATH:
+			value = slices.Clone(value)
+			eachHop(value, func(h []byte) {
+				binary.NativeEndian.PutUint32(h[4:], uint32(index))
+				if r.to.Addr().Is4() {
+					h[2] |= unix.RTNH_F_ONLINK
+				}
+			})
+		}
+		c.attributes[kind] = value
+	}
+	if r.via && r.attributes[unix.RTA_MULTIPATH] == nil && r.to.Addr().Is4() {
+		c.head.Flags |= unix.RTNH_F_ONLINK
+	}
+	return c
+}
+
+// throw returns the route that has a lookup of this one's destination leave the
+// table.
+func (r *fibRoute) throw(table uint32) fibRoute {
+	c := fibRoute{head: r.head, table: table, to: r.to, metric: r.metric, attributes: map[uint16][]byte{}}
+	c.head.Type, c.head.Scope, c.head.Protocol, c.head.Flags = unix.RTN_THROW, unix.RT_SCOPE_UNIVERSE, policyProtocol, 0
+	if p := r.attributes[unix.RTA_PRIORITY]; p != nil {
+		c.attributes[unix.RTA_PRIORITY] = p
+	}
+	return c
+}
+
+// request adds or deletes the route.
+func (r *fibRoute) request(kind, flags int) *nl.NetlinkRequest {
+	q := nl.NewNetlinkRequest(kind, flags)
+	q.AddData(&nl.RtMsg{RtMsg: r.head})
+	if r.to.Bits() > 0 {
+		q.AddData(nl.NewRtAttr(unix.RTA_DST, r.to.Addr().AsSlice()))
+	}
+	q.AddData(nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(r.table)))
+	for _, kind := range copiedAttributes {
+		if value := r.attributes[kind]; value != nil {
+			q.AddData(nl.NewRtAttr(int(kind), value))
+		}
+	}
+	return q
+}
+
+// key is equal for routes that are equal.
+func (r *fibRoute) key() string {
+	q := r.request(0, 0)
+	q.Seq = 0
+	return string(q.Serialize())
+}
+
+// place tells routes apart that may be in one table.
+type place struct {
+	to     netip.Prefix
+	tos    uint8
+	metric uint32
+}
+
+func (r *fibRoute) place() place { return place{r.to, r.head.Tos, r.metric} }
+
+// order puts what a gateway's validity depends on before it.
+func (r *fibRoute) order() int {
+	if r.via {
+		return 1
+	}
+	return 0
+}
+
+// String returns "route 0.0.0.0/0 table 1207959559".
+func (r *fibRoute) String() string {
+	var s strings.Builder
+	if r.head.Type == unix.RTN_THROW {
+		s.WriteString("throw ")
+	}
+	fmt.Fprintf(&s, "route %v", r.to)
+	if gateway, ok := netip.AddrFromSlice(r.attributes[unix.RTA_GATEWAY]); ok {
+		fmt.Fprintf(&s, " via %v", gateway)
+	}
+	fmt.Fprintf(&s, " table %d", r.table)
+	return s.String()
+}
+
+// egressRoutes returns the table of a device with egress, made of the one that
+// it refines.
+func egressRoutes(all []fibRoute, d *device) []fibRoute {
+	var routes []fibRoute
+	taken := map[place]bool{}
+	for i := range all {
+		if r := &all[i]; r.by(d.parent, d.index) && !r.dead {
+			routes = append(routes, r.through(d.index, d.egressTable()))
+			taken[r.place()] = true
+		}
+	}
+	own := slices.Clone(routes)
+	for i := range all {
+		r := &all[i]
+		within := slices.ContainsFunc(own, func(o fibRoute) bool { return o.to.Bits() <= r.to.Bits() && o.to.Contains(r.to.Addr()) })
+		if within && !taken[r.place()] {
+			routes = append(routes, r.throw(d.egressTable()))
+			taken[r.place()] = true
+		}
+	}
+	return routes
+}
+
+// dialStrict opens a conn on which the kernel sends what a dump asks for and
+// nothing else; before Linux 5.0 it sends everything.
+func dialStrict() (*conn, error) {
+	c, err := dial()
+	if err == nil {
+		_ = unix.SetsockoptInt(c.fd, unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
+	}
+	return c, err
+}
+
+// A routeFilter says which routes are asked for; 0 is any.
+type routeFilter struct {
+	table    uint32
+	protocol uint8
+}
+
+// dumpRoutes returns the routes of both families that pass a filter, in the
+// kernel's order. c is of no use after an error.
+func dumpRoutes(c *conn, f routeFilter) ([]fibRoute, error) {
+	var all []fibRoute
+	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+		before := len(all)
+		ask := func() *nl.NetlinkRequest {
+			q := nl.NewNetlinkRequest(unix.RTM_GETROUTE, 0)
+			q.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: family, Protocol: f.protocol}})
+			if f.table != 0 {
+				q.AddData(nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(f.table)))
+			}
+			return q
+		}
+		err := c.dump(ask, unix.RTM_NEWROUTE, func() { all = all[:before] }, func(b []byte) error {
+			r, err := parseFIB(b)
+			cloned := len(b) >= unix.SizeofRtMsg && nl.DeserializeRtMsg(b).Flags&unix.RTM_F_CLONED != 0
+			switch {
+			case err != nil:
+				return err
+			case cloned, f.table != 0 && r.table != f.table, f.protocol != 0 && r.head.Protocol != f.protocol:
+				return nil
+			case len(all) == maxFIB:
+				return errManyRoutes
+			}
+			all = append(all, r)
+			return nil
+		})
+		// A table that has never had a route is not there.
+		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EAFNOSUPPORT) {
+			return nil, fmt.Errorf("list routes: %w", err)
+		}
+	}
+	return all, nil
+}
+
+// dumpEgressRules returns the rules of ours that lead to a table of egress.
+func dumpEgressRules(c *conn) ([]PolicyRule, error) {
+	var rules []PolicyRule
+	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+		before := len(rules)
+		ask := func() *nl.NetlinkRequest {
+			q := nl.NewNetlinkRequest(unix.RTM_GETRULE, 0)
+			q.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: family}}) // fib_rule_hdr is as long
+			return q
+		}
+		err := c.dump(ask, unix.RTM_NEWRULE, func() { rules = rules[:before] }, func(b []byte) error {
+			if r, ours := parseEgressRule(b); ours {
+				rules = append(rules, r)
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, unix.EAFNOSUPPORT) && !errors.Is(err, unix.EOPNOTSUPP) {
+			return nil, fmt.Errorf("list rules: %w", err)
+		}
+	}
+	return rules, nil
+}
+
+func parseEgressRule(b []byte) (r PolicyRule, ours bool) {
+	if len(b) < unix.SizeofRtMsg {
+		return r, false
+	}
+	r.IPv6 = b[0] == unix.AF_INET6
+	eachAttribute(b[unix.SizeofRtMsg:], func(kind uint16, value []byte) {
+		switch kind {
+		case fraSrc:
+			from, _ := netip.AddrFromSlice(value)
+			r.From = netip.PrefixFrom(from, int(b[2]))
+		case fraPriority:
+			r.Priority = binary.NativeEndian.Uint32(value)
+		case fraTable:
+			r.Table = binary.NativeEndian.Uint32(value)
+		case fraProtocol:
+			ours = value[0] == policyProtocol
+		}
+	})
+	return r, ours && forEgress(r.Table)
+}

@@ -1,0 +1,42 @@
+package netdev
+
+import (
+	"net/netip"
+	"testing"
+)
+
+// A port hears the groups that it is told, and joins and leaves them while it
+// is open; what goes to another group does not come.
+func TestPortJoinsAndLeavesGroups(t *testing.T) {
+	p := newPair(t)
+	sender, from := openPort(t, p.neighbour, "net0")
+	port, to := openPort(t, p.director, "eth0")
+	other4, other6 := netip.MustParseAddr("224.0.0.77"), netip.MustParseAddr("ff02::77")
+	all := []netip.Addr{group4, other4, group6, other6}
+	for _, step := range []struct{ join, hear []netip.Addr }{
+		{[]netip.Addr{other4, other6}, []netip.Addr{other4, other6}},
+		{[]netip.Addr{other4, group4, other4}, []netip.Addr{group4, other4, group6}},
+		{nil, []netip.Addr{group4, group6}},
+	} {
+		p.director.enter()
+		must(t, port.Open(Listen{Name: "eth0", Index: to, IPv4: true, IPv6: true, Groups: step.join}))
+		for _, g := range all {
+			source := source4
+			if g.Is6() {
+				source = source6
+			}
+			if _, err := sender.Send([]Frame{{IfIndex: from, Bytes: advert(t, vmac, source, g).Wrap([]byte("advert"))}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		heard := map[netip.Addr]int{}
+		for _, packet := range receive(t, port, len(step.hear)) {
+			heard[packet.Destination]++
+		}
+		for _, g := range step.hear {
+			if heard[g] != 1 {
+				t.Errorf("joined %v: heard %v", step.join, heard)
+			}
+		}
+	}
+}
