@@ -2,7 +2,8 @@
 #
 #   make demo     two directors, a router, realservers: the MASTER dies, watch what happens
 #   make test     every test, from pure functions to real kernels
-#   make bench    the same failovers with holdfast and with keepalived, side by side
+#   make bench    failovers, handovers, load and scale with holdfast and with keepalived, side by side, in 20 minutes
+#                 (BENCHARGS="-quick" for a look, "-only failover/cut" for some rows, "-h" for more)
 #
 # Test peers and User Mode Linux are fetched into a cache folder ($HOLDFAST_CACHE, or holdfast in the user's cache
 # folder). Nothing is installed on the machine, except by `make install`.
@@ -14,6 +15,8 @@ GO        ?= go
 PREFIX    ?= /usr/local
 DESTDIR   ?=
 UNITDIR   ?= /etc/systemd/system
+NETWORKDIR ?= /etc/systemd/network
+NMDIR     ?= /etc/NetworkManager/conf.d
 FUZZTIME  ?= 10s
 BENCHARGS ?=
 
@@ -41,7 +44,7 @@ tools:
 .PHONY: test
 test: tools build
 	$(GO) test $(RACE) -count=1 $(QUICK)
-	$(GO) test -count=1 -p 1 -timeout 12m $(SLOW)
+	$(GO) test -count=1 -p 1 -timeout 20m $(SLOW)
 
 .PHONY: demo
 demo: tools build
@@ -86,12 +89,15 @@ golangci-lint:
 .PHONY: ci
 ci: tools lint
 	HOLDFAST_REQUIRE=netns,ipvs $(MAKE) test
+	$(MAKE) fuzz FUZZTIME=30s
 
 .PHONY: install
 install: build
 	install -D -m 755 bin/holdfast $(DESTDIR)$(PREFIX)/sbin/holdfast
 	install -d $(DESTDIR)$(UNITDIR)
 	sed 's|/usr/local/sbin|$(PREFIX)/sbin|' cmd/holdfast/holdfast.service > $(DESTDIR)$(UNITDIR)/holdfast.service
+	install -D -m 644 cmd/holdfast/networkd.network $(DESTDIR)$(NETWORKDIR)/00-holdfast.network
+	install -D -m 644 cmd/holdfast/networkmanager.conf $(DESTDIR)$(NMDIR)/holdfast.conf
 
 .PHONY: clean
 clean:

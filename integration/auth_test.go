@@ -1,7 +1,6 @@
 package integration_test
 
 import (
-	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,36 +10,6 @@ import (
 
 	"holdfast/integration/lab"
 )
-
-// The simple password and the authentication header of RFC 2338, as keepalived
-// understands them, by multicast and by unicast.
-func TestKeepalivedAuthentication(t *testing.T) {
-	const peers = "unicast = true\npeers = [\"10.0.0.3\"]\n"
-	const theirPeers = "\tunicast_src_ip 10.0.0.3\n\tunicast_peer {\n\t\t10.0.0.2\n\t}\n"
-	for _, unicast := range []bool{false, true} {
-		for ours, others := range map[string]string{"password": "PASS", "ah": "AH"} {
-			t.Run(fmt.Sprintf("%s/unicast %v", ours, unicast), func(t *testing.T) {
-				t.Parallel()
-				mine := fmt.Sprintf("auth = { type = %q, secret = \"swordfsh\" }\n", ours)
-				theirs := fmt.Sprintf("\tauthentication {\n\t\tauth_type %s\n\t\tauth_pass swordfsh\n\t}\n", others)
-				if unicast {
-					mine, theirs = peers+mine, theirPeers+theirs
-				}
-				frames := advertsAre(!unicast)
-				if ours == "ah" {
-					frames = behindAH
-				}
-				takesTurns(t, 2, mine, theirs, frames)
-			})
-		}
-	}
-}
-
-// behindAH matches adverts behind an authentication header.
-func behindAH(f lab.Frame) bool {
-	b := f.Bytes
-	return len(b) >= 14+20+24+8 && binary.BigEndian.Uint16(b[12:]) == 0x0800 && b[14+9] == 51 && b[14+20] == 112
-}
 
 // A router with another password is not heard, and says why in its status.
 func TestWrongPassword(t *testing.T) {

@@ -22,7 +22,6 @@ type victim struct {
 	read      uint64
 	routers   map[string]*account
 	dead      []span // nobody told the kernel anything; it may go on as it was
-	deaf      []span // it heard nobody, and so may have been MASTER beside another
 }
 
 // An account is what a director tells and shows of one virtual router.
@@ -31,6 +30,7 @@ type account struct {
 	address string
 	capture *lab.Capture
 	reigns  []span
+	deaf    []span // it heard nobody, and so may have been MASTER beside another
 }
 
 func newVictim(host *lab.Host, priority int) *victim {
@@ -60,10 +60,17 @@ func (c *chaos) read(v *victim) {
 		switch {
 		case e.Kind != "instance" || a == nil:
 		case e.To == "MASTER":
-			a.reigns = append(a.reigns, span{from: e.At, to: time.Now().Add(24 * time.Hour)})
+			a.begin(e.At)
 		default:
 			a.end(e.At)
 		}
+	}
+}
+
+// begin begins a reign, if there is none at present.
+func (a *account) begin(at time.Time) {
+	if n := len(a.reigns); n == 0 || a.reigns[n-1].to.Before(time.Now()) {
+		a.reigns = append(a.reigns, span{from: at, to: time.Now().Add(24 * time.Hour)})
 	}
 }
 
@@ -83,12 +90,45 @@ func (v *victim) dies(at time.Time) {
 	v.read = 0
 }
 
-// leaves notes a clean stop: whoever was MASTER is so until it said priority 0.
+// upgraded reads a director whose journal has begun anew: what changed just
+// before is in no journal, but in the status.
+func (c *chaos) upgraded(v *victim) {
+	c.t.Helper()
+	var now struct {
+		VRRP []struct {
+			Name  string    `json:"name"`
+			State string    `json:"state"`
+			Since time.Time `json:"since"`
+		} `json:"vrrp"`
+	}
+	if err := v.daemon.StatusInto(&now); err != nil {
+		c.t.Fatal(err)
+	}
+	for _, r := range now.VRRP {
+		if r.State == "MASTER" {
+			v.routers[r.Name].begin(r.Since)
+		} else {
+			v.routers[r.Name].end(r.Since)
+		}
+	}
+	v.read = 0
+}
+
+// leaves notes a clean stop: whoever was MASTER is so until it said priority 0,
+// or for as long as it said anything. It may have become it a moment before, in
+// a journal that is gone.
 func (v *victim) leaves(asked, gone time.Time) {
 	for _, a := range v.routers {
 		last := gone
 		for _, f := range a.capture.Frames(lab.Advertised(a.vrid)) {
-			if advert, _ := f.Advert(); advert.Priority == 0 && f.Time.After(asked) {
+			if !f.FromHost || f.Time.Before(asked.Add(-fast)) {
+				continue
+			}
+			if !within(f.Time, a.reigns, promptly) {
+				a.begin(f.Time)
+			}
+			last = earlier(gone, f.Time.Add(fast))
+			if advert, _ := f.Advert(); advert.Priority == 0 {
 				last = f.Time
 				break
 			}
@@ -98,11 +138,21 @@ func (v *victim) leaves(asked, gone time.Time) {
 	v.read = 0
 }
 
-// deafens notes that the director hears nobody until the returned function is
-// called.
-func (v *victim) deafens() (hears func()) {
-	v.deaf = append(v.deaf, span{from: time.Now(), to: time.Now().Add(24 * time.Hour)})
-	return func() { v.deaf[len(v.deaf)-1].to = time.Now() }
+// deafens notes that the director hears nobody on its wires to an interface, or
+// to all if that is "", until the returned function is called.
+func (v *victim) deafens(wire string) (hears func()) {
+	var deaf []*account
+	for name, a := range v.routers {
+		if on := map[bool]string{true: "eth1", false: "eth0"}[name == "inside"]; wire == "" || wire == on {
+			a.deaf = append(a.deaf, span{from: time.Now(), to: time.Now().Add(24 * time.Hour)})
+			deaf = append(deaf, a)
+		}
+	}
+	return func() {
+		for _, a := range deaf {
+			a.deaf[len(a.deaf)-1].to = time.Now()
+		}
+	}
 }
 
 // returns notes that a daemon looks after the kernel again.
@@ -115,6 +165,7 @@ func (v *victim) returns(at time.Time) {
 // check judges what was seen.
 func (c *chaos) check() {
 	c.t.Helper()
+	now := time.Now()
 	for _, v := range c.victims {
 		for _, a := range v.routers {
 			if err := a.capture.Stop(); err != nil {
@@ -129,7 +180,7 @@ func (c *chaos) check() {
 	for i, v := range c.victims {
 		for _, other := range c.victims[i+1:] {
 			for name := range v.routers {
-				c.checkTogether(name, v, other)
+				c.checkTogether(now, name, v, other)
 			}
 		}
 	}
@@ -170,14 +221,15 @@ func (c *chaos) checkOutage(name string, o lab.Outage) {
 
 // checkTogether looks for a time in which two directors were MASTER of one
 // virtual router although they heard each other. It takes an advert to end it.
-func (c *chaos) checkTogether(name string, one, other *victim) {
+// What became of them after now has not been read of all.
+func (c *chaos) checkTogether(now time.Time, name string, one, other *victim) {
 	c.t.Helper()
 	const enough = 2*fast + promptly
 	for _, a := range one.routers[name].reigns {
 		for _, b := range other.routers[name].reigns {
-			both := span{from: later(a.from, b.from), to: earlier(a.to, b.to)}
+			both := span{from: later(a.from, b.from), to: earlier(now, earlier(a.to, b.to))}
 			heard := both.from
-			for _, deaf := range slices.Concat(one.deaf, other.deaf) {
+			for _, deaf := range slices.Concat(one.routers[name].deaf, other.routers[name].deaf) {
 				if deaf.from.Before(both.to) && deaf.to.After(heard) {
 					heard = deaf.to
 				}
@@ -204,6 +256,17 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
+// elected reports whether a MASTER was found at a time. Of two directors whose
+// timers run out together one has its device up, and answers, when it hears that
+// the other was quicker.
+func (c *chaos) elected(name string, at time.Time) bool {
+	return slices.ContainsFunc(c.victims, func(v *victim) bool {
+		return slices.ContainsFunc(v.routers[name].reigns, func(s span) bool {
+			return s.from.Sub(at).Abs() < promptly
+		})
+	})
+}
+
 // checkFrames looks for frames that only a MASTER may send, from who was not
 // it, and for answers with another MAC address than the virtual one.
 func (c *chaos) checkFrames(v *victim, name string, a *account) {
@@ -211,14 +274,15 @@ func (c *chaos) checkFrames(v *victim, name string, a *account) {
 	mac := lab.VirtualMAC(a.vrid)
 	frames, wrong := 0, 0
 	for _, f := range a.capture.Frames(func(f lab.Frame) bool { return f.FromHost }) {
-		if arp, ok := f.ARP(); ok && arp.Sender.String() == a.address && arp.SenderMAC != mac {
+		arp, isARP := f.ARP()
+		if isARP && arp.Sender.String() == a.address && arp.SenderMAC != mac {
 			c.t.Errorf("%s: %s is at %v", v.host.Name, a.address, arp.SenderMAC)
 		}
 		if f.Source() != mac {
 			continue
 		}
 		frames++
-		if within(f.Time, a.reigns, promptly) || within(f.Time, v.dead, promptly) {
+		if within(f.Time, a.reigns, promptly) || within(f.Time, v.dead, promptly) || isARP && !arp.Gratuitous() && c.elected(name, f.Time) {
 			continue
 		}
 		if wrong++; wrong <= 3 {

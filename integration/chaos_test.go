@@ -81,23 +81,17 @@ var faults = []fault{
 		}
 	}},
 	{"SIGSTOP", true, func(_ *chaos, v *victim) func() {
-		hears := v.deafens()
+		hears := v.deafens("")
 		v.daemon.Signal(unix.SIGSTOP)
 		return func() {
 			v.daemon.Signal(unix.SIGCONT)
 			hears()
 		}
 	}},
-	{"cut outside", false, func(_ *chaos, v *victim) func() {
-		v.host.Wires["eth0"].Cut()
-		return v.host.Wires["eth0"].Mend
-	}},
-	{"cut inside", false, func(_ *chaos, v *victim) func() {
-		v.host.Wires["eth1"].Cut()
-		return v.host.Wires["eth1"].Mend
-	}},
+	{"cut outside", false, cut("eth0")},
+	{"cut inside", false, cut("eth1")},
 	{"black hole", false, func(_ *chaos, v *victim) func() {
-		hears := v.deafens()
+		hears := v.deafens("")
 		for _, wire := range v.host.Wires {
 			wire.BlackHole()
 		}
@@ -118,8 +112,8 @@ var faults = []fault{
 	}},
 	{"upgrade", true, func(c *chaos, v *victim) func() {
 		c.read(v)
-		v.read = 0 // the new binary begins a new journal
 		obeyed(c.t, v.daemon, "upgrade")
+		c.upgraded(v)
 		return nil
 	}},
 	{"handover", true, func(_ *chaos, v *victim) func() {
@@ -132,6 +126,18 @@ var faults = []fault{
 	{"flush addresses", false, sabotage("ip", "addr", "flush", "dev", "vrrp4-60")},
 	{"macvlan down", false, sabotage("ip", "link", "set", "vrrp4-51", "down")},
 	{"delete the macvlan", false, sabotage("ip", "link", "del", "vrrp4-52")},
+}
+
+// cut takes the carrier of an interface. It takes the kernel a moment to say so.
+func cut(wire string) func(c *chaos, v *victim) func() {
+	return func(_ *chaos, v *victim) func() {
+		hears := v.deafens(wire)
+		v.host.Wires[wire].Cut()
+		return func() {
+			v.host.Wires[wire].Mend()
+			hears()
+		}
+	}
 }
 
 // sabotage is a command, which fails where there is nothing to break.

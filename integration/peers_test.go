@@ -2,7 +2,6 @@ package integration_test
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,15 +16,15 @@ func peerInterval(version int) time.Duration {
 	return fast
 }
 
-func keepalived(host *lab.Host, version, priority int) *lab.Process {
+func keepalived(host *lab.Host, priority int) *lab.Process {
 	return host.Keepalived(lab.KeepalivedConfig(true,
 		lab.VirtualRouter{
-			Name: "outside", Version: version, Interface: "eth0", VRID: 51, Priority: priority,
-			Interval: peerInterval(version), Addresses: []string{lab.VIP + "/24"}, VMAC: true,
+			Name: "outside", Version: 3, Interface: "eth0", VRID: 51, Priority: priority,
+			Interval: fast, Addresses: []string{lab.VIP + "/24"}, VMAC: true,
 		},
 		lab.VirtualRouter{
-			Name: "inside", Version: version, Interface: "eth1", VRID: 52, Priority: priority,
-			Interval: peerInterval(version), Addresses: []string{lab.DIP + "/24"}, VMAC: true,
+			Name: "inside", Version: 3, Interface: "eth1", VRID: 52, Priority: priority,
+			Interval: fast, Addresses: []string{lab.DIP + "/24"}, VMAC: true,
 		}))
 }
 
@@ -49,70 +48,64 @@ func onlySpeaker(t *testing.T, p *lab.Pair, speaker int) {
 	}
 }
 
-// holdfast and keepalived as directors of one virtual router: each as MASTER
-// and as BACKUP, each taking over from the other and giving back.
+// holdfast and keepalived as directors, each with a VIP and a DIP that move
+// together, and traffic to both.
 func TestKeepalived(t *testing.T) {
-	for _, version := range []int{2, 3} {
-		options := lab.Director{Version: version, Interval: peerInterval(version)}
+	t.Run("holdfast preferred", func(t *testing.T) {
+		t.Parallel()
+		p := lab.NewPair(t, 2)
+		mine := p.Directors[0].Holdfast(lab.Director{Priority: 200, Interval: fast}.TOML())
+		keepalived(p.Directors[1], 100)
+		mine.AwaitState(t, "MASTER")
+		onlySpeaker(t, p, 0)
+		load := startTraffic(t, p, false)
 
-		t.Run(fmt.Sprintf("v%d/holdfast preferred", version), func(t *testing.T) {
-			t.Parallel()
-			p := lab.NewPair(t, 2)
-			options.Priority = 200
-			mine := p.Directors[0].Holdfast(options.TOML())
-			keepalived(p.Directors[1], version, 100)
-			mine.AwaitState(t, "MASTER")
-			onlySpeaker(t, p, 0)
-			load := startTraffic(t, p, false)
+		mine.Crash()
+		onlySpeaker(t, p, 1)
+		mine.Restart()
+		mine.AwaitState(t, "MASTER") // preempts
+		onlySpeaker(t, p, 0)
+		load.flows(t)
 
-			mine.Crash()
-			onlySpeaker(t, p, 1)
-			mine.Restart()
-			mine.AwaitState(t, "MASTER") // preempts
-			onlySpeaker(t, p, 0)
-			load.flows(t)
-
-			goodbye := p.Directors[0].Wires["eth0"].Capture()
-			if status := mine.Stop(); status != 0 {
-				t.Errorf("exit status %d", status)
-			}
-			goodbye.Await(t, 5*time.Second, "an advert with priority 0", 1, func(f lab.Frame) bool {
-				a, ok := f.Advert()
-				return ok && f.FromHost && a.Priority == 0
-			})
-			onlySpeaker(t, p, 1)
-			load.flows(t)
-			load.stop(t)
+		goodbye := p.Directors[0].Wires["eth0"].Capture()
+		if status := mine.Stop(); status != 0 {
+			t.Errorf("exit status %d", status)
+		}
+		goodbye.Await(t, 5*time.Second, "an advert with priority 0", 1, func(f lab.Frame) bool {
+			a, ok := f.Advert()
+			return ok && f.FromHost && a.Priority == 0
 		})
+		onlySpeaker(t, p, 1)
+		load.flows(t)
+		load.stop(t)
+	})
 
-		t.Run(fmt.Sprintf("v%d/keepalived preferred", version), func(t *testing.T) {
-			t.Parallel()
-			p := lab.NewPair(t, 2)
-			theirs := keepalived(p.Directors[0], version, 200)
-			onlySpeaker(t, p, 0)
-			options.Priority = 100
-			mine := p.Directors[1].Holdfast(options.TOML())
-			mine.AwaitState(t, "BACKUP")
-			onlySpeaker(t, p, 0)
-			load := startTraffic(t, p, false)
+	t.Run("keepalived preferred", func(t *testing.T) {
+		t.Parallel()
+		p := lab.NewPair(t, 2)
+		theirs := keepalived(p.Directors[0], 200)
+		onlySpeaker(t, p, 0)
+		mine := p.Directors[1].Holdfast(lab.Director{Priority: 100, Interval: fast}.TOML())
+		mine.AwaitState(t, "BACKUP")
+		onlySpeaker(t, p, 0)
+		load := startTraffic(t, p, false)
 
-			theirs.Crash()
-			mine.AwaitState(t, "MASTER")
-			onlySpeaker(t, p, 1)
-			load.flows(t)
-			theirs = keepalived(p.Directors[0], version, 200)
-			mine.AwaitState(t, "BACKUP") // is preempted
-			onlySpeaker(t, p, 0)
-			load.flows(t)
+		theirs.Crash()
+		mine.AwaitState(t, "MASTER")
+		onlySpeaker(t, p, 1)
+		load.flows(t)
+		theirs = keepalived(p.Directors[0], 200)
+		mine.AwaitState(t, "BACKUP") // is preempted
+		onlySpeaker(t, p, 0)
+		load.flows(t)
 
-			theirs.Stop() // says goodbye
-			mine.AwaitState(t, "MASTER")
-			onlySpeaker(t, p, 1)
-			load.flows(t)
-			load.stop(t)
-			accepted(t, mine)
-		})
-	}
+		theirs.Stop() // says goodbye
+		mine.AwaitState(t, "MASTER")
+		onlySpeaker(t, p, 1)
+		load.flows(t)
+		load.stop(t)
+		accepted(t, mine)
+	})
 }
 
 // accepted fails the test if the daemon dropped any advert of its peer.
@@ -127,30 +120,4 @@ func accepted(t *testing.T, d *lab.Daemon) {
 			t.Errorf("%s dropped %d adverts: %s", v.Name, n, reason)
 		}
 	}
-}
-
-// The same with FRR's vrrpd.
-func TestFRR(t *testing.T) {
-	t.Parallel()
-	p := lab.NewPair(t, 2)
-	p.Directors[1].FRR(lab.VirtualRouter{
-		Version: 3, Interface: "eth0", VRID: 51, Priority: 100, Interval: fast, Addresses: []string{lab.VIP + "/24"},
-	})
-	onlySpeaker(t, p, 1)
-
-	router := "[[vrrp]]\nname = \"outside\"\ninterface = \"eth0\"\nvrid = 51\npriority = 200\ninterval = \"100ms\"\naddresses = [\"" + lab.VIP + "/24\"]\n"
-	mine := p.Directors[0].Holdfast(router)
-	mine.AwaitState(t, "MASTER")
-	onlySpeaker(t, p, 0)
-	probe := p.Router.Probe(lab.VIP, 5*time.Millisecond)
-	probe.AwaitAnswers(t, 20*time.Second, 20)
-	mine.Crash()
-	onlySpeaker(t, p, 1)
-	probe.AwaitAnswers(t, 20*time.Second, 20)
-
-	mine.Configure(strings.Replace(router, "200", "50", 1))
-	mine.Restart()
-	mine.AwaitState(t, "BACKUP")
-	onlySpeaker(t, p, 1)
-	accepted(t, mine)
 }

@@ -166,6 +166,7 @@ func TestNotify(t *testing.T) {
 		}
 		states = append(states, fields[2])
 	}
+	// The last of them was awaited by the stop.
 	if got, want := strings.Join(states, " "), "BACKUP MASTER FAULT BACKUP MASTER STOP"; got != want {
 		t.Errorf("scripts heard %s, want %s", got, want)
 	}

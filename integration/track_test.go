@@ -5,7 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"holdfast/integration/lab"
 )
@@ -14,7 +16,8 @@ import (
 type tracked struct {
 	name    string
 	weights []int
-	table   string // [[track]] named "well", with DIR for a folder of the test
+	table   string                                      // [[track]] named "well", with DIR for a folder of the test
+	prepare func(t *testing.T, dir string, p *lab.Pair) // nil: there is nothing to prepare
 	spoil   func(t *testing.T, dir string, p *lab.Pair)
 	mend    func(t *testing.T, dir string, p *lab.Pair)
 }
@@ -30,7 +33,7 @@ var trackers = []tracked{
 	{
 		name:    "script",
 		weights: []int{0, -60},
-		table:   "type = \"script\"\ninterval = \"100ms\"\ncommand = \"/usr/bin/test ! -e DIR/sick\"\n",
+		table:   "type = \"script\"\ninterval = \"100ms\"\ntimeout_fall = 50\ncommand = \"/usr/bin/test ! -e DIR/sick\"\n",
 		spoil:   func(t *testing.T, dir string, _ *lab.Pair) { write(t, filepath.Join(dir, "sick"), "") },
 		mend: func(t *testing.T, dir string, _ *lab.Pair) {
 			if err := os.Remove(filepath.Join(dir, "sick")); err != nil {
@@ -73,6 +76,17 @@ var trackers = []tracked{
 		mend: func(_ *testing.T, _ string, p *lab.Pair) { p.Realservers[0].Address("lo", "10.77.0.1/32") },
 	},
 	{
+		name:    "process",
+		weights: []int{0, -60},
+		table:   "type = \"process\"\ninterval = \"100ms\"\nprocess = \"tail\"\nparameters = [\"-f\", \"DIR/alive\"]\n",
+		prepare: follow,
+		spoil: func(_ *testing.T, dir string, _ *lab.Pair) {
+			process, _ := followers.Load(dir)
+			process.(*lab.Process).Crash()
+		},
+		mend: follow,
+	},
+	{
 		name:    "route",
 		weights: []int{0},
 		table:   "type = \"route\"\ninterval = \"1h\"\nroute = \"10.77.0.0/16\"\ninterface = \"eth1\"\n",
@@ -81,6 +95,15 @@ var trackers = []tracked{
 		},
 		mend: func(_ *testing.T, _ string, p *lab.Pair) { p.Directors[0].Route("10.77.0.0/16", "192.168.0.11") },
 	},
+}
+
+// followers are the processes that are tracked, by the folder of their test.
+var followers sync.Map
+
+func follow(t *testing.T, dir string, p *lab.Pair) {
+	t.Helper()
+	write(t, filepath.Join(dir, "alive"), "")
+	followers.Store(dir, p.Directors[0].Start("tail", "-f", filepath.Join(dir, "alive")))
 }
 
 // What a group tracks moves it: with weight 0 by a fault, otherwise by the
@@ -110,6 +133,9 @@ func testTracking(t *testing.T, k tracked, weight int) {
 	p.Realservers[0].Address("eth0", "192.168.0.77/24")
 	p.Realservers[0].Address("lo", "10.77.0.1/32")
 	p.Directors[0].Route("10.77.0.0/16", "192.168.0.11")
+	if k.prepare != nil {
+		k.prepare(t, dir, p)
+	}
 	macs := watchMACs(p, false)
 	first := p.Directors[0]
 	more := fmt.Sprintf("track = [{ name = \"well\", weight = %d }]\n[[track]]\nname = \"well\"\n", weight) +
@@ -179,4 +205,116 @@ func TestTrackingAtStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.AwaitState(t, "MASTER")
+}
+
+// A new binary knows what the old one knew: a tracker that looks every five
+// seconds keeps nobody waiting, and no priority goes up and down again.
+func TestUpgradeKeepsTrackers(t *testing.T) {
+	t.Parallel()
+	p := lab.NewPair(t, 2)
+	dir := filepath.Join(p.Dir(), "tracked")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// Each look takes longer than any of the three intervals after which a BACKUP
+	// would take over.
+	write(t, filepath.Join(dir, "slow.sh"), "sleep 1\ntest ! -e "+filepath.Join(dir, "$1")+"\n")
+	write(t, filepath.Join(dir, "sick"), "")
+	table := func(name, file string, weight int) string {
+		return fmt.Sprintf("[[track]]\nname = %q\ntype = \"script\"\ninterval = \"5s\"\nfall = 1\nweight = %d\ncommand = \"/bin/sh %s %s\"\n",
+			name, weight, filepath.Join(dir, "slow.sh"), file)
+	}
+	more := "track = [\"well\", \"tired\"]\n" + table("well", "none", 0) + table("tired", "sick", -40)
+	one := p.Directors[0].Holdfast(lab.Director{Priority: 200, Interval: fast, More: more}.TOML())
+	one.AwaitState(t, "MASTER")
+	one.Await(t, "both verdicts", func(lab.Status) (string, bool) {
+		text, _, _ := one.CLI("status", "vrrp")
+		return text, strings.Contains(text, "160 of 200")
+	})
+	two := p.Directors[1].Holdfast(lab.Director{Priority: 100, Interval: fast, Options: "preempt = true"}.TOML())
+	two.AwaitState(t, "BACKUP")
+	v := keepVigil(t, p)
+	own, others := mark(t, one), mark(t, two)
+	capture := p.Directors[0].Wires["eth0"].Capture()
+	var before, after struct {
+		Trackers []struct {
+			Name  string    `json:"name"`
+			State string    `json:"state"`
+			Since time.Time `json:"since"`
+			Looks int       `json:"looks"`
+		} `json:"trackers"`
+	}
+	if err := one.StatusInto(&before); err != nil {
+		t.Fatal(err)
+	}
+	obeyed(t, one, "upgrade")
+	lab.Wait(t, 20*time.Second, "the new binary answers", func() (string, bool) {
+		j, err := one.Events(0)
+		return fmt.Sprint(j, err), err == nil && j.Last() < own
+	})
+	if err := one.StatusInto(&after); err != nil {
+		t.Fatal(err)
+	}
+	for i, k := range before.Trackers {
+		if a := after.Trackers[i]; a.State != k.State || !a.Since.Equal(k.Since) || a.Looks < k.Looks {
+			t.Errorf("before the upgrade %+v, after it %+v", k, a)
+		}
+	}
+	adverts(t, p.Directors[0], 20) // until well after the first look
+	for _, f := range capture.Frames(lab.Advertised(51)) {
+		if a, _ := f.Advert(); a.Priority != 160 {
+			t.Fatalf("an advert with priority %d", a.Priority)
+		}
+	}
+	if moved := events(t, one, 0).Of("tracker", "priority"); len(moved) > 0 {
+		t.Errorf("after the upgrade:\n%v", moved)
+	}
+	stayed(t, "the upgraded director", one, 0)
+	stayed(t, "the BACKUP", two, others)
+	v.end(t)
+}
+
+// Nor does one that starts anew, or after a crash, take over with a priority
+// that it has not: it waits for what it tracks, or knows it from before.
+func TestStartKeepsPriority(t *testing.T) {
+	for _, crash := range []bool{false, true} {
+		t.Run(fmt.Sprintf("crash %v", crash), func(t *testing.T) {
+			t.Parallel()
+			p := lab.NewPair(t, 2)
+			dir := filepath.Join(p.Dir(), "tracked")
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(dir, "slow.sh"), "sleep 1\nexit 1\n")
+			more := fmt.Sprintf("track = [\"tired\"]\n[[track]]\nname = \"tired\"\ntype = \"script\"\nweight = -40\n"+
+				"interval = \"2s\"\nfall = 1\ncommand = \"/bin/sh %s/slow.sh\"\n", dir)
+			better := p.Directors[1].NewDaemon(lab.Director{Priority: 180, Interval: fast}.TOML())
+			if !crash {
+				better.Restart()
+				better.AwaitState(t, "MASTER")
+			}
+			capture := p.Directors[0].Wires["eth0"].Capture()
+			tired := p.Directors[0].Holdfast(lab.Director{Priority: 200, Interval: fast, More: more}.TOML())
+			if crash {
+				tired.AwaitState(t, "MASTER")
+				tired.Crash()
+				better.Restart()
+				better.AwaitState(t, "MASTER")
+				tired.Restart()
+			}
+			tired.AwaitState(t, "BACKUP")
+			tired.Await(t, "the verdict", func(lab.Status) (string, bool) {
+				text, _, _ := tired.CLI("status", "vrrp")
+				return text, strings.Contains(text, "160 of 200")
+			})
+			for _, f := range capture.Frames(lab.Advertised(51)) {
+				if a, _ := f.Advert(); a.Priority != 160 {
+					t.Fatalf("an advert with priority %d", a.Priority)
+				}
+			}
+			if moved := events(t, better, 0).Of("group"); len(moved) != 2 || moved[1].To != "MASTER" {
+				t.Errorf("the director of priority 180 did not just become MASTER:\n%v", moved)
+			}
+		})
+	}
 }

@@ -24,55 +24,11 @@ func theirs(version, priority int, options string) string {
 	return strings.Replace(config, "\tvirtual_ipaddress", options+"\n\tvirtual_ipaddress", 1)
 }
 
-// takesTurns has holdfast on the first director and keepalived on the second
-// hand mastership to and fro: holdfast is preferred, dies, and comes back, and
-// then is told to be the lesser one. Neither may drop an advert of the other.
-func takesTurns(t *testing.T, version int, ours, others string, frames func(lab.Frame) bool) {
-	t.Helper()
-	p := lab.NewPair(t, 2)
-	wire := p.Directors[0].Wires["eth0"].Capture()
-	mine := p.Directors[0].Holdfast(outside(version, 200, ours))
-	p.Directors[1].Keepalived(theirs(version, 100, others))
-	mine.AwaitState(t, "MASTER")
-	await := func(what string, fromHost bool) {
-		t.Helper()
-		n := wire.Count(func(f lab.Frame) bool { return frames(f) && f.FromHost == fromHost })
-		wire.Await(t, 30*time.Second, what, n+4, func(f lab.Frame) bool { return frames(f) && f.FromHost == fromHost })
-	}
-	await("adverts of holdfast", true)
-	mine.Crash()
-	await("adverts of keepalived", false)
-	mine.Restart()
-	mine.AwaitState(t, "MASTER") // preempts
-	await("adverts of holdfast", true)
-
-	mine.Stop()
-	await("adverts of keepalived", false)
-	mine.Configure(outside(version, 50, ours))
-	mine.Restart()
-	mine.AwaitState(t, "BACKUP")
-	await("adverts of keepalived", false)
-	mine.AwaitState(t, "BACKUP")
-	accepted(t, mine)
-}
-
 // advertsAre matches adverts to a destination, by unicast or multicast.
 func advertsAre(multicast bool) func(lab.Frame) bool {
 	return func(f lab.Frame) bool {
 		a, ok := f.Advert()
 		return ok && a.VRID == 51 && multicast == (f.Destination()[0]&1 == 1)
-	}
-}
-
-// With unicast, adverts go to the peers alone.
-func TestKeepalivedUnicast(t *testing.T) {
-	for _, version := range []int{2, 3} {
-		t.Run(fmt.Sprintf("v%d", version), func(t *testing.T) {
-			t.Parallel()
-			takesTurns(t, version,
-				"unicast = true\npeers = [\"10.0.0.3\"]",
-				"\tunicast_src_ip 10.0.0.3\n\tunicast_peer {\n\t\t10.0.0.2\n\t}", advertsAre(false))
-		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -10,40 +11,132 @@ import (
 
 // A router is one virtual router as every contender is told to run it.
 type router struct {
-	vrid     int
-	priority int
-	interval time.Duration
-	address  string // with prefix length
+	name      string
+	device    string
+	vrid      int
+	priority  int
+	interval  time.Duration
+	addresses []string // with prefix length
+	excluded  []string // not in the adverts
 }
+
+// A setup is the configuration of one director.
+type setup struct {
+	routers []router
+	grouped bool // they move together
+}
+
+// A director is a contender's daemon on a host.
+type director interface {
+	// process is the daemon; another one after each restart.
+	process() *lab.Process
+	// restart starts the daemon, after a stop or a crash again.
+	restart()
+	// handover gives mastership away; errNone where the program cannot.
+	handover() error
+	// renew brings a new binary into use as the program would have it done.
+	renew() error
+	// reload applies another configuration.
+	reload(setup) error
+	// release does what a service manager does after a crash; errNone.
+	release() error
+}
+
+// errNone says that a program has no such command.
+var errNone = errors.New("it has no such command")
 
 // A contender is a VRRP daemon in the race.
 type contender struct {
-	name string
-	// start starts the daemon on a host with virtual routers on eth0.
-	start func(h *lab.Host, routers []router) *lab.Process
+	name   string
+	launch func(h *lab.Host, s setup) director
 }
 
-var contenders = []contender{
-	{name: "holdfast", start: startHoldfast},
-	{name: "keepalived", start: startKeepalived},
+var (
+	holdfast   = contender{name: "holdfast", launch: launchHoldfast}
+	keepalived = contender{name: "keepalived", launch: launchKeepalived}
+	contenders = []contender{holdfast, keepalived}
+)
+
+type holdfastDirector struct{ daemon *lab.Daemon }
+
+func launchHoldfast(h *lab.Host, s setup) director {
+	return &holdfastDirector{daemon: h.Holdfast(s.toml())}
 }
 
-func startHoldfast(h *lab.Host, routers []router) *lab.Process {
-	var config strings.Builder
-	for _, r := range routers {
-		fmt.Fprintf(&config, "[[vrrp]]\nname = \"v%d\"\ninterface = \"eth0\"\nvrid = %d\npriority = %d\ninterval = %q\naddresses = [%q]\n\n",
-			r.vrid, r.vrid, r.priority, r.interval, r.address)
+func (s setup) toml() string {
+	var out strings.Builder
+	var members []string
+	for _, r := range s.routers {
+		fmt.Fprintf(&out, "[[vrrp]]\nname = %q\ninterface = %q\nvrid = %d\npriority = %d\ninterval = %q\naddresses = %s\n",
+			r.name, r.device, r.vrid, r.priority, r.interval, list(r.addresses))
+		if len(r.excluded) > 0 {
+			fmt.Fprintf(&out, "excluded_addresses = %s\n", list(r.excluded))
+		}
+		members = append(members, r.name)
 	}
-	return h.Holdfast(config.String()).Process
+	if s.grouped {
+		fmt.Fprintf(&out, "[[group]]\nname = \"director\"\nmembers = %s\n", list(members))
+	}
+	return out.String()
 }
 
-func startKeepalived(h *lab.Host, routers []router) *lab.Process {
+func list(words []string) string { return `["` + strings.Join(words, `", "`) + `"]` }
+
+func (d *holdfastDirector) process() *lab.Process { return d.daemon.Process }
+func (d *holdfastDirector) restart()              { d.daemon.Restart() }
+func (d *holdfastDirector) handover() error       { return d.command("handover") }
+func (d *holdfastDirector) renew() error          { return d.command("upgrade") }
+func (d *holdfastDirector) release() error        { return d.command("release") }
+
+func (d *holdfastDirector) reload(s setup) error {
+	d.daemon.Configure(s.toml())
+	return d.command("reload")
+}
+
+func (d *holdfastDirector) command(name string) error {
+	if _, stderr, err := d.daemon.CLI(name); err != nil {
+		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(stderr))
+	}
+	return nil
+}
+
+type keepalivedDirector struct {
+	host    *lab.Host
+	config  string
+	running *lab.Process
+}
+
+func launchKeepalived(h *lab.Host, s setup) director {
+	d := &keepalivedDirector{host: h, config: s.keepalived()}
+	d.restart()
+	return d
+}
+
+func (s setup) keepalived() string {
 	var all []lab.VirtualRouter
-	for _, r := range routers {
+	for _, r := range s.routers {
 		all = append(all, lab.VirtualRouter{
-			Name: fmt.Sprintf("v%d", r.vrid), Version: 3, Interface: "eth0", VRID: r.vrid,
-			Priority: r.priority, Interval: r.interval, Addresses: []string{r.address}, VMAC: true,
+			Name: r.name, Version: 3, Interface: r.device, VRID: r.vrid, Priority: r.priority, Interval: r.interval,
+			Addresses: r.addresses, Excluded: r.excluded, VMAC: true, Device: fmt.Sprintf("v%s-%d", r.device, r.vrid),
 		})
 	}
-	return h.Keepalived(lab.KeepalivedConfig(false, all...))
+	return lab.KeepalivedConfig(s.grouped, all...)
+}
+
+func (d *keepalivedDirector) process() *lab.Process { return d.running }
+func (d *keepalivedDirector) restart()              { d.running = d.host.Keepalived(d.config) }
+func (d *keepalivedDirector) handover() error       { return errNone }
+func (d *keepalivedDirector) release() error        { return errNone }
+
+// renew is a restart: keepalived has nothing else.
+func (d *keepalivedDirector) renew() error {
+	d.running.Stop()
+	d.restart()
+	return nil
+}
+
+func (d *keepalivedDirector) reload(s setup) error {
+	d.config = s.keepalived()
+	d.host.KeepalivedReload(d.running, d.config)
+	return nil
 }

@@ -3,12 +3,9 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"text/tabwriter"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,20 +13,84 @@ import (
 
 // A report is all figures of one run.
 type report struct {
-	Time     time.Time     `json:"time"`
-	Kernel   string        `json:"kernel"`
-	CPUs     int           `json:"cpus"`
-	Rounds   int           `json:"rounds"`
-	Failover []failoverRow `json:"failover"`
-	Scale    []scaleRow    `json:"scale"`
+	Time    time.Time `json:"time"`
+	Took    string    `json:"took"`
+	Kernel  string    `json:"kernel"`
+	CPUs    int       `json:"cpus"`
+	Load    string    `json:"load_before"` // the machine's load averages before the run
+	Command []string  `json:"command"`
+	Seed    uint64    `json:"seed"`
+	Rows    []*row    `json:"rows"`
+}
+
+// A row is what one contender did in one case.
+type row struct {
+	Experiment string     `json:"experiment"`
+	Case       string     `json:"case"`
+	Interval   string     `json:"interval"`
+	Contender  string     `json:"contender"`
+	Scheduling []string   `json:"scheduling,omitempty"`
+	Measures   []*measure `json:"measures"`
+	Met        []string   `json:"met,omitempty"`   // bounds that were kept, with the values
+	Short      []string   `json:"short,omitempty"` // bounds that were not
+	Error      string     `json:"error,omitempty"`
+
+	bounds []bound
+}
+
+// A measure is one thing that was measured, once a round.
+type measure struct {
+	Name   string  `json:"name"` // with its unit
+	Values figures `json:"values"`
+
+	show  func(figures) string
+	ratio bool // show how many times keepalived's median it is
+}
+
+// name is what -only looks at.
+func (r *row) name() string {
+	return fmt.Sprintf("%s/%s/%s/%s", r.Experiment, r.Case, r.Interval, r.Contender)
+}
+
+// add notes one more value of a measure; the first settles how it is shown.
+func (r *row) add(name string, show func(figures) string, value float64) *measure {
+	m := r.measure(name)
+	if m == nil {
+		m = &measure{Name: name, show: show}
+		r.Measures = append(r.Measures, m)
+	}
+	m.Values = append(m.Values, value)
+	return m
+}
+
+func (r *row) measure(name string) *measure {
+	for _, m := range r.Measures {
+		if m.Name == name {
+			return m
+		}
+	}
+	return nil
 }
 
 func newReport(o options) *report {
 	var name unix.Utsname
-	_ = unix.Uname(&name) // an unknown kernel is printed as ""
+	_ = unix.Uname(&name)                   // an unknown kernel is printed as ""
+	load, _ := os.ReadFile("/proc/loadavg") // and an unknown load too
 	return &report{
-		Time: time.Now(), Kernel: unix.ByteSliceToString(name.Release[:]), CPUs: runtime.NumCPU(), Rounds: o.rounds,
+		Time: time.Now(), Kernel: unix.ByteSliceToString(name.Release[:]), CPUs: runtime.NumCPU(),
+		Load: fmt.Sprintf("%.14s", load), Command: os.Args[1:], Seed: o.seed,
 	}
+}
+
+// beside is keepalived's row of the same case; nil if there is none.
+func (r *report) beside(mine *row) *row {
+	for _, other := range r.Rows {
+		if other.Contender == "keepalived" && other.Experiment == mine.Experiment &&
+			other.Case == mine.Case && other.Interval == mine.Interval && other.Error == "" {
+			return other
+		}
+	}
+	return nil
 }
 
 // write keeps the figures of every run, and the last under a fixed name.
@@ -47,104 +108,4 @@ func (r *report) write(folder string) error {
 		}
 	}
 	return nil
-}
-
-func (r *report) print(w io.Writer) {
-	fmt.Fprintf(w, "\nLinux %s, %d CPUs, %d rounds, failures spread evenly over the advert interval; median (min..max); times in ms, ×: holdfast's median / keepalived's\n", r.Kernel, r.CPUs, r.Rounds)
-	r.printFailover(w)
-	r.printScale(w)
-}
-
-func (r *report) printFailover(w io.Writer) {
-	if len(r.Failover) == 0 {
-		return
-	}
-	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(out, "\nfailure\tinterval\t\toutage\t×\tlost\tfirst advert\tfailback outage\tfailback lost\tfailback >20 lost\tMAC changes")
-	for _, row := range r.Failover {
-		outage := column(row.Rounds, func(r round) float64 { return r.OutageMS })
-		bad, changes := 0, 0
-		for _, round := range row.Rounds {
-			if round.FailbackLost > 20 {
-				bad++
-			}
-			changes += round.MACChanges + round.FailbackChanges
-		}
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d/%d\t%d\n", row.Failure, row.Interval, row.Contender,
-			outage, ratio(median(outage), r.keepalived(row)),
-			column(row.Rounds, func(r round) float64 { return float64(r.Lost) }),
-			column(row.Rounds, func(r round) float64 { return r.FirstAdvertMS }),
-			column(row.Rounds, func(r round) float64 { return r.FailbackOutageMS }),
-			column(row.Rounds, func(r round) float64 { return float64(r.FailbackLost) }),
-			bad, len(row.Rounds), changes)
-	}
-	_ = out.Flush() // what the terminal does not take is in the file
-}
-
-// keepalived is its median outage in the row beside this one; 0 if there is
-// none, or this is it.
-func (r *report) keepalived(row failoverRow) float64 {
-	for _, other := range r.Failover {
-		if row.Contender != "keepalived" && other.Contender == "keepalived" && other.Failure == row.Failure && other.Interval == row.Interval {
-			return median(column(other.Rounds, func(r round) float64 { return r.OutageMS }))
-		}
-	}
-	return 0
-}
-
-func (r *report) printScale(w io.Writer) {
-	if len(r.Scale) == 0 {
-		return
-	}
-	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(out, "\ninstances\tinterval\t\tCPU % MASTER\t×\tBACKUP\tRSS MB\tready\tadverts/due\tlate p99/max\tstop\tdevices left\tadverts of BACKUP")
-	for _, row := range r.Scale {
-		var beside float64
-		for _, other := range r.Scale {
-			if row.Contender != "keepalived" && other.Contender == "keepalived" && other.Instances == row.Instances && other.Interval == row.Interval {
-				beside = other.CPUPercent
-			}
-		}
-		fmt.Fprintf(out, "%d\t%s\t%s\t%.2f\t%s\t%.2f\t%.1f\t%.0f\t%d/%.0f\t%.1f/%.1f\t%.0f\t%d\t%d\n", row.Instances, row.Interval, row.Contender,
-			row.CPUPercent, ratio(row.CPUPercent, beside), row.BackupCPU, row.RSSMB, row.ReadyMS,
-			row.Adverts, row.Expected, row.LateP99MS, row.LateMaxMS, row.StopMS, row.LeftDevices, row.BackupSaid)
-	}
-	_ = out.Flush() // what the terminal does not take is in the file
-}
-
-func ratio(mine, other float64) string {
-	if other == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%.2f", mine/other)
-}
-
-// figures are one measure of all rounds, sorted.
-type figures []float64
-
-func column(rounds []round, pick func(round) float64) figures {
-	var all figures
-	for _, r := range rounds {
-		all = append(all, pick(r))
-	}
-	slices.Sort(all)
-	return all
-}
-
-func (f figures) String() string {
-	if len(f) == 0 {
-		return "-"
-	}
-	return fmt.Sprintf("%.4g (%.4g..%.4g)", median(f), f[0], f[len(f)-1])
-}
-
-func median(f figures) float64 {
-	switch n := len(f); {
-	case n == 0:
-		return 0
-	case n%2 == 1:
-		return f[n/2]
-	default:
-		return (f[n/2-1] + f[n/2]) / 2
-	}
 }

@@ -1,170 +1,202 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"math"
-	"os"
-	"slices"
 	"time"
 
 	"holdfast/integration/lab"
 )
 
-// A scaleRow is what many virtual routers cost one contender.
-type scaleRow struct {
-	Contender    string  `json:"contender"`
-	Instances    int     `json:"instances"`
-	Interval     string  `json:"interval"`
-	ReadyMS      float64 `json:"ready_ms"`       // from the start to the last virtual router's first advert
-	CPUPercent   float64 `json:"cpu_percent"`    // of one core, MASTER of all
-	BackupCPU    float64 `json:"backup_percent"` // of one core, BACKUP of all
-	RSSMB        float64 `json:"rss_mb"`
-	Adverts      int     `json:"adverts"`
-	Expected     float64 `json:"expected_adverts"`
-	LateP99MS    float64 `json:"late_p99_ms"` // how much longer than the interval two adverts are apart
-	LateMaxMS    float64 `json:"late_max_ms"`
-	StopMS       float64 `json:"stop_ms"`
-	LeftDevices  int     `json:"left_devices"` // after the stop
-	BackupSaid   int     `json:"backup_adverts"`
-	MeasuredSecs float64 `json:"measured_s"`
-}
+// vridsPerWire: with more virtual routers than this there are several wires,
+// as VRIDs end at 255.
+const vridsPerWire = 250
 
-func runScale(o options) ([]scaleRow, error) {
-	var rows []scaleRow
-	var errs []error
+var scaleIntervals = []time.Duration{time.Second, 100 * time.Millisecond}
+
+func runScale(o options) []*row {
+	var rows []*row
 	for _, n := range o.instances {
-		for _, interval := range []time.Duration{time.Second, 100 * time.Millisecond} {
+		for _, interval := range scaleIntervals {
+			if o.quick && interval >= time.Second {
+				continue
+			}
 			for _, c := range contenders {
-				name := fmt.Sprintf("scale/%s/%d/%v", c.name, n, interval)
-				if !o.only.MatchString(name) {
+				h := newHeat(o, "scale", fmt.Sprint(n), interval, c, func(t lab.T, h *heat) {
+					h.scale(t, newCrowd(t, c, n, interval), o)
+				})
+				if h == nil {
 					continue
 				}
-				var row scaleRow
-				log := func(line string) { fmt.Fprintf(os.Stderr, "%s: %s\n", name, line) }
-				log("started")
-				err := lab.Standalone(name, log, func(t lab.T) { row = scale(t, c, n, interval, o.duration) })
-				if err != nil {
-					errs = append(errs, fmt.Errorf("%s: %w", name, err))
-					continue
+				if c.name == holdfast.name {
+					h.row.bounds = scaleBounds()
 				}
-				rows = append(rows, row)
+				rows = append(rows, together(h)...)
 			}
 		}
 	}
-	return rows, errors.Join(errs...)
+	return rows
 }
 
-// scale runs n virtual routers on two directors and watches them.
-func scale(t lab.T, c contender, n int, interval, duration time.Duration) scaleRow {
+func scaleBounds() []bound {
+	return []bound{
+		atLeast("% of due", theMinimum, 99.9), noMoreThanKeepalived("µs/advert", theMedian, 0),
+		noMoreThanKeepalived("BACKUP µs/advert", theMedian, 0), atMost("RSS MB", theMaximum, 40),
+		atMost("listening ms", theMaximum, 1000), noMoreThanKeepalived("all MASTER ms", theMedian, 10),
+		atMost("stop ms", theMaximum, 2000), atMost("stop alone ms", theMaximum, 2000),
+		atMost("devices left", theTotal, 0), atMost("adverts of BACKUP", theTotal, 0),
+	}
+}
+
+// A crowd is two directors with many virtual routers, each with its virtual
+// MAC.
+type crowd struct {
+	t         lab.T
+	contender contender
+	n         int
+	interval  time.Duration
+	hosts     []*lab.Host
+}
+
+func newCrowd(t lab.T, c contender, n int, interval time.Duration) *crowd {
 	l := lab.New(t)
-	wire := l.Switch("wire")
-	var hosts []*lab.Host
-	for i := range 2 {
-		h := l.Host(fmt.Sprintf("lvs%d", i+1))
-		h.Plug(wire, "eth0", fmt.Sprintf("10.0.0.%d/16", i+2))
-		hosts = append(hosts, h)
+	crowd := &crowd{t: t, contender: c, n: n, interval: interval}
+	for i := range priorities {
+		crowd.hosts = append(crowd.hosts, l.Host(fmt.Sprintf("lvs%d", i+1)))
 	}
-	routers := func(priority int) []router {
-		var all []router
-		for vrid := 1; vrid <= n; vrid++ {
-			all = append(all, router{vrid: vrid, priority: priority, interval: interval, address: fmt.Sprintf("10.0.1.%d/16", vrid)})
+	for w := range crowd.wires() {
+		wire := l.Switch(fmt.Sprintf("wire%d", w))
+		for i, host := range crowd.hosts {
+			host.Plug(wire, crowd.device(w), fmt.Sprintf("10.%d.0.%d/16", w, i+2))
 		}
-		return all
 	}
-	row := scaleRow{Contender: c.name, Instances: n, Interval: interval.String()}
+	return crowd
+}
 
-	// The BACKUP starts last, or it would be MASTER first.
-	capture := hosts[0].Wires["eth0"].Capture()
-	started := time.Now()
-	master := c.start(hosts[0], routers(200))
-	lab.Wait(t, 60*time.Second, "adverts of all virtual routers", func() (string, bool) {
-		first := firstAdverts(capture)
-		return fmt.Sprintf("%d of %d", len(first), n), len(first) == n
+func (c *crowd) wires() int          { return (c.n + vridsPerWire - 1) / vridsPerWire }
+func (c *crowd) device(w int) string { return fmt.Sprintf("eth%d", w) }
+
+// setup is the configuration of one director.
+func (c *crowd) setup(i int) setup {
+	var s setup
+	for k := range c.n {
+		w, vrid := k/vridsPerWire, k%vridsPerWire+1
+		s.routers = append(s.routers, router{
+			name: fmt.Sprintf("v%d-%d", w, vrid), device: c.device(w), vrid: vrid, priority: priorities[i],
+			interval: c.interval, addresses: []string{fmt.Sprintf("10.%d.1.%d/16", w, vrid)},
+		})
+	}
+	return s
+}
+
+// captures records what a director says, and what it hears.
+func (c *crowd) captures(i int) []*lab.Capture {
+	var all []*lab.Capture
+	for w := range c.wires() {
+		all = append(all, c.hosts[i].Wires[c.device(w)].CaptureAdverts())
+	}
+	return all
+}
+
+// awaitAll waits until a director has advertised all virtual routers, ends the
+// captures, and says when it was done with the last.
+func (c *crowd) awaitAll(i int, captures []*lab.Capture) time.Time {
+	var last time.Time
+	lab.Wait(c.t, 60*time.Second, "adverts of all virtual routers of "+c.hosts[i].Name, func() (string, bool) {
+		all := streams(captures...)
+		for _, s := range all {
+			if s[0].After(last) {
+				last = s[0]
+			}
+		}
+		return fmt.Sprintf("%d of %d", len(all), c.n), len(all) == c.n
 	})
-	for _, at := range firstAdverts(capture) {
-		row.ReadyMS = max(row.ReadyMS, milliseconds(at.Sub(started)))
+	c.stop(captures)
+	return last
+}
+
+func (c *crowd) stop(captures []*lab.Capture) {
+	for _, capture := range captures {
+		stopCapture(c.t, capture)
 	}
-	stopCapture(t, capture)
-	backup := c.start(hosts[1], routers(100))
-	other := hosts[1].Wires["eth0"].Capture()
-	// The start is over when the gratuitous ARP of the takeover is.
-	time.Sleep(6 * time.Second)
+}
 
-	capture = hosts[0].Wires["eth0"].Capture()
-	usage, usageBackup, from := used(t, master), used(t, backup), time.Now()
-	time.Sleep(duration)
-	after, afterBackup, took := used(t, master), used(t, backup), time.Since(from)
-	stopCapture(t, capture)
-	row.MeasuredSecs = took.Seconds()
-	row.CPUPercent = 100 * (after.CPU - usage.CPU).Seconds() / took.Seconds()
-	row.BackupCPU = 100 * (afterBackup.CPU - usageBackup.CPU).Seconds() / took.Seconds()
-	row.RSSMB = float64(after.RSS) / (1 << 20)
-	row.Expected = float64(n) * took.Seconds() / interval.Seconds()
-	row.Adverts, row.LateP99MS, row.LateMaxMS = lateness(capture, interval)
-	row.BackupSaid = other.Count(func(f lab.Frame) bool { _, ok := f.Advert(); return ok && f.FromHost })
-	stopCapture(t, other)
-
-	backup.Crash() // a BACKUP that takes over would be in the way
-	began := time.Now()
-	master.Stop()
-	row.StopMS = milliseconds(time.Since(began))
-	links, err := hosts[0].Link().LinkList()
+// devicesLeft counts macvlans that are still there.
+func (c *crowd) devicesLeft(i int) int {
+	links, err := c.hosts[i].Link().LinkList()
 	if err != nil {
-		t.Fatalf("list devices: %v", err)
+		c.t.Fatalf("list devices: %v", err)
 	}
+	n := 0
 	for _, link := range links {
 		if link.Type() == "macvlan" {
-			row.LeftDevices++
+			n++
 		}
 	}
-	return row
+	return n
 }
 
-func used(t lab.T, p *lab.Process) lab.Usage {
-	usage, err := p.Usage()
+// scale starts the directors, watches them and stops them.
+func (h *heat) scale(t lab.T, c *crowd, o options) {
+	// The BACKUP starts last, or it would be MASTER first.
+	first := c.captures(0)
+	started := time.Now()
+	master := c.contender.launch(c.hosts[0], c.setup(0))
+	ready := c.awaitAll(0, first).Sub(started)
+	backup := c.contender.launch(c.hosts[1], c.setup(1))
+	// The start is over when the gratuitous ARP of the takeover is.
+	if !o.quick {
+		time.Sleep(6 * time.Second)
+	}
+
+	said, heard := c.captures(0), c.captures(1)
+	before, beforeBackup, from := used(t, master), used(t, backup), time.Now()
+	time.Sleep(o.duration)
+	to, after, afterBackup := time.Now(), used(t, master), used(t, backup)
+	c.stop(said)
+	c.stop(heard)
+	all := streams(said...)
+	lateness := late(c.interval, all...)
+	sent, expected := due(from, to, c.interval, c.n, all...)
+	spurious := 0
+	for _, s := range streams(heard...) {
+		spurious += len(s)
+	}
+
+	// The first stop has a successor, the second has none.
+	successor := c.captures(1)
+	stop := timeToStop(master)
+	c.awaitAll(1, successor)
+	alone := timeToStop(backup)
+	left := c.devicesLeft(0) + c.devicesLeft(1)
+	h.note(func(r *row) {
+		r.add("listening ms", spread, milliseconds(ready-3*c.interval-time.Duration(256-priorities[0])*c.interval/256))
+		r.add("all MASTER ms", spread, milliseconds(ready)).ratio = true
+		r.add("% of due", spread, 100*sent/expected)
+		r.add("CPU %", spread, 100*(after.CPU-before.CPU).Seconds()/to.Sub(from).Seconds())
+		r.add("µs/advert", spread, float64((after.CPU-before.CPU).Microseconds())/sent).ratio = true
+		r.add("BACKUP CPU %", spread, 100*(afterBackup.CPU-beforeBackup.CPU).Seconds()/to.Sub(from).Seconds())
+		r.add("BACKUP µs/advert", spread, float64((afterBackup.CPU-beforeBackup.CPU).Microseconds())/sent).ratio = true
+		r.add("RSS MB", spread, float64(max(after.RSS, afterBackup.RSS))/(1<<20))
+		r.add("late p99.9 ms", spread, lateness.at(0.999))
+		r.add("late max ms", spread, greatest(lateness))
+		r.add("stop ms", spread, milliseconds(stop)).ratio = true
+		r.add("stop alone ms", spread, milliseconds(alone))
+		r.add("devices left", losses, float64(left))
+		r.add("adverts of BACKUP", losses, float64(spurious))
+	}, "all MASTER after %v, stopped within %v and alone %v, %d devices left", ready.Round(time.Millisecond),
+		stop.Round(time.Millisecond), alone.Round(time.Millisecond), left)
+}
+
+func used(t lab.T, d director) lab.Usage {
+	usage, err := d.process().Usage()
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
 	return usage
 }
 
-func stopCapture(t lab.T, c *lab.Capture) {
-	if err := c.Stop(); err != nil {
-		t.Errorf("capture: %v", err)
-	}
-}
-
-func firstAdverts(c *lab.Capture) map[byte]time.Time {
-	first := map[byte]time.Time{}
-	for vrid, times := range advertTimes(c) {
-		first[vrid] = times[0]
-	}
-	return first
-}
-
-func advertTimes(c *lab.Capture) map[byte][]time.Time {
-	times := map[byte][]time.Time{}
-	for _, f := range c.Frames(func(f lab.Frame) bool { return f.FromHost }) {
-		if advert, ok := f.Advert(); ok {
-			times[advert.VRID] = append(times[advert.VRID], f.Time)
-		}
-	}
-	return times
-}
-
-// lateness counts all adverts, and says how much later than due they came.
-func lateness(c *lab.Capture, interval time.Duration) (count int, p99, worst float64) {
-	var late []float64
-	for _, times := range advertTimes(c) {
-		count += len(times)
-		for i := 1; i < len(times); i++ {
-			late = append(late, milliseconds(times[i].Sub(times[i-1])-interval))
-		}
-	}
-	if len(late) == 0 {
-		return count, math.NaN(), math.NaN()
-	}
-	slices.Sort(late)
-	return count, late[len(late)*99/100], late[len(late)-1]
+func timeToStop(d director) time.Duration {
+	began := time.Now()
+	d.process().Stop()
+	return time.Since(began)
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -21,6 +22,7 @@ type Capture struct {
 	mu      sync.Mutex
 	frames  []Frame
 	fault   error
+	missed  int
 	stopped time.Time // zero while it records
 }
 
@@ -34,10 +36,39 @@ type Frame struct {
 // Capture begins to record.
 func (w *Wire) Capture() *Capture {
 	w.Host.lab.t.Helper()
+	return w.capture(nil)
+}
+
+// CaptureAdverts begins to record VRRP over IPv4 alone: little work, however
+// much else is on the wire.
+func (w *Wire) CaptureAdverts() *Capture {
+	w.Host.lab.t.Helper()
+	return w.capture(ofIPv4(ipVRRP))
+}
+
+// CaptureAnnouncements begins to record VRRP over IPv4, and ARP.
+func (w *Wire) CaptureAnnouncements() *Capture {
+	w.Host.lab.t.Helper()
+	return w.capture(ofIPv4(ipVRRP, bpf.JumpIf{Cond: bpf.JumpEqual, Val: etherARP, SkipTrue: 3}))
+}
+
+// ofIPv4 is a filter for one protocol over IPv4, and for what one more
+// instruction, which gets Ethernet's protocol, sends to the last one.
+func ofIPv4(protocol uint32, more ...bpf.Instruction) []bpf.Instruction {
+	filter := append([]bpf.Instruction{bpf.LoadAbsolute{Off: 12, Size: 2}}, more...)
+	return append(filter,
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: etherIPv4, SkipFalse: 3},
+		bpf.LoadAbsolute{Off: 14 + 9, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: protocol, SkipFalse: 1},
+		bpf.RetConstant{Val: 65535},
+		bpf.RetConstant{Val: 0})
+}
+
+func (w *Wire) capture(filter []bpf.Instruction) *Capture {
 	c := &Capture{wire: w, done: make(chan struct{})}
 	var socket int
 	err := w.Switch.lab.fabric.Do(func() (err error) {
-		socket, err = openTap(w.port.Attrs().Index)
+		socket, err = openTap(w.port.Attrs().Index, filter)
 		return err
 	})
 	if err != nil {
@@ -48,7 +79,7 @@ func (w *Wire) Capture() *Capture {
 	return c
 }
 
-func openTap(index int) (int, error) {
+func openTap(index int, filter []bpf.Instruction) (int, error) {
 	const everything = unix.ETH_P_ALL<<8&0xff00 | unix.ETH_P_ALL>>8
 	socket, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -59,6 +90,7 @@ func openTap(index int) (int, error) {
 		unix.SetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20),
 		unix.SetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1),
 		unix.SetsockoptTimeval(socket, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout),
+		setFilter(socket, filter), // the socket gets nothing before it is bound
 		unix.Bind(socket, &unix.SockaddrLinklayer{Protocol: everything, Ifindex: index}),
 	} {
 		if err != nil {
@@ -69,9 +101,26 @@ func openTap(index int) (int, error) {
 	return socket, nil
 }
 
+func setFilter(socket int, filter []bpf.Instruction) error {
+	if len(filter) == 0 {
+		return nil
+	}
+	raw, err := bpf.Assemble(filter)
+	if err != nil {
+		return err
+	}
+	program := make([]unix.SockFilter, 0, len(raw))
+	for _, i := range raw {
+		program = append(program, unix.SockFilter{Code: i.Op, Jt: i.Jt, Jf: i.Jf, K: i.K})
+	}
+	return unix.SetsockoptSockFprog(socket, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+		&unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]})
+}
+
 func (c *Capture) record(socket int) {
 	defer close(c.done)
 	defer unix.Close(socket)
+	defer c.countMissed(socket)
 	buffer, control := make([]byte, 65536), make([]byte, 256)
 	for {
 		n, nc, _, from, err := unix.Recvmsg(socket, buffer, control, 0)
@@ -102,6 +151,26 @@ func (c *Capture) record(socket int) {
 		c.frames = append(c.frames, frame)
 		c.mu.Unlock()
 	}
+}
+
+// countMissed asks the kernel, as long as the socket is open, what it had no
+// room for.
+func (c *Capture) countMissed(socket int) {
+	stats, err := unix.GetsockoptTpacketStats(socket, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+	if err != nil {
+		return
+	}
+	c.mu.Lock()
+	c.missed = int(stats.Drops)
+	c.mu.Unlock()
+}
+
+// Missed counts the frames that the capture had no room for, once it is
+// stopped.
+func (c *Capture) Missed() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.missed
 }
 
 // over says whether the capture was stopped before this time: what was sent

@@ -11,6 +11,7 @@ const (
 	etherARP  = 0x0806
 	etherIPv6 = 0x86dd
 	ipVRRP    = 112
+	ipAH      = 51
 )
 
 // Source is the MAC address that the frame comes from.
@@ -44,6 +45,21 @@ func (f Frame) Speaker() (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
+// Kind names the protocol of the frame: "arp", "icmp", "tcp", "icmpv6", "tcp6",
+// or "" for others.
+func (f Frame) Kind() string {
+	if _, ok := f.payload(etherARP, 28); ok {
+		return "arp"
+	}
+	if ip, ok := f.payload(etherIPv4, 20); ok {
+		return map[byte]string{1: "icmp", 6: "tcp"}[ip[9]]
+	}
+	if ip, ok := f.payload(etherIPv6, 40); ok {
+		return map[byte]string{58: "icmpv6", 6: "tcp6"}[ip[6]]
+	}
+	return ""
+}
+
 // payload is what the frame carries if it is of the Ethernet protocol.
 func (f Frame) payload(protocol uint16, atLeast int) ([]byte, bool) {
 	if len(f.Bytes) < 14+atLeast || binary.BigEndian.Uint16(f.Bytes[12:14]) != protocol {
@@ -61,11 +77,18 @@ type Advert struct {
 	HopLimit byte
 }
 
-// Advert reads the frame as a VRRP packet.
+// Advert reads the frame as a VRRP packet, which over IPv4 may be behind an
+// authentication header.
 func (f Frame) Advert() (Advert, bool) {
-	if ip, ok := f.payload(etherIPv4, 28); ok && ip[9] == ipVRRP {
+	if ip, ok := f.payload(etherIPv4, 28); ok && (ip[9] == ipVRRP || ip[9] == ipAH) {
 		source := netip.AddrFrom4([4]byte(ip[12:16]))
 		header := int(ip[0]&0xf) * 4
+		if ip[9] == ipAH {
+			if len(ip) < header+2 || ip[header] != ipVRRP {
+				return Advert{}, false
+			}
+			header += (int(ip[header+1]) + 2) * 4
+		}
 		if len(ip) < header+8 {
 			return Advert{}, false
 		}
@@ -132,4 +155,15 @@ func Advertised(vrid byte) func(Frame) bool {
 // SentFrom matches frames with this source that the wire's host sent.
 func SentFrom(mac MAC) func(Frame) bool {
 	return func(f Frame) bool { return f.FromHost && f.Source() == mac }
+}
+
+// Advertises says for which IPv6 address the frame is a neighbour advertisement,
+// asked for or not.
+func (f Frame) Advertises() (netip.Addr, bool) {
+	const icmpv6, neighbourAdvertisement = 58, 136
+	ip, ok := f.payload(etherIPv6, 40+24)
+	if !ok || ip[6] != icmpv6 || ip[40] != neighbourAdvertisement {
+		return netip.Addr{}, false
+	}
+	return netip.AddrFrom16([16]byte(ip[48:64])), true
 }

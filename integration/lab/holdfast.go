@@ -64,6 +64,7 @@ type Daemon struct {
 	binary string
 	config string
 	socket string
+	suffix string // of the names of its files
 }
 
 // Holdfast starts the daemon with a configuration. Daemons of several hosts
@@ -86,19 +87,29 @@ func (h *Host) NewDaemon(config string) *Daemon {
 	if _, err := os.Stat(path); err != nil {
 		h.lab.t.Fatalf("find holdfast: %v (run `make build`)", err)
 	}
-	d := &Daemon{host: h, binary: path}
+	return h.daemon(path, "", config)
+}
+
+// Second prepares another daemon on the same host, with a runtime folder of its
+// own.
+func (d *Daemon) Second(config string) *Daemon { return d.host.daemon(d.binary, "-second", config) }
+
+func (h *Host) daemon(binary, suffix, config string) *Daemon {
+	d := &Daemon{host: h, binary: binary, suffix: suffix}
 	d.socket = filepath.Join(d.runtimeDir(), "control.sock")
 	d.Configure(config)
 	return d
 }
 
-func (d *Daemon) runtimeDir() string { return filepath.Join(d.host.lab.dir, d.host.Name+"-run") }
+func (d *Daemon) runtimeDir() string {
+	return filepath.Join(d.host.lab.dir, d.host.Name+d.suffix+"-run")
+}
 
 // Configure writes another configuration; Reload or Restart makes it count.
 func (d *Daemon) Configure(config string) {
 	d.host.lab.t.Helper()
 	head := fmt.Sprintf("[director]\nname = %q\nruntime_dir = %q\n", d.host.Name, d.runtimeDir())
-	d.config = d.host.lab.WriteFile(d.host.Name+".toml", head+config)
+	d.config = d.host.lab.WriteFile(d.host.Name+d.suffix+".toml", head+config)
 }
 
 // Restart starts the daemon, after a stop or a crash again.

@@ -232,12 +232,18 @@ func (w *Wire) Mend() { w.set("mend", w.fabric().LinkSetUp) }
 // BlackHole makes the switch drop whatever comes over the wire in either
 // direction; the host's carrier stays.
 func (w *Wire) BlackHole() {
-	w.set("black-hole", func(port netlink.Link) error { return w.portState(port, 0) })
+	w.set("black-hole", func(port netlink.Link) error { return w.portSetting(port, nl.IFLA_BRPORT_STATE, 0) })
+}
+
+// Deafen keeps from the host whatever is sent to multicast groups; what it sends
+// itself is delivered.
+func (w *Wire) Deafen() {
+	w.set("deafen", func(port netlink.Link) error { return w.portSetting(port, nl.IFLA_BRPORT_MCAST_FLOOD, 0) })
 }
 
 // Restore ends a black hole.
 func (w *Wire) Restore() {
-	w.set("restore", func(port netlink.Link) error { return w.portState(port, 3) })
+	w.set("restore", func(port netlink.Link) error { return w.portSetting(port, nl.IFLA_BRPORT_STATE, 3) })
 }
 
 func (w *Wire) fabric() *netlink.Handle { return w.Switch.lab.fabric.link }
@@ -249,16 +255,16 @@ func (w *Wire) set(what string, f func(netlink.Link) error) {
 	}
 }
 
-// portState sets the spanning tree state of the switch's port: 0 disabled, 3
-// forwarding.
-func (w *Wire) portState(port netlink.Link, state byte) error {
+// portSetting sets something of the switch's port: IFLA_BRPORT_STATE, its state
+// in the spanning tree, is 0 disabled, 3 forwarding.
+func (w *Wire) portSetting(port netlink.Link, what int, value byte) error {
 	return w.Switch.lab.fabric.Do(func() error {
 		request := nl.NewNetlinkRequest(unix.RTM_SETLINK, unix.NLM_F_ACK)
 		message := nl.NewIfInfomsg(unix.AF_BRIDGE)
 		message.Index = int32(port.Attrs().Index)
 		request.AddData(message)
 		settings := nl.NewRtAttr(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, nil)
-		settings.AddRtAttr(nl.IFLA_BRPORT_STATE, []byte{state})
+		settings.AddRtAttr(what, []byte{value})
 		request.AddData(settings)
 		_, err := request.Execute(unix.NETLINK_ROUTE, 0)
 		return err

@@ -16,6 +16,8 @@ type Event struct {
 	From    string    `json:"from"`
 	To      string    `json:"to"`
 	Reason  string    `json:"reason"`
+
+	Detail map[string]string `json:"detail"`
 }
 
 // String is the event as one line.

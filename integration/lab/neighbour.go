@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"sync"
@@ -20,10 +21,52 @@ type NeighbourWatch struct {
 	fault error
 }
 
+// Neighbour is the MAC address that the host believes an address to have now;
+// not ok if it has no entry, or one that it is still asking for.
+func (h *Host) Neighbour(address string) (mac MAC, ok bool) {
+	h.lab.t.Helper()
+	want := netip.MustParseAddr(address)
+	family := netlink.FAMILY_V6
+	if want.Is4() {
+		family = netlink.FAMILY_V4
+	}
+	entries, err := h.link.NeighList(0, family)
+	if err != nil {
+		h.lab.t.Fatalf("host %s: list neighbours: %v", h.Name, err)
+	}
+	for _, entry := range entries {
+		if has, valid := netip.AddrFromSlice(entry.IP); !valid || has.Unmap() != want {
+			continue
+		}
+		if mac, err = macOf(entry.HardwareAddr); err == nil && entry.State&netlink.NUD_FAILED == 0 {
+			return mac, mac != MAC{}
+		}
+	}
+	return MAC{}, false
+}
+
 // A Sighting is the time from which the host has believed in a MAC address.
 type Sighting struct {
 	Time time.Time
 	MAC  MAC
+}
+
+// Resolve is Neighbour after a datagram that has the host resolve the address.
+// Nobody waits for an answer to it.
+func (h *Host) Resolve(address string) (mac MAC, ok bool) {
+	h.lab.t.Helper()
+	err := h.Do(func() error {
+		conn, err := net.Dial("udp", net.JoinHostPort(address, "9"))
+		if err != nil {
+			return err
+		}
+		_, _ = conn.Write([]byte{0}) // a refusal of the one before is no news
+		return conn.Close()
+	})
+	if err != nil {
+		h.lab.t.Fatalf("host %s: ask for %s: %v", h.Name, address, err)
+	}
+	return h.Neighbour(address)
 }
 
 // WatchNeighbour begins to watch the host's neighbour entries for an address.

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A VirtualRouter is one virtual router as a peer of holdfast's is told to run
@@ -17,7 +19,11 @@ type VirtualRouter struct {
 	Priority  int
 	Interval  time.Duration
 	Addresses []string // with prefix length
+	Excluded  []string // addresses that are not in the adverts, with prefix length
 	VMAC      bool
+	Device    string // of the virtual MAC; empty: keepalived's choice, which is the same on every interface
+	NoPreempt bool
+	Lines     []string // further ones, in the peer's own language
 }
 
 // KeepalivedConfig writes keepalived's configuration of virtual routers, all
@@ -28,9 +34,19 @@ func KeepalivedConfig(sync bool, routers ...VirtualRouter) string {
 		fmt.Fprintf(&out, "vrrp_instance %s {\n\tversion %d\n\tstate BACKUP\n\tinterface %s\n", r.Name, r.Version, r.Interface)
 		fmt.Fprintf(&out, "\tvirtual_router_id %d\n\tpriority %d\n\tadvert_int %.2f\n", r.VRID, r.Priority, r.Interval.Seconds())
 		if r.VMAC {
-			out.WriteString("\tuse_vmac\n")
+			fmt.Fprintf(&out, "\tuse_vmac %s\n", r.Device)
 		}
-		fmt.Fprintf(&out, "\tvirtual_ipaddress {\n\t\t%s\n\t}\n}\n", strings.Join(r.Addresses, "\n\t\t"))
+		if r.NoPreempt {
+			out.WriteString("\tnopreempt\n")
+		}
+		for _, line := range r.Lines {
+			fmt.Fprintf(&out, "\t%s\n", line)
+		}
+		fmt.Fprintf(&out, "\tvirtual_ipaddress {\n\t\t%s\n\t}\n", strings.Join(r.Addresses, "\n\t\t"))
+		if len(r.Excluded) > 0 {
+			fmt.Fprintf(&out, "\tvirtual_ipaddress_excluded {\n\t\t%s\n\t}\n", strings.Join(r.Excluded, "\n\t\t"))
+		}
+		out.WriteString("}\n")
 	}
 	if sync && len(routers) > 1 {
 		out.WriteString("vrrp_sync_group all {\n\tgroup {\n")
@@ -56,4 +72,11 @@ func (h *Host) Keepalived(config string) *Process {
 		}
 	}
 	return h.Start("keepalived", "-n", "-l", "-G", "-D", "--vrrp", "-f", path, "-p", pids[0], "-r", pids[1])
+}
+
+// KeepalivedReload makes a keepalived of this host read another configuration.
+func (h *Host) KeepalivedReload(p *Process, config string) {
+	h.lab.t.Helper()
+	h.lab.WriteFile(h.Name+"-keepalived.conf", config)
+	p.Signal(unix.SIGHUP)
 }

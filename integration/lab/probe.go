@@ -84,17 +84,35 @@ type echo struct {
 
 var identities atomic.Uint32
 
-// Probe begins to ask an address. End it with Stop.
+// Probe begins to ask an address; a link-local one is written with the device,
+// as in fe80::1%eth0. End it with Stop.
 func (h *Host) Probe(address string, interval time.Duration) *Probe {
 	h.lab.t.Helper()
+	return h.ProbeFrom("", address, interval)
+}
+
+// ProbeFrom is Probe from one of the host's IPv4 addresses; "" leaves it to the
+// kernel.
+func (h *Host) ProbeFrom(source, address string, interval time.Duration) *Probe {
+	h.lab.t.Helper()
 	to := netip.MustParseAddr(address)
+	zone := 0
+	if to.Zone() != "" {
+		link, err := h.link.LinkByName(to.Zone())
+		if err != nil {
+			h.lab.t.Fatalf("host %s: probe %s: %v", h.Name, address, err)
+		}
+		zone = link.Attrs().Index
+	}
 	p := &Probe{
-		host: h, interval: interval, echo: echoTo(to), answered: map[int]time.Time{},
+		host: h, interval: interval, echo: echoTo(to, uint32(zone)), answered: map[int]time.Time{},
 		stop: make(chan struct{}), drained: make(chan struct{}),
 	}
 	err := h.Do(func() (err error) {
-		p.socket, err = p.echo.open()
-		return err
+		if p.socket, err = p.echo.open(); err != nil || source == "" {
+			return err
+		}
+		return unix.Bind(p.socket, &unix.SockaddrInet4{Addr: netip.MustParseAddr(source).As4()})
 	})
 	if err != nil {
 		h.lab.t.Fatalf("host %s: probe %s: %v", h.Name, address, err)
@@ -105,7 +123,7 @@ func (h *Host) Probe(address string, interval time.Duration) *Probe {
 	return p
 }
 
-func echoTo(to netip.Addr) echo {
+func echoTo(to netip.Addr, zone uint32) echo {
 	identity := uint16(identities.Add(1))
 	if to.Is4() {
 		return echo{
@@ -114,7 +132,7 @@ func echoTo(to netip.Addr) echo {
 		}
 	}
 	return echo{
-		to: &unix.SockaddrInet6{Addr: to.As16()}, family: unix.AF_INET6, kind: unix.IPPROTO_ICMPV6,
+		to: &unix.SockaddrInet6{Addr: to.As16(), ZoneId: zone}, family: unix.AF_INET6, kind: unix.IPPROTO_ICMPV6,
 		request: 128, reply: 129, identity: identity,
 	}
 }

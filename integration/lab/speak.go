@@ -96,3 +96,22 @@ func ethernet(to, from MAC, protocol uint16) []byte {
 	b := append(append([]byte{}, to[:]...), from[:]...)
 	return binary.BigEndian.AppendUint16(b, protocol)
 }
+
+// NeighbourSolicitation is the frame by which the wire's host asks who has the
+// IPv6 address target (RFC 4861 section 4.3).
+func (w *Wire) NeighbourSolicitation(from, target string) []byte {
+	source, wanted := netip.MustParseAddr(from).As16(), netip.MustParseAddr(target).As16()
+	group := [16]byte{0xff, 0x02, 11: 1, 12: 0xff, 13: wanted[13], 14: wanted[14], 15: wanted[15]}
+
+	const icmpv6, solicitation, sourceLink = 58, 135, 1
+	message := append([]byte{solicitation, 0, 0, 0, 0, 0, 0, 0}, wanted[:]...)
+	message = append(append(message, sourceLink, 1), w.MAC[:]...)
+	pseudo := append(append([]byte{}, source[:]...), group[:]...)
+	pseudo = append(pseudo, 0, 0, 0, byte(len(message)), 0, 0, 0, icmpv6)
+	binary.BigEndian.PutUint16(message[2:], checksum(append(pseudo, message...)))
+
+	header := []byte{0x60, 0, 0, 0, 0, byte(len(message)), icmpv6, 255}
+	header = append(append(header, source[:]...), group[:]...)
+	b := ethernet(MAC{0x33, 0x33, group[12], group[13], group[14], group[15]}, w.MAC, etherIPv6)
+	return append(append(b, header...), message...)
+}

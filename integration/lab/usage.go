@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A Usage is what a process and its descendants take of the machine.
@@ -58,4 +61,44 @@ func residentBytes(pid int) (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("read the memory of process %d: it has ended", pid)
+}
+
+// Scheduling lists the ways in which the kernel schedules the threads of the
+// process and its descendants, each once: "other", "nice -10", "rr 50", "fifo 1".
+func (p *Process) Scheduling() ([]string, error) {
+	var ways []string
+	for _, pid := range withChildren([]int{p.Pid()}) {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range threads {
+			thread, err := strconv.Atoi(filepath.Base(path))
+			if err != nil {
+				return nil, fmt.Errorf("thread %s: %w", path, err)
+			}
+			attr, err := unix.SchedGetAttr(thread, 0)
+			if err != nil {
+				continue // the thread has ended
+			}
+			if way := schedulingName(attr); !slices.Contains(ways, way) {
+				ways = append(ways, way)
+			}
+		}
+	}
+	slices.Sort(ways)
+	return ways, nil
+}
+
+func schedulingName(attr *unix.SchedAttr) string {
+	switch {
+	case attr.Policy == unix.SCHED_RR:
+		return fmt.Sprintf("rr %d", attr.Priority)
+	case attr.Policy == unix.SCHED_FIFO:
+		return fmt.Sprintf("fifo %d", attr.Priority)
+	case attr.Nice != 0:
+		return fmt.Sprintf("nice %d", attr.Nice)
+	default:
+		return "other"
+	}
 }

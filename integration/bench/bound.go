@@ -1,0 +1,89 @@
+package main
+
+import "fmt"
+
+// A bound is what holdfast has to keep in a row: a statistic of a measure is
+// not above (or, with floor, not below) a limit, which is a number or
+// keepalived's value plus some slack.
+type bound struct {
+	measure string
+	of      statistic
+	limit   float64 // or the slack, if beside
+	beside  bool    // the limit is keepalived's value
+	floor   bool
+	// perInterval: the limit follows from the row's interval.
+	perInterval bool
+}
+
+type statistic struct {
+	name string
+	take func(figures) float64
+}
+
+var (
+	theMedian  = statistic{"median", median}
+	theMaximum = statistic{"max", greatest}
+	theMinimum = statistic{"min", least}
+	theTotal   = statistic{"total", sum}
+)
+
+func atMost(measure string, of statistic, limit float64) bound {
+	return bound{measure: measure, of: of, limit: limit}
+}
+
+func atLeast(measure string, of statistic, limit float64) bound {
+	return bound{measure: measure, of: of, limit: limit, floor: true}
+}
+
+// noMoreThanKeepalived bears a slack that is the resolution of the measure:
+// two equal programs would otherwise fall short of each other every second time.
+func noMoreThanKeepalived(measure string, of statistic, slack float64) bound {
+	return bound{measure: measure, of: of, beside: true, limit: slack}
+}
+
+// String is the bound as the legend shows it.
+func (b bound) String() string {
+	sign, limit := "≤", number(b.limit)
+	if b.floor {
+		sign = "≥"
+	}
+	if b.beside {
+		limit = "keepalived's"
+		if b.limit > 0 {
+			limit += " + " + number(b.limit)
+		}
+	}
+	return fmt.Sprintf("%s: %s %s %s", b.measure, b.of.name, sign, limit)
+}
+
+// judge compares every row of holdfast's with its bounds. What has nothing to
+// be compared with is left out.
+func (r *report) judge() {
+	for _, mine := range r.Rows {
+		mine.Met, mine.Short = nil, nil
+		other := r.beside(mine)
+		for _, b := range mine.bounds {
+			m := mine.measure(b.measure)
+			if m == nil {
+				continue
+			}
+			limit := b.limit
+			if b.beside {
+				if other == nil || other.measure(b.measure) == nil {
+					continue
+				}
+				limit += b.of.take(other.measure(b.measure).Values)
+			}
+			value := b.of.take(m.Values)
+			kept, sign := value <= limit, "≤"
+			if b.floor {
+				kept, sign = value >= limit, "≥"
+			}
+			if kept {
+				mine.Met = append(mine.Met, fmt.Sprintf("%s %s %s %s", b.measure, number(value), sign, number(limit)))
+			} else {
+				mine.Short = append(mine.Short, fmt.Sprintf("%s %s, not %s %s", b.measure, number(value), sign, number(limit)))
+			}
+		}
+	}
+}

@@ -1,0 +1,169 @@
+package parents_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/integration/lab"
+	"holdfast/integration/uml"
+)
+
+func TestMain(m *testing.M) {
+	if err := lab.Build(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	uml.Main(m)
+}
+
+// commands runs ip with each line as its arguments.
+func commands(h *lab.Host, lines string) {
+	for line := range strings.Lines(lines) {
+		if words := strings.Fields(line); len(words) > 0 {
+			h.Run("ip", words...)
+		}
+	}
+}
+
+func addressesOn(h *lab.Host, device string, addresses []string) {
+	for _, a := range addresses {
+		h.Address(device, a)
+	}
+}
+
+// VLAN interfaces have names with a dot, which sysctl files keep and sysctl
+// names do not.
+func TestVLAN(t *testing.T) {
+	d := lab.NewDuo(t, func(h *lab.Host, s *lab.Switch, addresses ...string) {
+		h.Plug(s, "eth0")
+		commands(h, `
+			link add link eth0 name eth0.100 type vlan id 100
+			link set eth0.100 up`)
+		addressesOn(h, "eth0.100", addresses)
+	})
+	for _, h := range d.Directors {
+		h.Sysctl("net/ipv4/conf/all/rp_filter", "1")
+		h.Sysctl("net/ipv4/conf/eth0.100/rp_filter", "1")
+	}
+	d.Start(t, "eth0.100", "")
+	d.Works(t)
+}
+
+// bonded gives a host a bond of two wires, of which one is in use.
+func bonded(h *lab.Host, s *lab.Switch, addresses ...string) {
+	h.Plug(s, "eth0")
+	h.Plug(s, "eth1")
+	commands(h, `
+		link add bond0 type bond mode active-backup miimon 50
+		link set eth0 down
+		link set eth1 down
+		link set eth0 master bond0
+		link set eth1 master bond0
+		link set bond0 up`)
+	addressesOn(h, "bond0", addresses)
+}
+
+func TestBond(t *testing.T) {
+	d := lab.NewDuo(t, bonded)
+	d.Start(t, "bond0", "")
+	d.Works(t)
+}
+
+// When a bond turns to its other wire, the director stays MASTER, and the
+// switches learn at once where its virtual MACs are now.
+func TestBondFailover(t *testing.T) {
+	d := lab.NewDuo(t, bonded)
+	daemons := d.Start(t, "bond0", "")
+	master := d.Directors[0]
+	probe := d.Router.Probe(lab.VIP, 10*time.Millisecond)
+	probe.AwaitAnswers(t, 20*time.Second, 20)
+	for _, turn := range [][2]string{{"eth0", "eth1"}, {"eth1", "eth0"}} {
+		from, to := master.Wires[turn[0]], master.Wires[turn[1]]
+		wire := to.Capture()
+		from.Cut()
+		for _, mac := range []lab.MAC{lab.VirtualMAC(51), lab.VirtualMAC6(51)} {
+			wire.Await(t, 10*time.Second, "an announcement from "+mac.String(), 1, func(f lab.Frame) bool {
+				_, who, ok := f.Announcement()
+				return ok && f.FromHost && who == mac
+			})
+		}
+		probe.AwaitAnswers(t, 20*time.Second, 20)
+		from.Mend()
+		_ = wire.Stop()
+		lab.Wait(t, 10*time.Second, turn[0]+" is back in the bond", func() (string, bool) {
+			slaves := master.Run("ip", "-d", "link", "show", turn[0])
+			return slaves, strings.Contains(slaves, "mii_status UP")
+		})
+	}
+	t.Log(probe.Stop())
+	events, err := daemons[0].Events(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events.Transitions() {
+		if e.From == "MASTER" {
+			t.Errorf("the director was not MASTER all the time: %v", e)
+		}
+	}
+}
+
+// enslave puts an interface into a VRF.
+const enslave = `
+	link add red type vrf table 100
+	link set red up
+	link set eth0 master red`
+
+// A parent in a VRF has its virtual addresses in the VRF's tables.
+func TestVRF(t *testing.T) {
+	for name, options := range map[string]string{"plain": "", "egress": "egress = true\n"} {
+		t.Run(name, func(t *testing.T) {
+			d := lab.NewDuo(t, func(h *lab.Host, s *lab.Switch, addresses ...string) {
+				h.Plug(s, "eth0")
+				if h.Name != "router" {
+					commands(h, enslave)
+				}
+				addressesOn(h, "eth0", addresses)
+			})
+			d.Start(t, "eth0", options)
+			d.Works(t)
+			if got := d.Directors[1].Run("ip", "link", "show", "vrrp4-51"); !strings.Contains(got, "master red") {
+				t.Errorf("the device is not in the VRF: %s", got)
+			}
+		})
+	}
+}
+
+// An interface that joins a VRF, or leaves it, takes its virtual router along.
+func TestVRFJoined(t *testing.T) {
+	d := lab.NewDuo(t, func(h *lab.Host, s *lab.Switch, addresses ...string) { h.Plug(s, "eth0", addresses...) })
+	for _, h := range d.Directors { // its IPv6 addresses go otherwise
+		h.Sysctl("net/ipv6/conf/eth0/keep_addr_on_down", "1")
+	}
+	daemons := d.Start(t, "eth0", "")
+	probes := []*lab.Probe{d.Router.Probe(lab.VIP, 10*time.Millisecond), d.Router.Probe(lab.VIP6, 10*time.Millisecond)}
+	flows := func() {
+		t.Helper()
+		for _, p := range probes {
+			p.AwaitAnswers(t, 20*time.Second, 20)
+		}
+	}
+	flows()
+	for _, h := range d.Directors {
+		commands(h, enslave)
+		flows()
+	}
+	daemons[0].AwaitState(t, "MASTER")
+	daemons[1].AwaitState(t, "BACKUP")
+	for _, h := range d.Directors {
+		commands(h, "link set eth0 nomaster")
+		flows()
+	}
+	daemons[0].AwaitState(t, "MASTER")
+	daemons[1].AwaitState(t, "BACKUP")
+	for _, p := range probes {
+		t.Log(p.Stop())
+	}
+}
