@@ -3,11 +3,12 @@ package checker
 import (
 	"net"
 	"net/netip"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"holdfast/integration/tools"
 
 	"golang.org/x/net/dns/dnsmessage"
 	"golang.org/x/net/icmp"
@@ -153,9 +154,7 @@ func TestDNS(t *testing.T) {
 // pingable skips a test where raw sockets need a right that it does not have.
 func pingable(t *testing.T) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("raw sockets need CAP_NET_RAW")
-	}
+	tools.Root(t, "open raw sockets")
 }
 
 func TestPing(t *testing.T) {

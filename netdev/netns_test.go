@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/integration/tools"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -21,23 +23,10 @@ type ns struct {
 	fd   int
 }
 
-// requireRoot skips a test that needs network namespaces, or fails it where
-// HOLDFAST_REQUIRE names netns.
-func requireRoot(t testing.TB) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if strings.Contains(os.Getenv("HOLDFAST_REQUIRE"), "netns") {
-		t.Fatal("network namespaces need root")
-	}
-	t.Skip("network namespaces need root")
-}
-
 // newNS makes a namespace and enters it.
 func newNS(t testing.TB, name string) *ns {
 	t.Helper()
-	requireRoot(t)
+	tools.Root(t, "make network namespaces")
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		t.Fatalf("make network namespace: %v", err)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/integration/tools"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -151,7 +153,7 @@ func TestPortDeadline(t *testing.T) {
 }
 
 func TestPortWakeAndShutdown(t *testing.T) {
-	requireRoot(t)
+	tools.Root(t, "open packet sockets")
 	port, err := NewPort()
 	if err != nil {
 		t.Fatal(err)

@@ -35,8 +35,9 @@ type T interface {
 	Name() string
 	Logf(format string, args ...any)
 	Errorf(format string, args ...any)
+	Fatal(args ...any)
 	Fatalf(format string, args ...any)
-	Skipf(format string, args ...any)
+	Skip(args ...any)
 	Failed() bool
 	Cleanup(func())
 }
@@ -65,10 +66,7 @@ func New(t T) *Lab {
 	folders.add(dir)
 	t.Cleanup(l.close)
 	if err := probe(); err != nil {
-		if tools.Required("netns") {
-			t.Fatalf("network namespaces: %v", err)
-		}
-		t.Skipf("network namespaces: %v (run as root)", err)
+		tools.Without(t, "netns", fmt.Sprintf("network namespaces: %v (run as root)", err))
 	}
 	l.fabric = l.Host("fabric")
 	// A switch has no addresses and says nothing by itself.
@@ -212,7 +210,9 @@ func (t *standalone) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-func (t *standalone) Skipf(format string, args ...any) { t.Fatalf(format, args...) }
+func (t *standalone) Fatal(args ...any) { t.Fatalf("%s", fmt.Sprint(args...)) }
+
+func (t *standalone) Skip(args ...any) { t.Fatal(args...) }
 
 func (t *standalone) Failed() bool {
 	t.mu.Lock()

@@ -64,6 +64,32 @@ func Required(capability string) bool {
 	return false
 }
 
+// T is what a test offers to Without: *testing.T and *testing.B do.
+type T interface {
+	Helper()
+	Fatal(args ...any)
+	Skip(args ...any)
+}
+
+// Without ends a test that lacks a capability: it fails where the capability is
+// required, and is skipped elsewhere.
+func Without(t T, capability string, why any) {
+	t.Helper()
+	if Required(capability) {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
+// Root ends the test of an ordinary user who lacks the right to do something.
+// Whoever requires network namespaces is root.
+func Root(t T, what string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		Without(t, "netns", what+": only root can")
+	}
+}
+
 func executable(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0

@@ -2,10 +2,11 @@ package director
 
 import (
 	"log/slog"
-	"os"
 	"runtime"
 	"strings"
 	"testing"
+
+	"holdfast/integration/tools"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,12 +15,7 @@ import (
 // ends with it.
 func aloneInNamespace(t *testing.T) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		if strings.Contains(os.Getenv("HOLDFAST_REQUIRE"), "netns") {
-			t.Fatal("network namespaces need root")
-		}
-		t.Skip("network namespaces need root")
-	}
+	tools.Root(t, "make network namespaces")
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		t.Fatal(err)

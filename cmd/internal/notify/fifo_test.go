@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdfast/cmd/internal/program"
+	"holdfast/integration/tools"
 )
 
 func TestLine(t *testing.T) {
@@ -124,9 +125,7 @@ func TestFIFOIsMadeAnewWhenItWasRemoved(t *testing.T) {
 }
 
 func TestFIFOBelongsToWhomItIsGiven(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can give files away")
-	}
+	tools.Root(t, "give files away")
 	f := newFIFO(t, func(o *FIFOOptions) { o.User, o.Group = "nobody", "1" })
 	deliver(t, f)
 	info, err := os.Lstat(f.o.Path)

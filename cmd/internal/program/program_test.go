@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"holdfast/integration/tools"
 )
 
 // nobody is a user and group that every system has.
@@ -50,15 +52,8 @@ func change(t *testing.T, path string, mode os.FileMode, uid, gid int) {
 	}
 }
 
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can give files away")
-	}
-}
-
 func TestCheckSaysWhatIsWrong(t *testing.T) {
-	needRoot(t)
+	tools.Root(t, "give files away")
 	dir := tempDir(t)
 	inOpen, inSticky := file(t, dir, "open/script", 0o755, 0, 0), file(t, dir, "sticky/script", 0o755, 0, 0)
 	change(t, filepath.Join(dir, "open"), 0o777, 0, 0)
@@ -116,7 +111,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 }
 
 func TestRunsAsTheUser(t *testing.T) {
-	needRoot(t)
+	tools.Root(t, "give files away")
 	dir := tempDir(t)
 	script := file(t, dir, "who", 0o755, 0, 0)
 	for _, test := range []struct{ name, user, group, want string }{
