@@ -15,7 +15,7 @@ cache=${HOLDFAST_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/holdfast}
 bin=$cache/bin
 root=$cache/root
 apt=$cache/apt
-packages="frr iproute2 ipvsadm keepalived kmod nftables shellcheck tcpdump tshark user-mode-linux"
+packages="frr iproute2 ipvsadm keepalived kmod nftables shellcheck tcc tcpdump tshark user-mode-linux"
 programs="bridge ip ipvsadm keepalived linux.uml modprobe nft shellcheck tcpdump tshark vrrpd vtysh zebra"
 
 if [ "${1:-}" = --bin ]; then
@@ -29,7 +29,8 @@ die() {
 }
 
 stamp=$cache/stamp
-wanted="3 $packages"
+xstate=$(dirname "$0")/xstate/ptrace.c
+wanted="4 $packages $(cksum <"$xstate")"
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
 	exit 0
 fi
@@ -82,6 +83,13 @@ find "$root" -type l -lname '/*' -print | while read -r link; do
 	if [ -e "$target" ]; then ln -sfn "$target" "$link"; fi
 done
 
+# What User Mode Linux needs on processors with more registers than it knows.
+# The compiler of 300 kB is fetched as there may be no other.
+tcc=tcc
+if [ -x "$root/usr/bin/tcc" ]; then tcc="$root/usr/bin/tcc -B$(echo "$root"/usr/lib/*/tcc)"; fi
+# shellcheck disable=SC2086
+$tcc -shared -nostdlib -o "$root/xstate.so" "$xstate" || die "$tcc could not compile $xstate"
+
 # The folders with shared libraries, but not plugin folders below them.
 libraries=$(find "$root" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd: -)
 for program in $programs; do
@@ -99,8 +107,11 @@ for program in $programs; do
 		ln -s "$path" "$bin/$program"
 		continue
 	fi
+	preload=
+	if [ "$program" = linux.uml ]; then preload="export LD_PRELOAD='$root/xstate.so'"; fi
 	cat >"$bin/$program.new" <<WRAPPER
 #!/bin/sh
+$preload
 export LD_LIBRARY_PATH="$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
 export WIRESHARK_DATA_DIR="$root/usr/share/wireshark"
 exec "$path" "\$@"
