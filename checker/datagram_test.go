@@ -66,17 +66,18 @@ func TestUDP(t *testing.T) {
 		{"the answer does not", server, UDPConfig{Payload: []byte("ping"), Reply: regexp.MustCompile("pong")}, `answer "you said ping" does not match "pong"`},
 		{"an empty answer", empty, UDPConfig{}, ""},
 		{"an empty answer matches", empty, UDPConfig{Reply: regexp.MustCompile("^$")}, ""},
-		{"silence", silent, UDPConfig{}, "answer: timeout after 100ms"},
+		{"silence", silent, UDPConfig{}, "answer: timeout after 500ms"},
 		{"silence is golden", silent, UDPConfig{Silence: true}, ""},
 		{"nobody listens", closedUDPPort(t), UDPConfig{}, "answer: connection refused"},
 		{"nor is that silence", closedUDPPort(t), UDPConfig{Silence: true}, "answer: connection refused"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			c := at(UDP, tt.server)
 			c.UDP = tt.want
 			if tt.server == silent {
-				c.Timeout = 100 * time.Millisecond
+				c.Timeout = hung
 			}
 			wantReason(t, ask(t, c), tt.reason)
 		})
@@ -112,15 +113,16 @@ func TestDNS(t *testing.T) {
 		{"answered", []func(*dnsmessage.Message){nil}, ""},
 		{"SERVFAIL", []func(*dnsmessage.Message){code(dnsmessage.RCodeServerFailure)}, "DNS SERVFAIL, want NOERROR"},
 		{"a new code", []func(*dnsmessage.Message){code(9)}, "DNS code 9, want NOERROR"},
-		{"silence", nil, "answer: timeout after 100ms"},
-		{"the query comes back", []func(*dnsmessage.Message){func(m *dnsmessage.Message) { m.Response = false }}, "answer: timeout after 100ms"},
-		{"to another ID", []func(*dnsmessage.Message){func(m *dnsmessage.Message) { m.ID++ }}, "answer: timeout after 100ms"},
-		{"to another question", []func(*dnsmessage.Message){func(m *dnsmessage.Message) { m.Questions[0].Type = dnsmessage.TypeTXT }}, "answer: timeout after 100ms"},
-		{"to another name", []func(*dnsmessage.Message){func(m *dnsmessage.Message) { m.Questions[0].Name = dnsmessage.MustNewName("b.") }}, "answer: timeout after 100ms"},
+		{"silence", nil, "answer: timeout after 500ms"},
+		{"the query comes back", []func(*dnsmessage.Message){func(m *dnsmessage.Message) { m.Response = false }}, "answer: timeout after 500ms"},
+		{"to another ID", []func(*dnsmessage.Message){func(m *dnsmessage.Message) { m.ID++ }}, "answer: timeout after 500ms"},
+		{"to another question", []func(*dnsmessage.Message){func(m *dnsmessage.Message) { m.Questions[0].Type = dnsmessage.TypeTXT }}, "answer: timeout after 500ms"},
+		{"to another name", []func(*dnsmessage.Message){func(m *dnsmessage.Message) { m.Questions[0].Name = dnsmessage.MustNewName("b.") }}, "answer: timeout after 500ms"},
 		{"the right one comes second", []func(*dnsmessage.Message){func(m *dnsmessage.Message) { m.ID++ }, nil}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			c := at(DNS, answerUDP(t, "127.0.0.1:0", func(query []byte) (all [][]byte) {
 				for _, edit := range tt.edits {
 					all = append(all, answer(t, query, edit))
@@ -129,7 +131,7 @@ func TestDNS(t *testing.T) {
 			}))
 			c.DNS = DNSConfig{Name: "www.example.com", Type: uint16(dnsmessage.TypeAAAA)}
 			if strings.Contains(tt.reason, "timeout") {
-				c.Timeout = 100 * time.Millisecond
+				c.Timeout = hung
 			}
 			wantReason(t, ask(t, c), tt.reason)
 		})
@@ -169,7 +171,7 @@ func TestPing(t *testing.T) {
 	ping := func(address string, dial Dial) Config {
 		c := Default(Ping)
 		c.ID, c.Address, c.Dial = "test", netip.AddrPortFrom(netip.MustParseAddr(address), 0), dial
-		c.Timeout = 100 * time.Millisecond
+		c.Timeout = 5 * time.Second
 		return c
 	}
 	t.Run("source", func(t *testing.T) {
@@ -186,6 +188,7 @@ func TestPing(t *testing.T) {
 	})
 	t.Run("no reply", func(t *testing.T) {
 		c := ping("127.0.0.1", Dial{})
+		c.Timeout = hung
 		p := newProber(t, c).(*pingProber)
 		p.to = netip.MustParseAddr("127.0.0.2")
 		// The reply's source is not whom we asked, as far as the socket knows.
@@ -195,7 +198,7 @@ func TestPing(t *testing.T) {
 		}
 		p.socket.conn = misdirected{p.socket.conn}
 		p.socket.mu.Unlock()
-		wantReason(t, askWith(t, p, c.Timeout), "ping: timeout after 100ms")
+		wantReason(t, askWith(t, p, c.Timeout), "ping: timeout after 500ms")
 		if n := len(p.socket.waiting); n != 0 {
 			t.Errorf("%d requests are still awaited", n)
 		}
@@ -283,17 +286,17 @@ func TestPingSocketIsShared(t *testing.T) {
 		t.Error("sockets are shared otherwise than by family and way")
 	}
 	for _, p := range []*pingProber{a, b, v6, marked} {
-		wantReason(t, askWith(t, p, time.Second), "")
+		wantReason(t, askWith(t, p, 5*time.Second), "")
 	}
 	a.Close()
-	wantReason(t, askWith(t, b, time.Second), "")
+	wantReason(t, askWith(t, b, 5*time.Second), "")
 	for _, p := range []*pingProber{b, v6, marked} {
 		p.Close()
 	}
 	if n := len(tools.pings.open); n != 0 {
 		t.Errorf("%d sockets are still open", n)
 	}
-	wantReason(t, askWith(t, b, time.Second), "ping: use of closed network connection")
+	wantReason(t, askWith(t, b, 5*time.Second), "ping: use of closed network connection")
 }
 
 // TestPingSocketComesBack after an error, as when its device was gone.
@@ -302,10 +305,10 @@ func TestPingSocketComesBack(t *testing.T) {
 	c := Default(Ping)
 	c.Address = netip.MustParseAddrPort("127.0.0.1:0")
 	p := newProber(t, c).(*pingProber)
-	wantReason(t, askWith(t, p, time.Second), "")
+	wantReason(t, askWith(t, p, 5*time.Second), "")
 	p.socket.mu.Lock()
 	p.socket.conn.Close()
 	p.socket.mu.Unlock()
 	p.socket.reader.Wait()
-	wantReason(t, askWith(t, p, time.Second), "")
+	wantReason(t, askWith(t, p, 5*time.Second), "")
 }

@@ -42,7 +42,8 @@ func TestIdenticalQuestionsAreAskedOnce(t *testing.T) {
 
 func TestInitiallyUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, Options{})
+		// The first attempts come when the status before them has been looked at.
+		w := newWorld(t, Options{Rand: numbers(0.5, 0, 0.5, 0, 0.5, 0)})
 		w.answers(func(a attempt) (time.Duration, error) {
 			if a.To == "1" {
 				return 0, nil
@@ -59,12 +60,12 @@ func TestInitiallyUp(t *testing.T) {
 		if st := w.status(t, "new"); st.Up || st.State != Unknown {
 			t.Errorf("before its first check: up %v, state %s", st.Up, st.State)
 		}
-		time.Sleep(1500 * time.Millisecond)
+		time.Sleep(1900 * time.Millisecond)
 		_, changes := w.took()
 		if diff := cmp.Diff([]string{
-			"0s well up first: answered",
-			"0s new down first: connect: connection refused",
-			"1s dead down first: connect: connection refused",
+			"500ms well up first: answered",
+			"500ms new down first: connect: connection refused",
+			"1.5s dead down first: connect: connection refused",
 		}, changes, byValue); diff != "" {
 			t.Errorf("changes (-want +got):\n%s", diff)
 		}
