@@ -72,6 +72,8 @@ type Sink struct {
 	log  *slog.Logger
 	wake chan struct{}
 	done chan struct{}
+	life context.Context // of all deliveries
+	end  context.CancelFunc
 
 	mu      sync.Mutex
 	opts    *SinkOptions
@@ -88,6 +90,7 @@ type Sink struct {
 // NewSink returns a running sink. Close it.
 func NewSink(name string, log *slog.Logger, o SinkOptions) *Sink {
 	s := &Sink{name: name, log: log.With("sink", name), wake: make(chan struct{}, 1), done: make(chan struct{}), opts: &o}
+	s.life, s.end = context.WithCancel(context.Background())
 	go s.run()
 	return s
 }
@@ -134,15 +137,9 @@ func (s *Sink) Close(ctx context.Context) {
 	s.closing = true
 	s.rouse()
 	s.mu.Unlock()
-	defer context.AfterFunc(ctx, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.queue = nil
-		if s.cancel != nil {
-			s.cancel()
-		}
-	})()
+	defer context.AfterFunc(ctx, s.end)()
 	<-s.done
+	s.end()
 }
 
 func (s *Sink) rouse() {
@@ -180,11 +177,12 @@ func (s *Sink) run() {
 	for {
 		s.mu.Lock()
 		if opts != s.opts {
-			if opts != nil {
-				opts.Transport.Close()
-			}
+			former := opts
 			opts, pause, failed = s.opts, 0, time.Time{}
 			s.mu.Unlock()
+			if former != nil {
+				former.Transport.Close() // which may take long
+			}
 			if !s.deliver(opts, nil) {
 				pause, failed = opts.RetryMin, time.Now()
 			}
@@ -192,7 +190,7 @@ func (s *Sink) run() {
 		}
 		var wait time.Duration
 		switch {
-		case s.closing && (len(s.queue) == 0 || pause > 0):
+		case s.closing && (len(s.queue) == 0 || pause > 0 || s.life.Err() != nil):
 			s.drop(len(s.queue))
 			s.mu.Unlock()
 			opts.Transport.Close()
@@ -235,7 +233,7 @@ func (s *Sink) sleep(d time.Duration) {
 // deliver delivers a batch, or prepares for one, and puts back what is left. It
 // returns whether it may go on at once.
 func (s *Sink) deliver(opts *SinkOptions, batch []Notice) bool {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(s.life)
 	defer cancel()
 	s.mu.Lock()
 	s.cancel = cancel

@@ -21,6 +21,7 @@ type fakeTransport struct {
 	prepare func() error // nil: it is well
 	told    []string     // "5s a b": when, and what
 	closed  int
+	closing chan struct{} // if there is one, Close waits to send to it and to receive
 }
 
 func (f *fakeTransport) Deliver(ctx context.Context, notices []Notice) (int, error) {
@@ -43,7 +44,13 @@ func (f *fakeTransport) Deliver(ctx context.Context, notices []Notice) (int, err
 	return f.plan(ctx, notices)
 }
 
-func (f *fakeTransport) Close() { f.closed++ }
+func (f *fakeTransport) Close() {
+	f.closed++
+	if f.closing != nil {
+		f.closing <- struct{}{}
+		<-f.closing
+	}
+}
 
 type sinkBench struct {
 	*Sink
@@ -231,6 +238,51 @@ func TestSinkReconfigure(t *testing.T) {
 			t.Errorf("an interruption counts as a failure: %+v", s)
 		}
 		b.Sink.Close(t.Context())
+	})
+}
+
+// A transport that takes its time to end, as a pipe whose reader does, makes
+// nobody wait but the sink.
+func TestSinkReconfigureMakesNobodyWait(t *testing.T) {
+	slow, other := &fakeTransport{closing: make(chan struct{})}, &fakeTransport{}
+	begun := make(chan struct{})
+	slow.prepare = func() error { close(begun); return nil }
+	s := NewSink("fake", slog.New(slog.DiscardHandler), SinkOptions{Transport: slow, Queue: 4})
+	wait(t, begun, "the transport to be prepared")
+	s.Reconfigure(SinkOptions{Transport: other, Queue: 4})
+	wait(t, slow.closing, "the former transport to be closed")
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		s.Send(Notice{Text: "a"})
+		s.Status()
+	}()
+	wait(t, sent, "a notice to be taken while the former transport ends")
+	slow.closing <- struct{}{}
+	s.Close(t.Context())
+	if len(other.told) != 1 || slow.closed != 1 {
+		t.Errorf("told %q; the former is closed %d times", other.told, slow.closed)
+	}
+}
+
+// Nothing is begun when the time of Close is over, though an answer came just then.
+func TestSinkCloseBeginsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newSinkBench(t, nil, func(ctx context.Context, _ []Notice) (int, error) {
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Minute):
+			}
+			return 0, &Refused{Err: errors.New("404 Not Found")}
+		})
+		b.send("a", "b")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		b.Sink.Close(ctx)
+		if took := time.Since(b.start); took != time.Second {
+			t.Errorf("took %v", took)
+		}
+		b.count(t, 0, 0, 2)
 	})
 }
 

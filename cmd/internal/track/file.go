@@ -9,6 +9,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // File returns a look that reads a number from a file: 0 is up. A file that is
@@ -28,7 +30,7 @@ func File(path string, missing int) func(context.Context) Reading {
 }
 
 func readNumber(path string) (n int, problem string) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe must not make us wait
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, path + " is missing"
 	}
@@ -36,6 +38,9 @@ func readNumber(path string) (n int, problem string) {
 		return 0, err.Error()
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return 0, path + " is not a regular file"
+	}
 	// More than this is no number, whatever it is.
 	b, err := io.ReadAll(io.LimitReader(f, 64))
 	if err != nil {

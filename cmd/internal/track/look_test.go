@@ -60,13 +60,40 @@ func TestScriptMissing(t *testing.T) {
 	}
 }
 
+// An expiry is a context whose time is over when the test says so.
+type expiry struct {
+	context.Context
+	over chan struct{}
+}
+
+func (e expiry) Done() <-chan struct{} { return e.over }
+
+func (e expiry) Err() error {
+	select {
+	case <-e.over:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 // Everything that the script started is killed with it.
 func TestScriptTimeout(t *testing.T) {
 	pidFile := filepath.Join(t.TempDir(), "pid")
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
+	ctx := expiry{t.Context(), make(chan struct{})}
+	go func() {
+		for t.Context().Err() == nil {
+			if _, err := os.Stat(pidFile); err == nil {
+				close(ctx.over)
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
 	start := time.Now()
-	got := Script(script(t, "trap '' TERM; sleep 60 & echo $! > "+pidFile+"; wait; wait"), []string{"PATH=/usr/bin:/bin"})(ctx)
+	look := Script(script(t, "trap '' TERM; sleep 60 & echo $! > "+pidFile+".new; mv "+pidFile+".new "+pidFile+"; wait; wait"),
+		[]string{"PATH=/usr/bin:/bin"})
+	got := look(ctx)
 	if got.Up || !got.Void || !got.TimedOut || !strings.HasPrefix(got.Reason, "timed out after") {
 		t.Errorf("%+v", got)
 	}
@@ -125,6 +152,24 @@ func TestFile(t *testing.T) {
 	}
 }
 
+// A pipe in the place of a file is not waited for.
+func TestFileIsNoPipe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan Reading, 1)
+	go func() { read <- File(path, 3)(t.Context()) }()
+	select {
+	case got := <-read:
+		if want := (Reading{Number: 3, Reason: path + " is not a regular file, which counts as 3"}); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("it waits for somebody to write")
+	}
+}
+
 func TestWatch(t *testing.T) {
 	dir := t.TempDir()
 	changed := make(chan string, 100)
@@ -134,21 +179,27 @@ func TestWatch(t *testing.T) {
 	}
 	defer w.Close()
 	path, other := filepath.Join(dir, "load"), filepath.Join(dir, "other")
-	if err := w.Set([]string{path, filepath.Join(dir, "none", "x")}); err == nil {
+	marks := []string{filepath.Join(dir, "mark1"), filepath.Join(dir, "mark2"), filepath.Join(dir, "mark3"), filepath.Join(dir, "mark4")}
+	if err := w.Set(append([]string{path, filepath.Join(dir, "none", "x")}, marks...)); err == nil {
 		t.Error("no error for a directory that is not there")
 	}
-	hears := func(want string) {
+	// heard returns the paths of which something is heard until a mark is made.
+	heard := func(mark string) map[string]bool {
 		t.Helper()
-		select {
-		case got := <-changed:
-			if got != want {
-				t.Errorf("got %s, want %s", got, want)
-			}
-		case <-time.After(10 * time.Second):
-			t.Fatalf("nothing was heard of %s", want)
+		if err := os.Mkdir(mark, 0o755); err != nil {
+			t.Fatal(err)
 		}
-		for len(changed) > 0 {
-			<-changed
+		all := map[string]bool{}
+		for {
+			select {
+			case got := <-changed:
+				if got == mark {
+					return all
+				}
+				all[got] = true
+			case <-time.After(10 * time.Second):
+				t.Fatalf("nothing was heard of %s", mark)
+			}
 		}
 	}
 	write := func(path string) {
@@ -157,26 +208,31 @@ func TestWatch(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write(other) // nobody's business: the next is what is heard
+	write(other) // nobody's business
 	write(path)
-	hears(path)
+	if got := heard(marks[0]); !got[path] || len(got) != 1 {
+		t.Errorf("written: heard of %v", got)
+	}
 	if err := os.Rename(other, path); err != nil {
 		t.Fatal(err)
 	}
-	hears(path)
+	if got := heard(marks[1]); !got[path] || len(got) != 1 {
+		t.Errorf("replaced: heard of %v", got)
+	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	hears(path)
-	if err := w.Set([]string{other}); err != nil {
-		t.Error(err)
+	if got := heard(marks[2]); !got[path] || len(got) != 1 {
+		t.Errorf("removed: heard of %v", got)
 	}
-	for len(changed) > 0 {
-		<-changed
+	if err := w.Set([]string{other, marks[3]}); err != nil {
+		t.Error(err)
 	}
 	write(path)
 	write(other)
-	hears(other)
+	if got := heard(marks[3]); !got[other] || len(got) != 1 {
+		t.Errorf("another is watched: heard of %v", got)
+	}
 }
 
 func TestParseEvents(t *testing.T) {

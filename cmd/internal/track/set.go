@@ -3,6 +3,7 @@ package track
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"reflect"
 	"sync"
@@ -133,7 +134,7 @@ func (s *Set) Apply(configs []Config) {
 	s.rouse()
 }
 
-// Close ends all looks and waits for them.
+// Close ends all looks and waits for them, but not for ever.
 func (s *Set) Close() {
 	s.cancel()
 	s.running.Wait()
@@ -229,12 +230,54 @@ func (s *Set) startDue(now time.Time) time.Duration {
 	return wait
 }
 
+// overdue is how long a look may take to end when its time is over.
+const overdue = time.Second
+
+// look looks once. A look that does not end when it should, as of a process that
+// waits in the kernel for a dead file server, counts as late with every interval;
+// when its tracker is gone nobody waits for it.
 func (s *Set) look(t *tracker) {
 	ctx, cancel := context.WithTimeout(t.ctx, t.Timeout)
 	defer cancel()
 	start := time.Now()
-	r := t.Look(ctx)
-	took := time.Since(start)
+	found := make(chan Reading, 1)
+	go func() { found <- t.Look(ctx) }()
+	r, ended := await(t.ctx, t.Timeout, found)
+	if !ended {
+		r, ended = await(context.Background(), overdue, found)
+	}
+	stuck := !ended
+	for !ended && t.ctx.Err() == nil {
+		s.late(t, time.Since(start))
+		_, ended = await(t.ctx, t.Interval, found) // what it finds now is old
+	}
+	s.looked(t, r, stuck, time.Since(start))
+}
+
+// await returns what is found within a time, if ctx does not end before.
+func await(ctx context.Context, d time.Duration, found <-chan Reading) (r Reading, ended bool) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	select {
+	case r = <-found:
+		return r, true
+	case <-ctx.Done():
+		return r, false
+	}
+}
+
+// late counts a look that cannot be ended as one that came too late.
+func (s *Set) late(t *tracker, took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t.ctx.Err() == nil {
+		reason := fmt.Sprintf("has not ended after %v, and cannot be ended", took.Round(100*time.Millisecond))
+		s.hear(t, Reading{Reason: reason, Void: true, TimedOut: true})
+	}
+}
+
+// looked notes that a look has ended, and hears what it found unless it was stuck.
+func (s *Set) looked(t *tracker, r Reading, stuck bool, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t.looking = false
@@ -242,7 +285,9 @@ func (s *Set) look(t *tracker) {
 		return
 	}
 	t.status.Took = took
-	s.hear(t, r)
+	if !stuck {
+		s.hear(t, r)
+	}
 	now := time.Now()
 	switch {
 	case t.again && !t.health.pending():
@@ -261,7 +306,7 @@ func (s *Set) hear(t *tracker, r Reading) {
 	st := &t.status
 	switch {
 	case r.Void:
-		r.Up = false
+		r.Up, r.Number = false, st.Number
 	case t.Reverse:
 		r.Up, r.Number = !r.Up, -r.Number
 		if !r.Up && r.Reason == "" {

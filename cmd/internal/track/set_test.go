@@ -290,6 +290,13 @@ func TestSetTell(t *testing.T) {
 		r.Tell("num", Reading{Number: 5})
 		r.Tell("num", Reading{Number: 6}) // another number is a change
 		r.want(t, "0s num unknown up", "0s num up up")
+		r.Tell("num", Reading{Void: true}) // which tells no number
+		r.want(t, "0s num up down")
+		if got := r.Status()["num"].Number; got != -6 {
+			t.Errorf("a look that failed changed the number to %d", got)
+		}
+		r.Tell("num", Reading{Number: 6})
+		r.want(t, "0s num down up")
 		if got := r.Status()["num"].Standing; got != (Standing{State: Up, Number: -6, Numeric: true}) {
 			t.Errorf("%+v", got)
 		}
@@ -304,5 +311,56 @@ func TestSetClose(t *testing.T) {
 		synctest.Wait()
 		r.Close() // ends the look; synctest fails if a goroutine stays
 		r.want(t)
+	})
+}
+
+// A look that does not end, as of a file whose server is dead, counts as late
+// with every interval, is not made again beside itself, and holds up nobody.
+func TestSetLookThatNeverEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		defer r.Close()
+		s := &subject{up: true, start: r.start}
+		stuck := make(chan struct{})
+		c := s.config("a")
+		c.Look = func(ctx context.Context) Reading {
+			if reading := s.look(ctx); len(s.seen()) != 2 {
+				return reading
+			}
+			<-stuck
+			return Reading{Up: true}
+		}
+		c.Timeout = 500 * time.Millisecond
+		r.Apply([]Config{c})
+		pass(1500*time.Millisecond + overdue)
+		st := r.Status()["a"]
+		if st.State != Up || st.TimedOut != 1 || st.Bad != 1 || st.Reason != "has not ended after 1.5s, and cannot be ended" {
+			t.Errorf("%+v", st)
+		}
+		pass(time.Second)
+		r.want(t, "0s a unknown up", "3.5s a up down")
+		if n := len(s.seen()); n != 2 {
+			t.Errorf("%d looks, want 2", n)
+		}
+		stuck <- struct{}{} // what it found is old
+		pass(time.Second)
+		r.want(t, "4s a down up")
+		if n := len(s.seen()); n != 3 {
+			t.Errorf("%d looks, want 3", n)
+		}
+	})
+}
+
+func TestSetCloseDoesNotWaitForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		stuck := make(chan struct{})
+		r.Apply([]Config{{Name: "a", Look: func(context.Context) Reading { <-stuck; return Reading{} }, Interval: time.Second, Timeout: time.Second, Rise: 1, Fall: 1}})
+		pass(100 * time.Millisecond)
+		r.Close()
+		if took := time.Since(r.start); took != 100*time.Millisecond+overdue {
+			t.Errorf("closed after %v", took)
+		}
+		close(stuck)
 	})
 }
