@@ -158,7 +158,8 @@ func (h *Host) isOurs(l *link) bool {
 
 // Reconcile compares all devices and sysctls with what they should be, puts
 // right what is not, and says what that was. What somebody else added is left
-// alone. A device whose parent does not exist is passed over. The error is a
+// alone. A device whose parent does not exist is passed over, when nothing of it
+// is left on what had that name. The error is a
 // *DeviceError, or several joined with others, where a device is concerned.
 func (h *Host) Reconcile() ([]Repair, error) {
 	h.mu.Lock()

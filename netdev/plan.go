@@ -31,6 +31,8 @@ type device struct {
 	// falling says that the device is silent and TakeDown has still to come: that
 	// it is up and has its addresses is no damage.
 	falling bool
+	// neverLocal says that its IPv6 addresses were waited for in vain.
+	neverLocal bool
 	// policies are the routes' and rules' states when last looked at; tidied
 	// says that the device is bare and none of them is left.
 	policies []PolicyState
@@ -145,6 +147,9 @@ var ErrNoParent = errors.New("does not exist")
 func plan(owner string, d *device, o *observation) ([]op, error) {
 	parent := o.byName[d.spec.Parent]
 	if parent == nil {
+		if steps := stranded(owner, d, o); len(steps) > 0 {
+			return steps, nil
+		}
 		d.index = 0
 		return nil, fmt.Errorf("device %s: interface %s %w", d.spec.Name, d.spec.Parent, ErrNoParent)
 	}
@@ -180,6 +185,26 @@ func plan(owner string, d *device, o *observation) ([]op, error) {
 	}
 	d.index = have.index
 	return append(planLink(owner, d, have, o.vrf(parent)), planAddresses(d, o.addresses[have.index])...), nil
+}
+
+// stranded takes away what a device has on a parent that has another name now, or
+// went to another network namespace: whatever its state, nobody else will.
+func stranded(owner string, d *device, o *observation) []op {
+	if d.spec.virtual() {
+		have := o.byName[d.spec.Name]
+		if have == nil || foreign(owner, d, have) != nil {
+			return nil
+		}
+		d.index = 0
+		return []op{{verb: remove, device: d, index: have.index}}
+	}
+	var ops []op
+	for _, a := range slices.Backward(o.addresses[d.index]) {
+		if d.mine[a.prefix] {
+			ops = append(ops, op{verb: removeAddress, device: d, index: d.index, prefix: a.prefix})
+		}
+	}
+	return ops
 }
 
 // foreign says why a device of our name is not ours. One without an alias but

@@ -460,3 +460,40 @@ func TestPreflight(t *testing.T) {
 		t.Errorf("without CAP_NET_ADMIN: %v", err)
 	}
 }
+
+// A parent that is renamed takes along what is on it. When the virtual router
+// lets go, for its interface is missing, nothing of it stays behind, whoever
+// comes first.
+func TestParentRenamed(t *testing.T) {
+	t.Parallel()
+	for _, order := range []string{"reconcile first", "release first"} {
+		p := newPair(t)
+		h := openHost(t, p.director, t.TempDir())
+		defer h.Close()
+		lan := Spec{Name: "lan", Parent: "eth0", Addresses: addresses("10.0.0.77/24", "2001:db8::77/64")}
+		ensure(t, h, spec4(), lan)
+		must(t, h.Claim("vrrp4-51", "lan"))
+		p.director.run("ip link set eth0 name wan0")
+		if order == "reconcile first" {
+			reconcile(p.director, h)
+		}
+		must(t, h.Release("vrrp4-51", "lan"))
+		reconcile(p.director, h)
+		if text := p.director.run("ip address show"); strings.Contains(text, "10.0.0.77") ||
+			strings.Contains(text, "2001:db8::77") || strings.Contains(text, "10.0.0.100") {
+			t.Errorf("%s: the addresses are there still:\n%s", order, text)
+		}
+		p.director.run("ip link set wan0 name eth0")
+		must(t, h.Claim("vrrp4-51", "lan"))
+		if text := p.director.run("ip address show"); !strings.Contains(text, "10.0.0.77") || !strings.Contains(text, "10.0.0.100") {
+			t.Errorf("%s: renamed back, the addresses are not there:\n%s", order, text)
+		}
+		must(t, h.Remove("vrrp4-51", "lan"))
+		if text := p.director.run("ip address show"); strings.Contains(text, "10.0.0.77") || strings.Contains(text, "vrrp4-51") {
+			t.Errorf("%s: after the end:\n%s", order, text)
+		}
+		if v := p.director.get("ipv4/conf/eth0/arp_ignore"); v != "0" {
+			t.Errorf("%s: after the end arp_ignore is %s", order, v)
+		}
+	}
+}
