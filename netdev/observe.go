@@ -197,17 +197,24 @@ func observe(c *conn) (*observation, error) {
 		return nil, fmt.Errorf("list links: %w", err)
 	}
 	resetAddresses := func() { o.addresses = map[int][]address{} }
-	err = c.dump(addressDump, unix.RTM_NEWADDR, resetAddresses, func(b []byte) error {
-		a, err := parseAddress(b)
-		if err == nil {
-			o.addresses[a.index] = append(o.addresses[a.index], a)
-		}
-		return err
-	})
+	err = c.dump(addressDump, unix.RTM_NEWADDR, resetAddresses, o.addAddress)
 	if err != nil {
 		return nil, fmt.Errorf("list addresses: %w", err)
 	}
 	return o, nil
+}
+
+// addAddress takes in one message of a dump of all families, of which some have
+// addresses of their own kind (MCTP, Phonet).
+func (o *observation) addAddress(b []byte) error {
+	if len(b) > 0 && b[0] != unix.AF_INET && b[0] != unix.AF_INET6 {
+		return nil
+	}
+	a, err := parseAddress(b)
+	if err == nil {
+		o.addresses[a.index] = append(o.addresses[a.index], a)
+	}
+	return err
 }
 
 func linkDump() *nl.NetlinkRequest {
