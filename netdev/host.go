@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -35,6 +36,8 @@ type Host struct {
 	left    []Spec // what the journal of a former run named
 	refusal refusal
 	egress  bool // there are, or may be, tables and rules of egress
+
+	localLimit time.Duration // for tests
 
 	placed  map[any]*placed // by routeKey or PolicyRule: what is ours
 	foreign map[any]string  // and what is not, whose place it has
@@ -83,7 +86,7 @@ func OpenHost(o Options) (*Host, error) {
 	h := &Host{
 		owner: o.Owner, conn: c, journal: j,
 		devices: map[string]*device{}, left: slices.Clone(j.Devices), refusal: newRefusal(o.Owner, o.RuntimeDir),
-		placed: map[any]*placed{}, foreign: map[any]string{},
+		placed: map[any]*placed{}, foreign: map[any]string{}, localLimit: localLimit,
 	}
 	h.refusal.there = slices.ContainsFunc(h.left, func(s Spec) bool { return s.Refuse })
 	return h, nil

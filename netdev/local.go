@@ -1,7 +1,9 @@
 package netdev
 
 import (
+	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink/nl"
@@ -21,19 +23,27 @@ const (
 // director's own. h.mu is held, or a look would take them off a bare device.
 func (h *Host) settleIn(names []string) {
 	var requests []*nl.NetlinkRequest
-	var down []string
+	var of []string
 	for _, name := range names {
 		d := h.devices[name]
 		if d == nil || d.index == 0 || d.state != Bare || !d.spec.virtual() || !d.spec.wantsIPv6() {
 			continue
 		}
 		requests = addRequests(requests, d)
-		down = append(down, name)
+		for len(of) < len(requests) {
+			of = append(of, name)
+		}
 	}
-	if len(down) > 0 {
-		h.conn.do(requests) // what is refused is asked for again when the device comes up
-		h.awaitLocal(down)
+	if len(requests) == 0 {
+		return
 	}
+	refused := map[string]bool{} // asked for again when the device comes up
+	for i, err := range h.conn.do(requests) {
+		if err != nil && !errors.Is(err, unix.EEXIST) {
+			refused[of[i]] = true
+		}
+	}
+	h.awaitLocal(slices.DeleteFunc(slices.Compact(of), func(name string) bool { return refused[name] }))
 }
 
 // awaitLocal returns when the kernel takes packets for the devices' IPv6
@@ -41,23 +51,36 @@ func (h *Host) settleIn(names []string) {
 // but the route that makes it local is put in by a work queue, which waits for
 // the lock of the network's configuration (net/ipv6/addrconf.c
 // addrconf_dad_start, __ipv6_ifa_notify). What an advert draws here before that
-// is forwarded, and lost. h.mu is held.
+// is forwarded, and lost.
+//
+// A device whose addresses were not local in all that time is not waited for
+// again: it is a rule or a route of somebody's that keeps them from it, and the
+// claims of all others wait behind. h.mu is held.
 func (h *Host) awaitLocal(names []string) {
-	end := time.Now().Add(localLimit)
+	end := time.Now().Add(h.localLimit)
 	for _, name := range names {
 		d := h.devices[name]
 		if d == nil || d.index == 0 {
 			continue
 		}
+		there := true
 		for _, a := range d.spec.Addresses {
-			if !a.Prefix.Addr().Is6() {
-				continue
-			}
-			for !h.conn.isLocal(d.index, a.Prefix.Addr()) && time.Now().Before(end) {
-				time.Sleep(localPoll)
+			if a.Prefix.Addr().Is6() {
+				there = h.becomesLocal(d, a.Prefix.Addr(), end) && there
 			}
 		}
+		d.neverLocal = !there
 	}
+}
+
+func (h *Host) becomesLocal(d *device, address netip.Addr, end time.Time) bool {
+	for !h.conn.isLocal(d.index, address) {
+		if d.neverLocal || !time.Now().Before(end) {
+			return false
+		}
+		time.Sleep(localPoll)
+	}
+	return true
 }
 
 // isLocal reports whether the kernel would keep a packet that comes in by an

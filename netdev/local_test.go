@@ -3,6 +3,7 @@ package netdev
 import (
 	"net/netip"
 	"testing"
+	"time"
 )
 
 // Who has claimed an address keeps what comes for it, from then on.
@@ -29,4 +30,55 @@ func TestClaimedIsLocal(t *testing.T) {
 			t.Error("the released address is local: the test tests nothing")
 		}
 	}
+}
+
+// What the kernel refuses, or what a rule of somebody's keeps from being local,
+// is not waited for: who has nothing to do with it would wait too.
+func TestClaimWaitsForNothing(t *testing.T) {
+	t.Parallel()
+	for name, break_ := range map[string]func(n *ns){
+		"refused": func(n *ns) { n.set("ipv6/conf/vrrp6-51/disable_ipv6", "1") },
+		"never local": func(n *ns) {
+			n.run(`
+				ip -6 route add blackhole 2001:db8::/32 table 77
+				ip -6 rule add pref 100 lookup local
+				ip -6 rule del pref 0
+				ip -6 rule add pref 50 lookup 77`)
+		},
+	} {
+		p := newPair(t)
+		h := openHost(t, p.director, t.TempDir())
+		h.localLimit = 20 * time.Second
+		defer h.Close()
+		ensure(t, h, spec6())
+		break_(p.director)
+		h.devices["vrrp6-51"].neverLocal = name == "never local"
+		begin := time.Now()
+		must(t, h.Claim("vrrp6-51"))
+		if took := time.Since(begin); took >= h.localLimit {
+			t.Errorf("%s: a claim takes %v", name, took)
+		}
+	}
+}
+
+// One whose addresses did not become local is waited for again when they have
+// been.
+func TestNeverLocal(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	h := openHost(t, p.director, t.TempDir())
+	defer h.Close()
+	ensure(t, h, spec6())
+	d := h.devices["vrrp6-51"]
+	h.localLimit = time.Millisecond
+	h.awaitLocal([]string{"vrrp6-51"})
+	if !d.neverLocal {
+		t.Error("addresses that are not there are local")
+	}
+	h.localLimit = localLimit
+	must(t, h.Claim("vrrp6-51"))
+	eventually(t, "claimed addresses are local", func() bool {
+		must(t, h.Claim("vrrp6-51"))
+		return !d.neverLocal
+	})
 }

@@ -37,7 +37,9 @@ func (h *Host) Claim(names ...string) error {
 	h.mu.Lock()
 	h.settleIn(names)
 	err := h.order(names, "claim", Claimed, h.claimRequests)
-	h.awaitLocal(names)
+	if err == nil {
+		h.awaitLocal(names)
+	}
 	h.mu.Unlock()
 	h.claimPolicy(names)
 	h.claimEgress()
