@@ -18,6 +18,9 @@ const (
 	// claimRetryMin and claimRetryMax bound the pause after a failed claim.
 	claimRetryMin = time.Second
 	claimRetryMax = 30 * time.Second
+	// claimCalm is how long addresses must be held until their loss counts as
+	// the first again.
+	claimCalm = time.Minute
 
 	claimFault = "claim" // key of the fault that a failed claim raises
 )
@@ -55,6 +58,7 @@ type Machine struct {
 	deferring bool
 	faults    []FaultReason
 	retries   int // failed claims in a row
+	losses    int // claims in a row that succeeded and were lost soon after
 
 	back  heldBack // from taking part, and from preempting
 	ceded Peer     // the other owner, to whom we yielded; the zero Peer is none
@@ -123,7 +127,7 @@ func (m *Machine) step(now time.Time, ev Event) []Action {
 		}
 	case ClaimLost:
 		if m.hold == held && m.state == Master {
-			m.noClaim(now, e.Problem)
+			m.claimLost(now, e.Problem)
 		}
 	case Start:
 		m.start(now)
@@ -322,6 +326,17 @@ func (m *Machine) noClaim(now time.Time, problem string) {
 	m.faulted(now, Faulted{Key: claimFault, Problem: problem})
 	pause := claimRetryMin << min(m.retries-1, 5)
 	m.retryAt = now.Add(min(pause, claimRetryMax))
+}
+
+// claimLost gives up what was held. A claim that succeeds does not end the row:
+// addresses that are lost again and again would move mastership each time.
+func (m *Machine) claimLost(now time.Time, problem string) {
+	if now.Sub(m.since) >= claimCalm {
+		m.losses = 0
+	}
+	m.retries = m.losses
+	m.losses++
+	m.noClaim(now, problem)
 }
 
 // --- time

@@ -266,3 +266,34 @@ func TestStatusIsCopy(t *testing.T) {
 		t.Errorf("faults are %v", st.Faults)
 	}
 }
+
+// Addresses that can be had, and are lost each time, are asked for ever less
+// often; long after that, at once again.
+func TestClaimLostOverAndOver(t *testing.T) {
+	r := newRig(t, 3, nil)
+	r.event(Start{})
+	lose := func(held time.Duration) time.Duration {
+		t.Helper()
+		for r.g.Member(0).State() != Master {
+			r.now = r.g.Deadline().Sub(epoch)
+			r.event(Elapsed{})
+		}
+		r.now += held
+		at := r.now
+		r.event(ClaimLost{Problem: "gone"})
+		r.wantState(Fault, true) // until nobody is heard who takes over
+		for r.g.Member(0).State() == Fault {
+			r.now = r.g.Deadline().Sub(epoch)
+			r.event(Elapsed{})
+		}
+		return r.now - at
+	}
+	for _, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
+		if got := lose(100 * time.Millisecond); got != want*time.Second {
+			t.Errorf("tried again after %v, want %v", got, want*time.Second)
+		}
+	}
+	if got := lose(2 * time.Minute); got != time.Second {
+		t.Errorf("tried again after %v when it went well for long, want 1s", got)
+	}
+}
