@@ -2,6 +2,7 @@ package director
 
 import (
 	"reflect"
+	"slices"
 
 	"holdfast/conf"
 )
@@ -69,7 +70,7 @@ func diffUnits(old, new []unit) unitDiff {
 	}
 	for _, n := range new {
 		o, ok := former[n.name]
-		if ok && alikeUnits(&o, &n) {
+		if ok && o.align(&n) {
 			d.stay = append(d.stay, unitPair{o, n})
 			delete(former, n.name)
 		} else {
@@ -84,15 +85,21 @@ func diffUnits(old, new []unit) unitDiff {
 	return d
 }
 
-func alikeUnits(a, b *unit) bool {
-	if a.group != b.group || len(a.members) != len(b.members) {
+// align reports whether n has the members of u, and gives them u's order, in
+// which the file may have them or not.
+func (u *unit) align(n *unit) bool {
+	if u.group != n.group || len(u.members) != len(n.members) {
 		return false
 	}
-	for i := range a.members {
-		if identity(&a.members[i]) != identity(&b.members[i]) {
+	aligned := make([]conf.Instance, len(u.members))
+	for i := range u.members {
+		of := slices.IndexFunc(n.members, func(in conf.Instance) bool { return identity(&in) == identity(&u.members[i]) })
+		if of < 0 {
 			return false
 		}
+		aligned[i] = n.members[of]
 	}
+	n.members = aligned
 	return true
 }
 

@@ -67,6 +67,7 @@ func TestDiffUnits(t *testing.T) {
 		{"another VRID", "vrid = 53", "vrid = 54", "alone(alone)", "alone(alone)", "director(outside inside)"},
 		{"another interface in a group", `"eth1"`, `"eth7"`, "director(outside inside)", "director(outside inside)", "alone(alone)"},
 		{"another MAC", "vrid = 53", "vrid = 53\nmac = \"private\"", "alone(alone)", "alone(alone)", "director(outside inside)"},
+		{"a group's members in another order", `["outside", "inside"]`, `["inside", "outside"]`, "", "", "director(outside inside) alone(alone)"},
 		{"a group dissolved", "[[group]]\nname = \"director\"\nmembers = [\"outside\", \"inside\"]\n", "",
 			"director(outside inside)", "outside(outside) inside(inside)", "alone(alone)"},
 		{"a group renamed", `name = "director"`, `name = "pair"`, "director(outside inside)", "pair(outside inside)", "alone(alone)"},
