@@ -140,7 +140,12 @@ func (d *Director) settle(instances []*instance, facts map[string]netdev.Interfa
 		all = append(all, specs(&in.conf)...)
 	}
 	devices, err := d.host.Ensure(all...)
+	again := err != nil && !slices.ContainsFunc(devices, func(v netdev.Device) bool { return v.Err != nil })
+	if again { // what concerns all is no fault of anyone: what is there goes on
+		d.log.Error("cannot make the devices; it is tried again", "err", err)
+	}
 	for _, in := range instances {
+		in.stale = again
 		n := len(namesOf(&in.conf))
 		if n > len(devices) {
 			in.device.Err = err
@@ -364,10 +369,10 @@ func (d *Director) startUnit(u *unit) error {
 // changeUnit tells the members of a unit that stays what changed in them.
 func (d *Director) changeUnit(p unitPair) {
 	d.units[p.new.name].unit = p.new
-	d.where = nil
 	for i, c := range p.new.members {
 		old, in := &p.old.members[i], d.instances[c.Name]
 		in.conf = c
+		d.where = nil
 		in.track = p.new.tracking(i)
 		d.tellTracking(in)
 		moved := false
@@ -379,6 +384,6 @@ func (d *Director) changeUnit(p unitPair) {
 			d.reopen(in)
 			d.tell(in, vrrp.Reconfigure{Config: c.Config, Reclaim: moved})
 		}
-		d.respeak(in, !sameSpeech(old, &c) || !slices.Equal(old.Excluded, c.Excluded))
+		d.respeak(in, !sameSpeech(old, &c))
 	}
 }

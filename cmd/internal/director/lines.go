@@ -54,10 +54,12 @@ func address(v *speaker.Voice, in *conf.Instance, mac netdev.MAC) error {
 	return nil
 }
 
-// sameSpeech reports whether two configurations have an instance speak alike.
+// sameSpeech reports whether two configurations have an instance speak alike:
+// the same adverts, and the same announcements on the same interfaces.
 func sameSpeech(a, b *conf.Instance) bool {
 	return reflect.DeepEqual(a.Config, b.Config) && a.Announce == b.Announce && a.Auth.Equal(&b.Auth.Config) &&
-		a.AdvertMAC == b.AdvertMAC && a.TTL == b.TTL
+		a.AdvertMAC == b.AdvertMAC && a.TTL == b.TTL &&
+		slices.Equal(a.Prefixes, b.Prefixes) && slices.Equal(a.Excluded, b.Excluded)
 }
 
 // hear tells the port what the instances on an interface want to hear and how

@@ -1,0 +1,143 @@
+package director
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"testing"
+
+	"holdfast/conf"
+	"holdfast/vrrp"
+)
+
+// readInPlace are the fields of an instance that whoever needs them reads in the
+// configuration when he does, so that a reload need tell nobody: who that is.
+var readInPlace = map[string]string{
+	".TrackLink":     "diagnose",
+	".Notify":        "notifyInstance",
+	".Track":         "tellTracking",
+	".Auth.File":     "nobody: the secret itself is compared",
+	".Auth.KeyFiles": "nobody: the keys themselves are compared",
+}
+
+// Whatever a reload changes in an instance has an effect: it is another instance,
+// it has other devices, or it speaks in another way. What is new in the
+// configuration must be in one of these, or be read where it is needed.
+func TestReloadHeedsEveryField(t *testing.T) {
+	before, after := sampleInstance(), sampleInstance()
+	told := func() bool {
+		return identity(before) != identity(after) || !sameSpeech(before, after) ||
+			!reflect.DeepEqual(specs(before), specs(after))
+	}
+	if told() {
+		t.Fatal("two instances that are the same are not")
+	}
+	n := 0
+	eachLeaf(reflect.ValueOf(after).Elem(), "", func(path string, leaf reflect.Value) {
+		n++
+		was := reflect.New(leaf.Type()).Elem()
+		was.Set(leaf)
+		alter(t, path, leaf)
+		if !told() {
+			t.Errorf("a reload that changes %s is not applied", path)
+		}
+		leaf.Set(was)
+	})
+	if n < 100 {
+		t.Errorf("%d fields were tried", n)
+	}
+}
+
+// An address that goes to another interface is announced there, also where both
+// have been the instance's.
+func TestReloadAnnouncesElsewhere(t *testing.T) {
+	before, after := sampleInstance(), sampleInstance()
+	after.Excluded[0].Interface = "b"
+	if sameSpeech(before, after) {
+		t.Error("an address is on another interface, and is announced on the former")
+	}
+}
+
+// sampleInstance has a value in every field, and one element in every slice.
+func sampleInstance() *conf.Instance {
+	in := new(conf.Instance)
+	fill(reflect.ValueOf(in).Elem())
+	in.Prefixes[0].Interface = "" // that is the instance's own
+	return in
+}
+
+func fill(v reflect.Value) {
+	switch v.Interface().(type) {
+	case netip.Addr:
+		v.Set(reflect.ValueOf(netip.MustParseAddr("10.0.0.7")))
+		return
+	case netip.Prefix:
+		v.Set(reflect.ValueOf(netip.MustParsePrefix("10.0.0.0/24")))
+		return
+	case vrrp.Family:
+		v.Set(reflect.ValueOf(vrrp.IPv4))
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i))
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0))
+	case reflect.String:
+		v.SetString("a")
+	}
+}
+
+// eachLeaf calls do with every field that has no fields, but for what is read in
+// place.
+func eachLeaf(v reflect.Value, path string, do func(path string, leaf reflect.Value)) {
+	if readInPlace[path] != "" {
+		return
+	}
+	switch v.Interface().(type) {
+	case netip.Addr, netip.Prefix:
+		do(path, v)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			eachLeaf(v.Field(i), path+"."+v.Type().Field(i).Name, do)
+		}
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			eachLeaf(v.Index(i), fmt.Sprintf("%s[%d]", path, i), do)
+		}
+	default:
+		do(path, v)
+	}
+}
+
+func alter(t *testing.T, path string, v reflect.Value) {
+	switch v.Interface().(type) {
+	case netip.Addr:
+		v.Set(reflect.ValueOf(netip.MustParseAddr("10.0.0.8")))
+		return
+	case netip.Prefix:
+		v.Set(reflect.ValueOf(netip.MustParsePrefix("10.0.1.0/24")))
+		return
+	case vrrp.Family:
+		v.Set(reflect.ValueOf(vrrp.IPv6))
+		return
+	}
+	switch {
+	case v.Kind() == reflect.Bool:
+		v.SetBool(!v.Bool())
+	case v.Kind() == reflect.String:
+		v.SetString(v.String() + "b")
+	case v.CanInt():
+		v.SetInt(v.Int() + 1)
+	case v.CanUint():
+		v.SetUint(v.Uint() + 1)
+	default:
+		t.Fatalf("%s is a %v: how to change it is not known", path, v.Type())
+	}
+}
