@@ -304,12 +304,14 @@ func (d *Director) complain(err error) {
 	d.unmended = text
 	failed := netdev.FailedDevices(err)
 	for _, in := range d.instances {
-		switch problem := failed[deviceName(&in.conf)]; {
-		case problem == nil:
-		case d.failing[deviceName(&in.conf)]:
-			d.tell(in, vrrp.ClaimLost{Problem: problem.Error()})
-		default:
-			d.mendWithin(mendPause)
+		for _, name := range namesOf(&in.conf) {
+			switch problem := failed[name]; {
+			case problem == nil:
+			case d.failing[name]:
+				d.tell(in, vrrp.ClaimLost{Problem: problem.Error()})
+			default:
+				d.mendWithin(mendPause)
+			}
 		}
 	}
 	clear(d.failing)
