@@ -37,7 +37,7 @@ func Parse(path string, src []byte) (*Config, error) {
 }
 
 func load(path string, env environment) (*Config, error) {
-	r := &reader{env: env, schema: make(map[string]bool)}
+	r := &reader{env: env, schema: make(map[string]map[string]bool)}
 	root := r.gather(path)
 	if len(r.errs) > 0 {
 		return nil, r.errs.sorted()
@@ -51,7 +51,7 @@ func load(path string, env environment) (*Config, error) {
 
 // read turns the merged tree of all files into a Config.
 func (r *reader) read(root value) *Config {
-	t := &table{in: r, place: root, keys: root.data.(map[string]value), asked: map[string]bool{"include": true}, wrong: make(map[string]bool)}
+	t := &table{in: r, place: root, keys: root.data.(map[string]value), asked: []string{"include"}, known: r.known(""), wrong: make(map[string]bool)}
 	var c Config
 	tables := c.visit(t)
 	t.finish()

@@ -2,8 +2,8 @@ package conf
 
 import (
 	"fmt"
-	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -18,9 +18,10 @@ type table struct {
 	in    *reader
 	place value // of the table itself
 	keys  map[string]value
-	asked map[string]bool   // keys that the visit function knows
+	asked []string          // keys that the visit function knows
 	wrong map[string]bool   // keys with an error
 	lacks map[string]string // required keys that are not given ⇒ what to say
+	known map[string]bool   // keys that any table of this schema was asked for
 
 	out *section
 }
@@ -29,7 +30,15 @@ type table struct {
 type reader struct {
 	env    environment
 	errs   Errors
-	schema map[string]bool // every key that was asked for
+	schema map[string]map[string]bool // every key that was asked for, by table
+}
+
+// known returns the keys of a table that were asked for, to be added to.
+func (r *reader) known(schema string) map[string]bool {
+	if r.schema[schema] == nil {
+		r.schema[schema] = make(map[string]bool)
+	}
+	return r.schema[schema]
 }
 
 // reading returns whether the walk fills variables.
@@ -85,7 +94,7 @@ func (t *table) where(key string) string {
 	if !ok {
 		place = t.place
 	}
-	return fmt.Sprintf("%s:%d", place.file, place.line)
+	return place.file + ":" + strconv.Itoa(place.line)
 }
 
 // forbid notes an error for each of keys that is given though why makes it
@@ -100,8 +109,8 @@ func (t *table) forbid(why string, keys ...string) {
 
 // ask notes that key is known, and returns its value.
 func (t *table) ask(key string) (value, bool) {
-	t.asked[key] = true
-	t.in.schema[strings.TrimPrefix(t.schema+"."+key, ".")] = true
+	t.asked = append(t.asked, key)
+	t.known[key] = true
 	v, ok := t.keys[key]
 	return v, ok
 }
@@ -190,7 +199,8 @@ func list[T any](t *table, key string, items *[]T, visit func(*table, *T)) []*ta
 		t.failf(key, "there can be several: write [[%s]]", dotted(t.schema, key))
 		return nil
 	}
-	var tables []*table
+	*items = slices.Grow(*items, len(values))
+	tables := make([]*table, 0, len(values))
 	for i, v := range values {
 		keys, ok := v.data.(map[string]value)
 		if !ok {
@@ -207,16 +217,18 @@ func list[T any](t *table, key string, items *[]T, visit func(*table, *T)) []*ta
 
 // child walks over the table v of the key.
 func (t *table) child(key, name string, v value, keys map[string]value, visit func(*table)) *table {
+	schema := dotted(t.schema, key)
 	child := &table{
 		path:   dotted(t.path, name),
-		schema: dotted(t.schema, key),
+		schema: schema,
 		in:     t.in,
 		place:  v,
 		keys:   keys,
-		asked:  make(map[string]bool),
+		known:  t.in.known(schema),
 		wrong:  make(map[string]bool),
 		lacks:  make(map[string]string),
 	}
+	child.asked = make([]string, 0, len(child.known)) // as many as one before it
 	visit(child)
 	child.finish()
 	return child
@@ -225,12 +237,11 @@ func (t *table) child(key, name string, v value, keys map[string]value, visit fu
 // finish refuses the keys that nobody asked for, and tells of those that are
 // required and not given.
 func (t *table) finish() {
-	known := slices.Sorted(maps.Keys(t.asked))
 	for key := range t.keys {
-		if t.asked[key] {
+		if slices.Contains(t.asked, key) {
 			continue
 		}
-		meant := nearest(key, known)
+		meant := nearest(key, slices.Sorted(slices.Values(t.asked)))
 		delete(t.lacks, meant)
 		t.failf(key, "unknown key%s", didYouMean(meant))
 	}
