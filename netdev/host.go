@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -34,6 +35,8 @@ type Host struct {
 	journal *journal
 	devices map[string]*device
 	left    []Spec // what the journal of a former run named
+	// unwritten says that the journal is to be told of specs.
+	unwritten bool
 	refusal refusal
 	egress  bool // there are, or may be, tables and rules of egress
 
@@ -96,6 +99,30 @@ func OpenHost(o Options) (*Host, error) {
 // of them exist, and in which state, it does not say.
 func (h *Host) Left() []Spec { return slices.Clone(h.left) }
 
+// Adopt is the first half of Ensure, for who cannot wait for the second: it takes
+// specs into the table and the journal and says what a former run left, and which
+// devices cannot be had as things are. The kernel's devices stay as they are.
+// Until Ensure has made a device, a Claim does.
+func (h *Host) Adopt(specs ...Spec) ([]Device, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	o, err := observe(h.conn)
+	if err != nil {
+		return make([]Device, len(specs)), fmt.Errorf("adopt devices: %w", err)
+	}
+	failed := map[*device]error{}
+	result, devices, err := h.take(specs, o, failed)
+	if err != nil {
+		return result, err
+	}
+	for _, d := range devices {
+		if _, failed[d] = plan(h.owner, d, o); !d.left {
+			d.index = 0 // nobody gets at it before it is as it should be
+		}
+	}
+	return h.report(result, failed)
+}
+
 // Ensure makes each device exist and be as its Spec says. A new one is Bare; one that
 // is known already keeps its state and gets or loses addresses. A device of a
 // former run is adopted. One that is not ours is an error. The Devices are in
@@ -103,26 +130,14 @@ func (h *Host) Left() []Spec { return slices.Clone(h.left) }
 func (h *Host) Ensure(specs ...Spec) ([]Device, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	result := make([]Device, len(specs))
 	o, err := observe(h.conn)
 	if err != nil {
-		return result, fmt.Errorf("ensure devices: %w", err)
-	}
-	var devices []*device
-	for i, s := range specs {
-		result[i].Name = s.Name
-		if result[i].Err = s.validate(); result[i].Err == nil {
-			d := h.register(s, o)
-			result[i].Leftover = h.adopt(d, o)
-			devices = append(devices, d)
-		}
+		return make([]Device, len(specs)), fmt.Errorf("ensure devices: %w", err)
 	}
 	failed := map[*device]error{}
-	if err := h.record(); err != nil {
+	result, devices, err := h.take(specs, o, failed)
+	if err != nil {
 		return result, err
-	}
-	if _, err := h.mendRefusal(); err != nil { // before an address is on
-		devices = refuseNone(devices, failed, err)
 	}
 	if _, err := h.converge(devices, failed); err != nil {
 		return result, fmt.Errorf("ensure devices: %w", err)
@@ -134,6 +149,33 @@ func (h *Host) Ensure(specs ...Spec) ([]Device, error) {
 	_, _ = h.mendEgress()
 	_, _ = h.mendRefusal() // addresses that are off now
 	return h.report(result, failed)
+}
+
+// take takes specs into table and journal, and has the host refuse packets for
+// the addresses of which that is wanted, before one of them is on. It returns the
+// devices that can be gone on with.
+func (h *Host) take(specs []Spec, o *observation, failed map[*device]error) ([]Device, []*device, error) {
+	result := make([]Device, len(specs))
+	var devices []*device
+	for i, s := range specs {
+		result[i].Name = s.Name
+		if result[i].Err = s.validate(); result[i].Err == nil {
+			d, changed := h.register(s, o)
+			h.adopt(d, o)
+			result[i].Leftover = d.left
+			devices, h.unwritten = append(devices, d), h.unwritten || changed
+		}
+	}
+	if h.unwritten {
+		if err := h.record(); err != nil {
+			return result, nil, err
+		}
+		h.unwritten = false
+	}
+	if _, err := h.mendRefusal(); err != nil {
+		devices = refuseNone(devices, failed, err)
+	}
+	return result, devices, nil
 }
 
 // refuseNone notes the failure of those devices whose packets cannot be
@@ -167,17 +209,10 @@ func (h *Host) prune(devices []*device, failed map[*device]error) error {
 
 func (h *Host) report(result []Device, failed map[*device]error) ([]Device, error) {
 	var errs []error
-	o, err := observe(h.conn)
-	if err != nil {
-		return result, err
-	}
 	for i := range result {
 		r := &result[i]
 		if d := h.devices[r.Name]; d != nil && r.Err == nil {
-			r.Err = failed[d]
-			if p := o.byName[d.spec.Parent]; p != nil {
-				r.ParentIndex = p.index
-			}
+			r.Err, r.ParentIndex = failed[d], d.parent
 			if d.spec.virtual() && r.Err == nil {
 				r.IfIndex = d.index
 			}
@@ -187,13 +222,15 @@ func (h *Host) report(result []Device, failed map[*device]error) ([]Device, erro
 	return result, errors.Join(errs...)
 }
 
-// register takes a spec into the table.
-func (h *Host) register(s Spec, o *observation) *device {
-	d := h.devices[s.Name]
+// register takes a spec into the table, and reports whether the journal is to be
+// told of it.
+func (h *Host) register(s Spec, o *observation) (d *device, news bool) {
+	d = h.devices[s.Name]
 	if d == nil {
 		d = &device{mine: map[netip.Prefix]bool{}}
 		h.devices[s.Name] = d
 	}
+	news = !s.virtual() || !d.seen || !reflect.DeepEqual(d.spec, s)
 	moved := d.spec.Parent != s.Parent || d.spec.MAC != s.MAC
 	if d.seen && moved {
 		h.retire(d, o)
@@ -209,7 +246,7 @@ func (h *Host) register(s Spec, o *observation) *device {
 			d.mine[a.Prefix] = true
 		}
 	}
-	return d
+	return d, news
 }
 
 // retire takes away what a device has at its old place. Errors show in the
@@ -240,29 +277,27 @@ func (h *Host) foreignAddress(d *device, p netip.Prefix, o *observation) bool {
 	return false
 }
 
-// adopt reports whether a device that is new to us is one that a former run
-// left as MASTER, and sets the state it is to have.
-func (h *Host) adopt(d *device, o *observation) (leftover bool) {
+// adopt notes whether a device that is new to us is one that a former run left as
+// MASTER, and sets the state it is to have.
+func (h *Host) adopt(d *device, o *observation) {
 	if d.seen {
-		return false
+		return
 	}
-	d.seen = true
+	d.seen, d.left = true, false
 	at := o.byName[d.spec.Parent]
 	if d.spec.virtual() {
 		at = o.byName[d.spec.Name]
 	}
-	if at == nil {
-		return false
+	switch {
+	case at == nil:
+	case d.spec.virtual():
+		d.left = foreign(h.owner, d, at) == nil && (at.flags&unix.IFF_UP != 0 || len(o.addresses[at.index]) > 0)
+	default:
+		d.left = slices.ContainsFunc(o.addresses[at.index], func(a address) bool { return d.mine[a.prefix] })
 	}
-	if d.spec.virtual() {
-		leftover = foreign(h.owner, d, at) == nil && (at.flags&unix.IFF_UP != 0 || len(o.addresses[at.index]) > 0)
-	} else {
-		leftover = slices.ContainsFunc(o.addresses[at.index], func(a address) bool { return d.mine[a.prefix] })
-	}
-	if leftover && d.spec.Keep {
+	if d.left && d.spec.Keep {
 		d.state = Claimed
 	}
-	return leftover
 }
 
 // record writes to the journal what could be left behind.

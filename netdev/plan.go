@@ -24,7 +24,8 @@ type device struct {
 	// it is in, 0 if it is in none, when last seen.
 	parent int
 	vrf    uint32
-	seen   bool // Ensure has looked at it
+	seen   bool // it has been looked at, and
+	left   bool // was up then, or had its addresses: a former run was MASTER
 	// protoDown is IFLA_PROTO_DOWN as last set or seen; noProtoDown says that
 	// the kernel refused it.
 	protoDown, noProtoDown bool
@@ -150,7 +151,7 @@ func plan(owner string, d *device, o *observation) ([]op, error) {
 		if steps := stranded(owner, d, o); len(steps) > 0 {
 			return steps, nil
 		}
-		d.index = 0
+		d.index, d.parent = 0, 0
 		return nil, fmt.Errorf("device %s: interface %s %w", d.spec.Name, d.spec.Parent, ErrNoParent)
 	}
 	d.onParent = subnets(o.addresses[parent.index])

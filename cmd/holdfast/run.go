@@ -62,11 +62,7 @@ func parseLogFlags(level, format string) (logFlags, error) {
 }
 
 func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
-	// What is thrown away is little and soon done with: half as much of it may
-	// lie about as Go lets by default, unless the environment says otherwise.
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
-	}
+	collectGarbage(whileStarting)
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	reload := hangups(ctx)
@@ -99,8 +95,26 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 	return director.Run(ctx, director.Options{
 		Path: f.config, Config: c, Socket: f.socket, Version: softwareVersion(),
 		Log: log, Level: reloadable, Reload: reload,
-		Ready: func() { notifySystemd(log, daemon.SdNotifyReady) },
+		Ready: func() {
+			notifySystemd(log, daemon.SdNotifyReady)
+			collectGarbage(whileRunning)
+		},
 	})
+}
+
+// How much garbage may lie about, in percent of what is in use. While the daemon
+// starts it is in a hurry, and most of what it makes stays; afterwards what it
+// throws away is little and soon done with.
+const (
+	whileStarting = 400
+	whileRunning  = 50
+)
+
+// collectGarbage sets that, unless the environment does.
+func collectGarbage(percent int) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(percent)
+	}
 }
 
 // hangups returns a channel that delivers each SIGHUP until ctx is done; some

@@ -22,10 +22,8 @@ func (h *host) beginAuth(t *testing.T, priority uint8, a auth.Config) {
 	t.Helper()
 	r := h.router("v", 10, priority)
 	r.Voice.Auth = a
-	if err := h.Add("", r); err != nil {
-		t.Fatal(err)
-	}
-	if err := h.Tell("v", vrrp.Start{}); err != nil {
+	r.First = []vrrp.Event{vrrp.Start{}}
+	if err := h.Add(Unit{Routers: []Router{r}})[0]; err != nil {
 		t.Fatal(err)
 	}
 }

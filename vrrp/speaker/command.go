@@ -65,14 +65,22 @@ func (s *Speaker) Quit() {
 	s.opts.Port.Wake()
 }
 
-// Add starts a group. A lone router is a group of one with an empty name. All
-// names must be new.
-func (s *Speaker) Add(name string, routers ...Router) error {
-	var err error
-	if e := s.do(func(now time.Time) { err = s.add(now, name, routers) }); e != nil {
-		return e
+// Add starts units, whose names must all be new, and lets their routers hear what
+// they are to hear first: all in one turn of the loop, so that the timers of a
+// thousand begin together. The errors are in the order of the units.
+func (s *Speaker) Add(units ...Unit) []error {
+	errs := make([]error, len(units))
+	err := s.do(func(now time.Time) {
+		for i, u := range units {
+			errs[i] = s.add(now, u.Name, u.Routers)
+		}
+	})
+	if err != nil {
+		for i := range errs {
+			errs[i] = err
+		}
 	}
-	return err
+	return errs
 }
 
 func (s *Speaker) add(now time.Time, name string, routers []Router) error {
@@ -93,6 +101,11 @@ func (s *Speaker) add(now time.Time, name string, routers []Router) error {
 		s.byKey[r.key()] = r
 		r.refresh()
 		s.perform(now, g, g.Step(now, i, vrrp.Primary{Address: r.voice.Source}))
+	}
+	for i := range routers {
+		for _, ev := range routers[i].First {
+			s.perform(now, g, g.Step(now, i, ev))
+		}
 	}
 	return nil
 }

@@ -196,15 +196,12 @@ func (h *host) begin(t *testing.T, group string, priority uint8, names ...string
 	t.Helper()
 	var routers []Router
 	for i, name := range names {
-		routers = append(routers, h.router(name, uint8(10+i), priority))
+		r := h.router(name, uint8(10+i), priority)
+		r.First = []vrrp.Event{vrrp.Start{}}
+		routers = append(routers, r)
 	}
-	if err := h.Add(group, routers...); err != nil {
+	if err := h.Add(Unit{Name: group, Routers: routers})[0]; err != nil {
 		t.Fatal(err)
-	}
-	for _, name := range names {
-		if err := h.Tell(name, vrrp.Start{}); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 

@@ -13,6 +13,14 @@ type Router struct {
 	Config vrrp.Config
 	Voice  Voice
 	Pace   Pace
+	First  []vrrp.Event // what it hears before anything else, in order
+}
+
+// A Unit is what is started and stopped as one: a group, or a lone router, whose
+// unit has no name.
+type Unit struct {
+	Name    string
+	Routers []Router
 }
 
 // group is a running vrrp.Group.

@@ -22,6 +22,10 @@ const (
 	faultTrack   = "track:" // and the tracker's name
 )
 
+// unitsPerTurn bounds how many units the speaker gets at a time: it makes their
+// frames, and must not be late with the adverts of others meanwhile.
+const unitsPerTurn = 128
+
 // An instance is a virtual router on its interface.
 type instance struct {
 	conf conf.Instance
@@ -123,10 +127,15 @@ func (d *Director) settle(instances []*instance, facts map[string]netdev.Interfa
 	if len(instances) == 0 {
 		return
 	}
+	d.listen(instances, facts)
+	d.take(instances, d.host.Ensure)
+}
+
+// listen opens the port on the interfaces of instances.
+func (d *Director) listen(instances []*instance, facts map[string]netdev.Interface) {
 	opened := map[string]error{}
-	var all []netdev.Spec
 	for _, in := range instances {
-		in.mute, in.stale = nil, false
+		in.mute = nil
 		for i, name := range in.conf.Interfaces() {
 			if _, done := opened[name]; !done && facts[name].Index != 0 {
 				opened[name] = d.openPort(name, facts[name].Index)
@@ -137,9 +146,16 @@ func (d *Director) settle(instances []*instance, facts map[string]netdev.Interfa
 				in.mute = errors.Join(in.mute, opened[name])
 			}
 		}
+	}
+}
+
+// take has the host adopt or ensure the devices of instances.
+func (d *Director) take(instances []*instance, do func(...netdev.Spec) ([]netdev.Device, error)) {
+	var all []netdev.Spec
+	for _, in := range instances {
 		all = append(all, specs(&in.conf)...)
 	}
-	devices, err := d.host.Ensure(all...)
+	devices, err := do(all...)
 	again := err != nil && !slices.ContainsFunc(devices, func(v netdev.Device) bool { return v.Err != nil })
 	if again { // what concerns all is no fault of anyone: what is there goes on
 		d.log.Error("cannot make the devices; it is tried again", "err", err)
@@ -316,7 +332,9 @@ func (d *Director) tell(in *instance, ev vrrp.Event) {
 	}
 }
 
-// startUnits makes the devices of units and lets them take part.
+// startUnits lets units take part, and then makes their devices: a thousand take
+// a tenth of a second, in which the timers run already. Whoever is MASTER at
+// once waits for its device, as every claim is waited for.
 func (d *Director) startUnits(list []unit) {
 	d.where = nil
 	var all []*instance
@@ -328,42 +346,84 @@ func (d *Director) startUnits(list []unit) {
 			all = append(all, in)
 		}
 	}
+	d.meet(all)
+	for part := range slices.Chunk(list, unitsPerTurn) {
+		d.addUnits(part)
+	}
 	d.look(all)
-	for _, u := range list {
-		d.units[u.name] = &runningUnit{unit: u}
-		if err := d.startUnit(&u); err != nil {
+}
+
+// meet gets to know the interfaces of instances that are new, and what a former
+// run left of their devices.
+func (d *Director) meet(instances []*instance) {
+	if len(instances) == 0 {
+		return
+	}
+	facts, err := d.askInterfaces(instances)
+	if err != nil {
+		d.log.Error("cannot look at the interfaces", "err", err)
+		facts = nil // none of them exists, until the next look
+	}
+	d.listen(instances, facts)
+	d.take(slices.DeleteFunc(slices.Clone(instances), func(in *instance) bool {
+		return facts[in.conf.Interface].Index == 0
+	}), d.host.Adopt)
+	for _, in := range instances {
+		in.stale = true // its devices are to be made
+		in.facts = facts[in.conf.Interface]
+		in.lookElsewhere(facts)
+		in.faults = diagnose(in)
+	}
+}
+
+// addUnits gives units to the speaker, in one turn of its loop.
+func (d *Director) addUnits(list []unit) {
+	var units []speaker.Unit
+	var added []*unit
+	for i := range list {
+		u := &list[i]
+		d.units[u.name] = &runningUnit{unit: *u}
+		routers, err := d.routers(u)
+		if err != nil {
 			d.log.Error("cannot start", "unit", u.name, "err", err)
+			continue
+		}
+		units, added = append(units, speaker.Unit{Name: u.speakerName(), Routers: routers}), append(added, u)
+	}
+	for i, err := range d.speaker.Add(units...) {
+		if err != nil {
+			d.log.Error("cannot start", "unit", added[i].name, "err", err)
+			continue
+		}
+		for _, c := range added[i].members {
+			d.instances[c.Name].added = true
 		}
 	}
 }
 
-func (d *Director) startUnit(u *unit) error {
+// routers are the members of a unit that is to be started, with what they are
+// to hear first.
+func (d *Director) routers(u *unit) ([]speaker.Router, error) {
 	routers := make([]speaker.Router, len(u.members))
 	for i, c := range u.members {
-		v, err := d.voiceOf(d.instances[c.Name])
+		in := d.instances[c.Name]
+		v, err := d.voiceOf(in)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		routers[i] = speaker.Router{Config: c.Config, Voice: v, Pace: pace(&c.Announce)}
-	}
-	if err := d.speaker.Add(u.speakerName(), routers...); err != nil {
-		return err
-	}
-	for i, c := range u.members {
-		in := d.instances[c.Name]
-		in.added = true
 		for _, f := range in.faults {
-			d.tell(in, f)
+			routers[i].First = append(routers[i].First, f)
 		}
 		if d.releasing {
-			d.tell(in, releaseEvent(in))
+			routers[i].First = append(routers[i].First, releaseEvent(in))
 			continue
 		}
 		start := d.startEvent(in)
 		d.beginTracking(in, u.tracking(i), start == vrrp.Event(vrrp.Start{}))
-		d.tell(in, start)
+		routers[i].First = append(routers[i].First, append(d.trackingNews(in), start)...)
 	}
-	return nil
+	return routers, nil
 }
 
 // changeUnit tells the members of a unit that stays what changed in them.

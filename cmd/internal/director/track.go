@@ -256,7 +256,6 @@ func (d *Director) beginTracking(in *instance, list []conf.Tracking, wait bool) 
 			in.awaits[k.Name] = true
 		}
 	}
-	d.tellTracking(in)
 }
 
 func (d *Director) startsUp(tracker string) bool {
@@ -264,27 +263,36 @@ func (d *Director) startsUp(tracker string) bool {
 	return i >= 0 && d.conf.Tracks[i].StartsUp
 }
 
-// tellTracking tells the speaker what trackers do to an instance, as far as it
-// is not what was told before.
+// tellTracking tells the speaker what is new of what trackers do to an instance.
 func (d *Director) tellTracking(in *instance) {
 	if !in.added {
 		return
 	}
+	for _, ev := range d.trackingNews(in) {
+		d.tell(in, ev)
+	}
+}
+
+// trackingNews returns what the speaker is to be told of what trackers do to an
+// instance: what it was not told before.
+func (d *Director) trackingNews(in *instance) []vrrp.Event {
 	faults, sum := d.tracked(in)
+	var news []vrrp.Event
 	if sum != in.weight {
-		d.tell(in, vrrp.Weigh{Sum: sum})
+		news = append(news, vrrp.Weigh{Sum: sum})
 	}
 	for _, key := range slices.Sorted(maps.Keys(faults)) {
 		if in.tracked[key] != faults[key] {
-			d.tell(in, faults[key])
+			news = append(news, faults[key])
 		}
 	}
 	for key := range in.tracked {
 		if _, still := faults[key]; !still {
-			d.tell(in, vrrp.Recovered{Key: key})
+			news = append(news, vrrp.Recovered{Key: key})
 		}
 	}
 	in.tracked, in.weight = faults, sum
+	return news
 }
 
 // tracked returns the faults that trackers raise in an instance, and the sum
