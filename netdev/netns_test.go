@@ -101,9 +101,13 @@ func newPair(t testing.TB) pair {
 		ip link set net0 netns /proc/%d/fd/%d`, os.Getpid(), neighbour.fd))
 	up(neighbour, "net0", "10.0.0.9/24", "2001:db8::9/64")
 	up(director, "eth0", "10.0.0.1/24", "2001:db8::1/64")
-	// Until the kernel has seen the carrier, a queue that drops is in place.
+	// Until the kernel has seen the carrier, a queue that drops is in place, and
+	// IPv6 addresses are not there yet.
 	for n, name := range map[*ns]string{neighbour: "net0", director: "eth0"} {
-		eventually(t, name+" is up", func() bool { return strings.Contains(n.run("ip link show "+name), "state UP") })
+		eventually(t, name+" is up", func() bool {
+			show := n.run("ip address show " + name)
+			return strings.Contains(show, "state UP") && !strings.Contains(show, "tentative")
+		})
 	}
 	return pair{director, neighbour}
 }

@@ -364,6 +364,58 @@ func TestInterfaceMode(t *testing.T) {
 	}
 }
 
+// Adopt changes nothing in the kernel, knows what is there, and leaves a device to
+// whoever comes first: a claim, or Ensure.
+func TestAdopt(t *testing.T) {
+	p := newPair(t)
+	p.director.run(`
+		ip link add taken link eth0 type macvlan
+		ip link add vrrp4-51 link eth0 address 00:00:5e:00:01:33 type macvlan mode bridge`) // by a run that came no further
+	before := p.director.state()
+	dir := t.TempDir()
+	first := openHost(t, p.director, dir)
+	strange := spec6()
+	strange.Name = "taken"
+	all, err := first.Adopt(spec4(), strange)
+	if err == nil || all[0].Err != nil || all[1].Err == nil {
+		t.Errorf("of a device that is not ours: %+v, %v", all, err)
+	}
+	if after := p.director.state(); after != before {
+		t.Errorf("Adopt changed something:\n%s", lineDiff(before, after))
+	}
+	if left := openHost(t, p.director, dir).Left(); len(left) != 2 {
+		t.Errorf("not in the journal: %+v", left)
+	}
+
+	p.director.enter()
+	must(t, first.Remove("taken"))
+	must(t, first.Claim("vrrp4-51"))
+	if did := reconcile(p.director, first); len(did) > 0 {
+		t.Errorf("a claim before Ensure was not whole: %v", did)
+	}
+	if d := ensure(t, first, spec4())[0]; d.Leftover || d.IfIndex == 0 {
+		t.Errorf("after a claim: %+v", d)
+	}
+	claimed := p.director.run("ip address show vrrp4-51")
+	if !strings.Contains(claimed, "state UP") || !strings.Contains(claimed, "10.0.0.101/32") {
+		t.Errorf("a claim before Ensure did not last:\n%s", claimed)
+	}
+	first.crash()
+
+	second := openHost(t, p.director, dir)
+	kept := spec4()
+	kept.Keep = true
+	for _, do := range []func(...Spec) ([]Device, error){second.Adopt, second.Ensure} {
+		all, err := do(kept)
+		must(t, err)
+		if !all[0].Leftover {
+			t.Errorf("not left over: %+v", all[0])
+		}
+	}
+	must(t, second.Quiet("vrrp4-51"))
+	must(t, second.Close())
+}
+
 // Where the kernel cannot mark addresses, the journal says which are ours.
 func TestHeldAddresses(t *testing.T) {
 	k := newFakeKernel()
