@@ -35,10 +35,10 @@ type Host struct {
 	journal *journal
 	devices map[string]*device
 	left    []Spec // what the journal of a former run named
-	// unwritten says that the journal is to be told of specs.
-	unwritten bool
 	refusal refusal
 	egress  bool // there are, or may be, tables and rules of egress
+
+	unwritten bool // there are specs that the journal is to be told of
 
 	localLimit time.Duration // for tests
 
