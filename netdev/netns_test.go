@@ -105,8 +105,7 @@ func newPair(t testing.TB) pair {
 	// IPv6 addresses are not there yet.
 	for n, name := range map[*ns]string{neighbour: "net0", director: "eth0"} {
 		eventually(t, name+" is up", func() bool {
-			show := n.run("ip address show " + name)
-			return strings.Contains(show, "state UP") && !strings.Contains(show, "tentative")
+			return strings.Contains(n.run("ip link show "+name), "state UP") && n.addressed(name, 2)
 		})
 	}
 	return pair{director, neighbour}
@@ -121,6 +120,15 @@ func up(n *ns, name string, addresses ...string) {
 		n.run("ip address add " + a + " dev " + name)
 	}
 	n.run("ip link set " + name + " up")
+}
+
+// addressed reports whether an interface has so many IPv6 addresses that can be
+// used: the kernel sees to them by and by, whether or not it looks for duplicates.
+func (n *ns) addressed(name string, count int) bool {
+	n.t.Helper()
+	addresses := n.run("ip -6 -o address show dev " + name)
+	return strings.Count(addresses, "\n") == count && !strings.Contains(addresses, "tentative") &&
+		strings.Count(n.run("ip -6 route show table local type local dev "+name), "\n") == count
 }
 
 // eventually waits for a condition that the kernel brings about.

@@ -19,6 +19,7 @@ import (
 	"holdfast/checker"
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/notify"
+	"holdfast/cmd/internal/program"
 	"holdfast/cmd/internal/track"
 	"holdfast/conf"
 	"holdfast/netdev"
@@ -121,6 +122,12 @@ func Run(ctx context.Context, o Options) error {
 	var err error
 	if d.passing, err = readPassing(o.Config.Director.RuntimeDir); err != nil {
 		d.log.Warn("starting anew", "err", err)
+	}
+	if d.passing.At != 0 {
+		// A tracker's script would run beside the next look, without its timeout.
+		if err := program.Inherit(track.IsScript); err != nil {
+			d.log.Warn("scripts that the former binary started are not watched", "err", err)
+		}
 	}
 	if err := d.open(ctx); err != nil {
 		return errors.Join(err, d.close())

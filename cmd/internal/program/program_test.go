@@ -6,9 +6,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"holdfast/integration/tools"
 )
@@ -155,4 +158,39 @@ func TestRunKillsTheGroupWhenTheContextEnds(t *testing.T) {
 	if n, err := read.Read(begun); n > 0 || err == nil { // the last writer is dead
 		t.Errorf("read %q, %v; want the end", begun[:n], err)
 	}
+}
+
+// Whom a former binary left behind is reaped, and killed if nobody waits for it.
+func TestInherit(t *testing.T) {
+	start := func(env string, argv ...string) int {
+		t.Helper()
+		pid, err := syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{Env: []string{env}, Sys: &syscall.SysProcAttr{Setpgid: true}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pid
+	}
+	ended := start("WHO=one", "/bin/true")
+	stays := start("WHO=two", "/bin/sleep", "1000")
+	orphan := start("WHO=orphan", "/bin/sleep", "1000")
+	if err := Inherit(func(env []string) bool { return slices.Contains(env, "WHO=orphan") }); err != nil {
+		t.Fatal(err)
+	}
+	gone := func(pid int) {
+		t.Helper()
+		for end := time.Now().Add(10 * time.Second); parent(pid) != 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("process %d is still there", pid)
+			}
+		}
+	}
+	gone(ended)
+	gone(orphan)
+	if parent(stays) != os.Getpid() {
+		t.Error("what was to stay has gone")
+	}
+	if err := syscall.Kill(stays, syscall.SIGKILL); err != nil {
+		t.Error(err)
+	}
+	gone(stays)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,8 +25,16 @@ const (
 func Environ(director, tracker string) []string {
 	return []string{
 		"PATH=" + program.Path, "LANG=C.UTF-8",
-		"HOLDFAST_DIRECTOR=" + director, "HOLDFAST_TRACKER=" + tracker,
+		"HOLDFAST_DIRECTOR=" + director, trackerName + tracker,
 	}
+}
+
+// trackerName begins the variable that no other program is given.
+const trackerName = "HOLDFAST_TRACKER="
+
+// IsScript reports whether an environment is that of a tracker's script.
+func IsScript(env []string) bool {
+	return slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, trackerName) })
 }
 
 // Script returns a look that runs a program: exit status 0 is up. When ctx ends
