@@ -44,30 +44,6 @@ func refusedNow(t *testing.T, h *Host) string {
 	return strings.Join(all, " ")
 }
 
-// reaches reports whether an address, asked from a source, "" for any, answers
-// what comes to a port where nobody listens.
-func (n *ns) reaches(source, address string) bool {
-	n.t.Helper()
-	n.enter()
-	to := func(text string, port int) (int, unix.Sockaddr) {
-		a := netip.MustParseAddr(text)
-		if a.Is4() {
-			return unix.AF_INET, &unix.SockaddrInet4{Addr: a.As4(), Port: port}
-		}
-		return unix.AF_INET6, &unix.SockaddrInet6{Addr: a.As16(), Port: port}
-	}
-	family, there := to(address, 9)
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	must(n.t, err)
-	defer unix.Close(fd)
-	must(n.t, unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Usec: 300_000}))
-	if source != "" {
-		_, here := to(source, 0)
-		must(n.t, unix.Bind(fd, here))
-	}
-	return errors.Is(unix.Connect(fd, there), unix.ECONNREFUSED)
-}
-
 // A host that refuses its virtual addresses resolves them and answers nothing.
 func TestRefuse(t *testing.T) {
 	p := newPair(t)
@@ -82,7 +58,11 @@ func TestRefuse(t *testing.T) {
 	}
 	must(t, h.Claim("vrrp4-51"))
 	for address, want := range map[string]bool{"10.0.0.100": false, "2001:db8::100": false, "10.0.0.1": true, "2001:db8::1": true} {
-		if got := p.neighbour.reaches("", address); got != want {
+		wait := briefly
+		if want {
+			wait = soon
+		}
+		if got := p.neighbour.answers(address, wait); got != want {
 			t.Errorf("%s answers: %v", address, got)
 		}
 	}
@@ -94,7 +74,7 @@ func TestRefuse(t *testing.T) {
 		}
 	}
 	for from, to := range map[string]string{"10.0.0.100": "10.0.0.9", "2001:db8::100": "2001:db8::9"} {
-		if p.director.reaches(from, to) {
+		if p.director.answersTo(from, to, briefly) {
 			t.Errorf("packets leave from %s", from)
 		}
 	}
@@ -137,7 +117,7 @@ func TestRefuse(t *testing.T) {
 		must(t, c.Flush())
 		reconcile(what, 1)
 	}
-	if p.neighbour.reaches("", "10.0.0.100") {
+	if p.neighbour.answers("10.0.0.100", briefly) {
 		t.Error("answers after the repairs")
 	}
 
@@ -169,7 +149,7 @@ func TestRefuse(t *testing.T) {
 	if got := refusedNow(t, h); got != "" {
 		t.Errorf("refused are %q though all is accepted", got)
 	}
-	if !p.neighbour.reaches("", "10.0.0.100") {
+	if !p.neighbour.answers("10.0.0.100", soon) {
 		t.Error("no answer though all is accepted")
 	}
 	p.director.enter()

@@ -183,20 +183,38 @@ func solicitation(target [16]byte) []byte {
 // refuses it, which its owner's kernel does, within a time.
 func (n *ns) answers(ip string, within time.Duration) bool {
 	n.t.Helper()
+	return n.answersTo("", ip, within)
+}
+
+// answersTo is answers to what comes from a source, "" for any.
+func (n *ns) answersTo(source, ip string, within time.Duration) bool {
+	n.t.Helper()
 	n.enter()
-	addr := netip.MustParseAddr(ip)
-	family, to := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Port: 9, Addr: addr.As16()})
-	if addr.Is4() {
-		family, to = unix.AF_INET, &unix.SockaddrInet4{Port: 9, Addr: addr.As4()}
+	address := func(text string, port int) (int, unix.Sockaddr) {
+		a := netip.MustParseAddr(text)
+		if a.Is4() {
+			return unix.AF_INET, &unix.SockaddrInet4{Addr: a.As4(), Port: port}
+		}
+		return unix.AF_INET6, &unix.SockaddrInet6{Addr: a.As16(), Port: port}
 	}
+	family, to := address(ip, 9)
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		n.t.Fatal(err)
-	}
+	must(n.t, err)
 	defer unix.Close(fd)
 	tv := unix.NsecToTimeval(int64(within))
 	must(n.t, unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &tv))
-	return errors.Is(unix.Connect(fd, to), unix.ECONNREFUSED)
+	if source != "" {
+		_, from := address(source, 0)
+		must(n.t, unix.Bind(fd, from))
+	}
+	for end := time.Now().Add(within); ; {
+		err := unix.Connect(fd, to)
+		// With a timeout the kernel does not go on by itself after a signal, and
+		// Go's runtime sends itself some.
+		if !errors.Is(err, unix.EINTR) || time.Now().After(end) {
+			return errors.Is(err, unix.ECONNREFUSED)
+		}
+	}
 }
 
 // sendFrom sends a UDP datagram with a given source address.
