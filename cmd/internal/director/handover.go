@@ -20,8 +20,10 @@ const handoverPoll = 5 * time.Millisecond
 func (b backend) Handover(ctx context.Context, name string) (*control.HandedOver, error) {
 	var given []handingOver
 	var err error
-	e := b.d.ask(ctx, func() { given, err = b.d.yield(name) })
-	if err = errors.Join(e, err); err != nil {
+	if e := b.d.ask(ctx, func() { given, err = b.d.yield(name) }); e != nil {
+		return nil, e // and the loop may still be about to set the others
+	}
+	if err != nil {
 		return nil, err
 	}
 	result := &control.HandedOver{}

@@ -22,7 +22,8 @@ const (
 // A sink is one of the ways by which others hear of events.
 type sink struct {
 	*notify.Sink
-	name   string // for people; what stays in a reload is told by it
+	key    string // by which a reload knows what stays, and the log what it is
+	name   string // for people
 	spec   any    // what it was made of
 	events []string
 	lines  bool // hears keepalived's lines, not the journal
@@ -51,7 +52,7 @@ func (d *Director) plannedSinks(c *conf.Config) []plannedSink {
 			o.Reader = &p
 		}
 		list = append(list, plannedSink{
-			sink{name: "fifo " + f.Path, spec: []any{*f, o.Reader, o.Director}, events: f.Events, lines: !o.JSON, states: f.StatesOnReload},
+			sink{key: "fifo " + f.Path, name: "fifo " + f.Path, spec: []any{*f, o.Reader, o.Director}, events: f.Events, lines: !o.JSON, states: f.StatesOnReload},
 			notify.SinkOptions{Transport: notify.NewFIFO(o), Queue: f.Queue, RetryMin: fifoRetryMin, RetryMax: fifoRetryMax},
 		})
 	}
@@ -76,7 +77,7 @@ func webhookSink(w *conf.Webhook, director string) plannedSink {
 		o.CA = []byte(w.CAText)
 	}
 	return plannedSink{
-		sink{name: "webhook " + w.Name, spec: []any{*w, director}, events: w.Events},
+		sink{key: "webhook " + w.Name, name: "webhook " + w.Name, spec: []any{*w, director}, events: w.Events},
 		retrying(&w.Retry, notify.SinkOptions{Transport: notify.NewWebhook(o)}),
 	}
 }
@@ -90,7 +91,7 @@ func (d *Director) mailSink(m *conf.Mail, director string) plannedSink {
 		o.CA = []byte(m.CAText)
 	}
 	return plannedSink{
-		sink{name: "mail " + m.Server, spec: []any{*m, director}, events: m.Events},
+		sink{key: "mail", name: "mail " + m.Server, spec: []any{*m, director}, events: m.Events},
 		retrying(&m.Retry, notify.SinkOptions{Transport: notify.NewMail(o), Gather: m.Gather}),
 	}
 }
@@ -125,14 +126,14 @@ func (d *Director) applySinks(c *conf.Config) {
 	d.sinks = nil
 	for _, p := range d.plannedSinks(c) {
 		s := p.sink
-		if i := slices.IndexFunc(former, func(f *sink) bool { return f.name == s.name }); i >= 0 {
+		if i := slices.IndexFunc(former, func(f *sink) bool { return f.key == s.key }); i >= 0 {
 			s.Sink = former[i].Sink
 			if !reflect.DeepEqual(former[i].spec, s.spec) {
 				s.Reconfigure(p.options)
 			}
 			former = slices.Delete(slices.Clone(former), i, i+1)
 		} else {
-			s.Sink = notify.NewSink(s.name, d.log, p.options)
+			s.Sink = notify.NewSink(s.key, d.log, p.options)
 		}
 		d.sinks = append(d.sinks, &s)
 	}

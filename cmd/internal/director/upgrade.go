@@ -13,8 +13,8 @@ import (
 	"holdfast/cmd/internal/control"
 )
 
-// upgradeGrace is how long running scripts are waited for before the binary is
-// replaced; adverts go on meanwhile.
+// upgradeGrace is how long running scripts, and then what else tells of events,
+// are waited for before the binary is replaced; adverts go on meanwhile.
 const upgradeGrace = 2 * time.Second
 
 // Upgrade implements control.Backend: it replaces the running binary by the
@@ -52,14 +52,16 @@ func installedBinary() (string, error) {
 // fails; then everything goes on as before.
 func (d *Director) replace(path string) error {
 	d.log.Info("upgrade: the binary is replaced", "path", path)
-	ctx, cancel := context.WithTimeout(context.Background(), upgradeGrace)
+	scripts, cancel := context.WithTimeout(context.Background(), upgradeGrace)
 	defer cancel()
-	if err := d.notifier.Wait(ctx); err != nil {
+	if err := d.notifier.Wait(scripts); err != nil {
 		d.log.Warn("scripts are still running; they go on without being watched", "err", err)
 	}
 	sinks := d.sinks
 	d.sinks = nil
-	closeSinks(ctx, sinks) // their readers would read beside the new binary's
+	rest, cancel := context.WithTimeout(context.Background(), upgradeGrace)
+	defer cancel()
+	closeSinks(rest, sinks) // their readers would read beside the new binary's
 	closing, done := context.WithTimeout(context.Background(), closeGrace)
 	defer done()
 	closed := d.server.Close(closing) // so that the answer is through

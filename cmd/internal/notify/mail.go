@@ -82,7 +82,8 @@ func (m *Mail) send(ctx context.Context, mail []byte) error {
 	}
 	deadline, _ := ctx.Deadline()
 	_ = conn.SetDeadline(deadline)
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	wire := conn // what is below TLS: to close that waits for nobody
+	defer context.AfterFunc(ctx, func() { _ = wire.Close() })()
 	host, _, _ := net.SplitHostPort(m.o.Server)
 	if m.o.TLS == MailImplicit {
 		conn = tls.Client(conn, m.tls(host))

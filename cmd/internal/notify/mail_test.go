@@ -20,6 +20,29 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// A mail that is given up while it is sent ends at once, encrypted or not.
+func TestMailIsInterrupted(t *testing.T) {
+	for _, way := range []MailTLS{MailPlain, MailImplicit} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			if conn, err := listener.Accept(); err == nil {
+				defer conn.Close()
+				cancel() // and says nothing
+				_, _ = io.Copy(io.Discard, conn)
+			}
+		}()
+		m := NewMail(MailOptions{Server: listener.Addr().String(), TLS: way, Timeout: time.Hour})
+		if n, err := m.Deliver(ctx, []Notice{{Text: "a"}}); n != 0 || err == nil {
+			t.Errorf("%s: delivered %d: %v", way, n, err)
+		}
+	}
+}
+
 // A mailServer is as much of an SMTP server as these tests need. It keeps the
 // commands and the mails that it was given.
 type mailServer struct {

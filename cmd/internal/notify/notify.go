@@ -264,7 +264,7 @@ func (n *Notifier) Status() SinkStatus {
 // deadline, scripts that hold up a later state of their subject are terminated,
 // and what waits starts at once: the last state, mostly STOP, is the one that
 // must be told. When ctx is done, what still runs is killed, and the error says
-// how much was not told or killed. A second Close returns ErrClosed.
+// how much was not told or killed. What cannot be killed is not waited for. A second Close returns ErrClosed.
 func (n *Notifier) Close(ctx context.Context) error {
 	n.mu.Lock()
 	if n.closing {
@@ -298,8 +298,13 @@ func (n *Notifier) Close(ctx context.Context) error {
 		case <-ctx.Done():
 			left := n.unfinished()
 			n.kill(errKilled)
-			<-idle
-			return fmt.Errorf("notify scripts of %d subjects did not end in time: %w", left, context.Cause(ctx))
+			err := fmt.Errorf("notify scripts of %d subjects did not end in time: %w", left, context.Cause(ctx))
+			select {
+			case <-idle:
+			case <-n.after(n.grace): // they wait in the kernel, as for a dead file server
+				err = fmt.Errorf("%w, and were not killed in %v", err, n.grace)
+			}
+			return err
 		}
 	}
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -278,4 +280,20 @@ func TestCloseKillsWhenItsTimeIsOver(t *testing.T) {
 	if r := b.result(t); r.Err == nil || !strings.HasPrefix(r.Err.Error(), "not run: ") {
 		t.Errorf("STOP: %v, want not run", r.Err)
 	}
+}
+
+// A script that cannot even be killed, since it waits in the kernel for a dead
+// file server, does not keep the director from ending.
+func TestCloseDoesNotWaitForTheUnkillable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := New(Options{Log: slog.New(slog.DiscardHandler)})
+		n.running = 1 // for ever
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		start := time.Now()
+		err := n.Close(ctx)
+		if took := time.Since(start); took != 7*time.Second || err == nil || !strings.Contains(err.Error(), "and were not killed in 2s") {
+			t.Errorf("after %v: %v", took, err)
+		}
+	})
 }

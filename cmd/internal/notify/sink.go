@@ -191,7 +191,10 @@ func (s *Sink) run() {
 		var wait time.Duration
 		switch {
 		case s.closing && (len(s.queue) == 0 || pause > 0 || s.life.Err() != nil):
-			s.drop(len(s.queue))
+			if left := len(s.queue); left > 0 {
+				s.drop(left)
+				s.log.Warn("notifications are dropped: the sink ends", "count", left, "err", s.status.LastError)
+			}
 			s.mu.Unlock()
 			opts.Transport.Close()
 			return

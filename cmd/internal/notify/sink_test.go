@@ -198,6 +198,9 @@ func TestSinkClose(t *testing.T) {
 			b.Sink.Close(t.Context())
 			b.check(t, "closed", "0s a")
 			b.count(t, 0, 0, 1)
+			if !strings.Contains(b.log.String(), `notifications are dropped: the sink ends" sink=fake count=1 err=no`) {
+				t.Errorf("the log does not say what was dropped:\n%s", b.log)
+			}
 		})
 	})
 	t.Run("hangs", func(t *testing.T) {

@@ -9,9 +9,11 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -108,7 +110,11 @@ func (w *Webhook) post(ctx context.Context, n *Notice) error {
 	}
 	answer, err := w.client.Do(r)
 	if err != nil {
-		return err
+		// Not the URL, which is often all that one needs to post there too.
+		if whole := (*url.Error)(nil); errors.As(err, &whole) {
+			err = whole.Err
+		}
+		return fmt.Errorf("post: %w", err)
 	}
 	defer answer.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))

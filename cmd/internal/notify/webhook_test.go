@@ -112,3 +112,14 @@ func TestWebhookDoesNotWaitForEver(t *testing.T) {
 		t.Errorf("delivered %d: %v", n, err)
 	}
 }
+
+// Whoever knows the address of many webhooks may post there: it is in no error,
+// which log, status and mail repeat.
+func TestWebhookErrorsKeepTheURL(t *testing.T) {
+	w := hook("http://127.0.0.1:1/services/T0/B0/s3cret", nil)
+	defer w.Close()
+	_, err := w.Deliver(t.Context(), []Notice{{JSON: []byte("{}")}})
+	if want := "post: dial tcp 127.0.0.1:1: connect: connection refused"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
