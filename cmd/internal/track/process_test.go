@@ -11,7 +11,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"holdfast/integration/tools"
@@ -145,6 +147,36 @@ func TestKnownProcesses(t *testing.T) {
 	hear("a tracker that stays", false, []string{"b"}, procEvent{kind: procExited, pid: 1})
 	k.set(map[string]Process{"b": other})
 	hear("a tracker that changed", false, nil, procEvent{kind: procExited, pid: 1})
+}
+
+// A program that forks all the time does not have all processes looked at all the
+// time.
+func TestNewsOfProcessesWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told atomic.Int32
+		p := NewProcesses(slog.New(slog.DiscardHandler), func(string) { told.Add(1) })
+		p.proc = t.TempDir()
+		p.known.set(map[string]Process{"b": {Name: "bird"}})
+		p.known.end("b", map[int]bool{7: true})
+		news := func(want int32) {
+			t.Helper()
+			p.hear([]procEvent{{kind: procForked, pid: 8, parent: 7}}, false)
+			synctest.Wait()
+			if told.Load() != want {
+				t.Errorf("told %d times, want %d", told.Load(), want)
+			}
+		}
+		news(1)
+		p.known.rest("b", 10*time.Millisecond)
+		news(1)
+		news(1)
+		time.Sleep(lookShare * 10 * time.Millisecond)
+		synctest.Wait()
+		if told.Load() != 2 {
+			t.Errorf("told %d times after the rest, want 2", told.Load())
+		}
+		news(3)
+	})
 }
 
 // The kernel tells of a process that begins and ends; it is not looked for in

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strconv"
 	"sync"
+	"time"
 )
 
 // Processes looks for the processes of trackers. Where the kernel tells of
@@ -93,7 +94,9 @@ func (p *Processes) unsubscribe() {
 func (p *Processes) Look(tracker string, what Process) func(context.Context) Reading {
 	return func(context.Context) Reading {
 		p.known.begin()
+		start := time.Now()
 		pids, r := what.look(p.proc)
+		p.known.rest(tracker, time.Since(start))
 		if p.known.end(tracker, pids) {
 			p.changed(tracker)
 		}
@@ -104,7 +107,16 @@ func (p *Processes) Look(tracker string, what Process) func(context.Context) Rea
 // hear takes in what the kernel tells.
 func (p *Processes) hear(events []procEvent, lost bool) {
 	for _, tracker := range p.known.hear(events, lost, p.proc) {
-		p.changed(tracker)
+		switch wait, waits := p.known.wait(tracker); {
+		case waits: // it is told when that is over
+		case wait > 0:
+			time.AfterFunc(wait, func() {
+				p.known.waited(tracker)
+				p.changed(tracker)
+			})
+		default:
+			p.changed(tracker)
+		}
 	}
 }
 
@@ -120,7 +132,46 @@ type knownProcesses struct {
 
 type knownTracker struct {
 	Process
-	pids map[int]bool
+	pids  map[int]bool
+	rests time.Time // until then news wait
+	waits bool      // some do
+}
+
+// lookShare bounds the looks for news to one part in lookShare of the time: on a
+// machine with thousands of processes a look takes a while, and a program that
+// forks all the time makes news all the time.
+const lookShare = 20
+
+// rest has the news of a tracker wait after a look that took so long.
+func (k *knownProcesses) rest(tracker string, took time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if t := k.trackers[tracker]; t != nil {
+		t.rests = time.Now().Add((lookShare - 1) * took)
+	}
+}
+
+// wait returns how long news of a tracker are to wait, and whether others wait
+// already.
+func (k *knownProcesses) wait(tracker string) (wait time.Duration, waits bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	t := k.trackers[tracker]
+	if t == nil {
+		return 0, false
+	}
+	wait, waits = time.Until(t.rests), t.waits
+	t.waits = waits || wait > 0
+	return wait, waits
+}
+
+// waited notes that news of a tracker wait no more.
+func (k *knownProcesses) waited(tracker string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if t := k.trackers[tracker]; t != nil {
+		t.waits = false
+	}
 }
 
 func (k *knownProcesses) set(trackers map[string]Process) {
