@@ -3,15 +3,19 @@
 //
 // A program runs without a shell, in the directory /, with standard input from
 // /dev/null, in a process group of its own, as a user who may be another than
-// the daemon's, and only if nobody could have written it who has no right to
+// the daemon's, without what spares the daemon when memory runs out, and only if nobody could have written it who has no right to
 // act as that user: see [Program.Check].
 package program
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 	"time"
 
@@ -68,12 +72,27 @@ func (p *Program) Start(env []string, out io.Writer, bound bool, args ...string)
 		if err != nil {
 			return nil, err
 		}
+		expose(cmd.Process.Pid)
 		run := &Process{cmd: cmd, exited: make(chan struct{})}
 		go func() {
 			defer close(run.exited)
 			awaitExit(cmd.Process.Pid)
 		}()
 		return run, nil
+	}
+}
+
+// spared tells whether this process is spared when memory runs out.
+var spared = sync.OnceValue(func() bool {
+	score, err := os.ReadFile("/proc/self/oom_score_adj")
+	return err == nil && bytes.HasPrefix(score, []byte("-"))
+})
+
+// expose takes from a process what it inherited of that: a script that eats all
+// memory shall be what the kernel kills. What fails costs no more than that.
+func expose(pid int) {
+	if spared() {
+		_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("0"), 0)
 	}
 }
 

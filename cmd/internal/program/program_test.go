@@ -194,3 +194,30 @@ func TestInherit(t *testing.T) {
 	}
 	gone(stays)
 }
+
+// What spares the daemon when memory runs out does not spare its scripts.
+func TestScriptsAreNotSpared(t *testing.T) {
+	tools.Root(t, "change what is killed when memory runs out")
+	const own = "/proc/self/oom_score_adj"
+	before, err := os.ReadFile(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// To be spared takes a capability that containers lack: 7 stands for it.
+	former := spared
+	spared = func() bool { return true }
+	t.Cleanup(func() {
+		spared = former
+		_ = os.WriteFile(own, bytes.TrimSpace(before), 0)
+	})
+	if err := os.WriteFile(own, []byte("7"), 0); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	p := Program{Argv: []string{"/bin/sh", "-c", "while read n </proc/self/oom_score_adj && test $n != 0; do sleep 0.01; done; echo $n"}}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := p.Run(ctx, []string{"PATH=" + Path}, &out); err != nil || out.String() != "0\n" {
+		t.Errorf("%q, %v", out.String(), err)
+	}
+}
