@@ -17,11 +17,17 @@ type (
 	StartHolding struct{}
 
 	// Resume makes the machine what it was a moment ago in the process that
-	// this one replaces: MASTER with the addresses on, or BACKUP. Since is when
-	// it became that.
+	// this one replaces: MASTER with the addresses on, or BACKUP.
 	Resume struct {
 		State State
-		Since time.Time
+		Since time.Time // when it became that
+		// Interval is that of the MASTER that was heard, 0 if none was.
+		Interval time.Duration
+		// GaveAway says that mastership was given away on request: nobody is
+		// preempted. Lost is when the machine ceased to be MASTER, from which
+		// MinHold counts; zero if it was not.
+		GaveAway bool
+		Lost     time.Time
 	}
 
 	// Abandon makes a machine that was never started let go of what a crashed

@@ -50,6 +50,15 @@ func (m *Machine) abandon(now time.Time) {
 	m.stop(now)
 }
 
+// Resume returns the event that makes another machine what this one is.
+func (m *Machine) Resume() Resume {
+	r := Resume{State: m.state, Since: m.since, GaveAway: m.deferring, Lost: m.back.lost}
+	if m.learned {
+		r.Interval = m.interval
+	}
+	return r
+}
+
 // resume goes on as what the process was a moment ago. The other routers have
 // noticed nothing, so nobody here is told of a transition.
 func (m *Machine) resume(now time.Time, e Resume) {
@@ -66,6 +75,10 @@ func (m *Machine) resume(now time.Time, e Resume) {
 	}
 	m.state, m.since, m.why = e.State, e.Since, "went on after an upgrade"
 	if e.State == Backup {
+		m.deferring, m.back.lost = e.GaveAway, e.Lost
+		if e.Interval != 0 {
+			m.interval, m.learned = e.Interval, true
+		}
 		m.listen(now)
 		return
 	}

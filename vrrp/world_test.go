@@ -237,11 +237,11 @@ func (n *node) restart() {
 
 // upgrade replaces the daemon by one that goes on where it was.
 func (n *node) upgrade() {
-	was := make([]Status, len(n.ports))
+	was := make([]Resume, len(n.ports))
 	for i := range n.ports {
-		was[i] = n.group.Member(i).Status()
+		was[i] = n.group.Member(i).Resume()
 	}
-	n.startWith(func(i int) Event { return Resume{State: was[i].State, Since: was[i].Since} })
+	n.startWith(func(i int) Event { return was[i] })
 }
 
 // kill takes the power away.

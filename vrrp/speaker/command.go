@@ -252,7 +252,7 @@ func (s *Speaker) snapshot(now time.Time) Snapshot {
 	for name, r := range s.routers {
 		snap.Routers[name] = Status{
 			Group: r.group.name, Config: *r.config(), Source: r.voice.Source,
-			Machine: r.machine().Status(), Counters: r.counters,
+			Machine: r.machine().Status(), Resume: r.machine().Resume(), Counters: r.counters,
 		}
 	}
 	for name, g := range s.groups {

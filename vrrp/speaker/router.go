@@ -123,5 +123,6 @@ type Status struct {
 	Config   vrrp.Config
 	Source   netip.Addr
 	Machine  vrrp.Status
+	Resume   vrrp.Resume // for the process that replaces this one
 	Counters Counters
 }

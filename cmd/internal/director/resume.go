@@ -24,9 +24,25 @@ type passing struct {
 	Trackers map[string]track.Memory `json:"trackers,omitempty"`
 }
 
+// A passed is a vrrp.Resume.
 type passed struct {
-	Master bool      `json:"master"`
-	Since  time.Time `json:"since"`
+	Master   bool          `json:"master"`
+	Since    time.Time     `json:"since"`
+	Interval time.Duration `json:"interval_ns,omitempty"`
+	GaveAway bool          `json:"gave_away,omitempty"`
+	Lost     time.Time     `json:"lost,omitzero"`
+}
+
+func passedOn(e *vrrp.Resume) passed {
+	return passed{e.State == vrrp.Master, e.Since, e.Interval, e.GaveAway, e.Lost}
+}
+
+func (p *passed) event() vrrp.Resume {
+	r := vrrp.Resume{State: vrrp.Backup, Since: p.Since, Interval: p.Interval, GaveAway: p.GaveAway, Lost: p.Lost}
+	if p.Master {
+		r.State = vrrp.Master
+	}
+	return r
 }
 
 // sinceBoot is the time since boot, suspended times included.
@@ -49,8 +65,8 @@ func (d *Director) writePassing() error {
 	}
 	p := passing{At: sinceBoot(), Routers: map[string]passed{}, Trackers: d.tracks.Remember()}
 	for name, r := range snap.Routers {
-		if s := r.Machine.State; s == vrrp.Master || s == vrrp.Backup {
-			p.Routers[name] = passed{Master: s == vrrp.Master, Since: r.Machine.Since}
+		if e := r.Resume; e.State == vrrp.Master || e.State == vrrp.Backup {
+			p.Routers[name] = passedOn(&e)
 		}
 	}
 	b, err := json.Marshal(p)
@@ -59,6 +75,10 @@ func (d *Director) writePassing() error {
 	}
 	return replaceFile(passingPath(d.conf.Director.RuntimeDir), b)
 }
+
+// passingLife is for how long the word counts. What is older was left for a
+// binary that never came, perhaps before the machine was started.
+const passingLife = time.Minute
 
 // readPassing reads the word that was left, which counts once.
 func readPassing(dir string) (passing, error) {
@@ -73,6 +93,9 @@ func readPassing(dir string) (passing, error) {
 	if err != nil {
 		return passing{}, fmt.Errorf("read what the former binary left: %w", err)
 	}
+	if age := sinceBoot() - p.At; age < 0 || age > passingLife {
+		return passing{}, nil
+	}
 	return p, nil
 }
 
@@ -83,10 +106,8 @@ func (d *Director) startEvent(in *instance) vrrp.Event {
 	// Within three intervals nobody has missed us.
 	fresh := known && sinceBoot()-d.passing.At < 3*in.conf.Interval
 	switch {
-	case fresh && !was.Master && !in.device.Leftover:
-		return vrrp.Resume{State: vrrp.Backup, Since: was.Since}
-	case fresh && was.Master && in.device.Leftover:
-		return vrrp.Resume{State: vrrp.Master, Since: was.Since}
+	case fresh && was.Master == in.device.Leftover:
+		return was.event()
 	case in.device.Leftover:
 		d.log.Warn("a former run left the addresses on; they are served silently until a MASTER is known",
 			"vrrp", in.conf.Name, "device", in.device.Name)

@@ -72,5 +72,5 @@ func (d *Director) replace(path string) error {
 	}
 	err := syscall.Exec(path, os.Args, os.Environ())
 	d.applySinks(d.conf)
-	return errors.Join(fmt.Errorf("run %s: %w", path, err), d.serve())
+	return errors.Join(fmt.Errorf("run %s: %w", path, err), os.Remove(passingPath(d.conf.Director.RuntimeDir)), closed, d.serve())
 }
