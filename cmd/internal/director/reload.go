@@ -83,6 +83,7 @@ func (d *Director) applyConf(c *conf.Config) {
 		d.opts.Level.Set(c.Director.Log.Level)
 	}
 	d.ticker.Reset(c.Director.ReconcileInterval)
+	d.notifier.Rename(c.Director.Name)
 	d.applySinks(c)
 	d.warnOfPrograms()
 	d.applyServices(c)

@@ -83,7 +83,7 @@ func (d *Director) applyTrackers(c *conf.Config) {
 // lookedAt is the part of a tracker that its state depends on.
 func lookedAt(k conf.Track, c *conf.Director) any {
 	k.Weight, k.StartsUp = 0, false
-	return [...]any{k, runAs(&k.Command, c)}
+	return [...]any{k, runAs(&k.Command, c), c.Name}
 }
 
 // looker returns how a tracker looks; nil: it is told.

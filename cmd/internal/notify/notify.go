@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,7 +27,7 @@ type Options struct {
 
 // A Notifier runs scripts. Its methods may be called from any goroutine.
 type Notifier struct {
-	director string
+	director atomic.Value // string
 	log      *slog.Logger
 	parallel int
 	grace    time.Duration
@@ -75,8 +76,7 @@ var ErrClosed = errors.New("the notifier is closed")
 // New returns a Notifier. Close it.
 func New(o Options) *Notifier {
 	killing, kill := context.WithCancelCause(context.Background())
-	return &Notifier{
-		director: o.Director,
+	n := &Notifier{
 		log:      o.Log,
 		parallel: cmp.Or(o.Parallel, 16),
 		grace:    cmp.Or(o.Grace, 2*time.Second),
@@ -86,7 +86,12 @@ func New(o Options) *Notifier {
 		kill:     kill,
 		subjects: make(map[subjectKey]*subject),
 	}
+	n.Rename(o.Director)
+	return n
 }
+
+// Rename changes HOLDFAST_DIRECTOR for the scripts that start from now on.
+func (n *Notifier) Rename(director string) { n.director.Store(director) }
 
 // Send has commands run for event, one after the other, when those of the
 // subject's earlier event have ended. It never waits. The only error is

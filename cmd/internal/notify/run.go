@@ -56,7 +56,7 @@ func (n *Notifier) execute(ctx context.Context, log *slog.Logger, event *Event, 
 		return -1, fmt.Errorf("make a pipe for the script's output: %w", err)
 	}
 	defer read.Close()
-	run, err := command.Start(event.Environ(n.director), write, false, event.args()...)
+	run, err := command.Start(event.Environ(n.director.Load().(string)), write, false, event.args()...)
 	write.Close() // the script's copy is now the only one, so that its end is seen
 	if err != nil {
 		return -1, fmt.Errorf("start the script: %w", err)

@@ -297,3 +297,15 @@ func TestCloseDoesNotWaitForTheUnkillable(t *testing.T) {
 		}
 	})
 }
+
+func TestRename(t *testing.T) {
+	b := newBench(t, nil)
+	for _, name := range []string{"lvs1", "lvs2"} {
+		b.Rename(name)
+		b.sendTo(t, name, Master, script(t, b.dir, name, `echo "it is $HOLDFAST_DIRECTOR"`))
+		b.result(t)
+		if want := "it is " + name; !strings.Contains(b.log.String(), want) {
+			t.Errorf("the log lacks %q:\n%s", want, b.log)
+		}
+	}
+}
