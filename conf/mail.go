@@ -92,7 +92,7 @@ func (m *Mail) check(t *table) {
 			t.failf("ca", "has no meaning %s", why)
 		}
 		if m.User != "" && t.ok("user") {
-			t.failf("user", "is not told %s: use %q or %q", why, MailStartTLS, MailImplicit)
+			t.failf("user", "would be told, with the password, to whoever answers, %s: use %q or %q", why, MailStartTLS, MailImplicit)
 		}
 	}
 	switch {

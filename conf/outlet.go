@@ -92,7 +92,7 @@ func (f *FIFO) visit(t *table) {
 	field(t, "command", &f.Command, untimedCommand, Command{})
 	field(t, "states_on_reload", &f.StatesOnReload, boolean, false)
 	field(t, "queue", &f.Queue, queueLength, 1024)
-	if !t.reading() || f.Format == FIFOJSON {
+	if !t.reading() || f.Format == FIFOJSON || !t.ok("format") {
 		return
 	}
 	for _, kind := range f.Events {

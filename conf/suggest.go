@@ -1,6 +1,10 @@
 package conf
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // suggest returns `; did you mean "word"?` for the one of words that is
 // nearest to got, or "" if none is near.
@@ -13,7 +17,8 @@ func didYouMean(word string) string {
 	return fmt.Sprintf("; did you mean %q?", word)
 }
 
-// nearest returns the one of words that got is likely a misspelling of, or "".
+// nearest returns the one of words that got is likely a misspelling or the
+// beginning of, or "".
 func nearest(got string, words []string) string {
 	best, distance := "", 0
 	for _, w := range words {
@@ -23,10 +28,19 @@ func nearest(got string, words []string) string {
 		}
 	}
 	// A third of the letters may differ: more is another word.
-	if best == "" || distance > len(best)/3 {
+	if best != "" && distance <= len(best)/3 {
+		return best
+	}
+	return onlyOne(words, func(w string) bool { return strings.HasPrefix(w, got+"_") })
+}
+
+// onlyOne returns the word that is meant if it is the only one, or "".
+func onlyOne(words []string, meant func(string) bool) string {
+	i := slices.IndexFunc(words, meant)
+	if i < 0 || slices.ContainsFunc(words[i+1:], meant) {
 		return ""
 	}
-	return best
+	return words[i]
 }
 
 // editDistance counts the insertions, deletions, replacements and swaps of

@@ -59,12 +59,15 @@ func TestFormatDuration(t *testing.T) {
 }
 
 func TestSuggest(t *testing.T) {
-	words := []string{"interval", "interface", "priority", "preempt", "preempt_delay", "vrid", "mac", "ca"}
+	words := []string{"interval", "interface", "priority", "preempt", "preempt_delay", "vrid", "mac", "ca", "secret_file", "file_mode", "file_user"}
 	tests := []struct{ got, want string }{
 		{"intervall", "interval"},
 		{"intreval", "interval"},
 		{"Interface", "interface"},
 		{"prio", ""},
+		{"preempt_dela", "preempt_delay"},
+		{"secret", "secret_file"},
+		{"file", ""},
 		{"preemt", "preempt"},
 		{"premptdelay", "preempt_delay"},
 		{"virid", "vrid"},

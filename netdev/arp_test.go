@@ -157,7 +157,7 @@ func TestQuiet(t *testing.T) {
 	p.neighbour.run(`
 		ip neighbour replace 10.0.0.100 lladdr 00:00:5e:00:01:33 dev net0 nud permanent
 		ip neighbour replace 2001:db8::100 lladdr 00:00:5e:00:02:33 dev net0 nud permanent`)
-	tap.during(chatter) // what the kernel says by itself when a device comes up
+	tap.hearOut(vmac, vmac6) // what the kernel says by itself when a device comes up
 	must(t, h.Quiet(names...))
 	frames := tap.during(500 * time.Millisecond)
 	if n := len(from(frames, vmac)) + len(from(frames, vmac6)); n != 0 {
@@ -312,7 +312,7 @@ func TestDoomedIsSilent(t *testing.T) {
 	other.Name, other.MAC[5], other.Addresses = "vrrp6-52", 0x34, addresses("2001:db8::200/64")
 	ensure(t, h, spec6(), other)
 	must(t, h.Claim("vrrp6-51", "vrrp6-52"))
-	tap.during(chatter)
+	tap.hearOut(vmac6, other.MAC)
 	o, err := observe(h.conn)
 	must(t, err)
 	r := deleteRequests(o, []int{o.byName["vrrp6-51"].index, o.byName["vrrp6-52"].index})
