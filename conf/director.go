@@ -18,6 +18,8 @@ var logFormat = choice(
 	option[LogFormat]{"json", LogJSON},
 )
 
+const defaultRuntimeDir = "/run/holdfast"
+
 func (d *Director) visit(t *table) {
 	field(t, "name", &d.Name, name, "")
 	if t.reading() && !t.has("name") {
@@ -27,7 +29,7 @@ func (d *Director) visit(t *table) {
 		}
 		d.Name = host
 	}
-	field(t, "runtime_dir", &d.RuntimeDir, absolutePath, "/run/holdfast")
+	field(t, "runtime_dir", &d.RuntimeDir, absolutePath, defaultRuntimeDir)
 	field(t, "reconcile_interval", &d.ReconcileInterval, duration(100*time.Millisecond, time.Hour), 10*time.Second)
 	t.sub("log", func(t *table) {
 		field(t, "level", &d.Log.Level, logLevel, slog.LevelInfo)

@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -36,8 +37,19 @@ func Parse(path string, src []byte) (*Config, error) {
 	return load(path, env)
 }
 
+// RuntimeDir returns the runtime directory that the file at path names, whatever
+// else is wrong with that; where it cannot be told, the usual one.
+func RuntimeDir(path string) string {
+	r := newReader(system)
+	return cmp.Or(r.read(r.gather(path)).Director.RuntimeDir, defaultRuntimeDir)
+}
+
+func newReader(env environment) *reader {
+	return &reader{env: env, schema: make(map[string]map[string]bool)}
+}
+
 func load(path string, env environment) (*Config, error) {
-	r := &reader{env: env, schema: make(map[string]map[string]bool)}
+	r := newReader(env)
 	root := r.gather(path)
 	if len(r.errs) > 0 {
 		return nil, r.errs.sorted()

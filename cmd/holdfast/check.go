@@ -25,11 +25,19 @@ root and their user could change them, it warns.`,
 			for _, text := range director.UnfitPrograms(c) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: %s\n", f.config, text)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: valid: %d virtual routers, %d groups, %d services\n",
-				f.config, len(c.VRRP), len(c.Groups), len(c.Services))
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: valid: %s, %s, %s\n", f.config,
+				count(len(c.VRRP), "virtual router"), count(len(c.Groups), "group"), count(len(c.Services), "service"))
 			return nil
 		}),
 	}
+}
+
+// count says how many there are of something.
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 func newConfig(f *flags) *cobra.Command {

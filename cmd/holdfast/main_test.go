@@ -239,9 +239,23 @@ func TestInvalidConfiguration(t *testing.T) {
 			}
 		}
 	}
-	// The daemon is still found where it usually is, not where the file might say.
-	if got := (&flags{config: path}).socketPath(); got != defaultSocket {
-		t.Errorf("socket %s", got)
+	const usual = "/run/holdfast/control.sock"
+	// The daemon is still found where the file says, as far as that can be read.
+	for name, c := range map[string]struct{ content, want string }{
+		"mistake":       {"[director]\nruntime_dir = \"/run/hf\"\n[[vrrp]]\nvrid = 300\n", "/run/hf/control.sock"},
+		"nothing":       {"[[vrrp]]\nvrid = 300\n", usual},
+		"wrong itself":  {"[director]\nruntime_dir = \"hf\"\n", usual},
+		"of wrong type": {"[director]\nruntime_dir = 3\n", usual},
+		"no table":      {"director = 3\n", usual},
+		"no TOML":       {"[director\nruntime_dir = \"/run/hf\"\n", usual},
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(c.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := (&flags{config: file}).socketPath(); got != c.want {
+			t.Errorf("%s: socket %s, want %s", name, got, c.want)
+		}
 	}
 }
 

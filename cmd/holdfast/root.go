@@ -14,7 +14,6 @@ import (
 // Where things are unless a flag says otherwise.
 const (
 	defaultConfig = "/etc/holdfast/holdfast.toml"
-	defaultSocket = "/run/holdfast/" + socketName
 	socketName    = "control.sock"
 )
 
@@ -79,14 +78,10 @@ func (f *flags) client() *control.Client {
 }
 
 // socketPath is where the socket is: as the flag says, or in the configuration's
-// runtime directory, or, where there is no valid configuration, in the usual
-// place: a mistake in the file must not hide the running daemon.
+// runtime directory: a mistake in the file must not hide the running daemon.
 func (f *flags) socketPath() string {
 	if f.socket != "" {
 		return f.socket
 	}
-	if c, err := conf.Load(f.config); err == nil {
-		return filepath.Join(c.Director.RuntimeDir, socketName)
-	}
-	return defaultSocket
+	return filepath.Join(conf.RuntimeDir(f.config), socketName)
 }
