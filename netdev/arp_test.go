@@ -157,8 +157,17 @@ func TestQuiet(t *testing.T) {
 	p.neighbour.run(`
 		ip neighbour replace 10.0.0.100 lladdr 00:00:5e:00:01:33 dev net0 nud permanent
 		ip neighbour replace 2001:db8::100 lladdr 00:00:5e:00:02:33 dev net0 nud permanent`)
+	seen := func(operstate string) {
+		t.Helper()
+		eventually(t, "the kernel sees that it is "+operstate, func() bool {
+			return strings.Contains(p.director.run("ip link show vrrp6-51"), "state "+operstate)
+		})
+		p.director.enter()
+	}
+	seen("UP")
 	tap.hearOut(vmac, vmac6) // what the kernel says by itself when a device comes up
 	must(t, h.Quiet(names...))
+	seen("DOWN")
 	frames := tap.during(500 * time.Millisecond)
 	if n := len(from(frames, vmac)) + len(from(frames, vmac6)); n != 0 {
 		t.Errorf("%d frames from the virtual MACs when they become quiet", n)
@@ -176,6 +185,7 @@ func TestQuiet(t *testing.T) {
 		t.Errorf("Reconcile of a quiet device: %v", r)
 	}
 	must(t, h.Claim(names...))
+	seen("UP")
 	tap.says("claimed again", "10.0.0.100", vmac)
 	tap.says("claimed again, IPv6", "2001:db8::100", vmac6)
 

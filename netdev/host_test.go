@@ -56,7 +56,8 @@ func must(t testing.TB, err error) {
 	}
 }
 
-var volatileText = regexp.MustCompile(`(qlen \d+|promiscuity \d+|allmulti \d+|(valid|preferred)_lft \S+) ?`)
+// volatileText is what changes by itself, and what ip says when other namespaces do.
+var volatileText = regexp.MustCompile(`(Error: Peer netns reference is invalid\.\n|qlen \d+|promiscuity \d+|allmulti \d+|(valid|preferred)_lft \S+) ?`)
 
 // state is all that a Host may change: links, addresses, routes and sysctls.
 func (n *ns) state() string {

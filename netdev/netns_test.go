@@ -131,13 +131,18 @@ func (n *ns) addressed(name string, count int) bool {
 		strings.Count(n.run("ip -6 route show table local type local dev "+name), "\n") == count
 }
 
+// patience is how long to wait for what must come. The kernel has one lock for
+// all namespaces, and sees to links when it gets it: on a machine on which others
+// make and destroy many, that takes seconds.
+const patience = 30 * time.Second
+
 // eventually waits for a condition that the kernel brings about.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if condition() {
 			return
 		}
 	}
-	t.Fatalf("not within 5 s: %s", what)
+	t.Fatalf("not within %v: %s", patience, what)
 }

@@ -63,7 +63,7 @@ func advert(t testing.TB, mac MAC, source, group netip.Addr) *AdvertFrame {
 func receive(t testing.TB, p *Port, n int) []Packet {
 	t.Helper()
 	var all []Packet
-	for end := time.Now().Add(5 * time.Second); len(all) < n; {
+	for end := time.Now().Add(patience); len(all) < n; {
 		got, err := p.Receive(end, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -280,7 +280,7 @@ func TestPortAllocatesNothing(t *testing.T) {
 		}
 		for got := 0; got < 2; got += len(packets) {
 			var err error
-			if packets, err = port.Receive(time.Now().Add(5*time.Second), packets[:0]); err != nil || len(packets) == 0 {
+			if packets, err = port.Receive(time.Now().Add(patience), packets[:0]); err != nil || len(packets) == 0 {
 				t.Fatal(len(packets), err)
 			}
 		}

@@ -64,7 +64,7 @@ const surplus = 80 * time.Millisecond
 func (t *tap) until(enough func([][]byte) bool) [][]byte {
 	t.ns.t.Helper()
 	var frames [][]byte
-	for end := time.Now().Add(5 * time.Second); !enough(frames) && time.Now().Before(end); {
+	for end := time.Now().Add(patience); !enough(frames) && time.Now().Before(end); {
 		frames = append(frames, t.during(5*time.Millisecond)...)
 	}
 	return append(frames, t.during(surplus)...)
@@ -125,15 +125,35 @@ func arps(frames [][]byte) []arp {
 
 const neighbourMAC = "\x02\x00\x00\x00\x00\x09"
 
+// asks sends a request until there are as many answers as are expected, and waits
+// for more. A link that has just come up may lose a request or its answer.
+func (t *tap) asks(request []byte, expected int, answers func([][]byte) []MAC) []MAC {
+	t.ns.t.Helper()
+	t.settle()
+	var frames [][]byte
+	for end := time.Now().Add(patience); ; {
+		t.send(request)
+		for again := time.Now().Add(time.Second); len(answers(frames)) < expected && time.Now().Before(again); {
+			frames = append(frames, t.during(5*time.Millisecond)...)
+		}
+		if len(answers(frames)) >= expected {
+			return answers(append(frames, t.during(surplus)...))
+		}
+		if time.Now().After(end) {
+			return answers(frames)
+		}
+		frames = nil // the same would answer twice
+	}
+}
+
 // whoHas asks for an IPv4 address and returns the MACs that answer. It waits
 // for as many as are expected, and then for more.
 func (t *tap) whoHas(ip string, expected int) []MAC {
 	t.ns.t.Helper()
-	t.settle()
 	request := []byte("\xff\xff\xff\xff\xff\xff" + neighbourMAC + "\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01" +
 		neighbourMAC + "\x0a\x00\x00\x09\x00\x00\x00\x00\x00\x00")
 	addr := netip.MustParseAddr(ip)
-	t.send(append(request, addr.AsSlice()...))
+	request = append(request, addr.AsSlice()...)
 	answers := func(frames [][]byte) []MAC {
 		var macs []MAC
 		for _, a := range arps(frames) {
@@ -143,16 +163,15 @@ func (t *tap) whoHas(ip string, expected int) []MAC {
 		}
 		return macs
 	}
-	return answers(t.until(func(f [][]byte) bool { return len(answers(f)) >= expected }))
+	return t.asks(request, expected, answers)
 }
 
 // whoHas6 sends a neighbour solicitation from 2001:db8::9 and returns the MACs
 // that answer.
 func (t *tap) whoHas6(ip string, expected int) []MAC {
 	t.ns.t.Helper()
-	t.settle()
 	target := netip.MustParseAddr(ip).As16()
-	t.send(solicitation(target))
+	request := solicitation(target)
 	answers := func(frames [][]byte) []MAC {
 		var macs []MAC
 		for _, f := range frames {
@@ -162,7 +181,7 @@ func (t *tap) whoHas6(ip string, expected int) []MAC {
 		}
 		return macs
 	}
-	return answers(t.until(func(f [][]byte) bool { return len(answers(f)) >= expected }))
+	return t.asks(request, expected, answers)
 }
 
 func solicitation(target [16]byte) []byte {
@@ -233,7 +252,7 @@ func (n *ns) sendFrom(source, destination string) {
 // soon and briefly are how long to wait for an answer that must come, and for
 // one that must not.
 const (
-	soon    = 5 * time.Second
+	soon    = patience
 	briefly = 300 * time.Millisecond
 )
 

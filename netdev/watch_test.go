@@ -159,7 +159,7 @@ func watch(t *testing.T, n *ns, prepare func(*Watcher)) <-chan Event {
 
 func await(t *testing.T, events <-chan Event, what string) {
 	t.Helper()
-	timeout := time.After(5 * time.Second)
+	timeout := time.After(patience)
 	for {
 		select {
 		case e := <-events:
@@ -226,7 +226,7 @@ func TestWatcherOverrun(t *testing.T) {
 	}
 	seen := map[netip.Prefix]bool{}
 	resynced := false
-	for timeout := time.After(5 * time.Second); len(seen) < len(add) || !resynced; {
+	for timeout := time.After(patience); len(seen) < len(add) || !resynced; {
 		select {
 		case e := <-events:
 			resynced = resynced || e.Kind == Resync
