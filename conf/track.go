@@ -187,6 +187,9 @@ func (k *Track) resolve(t *table) {
 	if k.Kind.has("timeout") && t.ok("interval", "timeout") && k.Timeout > k.Interval {
 		t.failf("timeout", "must be at most the interval, %s, not %s", formatDuration(k.Interval), formatDuration(k.Timeout))
 	}
+	if a := k.Address; k.Kind == TrackPing && a.Is6() && a.IsLinkLocalUnicast() && k.Interface == "" && t.ok("address", "interface") {
+		t.lack("interface", fmt.Sprintf("is required: %v is on every link", a))
+	}
 	if k.Kind == TrackScript && t.has("command") && t.ok("command") && len(k.Command.Argv) == 0 {
 		t.failf("command", "must name a program")
 	}
