@@ -21,13 +21,17 @@ const maxRounds = 5
 func (h *Host) converge(devices []*device, failed map[*device]error) ([]Repair, error) {
 	var repairs []Repair
 	parents, configured := parentConf{}, map[int]bool{}
+	var o *observation
+	var wants []want
+	defer func() { h.settings.Load().holdInterfaces(o, wants, parents) }()
 	for round := range maxRounds {
-		o, err := observe(h.conn)
-		if err != nil {
+		var err error
+		if o, err = observe(h.conn); err != nil {
 			return repairs, err
 		}
 		if round == 0 {
-			did, err := h.enforce(o)
+			var did []string
+			wants, did, err = h.enforce(o)
 			for _, text := range did {
 				repairs = append(repairs, Repair{Text: text})
 			}
@@ -65,7 +69,16 @@ func (h *Host) step(d *device, o *observation, parents parentConf, configured ma
 		return nil, steps, err
 	}
 	configured[d.index] = true
-	did, err := configure(&d.spec, o.byIndex[d.index].conf, parents)
+	all, err := parents.settings(&d.spec)
+	if err != nil {
+		return nil, steps, err
+	}
+	watch := h.settings.Load()
+	watch.holdDevice(d, all) // first, or what we write would be taken for damage
+	did, err := configure(&d.spec, all, o.byIndex[d.index].conf)
+	if len(did) > 0 {
+		watch.doubt(d.spec.Name, d.index)
+	}
 	return did, steps, err
 }
 
@@ -120,12 +133,12 @@ func gone(err error) bool {
 }
 
 // enforce sets what interfaces that are not ours need.
-func (h *Host) enforce(o *observation) ([]string, error) {
-	wants, err := h.wants(o)
-	if err != nil {
-		return nil, err
+func (h *Host) enforce(o *observation) (wants []want, did []string, err error) {
+	if wants, err = h.wants(o); err != nil {
+		return nil, nil, err
 	}
-	return h.journal.enforce(wants)
+	did, err = h.journal.enforce(wants)
+	return wants, did, err
 }
 
 func (h *Host) wants(o *observation) ([]want, error) {
@@ -165,11 +178,14 @@ func (h *Host) Reconcile() ([]Repair, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	failed := map[*device]error{}
+	watch := h.settings.Load()
+	watch.begin()
 	devices := slices.DeleteFunc(slices.Collect(maps.Values(h.devices)), func(d *device) bool { return d.falling })
 	repairs, err := h.converge(devices, failed)
 	if err != nil {
 		return repairs, fmt.Errorf("reconcile devices: %w", err)
 	}
+	watch.end(func(name string) bool { return h.devices[name] != nil && h.devices[name].falling })
 	mended, err := h.policy(devices)
 	repairs = append(repairs, mended...)
 	mended, egress := h.mendEgress()
@@ -229,6 +245,7 @@ const (
 // at the kernel, and knows the traces of the Host's own doings. It does not
 // wait: while the Host is at work every event is a Suspicion.
 func (h *Host) Concerns(e Event) Concern {
+	moved := h.settings.Load().heed(e)
 	if e.Kind == Resync || !h.mu.TryLock() {
 		return Suspicion
 	}
@@ -243,7 +260,7 @@ func (h *Host) Concerns(e Event) Concern {
 			return Damage
 		}
 	}
-	if e.Kind == FilterChanged && e.Filter != 0 {
+	if moved || e.Kind == FilterChanged && e.Filter != 0 {
 		return Suspicion // whether it is in the way, and was it before, takes a look
 	}
 	return Nothing

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vishvananda/netlink/nl"
@@ -44,6 +45,8 @@ type Host struct {
 
 	placed  map[any]*placed // by routeKey or PolicyRule: what is ours
 	foreign map[any]string  // and what is not, whose place it has
+
+	settings atomic.Pointer[settingWatch] // nil: nobody wants to hear of them
 }
 
 // A Device is what Ensure made of a Spec.

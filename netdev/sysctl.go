@@ -34,17 +34,23 @@ func sysctlName(key string) string {
 // readSysctl and writeSysctl do without os.File, which would make each of the
 // many small files known to the poller, in twice the time.
 func readSysctl(key string) (string, error) {
-	fd, err := unix.Open(filepath.Join(sysctlRoot, key), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	value, err := readValue(unix.AT_FDCWD, filepath.Join(sysctlRoot, key))
 	if err != nil {
 		return "", fmt.Errorf("read %s: %w", sysctlName(key), reason(err))
+	}
+	return value, nil
+}
+
+// readValue reads the sysctl at a path that starts from a directory.
+func readValue(at int, path string) (string, error) {
+	fd, err := unix.Openat(at, path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", err
 	}
 	defer unix.Close(fd)
 	var b [64]byte // they are all numbers
 	n, err := unix.Read(fd, b[:])
-	if err != nil {
-		return "", fmt.Errorf("read %s: %w", sysctlName(key), reason(err))
-	}
-	return strings.TrimSpace(string(b[:n])), nil
+	return strings.TrimSpace(string(b[:max(n, 0)])), err
 }
 
 // writeSysctl writes and reads back: a container runtime may accept a write
@@ -320,12 +326,7 @@ func settings(s *Spec) ([]setting, error) {
 
 // configure gives a macvlan its settings and returns what it changed. told is
 // what a link message said of them; what it did not is read.
-func configure(s *Spec, told *devconf, parents parentConf) ([]string, error) {
-	all, err := parents.settings(s)
-	if err != nil {
-		return nil, err
-	}
-	var did []string
+func configure(s *Spec, all []setting, told *devconf) (did []string, err error) {
 	for _, set := range all {
 		now, ok := told.get(set.family, set.name)
 		if ok && now == set.value {

@@ -70,6 +70,8 @@ type Director struct {
 	stopLater chan struct{}   // closed to end what nobody waits for
 	realtime  error           // why adverts have no real-time priority; nil: they have
 
+	// unwatchSettings ends the watch of sysctls, and returns when it has ended.
+	unwatchSettings func()
 	// heededRoutes are looked up in the goroutine that hears of routes.
 	heededRoutes  atomic.Pointer[heededRoutes]
 	unwatchRoutes context.CancelFunc // nil: nobody hears of routes
@@ -150,6 +152,7 @@ func newDirector(o Options) *Director {
 		opts: o, log: o.Log, started: time.Now(), loaded: time.Now(), mail: newMailbox(),
 		instances: map[string]*instance{}, units: map[string]*runningUnit{}, rivals: map[string]*rivalry{},
 		toLook: map[*instance]bool{}, failing: map[string]bool{}, devices: newDeviceNames(), healths: map[string]string{}, stopLater: make(chan struct{}), mendTimer: time.NewTimer(time.Hour),
+		unwatchSettings: func() {},
 	}
 	d.mendTimer.Stop()
 	return d
@@ -189,6 +192,7 @@ func (d *Director) open(ctx context.Context) error {
 	if err := d.watch(); err != nil {
 		return fmt.Errorf("watch the interfaces: %w", err)
 	}
+	d.watchSettings()
 	d.notifier = notify.New(notify.Options{
 		Director: d.opts.Config.Director.Name, Log: d.log,
 		Result: func(r notify.Result) { d.mail.post(func() { d.scriptEnded(r) }) },

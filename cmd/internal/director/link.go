@@ -16,10 +16,10 @@ const (
 	mendPause = 100 * time.Millisecond
 )
 
-// When somebody turns a sysctl back the kernel tells of it if it is rp_filter,
-// and of no other, so the devices are looked at every lookPause; where there are
-// many, less often. A look takes some 15 µs a device, route or rule, so that
-// lookEach is one part in 500 of the time.
+// Of a sysctl that somebody turns back by netlink or through another mount of
+// /proc the kernel does not tell, so the devices are looked at every lookPause;
+// where there are many, less often. A look takes some 15 µs a device, route or
+// rule, so that lookEach is one part in 500 of the time.
 const (
 	lookPause = 800 * time.Millisecond
 	lookEach  = 8 * time.Millisecond
@@ -48,6 +48,22 @@ func (d *Director) watch() error {
 	return nil
 }
 
+// watchSettings hears of sysctls that somebody turns back.
+func (d *Director) watchSettings() {
+	run, err := d.host.WatchSettings(d.log)
+	if err != nil {
+		d.log.Warn("sysctls that somebody turns back are found in intervals only", "err", err)
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	d.unwatchSettings = func() { cancel(); <-ended }
+	d.threads.Go(func() {
+		defer close(ended)
+		run(ctx, func(c netdev.Concern) { d.mail.post(func() { d.concern(c) }) })
+	})
+}
+
 // linkEvent notes which instances an event concerns; they are looked at when
 // the events that have come are through.
 func (d *Director) linkEvent(e netdev.Event) {
@@ -72,7 +88,12 @@ func (d *Director) linkEvent(e netdev.Event) {
 			d.mendWithin(mendPause)
 		}
 	}
-	switch d.host.Concerns(e) {
+	d.concern(d.host.Concerns(e))
+}
+
+// concern has the devices looked at as soon as that is called for.
+func (d *Director) concern(c netdev.Concern) {
+	switch c {
 	case netdev.Damage:
 		d.mendWithin(untilMend(time.Since(d.mended)))
 	case netdev.Suspicion:

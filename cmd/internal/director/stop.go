@@ -99,6 +99,7 @@ func (d *Director) forgetUnit(name string, left map[string]int) {
 // table, through which they served.
 func (d *Director) stop() error {
 	d.log.Info("stopping")
+	d.threads.Go(d.unwatchSettings) // it takes a while, and what is given back now is no damage
 	d.checks.Close()
 	d.closeTrackers()
 	d.coming = nil
@@ -153,6 +154,7 @@ func (d *Director) close() error {
 	if d.unwatchRoutes != nil {
 		d.unwatchRoutes()
 	}
+	d.unwatchSettings()
 	close(d.stopLater)
 	d.endRivalries()
 	if d.speaker != nil {

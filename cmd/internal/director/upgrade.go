@@ -70,7 +70,10 @@ func (d *Director) replace(path string) error {
 		d.applySinks(d.conf)
 		return errors.Join(fmt.Errorf("leave word for the new binary: %w", err), closed, d.serve())
 	}
+	d.unwatchSettings() // the kernel takes its time, and no advert is sent while it replaces the binary
 	err := syscall.Exec(path, os.Args, os.Environ())
+	d.watchSettings()
+	d.mendWithin(mendPause) // which has them watched again
 	d.applySinks(d.conf)
 	return errors.Join(fmt.Errorf("run %s: %w", path, err), os.Remove(passingPath(d.conf.Director.RuntimeDir)), closed, d.serve())
 }
