@@ -230,6 +230,7 @@ func TestSettingsAfterRename(t *testing.T) {
 	}
 	check("third")
 	rename("third", "fourth")
+	w.watchWaiting()
 	rename("fourth", "third")
 	check("third")
 	p.director.run("ip link del third")
