@@ -127,6 +127,8 @@ var damages = []damage{
 	}},
 	turnBack("net/ipv4/conf/eth0/arp_ignore", "0", true),
 	turnBack("net/ipv4/conf/vrrp4-51/rp_filter", "1", false), // drops what comes to the VIP
+	turnBack("net/ipv4/conf/vrrp4-51/arp_announce", "0", true),
+	turnBack("net/ipv6/conf/vrrp4-51/disable_ipv6", "0", true),
 }
 
 // What somebody else breaks is mended within a second. The MASTER stays it and
@@ -167,6 +169,50 @@ func TestMends(t *testing.T) {
 			delete(macs.entries, "rs2 "+lab.DIP)
 			macs.check(t)
 		})
+	}
+}
+
+// With so many devices that to look at them all is due every two seconds, a
+// sysctl is put back within one second too.
+func TestMendsSysctlsOfMany(t *testing.T) {
+	const n = 250
+	l := lab.New(t)
+	director := l.Host("lvs1")
+	director.Plug(l.Switch("wire"), "eth0", "10.0.0.2/16")
+	var config strings.Builder
+	for vrid := 1; vrid <= n; vrid++ {
+		fmt.Fprintf(&config, "[[vrrp]]\nname = \"v%d\"\ninterface = \"eth0\"\nvrid = %d\ninterval = \"1s\"\naddresses = [\"10.0.1.%d/16\"]\n",
+			vrid, vrid, vrid)
+	}
+	daemon := director.Holdfast(config.String())
+	lab.Wait(t, 30*time.Second, "MASTER", func() (string, bool) {
+		out, _, _ := daemon.CLI("status")
+		return out, strings.Count(out, "MASTER") >= n
+	})
+	began := mark(t, daemon)
+	damages := []damage{turnBack("net/ipv4/conf/eth0/arp_announce", "0", true)}
+	for i, name := range []string{"arp_ignore", "arp_announce", "drop_gratuitous_arp", "promote_secondaries"} {
+		damages = append(damages, turnBack(fmt.Sprintf("net/ipv4/conf/vrrp4-%d/%s", 1+i*80, name), "0", true))
+	}
+	for i, name := range []string{"accept_local", "arp_filter", "proxy_arp", "arp_accept"} {
+		damages = append(damages, turnBack(fmt.Sprintf("net/ipv4/conf/vrrp4-%d/%s", 2+i*80, name), "1", true))
+	}
+	slow := 0
+	for _, c := range damages {
+		start := time.Now()
+		c.do(t, director)
+		lab.Wait(t, 10*time.Second, c.name, func() (string, bool) { return c.whole(director) })
+		took := time.Since(start)
+		t.Logf("%s: mended within %v", c.name, took.Round(time.Millisecond))
+		if took > time.Second {
+			slow++
+		}
+	}
+	if slow > len(damages)/3 { // a busy machine is slow now and then
+		t.Errorf("%d of %d sysctls were away for more than a second", slow, len(damages))
+	}
+	if told := events(t, daemon, began).Of("repair"); len(told) < len(damages) {
+		t.Errorf("%d sysctls were turned back, and the events are:\n%v", len(damages), told)
 	}
 }
 

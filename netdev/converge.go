@@ -75,7 +75,7 @@ func (h *Host) step(d *device, o *observation, parents parentConf, configured ma
 	}
 	watch := h.settings.Load()
 	watch.holdDevice(d, all) // first, or what we write would be taken for damage
-	did, err := configure(&d.spec, all, o.byIndex[d.index].conf)
+	did, err := configure(&d.spec, all.settings, o.byIndex[d.index].conf)
 	if len(did) > 0 {
 		watch.doubt(d.spec.Name, d.index)
 	}

@@ -5,22 +5,41 @@ import (
 	"slices"
 )
 
-// A confDir names a directory of settings below /proc/sys/net/FAMILY/conf: that
-// of an interface, or one of commonSettings.
+// A confDir names a directory of settings below /proc/sys/net/ipv4/conf, or
+// ipv6: that of an interface, or one of commonSettings.
 type confDir struct {
-	family, name string
-	index        int // of the interface; 0 for the others
+	name  string
+	index int32 // of the interface; 0 for the others
+	ipv6  bool
 }
 
-// A heldDir is a directory in which there are settings that we hold.
-type heldDir struct {
-	confDir
+func confDirOf(family, name string, index int) confDir {
+	return confDir{name, int32(index), family == "ipv6"}
+}
+
+func (c confDir) family() string {
+	if c.ipv6 {
+		return "ipv6"
+	}
+	return "ipv4"
+}
+
+// A holding is what the settings of a directory have to be. All macvlans of a
+// parent share one.
+type holding struct {
 	settings []setting // with the one value that will do; of the other family too
 	wants    []want    // with other values that will do
 	common   []string  // names; every write may have changed some interface's
+}
 
-	pass  int   // in which it was held last
-	fd    int   // of the directory; -1: not open
+// A heldDir is a directory in which there are settings that we hold. There are
+// thousands.
+type heldDir struct {
+	confDir
+	*holding
+
+	pass  int32 // in which it was held last
+	fd    int32 // of the directory; -1: not open
 	watch int32 // if it is open
 	waits bool  // in line to be watched
 }
@@ -28,17 +47,17 @@ type heldDir struct {
 // commonSettings are those that the kernel copies to interfaces: `all` and
 // ip_forward to all of them, and the IPv4 ones of `default` to those whose own
 // was never set (net/ipv4/devinet.c devinet_copy_dflt_conf).
-func commonSettings() []*heldDir {
-	all := []*heldDir{
-		{confDir: confDir{family: "ipv4", name: ".."}, common: []string{"ip_forward"}},
-		{confDir: confDir{family: "ipv4", name: "all"}, common: []string{"forwarding", "rp_filter"}},
-		{confDir: confDir{family: "ipv4", name: "default"}, common: slices.Clone(copied4)},
+func commonSettings() map[confDir][]string {
+	all := map[confDir][]string{
+		confDirOf("ipv4", "..", 0):      {"ip_forward"},
+		confDirOf("ipv4", "all", 0):     {"forwarding", "rp_filter"},
+		confDirOf("ipv4", "default", 0): slices.Clone(copied4),
 	}
 	for _, s := range fixed4 {
-		all[2].common = append(all[2].common, s.name)
+		all[confDirOf("ipv4", "default", 0)] = append(all[confDirOf("ipv4", "default", 0)], s.name)
 	}
 	if hasIPv6() {
-		all = append(all, &heldDir{confDir: confDir{family: "ipv6", name: "all"}, common: []string{"forwarding", "disable_ipv6"}})
+		all[confDirOf("ipv6", "all", 0)] = []string{"forwarding", "disable_ipv6"}
 	}
 	return all
 }
@@ -51,7 +70,7 @@ func (d *heldDir) concern(name string) Concern {
 	if !d.holds(name) {
 		return Nothing
 	}
-	now, err := readValue(d.fd, name)
+	now, err := readValue(int(d.fd), name)
 	if err != nil || d.fine(name, now) {
 		return Nothing // or it has gone, with its interface
 	}
@@ -59,13 +78,13 @@ func (d *heldDir) concern(name string) Concern {
 }
 
 func (d *heldDir) holds(name string) bool {
-	return slices.ContainsFunc(d.settings, func(s setting) bool { return s.family == d.family && s.name == name }) ||
+	return slices.ContainsFunc(d.settings, func(s setting) bool { return s.family == d.family() && s.name == name }) ||
 		slices.ContainsFunc(d.wants, func(w want) bool { return path.Base(w.key) == name })
 }
 
 func (d *heldDir) fine(name, now string) bool {
 	for _, s := range d.settings {
-		if s.family == d.family && s.name == name && s.value != now {
+		if s.family == d.family() && s.name == name && s.value != now {
 			return false
 		}
 	}
@@ -78,10 +97,10 @@ func (d *heldDir) fine(name, now string) bool {
 }
 
 // holdDevice notes what the settings of a macvlan have to be from now on.
-func (w *settingWatch) holdDevice(d *device, all []setting) {
-	w.hold(confDir{"ipv4", d.spec.Name, d.index}, all, nil)
-	if all[len(all)-1].family == "ipv6" {
-		w.hold(confDir{"ipv6", d.spec.Name, d.index}, all, nil)
+func (w *settingWatch) holdDevice(d *device, all *holding) {
+	w.hold(confDirOf("ipv4", d.spec.Name, d.index), all)
+	if s := all.settings; s[len(s)-1].family == "ipv6" {
+		w.hold(confDirOf("ipv6", d.spec.Name, d.index), all)
 	}
 }
 
@@ -91,29 +110,32 @@ func (w *settingWatch) holdInterfaces(o *observation, wants []want, parents pare
 	if w == nil || o == nil {
 		return
 	}
-	byIndex, copies := map[int][]want{}, map[confDir][]setting{}
-	for _, one := range wants {
-		byIndex[one.index] = append(byIndex[one.index], one)
+	all := map[confDir]*holding{}
+	at := func(family string, l *link) *holding {
+		dir := confDirOf(family, l.name, l.index)
+		if all[dir] == nil {
+			all[dir] = &holding{}
+		}
+		return all[dir]
 	}
-	for key, all := range parents {
+	for _, one := range wants {
+		if l := o.byIndex[one.index]; l != nil {
+			h := at("ipv4", l)
+			h.wants = append(h.wants, one)
+		}
+	}
+	for key, macvlan := range parents {
 		parent := o.byName[key.parent]
 		if parent == nil {
 			continue
 		}
-		copies[confDir{"ipv4", parent.name, parent.index}] = copied(all)
+		at("ipv4", parent).settings = copied(macvlan.settings)
 		if key.ipv6 {
-			copies[confDir{"ipv6", parent.name, parent.index}] = copied(all)
+			at("ipv6", parent).settings = copied(macvlan.settings)
 		}
 	}
-	for index, some := range byIndex {
-		if l := o.byIndex[index]; l != nil {
-			dir := confDir{"ipv4", l.name, index}
-			w.hold(dir, copies[dir], some)
-			delete(copies, dir)
-		}
-	}
-	for dir, some := range copies {
-		w.hold(dir, some, nil)
+	for dir, h := range all {
+		w.hold(dir, h)
 	}
 }
 

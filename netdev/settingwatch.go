@@ -47,7 +47,7 @@ type settingWatch struct {
 	dirs    map[confDir]*heldDir
 	heard   map[int32]*heldDir // by watch: those that are open
 	waiting []*heldDir
-	pass    int
+	pass    int32
 	told    Concern // since the last pass began
 	short   bool    // not every directory could be watched
 	said    bool    // that this was so
@@ -83,14 +83,12 @@ func openSettingWatch(log *slog.Logger) (*settingWatch, error) {
 		limit: int(min(files.Cur/watchShare, 1<<20)), wake: make(chan struct{}, 1),
 		dirs: map[confDir]*heldDir{}, heard: map[int32]*heldDir{},
 	}
-	for _, d := range commonSettings() {
-		if err := w.openRoot(d.family); err != nil {
+	for dir, names := range commonSettings() {
+		if err := w.openRoot(dir.family()); err != nil {
 			w.close()
 			return nil, err
 		}
-		d.fd = -1
-		w.dirs[d.confDir] = d
-		w.wait(d)
+		w.hold(dir, &holding{common: names})
 	}
 	return w, nil
 }
@@ -125,7 +123,7 @@ func (w *settingWatch) run(ctx context.Context, told func(Concern)) {
 	var keeper sync.WaitGroup
 	keeper.Go(func() { w.keep(ctx, told) })
 	defer keeper.Wait()
-	buf := make([]byte, 64<<10)
+	buf := make([]byte, 16<<10)
 	for {
 		n, err := w.inotify.Read(buf)
 		if err != nil {
@@ -147,7 +145,7 @@ func (w *settingWatch) close() {
 		w.mu.Lock()
 		w.ended = true
 		for _, d := range w.heard {
-			unix.Close(d.fd)
+			unix.Close(int(d.fd))
 		}
 		for _, fd := range w.roots {
 			unix.Close(fd)
@@ -222,25 +220,25 @@ func (w *settingWatch) end(keep func(name string) bool) {
 }
 
 // hold notes what settings have to be in a directory from now on.
-func (w *settingWatch) hold(c confDir, settings []setting, wants []want) {
+func (w *settingWatch) hold(dir confDir, what *holding) {
 	if w == nil {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	d := w.dirs[c]
-	if d == nil {
-		d = &heldDir{confDir: c, fd: -1}
-		w.dirs[c] = d
+	d := w.dirs[dir]
+	switch {
+	case d == nil:
+		d = &heldDir{confDir: dir, fd: -1}
+		w.dirs[dir] = d
 		w.wait(d)
+	case d.pass != w.pass:
+	case what.settings == nil: // who looks at some devices says nothing of the others
+		what = &holding{settings: d.settings, wants: what.wants}
+	case what.wants == nil && d.wants != nil:
+		what = &holding{settings: what.settings, wants: d.wants}
 	}
-	if d.pass != w.pass || settings != nil {
-		d.settings = settings
-	}
-	if d.pass != w.pass || wants != nil {
-		d.wants = wants // what looks at some devices says nothing of the others
-	}
-	d.pass = w.pass
+	d.pass, d.holding = w.pass, what
 }
 
 // doubt has the directories of an interface watched anew if others have taken
@@ -252,7 +250,7 @@ func (w *settingWatch) doubt(name string, index int) (held bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for family := range w.roots {
-		if d := w.dirs[confDir{family, name, index}]; d != nil {
+		if d := w.dirs[confDirOf(family, name, index)]; d != nil {
 			held = true
 			w.wait(d)
 		}
@@ -362,8 +360,8 @@ func (w *settingWatch) giveUp(err error) {
 func (w *settingWatch) rewatch(d *heldDir) (fresh bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	root, open := w.roots[d.family]
-	if !open || w.ended || w.dirs[d.confDir] != d || d.fd >= 0 && unix.Faccessat(d.fd, ".", unix.F_OK, 0) == nil {
+	root, open := w.roots[d.family()]
+	if !open || w.ended || w.dirs[d.confDir] != d || d.fd >= 0 && unix.Faccessat(int(d.fd), ".", unix.F_OK, 0) == nil {
 		return false, nil
 	}
 	w.leave(d)
@@ -382,7 +380,7 @@ func (w *settingWatch) rewatch(d *heldDir) (fresh bool, err error) {
 		unix.Close(fd)
 		return false, usedUp(err, unix.ENOSPC, "fs.inotify.max_user_watches")
 	}
-	d.fd, d.watch = fd, int32(watch)
+	d.fd, d.watch = int32(fd), int32(watch)
 	w.heard[d.watch] = d
 	return true, nil
 }
@@ -393,7 +391,7 @@ func (w *settingWatch) leave(d *heldDir) {
 		return
 	}
 	_, _ = unix.InotifyRmWatch(w.queue, uint32(d.watch)) // only a watch that is not there is refused
-	unix.Close(d.fd)
+	unix.Close(int(d.fd))
 	delete(w.heard, d.watch)
 	d.fd = -1
 }

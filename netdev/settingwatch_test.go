@@ -246,7 +246,7 @@ func (w *settingWatch) held() (names []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, d := range w.heard {
-		names = append(names, d.family+"/"+d.name)
+		names = append(names, d.family()+"/"+d.name)
 	}
 	slices.Sort(names)
 	return names

@@ -276,7 +276,7 @@ var fixed6 = []setting{
 }
 
 // A parentConf remembers during one pass what the macvlans of a parent need.
-type parentConf map[parentKey][]setting
+type parentConf map[parentKey]*holding
 
 type parentKey struct {
 	parent string
@@ -284,16 +284,17 @@ type parentKey struct {
 }
 
 // settings returns what the macvlan of a spec needs.
-func (c parentConf) settings(s *Spec) ([]setting, error) {
+func (c parentConf) settings(s *Spec) (*holding, error) {
 	key := parentKey{s.Parent, s.wantsIPv6()}
-	if all, ok := c[key]; ok {
+	if all := c[key]; all != nil {
 		return all, nil
 	}
 	all, err := settings(s)
-	if err == nil {
-		c[key] = all
+	if err != nil {
+		return nil, err
 	}
-	return all, err
+	c[key] = &holding{settings: all}
+	return c[key], nil
 }
 
 func settings(s *Spec) ([]setting, error) {
