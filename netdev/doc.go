@@ -5,7 +5,8 @@
 //   - [AdvertFrame], [GratuitousARP] and [UnsolicitedNA] build those frames.
 //   - [Host] owns the virtual devices: macvlans with a virtual MAC, their
 //     addresses, and the sysctls without which they leak or lose traffic.
-//   - [Watcher] tells of changes to links and addresses.
+//   - [Watcher] tells of changes to links and addresses; a Host of writes to its
+//     sysctls.
 //   - [Preflight] says what the process may not do before it tries.
 //
 // # The virtual MAC on Linux
