@@ -18,6 +18,10 @@ import (
 // that tells its MAC address.
 const maxMACWait = 1500 * time.Millisecond
 
+// maxOverheard bounds how many speakers are remembered: whoever can send on the
+// wire can send from as many addresses as he likes.
+const maxOverheard = 64
+
 // A rivalry is the time in which another router speaks as MASTER beside an
 // instance. Only then are the MAC addresses of adverts listened to.
 type rivalry struct {
@@ -80,7 +84,7 @@ func (d *Director) beginRivalry(r speaker.Report) {
 	d.threads.Go(func() {
 		err := netdev.Overhear(ctx, name, v.family == vrrp.IPv6, vrid, func(source netip.Addr, mac netdev.MAC) {
 			if last[source] != mac {
-				last[source] = mac
+				remember(last, source, mac)
 				post(func() { d.overheard(v, source, mac) })
 			}
 		})
@@ -94,10 +98,19 @@ func (d *Director) beginRivalry(r speaker.Report) {
 
 // overheard notes where adverts of a rival's virtual router come from.
 func (d *Director) overheard(v *rivalry, source netip.Addr, mac netdev.MAC) {
-	v.macs[source] = mac
+	remember(v.macs, source, mac)
 	if source == v.news.Peer.Address {
 		d.tellRival(v)
 	}
+}
+
+// remember notes a speaker. Where there are too many it begins anew: who goes on
+// speaking is soon there again.
+func remember(macs map[netip.Addr]netdev.MAC, source netip.Addr, mac netdev.MAC) {
+	if _, known := macs[source]; !known && len(macs) >= maxOverheard {
+		clear(macs)
+	}
+	macs[source] = mac
 }
 
 // tellRival tells of a rival, once.
