@@ -61,7 +61,7 @@ func (d *device) egressRules() []PolicyRule {
 		if d.vrf != 0 {
 			r.Priority = egressPriorityVRF
 		}
-		rules = append(rules, r)
+		rules = append(rules, r.normal())
 	}
 	return rules
 }
@@ -163,8 +163,18 @@ func haveEgress(c *conn) (egress, error) {
 			have.routes = append(have.routes, r)
 		}
 	}
-	have.rules, err = dumpEgressRules(c)
-	return have, err
+	for _, v6 := range []bool{false, true} {
+		rules, err := seeRules(c, v6)
+		if err != nil {
+			return have, err
+		}
+		for _, r := range rules {
+			if r.protocol == policyProtocol && forEgress(r.rule.Table) {
+				have.rules = append(have.rules, r.rule)
+			}
+		}
+	}
+	return have, nil
 }
 
 // changeEgress makes have as want: first away with rules, and then routes, that
@@ -192,13 +202,13 @@ func (h *Host) changeEgress(want, have *egress) ([]Repair, error) {
 	}
 	wanted, there := keysOf(want.routes), keysOf(have.routes)
 	for i := range have.routes {
-		if r := &have.routes[i]; !wanted[r.key()] && !idle[r.table] {
+		if r := &have.routes[i]; !wanted[r.whole()] && !idle[r.table] {
 			add(r.table, r.request(unix.RTM_DELROUTE, 0), "remove "+r.String())
 		}
 	}
 	slices.SortStableFunc(want.routes, func(a, b fibRoute) int { return cmp.Compare(a.order(), b.order()) })
 	for i := range want.routes {
-		if r := &want.routes[i]; !there[r.key()] {
+		if r := &want.routes[i]; !there[r.whole()] {
 			add(r.table, r.request(unix.RTM_NEWROUTE, fresh), "add "+r.String())
 		}
 	}
@@ -213,7 +223,7 @@ func (h *Host) changeEgress(want, have *egress) ([]Repair, error) {
 func keysOf(routes []fibRoute) map[string]bool {
 	keys := make(map[string]bool, len(routes))
 	for i := range routes {
-		keys[routes[i].key()] = true
+		keys[routes[i].whole()] = true
 	}
 	return keys
 }

@@ -2,7 +2,6 @@ package netdev
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -20,13 +19,11 @@ var errManyRoutes = fmt.Errorf("the table has more than %d routes", maxFIB)
 
 // A fibRoute is a route as the kernel tells it, as far as a copy of it needs.
 type fibRoute struct {
-	head   unix.RtMsg
-	table  uint32
-	to     netip.Prefix
-	metric uint32
-	via    bool // there is a gateway
-	hops   []int
-	dead   bool
+	routeKey
+	head unix.RtMsg
+	via  bool // there is a gateway
+	hops []int
+	dead bool
 	// attributes are those that a copy has, by kind, without destination and
 	// table. An index in them is that of the interface.
 	attributes map[uint16][]byte
@@ -49,24 +46,13 @@ var copiedAttributes = []uint16{
 
 func parseFIB(b []byte) (fibRoute, error) {
 	r := fibRoute{attributes: map[uint16][]byte{}}
-	if len(b) < unix.SizeofRtMsg {
-		return r, fmt.Errorf("parse route message: %d bytes are too short", len(b))
+	var err error
+	if r.head, r.routeKey, err = parseRouteKey(b); err != nil {
+		return r, err
 	}
-	r.head = nl.DeserializeRtMsg(b).RtMsg
-	r.table = uint32(r.head.Table)
 	r.dead = r.head.Flags&unix.RTNH_F_DEAD != 0
-	to := netip.IPv4Unspecified()
-	if r.head.Family == unix.AF_INET6 {
-		to = netip.IPv6Unspecified()
-	}
 	eachAttribute(slices.Clone(b[unix.SizeofRtMsg:]), func(kind uint16, value []byte) {
 		switch kind {
-		case unix.RTA_DST:
-			to, _ = netip.AddrFromSlice(value)
-		case unix.RTA_TABLE:
-			r.table = binary.NativeEndian.Uint32(value)
-		case unix.RTA_PRIORITY:
-			r.metric = binary.NativeEndian.Uint32(value)
 		case unix.RTA_OIF:
 			r.hops = append(r.hops, int(binary.NativeEndian.Uint32(value)))
 		case unix.RTA_GATEWAY, rtaVia:
@@ -82,10 +68,6 @@ func parseFIB(b []byte) (fibRoute, error) {
 			r.attributes[kind] = value
 		}
 	})
-	r.to = netip.PrefixFrom(to, int(r.head.Dst_len))
-	if !r.to.IsValid() {
-		return r, errors.New("parse route message: no valid destination")
-	}
 	r.normalise()
 	return r, nil
 }
@@ -153,7 +135,8 @@ func (r *fibRoute) through(index int, table uint32) fibRoute {
 // throw returns the route that has a lookup of this one's destination leave the
 // table.
 func (r *fibRoute) throw(table uint32) fibRoute {
-	c := fibRoute{head: r.head, table: table, to: r.to, metric: r.metric, attributes: map[uint16][]byte{}}
+	c := fibRoute{routeKey: r.routeKey, head: r.head, attributes: map[uint16][]byte{}}
+	c.table = table
 	c.head.Type, c.head.Scope, c.head.Protocol, c.head.Flags = unix.RTN_THROW, unix.RT_SCOPE_UNIVERSE, policyProtocol, 0
 	if p := r.attributes[unix.RTA_PRIORITY]; p != nil {
 		c.attributes[unix.RTA_PRIORITY] = p
@@ -177,21 +160,12 @@ func (r *fibRoute) request(kind, flags int) *nl.NetlinkRequest {
 	return q
 }
 
-// key is equal for routes that are equal.
-func (r *fibRoute) key() string {
+// whole is equal for routes that are equal.
+func (r *fibRoute) whole() string {
 	q := r.request(0, 0)
 	q.Seq = 0
 	return string(q.Serialize())
 }
-
-// place tells routes apart that may be in one table.
-type place struct {
-	to     netip.Prefix
-	tos    uint8
-	metric uint32
-}
-
-func (r *fibRoute) place() place { return place{r.to, r.head.Tos, r.metric} }
 
 // order puts what a gateway's validity depends on before it.
 func (r *fibRoute) order() int {
@@ -219,62 +193,37 @@ func (r *fibRoute) String() string {
 // it refines.
 func egressRoutes(all []fibRoute, d *device) []fibRoute {
 	var routes []fibRoute
-	taken := map[place]bool{}
+	taken := map[routeKey]bool{}
 	for i := range all {
 		if r := &all[i]; r.by(d.parent, d.index) && !r.dead {
 			routes = append(routes, r.through(d.index, d.egressTable()))
-			taken[r.place()] = true
+			taken[r.routeKey] = true
 		}
 	}
 	own := slices.Clone(routes)
 	for i := range all {
 		r := &all[i]
 		within := slices.ContainsFunc(own, func(o fibRoute) bool { return o.to.Bits() <= r.to.Bits() && o.to.Contains(r.to.Addr()) })
-		if within && !taken[r.place()] {
+		if within && !taken[r.routeKey] {
 			routes = append(routes, r.throw(d.egressTable()))
-			taken[r.place()] = true
+			taken[r.routeKey] = true
 		}
 	}
 	return routes
-}
-
-// dialStrict opens a conn on which the kernel sends what a dump asks for and
-// nothing else; before Linux 5.0 it sends everything.
-func dialStrict() (*conn, error) {
-	c, err := dial()
-	if err == nil {
-		_ = unix.SetsockoptInt(c.fd, unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
-	}
-	return c, err
-}
-
-// A routeFilter says which routes are asked for; 0 is any.
-type routeFilter struct {
-	table    uint32
-	protocol uint8
 }
 
 // dumpRoutes returns the routes of both families that pass a filter, in the
 // kernel's order. c is of no use after an error.
 func dumpRoutes(c *conn, f routeFilter) ([]fibRoute, error) {
 	var all []fibRoute
-	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+	for _, v6 := range []bool{false, true} {
 		before := len(all)
-		ask := func() *nl.NetlinkRequest {
-			q := nl.NewNetlinkRequest(unix.RTM_GETROUTE, 0)
-			q.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: family, Protocol: f.protocol}})
-			if f.table != 0 {
-				q.AddData(nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(f.table)))
-			}
-			return q
-		}
-		err := c.dump(ask, unix.RTM_NEWROUTE, func() { all = all[:before] }, func(b []byte) error {
+		err := eachRoute(c, v6, f, func() { all = all[:before] }, func(b []byte) error {
 			r, err := parseFIB(b)
-			cloned := len(b) >= unix.SizeofRtMsg && nl.DeserializeRtMsg(b).Flags&unix.RTM_F_CLONED != 0
 			switch {
 			case err != nil:
 				return err
-			case cloned, f.table != 0 && r.table != f.table, f.protocol != 0 && r.head.Protocol != f.protocol:
+			case !f.passes(r.head.Protocol, &r.routeKey):
 				return nil
 			case len(all) == maxFIB:
 				return errManyRoutes
@@ -282,54 +231,9 @@ func dumpRoutes(c *conn, f routeFilter) ([]fibRoute, error) {
 			all = append(all, r)
 			return nil
 		})
-		// A table that has never had a route is not there.
-		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EAFNOSUPPORT) {
-			return nil, fmt.Errorf("list routes: %w", err)
+		if err != nil {
+			return nil, err
 		}
 	}
 	return all, nil
-}
-
-// dumpEgressRules returns the rules of ours that lead to a table of egress.
-func dumpEgressRules(c *conn) ([]PolicyRule, error) {
-	var rules []PolicyRule
-	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		before := len(rules)
-		ask := func() *nl.NetlinkRequest {
-			q := nl.NewNetlinkRequest(unix.RTM_GETRULE, 0)
-			q.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: family}}) // fib_rule_hdr is as long
-			return q
-		}
-		err := c.dump(ask, unix.RTM_NEWRULE, func() { rules = rules[:before] }, func(b []byte) error {
-			if r, ours := parseEgressRule(b); ours {
-				rules = append(rules, r)
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, unix.EAFNOSUPPORT) && !errors.Is(err, unix.EOPNOTSUPP) {
-			return nil, fmt.Errorf("list rules: %w", err)
-		}
-	}
-	return rules, nil
-}
-
-func parseEgressRule(b []byte) (r PolicyRule, ours bool) {
-	if len(b) < unix.SizeofRtMsg {
-		return r, false
-	}
-	r.IPv6 = b[0] == unix.AF_INET6
-	eachAttribute(b[unix.SizeofRtMsg:], func(kind uint16, value []byte) {
-		switch kind {
-		case fraSrc:
-			from, _ := netip.AddrFromSlice(value)
-			r.From = netip.PrefixFrom(from, int(b[2]))
-		case fraPriority:
-			r.Priority = binary.NativeEndian.Uint32(value)
-		case fraTable:
-			r.Table = binary.NativeEndian.Uint32(value)
-		case fraProtocol:
-			ours = value[0] == policyProtocol
-		}
-	})
-	return r, ours && forEgress(r.Table)
 }

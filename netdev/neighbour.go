@@ -164,18 +164,14 @@ func filterFor(kind ethernet.EtherType) *packet.Config {
 	if kind != ethernet.EtherTypeIPv6 {
 		return nil
 	}
-	filter, err := bpf.Assemble([]bpf.Instruction{
+	return filtered(
 		bpf.LoadAbsolute{Off: etherLen + 6, Size: 1},
 		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: protocolICMPv6, SkipTrue: 3},
 		bpf.LoadAbsolute{Off: etherLen + ipv6Len, Size: 1},
 		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: icmpNA, SkipTrue: 1},
 		bpf.RetConstant{Val: 2048},
 		bpf.RetConstant{Val: 0},
-	})
-	if err != nil {
-		panic("netdev: a constant filter cannot fail to assemble: " + err.Error())
-	}
-	return &packet.Config{Filter: filter}
+	)
 }
 
 // answers reports whether a frame is somebody's saying that the address is his.

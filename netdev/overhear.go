@@ -83,13 +83,18 @@ func advertFilter(ipv6 bool) *packet.Config {
 	if ipv6 {
 		protocol = etherLen + 6
 	}
-	filter, err := bpf.Assemble([]bpf.Instruction{
+	return filtered(
 		bpf.LoadAbsolute{Off: protocol, Size: 1},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: protocolVRRP, SkipTrue: 1},
 		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: protocolAH, SkipTrue: 1},
 		bpf.RetConstant{Val: etherLen + packetLen},
 		bpf.RetConstant{Val: 0},
-	})
+	)
+}
+
+// filtered is for a packet socket that is given what a filter lets pass.
+func filtered(program ...bpf.Instruction) *packet.Config {
+	filter, err := bpf.Assemble(program)
 	if err != nil {
 		panic("netdev: a constant filter cannot fail to assemble: " + err.Error())
 	}

@@ -1,6 +1,7 @@
 package netdev
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -57,72 +58,39 @@ func seeRoutes(v6 bool, f routeFilter, do func(seenRoute) bool) error {
 		return err
 	}
 	defer c.close()
-	request := func() *nl.NetlinkRequest {
-		q := nl.NewNetlinkRequest(unix.RTM_GETROUTE, 0)
-		q.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family(v6)), Protocol: f.protocol}})
-		if f.table != 0 {
-			q.AddData(nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(f.table)))
-		}
-		return q
-	}
-	err = c.dump(request, unix.RTM_NEWROUTE, func() {}, func(b []byte) error {
+	err = eachRoute(c, v6, f, func() {}, func(b []byte) error {
 		r, err := parseRoute(b)
 		switch {
 		case err != nil:
 			return err
-		case f.protocol != 0 && r.protocol != f.protocol, f.table != 0 && r.key.table != f.table:
-			return nil
-		case !do(r):
+		case f.passes(r.protocol, &r.key) && !do(r):
 			return errEnough
 		}
 		return nil
 	})
-	switch {
-	case err == nil, errors.Is(err, errEnough):
-	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.EAFNOSUPPORT): // no such table, or family
-	default:
-		return fmt.Errorf("list routes: %w", err)
+	if errors.Is(err, errEnough) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 var errEnough = errors.New("enough was seen")
 
 // parseRoute reads the body of an RTM_NEWROUTE or RTM_DELROUTE message.
 func parseRoute(b []byte) (seenRoute, error) {
-	if len(b) < unix.SizeofRtMsg {
-		return seenRoute{}, fmt.Errorf("parse route message: %d bytes are too short", len(b))
-	}
-	m := nl.DeserializeRtMsg(b)
-	attributes, err := nl.ParseRouteAttr(b[unix.SizeofRtMsg:])
+	m, key, err := parseRouteKey(b)
 	if err != nil {
-		return seenRoute{}, fmt.Errorf("parse route message: %w", err)
+		return seenRoute{}, err
 	}
-	r := seenRoute{protocol: m.Protocol, kind: m.Type, body: b}
-	r.key = routeKey{table: uint32(m.Table), tos: m.Tos}
-	to := netip.IPv4Unspecified()
-	if m.Family == unix.AF_INET6 {
-		to = netip.IPv6Unspecified()
-	}
-	for _, a := range attributes {
+	r := seenRoute{key: key, protocol: m.Protocol, kind: m.Type, body: bytes.Clone(b)} // the buffer is used again
+	eachAttribute(b[unix.SizeofRtMsg:], func(kind uint16, value []byte) {
 		switch {
-		case a.Attr.Type == unix.RTA_DST:
-			to, _ = netip.AddrFromSlice(a.Value)
-		case a.Attr.Type == unix.RTA_GATEWAY:
-			r.via, _ = netip.AddrFromSlice(a.Value)
-		case len(a.Value) < 4:
-		case a.Attr.Type == unix.RTA_TABLE:
-			r.key.table = binary.NativeEndian.Uint32(a.Value)
-		case a.Attr.Type == unix.RTA_PRIORITY:
-			r.key.metric = binary.NativeEndian.Uint32(a.Value)
-		case a.Attr.Type == unix.RTA_OIF:
-			r.index = int(binary.NativeEndian.Uint32(a.Value))
+		case kind == unix.RTA_GATEWAY:
+			r.via, _ = netip.AddrFromSlice(value)
+		case kind == unix.RTA_OIF && len(value) >= 4:
+			r.index = int(binary.NativeEndian.Uint32(value))
 		}
-	}
-	if r.key.to = netip.PrefixFrom(to, int(m.Dst_len)); !r.key.to.IsValid() {
-		return r, fmt.Errorf("parse route message: no valid destination of length %d", m.Dst_len)
-	}
-	r.body = append([]byte(nil), b...) // the buffer is used again
+	})
 	return r, nil
 }
 
@@ -143,7 +111,7 @@ func seeRules(c *conn, v6 bool) ([]seenRule, error) {
 	var all []seenRule
 	err := c.dump(request, unix.RTM_NEWRULE, func() { all = nil }, func(b []byte) error {
 		rule, protocol, err := parseRule(b)
-		all = append(all, seenRule{rule, protocol, append([]byte(nil), b...)})
+		all = append(all, seenRule{rule, protocol, bytes.Clone(b)})
 		return err
 	})
 	if errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP) {

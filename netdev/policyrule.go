@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink/nl"
@@ -197,11 +198,11 @@ func parseRule(b []byte) (r PolicyRule, protocol uint8, err error) {
 		return r, 0, fmt.Errorf("parse rule message: %w", err)
 	}
 	r.IPv6, r.TOS, r.Not = m.Family == unix.AF_INET6, m.Tos, m.Flags&fibRuleInvert != 0
-	r.Action, r.Table = fmt.Sprintf("action %d", m.Type), uint32(m.Table)
-	for i, n := range ruleActions {
-		if n == m.Type {
-			r.Action = RuleActions[i]
-		}
+	r.Table = uint32(m.Table)
+	if i := slices.Index(ruleActions[:], m.Type); i >= 0 {
+		r.Action = RuleActions[i]
+	} else {
+		r.Action = fmt.Sprintf("action %d", m.Type)
 	}
 	for _, a := range attributes {
 		if kind := a.Attr.Type & nl.NLA_TYPE_MASK; kind == fraProtocol && len(a.Value) == 1 {

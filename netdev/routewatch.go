@@ -2,7 +2,6 @@ package netdev
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -83,45 +82,25 @@ func readRoutes(ctx context.Context, s *nl.NetlinkSocket, handle func(RouteEvent
 }
 
 func parseRouteEvent(m syscall.NetlinkMessage) (e RouteEvent, ok bool) {
-	header := unix.SizeofRtMsg // fib_rule_hdr has its length, and most of its fields
-	if len(m.Data) < header {
-		return e, false
-	}
-	attributes, err := nl.ParseRouteAttr(m.Data[header:])
-	if err != nil {
-		return e, false
-	}
 	switch m.Header.Type {
 	case unix.RTM_DELRULE, unix.RTM_NEWRULE:
-		e.Gone = m.Header.Type == unix.RTM_DELRULE
-		for _, a := range attributes {
-			e.Ours = e.Ours || a.Attr.Type == fraProtocol && len(a.Value) == 1 && a.Value[0] == policyProtocol
+		if len(m.Data) < unix.SizeofRtMsg { // fib_rule_hdr has its length
+			return e, false
 		}
+		e.Gone = m.Header.Type == unix.RTM_DELRULE
+		eachAttribute(m.Data[unix.SizeofRtMsg:], func(kind uint16, value []byte) {
+			e.Ours = e.Ours || kind == fraProtocol && len(value) == 1 && value[0] == policyProtocol
+		})
 		return e, true
 	case unix.RTM_DELROUTE, unix.RTM_NEWROUTE:
 	default:
 		return e, false
 	}
-	route := nl.DeserializeRtMsg(m.Data)
-	if route.Flags&unix.RTM_F_CLONED != 0 {
-		return e, false // a cached lookup
+	route, key, err := parseRouteKey(m.Data)
+	if err != nil || route.Flags&unix.RTM_F_CLONED != 0 { // a cached lookup
+		return e, false
 	}
 	e.Gone, e.Ours = m.Header.Type == unix.RTM_DELROUTE, route.Protocol == policyProtocol
-	e.Table = uint32(route.Table)
-	to := netip.IPv4Unspecified()
-	if route.Family == unix.AF_INET6 {
-		to = netip.IPv6Unspecified()
-	}
-	for _, a := range attributes {
-		switch {
-		case a.Attr.Type == unix.RTA_DST:
-			if to, ok = netip.AddrFromSlice(a.Value); !ok {
-				return e, false
-			}
-		case a.Attr.Type == unix.RTA_TABLE && len(a.Value) == 4:
-			e.Table = binary.NativeEndian.Uint32(a.Value)
-		}
-	}
-	e.Prefix = netip.PrefixFrom(to, int(route.Dst_len))
+	e.Prefix, e.Table = key.to, key.table
 	return e, true
 }
