@@ -30,16 +30,9 @@ type remembered struct {
 // counts as nothing: services that nobody knows are left alone.
 func recall(dir string) (*memory, error) {
 	m := &memory{path: filepath.Join(dir, "ipvs.json")}
-	b, err := os.ReadFile(m.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return m, nil
-	}
-	if err != nil {
-		return m, fmt.Errorf("read what a former run left: %w", err)
-	}
-	if err := json.Unmarshal(b, &m.content); err != nil {
+	if _, err := readFile(m.path, &m.content); err != nil {
 		m.content = remembered{}
-		return m, fmt.Errorf("read what a former run left: %s: %w", m.path, err)
+		return m, fmt.Errorf("read what a former run left: %w", err)
 	}
 	return m, nil
 }
@@ -75,6 +68,21 @@ func (m *memory) write() error {
 		return err
 	}
 	return replaceFile(m.path, b)
+}
+
+// readFile reads what replaceFile wrote, as JSON; there tells whether there is any.
+func readFile(path string, into any) (there bool, err error) {
+	b, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		return true, fmt.Errorf("%s: %w", path, err)
+	}
+	return true, nil
 }
 
 // replaceFile writes a file so that a reader sees the old or the new content.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -83,12 +82,9 @@ const passingLife = time.Minute
 // readPassing reads the word that was left, which counts once.
 func readPassing(dir string) (passing, error) {
 	var p passing
-	b, err := os.ReadFile(passingPath(dir))
-	if errors.Is(err, fs.ErrNotExist) {
-		return p, nil
-	}
-	if err == nil {
-		err = errors.Join(json.Unmarshal(b, &p), os.Remove(passingPath(dir)))
+	there, err := readFile(passingPath(dir), &p)
+	if there {
+		err = errors.Join(err, os.Remove(passingPath(dir)))
 	}
 	if err != nil {
 		return passing{}, fmt.Errorf("read what the former binary left: %w", err)

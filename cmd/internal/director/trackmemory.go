@@ -50,14 +50,7 @@ func (d *Director) recallTrackers() {
 
 func readKnownTrackers(dir string) (knownTrackers, error) {
 	var k knownTrackers
-	b, err := os.ReadFile(knownTrackersPath(dir))
-	if errors.Is(err, fs.ErrNotExist) {
-		return k, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(b, &k)
-	}
-	if err != nil {
+	if _, err := readFile(knownTrackersPath(dir), &k); err != nil {
 		return knownTrackers{}, fmt.Errorf("read what a former run knew of the trackers: %w", err)
 	}
 	return k, nil
