@@ -10,10 +10,13 @@ const (
 	// SendAdvert sends an advert with Action.Priority at once.
 	SendAdvert Verb = iota + 1
 	// Claim brings the virtual device up with all addresses. Answer with
-	// Claimed or ClaimFailed. A claim of what is held refreshes it.
+	// Claimed or ClaimFailed; before that, if Action.Unserved, with a ClaimedPart
+	// as often as more of many addresses are up. A claim of what is held
+	// refreshes it.
 	Claim
 	// Announce starts the burst of gratuitous ARP or unsolicited neighbour
-	// advertisements for all addresses, and a later one.
+	// advertisements for all addresses, and a later one. If Action.First is not 0
+	// it says so many addresses, from the first, ahead of the burst.
 	Announce
 	// Hush stops speaking for the addresses (no ARP or neighbour answers, no
 	// announcements), and goes on receiving for them.
@@ -40,6 +43,8 @@ type Action struct {
 	From, To State  // Transition; Repriced: To is the state, which stays
 	Why      string // Transition, Rival, Repriced: the reason, for people
 	Peer     *Peer  // Rival: who it is; nil: it has fallen silent
+	Unserved bool   // Claim: nobody serves the addresses
+	First    int    // Announce: how many addresses, from the first; 0: all
 }
 
 // String describes the action in the words that scenario files use.
@@ -48,8 +53,14 @@ func (a Action) String() string {
 	case SendAdvert:
 		return fmt.Sprintf("send priority=%d", a.Priority)
 	case Claim:
+		if a.Unserved {
+			return "claim unserved"
+		}
 		return "claim"
 	case Announce:
+		if a.First > 0 {
+			return fmt.Sprintf("announce first %d", a.First)
+		}
 		return "announce"
 	case Hush:
 		return "hush"

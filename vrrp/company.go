@@ -15,7 +15,7 @@ func (m *Machine) demote(now time.Time, why string) {
 		m.become(now, Backup, why)
 		m.listen(now)
 	case m.state == Backup && m.hold == claiming:
-		m.release()
+		m.letGo(now, true)
 		m.listen(now)
 	}
 }

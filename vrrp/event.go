@@ -55,6 +55,10 @@ type (
 	// Claimed answers Claim: the device is up and has all addresses.
 	Claimed struct{}
 
+	// ClaimedPart tells of a Claim of what nobody serves: the device is up and has
+	// so many of its addresses, from the first. Claimed or ClaimFailed follows.
+	ClaimedPart struct{ Addresses int }
+
 	// ClaimFailed answers Claim: the addresses could not be had. The machine
 	// faults and tries again by itself.
 	ClaimFailed struct{ Problem string }
@@ -93,7 +97,7 @@ type (
 	}
 
 	// promote, demote and hasten come from the group.
-	promote struct{}
+	promote struct{ unserved bool }
 	demote  struct{ why string }
 	hasten  struct{ source netip.Addr }
 )
@@ -107,6 +111,7 @@ func (Stop) event()         {}
 func (*Received) event()    {}
 func (Elapsed) event()      {}
 func (Claimed) event()      {}
+func (ClaimedPart) event()  {}
 func (ClaimFailed) event()  {}
 func (ClaimLost) event()    {}
 func (Faulted) event()      {}

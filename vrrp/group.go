@@ -199,19 +199,19 @@ func (m *Machine) hasFault(key string) bool {
 
 // takeOverTogether promotes the members once each of them is ready.
 func (g *Group) takeOverTogether(now time.Time) {
-	ready := false
+	ready, unserved := false, true
 	for _, m := range g.members {
 		if !m.wants && !m.active() {
 			return
 		}
-		ready = ready || m.wants
+		ready, unserved = ready || m.wants, unserved && m.wants && m.unserved
 	}
 	if !ready {
 		return
 	}
 	for i, m := range g.members {
 		if m.wants {
-			g.step(now, i, promote{})
+			g.step(now, i, promote{unserved})
 		}
 	}
 }

@@ -310,6 +310,7 @@ func (l *lan) foul() {
 	l.reorder = l.chance(0.5)
 	l.delayMax = pick(l, weather, interval/20, interval/3, 2*interval)
 	l.claimLoss = pick(l, 0, 0, 0.2)
+	l.parts = pick(l, 0, 0.5, 1)
 }
 
 // troubles lets random things happen for a random time.

@@ -52,6 +52,8 @@ type Machine struct {
 	hold     hold
 	claimWhy string // reason to tell when the claim succeeds
 	wants    bool   // Backup: ready to take over, waits for its fellow members
+	unserved bool   // when it became ready, nobody served the addresses
+	spoken   bool   // claiming: adverts are sent already
 	leaving  bool   // Stop was asked for
 	// deferring tells that mastership was given away on request: no lower
 	// priority is preempted until we are MASTER again.
@@ -121,6 +123,8 @@ func (m *Machine) step(now time.Time, ev Event) []Action {
 		m.elapsed(now)
 	case Claimed:
 		m.claimed(now)
+	case ClaimedPart:
+		m.claimedPart(now, e.Addresses)
 	case ClaimFailed:
 		if m.hold == claiming { // if a refresh fails, what was held still is
 			m.noClaim(now, e.Problem)
@@ -152,7 +156,7 @@ func (m *Machine) step(now time.Time, ev Event) []Action {
 	case Reconfigure:
 		m.reconfigure(now, e)
 	case promote:
-		m.promote(now)
+		m.promote(e.unserved)
 	case demote:
 		m.demote(now, e.why)
 	case hasten:
@@ -257,6 +261,9 @@ func (m *Machine) letGo(now time.Time, wire bool) {
 	switch {
 	case m.hold == nothing:
 	case m.hold == claiming || !wire:
+		if m.spoken && wire { // who was kept waiting by it
+			m.send(now, PriorityStop)
+		}
 		m.release()
 	case m.hold == held:
 		m.send(now, PriorityStop)
@@ -273,6 +280,7 @@ func (m *Machine) hush(until time.Time) {
 func (m *Machine) release() {
 	m.hold = nothing
 	m.releaseAt = time.Time{}
+	m.quiet()
 	m.do(Release)
 	if m.leaving {
 		m.do(Stopped)
@@ -284,29 +292,30 @@ func (m *Machine) release() {
 // takeOver asks for the addresses, or, in company, tells the group that this
 // member is ready.
 func (m *Machine) takeOver(now time.Time, why string) {
-	m.claimWhy = why
+	m.claimWhy, m.unserved = why, m.nobodyServes(now)
 	m.downAt, m.preemptAt = time.Time{}, time.Time{}
 	if m.grouped {
 		m.wants = true
 		return
 	}
-	m.promote(now)
+	m.promote(m.unserved)
 }
 
-func (m *Machine) promote(time.Time) {
+func (m *Machine) promote(unserved bool) {
 	if m.state != Backup || m.hold == claiming {
 		return
 	}
 	m.wants = false
 	m.hold = claiming
 	m.releaseAt = time.Time{}
-	m.do(Claim)
+	m.out = append(m.out, Action{Verb: Claim, Priority: m.Priority(), Unserved: unserved})
 }
 
 func (m *Machine) claimed(now time.Time) {
 	switch m.hold {
 	case claiming:
 		m.hold = held
+		m.quiet()
 		m.retries, m.deferring = 0, false
 		m.send(now, m.Priority())
 		m.do(Announce)
@@ -352,6 +361,8 @@ func (m *Machine) elapsed(now time.Time) {
 	switch {
 	case m.state == Master:
 		m.masterElapsed(now)
+	case m.spoken && due(m.advertAt, now):
+		m.advertise(now)
 	case m.state == Backup && due(m.preemptAt, now):
 		m.takeOver(now, m.takeOverReason(now))
 	case m.state == Backup && due(m.downAt, now):
@@ -370,6 +381,11 @@ func (m *Machine) masterElapsed(now time.Time) {
 		m.wakeLate(now, m.silentFor(now))
 		return
 	}
+	m.advertise(now)
+}
+
+// advertise sends the advert that is due.
+func (m *Machine) advertise(now time.Time) {
 	next := m.nextAdvert(m.advertAt) // from the schedule, so that lateness does not add up
 	m.send(now, m.Priority())
 	m.lastAdvert = m.advertAt

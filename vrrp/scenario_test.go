@@ -34,7 +34,7 @@ var update = flag.Bool("update", false, "write what the scenarios print into the
 //	recover PORT KEY
 //	weigh PORT SUM                   the sum of the trackers' weights
 //	set PORT KEY=VALUE...            another configuration
-//	claims PORT fail|work            whether devices can be had
+//	claims PORT fail|work|parts      whether devices can be had, and told of in parts
 //	run DURATION
 //	status
 func TestScenarios(t *testing.T) {
@@ -248,7 +248,8 @@ func (s *stage) change(verb string, n *node, i int, args []string) error {
 	case "recover":
 		n.step(i, Recovered{Key: args[0]})
 	case "claims":
-		n.ports[i].claimFails = args[0] == "fail"
+		n.ports[i].claimFails = strings.Contains(args[0], "fail")
+		n.ports[i].claimsParts = strings.Contains(args[0], "parts")
 	case "lose":
 		n.step(i, ClaimLost{Problem: strings.Join(args, " ")})
 	case "weigh":

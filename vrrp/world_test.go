@@ -33,6 +33,7 @@ type world struct {
 	// What a claim, hush or release takes, and how often a claim fails.
 	workMin, workMax time.Duration
 	claimLoss        float64
+	parts            float64 // of the claims of what nobody serves, how many tell of the first address
 
 	sent uint64 // adverts
 
@@ -117,6 +118,9 @@ type port struct {
 
 	device     device
 	claimFails bool
+	// claimsParts tells of the first address before all are there.
+	claimsParts bool
+	part        bool // the running claim has told of it
 	arrival    map[netip.Addr]time.Duration // of the last frame, by sender
 
 	// The promised order: what was asked for, and what was answered.
@@ -344,13 +348,13 @@ func (n *node) act(member int, a Action) {
 	}
 	switch a.Verb {
 	case SendAdvert:
-		if p.hold != held || p.device != up {
+		if p.hold != held && !(p.hold == claiming && p.part) || p.device != up {
 			broken("sends an advert without holding the addresses")
 		}
 		p.advertised = true
 		n.transmit(member, a.Priority)
 	case Announce:
-		if p.hold != held || p.device != up || !p.advertised {
+		if p.hold != held && !(p.hold == claiming && p.part && a.First > 0) || p.device != up || !p.advertised {
 			broken("announces the addresses before they are held and advertised")
 		}
 	case Claim:
@@ -358,9 +362,12 @@ func (n *node) act(member int, a Action) {
 			broken("claims twice")
 		}
 		if p.hold != held {
-			p.hold, p.advertised = claiming, false
+			p.hold, p.advertised, p.part = claiming, false, false
 		}
 		n.work(member, up)
+		if a.Unserved && (p.claimsParts || n.w.parts > 0 && n.w.rng.Float64() < n.w.parts) {
+			n.claimPart(member)
+		}
 	case Hush:
 		if p.hold != held {
 			broken("hushes what it does not hold")
@@ -412,14 +419,31 @@ func (n *node) work(member int, to device) {
 	})
 }
 
+// claimPart has the first address up shortly before a claim is done.
+func (n *node) claimPart(member int) {
+	p := &n.ports[member]
+	order, life := p.order, n.life
+	n.w.at(p.freeAt-n.w.workMin/2, func() {
+		if n.life != life || p.order != order {
+			return
+		}
+		p.device = up
+		n.w.moved()
+		n.answer(member, life, order, ClaimedPart{Addresses: 1})
+	})
+}
+
 func (n *node) answer(member, life int, order uint64, ev Event) {
 	n.whenAble(life, func() {
 		p := &n.ports[member]
 		if p.order != order {
 			return
 		}
-		if _, ok := ev.(Claimed); ok {
+		switch ev.(type) {
+		case Claimed:
 			p.hold = held
+		case ClaimedPart:
+			p.part = true
 		}
 		n.step(member, ev)
 	})
