@@ -63,14 +63,18 @@ func (h *Host) awaitLocal(names []string) {
 		if d == nil || d.index == 0 {
 			continue
 		}
-		there := true
-		for _, a := range d.spec.Addresses {
-			if a.Prefix.Addr().Is6() {
-				there = h.becomesLocal(d, a.Prefix.Addr(), end) && there
-			}
-		}
-		d.neverLocal = !there
+		h.becomeLocal(d, d.spec.Addresses, end)
 	}
+}
+
+func (h *Host) becomeLocal(d *device, addresses []Address, end time.Time) {
+	there := true
+	for _, a := range addresses {
+		if a.Prefix.Addr().Is6() {
+			there = h.becomesLocal(d, a.Prefix.Addr(), end) && there
+		}
+	}
+	d.neverLocal = !there
 }
 
 func (h *Host) becomesLocal(d *device, address netip.Addr, end time.Time) bool {

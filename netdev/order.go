@@ -33,10 +33,17 @@ func (h *Host) find(names []string) ([]*device, error) {
 //
 // A route or rule that cannot be had is no reason to be without the addresses:
 // Reconcile tries again, and says why.
-func (h *Host) Claim(names ...string) error {
+func (h *Host) Claim(names ...string) error { return h.claim(names, nil) }
+
+// claim tells up of parts; nil: nobody wants to know.
+func (h *Host) claim(names []string, up func([]Part)) error {
 	h.mu.Lock()
-	h.settleIn(names)
-	err := h.order(names, "claim", Claimed, h.claimRequests)
+	carry := h.inParts(up)
+	if up == nil || h.few(names) {
+		h.settleIn(names)
+		carry = h.atOnce
+	}
+	err := h.order(names, "claim", Claimed, h.claimRequests, carry)
 	if err == nil {
 		h.awaitLocal(names)
 	}
@@ -52,7 +59,7 @@ func (h *Host) Claim(names ...string) error {
 func (h *Host) Quiet(names ...string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.order(names, "quiet", Quiet, quietRequests)
+	return h.order(names, "quiet", Quiet, quietRequests, h.atOnce)
 }
 
 func quietRequests(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
@@ -105,7 +112,7 @@ func (h *Host) Silence(names ...string) error {
 		}
 		d.falling = true
 		return quietRequests(all, d)
-	})
+	}, h.atOnce)
 }
 
 // TakeDown is the second half: a device that is to be Bare goes down and loses
@@ -131,10 +138,16 @@ func (h *Host) TakeDown(name string) error {
 	return nil
 }
 
+// A carrier carries out requests, each of which belongs to a device, and returns
+// what became of each, or nil if all went well.
+type carrier func(requests []*nl.NetlinkRequest, of []*device) []error
+
+func (h *Host) atOnce(requests []*nl.NetlinkRequest, _ []*device) []error { return h.conn.do(requests) }
+
 // order sets a state by the requests that lead there from any other, without
 // looking first. If one is refused, the device is looked at. h.mu is held.
 func (h *Host) order(names []string, verb string, to State,
-	build func([]*nl.NetlinkRequest, *device) []*nl.NetlinkRequest) error {
+	build func([]*nl.NetlinkRequest, *device) []*nl.NetlinkRequest, carry carrier) error {
 	devices, err := h.find(names)
 	if err != nil {
 		return fmt.Errorf("%s: %w", verb, err)
@@ -156,7 +169,7 @@ func (h *Host) order(names []string, verb string, to State,
 			of = append(of, d)
 		}
 	}
-	for i, err := range h.conn.do(requests) {
+	for i, err := range carry(requests, of) {
 		usual := errors.Is(err, unix.EEXIST) || to == Bare && gone(err)
 		if err != nil && !usual {
 			again[of[i]] = true

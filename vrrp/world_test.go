@@ -120,8 +120,8 @@ type port struct {
 	claimFails bool
 	// claimsParts tells of the first address before all are there.
 	claimsParts bool
-	part        bool // the running claim has told of it
-	arrival    map[netip.Addr]time.Duration // of the last frame, by sender
+	part        bool                         // the running claim has told of it
+	arrival     map[netip.Addr]time.Duration // of the last frame, by sender
 
 	// The promised order: what was asked for, and what was answered.
 	hold       hold

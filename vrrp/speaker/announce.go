@@ -22,13 +22,38 @@ type burst struct {
 	next   int           // index of the next frame of the running round
 	at     time.Time     // when that frame is due; zero while there is none
 	gap    time.Duration // between two frames
+	limit  int           // how many frames of the round may be said yet; 0: all
 	second time.Time     // when the second burst starts; zero is never
 	again  time.Time     // when the next refresh starts; zero is never
 }
 
-// begin starts the bursts of a takeover.
+// part lets the first frames of a takeover be said before the others may be.
+func (b *burst) part(now time.Time, p Pace, frames int) {
+	if b.limit == 0 {
+		*b = burst{rounds: p.Repeat, at: now, gap: p.Interval}
+	}
+	b.limit = frames
+	if b.at.Before(now) {
+		b.at = now
+	}
+	if p.Repeat <= 0 || frames <= 0 {
+		b.stop()
+	}
+}
+
+// held reports whether what may be said is said.
+func (b *burst) held() bool { return b.limit > 0 && b.next >= b.limit }
+
+// begin starts the bursts of a takeover, or goes on with what part began.
 func (b *burst) begin(now time.Time, p Pace) {
-	*b = burst{rounds: p.Repeat, at: now, gap: p.Interval}
+	first, at := 0, now
+	if b.limit > 0 {
+		first = b.next
+		if b.at.After(now) {
+			at = b.at
+		}
+	}
+	*b = burst{rounds: p.Repeat, next: first, at: at, gap: p.Interval}
 	if p.Repeat <= 0 {
 		b.at = time.Time{}
 	}
@@ -50,6 +75,9 @@ func (b *burst) stop() { *b = burst{} }
 
 // deadline returns when the burst wants to go on; the zero time is never.
 func (b *burst) deadline() time.Time {
+	if b.held() {
+		return time.Time{}
+	}
 	return earliest(earliest(b.at, b.second), b.again)
 }
 
@@ -73,7 +101,7 @@ func (b *burst) start(now time.Time, rounds int, p Pace) {
 
 // take returns the index of the next due frame of n, or -1, and moves on.
 func (b *burst) take(now time.Time, n int) int {
-	if !due(b.at, now) {
+	if b.held() || !due(b.at, now) {
 		return -1
 	}
 	if n == 0 {
@@ -81,11 +109,24 @@ func (b *burst) take(now time.Time, n int) int {
 		return -1
 	}
 	i := b.next
+	switch {
+	case i >= n && b.limit > 0: // there are fewer now
+		b.limit = i
+		return -1
+	case i >= n: // all were said in parts
+		b.endRound(n)
+		return -1
+	}
 	b.next++
-	if b.next < n {
+	if b.next < n || b.limit > 0 {
 		b.at = b.at.Add(b.gap)
 		return i
 	}
+	b.endRound(n)
+	return i
+}
+
+func (b *burst) endRound(n int) {
 	b.next = 0
 	b.rounds--
 	if b.rounds <= 0 {
@@ -93,7 +134,6 @@ func (b *burst) take(now time.Time, n int) int {
 	} else {
 		b.at = b.at.Add(max(roundGap, time.Duration(n)*frameGap, b.gap))
 	}
-	return i
 }
 
 func earliest(a, b time.Time) time.Time {

@@ -29,9 +29,12 @@ func (s *Speaker) enqueue(f func(now time.Time)) bool {
 		s.mu.Unlock()
 		return false
 	}
+	first := len(s.commands) == 0 // whoever came before has woken the loop
 	s.commands = append(s.commands, f)
 	s.mu.Unlock()
-	s.opts.Port.Wake()
+	if first {
+		s.opts.Port.Wake()
+	}
 	return true
 }
 
@@ -207,17 +210,26 @@ func (s *Speaker) Remove(name string) error {
 
 // Answer tells the outcome of an order. It does not wait for the loop.
 func (s *Speaker) Answer(o Order, outcome error) {
+	var ev vrrp.Event = vrrp.Claimed{}
+	if outcome != nil {
+		ev = vrrp.ClaimFailed{Problem: outcome.Error()}
+	}
+	s.enqueue(func(now time.Time) { s.answered(now, o, ev) })
+}
+
+// Tally tells how far claims are. It does not wait for the loop.
+func (s *Speaker) Tally(parts []Part) {
 	s.enqueue(func(now time.Time) {
-		r := s.routers[o.Router]
-		if r == nil || r.seq != o.Seq || o.Verb != vrrp.Claim {
-			return
+		for _, p := range parts {
+			s.answered(now, p.Order, vrrp.ClaimedPart{Addresses: p.Addresses})
 		}
-		var ev vrrp.Event = vrrp.Claimed{}
-		if outcome != nil {
-			ev = vrrp.ClaimFailed{Problem: outcome.Error()}
-		}
-		s.perform(now, r.group, r.group.Step(now, r.member, ev))
 	})
+}
+
+func (s *Speaker) answered(now time.Time, o Order, ev vrrp.Event) {
+	if r := s.routers[o.Router]; r != nil && r.seq == o.Seq && o.Verb == vrrp.Claim {
+		s.perform(now, r.group, r.group.Step(now, r.member, ev))
+	}
 }
 
 // Snapshot is the state of all routers at one moment.

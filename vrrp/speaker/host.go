@@ -64,6 +64,9 @@ type Voice struct {
 	// advertisement frames of its addresses, each with the interface through
 	// which it goes.
 	Announcements []Frame
+	// Ends says for each address how many of the Announcements go with it and
+	// those before it.
+	Ends []int
 }
 
 // A Line is the way to one peer.
@@ -83,11 +86,19 @@ type Pace struct {
 }
 
 // An Order asks for a slow change of the host: Verb is vrrp.Claim, vrrp.Hush
-// or vrrp.Release. Claims are answered with [Speaker.Answer].
+// or vrrp.Release. Claims are answered with [Speaker.Answer]; before that, if
+// nobody serves the addresses, [Speaker.Tally] may tell how far they are.
 type Order struct {
-	Router string
-	Verb   vrrp.Verb
-	Seq    uint64
+	Router   string
+	Verb     vrrp.Verb
+	Unserved bool // vrrp.Claim: as vrrp.Action says
+	Seq      uint64
+}
+
+// A Part is how many addresses of a claim are up, from the first.
+type Part struct {
+	Order     Order
+	Addresses int
 }
 
 // A Report tells of a change. Group reports have an empty Router.

@@ -264,12 +264,16 @@ func (s *Speaker) act(now time.Time, r *router, a *vrrp.MemberAction) {
 	case vrrp.SendAdvert:
 		s.say(now, r, a.Priority)
 	case vrrp.Announce:
+		if a.First > 0 {
+			r.burst.part(now, r.pace, r.voice.frames(a.First))
+			return
+		}
 		r.burst.begin(now, r.pace)
 	case vrrp.Claim:
-		s.order(r, a.Verb)
+		s.order(r, a)
 	case vrrp.Hush, vrrp.Release:
 		r.burst.stop()
-		s.order(r, a.Verb)
+		s.order(r, a)
 	case vrrp.Stopped:
 		r.group.stopped++
 		s.report(now, r, a)
@@ -280,10 +284,18 @@ func (s *Speaker) act(now time.Time, r *router, a *vrrp.MemberAction) {
 
 // order numbers an order. An answer to an older one is not heeded: what it
 // told has been overtaken.
-func (s *Speaker) order(r *router, verb vrrp.Verb) {
+func (s *Speaker) order(r *router, a *vrrp.MemberAction) {
 	s.seq++
 	r.seq = s.seq
-	s.orders = append(s.orders, Order{Router: r.config().Name, Verb: verb, Seq: s.seq})
+	s.orders = append(s.orders, Order{Router: r.config().Name, Verb: a.Verb, Unserved: a.Unserved, Seq: s.seq})
+}
+
+// frames returns how many announcements go with the first addresses.
+func (v *Voice) frames(addresses int) int {
+	if n := min(addresses, len(v.Ends)); n > 0 {
+		return v.Ends[n-1]
+	}
+	return 0
 }
 
 func (s *Speaker) report(now time.Time, r *router, a *vrrp.MemberAction) {

@@ -11,9 +11,14 @@ import (
 // outcomes are in the order of the names.
 type devices interface {
 	Claim(names []string) []error
+	// ClaimInParts is Claim, and tells meanwhile what is up.
+	ClaimInParts(names []string, up func([]claimed)) []error
 	Hush(names []string) []error
 	Release(names []string) []error
 }
+
+// claimed tells how many addresses the router at an index has, from the first.
+type claimed struct{ router, addresses int }
 
 // hands carries out the speaker's orders, which the speaker must not wait
 // for. Orders of one kind that wait together are carried out together, whatever
@@ -22,6 +27,7 @@ type devices interface {
 type hands struct {
 	devices devices
 	answer  func(speaker.Order, error)
+	tally   func([]speaker.Part)       // of what is claimed in parts
 	failed  func(speaker.Order, error) // of an order that has no answer
 
 	mu    sync.Mutex
@@ -31,8 +37,8 @@ type hands struct {
 	done  bool
 }
 
-func newHands(d devices, answer, failed func(speaker.Order, error)) *hands {
-	h := &hands{devices: d, answer: answer, failed: failed}
+func newHands(d devices, answer func(speaker.Order, error), tally func([]speaker.Part), failed func(speaker.Order, error)) *hands {
+	h := &hands{devices: d, answer: answer, tally: tally, failed: failed}
 	h.wait = sync.NewCond(&h.mu)
 	return h
 }
@@ -93,29 +99,39 @@ func (h *hands) take(pending bool) []speaker.Order {
 	return orders
 }
 
-// urgency is the order in which verbs go first: who speaks for what another
-// has does harm, who has not yet what he is to have is missed, and what is to
+// urgency says which orders go first: who speaks for what another has does harm,
+// what nobody serves is missed more than what another still does, and what is to
 // be released serves as long as it is there.
-var urgency = map[vrrp.Verb]int{vrrp.Hush: 0, vrrp.Claim: 1, vrrp.Release: 2}
+func urgency(o *speaker.Order) int {
+	switch {
+	case o.Verb == vrrp.Hush:
+		return 0
+	case o.Verb == vrrp.Claim && o.Unserved:
+		return 1
+	case o.Verb == vrrp.Claim:
+		return 2
+	}
+	return 3
+}
 
-// next takes from the pending orders those of the most urgent verb that can be
-// carried out at once, and returns the others. Each router's orders keep their
+// next takes from the pending orders the most urgent ones that can be carried
+// out at once, and returns the others. Each router's orders keep their
 // order. Between routers there is none to be kept: what comes as Hush, Release,
 // Hush, Release is two batches, and a release costs the same for one device and
 // for all.
 func next(pending []speaker.Order) (batch, rest []speaker.Order) {
 	seen := make(map[string]bool, len(pending))
 	first := make([]bool, len(pending))
-	verb := vrrp.Release
+	most := urgency(&speaker.Order{Verb: vrrp.Release})
 	for i, o := range pending {
 		first[i] = !seen[o.Router]
 		seen[o.Router] = true
-		if first[i] && urgency[o.Verb] < urgency[verb] {
-			verb = o.Verb
+		if first[i] {
+			most = min(most, urgency(&o))
 		}
 	}
 	for i, o := range pending {
-		if first[i] && o.Verb == verb {
+		if first[i] && urgency(&o) == most {
 			batch = append(batch, o)
 		} else {
 			rest = append(rest, o)
@@ -130,10 +146,20 @@ func (h *hands) carryOut(orders []speaker.Order) {
 		names[i] = o.Router
 	}
 	do := h.devices.Release
-	switch orders[0].Verb {
-	case vrrp.Claim:
+	switch {
+	case orders[0].Verb == vrrp.Claim && orders[0].Unserved:
+		do = func(names []string) []error {
+			return h.devices.ClaimInParts(names, func(up []claimed) {
+				parts := make([]speaker.Part, len(up))
+				for i, c := range up {
+					parts[i] = speaker.Part{Order: orders[c.router], Addresses: c.addresses}
+				}
+				h.tally(parts)
+			})
+		}
+	case orders[0].Verb == vrrp.Claim:
 		do = h.devices.Claim
-	case vrrp.Hush:
+	case orders[0].Verb == vrrp.Hush:
 		do = h.devices.Hush
 	}
 	for i, err := range do(names) {

@@ -19,7 +19,14 @@ type fakeDevices struct {
 	gate  chan struct{} // if not nil, Hush waits for it
 }
 
-func (f *fakeDevices) Claim(names []string) []error   { return f.call("claim", names) }
+func (f *fakeDevices) Claim(names []string) []error { return f.call("claim", names) }
+func (f *fakeDevices) ClaimInParts(names []string, up func([]claimed)) []error {
+	errs := f.call("claim unserved", names)
+	for i := range names {
+		up([]claimed{{i, 7}})
+	}
+	return errs
+}
 func (f *fakeDevices) Release(names []string) []error { return f.call("release", names) }
 func (f *fakeDevices) Hush(names []string) []error {
 	if f.gate != nil {
@@ -45,10 +52,15 @@ func (f *fakeDevices) call(verb string, names []string) []error {
 // the order for one router is kept, and only claims are answered.
 func TestHandsBatchInOrder(t *testing.T) {
 	d := &fakeDevices{gate: make(chan struct{})}
-	var answers, failures []string
+	var answers, tallies, failures []string
 	h := newHands(d,
 		func(o speaker.Order, err error) {
 			answers = append(answers, fmt.Sprintf("%s %d %v", o.Router, o.Seq, err))
+		},
+		func(parts []speaker.Part) {
+			for _, p := range parts {
+				tallies = append(tallies, fmt.Sprintf("%s %d: %d", p.Order.Router, p.Order.Seq, p.Addresses))
+			}
 		},
 		func(o speaker.Order, err error) { failures = append(failures, fmt.Sprintf("%s %v", o.Router, err)) })
 	done := make(chan struct{})
@@ -65,16 +77,20 @@ func TestHandsBatchInOrder(t *testing.T) {
 	order(vrrp.Claim, 4, "c")
 	order(vrrp.Claim, 5, "b")
 	order(vrrp.Release, 6, "b", "bad")
+	h.order([]speaker.Order{{Router: "d", Verb: vrrp.Claim, Unserved: true, Seq: 8}})
 	close(d.gate)
 	h.quit()
 	<-done
 	// The worker may have taken the first order alone or with all others;
 	// what follows from it is the same.
-	want := []string{"hush a", "claim b bad c", "claim b", "release b bad"}
+	want := []string{"hush a", "claim unserved d", "claim b bad c", "claim b", "release b bad"}
 	if !slices.Equal(d.calls, want) {
 		t.Errorf("calls %q, want %q", d.calls, want)
 	}
-	if want := []string{"b 2 <nil>", "bad 3 refused", "c 4 <nil>", "b 5 <nil>"}; !slices.Equal(answers, want) {
+	if want := []string{"d 8: 7"}; !slices.Equal(tallies, want) {
+		t.Errorf("tallies %q, want %q", tallies, want)
+	}
+	if want := []string{"d 8 <nil>", "b 2 <nil>", "bad 3 refused", "c 4 <nil>", "b 5 <nil>"}; !slices.Equal(answers, want) {
 		t.Errorf("answers %q, want %q", answers, want)
 	}
 	if want := []string{"bad refused"}; !slices.Equal(failures, want) {

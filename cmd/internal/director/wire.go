@@ -83,6 +83,7 @@ func announce(v *speaker.Voice, index int, mac netdev.MAC, router bool, addresse
 		for _, f := range frames {
 			v.Announcements = append(v.Announcements, speaker.Frame{IfIndex: index, Bytes: f})
 		}
+		v.Ends = append(v.Ends, len(v.Announcements))
 	}
 	return nil
 }
@@ -113,19 +114,45 @@ type deviceHost struct {
 }
 
 // Claim implements devices.
-func (h deviceHost) Claim(routers []string) []error { return h.each(h.host.Claim, routers) }
+func (h deviceHost) Claim(routers []string) []error {
+	return h.each(h.host.Claim, h.host.Claim, routers)
+}
+
+// ClaimInParts implements devices. Only the device on a router's own interface,
+// which is its first, is told of: its addresses are announced before the others.
+func (h deviceHost) ClaimInParts(routers []string, up func([]claimed)) []error {
+	of := make(map[string]int, len(routers))
+	for i, r := range routers {
+		if names := h.names.of(r); len(names) > 0 {
+			of[names[0]] = i
+		}
+	}
+	tell := func(parts []netdev.Part) {
+		all := make([]claimed, 0, len(parts))
+		for _, p := range parts {
+			if i, first := of[p.Device]; first {
+				all = append(all, claimed{i, p.Addresses})
+			}
+		}
+		up(all)
+	}
+	claim := func(names ...string) error { return h.host.ClaimInParts(tell, names...) }
+	return h.each(claim, h.host.Claim, routers)
+}
 
 // Hush implements devices.
-func (h deviceHost) Hush(routers []string) []error { return h.each(h.host.Quiet, routers) }
+func (h deviceHost) Hush(routers []string) []error {
+	return h.each(h.host.Quiet, h.host.Quiet, routers)
+}
 
 // Release implements devices. Devices that are not needed any more are removed:
 // the kernel takes down many in the time of one. The others fall silent at once
 // and are taken down by and by, so that no claim waits for that.
 func (h deviceHost) Release(routers []string) []error {
 	if !slices.ContainsFunc(routers, func(r string) bool { return !h.names.leaves(r) }) {
-		return h.each(h.host.Remove, routers)
+		return h.each(h.host.Remove, h.host.Remove, routers)
 	}
-	errs := h.each(h.host.Silence, routers)
+	errs := h.each(h.host.Silence, h.host.Silence, routers)
 	for _, r := range routers {
 		for _, name := range h.names.of(r) {
 			h.later(func() {
@@ -139,9 +166,9 @@ func (h deviceHost) Release(routers []string) []error {
 }
 
 // each does one thing to all devices in one go. Only if that fails is it done
-// router by router, which does no harm to those that are done, to learn which
-// router the failure belongs to.
-func (h deviceHost) each(do func(...string) error, routers []string) []error {
+// again router by router, which does no harm to those that are done, to learn
+// which router the failure belongs to.
+func (h deviceHost) each(do, again func(...string) error, routers []string) []error {
 	errs := make([]error, len(routers))
 	var names []string
 	for _, r := range routers {
@@ -152,7 +179,7 @@ func (h deviceHost) each(do func(...string) error, routers []string) []error {
 		return errs
 	}
 	for i, r := range routers {
-		errs[i] = do(h.names.of(r)...)
+		errs[i] = again(h.names.of(r)...)
 	}
 	return errs
 }
