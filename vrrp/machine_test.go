@@ -22,7 +22,7 @@ func (r *rig) only(ev Event) []string {
 func (r *rig) claim() {
 	r.backup()
 	r.now = r.g.Deadline().Sub(epoch)
-	r.want("timer", r.only(Elapsed{}), "claim")
+	r.want("timer", r.only(Elapsed{}), "claim unserved")
 }
 
 // Who claims is as good as MASTER: it yields to who beats it, and to nobody else.
