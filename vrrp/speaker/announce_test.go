@@ -1,6 +1,7 @@
 package speaker
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -61,5 +62,75 @@ func TestBurstRefresh(t *testing.T) {
 	all := rounds(t, &b, later, 3)
 	if len(all) != 1 || all[0][2] != 2*calmGap {
 		t.Errorf("frames of the refresh are sent at %v", all)
+	}
+}
+
+// said plays what is due now of a burst of n frames and returns their numbers.
+func said(b *burst, now time.Time, n int) []int {
+	var all []int
+	for i := b.take(now, n); i >= 0; i = b.take(now, n) {
+		all = append(all, i)
+	}
+	return all
+}
+
+// What is up is announced; what comes up later follows, and nothing is said twice
+// in the first round.
+func TestBurstInParts(t *testing.T) {
+	now := time.Now()
+	p := Pace{Repeat: 2, Delay: 5 * time.Second}
+	var b burst
+	b.part(now, p, 2)
+	if got := said(&b, now, 5); !slices.Equal(got, []int{0, 1}) {
+		t.Errorf("of the first part %v", got)
+	}
+	if d := b.deadline(); !d.IsZero() {
+		t.Errorf("with nothing to say it is due after %v", d.Sub(now))
+	}
+	now = now.Add(time.Millisecond)
+	b.part(now, p, 4)
+	if got := said(&b, now, 5); !slices.Equal(got, []int{2, 3}) {
+		t.Errorf("of the second part %v", got)
+	}
+	b.begin(now, p)
+	if got := said(&b, now, 5); !slices.Equal(got, []int{4}) {
+		t.Errorf("of the rest %v", got)
+	}
+	if got := said(&b, now.Add(roundGap), 5); !slices.Equal(got, []int{0, 1, 2, 3, 4}) {
+		t.Errorf("in the second round %v", got)
+	}
+	if b.second != now.Add(p.Delay) || !b.at.IsZero() {
+		t.Errorf("after the rounds: %+v", b)
+	}
+
+	// All of them may have been said in parts, and the rounds go on.
+	b.part(now, p, 5)
+	said(&b, now, 5)
+	b.begin(now, p)
+	if got := said(&b, now, 5); len(got) > 0 {
+		t.Errorf("twice: %v", got)
+	}
+	if got := said(&b, now.Add(roundGap), 5); len(got) != 5 {
+		t.Errorf("in the second round %v", got)
+	}
+
+	// There may be fewer than was thought, none, or no rounds.
+	for _, c := range []struct{ n, part, repeat, want int }{{3, 5, 2, 3}, {0, 5, 2, 0}, {5, 5, 0, 0}, {5, 0, 2, 0}} {
+		var b burst
+		b.part(now, Pace{Repeat: c.repeat}, c.part)
+		if got := said(&b, now, c.n); len(got) != c.want || !b.deadline().IsZero() {
+			t.Errorf("%+v: %v, due %v", c, got, b.deadline())
+		}
+	}
+
+	// A pace is kept from part to part.
+	b.stop()
+	slow := Pace{Repeat: 1, Interval: 20 * time.Millisecond}
+	b.part(now, slow, 1)
+	said(&b, now, 3)
+	b.part(now, slow, 2)
+	b.begin(now, slow)
+	if want := now.Add(slow.Interval); b.deadline() != want {
+		t.Errorf("the second frame is due %v after the first", b.deadline().Sub(now))
 	}
 }

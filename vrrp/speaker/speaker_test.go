@@ -231,6 +231,58 @@ func TestAnnouncementsOfOtherInterfaces(t *testing.T) {
 	}
 }
 
+// Of a claim in parts the advert goes first, and then the announcements of what is
+// up; what is told of an older claim is not heeded.
+func TestPartsAreAnnounced(t *testing.T) {
+	h := &host{port: (&lan{}).port("192.0.2.1")}
+	var ordered []Order
+	s := New(Options{Port: silent{}, Order: func(o []Order) { ordered = append(ordered, o...) }, Report: func(Report) {}})
+	r := h.router("v", 10, 100)
+	r.Pace = Pace{Repeat: 1}
+	r.Voice.Announcements, r.Voice.Ends = nil, []int{2, 4, 6}
+	for i := range 6 {
+		r.Voice.Announcements = append(r.Voice.Announcements, Frame{IfIndex: wireIndex, Bytes: []byte{byte(i)}})
+	}
+	r.First = []vrrp.Event{vrrp.Start{}}
+	now := time.Now()
+	if err := s.add(now, "", []Router{r}); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(10 * time.Second)
+	s.elapse(now)
+	s.flush()
+	if len(ordered) != 1 || !ordered[0].Unserved {
+		t.Fatalf("orders: %+v", ordered)
+	}
+	old := ordered[0]
+	old.Seq--
+	said := func(parts ...Part) (n int) {
+		s.Tally(parts)
+		s.obey(now)
+		if n = len(s.frames); n > 0 && (n != 1 || s.frames[0].Bytes[0] != 3<<4|1) {
+			t.Errorf("instead of an advert %+v", s.frames)
+		}
+		s.frames = s.frames[:0]
+		s.elapse(now)
+		n += len(s.frames)
+		s.frames = s.frames[:0]
+		return n
+	}
+	if n := said(Part{old, 1}); n != 0 {
+		t.Errorf("%d frames for an older claim", n)
+	}
+	if n := said(Part{ordered[0], 1}); n != 3 {
+		t.Errorf("%d frames for the first address, not an advert and two", n)
+	}
+	if n := said(Part{ordered[0], 2}); n != 2 {
+		t.Errorf("%d frames for the second address, not two", n)
+	}
+	s.Answer(ordered[0], nil)
+	if n := said(); n != 3 {
+		t.Errorf("%d frames for the last address, not an advert and two", n)
+	}
+}
+
 func TestDropsAreCountedByReason(t *testing.T) {
 	inBubble(t, func(t *testing.T, l *lan) {
 		a, stranger := l.host(t, "192.0.2.1"), l.port("192.0.2.9")
