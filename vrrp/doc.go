@@ -25,7 +25,9 @@
 // over asks for them with [Claim], stays BACKUP until the caller answers
 // [Claimed], and only then sends its first advert: an advert attracts
 // traffic, and a director that is not yet the receiver of the addresses would
-// forward that traffic to the old one.
+// forward that traffic to the old one. Where there is no old one any more, and so
+// nothing to lose, it speaks for the first of many addresses before it has all
+// ([ClaimedPart]).
 //
 // Letting go is the reverse. A MASTER that stops, yields or is preempted first
 // stops speaking for the addresses ([Hush]) but goes on serving what still
@@ -37,7 +39,7 @@
 //
 // Actions are performed in the order given. These orders are guaranteed:
 //
-//   - Claim, and its answer Claimed, before the first SendAdvert as MASTER;
+//   - Claim, and its answer Claimed or a ClaimedPart, before the first SendAdvert;
 //   - SendAdvert before Announce: switches learn the virtual MAC from either,
 //     other virtual routers only from the advert;
 //   - SendAdvert with priority 0 before Hush, Hush before Release;

@@ -21,6 +21,9 @@ type cause struct {
 	name string
 	// strike lets the first one leave, and returns how it comes back.
 	strike func(m *multitude) (repair func())
+	// served says that the first one serves until it hears the second: then
+	// nothing is announced before all is up.
+	served bool
 	// decided says when the second may take over, from what was heard before.
 	decided func(heard []lab.Frame) (time.Time, error)
 }
@@ -40,7 +43,8 @@ var causes = []cause{
 		},
 	},
 	{
-		name: "priority 0",
+		name:   "priority 0",
+		served: true,
 		strike: func(m *multitude) func() {
 			m.directors[0].process().Signal(unix.SIGTERM)
 			return func() {
@@ -71,7 +75,10 @@ func runTakeover(o options) []*row {
 				}
 			})
 			if h != nil && c.name == holdfast.name {
-				h.row.bounds = []bound{atMost("first announcement ms", theMedian, 5), atMost("last address up ms", theMedian, 50)}
+				h.row.bounds = []bound{atMost("last address up ms", theMedian, 50), atMost("first announcement ms", theMedian, 5)}
+				if cause.served {
+					h.row.bounds[1] = noMoreThanKeepalived("first announcement ms", theMedian, 0)
+				}
 			}
 			heats = append(heats, h)
 		}
