@@ -30,6 +30,7 @@ type Director struct {
 	// ReconcileInterval is the longest time that a kernel object stays other
 	// than configured when no netlink event tells of the change.
 	ReconcileInterval time.Duration
+	DBus              DBus
 }
 
 // Script says whom programs run as whose Command does not.

@@ -35,6 +35,7 @@ func (d *Director) visit(t *table) {
 		field(t, "level", &d.Log.Level, logLevel, slog.LevelInfo)
 		field(t, "format", &d.Log.Format, logFormat, LogAuto)
 	})
+	t.sub("dbus", d.DBus.visit)
 	t.sub("script", func(t *table) {
 		field(t, "user", &d.Script.User, anyAccount, "")
 		field(t, "group", &d.Script.Group, anyAccount, "")

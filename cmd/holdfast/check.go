@@ -15,7 +15,8 @@ func newCheck(f *flags) *cobra.Command {
 		Short: "Say whether the configuration is valid",
 		Long: `Check reads the configuration and prints every error in it as file:line: key: message.
 Of programs that would not be run here, because they are missing or others than
-root and their user could change them, it warns.`,
+root and their user could change them, it warns, as of D-Bus in a binary that was
+built without.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			c, err := conf.Load(f.config)
@@ -23,6 +24,9 @@ root and their user could change them, it warns.`,
 				return err
 			}
 			for _, text := range director.UnfitPrograms(c) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: %s\n", f.config, text)
+			}
+			if text := director.WithoutDBus(c); text != "" {
 				fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: %s\n", f.config, text)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: valid: %s, %s, %s\n", f.config,

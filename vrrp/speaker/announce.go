@@ -99,6 +99,15 @@ func (b *burst) start(now time.Time, rounds int, p Pace) {
 	}
 }
 
+// once announces everything once more, after what is being announced.
+func (b *burst) once(now time.Time, p Pace) {
+	if b.at.IsZero() {
+		b.start(now, 1, p)
+	} else {
+		b.rounds++
+	}
+}
+
 // take returns the index of the next due frame of n, or -1, and moves on.
 func (b *burst) take(now time.Time, n int) int {
 	if b.held() || !due(b.at, now) {

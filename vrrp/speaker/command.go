@@ -170,6 +170,25 @@ func (s *Speaker) Stop(name string) error { return s.tellAll(name, vrrp.Stop{}) 
 // Yield makes the members of a group (or a lone router) give mastership away.
 func (s *Speaker) Yield(name string) error { return s.tellAll(name, vrrp.Yield{}) }
 
+// Announce makes a router that is MASTER announce its addresses once more.
+func (s *Speaker) Announce(name string) error {
+	var err error
+	e := s.do(func(now time.Time) {
+		r := s.routers[name]
+		if r == nil {
+			err = fmt.Errorf("no virtual router %s", name)
+			return
+		}
+		if state := r.machine().State(); state != vrrp.Master {
+			err = fmt.Errorf("%s is %v here, and only a MASTER announces its addresses", name, state)
+			return
+		}
+		r.burst.once(now, r.pace)
+		s.deadlines.set(r.group, r.group.nextDeadline())
+	})
+	return errors.Join(e, err)
+}
+
 func (s *Speaker) tellAll(name string, ev vrrp.Event) error {
 	var err error
 	e := s.do(func(now time.Time) {

@@ -87,5 +87,9 @@ func canned() *Status {
 			{Name: "fifo /run/holdfast/notify.fifo", Queued: 3, Delivered: 700, Dropped: 20, LastDelivery: ago(2 * time.Hour),
 				LastError: "the pipe is full", LastErrorAt: ago(time.Second), FailingSince: ago(2 * time.Hour)},
 		},
+		DBus: &DBus{
+			Bus: "system", Name: "org.keepalived.Vrrp1", Since: ago(7 * time.Second), Error: "the connection to the bus was lost",
+			SignalsSent: 1234,
+		},
 	}
 }

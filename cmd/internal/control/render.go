@@ -40,6 +40,7 @@ func (s *Status) Text(section Section) string {
 	}
 	if section == SectionAll {
 		s.notify(&b)
+		s.dbus(&b)
 	}
 	return b.String()
 }

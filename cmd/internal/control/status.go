@@ -1,6 +1,7 @@
 package control
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -33,6 +34,19 @@ type Status struct {
 	Checks []checker.Status `json:"checks"`
 	// Notify is how those are who tell of events: the scripts first.
 	Notify []Outlet `json:"notify"`
+	DBus   *DBus    `json:"dbus,omitempty"` // nil: not configured
+}
+
+// DBus is the service on D-Bus.
+type DBus struct {
+	Bus       string    `json:"bus"`  // as configured
+	Name      string    `json:"name"` // of the service
+	Connected bool      `json:"connected"`
+	Since     time.Time `json:"since"`           // of Connected
+	Error     string    `json:"error,omitempty"` // why it is not connected
+	// Signals: those that the bus took, and that were dropped as too many waited.
+	SignalsSent    uint64 `json:"signals_sent"`
+	SignalsDropped uint64 `json:"signals_dropped"`
 }
 
 // OutletScripts is the Name of the scripts. One that fails is a matter of its
@@ -223,6 +237,13 @@ type Sync struct {
 	Error     string   `json:"error,omitempty"`
 }
 
+// JSON is the status as the control socket tells it.
+func (s *Status) JSON() ([]byte, error) {
+	s.complete()
+	text, err := json.MarshalIndent(s, "", "  ")
+	return append(text, '\n'), err
+}
+
 // complete replaces absent lists by empty ones, so that readers of the JSON need
 // not tell null from [].
 func (s *Status) complete() {
@@ -291,6 +312,9 @@ func (s *Status) Unwell() []string {
 		if o := &s.Notify[i]; !o.FailingSince.IsZero() && o.Name != OutletScripts {
 			say("notify %s: %s", o.Name, o.LastError)
 		}
+	}
+	if b := s.DBus; b != nil && b.Error != "" {
+		say("dbus: %s is not on the bus: %s", b.Name, b.Error)
 	}
 	if s.LVS == nil {
 		return problems

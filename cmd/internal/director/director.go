@@ -18,6 +18,7 @@ import (
 
 	"holdfast/checker"
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/dbus"
 	"holdfast/cmd/internal/notify"
 	"holdfast/cmd/internal/program"
 	"holdfast/cmd/internal/track"
@@ -64,6 +65,8 @@ type Director struct {
 	processes *track.Processes
 	notifier  *notify.Notifier
 	sinks     []*sink
+	bus       *dbus.Service // nil: not configured
+	untold    bool          // a reload, on D-Bus
 	events    *control.EventLog
 	server    *control.Server // nil until it serves
 	threads   sync.WaitGroup  // the VRRP loop, the hands, ...

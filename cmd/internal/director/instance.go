@@ -346,6 +346,7 @@ func (d *Director) startUnits(list []unit) {
 			all = append(all, in)
 		}
 	}
+	d.showOnBus(all)
 	d.meet(all)
 	for part := range slices.Chunk(list, unitsPerTurn) {
 		d.addUnits(part)

@@ -28,6 +28,8 @@ func (d *Director) reload(ctx context.Context) (*control.Reloaded, error) {
 	changes := describe(d.conf, c)
 	d.applyConf(c)
 	d.publishStates()
+	d.untold = true
+	d.tellBusReloaded()
 	d.loaded = at
 	d.log.Info("reloaded", "changes", len(changes))
 	d.note(control.Event{At: at, Kind: control.KindConfig, To: "reloaded", Reason: strings.Join(changes, "; ")})
@@ -85,6 +87,7 @@ func (d *Director) applyConf(c *conf.Config) {
 	d.ticker.Reset(c.Director.ReconcileInterval)
 	d.notifier.Rename(c.Director.Name)
 	d.applySinks(c)
+	d.applyBus(c)
 	d.warnOfPrograms()
 	d.applyServices(c)
 	d.tellServices()

@@ -57,6 +57,7 @@ func (d *Director) transition(r speaker.Report) {
 		d.dirty = true
 	}
 	d.notifyTransition(r)
+	d.busTransition(r.Router, r.To)
 }
 
 // repriced tells of another priority.

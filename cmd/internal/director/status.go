@@ -25,7 +25,7 @@ func (d *Director) status() (*control.Status, error) {
 		Realtime: d.realtime == nil,
 		VRRP:     []control.Instance{}, Groups: []control.Group{},
 		Checks: d.checks.Status(), Trackers: d.trackerStatus(),
-		Notify: d.outlets(),
+		Notify: d.outlets(), DBus: d.busStatus(),
 	}
 	if d.realtime != nil {
 		s.RealtimeNote = d.realtime.Error()

@@ -69,6 +69,7 @@ func (d *Director) forgetEnded() {
 	}
 	d.ended = nil
 	d.startComing()
+	d.tellBusReloaded()
 }
 
 // forgetUnit forgets a unit and its members, and notes the indexes of the
@@ -84,6 +85,9 @@ func (d *Director) forgetUnit(name string, left map[string]int) {
 		in := d.instances[c.Name]
 		delete(d.instances, c.Name)
 		d.notifier.Forget(notify.Instance, c.Name)
+		if d.bus != nil {
+			d.bus.Remove(c.Name)
+		}
 		d.devices.forget(c.Name)
 		for _, name := range c.Interfaces() {
 			left[name] = in.at(name).Index
@@ -113,6 +117,10 @@ func (d *Director) stop() error {
 	// A script that fails is told of: the sinks end after the scripts.
 	errs = append(errs, d.notifier.Close(ctx))
 	d.readMail()
+	if d.bus != nil {
+		d.bus.Stopped()
+	}
+	d.leaveBus()
 	d.closeAllSinks()
 	return errors.Join(errs...)
 }
@@ -146,6 +154,7 @@ func (d *Director) stopUnits() error {
 // close frees what open acquired, whatever part of it.
 func (d *Director) close() error {
 	var errs []error
+	d.leaveBus()
 	d.closeAllSinks()
 	d.closeTrackers()
 	if d.unwatch != nil {

@@ -62,12 +62,14 @@ func (d *Director) replace(path string) error {
 	rest, cancel := context.WithTimeout(context.Background(), upgradeGrace)
 	defer cancel()
 	closeSinks(rest, sinks) // their readers would read beside the new binary's
+	d.leaveBus()
 	closing, done := context.WithTimeout(context.Background(), closeGrace)
 	defer done()
 	closed := d.server.Close(closing) // so that the answer is through
 	d.server = nil
 	if err := d.writePassing(); err != nil {
 		d.applySinks(d.conf)
+		d.applyBus(d.conf)
 		return errors.Join(fmt.Errorf("leave word for the new binary: %w", err), closed, d.serve())
 	}
 	d.unwatchSettings() // the kernel takes its time, and no advert is sent while it replaces the binary
@@ -75,5 +77,6 @@ func (d *Director) replace(path string) error {
 	d.watchSettings()
 	d.mendWithin(mendPause) // which has them watched again
 	d.applySinks(d.conf)
+	d.applyBus(d.conf)
 	return errors.Join(fmt.Errorf("run %s: %w", path, err), os.Remove(passingPath(d.conf.Director.RuntimeDir)), closed, d.serve())
 }

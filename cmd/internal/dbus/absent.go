@@ -1,0 +1,45 @@
+//go:build !dbus
+
+package dbus
+
+import (
+	"context"
+	"log/slog"
+
+	"holdfast/cmd/internal/control"
+)
+
+// Built tells whether this binary speaks D-Bus.
+const Built = false
+
+// A Service does nothing in this build.
+type Service struct{ opts Options }
+
+// New returns a Service.
+func New(_ *slog.Logger, _ Director, o Options) *Service { return &Service{opts: o} }
+
+// Configure replaces the options.
+func (s *Service) Configure(o Options) { s.opts = o }
+
+// Add does nothing.
+func (s *Service) Add(...Instance) {}
+
+// Remove does nothing.
+func (s *Service) Remove(string) {}
+
+// Change does nothing.
+func (s *Service) Change(string, State) {}
+
+// Reloaded does nothing.
+func (s *Service) Reloaded() {}
+
+// Stopped does nothing.
+func (s *Service) Stopped() {}
+
+// Close does nothing.
+func (s *Service) Close(context.Context) {}
+
+// Status says that there is nothing.
+func (s *Service) Status() control.DBus {
+	return control.DBus{Bus: s.opts.Bus, Name: s.opts.Name, Error: "this binary was built without D-Bus"}
+}

@@ -1,0 +1,114 @@
+//go:build dbus
+
+package dbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const (
+	// handshake bounds the time until the bus has given us the name.
+	handshake = 10 * time.Second
+	// writing bounds the time that the bus takes for one message; a bus that
+	// hangs is left.
+	writing = 10 * time.Second
+	// leaving bounds the wait for a method at work and for the bus.
+	leaving = 2 * time.Second
+)
+
+var errLost = errors.New("the connection to the bus was lost")
+
+// A connection is a link to a real bus.
+type connection struct {
+	conn *dbus.Conn
+	name string
+	work chan struct{} // the service's
+}
+
+// dial connects to the bus and takes the name of the service.
+func dial(life, ctx context.Context, s *Service, o Options) (link, error) {
+	var d net.Dialer
+	early, cancel := context.WithTimeout(ctx, handshake)
+	defer cancel()
+	socket, err := d.DialContext(early, "unix", o.Socket)
+	if err != nil {
+		return nil, err
+	}
+	c := &connection{name: o.Name, work: s.work}
+	c.conn, err = dbus.NewConn(bounded{socket}, dbus.WithContext(life), dbus.WithHandler(&handler{s, life}))
+	if err != nil {
+		socket.Close()
+		return nil, err
+	}
+	unbound := context.AfterFunc(early, func() { c.conn.Close() })
+	err = c.join()
+	if !unbound() && err == nil {
+		err = errLost
+	}
+	if err != nil {
+		c.conn.Close()
+		return nil, errors.Join(err, ctx.Err())
+	}
+	return c, nil
+}
+
+// join makes the connection one that others can call by the service's name.
+func (c *connection) join() error {
+	if err := c.conn.Auth(nil); err != nil {
+		return fmt.Errorf("log in: %w", err)
+	}
+	if err := c.conn.Hello(); err != nil {
+		return fmt.Errorf("log in: %w", err)
+	}
+	switch reply, err := c.conn.RequestName(c.name, dbus.NameFlagDoNotQueue); {
+	case err != nil:
+		return fmt.Errorf("take the name %s: %w", c.name, err)
+	case reply != dbus.RequestNameReplyPrimaryOwner:
+		return fmt.Errorf("take the name %s: another program has it", c.name)
+	}
+	return nil
+}
+
+func (c *connection) lost() <-chan struct{} { return c.conn.Context().Done() }
+
+func (c *connection) emit(s *signal) error {
+	iface, body := ifaceMember, []any{uint32(s.state)}
+	switch s.name {
+	case started, reloaded, stopped:
+		iface, body = ifaceRouter, nil
+	case changedState:
+		iface = ifaceProps
+		body = []any{ifaceMember, map[string]dbus.Variant{"State": dbus.MakeVariant(stateOf(s.state))}, []string{}}
+	}
+	return c.conn.Emit(dbus.ObjectPath(s.path), iface+"."+s.name, body...)
+}
+
+func (c *connection) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, leaving)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { c.conn.Close() })()
+	select {
+	case c.work <- struct{}{}: // the method at work has ended
+		<-c.work
+	case <-c.lost():
+	}
+	// Its answer comes when the bus has had all that was said before.
+	_, _ = c.conn.ReleaseName(c.name)
+	c.conn.Close()
+}
+
+// bounded is a socket whose writes end.
+type bounded struct{ net.Conn }
+
+func (b bounded) Write(p []byte) (int, error) {
+	if err := b.SetWriteDeadline(time.Now().Add(writing)); err != nil {
+		return 0, err
+	}
+	return b.Conn.Write(p)
+}

@@ -1,0 +1,161 @@
+//go:build dbus
+
+package dbus
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// A handler answers calls of methods. Its tables are made anew for each call, of
+// the instances that there are.
+type handler struct {
+	service *Service
+	life    context.Context // of the link; the library has none for a call
+}
+
+// An object has interfaces with methods.
+type object map[string]methods
+
+type methods map[string]method
+
+// A method is how the library calls one.
+type method struct {
+	in   []any // zero values of what it takes
+	call func(args []any) ([]any, error)
+}
+
+// LookupObject implements dbus.Handler.
+func (h *handler) LookupObject(path dbus.ObjectPath) (dbus.ServerObject, bool) {
+	s := h.service
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	below, exists := s.tree.below(string(path))
+	if !exists {
+		return nil, false
+	}
+	o := object{}
+	var own []byte
+	switch i := s.tree.byPath[string(path)]; {
+	case i != nil:
+		own = []byte(memberXML)
+		o[ifaceMember] = methods{"SendGarp": h.action("SendGarp", i.Name, func(ctx context.Context) error {
+			return s.director.Announce(ctx, i.Name)
+		})}
+		o[ifaceProps] = properties(ifaceMember, map[string]any{"Name": nameOf(i.Name), "State": stateOf(i.State)})
+	case path == routerPath:
+		own = []byte(routerXML)
+		o[ifaceRouter] = methods{}
+		for name, f := range s.methodsOfRouter() {
+			o[ifaceRouter][name] = h.action(name, "", f)
+		}
+		o[ifaceProps] = properties(ifaceRouter, nil)
+	}
+	text := describe(string(own), below)
+	o[ifaceInspect] = methods{"Introspect": {call: func([]any) ([]any, error) { return []any{text}, nil }}}
+	return o, true
+}
+
+// action is a method that takes nothing and returns nothing.
+func (h *handler) action(name, instance string, f func(context.Context) error) method {
+	return method{call: func([]any) ([]any, error) {
+		return nil, h.service.do(h.life, name, instance, f)
+	}}
+}
+
+// LookupInterface implements dbus.ServerObject. A caller may leave the interface
+// out.
+func (o object) LookupInterface(name string) (dbus.Interface, bool) {
+	if name != "" {
+		m, ok := o[name]
+		return m, ok
+	}
+	all := methods{}
+	for _, m := range o {
+		for name, method := range m {
+			all[name] = method
+		}
+	}
+	return all, true
+}
+
+// LookupMethod implements dbus.Interface.
+func (m methods) LookupMethod(name string) (dbus.Method, bool) {
+	method, ok := m[name]
+	return method, ok
+}
+
+// Call implements dbus.Method.
+func (m method) Call(args ...any) ([]any, error) { return m.call(args) }
+
+// NumArguments implements dbus.Method.
+func (m method) NumArguments() int { return len(m.in) }
+
+// ArgumentValue implements dbus.Method.
+func (m method) ArgumentValue(i int) any { return m.in[i] }
+
+// NumReturns implements dbus.Method; the library does not ask.
+func (m method) NumReturns() int { return 0 }
+
+// ReturnValue implements dbus.Method; the library does not ask.
+func (m method) ReturnValue(int) any { return nil }
+
+// nameOf is the property Name. keepalived sends a structure, whatever its
+// description says.
+func nameOf(name string) any { return struct{ Name string }{name} }
+
+// stateOf is the property State.
+func stateOf(s State) any {
+	return struct {
+		Number uint32
+		Word   string
+	}{uint32(s), words[s]}
+}
+
+// properties are the methods by which properties of an interface are read.
+func properties(iface string, values map[string]any) methods {
+	all := map[string]dbus.Variant{}
+	for name, v := range values {
+		all[name] = dbus.MakeVariant(v)
+	}
+	// An empty interface is any, here the only one that has properties.
+	known := func(name string) error {
+		if name == iface || name == "" {
+			return nil
+		}
+		return failure("UnknownInterface", fmt.Sprintf("there are no properties of %s here", name))
+	}
+	get := func(args []any) (dbus.Variant, error) {
+		name := *args[1].(*string)
+		v, ok := all[name]
+		if !ok {
+			return v, failure("UnknownProperty", "there is no property "+name)
+		}
+		return v, known(*args[0].(*string))
+	}
+	return methods{
+		"Get": {in: []any{"", ""}, call: func(args []any) ([]any, error) {
+			v, err := get(args)
+			return []any{v}, err
+		}},
+		"GetAll": {in: []any{""}, call: func(args []any) ([]any, error) {
+			if name := *args[0].(*string); known(name) != nil {
+				return []any{map[string]dbus.Variant{}}, nil
+			}
+			return []any{all}, nil
+		}},
+		"Set": {in: []any{"", "", dbus.Variant{}}, call: func(args []any) ([]any, error) {
+			if _, err := get(args); err != nil {
+				return nil, err
+			}
+			return nil, failure("PropertyReadOnly", *args[1].(*string)+" cannot be written")
+		}},
+	}
+}
+
+// failure is an error that D-Bus has a name for.
+func failure(name, text string) error {
+	return dbus.NewError("org.freedesktop.DBus.Error."+name, []any{text})
+}

@@ -1,0 +1,114 @@
+//go:build dbus
+
+package dbus
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"holdfast/cmd/internal/control"
+)
+
+// Files in the runtime directory, which only root can read: what keepalived
+// writes into /tmp.
+const (
+	dataFile  = "dbus-data.json"
+	statsFile = "dbus-stats.json"
+)
+
+// patience bounds a method; who calls waits 25 s.
+const patience = 20 * time.Second
+
+// A baseline is what the counters of instances were when they were last cleared.
+// The counters themselves go on: others read them too.
+type baseline struct {
+	at     time.Time
+	values map[string]control.Counters
+}
+
+// A statsDocument is what statsFile holds.
+type statsDocument struct {
+	Version int              `json:"version"` // of the status
+	At      time.Time        `json:"at"`
+	Cleared time.Time        `json:"cleared,omitzero"` // by PrintStatsClear
+	VRRP    []statsOfARouter `json:"vrrp"`
+}
+
+type statsOfARouter struct {
+	Name     string           `json:"name"`
+	Counters control.Counters `json:"counters"`
+}
+
+// methodsOfRouter are those of the one object beside the instances.
+func (s *Service) methodsOfRouter() map[string]func(context.Context) error {
+	return map[string]func(context.Context) error{
+		"PrintData":       s.printData,
+		"PrintStats":      func(ctx context.Context) error { return s.printStats(ctx, false) },
+		"PrintStatsClear": func(ctx context.Context) error { return s.printStats(ctx, true) },
+		"ReloadConfig": func(ctx context.Context) error {
+			_, err := s.director.Reload(ctx)
+			return err
+		},
+		"SendGarp": func(ctx context.Context) error { return s.director.Announce(ctx, "") },
+	}
+}
+
+// do runs a method, when those before it have ended, and logs that.
+func (s *Service) do(ctx context.Context, name, instance string, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	select {
+	case s.work <- struct{}{}:
+		defer func() { <-s.work }()
+	case <-ctx.Done():
+		return fmt.Errorf("another method is at work: %w", ctx.Err())
+	}
+	s.log.Info("asked over D-Bus", "method", name, "vrrp", instance)
+	return f(ctx)
+}
+
+func (s *Service) printData(ctx context.Context) error {
+	status, err := s.director.Status(ctx)
+	if err != nil {
+		return err
+	}
+	text, err := status.JSON()
+	if err != nil {
+		return err
+	}
+	return s.write(dataFile, text)
+}
+
+func (s *Service) printStats(ctx context.Context, clear bool) error {
+	status, err := s.director.Status(ctx)
+	if err != nil {
+		return err
+	}
+	doc := statsDocument{Version: status.Version, At: status.Now, Cleared: s.stats.at, VRRP: []statsOfARouter{}}
+	values := map[string]control.Counters{}
+	for i := range status.VRRP {
+		v := &status.VRRP[i]
+		values[v.Name] = v.Counters
+		doc.VRRP = append(doc.VRRP, statsOfARouter{v.Name, v.Counters.Minus(s.stats.values[v.Name])})
+	}
+	text, err := json.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := s.write(statsFile, append(text, '\n')); err != nil {
+		return err
+	}
+	if clear {
+		s.stats = baseline{status.Now, values}
+	}
+	return nil
+}
+
+func (s *Service) write(name string, content []byte) error {
+	if err := s.director.Write(name, content); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
