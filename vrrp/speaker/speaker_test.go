@@ -351,3 +351,45 @@ type silent struct{}
 func (silent) Receive(_ time.Time, into []Packet) ([]Packet, error) { return into, nil }
 func (silent) Send([]Frame) error                                   { return nil }
 func (silent) Wake()                                                {}
+
+// TestAnnounceOnceMore: a MASTER that is asked announces once, beside what it
+// announces by itself; nobody else does.
+func TestAnnounceOnceMore(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a, b := l.host(t, "192.0.2.1"), l.host(t, "192.0.2.2")
+		a.begin(t, "", 200, "v")
+		b.begin(t, "", 100, "v")
+		announced := func() (n int) {
+			for _, s := range l.sightings() {
+				if len(s.bytes) == 1 {
+					n++
+				}
+			}
+			return n
+		}
+		time.Sleep(20 * time.Second)
+		if n := announced(); n != 6 {
+			t.Fatalf("%d announcements of a takeover, want two bursts of 3", n)
+		}
+		if err := a.Announce("v"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Second)
+		if n := announced(); n != 7 {
+			t.Errorf("%d announcements after one was asked for, want 7", n)
+		}
+		if err := errors.Join(a.Announce("v"), a.Announce("v")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Second)
+		if n := announced(); n != 9 {
+			t.Errorf("%d announcements after two were asked for at once, want 9", n)
+		}
+		if err := b.Announce("v"); err == nil || !strings.Contains(err.Error(), "v is BACKUP here") {
+			t.Errorf("a BACKUP was asked: %v", err)
+		}
+		if err := b.Announce("w"); err == nil {
+			t.Error("announced what is not there")
+		}
+	})
+}

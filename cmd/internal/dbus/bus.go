@@ -27,6 +27,7 @@ var errLost = errors.New("the connection to the bus was lost")
 // A connection is a link to a real bus.
 type connection struct {
 	conn *dbus.Conn
+	end  func() // at once
 	name string
 	work chan struct{} // the service's
 }
@@ -41,19 +42,24 @@ func dial(life, ctx context.Context, s *Service, o Options) (link, error) {
 		return nil, err
 	}
 	c := &connection{name: o.Name, work: s.work}
+	c.end = func() {
+		socket.Close() // first: Conn.Close waits for a message that is being written
+		c.conn.Close()
+	}
 	c.conn, err = dbus.NewConn(bounded{socket}, dbus.WithContext(life), dbus.WithHandler(&handler{s, life}))
 	if err != nil {
 		socket.Close()
 		return nil, err
 	}
-	unbound := context.AfterFunc(early, func() { c.conn.Close() })
+	context.AfterFunc(c.conn.Context(), func() { socket.Close() })
+	unbound := context.AfterFunc(early, c.end)
 	err = c.join()
 	if !unbound() && err == nil {
 		err = errLost
 	}
 	if err != nil {
-		c.conn.Close()
-		return nil, errors.Join(err, ctx.Err())
+		c.end()
+		return nil, err
 	}
 	return c, nil
 }
@@ -92,7 +98,7 @@ func (c *connection) emit(s *signal) error {
 func (c *connection) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, leaving)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { c.conn.Close() })()
+	defer context.AfterFunc(ctx, c.end)()
 	select {
 	case c.work <- struct{}{}: // the method at work has ended
 		<-c.work
@@ -100,7 +106,7 @@ func (c *connection) leave(ctx context.Context) {
 	}
 	// Its answer comes when the bus has had all that was said before.
 	_, _ = c.conn.ReleaseName(c.name)
-	c.conn.Close()
+	c.end()
 }
 
 // bounded is a socket whose writes end.
