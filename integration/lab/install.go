@@ -3,6 +3,7 @@ package lab
 import (
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 )
 
@@ -13,6 +14,23 @@ func (d *Daemon) Own() {
 	from := d.binary
 	d.binary = filepath.Join(d.host.lab.dir, d.host.Name+"-bin", "holdfast")
 	d.Install(from)
+}
+
+// Tagged builds holdfast with a build tag and returns the program's path.
+func (l *Lab) Tagged(tag string) string {
+	l.t.Helper()
+	root, err := moduleRoot()
+	if err != nil {
+		l.t.Fatalf("build holdfast with the tag %s: %v", tag, err)
+	}
+	path := filepath.Join(l.dir, "holdfast-"+tag)
+	build := exec.Command("go", "build", "-trimpath", "-tags", tag, "-o", path, "./cmd/holdfast")
+	build.Dir = root
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		l.t.Fatalf("build holdfast with the tag %s: %v\n%s", tag, err, out)
+	}
+	return path
 }
 
 // Install puts a copy of a program in the place of the daemon's binary, as a

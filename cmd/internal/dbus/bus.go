@@ -54,8 +54,8 @@ func dial(life, ctx context.Context, s *Service, o Options) (link, error) {
 	context.AfterFunc(c.conn.Context(), func() { socket.Close() })
 	unbound := context.AfterFunc(early, c.end)
 	err = c.join()
-	if !unbound() && err == nil {
-		err = errLost
+	if !unbound() {
+		err = fmt.Errorf("the bus at %s did not answer in %v", o.Socket, handshake)
 	}
 	if err != nil {
 		c.end()
