@@ -41,7 +41,7 @@ func newBusDirector(p *lab.Pair, i int, binary string) *busDirector {
 // config announces addresses once, so that what else is announced stands out.
 func (d *busDirector) config(priority int) string {
 	return fmt.Sprintf("[director.dbus]\nenabled = true\nbus = %q\n", d.bus.Address) + lab.Director{
-		Priority: priority, Interval: fast, Options: `garp = { repeat = 1, delay = "0s" }`,
+		Priority: priority, Interval: 5 * fast, Options: `garp = { repeat = 1, delay = "0s" }`,
 	}.TOML()
 }
 
@@ -126,8 +126,17 @@ func TestDBus(t *testing.T) {
 	heard(t, first, busRouter, "VrrpStopped", "")
 	heard(t, third, busOutside, "VrrpStatusChange", "uint32 2")
 	lvs2.awaitProperty(t, "State", "variant struct { uint32 2 Master }")
+	if _, stderr, err := lvs2.CLI("upgrade"); err != nil {
+		t.Errorf("upgrade: %v, %s", err, stderr)
+	}
+	heard(t, third, busRouter, "VrrpStarted", "") // by the new binary: the old one came before this monitor
+	lvs2.awaitProperty(t, "State", "variant struct { uint32 2 Master }")
 	if n := strings.Count(lvs2.LogText(), "not on D-Bus"); n != 1 {
 		t.Errorf("the log says %d times that the bus is lost", n)
+	}
+	lvs2.bus.Freeze()
+	if status := lvs2.Stop(); status != 0 { // it waits for nobody for long
+		t.Errorf("with a bus that hangs it ended with status %d", status)
 	}
 }
 

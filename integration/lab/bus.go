@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"holdfast/integration/tools"
@@ -71,6 +72,9 @@ func (b *Bus) Start() {
 
 // Crash kills the bus.
 func (b *Bus) Crash() { b.daemon.Crash() }
+
+// Freeze makes the bus hang.
+func (b *Bus) Freeze() { b.daemon.Signal(syscall.SIGSTOP) }
 
 // Call calls a method and returns the answer as dbus-send shows it.
 func (b *Bus) Call(name, path, method string, args ...string) (string, error) {

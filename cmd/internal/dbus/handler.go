@@ -37,24 +37,25 @@ func (h *handler) LookupObject(path dbus.ObjectPath) (dbus.ServerObject, bool) {
 		return nil, false
 	}
 	o := object{}
-	var own []byte
+	own := ""
 	switch i := s.tree.byPath[string(path)]; {
 	case i != nil:
-		own = []byte(memberXML)
+		own = memberXML
 		o[ifaceMember] = methods{"SendGarp": h.action("SendGarp", i.Name, func(ctx context.Context) error {
 			return s.director.Announce(ctx, i.Name)
 		})}
 		o[ifaceProps] = properties(ifaceMember, map[string]any{"Name": nameOf(i.Name), "State": stateOf(i.State)})
 	case path == routerPath:
-		own = []byte(routerXML)
+		own = routerXML
 		o[ifaceRouter] = methods{}
 		for name, f := range s.methodsOfRouter() {
 			o[ifaceRouter][name] = h.action(name, "", f)
 		}
 		o[ifaceProps] = properties(ifaceRouter, nil)
 	}
-	text := describe(string(own), below)
-	o[ifaceInspect] = methods{"Introspect": {call: func([]any) ([]any, error) { return []any{text}, nil }}}
+	o[ifaceInspect] = methods{"Introspect": {call: func([]any) ([]any, error) {
+		return []any{describe(own, below)}, nil
+	}}}
 	return o, true
 }
 

@@ -44,7 +44,8 @@ func element(name string) string {
 // A tree is the instances by their paths.
 type tree struct {
 	byPath map[string]*Instance
-	paths  map[string]string // by the instance's name
+	paths  map[string]string   // by the instance's name
+	nodes  map[string][]string // by path, the names directly below it; nil: to be worked out
 }
 
 func newTree() tree {
@@ -58,12 +59,14 @@ func (t *tree) add(i Instance) *Instance {
 		return has
 	}
 	t.byPath[path], t.paths[i.Name] = &i, path
+	t.nodes = nil
 	return nil
 }
 
 func (t *tree) remove(name string) {
 	delete(t.byPath, t.paths[name])
 	delete(t.paths, name)
+	t.nodes = nil
 }
 
 // sorted returns the paths of all instances.
@@ -72,19 +75,28 @@ func (t *tree) sorted() []string { return slices.Sorted(maps.Keys(t.byPath)) }
 // below returns the names of the nodes directly below a path, and whether there
 // is such a path.
 func (t *tree) below(path string) (names []string, exists bool) {
-	prefix := strings.TrimSuffix(path, "/") + "/"
-	for _, p := range append(t.sorted(), routerPath) {
-		if p == path {
-			exists = true
-		}
-		rest, within := strings.CutPrefix(p, prefix)
-		if !within {
-			continue
-		}
-		exists = true
-		if name, _, _ := strings.Cut(rest, "/"); !slices.Contains(names, name) {
-			names = append(names, name)
+	if t.nodes == nil {
+		t.nodes = map[string][]string{"/": nil}
+		for _, p := range append(t.sorted(), routerPath) {
+			t.grow(p)
 		}
 	}
-	return names, exists || path == "/"
+	names, exists = t.nodes[path]
+	return names, exists
+}
+
+// grow makes the nodes of a path, as far as they are not there.
+func (t *tree) grow(path string) {
+	for path != "/" {
+		if _, there := t.nodes[path]; !there {
+			t.nodes[path] = nil
+		}
+		i := strings.LastIndexByte(path, '/')
+		name, parent := path[i+1:], path[:max(i, 1)]
+		if slices.Contains(t.nodes[parent], name) {
+			return
+		}
+		t.nodes[parent] = append(t.nodes[parent], name)
+		path = parent
+	}
 }

@@ -421,6 +421,9 @@ func (d *Director) routers(u *unit) ([]speaker.Router, error) {
 			continue
 		}
 		start := d.startEvent(in)
+		if r, ok := start.(vrrp.Resume); ok {
+			d.busTransition(c.Name, r.State) // for the machine reports no change
+		}
 		d.beginTracking(in, u.tracking(i), start == vrrp.Event(vrrp.Start{}))
 		routers[i].First = append(routers[i].First, append(d.trackingNews(in), start)...)
 	}
