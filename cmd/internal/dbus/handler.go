@@ -122,19 +122,17 @@ func properties(iface string, values map[string]any) methods {
 		all[name] = dbus.MakeVariant(v)
 	}
 	// An empty interface is any, here the only one that has properties.
-	known := func(name string) error {
-		if name == iface || name == "" {
-			return nil
-		}
-		return failure("UnknownInterface", fmt.Sprintf("there are no properties of %s here", name))
-	}
+	known := func(name string) bool { return name == iface || name == "" }
 	get := func(args []any) (dbus.Variant, error) {
-		name := *args[1].(*string)
+		of, name := *args[0].(*string), *args[1].(*string)
 		v, ok := all[name]
-		if !ok {
+		switch {
+		case !known(of):
+			return v, failure("UnknownInterface", fmt.Sprintf("there are no properties of %s here", of))
+		case !ok:
 			return v, failure("UnknownProperty", "there is no property "+name)
 		}
-		return v, known(*args[0].(*string))
+		return v, nil
 	}
 	return methods{
 		"Get": {in: []any{"", ""}, call: func(args []any) ([]any, error) {
@@ -142,7 +140,7 @@ func properties(iface string, values map[string]any) methods {
 			return []any{v}, err
 		}},
 		"GetAll": {in: []any{""}, call: func(args []any) ([]any, error) {
-			if name := *args[0].(*string); known(name) != nil {
+			if name := *args[0].(*string); !known(name) {
 				return []any{map[string]dbus.Variant{}}, nil
 			}
 			return []any{all}, nil
