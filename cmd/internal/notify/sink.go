@@ -256,6 +256,9 @@ func (s *Sink) deliver(opts *SinkOptions, batch []Notice) bool {
 	if refused := (*Refused)(nil); errors.As(err, &refused) && n < len(batch) {
 		s.drop(min(max(refused.Count, 1), len(batch)-n))
 		s.noteError(now, err)
+		if s.status.FailingSince.IsZero() {
+			s.status.FailingSince = now
+		}
 		s.log.Error("a notification is refused", "err", err)
 		return true
 	}

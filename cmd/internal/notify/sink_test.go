@@ -173,6 +173,35 @@ func TestSinkPartAndRefusal(t *testing.T) {
 	})
 }
 
+// A sink to which all is refused, as with a token that has expired, is not well.
+func TestSinkRefusedIsFailing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refuse := true
+		b := newSinkBench(t, nil, func(_ context.Context, n []Notice) (int, error) {
+			if refuse {
+				return 0, &Refused{Err: errors.New("401 Unauthorized")}
+			}
+			return len(n), nil
+		})
+		for i, told := range [][]string{{"0s a"}, {"0s a", "1s b"}} {
+			text := "ab"[i : i+1]
+			b.send(text)
+			b.check(t, "refused", told...)
+			time.Sleep(time.Second)
+			if s := b.Status(); s.FailingSince != b.start || s.LastError != "401 Unauthorized" {
+				t.Errorf("after %s: %+v", text, s)
+			}
+		}
+		refuse = false
+		b.send("c")
+		b.check(t, "in the end", "0s a", "1s b", "2s c")
+		if s := b.Status(); !s.FailingSince.IsZero() {
+			t.Errorf("in the end: %+v", s)
+		}
+		b.Sink.Close(t.Context())
+	})
+}
+
 func TestSinkGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newSinkBench(t, func(o *SinkOptions) { o.GiveUp = 5 * time.Second }, func(context.Context, []Notice) (int, error) {
