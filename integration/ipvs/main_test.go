@@ -4,7 +4,6 @@ package ipvs_test
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,13 +12,7 @@ import (
 	"holdfast/integration/uml"
 )
 
-func TestMain(m *testing.M) {
-	if err := lab.Build(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	uml.Main(m)
-}
+func TestMain(m *testing.M) { uml.Main(m, lab.Build) }
 
 const (
 	web   = lab.VIP + ":80"

@@ -1,8 +1,6 @@
 package parents_test
 
 import (
-	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -11,13 +9,7 @@ import (
 	"holdfast/integration/uml"
 )
 
-func TestMain(m *testing.M) {
-	if err := lab.Build(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	uml.Main(m)
-}
+func TestMain(m *testing.M) { uml.Main(m, lab.Build) }
 
 // commands runs ip with each line as its arguments.
 func commands(h *lab.Host, lines string) {

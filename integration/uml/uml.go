@@ -30,9 +30,16 @@ const guestVariable = "HOLDFAST_UML_GUEST"
 // memory of the guest. The host gives only what the guest touches.
 const memory = "1024M"
 
-// Main runs the tests where IPVS is: here, or in a guest. It does not return.
-func Main(m *testing.M) {
+// Main prepares, and runs the tests where IPVS is: here, or in a guest. It does
+// not return.
+func Main(m *testing.M, prepare ...func() error) {
 	flag.Parse()
+	for _, f := range prepare {
+		if err := f(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
 	Ensure()
 	os.Exit(m.Run())
 }
