@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -220,4 +223,47 @@ func TestScriptsAreNotSpared(t *testing.T) {
 	if err := p.Run(ctx, []string{"PATH=" + Path}, &out); err != nil || out.String() != "0\n" {
 		t.Errorf("%q, %v", out.String(), err)
 	}
+}
+
+// A bound program does not outlive the daemon, however that ends.
+func TestBoundDiesWithItsParent(t *testing.T) {
+	if os.Getenv("BE_THE_PARENT") != "" {
+		runtime.LockOSThread()
+		run, err := (&Program{Argv: []string{"/bin/sleep", "1000"}}).Start(nil, os.Stderr, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println(run.cmd.Process.Pid)
+		_, _ = run.Wait()
+		return
+	}
+	daemon := exec.Command(os.Args[0], "-test.run=^TestBoundDiesWithItsParent$")
+	daemon.Env = append(os.Environ(), "BE_THE_PARENT=1")
+	out, err := daemon.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := daemon.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if _, err := fmt.Fscan(out, &pid); err != nil {
+		t.Fatal(err)
+	}
+	if err := daemon.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = daemon.Wait() // it was killed
+	for end := time.Now().Add(10 * time.Second); lives(pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+			t.Fatal("it lives on")
+		}
+	}
+}
+
+// lives tells whether a process runs; one that waits to be reaped does not.
+func lives(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !bytes.Contains(stat, []byte(") Z "))
 }
