@@ -102,10 +102,12 @@ func TestSinkGathers(t *testing.T) {
 		b.send("b")
 		b.check(t, "early")
 		time.Sleep(5 * time.Second)
-		b.send("c")
+		b.send("c") // at 9 s, and told at 14 s
+		time.Sleep(6 * time.Second)
+		b.send("d")
 		b.Sink.Close(t.Context())
-		b.check(t, "in the end", "6s a b", "9s c")
-		b.count(t, 0, 3, 0)
+		b.check(t, "in the end", "6s a b", "14s c", "15s d")
+		b.count(t, 0, 4, 0)
 		if b.closed != 1 {
 			t.Errorf("closed %d times", b.closed)
 		}
@@ -160,6 +162,8 @@ func TestSinkPartAndRefusal(t *testing.T) {
 				return 1, errors.New("broke off")
 			case 2:
 				return 1, &Refused{Err: errors.New("410 Gone")}
+			case 4:
+				return 0, &Refused{Err: errors.New("550 all of them"), Count: len(n)}
 			}
 			return len(n), nil
 		})
@@ -169,6 +173,10 @@ func TestSinkPartAndRefusal(t *testing.T) {
 		time.Sleep(time.Second)
 		b.check(t, "then", "1s a b c d", "2s b c d", "2s d")
 		b.count(t, 0, 3, 1)
+		b.send("e", "f")
+		time.Sleep(time.Second)
+		b.check(t, "at last", "1s a b c d", "2s b c d", "2s d", "3s e f")
+		b.count(t, 0, 3, 3)
 		b.Sink.Close(t.Context())
 	})
 }

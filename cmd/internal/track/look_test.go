@@ -2,6 +2,7 @@ package track
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -50,6 +51,20 @@ func TestScript(t *testing.T) {
 				_ = unix.Kill(pid, unix.SIGKILL)
 			}
 		})
+	}
+}
+
+// Of what a script writes, however much, the end is kept, and of that one line.
+func TestTail(t *testing.T) {
+	var out tail
+	for range 100 {
+		_, _ = out.Write([]byte(strings.Repeat("x", 1000) + "\n"))
+	}
+	if len(out.kept) != maxOutput {
+		t.Errorf("%d bytes are kept, want %d", len(out.kept), maxOutput)
+	}
+	if want := strings.Repeat("x", maxReason) + "…"; out.lastLine() != want {
+		t.Errorf("the last line is %q", out.lastLine())
 	}
 }
 
@@ -232,6 +247,18 @@ func TestWatch(t *testing.T) {
 	write(other)
 	if got := heard(marks[3]); !got[other] || len(got) != 1 {
 		t.Errorf("another is watched: heard of %v", got)
+	}
+}
+
+// When the kernel's queue has overflowed any file may have changed.
+func TestWatchLost(t *testing.T) {
+	lost := make([]byte, unix.SizeofInotifyEvent)
+	binary.NativeEndian.PutUint32(lost[4:], unix.IN_Q_OVERFLOW)
+	w := &Watch{want: map[string]bool{"/run/a": true, "/run/b": true}}
+	got := w.changes(lost)
+	slices.Sort(got)
+	if !slices.Equal(got, []string{"/run/a", "/run/b"}) {
+		t.Errorf("looked at: %v", got)
 	}
 }
 
