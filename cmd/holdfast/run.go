@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
@@ -98,6 +99,7 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 		Ready: func() {
 			notifySystemd(log, daemon.SdNotifyReady)
 			collectGarbage(whileRunning)
+			time.AfterFunc(calm, debug.FreeOSMemory)
 		},
 	})
 }
@@ -109,6 +111,9 @@ const (
 	whileStarting = 400
 	whileRunning  = 50
 )
+
+// calm is how long after the start what only that needed is given back.
+const calm = 2 * time.Second
 
 // collectGarbage sets that, unless the environment does.
 func collectGarbage(percent int) {
