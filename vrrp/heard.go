@@ -106,7 +106,9 @@ func (m *Machine) heardWhileClaiming(now time.Time, r *Received) {
 	if m.beats(r) || !m.preempts() && r.Source == m.peer.Address {
 		m.release()
 		m.follow(now, r)
+		return
 	}
+	m.unserved = false // somebody was quicker, or is back
 }
 
 func (m *Machine) heardAsMaster(now time.Time, r *Received) {

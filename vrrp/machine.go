@@ -52,7 +52,7 @@ type Machine struct {
 	hold     hold
 	claimWhy string // reason to tell when the claim succeeds
 	wants    bool   // Backup: ready to take over, waits for its fellow members
-	unserved bool   // when it became ready, nobody served the addresses
+	unserved bool   // ready or claiming: nobody serves the addresses
 	spoken   bool   // claiming: adverts are sent already
 	leaving  bool   // Stop was asked for
 	// deferring tells that mastership was given away on request: no lower
@@ -305,7 +305,7 @@ func (m *Machine) promote(unserved bool) {
 	if m.state != Backup || m.hold == claiming {
 		return
 	}
-	m.wants = false
+	m.wants, m.unserved = false, unserved
 	m.hold = claiming
 	m.releaseAt = time.Time{}
 	m.out = append(m.out, Action{Verb: Claim, Priority: m.Priority(), Unserved: unserved})

@@ -29,7 +29,7 @@ func (m *Machine) nobodyServes(now time.Time) bool {
 // again. MASTER is told of only when all addresses are held. Should they not be
 // had, priority 0 lets the others take over at once.
 func (m *Machine) claimedPart(now time.Time, addresses int) {
-	if m.hold != claiming {
+	if m.hold != claiming || !m.unserved && !m.spoken {
 		return
 	}
 	if !m.spoken {

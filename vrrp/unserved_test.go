@@ -72,6 +72,15 @@ func TestClaimInParts(t *testing.T) {
 	r.want("an old part", r.only(ClaimedPart{16}))
 }
 
+// If somebody else was quicker, and serves, all is taken over at once.
+func TestPartsOfWhatIsServed(t *testing.T) {
+	r := newRig(t, 3, nil)
+	r.claim()
+	r.want("a BACKUP that was quicker", r.hear(99, highAddr))
+	r.want("first part", r.only(ClaimedPart{16}))
+	r.want("the rest", r.event(Claimed{}), "send priority=100", "announce", "BACKUP -> MASTER")
+}
+
 // Who has spoken for a claim takes it back in public, unless the one that beat it
 // is heard by all anyway.
 func TestPartsTakenBack(t *testing.T) {
