@@ -16,6 +16,7 @@ type Config struct {
 	VRRP     []Instance // in the order of the file, as are Groups and Services
 	Groups   []Group
 	Tracks   []Track
+	BFD      []BFD
 	LVS      LVS
 	Services []Service
 	Notify   Notifications

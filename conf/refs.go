@@ -18,6 +18,7 @@ func (c *Config) resolve(s sections) {
 	c.resolveFollow(s)
 	c.checkServices(s.services)
 	c.checkAccepted(s)
+	c.checkBFD(s)
 	c.checkTracking(s)
 }
 

@@ -20,7 +20,7 @@ type Track struct {
 	Weight   int           // where who tracks it says nothing else; see Tracking
 	Reverse  bool          // well when it is not, and the sign of a number turned
 	StartsUp bool          // does not keep an instance waiting until it is known
-	Interval time.Duration // from one look to the next; 0 for a service, which tells by itself
+	Interval time.Duration // from one look to the next; 0 for a service or BFD, which tell by themselves
 	Timeout  time.Duration // of a look that waits for somebody else
 	Rise     int           // good looks in a row that make it up
 	Fall     int           // bad looks in a row that make it down
@@ -44,6 +44,7 @@ type Track struct {
 	Quorum          int          // service, process: so many at least
 	QuorumMax       int          // process: so many at most; 0: no matter
 	QuorumSum       int          // service: weights of the servers that are up; 0: no matter
+	BFD             string       // bfd: a name of Config.BFD
 }
 
 // A TrackKind is a way to look.
@@ -59,6 +60,7 @@ const (
 	TrackPing      TrackKind = "ping"      // an address answers ICMP echo requests
 	TrackRoute     TrackKind = "route"     // there is a route to a prefix
 	TrackService   TrackKind = "service"   // a virtual service has enough servers that are up
+	TrackBFD       TrackKind = "bfd"       // a session of Bidirectional Forwarding Detection is up
 )
 
 // ParametersMatch says which command lines parameters stand for.
@@ -94,6 +96,7 @@ var trackKind = choice(
 	option[TrackKind]{"ping", TrackPing},
 	option[TrackKind]{"route", TrackRoute},
 	option[TrackKind]{"service", TrackService},
+	option[TrackKind]{"bfd", TrackBFD},
 )
 
 var parametersMatch = choice(
@@ -113,6 +116,7 @@ var trackKeys = map[TrackKind][]string{
 	TrackPing:      {"address", "", "interface", "interval", "timeout", "rise", "fall"},
 	TrackRoute:     {"route", "", "interface", "table", "interval", "rise", "fall"},
 	TrackService:   {"service", "", "quorum", "quorum_weight"},
+	TrackBFD:       {"bfd", ""},
 }
 
 // has returns whether a key belongs to the kind.
@@ -142,6 +146,7 @@ func (k *Track) visit(t *table) {
 	visitOf("quorum", func() { field(t, "quorum", &k.Quorum, integer[int](1, 65535), 1) })
 	visitOf("quorum_max", func() { field(t, "quorum_max", &k.QuorumMax, integer[int](0, 65535), 0) })
 	visitOf("quorum_weight", func() { field(t, "quorum_weight", &k.QuorumSum, integer[int](0, math.MaxInt32), 0) })
+	visitOf("bfd", func() { field(t, "bfd", &k.BFD, optional(name), "") })
 	field(t, "weight", &k.Weight, weight, 0)
 	field(t, "reverse", &k.Reverse, boolean, false)
 	field(t, "starts_up", &k.StartsUp, boolean, false)
@@ -319,6 +324,9 @@ func (c *Config) checkTracking(s sections) {
 		}
 		if k.Service != "" && t.ok("service", "type") {
 			c.checkTrackedService(t, k)
+		}
+		if k.BFD != "" && t.ok("bfd", "type") {
+			c.checkTrackedBFD(t, k)
 		}
 	}
 	for i, t := range s.vrrp {

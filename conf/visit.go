@@ -4,8 +4,8 @@ package conf
 // need the places of more than one of them. Each runs beside the slice of
 // Config that has the same name.
 type sections struct {
-	vrrp, groups, tracks, services []*table
-	sync                           *table // nil without one
+	vrrp, groups, tracks, bfd, services []*table
+	sync                                *table // nil without one
 }
 
 // visit walks over the whole configuration. A new section is one line here.
@@ -14,6 +14,7 @@ func (c *Config) visit(t *table) (s sections) {
 	s.vrrp = list(t, "vrrp", &c.VRRP, func(t *table, in *Instance) { in.visit(t) })
 	s.groups = list(t, "group", &c.Groups, func(t *table, g *Group) { g.visit(t) })
 	s.tracks = list(t, "track", &c.Tracks, func(t *table, k *Track) { k.visit(t) })
+	s.bfd = list(t, "bfd", &c.BFD, func(t *table, b *BFD) { b.visit(t) })
 	t.sub("notify", func(t *table) { c.Notify.visit(t, c.Director.Name) })
 	t.sub("lvs", func(t *table) { s.sync = c.LVS.visit(t) })
 	s.services = list(t, "service", &c.Services, func(t *table, v *Service) { v.visit(t) })

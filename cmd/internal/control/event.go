@@ -19,6 +19,7 @@ const (
 	KindRival    = "rival"    // another router speaks as MASTER beside us, or is silent again
 	KindPriority = "priority" // the priority in force of a virtual router is another one
 	KindTracker  = "tracker"  // something that instances track is up, down, or another number
+	KindBFD      = "bfd"      // a session of Bidirectional Forwarding Detection came up or fell
 	KindRepair   = "repair"   // something that somebody else had changed was mended
 	KindConfig   = "config"   // a reload, done or refused
 	KindNotify   = "notify"   // a script that failed

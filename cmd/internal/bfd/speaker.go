@@ -1,0 +1,426 @@
+package bfd
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// retryPause is between attempts to open what could not be opened.
+	retryPause = time.Second
+	// stretchLimit is how long neighbours have to learn that we will be slow.
+	stretchLimit = time.Second
+	// batchLen bounds what is read of one socket at once: a full queue of the
+	// shortest packets, so that no detection time ends before the packets that
+	// came in it are read.
+	batchLen = 4096
+)
+
+// Options are what a Speaker needs.
+type Options struct {
+	Log *slog.Logger
+	// OnChange is called from the speaker's goroutine, in the order of the
+	// changes, and must not call the speaker.
+	OnChange func(Change)
+	// Realtime makes the calling goroutine, which keeps to its thread, one that
+	// is not late on a busy machine; nil: it stays as it is.
+	Realtime func() error
+}
+
+// A Speaker runs sessions, in one goroutine. Its methods may be called from any
+// other.
+type Speaker struct {
+	log      *slog.Logger
+	onChange func(Change)
+	wake     int // eventfd
+	done     chan struct{}
+
+	mu    sync.Mutex
+	queue []func()
+	ended bool
+
+	// What follows belongs to the goroutine.
+	table   *table
+	ears    map[earKey]*ear
+	retry   time.Time // when what could not be opened is tried again; zero: all is open
+	settled []chan struct{}
+	closing bool
+	buf     [512]byte
+	control [256]byte
+	packet  [PacketLen]byte
+}
+
+// NewSpeaker returns a speaker without sessions.
+func NewSpeaker(o Options) (*Speaker, error) {
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, fmt.Errorf("open the BFD speaker: create eventfd: %w", err)
+	}
+	s := &Speaker{
+		log: o.Log, onChange: o.OnChange, wake: wake, done: make(chan struct{}),
+		table: newTable(), ears: map[earKey]*ear{},
+	}
+	go s.run(o.Realtime)
+	return s, nil
+}
+
+// Apply makes the sessions those of configs. One that talks as before to the
+// same neighbour stays what it is; one that is gone says AdminDown. known is
+// what another process left so long ago; nil: nothing.
+func (s *Speaker) Apply(configs []Config, known map[string]Memory, age time.Duration) {
+	s.do(func() { s.apply(time.Now(), configs, known, age) })
+}
+
+// LinkChanged tells that an interface may be another one now.
+func (s *Speaker) LinkChanged(name string) {
+	s.post(func() {
+		for _, e := range s.table.list {
+			if e.Interface == name {
+				s.open(time.Now())
+				return
+			}
+		}
+	})
+}
+
+// Stretch prepares for another process to go on with the sessions: neighbours
+// learn to wait longer. Apply takes it back.
+func (s *Speaker) Stretch() {
+	settled := make(chan struct{})
+	s.do(func() {
+		now := time.Now()
+		for _, e := range s.table.list {
+			e.machine.stretch(now)
+			s.perform(e)
+		}
+		s.settled = append(s.settled, settled)
+		s.tellSettled()
+	})
+	select {
+	case <-settled:
+	case <-s.done:
+	case <-time.After(stretchLimit):
+	}
+}
+
+// Remember returns the sessions that are Up, by name.
+func (s *Speaker) Remember() map[string]Memory {
+	all := map[string]Memory{}
+	s.do(func() {
+		for _, e := range s.table.list {
+			if e.machine.state == Up {
+				all[e.Name] = e.memory()
+			}
+		}
+	})
+	return all
+}
+
+// AdminDown has all sessions say AdminDown, now and until Close.
+func (s *Speaker) AdminDown() {
+	s.do(func() {
+		now := time.Now()
+		for _, e := range s.table.list {
+			if e.machine.state != AdminDown {
+				e.machine.end(now)
+				s.perform(e)
+			}
+		}
+	})
+}
+
+// Close ends the speaker. Sessions say AdminDown, once more if they have
+// already: the first packet may have been lost.
+func (s *Speaker) Close() {
+	s.do(func() {
+		now := time.Now()
+		for _, e := range s.table.list {
+			e.machine.end(now)
+			s.perform(e)
+		}
+		s.closing = true
+	})
+	<-s.done
+}
+
+// post has the goroutine call f; nothing happens after the end.
+func (s *Speaker) post(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return false
+	}
+	s.queue = append(s.queue, f)
+	one := [8]byte{1, 1, 1, 1}
+	_, _ = unix.Write(s.wake, one[:]) // fails only if it is full, and then it wakes too
+	return true
+}
+
+// do is post that waits.
+func (s *Speaker) do(f func()) {
+	ready := make(chan struct{})
+	if s.post(func() { f(); close(ready) }) {
+		<-ready
+	}
+}
+
+// run is the goroutine.
+func (s *Speaker) run(realtime func() error) {
+	defer close(s.done)
+	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+	if realtime != nil {
+		if err := realtime(); err != nil {
+			s.log.Debug("BFD may be late on a busy machine", "err", err)
+		}
+	}
+	for !s.closing {
+		s.wait()
+		now := time.Now()
+		for _, e := range s.ears {
+			s.hear(now, e)
+		}
+		s.elapse(now)
+		s.work()
+	}
+	s.mu.Lock()
+	s.ended = true
+	rest := s.queue
+	s.queue = nil
+	s.mu.Unlock()
+	for _, f := range rest {
+		f()
+	}
+	for _, e := range s.table.list {
+		s.silence(e)
+	}
+	s.hush(func(earKey) bool { return false })
+	unix.Close(s.wake)
+}
+
+// wait waits for packets, a deadline or something to do.
+func (s *Speaker) wait() {
+	fds := make([]unix.PollFd, 1, 1+len(s.ears))
+	fds[0] = unix.PollFd{Fd: int32(s.wake), Events: unix.POLLIN}
+	for _, e := range s.ears {
+		fds = append(fds, unix.PollFd{Fd: int32(e.fd), Events: unix.POLLIN})
+	}
+	var timeout *unix.Timespec
+	next := s.table.heap.next()
+	if !s.retry.IsZero() && (next.IsZero() || s.retry.Before(next)) {
+		next = s.retry
+	}
+	if !next.IsZero() {
+		t := unix.NsecToTimespec(max(0, time.Until(next).Nanoseconds()))
+		timeout = &t
+	}
+	if _, err := unix.Ppoll(fds, timeout, nil); err != nil && !errors.Is(err, unix.EINTR) {
+		s.log.Error("cannot wait for BFD packets", "err", err)
+		time.Sleep(retryPause) // rather than turn without end
+	}
+}
+
+// work does what was posted.
+func (s *Speaker) work() {
+	_, _ = unix.Read(s.wake, s.buf[:8])
+	s.mu.Lock()
+	queue := s.queue
+	s.queue = nil
+	s.mu.Unlock()
+	for _, f := range queue {
+		f()
+	}
+}
+
+// hear reads what has come.
+func (s *Speaker) hear(now time.Time, e *ear) {
+	var d Datagram
+	for range batchLen {
+		if !e.read(s.buf[:], s.control[:], &d) {
+			return
+		}
+		if to := s.table.receive(now, &d); to != nil {
+			s.perform(to)
+			s.tellSettled()
+		}
+	}
+}
+
+// elapse does what is due.
+func (s *Speaker) elapse(now time.Time) {
+	for next := s.table.heap.next(); !next.IsZero() && !now.Before(next); next = s.table.heap.next() {
+		e := s.table.heap[0]
+		e.machine.elapse(now)
+		s.perform(e)
+	}
+	if !s.retry.IsZero() && !now.Before(s.retry) {
+		s.open(now)
+	}
+}
+
+// perform does what an event of the session's machine asked for.
+func (s *Speaker) perform(e *session) {
+	for i := range e.machine.out {
+		s.say(e, &e.machine.out[i])
+	}
+	for _, c := range e.machine.changes {
+		s.log.Debug("bfd", "session", c.Name, "from", c.From, "to", c.To, "reason", c.Reason)
+		s.onChange(c)
+	}
+	e.machine.begin()
+	s.table.plan(e)
+}
+
+func (s *Speaker) say(e *session, p *Packet) {
+	if e.voice == nil {
+		return // its trouble says why
+	}
+	if err := e.voice.send(p.Append(s.packet[:0])); err != nil {
+		e.unsent++
+		e.sendFail = fmt.Sprintf("send: %v", err)
+		return
+	}
+	e.sent++
+	e.sendFail = ""
+}
+
+// tellSettled tells who waits for it that no neighbour has still to learn of
+// other timers.
+func (s *Speaker) tellSettled() {
+	if len(s.settled) == 0 || slices.ContainsFunc(s.table.list, func(e *session) bool { return e.machine.polling }) {
+		return
+	}
+	for _, c := range s.settled {
+		close(c)
+	}
+	s.settled = nil
+}
+
+// apply is Apply in the goroutine.
+func (s *Speaker) apply(now time.Time, configs []Config, known map[string]Memory, age time.Duration) {
+	former := map[string]*session{}
+	for _, e := range s.table.list {
+		former[e.Name] = e
+	}
+	s.table.list = nil
+	for i := range configs {
+		c := &configs[i]
+		e := former[c.Name]
+		if e != nil && e.sameTalk(c) {
+			delete(former, c.Name)
+			e.Config = *c
+			s.table.list = append(s.table.list, e)
+			if e.machine.Timers != c.Timers {
+				e.machine.retime(now, c.Timers)
+				s.perform(e)
+			}
+			continue
+		}
+		var k *Memory
+		if m, ok := known[c.Name]; ok && m.Config.sameTalk(c) && m.fresh(age) {
+			k = &m
+		}
+		s.begin(now, c, k)
+	}
+	for _, e := range former {
+		e.machine.end(now)
+		s.perform(e)
+		s.silence(e)
+		s.table.forget(e)
+	}
+	s.open(now)
+}
+
+// begin adds a session; k is what another process left of it.
+func (s *Speaker) begin(now time.Time, c *Config, k *Memory) {
+	e := &session{Config: *c, machine: machine{Timers: c.Timers, name: c.Name, jitter: rand.Float64}}
+	m, wish := &e.machine, uint16(0)
+	if k != nil {
+		m.local, wish = k.Local, k.Port
+	} else {
+		m.local = s.table.discriminator(rand.Uint32)
+	}
+	s.table.add(e)
+	e.trouble = s.openSession(e, wish)
+	if k != nil {
+		m.resume(now, k)
+	} else {
+		m.start(now)
+	}
+	s.perform(e)
+}
+
+// open opens what could not be opened before or is on another interface by now,
+// and closes the ears that nobody needs any more.
+func (s *Speaker) open(now time.Time) {
+	wanted := map[earKey]bool{}
+	s.retry = time.Time{}
+	for _, e := range s.table.list {
+		wanted[e.ear()] = true
+		e.trouble = s.openSession(e, 0)
+		if e.trouble != "" {
+			s.retry = now.Add(retryPause)
+		}
+	}
+	s.hush(func(k earKey) bool { return wanted[k] })
+}
+
+// openSession opens what a session needs, and returns what is in the way.
+func (s *Speaker) openSession(e *session, wish uint16) string {
+	index, err := deviceIndex(e.Interface)
+	if e.voice != nil && (err != nil || e.voice.index != index) {
+		s.silence(e)
+	}
+	if have := s.ears[e.ear()]; have != nil && (err != nil || have.index != index) {
+		s.deafen(have)
+	}
+	if err != nil {
+		return err.Error()
+	}
+	if s.ears[e.ear()] == nil {
+		var others []*ear
+		for _, o := range s.ears {
+			others = append(others, o)
+		}
+		new, err := openEar(e.ear(), others)
+		if err != nil {
+			return err.Error()
+		}
+		s.ears[e.ear()] = new
+	}
+	if e.voice == nil {
+		if e.voice, err = openVoice(&e.Config, wish, rand.Uint32); err != nil {
+			return err.Error()
+		}
+	}
+	return ""
+}
+
+// silence closes a session's voice.
+func (s *Speaker) silence(e *session) {
+	if e.voice != nil {
+		unix.Close(e.voice.fd)
+		e.voice = nil
+	}
+}
+
+func (s *Speaker) deafen(e *ear) {
+	unix.Close(e.fd)
+	delete(s.ears, e.earKey)
+}
+
+// hush closes the ears that are not wanted.
+func (s *Speaker) hush(wanted func(earKey) bool) {
+	for k, e := range s.ears {
+		if !wanted(k) {
+			s.deafen(e)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package bfd
+
+import "time"
+
+// A Status is what is known of a session.
+type Status struct {
+	Config         Config
+	State          State
+	Since          time.Time // of State
+	Reason         string    // of State
+	Verdict        Verdict
+	Diag           Diag
+	Local          uint32        // discriminator
+	Port           uint16        // that packets come from; 0: there is no socket
+	Interval       time.Duration // between our packets, without jitter; 0: none are sent
+	Detection      time.Duration // how long the neighbour may be silent; 0: it is not heard
+	Heard          time.Time     // the latest packet; zero: none
+	RemoteState    State
+	RemoteDiag     Diag
+	Remote         uint32 // discriminator; 0: it is not heard
+	RemoteMinTx    time.Duration
+	RemoteMinRx    time.Duration
+	RemoteMultiple uint8
+	// Trouble is why it cannot be heard or spoken on, or why the kernel refused
+	// the last packet; "": neither.
+	Trouble  string
+	Sent     uint64
+	Unsent   uint64 // that the kernel refused
+	Received uint64 // that passed every check
+	Ups      uint64 // how often it came Up
+	Downs    uint64 // how often it left Up
+	Dropped  map[string]uint64
+	LastDrop Drop
+}
+
+// Status returns what is known of all sessions, in the order of the
+// configuration, and how many packets were dropped that are no session's.
+func (s *Speaker) Status() (sessions []Status, dropped map[string]uint64) {
+	s.do(func() {
+		for _, e := range s.table.list {
+			sessions = append(sessions, e.status())
+		}
+		dropped = counts(&s.table.drops)
+	})
+	return sessions, dropped
+}
+
+func counts(drops *[NumDrops]uint64) map[string]uint64 {
+	all := map[string]uint64{}
+	for d, n := range drops {
+		if n > 0 {
+			all[Drop(d).String()] = n
+		}
+	}
+	return all
+}
+
+func (s *session) status() Status {
+	m := &s.machine
+	st := Status{
+		Config: s.Config, State: m.state, Since: m.since, Reason: m.reason, Verdict: m.verdict, Diag: m.diag,
+		Local: m.local, Interval: m.interval(), Heard: m.heard,
+		RemoteState: m.remote.State, RemoteDiag: m.remote.Diag, Remote: m.remote.Discriminator,
+		RemoteMinTx: m.remote.MinTx, RemoteMinRx: m.remote.MinRx, RemoteMultiple: m.remote.Multiplier,
+		Trouble: s.trouble, Sent: s.sent, Unsent: s.unsent, Received: s.received, Ups: m.ups, Downs: m.downs,
+		Dropped: counts(&s.drops), LastDrop: s.lastDrop,
+	}
+	if st.Trouble == "" {
+		st.Trouble = s.sendFail
+	}
+	if s.voice != nil {
+		st.Port = s.voice.port
+	}
+	if !m.expires.IsZero() {
+		st.Detection = m.detection()
+	}
+	return st
+}

@@ -1,0 +1,174 @@
+package bfd
+
+import (
+	"net/netip"
+	"time"
+)
+
+// HopLimit is the TTL or hop limit that packets over a single hop have when
+// they are sent, and must have when they arrive (RFC 5881 §5).
+const HopLimit = 255
+
+// A Config is a session.
+type Config struct {
+	Name      string     // unique
+	Neighbour netip.Addr // without zone; a link-local one of IPv6 needs an Interface
+	Source    netip.Addr // the zero Addr: the kernel's choice, and packets to any address are heeded
+	Interface string     // by which packets come and go; "": any outside of VRFs
+	Multihop  bool       // RFC 5883
+	TTL       uint8      // of the packets that are sent
+	MinTTL    uint8      // of those that are heeded
+	Timers
+}
+
+// sameTalk reports whether two sessions are one to the neighbour and to our
+// sockets.
+func (c *Config) sameTalk(o *Config) bool {
+	return c.Neighbour == o.Neighbour && c.Source == o.Source && c.Interface == o.Interface &&
+		c.Multihop == o.Multihop && c.TTL == o.TTL
+}
+
+// A Datagram is a UDP packet as it came.
+type Datagram struct {
+	Interface           string // that the socket is bound to
+	Multihop            bool   // by the port
+	Source, Destination netip.Addr
+	TTL                 uint8
+	Payload             []byte
+}
+
+// A session is a machine and what belongs to its neighbour.
+type session struct {
+	Config
+	machine  machine
+	slot     int // in the heap; -1: not there
+	deadline time.Time
+	voice    *voice
+	trouble  string // why it cannot be heard or spoken on; "": it can
+	sent     uint64
+	unsent   uint64 // that the kernel refused
+	sendFail string // why it refused the last one; "": it did not
+	received uint64 // that passed every check
+	drops    [NumDrops]uint64
+	lastDrop Drop
+}
+
+// A table is all sessions.
+type table struct {
+	list   []*session // in the order of the configuration
+	byDisc map[uint32]*session
+	heap   heap
+	// drops counts packets that are no session's.
+	drops [NumDrops]uint64
+}
+
+func newTable() *table { return &table{byDisc: map[uint32]*session{}} }
+
+// add adds a session whose machine has its discriminator.
+func (t *table) add(s *session) {
+	s.slot = -1
+	t.byDisc[s.machine.local] = s
+	t.list = append(t.list, s)
+}
+
+// forget removes a session from all but the list.
+func (t *table) forget(s *session) {
+	delete(t.byDisc, s.machine.local)
+	t.heap.remove(s)
+}
+
+// discriminator returns one that is not in use.
+func (t *table) discriminator(random func() uint32) uint32 {
+	for {
+		if d := random(); d != 0 && t.byDisc[d] == nil {
+			return d
+		}
+	}
+}
+
+// plan notes when the session has to do something next.
+func (t *table) plan(s *session) { t.heap.set(s, s.machine.deadline()) }
+
+// receive takes in a datagram and returns the session that heeded it, nil if
+// none did.
+func (t *table) receive(now time.Time, d *Datagram) *session {
+	var p Packet
+	if drop := Decode(d.Payload, &p); drop != DropNone {
+		t.drop(t.neighbour(d), drop)
+		return nil
+	}
+	s, drop := t.find(d, &p)
+	if drop == DropNone {
+		drop = s.admit(d)
+	}
+	if drop == DropNone {
+		drop = s.machine.receive(now, &p)
+	}
+	if drop != DropNone {
+		t.drop(s, drop)
+		return nil
+	}
+	s.received++
+	t.plan(s)
+	return s
+}
+
+// drop counts a packet that is not heeded; s is nil if it is no session's.
+func (t *table) drop(s *session, drop Drop) {
+	if s == nil {
+		t.drops[drop]++
+		return
+	}
+	s.drops[drop]++
+	s.lastDrop = drop
+}
+
+// find returns whom a packet is for: by our discriminator, or by who sent it
+// before it knows ours (RFC 5880 §6.3, RFC 5881 §3, RFC 5883 §3).
+func (t *table) find(d *Datagram, p *Packet) (*session, Drop) {
+	if p.Yours != 0 {
+		if s := t.byDisc[p.Yours]; s != nil {
+			return s, DropNone
+		}
+		return nil, DropSession
+	}
+	if s := t.neighbour(d); s != nil {
+		return s, DropNone
+	}
+	return nil, DropNeighbour
+}
+
+// neighbour returns the session with the sender, best one on the interface that
+// the packet came in by.
+func (t *table) neighbour(d *Datagram) *session {
+	var found *session
+	for _, s := range t.list {
+		if s.Neighbour != d.Source || s.Multihop != d.Multihop {
+			continue
+		}
+		if s.Interface == d.Interface {
+			return s
+		}
+		if found == nil || s.Interface == "" {
+			found = s
+		}
+	}
+	return found
+}
+
+// admit makes the checks that need the session's configuration.
+func (s *session) admit(d *Datagram) Drop {
+	switch {
+	case d.Multihop != s.Multihop:
+		return DropPort
+	case d.Source != s.Neighbour:
+		return DropNeighbour
+	case s.Interface != "" && d.Interface != s.Interface:
+		return DropInterface
+	case s.Source.IsValid() && d.Destination != s.Source:
+		return DropDestination
+	case d.TTL < s.MinTTL:
+		return DropTTL
+	}
+	return DropNone
+}

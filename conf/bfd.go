@@ -1,0 +1,102 @@
+package conf
+
+import (
+	"net/netip"
+	"time"
+)
+
+// A BFD is a session of Bidirectional Forwarding Detection (RFC 5880) with a
+// neighbour.
+type BFD struct {
+	Name      string
+	Neighbour netip.Addr
+	Source    netip.Addr // the zero Addr: the kernel's choice
+	Interface string     // "": any
+	MinTx     time.Duration
+	MinRx     time.Duration
+	IdleTx    time.Duration // MinTx while the session is not up
+	// Multiplier is how many packets in a row the neighbour may miss.
+	Multiplier uint8
+	Passive    bool // waits for the neighbour to speak first
+	Multihop   bool // RFC 5883
+	MaxHops    int  // routers on the way at most; 0 without Multihop
+	TTL        uint8
+}
+
+// bfdHopLimit is the TTL over a single hop (RFC 5881 §5).
+const bfdHopLimit = 255
+
+func (b *BFD) visit(t *table) {
+	need(t, "name", &b.Name, name)
+	need(t, "neighbour", &b.Neighbour, neighbourAddress)
+	field(t, "source", &b.Source, optional(neighbourAddress), netip.Addr{})
+	field(t, "interface", &b.Interface, optional(interfaceName), "")
+	field(t, "min_tx", &b.MinTx, duration(time.Millisecond, time.Minute), 300*time.Millisecond)
+	field(t, "min_rx", &b.MinRx, duration(time.Millisecond, time.Minute), 300*time.Millisecond)
+	field(t, "multiplier", &b.Multiplier, integer[uint8](1, 255), 3)
+	field(t, "idle_tx", &b.IdleTx, duration(time.Second, time.Minute), time.Second)
+	field(t, "passive", &b.Passive, boolean, false)
+	field(t, "multihop", &b.Multihop, boolean, false)
+	if t.reading() || b.Multihop {
+		field(t, "max_hops", &b.MaxHops, integer[int](0, 254), 1)
+		field(t, "ttl", &b.TTL, ttl, bfdHopLimit)
+	}
+	if t.reading() {
+		b.check(t)
+	}
+}
+
+// check checks what concerns more than one key.
+func (b *BFD) check(t *table) {
+	if !b.Multihop && t.ok("multihop") {
+		t.forbid("without multihop = true", "max_hops", "ttl")
+		b.MaxHops, b.TTL = 0, bfdHopLimit
+	}
+	if !b.Neighbour.IsValid() || !t.ok("neighbour") {
+		return
+	}
+	local := b.Neighbour.Is6() && b.Neighbour.IsLinkLocalUnicast()
+	switch {
+	case local && b.Multihop:
+		t.failf("neighbour", "%v is link-local: it is never behind a router", b.Neighbour)
+	case local && b.Interface == "" && t.ok("interface"):
+		t.failf("neighbour", "%v is link-local: say by which interface", b.Neighbour)
+	}
+	if b.Source.IsValid() && t.ok("source") && b.Source.Is4() != b.Neighbour.Is4() {
+		t.failf("source", "%v is of another family than the neighbour, %v", b.Source, b.Neighbour)
+	}
+}
+
+// checkBFD refuses sessions that cannot be told apart: a packet that does not
+// name the session yet is known by who sent it and where it came in.
+func (c *Config) checkBFD(s sections) {
+	names := make(unique[string])
+	for i, t := range s.bfd {
+		b := &c.BFD[i]
+		if b.Name != "" && t.ok("name") {
+			if first := names.use(b.Name, t.where("name")); first != "" {
+				t.failf("name", "%q is taken, by %s", b.Name, first)
+			}
+		}
+		for j := range i {
+			o := &c.BFD[j]
+			apart := b.Interface != "" && o.Interface != "" && b.Interface != o.Interface
+			if b.Neighbour.IsValid() && b.Neighbour == o.Neighbour && b.Multihop == o.Multihop && !apart && t.ok("neighbour", "interface", "multihop") {
+				t.failf("neighbour", "there is a session with %v, by %s", b.Neighbour, s.bfd[j].where("neighbour"))
+				break
+			}
+		}
+	}
+}
+
+// checkTrackedBFD refuses a tracker of a session that is not there.
+func (c *Config) checkTrackedBFD(t *table, k *Track) {
+	var names []string
+	for i := range c.BFD {
+		if c.BFD[i].Name == k.BFD {
+			return
+		}
+		names = append(names, c.BFD[i].Name)
+	}
+	t.failf("bfd", "there is no [[bfd]] named %q%s", k.BFD, suggest(k.BFD, names))
+}
