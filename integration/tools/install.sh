@@ -16,7 +16,7 @@ bin=$cache/bin
 root=$cache/root
 apt=$cache/apt
 packages="dbus frr iproute2 ipvsadm keepalived kmod nftables shellcheck tcc tcpdump tshark user-mode-linux"
-programs="bridge dbus-daemon dbus-monitor dbus-send ip ipvsadm keepalived linux.uml modprobe nft shellcheck tcpdump tshark vrrpd vtysh zebra"
+programs="bfdd bridge dbus-daemon dbus-monitor dbus-send ip ipvsadm keepalived linux.uml modprobe nft shellcheck tcpdump tshark vrrpd vtysh zebra"
 
 if [ "${1:-}" = --bin ]; then
 	echo "$bin"
@@ -32,7 +32,11 @@ stamp=$cache/stamp
 xstate=$(dirname "$0")/xstate/ptrace.c
 wanted="4 $packages $(cksum <"$xstate")"
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
-	exit 0
+	complete=yes
+	for program in $programs; do
+		[ -e "$bin/$program" ] || complete=
+	done
+	[ -n "$complete" ] && exit 0
 fi
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg >/dev/null; then
@@ -43,7 +47,7 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg >/dev/null; then
 	[ -z "$missing" ] && exit 0
 	die "this is not a Debian or Ubuntu machine, and these programs are not in PATH:$missing
 tools: install them with the machine's own package manager (linux.uml is User Mode Linux with its modules,
-tools: needed only where the running kernel has no IPVS; vrrpd, zebra and vtysh belong to FRR)"
+tools: needed only where the running kernel has no IPVS; bfdd, vrrpd, zebra and vtysh belong to FRR)"
 fi
 
 mkdir -p "$bin" "$apt/state/lists/partial" "$apt/archives/partial"

@@ -79,11 +79,12 @@ func (s *Speaker) Apply(configs []Config, known map[string]Memory, age time.Dura
 	s.do(func() { s.apply(time.Now(), configs, known, age) })
 }
 
-// LinkChanged tells that an interface may be another one now.
-func (s *Speaker) LinkChanged(name string) {
+// LinkChanged tells that interfaces may be others now, or have gone; without
+// names it may be any.
+func (s *Speaker) LinkChanged(names ...string) {
 	s.post(func() {
 		for _, e := range s.table.list {
-			if e.Interface == name {
+			if len(names) == 0 || e.Interface != "" && slices.Contains(names, e.Interface) {
 				s.open(time.Now())
 				return
 			}
@@ -271,7 +272,6 @@ func (s *Speaker) perform(e *session) {
 		s.say(e, &e.machine.out[i])
 	}
 	for _, c := range e.machine.changes {
-		s.log.Debug("bfd", "session", c.Name, "from", c.From, "to", c.To, "reason", c.Reason)
 		s.onChange(c)
 	}
 	e.machine.begin()

@@ -47,6 +47,18 @@ func canned() *Status {
 		}, {
 			Name: "web", Type: "service", State: "unknown",
 		}},
+		BFD: &BFD{
+			Sessions: []BFDSession{{
+				Name: "gw", Neighbour: "10.0.0.1", Source: "10.0.0.2", Interface: "eth0", State: "Up", Since: ago(time.Hour), Reason: "the neighbour hears us",
+				Diag: "no diagnostic", Discriminator: 7, Port: 49999, TxMS: 300, DetectionMS: 900, LastHeard: ago(time.Second / 10),
+				Remote:      &BFDRemote{State: "Up", Diag: "no diagnostic", Discriminator: 9, MinTxMS: 300, MinRxMS: 200, Multiplier: 3},
+				PacketsSent: 14_000, PacketsReceived: 13_900, Ups: 2, Downs: 1, Dropped: map[string]uint64{"ttl": 3, "auth": 1}, LastDrop: "ttl",
+			}, {
+				Name: "far", Neighbour: "2001:db8::1", Multihop: true, State: "Down", Since: ago(5 * time.Second), Reason: "no packet for 900ms: control detection time expired",
+				Diag: "control detection time expired", Discriminator: 8, TxMS: 1000, PacketsUnsent: 4, Trouble: "send: network is unreachable",
+			}},
+			Dropped: map[string]uint64{"session": 2},
+		},
 		LVS: &LVS{
 			Sync: &Sync{Interface: "eth1", ID: 1, Follow: "director", Roles: []string{"master"}},
 			Services: []lvs.ServiceStatus{{

@@ -31,6 +31,7 @@ func (s *Status) Text(section Section) string {
 		s.vrrp(&b)
 		s.policies(&b)
 		s.trackers(&b)
+		s.bfd(&b)
 	}
 	if section == SectionLVS || section == SectionAll && s.LVS != nil {
 		s.lvs(&b)

@@ -30,6 +30,7 @@ type Status struct {
 	Groups       []Group    `json:"groups"` // sync groups
 	LVS          *LVS       `json:"lvs,omitempty"`
 	Trackers     []Tracker  `json:"trackers"`
+	BFD          *BFD       `json:"bfd,omitempty"` // nil: not configured
 	// Checks are by "service/server"; one that is not checked is not listed.
 	Checks []checker.Status `json:"checks"`
 	// Notify is how those are who tell of events: the scripts first.
@@ -219,6 +220,55 @@ type Tracker struct {
 	For map[string]int `json:"for"`
 }
 
+// BFD is the sessions of Bidirectional Forwarding Detection.
+type BFD struct {
+	Sessions []BFDSession `json:"sessions"`
+	// Dropped counts packets that are no session's by the reason for which they
+	// were not heeded.
+	Dropped map[string]uint64 `json:"dropped"`
+}
+
+// A BFDSession is one with a neighbour.
+type BFDSession struct {
+	Name          string    `json:"name"`
+	Neighbour     string    `json:"neighbour"`
+	Source        string    `json:"source,omitempty"`
+	Interface     string    `json:"interface,omitempty"`
+	Multihop      bool      `json:"multihop"`
+	State         string    `json:"state"` // AdminDown, Down, Init or Up
+	Since         time.Time `json:"since"`
+	Reason        string    `json:"reason"` // of State
+	Diag          string    `json:"diag"`   // that we tell
+	Discriminator uint32    `json:"discriminator"`
+	Port          int       `json:"port"` // that packets come from; 0: there is no socket
+	// TxMS is the time between our packets, before jitter; 0: there are none.
+	TxMS        float64   `json:"tx_ms"`
+	DetectionMS float64   `json:"detection_ms"` // how long the neighbour may be silent; 0: it is not heard
+	LastHeard   time.Time `json:"last_heard,omitzero"`
+	// Remote is what the neighbour says; nil: it is not heard.
+	Remote *BFDRemote `json:"remote,omitempty"`
+	// Trouble is why packets cannot be heard or sent.
+	Trouble         string `json:"trouble,omitempty"`
+	PacketsSent     uint64 `json:"packets_sent"`
+	PacketsUnsent   uint64 `json:"packets_unsent"`   // that the kernel refused
+	PacketsReceived uint64 `json:"packets_received"` // that passed every check
+	Ups             uint64 `json:"ups"`              // how often it came Up
+	Downs           uint64 `json:"downs"`            // how often it left Up
+	// Dropped counts packets by the reason for which they were not heeded.
+	Dropped  map[string]uint64 `json:"dropped"`
+	LastDrop string            `json:"last_drop,omitempty"` // the latest reason
+}
+
+// A BFDRemote is a session as the neighbour tells it.
+type BFDRemote struct {
+	State         string  `json:"state"`
+	Diag          string  `json:"diag"`
+	Discriminator uint32  `json:"discriminator"`
+	MinTxMS       float64 `json:"min_tx_ms"`
+	MinRxMS       float64 `json:"min_rx_ms"`
+	Multiplier    int     `json:"multiplier"`
+}
+
 // LVS is the IPVS table and the sync daemons.
 type LVS struct {
 	// Error says why the table cannot be read or written; "" if it can.
@@ -264,6 +314,7 @@ func (s *Status) complete() {
 	for i := range s.Groups {
 		s.Groups[i].Members = list(s.Groups[i].Members)
 	}
+	s.BFD.complete()
 	if s.LVS == nil {
 		return
 	}
@@ -273,6 +324,21 @@ func (s *Status) complete() {
 	}
 	if s.LVS.Sync != nil {
 		s.LVS.Sync.Roles = list(s.LVS.Sync.Roles)
+	}
+}
+
+func (b *BFD) complete() {
+	if b == nil {
+		return
+	}
+	b.Sessions = list(b.Sessions)
+	if b.Dropped == nil {
+		b.Dropped = map[string]uint64{}
+	}
+	for i := range b.Sessions {
+		if b.Sessions[i].Dropped == nil {
+			b.Sessions[i].Dropped = map[string]uint64{}
+		}
 	}
 }
 
@@ -315,6 +381,13 @@ func (s *Status) Unwell() []string {
 	}
 	if b := s.DBus; b != nil && b.Error != "" {
 		say("dbus: %s is not on the bus: %s", b.Name, b.Error)
+	}
+	if s.BFD != nil {
+		for i := range s.BFD.Sessions {
+			if k := &s.BFD.Sessions[i]; k.Trouble != "" {
+				say("bfd %s: %s", k.Name, k.Trouble)
+			}
+		}
 	}
 	if s.LVS == nil {
 		return problems

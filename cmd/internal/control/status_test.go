@@ -96,6 +96,8 @@ func TestUnwell(t *testing.T) {
 		{"a pipe that nobody reads", &Status{Notify: []Outlet{{Name: "fifo /x", FailingSince: time.Now(), LastError: "is full"}}}, "notify fifo /x: is full"},
 		{"reload failed", &Status{Config: Config{LastReload: &Reload{}}}, "the last reload failed, the configuration before it is in force"},
 		{"reload done", &Status{Config: Config{LastReload: &Reload{OK: true}}}, ""},
+		{"a BFD session that is down", &Status{BFD: &BFD{Sessions: []BFDSession{{Name: "gw", State: "Down"}}}}, ""},
+		{"a BFD session that is not heard", &Status{BFD: &BFD{Sessions: []BFDSession{{Name: "gw", Trouble: "address already in use"}}}}, "bfd gw: address already in use"},
 		{"no module", &Status{LVS: &LVS{Error: "the kernel has no ip_vs"}}, "lvs: the kernel has no ip_vs"},
 		{"sync", &Status{LVS: &LVS{Sync: &Sync{Error: "no such device"}}}, "lvs sync: no such device"},
 		{"no server", service(func(*lvs.ServiceStatus) {}), "service web has no server that is up"},

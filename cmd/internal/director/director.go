@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"holdfast/checker"
+	"holdfast/cmd/internal/bfd"
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/dbus"
 	"holdfast/cmd/internal/notify"
@@ -63,6 +64,7 @@ type Director struct {
 	tracks    *track.Set
 	files     *track.Watch // nil: they are not watched
 	processes *track.Processes
+	bfd       *bfd.Speaker
 	notifier  *notify.Notifier
 	sinks     []*sink
 	bus       *dbus.Service // nil: not configured
@@ -204,6 +206,9 @@ func (d *Director) open(ctx context.Context) error {
 		d.mail.post(func() { d.verdict(c) })
 	}})
 	d.openTrackers()
+	if err := d.openBFD(); err != nil {
+		return err
+	}
 	d.ticker = time.NewTicker(d.opts.Config.Director.ReconcileInterval)
 	return nil
 }

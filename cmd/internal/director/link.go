@@ -68,7 +68,11 @@ func (d *Director) watchSettings() {
 // the events that have come are through.
 func (d *Director) linkEvent(e netdev.Event) {
 	d.nudgeTrackers(e)
+	if e.Kind == netdev.LinkChanged {
+		d.bfd.LinkChanged(e.Name, e.Was)
+	}
 	if e.Kind == netdev.Resync {
+		d.bfd.LinkChanged()
 		for _, in := range d.instances {
 			d.toLook[in] = true
 		}

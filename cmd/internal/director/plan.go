@@ -105,6 +105,7 @@ func describe(old, new *conf.Config) []string {
 	}
 	describeServices(old, new, say)
 	describeTrackers(old, new, say)
+	describeBFD(old, new, say)
 	if !reflect.DeepEqual(old.LVS, new.LVS) && old.Director.Name != "" {
 		say("change lvs")
 	}

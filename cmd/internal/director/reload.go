@@ -80,6 +80,7 @@ func (d *Director) applyConf(c *conf.Config) {
 	}
 	diff := diffUnits(old, units(c))
 	d.applyTrackers(c)
+	d.applyBFD(c)
 	d.conf = c
 	if d.opts.Level != nil {
 		d.opts.Level.Set(c.Director.Log.Level)
@@ -91,6 +92,7 @@ func (d *Director) applyConf(c *conf.Config) {
 	d.warnOfPrograms()
 	d.applyServices(c)
 	d.tellServices()
+	d.tellAllBFD()
 	d.serviceNews(time.Now(), "the configuration changed")
 	for _, u := range diff.gone {
 		d.stopUnit(u.name)

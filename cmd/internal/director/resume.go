@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"holdfast/cmd/internal/bfd"
 	"holdfast/cmd/internal/track"
 	"holdfast/vrrp"
 )
@@ -21,6 +22,7 @@ type passing struct {
 	At       time.Duration           `json:"at_ns"`
 	Routers  map[string]passed       `json:"routers"`
 	Trackers map[string]track.Memory `json:"trackers,omitempty"`
+	BFD      map[string]bfd.Memory   `json:"bfd,omitempty"`
 }
 
 // A passed is a vrrp.Resume.
@@ -62,7 +64,7 @@ func (d *Director) writePassing() error {
 	if err != nil {
 		return err
 	}
-	p := passing{At: sinceBoot(), Routers: map[string]passed{}, Trackers: d.tracks.Remember()}
+	p := passing{At: sinceBoot(), Routers: map[string]passed{}, Trackers: d.tracks.Remember(), BFD: d.bfd.Remember()}
 	for name, r := range snap.Routers {
 		if e := r.Resume; e.State == vrrp.Master || e.State == vrrp.Backup {
 			p.Routers[name] = passedOn(&e)

@@ -24,7 +24,7 @@ func (d *Director) status() (*control.Status, error) {
 		Config:   control.Config{Path: d.opts.Path, LoadedAt: d.loaded},
 		Realtime: d.realtime == nil,
 		VRRP:     []control.Instance{}, Groups: []control.Group{},
-		Checks: d.checks.Status(), Trackers: d.trackerStatus(),
+		Checks: d.checks.Status(), Trackers: d.trackerStatus(), BFD: d.bfdStatus(),
 		Notify: d.outlets(), DBus: d.busStatus(),
 	}
 	if d.realtime != nil {

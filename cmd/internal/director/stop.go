@@ -103,6 +103,7 @@ func (d *Director) forgetUnit(name string, left map[string]int) {
 // table, through which they served.
 func (d *Director) stop() error {
 	d.log.Info("stopping")
+	d.bfd.AdminDown()
 	d.threads.Go(d.unwatchSettings) // it takes a while, and what is given back now is no damage
 	d.checks.Close()
 	d.closeTrackers()
@@ -157,6 +158,9 @@ func (d *Director) close() error {
 	d.leaveBus()
 	d.closeAllSinks()
 	d.closeTrackers()
+	if d.bfd != nil {
+		d.bfd.Close()
+	}
 	if d.unwatch != nil {
 		d.unwatch()
 	}

@@ -67,9 +67,11 @@ func (d *Director) replace(path string) error {
 	defer done()
 	closed := d.server.Close(closing) // so that the answer is through
 	d.server = nil
+	d.bfd.Stretch()
 	if err := d.writePassing(); err != nil {
 		d.applySinks(d.conf)
 		d.applyBus(d.conf)
+		d.applyBFD(d.conf)
 		return errors.Join(fmt.Errorf("leave word for the new binary: %w", err), closed, d.serve())
 	}
 	d.unwatchSettings() // the kernel takes its time, and no advert is sent while it replaces the binary
@@ -78,5 +80,6 @@ func (d *Director) replace(path string) error {
 	d.mendWithin(mendPause) // which has them watched again
 	d.applySinks(d.conf)
 	d.applyBus(d.conf)
+	d.applyBFD(d.conf)
 	return errors.Join(fmt.Errorf("run %s: %w", path, err), os.Remove(passingPath(d.conf.Director.RuntimeDir)), closed, d.serve())
 }
