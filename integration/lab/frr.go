@@ -1,7 +1,9 @@
 package lab
 
 import (
+	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,35 +39,94 @@ func (h *Host) FRR(routers ...VirtualRouter) *Process {
 			fmt.Fprintf(&config, " vrrp %d %s\n", r.VRID, line)
 		}
 	}
+	return h.frr().start("vrrpd", config.String())
+}
 
+// An frr is FRR on a host: zebra runs, and other daemons can be started.
+type frr struct {
+	host  *Host
+	dir   string // of its sockets
+	group string // a file of groups with FRR's
+}
+
+func (h *Host) frr() *frr {
+	h.lab.t.Helper()
 	// FRR's daemons insist on a group of theirs, which the machine need not
 	// have, and write below /run and /var/tmp: they see other ones.
 	groups, err := os.ReadFile("/etc/group")
 	if err != nil {
 		h.lab.t.Fatalf("host %s: %v", h.Name, err)
 	}
-	group := h.lab.WriteFile("frr-group", string(groups)+"\nfrrvty:x:65533:root\nfrr:x:65532:root\n")
-	dir := filepath.Join(h.lab.dir, h.Name+"-frr")
-	socket := filepath.Join(dir, "zserv.api")
-	start := func(daemon, config string) *Process {
-		path, err := tools.Find(daemon)
-		if err != nil {
-			h.lab.t.Fatalf("host %s: %v", h.Name, err)
-		}
-		file := h.lab.WriteFile(filepath.Join(h.Name+"-frr", daemon+".conf"), config)
-		return h.Start("unshare", "-m", "sh", "-c", `mount --bind "$0" /etc/group && mount -t tmpfs none /run && mount -t tmpfs none /var/tmp && exec "$@"`, group, path,
-			"-u", "root", "-g", "root", "-z", socket, "--vty_socket", dir, "-i", filepath.Join(dir, daemon+".pid"),
-			"-f", file, "-P", "0", "--log", "stdout")
-	}
-	if err := os.Remove(socket); err != nil && !os.IsNotExist(err) { // of one that died
+	f := &frr{host: h, dir: filepath.Join(h.lab.dir, h.Name+"-frr")}
+	f.group = h.lab.WriteFile("frr-group", string(groups)+"\nfrrvty:x:65533:root\nfrr:x:65532:root\n")
+	if err := os.Remove(f.socket()); err != nil && !os.IsNotExist(err) { // of one that died
 		h.lab.t.Fatalf("host %s: %v", h.Name, err)
 	}
-	start("zebra", "")
+	f.start("zebra", "")
 	Wait(h.lab.t, 20*time.Second, "zebra's socket", func() (string, bool) {
-		_, err := os.Stat(socket)
+		_, err := os.Stat(f.socket())
 		return fmt.Sprint(err), err == nil
 	})
-	return start("vrrpd", config.String())
+	return f
+}
+
+func (f *frr) socket() string { return filepath.Join(f.dir, "zserv.api") }
+
+// start starts a daemon with a configuration.
+func (f *frr) start(daemon, config string, args ...string) *Process {
+	h := f.host
+	h.lab.t.Helper()
+	path, err := tools.Find(daemon)
+	if err != nil {
+		h.lab.t.Fatalf("host %s: %v", h.Name, err)
+	}
+	file := h.lab.WriteFile(filepath.Join(h.Name+"-frr", daemon+".conf"), config)
+	own := []string{
+		"-m", "sh", "-c", `mount --bind "$0" /etc/group && mount -t tmpfs none /run && mount -t tmpfs none /var/tmp && exec "$@"`, f.group, path,
+		"-u", "root", "-g", "root", "-z", f.socket(), "--vty_socket", f.dir, "-i", filepath.Join(f.dir, daemon+".pid"),
+		"-f", file, "-P", "0", "--log", "stdout",
+	}
+	return h.Start("unshare", append(own, args...)...)
+}
+
+// ask has a daemon carry out a command and returns what it said.
+func (f *frr) ask(daemon, command string) ([]byte, error) {
+	fail := func(err error) ([]byte, error) { return nil, fmt.Errorf("ask %s: %s: %w", daemon, command, err) }
+	conn, err := net.Dial("unix", filepath.Join(f.dir, daemon+".vty"))
+	if err != nil {
+		return fail(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return fail(err)
+	}
+	if _, err := converse(conn, "enable"); err != nil {
+		return fail(err)
+	}
+	said, err := converse(conn, command)
+	if err != nil {
+		return fail(err)
+	}
+	return said, nil
+}
+
+// converse sends a command, which ends with a zero byte, and reads the answer,
+// which ends with three and a status.
+func converse(conn net.Conn, command string) ([]byte, error) {
+	if _, err := conn.Write(append([]byte(command), 0)); err != nil {
+		return nil, err
+	}
+	var said []byte
+	for part := make([]byte, 4096); ; {
+		n, err := conn.Read(part)
+		if err != nil {
+			return nil, err
+		}
+		said = append(said, part[:n]...)
+		if text, status, done := bytes.Cut(said, []byte{0, 0, 0}); done && len(status) == 1 {
+			return text, nil
+		}
+	}
 }
 
 // bare is an address without its prefix length.

@@ -48,7 +48,7 @@ func bfdConfig(b *conf.BFD) bfd.Config {
 func (d *Director) bfdChanged(c bfd.Change) {
 	// Init is on the way to Up, or shows in the status if it stays.
 	if c.From != c.To && c.To != bfd.Init {
-		d.log.Info("bfd", "session", c.Name, "from", c.From, "to", c.To, "reason", c.Reason)
+		d.log.Info("bfd", "session", c.Name, "from", c.From.String(), "to", c.To.String(), "reason", c.Reason)
 		d.note(control.Event{
 			At: c.At, Kind: control.KindBFD, Subject: c.Name, From: c.From.String(), To: c.To.String(), Reason: c.Reason,
 		})
