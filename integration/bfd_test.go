@@ -210,3 +210,52 @@ func checkBFDWire(t *testing.T, p *lab.Pair, capture *lab.Capture) {
 		}
 	}
 }
+
+// The same beside keepalived, whose virtual router tracks the sessions, too.
+func TestBFDBesideKeepalived(t *testing.T) {
+	t.Parallel()
+	p := lab.NewPair(t, 2)
+	router := lab.KeepalivedConfig(false, lab.VirtualRouter{
+		Name: "VI", Version: 3, Interface: "eth0", VRID: 99, Priority: 100, Interval: time.Second, Addresses: []string{"10.0.0.99/24"},
+		Lines: []string{"track_bfd {\n\t\t10.0.0.2\n\t\t2001:db8:a::2\n\t}"},
+	})
+	theirs := p.Router.KeepalivedBFD(router,
+		lab.BFDSession{Neighbour: "10.0.0.2", Source: lab.RouterIP, Interval: bfdPace, Multiplier: bfdMultiplier},
+		lab.BFDSession{Neighbour: "2001:db8:a::2", Source: "2001:db8:a::1", Interval: bfdPace, Multiplier: bfdMultiplier, Lines: []string{"hoplimit 255"}})
+	one := p.Directors[0].Holdfast(lab.Director{Priority: priorities[0], Interval: fast, More: bfdTables(0, bfdPace,
+		"neighbour = \"10.0.0.1\"\n", "neighbour = \"2001:db8:a::1\"\nsource = \"2001:db8:a::2\"\n")}.TOML())
+	one.AwaitState(t, "MASTER")
+	two := p.Directors[1].Holdfast(lab.Director{Priority: priorities[1], Interval: fast}.TOML())
+	two.AwaitState(t, "BACKUP")
+	awaitBFD(t, one, "all are up", func(s bfdSession) bool { return isUp(s) && s.TxMS == 300 && s.DetectionMS == 300*bfdMultiplier })
+	theirState := func(what, line string, times int) {
+		t.Helper()
+		lab.Wait(t, 20*time.Second, "keepalived: "+what, func() (string, bool) {
+			log := theirs.LogText()
+			return log, strings.Count(log, line) >= times
+		})
+	}
+	theirState("its virtual router is MASTER", "(VI) Entering MASTER STATE", 1)
+
+	obeyed(t, one, "upgrade")
+	awaitBFD(t, one, "all are up after the upgrade", func(s bfdSession) bool { return isUp(s) && s.TxMS == 300 && s.Received > 10 })
+	if log := theirs.LogText(); strings.Contains(log, "(VI) Entering FAULT STATE") {
+		t.Errorf("the upgrade cost a session:\n%s", log)
+	}
+
+	p.Router.Wires["eth0"].BlackHole()
+	two.AwaitState(t, "MASTER")
+	one.AwaitState(t, "FAULT")
+	theirState("its virtual router is in FAULT", "(VI) Entering FAULT STATE", 1)
+	text, _, _ := one.CLI("status", "vrrp")
+	if want := "tracker session0 is down: no packet for 1.8s: control detection time expired"; !strings.Contains(text, want) {
+		t.Errorf("the status does not say %q:\n%s", want, text)
+	}
+	p.Router.Wires["eth0"].Restore()
+	one.AwaitState(t, "MASTER")
+	theirState("its virtual router is MASTER again", "(VI) Entering MASTER STATE", 2)
+	if code := one.Stop(); code != 0 {
+		t.Errorf("exit status %d", code)
+	}
+	theirState("our end", "Remote diagnostic - Administratively Down", 2)
+}

@@ -62,16 +62,38 @@ func KeepalivedConfig(sync bool, routers ...VirtualRouter) string {
 // output: through syslog it would end up on the machine's console.
 func (h *Host) Keepalived(config string) *Process {
 	h.lab.t.Helper()
+	return h.keepalived(config, "--vrrp")
+}
+
+// KeepalivedBFD starts whatever of keepalived the configuration is for, with
+// sessions of BFD that its virtual routers track, called by their neighbours.
+func (h *Host) KeepalivedBFD(routers string, sessions ...BFDSession) *Process {
+	h.lab.t.Helper()
+	var config strings.Builder
+	for _, s := range sessions {
+		fmt.Fprintf(&config, "bfd_instance %s {\n\tneighbor_ip %s\n\tsource_ip %s\n\tmin_rx %d\n\tmin_tx %d\n\tmultiplier %d\n",
+			s.Neighbour, s.Neighbour, s.Source, s.Interval.Milliseconds(), s.Interval.Milliseconds(), s.Multiplier)
+		for _, line := range s.Lines {
+			fmt.Fprintf(&config, "\t%s\n", line)
+		}
+		config.WriteString("}\n")
+	}
+	return h.keepalived(config.String() + routers)
+}
+
+func (h *Host) keepalived(config string, args ...string) *Process {
+	h.lab.t.Helper()
 	path := h.lab.WriteFile(h.Name+"-keepalived.conf", config)
 	base := strings.TrimSuffix(path, ".conf")
-	pids := []string{base + ".pid", base + "-vrrp.pid"}
+	pids := []string{base + ".pid", base + "-vrrp.pid", base + "-check.pid", base + "-bfd.pid"}
 	for _, file := range pids {
 		// After a crash they name a process that keepalived may find not yet gone.
 		if err := os.Remove(file); err != nil && !os.IsNotExist(err) {
 			h.lab.t.Fatalf("host %s: %v", h.Name, err)
 		}
 	}
-	return h.Start("keepalived", "-n", "-l", "-G", "-D", "--vrrp", "-f", path, "-p", pids[0], "-r", pids[1])
+	args = append(args, "-n", "-l", "-G", "-D", "-f", path, "-p", pids[0], "-r", pids[1], "-c", pids[2], "-b", pids[3])
+	return h.Start("keepalived", args...)
 }
 
 // KeepalivedReload makes a keepalived of this host read another configuration.
