@@ -1,0 +1,407 @@
+package bfd
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/net/ipv4"
+	"golang.org/x/sys/unix"
+
+	"holdfast/integration/tools"
+)
+
+// A ns is a network namespace of a test, whose goroutine is locked to its
+// thread for good: the thread ends with it.
+type ns struct {
+	t  *testing.T
+	fd int
+}
+
+func newNS(t *testing.T) *ns {
+	t.Helper()
+	tools.Root(t, "make network namespaces")
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		t.Fatalf("make network namespace: %v", err)
+	}
+	fd, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	n := &ns{t, fd}
+	n.run("ip link set lo up")
+	return n
+}
+
+// enter makes it the namespace of the calling thread.
+func (n *ns) enter() error { return unix.Setns(n.fd, unix.CLONE_NEWNET) }
+
+// run runs commands, one a line.
+func (n *ns) run(commands string) {
+	n.t.Helper()
+	if err := n.enter(); err != nil {
+		n.t.Fatal(err)
+	}
+	for line := range strings.Lines(commands) {
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		if b, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+			n.t.Fatalf("%s: %v\n%s", strings.TrimSpace(line), err, b)
+		}
+	}
+}
+
+// A lan is two hosts with an interface each: 10.0.0.1, 10.0.0.77 and
+// 2001:db8::1, and 10.0.0.2, 10.0.0.78 and 2001:db8::2. Their link-local
+// addresses are fe80::1 and fe80::2.
+func newLAN(t *testing.T) (here, there *ns) {
+	t.Helper()
+	there = newNS(t)
+	here = newNS(t)
+	here.run(fmt.Sprintf("ip link add name eth0 type veth peer name eth0 netns /proc/%d/fd/%d", os.Getpid(), there.fd))
+	for i, n := range []*ns{here, there} {
+		n.run(fmt.Sprintf(`
+			ip link set eth0 addrgenmode none
+			ip address add 10.0.0.%d/24 dev eth0
+			ip address add 10.0.0.%d/24 dev eth0
+			ip address add 2001:db8::%d/64 dev eth0 nodad
+			ip address add fe80::%d/64 dev eth0 nodad
+			ip link set eth0 up`, i+1, i+77, i+1, i+1))
+	}
+	return here, there
+}
+
+// A witness keeps what a speaker tells.
+type witness struct {
+	mu   sync.Mutex
+	list []Change
+}
+
+func (w *witness) hear(c Change) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.list = append(w.list, c)
+}
+
+// last returns the latest change of a session.
+func (w *witness) last(name string) (last Change) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.list {
+		if c.Name == name {
+			last = c
+		}
+	}
+	return last
+}
+
+// speak starts a speaker in the namespace.
+func (n *ns) speak(configs ...Config) (*Speaker, *witness) {
+	n.t.Helper()
+	w := &witness{}
+	entered := make(chan error, 1)
+	s, err := NewSpeaker(Options{Log: slog.New(slog.DiscardHandler), OnChange: w.hear, Realtime: func() error {
+		entered <- n.enter()
+		return nil
+	}})
+	if err == nil {
+		err = <-entered
+	}
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Cleanup(s.Close)
+	s.Apply(configs, nil, 0)
+	return s, w
+}
+
+func eventually(t *testing.T, what string, ok func() (seen any, ok bool)) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		seen, good := ok()
+		if good {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 20s: %s; last seen: %+v", what, seen)
+		}
+	}
+}
+
+func single(name, neighbour, source, device string) Config {
+	c := Config{Name: name, Neighbour: netip.MustParseAddr(neighbour), Interface: device, TTL: 255, MinTTL: 255,
+		Timers: Timers{MinTx: 500 * ms, MinRx: 500 * ms, IdleTx: time.Second, Multiplier: 10}}
+	if source != "" {
+		c.Source = netip.MustParseAddr(source)
+	}
+	return c
+}
+
+func multihop(c Config) Config {
+	c.Multihop, c.MinTTL = true, 254
+	return c
+}
+
+func statuses(s *Speaker) map[string]Status {
+	all := map[string]Status{}
+	list, _ := s.Status()
+	for _, st := range list {
+		all[st.Config.Name] = st
+	}
+	return all
+}
+
+func awaitUp(t *testing.T, s *Speaker) {
+	t.Helper()
+	eventually(t, "all are up", func() (any, bool) {
+		list, _ := s.Status()
+		for _, st := range list {
+			if st.State != Up {
+				return st, false
+			}
+		}
+		return list, len(list) > 0
+	})
+}
+
+// Sessions of every kind, with and without an interface beside each other, find
+// their neighbours, and end with word of it.
+func TestSpeakers(t *testing.T) {
+	here, there := newLAN(t)
+	a, _ := here.speak(single("four", "10.0.0.2", "", ""), single("bound", "10.0.0.78", "10.0.0.77", "eth0"),
+		single("six", "2001:db8::2", "", "eth0"), single("local", "fe80::2", "", "eth0"), multihop(single("far", "10.0.0.2", "10.0.0.1", "")))
+	b, heard := there.speak(single("four", "10.0.0.1", "10.0.0.2", "eth0"), single("bound", "10.0.0.77", "10.0.0.78", ""),
+		single("six", "2001:db8::1", "", ""), single("local", "fe80::1", "fe80::2", "eth0"), multihop(single("far", "10.0.0.1", "10.0.0.2", "")))
+	awaitUp(t, a)
+	awaitUp(t, b)
+	ports := map[uint16]bool{}
+	for name, st := range statuses(a) {
+		if st.Port < firstFromPort || ports[st.Port] || st.Trouble != "" || len(st.Dropped) > 0 {
+			t.Errorf("%s: %+v", name, st)
+		}
+		ports[st.Port] = true
+	}
+	a.Apply(nil, nil, 0)
+	for name := range statuses(b) {
+		eventually(t, name+" hears of the end", func() (any, bool) {
+			c := heard.last(name)
+			return c, c.To == Down && c.Verdict == VerdictUp && strings.Contains(c.Reason, "AdminDown")
+		})
+	}
+}
+
+// Close tells the neighbours too, and a second Close or anything after it does
+// no harm.
+func TestClose(t *testing.T) {
+	here, there := newLAN(t)
+	a, _ := here.speak(single("s", "10.0.0.2", "", ""))
+	b, heard := there.speak(single("s", "10.0.0.1", "", ""))
+	awaitUp(t, a)
+	awaitUp(t, b)
+	a.Close()
+	a.Close()
+	a.Apply([]Config{single("s", "10.0.0.2", "", "")}, nil, 0)
+	if list, _ := a.Status(); len(list) != 0 {
+		t.Errorf("after the end: %+v", list)
+	}
+	eventually(t, "the other end hears of it", func() (any, bool) {
+		c := heard.last("s")
+		return c, c.To == Down && strings.Contains(c.Reason, "AdminDown")
+	})
+}
+
+// One process goes on with what another had up, at the same discriminator and
+// port, and the neighbour sees nothing of it.
+func TestUpgrade(t *testing.T) {
+	here, there := newLAN(t)
+	session := single("s", "10.0.0.2", "", "")
+	a, _ := here.speak(session)
+	b, _ := there.speak(single("s", "10.0.0.1", "", ""))
+	awaitUp(t, a)
+	awaitUp(t, b)
+	a.Stretch()
+	known := a.Remember()
+	before := statuses(a)["s"]
+	if told := statuses(b)["s"].RemoteMinTx; told != time.Second {
+		t.Errorf("the neighbour was told %v", told)
+	}
+	a.do(func() { // it ends without a word
+		a.silence(a.table.list[0])
+		a.closing = true
+	})
+	<-a.done
+	next, told := here.speak()
+	next.Apply([]Config{session}, known, time.Second)
+	if st := statuses(next)["s"]; st.State != Up || st.Local != before.Local || st.Port != before.Port || !st.Since.Equal(before.Since) {
+		t.Errorf("before %+v, after %+v", before, st)
+	}
+	eventually(t, "the usual pace", func() (any, bool) {
+		st := statuses(b)["s"]
+		return st, st.RemoteMinTx == 500*ms
+	})
+	if st := statuses(b)["s"]; st.Downs != 0 || st.State != Up || told.last("s") != (Change{}) {
+		t.Errorf("the neighbour saw %+v, the new process %+v", st, told.last("s"))
+	}
+	next.Close()
+	// What is too old is of no use.
+	late, _ := here.speak()
+	late.Apply([]Config{session}, known, time.Minute)
+	if st := statuses(late)["s"]; st.Local == before.Local || st.Port == before.Port {
+		t.Errorf("after a minute: %+v", st)
+	}
+}
+
+// Every packet that is not heeded is counted by what is wrong with it.
+func TestDropsOnTheWire(t *testing.T) {
+	here, there := newLAN(t)
+	here.run("ip link add name eth9 type veth peer name far9\nip link set eth9 up\nip link set far9 up")
+	s, _ := here.speak(single("s", "10.0.0.2", "10.0.0.1", ""), single("elsewhere", "10.0.0.99", "", "eth9"),
+		multihop(single("far", "10.0.0.78", "", "")))
+	local := func(name string) uint32 { return statuses(s)[name].Local }
+	there.run("ip address add 10.0.0.99/24 dev eth0")
+	down := Packet{State: Down, Multiplier: 3, Mine: 9, MinTx: time.Second, MinRx: time.Second}
+	up := func(yours uint32) Packet {
+		p := down
+		p.Yours, p.State = yours, Up
+		return p
+	}
+	bytes := func(p Packet) []byte { return p.Append(nil) }
+	for _, tt := range []struct {
+		from, to string
+		ttl      int
+		payload  []byte
+		session  string // "": of no session
+		want     Drop
+	}{
+		{"10.0.0.2", "10.0.0.1:3784", 254, bytes(down), "s", DropTTL},
+		{"10.0.0.2", "10.0.0.1:3784", 1, bytes(up(local("s"))), "s", DropTTL},
+		{"10.0.0.78", "10.0.0.1:4784", 253, bytes(down), "far", DropTTL},
+		{"10.0.0.2", "10.0.0.77:3784", 255, bytes(down), "s", DropDestination},
+		{"10.0.0.99", "10.0.0.1:3784", 255, bytes(down), "elsewhere", DropInterface},
+		{"10.0.0.78", "10.0.0.1:3784", 255, bytes(down), "", DropNeighbour},
+		{"10.0.0.78", "10.0.0.1:3784", 255, bytes(up(local("s"))), "s", DropNeighbour},
+		{"10.0.0.2", "10.0.0.1:4784", 255, bytes(up(local("s"))), "s", DropPort},
+		{"10.0.0.78", "10.0.0.1:3784", 255, bytes(up(local("far"))), "far", DropPort},
+		{"10.0.0.2", "10.0.0.1:3784", 255, bytes(up(local("s") ^ local("far") ^ local("elsewhere"))), "", DropSession},
+		{"10.0.0.2", "10.0.0.1:3784", 255, bytes(up(0)), "s", DropYourDiscriminator},
+		{"10.0.0.2", "10.0.0.1:3784", 255, []byte("hello"), "s", DropLength},
+		{"10.0.0.2", "10.0.0.1:3784", 255, nil, "s", DropLength},
+		{"10.0.0.78", "10.0.0.1:3784", 255, make([]byte, 1000), "", DropVersion},
+	} {
+		count := func() uint64 {
+			if tt.session == "" {
+				_, dropped := s.Status()
+				return dropped[tt.want.String()]
+			}
+			return statuses(s)[tt.session].Dropped[tt.want.String()]
+		}
+		before := count()
+		if err := there.enter(); err != nil {
+			t.Fatal(err)
+		}
+		conn, err := net.ListenPacket("udp4", tt.from+":50000")
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := net.UDPAddrFromAddrPort(netip.MustParseAddrPort(tt.to))
+		if err := ipv4.NewPacketConn(conn).SetTTL(tt.ttl); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.WriteTo(tt.payload, to); err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		eventually(t, fmt.Sprintf("%v from %s to %s", tt.want, tt.from, tt.to), func() (any, bool) {
+			list, dropped := s.Status()
+			return fmt.Sprintf("%+v, %v", list, dropped), count() == before+1
+		})
+	}
+	for name, st := range statuses(s) {
+		if st.Received != 0 || st.State != Down {
+			t.Errorf("%s heeded %d packets and is %v", name, st.Received, st.State)
+		}
+	}
+}
+
+// Another program at the port is told of, waited for, and kept out afterwards.
+func TestPortIsTaken(t *testing.T) {
+	here, _ := newLAN(t)
+	if err := here.enter(); err != nil {
+		t.Fatal(err)
+	}
+	shared := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var err error
+		if e := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) }); e != nil {
+			return e
+		}
+		return err
+	}}
+	other, err := shared.ListenPacket(t.Context(), "udp4", "0.0.0.0:3784")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := here.speak(single("s", "10.0.0.2", "", ""))
+	if got, want := statuses(s)["s"].Trouble, "hear BFD at UDP port 3784: address already in use"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	other.Close()
+	eventually(t, "the port is ours", func() (any, bool) { st := statuses(s)["s"]; return st, st.Trouble == "" })
+	for _, more := range []string{"", "eth0"} { // with one socket and with two
+		if more != "" {
+			s.Apply([]Config{single("s", "10.0.0.2", "", ""), single("bound", "10.0.0.78", "", more)}, nil, 0)
+		}
+		if err := here.enter(); err != nil {
+			t.Fatal(err)
+		}
+		if other, err = shared.ListenPacket(t.Context(), "udp4", "0.0.0.0:3784"); err == nil {
+			other.Close()
+			t.Errorf("another program has the port too (interface %q)", more)
+		}
+		for name, st := range statuses(s) {
+			if st.Trouble != "" {
+				t.Errorf("%s: %s", name, st.Trouble)
+			}
+		}
+	}
+}
+
+// An interface or address that is not there is told of, and used when it comes;
+// so is another interface of the same name.
+func TestComesAndGoes(t *testing.T) {
+	here, there := newLAN(t)
+	s, _ := here.speak(single("s", "10.9.0.2", "10.9.0.1", "eth9"))
+	trouble := func(want string) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("trouble %q", want), func() (any, bool) {
+			s.LinkChanged("eth9") // as a link event would say
+			st := statuses(s)["s"]
+			return st, st.Trouble == want
+		})
+	}
+	trouble("there is no interface eth9")
+	other, _ := there.speak(single("s", "10.9.0.1", "", ""))
+	for range 2 {
+		here.run(fmt.Sprintf("ip link add name eth9 type veth peer name eth9 netns /proc/%d/fd/%d\nip link set eth9 up", os.Getpid(), there.fd))
+		there.run("ip address add 10.9.0.2/24 dev eth9\nip link set eth9 up")
+		trouble("there is no address 10.9.0.1 here")
+		here.run("ip address add 10.9.0.1/24 dev eth9")
+		trouble("")
+		awaitUp(t, s)
+		awaitUp(t, other)
+		here.run("ip link del eth9")
+		trouble("there is no interface eth9")
+	}
+}
