@@ -159,3 +159,43 @@ func TestVRFJoined(t *testing.T) {
 		t.Log(p.Stop())
 	}
 }
+
+// Sessions of BFD in a VRF, by the interface in it and by the VRF itself, beside
+// one outside of it at the same port.
+func TestVRFWithBFD(t *testing.T) {
+	d := lab.NewDuo(t, func(h *lab.Host, s *lab.Switch, addresses ...string) {
+		h.Plug(s, "eth0")
+		commands(h, enslave)
+		addressesOn(h, "eth0", addresses)
+		h.Plug(s, "eth1", strings.Replace(addresses[0], "10.0.0.", "10.1.0.", 1))
+	})
+	var daemons []*lab.Daemon
+	for i, h := range d.Directors {
+		other := 3 - i // .2 and .3
+		text := fmt.Sprintf("[[vrrp]]\nname = \"four\"\ninterface = \"eth0\"\nvrid = 51\naddresses = [%q]\n", lab.VIP+"/24")
+		text += fmt.Sprintf("[[bfd]]\nname = \"inside\"\nneighbour = \"10.0.0.%d\"\ninterface = \"eth0\"\nmultiplier = 10\n", other)
+		text += fmt.Sprintf("[[bfd]]\nname = \"inside6\"\nneighbour = \"2001:db8:a::%d\"\ninterface = \"red\"\nmultiplier = 10\n", other)
+		text += fmt.Sprintf("[[bfd]]\nname = \"outside\"\nneighbour = \"10.1.0.%d\"\nmultiplier = 10\n", other)
+		daemons = append(daemons, h.Holdfast(text))
+	}
+	for _, one := range daemons {
+		lab.Wait(t, time.Minute, "all sessions are up", func() (string, bool) {
+			var s struct {
+				BFD struct {
+					Sessions []struct {
+						Name, State, Trouble string
+						Dropped              map[string]uint64
+					}
+				}
+			}
+			err := one.StatusInto(&s)
+			up := 0
+			for _, k := range s.BFD.Sessions {
+				if k.State == "Up" {
+					up++
+				}
+			}
+			return fmt.Sprintf("%+v %v", s, err), up == 3
+		})
+	}
+}
