@@ -64,6 +64,15 @@ func awaitBFD(t *testing.T, d *lab.Daemon, what string, ok func(bfdSession) bool
 	return list
 }
 
+// awaitText waits until the status says something.
+func awaitText(t *testing.T, d *lab.Daemon, want string) {
+	t.Helper()
+	lab.Wait(t, 20*time.Second, fmt.Sprintf("the status says %q", want), func() (string, bool) {
+		text, _, _ := d.CLI("status", "vrrp") // exits with 1 in FAULT
+		return text, strings.Contains(text, want)
+	})
+}
+
 func isUp(s bfdSession) bool { return s.State == "Up" }
 
 // bfdTables writes the tables of sessions and a tracker of each.
@@ -162,10 +171,8 @@ func TestBFD(t *testing.T) {
 	p.Router.Wires["eth0"].BlackHole()
 	two.AwaitState(t, "MASTER")
 	one.AwaitState(t, "BACKUP")
-	text, _, _ := one.CLI("status", "vrrp")
-	if !strings.Contains(text, "120 of 200") || !strings.Contains(text, "no packet for 2.4s: control detection time expired") {
-		t.Errorf("the status says\n%s", text)
-	}
+	awaitText(t, one, "120 of 200")
+	awaitText(t, one, "no packet for 2.4s: control detection time expired")
 	p.Router.Wires["eth0"].Restore()
 	one.AwaitState(t, "MASTER")
 	two.AwaitState(t, "BACKUP")
@@ -247,9 +254,8 @@ func TestBFDBesideKeepalived(t *testing.T) {
 	two.AwaitState(t, "MASTER")
 	one.AwaitState(t, "FAULT")
 	theirState("its virtual router is in FAULT", "(VI) Entering FAULT STATE", 1)
-	text, _, _ := one.CLI("status", "vrrp")
-	if want := "tracker session0 is down: no packet for 1.8s: control detection time expired"; !strings.Contains(text, want) {
-		t.Errorf("the status does not say %q:\n%s", want, text)
+	for i := range 2 {
+		awaitText(t, one, fmt.Sprintf("tracker session%d is down: no packet for 1.8s: control detection time expired", i))
 	}
 	p.Router.Wires["eth0"].Restore()
 	one.AwaitState(t, "MASTER")
