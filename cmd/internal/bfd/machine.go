@@ -156,7 +156,7 @@ func (m *machine) follow(now time.Time, p *Packet) {
 	}
 	switch {
 	case m.state == Down && p.State == Down:
-		m.enter(now, Init, "the neighbour is heard")
+		m.enter(now, Init, "the neighbour is heard, but does not hear us yet")
 	case m.state == Down && p.State == Init, m.state == Init && p.State >= Init:
 		m.rise(now)
 	case m.state == Up && p.State == Down:

@@ -5,10 +5,10 @@ import "time"
 // A Memory is what a process leaves of a session that is Up to the one that
 // replaces it.
 type Memory struct {
-	Config Config `json:"config"`
-	Local  uint32 `json:"local"` // discriminator
-	Port   uint16 `json:"port"`  // that packets come from
-	Since  time.Time
+	Config Config        `json:"config"`
+	Local  uint32        `json:"local"` // discriminator
+	Port   uint16        `json:"port"`  // that packets come from
+	Since  time.Time     `json:"since"`
 	Remote remote        `json:"remote"`
 	MinTx  time.Duration `json:"min_tx_ns"` // that packets tell
 	MinRx  time.Duration `json:"min_rx_ns"`

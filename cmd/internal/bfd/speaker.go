@@ -305,22 +305,23 @@ func (s *Speaker) tellSettled() {
 
 // apply is Apply in the goroutine.
 func (s *Speaker) apply(now time.Time, configs []Config, known map[string]Memory, age time.Duration) {
-	former := map[string]*session{}
+	stay := map[string]*session{}
 	for _, e := range s.table.list {
-		former[e.Name] = e
+		if i := slices.IndexFunc(configs, func(c Config) bool { return c.Name == e.Name }); i >= 0 && e.sameTalk(&configs[i]) {
+			stay[e.Name] = e
+			continue
+		}
+		// Before another session with this neighbour may begin.
+		e.machine.end(now)
+		s.perform(e)
+		s.silence(e)
+		s.table.forget(e)
 	}
 	s.table.list = nil
 	for i := range configs {
 		c := &configs[i]
-		e := former[c.Name]
-		if e != nil && e.sameTalk(c) {
-			delete(former, c.Name)
-			e.Config = *c
-			s.table.list = append(s.table.list, e)
-			if e.machine.Timers != c.Timers {
-				e.machine.retime(now, c.Timers)
-				s.perform(e)
-			}
+		if e := stay[c.Name]; e != nil {
+			s.change(now, e, c)
 			continue
 		}
 		var k *Memory
@@ -329,13 +330,17 @@ func (s *Speaker) apply(now time.Time, configs []Config, known map[string]Memory
 		}
 		s.begin(now, c, k)
 	}
-	for _, e := range former {
-		e.machine.end(now)
-		s.perform(e)
-		s.silence(e)
-		s.table.forget(e)
-	}
 	s.open(now)
+}
+
+// change gives a session that stays the rest of its configuration.
+func (s *Speaker) change(now time.Time, e *session, c *Config) {
+	e.Config = *c
+	s.table.list = append(s.table.list, e)
+	if e.machine.Timers != c.Timers {
+		e.machine.retime(now, c.Timers)
+		s.perform(e)
+	}
 }
 
 // begin adds a session; k is what another process left of it.

@@ -233,11 +233,12 @@ func TestUpgrade(t *testing.T) {
 	awaitUp(t, a)
 	awaitUp(t, b)
 	a.Stretch()
+	eventually(t, "the neighbour is prepared", func() (any, bool) {
+		told := statuses(b)["s"].RemoteMinTx
+		return told, told == time.Second
+	})
 	known := a.Remember()
 	before := statuses(a)["s"]
-	if told := statuses(b)["s"].RemoteMinTx; told != time.Second {
-		t.Errorf("the neighbour was told %v", told)
-	}
 	a.do(func() { // it ends without a word
 		a.silence(a.table.list[0])
 		a.closing = true
@@ -262,6 +263,58 @@ func TestUpgrade(t *testing.T) {
 	if st := statuses(late)["s"]; st.Local == before.Local {
 		t.Errorf("after a minute: %+v", st)
 	}
+}
+
+// A process that was kept from its work reads what has come before it holds the
+// neighbour for dead.
+func TestStall(t *testing.T) {
+	here, there := newLAN(t)
+	slow := single("s", "10.0.0.2", "", "")
+	slow.MinTx, slow.MinRx, slow.Multiplier = 200*ms, 200*ms, 100
+	quick := single("s", "10.0.0.1", "", "")
+	quick.MinTx, quick.MinRx = 200*ms, 200*ms
+	a, heard := here.speak(slow)
+	b, _ := there.speak(quick)
+	awaitUp(t, a)
+	awaitUp(t, b)
+	eventually(t, "the detection time is short", func() (any, bool) {
+		st := statuses(a)["s"]
+		return st, st.Detection == 2*time.Second
+	})
+	a.do(func() { time.Sleep(2500 * ms) })
+	if st, last := statuses(a)["s"], heard.last("s"); st.State != Up || st.Downs != 0 || last.To != Up {
+		t.Errorf("%+v, told %+v", st, last)
+	}
+}
+
+// What a reload keeps stays up; what talks in another way begins anew.
+func TestApply(t *testing.T) {
+	here, there := newLAN(t)
+	session := single("s", "10.0.0.2", "", "")
+	a, heard := here.speak(session)
+	b, _ := there.speak(single("s", "10.0.0.1", "", ""))
+	awaitUp(t, a)
+	awaitUp(t, b)
+	first := statuses(a)["s"]
+	session.Multiplier, session.MinTx = 11, 600*ms
+	a.Apply([]Config{session, single("more", "10.0.0.99", "", "")}, nil, 0)
+	eventually(t, "the neighbour knows the other timers", func() (any, bool) {
+		st := statuses(b)["s"]
+		return st, st.RemoteMinTx == 600*ms && st.RemoteMultiple == 11
+	})
+	if st := statuses(a)["s"]; st.Local != first.Local || st.Port != first.Port || st.Downs != 0 || heard.last("s").To != Up {
+		t.Errorf("before %+v, after %+v", first, st)
+	}
+	session.Source = netip.MustParseAddr("10.0.0.1")
+	a.Apply([]Config{session}, nil, 0)
+	eventually(t, "the new session is up", func() (any, bool) {
+		st := statuses(a)["s"]
+		return st, st.State == Up && st.Local != first.Local
+	})
+	eventually(t, "the neighbour saw the former fall", func() (any, bool) {
+		st := statuses(b)["s"]
+		return st, st.State == Up && st.Downs == 1
+	})
 }
 
 // Every packet that is not heeded is counted by what is wrong with it.

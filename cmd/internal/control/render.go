@@ -31,6 +31,8 @@ func (s *Status) Text(section Section) string {
 		s.vrrp(&b)
 		s.policies(&b)
 		s.trackers(&b)
+	}
+	if section == SectionVRRP || section == SectionAll {
 		s.bfd(&b)
 	}
 	if section == SectionLVS || section == SectionAll && s.LVS != nil {
