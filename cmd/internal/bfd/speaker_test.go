@@ -47,8 +47,8 @@ func newNS(t *testing.T) *ns {
 // enter makes it the namespace of the calling thread.
 func (n *ns) enter() error { return unix.Setns(n.fd, unix.CLONE_NEWNET) }
 
-// run runs commands, one a line.
-func (n *ns) run(commands string) {
+// run runs commands, one a line, and returns what the last one said.
+func (n *ns) run(commands string) (said string) {
 	n.t.Helper()
 	if err := n.enter(); err != nil {
 		n.t.Fatal(err)
@@ -58,10 +58,13 @@ func (n *ns) run(commands string) {
 		if len(words) == 0 {
 			continue
 		}
-		if b, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+		b, err := exec.Command(words[0], words[1:]...).CombinedOutput()
+		if err != nil {
 			n.t.Fatalf("%s: %v\n%s", strings.TrimSpace(line), err, b)
 		}
+		said = string(b)
 	}
+	return said
 }
 
 // A lan is two hosts with an interface each: 10.0.0.1, 10.0.0.77 and
@@ -80,6 +83,13 @@ func newLAN(t *testing.T) (here, there *ns) {
 			ip address add 2001:db8::%d/64 dev eth0 nodad
 			ip address add fe80::%d/64 dev eth0 nodad
 			ip link set eth0 up`, i+1, i+77, i+1, i+1))
+	}
+	// Until the kernel has seen the carrier, a queue that drops is in place.
+	for _, n := range []*ns{there, here} {
+		eventually(t, "eth0 is up", func() (any, bool) {
+			said := n.run("ip link show eth0")
+			return said, strings.Contains(said, "state UP")
+		})
 	}
 	return here, there
 }
