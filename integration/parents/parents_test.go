@@ -1,6 +1,7 @@
 package parents_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
