@@ -16,9 +16,11 @@ import (
 )
 
 const (
-	// watchDelay is how long directories wait to be watched. Who makes a
-	// thousand devices has better to do first.
+	// watchDelay is how long nothing more must have come to be watched before
+	// what came is, and watchLimit the longest wait. Who makes a thousand devices
+	// has better to do first.
 	watchDelay = 300 * time.Millisecond
+	watchLimit = 2 * time.Second
 	// hearPause lets what is written without pause come together, so that we
 	// have less to do than the writer.
 	hearPause = time.Millisecond
@@ -294,19 +296,31 @@ func (w *settingWatch) wait(d *heldDir) {
 
 // keep watches what waits for it.
 func (w *settingWatch) keep(ctx context.Context, told func(Concern)) {
+	for w.awaitAll(ctx) {
+		if w.watchWaiting() {
+			told(Suspicion) // somebody may have been quicker
+		}
+	}
+}
+
+// awaitAll waits until directories wait and no more come; it returns false when
+// ctx is done.
+func (w *settingWatch) awaitAll(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-w.wake:
+	}
+	limit := time.After(watchLimit)
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-w.wake:
-		}
-		select {
-		case <-ctx.Done():
-			return
 		case <-time.After(watchDelay):
-		}
-		if w.watchWaiting() {
-			told(Suspicion) // somebody may have been quicker
+			return true
+		case <-limit:
+			return true
 		}
 	}
 }
