@@ -252,6 +252,29 @@ func (w *settingWatch) held() (names []string) {
 	return names
 }
 
+// An interface that went and came back under its name has one directory, held
+// twice for a while.
+func TestSettingsHeldTwice(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	h := openHost(t, p.director, t.TempDir())
+	defer h.Close()
+	ensure(t, h, spec4())
+	w := aWatch(t, h, slog.New(slog.DiscardHandler))
+	before := w.held()
+	w.hold(confDirOf("ipv4", "eth0", 777), &holding{})
+	w.watchWaiting()
+	reconcile(p.director, h)
+	w.watchWaiting()
+	if got := w.held(); !slices.Equal(got, before) {
+		t.Errorf("held: %v, want %v", got, before)
+	}
+	p.director.set("ipv4/conf/eth0/arp_ignore", "0")
+	if c, n := w.hear(t); c != Damage {
+		t.Errorf("%d events of concern %v", n, c)
+	}
+}
+
 // A device that lost its IPv6 for a while comes back with settings that are
 // nobody's, in a directory that was not watched.
 func TestSettingsAnew(t *testing.T) {
