@@ -72,12 +72,14 @@ func TestAddressesAreOnAsTheSpecSays(t *testing.T) {
 				"2001:db8:5::1/64": "deprecated",
 				"2001:db8:5::2/64": "no deprecated",
 			})
-			p.director.run("ip address del 10.5.0.1/24 dev " + on + "\nip address add 10.5.0.1/24 dev " + on + " label eth0:own" +
-				"\nip address change 2001:db8:5::2/64 dev " + on + " preferred_lft 0")
-			if r := reconcile(p.director, h); len(r) != 4 {
-				t.Errorf("repaired %v", r)
+			for _, own := range []string{"label eth0:own", "label " + on + " scope link", "label " + on + " brd 10.5.0.255"} {
+				p.director.run("ip address del 10.5.0.1/24 dev " + on + "\nip address add 10.5.0.1/24 dev " + on + " " + own +
+					"\nip address change 2001:db8:5::2/64 dev " + on + " preferred_lft 0")
+				if r := reconcile(p.director, h); len(r) != 4 {
+					t.Errorf("%s: repaired %v", own, r)
+				}
+				expect(map[string]string{"10.5.0.1/24": "no eth0:own, no brd, scope global", "2001:db8:5::2/64": "no deprecated"})
 			}
-			expect(map[string]string{"10.5.0.1/24": "no eth0:own", "2001:db8:5::2/64": "no deprecated"})
 			must(t, h.Release(s.Name))
 			for address := range p.director.shown(on) {
 				if strings.HasPrefix(address, "10.5.") || strings.HasPrefix(address, "2001:db8:5:") {

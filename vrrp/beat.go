@@ -27,9 +27,5 @@ func (m *Machine) nextAdvert(after time.Time) time.Time {
 		return next
 	}
 	beat := m.beat.Add(interval / (256 / beatVRIDs) * time.Duration(m.cfg.VRID/beatVRIDs))
-	off := next.Sub(beat) % interval
-	if off < 0 {
-		off += interval
-	}
-	return next.Add(-off)
+	return next.Add(-(next.Sub(beat) % interval)) // nobody sends before start
 }
