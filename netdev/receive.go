@@ -88,13 +88,13 @@ func prepareEar(fd int, name string, v6 bool) error {
 	if err := unix.BindToDevice(fd, name); err != nil {
 		return fmt.Errorf("bind to %s: %w", name, err)
 	}
-	// Otherwise a group that any other program joined is heard too.
-	level, option := unix.IPPROTO_IP, unix.IP_MULTICAST_ALL
-	if v6 {
-		level, option = unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_ALL
-	}
-	if err := unix.SetsockoptInt(fd, level, option, 0); err != nil && !v6 { // IPv6: since Linux 4.20
-		return fmt.Errorf("clear IP_MULTICAST_ALL: %w", err)
+	// Otherwise a group that any other program joined is heard too. Raw sockets of
+	// IPv6 cannot be kept from that (net/ipv6/raw.c raw_v6_match): such adverts are
+	// dropped for their destination.
+	if !v6 {
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0); err != nil {
+			return fmt.Errorf("clear IP_MULTICAST_ALL: %w", err)
+		}
 	}
 	// Going beyond the system's limit takes CAP_NET_ADMIN over the machine,
 	// which a container's root does not have.
