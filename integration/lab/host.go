@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -161,7 +162,27 @@ func (w *Wire) plug(addresses []string) error {
 			return err
 		}
 	}
-	return nil
+	return awaitCarrier(here, w.Device)
+}
+
+// unhurried is how long the kernel may take to see to a link that came up: it has
+// one lock for all namespaces, and others may make and destroy many.
+const unhurried = 30 * time.Second
+
+// awaitCarrier waits until the kernel has seen a carrier: until then it drops all
+// packets.
+func awaitCarrier(handle *netlink.Handle, name string) error {
+	for end := time.Now().Add(patience(unhurried)); ; time.Sleep(time.Millisecond) {
+		device, err := handle.LinkByName(name)
+		switch {
+		case err != nil:
+			return err
+		case device.Attrs().OperState == netlink.OperUp:
+			return nil
+		case time.Now().After(end):
+			return fmt.Errorf("no carrier within %v", patience(unhurried))
+		}
+	}
 }
 
 func addAddress(handle *netlink.Handle, device netlink.Link, text string) error {

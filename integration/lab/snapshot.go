@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A Snapshot is the state of a host's network that a daemon must leave as it
@@ -15,9 +16,10 @@ import (
 // every network sysctl.
 type Snapshot map[string]string
 
-// Snapshot records the state.
+// Snapshot records the state, once the kernel has done with what came up before.
 func (h *Host) Snapshot() Snapshot {
 	h.lab.t.Helper()
+	h.settle()
 	s := Snapshot{}
 	for _, args := range []string{
 		"-d link", "-d addr", "-4 route show table all", "-6 route show table all", "-4 rule", "-6 rule", "maddr",
@@ -36,6 +38,37 @@ func (h *Host) Snapshot() Snapshot {
 		h.lab.t.Fatalf("host %s: read sysctls: %v", h.Name, err)
 	}
 	return s
+}
+
+// settle waits until the kernel has seen the carriers of the host's wires and made
+// the IPv6 addresses on them, which it does by and by. A wire that is cut has
+// settled in the end.
+func (h *Host) settle() {
+	h.lab.t.Helper()
+	former := ""
+	for end := time.Now().Add(patience(unhurried)); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		now := h.Run("ip", "-o", "link") + h.Run("ip", "address") + h.Run("ip", "-6", "route", "show", "table", "all")
+		if now == former && !strings.Contains(now, "tentative") && !h.unseen(now) {
+			return
+		}
+		former = now
+	}
+}
+
+// unseen tells whether one of the host's wires has no carrier in what ip -o link
+// shows.
+func (h *Host) unseen(links string) bool {
+	for line := range strings.Lines(links) {
+		words := strings.Fields(line)
+		if len(words) < 3 || !strings.Contains(words[2], "NO-CARRIER") {
+			continue
+		}
+		name, _, _ := strings.Cut(strings.TrimSuffix(words[1], ":"), "@")
+		if h.Wires[name] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 func (s Snapshot) addTree(root string) error {
