@@ -131,7 +131,7 @@ var damages = []damage{
 	turnBack("net/ipv6/conf/vrrp4-51/disable_ipv6", "0", true),
 }
 
-// What somebody else breaks is mended within a second. The MASTER stays it and
+// What somebody else breaks is mended soon. The MASTER stays it and
 // says what it did.
 func TestMends(t *testing.T) {
 	p := lab.NewPair(t, 2)
@@ -147,7 +147,7 @@ func TestMends(t *testing.T) {
 			own, others := mark(t, daemons[0]), mark(t, daemons[1])
 			began := time.Now()
 			c.do(t, p.Directors[0])
-			lab.Wait(t, time.Second, "repair", func() (string, bool) { return c.whole(p.Directors[0]) })
+			lab.Wait(t, mended, "repair", func() (string, bool) { return c.whole(p.Directors[0]) })
 			t.Logf("mended within %v", time.Since(began).Round(time.Millisecond))
 			probe.AwaitAnswers(t, 20*time.Second, 20)
 			adverts(t, p.Directors[0], 5)
@@ -216,6 +216,10 @@ func TestMendsSysctlsOfMany(t *testing.T) {
 	}
 }
 
+// mended is when what an event tells of is mended, also on a machine with much else
+// to do, and half of the time after which it would be without one.
+const mended = 5 * time.Second
+
 // A BACKUP's device is made again too, and stays as silent as it was.
 func TestMendsBackup(t *testing.T) {
 	p := lab.NewPair(t, 2)
@@ -223,12 +227,12 @@ func TestMendsBackup(t *testing.T) {
 	v := keepVigil(t, p)
 	capture := p.Directors[1].Wires["eth0"].Capture()
 	deleteDevice(t, p.Directors[1])
-	lab.Wait(t, time.Second, "repair", func() (string, bool) {
+	lab.Wait(t, mended, "repair", func() (string, bool) {
 		out, err := p.Directors[1].Try("ip", "link", "show", "dev", "vrrp4-51")
 		return out, err == nil
 	})
 	p.Directors[1].Run("ip", "link", "set", "vrrp4-51", "up")
-	lab.Wait(t, time.Second, "repair", func() (string, bool) {
+	lab.Wait(t, mended, "repair", func() (string, bool) {
 		out := p.Directors[1].Run("ip", "link", "show", "dev", "vrrp4-51")
 		return out, !strings.Contains(out, ",UP")
 	})

