@@ -100,15 +100,14 @@ func (m *Machine) undecided(now time.Time, r *Received) bool {
 // heardWhileClaiming: who claims is as good as MASTER, and yields as such. Only
 // a router that does not preempt gives way to the MASTER that it believed dead.
 func (m *Machine) heardWhileClaiming(now time.Time, r *Received) {
+	m.unserved = false // somebody was quicker, or is back
 	if m.undecided(now, r) || m.contested(r) {
 		return
 	}
 	if m.beats(r) || !m.preempts() && r.Source == m.peer.Address {
 		m.release()
 		m.follow(now, r)
-		return
 	}
-	m.unserved = false // somebody was quicker, or is back
 }
 
 func (m *Machine) heardAsMaster(now time.Time, r *Received) {
