@@ -36,7 +36,7 @@ func TestClaimedIsLocal(t *testing.T) {
 // is not waited for: who has nothing to do with it would wait too.
 func TestClaimWaitsForNothing(t *testing.T) {
 	t.Parallel()
-	for name, break_ := range map[string]func(n *ns){
+	for name, spoil := range map[string]func(n *ns){
 		"refused": func(n *ns) { n.set("ipv6/conf/vrrp6-51/disable_ipv6", "1") },
 		"never local": func(n *ns) {
 			n.run(`
@@ -51,7 +51,7 @@ func TestClaimWaitsForNothing(t *testing.T) {
 		h.localLimit = 20 * time.Second
 		defer h.Close()
 		ensure(t, h, spec6())
-		break_(p.director)
+		spoil(p.director)
 		h.devices["vrrp6-51"].neverLocal = name == "never local"
 		begin := time.Now()
 		must(t, h.Claim("vrrp6-51"))

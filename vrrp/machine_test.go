@@ -288,9 +288,10 @@ func TestClaimLostOverAndOver(t *testing.T) {
 		}
 		return r.now - at
 	}
-	for _, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
-		if got := lose(100 * time.Millisecond); got != want*time.Second {
-			t.Errorf("tried again after %v, want %v", got, want*time.Second)
+	for _, seconds := range []int{1, 2, 4, 8, 16, 30, 30} {
+		want := time.Duration(seconds) * time.Second
+		if got := lose(100 * time.Millisecond); got != want {
+			t.Errorf("tried again after %v, want %v", got, want)
 		}
 	}
 	if got := lose(2 * time.Minute); got != time.Second {

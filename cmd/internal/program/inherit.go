@@ -2,6 +2,7 @@ package program
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -29,7 +30,7 @@ func Inherit(orphan func(env []string) bool) error {
 		}
 		go func() {
 			for {
-				if _, err := syscall.Wait4(pid, nil, 0, nil); err != unix.EINTR {
+				if _, err := syscall.Wait4(pid, nil, 0, nil); !errors.Is(err, unix.EINTR) {
 					return
 				}
 			}
