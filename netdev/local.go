@@ -14,6 +14,7 @@ const (
 	// localLimit bounds the wait for the kernel to take an address for its own.
 	// Some 0.1 ms is usual, hundreds of ms where everybody wants that lock.
 	localLimit = time.Second
+	localBrief = 10 * time.Millisecond // bounds it where that was in vain
 	localPoll  = 50 * time.Microsecond
 )
 
@@ -53,9 +54,9 @@ func (h *Host) settleIn(names []string) {
 // addrconf_dad_start, __ipv6_ifa_notify). What an advert draws here before that
 // is forwarded, and lost.
 //
-// A device whose addresses were not local in all that time is not waited for
-// again: it is a rule or a route of somebody's that keeps them from it, and the
-// claims of all others wait behind. h.mu is held.
+// Devices whose addresses were not local in all that time are waited for briefly
+// from then on, all together: most likely it is a rule or a route of somebody's
+// that keeps them from it, and the claims of all others wait behind. h.mu is held.
 func (h *Host) awaitLocal(names []string) {
 	end := time.Now().Add(h.localLimit)
 	for _, name := range names {
@@ -69,17 +70,20 @@ func (h *Host) awaitLocal(names []string) {
 
 func (h *Host) becomeLocal(d *device, addresses []Address, end time.Time) {
 	there := true
+	if d.neverLocal {
+		end = end.Add(localBrief - h.localLimit) // as if that had been the limit
+	}
 	for _, a := range addresses {
 		if a.Prefix.Addr().Is6() {
-			there = h.becomesLocal(d, a.Prefix.Addr(), end) && there
+			there = h.becomesLocal(d.index, a.Prefix.Addr(), end) && there
 		}
 	}
 	d.neverLocal = !there
 }
 
-func (h *Host) becomesLocal(d *device, address netip.Addr, end time.Time) bool {
-	for !h.conn.isLocal(d.index, address) {
-		if d.neverLocal || !time.Now().Before(end) {
+func (h *Host) becomesLocal(index int, address netip.Addr, end time.Time) bool {
+	for !h.conn.isLocal(index, address) {
+		if !time.Now().Before(end) {
 			return false
 		}
 		time.Sleep(localPoll)
