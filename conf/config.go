@@ -32,7 +32,19 @@ type Director struct {
 	// than configured when no netlink event tells of the change.
 	ReconcileInterval time.Duration
 	DBus              DBus
+	SNMP              SNMP
 }
+
+// SNMP says how SNMP managers see the virtual routers; without an AgentX they
+// do not.
+type SNMP struct {
+	AgentX AgentX
+	Traps  bool // RFC 6527's notifications are sent
+}
+
+// An AgentX is where an SNMP agent awaits subagents, in the notation of its own
+// configuration; "" is nowhere.
+type AgentX string
 
 // Script says whom programs run as whose Command does not.
 type Script struct {

@@ -36,6 +36,7 @@ func (d *Director) visit(t *table) {
 		field(t, "format", &d.Log.Format, logFormat, LogAuto)
 	})
 	t.sub("dbus", d.DBus.visit)
+	t.maybe("snmp", d.SNMP.AgentX != "", d.SNMP.visit)
 	t.sub("script", func(t *table) {
 		field(t, "user", &d.Script.User, anyAccount, "")
 		field(t, "group", &d.Script.Group, anyAccount, "")

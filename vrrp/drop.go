@@ -75,6 +75,12 @@ func (d Drop) String() string {
 // MarshalText makes drops readable in JSON, as map keys too.
 func (d Drop) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
+// ProtocolError reports whether RFC 6527 counts the check among the protocol
+// errors of a virtual router.
+func (d Drop) ProtocolError() bool {
+	return d == DropHopLimit || d == DropVersion || d == DropChecksum
+}
+
 // Admit makes the checks that need the configuration, after Decode has made
 // the others, and returns DropNone or the first check that failed. own is the
 // address that our own messages come from; the zero Addr if there is none.

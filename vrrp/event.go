@@ -28,6 +28,10 @@ type (
 		// MinHold counts; zero if it was not.
 		GaveAway bool
 		Lost     time.Time
+		// UpSince and Takeover are those of Status; zero if a former binary did
+		// not know them.
+		UpSince  time.Time
+		Takeover Takeover
 	}
 
 	// Abandon makes a machine that was never started let go of what a crashed

@@ -52,7 +52,7 @@ func (m *Machine) abandon(now time.Time) {
 
 // Resume returns the event that makes another machine what this one is.
 func (m *Machine) Resume() Resume {
-	r := Resume{State: m.state, Since: m.since, GaveAway: m.deferring, Lost: m.back.lost}
+	r := Resume{State: m.state, Since: m.since, GaveAway: m.deferring, Lost: m.back.lost, UpSince: m.upSince, Takeover: m.takeover}
 	if m.learned {
 		r.Interval = m.interval
 	}
@@ -74,6 +74,10 @@ func (m *Machine) resume(now time.Time, e Resume) {
 		return
 	}
 	m.state, m.since, m.why = e.State, e.Since, "went on after an upgrade"
+	m.upSince, m.takeover = e.UpSince, e.Takeover
+	if m.upSince.IsZero() {
+		m.upSince = e.Since
+	}
 	if e.State == Backup {
 		m.deferring, m.back.lost = e.GaveAway, e.Lost
 		if e.Interval != 0 {

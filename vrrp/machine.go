@@ -49,12 +49,15 @@ type Machine struct {
 	state    State
 	since    time.Time
 	why      string
+	upSince  time.Time // zero in Init and Fault
+	takeover Takeover  // the last one
 	hold     hold
-	claimWhy string // reason to tell when the claim succeeds
-	wants    bool   // Backup: ready to take over, waits for its fellow members
-	unserved bool   // ready or claiming: nobody serves the addresses
-	spoken   bool   // claiming: adverts are sent already
-	leaving  bool   // Stop was asked for
+	claimWhy string   // reason to tell when the claim succeeds
+	claimFor Takeover // that reason as one of a few
+	wants    bool     // Backup: ready to take over, waits for its fellow members
+	unserved bool     // ready or claiming: nobody serves the addresses
+	spoken   bool     // claiming: adverts are sent already
+	leaving  bool     // Stop was asked for
 	// deferring tells that mastership was given away on request: no lower
 	// priority is preempted until we are MASTER again.
 	deferring bool
@@ -187,10 +190,22 @@ func (m *Machine) become(now time.Time, to State, why string) {
 	m.gaveUp = netip.Addr{}
 	m.rival, m.rivalFrom = Peer{}, time.Time{}
 	m.advertAt, m.downAt, m.preemptAt, m.rivalUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	if from != to {
-		m.counters.Transitions++
-		m.out = append(m.out, Action{Verb: Transition, Priority: m.Priority(), From: from, To: to, Why: why})
+	if from == to {
+		return
 	}
+	m.counters.Transitions++
+	a := Action{Verb: Transition, Priority: m.Priority(), From: from, To: to, Why: why}
+	switch {
+	case to == Init || to == Fault:
+		m.upSince = time.Time{}
+	case from == Init || from == Fault:
+		m.upSince = now
+	}
+	if to == Master {
+		m.counters.BecameMaster++
+		m.takeover, a.Takeover = m.claimFor, m.claimFor
+	}
+	m.out = append(m.out, a)
 }
 
 // --- starting and stopping
@@ -221,7 +236,7 @@ func (m *Machine) begin(now time.Time, why string) {
 	case from.After(now):
 		m.timerFrom, m.downAt = now, from
 	default:
-		m.takeOver(now, ownerReason)
+		m.takeOver(now, ownerReason, TakeoverPriority)
 	}
 }
 
@@ -291,8 +306,8 @@ func (m *Machine) release() {
 
 // takeOver asks for the addresses, or, in company, tells the group that this
 // member is ready.
-func (m *Machine) takeOver(now time.Time, why string) {
-	m.claimWhy, m.unserved = why, m.nobodyServes(now)
+func (m *Machine) takeOver(now time.Time, why string, takeover Takeover) {
+	m.claimWhy, m.claimFor, m.unserved = why, takeover, m.nobodyServes(now)
 	m.downAt, m.preemptAt = time.Time{}, time.Time{}
 	if m.grouped {
 		m.wants = true
@@ -363,10 +378,9 @@ func (m *Machine) elapsed(now time.Time) {
 		m.masterElapsed(now)
 	case m.spoken && due(m.advertAt, now):
 		m.advertise(now)
-	case m.state == Backup && due(m.preemptAt, now):
-		m.takeOver(now, m.takeOverReason(now))
-	case m.state == Backup && due(m.downAt, now):
-		m.takeOver(now, m.takeOverReason(now))
+	case m.state == Backup && (due(m.preemptAt, now) || due(m.downAt, now)):
+		why, takeover := m.takeOverReason(now)
+		m.takeOver(now, why, takeover)
 	}
 }
 
@@ -426,21 +440,21 @@ func (m *Machine) lingerUntil(now time.Time, r *Received) time.Time {
 }
 
 // takeOverReason says why the MASTER we followed is not it any more.
-func (m *Machine) takeOverReason(now time.Time) string {
+func (m *Machine) takeOverReason(now time.Time) (string, Takeover) {
 	lastHeard := now.Sub(m.peer.LastHeard)
 	switch {
 	case m.owns() && !m.peer.Address.IsValid():
-		return ownerReason
+		return ownerReason, TakeoverPriority
 	case m.gaveUp.IsValid():
-		return fmt.Sprintf("%v gave up (priority 0)", m.gaveUp)
+		return fmt.Sprintf("%v gave up (priority 0)", m.gaveUp), TakeoverPriority
 	case m.deferring && m.peer.LastHeard.Before(m.timerFrom):
-		return "nobody took over what was handed over"
+		return "nobody took over what was handed over", TakeoverNoResponse
 	case !m.peer.Address.IsValid():
-		return fmt.Sprintf("no advert heard for %v", now.Sub(m.timerFrom).Round(time.Millisecond))
+		return fmt.Sprintf("no advert heard for %v", now.Sub(m.timerFrom).Round(time.Millisecond)), TakeoverNoResponse
 	case m.peer.Priority < m.Priority() && lastHeard < m.cfg.missed(m.peer.Interval, 0):
-		return fmt.Sprintf("preempts %v (priority %d)", m.peer.Address, m.peer.Priority)
+		return fmt.Sprintf("preempts %v (priority %d)", m.peer.Address, m.peer.Priority), TakeoverPreempted
 	}
-	return fmt.Sprintf("no advert from %v for %v", m.peer.Address, lastHeard.Round(time.Millisecond))
+	return fmt.Sprintf("no advert from %v for %v", m.peer.Address, lastHeard.Round(time.Millisecond)), TakeoverNoResponse
 }
 
 func beatenBy(r *Received, own uint8) string {

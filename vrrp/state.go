@@ -27,5 +27,30 @@ func (s State) String() string {
 	return "?"
 }
 
+// A Takeover is why a virtual router became MASTER, as RFC 6527 tells reasons
+// apart.
+type Takeover uint8
+
+// The takeovers.
+const (
+	NoTakeover         Takeover = iota // it never became MASTER
+	TakeoverPriority                   // it owns the addresses, or the MASTER gave up with priority 0
+	TakeoverPreempted                  // the MASTER had a lower priority
+	TakeoverNoResponse                 // no MASTER was heard
+)
+
+// String returns "priority", "preempted", "no_response", and "" for NoTakeover.
+func (t Takeover) String() string {
+	switch t {
+	case TakeoverPriority:
+		return "priority"
+	case TakeoverPreempted:
+		return "preempted"
+	case TakeoverNoResponse:
+		return "no_response"
+	}
+	return ""
+}
+
 // MarshalText makes states readable in JSON.
 func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

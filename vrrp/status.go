@@ -33,14 +33,19 @@ type Counters struct {
 	StopReceived uint64 // of them those with priority 0
 	RivalAdverts uint64 // adverts of a lower priority heard as MASTER
 	Transitions  uint64
+	BecameMaster uint64 // of them those to Master
 }
 
 // Status is what a Machine shows of itself.
 type Status struct {
-	State    State
-	Since    time.Time
-	Why      string // reason of the last transition
-	Priority uint8  // in force
+	State State
+	Since time.Time
+	Why   string // reason of the last transition
+	// UpSince is when it left Init or Fault; the zero time in these.
+	UpSince time.Time
+	// Takeover is why it became MASTER the last time.
+	Takeover Takeover
+	Priority uint8 // in force
 	// Holding says whether the device is up with the addresses, which in a
 	// change of MASTER outlives the state.
 	Holding bool
@@ -59,7 +64,7 @@ type Status struct {
 // Status returns a copy of the machine's state.
 func (m *Machine) Status() Status {
 	s := Status{
-		State: m.state, Since: m.since, Why: m.why, Priority: m.Priority(),
+		State: m.state, Since: m.since, Why: m.why, Priority: m.Priority(), UpSince: m.upSince, Takeover: m.takeover,
 		Holding:  m.hold == held || m.hold == hushed,
 		Rival:    m.rival,
 		Ceded:    m.ceded,

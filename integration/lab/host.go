@@ -211,6 +211,16 @@ func (h *Host) Address(device, address string) {
 	}
 }
 
+// IfIndex is the number of a device.
+func (h *Host) IfIndex(device string) int {
+	h.lab.t.Helper()
+	link, err := h.link.LinkByName(device)
+	if err != nil {
+		h.lab.t.Fatalf("host %s: %s: %v", h.Name, device, err)
+	}
+	return link.Attrs().Index
+}
+
 // DefaultRoute sends everything unknown to a gateway.
 func (h *Host) DefaultRoute(gateway string) {
 	h.lab.t.Helper()

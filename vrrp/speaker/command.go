@@ -94,7 +94,7 @@ func (s *Speaker) add(now time.Time, name string, routers []Router) error {
 			return fmt.Errorf("virtual router %s runs already", r.Config.Name)
 		}
 		cfgs[i] = r.Config
-		g.routers = append(g.routers, &router{group: g, member: i, voice: r.Voice, pace: r.Pace})
+		g.routers = append(g.routers, &router{group: g, member: i, voice: r.Voice, pace: r.Pace, counters: Counters{Since: now}})
 	}
 	g.Group = vrrp.NewGroup(name, cfgs...)
 	g.Beat(s.start)
@@ -257,6 +257,9 @@ type Snapshot struct {
 	Routers map[string]Status
 	Groups  map[string]GroupStatus
 	Stray   map[int]Stray // by interface index
+	// Dropped counts what came to any router or none, since the speaker was
+	// made. It never falls: those of routers that were removed stay in it.
+	Dropped [vrrp.NumDrops]uint64
 }
 
 // GroupStatus is the state of a group.
@@ -279,6 +282,7 @@ func (s *Speaker) snapshot(now time.Time) Snapshot {
 		Routers: make(map[string]Status, len(s.routers)),
 		Groups:  map[string]GroupStatus{},
 		Stray:   make(map[int]Stray, len(s.stray)),
+		Dropped: s.dropped,
 	}
 	for name, r := range s.routers {
 		snap.Routers[name] = Status{

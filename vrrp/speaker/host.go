@@ -101,7 +101,8 @@ type Part struct {
 	Addresses int
 }
 
-// A Report tells of a change. Group reports have an empty Router.
+// A Report tells of a change. Group reports have an empty Router. One with a
+// Drop tells that adverts are dropped for a protocol error, and has no Verb.
 type Report struct {
 	At       time.Time
 	Group    string // "" for a lone router
@@ -112,4 +113,6 @@ type Report struct {
 	Was      uint8 // vrrp.Repriced: the priority before
 	Why      string
 	Peer     *vrrp.Peer // vrrp.Rival: who it is; nil: it has fallen silent
+	Takeover vrrp.Takeover
+	Drop     vrrp.Drop
 }

@@ -47,11 +47,15 @@ type router struct {
 	guard            *auth.Guard // nil when nothing is authenticated
 	seq              uint64      // of the last order that is to be answered
 	counters         Counters
+	told             told
 }
 
 // Counters count what the speaker saw for one router.
 type Counters struct {
+	Since           time.Time             // when it was added: all were zero
 	Dropped         [vrrp.NumDrops]uint64 // by reason
+	LastError       vrrp.Drop             // the latest that is a protocol error
+	IntervalDiffers uint64                // heeded adverts with another interval than ours
 	AddressMismatch uint64                // heeded adverts with other addresses than ours
 	Announced       uint64                // gratuitous ARP and neighbour advertisements
 	// Late is the number of adverts sent more than half an interval after

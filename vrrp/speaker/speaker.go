@@ -40,7 +40,8 @@ type Speaker struct {
 	routers   map[string]*router // by name
 	byKey     map[key]*router
 	deadlines heap
-	stray     map[int]*Stray // what no router could be found for, by interface
+	stray     map[int]*Stray        // what no router could be found for, by interface
+	dropped   [vrrp.NumDrops]uint64 // all, by routers that are gone too
 	advert    vrrp.Advert
 	received  vrrp.Received
 	packets   []Packet
@@ -140,8 +141,13 @@ func (s *Speaker) hear(now time.Time, p *Packet) {
 		return
 	}
 	if drop := s.check(now, r, p); drop != vrrp.DropNone {
+		s.dropped[drop]++
 		r.drop(drop, p, s.opts.Log)
+		s.tellError(now, r, drop)
 		return
+	}
+	if s.advert.Interval != r.config().Interval {
+		r.counters.IntervalDiffers++
 	}
 	if !r.config().SameAddresses(&s.advert) {
 		r.mismatch(p, &s.advert, s.opts.Log)
@@ -168,15 +174,16 @@ func (s *Speaker) astray(p *Packet, decodable bool) {
 		st = &Stray{}
 		s.stray[p.IfIndex] = st
 	}
-	if !decodable {
-		st.Dropped[vrrp.DropLength]++
+	drop := vrrp.DropLength
+	if decodable {
+		drop = vrrp.Decode(p.Packet, &s.advert)
+	}
+	if drop == vrrp.DropNone {
+		st.UnknownVRID++
 		return
 	}
-	if drop := vrrp.Decode(p.Packet, &s.advert); drop != vrrp.DropNone {
-		st.Dropped[drop]++
-		return
-	}
-	st.UnknownVRID++
+	st.Dropped[drop]++
+	s.dropped[drop]++
 }
 
 // drop counts a discarded packet. The first of a kind is logged; a neighbour
@@ -186,6 +193,31 @@ func (r *router) drop(d vrrp.Drop, p *Packet, log *slog.Logger) {
 	if r.counters.Dropped[d] == 1 {
 		log.Warn("advert dropped; further ones are only counted",
 			"vrrp", r.config().Name, "reason", d.String(), "source", p.Source)
+	}
+}
+
+// errorPause is how long a router's protocol errors of one kind are not told of
+// again: a neighbour can make hundreds a second.
+const errorPause = time.Minute
+
+// told says of which protocol errors a router told since when.
+type told struct {
+	since time.Time
+	kinds uint32 // a bit for each vrrp.Drop
+}
+
+// tellError reports a protocol error, the first of its kind in a while.
+func (s *Speaker) tellError(now time.Time, r *router, d vrrp.Drop) {
+	if !d.ProtocolError() {
+		return
+	}
+	r.counters.LastError = d
+	if now.Sub(r.told.since) >= errorPause {
+		r.told = told{since: now}
+	}
+	if bit := uint32(1) << d; r.told.kinds&bit == 0 {
+		r.told.kinds |= bit
+		s.reports = append(s.reports, Report{At: now, Group: r.group.name, Router: r.config().Name, Drop: d})
 	}
 }
 
@@ -301,6 +333,6 @@ func (v *Voice) frames(addresses int) int {
 func (s *Speaker) report(now time.Time, r *router, a *vrrp.MemberAction) {
 	s.reports = append(s.reports, Report{
 		At: now, Group: r.group.name, Router: r.config().Name, Verb: a.Verb,
-		From: a.From, To: a.To, Priority: a.Priority, Was: a.Was, Why: a.Why, Peer: a.Peer,
+		From: a.From, To: a.To, Priority: a.Priority, Was: a.Was, Why: a.Why, Peer: a.Peer, Takeover: a.Takeover,
 	})
 }

@@ -103,5 +103,10 @@ func canned() *Status {
 			Bus: "system", Name: "org.keepalived.Vrrp1", Since: ago(7 * time.Second), Error: "the connection to the bus was lost",
 			SignalsSent: 1234,
 		},
+		Dropped: map[string]uint64{"checksum": 5}, UnknownVRID: 3,
+		SNMP: &SNMP{
+			AgentX: "/var/agentx/master", Since: ago(5 * time.Second), Error: "dial unix /var/agentx/master: connect: connection refused",
+			Requests: 12345, TrapsSent: 2, TrapsQueued: 1,
+		},
 	}
 }

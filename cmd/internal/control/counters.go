@@ -29,6 +29,6 @@ func (c Counters) Minus(earlier Counters) Counters {
 func (c *Counters) counts() []*uint64 {
 	return []*uint64{
 		&c.AdvertsSent, &c.AdvertsReceived, &c.StopSent, &c.StopReceived, &c.RivalAdverts, &c.AddressMismatch,
-		&c.Transitions, &c.AnnouncementsOut, &c.AdvertsLate,
+		&c.IntervalDiffers, &c.Transitions, &c.BecameMaster, &c.AnnouncementsOut, &c.AdvertsLate,
 	}
 }

@@ -44,6 +44,7 @@ func (s *Status) Text(section Section) string {
 	if section == SectionAll {
 		s.notify(&b)
 		s.dbus(&b)
+		s.snmp(&b)
 	}
 	return b.String()
 }

@@ -36,6 +36,11 @@ type Status struct {
 	// Notify is how those are who tell of events: the scripts first.
 	Notify []Outlet `json:"notify"`
 	DBus   *DBus    `json:"dbus,omitempty"` // nil: not configured
+	// Dropped counts adverts that no instance heeded, by reason, since the start;
+	// UnknownVRID those of virtual routers that are not ours. Neither ever falls.
+	Dropped     map[string]uint64 `json:"dropped"`
+	UnknownVRID uint64            `json:"unknown_vrid"`
+	SNMP        *SNMP             `json:"snmp,omitempty"` // nil: not configured
 }
 
 // DBus is the service on D-Bus.
@@ -48,6 +53,20 @@ type DBus struct {
 	// Signals: those that the bus took, and that were dropped as too many waited.
 	SignalsSent    uint64 `json:"signals_sent"`
 	SignalsDropped uint64 `json:"signals_dropped"`
+}
+
+// SNMP is the way to SNMP's master agent.
+type SNMP struct {
+	AgentX    string    `json:"agentx"` // where the master agent is
+	Connected bool      `json:"connected"`
+	Since     time.Time `json:"since"`           // of Connected
+	Error     string    `json:"error,omitempty"` // why it is not connected
+	Requests  uint64    `json:"requests"`        // answered
+	// Traps: those that the master agent took, that wait for it, and that were
+	// dropped: too many, too old, or refused.
+	TrapsSent    uint64 `json:"traps_sent"`
+	TrapsQueued  int    `json:"traps_queued"`
+	TrapsDropped uint64 `json:"traps_dropped"`
 }
 
 // OutletScripts is the Name of the scripts. One that fails is a matter of its
@@ -94,8 +113,10 @@ type Instance struct {
 	Name      string `json:"name"`
 	Group     string `json:"group,omitempty"`
 	Interface string `json:"interface"`
-	Device    string `json:"device,omitempty"` // the macvlan; "" if the addresses are on the interface
-	MAC       string `json:"mac,omitempty"`
+	// IfIndex is the interface's number, while there is none its last one.
+	IfIndex int    `json:"ifindex,omitempty"`
+	Device  string `json:"device,omitempty"` // the macvlan; "" if the addresses are on the interface
+	MAC     string `json:"mac,omitempty"`    // of the addresses
 	// Elsewhere tells of addresses that are on other interfaces.
 	Elsewhere []Place   `json:"elsewhere,omitempty"`
 	Family    string    `json:"family"` // ipv4 or ipv6
@@ -105,6 +126,11 @@ type Instance struct {
 	State     string    `json:"state"`               // INIT, BACKUP, MASTER or FAULT
 	Since     time.Time `json:"since"`
 	Why       string    `json:"why,omitempty"` // of the last transition
+	// UpSince is when it left INIT or FAULT; absent in these.
+	UpSince time.Time `json:"up_since,omitzero"`
+	// Takeover is why it became MASTER the last time: priority (it owns the
+	// addresses, or the MASTER gave up), preempted or no_response; "" if never.
+	Takeover string `json:"takeover,omitempty"`
 	// Holding tells whether the addresses are on the device. It differs from
 	// State for a moment around a transition.
 	Holding           bool     `json:"holding"`
@@ -113,6 +139,8 @@ type Instance struct {
 	IntervalMS        float64  `json:"interval_ms"`
 	Preempt           bool     `json:"preempt"`
 	Addresses         []string `json:"addresses"` // with prefix length
+	// Excluded are those of Addresses that are not in the adverts.
+	Excluded []string `json:"excluded,omitempty"`
 	// Refused says that packets for the addresses are not taken (accept =
 	// false), Egress that what they send leaves by the device.
 	Refused bool `json:"refused,omitempty"`
@@ -175,17 +203,23 @@ type Reason struct {
 
 // Counters count since the instance was started.
 type Counters struct {
-	AdvertsSent      uint64 `json:"adverts_sent"`
-	AdvertsReceived  uint64 `json:"adverts_received"`   // that passed every check
-	StopSent         uint64 `json:"priority0_sent"`     // of the adverts sent
-	StopReceived     uint64 `json:"priority0_received"` // of the adverts received
-	RivalAdverts     uint64 `json:"rival_adverts"`      // of a lower priority, heard as MASTER
-	AddressMismatch  uint64 `json:"address_mismatch"`   // adverts heeded though their addresses differ
-	Transitions      uint64 `json:"transitions"`
-	AnnouncementsOut uint64 `json:"announcements_sent"` // gratuitous ARP and unsolicited neighbour advertisements
+	Since            time.Time `json:"since,omitzero"` // when that was
+	AdvertsSent      uint64    `json:"adverts_sent"`
+	AdvertsReceived  uint64    `json:"adverts_received"`   // that passed every check
+	StopSent         uint64    `json:"priority0_sent"`     // of the adverts sent
+	StopReceived     uint64    `json:"priority0_received"` // of the adverts received
+	RivalAdverts     uint64    `json:"rival_adverts"`      // of a lower priority, heard as MASTER
+	AddressMismatch  uint64    `json:"address_mismatch"`   // adverts heeded though their addresses differ
+	IntervalDiffers  uint64    `json:"interval_differs"`   // adverts heeded though their interval differs
+	Transitions      uint64    `json:"transitions"`
+	BecameMaster     uint64    `json:"became_master"`      // of the transitions
+	AnnouncementsOut uint64    `json:"announcements_sent"` // gratuitous ARP and unsolicited neighbour advertisements
 	// Dropped counts adverts by the reason for which they were not heeded;
 	// reasons that never came up are left out.
 	Dropped map[string]uint64 `json:"dropped"`
+	// LastError is the latest reason that is a protocol error: hop_limit,
+	// version or checksum.
+	LastError string `json:"last_error,omitempty"`
 	// AdvertsLate were sent more than half an interval after their time;
 	// MaxLateMS is the longest delay of any advert.
 	AdvertsLate uint64  `json:"adverts_late"`
@@ -299,6 +333,9 @@ func (s *Status) JSON() ([]byte, error) {
 func (s *Status) complete() {
 	s.VRRP, s.Groups, s.Checks, s.Trackers = list(s.VRRP), list(s.Groups), list(s.Checks), list(s.Trackers)
 	s.Notify = list(s.Notify)
+	if s.Dropped == nil {
+		s.Dropped = map[string]uint64{}
+	}
 	for i := range s.Trackers {
 		if s.Trackers[i].For == nil {
 			s.Trackers[i].For = map[string]int{}
@@ -388,6 +425,9 @@ func (s *Status) Unwell() []string {
 				say("bfd %s: %s", k.Name, k.Trouble)
 			}
 		}
+	}
+	if n := s.SNMP; n != nil && !n.Connected && n.Error != "" {
+		say("snmp: not connected to %s: %s", n.AgentX, n.Error)
 	}
 	if s.LVS == nil {
 		return problems

@@ -22,6 +22,7 @@ import (
 	"holdfast/cmd/internal/dbus"
 	"holdfast/cmd/internal/notify"
 	"holdfast/cmd/internal/program"
+	"holdfast/cmd/internal/snmp"
 	"holdfast/cmd/internal/track"
 	"holdfast/conf"
 	"holdfast/netdev"
@@ -69,6 +70,7 @@ type Director struct {
 	sinks     []*sink
 	bus       *dbus.Service // nil: not configured
 	untold    bool          // a reload, on D-Bus
+	snmp      *snmp.Agent   // nil: not configured
 	events    *control.EventLog
 	server    *control.Server // nil until it serves
 	threads   sync.WaitGroup  // the VRRP loop, the hands, ...

@@ -32,6 +32,7 @@ type instance struct {
 	unit string
 	// What was last told to the speaker.
 	facts  netdev.Interface
+	index  int // the interface's, while there is none its last one
 	faults map[string]vrrp.Faulted
 	device netdev.Device // with what is true of any of its devices
 
@@ -99,9 +100,16 @@ func (d *Director) look(instances []*instance) {
 	for _, in := range instances {
 		f := facts[in.conf.Interface]
 		changed := !sameVoice(in, &f, &in.facts)
-		in.facts = f
+		in.setFacts(f)
 		changed = in.lookElsewhere(facts) || changed
 		d.respeak(in, changed)
+	}
+}
+
+func (in *instance) setFacts(f netdev.Interface) {
+	in.facts = f
+	if f.Index != 0 {
+		in.index = f.Index
 	}
 }
 
@@ -371,7 +379,7 @@ func (d *Director) meet(instances []*instance) {
 	}), d.host.Adopt)
 	for _, in := range instances {
 		in.stale = true // its devices are to be made
-		in.facts = facts[in.conf.Interface]
+		in.setFacts(facts[in.conf.Interface])
 		in.lookElsewhere(facts)
 		in.faults = diagnose(in)
 	}

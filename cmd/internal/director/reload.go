@@ -89,6 +89,7 @@ func (d *Director) applyConf(c *conf.Config) {
 	d.notifier.Rename(c.Director.Name)
 	d.applySinks(c)
 	d.applyBus(c)
+	d.applySNMP(c)
 	d.warnOfPrograms()
 	d.applyServices(c)
 	d.tellServices()

@@ -26,6 +26,10 @@ func (d *Director) note(e control.Event) {
 
 // reported hears what the VRRP loop tells.
 func (d *Director) reported(r speaker.Report) {
+	if r.Drop != vrrp.DropNone {
+		d.trapError(r)
+		return
+	}
 	switch r.Verb {
 	case vrrp.Transition:
 		d.transition(r)
@@ -58,6 +62,7 @@ func (d *Director) transition(r speaker.Report) {
 	}
 	d.notifyTransition(r)
 	d.busTransition(r.Router, r.To)
+	d.trapMaster(r)
 }
 
 // repriced tells of another priority.

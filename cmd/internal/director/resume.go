@@ -32,14 +32,18 @@ type passed struct {
 	Interval time.Duration `json:"interval_ns,omitempty"`
 	GaveAway bool          `json:"gave_away,omitempty"`
 	Lost     time.Time     `json:"lost,omitzero"`
+	UpSince  time.Time     `json:"up_since,omitzero"`
+	Takeover vrrp.Takeover `json:"takeover,omitzero"`
 }
 
 func passedOn(e *vrrp.Resume) passed {
-	return passed{e.State == vrrp.Master, e.Since, e.Interval, e.GaveAway, e.Lost}
+	return passed{e.State == vrrp.Master, e.Since, e.Interval, e.GaveAway, e.Lost, e.UpSince, e.Takeover}
 }
 
 func (p *passed) event() vrrp.Resume {
-	r := vrrp.Resume{State: vrrp.Backup, Since: p.Since, Interval: p.Interval, GaveAway: p.GaveAway, Lost: p.Lost}
+	r := vrrp.Resume{
+		State: vrrp.Backup, Since: p.Since, Interval: p.Interval, GaveAway: p.GaveAway, Lost: p.Lost, UpSince: p.UpSince, Takeover: p.Takeover,
+	}
 	if p.Master {
 		r.State = vrrp.Master
 	}

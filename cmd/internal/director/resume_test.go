@@ -17,6 +17,7 @@ import (
 func TestPassedIsWhole(t *testing.T) {
 	want := vrrp.Resume{
 		State: vrrp.Backup, Since: time.Unix(5, 0).UTC(), Interval: 3 * time.Second, GaveAway: true, Lost: time.Unix(7, 0).UTC(),
+		UpSince: time.Unix(3, 0).UTC(), Takeover: vrrp.TakeoverPreempted,
 	}
 	v := reflect.ValueOf(want)
 	for i := range v.NumField() {

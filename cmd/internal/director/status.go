@@ -8,12 +8,25 @@ import (
 
 	"holdfast/cmd/internal/control"
 	"holdfast/conf"
+	"holdfast/netdev"
 	"holdfast/vrrp"
 	"holdfast/vrrp/speaker"
 )
 
 // status is everything that is known at this moment.
 func (d *Director) status() (*control.Status, error) {
+	s, err := d.vrrpStatus()
+	if err != nil {
+		return nil, err
+	}
+	s.Checks, s.Trackers, s.Notify, s.LVS = d.checks.Status(), d.trackerStatus(), d.outlets(), d.lvsStatus()
+	s.BFD, s.DBus, s.SNMP = d.bfdStatus(), d.busStatus(), d.snmpStatus()
+	return s, nil
+}
+
+// vrrpStatus is status without what has nothing to do with virtual routers, and
+// takes less time by that.
+func (d *Director) vrrpStatus() (*control.Status, error) {
 	snap, err := d.speaker.Snapshot()
 	if err != nil {
 		return nil, err
@@ -24,8 +37,10 @@ func (d *Director) status() (*control.Status, error) {
 		Config:   control.Config{Path: d.opts.Path, LoadedAt: d.loaded},
 		Realtime: d.realtime == nil,
 		VRRP:     []control.Instance{}, Groups: []control.Group{},
-		Checks: d.checks.Status(), Trackers: d.trackerStatus(), BFD: d.bfdStatus(),
-		Notify: d.outlets(), DBus: d.busStatus(),
+		Dropped: dropped(&snap.Dropped),
+	}
+	for _, stray := range snap.Stray {
+		s.UnknownVRID += stray.UnknownVRID
 	}
 	if d.realtime != nil {
 		s.RealtimeNote = d.realtime.Error()
@@ -40,6 +55,7 @@ func (d *Director) status() (*control.Status, error) {
 		c := &d.conf.VRRP[i]
 		if st, ok := snap.Routers[c.Name]; ok {
 			i := instanceStatus(c, &st, snap.At)
+			d.instances[c.Name].interfaceStatus(&i)
 			if i.Rival != nil {
 				i.Rival.MAC = d.rivals[c.Name].mac(st.Machine.Rival.Address)
 			}
@@ -54,8 +70,18 @@ func (d *Director) status() (*control.Status, error) {
 			})
 		}
 	}
-	s.LVS = d.lvsStatus()
 	return s, nil
+}
+
+// interfaceStatus adds what is known of the interface.
+func (in *instance) interfaceStatus(i *control.Instance) {
+	if in == nil {
+		return
+	}
+	i.IfIndex = in.index
+	if in.conf.MAC.Mode == conf.MACInterface && in.facts.MAC != (netdev.MAC{}) {
+		i.MAC = in.facts.MAC.String()
+	}
 }
 
 func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) control.Instance {
@@ -63,11 +89,11 @@ func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) control
 	i := control.Instance{
 		Name: c.Name, Group: st.Group, Interface: c.Interface, Device: c.Device,
 		Family: c.Family.String(), VRID: int(c.VRID), Protocol: int(c.Version),
-		State: m.State.String(), Since: m.Since, Why: m.Why, Holding: m.Holding,
+		State: m.State.String(), Since: m.Since, Why: m.Why, UpSince: m.UpSince, Takeover: m.Takeover.String(), Holding: m.Holding,
 		Priority: int(c.Priority), EffectivePriority: int(m.Priority), IntervalMS: ms(c.Interval),
 		Preempt: c.Preempt, Addresses: prefixTexts(slices.Concat(c.Prefixes, c.Excluded)),
 		Master: peer(&m.Master), Rival: peer(&m.Rival), Reasons: []control.Reason{},
-		Counters: counters(st),
+		Excluded: prefixTexts(c.Excluded), Counters: counters(st),
 	}
 	if c.MAC.Mode != conf.MACInterface {
 		i.MAC = net.HardwareAddr(c.MAC.Address[:]).String()
@@ -107,15 +133,22 @@ func counters(st *speaker.Status) control.Counters {
 	out := control.Counters{
 		AdvertsSent: m.Sent, AdvertsReceived: m.Received, StopSent: m.StopSent, StopReceived: m.StopReceived,
 		RivalAdverts: m.RivalAdverts, AddressMismatch: c.AddressMismatch, Transitions: m.Transitions,
-		AnnouncementsOut: c.Announced, Dropped: map[string]uint64{},
+		AnnouncementsOut: c.Announced, Dropped: dropped(&c.Dropped),
 		AdvertsLate: c.Late, MaxLateMS: ms(c.MaxLate),
-	}
-	for drop, n := range c.Dropped {
-		if n > 0 {
-			out.Dropped[vrrp.Drop(drop).String()] = n
-		}
+		Since: c.Since, BecameMaster: m.BecameMaster, IntervalDiffers: c.IntervalDiffers, LastError: c.LastError.String(),
 	}
 	return out
+}
+
+// dropped names counts that are not zero.
+func dropped(counts *[vrrp.NumDrops]uint64) map[string]uint64 {
+	names := map[string]uint64{}
+	for drop, n := range counts {
+		if n > 0 {
+			names[vrrp.Drop(drop).String()] = n
+		}
+	}
+	return names
 }
 
 func peer(p *vrrp.Peer) *control.Peer {

@@ -123,6 +123,7 @@ func (d *Director) stop() error {
 	}
 	d.leaveBus()
 	d.closeAllSinks()
+	d.closeSNMP()
 	return errors.Join(errs...)
 }
 
@@ -157,6 +158,7 @@ func (d *Director) close() error {
 	var errs []error
 	d.leaveBus()
 	d.closeAllSinks()
+	d.closeSNMP()
 	d.closeTrackers()
 	if d.bfd != nil {
 		d.bfd.Close()

@@ -63,6 +63,7 @@ func (d *Director) replace(path string) error {
 	defer cancel()
 	closeSinks(rest, sinks) // their readers would read beside the new binary's
 	d.leaveBus()
+	d.closeSNMP()
 	closing, done := context.WithTimeout(context.Background(), closeGrace)
 	defer done()
 	closed := d.server.Close(closing) // so that the answer is through
@@ -72,6 +73,7 @@ func (d *Director) replace(path string) error {
 		d.applySinks(d.conf)
 		d.applyBus(d.conf)
 		d.applyBFD(d.conf)
+		d.applySNMP(d.conf)
 		return errors.Join(fmt.Errorf("leave word for the new binary: %w", err), closed, d.serve())
 	}
 	d.unwatchSettings() // the kernel takes its time, and no advert is sent while it replaces the binary
@@ -81,5 +83,6 @@ func (d *Director) replace(path string) error {
 	d.applySinks(d.conf)
 	d.applyBus(d.conf)
 	d.applyBFD(d.conf)
+	d.applySNMP(d.conf)
 	return errors.Join(fmt.Errorf("run %s: %w", path, err), os.Remove(passingPath(d.conf.Director.RuntimeDir)), closed, d.serve())
 }

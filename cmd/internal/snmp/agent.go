@@ -1,0 +1,194 @@
+package snmp
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"holdfast/cmd/internal/control"
+)
+
+const (
+	// pauseMin and pauseMax bound the pause until the master agent is tried
+	// again; it doubles.
+	pauseMin = time.Second
+	pauseMax = 30 * time.Second
+	// steady is how long a session must have lasted for the pauses to begin
+	// anew: a master agent that ends each at once is not asked every second.
+	steady = time.Minute
+)
+
+// Options are what may change while an Agent runs.
+type Options struct {
+	AgentX           string // where the master agent is, as the administrator wrote it
+	Network, Address string // and as net.Dial wants it
+	Traps            bool   // send notifications
+}
+
+// A Source returns a status, of which what concerns virtual routers counts. It
+// heeds ctx.
+type Source func(ctx context.Context) (*control.Status, error)
+
+// An Agent is a subagent. It keeps a session with the master agent, in a
+// goroutine of its own. Its methods may be called from any goroutine, and none
+// but Close waits for anything.
+type Agent struct {
+	log    *slog.Logger
+	source Source
+	dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	stop   context.CancelFunc
+	done   chan struct{}
+	wake   chan struct{} // traps wait
+
+	mu     sync.Mutex
+	opts   Options
+	end    context.CancelFunc // ends what goes on with the options before these
+	status control.SNMP
+	traps  queue
+
+	clock clock // belongs to the goroutine, as told by the latest master agent
+}
+
+// New returns a running agent. Close it.
+func New(log *slog.Logger, source Source, o Options) *Agent {
+	dialer := net.Dialer{Timeout: patience}
+	return newAgent(log, source, o, dialer.DialContext)
+}
+
+func newAgent(log *slog.Logger, source Source, o Options, dial func(context.Context, string, string) (net.Conn, error)) *Agent {
+	ctx, stop := context.WithCancel(context.Background())
+	a := &Agent{
+		log: log, source: source, dial: dial, stop: stop, done: make(chan struct{}), wake: make(chan struct{}, 1), opts: o,
+		status: control.SNMP{Since: time.Now()},
+	}
+	go a.run(ctx)
+	return a
+}
+
+// Configure replaces the options.
+func (a *Agent) Configure(o Options) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if o == a.opts {
+		return
+	}
+	a.opts = o
+	if !o.Traps {
+		a.traps.drop(len(a.traps.waiting))
+	}
+	if a.end != nil {
+		a.end()
+	}
+}
+
+// Close takes leave of the master agent and ends the agent.
+func (a *Agent) Close() {
+	a.stop()
+	<-a.done
+}
+
+// Status tells how the agent is.
+func (a *Agent) Status() control.SNMP {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.status
+	s.AgentX = a.opts.AgentX
+	s.TrapsQueued, s.TrapsDropped = len(a.traps.waiting), a.traps.dropped
+	return s
+}
+
+// run does what the options say, as they change, until ctx ends.
+func (a *Agent) run(ctx context.Context) {
+	defer close(a.done)
+	for ctx.Err() == nil {
+		sub, end := context.WithCancel(ctx)
+		a.mu.Lock()
+		o := a.opts
+		a.end = end
+		a.mu.Unlock()
+		a.keep(sub, o)
+		end()
+	}
+}
+
+// keep keeps a session with one master agent until ctx ends.
+func (a *Agent) keep(ctx context.Context, o Options) {
+	news := news{log: a.log.With("agentx", o.AgentX)}
+	for pause := pauseMin; ; pause = min(2*pause, pauseMax) {
+		from := time.Now()
+		err := a.connect(ctx, o, &news)
+		a.disconnected(ctx, err)
+		if ctx.Err() != nil {
+			return
+		}
+		news.lost(err)
+		if time.Since(from) >= steady {
+			pause = pauseMin
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+// connect has one session with the master agent, and returns why it ended; nil
+// with ctx.
+func (a *Agent) connect(ctx context.Context, o Options, news *news) error {
+	conn, err := a.dial(ctx, o.Network, o.Address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	s := newSession(a, conn)
+	defer close(s.over)
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	a.connected()
+	news.back()
+	return s.serve(ctx)
+}
+
+func (a *Agent) connected() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.status.Connected, a.status.Since, a.status.Error = true, time.Now(), ""
+}
+
+func (a *Agent) disconnected(ctx context.Context, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.status.Connected {
+		a.status.Connected, a.status.Since = false, time.Now()
+	}
+	a.status.Error = ""
+	if err != nil && ctx.Err() == nil {
+		a.status.Error = err.Error()
+	}
+	a.traps.unsend()
+}
+
+// news logs when the master agent goes and when it comes, not every attempt.
+type news struct {
+	log    *slog.Logger
+	missed bool // told that it is not there
+	met    bool // told that it is there
+}
+
+func (n *news) lost(err error) {
+	if !n.missed {
+		n.log.Warn("no connection to the SNMP master agent; it is tried again", "err", err)
+	}
+	n.missed, n.met = true, false
+}
+
+func (n *news) back() {
+	if !n.met {
+		n.log.Info("connected to the SNMP master agent")
+	}
+	n.missed, n.met = false, true
+}

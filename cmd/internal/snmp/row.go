@@ -1,0 +1,118 @@
+package snmp
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+
+	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/snmp/agentx"
+)
+
+// A Router names a row of the MIB's tables.
+type Router struct {
+	IfIndex int
+	VRID    uint8
+	IPv6    bool
+}
+
+// index is the row's index: ifIndex, vrrpv3OperationsVrId and
+// vrrpv3OperationsInetAddrType.
+func (r Router) index() agentx.OID {
+	kind := uint32(ipv4)
+	if r.IPv6 {
+		kind = ipv6
+	}
+	return agentx.OID{uint32(r.IfIndex), uint32(r.VRID), kind}
+}
+
+// A row is an instance in the tables.
+type row struct {
+	*control.Instance
+	router     Router
+	advertised []netip.Addr // the addresses in the adverts, sorted
+}
+
+// rowsOf returns the rows of a status in the order of their index. An instance
+// whose interface was never there has none.
+func rowsOf(s *control.Status) []row {
+	rows := make([]row, 0, len(s.VRRP))
+	for i := range s.VRRP {
+		in := &s.VRRP[i]
+		if in.IfIndex > 0 {
+			r := Router{IfIndex: in.IfIndex, VRID: uint8(in.VRID), IPv6: in.Family == "ipv6"}
+			rows = append(rows, row{Instance: in, router: r, advertised: advertised(in)})
+		}
+	}
+	slices.SortFunc(rows, func(a, b row) int { return a.router.index().Compare(b.router.index()) })
+	// Two would have one index if an interface came with the number that another
+	// had that is gone.
+	return slices.CompactFunc(rows, func(a, b row) bool { return a.router == b.router })
+}
+
+func advertised(in *control.Instance) []netip.Addr {
+	var list []netip.Addr
+	for _, text := range in.Addresses {
+		p, err := netip.ParsePrefix(text)
+		if err == nil && !slices.Contains(in.Excluded, text) {
+			list = append(list, p.Addr())
+		}
+	}
+	slices.SortFunc(list, netip.Addr.Compare)
+	return slices.Compact(list)
+}
+
+// master is the address of the MASTER, "" if none is known.
+func (r *row) master() string {
+	switch {
+	case r.State == "MASTER":
+		return r.Source
+	case r.Master != nil:
+		return r.Master.Address
+	}
+	return ""
+}
+
+// address is an InetAddress of the row's type. One that is not known is the
+// unspecified one: the type says how long it must be.
+func (r *row) address(text string) []byte { return r.router.address(text) }
+
+func (r Router) address(text string) []byte {
+	if a, err := netip.ParseAddr(text); err == nil && a.Is6() == r.IPv6 {
+		return a.AsSlice()
+	}
+	if r.IPv6 {
+		return make([]byte, 16)
+	}
+	return make([]byte, 4)
+}
+
+// mac is a MacAddress, zeros if there is none.
+func (r *row) mac() []byte {
+	mac, err := net.ParseMAC(r.MAC)
+	if err != nil {
+		return make([]byte, 6)
+	}
+	return mac
+}
+
+// addressIndex is the index of an address in vrrpv3AssociatedIpAddrTable: that
+// of its row, and the address with its length.
+func (r *row) addressIndex(a netip.Addr) agentx.OID {
+	b := a.AsSlice()
+	index := r.router.index().Append(uint32(len(b)))
+	for _, n := range b {
+		index = append(index, uint32(n))
+	}
+	return index
+}
+
+// byIndex finds the first of sorted indexes that is o or, unless include is
+// set, behind it.
+func byIndex(indexes []agentx.OID, o agentx.OID, include bool) int {
+	i, found := slices.BinarySearchFunc(indexes, o, agentx.OID.Compare)
+	if found && !include {
+		i++
+	}
+	return i
+}

@@ -1,0 +1,121 @@
+package snmp
+
+import (
+	"slices"
+	"time"
+
+	"holdfast/cmd/internal/snmp/agentx"
+)
+
+const (
+	// queueLen is how many traps wait at most: a thousand virtual routers that
+	// become MASTER at once, and some more.
+	queueLen = 4096
+	// window is how many traps may be under way without an answer. With more,
+	// both sides could come to wait for the other to read.
+	window = 16
+	// staleAfter is the age at which a trap is dropped that found no master
+	// agent: what is true by then can be asked for.
+	staleAfter = 5 * time.Minute
+)
+
+// A queue holds traps until the master agent has taken them. Those that are
+// under way stand first.
+type queue struct {
+	waiting []trap
+	dropped uint64
+}
+
+type trap struct {
+	at        time.Time
+	variables []agentx.Variable
+	number    uint32 // of the packet that it went out in; 0: none
+}
+
+// drop drops the oldest.
+func (q *queue) drop(n int) {
+	q.waiting = slices.Delete(q.waiting, 0, n)
+	q.dropped += uint64(n)
+}
+
+// unsend makes those that were under way wait again.
+func (q *queue) unsend() {
+	for i := range q.waiting {
+		q.waiting[i].number = 0
+	}
+}
+
+// done takes out the trap of a packet, and tells whether there was one that the
+// master agent took.
+func (q *queue) done(number uint32, taken bool) bool {
+	i := slices.IndexFunc(q.waiting, func(t trap) bool { return t.number == number })
+	if i < 0 {
+		return false
+	}
+	q.waiting = slices.Delete(q.waiting, i, i+1)
+	if !taken {
+		q.dropped++
+	}
+	return taken
+}
+
+// NewMaster sends vrrpv3NewMaster: a virtual router has become MASTER, with the
+// address from which it speaks, for the reason takeover of control.Instance.
+func (a *Agent) NewMaster(r Router, address, takeover string) {
+	a.trap(oidNewMaster,
+		r.variable(oidOperation, columnMasterAddress, agentx.Octets(r.address(address))),
+		r.variable(oidStatistic, columnTakeover, agentx.Integer(takeovers[takeover])))
+}
+
+// ProtocolError sends vrrpv3ProtoError: adverts for a virtual router are dropped
+// for the reason lastError of control.Counters.
+func (a *Agent) ProtocolError(r Router, lastError string) {
+	a.trap(oidProtoErr, r.variable(oidStatistic, columnLastError, agentx.Integer(protocolErrors[lastError])))
+}
+
+func (r Router) variable(entry agentx.OID, column uint32, v agentx.Value) agentx.Variable {
+	return agentx.Variable{Name: entry.Append(column).Append(r.index()...), Value: v}
+}
+
+// trap queues a notification. sysUpTime is left to the master agent.
+func (a *Agent) trap(name agentx.OID, objects ...agentx.Variable) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.opts.Traps {
+		return
+	}
+	if over := len(a.traps.waiting) + 1 - queueLen; over > 0 {
+		a.traps.drop(over)
+	}
+	a.traps.waiting = append(a.traps.waiting, trap{
+		at: time.Now(), variables: append([]agentx.Variable{{Name: oidTrap, Value: agentx.Identifier(name)}}, objects...),
+	})
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// sendTraps sends traps that wait, as many as may be under way.
+func (s *session) sendTraps() error {
+	return s.write(s.nextTraps()...)
+}
+
+func (s *session) nextTraps() []*agentx.Packet {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := &s.traps
+	stale := time.Now().Add(-staleAfter)
+	for len(q.waiting) > 0 && q.waiting[0].number == 0 && q.waiting[0].at.Before(stale) {
+		q.drop(1)
+	}
+	var packets []*agentx.Packet
+	for i := range q.waiting[:min(window, len(q.waiting))] {
+		if t := &q.waiting[i]; t.number == 0 {
+			s.number++
+			t.number = s.number
+			packets = append(packets, &agentx.Packet{Session: s.id, Number: s.number, Body: &agentx.Notify{Variables: t.variables}})
+		}
+	}
+	return packets
+}
