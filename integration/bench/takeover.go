@@ -77,7 +77,7 @@ func runTakeover(o options) []*row {
 			if h != nil && c.name == holdfast.name {
 				h.row.bounds = []bound{atMost("last address up ms", theMedian, 50), atMost("first announcement ms", theMedian, 5)}
 				if cause.served {
-					h.row.bounds[1] = noMoreThanKeepalived("first announcement ms", theMedian, 0)
+					h.row.bounds[1] = noMoreThanKeepalived("first announcement ms", theMedian, 5)
 				}
 			}
 			heats = append(heats, h)
