@@ -66,7 +66,11 @@ func (e *SendError) Error() string {
 	if on == "" {
 		on = fmt.Sprintf("interface %d", e.IfIndex)
 	}
-	return fmt.Sprintf("send on %s: %d frames unsent: %v", on, e.Unsent, e.Err)
+	frames := "frames"
+	if e.Unsent == 1 {
+		frames = "frame"
+	}
+	return fmt.Sprintf("send on %s: %d %s unsent: %v", on, e.Unsent, frames, e.Err)
 }
 
 // Unwrap returns the cause.

@@ -155,6 +155,9 @@ func (s *Speaker) Revoice(name string, v Voice, p Pace) error {
 			return
 		}
 		delete(s.byKey, r.key())
+		if v.IfIndex != r.voice.IfIndex {
+			delete(s.silences, r.voice.IfIndex)
+		}
 		r.voice, r.pace = v, p
 		s.byKey[r.key()] = r
 		r.refresh()
@@ -288,6 +291,11 @@ func (s *Speaker) snapshot(now time.Time) Snapshot {
 		snap.Routers[name] = Status{
 			Group: r.group.name, Config: *r.config(), Source: r.voice.Source,
 			Machine: r.machine().Status(), Resume: r.machine().Resume(), Counters: r.counters,
+		}
+		if silence, ok := s.silences[r.voice.IfIndex]; ok {
+			st := snap.Routers[name]
+			st.Silenced = &silence
+			snap.Routers[name] = st
 		}
 	}
 	for name, g := range s.groups {

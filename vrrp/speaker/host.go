@@ -17,9 +17,16 @@ type Port interface {
 	Receive(deadline time.Time, into []Packet) ([]Packet, error)
 	// Send sends whole frames, in order, in as few system calls as it can.
 	// A frame that cannot be sent does not keep the others from being sent.
-	Send(frames []Frame) error
+	// It returns one Refusal for each interface that had such frames.
+	Send(frames []Frame) []Refusal
 	// Wake makes Receive return. It may be called from any goroutine.
 	Wake()
+}
+
+// A Refusal says that an interface does not take frames.
+type Refusal struct {
+	IfIndex int
+	Err     error
 }
 
 // A Packet is an advert as it came.

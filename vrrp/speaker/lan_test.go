@@ -38,6 +38,7 @@ type fakePort struct {
 	inbox chan Packet
 	wake  chan struct{}
 	cut   bool
+	error error // frames are refused so
 }
 
 func (l *lan) port(own string) *fakePort {
@@ -67,9 +68,12 @@ func (p *fakePort) Wake() {
 	}
 }
 
-func (p *fakePort) Send(frames []Frame) error {
+func (p *fakePort) Send(frames []Frame) []Refusal {
 	p.lan.mu.Lock()
 	defer p.lan.mu.Unlock()
+	if p.error != nil {
+		return []Refusal{{wireIndex, p.error}}
+	}
 	for _, f := range frames {
 		b := bytes.Clone(f.Bytes)
 		p.lan.seen = append(p.lan.seen, sighting{time.Now(), p.own, b})

@@ -129,4 +129,6 @@ type Status struct {
 	Machine  vrrp.Status
 	Resume   vrrp.Resume // for the process that replaces this one
 	Counters Counters
+	// Silenced is why its interface does not take frames; nil if it took the last.
+	Silenced *Silence
 }

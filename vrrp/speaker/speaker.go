@@ -3,6 +3,7 @@ package speaker
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,7 +52,7 @@ type Speaker struct {
 	orders    []Order
 	reports   []Report
 	seq       uint64
-	refused   bool // the last frames, or some of them
+	silences  map[int]Silence // of interfaces that refused the last frames, or some of them
 }
 
 // Stray counts what came to an interface and was for none of our routers.
@@ -63,14 +64,15 @@ type Stray struct {
 // New returns a Speaker without groups. Run starts it.
 func New(opts Options) *Speaker {
 	return &Speaker{
-		opts:    opts,
-		start:   time.Now(),
-		groups:  map[string]*group{},
-		routers: map[string]*router{},
-		byKey:   map[key]*router{},
-		stray:   map[int]*Stray{},
-		packets: make([]Packet, 0, 64),
-		frames:  make([]Frame, 0, 256),
+		opts:     opts,
+		start:    time.Now(),
+		groups:   map[string]*group{},
+		routers:  map[string]*router{},
+		byKey:    map[key]*router{},
+		stray:    map[int]*Stray{},
+		silences: map[int]Silence{},
+		packets:  make([]Packet, 0, 64),
+		frames:   make([]Frame, 0, 256),
 	}
 }
 
@@ -115,16 +117,31 @@ func (s *Speaker) flush() {
 	s.reports = s.reports[:0]
 }
 
-// sent logs when frames begin to be refused and when that ends: an interface
-// that does not take them is no news at every advert.
-func (s *Speaker) sent(err error) {
-	switch {
-	case err != nil && !s.refused:
-		s.opts.Log.Warn("cannot send adverts", "err", err)
-	case err == nil && s.refused:
-		s.opts.Log.Info("adverts are sent again")
+// A Silence says that an interface takes no frames.
+type Silence struct {
+	Since   time.Time
+	Problem string
+}
+
+// sent logs when an interface begins to refuse frames and when that ends: it is no
+// news at every advert.
+func (s *Speaker) sent(refusals []Refusal) {
+	if len(refusals) == 0 && len(s.silences) == 0 {
+		return
 	}
-	s.refused = err != nil
+	for i := range s.frames {
+		index := s.frames[i].IfIndex
+		silence, silent := s.silences[index]
+		at := slices.IndexFunc(refusals, func(r Refusal) bool { return r.IfIndex == index })
+		switch {
+		case at >= 0 && !silent:
+			s.silences[index] = Silence{time.Now(), refusals[at].Err.Error()}
+			s.opts.Log.Warn("cannot send adverts", "err", refusals[at].Err)
+		case at < 0 && silent:
+			delete(s.silences, index)
+			s.opts.Log.Info("adverts are sent again", "after", time.Since(silence.Since).Round(time.Millisecond), "problem", silence.Problem)
+		}
+	}
 }
 
 // --- hearing

@@ -283,6 +283,43 @@ func TestPartsAreAnnounced(t *testing.T) {
 	}
 }
 
+// Who cannot send says so in its status, and no longer than that is so.
+func TestRefusedFramesAreTold(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		h := l.host(t, "192.0.2.1")
+		h.begin(t, "", 200, "v")
+		silenced := func() *Silence {
+			t.Helper()
+			snap, err := h.Snapshot()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return snap.Routers["v"].Silenced
+		}
+		refuse := func(err error) {
+			l.mu.Lock()
+			h.port.error = err
+			l.mu.Unlock()
+		}
+		time.Sleep(5 * time.Second)
+		if s := silenced(); s != nil || h.state(t, "v") != vrrp.Master {
+			t.Fatalf("silenced %+v, state %v", s, h.state(t, "v"))
+		}
+		refuse(errors.New("operation not permitted"))
+		time.Sleep(time.Second)
+		since := time.Now()
+		time.Sleep(3 * time.Second)
+		if s := silenced(); s == nil || s.Problem != "operation not permitted" || s.Since.After(since) {
+			t.Errorf("silenced %+v, want since %v", s, since)
+		}
+		refuse(nil)
+		time.Sleep(time.Second)
+		if s := silenced(); s != nil {
+			t.Errorf("silenced %+v, though the last frames went out", s)
+		}
+	})
+}
+
 func TestDropsAreCountedByReason(t *testing.T) {
 	inBubble(t, func(t *testing.T, l *lan) {
 		a, stranger := l.host(t, "192.0.2.1"), l.port("192.0.2.9")
@@ -413,7 +450,7 @@ func TestNoAllocationPerAdvert(t *testing.T) {
 type silent struct{}
 
 func (silent) Receive(_ time.Time, into []Packet) ([]Packet, error) { return into, nil }
-func (silent) Send([]Frame) error                                   { return nil }
+func (silent) Send([]Frame) []Refusal                               { return nil }
 func (silent) Wake()                                                {}
 
 // TestAnnounceOnceMore: a MASTER that is asked announces once, beside what it

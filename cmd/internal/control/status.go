@@ -160,6 +160,9 @@ type Instance struct {
 	// CededTo is another owner of the addresses, because of whom the priority of
 	// this one fell from 255 to 254.
 	CededTo *Peer `json:"ceded_to,omitempty"`
+	// Silenced is why a MASTER's interface does not take its adverts; absent if
+	// it does.
+	Silenced *Reason `json:"silenced,omitempty"`
 	// Waits say what holds the instance back from being MASTER for a while.
 	Waits []Wait `json:"waits,omitempty"`
 	// Routes and Rules move with the addresses.
@@ -398,6 +401,9 @@ func (s *Status) Unwell() []string {
 	for _, i := range s.VRRP {
 		if i.State == "FAULT" {
 			say("vrrp %s is in FAULT", i.Name)
+		}
+		if i.Silenced != nil {
+			say("vrrp %s: its adverts have not been sent for %s: %s", i.Name, s.ago(i.Silenced.Since), i.Silenced.Text)
 		}
 		if i.CededTo != nil {
 			say("vrrp %s: %s is configured with priority 255 too", i.Name, i.CededTo.Address)

@@ -89,6 +89,7 @@ func TestUnwell(t *testing.T) {
 		{"backup", &Status{VRRP: []Instance{{Name: "a", State: "BACKUP"}, {Name: "b", State: "MASTER"}, {Name: "c", State: "INIT"}}}, ""},
 		{"fault", &Status{VRRP: []Instance{{Name: "a", State: "FAULT"}}}, "vrrp a is in FAULT"},
 		{"rival", &Status{VRRP: []Instance{{Name: "a", State: "MASTER", Rival: &Peer{Address: "10.0.0.3"}}}}, "vrrp a: 10.0.0.3 speaks as MASTER too"},
+		{"silenced", &Status{Now: time.Unix(9, 0), VRRP: []Instance{{Name: "a", State: "MASTER", Silenced: &Reason{Text: "send on eth0: network is down", Since: time.Unix(4, 0)}}}}, "vrrp a: its adverts have not been sent for 5s: send on eth0: network is down"},
 		{"no route", &Status{VRRP: []Instance{{Name: "a", Holding: true, Routes: []Policy{{Text: "route x", Why: "no way"}, {Text: "route y", Present: true}}}}}, "vrrp a: route x is missing: no way"},
 		{"no rule", &Status{VRRP: []Instance{{Name: "a", Holding: true, Rules: []Policy{{Text: "rule x", Why: "no way"}}}}}, "vrrp a: rule x is missing: no way"},
 		{"no route needed", &Status{VRRP: []Instance{{Name: "a", Routes: []Policy{{Text: "route x", Why: "no way"}}}}}, ""},

@@ -95,6 +95,9 @@ func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) control
 		Master: peer(&m.Master), Rival: peer(&m.Rival), Reasons: []control.Reason{},
 		Excluded: prefixTexts(c.Excluded), Counters: counters(st),
 	}
+	if s := st.Silenced; s != nil && m.State == vrrp.Master {
+		i.Silenced = &control.Reason{Key: "send", Text: s.Problem, Since: s.Since}
+	}
 	if c.MAC.Mode != conf.MACInterface {
 		i.MAC = net.HardwareAddr(c.MAC.Address[:]).String()
 	}

@@ -1,6 +1,7 @@
 package director
 
 import (
+	"errors"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -35,13 +36,29 @@ func (p *port) Receive(deadline time.Time, into []speaker.Packet) ([]speaker.Pac
 }
 
 // Send implements speaker.Port.
-func (p *port) Send(frames []speaker.Frame) error {
+func (p *port) Send(frames []speaker.Frame) []speaker.Refusal {
 	p.out = p.out[:0]
 	for _, f := range frames {
 		p.out = append(p.out, netdev.Frame(f))
 	}
-	_, err := p.Port.Send(p.out)
-	return err
+	if _, err := p.Port.Send(p.out); err != nil {
+		return refusals(err)
+	}
+	return nil
+}
+
+// refusals takes apart the error of a netdev.Port's Send.
+func refusals(err error) (all []speaker.Refusal) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return nil
+	}
+	for _, one := range joined.Unwrap() {
+		if refused := (*netdev.SendError)(nil); errors.As(one, &refused) {
+			all = append(all, speaker.Refusal{IfIndex: refused.IfIndex, Err: refused})
+		}
+	}
+	return all
 }
 
 // A speech is what a voice is made of.
