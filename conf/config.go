@@ -42,7 +42,7 @@ type SNMP struct {
 	Traps  bool // RFC 6527's notifications are sent
 }
 
-// An AgentX is where an SNMP agent awaits subagents, in the notation of its own
+// An AgentX is where an SNMP agent awaits those that extend it, in the notation of its own
 // configuration; "" is nowhere.
 type AgentX string
 

@@ -17,7 +17,7 @@ func (h *Host) snmpSettings() []string {
 	return []string{"SNMPCONFPATH=" + empty, "SNMP_PERSISTENT_DIR=" + empty, "MIBS="}
 }
 
-// AgentX is where the host's SNMP agent awaits subagents.
+// AgentX is where the host's SNMP agent awaits those that extend it.
 func (h *Host) AgentX() string { return filepath.Join(h.lab.dir, h.Name+"-agentx") }
 
 // SNMPAgent starts Net-SNMP's snmpd on a host, and waits until it answers. Who

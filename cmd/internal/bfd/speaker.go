@@ -214,7 +214,10 @@ func (s *Speaker) wait() {
 		fds = append(fds, unix.PollFd{Fd: int32(e.fd), Events: unix.POLLIN})
 	}
 	var timeout *unix.Timespec
-	next := s.table.heap.next()
+	var next time.Time
+	if e := s.table.agenda.next(); e != nil {
+		next = e.deadline
+	}
 	if !s.retry.IsZero() && (next.IsZero() || s.retry.Before(next)) {
 		next = s.retry
 	}
@@ -256,8 +259,7 @@ func (s *Speaker) hear(now time.Time, e *ear) {
 
 // elapse does what is due.
 func (s *Speaker) elapse(now time.Time) {
-	for next := s.table.heap.next(); !next.IsZero() && !now.Before(next); next = s.table.heap.next() {
-		e := s.table.heap[0]
+	for e := s.table.agenda.next(); e != nil && !now.Before(e.deadline); e = s.table.agenda.next() {
 		e.machine.elapse(now)
 		s.perform(e)
 	}

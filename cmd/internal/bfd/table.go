@@ -41,7 +41,7 @@ type Datagram struct {
 type session struct {
 	Config
 	machine  machine
-	slot     int // in the heap; -1: not there
+	slot     int // in the agenda; -1: not there
 	deadline time.Time
 	voice    *voice
 	trouble  string // why it cannot be heard or spoken on; "": it can
@@ -57,7 +57,7 @@ type session struct {
 type table struct {
 	list   []*session // in the order of the configuration
 	byDisc map[uint32]*session
-	heap   heap
+	agenda agenda
 	// drops counts packets that are no session's.
 	drops [NumDrops]uint64
 }
@@ -74,7 +74,7 @@ func (t *table) add(s *session) {
 // forget removes a session from all but the list.
 func (t *table) forget(s *session) {
 	delete(t.byDisc, s.machine.local)
-	t.heap.remove(s)
+	t.agenda.remove(s)
 }
 
 // discriminator returns one that is not in use.
@@ -87,7 +87,7 @@ func (t *table) discriminator(random func() uint32) uint32 {
 }
 
 // plan notes when the session has to do something next.
-func (t *table) plan(s *session) { t.heap.set(s, s.machine.deadline()) }
+func (t *table) plan(s *session) { t.agenda.set(s, s.machine.deadline()) }
 
 // receive takes in a datagram and returns the session that heeded it, nil if
 // none did.

@@ -10,7 +10,7 @@ import (
 	"holdfast/vrrp/speaker"
 )
 
-// applySNMP starts, changes or ends the SNMP subagent as a configuration wants.
+// applySNMP starts, changes or ends the SNMP agent as a configuration wants.
 func (d *Director) applySNMP(c *conf.Config) {
 	want := &c.Director.SNMP
 	o := snmp.Options{AgentX: string(want.AgentX), Traps: want.Traps}
@@ -38,7 +38,7 @@ func (d *Director) vrrpStatusSoon(ctx context.Context) (*control.Status, error) 
 	return s, err
 }
 
-// snmpStatus is how the subagent is, nil if there is none.
+// snmpStatus is how the SNMP agent is, nil if there is none.
 func (d *Director) snmpStatus() *control.SNMP {
 	if d.snmp == nil {
 		return nil
@@ -47,7 +47,7 @@ func (d *Director) snmpStatus() *control.SNMP {
 	return &s
 }
 
-// closeSNMP ends the subagent. It may be called again.
+// closeSNMP ends the SNMP agent. It may be called again.
 func (d *Director) closeSNMP() {
 	if d.snmp != nil {
 		d.snmp.Close()

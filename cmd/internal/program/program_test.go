@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"holdfast/integration/tools"
 )
 
@@ -250,20 +252,28 @@ func TestBoundDiesWithItsParent(t *testing.T) {
 	if _, err := fmt.Fscan(out, &pid); err != nil {
 		t.Fatal(err)
 	}
+	bound, err := unix.PidfdOpen(pid, 0) // which is told of its end
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(bound)
 	if err := daemon.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = daemon.Wait() // it was killed
-	for end := time.Now().Add(10 * time.Second); lives(pid); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-			t.Fatal("it lives on")
-		}
+	if n, err := pollRead(bound, 10*time.Second); n != 1 {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		t.Fatalf("it lives on (%v)", err)
 	}
 }
 
-// lives tells whether a process runs; one that waits to be reaped does not.
-func lives(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err == nil && !bytes.Contains(stat, []byte(") Z "))
+// pollRead waits until there is something to read, as there is from a process's
+// descriptor when it has ended.
+func pollRead(fd int, limit time.Duration) (n int, err error) {
+	for end := time.Now().Add(limit); ; {
+		n, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(max(0, time.Until(end)).Milliseconds()))
+		if !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+	}
 }

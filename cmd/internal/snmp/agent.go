@@ -31,7 +31,7 @@ type Options struct {
 // heeds ctx.
 type Source func(ctx context.Context) (*control.Status, error)
 
-// An Agent is a subagent. It keeps a session with the master agent, in a
+// An Agent extends the master agent. It keeps a session with it, in a
 // goroutine of its own. Its methods may be called from any goroutine, and none
 // but Close waits for anything.
 type Agent struct {

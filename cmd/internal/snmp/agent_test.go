@@ -324,7 +324,7 @@ func TestRefused(t *testing.T) {
 		if len(r.dials) != 4 {
 			t.Errorf("dialled at %v", r.dials)
 		}
-		if s := r.agent.Status(); s.Connected || !strings.Contains(s.Error, "another subagent") {
+		if s := r.agent.Status(); s.Connected || !strings.Contains(s.Error, "another session") {
 			t.Errorf("status %+v", s)
 		}
 	})

@@ -3,7 +3,7 @@ package track
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -94,42 +94,40 @@ func (e expiry) Err() error {
 
 // Everything that the script started is killed with it.
 func TestScriptTimeout(t *testing.T) {
-	pidFile := filepath.Join(t.TempDir(), "pid")
+	pipe := filepath.Join(t.TempDir(), "pid")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	ctx := expiry{t.Context(), make(chan struct{})}
+	child := make(chan int, 1) // its descriptor, which is told of its end; -1: none
 	go func() {
-		for t.Context().Err() == nil {
-			if _, err := os.Stat(pidFile); err == nil {
-				close(ctx.over)
-				return
-			}
-			time.Sleep(time.Millisecond)
-		}
+		defer close(ctx.over)
+		b, _ := os.ReadFile(pipe) // when the script has written
+		pid, _ := strconv.Atoi(strings.TrimSpace(string(b)))
+		fd, _ := unix.PidfdOpen(pid, 0)
+		child <- fd
 	}()
 	start := time.Now()
-	look := Script(script(t, "trap '' TERM; sleep 60 & echo $! > "+pidFile+".new; mv "+pidFile+".new "+pidFile+"; wait; wait"),
-		[]string{"PATH=/usr/bin:/bin"})
-	got := look(ctx)
+	got := Script(script(t, "trap '' TERM; sleep 60 & echo $! > "+pipe+"; wait; wait"), []string{"PATH=/usr/bin:/bin"})(ctx)
 	if got.Up || !got.Void || !got.TimedOut || !strings.HasPrefix(got.Reason, "timed out after") {
 		t.Errorf("%+v", got)
 	}
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("took %v", took)
 	}
-	b, err := os.ReadFile(pidFile)
-	if err != nil {
-		t.Fatal(err)
+	fd := <-child
+	if fd < 0 {
+		t.Fatal("the script's child was not to be found")
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Somebody has to reap it; a dead process may be a zombie for a moment.
-	deadline := time.Now().Add(10 * time.Second)
-	for (&Process{Name: "sleep"}).is(fmt.Sprintf("/proc/%d", pid)) {
-		if time.Now().After(deadline) {
-			t.Fatal("the script's child lives on")
+	defer unix.Close(fd)
+	for end := time.Now().Add(10 * time.Second); ; {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(max(0, time.Until(end)).Milliseconds()))
+		if n == 1 {
+			return
 		}
-		time.Sleep(time.Millisecond)
+		if !errors.Is(err, unix.EINTR) {
+			t.Fatalf("the script's child lives on (%v)", err)
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ func (e Error) Error() string {
 	case ErrUnsupportedContext:
 		return "unsupported context"
 	case ErrDuplicate:
-		return "another subagent has registered the same objects"
+		return "another session has registered the same objects"
 	case ErrParse:
 		return "parse error"
 	case ErrDenied:

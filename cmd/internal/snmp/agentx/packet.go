@@ -34,12 +34,12 @@ type Body interface {
 	append(b []byte) []byte
 }
 
-// What a subagent asks of the master agent. It answers each with a Response.
+// What a session asks of the master agent. It answers each with a Response.
 type (
 	// Open begins a session.
 	Open struct {
 		Timeout     uint8 // seconds that an answer may take; 0: the master's choice
-		ID          OID   // of the subagent; may be empty
+		ID          OID   // of who opens it; may be empty
 		Description string
 	}
 
