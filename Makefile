@@ -18,7 +18,8 @@ UNITDIR   ?= /etc/systemd/system
 NETWORKDIR ?= /etc/systemd/network
 NMDIR     ?= /etc/NetworkManager/conf.d
 DBUSDIR   ?= /etc/dbus-1/system.d
-FUZZTIME  ?= 10s
+# Seconds for each fuzz target.
+FUZZTIME  ?= 10
 BENCHARGS ?=
 # TAGS=dbus builds a binary that has [director.dbus], half a megabyte larger.
 TAGS      ?=
@@ -62,12 +63,7 @@ bench: tools build
 
 .PHONY: fuzz
 fuzz:
-	@for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u); do \
-		for name in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go | cut -d' ' -f2); do \
-			echo "$$dir $$name"; \
-			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; \
-		done; \
-	done
+	@GO="$(GO)" integration/tools/fuzz.sh $(FUZZTIME)
 
 .PHONY: lint
 lint: tools $(STATICCHECK) golangci-lint
@@ -76,7 +72,7 @@ lint: tools $(STATICCHECK) golangci-lint
 	$(GO) vet -tags dbus ./cmd/...
 	$(STATICCHECK) ./...
 	$(STATICCHECK) -tags dbus ./cmd/...
-	@if [ -x $(TOOLBIN)/shellcheck ]; then $(TOOLBIN)/shellcheck integration/tools/install.sh .ci/run; fi
+	@if [ -x $(TOOLBIN)/shellcheck ]; then $(TOOLBIN)/shellcheck integration/tools/*.sh .ci/run; fi
 	@if [ -x $(GOLANGCILINT) ]; then $(GOLANGCILINT) run && $(GOLANGCILINT) run --build-tags dbus ./cmd/...; fi
 
 # A linter is kept under its version: another version is another file.
@@ -95,7 +91,7 @@ golangci-lint:
 .PHONY: ci
 ci: tools lint
 	HOLDFAST_REQUIRE=netns,ipvs $(MAKE) test
-	$(MAKE) fuzz FUZZTIME=30s
+	$(MAKE) fuzz FUZZTIME=30
 
 .PHONY: install
 install: build
