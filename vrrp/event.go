@@ -46,6 +46,11 @@ type (
 	// it has heard its successor; the Stopped action says when all is let go.
 	Stop struct{}
 
+	// Leave makes the machine leave at once and without a word: its addresses are
+	// wanted no more. Other directors' groups, which may still have it, would
+	// take a farewell for the going of the whole MASTER.
+	Leave struct{}
+
 	// Received is an advert that passed Decode and Admit. The machine keeps
 	// nothing of it.
 	Received struct {
@@ -112,6 +117,7 @@ func (Resume) event()       {}
 func (Abandon) event()      {}
 func (Yield) event()        {}
 func (Stop) event()         {}
+func (Leave) event()        {}
 func (*Received) event()    {}
 func (Elapsed) event()      {}
 func (Claimed) event()      {}

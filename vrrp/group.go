@@ -31,6 +31,10 @@ type MemberAction struct {
 //   - When the MASTER gives up in one member, the timers of all are shortened:
 //     the other director's members move together as well, and a dead link on
 //     one of its sides need not be waited for.
+//
+// A group that is MASTER may have a member that is not yet: it came with
+// [Regroup]. That one takes over without the others when it is ready to, as
+// nobody else serves what it has. If somebody does, the others follow it.
 type Group struct {
 	name    string
 	members []*Machine
@@ -43,14 +47,38 @@ type Group struct {
 // NewGroup makes a group of new machines, one a configuration. A lone machine
 // is a group of one without a name, which reports no transitions of its own.
 func NewGroup(name string, cfgs ...Config) *Group {
-	g := &Group{name: name, out: make([]MemberAction, 0, 8*len(cfgs))}
-	for _, cfg := range cfgs {
-		m := NewMachine(cfg)
-		m.grouped = len(cfgs) > 1
-		g.members = append(g.members, m)
+	machines := make([]*Machine, len(cfgs))
+	for i, cfg := range cfgs {
+		machines[i] = NewMachine(cfg)
 	}
-	slices.MinFunc(g.members, byVRID).leads = true
+	return Regroup(name, nil, machines...)
+}
+
+// Regroup makes a group of machines as they are, be they new or of other groups,
+// which must not be used any more. It goes on in the state of former, one of
+// these; without one its state is INIT. [Group.Settle] must follow, or, for one
+// that is to leave, Leave.
+func Regroup(name string, former *Group, machines ...*Machine) *Group {
+	g := &Group{name: name, members: machines, out: make([]MemberAction, 0, 8*len(machines))}
+	if former != nil {
+		g.state, g.since = former.state, former.since
+	}
+	for _, m := range machines {
+		m.grouped, m.leads = len(machines) > 1, false
+	}
+	slices.MinFunc(machines, byVRID).leads = true
 	return g
+}
+
+// Settle draws the consequences of a Regroup: who has other fellow members now
+// shares their faults, and waits for them or no longer does.
+func (g *Group) Settle(now time.Time) []MemberAction {
+	g.out = g.out[:0]
+	g.mover = 0
+	g.shareFaults(now)
+	g.takeOverTogether(now)
+	g.settle(now)
+	return g.out
 }
 
 // byVRID orders machines in a way that is the same on every director.
@@ -68,8 +96,8 @@ func (g *Group) Len() int { return len(g.members) }
 func (g *Group) Member(i int) *Machine { return g.members[i] }
 
 // State returns MASTER when every member is MASTER, FAULT when one is FAULT,
-// INIT when all are INIT, and BACKUP otherwise. While members start or stop one
-// by one it stays as it was.
+// INIT when all are INIT, and BACKUP when all are. While members start, stop or
+// take over one by one it stays as it was.
 func (g *Group) State() State { return g.state }
 
 // Since returns the time of the last change of State.
@@ -123,7 +151,10 @@ func (g *Group) step(now time.Time, i int, ev Event) {
 	if r, ok := ev.(*Received); ok && r.Advert.Priority == PriorityStop && m.state == Backup && m.gaveUp == r.Source {
 		g.others(i, func(j int) { g.step(now, j, hasten{r.Source}) })
 	}
-	if wasActive && !m.active() && m.state != Fault && !forAll(ev) {
+	if m.active() || m.state == Fault || forAll(ev) {
+		return
+	}
+	if wasActive || m.state == Backup && m.yieldsTo(ev) {
 		reason := m.why
 		if m.state == Backup && !wasMaster {
 			reason = fmt.Sprintf("%v is MASTER", m.peer.Address)
@@ -135,6 +166,13 @@ func (g *Group) step(now time.Time, i int, ev Event) {
 			}
 		})
 	}
+}
+
+// yieldsTo reports whether an event is an advert of somebody whom the machine, a
+// BACKUP, accepts as MASTER.
+func (m *Machine) yieldsTo(ev Event) bool {
+	r, ok := ev.(*Received)
+	return ok && r.Advert.Priority != PriorityStop && m.accepts(r)
 }
 
 // forAll reports whether an event is given to every member, so that what one
@@ -230,10 +268,10 @@ func (g *Group) fold() State {
 		return Master
 	case all(Init):
 		return Init
-	case has(Init):
-		return g.state // members start and stop one by one
+	case all(Backup):
+		return Backup
 	}
-	return Backup
+	return g.state
 }
 
 // why returns the reason of the member that moved the group, or, when another

@@ -47,7 +47,7 @@ func (m *Machine) abandon(now time.Time) {
 		return
 	}
 	m.hold = held
-	m.stop(now)
+	m.stop(now, true)
 }
 
 // Resume returns the event that makes another machine what this one is.

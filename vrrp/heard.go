@@ -51,7 +51,7 @@ func (m *Machine) heardStop(now time.Time, source netip.Addr) {
 
 func (m *Machine) heardAsBackup(now time.Time, r *Received) {
 	m.peer.heard(r, now)
-	if r.Advert.Priority >= m.Priority() || !m.preempts() {
+	if m.accepts(r) {
 		m.follow(now, r)
 		return
 	}
@@ -65,6 +65,12 @@ func (m *Machine) heardAsBackup(now time.Time, r *Received) {
 	}
 	m.learn(r)
 	m.listen(now)
+}
+
+// accepts reports whether a BACKUP takes the sender for MASTER, and not for one
+// to be preempted (RFC 9568 §6.4.2).
+func (m *Machine) accepts(r *Received) bool {
+	return r.Advert.Priority >= m.Priority() || !m.preempts()
 }
 
 // follow accepts the sender as MASTER (RFC 9568 §6.4.2).

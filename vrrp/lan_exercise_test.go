@@ -12,7 +12,7 @@ func (l *lan) exercise() {
 	if master == nil {
 		return
 	}
-	switch l.rng.IntN(7) {
+	switch l.rng.IntN(8) {
 	case 0:
 		l.exerciseDeath(master)
 	case 1:
@@ -27,6 +27,8 @@ func (l *lan) exercise() {
 		l.exerciseBackupSleep(master)
 	case 6:
 		l.exerciseBackupDeath(master)
+	case 7:
+		l.exerciseRegroup()
 	}
 	l.gapless = false
 	l.calm()
@@ -106,7 +108,7 @@ func (l *lan) exerciseDemotion(master *node) {
 	preempts := func(n *node) bool {
 		return n != master && n.cfgs[0].Priority > 1 && n.cfgs[0].Preempt
 	}
-	if master.group.State() == Master && slices.ContainsFunc(l.nodes, preempts) {
+	if master.state() == Master && slices.ContainsFunc(l.nodes, preempts) {
 		l.fail("%s is still MASTER with priority 1", master.name)
 	}
 }
@@ -137,10 +139,44 @@ func (l *lan) exerciseReload() {
 	}
 }
 
+// A group that is taken apart and put together again changes nobody's state.
+func (l *lan) exerciseRegroup() {
+	n := l.nodes[l.rng.IntN(len(l.nodes))]
+	before := l.transitions()
+	l.gapless = true
+	l.note("take the group of %s apart", n.name)
+	n.takeApart()
+	l.run(l.between(0, 12*n.cfgs[0].Interval))
+	l.note("put the group of %s together", n.name)
+	n.putTogether()
+	l.rest()
+	if after := l.transitions(); after != before {
+		l.fail("two reloads of %s led to %d transitions", n.name, after-before)
+	}
+}
+
+// takeApart makes a group of each port.
+func (n *node) takeApart() {
+	var groups [][]int
+	for i := range n.ports {
+		groups = append(groups, []int{i})
+	}
+	n.regroup(groups...)
+}
+
+// putTogether makes one group of all ports.
+func (n *node) putTogether() {
+	var all []int
+	for i := range n.ports {
+		all = append(all, i)
+	}
+	n.regroup(all)
+}
+
 func (l *lan) transitions() (sum uint64) {
 	for _, n := range l.nodes {
 		for i := range n.ports {
-			sum += n.group.Member(i).Status().Counters.Transitions
+			sum += n.machine(i).Status().Counters.Transitions
 		}
 	}
 	return sum
@@ -156,14 +192,14 @@ func (l *lan) exerciseSleep(master *node) {
 	before := master.sentAdverts()
 	l.note("%s wakes", master.name)
 	master.resume()
-	if sent := master.sentAdverts() - before; sent > 0 || master.group.State() == Master {
-		l.fail("%s slept, and when it woke it was %v and sent %d adverts", master.name, master.group.State(), sent)
+	if sent := master.sentAdverts() - before; sent > 0 || master.state() == Master {
+		l.fail("%s slept, and when it woke it was %v and sent %d adverts", master.name, master.state(), sent)
 	}
 }
 
 func (n *node) sentAdverts() (sum uint64) {
 	for i := range n.ports {
-		c := n.group.Member(i).Status().Counters
+		c := n.machine(i).Status().Counters
 		sum += c.Sent - c.StopSent
 	}
 	return sum
@@ -197,9 +233,9 @@ func (l *lan) exerciseBackupDeath(master *node) {
 	l.note("death of the BACKUP %s", n.name)
 	n.kill()
 	l.gapless = true
-	before := master.group.Since()
+	before := master.groups[0].Since()
 	l.rest()
-	if master.group.State() != Master || master.group.Since() != before {
+	if master.state() != Master || master.groups[0].Since() != before {
 		l.fail("the death of the BACKUP %s moved the MASTER", n.name)
 	}
 }
@@ -215,7 +251,7 @@ func (l *lan) rest() {
 func (l *lan) waitForMaster(bound time.Duration) time.Duration {
 	began := l.now
 	for l.now-began < bound && !l.halted {
-		if slices.ContainsFunc(l.nodes, func(n *node) bool { return n.on && n.group.State() == Master }) {
+		if slices.ContainsFunc(l.nodes, func(n *node) bool { return n.on && n.state() == Master }) {
 			return l.now - began
 		}
 		l.run(time.Millisecond)

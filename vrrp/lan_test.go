@@ -332,7 +332,7 @@ func (l *lan) mischief() {
 		n.start()
 		return
 	}
-	what := l.rng.IntN(11)
+	what := l.rng.IntN(12)
 	if n.paused && what > 3 { // the daemon cannot hear of the rest
 		l.note("resume %s", n.name)
 		n.resume()
@@ -369,6 +369,14 @@ func (l *lan) mischief() {
 	case 10:
 		n.ports[i].claimFails = !n.ports[i].claimFails
 		l.note("claims of %s fail: %v", n.portName(i), n.ports[i].claimFails)
+	case 11:
+		if len(n.groups) > 1 {
+			l.note("put the group of %s together", n.name)
+			n.putTogether()
+		} else {
+			l.note("take the group of %s apart", n.name)
+			n.takeApart()
+		}
 	}
 }
 
@@ -445,7 +453,7 @@ func (l *lan) mend(n *node) {
 		n.ports[i].cut = false
 		n.ports[i].claimFails = false
 	}
-	if n.on && n.group.State() == Init {
+	if n.on && n.state() == Init {
 		n.kill()
 	}
 	if !n.on {
@@ -453,6 +461,9 @@ func (l *lan) mend(n *node) {
 		return
 	}
 	n.resume()
+	if len(n.groups) > 1 {
+		n.putTogether()
+	}
 	for i := range n.ports {
 		n.step(i, Recovered{"link"})
 		n.step(i, Recovered{claimFault})
@@ -468,21 +479,21 @@ func (l *lan) checkQuiet() *node {
 		if !n.on {
 			continue
 		}
-		if n.group.State() == Master {
+		if n.state() == Master {
 			if master != nil {
 				l.fail("%s and %s are both MASTER", master.name, n.name)
 			}
 			master = n
 		}
 		want, dev := Backup, down
-		if n.group.State() == Master {
+		if n.state() == Master {
 			want, dev = Master, up
 		}
 		for i := range n.ports {
-			m := n.group.Member(i)
+			m := n.machine(i)
 			if m.State() != want || n.ports[i].device != dev {
 				l.fail("%s is %v with its device %d in a group that is %v",
-					n.portName(i), m.State(), n.ports[i].device, n.group.State())
+					n.portName(i), m.State(), n.ports[i].device, n.state())
 			}
 		}
 	}

@@ -147,7 +147,9 @@ func (m *Machine) step(now time.Time, ev Event) []Action {
 	case Yield:
 		m.yield(now)
 	case Stop:
-		m.stop(now)
+		m.stop(now, true)
+	case Leave:
+		m.stop(now, false)
 	case Faulted:
 		m.faulted(now, e)
 	case Recovered:
@@ -258,11 +260,12 @@ func (m *Machine) listen(now time.Time) {
 	m.downAt = m.timerFrom.Add(m.cfg.masterDown(m.Priority(), m.interval))
 }
 
-func (m *Machine) stop(now time.Time) {
+// stop leaves the election for good, and where farewell says so politely.
+func (m *Machine) stop(now time.Time, farewell bool) {
 	if m.leaving {
 		return
 	}
-	m.letGo(now, true)
+	m.letGo(now, farewell)
 	m.become(now, Init, "stopped")
 	m.leaving = true
 	if m.hold == nothing {

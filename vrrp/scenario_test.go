@@ -24,6 +24,8 @@ var update = flag.Bool("update", false, "write what the scenarios print into the
 //
 //	router NAME[/WIRE] KEY=VALUE...  a virtual router; of one name on several
 //	                                 wires they are a sync group
+//	regroup NAME WIRE[,WIRE]...      a reload: other groups than one of all; new
+//	                                 routers join, the ones in none leave
 //	start|stop|kill NAME...          the daemon; kill takes the power away
 //	handover NAME...                 mastership is given away on request
 //	crash|restart|upgrade NAME...    the daemon; its kernel stays as it is
@@ -202,6 +204,8 @@ func (s *stage) do(verb string, args []string) error {
 	case "status":
 		s.status()
 		return nil
+	case "regroup":
+		return s.regroup(args)
 	case "cut", "heal", "plug", "unplug":
 		for _, name := range args {
 			if err := s.portVerb(verb, name); err != nil {
@@ -218,6 +222,29 @@ func (s *stage) do(verb string, args []string) error {
 		return err
 	}
 	return s.change(verb, n, i, args[1:])
+}
+
+func (s *stage) regroup(args []string) error {
+	if len(args) == 0 {
+		return errors.New("want a name")
+	}
+	var groups [][]int
+	for _, wires := range args[1:] {
+		var g []int
+		for _, wire := range strings.Split(wires, ",") {
+			_, i, err := s.find(args[0] + "/" + wire)
+			if err != nil {
+				return err
+			}
+			g = append(g, i)
+		}
+		groups = append(groups, g)
+	}
+	n, _, err := s.find(args[0])
+	if err == nil {
+		n.regroup(groups...)
+	}
+	return err
 }
 
 func (s *stage) portVerb(verb, name string) error {
@@ -259,7 +286,7 @@ func (s *stage) change(verb string, n *node, i int, args []string) error {
 		}
 		n.step(i, Weigh{sum})
 	case "set":
-		cfg := *n.group.Member(i).Config()
+		cfg := *n.machine(i).Config()
 		for _, arg := range args {
 			if err := setKey(&cfg, nil, arg); err != nil {
 				return err
@@ -388,7 +415,7 @@ func (s *stage) status() {
 			continue
 		}
 		for i := range n.ports {
-			s.tell(n.portName(i), describeStatus(s.now, n.group.Member(i).Status(), n.ports[i].device))
+			s.tell(n.portName(i), describeStatus(s.now, n.machine(i).Status(), n.ports[i].device))
 		}
 	}
 }

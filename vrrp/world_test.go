@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -114,6 +115,8 @@ const (
 type port struct {
 	wire   string
 	source netip.Addr
+	group  *Group // of the node's, and its member there; nil: not running yet
+	member int
 	cut    bool // the switch forwards nothing to and from it
 
 	device     device
@@ -135,8 +138,9 @@ type node struct {
 	w     *world
 	name  string
 	cfgs  []Config
-	group *Group
 	ports []port
+	// groups are one of all ports, but after a regroup.
+	groups []*Group
 
 	drift  int64 // how much its clock is fast, in millionths
 	beat   bool  // its members keep time with the start of the daemon
@@ -207,20 +211,83 @@ func (n *node) startWith(first func(i int) Event) {
 		n.ports[i].freeAt = 0
 		n.ports[i].order++
 	}
+	n.groups = nil
+	all := make([]int, len(n.ports))
+	for i := range n.ports {
+		n.ports[i].group = nil
+		all[i] = i
+	}
+	n.form(all, first)
+}
+
+// form makes a group of ports, with the machines that run there or new ones.
+func (n *node) form(ports []int, first func(i int) Event) {
 	name := ""
-	if len(n.cfgs) > 1 {
+	if len(ports) > 1 {
 		name = n.name
 	}
-	n.group = NewGroup(name, n.cfgs...)
-	if n.beat {
-		n.group.Beat(n.clock())
+	machines := make([]*Machine, len(ports))
+	var former *Group
+	var fresh []int
+	for member, i := range ports {
+		p := &n.ports[i]
+		if p.group == nil {
+			machines[member] = NewMachine(n.cfgs[i])
+			fresh = append(fresh, i)
+			continue
+		}
+		machines[member] = p.group.Member(p.member)
+		if p.group.Name() == name {
+			former = p.group
+		}
 	}
-	for i := range n.ports {
+	g := Regroup(name, former, machines...)
+	for member, i := range ports {
+		n.ports[i].group, n.ports[i].member = g, member
+	}
+	n.groups = append(n.groups, g)
+	if n.beat {
+		g.Beat(n.clock())
+	}
+	if first == nil {
+		return // they leave
+	}
+	n.perform(g, g.Settle(n.clock()))
+	for _, i := range fresh {
 		n.step(i, Primary{n.ports[i].source})
 	}
-	for i := range n.ports {
+	for _, i := range fresh {
 		n.step(i, first(i))
 	}
+}
+
+// regroup makes groups anew, as a reload does; ports in none of them leave.
+func (n *node) regroup(groups ...[]int) {
+	n.groups = nil
+	for i := range n.ports {
+		if !slices.ContainsFunc(groups, func(g []int) bool { return slices.Contains(g, i) }) {
+			n.form([]int{i}, nil)
+			n.step(i, Leave{})
+		}
+	}
+	for _, g := range groups {
+		n.form(g, func(int) Event { return Start{} })
+	}
+}
+
+// machine is what runs on a port.
+func (n *node) machine(i int) *Machine { return n.ports[i].group.Member(n.ports[i].member) }
+
+// state is that of the group of all ports.
+func (n *node) state() State { return n.groups[0].State() }
+
+// deadline is the earliest of all groups.
+func (n *node) deadline() time.Time {
+	var d time.Time
+	for _, g := range n.groups {
+		d = earliest(d, g.Deadline())
+	}
+	return d
 }
 
 // crash ends the daemon and leaves the kernel as it is.
@@ -243,7 +310,7 @@ func (n *node) restart() {
 func (n *node) upgrade() {
 	was := make([]Resume, len(n.ports))
 	for i := range n.ports {
-		was[i] = n.group.Member(i).Resume()
+		was[i] = n.machine(i).Resume()
 	}
 	n.startWith(func(i int) Event { return was[i] })
 }
@@ -286,8 +353,9 @@ func (n *node) whenAble(life int, do func()) {
 	}
 }
 
-func (n *node) step(member int, ev Event) {
-	n.perform(n.group.Step(n.clock(), member, ev))
+func (n *node) step(i int, ev Event) {
+	p := &n.ports[i]
+	n.perform(p.group, p.group.Step(n.clock(), p.member, ev))
 }
 
 func (n *node) stepAll(ev Event) {
@@ -296,12 +364,16 @@ func (n *node) stepAll(ev Event) {
 	}
 }
 
-func (n *node) elapse() { n.perform(n.group.Elapse(n.clock())) }
+func (n *node) elapse() {
+	for _, g := range n.groups {
+		n.perform(g, g.Elapse(n.clock()))
+	}
+}
 
 // arm sets the timer to the group's deadline. A timer that is set too early
 // is left alone and looks again when it fires.
 func (n *node) arm() {
-	d := n.group.Deadline()
+	d := n.deadline()
 	if d.IsZero() {
 		return
 	}
@@ -320,7 +392,7 @@ func (n *node) arm() {
 		if n.paused {
 			return // resume looks
 		}
-		if due(n.group.Deadline(), n.clock()) {
+		if due(n.deadline(), n.clock()) {
 			n.elapse()
 		} else {
 			n.arm()
@@ -329,13 +401,15 @@ func (n *node) arm() {
 }
 
 // perform does what the machines want and watches the promised order.
-func (n *node) perform(actions []MemberAction) {
+func (n *node) perform(g *Group, actions []MemberAction) {
 	for _, a := range actions {
-		if a.Member != WholeGroup {
-			n.act(a.Member, a.Action)
+		i := a.Member
+		if i != WholeGroup {
+			i = slices.IndexFunc(n.ports, func(p port) bool { return p.group == g && p.member == a.Member })
+			n.act(i, a.Action)
 		}
 		if n.w.log != nil {
-			n.w.log(n, a.Member, a.String())
+			n.w.log(n, i, a.String())
 		}
 	}
 	n.arm()
@@ -453,7 +527,7 @@ func (n *node) answer(member, life int, order uint64, ev Event) {
 func (n *node) transmit(member int, priority uint8) {
 	w, p := n.w, &n.ports[member]
 	w.sent++
-	cfg := n.group.Member(member).Config()
+	cfg := n.machine(member).Config()
 	a := Advert{Version: cfg.Version, VRID: cfg.VRID, Priority: priority, Interval: cfg.Interval, Addresses: cfg.Addresses}
 	dst := cfg.Family.Group()
 	payload := a.Append(nil, p.source, dst, cfg.Checksum)
@@ -499,7 +573,7 @@ func (n *node) receive(member int, packet Packet) {
 func (n *node) hear(member int, packet Packet) {
 	drop := Decode(packet, &n.advert)
 	if drop == DropNone {
-		drop = n.group.Member(member).Config().Admit(packet, n.ports[member].source, &n.advert)
+		drop = n.machine(member).Config().Admit(packet, n.ports[member].source, &n.advert)
 	}
 	if drop == DropNone {
 		n.step(member, &Received{Advert: &n.advert, Source: packet.Source})
