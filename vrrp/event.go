@@ -46,9 +46,9 @@ type (
 	// it has heard its successor; the Stopped action says when all is let go.
 	Stop struct{}
 
-	// Leave makes the machine leave at once and without a word: its addresses are
-	// wanted no more. Other directors' groups, which may still have it, would
-	// take a farewell for the going of the whole MASTER.
+	// Leave makes a member leave its group for good, at once and without a word:
+	// its addresses are wanted no more. Other directors' groups, which may still
+	// have it, would take a farewell for the going of the whole MASTER.
 	Leave struct{}
 
 	// Received is an advert that passed Decode and Admit. The machine keeps

@@ -56,8 +56,7 @@ func NewGroup(name string, cfgs ...Config) *Group {
 
 // Regroup makes a group of machines as they are, be they new or of other groups,
 // which must not be used any more. It goes on in the state of former, one of
-// these; without one its state is INIT. [Group.Settle] must follow, or, for one
-// that is to leave, Leave.
+// these; without one its state is INIT. [Group.Settle] must follow.
 func Regroup(name string, former *Group, machines ...*Machine) *Group {
 	g := &Group{name: name, members: machines, out: make([]MemberAction, 0, 8*len(machines))}
 	if former != nil {
@@ -151,7 +150,7 @@ func (g *Group) step(now time.Time, i int, ev Event) {
 	if r, ok := ev.(*Received); ok && r.Advert.Priority == PriorityStop && m.state == Backup && m.gaveUp == r.Source {
 		g.others(i, func(j int) { g.step(now, j, hasten{r.Source}) })
 	}
-	if m.active() || m.state == Fault || forAll(ev) {
+	if m.active() || m.state == Fault || ownAffair(ev) {
 		return
 	}
 	if wasActive || m.state == Backup && m.yieldsTo(ev) {
@@ -175,11 +174,11 @@ func (m *Machine) yieldsTo(ev Event) bool {
 	return ok && r.Advert.Priority != PriorityStop && m.accepts(r)
 }
 
-// forAll reports whether an event is given to every member, so that what one
-// makes of it need not be passed on.
-func forAll(ev Event) bool {
+// ownAffair reports whether what a member makes of an event is not passed on:
+// every member is given it, or it is about to be no member any more.
+func ownAffair(ev Event) bool {
 	switch ev.(type) {
-	case Stop, Yield:
+	case Stop, Yield, Leave:
 		return true
 	}
 	return false

@@ -249,9 +249,6 @@ func (n *node) form(ports []int, first func(i int) Event) {
 	if n.beat {
 		g.Beat(n.clock())
 	}
-	if first == nil {
-		return // they leave
-	}
 	n.perform(g, g.Settle(n.clock()))
 	for _, i := range fresh {
 		n.step(i, Primary{n.ports[i].source})
@@ -263,13 +260,13 @@ func (n *node) form(ports []int, first func(i int) Event) {
 
 // regroup makes groups anew, as a reload does; ports in none of them leave.
 func (n *node) regroup(groups ...[]int) {
-	n.groups = nil
 	for i := range n.ports {
 		if !slices.ContainsFunc(groups, func(g []int) bool { return slices.Contains(g, i) }) {
-			n.form([]int{i}, nil)
 			n.step(i, Leave{})
+			groups = append(groups, []int{i})
 		}
 	}
+	n.groups = nil
 	for _, g := range groups {
 		n.form(g, func(int) Event { return Start{} })
 	}

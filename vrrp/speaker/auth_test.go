@@ -87,7 +87,7 @@ func TestNoAllocationPerAuthenticatedAdvert(t *testing.T) {
 	now := time.Now()
 	r := h.router("v", 10, 200)
 	r.Pace, r.Voice.Auth = Pace{}, withKey("k")
-	if err := s.add(now, "", []Router{r}); err != nil {
+	if err := s.add(now, &Unit{Routers: []Router{r}}); err != nil {
 		t.Fatal(err)
 	}
 	g := s.groups["v"]

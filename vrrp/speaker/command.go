@@ -68,59 +68,6 @@ func (s *Speaker) Quit() {
 	s.opts.Port.Wake()
 }
 
-// Add starts units, whose names must all be new, and lets their routers hear what
-// they are to hear first: all in one turn of the loop, so that the timers of a
-// thousand begin together. The errors are in the order of the units.
-func (s *Speaker) Add(units ...Unit) []error {
-	errs := make([]error, len(units))
-	err := s.do(func(now time.Time) {
-		for i, u := range units {
-			errs[i] = s.add(now, u.Name, u.Routers)
-		}
-	})
-	if err != nil {
-		for i := range errs {
-			errs[i] = err
-		}
-	}
-	return errs
-}
-
-func (s *Speaker) add(now time.Time, name string, routers []Router) error {
-	g := &group{name: name, slot: -1}
-	cfgs := make([]vrrp.Config, len(routers))
-	for i, r := range routers {
-		if s.routers[r.Config.Name] != nil {
-			return fmt.Errorf("virtual router %s runs already", r.Config.Name)
-		}
-		cfgs[i] = r.Config
-		g.routers = append(g.routers, &router{group: g, member: i, voice: r.Voice, pace: r.Pace, counters: Counters{Since: now}})
-	}
-	g.Group = vrrp.NewGroup(name, cfgs...)
-	g.Beat(s.start)
-	s.groups[g.id()] = g
-	for i, r := range g.routers {
-		s.routers[cfgs[i].Name] = r
-		s.byKey[r.key()] = r
-		r.refresh()
-		s.perform(now, g, g.Step(now, i, vrrp.Primary{Address: r.voice.Source}))
-	}
-	for i := range routers {
-		for _, ev := range routers[i].First {
-			s.perform(now, g, g.Step(now, i, ev))
-		}
-	}
-	return nil
-}
-
-// id is the name by which the speaker knows the group.
-func (g *group) id() string {
-	if g.name == "" {
-		return g.Member(0).Config().Name
-	}
-	return g.name
-}
-
 // Tell lets a router hear an event.
 func (s *Speaker) Tell(name string, ev vrrp.Event) error {
 	var err error
@@ -202,29 +149,6 @@ func (s *Speaker) tellAll(name string, ev vrrp.Event) error {
 		}
 		for i := range g.routers {
 			s.perform(now, g, g.Step(now, i, ev))
-		}
-	})
-	return errors.Join(e, err)
-}
-
-// Remove forgets a group whose members have all stopped.
-func (s *Speaker) Remove(name string) error {
-	var err error
-	e := s.do(func(time.Time) {
-		g := s.groups[name]
-		switch {
-		case g == nil:
-			err = fmt.Errorf("no group or virtual router %s", name)
-			return
-		case g.stopped < len(g.routers):
-			err = fmt.Errorf("%s has not stopped", name)
-			return
-		}
-		s.deadlines.remove(g)
-		delete(s.groups, name)
-		for _, r := range g.routers {
-			delete(s.routers, r.config().Name)
-			delete(s.byKey, r.key())
 		}
 	})
 	return errors.Join(e, err)

@@ -16,13 +16,6 @@ type Router struct {
 	First  []vrrp.Event // what it hears before anything else, in order
 }
 
-// A Unit is what is started and stopped as one: a group, or a lone router, whose
-// unit has no name.
-type Unit struct {
-	Name    string
-	Routers []Router
-}
-
 // group is a running vrrp.Group.
 type group struct {
 	*vrrp.Group
@@ -30,7 +23,6 @@ type group struct {
 	routers  []*router
 	deadline time.Time // in the heap; zero when not
 	slot     int       // index in the heap, or -1
-	stopped  int       // members that have let go of everything
 }
 
 // router is a member of a running group.
@@ -48,6 +40,7 @@ type router struct {
 	seq              uint64      // of the last order that is to be answered
 	counters         Counters
 	told             told
+	stopped          bool // it has let go of everything
 }
 
 // Counters count what the speaker saw for one router.

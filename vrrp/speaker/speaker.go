@@ -324,7 +324,7 @@ func (s *Speaker) act(now time.Time, r *router, a *vrrp.MemberAction) {
 		r.burst.stop()
 		s.order(r, a)
 	case vrrp.Stopped:
-		r.group.stopped++
+		r.stopped = true
 		s.report(now, r, a)
 	default:
 		s.report(now, r, a)

@@ -218,7 +218,7 @@ func TestAnnouncementsOfOtherInterfaces(t *testing.T) {
 	r := h.router("v", 10, 255)
 	r.Pace = Pace{Repeat: 1}
 	r.Voice.Announcements = append(r.Voice.Announcements, Frame{IfIndex: wireIndex + 1, Bytes: []byte("elsewhere")})
-	if err := s.add(now, "", []Router{r}); err != nil {
+	if err := s.add(now, &Unit{Routers: []Router{r}}); err != nil {
 		t.Fatal(err)
 	}
 	g := s.groups["v"]
@@ -245,7 +245,7 @@ func TestPartsAreAnnounced(t *testing.T) {
 	}
 	r.First = []vrrp.Event{vrrp.Start{}}
 	now := time.Now()
-	if err := s.add(now, "", []Router{r}); err != nil {
+	if err := s.add(now, &Unit{Routers: []Router{r}}); err != nil {
 		t.Fatal(err)
 	}
 	now = now.Add(10 * time.Second)
@@ -420,7 +420,7 @@ func TestNoAllocationPerAdvert(t *testing.T) {
 	now := time.Now()
 	r := h.router("v", 10, 255)
 	r.Pace = Pace{}
-	if err := s.add(now, "", []Router{r}); err != nil {
+	if err := s.add(now, &Unit{Routers: []Router{r}}); err != nil {
 		t.Fatal(err)
 	}
 	g := s.groups["v"]

@@ -22,7 +22,7 @@ func TestUnicastGoesToEachPeer(t *testing.T) {
 		r.Config.Peers = append(r.Config.Peers, vrrp.KnownPeer{Address: p})
 	}
 	r.Voice.Wrap = func([]byte) []byte { t.Error("sent to the group"); return nil }
-	if err := s.add(now, "", []Router{r}); err != nil {
+	if err := s.add(now, &Unit{Routers: []Router{r}}); err != nil {
 		t.Fatal(err)
 	}
 	g := s.groups["v"]

@@ -1,0 +1,193 @@
+package speaker
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"holdfast/vrrp"
+)
+
+// A Unit is what is started and stopped as one: a group, or a lone router, whose
+// unit has no name.
+type Unit struct {
+	Name    string
+	Running []string // its routers that run already, by name; see Regroup
+	Routers []Router // its new ones
+}
+
+// Add starts units, whose names must all be new, and lets their routers hear what
+// they are to hear first: all in one turn of the loop, so that the timers of a
+// thousand begin together. The errors are in the order of the units.
+func (s *Speaker) Add(units ...Unit) []error {
+	errs := make([]error, len(units))
+	err := s.do(func(now time.Time) {
+		for i, u := range units {
+			errs[i] = s.add(now, &u)
+		}
+	})
+	if err != nil {
+		for i := range errs {
+			errs[i] = err
+		}
+	}
+	return errs
+}
+
+func (s *Speaker) add(now time.Time, u *Unit) error {
+	if err := s.areNew(u.Routers); err != nil {
+		return err
+	}
+	s.form(now, u, nil)
+	return nil
+}
+
+func (s *Speaker) areNew(routers []Router) error {
+	for i := range routers {
+		if name := routers[i].Config.Name; s.routers[name] != nil {
+			return fmt.Errorf("virtual router %s runs already", name)
+		}
+	}
+	return nil
+}
+
+// form makes a group of the routers of a unit. It goes on as former, if that is
+// not nil.
+func (s *Speaker) form(now time.Time, u *Unit, former *vrrp.Group) {
+	g := &group{name: u.Name, slot: -1}
+	var machines []*vrrp.Machine
+	for _, name := range u.Running {
+		r := s.routers[name]
+		g.routers, machines = append(g.routers, r), append(machines, r.machine())
+	}
+	for i := range u.Routers {
+		r := &u.Routers[i]
+		g.routers = append(g.routers, &router{voice: r.Voice, pace: r.Pace, counters: Counters{Since: now}})
+		machines = append(machines, vrrp.NewMachine(r.Config))
+	}
+	g.Group = vrrp.Regroup(u.Name, former, machines...)
+	g.Beat(s.start)
+	for i, r := range g.routers {
+		r.group, r.member = g, i
+	}
+	s.groups[g.id()] = g
+	s.perform(now, g, g.Settle(now))
+	s.begin(now, g, len(u.Running), u.Routers)
+}
+
+// begin starts the new routers of a group, which follow those that run already.
+func (s *Speaker) begin(now time.Time, g *group, running int, routers []Router) {
+	for i, r := range g.routers[running:] {
+		s.routers[r.config().Name] = r
+		s.byKey[r.key()] = r
+		r.refresh()
+		s.perform(now, g, g.Step(now, running+i, vrrp.Primary{Address: r.voice.Source}))
+	}
+	for i := range routers {
+		for _, ev := range routers[i].First {
+			s.perform(now, g, g.Step(now, running+i, ev))
+		}
+	}
+}
+
+// Regroup makes units anew of routers that run and of new ones, in one turn of
+// the loop; what runs keeps its state, timers and counters. leave are routers
+// that leave their units and are on their own, until the Stopped reports say that
+// they may be removed. Of each unit that loses a router every router must be
+// named; if something is amiss nothing is changed.
+func (s *Speaker) Regroup(units []Unit, leave ...string) error {
+	var err error
+	e := s.do(func(now time.Time) {
+		if err = s.regroupable(units, leave); err == nil {
+			s.regroup(now, units, leave)
+		}
+	})
+	return errors.Join(e, err)
+}
+
+func (s *Speaker) regroupable(units []Unit, leave []string) error {
+	named := map[string]bool{}
+	for i := range units {
+		if err := s.areNew(units[i].Routers); err != nil {
+			return err
+		}
+		for _, name := range units[i].Running {
+			named[name] = true
+		}
+	}
+	for _, name := range leave {
+		named[name] = true
+	}
+	for name := range named {
+		r := s.routers[name]
+		if r == nil {
+			return fmt.Errorf("no virtual router %s", name)
+		}
+		for _, fellow := range r.group.routers {
+			if other := fellow.config().Name; !named[other] {
+				return fmt.Errorf("%s was in one unit with %s, and is in none now", other, name)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Speaker) regroup(now time.Time, units []Unit, leave []string) {
+	for _, name := range leave {
+		r := s.routers[name]
+		s.perform(now, r.group, r.group.Step(now, r.member, vrrp.Leave{}))
+	}
+	former := map[string]*vrrp.Group{}
+	for i := range units {
+		for _, name := range units[i].Running {
+			former[s.routers[name].group.name] = s.dissolve(s.routers[name].group)
+		}
+	}
+	delete(former, "") // a lone router's
+	for _, name := range leave {
+		s.dissolve(s.routers[name].group)
+		s.form(now, &Unit{Running: []string{name}}, nil)
+	}
+	for i := range units {
+		s.form(now, &units[i], former[units[i].Name])
+	}
+}
+
+// dissolve forgets a group, and not its routers.
+func (s *Speaker) dissolve(g *group) *vrrp.Group {
+	s.deadlines.remove(g)
+	delete(s.groups, g.id())
+	return g.Group
+}
+
+// Remove forgets a group whose members have all stopped.
+func (s *Speaker) Remove(name string) error {
+	var err error
+	e := s.do(func(time.Time) {
+		g := s.groups[name]
+		switch {
+		case g == nil:
+			err = fmt.Errorf("no group or virtual router %s", name)
+			return
+		case slices.ContainsFunc(g.routers, func(r *router) bool { return !r.stopped }):
+			err = fmt.Errorf("%s has not stopped", name)
+			return
+		}
+		s.deadlines.remove(g)
+		delete(s.groups, name)
+		for _, r := range g.routers {
+			delete(s.routers, r.config().Name)
+			delete(s.byKey, r.key())
+		}
+	})
+	return errors.Join(e, err)
+}
+
+// id is the name by which the speaker knows the group.
+func (g *group) id() string {
+	if g.name == "" {
+		return g.Member(0).Config().Name
+	}
+	return g.name
+}
