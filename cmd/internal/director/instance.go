@@ -391,8 +391,12 @@ func (d *Director) addUnits(list []unit) {
 	var added []*unit
 	for i := range list {
 		u := &list[i]
+		if r := d.units[u.name]; r != nil {
+			d.join(r, u.members)
+			continue
+		}
 		d.units[u.name] = &runningUnit{unit: *u}
-		routers, err := d.routers(u)
+		routers, err := d.routers(u, 0)
 		if err != nil {
 			d.log.Error("cannot start", "unit", u.name, "err", err)
 			continue
@@ -410,39 +414,43 @@ func (d *Director) addUnits(list []unit) {
 	}
 }
 
-// routers are the members of a unit that is to be started, with what they are
-// to hear first.
-func (d *Director) routers(u *unit) ([]speaker.Router, error) {
-	routers := make([]speaker.Router, len(u.members))
-	for i, c := range u.members {
+// routers are the members of a unit that are to be started, with what they are
+// to hear first. running of them run already; their fellows wait for no tracker,
+// which would be a fault of all.
+func (d *Director) routers(u *unit, running int) ([]speaker.Router, error) {
+	var routers []speaker.Router
+	for i := running; i < len(u.members); i++ {
+		c := &u.members[i]
 		in := d.instances[c.Name]
 		v, err := d.voiceOf(in)
 		if err != nil {
 			return nil, err
 		}
-		routers[i] = speaker.Router{Config: c.Config, Voice: v, Pace: pace(&c.Announce)}
+		r := speaker.Router{Config: c.Config, Voice: v, Pace: pace(&c.Announce)}
 		for _, f := range in.faults {
-			routers[i].First = append(routers[i].First, f)
+			r.First = append(r.First, f)
 		}
 		if d.releasing {
-			routers[i].First = append(routers[i].First, releaseEvent(in))
+			r.First = append(r.First, releaseEvent(in))
+			routers = append(routers, r)
 			continue
 		}
 		start := d.startEvent(in)
 		if r, ok := start.(vrrp.Resume); ok {
 			d.busTransition(c.Name, r.State) // for the machine reports no change
 		}
-		d.beginTracking(in, u.tracking(i), start == vrrp.Event(vrrp.Start{}))
-		routers[i].First = append(routers[i].First, append(d.trackingNews(in), start)...)
+		d.beginTracking(in, u.tracking(i), running == 0 && start == vrrp.Event(vrrp.Start{}))
+		r.First = append(r.First, append(d.trackingNews(in), start)...)
+		routers = append(routers, r)
 	}
 	return routers, nil
 }
 
 // changeUnit tells the members of a unit that stays what changed in them.
-func (d *Director) changeUnit(p unitPair) {
+func (d *Director) changeUnit(p *unitPair) {
 	d.units[p.new.name].unit = p.new
 	for i, c := range p.new.members {
-		old, in := &p.old.members[i], d.instances[c.Name]
+		old, in := &p.was[i], d.instances[c.Name]
 		in.conf = c
 		d.where = nil
 		in.track = p.new.tracking(i)

@@ -97,6 +97,9 @@ func describe(old, new *conf.Config) []string {
 	for _, u := range d.gone {
 		say("stop %s", u.title())
 	}
+	for _, in := range d.leave {
+		say("stop vrrp %s, which leaves its group", in.Name)
+	}
 	for _, p := range d.stay {
 		list = append(list, p.describe()...)
 	}
@@ -133,9 +136,9 @@ func (u *unit) title() string {
 }
 
 func (p *unitPair) describe() []string {
-	var list []string
+	list := p.describeMoves()
 	for i := range p.new.members {
-		o, n := &p.old.members[i], &p.new.members[i]
+		o, n := &p.was[i], &p.new.members[i]
 		if sameInstance(o, n) {
 			continue
 		}
@@ -151,11 +154,34 @@ func (p *unitPair) describe() []string {
 		}
 		list = append(list, s+describePolicy(o, n))
 	}
+	if p.old.name == "" {
+		return list // all of the group is new
+	}
 	if !reflect.DeepEqual(p.old.track, p.new.track) {
 		list = append(list, "change what group "+p.new.name+" tracks")
 	}
 	if !reflect.DeepEqual(p.old.notify, p.new.notify) {
 		list = append(list, "change the scripts of group "+p.new.name)
+	}
+	return list
+}
+
+// describeMoves says who is in another group than before.
+func (p *unitPair) describeMoves() (list []string) {
+	to := p.new.speakerName()
+	for i, in := range p.new.members {
+		switch from := p.from[i]; {
+		case from == to:
+		case from == "":
+			list = append(list, "vrrp "+in.Name+" joins group "+to)
+		case to == "":
+			list = append(list, "vrrp "+in.Name+" leaves group "+from)
+		default:
+			list = append(list, "vrrp "+in.Name+" moves from group "+from+" to "+to)
+		}
+	}
+	for _, in := range p.join {
+		list = append(list, "start vrrp "+in.Name+", which joins group "+to)
 	}
 	return list
 }

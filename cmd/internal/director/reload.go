@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,11 +76,8 @@ func (d *Director) runsOn(name string) bool { return len(d.whereabouts().interfa
 
 // applyConf brings the director from its configuration to c.
 func (d *Director) applyConf(c *conf.Config) {
-	var old []unit
-	if d.conf != nil {
-		old = units(d.conf)
-	}
-	diff := diffUnits(old, units(c))
+	running, stopping := d.running()
+	diff := diffUnits(running, units(c), stopping...)
 	d.applyTrackers(c)
 	d.applyBFD(c)
 	d.conf = c
@@ -98,11 +97,29 @@ func (d *Director) applyConf(c *conf.Config) {
 	for _, u := range diff.gone {
 		d.stopUnit(u.name)
 	}
-	for _, p := range diff.stay {
+	d.regroup(&diff)
+	d.coming = diff.come
+	for i := range diff.stay {
+		p := &diff.stay[i]
 		d.changeUnit(p)
+		if len(p.join) > 0 {
+			d.coming = append(d.coming, p.joiners())
+		}
 	}
-	d.coming = append(d.coming, diff.come...)
 	d.startComing()
+}
+
+// running returns the units that run, and the names of those that are being
+// stopped. What waits to be started is not among them.
+func (d *Director) running() (list []unit, stopping []string) {
+	for _, name := range slices.Sorted(maps.Keys(d.units)) {
+		if u := d.units[name]; u.stopping {
+			stopping = append(stopping, name)
+		} else {
+			list = append(list, u.unit)
+		}
+	}
+	return list, stopping
 }
 
 // applyServices gives table and checker the services of a configuration.
@@ -118,8 +135,8 @@ func (d *Director) applyServices(c *conf.Config) {
 	d.dirty = true
 }
 
-// startComing starts the units that wait, as soon as no instance of a unit
-// that is still being stopped has their name, device or virtual router.
+// startComing starts what waits, units and members that join one, as soon as
+// nothing that is still being stopped has their name, device or virtual router.
 func (d *Director) startComing() {
 	var waiting, free []unit
 	for _, u := range d.coming {
@@ -137,6 +154,9 @@ func (d *Director) blocked(u *unit) bool {
 	for _, r := range d.units {
 		if !r.stopping {
 			continue
+		}
+		if r.name == u.name {
+			return true
 		}
 		for _, a := range r.members {
 			for _, b := range u.members {

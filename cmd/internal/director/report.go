@@ -83,34 +83,40 @@ func (d *Director) tellDeleted(u *runningUnit) {
 	named := func(name string) bool {
 		return slices.ContainsFunc(d.conf.VRRP, func(in conf.Instance) bool { return in.Name == name })
 	}
-	ev := notify.Event{State: notify.Deleted, OldState: notify.Stop, Reason: "a reload removed it", At: time.Now()}
 	for i := range u.members {
 		if name := u.members[i].Name; !named(name) {
-			d.notifyInstance(name, 0, ev)
+			d.notifyInstance(name, 0, deletion())
 		}
 	}
+	d.tellGroupDeleted(u)
+}
+
+// tellGroupDeleted is tellDeleted for the group alone.
+func (d *Director) tellGroupDeleted(u *runningUnit) {
 	if u.group && !slices.ContainsFunc(d.conf.Groups, func(g conf.Group) bool { return g.Name == u.name }) {
-		d.notifyGroup(u.name, ev)
+		d.notifyGroup(u, deletion())
 	}
+}
+
+func deletion() notify.Event {
+	return notify.Event{State: notify.Deleted, OldState: notify.Stop, Reason: "a reload removed it", At: time.Now()}
 }
 
 // notifyTransition runs the scripts of an instance or a group.
 func (d *Director) notifyTransition(r speaker.Report) {
 	ev := notify.Event{State: scriptState(r.To), OldState: scriptState(r.From), Reason: r.Why, At: r.At}
 	if r.Router == "" {
-		d.notifyGroup(r.Group, ev)
+		if u := d.units[r.Group]; u != nil {
+			d.notifyGroup(u, ev)
+		}
 	} else {
 		d.notifyInstance(r.Router, r.Priority, ev)
 	}
 }
 
 // notifyGroup runs the scripts of a group.
-func (d *Director) notifyGroup(name string, ev notify.Event) {
-	u := d.units[name]
-	if u == nil {
-		return
-	}
-	ev.Kind, ev.Name = notify.Group, name
+func (d *Director) notifyGroup(u *runningUnit, ev notify.Event) {
+	ev.Kind, ev.Name = notify.Group, u.name
 	d.send(ev, d.scripts(&u.notify))
 }
 

@@ -1,6 +1,7 @@
 package director
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 
@@ -50,57 +51,156 @@ func units(c *conf.Config) []unit {
 	return list
 }
 
-// A unitDiff is what a reload does to the units: those that go are stopped
-// before those that come are started; those that stay keep their sockets,
-// timers and mastership, and are told of what changed in them.
+// A unitDiff is what a reload does to the units. What goes is stopped before what
+// comes is started; virtual routers that stay keep their sockets, timers and
+// mastership, whatever unit they are in now, and are told of what changed in them.
 type unitDiff struct {
-	gone, come []unit
-	stay       []unitPair
+	gone  []unit          // as a whole
+	leave []conf.Instance // members of units of which others stay
+	stay  []unitPair
+	come  []unit // as a whole
 }
 
-type unitPair struct{ old, new unit }
+// A unitPair is a unit of which members run already.
+type unitPair struct {
+	old  unit            // the unit as it is; without a name if it is made anew
+	new  unit            // as it is to be, without those that join
+	was  []conf.Instance // the members of new, as they are
+	from []string        // and the groups that they are in; "": in none
+	join []conf.Instance // the members that do not run yet
+}
 
-// diffUnits compares by name. A unit whose members are other virtual routers
-// than before, or sit on other devices, cannot stay.
-func diffUnits(old, new []unit) unitDiff {
+// regrouped reports whether the members that run are not those that the unit has.
+func (p *unitPair) regrouped() bool {
+	return !slices.EqualFunc(p.old.members, p.was, func(a, b conf.Instance) bool { return a.Name == b.Name })
+}
+
+// joiners are the members that do not run yet, as a unit.
+func (p *unitPair) joiners() unit {
+	u := p.new
+	u.members = p.join
+	return u
+}
+
+// A resident is a virtual router that runs, in its unit.
+type resident struct {
+	in   conf.Instance
+	unit *unit
+}
+
+// diffUnits compares by name. A unit of which a member becomes another virtual
+// router, or sits on another device, goes as a whole: another director serves
+// all of it meanwhile. stopping are the names of units that are being stopped.
+func diffUnits(old, new []unit, stopping ...string) unitDiff {
 	var d unitDiff
-	former := make(map[string]unit, len(old))
-	for _, u := range old {
-		former[u.name] = u
-	}
-	for _, n := range new {
-		o, ok := former[n.name]
-		if ok && o.align(&n) {
-			d.stay = append(d.stay, unitPair{o, n})
-			delete(former, n.name)
-		} else {
-			d.come = append(d.come, n)
+	wanted := map[string]*conf.Instance{}
+	for i := range new {
+		for j := range new[i].members {
+			wanted[new[i].members[j].Name] = &new[i].members[j]
 		}
 	}
-	for _, o := range old {
-		if _, gone := former[o.name]; gone {
-			d.gone = append(d.gone, o)
+	gone := goneUnits(old, new, wanted, stopping)
+	runs, former := map[string]resident{}, map[string]*unit{}
+	for i := range old {
+		o := &old[i]
+		if gone[o.name] {
+			d.gone = append(d.gone, *o)
+			continue
+		}
+		former[o.name] = o
+		for _, in := range o.members {
+			if wanted[in.Name] == nil {
+				d.leave = append(d.leave, in)
+			} else {
+				runs[in.Name] = resident{in, o}
+			}
+		}
+	}
+	for _, n := range new {
+		if p := pairUnit(n, former[n.name], runs); len(p.was) > 0 {
+			d.stay = append(d.stay, p)
+		} else {
+			d.come = append(d.come, n)
 		}
 	}
 	return d
 }
 
-// align reports whether n has the members of u, and gives them u's order, in
-// which the file may have them or not.
-func (u *unit) align(n *unit) bool {
-	if u.group != n.group || len(u.members) != len(n.members) {
-		return false
+// goneUnits returns the units that go as a whole, by name. Nothing moves to a unit
+// whose name another has until it has stopped: who is to be there goes too.
+func goneUnits(old, new []unit, wanted map[string]*conf.Instance, stopping []string) map[string]bool {
+	gone, busy := map[string]bool{}, map[string]bool{}
+	for _, name := range stopping {
+		busy[name] = true
 	}
-	aligned := make([]conf.Instance, len(u.members))
+	for i := range old {
+		for _, in := range old[i].members {
+			if wanted[in.Name] == nil {
+				busy[in.Name] = true // it leaves under its own name
+			}
+		}
+		if !old[i].stays(wanted) {
+			gone[old[i].name], busy[old[i].name] = true, true
+		}
+	}
+	for again := true; again; {
+		again = false
+		for i := range new {
+			for j := range old {
+				if o := &old[j]; busy[new[i].name] && !gone[o.name] && o.shares(&new[i]) {
+					gone[o.name], busy[o.name], again = true, true, true
+				}
+			}
+		}
+	}
+	return gone
+}
+
+// stays reports whether some member is wanted, and each that is as what it is.
+func (u *unit) stays(wanted map[string]*conf.Instance) bool {
+	some := false
 	for i := range u.members {
-		of := slices.IndexFunc(n.members, func(in conf.Instance) bool { return identity(&in) == identity(&u.members[i]) })
-		if of < 0 {
+		w := wanted[u.members[i].Name]
+		if w != nil && identity(w) != identity(&u.members[i]) {
 			return false
 		}
-		aligned[i] = n.members[of]
+		some = some || w != nil
 	}
-	n.members = aligned
-	return true
+	return some
+}
+
+// shares reports whether two units have a member of one name.
+func (u *unit) shares(v *unit) bool {
+	return slices.ContainsFunc(memberNames(u.members), func(name string) bool {
+		return slices.Contains(memberNames(v.members), name)
+	})
+}
+
+// pairUnit finds what runs of a new unit. It has that in the order of the unit
+// as it is, in which the file may have it or not.
+func pairUnit(n unit, old *unit, runs map[string]resident) unitPair {
+	p := unitPair{new: n}
+	if old != nil && old.group == n.group {
+		p.old = *old
+	}
+	at := func(in conf.Instance) int {
+		return slices.IndexFunc(p.old.members, func(o conf.Instance) bool { return o.Name == in.Name })
+	}
+	members := slices.Clone(n.members)
+	slices.SortStableFunc(members, func(a, b conf.Instance) int {
+		return cmp.Compare(uint(at(a)), uint(at(b))) // what is not there comes last
+	})
+	p.new.members = nil
+	for _, in := range members {
+		r, ok := runs[in.Name]
+		if !ok {
+			p.join = append(p.join, in)
+			continue
+		}
+		p.new.members, p.was = append(p.new.members, in), append(p.was, r.in)
+		p.from = append(p.from, r.unit.speakerName())
+	}
+	return p
 }
 
 // An id is what a running instance cannot change.
