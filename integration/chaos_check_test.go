@@ -267,6 +267,16 @@ func (c *chaos) elected(name string, at time.Time) bool {
 	})
 }
 
+// alone reports whether the director had heard no MASTER for so long, before a
+// time, that it takes over. It then has its device up, and answers, until it hears
+// that the MASTER was only late.
+func (a *account) alone(at time.Time) bool {
+	until := at.Add(-promptly)
+	return len(a.capture.Frames(func(f lab.Frame) bool {
+		return !f.FromHost && lab.Advertised(a.vrid)(f) && f.Time.Before(until) && f.Time.After(until.Add(-3*fast))
+	})) == 0
+}
+
 // checkFrames looks for frames that only a MASTER may send, from who was not
 // it, and for answers with another MAC address than the virtual one.
 func (c *chaos) checkFrames(v *victim, name string, a *account) {
@@ -282,7 +292,10 @@ func (c *chaos) checkFrames(v *victim, name string, a *account) {
 			continue
 		}
 		frames++
-		if within(f.Time, a.reigns, promptly) || within(f.Time, v.dead, promptly) || isARP && !arp.Gratuitous() && c.elected(name, f.Time) {
+		if within(f.Time, a.reigns, promptly) || within(f.Time, v.dead, promptly) {
+			continue
+		}
+		if isARP && !arp.Gratuitous() && (c.elected(name, f.Time) || a.alone(f.Time)) {
 			continue
 		}
 		if wrong++; wrong <= 3 {

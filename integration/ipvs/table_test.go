@@ -2,6 +2,7 @@ package ipvs_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,6 +92,29 @@ func TestActiveOnMaster(t *testing.T) {
 	daemons[0].AwaitState(t, "MASTER")
 	awaitTable(t, p.Directors[0], "-A -t "+web, rs1, rs2)
 	awaitTable(t, p.Directors[1], "!"+web)
+}
+
+// A service that is active on the MASTER only stays in the table when a reload
+// gives the group another name.
+func TestActiveInRenamedGroup(t *testing.T) {
+	p := lab.NewPair(t, 1)
+	p.Realservers[0].ServeLines(":7")
+	talk := service("lines", lines, "active = \"master\"\n[service.check]\ntype = \"none\"\n", "192.168.0.11:7")
+	daemons := start(t, p, talk)
+	awaitTable(t, p.Directors[0], "-A -t "+lines)
+	conversation := p.Router.Converse(t, lines)
+	for _, name := range []string{"site", "director", "other"} {
+		daemons[0].Configure(strings.Replace(config(0, talk), `name = "director"`, `name = "`+name+`"`, 1))
+		if err := daemons[0].Reload(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conversation.Say(5 * time.Second); err != nil {
+			t.Fatalf("the connection broke when the group became %s: %v", name, err)
+		}
+	}
+	if log := daemons[0].LogText(); strings.Count(log, "ipvsadm -A ") != 1 || strings.Contains(log, "ipvsadm -D ") {
+		t.Errorf("the service was made anew:\n%s", log)
+	}
 }
 
 // At a clean stop, on_stop = "keep" leaves the services working.

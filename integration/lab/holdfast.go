@@ -7,9 +7,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
+	"holdfast/integration/tools"
 	"holdfast/integration/uml"
 )
 
@@ -20,7 +20,7 @@ func Build() error {
 	if os.Getenv("HOLDFAST_BIN") != "" || uml.Guest() {
 		return nil
 	}
-	root, err := moduleRoot()
+	root, err := tools.ModuleRoot()
 	if err != nil {
 		return err
 	}
@@ -33,24 +33,11 @@ func Build() error {
 	return nil
 }
 
-var moduleRoot = sync.OnceValues(func() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for d := dir; d != "/"; d = filepath.Dir(d) {
-		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {
-			return d, nil
-		}
-	}
-	return "", fmt.Errorf("no go.mod in %s or above it", dir)
-})
-
 func binaryPath() (string, error) {
 	if path := os.Getenv("HOLDFAST_BIN"); path != "" {
 		return filepath.Abs(path)
 	}
-	root, err := moduleRoot()
+	root, err := tools.ModuleRoot()
 	if err != nil {
 		return "", err
 	}

@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"holdfast/integration/tools"
 )
 
 // Own gives the daemon an installed binary of its own, so that Install
@@ -19,7 +21,7 @@ func (d *Daemon) Own() {
 // Tagged builds holdfast with a build tag and returns the program's path.
 func (l *Lab) Tagged(tag string) string {
 	l.t.Helper()
-	root, err := moduleRoot()
+	root, err := tools.ModuleRoot()
 	if err != nil {
 		l.t.Fatalf("build holdfast with the tag %s: %v", tag, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // ErrMissing is wrapped by Find when a program is nowhere to be found.
@@ -30,6 +31,20 @@ func Cache() string {
 
 // Bin is the folder of the fetched programs.
 func Bin() string { return filepath.Join(Cache(), "bin") }
+
+// ModuleRoot is the folder of go.mod, the working directory or one above it.
+var ModuleRoot = sync.OnceValues(func() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for d := dir; d != "/"; d = filepath.Dir(d) {
+		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {
+			return d, nil
+		}
+	}
+	return "", fmt.Errorf("no go.mod in %s or above it", dir)
+})
 
 // systemFolders are searched after the cache and PATH: an ordinary user's
 // PATH lacks the first two, and FRR's daemons are in nobody's PATH.

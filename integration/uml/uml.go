@@ -151,6 +151,9 @@ func makeOrder() (order, error) {
 		modules = "/usr/lib/uml/modules"
 	}
 	keep := []string{filepath.Dir(program), dir, tools.Cache()}
+	if root, err := tools.ModuleRoot(); err == nil {
+		keep = append(keep, root)
+	}
 	if binary := os.Getenv("HOLDFAST_BIN"); filepath.IsAbs(binary) {
 		keep = append(keep, filepath.Dir(binary))
 	}
