@@ -142,11 +142,12 @@ func (d *Director) noteRival(v *rivalry, e control.Event) {
 	p := v.news.Peer
 	e.Kind, e.Subject = control.KindRival, v.news.Router
 	e.Detail = map[string]string{"address": p.Address.String(), "priority": strconv.Itoa(int(p.Priority))}
+	log := d.log.With("vrrp", e.Subject, "address", p.Address, "priority", p.Priority)
 	if mac := v.mac(p.Address); mac != "" {
 		e.Detail["mac"] = mac
+		log = log.With("mac", mac)
 	}
-	d.log.Warn("rival MASTER "+e.To, "vrrp", e.Subject, "address", p.Address, "priority", p.Priority,
-		"mac", e.Detail["mac"], "reason", e.Reason)
+	log.Warn("rival MASTER "+e.To, "reason", e.Reason)
 	d.note(e)
 }
 
