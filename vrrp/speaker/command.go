@@ -68,39 +68,39 @@ func (s *Speaker) Quit() {
 	s.opts.Port.Wake()
 }
 
-// Tell lets a router hear an event.
-func (s *Speaker) Tell(name string, ev vrrp.Event) error {
+// try runs f in the loop and returns what it could not do.
+func (s *Speaker) try(f func(now time.Time) error) error {
 	var err error
-	e := s.do(func(now time.Time) {
-		r := s.routers[name]
-		if r == nil {
-			err = fmt.Errorf("no virtual router %s", name)
-			return
-		}
-		if re, ok := ev.(vrrp.Reconfigure); ok {
-			s.retell(now, r, re)
-			return
-		}
-		s.perform(now, r.group, r.group.Step(now, r.member, ev))
-	})
-	return errors.Join(e, err)
+	ended := s.do(func(now time.Time) { err = f(now) })
+	return errors.Join(ended, err)
 }
 
-func (s *Speaker) retell(now time.Time, r *router, ev vrrp.Reconfigure) {
-	actions := r.group.Step(now, r.member, ev)
-	r.refresh()
-	s.perform(now, r.group, actions)
+// with is try for a router that is given by its name.
+func (s *Speaker) with(name string, f func(now time.Time, r *router) error) error {
+	return s.try(func(now time.Time) error {
+		r := s.routers[name]
+		if r == nil {
+			return fmt.Errorf("no virtual router %s", name)
+		}
+		return f(now, r)
+	})
+}
+
+// Tell lets a router hear an event.
+func (s *Speaker) Tell(name string, ev vrrp.Event) error {
+	return s.with(name, func(now time.Time, r *router) error {
+		actions := r.group.Step(now, r.member, ev)
+		if _, ok := ev.(vrrp.Reconfigure); ok {
+			r.refresh()
+		}
+		s.perform(now, r.group, actions)
+		return nil
+	})
 }
 
 // Revoice gives a router a new voice and pace.
 func (s *Speaker) Revoice(name string, v Voice, p Pace) error {
-	var err error
-	e := s.do(func(now time.Time) {
-		r := s.routers[name]
-		if r == nil {
-			err = fmt.Errorf("no virtual router %s", name)
-			return
-		}
+	return s.with(name, func(now time.Time, r *router) error {
 		delete(s.byKey, r.key())
 		if v.IfIndex != r.voice.IfIndex {
 			delete(s.silences, r.voice.IfIndex)
@@ -109,8 +109,8 @@ func (s *Speaker) Revoice(name string, v Voice, p Pace) error {
 		s.byKey[r.key()] = r
 		r.refresh()
 		s.perform(now, r.group, r.group.Step(now, r.member, vrrp.Primary{Address: v.Source}))
+		return nil
 	})
-	return errors.Join(e, err)
 }
 
 // Stop stops the members of a group (or a lone router), which is given by its
@@ -122,36 +122,27 @@ func (s *Speaker) Yield(name string) error { return s.tellAll(name, vrrp.Yield{}
 
 // Announce makes a router that is MASTER announce its addresses once more.
 func (s *Speaker) Announce(name string) error {
-	var err error
-	e := s.do(func(now time.Time) {
-		r := s.routers[name]
-		if r == nil {
-			err = fmt.Errorf("no virtual router %s", name)
-			return
-		}
+	return s.with(name, func(now time.Time, r *router) error {
 		if state := r.machine().State(); state != vrrp.Master {
-			err = fmt.Errorf("%s is %v here, and only a MASTER announces its addresses", name, state)
-			return
+			return fmt.Errorf("%s is %v here, and only a MASTER announces its addresses", name, state)
 		}
 		r.burst.once(now, r.pace)
 		s.deadlines.set(r.group, r.group.nextDeadline())
+		return nil
 	})
-	return errors.Join(e, err)
 }
 
 func (s *Speaker) tellAll(name string, ev vrrp.Event) error {
-	var err error
-	e := s.do(func(now time.Time) {
+	return s.try(func(now time.Time) error {
 		g := s.groups[name]
 		if g == nil {
-			err = fmt.Errorf("no group or virtual router %s", name)
-			return
+			return fmt.Errorf("no group or virtual router %s", name)
 		}
 		for i := range g.routers {
 			s.perform(now, g, g.Step(now, i, ev))
 		}
+		return nil
 	})
-	return errors.Join(e, err)
 }
 
 // Answer tells the outcome of an order. It does not wait for the loop.

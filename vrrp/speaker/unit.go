@@ -1,7 +1,6 @@
 package speaker
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -97,13 +96,13 @@ func (s *Speaker) begin(now time.Time, g *group, running int, routers []Router) 
 // they may be removed. Of each unit that loses a router every router must be
 // named; if something is amiss nothing is changed.
 func (s *Speaker) Regroup(units []Unit, leave ...string) error {
-	var err error
-	e := s.do(func(now time.Time) {
-		if err = s.regroupable(units, leave); err == nil {
-			s.regroup(now, units, leave)
+	return s.try(func(now time.Time) error {
+		if err := s.regroupable(units, leave); err != nil {
+			return err
 		}
+		s.regroup(now, units, leave)
+		return nil
 	})
-	return errors.Join(e, err)
 }
 
 func (s *Speaker) regroupable(units []Unit, leave []string) error {
@@ -163,25 +162,21 @@ func (s *Speaker) dissolve(g *group) *vrrp.Group {
 
 // Remove forgets a group whose members have all stopped.
 func (s *Speaker) Remove(name string) error {
-	var err error
-	e := s.do(func(time.Time) {
+	return s.try(func(time.Time) error {
 		g := s.groups[name]
 		switch {
 		case g == nil:
-			err = fmt.Errorf("no group or virtual router %s", name)
-			return
+			return fmt.Errorf("no group or virtual router %s", name)
 		case slices.ContainsFunc(g.routers, func(r *router) bool { return !r.stopped }):
-			err = fmt.Errorf("%s has not stopped", name)
-			return
+			return fmt.Errorf("%s has not stopped", name)
 		}
-		s.deadlines.remove(g)
-		delete(s.groups, name)
+		s.dissolve(g)
 		for _, r := range g.routers {
 			delete(s.routers, r.config().Name)
 			delete(s.byKey, r.key())
 		}
+		return nil
 	})
-	return errors.Join(e, err)
 }
 
 // id is the name by which the speaker knows the group.
