@@ -3,6 +3,7 @@ package integration_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/integration/lab"
@@ -18,6 +19,7 @@ type victim struct {
 	host      *lab.Host
 	daemon    *lab.Daemon
 	priority  int
+	renamed   bool // its group is not called as at first
 	wasMaster bool // of the group, when it was last looked at
 	read      uint64
 	routers   map[string]*account
@@ -46,7 +48,11 @@ func newVictim(host *lab.Host, priority int) *victim {
 func (v *victim) config() string {
 	lone := fmt.Sprintf("[[vrrp]]\nname = \"lone\"\ninterface = \"eth0\"\nvrid = %d\npriority = %d\ninterval = %q\naddresses = [\"%s/24\"]\n",
 		loneVRID, 250-v.priority, fast, loneVIP)
-	return lab.Director{Priority: v.priority, Interval: fast, More: lone}.TOML()
+	config := lab.Director{Priority: v.priority, Interval: fast, More: lone}.TOML()
+	if v.renamed {
+		config = strings.Replace(config, `name = "director"`, `name = "site"`, 1)
+	}
+	return config
 }
 
 func (v *victim) configure() { v.daemon.Configure(v.config()) }

@@ -104,6 +104,7 @@ var faults = []fault{
 	}},
 	{"reload", true, func(c *chaos, v *victim) func() {
 		v.priority = 20 + 20*c.random.IntN(10)
+		v.renamed = c.random.IntN(2) == 0
 		v.configure()
 		if err := v.daemon.Reload(); err != nil {
 			c.t.Errorf("%s: reload: %v", v.host.Name, err)
