@@ -100,7 +100,7 @@ func (f *fakeDaemon) Reload(context.Context) (*control.Reloaded, error) {
 // daemonAt serves the fake on a socket in dir and returns its journal.
 func daemonAt(t *testing.T, socket string, fake *fakeDaemon) *control.EventLog {
 	t.Helper()
-	events := control.NewEventLog(10)
+	events := control.NewEventLog(10, 0)
 	server := control.NewServer(control.Options{
 		Backend: fake, Events: events, Log: slog.New(slog.DiscardHandler),
 		Version: control.VersionInfo{Software: "1.2.3", Go: "go1.26.0", PID: 812, Started: noon},

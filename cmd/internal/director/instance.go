@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 
+	"holdfast/cmd/internal/control"
 	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/vrrp"
@@ -49,6 +50,8 @@ type instance struct {
 
 	deaf  error // why the port is not open on the interface
 	added bool  // the speaker has it
+
+	before control.Counters // what the binary before this one had counted
 }
 
 // spec is the device that an instance wants.
