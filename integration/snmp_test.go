@@ -362,7 +362,7 @@ addresses = ["192.168.0.254/24"]
 				return fmt.Sprint(err, s.Started), false
 			}
 			got, _, err := walked(h, "snmpwalk")
-			return fmt.Sprint(err, got), err == nil && len(got) > 60 && got["1.2.5.1.12."+row] != "0" // counts anew since the agent was started
+			return fmt.Sprint(err, got), err == nil && len(got) > 60 && got["1.2.5.1.12."+row] == "0" // counts on since before the agent was started
 		})
 		got := awaitMIB(t, h, d)
 		if up, _ := strconv.Atoi(got["1.1.1.1.12."+row]); up < int(before.Now.Sub(before.VRRP[0].UpSince)/(10*time.Millisecond)) || got["1.2.5.1.2."+row] != "3" {

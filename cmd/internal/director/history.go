@@ -61,10 +61,7 @@ func (d *Director) writeHistory() (time.Duration, uint64, error) {
 func (d *Director) recallHistory() {
 	p, dir := &d.passing, d.conf.Director.RuntimeDir
 	h, err := readHistory(dir, p.History)
-	if err == nil {
-		err = d.events.Prepend(append(h.Events, p.Events...))
-	}
-	if err != nil {
+	if err = errors.Join(err, d.events.Prepend(append(h.Events, p.Events...))); err != nil {
 		d.log.Warn("the journal of the former binary is lost", "err", err)
 	}
 	d.recallCounts(&h.Counts)

@@ -69,20 +69,22 @@ func (d *Director) replace(path string) error {
 	defer done()
 	closed := d.server.Leave(closing) // so that the answer is through
 	d.server = nil
+	// The kernel takes its time for that, and while it replaces the binary no
+	// advert is sent; nor shall the word be old by then.
+	d.unwatchSettings()
 	err := d.leaveWord()
-	if err != nil {
-		err = fmt.Errorf("leave word for the new binary: %w", err)
-	} else {
-		d.unwatchSettings() // the kernel takes its time, and no advert is sent while it replaces the binary
+	if err == nil {
 		err = fmt.Errorf("run %s: %w", path, syscall.Exec(path, os.Args, os.Environ()))
-		d.watchSettings()
-		d.mendWithin(mendPause) // which has them watched again
+	} else {
+		err = fmt.Errorf("leave word for the new binary: %w", err)
 	}
 	return errors.Join(err, d.takeBackWord(), closed, d.goOn())
 }
 
 // goOn opens again what was closed for a new binary.
 func (d *Director) goOn() error {
+	d.watchSettings()
+	d.mendWithin(mendPause) // which has them watched again
 	d.applySinks(d.conf)
 	d.applyBus(d.conf)
 	d.applyBFD(d.conf)
