@@ -85,6 +85,8 @@ func TestInterfaceRenamedWhileDown(t *testing.T) {
 		out, _, _ := daemons[0].CLI("status")
 		return out, strings.Contains(out, "FAULT") && strings.Contains(out, "interface eth0 does not exist; it is called wan0 now")
 	})
+	obeyed(t, daemons[0], "upgrade")
+	daemons[0].AwaitState(t, "FAULT")
 	rename("wan0", "eth0")
 	daemons[0].AwaitState(t, "MASTER")
 	daemons[1].AwaitState(t, "BACKUP")

@@ -89,11 +89,11 @@ func (d *Director) look(instances []*instance) {
 	for _, in := range instances {
 		unsettledNow := in.stale || in.deaf != nil || in.mute != nil || in.device.Err != nil
 		for _, name := range in.conf.Interfaces() {
-			was := in.at(name)
-			if facts[name].Index != was.Index && was.Index != 0 {
-				d.port.Close(was.Index)
+			was := in.at(name).Index
+			if facts[name].Index != was && was != 0 {
+				d.port.Close(was)
 			}
-			unsettledNow = unsettledNow || facts[name].Index != was.Index || facts[name].Name != was.Name
+			unsettledNow = unsettledNow || facts[name].Index != was
 		}
 		if unsettledNow && isThere(facts, in.conf.Interface) {
 			unsettled = append(unsettled, in)
