@@ -96,30 +96,6 @@ func (v *victim) dies(at time.Time) {
 	v.read = 0
 }
 
-// upgraded reads a director whose journal has begun anew: what changed just
-// before is in no journal, but in the status.
-func (c *chaos) upgraded(v *victim) {
-	c.t.Helper()
-	var now struct {
-		VRRP []struct {
-			Name  string    `json:"name"`
-			State string    `json:"state"`
-			Since time.Time `json:"since"`
-		} `json:"vrrp"`
-	}
-	if err := v.daemon.StatusInto(&now); err != nil {
-		c.t.Fatal(err)
-	}
-	for _, r := range now.VRRP {
-		if r.State == "MASTER" {
-			v.routers[r.Name].begin(r.Since)
-		} else {
-			v.routers[r.Name].end(r.Since)
-		}
-	}
-	v.read = 0
-}
-
 // leaves notes a clean stop: whoever was MASTER is so until it said priority 0,
 // or for as long as it said anything. It may have become it a moment before, in
 // a journal that is gone.

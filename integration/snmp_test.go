@@ -52,6 +52,7 @@ type snmpInstance struct {
 		StopSent     uint64 `json:"priority0_sent"`
 		StopReceived uint64 `json:"priority0_received"`
 		BecameMaster uint64 `json:"became_master"`
+		LastError    string `json:"last_error"`
 	} `json:"counters"`
 }
 
@@ -124,7 +125,8 @@ func expected(t *testing.T, h *lab.Host, s *snmpStatus) (want map[string]string,
 			1: strconv.FormatUint(in.Counters.BecameMaster, 10),
 			2: map[string]string{"": "0", "priority": "1", "preempted": "2", "no_response": "3"}[in.Takeover],
 			7: strconv.FormatUint(in.Counters.StopReceived, 10), 8: strconv.FormatUint(in.Counters.StopSent, 10),
-			4: "0", 5: "0", 6: "0", 9: "0", 10: "0", 11: "0", 13: "1000",
+			6: map[string]string{"": "0", "hop_limit": "1", "version": "2", "checksum": "3"}[in.Counters.LastError],
+			4: "0", 5: "0", 9: "0", 10: "0", 11: "0", 13: "1000",
 		} {
 			want[fmt.Sprintf("1.2.5.1.%d.%s", column, row)] = value
 		}
@@ -362,7 +364,7 @@ addresses = ["192.168.0.254/24"]
 				return fmt.Sprint(err, s.Started), false
 			}
 			got, _, err := walked(h, "snmpwalk")
-			return fmt.Sprint(err, got), err == nil && len(got) > 60 && got["1.2.5.1.12."+row] != "0" // counts anew since the agent was started
+			return fmt.Sprint(err, got), err == nil && len(got) > 60 && got["1.2.5.1.12."+row] == "0" // counts on since before the agent was started
 		})
 		got := awaitMIB(t, h, d)
 		if up, _ := strconv.Atoi(got["1.1.1.1.12."+row]); up < int(before.Now.Sub(before.VRRP[0].UpSince)/(10*time.Millisecond)) || got["1.2.5.1.2."+row] != "3" {

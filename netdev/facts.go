@@ -44,16 +44,25 @@ func (h *Host) Interface(name string) (Interface, error) {
 // Interfaces describes interfaces, by name, from one look: beside a thousand
 // devices a look is milliseconds. Interfaces that do not exist are left out.
 func (h *Host) Interfaces(names ...string) (map[string]Interface, error) {
+	return interfaces(h, names, func(o *observation, name string) *link { return o.byName[name] })
+}
+
+// InterfacesAt describes interfaces, by index, whatever their names are by now.
+func (h *Host) InterfacesAt(indexes ...int) (map[int]Interface, error) {
+	return interfaces(h, indexes, func(o *observation, index int) *link { return o.byIndex[index] })
+}
+
+func interfaces[K comparable](h *Host, keys []K, find func(*observation, K) *link) (map[K]Interface, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	o, err := observe(h.conn)
 	if err != nil {
 		return nil, fmt.Errorf("look at interfaces: %w", err)
 	}
-	all := make(map[string]Interface, len(names))
-	for _, name := range names {
-		if l := o.byName[name]; l != nil {
-			all[name] = h.describe(l, o.addresses[l.index])
+	all := make(map[K]Interface, len(keys))
+	for _, key := range keys {
+		if l := find(o, key); l != nil {
+			all[key] = h.describe(l, o.addresses[l.index])
 		}
 	}
 	return all, nil

@@ -148,11 +148,15 @@ var ErrNoParent = errors.New("does not exist")
 func plan(owner string, d *device, o *observation) ([]op, error) {
 	parent := o.byName[d.spec.Parent]
 	if parent == nil {
+		missing := fmt.Errorf("device %s: interface %s %w", d.spec.Name, d.spec.Parent, ErrNoParent)
+		if d.state == Quiet && o.byIndex[d.parent] != nil {
+			return nil, missing // it serves until it is released, under whatever name
+		}
 		if steps := stranded(owner, d, o); len(steps) > 0 {
 			return steps, nil
 		}
 		d.index, d.parent = 0, 0
-		return nil, fmt.Errorf("device %s: interface %s %w", d.spec.Name, d.spec.Parent, ErrNoParent)
+		return nil, missing
 	}
 	d.onParent = subnets(o.addresses[parent.index])
 	d.parent, d.vrf = parent.index, 0
@@ -189,7 +193,7 @@ func plan(owner string, d *device, o *observation) ([]op, error) {
 }
 
 // stranded takes away what a device has on a parent that has another name now, or
-// went to another network namespace: whatever its state, nobody else will.
+// went to another network namespace: nobody else will.
 func stranded(owner string, d *device, o *observation) []op {
 	if d.spec.virtual() {
 		have := o.byName[d.spec.Name]

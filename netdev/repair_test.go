@@ -518,16 +518,29 @@ func TestPreflight(t *testing.T) {
 // comes first.
 func TestParentRenamed(t *testing.T) {
 	t.Parallel()
-	for _, order := range []string{"reconcile first", "release first"} {
+	for _, order := range []string{"reconcile first", "release first", "quiet first"} {
 		p := newPair(t)
 		h := openHost(t, p.director, t.TempDir())
 		defer h.Close()
 		lan := Spec{Name: "lan", Parent: "eth0", Addresses: addresses("10.0.0.77/24", "2001:db8::77/64")}
 		ensure(t, h, spec4(), lan)
 		must(t, h.Claim("vrrp4-51", "lan"))
+		i, err := h.Interface("eth0")
+		must(t, err)
 		p.director.run("ip link set eth0 name wan0")
-		if order == "reconcile first" {
+		if at, err := h.InterfacesAt(i.Index, 4711); err != nil || len(at) != 1 || at[i.Index].Name != "wan0" || at[i.Index].MAC != i.MAC {
+			t.Errorf("%s: renamed, it is %+v, %v", order, at, err)
+		}
+		switch order {
+		case "reconcile first":
 			reconcile(p.director, h)
+		case "quiet first":
+			must(t, h.Quiet("vrrp4-51", "lan"))
+			reconcile(p.director, h)
+			text := p.director.run("ip address show")
+			if !strings.Contains(text, "10.0.0.77") || !strings.Contains(text, "10.0.0.100") {
+				t.Errorf("what is let go of does not serve until it is released:\n%s", text)
+			}
 		}
 		must(t, h.Release("vrrp4-51", "lan"))
 		reconcile(p.director, h)

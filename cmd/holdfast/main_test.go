@@ -65,6 +65,8 @@ type fakeDaemon struct {
 	status *control.Status
 	err    error
 	empty  bool
+	fails  string // why an upgrade that is begun does not come to an end
+	events *control.EventLog
 }
 
 func (f *fakeDaemon) Status(context.Context) (*control.Status, error) { return f.status, f.err }
@@ -87,6 +89,9 @@ func (f *fakeDaemon) Handover(_ context.Context, name string) (*control.HandedOv
 }
 
 func (f *fakeDaemon) Upgrade(context.Context) (*control.Upgrading, error) {
+	if f.fails != "" {
+		f.events.Append(control.Event{Kind: control.KindDirector, Reason: f.fails})
+	}
 	return &control.Upgrading{Path: "/usr/local/sbin/holdfast", PID: 42}, f.err
 }
 
@@ -100,7 +105,8 @@ func (f *fakeDaemon) Reload(context.Context) (*control.Reloaded, error) {
 // daemonAt serves the fake on a socket in dir and returns its journal.
 func daemonAt(t *testing.T, socket string, fake *fakeDaemon) *control.EventLog {
 	t.Helper()
-	events := control.NewEventLog(10)
+	events := control.NewEventLog(10, 0)
+	fake.events = events
 	server := control.NewServer(control.Options{
 		Backend: fake, Events: events, Log: slog.New(slog.DiscardHandler),
 		Version: control.VersionInfo{Software: "1.2.3", Go: "go1.26.0", PID: 812, Started: noon},
@@ -154,6 +160,7 @@ func TestCommandLine(t *testing.T) {
 	unwell.VRRP[0].State, unwell.VRRP[0].Reasons = "FAULT", []control.Reason{{Key: "link", Text: "eth0 has no carrier", Since: noon}}
 	daemonAt(t, dir+"/well/control.sock", &fakeDaemon{status: wellStatus()})
 	daemonAt(t, dir+"/unwell.sock", &fakeDaemon{status: unwell, empty: true})
+	daemonAt(t, dir+"/fleeting.sock", &fakeDaemon{fails: "the upgrade failed: run /usr/local/sbin/holdfast: no such file or directory"})
 	daemonAt(t, dir+"/failing.sock", &fakeDaemon{err: errors.New("valid.toml:7: vrrp.outside.vrid: must be 1 to 255\nvalid.toml:9: x")})
 	const gone = " --socket @gone.sock"
 
@@ -194,6 +201,7 @@ func TestCommandLine(t *testing.T) {
 		{"handover" + gone, exitFault},
 		{"upgrade now", exitUsage},
 		{"upgrade --socket @failing.sock", exitFault},
+		{"upgrade --socket @fleeting.sock", exitFault},
 		{"upgrade" + gone, exitFault},
 		{"release -c @nowhere.toml", exitFault},
 		{"plan -c @valid.toml", exitWell},

@@ -58,10 +58,14 @@ does not accept that, nothing happens. The command returns when the new binary a
 			if err != nil {
 				return err
 			}
+			seq, err := lastEvent(cmd.Context(), client)
+			if err != nil {
+				return err
+			}
 			if _, err := client.Upgrade(cmd.Context()); err != nil {
 				return err
 			}
-			after, err := awaitRestart(cmd.Context(), client, before.Started)
+			after, err := awaitRestart(cmd.Context(), client, before.Started, seq)
 			if err != nil {
 				return err
 			}
@@ -71,8 +75,9 @@ does not accept that, nothing happens. The command returns when the new binary a
 	}
 }
 
-// awaitRestart waits until a daemon answers that was started after before.
-func awaitRestart(ctx context.Context, client *control.Client, before time.Time) (*control.VersionInfo, error) {
+// awaitRestart waits until a daemon answers that was started after before, or one
+// that wrote into its journal, after the event seq, why there is no other.
+func awaitRestart(ctx context.Context, client *control.Client, before time.Time, seq uint64) (*control.VersionInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, upgradePatience)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -82,12 +87,36 @@ func awaitRestart(ctx context.Context, client *control.Client, before time.Time)
 		if err == nil && v.Started.After(before) {
 			return v, nil
 		}
+		if failed := upgradeFailure(ctx, client, seq); failed != "" {
+			return nil, errors.New(failed)
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return nil, errors.Join(errors.New("the new binary does not answer; see the daemon's log"), err)
 		}
 	}
+}
+
+// upgradeFailure returns why an upgrade failed after the event seq; "" if none did.
+func upgradeFailure(ctx context.Context, client *control.Client, seq uint64) string {
+	for e, err := range client.Events(ctx, seq, false) {
+		if err == nil && e.Kind == control.KindDirector && e.To == "" {
+			return e.Reason
+		}
+	}
+	return ""
+}
+
+// lastEvent returns the number of the newest event.
+func lastEvent(ctx context.Context, client *control.Client) (seq uint64, err error) {
+	for e, err := range client.Events(ctx, 0, false) {
+		if err != nil {
+			return 0, err
+		}
+		seq = e.Seq
+	}
+	return seq, nil
 }
 
 func newRelease(f *flags) *cobra.Command {

@@ -83,19 +83,20 @@ func (d *Daemon) Second(config string) *Daemon { return d.host.daemon(d.binary, 
 
 func (h *Host) daemon(binary, suffix, config string) *Daemon {
 	d := &Daemon{host: h, binary: binary, suffix: suffix}
-	d.socket = filepath.Join(d.runtimeDir(), "control.sock")
+	d.socket = filepath.Join(d.RuntimeDir(), "control.sock")
 	d.Configure(config)
 	return d
 }
 
-func (d *Daemon) runtimeDir() string {
+// RuntimeDir is where the daemon keeps its files.
+func (d *Daemon) RuntimeDir() string {
 	return filepath.Join(d.host.lab.dir, d.host.Name+d.suffix+"-run")
 }
 
 // Configure writes another configuration; Reload or Restart makes it count.
 func (d *Daemon) Configure(config string) {
 	d.host.lab.t.Helper()
-	head := fmt.Sprintf("[director]\nname = %q\nruntime_dir = %q\n", d.host.Name, d.runtimeDir())
+	head := fmt.Sprintf("[director]\nname = %q\nruntime_dir = %q\n", d.host.Name, d.RuntimeDir())
 	d.config = d.host.lab.WriteFile(d.host.Name+d.suffix+".toml", head+config)
 }
 

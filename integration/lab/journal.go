@@ -67,8 +67,12 @@ func (d *Daemon) Events(since uint64) (Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr))
 	}
+	return decodeJournal(stdout)
+}
+
+func decodeJournal(text string) (Journal, error) {
 	var j Journal
-	for decoder := json.NewDecoder(strings.NewReader(stdout)); decoder.More(); {
+	for decoder := json.NewDecoder(strings.NewReader(text)); decoder.More(); {
 		var e Event
 		if err := decoder.Decode(&e); err != nil {
 			return nil, fmt.Errorf("decode an event: %w", err)
@@ -76,6 +80,25 @@ func (d *Daemon) Events(since uint64) (Journal, error) {
 		j = append(j, e)
 	}
 	return j, nil
+}
+
+// A Follower is `holdfast events --follow`.
+type Follower struct{ *Process }
+
+// Follow follows the daemon's journal from its beginning.
+func (d *Daemon) Follow() *Follower {
+	d.host.lab.t.Helper()
+	p, err := d.host.start(d.host.Name+d.suffix+"-events", d.binary, []string{"events", "--follow", "--json", "--socket", d.socket})
+	if err != nil {
+		d.host.lab.t.Fatalf("host %s: follow the events: %v", d.host.Name, err)
+	}
+	return &Follower{p}
+}
+
+// Read returns what has come so far.
+func (f *Follower) Read() (Journal, error) {
+	text := f.LogText()
+	return decodeJournal(text[:strings.LastIndexByte(text, '\n')+1])
 }
 
 // StatusInto asks the daemon for its status and decodes of it what the

@@ -84,38 +84,83 @@ func (c *Client) Reload(ctx context.Context) (*Reloaded, error) {
 }
 
 // Events returns the events after since, and with follow those to come too. The
-// sequence ends with an error, or when there are no more, or when ctx is done;
-// a daemon that stops while it is followed is an error.
+// sequence ends with an error, or when there are no more, or when ctx is done; a
+// daemon that stops while it is followed is an error. At an upgrade the sequence
+// goes on with what the new binary tells, and leaves nothing out.
 func (c *Client) Events(ctx context.Context, since uint64, follow bool) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		query := url.Values{"since": {strconv.FormatUint(since, 10)}}
-		if follow {
-			query.Set("follow", "1")
-		}
-		body, err := c.request(ctx, http.MethodGet, "events?"+query.Encode())
-		if err != nil {
-			yield(Event{}, err)
-			return
-		}
-		defer body.Close()
-		for decoder := json.NewDecoder(body); ; {
-			var e Event
-			err := decoder.Decode(&e)
+		answer, err := c.request(ctx, http.MethodGet, eventsQuery(since, follow))
+		for err == nil {
+			since, err = readEvents(answer, since, yield)
 			switch {
-			case ctx.Err() != nil:
+			case ctx.Err() != nil || err == errEnough || err == io.EOF && !follow:
 				return
-			case errors.Is(err, io.EOF) && follow:
-				yield(Event{}, errors.New("the daemon has ended the stream of events"))
-				return
-			case errors.Is(err, io.EOF):
-				return
-			case err != nil:
-				yield(Event{}, fmt.Errorf("read events: %w", err))
-				return
+			case err == io.EOF && answer.Trailer.Get(returnsTrailer) != "":
+				answer, err = c.rejoin(ctx, since)
+				if ctx.Err() != nil {
+					return
+				}
+			case err == io.EOF:
+				err = errors.New("the daemon has ended the stream of events")
+			default:
+				err = fmt.Errorf("read events: %w", err)
 			}
-			if !yield(e, nil) {
-				return
-			}
+		}
+		yield(Event{}, err)
+	}
+}
+
+func eventsQuery(since uint64, follow bool) string {
+	query := url.Values{"since": {strconv.FormatUint(since, 10)}}
+	if follow {
+		query.Set("follow", "1")
+	}
+	return "events?" + query.Encode()
+}
+
+// errEnough says that who reads the events wants no more.
+var errEnough = errors.New("enough")
+
+// readEvents hands on the events of an answer. It returns the number of the last
+// and why there are no more.
+func readEvents(answer *http.Response, since uint64, yield func(Event, error) bool) (uint64, error) {
+	defer answer.Body.Close()
+	for decoder := json.NewDecoder(answer.Body); ; {
+		var e Event
+		if err := decoder.Decode(&e); err != nil {
+			return since, err
+		}
+		since = e.Seq
+		if !yield(e, nil) {
+			return since, errEnough
+		}
+	}
+}
+
+// rejoinPause is how long a client waits before it asks again for the events of a
+// daemon that returns.
+const rejoinPause = 20 * time.Millisecond
+
+// rejoin follows the events after since once the daemon is back.
+func (c *Client) rejoin(ctx context.Context, since uint64) (*http.Response, error) {
+	patience := time.NewTimer(c.patience)
+	defer patience.Stop()
+	pause := time.NewTicker(rejoinPause)
+	defer pause.Stop()
+	err := errors.New("the daemon does not return")
+	for {
+		select {
+		case <-pause.C:
+		case <-patience.C:
+			return nil, err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		var answer *http.Response
+		answer, err = c.request(ctx, http.MethodGet, eventsQuery(since, true))
+		// Whatever else is wrong with a socket that is being left or made passes.
+		if refused := (*RefusedError)(nil); err == nil || errors.As(err, &refused) {
+			return answer, err
 		}
 	}
 }
@@ -126,20 +171,20 @@ func ask[T any](ctx context.Context, c *Client, method, what string) (*T, error)
 		ctx, cancel = context.WithTimeout(ctx, c.patience)
 		defer cancel()
 	}
-	body, err := c.request(ctx, method, what)
+	answer, err := c.request(ctx, method, what)
 	if err != nil {
 		return nil, err
 	}
-	defer body.Close()
-	answer := new(T)
-	if err := json.NewDecoder(body).Decode(answer); err != nil {
+	defer answer.Body.Close()
+	value := new(T)
+	if err := json.NewDecoder(answer.Body).Decode(value); err != nil {
 		return nil, fmt.Errorf("understand the daemon's answer: %w", err)
 	}
-	return answer, nil
+	return value, nil
 }
 
-// request returns the body of a good answer, for the caller to close.
-func (c *Client) request(ctx context.Context, method, what string) (io.ReadCloser, error) {
+// request returns a good answer, whose body the caller closes.
+func (c *Client) request(ctx context.Context, method, what string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://holdfast/v1/"+what, nil)
 	if err != nil {
 		return nil, fmt.Errorf("ask the daemon: %w", err)
@@ -149,7 +194,7 @@ func (c *Client) request(ctx context.Context, method, what string) (io.ReadClose
 		return nil, c.explain(err)
 	}
 	if answer.StatusCode < 400 {
-		return answer.Body, nil
+		return answer, nil
 	}
 	defer answer.Body.Close()
 	var f failure

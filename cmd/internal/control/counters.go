@@ -1,6 +1,32 @@
 package control
 
-import "maps"
+import (
+	"cmp"
+	"maps"
+)
+
+// Plus is what was counted in all, where earlier is what the process before this
+// one had counted of the instance.
+func (c Counters) Plus(earlier Counters) Counters {
+	sum := c
+	sum.Dropped = maps.Clone(c.Dropped)
+	now, before := sum.counts(), earlier.counts()
+	for i := range now {
+		*now[i] += *before[i]
+	}
+	for reason, n := range earlier.Dropped {
+		if sum.Dropped == nil {
+			sum.Dropped = map[string]uint64{}
+		}
+		sum.Dropped[reason] += n
+	}
+	if !earlier.Since.IsZero() {
+		sum.Since = earlier.Since
+	}
+	sum.LastError = cmp.Or(c.LastError, earlier.LastError)
+	sum.MaxLateMS = max(c.MaxLateMS, earlier.MaxLateMS)
+	return sum
+}
 
 // Minus is what was counted since an earlier moment. It is c itself when the
 // instance began anew after that. MaxLateMS cannot be told apart by time.

@@ -3,11 +3,15 @@
 //
 //	GET  /v1/version                   VersionInfo
 //	GET  /v1/status                    Status
-//	GET  /v1/events?since=SEQ&follow=1 one Event per line; with follow the answer never ends
+//	GET  /v1/events?since=SEQ&follow=1 one Event per line; with follow the answer does not end
 //	GET  /v1/plan                      Plan: what a reload would change now
 //	POST /v1/handover?name=            HandedOver, when another router is MASTER
 //	POST /v1/upgrade                   Upgrading, just before the binary is replaced
 //	POST /v1/reload                    Reloaded, or why nothing was changed
+//
+// Events that are followed end with the daemon, or go on after an upgrade: then the
+// trailer Holdfast-Returns follows them, and who asks again from the last seq, until
+// somebody answers, misses nothing.
 //
 // An error is {"error": "..."} with a status of 400 or above. Whoever may open
 // the socket (root and its group) may read; root and the daemon's own user may

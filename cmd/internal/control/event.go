@@ -23,7 +23,7 @@ const (
 	KindRepair   = "repair"   // something that somebody else had changed was mended
 	KindConfig   = "config"   // a reload, done or refused
 	KindNotify   = "notify"   // a script that failed
-	KindDirector = "director"
+	KindDirector = "director" // the daemon itself: an upgrade, done or failed
 	// KindLost marks a gap: events that were overwritten before this reader
 	// came to them, or a journal that began anew.
 	KindLost = "lost"
@@ -38,7 +38,7 @@ const (
 
 // An Event is an entry of the journal.
 type Event struct {
-	Seq     uint64            `json:"seq"` // counts from 1 since the daemon was started
+	Seq     uint64            `json:"seq"` // counts from 1 since the daemon was started, through upgrades
 	At      time.Time         `json:"at"`
 	Kind    string            `json:"kind"`
 	Subject string            `json:"subject,omitempty"` // name of the instance, group, service; "service/server"
@@ -83,13 +83,43 @@ func (e Event) String() string {
 type EventLog struct {
 	mu      sync.Mutex
 	ring    []Event       // entry of seq is at (seq-1) % len
-	last    uint64        // seq of the newest; 0 if none
+	first   uint64        // seq of the oldest that it ever had
+	last    uint64        // seq of the newest; first-1 if none
 	arrived chan struct{} // closed and forgotten at the next Append; nil if nobody waits
 }
 
-// NewEventLog returns a journal that keeps the newest size events.
-func NewEventLog(size int) *EventLog {
-	return &EventLog{ring: make([]Event, size)}
+// NewEventLog returns a journal that keeps the newest size events. Its numbers go
+// on after last, that of a former process's newest; 0: there was none.
+func NewEventLog(size int, last uint64) *EventLog {
+	return &EventLog{ring: make([]Event, size), first: last + 1, last: last}
+}
+
+// Last returns the number of the newest event.
+func (l *EventLog) Last() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
+}
+
+// Prepend puts the events that a former process kept before those that there are.
+// They must lead up to these without a gap; as many of them are taken as there is
+// room for.
+func (l *EventLog) Prepend(events []Event) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range events {
+		if want := l.first - uint64(len(events)-i); events[i].Seq != want || want == 0 {
+			return fmt.Errorf("event %d is where %d should be", events[i].Seq, want)
+		}
+	}
+	size := uint64(len(l.ring))
+	for _, e := range events {
+		if l.last-e.Seq < size {
+			l.ring[(e.Seq-1)%size] = e
+		}
+	}
+	l.first -= uint64(len(events))
+	return nil
 }
 
 // Append adds e and returns its Seq. The caller sets the other fields and does
@@ -118,13 +148,13 @@ func (l *EventLog) Since(seq uint64) []Event {
 }
 
 func (l *EventLog) since(seq uint64) []Event {
-	if seq == l.last || l.last == 0 {
+	if seq == l.last || l.last < l.first {
 		return nil
 	}
 	size := uint64(len(l.ring))
-	oldest := uint64(1)
-	if l.last > size {
-		oldest = l.last - size + 1
+	oldest, gone := l.first, "lost in an upgrade"
+	if l.last-l.first >= size {
+		oldest, gone = l.last-size+1, "overwritten"
 	}
 	var events []Event
 	switch {
@@ -135,7 +165,7 @@ func (l *EventLog) since(seq uint64) []Event {
 		seq = 0
 	case seq != 0 && seq+1 < oldest:
 		events = append(events, Event{
-			Kind: KindLost, Reason: fmt.Sprintf("%d events were overwritten", oldest-seq-1),
+			Kind: KindLost, Reason: fmt.Sprintf("%d events were %s", oldest-seq-1, gone),
 		})
 	}
 	for i := max(seq+1, oldest); i <= l.last; i++ {

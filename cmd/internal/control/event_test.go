@@ -46,7 +46,7 @@ func TestSince(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			l := NewEventLog(3)
+			l := NewEventLog(3, 0)
 			for i := range test.appended {
 				if seq := l.Append(Event{Kind: KindServer}); seq != uint64(i+1) {
 					t.Fatalf("Append gave %d, want %d", seq, i+1)
@@ -59,9 +59,58 @@ func TestSince(t *testing.T) {
 	}
 }
 
+// What a former process kept comes before what this one has, under the numbers
+// that it had.
+func TestPrepend(t *testing.T) {
+	tests := []struct {
+		name     string
+		kept     []uint64 // by a process whose newest was 5
+		appended int      // to a journal of 3, before these are put in front
+		since    uint64
+		want     string
+		err      string
+	}{
+		{"all", []uint64{4, 5}, 0, 0, "4 server, 5 server", ""},
+		{"with what came since", []uint64{4, 5}, 1, 0, "4 server, 5 server, 6 group", ""},
+		{"followed on", []uint64{4, 5}, 1, 5, "6 group", ""},
+		{"followed on, one behind", []uint64{4, 5}, 1, 4, "5 server, 6 group", ""},
+		{"more than there is room for", []uint64{2, 3, 4, 5}, 1, 0, "4 server, 5 server, 6 group", ""},
+		{"more than there is room for, far behind", []uint64{2, 3, 4, 5}, 1, 1, "3 lost (2 events were overwritten), 4 server, 5 server, 6 group", ""},
+		{"no room", []uint64{4, 5}, 4, 5, "6 lost (1 events were overwritten), 7 group, 8 group, 9 group", ""},
+		{"lost", nil, 1, 3, "5 lost (2 events were lost in an upgrade), 6 group", ""},
+		{"lost, all", nil, 1, 0, "6 group", ""},
+		{"nothing yet", nil, 0, 3, "", ""},
+		{"a gap", []uint64{2, 3, 5}, 1, 0, "6 group", "event 2 is where 3 should be"},
+		{"too far", []uint64{5, 6}, 1, 0, "6 group", "event 5 is where 4 should be"},
+		{"from before the first", []uint64{0, 1, 2, 3, 4, 5}, 1, 0, "6 group", "event 0 is where 0 should be"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			l := NewEventLog(3, 5)
+			for range test.appended {
+				l.Append(Event{Kind: KindGroup})
+			}
+			var kept []Event
+			for _, seq := range test.kept {
+				kept = append(kept, Event{Seq: seq, Kind: KindServer})
+			}
+			err := l.Prepend(kept)
+			if got := fmt.Sprint(err); got != test.err && (err != nil || test.err != "") {
+				t.Errorf("Prepend gave %v, want %s", err, test.err)
+			}
+			if got := describe(l.Since(test.since)); got != test.want {
+				t.Errorf("since %d: %s, want %s", test.since, got, test.want)
+			}
+			if got, want := l.Last(), uint64(5+test.appended); got != want {
+				t.Errorf("the newest is %d, want %d", got, want)
+			}
+		})
+	}
+}
+
 func TestFollowWaitsAndEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewEventLog(3)
+		l := NewEventLog(3, 0)
 		ctx, cancel := context.WithCancel(t.Context())
 		got := make(chan string)
 		go func() {
@@ -102,7 +151,7 @@ func TestFollowWaitsAndEnds(t *testing.T) {
 // Every follower sees every event once and in order while others append.
 func TestFollowersMissNothing(t *testing.T) {
 	const writers, each = 4, 250
-	l := NewEventLog(writers * each)
+	l := NewEventLog(writers*each, 0)
 	var all sync.WaitGroup
 	for range 3 {
 		all.Go(func() {

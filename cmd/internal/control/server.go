@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -50,7 +51,12 @@ type Server struct {
 	http     http.Server
 	stopping context.Context // ends streams, so that Close need not wait for their readers
 	stop     context.CancelFunc
+	returns  atomic.Bool // the daemon answers again soon
 }
+
+// returnsTrailer comes after a stream of events that the daemon goes on with soon,
+// in another connection: who follows asks again, from the last seq.
+const returnsTrailer = "Holdfast-Returns"
 
 // streamTimeout is how long a reader of events may take for one batch.
 const streamTimeout = 10 * time.Second
@@ -106,6 +112,13 @@ func (s *Server) Serve(l net.Listener) error {
 		return fmt.Errorf("serve the control socket: %w", err)
 	}
 	return nil
+}
+
+// Leave is Close for a daemon that answers again in a moment, and tells that to who
+// follows the events.
+func (s *Server) Leave(ctx context.Context) error {
+	s.returns.Store(true)
+	return s.Close(ctx)
 }
 
 // Close stops listening, ends the streams of events and waits, as long as ctx
@@ -167,10 +180,14 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		_ = writeEvents(w, out, s.events.Since(since))
 		return
 	}
+	w.Header().Set("Trailer", returnsTrailer)
 	// The header goes out at once: the reader knows that nothing escapes it from now on.
 	for err := out.Flush(); err == nil; {
 		events := s.events.Follow(ctx, since)
 		if events == nil {
+			if s.returns.Load() {
+				w.Header().Set(returnsTrailer, "1")
+			}
 			return
 		}
 		err = writeEvents(w, out, events)

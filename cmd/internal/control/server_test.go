@@ -46,7 +46,7 @@ func (f *fakeBackend) Reload(context.Context) (*Reloaded, error) {
 // serve runs a server on a socket in a directory of the test's.
 func serve(t *testing.T, backend Backend, change func(*Server)) (*EventLog, *Client, string) {
 	t.Helper()
-	events := NewEventLog(10)
+	events := NewEventLog(10, 0)
 	s := NewServer(Options{Backend: backend, Events: events, Log: slog.New(slog.DiscardHandler), Version: VersionInfo{Software: "1.2.3", PID: 812}})
 	if change != nil {
 		change(s)
@@ -126,9 +126,9 @@ func TestWrongQuestions(t *testing.T) {
 		{http.MethodGet, "events?since=-1", `since must be the number of an event, not "-1"`},
 		{http.MethodGet, "events?follow=maybe", `follow must be 1 or 0, not "maybe"`},
 	} {
-		body, err := client.request(t.Context(), test.method, test.what)
+		answer, err := client.request(t.Context(), test.method, test.what)
 		if err == nil {
-			body.Close()
+			answer.Body.Close()
 		}
 		if err == nil || err.Error() != test.want {
 			t.Errorf("%s %s: %v, want %s", test.method, test.what, err, test.want)
@@ -249,6 +249,76 @@ func TestCloseEndsFollowers(t *testing.T) {
 		}
 	}
 	if last == nil || !strings.Contains(last.Error(), "ended the stream") {
+		t.Errorf("the stream ended with %v", last)
+	}
+}
+
+// Who follows a daemon that is upgraded goes on with the new binary, from where the
+// old one was left, and reads no event twice.
+func TestFollowersGoOn(t *testing.T) {
+	old := NewEventLog(10, 0)
+	path := filepath.Join(t.TempDir(), "control.sock")
+	run := func(events *EventLog) (leave func()) {
+		s := NewServer(Options{Backend: &fakeBackend{}, Events: events, Log: slog.New(slog.DiscardHandler)})
+		l, err := Listen(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(l) }()
+		return func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			if err := errors.Join(s.Leave(ctx), <-served); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	leave := run(old)
+	old.Append(Event{Kind: KindServer})
+	var got []string
+	for e, err := range NewClient(path).Events(t.Context(), 0, true) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, describe([]Event{e}))
+		if e.Seq == 1 {
+			leave()
+			old.Append(Event{Kind: KindGroup}) // which nobody can read there any more
+			young := NewEventLog(10, old.Last())
+			if err := young.Prepend(old.Since(0)); err != nil {
+				t.Fatal(err)
+			}
+			leave = run(young)
+			young.Append(Event{Kind: KindDirector})
+		}
+		if e.Seq == 3 {
+			break
+		}
+	}
+	leave()
+	if strings.Join(got, ", ") != "1 server, 2 group, 3 director" {
+		t.Errorf("followed: %v", got)
+	}
+}
+
+// Nobody waits for ever for a daemon that does not return.
+func TestFollowersGiveUp(t *testing.T) {
+	var server *Server
+	events, client, _ := serve(t, &fakeBackend{}, func(s *Server) { server = s })
+	client.patience = 3 * rejoinPause
+	events.Append(Event{Kind: KindServer})
+	var last error
+	for e, err := range client.Events(t.Context(), 0, true) {
+		if last = err; e.Seq == 1 {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			if err := server.Leave(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if !errors.Is(last, ErrNotRunning) {
 		t.Errorf("the stream ended with %v", last)
 	}
 }

@@ -16,29 +16,34 @@ import (
 // backend answers the control socket for a director.
 type backend struct{ d *Director }
 
-// serve opens the control socket.
-func (d *Director) serve() error {
+// openSocket opens the control socket. Who comes before it is served waits.
+func (d *Director) openSocket() error {
 	dir := d.opts.Config.Director.RuntimeDir
 	path := d.opts.Socket
 	if path == "" {
 		path = filepath.Join(dir, "control.sock")
 	}
-	l, err := control.Listen(path)
-	if err != nil {
-		return err
-	}
+	var err error
+	d.socket, err = control.Listen(path)
+	return err
+}
+
+// serve serves the control socket.
+func (d *Director) serve() {
+	l := d.socket
+	d.socket = nil
 	d.server = control.NewServer(control.Options{
 		Backend: backend{d}, Events: d.events, Log: d.log,
 		Version: control.VersionInfo{
 			Software: d.opts.Version, Go: runtime.Version(), PID: os.Getpid(), Started: d.started,
 		},
 	})
+	server := d.server
 	d.threads.Go(func() {
-		if err := d.server.Serve(l); err != nil {
+		if err := server.Serve(l); err != nil {
 			d.log.Error("the control socket is dead", "err", err)
 		}
 	})
-	return nil
 }
 
 // Status implements control.Backend.

@@ -72,10 +72,11 @@ type Director struct {
 	untold    bool          // a reload, on D-Bus
 	snmp      *snmp.Agent   // nil: not configured
 	events    *control.EventLog
-	server    *control.Server // nil until it serves
-	threads   sync.WaitGroup  // the VRRP loop, the hands, ...
-	stopLater chan struct{}   // closed to end what nobody waits for
-	realtime  error           // why adverts have no real-time priority; nil: they have
+	socket    *control.Listener // nil, or not served yet
+	server    *control.Server   // nil until it serves
+	threads   sync.WaitGroup    // the VRRP loop, the hands, ...
+	stopLater chan struct{}     // closed to end what nobody waits for
+	realtime  error             // why adverts have no real-time priority; nil: they have
 
 	// unwatchSettings ends the watch of sysctls, and returns when it has ended.
 	unwatchSettings func()
@@ -104,6 +105,7 @@ type Director struct {
 	devices   *deviceNames
 	failed    error   // the VRRP loop ended by itself
 	passing   passing // what the binary before this one left word of
+	before    counts  // what that had counted
 	upgradeTo string  // path of the binary that is to replace this one; "": none
 	releasing bool    // only to let go of what a crashed run left
 	ipvsError string  // what keeps IPVS from being as it should be
@@ -145,6 +147,8 @@ func Run(ctx context.Context, o Options) error {
 	d.applyConf(o.Config)
 	d.reconcile()
 	d.sweep()
+	d.recallHistory()
+	d.serve()
 	if o.Ready != nil {
 		o.Ready()
 	}
@@ -186,8 +190,8 @@ func (d *Director) open(ctx context.Context) error {
 	if err := d.admit(ctx, d.opts.Config); err != nil {
 		return err
 	}
-	d.events = control.NewEventLog(journalSize)
-	if err := d.serve(); err != nil {
+	d.events = control.NewEventLog(journalSize, d.passing.Seq)
+	if err := d.openSocket(); err != nil {
 		return err
 	}
 	p, err := netdev.NewPort()
@@ -264,6 +268,7 @@ func (d *Director) loop(ctx context.Context) {
 			d.upgradeTo = ""
 			if err := d.replace(path); err != nil {
 				d.log.Error("the upgrade failed; the old binary runs on", "err", err)
+				d.note(control.Event{Kind: control.KindDirector, Reason: "the upgrade failed: " + err.Error()})
 			}
 		}
 	}
@@ -280,7 +285,12 @@ func (d *Director) readMail() {
 // ask runs f in the loop and waits for it; ctx bounds the wait.
 func (d *Director) ask(ctx context.Context, f func()) error {
 	done := make(chan struct{})
-	d.mail.post(func() { f(); close(done) })
+	d.mail.post(func() {
+		if ctx.Err() == nil { // somebody waits for it still
+			f()
+			close(done)
+		}
+	})
 	select {
 	case <-done:
 		return nil

@@ -107,6 +107,8 @@ func (in *instance) diagnoseElsewhere(fault func(key string, wireLost bool, form
 		switch f := in.elsewhere[p.Interface]; {
 		case f.Index == 0:
 			fault(key, false, "interface %s, where it has addresses, does not exist", p.Interface)
+		case f.Name != p.Interface:
+			fault(key, false, "interface %s, where it has addresses, does not exist; it is called %s now", p.Interface, f.Name)
 		case !f.Admin:
 			fault(key, false, "interface %s, where it has addresses, is down", p.Interface)
 		case !f.Up:

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 
+	"holdfast/cmd/internal/control"
 	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/vrrp"
@@ -49,6 +50,8 @@ type instance struct {
 
 	deaf  error // why the port is not open on the interface
 	added bool  // the speaker has it
+
+	before control.Counters // what the binary before this one had counted
 }
 
 // spec is the device that an instance wants.
@@ -92,7 +95,7 @@ func (d *Director) look(instances []*instance) {
 			}
 			unsettledNow = unsettledNow || facts[name].Index != was
 		}
-		if unsettledNow && facts[in.conf.Interface].Index != 0 {
+		if unsettledNow && isThere(facts, in.conf.Interface) {
 			unsettled = append(unsettled, in)
 		}
 	}
@@ -113,8 +116,12 @@ func (in *instance) setFacts(f netdev.Interface) {
 	}
 }
 
+// isThere reports whether there is an interface of that name.
+func isThere(facts map[string]netdev.Interface, name string) bool { return facts[name].Name == name }
+
 // askInterfaces returns what the kernel says of the instances' interfaces, by
-// name; of one that is not there, nothing.
+// name; of one that is not there, nothing. One that has another name by now is told
+// of with that.
 func (d *Director) askInterfaces(instances []*instance) (map[string]netdev.Interface, error) {
 	var names []string
 	seen := map[string]bool{}
@@ -126,7 +133,37 @@ func (d *Director) askInterfaces(instances []*instance) (map[string]netdev.Inter
 			}
 		}
 	}
-	return d.host.Interfaces(names...)
+	facts, err := d.host.Interfaces(names...)
+	if err == nil {
+		err = d.askRenamed(instances, facts)
+	}
+	return facts, err
+}
+
+// askRenamed adds what has become of interfaces that were there and have not the
+// name any more.
+func (d *Director) askRenamed(instances []*instance, facts map[string]netdev.Interface) error {
+	missing := map[string]netdev.Interface{}
+	var indexes []int
+	for _, in := range instances {
+		for _, name := range in.conf.Interfaces() {
+			if was := in.at(name); was.Index != 0 && !isThere(facts, name) {
+				missing[name] = was
+				indexes = append(indexes, was.Index)
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	found, err := d.host.InterfacesAt(indexes...)
+	for name, was := range missing {
+		// An index may be another interface's by now, which came from another namespace.
+		if f := found[was.Index]; f.Index != 0 && f.MAC == was.MAC {
+			facts[name] = f
+		}
+	}
+	return err
 }
 
 // settle opens the port on interfaces that came, or came back with another
@@ -145,7 +182,7 @@ func (d *Director) listen(instances []*instance, facts map[string]netdev.Interfa
 	for _, in := range instances {
 		in.mute = nil
 		for i, name := range in.conf.Interfaces() {
-			if _, done := opened[name]; !done && facts[name].Index != 0 {
+			if _, done := opened[name]; !done && isThere(facts, name) {
 				opened[name] = d.openPort(name, facts[name].Index)
 			}
 			if i == 0 {
@@ -197,6 +234,8 @@ func diagnose(in *instance) map[string]vrrp.Faulted {
 	switch {
 	case f.Index == 0:
 		fault(faultLink, true, "interface %s does not exist", name)
+	case f.Name != name: // and its wire works still, if it is up
+		fault(faultLink, !f.Up, "interface %s does not exist; it is called %s now", name, f.Name)
 	case !f.Admin:
 		fault(faultLink, true, "interface %s is down", name)
 	case !f.Up && in.conf.TrackLink:

@@ -85,10 +85,12 @@ func readFile(path string, into any) (there bool, err error) {
 	return true, nil
 }
 
-// replaceFile writes a file so that a reader sees the old or the new content.
+// replaceFile writes a file so that a reader sees the old or the new content. Of
+// what it cannot write, for the disk is full, nothing stays.
 func replaceFile(path string, content []byte) error {
 	tmp := path + ".new"
 	if err := os.WriteFile(tmp, content, 0o600); err != nil {
+		_ = os.Remove(tmp)
 		return err
 	}
 	return os.Rename(tmp, path)

@@ -52,7 +52,7 @@ func (d *Director) admit(ctx context.Context, c *conf.Config) error {
 				continue
 			}
 			known[name] = true
-			if f, err := d.host.Interface(name); (err != nil || f.Index == 0) && !d.runsOn(name) {
+			if f, err := d.host.Interface(name); (err != nil || f.Index == 0) && !d.runsOn(name) && !d.succeeds() {
 				key := "interface"
 				if i > 0 {
 					key = "addresses"
@@ -73,6 +73,10 @@ func (d *Director) admit(ctx context.Context, c *conf.Config) error {
 // there: then it has been
 // there, and its absence is a fault of the instance, not of the file.
 func (d *Director) runsOn(name string) bool { return len(d.whereabouts().interfaces[name]) > 0 }
+
+// succeeds reports whether this is the start of a binary that another left word for:
+// what that ran with is a matter of faults too.
+func (d *Director) succeeds() bool { return d.conf == nil && d.passing.At != 0 }
 
 // applyConf brings the director from its configuration to c.
 func (d *Director) applyConf(c *conf.Config) {

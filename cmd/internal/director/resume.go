@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdfast/cmd/internal/bfd"
+	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/track"
 	"holdfast/vrrp"
 )
@@ -23,6 +25,13 @@ type passing struct {
 	Routers  map[string]passed       `json:"routers"`
 	Trackers map[string]track.Memory `json:"trackers,omitempty"`
 	BFD      map[string]bfd.Memory   `json:"bfd,omitempty"`
+
+	Software string `json:"software,omitempty"` // the version of the former binary
+	// Seq is the number of the last event; Events are those that are not in the
+	// history, and History the At of that, zero if there is none.
+	Seq     uint64          `json:"seq,omitempty"`
+	Events  []control.Event `json:"events,omitempty"`
+	History time.Duration   `json:"history_ns,omitempty"`
 }
 
 // A passed is a vrrp.Resume.
@@ -61,14 +70,50 @@ func sinceBoot() time.Duration {
 
 func passingPath(dir string) string { return filepath.Join(dir, "upgrade.json") }
 
-// writePassing leaves word for the next binary. Routers that are neither
-// MASTER nor BACKUP start anew.
-func (d *Director) writePassing() error {
+// leaveWord leaves word for the next binary. What has been is of less account than
+// what is: where there is no room for both, the journal is lost.
+func (d *Director) leaveWord() error {
+	at, seq, err := d.writeHistory()
+	if err != nil {
+		d.log.Warn("the new binary will not know the journal", "err", err)
+	}
+	d.bfd.Stretch()
+	err = d.writePassing(at, seq)
+	if err != nil && at != 0 {
+		d.log.Warn("the new binary will not know the journal: its place is needed", "err", err)
+		err = errors.Join(forgetHistory(d.conf.Director.RuntimeDir), d.writePassing(0, 0))
+	}
+	return err
+}
+
+// takeBackWord removes the word that was left for a binary that does not come.
+func (d *Director) takeBackWord() error {
+	dir := d.conf.Director.RuntimeDir
+	err := os.Remove(passingPath(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, forgetHistory(dir))
+}
+
+// writePassing says what everything is, beside a history that was written at a
+// time and goes as far as the event seq. Routers that are neither MASTER nor BACKUP
+// start anew.
+func (d *Director) writePassing(history time.Duration, seq uint64) error {
+	d.readMail()
 	snap, err := d.speaker.Snapshot()
+	at := sinceBoot()
 	if err != nil {
 		return err
 	}
-	p := passing{At: sinceBoot(), Routers: map[string]passed{}, Trackers: d.tracks.Remember(), BFD: d.bfd.Remember()}
+	d.readMail() // the new binary tells nobody how the routers became what they are
+	p := passing{
+		At: at, Routers: map[string]passed{}, Trackers: d.tracks.Remember(), BFD: d.bfd.Remember(),
+		Software: d.opts.Version, Seq: d.events.Last(), History: history,
+	}
+	if history != 0 {
+		p.Events = d.events.Since(seq)
+	}
 	for name, r := range snap.Routers {
 		if e := r.Resume; e.State == vrrp.Master || e.State == vrrp.Backup {
 			p.Routers[name] = passedOn(&e)

@@ -42,7 +42,7 @@ func (l lineKeeper) Close() { close(l.lines) }
 func TestServiceNews(t *testing.T) {
 	d := newDirector(Options{Log: slog.New(slog.DiscardHandler)})
 	d.conf = parse(t, twoServers)
-	d.events = control.NewEventLog(journalSize)
+	d.events = control.NewEventLog(journalSize, 0)
 	d.notifier = notify.New(notify.Options{Log: d.log})
 	d.balance = balance(t, t.TempDir(), newFakeIPVS(), twoServers)
 	keeper := lineKeeper{make(chan string, 100)}

@@ -37,7 +37,10 @@ func (d *Director) vrrpStatus() (*control.Status, error) {
 		Config:   control.Config{Path: d.opts.Path, LoadedAt: d.loaded},
 		Realtime: d.realtime == nil,
 		VRRP:     []control.Instance{}, Groups: []control.Group{},
-		Dropped: dropped(&snap.Dropped),
+		Dropped: dropped(&snap.Dropped), UnknownVRID: d.before.UnknownVRID,
+	}
+	for reason, n := range d.before.Dropped {
+		s.Dropped[reason] += n
 	}
 	for _, stray := range snap.Stray {
 		s.UnknownVRID += stray.UnknownVRID
@@ -55,7 +58,7 @@ func (d *Director) vrrpStatus() (*control.Status, error) {
 		c := &d.conf.VRRP[i]
 		if st, ok := snap.Routers[c.Name]; ok {
 			i := instanceStatus(c, &st, snap.At)
-			d.instances[c.Name].interfaceStatus(&i)
+			d.instances[c.Name].addStatus(&i)
 			if i.Rival != nil {
 				i.Rival.MAC = d.rivals[c.Name].mac(st.Machine.Rival.Address)
 			}
@@ -73,12 +76,12 @@ func (d *Director) vrrpStatus() (*control.Status, error) {
 	return s, nil
 }
 
-// interfaceStatus adds what is known of the interface.
-func (in *instance) interfaceStatus(i *control.Instance) {
+// addStatus adds what is known of the interface, and what was counted before.
+func (in *instance) addStatus(i *control.Instance) {
 	if in == nil {
 		return
 	}
-	i.IfIndex = in.index
+	i.IfIndex, i.Counters = in.index, i.Counters.Plus(in.before)
 	if in.conf.MAC.Mode == conf.MACInterface && in.facts.MAC != (netdev.MAC{}) {
 		i.MAC = in.facts.MAC.String()
 	}

@@ -176,6 +176,9 @@ func (d *Director) close() error {
 		d.speaker.Quit()
 		d.hands.quit()
 	}
+	if d.socket != nil {
+		errs = append(errs, d.socket.Close())
+	}
 	if d.server != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
 		defer cancel()

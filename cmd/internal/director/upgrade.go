@@ -57,6 +57,7 @@ func (d *Director) replace(path string) error {
 	if err := d.notifier.Wait(scripts); err != nil {
 		d.log.Warn("scripts are still running; they go on without being watched", "err", err)
 	}
+	d.readMail() // what happened meanwhile, and scripts that failed
 	sinks := d.sinks
 	d.sinks = nil
 	rest, cancel := context.WithTimeout(context.Background(), upgradeGrace)
@@ -66,23 +67,31 @@ func (d *Director) replace(path string) error {
 	d.closeSNMP()
 	closing, done := context.WithTimeout(context.Background(), closeGrace)
 	defer done()
-	closed := d.server.Close(closing) // so that the answer is through
+	closed := d.server.Leave(closing) // so that the answer is through
 	d.server = nil
-	d.bfd.Stretch()
-	if err := d.writePassing(); err != nil {
-		d.applySinks(d.conf)
-		d.applyBus(d.conf)
-		d.applyBFD(d.conf)
-		d.applySNMP(d.conf)
-		return errors.Join(fmt.Errorf("leave word for the new binary: %w", err), closed, d.serve())
+	// The kernel takes its time for that, and while it replaces the binary no
+	// advert is sent; nor shall the word be old by then.
+	d.unwatchSettings()
+	err := d.leaveWord()
+	if err == nil {
+		err = fmt.Errorf("run %s: %w", path, syscall.Exec(path, os.Args, os.Environ()))
+	} else {
+		err = fmt.Errorf("leave word for the new binary: %w", err)
 	}
-	d.unwatchSettings() // the kernel takes its time, and no advert is sent while it replaces the binary
-	err := syscall.Exec(path, os.Args, os.Environ())
+	return errors.Join(err, d.takeBackWord(), closed, d.goOn())
+}
+
+// goOn opens again what was closed for a new binary.
+func (d *Director) goOn() error {
 	d.watchSettings()
 	d.mendWithin(mendPause) // which has them watched again
 	d.applySinks(d.conf)
 	d.applyBus(d.conf)
 	d.applyBFD(d.conf)
 	d.applySNMP(d.conf)
-	return errors.Join(fmt.Errorf("run %s: %w", path, err), os.Remove(passingPath(d.conf.Director.RuntimeDir)), closed, d.serve())
+	err := d.openSocket()
+	if err == nil {
+		d.serve()
+	}
+	return err
 }

@@ -1,0 +1,200 @@
+package integration_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"holdfast/integration/lab"
+)
+
+// A tally is what of a director's status only grows.
+type tally struct {
+	VRRP []struct {
+		Name     string `json:"name"`
+		Counters struct {
+			Since        time.Time         `json:"since"`
+			Sent         uint64            `json:"adverts_sent"`
+			Received     uint64            `json:"adverts_received"`
+			Stops        uint64            `json:"priority0_sent"`
+			Transitions  uint64            `json:"transitions"`
+			BecameMaster uint64            `json:"became_master"`
+			Announced    uint64            `json:"announcements_sent"`
+			Dropped      map[string]uint64 `json:"dropped"`
+		} `json:"counters"`
+	} `json:"vrrp"`
+	Dropped     map[string]uint64 `json:"dropped"`
+	UnknownVRID uint64            `json:"unknown_vrid"`
+}
+
+func tallied(t *testing.T, d *lab.Daemon) tally {
+	t.Helper()
+	var s tally
+	if err := d.StatusInto(&s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// goesOn fails the test if a later tally has less than an earlier one.
+func (s tally) goesOn(t *testing.T, later tally) {
+	t.Helper()
+	for i, before := range s.VRRP {
+		b, a := before.Counters, later.VRRP[i].Counters
+		if !a.Since.Equal(b.Since) || a.Sent < b.Sent || a.Received < b.Received || a.Stops < b.Stops || a.Announced < b.Announced ||
+			a.Transitions != b.Transitions || a.BecameMaster != b.BecameMaster || fmt.Sprint(a.Dropped) != fmt.Sprint(b.Dropped) {
+			t.Errorf("%s: before the upgrade %+v, after it %+v", before.Name, b, a)
+		}
+	}
+	if fmt.Sprint(later.Dropped) != fmt.Sprint(s.Dropped) || later.UnknownVRID != s.UnknownVRID {
+		t.Errorf("dropped: before the upgrade %v and %d, after it %v and %d", s.Dropped, s.UnknownVRID, later.Dropped, later.UnknownVRID)
+	}
+}
+
+// caughtUp waits until a follower has read as far as the journal goes, compares, and
+// returns what it read.
+func caughtUp(t *testing.T, f *lab.Follower, whole lab.Journal) lab.Journal {
+	t.Helper()
+	var read lab.Journal
+	lab.Wait(t, 20*time.Second, "the follower reads on", func() (string, bool) {
+		var err error
+		read, err = f.Read()
+		return fmt.Sprint(read, err), err == nil && read.Last() == whole.Last()
+	})
+	if diff := cmp.Diff(whole, read); diff != "" {
+		t.Errorf("the follower did not read the journal (-want +got):\n%s", diff)
+	}
+	return read
+}
+
+// mistreat has a director hear adverts that are for nobody, and such as are broken.
+func mistreat(t *testing.T, p *lab.Pair, d *lab.Daemon) {
+	t.Helper()
+	wire := p.Router.Wires["eth0"]
+	broken := wire.VRRPv3(lab.RouterIP, 51, 1, fast, lab.VIP)
+	broken[len(broken)-1] ^= 1 // an address, which the checksum does not fit any more
+	for _, frame := range [][]byte{wire.VRRPv3(lab.RouterIP, 77, 1, fast, "10.0.0.77"), broken} {
+		defer wire.Repeat(frame, 10*time.Millisecond)()
+	}
+	lab.Wait(t, 20*time.Second, "adverts that are not heeded", func() (string, bool) {
+		s := tallied(t, d)
+		return fmt.Sprint(s), s.UnknownVRID > 0 && s.Dropped["checksum"] > 0 && s.VRRP[0].Counters.Dropped["checksum"] > 0
+	})
+}
+
+// An upgrade is an entry of the journal. What was in it stays, under its numbers,
+// and who follows it reads on as if nothing had happened; nothing that is counted
+// falls.
+func TestUpgradeKeepsJournal(t *testing.T) {
+	p := lab.NewPair(t, 2)
+	daemons := installed(t, p, fast)
+	d := daemons[0]
+	for _, giver := range daemons {
+		obeyed(t, giver, "handover")
+	}
+	d.AwaitState(t, "MASTER")
+	mistreat(t, p, d)
+	deleteVIP(t, p.Directors[0])
+	lab.Wait(t, mended, "repair", func() (string, bool) { return deviceServes(p.Directors[0]) })
+	follower := d.Follow()
+	others := mark(t, daemons[1])
+	for range 2 {
+		before, counted := events(t, d, 0), tallied(t, d)
+		if len(before.Transitions()) < 6 || len(before.Of("repair")) == 0 {
+			t.Fatalf("the journal before the upgrade is so poor that it tests nothing:\n%v", before)
+		}
+		caughtUp(t, follower, before)
+		obeyed(t, d, "upgrade")
+		after := events(t, d, 0)
+		counted.goesOn(t, tallied(t, d))
+		if n := len(before); len(after) < n {
+			t.Fatalf("of %d events %d are left", n, len(after))
+		} else if diff := cmp.Diff(before, after[:n]); diff != "" {
+			t.Errorf("before the upgrade, and after it (-want +got):\n%s", diff)
+		}
+		caughtUp(t, follower, after)
+		news := events(t, d, before.Last())
+		if told := news.Of("director"); len(told) != 1 || told[0].Seq <= before.Last() || told[0].From == "" || told[0].From != told[0].To || told[0].Reason != "upgraded" {
+			t.Errorf("of the upgrade the journal tells:\n%v", news)
+		}
+		stayed(t, "the upgraded director", d, before.Last())
+	}
+	stayed(t, "the other director", daemons[1], others)
+}
+
+// A disk without room for the journal, or only just for that, stops no upgrade and
+// costs nothing else: the numbers go on, and who follows is told.
+func TestUpgradeWithoutRoomForJournal(t *testing.T) {
+	p := lab.NewPair(t, 2)
+	daemons := installed(t, p, fast)
+	d := daemons[0]
+	v := keepVigil(t, p)
+	follower := d.Follow()
+	others := mark(t, daemons[1])
+	var gone lab.Journal // from the journal, and read before
+	for i, name := range []string{"history.json", "upgrade.json"} {
+		before := events(t, d, 0)
+		read := caughtUp(t, follower, slices.Concat(gone, before))
+		if err := os.Symlink("/dev/full", filepath.Join(d.RuntimeDir(), name+".new")); err != nil {
+			t.Fatal(err)
+		}
+		obeyed(t, d, "upgrade")
+		if log := d.LogText(); strings.Count(log, "the new binary will not know the journal") != i+1 {
+			t.Errorf("the log does not tell of the loss:\n%s", log)
+		}
+		news := events(t, d, 0)
+		if len(news.Of("director")) != 1 || len(news.Transitions()) > 0 || news[0].Seq != before.Last()+1 {
+			t.Fatalf("%s: after number %d the journal is:\n%v", name, before.Last(), news)
+		}
+		gone = read
+		caughtUp(t, follower, slices.Concat(gone, news))
+		if late := events(t, d, before.Last()-1); late[0].Kind != "lost" || !strings.Contains(late[0].Reason, "1 events were lost") {
+			t.Errorf("%s: of what is lost the journal says:\n%v", name, late)
+		}
+	}
+	before := events(t, d, 0)
+	obeyed(t, d, "upgrade")
+	if whole := events(t, d, 0); whole[0].Seq != before[0].Seq || len(whole.Of("director")) != 2 {
+		t.Errorf("the next upgrade lost something:\n%v", whole)
+	}
+	stayed(t, "the other director", daemons[1], others)
+	v.end(t)
+}
+
+// An upgrade that fails at the last is an entry too, and who follows goes on.
+func TestUpgradeThatFailsIsToldOf(t *testing.T) {
+	p := lab.NewPair(t, 2)
+	daemons := installed(t, p, fast)
+	d := daemons[0]
+	v := keepVigil(t, p)
+	follower := d.Follow()
+	own, others := mark(t, d), mark(t, daemons[1])
+	good := filepath.Join(p.Dir(), "good")
+	if err := os.Link(d.Binary(), good); err != nil {
+		t.Fatal(err)
+	}
+	d.Install(p.WriteFile("fleeting", "#!/bin/sh\nrm \"$0\"\n")) // accepts the configuration, and is gone
+	if complaint := refused(t, d.As(good), "upgrade"); !strings.Contains(complaint, "the upgrade failed: run ") {
+		t.Errorf("upgrade says %q", complaint)
+	}
+	d.Install(good)
+	news := events(t, d, own)
+	if told := news.Of("director"); len(told) != 1 || !strings.Contains(told[0].Reason, "the upgrade failed: run ") {
+		t.Errorf("of the upgrade the journal tells:\n%v", news)
+	}
+	stayed(t, "the director", d, own)
+	stayed(t, "the other director", daemons[1], others)
+	caughtUp(t, follower, events(t, d, 0))
+	if left, err := filepath.Glob(filepath.Join(d.RuntimeDir(), "*.json")); err != nil || slices.ContainsFunc(left, func(path string) bool {
+		return strings.HasSuffix(path, "history.json") || strings.HasSuffix(path, "upgrade.json")
+	}) {
+		t.Errorf("left in the runtime directory: %v, %v", left, err)
+	}
+	v.end(t)
+}
