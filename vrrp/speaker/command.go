@@ -192,6 +192,19 @@ func (s *Speaker) Announce(name string) error {
 	return errors.Join(e, err)
 }
 
+// Remind has every MASTER send an advert now, for what comes may keep them from it
+// for a while. They have left when it returns.
+func (s *Speaker) Remind() error {
+	return s.do(func(now time.Time) {
+		for _, g := range s.groups {
+			for i := range g.routers {
+				s.perform(now, g, g.Step(now, i, vrrp.Remind{}))
+			}
+		}
+		s.flush()
+	})
+}
+
 func (s *Speaker) tellAll(name string, ev vrrp.Event) error {
 	var err error
 	e := s.do(func(now time.Time) {
@@ -220,14 +233,30 @@ func (s *Speaker) Remove(name string) error {
 			err = fmt.Errorf("%s has not stopped", name)
 			return
 		}
-		s.deadlines.remove(g)
-		delete(s.groups, name)
-		for _, r := range g.routers {
-			delete(s.routers, r.config().Name)
-			delete(s.byKey, r.key())
-		}
+		s.forget(g)
 	})
 	return errors.Join(e, err)
+}
+
+func (s *Speaker) forget(g *group) {
+	s.deadlines.remove(g)
+	delete(s.groups, g.id())
+	for _, r := range g.routers {
+		delete(s.routers, r.config().Name)
+		delete(s.byKey, r.key())
+	}
+}
+
+// Drop forgets groups as they are: nothing is sent, and nothing is let go of. It
+// is for what another speaker goes on with; a name that is not known is no error.
+func (s *Speaker) Drop(names ...string) error {
+	return s.do(func(time.Time) {
+		for _, name := range names {
+			if g := s.groups[name]; g != nil {
+				s.forget(g)
+			}
+		}
+	})
 }
 
 // Answer tells the outcome of an order. It does not wait for the loop.
