@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -69,20 +70,40 @@ func (d *Director) replace(path string) error {
 	closed := d.server.Close(closing) // so that the answer is through
 	d.server = nil
 	d.bfd.Stretch()
-	if err := d.writePassing(); err != nil {
-		d.applySinks(d.conf)
-		d.applyBus(d.conf)
-		d.applyBFD(d.conf)
-		d.applySNMP(d.conf)
-		return errors.Join(fmt.Errorf("leave word for the new binary: %w", err), closed, d.serve())
-	}
 	d.unwatchSettings() // the kernel takes its time, and no advert is sent while it replaces the binary
-	err := syscall.Exec(path, os.Args, os.Environ())
+	err := d.writePassing()
+	if err != nil {
+		err = fmt.Errorf("leave word for the new binary: %w", err)
+	} else {
+		err = errors.Join(d.exec(path), os.Remove(passingPath(d.conf.Director.RuntimeDir)))
+	}
 	d.watchSettings()
 	d.mendWithin(mendPause) // which has them watched again
 	d.applySinks(d.conf)
 	d.applyBus(d.conf)
 	d.applyBFD(d.conf)
 	d.applySNMP(d.conf)
-	return errors.Join(fmt.Errorf("run %s: %w", path, err), os.Remove(passingPath(d.conf.Director.RuntimeDir)), closed, d.serve())
+	return errors.Join(err, closed, d.serve())
+}
+
+// exec runs the binary at path, which goes on speaking at once for what is MASTER
+// now. It returns only if that fails.
+func (d *Director) exec(path string) error {
+	syscall.ForkLock.Lock() // nobody else is to inherit what the new binary gets
+	defer syscall.ForkLock.Unlock()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	usual, calm := hurry()
+	defer calm()
+	env := os.Environ()
+	variable, takeBack, err := d.leaveStandIn(usual)
+	if err != nil {
+		calm() // nobody would settle the new binary
+		d.log.Warn("no advert is sent until the new binary is up", "err", err)
+		takeBack = func() error { return nil }
+	} else {
+		env = append(env, variable)
+	}
+	err = syscall.Exec(path, os.Args, env)
+	return errors.Join(fmt.Errorf("run %s: %w", path, err), takeBack())
 }
