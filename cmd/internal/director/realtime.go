@@ -13,11 +13,16 @@ import (
 // that is not real-time, below whoever knows better (kernel threads have 50).
 const realtimePriority = 10
 
+// hastyPriority is that of threads in a hurry, by which they are known.
+const hastyPriority = realtimePriority - 1
+
 // realtime is round-robin scheduling. Threads and programs started from a thread
 // that has it are normal again.
-var realtime = unix.SchedAttr{
-	Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR,
-	Flags: unix.SCHED_FLAG_RESET_ON_FORK, Priority: realtimePriority,
+func realtime(priority uint32) *unix.SchedAttr {
+	return &unix.SchedAttr{
+		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR,
+		Flags: unix.SCHED_FLAG_RESET_ON_FORK, Priority: priority,
+	}
 }
 
 // goRealtime locks the calling goroutine to its thread and gives the thread
@@ -25,8 +30,7 @@ var realtime = unix.SchedAttr{
 // that is busy with other things.
 func goRealtime() error {
 	runtime.LockOSThread()
-	attr := realtime
-	if err := unix.SchedSetAttr(0, &attr, 0); err != nil {
+	if err := unix.SchedSetAttr(0, realtime(realtimePriority), 0); err != nil {
 		return fmt.Errorf("set real-time scheduling (needs CAP_SYS_NICE or LimitRTPRIO): %w", err)
 	}
 	return nil
@@ -43,8 +47,7 @@ func hurry() (usual unix.SchedAttr, calm func()) {
 	}
 	eachThread(func(id int) {
 		attr, err := unix.SchedGetAttr(id, 0)
-		hasty := realtime
-		if err == nil && unix.SchedSetAttr(id, &hasty, 0) == nil {
+		if err == nil && unix.SchedSetAttr(id, realtime(hastyPriority), 0) == nil {
 			had[id] = attr
 		}
 	})
@@ -56,12 +59,12 @@ func hurry() (usual unix.SchedAttr, calm func()) {
 }
 
 // settle gives the threads of a program that another one has run in a hurry their
-// usual scheduling, but for those that have asked for another.
+// usual scheduling, but for those that have asked for real time themselves.
 func settle(usual unix.SchedAttr) {
 	usual.Size = unix.SizeofSchedAttr
 	eachThread(func(id int) {
 		attr, err := unix.SchedGetAttr(id, 0)
-		if err == nil && (id == os.Getpid() || attr.Policy != unix.SCHED_RR) {
+		if err == nil && (attr.Policy != unix.SCHED_RR || attr.Priority == hastyPriority) {
 			_ = unix.SchedSetAttr(id, &usual, 0) // what may not be set was not changed
 		}
 	})

@@ -86,7 +86,9 @@ func frames(v *speaker.Voice) (list [][]byte) {
 
 // A group that is not MASTER in every member has no stand-in.
 func TestStandInForWholeUnits(t *testing.T) {
-	member := func(name string) conf.Instance { return conf.Instance{Config: vrrp.Config{Name: name, Interval: time.Second}} }
+	member := func(name string) conf.Instance {
+		return conf.Instance{Config: vrrp.Config{Name: name, Interval: time.Second}}
+	}
 	d := &Director{instances: map[string]*instance{}, units: map[string]*runningUnit{
 		"g": {unit: unit{name: "g", group: true, members: []conf.Instance{member("a"), member("b")}}},
 	}}
