@@ -44,13 +44,12 @@ type device struct {
 // neighbour answers at once; but the kernel takes any change of flags for a
 // roam and repeats its multicast listener reports (net/ipv6/addrconf.c
 // addrconf_notify), each of which draws the MAC back to this switch port. With
-// IPv6 it is therefore protocol down: the kernel then sends nothing at all
-// through the device, and goes on receiving.
+// IPv6 it is therefore protocol down before: the kernel then sends nothing at all
+// through the device, and goes on receiving. That alone would come too late where
+// everybody wants the network's lock, for which the work queue waits that takes
+// notice of it (net/core/link_watch.c linkwatch_event).
 func (d *device) quietens() (flags uint32, protoDown bool) {
-	if d.spec.wantsIPv6() && !d.noProtoDown {
-		return 0, true
-	}
-	return unix.IFF_NOARP, false
+	return unix.IFF_NOARP, d.spec.wantsIPv6() && !d.noProtoDown
 }
 
 // An op is one change to the kernel's devices or addresses.
