@@ -32,8 +32,6 @@ type device struct {
 	// falling says that the device is silent and TakeDown has still to come: that
 	// it is up and has its addresses is no damage.
 	falling bool
-	// neverLocal says that its IPv6 addresses were waited for in vain.
-	neverLocal bool
 	// policies are the routes' and rules' states when last looked at; tidied
 	// says that the device is bare and none of them is left.
 	policies []PolicyState
