@@ -216,6 +216,15 @@ func openFiles(t *testing.T, d *lab.Daemon) int {
 	return len(files)
 }
 
+func scheduling(t *testing.T, d *lab.Daemon) []string {
+	t.Helper()
+	ways, err := d.Scheduling()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ways
+}
+
 // The binary is replaced below a director that works, be it MASTER or BACKUP,
 // and neither it nor the other one changes its state.
 func TestUpgrade(t *testing.T) {
@@ -231,7 +240,7 @@ func TestUpgrade(t *testing.T) {
 			d, other := daemons[c.which], daemons[1-c.which]
 			v := keepVigil(t, p)
 			own, others := mark(t, d), mark(t, other)
-			files := openFiles(t, d)
+			files, ways := openFiles(t, d), scheduling(t, d)
 			for range c.rounds {
 				d.Install(d.Binary())
 				if runs(t, d, d.Binary()) {
@@ -242,6 +251,9 @@ func TestUpgrade(t *testing.T) {
 				}
 				if !d.Alive() || !runs(t, d, d.Binary()) {
 					t.Error("the new binary does not run")
+				}
+				if now := scheduling(t, d); !slices.Equal(now, ways) {
+					t.Errorf("threads are scheduled as %v, before the upgrade as %v", now, ways)
 				}
 				adverts(t, p.Directors[0], 4)
 				stayed(t, "the upgraded director", d, own)

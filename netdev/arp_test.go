@@ -167,11 +167,18 @@ func TestQuiet(t *testing.T) {
 	seen("UP")
 	tap.hearOut(vmac, vmac6) // what the kernel says by itself when a device comes up
 	must(t, h.Quiet(names...))
-	seen("DOWN")
+	// At once, not only when a work queue of the kernel has had its turn.
+	for _, name := range names {
+		if flags := p.director.run("ip -o link show " + name); !strings.Contains(flags, "NOARP") {
+			t.Errorf("%s answers until the kernel takes notice: %s", name, flags)
+		}
+	}
+	p.director.enter()
 	frames := tap.during(500 * time.Millisecond)
 	if n := len(from(frames, vmac)) + len(from(frames, vmac6)); n != 0 {
 		t.Errorf("%d frames from the virtual MACs when they become quiet", n)
 	}
+	seen("DOWN")
 	tap.says("quiet", "10.0.0.100")
 	tap.says("quiet, IPv6", "2001:db8::100")
 	tap.says("quiet, own address", "10.0.0.1", baseMAC)

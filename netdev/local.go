@@ -14,8 +14,12 @@ const (
 	// localLimit bounds the wait for the kernel to take an address for its own.
 	// Some 0.1 ms is usual, hundreds of ms where everybody wants that lock.
 	localLimit = time.Second
-	localBrief = 10 * time.Millisecond // bounds it where that was in vain
-	localPoll  = 50 * time.Microsecond
+	localBrief = 10 * time.Millisecond  // until it is found out what it waits for,
+	localPause = 100 * time.Millisecond // and until that again
+	// localPoll is the first pause between two looks, localPollMax the longest: who
+	// is waited for needs a processor too.
+	localPoll    = 50 * time.Microsecond
+	localPollMax = time.Millisecond
 )
 
 // settleIn puts the addresses of devices with IPv6 that are down on them, and
@@ -54,41 +58,84 @@ func (h *Host) settleIn(names []string) {
 // addrconf_dad_start, __ipv6_ifa_notify). What an advert draws here before that
 // is forwarded, and lost.
 //
-// Devices whose addresses were not local in all that time are waited for briefly
-// from then on, all together: most likely it is a rule or a route of somebody's
-// that keeps them from it, and the claims of all others wait behind. h.mu is held.
+// An address that has that route and still is not local is not waited for: a rule
+// or a route of somebody's keeps it from that, and the claims of all others wait
+// behind. h.mu is held.
 func (h *Host) awaitLocal(names []string) {
-	end := time.Now().Add(h.localLimit)
+	w := h.waitLocal()
 	for _, name := range names {
 		d := h.devices[name]
 		if d == nil || d.index == 0 {
 			continue
 		}
-		h.becomeLocal(d, d.spec.Addresses, end)
+		w.becomeLocal(d, d.spec.Addresses)
 	}
 }
 
-func (h *Host) becomeLocal(d *device, addresses []Address, end time.Time) {
-	there := true
-	if d.neverLocal {
-		end = end.Add(localBrief - h.localLimit) // as if that had been the limit
-	}
+// A localWait is one wait for many addresses.
+type localWait struct {
+	conn      *conn
+	end, look time.Time // when to give up, and when to look for the routes
+	routed    map[localRoute]bool
+}
+
+// A localRoute is what makes an address local.
+type localRoute struct {
+	index   int
+	address netip.Addr
+}
+
+func (h *Host) waitLocal() *localWait {
+	now := time.Now()
+	return &localWait{conn: h.conn, end: now.Add(h.localLimit), look: now.Add(localBrief)}
+}
+
+func (w *localWait) becomeLocal(d *device, addresses []Address) {
 	for _, a := range addresses {
-		if a.Prefix.Addr().Is6() {
-			there = h.becomesLocal(d.index, a.Prefix.Addr(), end) && there
+		if to := a.Prefix.Addr(); to.Is6() {
+			w.await(localRoute{d.index, to})
 		}
 	}
-	d.neverLocal = !there
 }
 
-func (h *Host) becomesLocal(index int, address netip.Addr, end time.Time) bool {
-	for !h.conn.isLocal(index, address) {
-		if !time.Now().Before(end) {
-			return false
+func (w *localWait) await(r localRoute) {
+	for pause := localPoll; !w.conn.isLocal(r.index, r.address); pause = min(2*pause, localPollMax) {
+		now := time.Now()
+		if !now.Before(w.look) && !w.routed[r] {
+			w.routed, w.look = localRoutes(), now.Add(localPause)
 		}
-		time.Sleep(localPoll)
+		if w.routed[r] || !now.Before(w.end) {
+			return
+		}
+		time.Sleep(pause)
 	}
-	return true
+}
+
+// localRoutes returns the IPv6 addresses that the kernel has taken notice of,
+// whatever rules say about them.
+func localRoutes() map[localRoute]bool {
+	c, err := dialStrict()
+	if err != nil {
+		return nil
+	}
+	defer c.close()
+	var all map[localRoute]bool
+	err = eachRoute(c, true, routeFilter{table: unix.RT_TABLE_LOCAL}, func() { all = map[localRoute]bool{} }, func(b []byte) error {
+		m, k, err := parseRouteKey(b)
+		if err != nil || m.Type != unix.RTN_LOCAL || k.table != unix.RT_TABLE_LOCAL || !k.to.IsSingleIP() {
+			return err
+		}
+		eachAttribute(b[unix.SizeofRtMsg:], func(kind uint16, value []byte) {
+			if kind == unix.RTA_OIF {
+				all[localRoute{int(attributeNumber(value)), k.to.Addr()}] = true
+			}
+		})
+		return nil
+	})
+	if err != nil {
+		return nil // it is waited for
+	}
+	return all
 }
 
 // isLocal reports whether the kernel would keep a packet that comes in by an

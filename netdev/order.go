@@ -67,12 +67,11 @@ func quietRequests(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
 		return all
 	}
 	flags, protoDown := d.quietens()
-	r := linkRequest(unix.RTM_SETLINK, 0, d.index, flags, flags)
 	if protoDown {
-		setProtoDown(r, true)
+		all = append(all, protoDownRequest(d.index))
 		d.protoDown = true
 	}
-	return append(all, r)
+	return append(all, linkRequest(unix.RTM_SETLINK, 0, d.index, flags, flags))
 }
 
 // upDownRequest sets a device up or down and ends its being quiet.
@@ -277,9 +276,6 @@ func (h *Host) remove(names []string) error {
 // ASCII).
 const doomed = 0x686f6c64
 
-// operDormant is IF_OPER_DORMANT (RFC 2863).
-const operDormant = 5
-
 // deleteRequests deletes links. A deletion waits until every processor has let
 // go of the link, tens of milliseconds (net/core/dev.c netdev_run_todo), so
 // several are put into a link group and deleted as one
@@ -297,9 +293,7 @@ func deleteRequests(o *observation, indexes []int) []*nl.NetlinkRequest {
 	for _, index := range indexes {
 		r := linkRequest(unix.RTM_SETLINK, 0, index, 0, 0)
 		r.AddData(group)
-		// The change of group counts as a roam too (see quietens), except on
-		// a link that is dormant.
-		r.AddData(nl.NewRtAttr(unix.IFLA_OPERSTATE, []byte{operDormant}))
+		setDormant(r) // the change of group counts as a roam too
 		all = append(all, r)
 	}
 	r := linkRequest(unix.RTM_DELLINK, 0, 0, 0, 0)

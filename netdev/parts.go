@@ -3,7 +3,6 @@ package netdev
 import (
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -43,7 +42,7 @@ func (h *Host) few(names []string) bool {
 func (h *Host) inParts(up func([]Part)) carrier {
 	return func(requests []*nl.NetlinkRequest, of []*device) []error {
 		var failed []error
-		t := tally{host: h, end: time.Now().Add(h.localLimit), have: map[*device]int{}, wrong: map[*device]bool{}}
+		t := tally{local: h.waitLocal(), have: map[*device]int{}, wrong: map[*device]bool{}}
 		for at, size := 0, firstPart; at < len(requests); size = min(4*size, chunkMessages) {
 			next := min(at+size, len(requests))
 			errs := h.conn.do(requests[at:next])
@@ -62,8 +61,7 @@ func (h *Host) inParts(up func([]Part)) carrier {
 
 // A tally counts the addresses that are up.
 type tally struct {
-	host  *Host
-	end   time.Time // until when addresses may become local
+	local *localWait
 	have  map[*device]int
 	wrong map[*device]bool
 }
@@ -88,7 +86,7 @@ func (t *tally) count(requests []*nl.NetlinkRequest, of []*device, errs []error)
 	}
 	var parts []Part
 	for _, d := range more {
-		t.host.becomeLocal(d, d.spec.Addresses[before[d]:t.have[d]], t.end)
+		t.local.becomeLocal(d, d.spec.Addresses[before[d]:t.have[d]])
 		parts = append(parts, Part{d.spec.Name, t.have[d]})
 	}
 	return parts

@@ -32,8 +32,6 @@ type device struct {
 	// falling says that the device is silent and TakeDown has still to come: that
 	// it is up and has its addresses is no damage.
 	falling bool
-	// neverLocal says that its IPv6 addresses were waited for in vain.
-	neverLocal bool
 	// policies are the routes' and rules' states when last looked at; tidied
 	// says that the device is bare and none of them is left.
 	policies []PolicyState
@@ -44,13 +42,12 @@ type device struct {
 // neighbour answers at once; but the kernel takes any change of flags for a
 // roam and repeats its multicast listener reports (net/ipv6/addrconf.c
 // addrconf_notify), each of which draws the MAC back to this switch port. With
-// IPv6 it is therefore protocol down: the kernel then sends nothing at all
-// through the device, and goes on receiving.
+// IPv6 it is therefore protocol down before: the kernel then sends nothing at all
+// through the device, and goes on receiving. That alone would come too late where
+// everybody wants the network's lock, for which the work queue waits that takes
+// notice of it (net/core/link_watch.c linkwatch_event).
 func (d *device) quietens() (flags uint32, protoDown bool) {
-	if d.spec.wantsIPv6() && !d.noProtoDown {
-		return 0, true
-	}
-	return unix.IFF_NOARP, false
+	return unix.IFF_NOARP, d.spec.wantsIPv6() && !d.noProtoDown
 }
 
 // An op is one change to the kernel's devices or addresses.

@@ -143,8 +143,7 @@ func (p *Port) open(l Listen) error {
 		if m, err = openMouth(l); err != nil {
 			return err
 		}
-		p.mouths[l.Index] = m
-		p.pending = make([]*mouth, 0, 3*len(p.mouths))
+		p.addMouth(m)
 	}
 	m.name = l.Name
 	if err := m.openWays(l); err != nil {
@@ -174,6 +173,11 @@ func (p *Port) open(l Listen) error {
 		}
 	}
 	return nil
+}
+
+func (p *Port) addMouth(m *mouth) {
+	p.mouths[m.index] = m
+	p.pending = make([]*mouth, 0, 3*len(p.mouths))
 }
 
 func (p *Port) ear(index int, kind earKind) *ear {

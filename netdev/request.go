@@ -31,8 +31,11 @@ func (o op) requests(owner string, ipv6 bool) []*nl.NetlinkRequest {
 		if o.setMaster {
 			r.AddData(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(o.master))))
 		}
+		if o.setProto && o.protoDown {
+			return []*nl.NetlinkRequest{protoDownRequest(o.index), r}
+		}
 		if o.setProto {
-			setProtoDown(r, o.protoDown)
+			setProtoDown(r, false)
 		}
 		return []*nl.NetlinkRequest{r}
 	case addAddress:
@@ -79,6 +82,24 @@ func markLink(r *nl.NetlinkRequest, alias string, ipv6 bool) {
 		spec.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(iflaInet6AddrGenMode, []byte{addrGenModeNone})
 	}
 	r.AddData(spec)
+}
+
+// operDormant is IF_OPER_DORMANT (RFC 2863).
+const operDormant = 5
+
+// setDormant keeps the kernel from taking what changes for a roam (see quietens).
+func setDormant(r *nl.NetlinkRequest) {
+	r.AddData(nl.NewRtAttr(unix.IFLA_OPERSTATE, []byte{operDormant}))
+}
+
+// protoDownRequest takes the protocol down, and makes the link dormant until the
+// kernel has taken notice of that. Flags are to be changed in another request:
+// in one they would be changed first (net/core/rtnetlink.c do_setlink).
+func protoDownRequest(index int) *nl.NetlinkRequest {
+	r := linkRequest(unix.RTM_SETLINK, 0, index, 0, 0)
+	setDormant(r)
+	setProtoDown(r, true)
+	return r
 }
 
 func setProtoDown(r *nl.NetlinkRequest, on bool) {

@@ -41,12 +41,16 @@ func openRouted(l Listen, v6 bool) (*mouth, error) {
 		return nil, fmt.Errorf("bind raw socket to %s: %w", l.Name, err)
 	}
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PRIORITY, 7)
+	return newRouted(fd, l), nil
+}
+
+func newRouted(fd int, l Listen) *mouth {
 	m := newMouth(fd, l)
 	m.names = new([batchLen]unix.RawSockaddrInet6)
 	for i := range m.messages {
 		m.messages[i].header.Name = (*byte)(unsafe.Pointer(&m.names[i]))
 	}
-	return m, nil
+	return m
 }
 
 // address notes where the packet that is queued at slot i goes. It reports

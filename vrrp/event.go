@@ -32,7 +32,16 @@ type (
 		// not know them.
 		UpSince  time.Time
 		Takeover Takeover
+		// LastAdvert is when a MASTER sent its last advert, after which the next is
+		// due as ever, and Promised the interval that it told. Zero: they are not
+		// known, and the next is due now.
+		LastAdvert time.Time
+		Promised   time.Duration
 	}
+
+	// Remind makes a MASTER send an advert before it is due: it may be late with
+	// the next.
+	Remind struct{}
 
 	// Abandon makes a machine that was never started let go of what a crashed
 	// MASTER left on its device, as Stop would have.
@@ -114,6 +123,7 @@ type (
 func (Start) event()        {}
 func (StartHolding) event() {}
 func (Resume) event()       {}
+func (Remind) event()       {}
 func (Abandon) event()      {}
 func (Yield) event()        {}
 func (Stop) event()         {}

@@ -56,7 +56,19 @@ func (m *Machine) Resume() Resume {
 	if m.learned {
 		r.Interval = m.interval
 	}
+	if m.state == Master {
+		r.LastAdvert, r.Promised = m.lastAdvert, m.promised
+	}
 	return r
+}
+
+// remind sends an advert before it is due.
+func (m *Machine) remind(now time.Time) {
+	if m.state != Master {
+		return
+	}
+	m.send(now, m.Priority())
+	m.advertAt = m.nextAdvert(now)
 }
 
 // resume goes on as what the process was a moment ago. The other routers have
@@ -86,6 +98,12 @@ func (m *Machine) resume(now time.Time, e Resume) {
 		m.listen(now)
 		return
 	}
-	m.send(now, m.Priority())
-	m.advertAt = m.nextAdvert(now)
+	if e.LastAdvert.IsZero() {
+		m.remind(now)
+		return
+	}
+	// What has come meanwhile is heard before this is due. If it is overdue for
+	// longer than others wait, nothing is sent: see overslept.
+	m.lastAdvert, m.promised = e.LastAdvert, e.Promised
+	m.advertAt = m.nextAdvert(e.LastAdvert)
 }

@@ -142,6 +142,8 @@ func (m *Machine) step(now time.Time, ev Event) []Action {
 		m.startHolding(now)
 	case Resume:
 		m.resume(now, e)
+	case Remind:
+		m.remind(now)
 	case Abandon:
 		m.abandon(now)
 	case Yield:

@@ -64,6 +64,7 @@ func parseLogFlags(level, format string) (logFlags, error) {
 
 func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 	collectGarbage(whileStarting)
+	standIn, unspoken := director.NewStandIn()
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	reload := hangups(ctx)
@@ -91,11 +92,14 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 		format = *o.format
 	}
 	log := slog.New(newLogHandler(cmd.ErrOrStderr(), format, level))
+	if unspoken != nil {
+		log.Warn("no advert was sent until the configuration was read", "err", unspoken)
+	}
 
 	defer context.AfterFunc(cmd.Context(), func() { notifySystemd(log, daemon.SdNotifyStopping) })()
 	return director.Run(ctx, director.Options{
 		Path: f.config, Config: c, Socket: f.socket, Version: softwareVersion(),
-		Log: log, Level: reloadable, Reload: reload,
+		Log: log, Level: reloadable, Reload: reload, StandIn: standIn,
 		Ready: func() {
 			notifySystemd(log, daemon.SdNotifyReady)
 			collectGarbage(whileRunning)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -83,7 +84,58 @@ func runInPlace(o options) []*row {
 		}
 		rows = append(rows, together(all...)...)
 	}
-	return rows
+	return append(rows, runCrowdRenewals(o)...)
+}
+
+// crowded is how many virtual routers change their binary at once, at the shortest
+// interval that is sensible for so many.
+const (
+	crowded         = 1000
+	crowdedInterval = 100 * time.Millisecond
+)
+
+func runCrowdRenewals(o options) []*row {
+	var all []*heat
+	for _, c := range contenders {
+		h := newHeat(o, "inplace", fmt.Sprintf("new binary of %d", crowded), crowdedInterval, c, func(t lab.T, h *heat) {
+			h.renewCrowd(newCrowd(t, c, crowded, crowdedInterval), o.renewals)
+		})
+		if h != nil && c.name == holdfast.name {
+			// Others wait for three intervals and the skew time.
+			h.row.bounds = []bound{
+				atMost("adverts of BACKUP", theTotal, 0), atMost("silent ms", theMaximum, 3*milliseconds(crowdedInterval)),
+			}
+		}
+		all = append(all, h)
+	}
+	return together(all...)
+}
+
+// renewCrowd measures for how long no advert of a virtual router is sent.
+func (h *heat) renewCrowd(c *crowd, times int) {
+	first := c.captures(0)
+	master := c.contender.launch(c.hosts[0], c.setup(0))
+	c.awaitAll(0, first)
+	c.contender.launch(c.hosts[1], c.setup(1))
+	for range times {
+		said, heard := c.captures(0), c.captures(1)
+		c.awaitEach(0, said)
+		if err := master.renew(); err != nil {
+			c.t.Fatalf("%v", err)
+		}
+		c.awaitAll(0, c.captures(0))
+		c.stop(said)
+		c.stop(heard)
+		silent := greatest(late(0, streams(said...)...))
+		spurious := 0
+		for _, s := range streams(heard...) {
+			spurious += len(s)
+		}
+		h.note(func(r *row) {
+			r.add("silent ms", spread, silent)
+			r.add("adverts of BACKUP", losses, float64(spurious))
+		}, "silent for %.0f ms, %d adverts of the BACKUP", silent, spurious)
+	}
 }
 
 func (h *heat) inPlace(a *arena, n renewal) {

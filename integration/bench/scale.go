@@ -100,7 +100,14 @@ func (c *crowd) captures(i int) []*lab.Capture {
 // awaitAll waits until a director has advertised all virtual routers, ends the
 // captures, and says when it was done with the last.
 func (c *crowd) awaitAll(i int, captures []*lab.Capture) time.Time {
-	var last time.Time
+	last := c.awaitEach(i, captures)
+	c.stop(captures)
+	return last
+}
+
+// awaitEach waits until a director has advertised all virtual routers, and says
+// when it was done with the last.
+func (c *crowd) awaitEach(i int, captures []*lab.Capture) (last time.Time) {
 	lab.Wait(c.t, 60*time.Second, "adverts of all virtual routers of "+c.hosts[i].Name, func() (string, bool) {
 		all := streams(captures...)
 		for _, s := range all {
@@ -110,7 +117,6 @@ func (c *crowd) awaitAll(i int, captures []*lab.Capture) time.Time {
 		}
 		return fmt.Sprintf("%d of %d", len(all), c.n), len(all) == c.n
 	})
-	c.stop(captures)
 	return last
 }
 

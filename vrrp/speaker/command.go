@@ -132,6 +132,19 @@ func (s *Speaker) Announce(name string) error {
 	})
 }
 
+// Remind has every MASTER send an advert now, for what comes may keep them from it
+// for a while. They have left when it returns.
+func (s *Speaker) Remind() error {
+	return s.do(func(now time.Time) {
+		for _, g := range s.groups {
+			for i := range g.routers {
+				s.perform(now, g, g.Step(now, i, vrrp.Remind{}))
+			}
+		}
+		s.flush()
+	})
+}
+
 func (s *Speaker) tellAll(name string, ev vrrp.Event) error {
 	return s.try(func(now time.Time) error {
 		g := s.groups[name]

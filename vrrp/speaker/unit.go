@@ -170,12 +170,28 @@ func (s *Speaker) Remove(name string) error {
 		case slices.ContainsFunc(g.routers, func(r *router) bool { return !r.stopped }):
 			return fmt.Errorf("%s has not stopped", name)
 		}
-		s.dissolve(g)
-		for _, r := range g.routers {
-			delete(s.routers, r.config().Name)
-			delete(s.byKey, r.key())
-		}
+		s.forget(g)
 		return nil
+	})
+}
+
+func (s *Speaker) forget(g *group) {
+	s.dissolve(g)
+	for _, r := range g.routers {
+		delete(s.routers, r.config().Name)
+		delete(s.byKey, r.key())
+	}
+}
+
+// Drop forgets groups as they are: nothing is sent, and nothing is let go of. It
+// is for what another speaker goes on with; a name that is not known is no error.
+func (s *Speaker) Drop(names ...string) error {
+	return s.do(func(time.Time) {
+		for _, name := range names {
+			if g := s.groups[name]; g != nil {
+				s.forget(g)
+			}
+		}
 	})
 }
 

@@ -41,6 +41,8 @@ type Options struct {
 	Level *slog.LevelVar
 	// Ready is called once everything is up; nil: nobody wants to know.
 	Ready func()
+	// StandIn speaks for what the former binary was MASTER of; nil: nobody does.
+	StandIn *StandIn
 	// Reload delivers the wish to reload (SIGHUP); nil: there is none.
 	Reload <-chan struct{}
 }
@@ -103,13 +105,14 @@ type Director struct {
 	failing   map[string]bool     // those devices of which that is true, by name
 	mendTimer *time.Timer         // when the devices are looked at next
 	devices   *deviceNames
-	failed    error   // the VRRP loop ended by itself
-	passing   passing // what the binary before this one left word of
-	before    counts  // what that had counted
-	upgradeTo string  // path of the binary that is to replace this one; "": none
-	releasing bool    // only to let go of what a crashed run left
-	ipvsError string  // what keeps IPVS from being as it should be
-	repairs   uint64  // changes that others had made to our part of IPVS
+	failed    error                  // the VRRP loop ended by itself
+	passing   passing                // what the binary before this one left word of
+	before    counts                 // what that had counted
+	stood     map[string]vrrp.Resume // what its stand-in has come to
+	upgradeTo string                 // path of the binary that is to replace this one; "": none
+	releasing bool                   // only to let go of what a crashed run left
+	ipvsError string                 // what keeps IPVS from being as it should be
+	repairs   uint64                 // changes that others had made to our part of IPVS
 }
 
 // journalSize is how many events are kept for `holdfast events`.
@@ -145,6 +148,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	d.recallTrackers()
 	d.applyConf(o.Config)
+	d.opts.StandIn.end()
 	d.reconcile()
 	d.sweep()
 	d.recallHistory()

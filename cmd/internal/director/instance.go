@@ -293,14 +293,11 @@ func sameVoice(in *instance, a, b *netdev.Interface) bool {
 	return a.Index == b.Index && a.MAC == b.MAC && source(in, a) == source(in, b) && a.Forwarding6 == b.Forwarding6
 }
 
-// voiceOf builds the voice of an instance on its interface as it is.
-func (d *Director) voiceOf(in *instance) (speaker.Voice, error) {
+// speechOf says what the voice of an instance is made of, on its interface as it is.
+func speechOf(in *instance) speech {
 	s := speech{
 		index: in.facts.Index, source: source(in, &in.facts), group: in.conf.Group(),
 		mac: netdev.MAC(in.conf.MAC.Address), router: in.facts.Forwarding6,
-	}
-	if !s.source.IsValid() {
-		return speaker.Voice{IfIndex: s.index}, nil
 	}
 	if in.conf.MAC.Mode == conf.MACInterface {
 		s.mac = in.facts.MAC
@@ -308,6 +305,15 @@ func (d *Director) voiceOf(in *instance) (speaker.Voice, error) {
 	s.advertMAC = s.mac
 	if in.conf.AdvertMAC == conf.AdvertInterface {
 		s.advertMAC = in.facts.MAC
+	}
+	return s
+}
+
+// voiceOf builds the voice of an instance.
+func (d *Director) voiceOf(in *instance) (speaker.Voice, error) {
+	s := speechOf(in)
+	if !s.source.IsValid() {
+		return speaker.Voice{IfIndex: s.index}, nil
 	}
 	v, err := voice(s, announced(&in.conf, ""))
 	if err == nil {
@@ -428,6 +434,7 @@ func (d *Director) meet(instances []*instance) {
 func (d *Director) addUnits(list []unit) {
 	var units []speaker.Unit
 	var added []*unit
+	d.stood = d.opts.StandIn.resumes()
 	for i := range list {
 		u := &list[i]
 		if r := d.units[u.name]; r != nil {
@@ -451,6 +458,7 @@ func (d *Director) addUnits(list []unit) {
 			d.instances[c.Name].added = true
 		}
 	}
+	d.opts.StandIn.relieve(list)
 }
 
 // routers are the members of a unit that are to be started, with what they are

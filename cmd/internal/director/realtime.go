@@ -2,7 +2,9 @@ package director
 
 import (
 	"fmt"
+	"os"
 	"runtime"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -11,18 +13,71 @@ import (
 // that is not real-time, below whoever knows better (kernel threads have 50).
 const realtimePriority = 10
 
+// hastyPriority is that of threads in a hurry, by which they are known.
+const hastyPriority = realtimePriority - 1
+
+// realtime is round-robin scheduling. Threads and programs started from a thread
+// that has it are normal again.
+func realtime(priority uint32) *unix.SchedAttr {
+	return &unix.SchedAttr{
+		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR,
+		Flags: unix.SCHED_FLAG_RESET_ON_FORK, Priority: priority,
+	}
+}
+
 // goRealtime locks the calling goroutine to its thread and gives the thread
 // round-robin real-time scheduling, so that adverts are on time on a machine
-// that is busy with other things. Threads and scripts started from it are
-// normal again.
+// that is busy with other things.
 func goRealtime() error {
 	runtime.LockOSThread()
-	attr := unix.SchedAttr{
-		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR,
-		Flags: unix.SCHED_FLAG_RESET_ON_FORK, Priority: realtimePriority,
-	}
-	if err := unix.SchedSetAttr(0, &attr, 0); err != nil {
+	if err := unix.SchedSetAttr(0, realtime(realtimePriority), 0); err != nil {
 		return fmt.Errorf("set real-time scheduling (needs CAP_SYS_NICE or LimitRTPRIO): %w", err)
 	}
 	return nil
+}
+
+// hurry gives all threads real-time scheduling, and returns what the calling one
+// had and how to give it back to all. An exec waits until the other threads have
+// ended, for which each of them needs a processor; the calling thread is the
+// first of the next program, which begins with its scheduling.
+func hurry() (usual unix.SchedAttr, calm func()) {
+	had := map[int]*unix.SchedAttr{}
+	if attr, err := unix.SchedGetAttr(0, 0); err == nil {
+		usual = *attr
+	}
+	eachThread(func(id int) {
+		attr, err := unix.SchedGetAttr(id, 0)
+		if err == nil && unix.SchedSetAttr(id, realtime(hastyPriority), 0) == nil {
+			had[id] = attr
+		}
+	})
+	return usual, func() {
+		for id, attr := range had {
+			_ = unix.SchedSetAttr(id, attr, 0) // a thread may have ended
+		}
+	}
+}
+
+// settle gives the threads of a program that another one has run in a hurry their
+// usual scheduling, but for those that have asked for real time themselves.
+func settle(usual unix.SchedAttr) {
+	usual.Size = unix.SizeofSchedAttr
+	eachThread(func(id int) {
+		attr, err := unix.SchedGetAttr(id, 0)
+		if err == nil && (attr.Policy != unix.SCHED_RR || attr.Priority == hastyPriority) {
+			_ = unix.SchedSetAttr(id, &usual, 0) // what may not be set was not changed
+		}
+	})
+}
+
+func eachThread(do func(id int)) {
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return
+	}
+	for _, t := range threads {
+		if id, err := strconv.Atoi(t.Name()); err == nil {
+			do(id)
+		}
+	}
 }

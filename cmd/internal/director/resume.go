@@ -43,18 +43,34 @@ type passed struct {
 	Lost     time.Time     `json:"lost,omitzero"`
 	UpSince  time.Time     `json:"up_since,omitzero"`
 	Takeover vrrp.Takeover `json:"takeover,omitzero"`
+	// Silent is how long before that the last advert was sent.
+	Silent   time.Duration `json:"silent_ns,omitempty"`
+	Promised time.Duration `json:"promised_ns,omitempty"`
 }
 
-func passedOn(e *vrrp.Resume) passed {
-	return passed{e.State == vrrp.Master, e.Since, e.Interval, e.GaveAway, e.Lost, e.UpSince, e.Takeover}
+// passedOn is what is true now.
+func passedOn(now time.Time, e *vrrp.Resume) passed {
+	p := passed{
+		Master: e.State == vrrp.Master, Since: e.Since, Interval: e.Interval, GaveAway: e.GaveAway, Lost: e.Lost,
+		UpSince: e.UpSince, Takeover: e.Takeover, Promised: e.Promised,
+	}
+	if !e.LastAdvert.IsZero() {
+		p.Silent = now.Sub(e.LastAdvert)
+	}
+	return p
 }
 
-func (p *passed) event() vrrp.Resume {
+// event is what was true at a time.
+func (p *passed) event(at time.Time) vrrp.Resume {
 	r := vrrp.Resume{
-		State: vrrp.Backup, Since: p.Since, Interval: p.Interval, GaveAway: p.GaveAway, Lost: p.Lost, UpSince: p.UpSince, Takeover: p.Takeover,
+		State: vrrp.Backup, Since: p.Since, Interval: p.Interval, GaveAway: p.GaveAway, Lost: p.Lost,
+		UpSince: p.UpSince, Takeover: p.Takeover, Promised: p.Promised,
 	}
 	if p.Master {
 		r.State = vrrp.Master
+	}
+	if p.Promised != 0 {
+		r.LastAdvert = at.Add(-p.Silent)
 	}
 	return r
 }
@@ -67,6 +83,9 @@ func sinceBoot() time.Duration {
 	}
 	return time.Duration(ts.Nano())
 }
+
+// clock is the time of this process's clock at a time since boot.
+func clock(at time.Duration) time.Time { return time.Now().Add(at - sinceBoot()) }
 
 func passingPath(dir string) string { return filepath.Join(dir, "upgrade.json") }
 
@@ -116,7 +135,7 @@ func (d *Director) writePassing(history time.Duration, seq uint64) error {
 	}
 	for name, r := range snap.Routers {
 		if e := r.Resume; e.State == vrrp.Master || e.State == vrrp.Backup {
-			p.Routers[name] = passedOn(&e)
+			p.Routers[name] = passedOn(snap.At, &e)
 		}
 	}
 	b, err := json.Marshal(p)
@@ -149,16 +168,23 @@ func readPassing(dir string) (passing, error) {
 // startEvent is how an instance begins: as what the former binary was, with
 // what a crash left on its device, or from nothing.
 func (d *Director) startEvent(in *instance) vrrp.Event {
-	was, known := d.passing.Routers[in.conf.Name]
-	// Within three intervals nobody has missed us.
-	fresh := known && sinceBoot()-d.passing.At < 3*in.conf.Interval
+	was, known := d.formerly(in)
 	switch {
-	case fresh && was.Master == in.device.Leftover:
-		return was.event()
+	case known && (was.State == vrrp.Master) == in.device.Leftover:
+		return was
 	case in.device.Leftover:
 		d.log.Warn("a former run left the addresses on; they are served silently until a MASTER is known",
 			"vrrp", in.conf.Name, "device", in.device.Name)
 		return vrrp.StartHolding{}
 	}
 	return vrrp.Start{}
+}
+
+// formerly is what an instance was a moment ago, if nobody has missed it since.
+func (d *Director) formerly(in *instance) (was vrrp.Resume, known bool) {
+	if stood, ok := d.stood[in.conf.Name]; ok {
+		return stood, stood.State == vrrp.Master
+	}
+	p, known := d.passing.Routers[in.conf.Name]
+	return p.event(clock(d.passing.At)), known && sinceBoot()-d.passing.At < 3*in.conf.Interval
 }

@@ -18,7 +18,9 @@ func TestPassedIsWhole(t *testing.T) {
 	want := vrrp.Resume{
 		State: vrrp.Backup, Since: time.Unix(5, 0).UTC(), Interval: 3 * time.Second, GaveAway: true, Lost: time.Unix(7, 0).UTC(),
 		UpSince: time.Unix(3, 0).UTC(), Takeover: vrrp.TakeoverPreempted,
+		LastAdvert: time.Unix(8, 0).UTC(), Promised: 2 * time.Second,
 	}
+	now := time.Unix(9, 0).UTC()
 	v := reflect.ValueOf(want)
 	for i := range v.NumField() {
 		if v.Field(i).IsZero() {
@@ -27,7 +29,7 @@ func TestPassedIsWhole(t *testing.T) {
 	}
 	for _, state := range []vrrp.State{vrrp.Master, vrrp.Backup} {
 		want.State = state
-		b, err := json.Marshal(passedOn(&want))
+		b, err := json.Marshal(passedOn(now, &want))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +37,7 @@ func TestPassedIsWhole(t *testing.T) {
 		if err := json.Unmarshal(b, &p); err != nil {
 			t.Fatal(err)
 		}
-		if got := p.event(); got != want {
+		if got := p.event(now); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}

@@ -156,6 +156,7 @@ func (d *Director) stopUnits() error {
 // close frees what open acquired, whatever part of it.
 func (d *Director) close() error {
 	var errs []error
+	d.opts.StandIn.end()
 	d.leaveBus()
 	d.closeAllSinks()
 	d.closeSNMP()

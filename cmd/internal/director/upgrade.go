@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -74,7 +75,7 @@ func (d *Director) replace(path string) error {
 	d.unwatchSettings()
 	err := d.leaveWord()
 	if err == nil {
-		err = fmt.Errorf("run %s: %w", path, syscall.Exec(path, os.Args, os.Environ()))
+		err = d.exec(path)
 	} else {
 		err = fmt.Errorf("leave word for the new binary: %w", err)
 	}
@@ -94,4 +95,26 @@ func (d *Director) goOn() error {
 		d.serve()
 	}
 	return err
+}
+
+// exec runs the binary at path, which goes on speaking at once for what is MASTER
+// now. It returns only if that fails.
+func (d *Director) exec(path string) error {
+	syscall.ForkLock.Lock() // nobody else is to inherit what the new binary gets
+	defer syscall.ForkLock.Unlock()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	usual, calm := hurry()
+	defer calm()
+	env := os.Environ()
+	variable, takeBack, err := d.leaveStandIn(usual)
+	if err != nil {
+		calm() // nobody would settle the new binary
+		d.log.Warn("no advert is sent until the new binary is up", "err", err)
+		takeBack = func() error { return nil }
+	} else {
+		env = append(env, variable)
+	}
+	err = syscall.Exec(path, os.Args, env)
+	return errors.Join(fmt.Errorf("run %s: %w", path, err), takeBack())
 }

@@ -1,0 +1,58 @@
+package director
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"holdfast/integration/tools"
+)
+
+// byScheduling counts the threads of the process by how they are scheduled.
+func byScheduling(t *testing.T) map[string]int {
+	t.Helper()
+	n := map[string]int{}
+	eachThread(func(id int) {
+		if attr, err := unix.SchedGetAttr(id, 0); err == nil {
+			n[fmt.Sprintf("%d/%d", attr.Policy, attr.Priority)]++
+		}
+	})
+	return n
+}
+
+// A hurry takes all threads, and each gets back what it had.
+func TestHurry(t *testing.T) {
+	tools.Root(t, "set real-time scheduling")
+	// "2" is round-robin.
+	normal, real, hasty := "0/0", fmt.Sprintf("2/%d", realtimePriority), fmt.Sprintf("2/%d", hastyPriority)
+	ready, done := make(chan error), make(chan struct{})
+	defer close(done)
+	go func() {
+		ready <- goRealtime()
+		<-done // the thread ends with this
+	}()
+	if err := <-ready; err != nil {
+		t.Fatal(err)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	usual, calm := hurry()
+	if n := byScheduling(t); usual.Policy != unix.SCHED_NORMAL || n[hasty] < 2 {
+		t.Errorf("in a hurry: %v; usually %+v", n, usual)
+	}
+	calm()
+	if n := byScheduling(t); n[hasty] != 0 || n[real] == 0 || n[normal] == 0 {
+		t.Errorf("after it: %v", n)
+	}
+
+	// The next program begins with one thread in a hurry.
+	if err := unix.SchedSetAttr(0, realtime(hastyPriority), 0); err != nil {
+		t.Fatal(err)
+	}
+	settle(usual)
+	if n := byScheduling(t); n[hasty] != 0 || n[real] == 0 || n[normal] == 0 {
+		t.Errorf("settled: %v", n)
+	}
+}

@@ -1,0 +1,260 @@
+package director
+
+import (
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"holdfast/conf"
+	"holdfast/netdev"
+	"holdfast/vrrp"
+	"holdfast/vrrp/auth"
+	"holdfast/vrrp/speaker"
+)
+
+// standInVariable gives the descriptor of the file in which a binary that is
+// replaced says what a stand-in needs. It has no name, for there are keys in it.
+const standInVariable = "HOLDFAST_STAND_IN"
+
+// standInVersion is that of what follows the estate. Who finds another one has no
+// stand-in.
+const standInVersion = 1
+
+// An estate comes first in the file, in every version: what the new binary has
+// whether it can use it or not.
+type estate struct {
+	Version int
+	Usual   unix.SchedAttr // the scheduling that its threads are to have
+	Sockets []netdev.OpenSocket
+}
+
+// A spokenFor is what a stand-in speaks for: units that are MASTER.
+type spokenFor struct {
+	At    time.Duration // since boot
+	Units []spokenUnit
+}
+
+type spokenUnit struct {
+	Name    string // by which a speaker knows it
+	Routers []spokenRouter
+}
+
+// A spokenRouter is a virtual router with what its adverts are made of.
+type spokenRouter struct {
+	Config vrrp.Config
+	Auth   auth.Config
+	TTL    uint8
+	Index  int // the interface's
+	Source netip.Addr
+	MAC    netdev.MAC // that adverts come from
+	Weight int        // what trackers add to the priority
+	Was    passed
+}
+
+// --- the binary that is replaced
+
+// leaveStandIn has every MASTER send an advert, and leaves what a stand-in goes on
+// with. It returns the environment variable that tells of it, and how to take that
+// back.
+func (d *Director) leaveStandIn(usual unix.SchedAttr) (variable string, takeBack func() error, err error) {
+	if err := d.speaker.Remind(); err != nil {
+		return "", nil, err
+	}
+	at := sinceBoot()
+	snap, err := d.speaker.Snapshot()
+	if err != nil {
+		return "", nil, err
+	}
+	fd, err := unix.MemfdCreate("holdfast-stand-in", 0)
+	if err != nil {
+		return "", nil, fmt.Errorf("make a file for the stand-in: %w", err)
+	}
+	file := os.NewFile(uintptr(fd), "holdfast-stand-in")
+	sockets, err := d.port.HandOn()
+	if err == nil {
+		to := gob.NewEncoder(file)
+		err = errors.Join(to.Encode(estate{standInVersion, usual, sockets}), to.Encode(d.spokenFor(at, &snap)))
+	}
+	takeBack = func() error { return errors.Join(d.port.Keep(), file.Close()) }
+	if err != nil {
+		return "", nil, errors.Join(err, takeBack())
+	}
+	return standInVariable + "=" + strconv.Itoa(fd), takeBack, nil
+}
+
+// spokenFor lists the units that are MASTER in every member.
+func (d *Director) spokenFor(at time.Duration, snap *speaker.Snapshot) spokenFor {
+	s := spokenFor{At: at}
+	for _, u := range d.units {
+		spoken := spokenUnit{Name: u.speakerName()}
+		for i := range u.members {
+			in := d.instances[u.members[i].Name]
+			if st, ok := snap.Routers[in.conf.Name]; ok && st.Resume.State == vrrp.Master {
+				spoken.Routers = append(spoken.Routers, in.spoken(snap.At, &st))
+			}
+		}
+		if len(spoken.Routers) == len(u.members) {
+			s.Units = append(s.Units, spoken)
+		}
+	}
+	return s
+}
+
+func (in *instance) spoken(now time.Time, st *speaker.Status) spokenRouter {
+	s := speechOf(in)
+	return spokenRouter{
+		Config: st.Config, Auth: in.conf.Auth.Config, TTL: in.conf.TTL,
+		Index: s.index, Source: s.source, MAC: s.advertMAC, Weight: in.weight, Was: passedOn(now, &st.Resume),
+	}
+}
+
+// --- the binary that goes on
+
+// A StandIn speaks for what the former binary was MASTER of, from the first moment
+// of the new one until its director has got so far. To read the configuration
+// and to look at a thousand devices may take longer than the others wait. It
+// hears what came meanwhile before it speaks, and falls silent for what somebody
+// else is MASTER of; it changes no device.
+type StandIn struct {
+	speaker *speaker.Speaker
+}
+
+// NewStandIn returns the stand-in that the former binary asked for, or nil if
+// there is none. It is to be called before anything that takes time.
+func NewStandIn() (*StandIn, error) {
+	text, ok := os.LookupEnv(standInVariable)
+	if !ok {
+		return nil, nil
+	}
+	_ = os.Unsetenv(standInVariable) // nobody else's; the name is a valid one
+	fd, err := strconv.Atoi(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", standInVariable, err)
+	}
+	file := os.NewFile(uintptr(fd), "holdfast-stand-in")
+	if file == nil {
+		return nil, fmt.Errorf("%s: no descriptor", standInVariable)
+	}
+	defer file.Close()
+	var left estate
+	defer func() { settle(left.Usual) }()
+	s, err := readStandIn(file, &left)
+	if err != nil {
+		return nil, fmt.Errorf("go on speaking before all is up: %w", err)
+	}
+	return s, nil
+}
+
+func readStandIn(file *os.File, left *estate) (*StandIn, error) {
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	from := gob.NewDecoder(file)
+	if err := from.Decode(left); err != nil {
+		return nil, err
+	}
+	p, err := netdev.InheritPort(left.Sockets)
+	if err != nil {
+		return nil, err
+	}
+	var all spokenFor
+	if left.Version != standInVersion {
+		err = fmt.Errorf("what was left is of version %d, not %d", left.Version, standInVersion)
+	} else {
+		err = from.Decode(&all)
+	}
+	if err != nil {
+		p.Shutdown()
+		return nil, err
+	}
+	return standIn(p, &all), nil
+}
+
+// standIn begins to speak.
+func standIn(p *netdev.Port, all *spokenFor) *StandIn {
+	s := &StandIn{speaker.New(speaker.Options{
+		Port: &port{Port: p}, Log: slog.New(slog.DiscardHandler), // the director's speaker says the same
+		Order: func([]speaker.Order) {}, Report: func(speaker.Report) {},
+	})}
+	go func() {
+		_ = goRealtime() // the director tells of that
+		_ = s.speaker.Run()
+		p.Shutdown()
+	}()
+	at := clock(all.At)
+	for part := range slices.Chunk(all.Units, unitsPerTurn) {
+		var units []speaker.Unit
+		for i := range part {
+			if u, err := part[i].unit(at); err == nil {
+				units = append(units, u)
+			}
+		}
+		s.speaker.Add(units...)
+	}
+	return s
+}
+
+func (u *spokenUnit) unit(at time.Time) (speaker.Unit, error) {
+	unit := speaker.Unit{Name: u.Name}
+	for i := range u.Routers {
+		r := &u.Routers[i]
+		in := conf.Instance{Config: r.Config, TTL: r.TTL}
+		in.Auth.Config = r.Auth
+		v, err := voice(speech{index: r.Index, source: r.Source, group: r.Config.Group(), advertMAC: r.MAC}, nil)
+		if err == nil {
+			err = address(&v, &in, r.MAC)
+		}
+		if err != nil {
+			return unit, err
+		}
+		unit.Routers = append(unit.Routers, speaker.Router{
+			Config: r.Config, Voice: v, First: []vrrp.Event{vrrp.Weigh{Sum: r.Weight}, r.Was.event(at)},
+		})
+	}
+	return unit, nil
+}
+
+// resumes is what the virtual routers are by now for which the stand-in began to
+// speak. It may be called on nil, as what follows.
+func (s *StandIn) resumes() map[string]vrrp.Resume {
+	if s == nil {
+		return nil
+	}
+	snap, err := s.speaker.Snapshot()
+	if err != nil {
+		return nil
+	}
+	all := make(map[string]vrrp.Resume, len(snap.Routers))
+	for name := range snap.Routers {
+		all[name] = snap.Routers[name].Resume
+	}
+	return all
+}
+
+// relieve ends the stand-in for units that speak for themselves now.
+func (s *StandIn) relieve(list []unit) {
+	if s == nil {
+		return
+	}
+	names := make([]string, len(list))
+	for i := range list {
+		names[i] = list[i].name
+	}
+	_ = s.speaker.Drop(names...) // it may have ended
+}
+
+// end ends the stand-in for all that is left.
+func (s *StandIn) end() {
+	if s != nil {
+		s.speaker.Quit()
+	}
+}

@@ -1,0 +1,125 @@
+package integration_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/integration/lab"
+)
+
+// crowdWires and crowdPerWire make a thousand virtual routers: VRIDs end at 255.
+const (
+	crowdWires   = 4
+	crowdPerWire = 250
+)
+
+// A crowd is two directors with many virtual routers, each with its virtual MAC.
+type crowd struct {
+	hosts   []*lab.Host
+	daemons []*lab.Daemon
+}
+
+func newCrowd(t *testing.T) *crowd {
+	t.Helper()
+	l := lab.New(t)
+	c := &crowd{hosts: []*lab.Host{l.Host("lvs1"), l.Host("lvs2")}}
+	for w := range crowdWires {
+		wire := l.Switch(fmt.Sprintf("wire%d", w))
+		for i, host := range c.hosts {
+			host.Plug(wire, fmt.Sprintf("eth%d", w), fmt.Sprintf("10.%d.0.%d/16", w, i+2))
+		}
+	}
+	for i, host := range c.hosts {
+		var toml strings.Builder
+		for w := range crowdWires {
+			for vrid := 1; vrid <= crowdPerWire; vrid++ {
+				fmt.Fprintf(&toml, "[[vrrp]]\nname = \"v%d-%d\"\ninterface = \"eth%d\"\nvrid = %d\npriority = %d\ninterval = %q\naddresses = [\"10.%d.1.%d/16\"]\n",
+					w, vrid, w, vrid, priorities[i], fast, w, vrid)
+			}
+		}
+		d := host.NewDaemon(toml.String())
+		d.Own()
+		d.Restart()
+		c.daemons = append(c.daemons, d)
+		d.AwaitState(t, []string{"MASTER", "BACKUP"}[i])
+	}
+	return c
+}
+
+// A spell is what a host's wires recorded of its adverts.
+type spell []*lab.Capture
+
+// listen records the adverts of a host.
+func (c *crowd) listen(host *lab.Host) spell {
+	var s spell
+	for w := range crowdWires {
+		s = append(s, host.Wires[fmt.Sprintf("eth%d", w)].CaptureAdverts())
+	}
+	return s
+}
+
+// since returns when each virtual router of the host was heard after a moment, by
+// wire and VRID.
+func (s spell) since(moment time.Time) map[[2]int][]time.Time {
+	heard := map[[2]int][]time.Time{}
+	for wire, c := range s {
+		for _, f := range c.Frames(func(f lab.Frame) bool { return f.FromHost && f.Time.After(moment) }) {
+			if a, ok := f.Advert(); ok {
+				heard[[2]int{wire, int(a.VRID)}] = append(heard[[2]int{wire, int(a.VRID)}], f.Time)
+			}
+		}
+	}
+	return heard
+}
+
+// awaitAll waits until each virtual router was heard after a moment.
+func (s spell) awaitAll(t *testing.T, moment time.Time) {
+	t.Helper()
+	lab.Wait(t, 20*time.Second, "adverts of all virtual routers", func() (string, bool) {
+		n := len(s.since(moment))
+		return fmt.Sprintf("%d of %d", n, crowdWires*crowdPerWire), n == crowdWires*crowdPerWire
+	})
+}
+
+// longest ends the records and returns the longest time between two adverts of
+// one virtual router.
+func (s spell) longest(t *testing.T) (longest time.Duration) {
+	t.Helper()
+	for _, c := range s {
+		if err := c.Stop(); err != nil {
+			t.Errorf("capture: %v", err)
+		}
+	}
+	for _, times := range s.since(time.Time{}) {
+		for i := 1; i < len(times); i++ {
+			longest = max(longest, times[i].Sub(times[i-1]))
+		}
+	}
+	return longest
+}
+
+// The binary is replaced below a thousand MASTERs, for whose adverts the others
+// wait for a third of a second: nobody changes its state.
+func TestUpgradeOfMany(t *testing.T) {
+	c := newCrowd(t)
+	d, other := c.daemons[0], c.daemons[1]
+	others := mark(t, other)
+	for round := range rounds(t, 2) {
+		said := c.listen(c.hosts[0])
+		said.awaitAll(t, time.Time{})
+		d.Install(d.Binary())
+		obeyed(t, d, "upgrade")
+		said.awaitAll(t, time.Now())
+		t.Logf("round %d: silent for %v at most", round+1, said.longest(t).Round(time.Millisecond))
+		d.AwaitState(t, "MASTER")
+		if n := len(events(t, d, 0).Transitions()); n > 0 {
+			t.Errorf("round %d: %d transitions of the upgraded director", round+1, n)
+		}
+		if n := len(events(t, other, others).Transitions()); n > 0 {
+			t.Errorf("round %d: %d transitions of the other director", round+1, n)
+		}
+		others = mark(t, other)
+	}
+}

@@ -1,0 +1,139 @@
+package integration_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"holdfast/integration/lab"
+)
+
+// slowUpgrade begins an upgrade of a director whose new binary does not get to
+// read its configuration before the returned function is called, which waits for
+// the end of the upgrade.
+func slowUpgrade(t *testing.T, p *lab.Pair, d *lab.Daemon, host *lab.Host) (finish func()) {
+	t.Helper()
+	path := filepath.Join(p.Dir(), host.Name+".toml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, _, err := d.CLI("upgrade")
+		done <- err
+	}()
+	reader := func() *os.File { // returns when somebody reads
+		t.Helper()
+		pipe, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pipe
+	}
+	write := func(pipe *os.File) {
+		t.Helper()
+		_, err := pipe.Write(text)
+		if e := pipe.Close(); err != nil || e != nil {
+			t.Fatal(err, e)
+		}
+	}
+	write(reader()) // to who checks it first
+	lab.Wait(t, 20*time.Second, "the new binary", func() (string, bool) { return "", runs(t, d, d.Binary()) })
+	pipe := reader()
+	return func() {
+		t.Helper()
+		p.WriteFile(host.Name+".later", string(text))
+		if err := os.Rename(filepath.Join(p.Dir(), host.Name+".later"), path); err != nil {
+			t.Fatal(err)
+		}
+		write(pipe)
+		if err := <-done; err != nil {
+			t.Errorf("upgrade: %v", err)
+		}
+	}
+}
+
+// However long the new binary takes until it knows what it is to do, adverts go on
+// and mastership stays.
+func TestSlowUpgrade(t *testing.T) {
+	p := lab.NewPair(t, 2)
+	daemons := installed(t, p, fast)
+	d := daemons[0]
+	v := keepVigil(t, p)
+	others := mark(t, daemons[1])
+	d.Install(d.Binary())
+	finish := slowUpgrade(t, p, d, p.Directors[0])
+	adverts(t, p.Directors[0], 20) // five times as long as others wait
+	finish()
+	stayed(t, "the upgraded director", d, 0)
+	stayed(t, "the other director", daemons[1], others)
+	adverts(t, p.Directors[0], 5)
+	d.AwaitState(t, "MASTER")
+	obeyed(t, d, "handover") // it is as able as any
+	daemons[1].AwaitState(t, "MASTER")
+	v.end(t)
+}
+
+// Who is heard meanwhile to be MASTER by right is left alone.
+func TestSlowUpgradeYields(t *testing.T) {
+	p := lab.NewPair(t, 2)
+	daemons := installed(t, p, fast)
+	d, wire := daemons[0], p.Directors[0].Wires["eth0"]
+	d.Install(d.Binary())
+	finish := slowUpgrade(t, p, d, p.Directors[0])
+	capture := wire.Capture()
+	rival := p.Host("rival").Plug(p.Outside, "eth0", "10.0.0.77/24")
+	stop := rival.Repeat(rival.VRRPv3("10.0.0.77", 51, 254, fast, lab.VIP), often)
+	theirs := func(f lab.Frame) bool {
+		a, ok := f.Advert()
+		return ok && !f.FromHost && a.Priority == 254
+	}
+	capture.Await(t, 20*time.Second, "adverts of the rival", 40, theirs)
+	began := capture.Frames(theirs)[0].Time
+	for _, f := range capture.Frames(func(f lab.Frame) bool { return lab.Advertised(51)(f) && f.Time.Sub(began) > promptly }) {
+		t.Errorf("it spoke as MASTER %v after a better one", f.Time.Sub(began))
+	}
+	finish()
+	d.AwaitState(t, "BACKUP")
+	stop()
+	d.AwaitState(t, "MASTER")
+}
+
+// A new binary that could not run for longer than others wait does not speak when
+// it can, for another is MASTER by then.
+func TestSlowUpgradeSleeps(t *testing.T) {
+	p := lab.NewPair(t, 2)
+	daemons := directors(t, p, lab.Director{Options: "preempt = false"})
+	d, wire := daemons[0], p.Directors[0].Wires["eth0"]
+	d.Own()
+	d.Stop()
+	daemons[1].AwaitState(t, "MASTER")
+	d.Restart()
+	d.AwaitState(t, "BACKUP")
+	obeyed(t, daemons[1], "handover")
+	d.AwaitState(t, "MASTER")
+
+	d.Install(d.Binary())
+	finish := slowUpgrade(t, p, d, p.Directors[0])
+	d.Signal(unix.SIGSTOP)
+	daemons[1].AwaitState(t, "MASTER")
+	capture := wire.Capture()
+	d.Signal(unix.SIGCONT)
+	adverts(t, p.Directors[1], 10)
+	for _, f := range capture.Frames(func(f lab.Frame) bool { a, ok := f.Advert(); return ok && f.FromHost && a.Priority > 0 }) {
+		t.Errorf("it spoke as MASTER: %v", f.Time)
+	}
+	finish()
+	d.AwaitState(t, "BACKUP")
+	daemons[1].AwaitState(t, "MASTER")
+}
