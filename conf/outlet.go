@@ -14,7 +14,7 @@ type Notifications struct {
 }
 
 // EventKinds are the kinds of events of the journal that can be told.
-var EventKinds = []string{"instance", "group", "rival", "priority", "service", "server", "tracker", "bfd", "repair", "config", "notify"}
+var EventKinds = []string{"instance", "group", "rival", "priority", "service", "server", "tracker", "bfd", "repair", "config", "director", "notify"}
 
 // keepalivedKinds are those of which keepalived writes to its FIFOs.
 var keepalivedKinds = []string{"instance", "group", "rival", "priority", "service", "server"}

@@ -14,6 +14,10 @@ import (
 	"holdfast/integration/lab"
 )
 
+// unhurried is an interval at which a new binary is in time on a busy machine too:
+// these tests are not about that.
+const unhurried = 5 * fast
+
 // A tally is what of a director's status only grows.
 type tally struct {
 	VRRP []struct {
@@ -93,9 +97,10 @@ func mistreat(t *testing.T, p *lab.Pair, d *lab.Daemon) {
 // falls.
 func TestUpgradeKeepsJournal(t *testing.T) {
 	p := lab.NewPair(t, 2)
-	daemons := installed(t, p, fast)
+	daemons := installed(t, p, unhurried)
 	d := daemons[0]
 	for _, giver := range daemons {
+		giver.AwaitState(t, "MASTER")
 		obeyed(t, giver, "handover")
 	}
 	d.AwaitState(t, "MASTER")
@@ -132,7 +137,7 @@ func TestUpgradeKeepsJournal(t *testing.T) {
 // costs nothing else: the numbers go on, and who follows is told.
 func TestUpgradeWithoutRoomForJournal(t *testing.T) {
 	p := lab.NewPair(t, 2)
-	daemons := installed(t, p, fast)
+	daemons := installed(t, p, unhurried)
 	d := daemons[0]
 	v := keepVigil(t, p)
 	follower := d.Follow()
@@ -170,7 +175,7 @@ func TestUpgradeWithoutRoomForJournal(t *testing.T) {
 // An upgrade that fails at the last is an entry too, and who follows goes on.
 func TestUpgradeThatFailsIsToldOf(t *testing.T) {
 	p := lab.NewPair(t, 2)
-	daemons := installed(t, p, fast)
+	daemons := installed(t, p, unhurried)
 	d := daemons[0]
 	v := keepVigil(t, p)
 	follower := d.Follow()

@@ -100,7 +100,7 @@ UP->DOWN: 0 of 2 servers are up; web/192.168.0.12:80 is DOWN`
 func TestEventKindsAreTheJournals(t *testing.T) {
 	kinds := []string{
 		control.KindInstance, control.KindGroup, control.KindRival, control.KindPriority, control.KindService, control.KindServer,
-		control.KindTracker, control.KindBFD, control.KindRepair, control.KindConfig, control.KindNotify,
+		control.KindTracker, control.KindBFD, control.KindRepair, control.KindConfig, control.KindDirector, control.KindNotify,
 	}
 	if got, want := strings.Join(conf.EventKinds, " "), strings.Join(kinds, " "); got != want {
 		t.Errorf("conf has %s, want %s", got, want)
