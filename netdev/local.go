@@ -14,8 +14,11 @@ const (
 	// localLimit bounds the wait for the kernel to take an address for its own.
 	// Some 0.1 ms is usual, hundreds of ms where everybody wants that lock.
 	localLimit = time.Second
-	localBrief = 10 * time.Millisecond  // until it is found out what it waits for,
-	localPause = 100 * time.Millisecond // and until that again
+	// localUnserved bounds it where nobody serves: who waits loses no less than who
+	// speaks too early, and the claims of others wait behind.
+	localUnserved = 100 * time.Millisecond
+	localBrief    = 10 * time.Millisecond  // until it is found out what it waits for,
+	localPause    = 100 * time.Millisecond // and until that again
 	// localPoll is the first pause between two looks, localPollMax the longest: who
 	// is waited for needs a processor too.
 	localPoll    = 50 * time.Microsecond
@@ -26,7 +29,7 @@ const (
 // waits until they are local. A device that comes up reports its multicast
 // groups, which draws what is sent to its MAC: by then the addresses must be the
 // director's own. h.mu is held, or a look would take them off a bare device.
-func (h *Host) settleIn(names []string) {
+func (h *Host) settleIn(names []string, limit time.Duration) {
 	var requests []*nl.NetlinkRequest
 	var of []string
 	for _, name := range names {
@@ -48,7 +51,7 @@ func (h *Host) settleIn(names []string) {
 			refused[of[i]] = true
 		}
 	}
-	h.awaitLocal(slices.DeleteFunc(slices.Compact(of), func(name string) bool { return refused[name] }))
+	h.awaitLocal(slices.DeleteFunc(slices.Compact(of), func(name string) bool { return refused[name] }), limit)
 }
 
 // awaitLocal returns when the kernel takes packets for the devices' IPv6
@@ -61,8 +64,8 @@ func (h *Host) settleIn(names []string) {
 // An address that has that route and still is not local is not waited for: a rule
 // or a route of somebody's keeps it from that, and the claims of all others wait
 // behind. h.mu is held.
-func (h *Host) awaitLocal(names []string) {
-	w := h.waitLocal()
+func (h *Host) awaitLocal(names []string, limit time.Duration) {
+	w := h.waitLocal(limit)
 	for _, name := range names {
 		d := h.devices[name]
 		if d == nil || d.index == 0 {
@@ -85,9 +88,9 @@ type localRoute struct {
 	address netip.Addr
 }
 
-func (h *Host) waitLocal() *localWait {
+func (h *Host) waitLocal(limit time.Duration) *localWait {
 	now := time.Now()
-	return &localWait{conn: h.conn, end: now.Add(h.localLimit), look: now.Add(localBrief)}
+	return &localWait{conn: h.conn, end: now.Add(min(limit, h.localLimit)), look: now.Add(localBrief)}
 }
 
 func (w *localWait) becomeLocal(d *device, addresses []Address) {

@@ -74,15 +74,21 @@ func TestLateLocal(t *testing.T) {
 	h.localLimit = 5 * localBrief
 	for range 2 {
 		begin := time.Now()
-		h.awaitLocal([]string{"vrrp6-51"})
+		h.awaitLocal([]string{"vrrp6-51"}, localLimit)
 		if took := time.Since(begin); took < h.localLimit {
 			t.Errorf("it was waited for no longer than %v", took)
 		}
 	}
+	// Where nobody serves it is not worth much.
 	h.localLimit = localLimit
+	begin := time.Now()
+	must(t, h.ClaimInParts(func([]Part) {}, "vrrp6-51"))
+	if took := time.Since(begin); took < localUnserved || took >= localLimit {
+		t.Errorf("it was waited for %v, and nobody served", took)
+	}
 	must(t, h.Release("vrrp6-51"))
 	must(t, h.Claim("vrrp6-51"))
-	h.awaitLocal([]string{"vrrp6-51"})
+	h.awaitLocal([]string{"vrrp6-51"}, localLimit)
 	if !h.conn.isLocal(h.devices["vrrp6-51"].index, netip.MustParseAddr("2001:db8::100")) {
 		t.Error("a claimed address is not local")
 	}

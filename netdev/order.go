@@ -38,14 +38,17 @@ func (h *Host) Claim(names ...string) error { return h.claim(names, nil) }
 // claim tells up of parts; nil: nobody wants to know.
 func (h *Host) claim(names []string, up func([]Part)) error {
 	h.mu.Lock()
-	carry := h.inParts(up)
+	carry, limit := h.inParts(up), localUnserved
+	if up == nil {
+		limit = localLimit
+	}
 	if up == nil || h.few(names) {
-		h.settleIn(names)
+		h.settleIn(names, limit)
 		carry = h.atOnce
 	}
 	err := h.order(names, "claim", Claimed, h.claimRequests, carry)
 	if err == nil {
-		h.awaitLocal(names)
+		h.awaitLocal(names, limit)
 	}
 	h.mu.Unlock()
 	h.claimPolicy(names)

@@ -42,7 +42,7 @@ func (h *Host) few(names []string) bool {
 func (h *Host) inParts(up func([]Part)) carrier {
 	return func(requests []*nl.NetlinkRequest, of []*device) []error {
 		var failed []error
-		t := tally{local: h.waitLocal(), have: map[*device]int{}, wrong: map[*device]bool{}}
+		t := tally{local: h.waitLocal(localUnserved), have: map[*device]int{}, wrong: map[*device]bool{}}
 		for at, size := 0, firstPart; at < len(requests); size = min(4*size, chunkMessages) {
 			next := min(at+size, len(requests))
 			errs := h.conn.do(requests[at:next])
