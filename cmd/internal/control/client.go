@@ -89,18 +89,18 @@ func (c *Client) Reload(ctx context.Context) (*Reloaded, error) {
 // goes on with what the new binary tells, and leaves nothing out.
 func (c *Client) Events(ctx context.Context, since uint64, follow bool) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		answer, err := c.request(ctx, http.MethodGet, eventsQuery(since, follow))
+		answer, err := c.request(ctx, http.MethodGet, eventsQuery(since, follow)) //nolint:bodyclose // readEvents does it
 		for err == nil {
 			since, err = readEvents(answer, since, yield)
 			switch {
-			case ctx.Err() != nil || err == errEnough || err == io.EOF && !follow:
+			case ctx.Err() != nil || errors.Is(err, errEnough) || errors.Is(err, io.EOF) && !follow:
 				return
-			case err == io.EOF && answer.Trailer.Get(returnsTrailer) != "":
-				answer, err = c.rejoin(ctx, since)
+			case errors.Is(err, io.EOF) && answer.Trailer.Get(returnsTrailer) != "":
+				answer, err = c.rejoin(ctx, since) //nolint:bodyclose // readEvents does it
 				if ctx.Err() != nil {
 					return
 				}
-			case err == io.EOF:
+			case errors.Is(err, io.EOF):
 				err = errors.New("the daemon has ended the stream of events")
 			default:
 				err = fmt.Errorf("read events: %w", err)
