@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
 
 	"holdfast/integration/lab"
 )
@@ -62,21 +64,64 @@ func deviceServes(h *lab.Host) (string, bool) {
 
 // turnBack sets a setting that holdfast has changed to what it was.
 func turnBack(path, value string, lossless bool) damage {
+	d := turnBackBy(path, value, func(_ *testing.T, h *lab.Host) { h.Sysctl(path, value) })
+	d.lossless = lossless
+	return d
+}
+
+func turnBackBy(path, value string, set func(t *testing.T, h *lab.Host)) damage {
 	var wanted string
 	return damage{
-		name: path, lossless: lossless,
+		name: path,
 		do: func(t *testing.T, h *lab.Host) {
 			t.Helper()
 			if wanted = sysctl(h, path); wanted == value {
 				t.Fatalf("%s is %s already: the test tests nothing", path, value)
 			}
-			h.Sysctl(path, value)
+			set(t, h)
 		},
 		whole: func(h *lab.Host) (string, bool) {
 			now := sysctl(h, path)
 			return now, now == wanted
 		},
 	}
+}
+
+// turnBackByNetlink sets a setting of IPv4, by its number in ip.h, as a link's.
+func turnBackByNetlink(device, setting string, number int, value uint32) damage {
+	d := turnBackBy("net/ipv4/conf/"+device+"/"+setting, strconv.Itoa(int(value)), func(t *testing.T, h *lab.Host) {
+		t.Helper()
+		link, err := h.Link().LinkByName(device)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request := nl.NewNetlinkRequest(unix.RTM_SETLINK, unix.NLM_F_ACK)
+		message := nl.NewIfInfomsg(unix.AF_UNSPEC)
+		message.Index = int32(link.Attrs().Index)
+		request.AddData(message)
+		spec := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
+		const inetConf = 1 // IFLA_INET_CONF
+		spec.AddRtAttr(unix.AF_INET, nil).AddRtAttr(inetConf, nil).AddRtAttr(number, nl.Uint32Attr(value))
+		request.AddData(spec)
+		err = h.Do(func() error {
+			_, err := request.Execute(unix.NETLINK_ROUTE, 0)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	d.name += " by netlink"
+	return d
+}
+
+// turnBackElsewhere writes through another mount of /proc than the director's.
+func turnBackElsewhere(path, value string) damage {
+	d := turnBackBy(path, value, func(_ *testing.T, h *lab.Host) {
+		h.Run("unshare", "-m", "sh", "-c", "mount -t proc proc /proc && echo "+value+" >/proc/sys/"+path)
+	})
+	d.name += " through another mount"
+	return d
 }
 
 func sysctl(h *lab.Host, path string) (value string) {
@@ -129,6 +174,10 @@ var damages = []damage{
 	turnBack("net/ipv4/conf/vrrp4-51/rp_filter", "1", false), // drops what comes to the VIP
 	turnBack("net/ipv4/conf/vrrp4-51/arp_announce", "0", true),
 	turnBack("net/ipv6/conf/vrrp4-51/disable_ipv6", "0", true),
+	turnBackByNetlink("vrrp4-51", "arp_ignore", 19, 0),
+	turnBackByNetlink("eth0", "arp_announce", 18, 0),
+	turnBackElsewhere("net/ipv4/conf/eth0/arp_announce", "0"),
+	turnBackElsewhere("net/ipv4/conf/vrrp4-51/drop_gratuitous_arp", "0"),
 }
 
 // What somebody else breaks is mended soon. The MASTER stays it and
@@ -197,6 +246,8 @@ func TestMendsSysctlsOfMany(t *testing.T) {
 	for i, name := range []string{"accept_local", "arp_filter", "proxy_arp", "arp_accept"} {
 		damages = append(damages, turnBack(fmt.Sprintf("net/ipv4/conf/vrrp4-%d/%s", 2+i*80, name), "1", true))
 	}
+	damages = append(damages, turnBackByNetlink("eth0", "arp_announce", 18, 0),
+		turnBackByNetlink("vrrp4-1", "arp_ignore", 19, 0), turnBackByNetlink("vrrp4-250", "arp_announce", 18, 0))
 	slow := 0
 	for _, c := range damages {
 		start := time.Now()

@@ -19,6 +19,7 @@ const maxRounds = 5
 // be brought there gets an entry in failed and is left; the error is of what
 // concerns all.
 func (h *Host) converge(devices []*device, failed map[*device]error) ([]Repair, error) {
+	h.settled = false
 	var repairs []Repair
 	parents, configured := parentConf{}, map[int]bool{}
 	var o *observation
@@ -55,6 +56,7 @@ func (h *Host) converge(devices []*device, failed map[*device]error) ([]Repair, 
 			ops = append(ops, steps...)
 		}
 		if len(ops) == 0 {
+			h.last = o.digest
 			return repairs, nil
 		}
 		repairs = append(repairs, h.apply(ops, failed)...)
@@ -177,27 +179,71 @@ func (h *Host) isOurs(l *link) bool {
 func (h *Host) Reconcile() ([]Repair, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	failed := map[*device]error{}
-	watch := h.settings.Load()
-	watch.begin()
-	devices := slices.DeleteFunc(slices.Collect(maps.Values(h.devices)), func(d *device) bool { return d.falling })
-	repairs, err := h.converge(devices, failed)
+	devices := h.standing()
+	repairs, broken, err := h.reconcileDevices(devices)
 	if err != nil {
 		return repairs, fmt.Errorf("reconcile devices: %w", err)
 	}
+	mended, err := h.mendRest(devices)
+	return append(repairs, mended...), errors.Join(err, broken)
+}
+
+// Look is Reconcile for who has no reason to believe that something has changed:
+// it does not compare devices and their sysctls where a glance says that
+// everything is as at the last look, which found nothing to do.
+func (h *Host) Look() ([]Repair, error) {
+	if !h.unchanged() {
+		return h.Reconcile()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.mendRest(h.standing())
+}
+
+// unchanged reports whether links and addresses are as the last Reconcile found
+// them, and it was content with them.
+func (h *Host) unchanged() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.settled {
+		return false
+	}
+	now, err := glance(h.conn)
+	return err == nil && now == h.last
+}
+
+// standing returns the devices that are not about to be taken down.
+func (h *Host) standing() []*device {
+	return slices.DeleteFunc(slices.Collect(maps.Values(h.devices)), func(d *device) bool { return d.falling })
+}
+
+// reconcileDevices puts devices and sysctls right. What could not be is in broken;
+// err is of what concerns all.
+func (h *Host) reconcileDevices(devices []*device) (repairs []Repair, broken, err error) {
+	failed := map[*device]error{}
+	watch := h.settings.Load()
+	watch.begin()
+	if repairs, err = h.converge(devices, failed); err != nil {
+		return repairs, nil, err
+	}
 	watch.end(func(name string) bool { return h.devices[name] != nil && h.devices[name].falling })
-	mended, err := h.policy(devices)
-	repairs = append(repairs, mended...)
-	mended, egress := h.mendEgress()
-	repairs = append(repairs, mended...)
-	mended, refusal := h.mendRefusal()
-	errs := []error{err, egress, refusal}
+	var errs []error
 	for d, err := range failed {
 		if !errors.Is(err, ErrNoParent) {
 			errs = append(errs, &DeviceError{d.spec.Name, err})
 		}
 	}
-	return append(repairs, mended...), errors.Join(errs...)
+	h.settled = len(repairs) == 0 && len(errs) == 0
+	return repairs, errors.Join(errs...), nil
+}
+
+// mendRest puts right what is neither a device nor a sysctl.
+func (h *Host) mendRest(devices []*device) ([]Repair, error) {
+	repairs, err := h.policy(devices)
+	mended, egress := h.mendEgress()
+	repairs = append(repairs, mended...)
+	mended, refusal := h.mendRefusal()
+	return append(repairs, mended...), errors.Join(err, egress, refusal)
 }
 
 // A DeviceError says why a device is not as it should be.
@@ -245,7 +291,8 @@ const (
 // at the kernel, and knows the traces of the Host's own doings. It does not
 // wait: while the Host is at work every event is a Suspicion.
 func (h *Host) Concerns(e Event) Concern {
-	moved := h.settings.Load().heed(e)
+	watch := h.settings.Load()
+	moved := watch.heed(e)
 	if e.Kind == Resync || !h.mu.TryLock() {
 		return Suspicion
 	}
@@ -263,7 +310,7 @@ func (h *Host) Concerns(e Event) Concern {
 	if moved || e.Kind == FilterChanged && e.Filter != 0 {
 		return Suspicion // whether it is in the way, and was it before, takes a look
 	}
-	return Nothing
+	return watch.weigh(e)
 }
 
 func (d *device) linkConcerns(e Event) bool {

@@ -53,18 +53,26 @@ func parseDevconf(attributes []byte) *devconf {
 		if kind != unix.IFLA_AF_SPEC {
 			return
 		}
-		eachAttribute(value, func(family uint16, value []byte) {
-			eachAttribute(value, func(kind uint16, value []byte) {
-				switch {
-				case family == unix.AF_INET && kind == iflaInetConf:
-					fillConf(&c.v4, value)
-				case family == unix.AF_INET6 && kind == iflaInet6Conf:
-					fillConf(&c.v6, value)
-				}
-			})
+		eachConf(value, func(family uint16, values []byte) {
+			if family == unix.AF_INET {
+				fillConf(&c.v4, values)
+			} else {
+				fillConf(&c.v6, values)
+			}
 		})
 	})
 	return c
+}
+
+// eachConf calls do with the arrays in an IFLA_AF_SPEC and their families.
+func eachConf(spec []byte, do func(family uint16, values []byte)) {
+	eachAttribute(spec, func(family uint16, value []byte) {
+		eachAttribute(value, func(kind uint16, value []byte) {
+			if family == unix.AF_INET && kind == iflaInetConf || family == unix.AF_INET6 && kind == iflaInet6Conf {
+				do(family, value)
+			}
+		})
+	})
 }
 
 func fillConf(into *[confLen]int32, b []byte) {

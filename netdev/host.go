@@ -41,6 +41,9 @@ type Host struct {
 
 	unwritten bool // there are specs that the journal is to be told of
 
+	last    digest // of the last look at all devices,
+	settled bool   // which found nothing to do, and nothing is to be otherwise since
+
 	localLimit time.Duration // for tests
 
 	placed  map[any]*placed // by routeKey or PolicyRule: what is ours
@@ -158,6 +161,7 @@ func (h *Host) Ensure(specs ...Spec) ([]Device, error) {
 // the addresses of which that is wanted, before one of them is on. It returns the
 // devices that can be gone on with.
 func (h *Host) take(specs []Spec, o *observation, failed map[*device]error) ([]Device, []*device, error) {
+	h.settled = false
 	result := make([]Device, len(specs))
 	var devices []*device
 	for i, s := range specs {

@@ -33,7 +33,8 @@ type link struct {
 	table                 uint32 // vrf only: its routing table
 	bridgeMode            bool   // macvlan only
 	ethernet              bool
-	conf                  *devconf // macvlan only; nil in an event
+	conf                  *devconf // macvlan only, or in a message of a change
+	settings              uint64   // a sum of the sysctls
 	protoDown             bool
 }
 
@@ -91,6 +92,8 @@ func (l *link) read(kind uint16, value []byte) {
 		l.protoDown = len(value) > 0 && value[0] != 0
 	case unix.IFLA_LINKINFO:
 		l.readInfo(value)
+	case unix.IFLA_AF_SPEC:
+		l.settings = mixSettings(0, value)
 	}
 }
 
@@ -177,12 +180,13 @@ type observation struct {
 	byName    map[string]*link
 	byIndex   map[int]*link
 	addresses map[int][]address // by interface index, in the kernel's order
+	digest    digest
 }
 
 // observe reads all links and addresses.
 func observe(c *conn) (*observation, error) {
 	o := &observation{}
-	resetLinks := func() { o.byName, o.byIndex = map[string]*link{}, map[int]*link{} }
+	resetLinks := func() { o.byName, o.byIndex, o.digest.links = map[string]*link{}, map[int]*link{}, 0 }
 	err := c.dump(linkDump, unix.RTM_NEWLINK, resetLinks, func(b []byte) error {
 		l, err := parseLink(b)
 		if err == nil {
@@ -190,13 +194,14 @@ func observe(c *conn) (*observation, error) {
 				l.conf = parseDevconf(b[unix.SizeofIfInfomsg:])
 			}
 			o.byName[l.name], o.byIndex[l.index] = &l, &l
+			o.digest.addLink(b)
 		}
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list links: %w", err)
 	}
-	resetAddresses := func() { o.addresses = map[int][]address{} }
+	resetAddresses := func() { o.addresses, o.digest.addresses = map[int][]address{}, 0 }
 	err = c.dump(addressDump, unix.RTM_NEWADDR, resetAddresses, o.addAddress)
 	if err != nil {
 		return nil, fmt.Errorf("list addresses: %w", err)
@@ -207,6 +212,7 @@ func observe(c *conn) (*observation, error) {
 // addAddress takes in one message of a dump of all families, of which some have
 // addresses of their own kind (MCTP, Phonet).
 func (o *observation) addAddress(b []byte) error {
+	o.digest.addAddress(b)
 	if len(b) > 0 && b[0] != unix.AF_INET && b[0] != unix.AF_INET6 {
 		return nil
 	}

@@ -127,7 +127,7 @@ func (h *Host) TakeDown(name string) error {
 	if d == nil || d.state != Bare {
 		return nil
 	}
-	d.falling = false
+	d.falling, h.settled = false, false
 	if d.index == 0 {
 		return nil
 	}
@@ -157,6 +157,7 @@ func (h *Host) order(names []string, verb string, to State,
 	if to != Claimed {
 		h.endEgress(devices)
 	}
+	h.settled = false
 	var requests []*nl.NetlinkRequest
 	var of []*device
 	again := map[*device]bool{}
@@ -234,6 +235,7 @@ func (h *Host) Remove(names ...string) error {
 }
 
 func (h *Host) remove(names []string) error {
+	h.settled = false
 	o, err := observe(h.conn)
 	if err != nil {
 		return fmt.Errorf("remove devices: %w", err)

@@ -96,6 +96,22 @@ func (d *heldDir) fine(name, now string) bool {
 	return true
 }
 
+// wrong returns a setting that is not as it has to be in a link message.
+func (d *heldDir) wrong(told *devconf) (name string, found bool) {
+	for _, s := range d.settings {
+		if value, ok := told.get(s.family, s.name); ok && s.family == d.family() && s.value != value {
+			return s.name, true
+		}
+	}
+	for _, w := range d.wants {
+		name := path.Base(w.key)
+		if value, ok := told.get(d.family(), name); ok && w.value != value && !w.fine(value) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
 // holdDevice notes what the settings of a macvlan have to be from now on.
 func (w *settingWatch) holdDevice(d *device, all *holding) {
 	w.hold(confDirOf("ipv4", d.spec.Name, d.index), all)

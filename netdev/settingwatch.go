@@ -171,3 +171,30 @@ func (w *settingWatch) judge(events []byte) Concern {
 	w.told = worst
 	return worst
 }
+
+// weigh says what the sysctls in a link message mean, which somebody may have set
+// by netlink. The message may be older than what we have put right since: where it
+// has something that should not be, the sysctl is read, and with the first one of
+// them the message is true or old.
+func (w *settingWatch) weigh(e Event) Concern {
+	switch {
+	case e.conf == nil:
+		return Nothing
+	case w == nil:
+		return Suspicion
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for family, root := range w.roots {
+		d := w.dirs[confDirOf(family, e.Name, e.Index)]
+		if d == nil || w.ended {
+			continue
+		}
+		if name, bad := d.wrong(e.conf); bad {
+			if now, err := readValue(root, d.name+"/"+name); err == nil && !d.fine(name, now) {
+				return Damage
+			}
+		}
+	}
+	return Nothing
+}

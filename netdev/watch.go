@@ -43,6 +43,7 @@ type Event struct {
 	Quiet   bool   // IFF_NOARP or protocol down: it speaks for no address
 	MAC     MAC
 	MTU     int
+	conf    *devconf // its sysctls, if they may have changed
 
 	// AddressChanged
 	Prefix netip.Prefix
@@ -196,6 +197,9 @@ func (t *table) process(messages []syscall.NetlinkMessage) []Event {
 			switch {
 			case err != nil:
 			case m.Header.Type == unix.RTM_NEWLINK:
+				if l.settings != t.links[l.index].settings {
+					l.conf = parseDevconf(m.Data[unix.SizeofIfInfomsg:])
+				}
 				events = t.putLink(events, l)
 			default:
 				events = t.dropLink(events, l.index)
@@ -276,6 +280,7 @@ func (t *table) sync(o *observation) []Event {
 
 func (t *table) putLink(events []Event, l link) []Event {
 	l.flags &= watchedFlags
+	conf := l.conf
 	l.conf = nil
 	old, known := t.links[l.index]
 	if known && old == l {
@@ -285,6 +290,7 @@ func (t *table) putLink(events []Event, l link) []Event {
 	e := Event{
 		Kind: LinkChanged, Index: l.index, Name: l.name, Present: true, Admin: l.flags&unix.IFF_UP != 0,
 		Up: l.up(), Quiet: l.quiet(), MAC: l.mac, MTU: l.mtu,
+		conf: conf,
 	}
 	e.Back = known && e.Up && !old.up()
 	if known && old.name != l.name {

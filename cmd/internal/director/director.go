@@ -149,7 +149,7 @@ func Run(ctx context.Context, o Options) error {
 	d.recallTrackers()
 	d.applyConf(o.Config)
 	d.opts.StandIn.end()
-	d.reconcile()
+	d.reconcile(d.host.Reconcile)
 	d.sweep()
 	d.recallHistory()
 	d.serve()
@@ -258,11 +258,15 @@ func (d *Director) loop(ctx context.Context) {
 			d.readMail()
 			d.forgetEnded()
 		case <-d.mendTimer.C:
-			d.reconcile()
+			if d.mending {
+				d.reconcile(d.host.Reconcile)
+			} else {
+				d.reconcile(d.host.Look)
+			}
 		case <-d.ticker.C:
 			d.look(d.allInstances())
 			d.host.Doubt()
-			d.reconcile()
+			d.reconcile(d.host.Reconcile)
 			d.dirty = true
 		case <-d.opts.Reload:
 			_, _ = d.reload(ctx) // the outcome is logged and in the status
@@ -313,8 +317,8 @@ func (d *Director) allInstances() []*instance {
 
 // reconcile puts back what somebody else changed about devices and addresses,
 // and says when to look again.
-func (d *Director) reconcile() {
-	repairs, err := d.host.Reconcile()
+func (d *Director) reconcile(look func() ([]netdev.Repair, error)) {
+	repairs, err := look()
 	d.mending, d.mended = false, time.Now()
 	d.mendTimer.Reset(untilNextLook(d.belongings(), d.conf.Director.ReconcileInterval))
 	d.complain(err)
