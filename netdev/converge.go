@@ -212,6 +212,18 @@ func (h *Host) unchanged() bool {
 	return err == nil && now == h.last
 }
 
+// Bare reports whether every device is.
+func (h *Host) Bare() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, d := range h.devices {
+		if d.state != Bare || d.falling {
+			return false
+		}
+	}
+	return true
+}
+
 // standing returns the devices that are not about to be taken down.
 func (h *Host) standing() []*device {
 	return slices.DeleteFunc(slices.Collect(maps.Values(h.devices)), func(d *device) bool { return d.falling })

@@ -320,7 +320,7 @@ func (d *Director) allInstances() []*instance {
 func (d *Director) reconcile(look func() ([]netdev.Repair, error)) {
 	repairs, err := look()
 	d.mending, d.mended = false, time.Now()
-	d.mendTimer.Reset(untilNextLook(d.belongings(), d.conf.Director.ReconcileInterval))
+	d.mendTimer.Reset(untilNextLook(d.belongings(), d.host.Bare(), d.conf.Director.ReconcileInterval))
 	d.complain(err)
 	for _, r := range repairs {
 		d.log.Warn("repaired", "what", r.String())

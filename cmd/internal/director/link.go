@@ -16,20 +16,26 @@ const (
 	mendPause = 100 * time.Millisecond
 )
 
-// Of a sysctl that somebody turns back by netlink or through another mount of
-// /proc the kernel does not tell, so the devices are looked at every lookPause;
-// where there are many, less often. A look takes some 15 µs a device, route or
-// rule, so that lookEach is one part in 500 of the time.
+// Of a sysctl that somebody turns back through another mount of /proc nobody
+// tells, so the devices are looked at every lookPause; where there are many, less
+// often. A look takes some 15 µs a device, route or rule, so that lookEach is one
+// part in 500 of the time. While all devices are bare it is of no consequence what
+// their sysctls are, and restPause is soon enough.
 const (
 	lookPause = 800 * time.Millisecond
 	lookEach  = 8 * time.Millisecond
+	restPause = 8 * time.Second
 )
 
 // untilNextLook returns the time to the next look at so many of them; it is
 // never longer than limit. How long a look took says less than their number: on
 // a busy machine it is mostly waiting.
-func untilNextLook(things int, limit time.Duration) time.Duration {
-	return min(max(time.Duration(things)*lookEach, lookPause), limit)
+func untilNextLook(things int, bare bool, limit time.Duration) time.Duration {
+	pause := max(time.Duration(things)*lookEach, lookPause)
+	if bare {
+		pause = max(pause, restPause)
+	}
+	return min(pause, limit)
 }
 
 // watch posts every link and address event to the loop.

@@ -60,6 +60,9 @@ func (d *Director) transition(r speaker.Report) {
 	if d.balance.setMaster(e.Subject, r.To == vrrp.Master) {
 		d.dirty = true
 	}
+	if r.To == vrrp.Master {
+		d.mendWithin(lookPause) // the devices are not bare any more
+	}
 	d.notifyTransition(r)
 	d.busTransition(r.Router, r.To)
 	d.trapMaster(r)
