@@ -70,12 +70,12 @@ func TestSlowUpgrade(t *testing.T) {
 	daemons := installed(t, p, fast)
 	d := daemons[0]
 	v := keepVigil(t, p)
-	others := mark(t, daemons[1])
+	own, others := mark(t, d), mark(t, daemons[1])
 	d.Install(d.Binary())
 	finish := slowUpgrade(t, p, d, p.Directors[0])
 	adverts(t, p.Directors[0], 20) // five times as long as others wait
 	finish()
-	stayed(t, "the upgraded director", d, 0)
+	stayed(t, "the upgraded director", d, own)
 	stayed(t, "the other director", daemons[1], others)
 	adverts(t, p.Directors[0], 5)
 	d.AwaitState(t, "MASTER")
