@@ -27,13 +27,13 @@ func (d *Director) openBFD() error {
 func (d *Director) applyBFD(c *conf.Config) {
 	var known map[string]bfd.Memory
 	if d.conf == nil {
-		known = d.passing.BFD
+		known = d.inherited.BFD
 	}
 	list := make([]bfd.Config, len(c.BFD))
 	for i := range c.BFD {
 		list[i] = bfdConfig(&c.BFD[i])
 	}
-	d.bfd.Apply(list, known, sinceBoot()-d.passing.At)
+	d.bfd.Apply(list, known, sinceBoot()-d.inherited.At)
 }
 
 func bfdConfig(b *conf.BFD) bfd.Config {

@@ -41,8 +41,8 @@ type Options struct {
 	Level *slog.LevelVar
 	// Ready is called once everything is up; nil: nobody wants to know.
 	Ready func()
-	// StandIn speaks for what the former binary was MASTER of; nil: nobody does.
-	StandIn *StandIn
+	// EarlySpeaker speaks for what the former binary was MASTER of; nil: nobody does.
+	EarlySpeaker *EarlySpeaker
 	// Reload delivers the wish to reload (SIGHUP); nil: there is none.
 	Reload <-chan struct{}
 }
@@ -56,11 +56,11 @@ type Director struct {
 	mail    *mailbox
 	ticker  *time.Ticker // looks at everything, whether or not something told of it
 
-	place     *place
+	locked    *lockedDir
 	host      *netdev.Host
 	port      *port
 	speaker   *speaker.Speaker
-	hands     *hands
+	executor  *executor
 	unwatch   context.CancelFunc // ends the link events
 	balance   *balancer
 	checks    *checker.Set
@@ -86,33 +86,33 @@ type Director struct {
 	heededRoutes  atomic.Pointer[heededRoutes]
 	unwatchRoutes context.CancelFunc // nil: nobody hears of routes
 
-	conf      *conf.Config
-	loaded    time.Time
-	reloaded  reloadResult
-	instances map[string]*instance
-	units     map[string]*runningUnit
-	rivals    map[string]*rivalry // by instance
-	coming    []unit              // wait for their predecessors to stop
-	ended     []string            // units that have let go of everything
-	dirty     bool                // the table may have to change
-	healths   map[string]string   // UP or DOWN by virtual service; absent: not known
-	toLook    map[*instance]bool  // whose interface an event told of
-	where     *whereabouts        // nil: to be worked out
-	mending   bool                // an event told that something is to be mended
-	mendAt    time.Time           // when, if so
-	mended    time.Time           // when the devices were last looked at
-	unmended  string              // why they could not be made as they should be
-	failing   map[string]bool     // those devices of which that is true, by name
-	mendTimer *time.Timer         // when the devices are looked at next
-	devices   *deviceNames
-	failed    error                  // the VRRP loop ended by itself
-	passing   passing                // what the binary before this one left word of
-	before    counts                 // what that had counted
-	stood     map[string]vrrp.Resume // what its stand-in has come to
-	upgradeTo string                 // path of the binary that is to replace this one; "": none
-	releasing bool                   // only to let go of what a crashed run left
-	ipvsError string                 // what keeps IPVS from being as it should be
-	repairs   uint64                 // changes that others had made to our part of IPVS
+	conf        *conf.Config
+	loaded      time.Time
+	reloaded    reloadResult
+	instances   map[string]*instance
+	units       map[string]*runningUnit
+	rivals      map[string]*rivalry // by instance
+	coming      []unit              // wait for their predecessors to stop
+	ended       []string            // units that have let go of everything
+	dirty       bool                // the table may have to change
+	healths     map[string]string   // UP or DOWN by virtual service; absent: not known
+	toLook      map[*instance]bool  // whose interface an event told of
+	where       *whereabouts        // nil: to be worked out
+	repairing   bool                // an event told that something is to be reconciled
+	repairAt    time.Time           // when, if so
+	reconciled  time.Time           // when the devices were last looked at
+	unrepaired  string              // why they could not be made as they should be
+	failing     map[string]bool     // those devices of which that is true, by name
+	repairTimer *time.Timer         // when the devices are looked at next
+	devices     *deviceNames
+	failed      error                  // the VRRP loop ended by itself
+	inherited   upgradeState           // what the binary before this one left word of
+	before      counts                 // what that had counted
+	stood       map[string]vrrp.Resume // what its stand-in has come to
+	upgradeTo   string                 // path of the binary that is to replace this one; "": none
+	releasing   bool                   // only to let go of what a crashed run left
+	ipvsError   string                 // what keeps IPVS from being as it should be
+	repairs     uint64                 // changes that others had made to our part of IPVS
 }
 
 // journalSize is how many events are kept for `holdfast events`.
@@ -134,10 +134,10 @@ type reloadResult struct {
 func Run(ctx context.Context, o Options) error {
 	d := newDirector(o)
 	var err error
-	if d.passing, err = readPassing(o.Config.Director.RuntimeDir); err != nil {
+	if d.inherited, err = readUpgradeState(o.Config.Director.RuntimeDir); err != nil {
 		d.log.Warn("starting anew", "err", err)
 	}
-	if d.passing.At != 0 {
+	if d.inherited.At != 0 {
 		// A tracker's script would run beside the next look, without its timeout.
 		if err := program.Inherit(track.IsScript); err != nil {
 			d.log.Warn("scripts that the former binary started are not watched", "err", err)
@@ -148,7 +148,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	d.recallTrackers()
 	d.applyConf(o.Config)
-	d.opts.StandIn.end()
+	d.opts.EarlySpeaker.end()
 	d.reconcile(d.host.Reconcile)
 	d.sweep()
 	d.recallHistory()
@@ -166,10 +166,10 @@ func newDirector(o Options) *Director {
 	d := &Director{
 		opts: o, log: o.Log, started: time.Now(), loaded: time.Now(), mail: newMailbox(),
 		instances: map[string]*instance{}, units: map[string]*runningUnit{}, rivals: map[string]*rivalry{},
-		toLook: map[*instance]bool{}, failing: map[string]bool{}, devices: newDeviceNames(), healths: map[string]string{}, stopLater: make(chan struct{}), mendTimer: time.NewTimer(time.Hour),
+		toLook: map[*instance]bool{}, failing: map[string]bool{}, devices: newDeviceNames(), healths: map[string]string{}, stopLater: make(chan struct{}), repairTimer: time.NewTimer(time.Hour),
 		unwatchSettings: func() {},
 	}
-	d.mendTimer.Stop()
+	d.repairTimer.Stop()
 	return d
 }
 
@@ -180,7 +180,7 @@ func (d *Director) open(ctx context.Context) error {
 	}
 	dir := d.opts.Config.Director.RuntimeDir
 	var err error
-	if d.place, err = takePlace(dir, d.log); err != nil {
+	if d.locked, err = lockRuntimeDir(dir, d.log); err != nil {
 		return err
 	}
 	if d.host, err = netdev.OpenHost(netdev.Options{RuntimeDir: dir}); err != nil {
@@ -194,7 +194,7 @@ func (d *Director) open(ctx context.Context) error {
 	if err := d.admit(ctx, d.opts.Config); err != nil {
 		return err
 	}
-	d.events = control.NewEventLog(journalSize, d.passing.Seq)
+	d.events = control.NewEventLog(journalSize, d.inherited.Seq)
 	if err := d.openSocket(); err != nil {
 		return err
 	}
@@ -227,11 +227,11 @@ func (d *Director) open(ctx context.Context) error {
 func (d *Director) startThreads() {
 	d.speaker = speaker.New(speaker.Options{
 		Port: d.port, Log: d.log,
-		Order:  func(orders []speaker.Order) { d.hands.order(orders) },
+		Order:  func(orders []speaker.Order) { d.executor.order(orders) },
 		Report: func(r speaker.Report) { d.mail.post(func() { d.reported(r) }) },
 	})
 	later := newMailbox()
-	d.hands = newHands(deviceHost{d.host, d.devices, later.post, d.log}, d.speaker.Answer, d.speaker.Tally, func(o speaker.Order, err error) {
+	d.executor = newExecutor(deviceHost{d.host, d.devices, later.post, d.log}, d.speaker.Answer, d.speaker.Tally, func(o speaker.Order, err error) {
 		d.log.Error("cannot change a device", "vrrp", o.Router, "order", vrrp.Action{Verb: o.Verb}.String(), "err", err)
 	})
 	ready := make(chan error, 1)
@@ -241,7 +241,7 @@ func (d *Director) startThreads() {
 			d.mail.post(func() { d.failed = err })
 		}
 	})
-	d.threads.Go(d.hands.run)
+	d.threads.Go(d.executor.run)
 	d.threads.Go(func() { later.work(d.stopLater) })
 	if d.realtime = <-ready; d.realtime != nil {
 		d.log.Warn("adverts may be late on a busy machine", "err", d.realtime)
@@ -257,8 +257,8 @@ func (d *Director) loop(ctx context.Context) {
 		case <-d.mail.signal:
 			d.readMail()
 			d.forgetEnded()
-		case <-d.mendTimer.C:
-			if d.mending {
+		case <-d.repairTimer.C:
+			if d.repairing {
 				d.reconcile(d.host.Reconcile)
 			} else {
 				d.reconcile(d.host.Look)
@@ -319,9 +319,9 @@ func (d *Director) allInstances() []*instance {
 // and says when to look again.
 func (d *Director) reconcile(look func() ([]netdev.Repair, error)) {
 	repairs, err := look()
-	d.mending, d.mended = false, time.Now()
-	d.mendTimer.Reset(untilNextLook(d.belongings(), d.host.Bare(), d.conf.Director.ReconcileInterval))
-	d.complain(err)
+	d.repairing, d.reconciled = false, time.Now()
+	d.repairTimer.Reset(untilNextLook(d.belongings(), d.host.Bare(), d.conf.Director.ReconcileInterval))
+	d.reportFailure(err)
 	for _, r := range repairs {
 		d.log.Warn("repaired", "what", r.String())
 		d.note(control.Event{Kind: control.KindRepair, Subject: r.Device, Reason: r.Text})
@@ -332,15 +332,15 @@ func (d *Director) reconcile(look func() ([]netdev.Repair, error)) {
 // complain says why devices cannot be reconciled, once. A MASTER whose addresses
 // cannot be put back at the second look either has them no more: another
 // director shall have them.
-func (d *Director) complain(err error) {
+func (d *Director) reportFailure(err error) {
 	text := ""
 	if err != nil {
 		text = err.Error()
 	}
-	if text != d.unmended && err != nil {
+	if text != d.unrepaired && err != nil {
 		d.log.Error("cannot reconcile the devices; it is tried again", "err", err)
 	}
-	d.unmended = text
+	d.unrepaired = text
 	failed := netdev.FailedDevices(err)
 	for _, in := range d.instances {
 		for _, name := range namesOf(&in.conf) {
@@ -349,7 +349,7 @@ func (d *Director) complain(err error) {
 			case d.failing[name]:
 				d.tell(in, vrrp.ClaimLost{Problem: problem.Error()})
 			default:
-				d.mendWithin(mendPause)
+				d.repairWithin(repairPause)
 			}
 		}
 	}

@@ -20,7 +20,7 @@ func Release(o Options) error {
 	d.conf = o.Config
 	dir := o.Config.Director.RuntimeDir
 	var err error
-	if d.place, err = takePlace(dir, d.log); err != nil {
+	if d.locked, err = lockRuntimeDir(dir, d.log); err != nil {
 		return err
 	}
 	if d.host, err = netdev.OpenHost(netdev.Options{RuntimeDir: dir}); err != nil {

@@ -76,7 +76,7 @@ func (d *Director) runsOn(name string) bool { return len(d.whereabouts().interfa
 
 // succeeds reports whether this is the start of a binary that another left word for:
 // what that ran with is a matter of faults too.
-func (d *Director) succeeds() bool { return d.conf == nil && d.passing.At != 0 }
+func (d *Director) succeeds() bool { return d.conf == nil && d.inherited.At != 0 }
 
 // applyConf brings the director from its configuration to c.
 func (d *Director) applyConf(c *conf.Config) {

@@ -61,7 +61,7 @@ func (d *Director) transition(r speaker.Report) {
 		d.dirty = true
 	}
 	if r.To == vrrp.Master {
-		d.mendWithin(lookPause) // the devices are not bare any more
+		d.repairWithin(lookPause) // the devices are not bare any more
 	}
 	d.notifyTransition(r)
 	d.busTransition(r.Router, r.To)

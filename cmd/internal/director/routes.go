@@ -52,16 +52,16 @@ func (d *Director) watchRoutes(c *conf.Config) {
 func (d *Director) routeEvent(e netdev.RouteEvent) {
 	heeded := d.heededRoutes.Load()
 	broken := d.host.RouteConcerns(e)
-	mend := broken || e.Lost || e.Ours && e.Gone || heeded.copies(&e)
-	if !mend && !heeded.tracked[e.Prefix] {
+	repair := broken || e.Lost || e.Ours && e.Gone || heeded.copies(&e)
+	if !repair && !heeded.tracked[e.Prefix] {
 		return
 	}
 	d.mail.post(func() {
 		switch {
 		case broken:
-			d.mendWithin(mendDelay)
-		case mend:
-			d.mendWithin(mendPause)
+			d.repairWithin(repairDelay)
+		case repair:
+			d.repairWithin(repairPause)
 		}
 		for i := range d.conf.Tracks {
 			if k := &d.conf.Tracks[i]; k.Kind == conf.TrackRoute && (e.Lost || k.Route == e.Prefix) {

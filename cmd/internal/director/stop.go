@@ -50,7 +50,7 @@ func (d *Director) forgetEnded() {
 		return
 	}
 	// A release that is still under way must not find the device gone.
-	d.hands.drain()
+	d.executor.drain()
 	var devices []string
 	for _, name := range d.ended {
 		for i := range d.units[name].members {
@@ -156,7 +156,7 @@ func (d *Director) stopUnits() error {
 // close frees what open acquired, whatever part of it.
 func (d *Director) close() error {
 	var errs []error
-	d.opts.StandIn.end()
+	d.opts.EarlySpeaker.end()
 	d.leaveBus()
 	d.closeAllSinks()
 	d.closeSNMP()
@@ -175,7 +175,7 @@ func (d *Director) close() error {
 	d.endRivalries()
 	if d.speaker != nil {
 		d.speaker.Quit()
-		d.hands.quit()
+		d.executor.quit()
 	}
 	if d.socket != nil {
 		errs = append(errs, d.socket.Close())
@@ -192,5 +192,5 @@ func (d *Director) close() error {
 	if d.host != nil {
 		errs = append(errs, d.host.Close())
 	}
-	return errors.Join(append(errs, d.place.leave())...)
+	return errors.Join(append(errs, d.locked.unlock())...)
 }

@@ -60,7 +60,7 @@ func (d *Director) applyTrackers(c *conf.Config) {
 			Interval: k.Interval, Timeout: k.Timeout, Rise: k.Rise, Fall: k.Fall, TimeoutFall: k.TimeoutFall,
 			Reverse: k.Reverse, Numeric: k.Kind == conf.TrackFile,
 		}
-		if p, ok := d.passing.Trackers[k.Name]; ok && d.conf == nil {
+		if p, ok := d.inherited.Trackers[k.Name]; ok && d.conf == nil {
 			configs[i].Known = &p
 		}
 		switch k.Kind {

@@ -73,19 +73,19 @@ func (d *Director) replace(path string) error {
 	// The kernel takes its time for that, and while it replaces the binary no
 	// advert is sent; nor shall the word be old by then.
 	d.unwatchSettings()
-	err := d.leaveWord()
+	err := d.saveUpgradeState()
 	if err == nil {
 		err = d.exec(path)
 	} else {
 		err = fmt.Errorf("leave word for the new binary: %w", err)
 	}
-	return errors.Join(err, d.takeBackWord(), closed, d.goOn())
+	return errors.Join(err, d.removeUpgradeState(), closed, d.goOn())
 }
 
 // goOn opens again what was closed for a new binary.
 func (d *Director) goOn() error {
 	d.watchSettings()
-	d.mendWithin(mendPause) // which has them watched again
+	d.repairWithin(repairPause) // which has them watched again
 	d.applySinks(d.conf)
 	d.applyBus(d.conf)
 	d.applyBFD(d.conf)
@@ -107,7 +107,7 @@ func (d *Director) exec(path string) error {
 	usual, calm := hurry()
 	defer calm()
 	env := os.Environ()
-	variable, takeBack, err := d.leaveStandIn(usual)
+	variable, takeBack, err := d.saveEarlySpeaker(usual)
 	if err != nil {
 		calm() // nobody would settle the new binary
 		d.log.Warn("no advert is sent until the new binary is up", "err", err)

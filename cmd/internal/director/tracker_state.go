@@ -36,7 +36,7 @@ func (d *Director) rememberTrackers() {
 // recallTrackers takes over what a run that crashed knew, unless a binary that
 // was replaced left word of more.
 func (d *Director) recallTrackers() {
-	if d.passing.Trackers != nil || len(d.host.Left()) == 0 {
+	if d.inherited.Trackers != nil || len(d.host.Left()) == 0 {
 		return
 	}
 	known, err := readKnownTrackers(d.opts.Config.Director.RuntimeDir)
@@ -44,7 +44,7 @@ func (d *Director) recallTrackers() {
 		d.log.Warn("the trackers are not known", "err", err)
 	}
 	if known.At <= sinceBoot() { // of this boot
-		d.passing.Trackers = known.Trackers
+		d.inherited.Trackers = known.Trackers
 	}
 }
 
