@@ -89,8 +89,8 @@ type Instance struct {
 	// Excluded are addresses, of either family, that move with the others but
 	// are not in the adverts.
 	Excluded []Address
-	// Elsewhere are the other interfaces on which some of both are.
-	Elsewhere []Place
+	// Extra are the other interfaces that carry some of both.
+	Extra     []ExtraInterface
 	Announce  Announce
 	Auth      Auth
 	Notify    Notify
