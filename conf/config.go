@@ -90,13 +90,13 @@ type Instance struct {
 	// are not in the adverts.
 	Excluded []Address
 	// Extra are the other interfaces that carry some of both.
-	Extra     []ExtraInterface
-	Announce  Announce
-	Auth      Auth
-	Notify    Notify
-	Track     []Tracking
-	Routes    []Route
-	Rules     []Rule
+	Extra    []ExtraInterface
+	Announce Announce
+	Auth     Auth
+	Notify   Notify
+	Track    []Tracking
+	Routes   []Route
+	Rules    []Rule
 }
 
 // A MAC says which MAC address the virtual addresses have.
