@@ -109,7 +109,7 @@ func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) control
 	if st.Source.IsValid() {
 		i.Source = st.Source.String()
 	}
-	for _, p := range c.Elsewhere {
+	for _, p := range c.Extra {
 		on := func(a conf.Address) bool { return a.Interface != p.Interface }
 		i.Elsewhere = append(i.Elsewhere, control.Place{
 			Interface: p.Interface, Device: p.Device,
