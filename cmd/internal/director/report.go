@@ -8,6 +8,7 @@ import (
 
 	"holdfast/checker"
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/dbus"
 	"holdfast/cmd/internal/notify"
 	"holdfast/conf"
 	"holdfast/lvs"
@@ -27,7 +28,7 @@ func (d *Director) note(e control.Event) {
 // reported hears what the VRRP loop tells.
 func (d *Director) reported(r speaker.Report) {
 	if r.Drop != vrrp.DropNone {
-		if in := d.instances[r.Router]; in != nil {
+		if in := d.routers.instances[r.Router]; in != nil {
 			d.snmp.protocolError(in, &r)
 		}
 		return
@@ -39,8 +40,6 @@ func (d *Director) reported(r speaker.Report) {
 		d.rivalNews(r)
 	case vrrp.Repriced:
 		d.repriced(r)
-	case vrrp.Stopped:
-		d.memberStopped(r.Router)
 	}
 }
 
@@ -63,16 +62,51 @@ func (d *Director) transition(r speaker.Report) {
 		d.dirty = true
 	}
 	if r.To == vrrp.Master {
-		d.repairWithin(lookPause) // the devices are not bare any more
+		d.routers.repair.within(lookPause) // the devices are not bare any more
 	}
 	d.notifyTransition(r)
-	if in := d.instances[r.Router]; in != nil {
+	if in := d.routers.instances[r.Router]; in != nil {
 		d.bus.changed(r.Router, r.To)
 		if r.To == vrrp.Master {
 			d.snmp.newMaster(in, r.Takeover)
 		}
 	}
 }
+
+// routersCame implements routersObserver.
+func (d *Director) routersCame(list []*instance) {
+	d.bus.add(func() []dbus.Instance { return d.routers.busInstances(list) })
+}
+
+// routerResumed implements routersObserver.
+func (d *Director) routerResumed(name string, state vrrp.State) { d.bus.changed(name, state) }
+
+// unitGone implements routersObserver.
+func (d *Director) unitGone(u *runningUnit) {
+	d.tellDeleted(u)
+	for i := range u.members {
+		d.notifier.Forget(notify.Instance, u.members[i].Name)
+		d.bus.remove(u.members[i].Name)
+	}
+	d.notifier.Forget(notify.Group, u.name)
+}
+
+// groupGone implements routersObserver.
+func (d *Director) groupGone(u *runningUnit) {
+	d.tellGroupDeleted(u)
+	d.notifier.Forget(notify.Group, u.name)
+	d.groupIs(u.name, vrrp.Init)
+}
+
+// groupIs implements routersObserver.
+func (d *Director) groupIs(group string, state vrrp.State) {
+	if d.balance.setMaster(group, state == vrrp.Master) {
+		d.dirty = true
+	}
+}
+
+// routersSettled implements routersObserver.
+func (d *Director) routersSettled() { d.bus.tellReloaded() }
 
 // repriced tells of another priority.
 func (d *Director) repriced(r speaker.Report) {
@@ -115,7 +149,7 @@ func deletion() notify.Event {
 func (d *Director) notifyTransition(r speaker.Report) {
 	ev := notify.Event{State: scriptState(r.To), OldState: scriptState(r.From), Reason: r.Why, At: r.At}
 	if r.Router == "" {
-		if u := d.units[r.Group]; u != nil {
+		if u := d.routers.units[r.Group]; u != nil {
 			d.notifyGroup(u, ev)
 		}
 	} else {
@@ -131,7 +165,7 @@ func (d *Director) notifyGroup(u *runningUnit, ev notify.Event) {
 
 // notifyInstance runs the scripts of an instance.
 func (d *Director) notifyInstance(name string, priority uint8, ev notify.Event) {
-	in := d.instances[name]
+	in := d.routers.instances[name]
 	if in == nil {
 		return
 	}

@@ -65,7 +65,7 @@ func (d *Director) rivalNews(r speaker.Report) {
 // beginRivalry listens to what the rival sends. Its next advert tells its MAC
 // address, for which the news waits a little.
 func (d *Director) beginRivalry(r speaker.Report) {
-	in := d.instances[r.Router]
+	in := d.routers.instances[r.Router]
 	if in == nil {
 		return
 	}
@@ -166,6 +166,16 @@ func (d *Director) notifyRival(v *rivalry, state string, r speaker.Report) {
 func (d *Director) leftMaster(r speaker.Report) {
 	if r.Router != "" && r.From == vrrp.Master {
 		d.endRivalry(r.Router, r.At, fmt.Sprintf("%s is %s now", r.Router, r.To))
+	}
+}
+
+// addRivalMACs adds to the status the addresses that rivals send from.
+func (d *Director) addRivalMACs(s *control.Status) {
+	for i := range s.VRRP {
+		if rival := s.VRRP[i].Rival; rival != nil {
+			address, _ := netip.ParseAddr(rival.Address) // which was one
+			rival.MAC = d.rivals[s.VRRP[i].Name].mac(address)
+		}
 	}
 }
 

@@ -13,8 +13,10 @@ import (
 //
 // A subsystem embeds base, which does nothing for the verbs that it has no use for.
 type subsystem interface {
+	// open acquires what can be refused, before anything is changed.
+	open() error
 	// restore takes over what the former binary saved. It is called once, before
-	// the first apply, and only s.At is set when no binary was replaced.
+	// the first apply; s.At is zero if no binary was replaced.
 	restore(s *upgradeState)
 	// apply brings the subsystem to a configuration. The first call starts it, and
 	// a call after suspend starts it again.
@@ -44,6 +46,7 @@ type base struct {
 	note  func(control.Event) // adds to the journal, and tells all who follow it; only in the loop
 }
 
+func (*base) open() error            { return nil }
 func (*base) restore(*upgradeState)  {}
 func (*base) apply(*conf.Config)     {}
 func (*base) report(*control.Status) {}
