@@ -17,7 +17,7 @@ func specs(in *conf.Instance) []netdev.Spec {
 	own := spec(in)
 	all := []netdev.Spec{own}
 	names := namesOf(in)
-	for i, p := range in.Elsewhere {
+	for i, p := range in.Extra {
 		s := own
 		s.Name, s.Parent = names[i+1], p.Interface
 		s.Addresses, s.Routes, s.Rules, s.IPv6 = addressesOn(in, p.Interface), nil, nil, false
@@ -30,7 +30,7 @@ func specs(in *conf.Instance) []netdev.Spec {
 // specs.
 func namesOf(in *conf.Instance) []string {
 	names := []string{deviceName(in)}
-	for _, p := range in.Elsewhere {
+	for _, p := range in.Extra {
 		names = append(names, cmp.Or(p.Device, p.Interface+"/"+in.Name))
 	}
 	return names
@@ -89,8 +89,8 @@ func (in *instance) at(name string) netdev.Interface {
 // updateExtraInterfaces takes over what is known of the other interfaces, and reports
 // whether the addresses there are to be announced in another way.
 func (in *instance) updateExtraInterfaces(facts map[string]netdev.Interface) (changed bool) {
-	now := make(map[string]netdev.Interface, len(in.conf.Elsewhere))
-	for _, p := range in.conf.Elsewhere {
+	now := make(map[string]netdev.Interface, len(in.conf.Extra))
+	for _, p := range in.conf.Extra {
 		f, was := facts[p.Interface], in.extra[p.Interface]
 		changed = changed || f.Index != was.Index || f.MAC != was.MAC || f.Forwarding6 != was.Forwarding6
 		now[p.Interface] = f
@@ -102,7 +102,7 @@ func (in *instance) updateExtraInterfaces(facts map[string]netdev.Interface) (ch
 // diagnoseExtraInterfaces says why an instance cannot have its addresses on other
 // interfaces. Its own wire still takes its farewell.
 func (in *instance) diagnoseExtraInterfaces(fault func(key string, wireLost bool, format string, args ...any)) {
-	for _, p := range in.conf.Elsewhere {
+	for _, p := range in.conf.Extra {
 		key := faultLink + ":" + p.Interface
 		switch f := in.extra[p.Interface]; {
 		case f.Index == 0:
@@ -121,7 +121,7 @@ func (in *instance) diagnoseExtraInterfaces(fault func(key string, wireLost bool
 
 // announceExtraInterfaces has a voice announce the addresses on other interfaces.
 func (in *instance) announceExtraInterfaces(v *speaker.Voice) error {
-	for _, p := range in.conf.Elsewhere {
+	for _, p := range in.conf.Extra {
 		f, mac := in.extra[p.Interface], netdev.MAC(in.conf.MAC.Address)
 		if in.conf.MAC.Mode == conf.MACInterface {
 			mac = f.MAC
