@@ -67,7 +67,7 @@ func (d *Director) tellBFD(session string, v bfd.Verdict, reason string) {
 	}
 	for i := range d.conf.Tracks {
 		if k := &d.conf.Tracks[i]; k.Kind == conf.TrackBFD && k.BFD == session {
-			d.tracks.Tell(k.Name, r)
+			d.tracks.Report(k.Name, r)
 		}
 	}
 }

@@ -174,7 +174,7 @@ func (d *Director) tellServices() {
 		}
 		s := d.balance.services[k.Service]
 		if r, known := serviceReading(k, &s, d.balance.table.Health); known {
-			d.tracks.Tell(k.Name, r)
+			d.tracks.Report(k.Name, r)
 		}
 	}
 }
@@ -330,7 +330,7 @@ func (d *Director) trackerStatus() []control.Tracker {
 			Looks: st.Looks, Bad: st.Bad, TimedOut: st.TimedOut,
 			For: map[string]int{},
 		}
-		if err := d.processes.Untold(); k.Kind == conf.TrackProcess && err != nil {
+		if err := d.processes.Err(); k.Kind == conf.TrackProcess && err != nil {
 			t.Note = "looked at in intervals only: " + err.Error()
 		}
 		if st.Numeric {

@@ -132,25 +132,25 @@ func TestTracked(t *testing.T) {
 	}
 	unknown := "not known yet"
 	check("at the start", 0, "own", unknown, "weighed", unknown, "shared", unknown, "raised", unknown)
-	d.tracks.Tell("own", track.Reading{Up: true})
-	d.tracks.Tell("raised", track.Reading{Up: true})
+	d.tracks.Report("own", track.Reading{Up: true})
+	d.tracks.Report("raised", track.Reading{Up: true})
 	check("some are known", 7, "weighed", unknown, "shared", unknown)
-	d.tracks.Tell("shared", track.Reading{Up: true})
-	d.tracks.Tell("weighed", track.Reading{Up: true})
+	d.tracks.Report("shared", track.Reading{Up: true})
+	d.tracks.Report("weighed", track.Reading{Up: true})
 	check("all are known", 7)
-	d.tracks.Tell("own", track.Reading{Reason: "broken"})
-	d.tracks.Tell("own", track.Reading{Reason: "still broken"}) // no change
-	d.tracks.Tell("shared", track.Reading{})
-	d.tracks.Tell("weighed", track.Reading{Number: 3})
-	d.tracks.Tell("raised", track.Reading{})
+	d.tracks.Report("own", track.Reading{Reason: "broken"})
+	d.tracks.Report("own", track.Reading{Reason: "still broken"}) // no change
+	d.tracks.Report("shared", track.Reading{})
+	d.tracks.Report("weighed", track.Reading{Number: 3})
+	d.tracks.Report("raised", track.Reading{})
 	check("all is down", -80, "own", "down: broken")
-	d.tracks.Tell("weighed", track.Reading{Number: 26, Reason: "26"})
+	d.tracks.Report("weighed", track.Reading{Number: 26, Reason: "26"})
 	check("the number is too large", -50, "own", "down: broken", "weighed", "down: 26")
 	// A tracker that a reload made another: what it did stays until it is known.
 	apply("second")
 	check("all is changed", -50, "own", "down: broken", "weighed", "down: 26")
-	d.tracks.Tell("own", track.Reading{Up: true})
-	d.tracks.Tell("weighed", track.Reading{Up: true})
+	d.tracks.Report("own", track.Reading{Up: true})
+	d.tracks.Report("weighed", track.Reading{Up: true})
 	check("and known", -50)
 	// One that it makes anew keeps nobody waiting who runs.
 	d.tracks.Apply(nil)
