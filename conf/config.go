@@ -89,14 +89,14 @@ type Instance struct {
 	// Excluded are addresses, of either family, that move with the others but
 	// are not in the adverts.
 	Excluded []Address
-	// Elsewhere are the other interfaces on which some of both are.
-	Elsewhere []Place
-	Announce  Announce
-	Auth      Auth
-	Notify    Notify
-	Track     []Tracking
-	Routes    []Route
-	Rules     []Rule
+	// Extra are the other interfaces that carry some of both.
+	Extra    []ExtraInterface
+	Announce Announce
+	Auth     Auth
+	Notify   Notify
+	Track    []Tracking
+	Routes   []Route
+	Rules    []Rule
 }
 
 // A MAC says which MAC address the virtual addresses have.

@@ -37,7 +37,7 @@ func nameDevices(instances []Instance) {
 	}
 	for i := range instances {
 		if in := &instances[i]; in.MAC.Mode != MACInterface {
-			in.namePlaces(devices)
+			in.nameExtra(devices)
 		}
 	}
 }

@@ -82,7 +82,7 @@ func (in *Instance) resolve(t *table) {
 	if in.Egress && t.ok("addresses", "egress") && !slices.ContainsFunc(slices.Concat(in.Prefixes, in.Excluded), routable) {
 		t.failf("egress", "has no meaning where all addresses are link-local: what they send is on the device anyway")
 	}
-	in.resolveElsewhere(t)
+	in.resolveExtra(t)
 	in.resolveSending(t)
 	if in.Version == 2 && in.Checksum == vrrp.ChecksumRFC9568 {
 		t.failf("checksum", "is a matter of version 3")

@@ -34,11 +34,17 @@ func (in *Instance) visitPolicy(t *table) {
 // choosePriority gives a rule that has none a priority that depends on nothing
 // but the instance's VRID and the rules before it.
 func (in *Instance) choosePriority(t *table, r *Rule, position int) {
-	r.Priority = firstPriority + rulesEach*uint32(in.VRID) + uint32(position)
+	r.Priority = in.rulePriority(position)
 	switch {
 	case position >= rulesEach:
 		t.failf("priority", "is required of a virtual router's rule after the first %d", rulesEach)
 	case r.Action == "goto" && t.ok("goto") && t.has("goto") && r.Priority >= r.Goto:
 		t.failf("goto", "%d is not after this rule, whose priority is chosen to be %d", r.Goto, r.Priority)
 	}
+}
+
+// rulePriority is the priority of the rule at a position among those of the
+// instance, unless the file gives one.
+func (in *Instance) rulePriority(position int) uint32 {
+	return firstPriority + rulesEach*uint32(in.VRID) + uint32(position)
 }

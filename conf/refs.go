@@ -119,15 +119,7 @@ func (c *Config) follow(t *table, key string, name *string) {
 	if !t.ok(key) {
 		return
 	}
-	var groups []string
-	for _, g := range c.Groups {
-		groups = append(groups, g.Name)
-	}
-	candidates := groups
-	if len(groups) == 0 {
-		candidates = c.instanceNames()
-	}
-	all := append(slices.Clone(groups), c.instanceNames()...)
+	all, candidates := c.followable()
 	switch {
 	case *name != "" && !slices.Contains(all, *name):
 		t.failf(key, "there is no [[group]] or [[vrrp]] named %q%s", *name, suggest(*name, all))
@@ -139,6 +131,19 @@ func (c *Config) follow(t *table, key string, name *string) {
 	default:
 		t.failf(key, "say which one to follow: %s", orList(candidates))
 	}
+}
+
+// followable returns the names of everything that can be followed, and those
+// among which the default is chosen: the groups or, without any, the instances.
+func (c *Config) followable() (all, candidates []string) {
+	for _, g := range c.Groups {
+		candidates = append(candidates, g.Name)
+	}
+	all = append(slices.Clone(candidates), c.instanceNames()...)
+	if len(candidates) == 0 {
+		candidates = all
+	}
+	return all, candidates
 }
 
 // checkServices refuses two services that the kernel would take for one.

@@ -111,7 +111,11 @@ func (r *Route) visit(t *table, own vrrp.Family) {
 	need(t, "to", &r.To, destination)
 	field(t, "type", &r.Type, routeTypes, "unicast")
 	refuses := slices.Contains(refusing, r.Type)
-	field(t, "nexthops", &r.Hops, listOf(hop), nil)
+	hops := hop
+	if t.brief {
+		hops.encode = briefHop
+	}
+	field(t, "nexthops", &r.Hops, listOf(hops), nil)
 	if t.reading() || !refuses && len(r.Hops) == 0 {
 		field(t, "device", &r.Device, routeDevice, "")
 		field(t, "via", &r.Via, optional(neighbourAddress), netip.Addr{})
@@ -281,6 +285,22 @@ var hop = codec[Hop]{
 		}
 		return shown
 	},
+}
+
+// briefHop encodes a next hop without the keys that have their defaults.
+func briefHop(h Hop) any {
+	var shown inlineTable
+	put := func(given bool, key string, value any) {
+		if given {
+			shown = append(shown, pair{key, value})
+		}
+	}
+	put(h.Via.IsValid(), "via", h.Via.String())
+	put(h.Device != "", "device", h.Device)
+	put(h.Weight != 1, "weight", int64(h.Weight))
+	put(h.Via.IsValid() && !h.OnLink, "onlink", false)
+	put(h.Encap.Type != "", "encap", encap.encode(h.Encap))
+	return shown
 }
 
 // routeOptionKeys are the keys of RouteOptions.

@@ -128,5 +128,5 @@ func (k *taken) claimDevice(t *table, in *Instance) {
 	if k.parents[in.Device] {
 		t.failf("device", "%q is the interface of an instance", in.Device)
 	}
-	k.claimPlaces(t, in)
+	k.claimExtra(t, in)
 }

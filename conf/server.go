@@ -40,7 +40,9 @@ func (r *server) visit(t *table, s *Service, inherited delivery, startsUp, check
 	need(t, "address", &v.Address, serverAddress(s.Service.Key))
 	field(t, "name", &r.Name, name, defaultServerName(v.Address))
 	field(t, "weight", &v.Weight, integer[int](0, lvs.MaxWeight), 1)
-	field(t, "starts_up", &r.StartsUp, boolean, startsUp)
+	if t.reading() || !t.brief || r.Check.Kind != checker.None {
+		field(t, "starts_up", &r.StartsUp, boolean, startsUp)
+	}
 	field(t, "upper_threshold", &v.Upper, integer[uint32](0, 1<<32-1), 0)
 	field(t, "lower_threshold", &v.Lower, integer[uint32](0, 1<<32-1), 0)
 	d := deliveryOf(*v)
@@ -112,6 +114,37 @@ var (
 	// tunnelChecksum covers lvs.Tunnel's Checksum and RemoteChecksum.
 	tunnelChecksum = choice(option[string]{"none", "none"}, option[string]{"outer", "outer"}, option[string]{"remote", "remote"})
 )
+
+// defaultDelivery is that of a service which says nothing about it.
+var defaultDelivery = deliveryOf(lvs.Server{})
+
+// common returns what a brief service says for its servers: the delivery and
+// starts_up that all of them share, otherwise the defaults.
+func (s *Service) common(brief bool) (d delivery, startsUp bool) {
+	d = defaultDelivery
+	if !brief {
+		return d, false
+	}
+	for i, v := range s.Servers {
+		own := deliveryOf(v.Server)
+		if i == 0 {
+			d = own
+		} else if own != d {
+			d = defaultDelivery
+			break
+		}
+	}
+	checked, up := 0, 0
+	for i, h := range s.Health {
+		if h.Check.Kind != checker.None {
+			checked++
+			if s.Servers[i].StartsUp {
+				up++
+			}
+		}
+	}
+	return d, checked > 0 && up == checked
+}
 
 func deliveryOf(v lvs.Server) delivery {
 	d := delivery{forward: v.Forward, tunnel: v.Tunnel.Type, port: v.Tunnel.Port, checksum: "none"}

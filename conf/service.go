@@ -29,10 +29,9 @@ func (s *Service) visit(t *table) {
 	field(t, "active", &s.Active, active, lvs.ActiveAlways)
 	field(t, "follow", &s.Follow, optional(name), "")
 	field(t, "on_down", &s.OnDown, onDown, lvs.Remove)
-	var inherited delivery
-	var startsUp bool
-	if t.reading() { // each server is written with its own
-		inherited.visit(t, delivery{})
+	inherited, startsUp := s.common(t.brief)
+	if t.reading() || t.brief { // otherwise each server is written with its own
+		inherited.visit(t, defaultDelivery)
 		field(t, "starts_up", &startsUp, boolean, false)
 	}
 	field(t, "fallback", &s.Fallback, optional(addressPort), netip.AddrPort{})
@@ -57,9 +56,8 @@ func (s *Service) visit(t *table) {
 // visitCheck walks over what servers inherit of their check, and returns
 // whether it is without error.
 func (s *Service) visitCheck(t *table) (ok bool) {
-	inherited := s.Check
+	inherited := defaultCheck(s.Service.Key.Protocol)
 	if t.reading() {
-		inherited = defaultCheck(s.Service.Key.Protocol)
 		s.Check = inherited
 	}
 	t.sub("check", func(t *table) {

@@ -9,9 +9,20 @@ import (
 // Show returns c as a TOML file in which every key is written out, defaults
 // and derived values too. Loading it gives c again.
 func Show(c *Config) []byte {
-	root := &table{out: &section{}}
-	shown := *c
-	shown.visit(root)
+	return show(*c, false)
+}
+
+// ShowBrief returns c as a TOML file without the keys that have their defaults.
+// Loading it gives c again. It always names the director, because the default,
+// the host name, is another one on another host; a c whose Director.Name is ""
+// has the default.
+func ShowBrief(c *Config) []byte {
+	return show(c.withoutDerived(), true)
+}
+
+func show(c Config, brief bool) []byte {
+	root := &table{out: &section{}, brief: brief}
+	c.visit(root)
 	var b bytes.Buffer
 	root.out.print(&b, "")
 	return bytes.TrimLeft(b.Bytes(), "\n")

@@ -2,6 +2,7 @@ package conf
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +24,8 @@ type table struct {
 	lacks map[string]string // required keys that are not given ⇒ what to say
 	known map[string]bool   // keys that any table of this schema was asked for
 
-	out *section
+	out   *section
+	brief bool // keys that have their defaults are not written
 }
 
 // A reader is what the tables of one configuration have in common.
@@ -119,7 +121,7 @@ func (t *table) ask(key string) (value, bool) {
 // leaves def too, so that checks across keys may run.
 func field[T any](t *table, key string, p *T, c codec[T], def T) {
 	if !t.reading() {
-		t.out.put(key, c.encode(*p))
+		t.write(key, c.encode(*p), func() any { return c.encode(def) })
 		return
 	}
 	*p = def
@@ -133,11 +135,23 @@ func field[T any](t *table, key string, p *T, c codec[T], def T) {
 	}
 }
 
-// need visits a key that must be given.
+// write adds key to the output. A brief table leaves out a key whose encoded
+// value is that of its default.
+func (t *table) write(key string, encoded any, def func() any) {
+	if !t.brief || !reflect.DeepEqual(encoded, def()) {
+		t.out.put(key, encoded)
+	}
+}
+
+// need visits a required key. It is written even when it is the zero value.
 func need[T any](t *table, key string, p *T, c codec[T]) {
+	if !t.reading() {
+		t.out.put(key, c.encode(*p))
+		return
+	}
 	var zero T
 	field(t, key, p, c, zero)
-	if t.reading() && !t.has(key) {
+	if !t.has(key) {
 		t.lack(key, "is required")
 	}
 }
@@ -152,7 +166,7 @@ func (t *table) lack(key, message string) {
 // sub visits the table key. A missing one is visited like an empty one.
 func (t *table) sub(key string, visit func(*table)) {
 	if !t.reading() {
-		child := &table{out: &section{name: key}}
+		child := &table{out: &section{name: key}, brief: t.brief}
 		visit(child)
 		t.out.subs = append(t.out.subs, child.out)
 		return
@@ -184,7 +198,7 @@ func (t *table) maybe(key string, present bool, visit func(*table)) {
 func list[T any](t *table, key string, items *[]T, visit func(*table, *T)) []*table {
 	if !t.reading() {
 		for i := range *items {
-			child := &table{out: &section{name: key, array: true}}
+			child := &table{out: &section{name: key, array: true}, brief: t.brief}
 			visit(child, &(*items)[i])
 			t.out.subs = append(t.out.subs, child.out)
 		}

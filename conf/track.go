@@ -307,6 +307,9 @@ var tracking = codec[Tracking]{
 		return k, ok
 	},
 	encode: func(k Tracking) any {
+		if k.Weight == trackerWeight {
+			return k.Name
+		}
 		return inlineTable{{"name", k.Name}, {"weight", int64(k.Weight)}}
 	},
 }

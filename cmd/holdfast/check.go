@@ -51,7 +51,12 @@ func newConfig(f *flags) *cobra.Command {
 		Args:  noCommand,
 		RunE:  noCommand,
 	}
-	group.AddCommand(&cobra.Command{
+	group.AddCommand(newConfigReference(), newConfigShow(f))
+	return group
+}
+
+func newConfigReference() *cobra.Command {
+	return &cobra.Command{
 		Use:   "reference",
 		Short: "Print a configuration file that documents every key",
 		Args:  cobra.NoArgs,
@@ -59,18 +64,31 @@ func newConfig(f *flags) *cobra.Command {
 			_, err := fmt.Fprint(cmd.OutOrStdout(), conf.Reference)
 			return err
 		}),
-	}, &cobra.Command{
+	}
+}
+
+func newConfigShow(f *flags) *cobra.Command {
+	var noDefaults bool
+	cmd := &cobra.Command{
 		Use:   "show",
 		Short: "Print the configuration with every default filled in",
-		Args:  cobra.NoArgs,
+		Long: `Show prints the configuration as one file, with every default filled in and without
+comments. The result is a valid configuration file. Secrets that stand in the
+configuration itself are not shown.`,
+		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			c, err := conf.Load(f.config)
 			if err != nil {
 				return err
 			}
-			_, err = cmd.OutOrStdout().Write(conf.Show(c))
+			text := conf.Show(c)
+			if noDefaults {
+				text = conf.ShowBrief(c)
+			}
+			_, err = cmd.OutOrStdout().Write(text)
 			return err
 		}),
-	})
-	return group
+	}
+	cmd.Flags().BoolVar(&noDefaults, "no-defaults", false, "leave out every key that has its default")
+	return cmd
 }

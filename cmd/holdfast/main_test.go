@@ -299,20 +299,26 @@ func TestConfigShowIsAConfiguration(t *testing.T) {
 	if err := os.WriteFile(dir+"/a.toml", fmt.Appendf(nil, validConfig, "/run/a"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, stdout, _ := call(t, dir, "config show -c @a.toml")
-	if code != exitWell {
-		t.Fatalf("exit code %d", code)
-	}
 	want, err := conf.Load(dir + "/a.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := conf.Parse("show", []byte(stdout))
-	if err != nil {
-		t.Fatalf("%v\n%s", err, stdout)
-	}
-	if string(conf.Show(got)) != string(conf.Show(want)) {
-		t.Errorf("what is shown is another configuration:\n%s", stdout)
+	_, full, _ := call(t, dir, "config show -c @a.toml")
+	for _, options := range []string{"", " --no-defaults"} {
+		code, stdout, _ := call(t, dir, "config show -c @a.toml"+options)
+		if code != exitWell {
+			t.Fatalf("exit code %d", code)
+		}
+		got, err := conf.Parse("show", []byte(stdout))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, stdout)
+		}
+		if string(conf.Show(got)) != string(conf.Show(want)) {
+			t.Errorf("show%s prints another configuration:\n%s", options, stdout)
+		}
+		if short := len(stdout) < len(full)/2; short != (options != "") {
+			t.Errorf("show%s prints %d bytes, and without options %d", options, len(stdout), len(full))
+		}
 	}
 }
 

@@ -64,7 +64,7 @@ func parseLogFlags(level, format string) (logFlags, error) {
 
 func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 	collectGarbage(whileStarting)
-	standIn, unspoken := director.NewStandIn()
+	early, unspoken := director.NewEarlySpeaker()
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	reload := hangups(ctx)
@@ -99,7 +99,7 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 	defer context.AfterFunc(cmd.Context(), func() { notifySystemd(log, daemon.SdNotifyStopping) })()
 	return director.Run(ctx, director.Options{
 		Path: f.config, Config: c, Socket: f.socket, Version: softwareVersion(),
-		Log: log, Level: reloadable, Reload: reload, StandIn: standIn,
+		Log: log, Level: reloadable, Reload: reload, EarlySpeaker: early,
 		Ready: func() {
 			notifySystemd(log, daemon.SdNotifyReady)
 			collectGarbage(whileRunning)

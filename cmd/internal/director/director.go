@@ -13,16 +13,12 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"holdfast/checker"
-	"holdfast/cmd/internal/bfd"
 	"holdfast/cmd/internal/control"
-	"holdfast/cmd/internal/dbus"
 	"holdfast/cmd/internal/notify"
 	"holdfast/cmd/internal/program"
-	"holdfast/cmd/internal/snmp"
 	"holdfast/cmd/internal/track"
 	"holdfast/conf"
 	"holdfast/netdev"
@@ -41,8 +37,8 @@ type Options struct {
 	Level *slog.LevelVar
 	// Ready is called once everything is up; nil: nobody wants to know.
 	Ready func()
-	// StandIn speaks for what the former binary was MASTER of; nil: nobody does.
-	StandIn *StandIn
+	// EarlySpeaker speaks for what the former binary was MASTER of; nil: nobody does.
+	EarlySpeaker *EarlySpeaker
 	// Reload delivers the wish to reload (SIGHUP); nil: there is none.
 	Reload <-chan struct{}
 }
@@ -56,23 +52,16 @@ type Director struct {
 	mail    *mailbox
 	ticker  *time.Ticker // looks at everything, whether or not something told of it
 
-	place     *place
+	locked    *lockedDir
 	host      *netdev.Host
 	port      *port
 	speaker   *speaker.Speaker
-	hands     *hands
+	executor  *executor
 	unwatch   context.CancelFunc // ends the link events
 	balance   *balancer
 	checks    *checker.Set
-	tracks    *track.Set
-	files     *track.Watch // nil: they are not watched
-	processes *track.Processes
-	bfd       *bfd.Speaker
 	notifier  *notify.Notifier
 	sinks     []*sink
-	bus       *dbus.Service // nil: not configured
-	untold    bool          // a reload, on D-Bus
-	snmp      *snmp.Agent   // nil: not configured
 	events    *control.EventLog
 	socket    *control.Listener // nil, or not served yet
 	server    *control.Server   // nil until it serves
@@ -80,39 +69,40 @@ type Director struct {
 	stopLater chan struct{}     // closed to end what nobody waits for
 	realtime  error             // why adverts have no real-time priority; nil: they have
 
-	// unwatchSettings ends the watch of sysctls, and returns when it has ended.
-	unwatchSettings func()
-	// heededRoutes are looked up in the goroutine that hears of routes.
-	heededRoutes  atomic.Pointer[heededRoutes]
-	unwatchRoutes context.CancelFunc // nil: nobody hears of routes
+	// subsystems are all that are there; those that others speak to have a name too.
+	subsystems []subsystem
+	bus        *busService
+	snmp       *snmpAgent
+	bfd        *bfdSessions
+	trackers   *trackers
 
-	conf      *conf.Config
-	loaded    time.Time
-	reloaded  reloadResult
-	instances map[string]*instance
-	units     map[string]*runningUnit
-	rivals    map[string]*rivalry // by instance
-	coming    []unit              // wait for their predecessors to stop
-	ended     []string            // units that have let go of everything
-	dirty     bool                // the table may have to change
-	healths   map[string]string   // UP or DOWN by virtual service; absent: not known
-	toLook    map[*instance]bool  // whose interface an event told of
-	where     *whereabouts        // nil: to be worked out
-	mending   bool                // an event told that something is to be mended
-	mendAt    time.Time           // when, if so
-	mended    time.Time           // when the devices were last looked at
-	unmended  string              // why they could not be made as they should be
-	failing   map[string]bool     // those devices of which that is true, by name
-	mendTimer *time.Timer         // when the devices are looked at next
-	devices   *deviceNames
-	failed    error                  // the VRRP loop ended by itself
-	passing   passing                // what the binary before this one left word of
-	before    counts                 // what that had counted
-	stood     map[string]vrrp.Resume // what its stand-in has come to
-	upgradeTo string                 // path of the binary that is to replace this one; "": none
-	releasing bool                   // only to let go of what a crashed run left
-	ipvsError string                 // what keeps IPVS from being as it should be
-	repairs   uint64                 // changes that others had made to our part of IPVS
+	conf        *conf.Config
+	loaded      time.Time
+	reloaded    reloadResult
+	instances   map[string]*instance
+	units       map[string]*runningUnit
+	rivals      map[string]*rivalry // by instance
+	coming      []unit              // wait for their predecessors to stop
+	ended       []string            // units that have let go of everything
+	dirty       bool                // the table may have to change
+	healths     map[string]string   // UP or DOWN by virtual service; absent: not known
+	toLook      map[*instance]bool  // whose interface an event told of
+	where       *whereabouts        // nil: to be worked out
+	repairing   bool                // an event told that something is to be reconciled
+	repairAt    time.Time           // when, if so
+	reconciled  time.Time           // when the devices were last looked at
+	unrepaired  string              // why they could not be made as they should be
+	failing     map[string]bool     // those devices of which that is true, by name
+	repairTimer *time.Timer         // when the devices are looked at next
+	devices     *deviceNames
+	failed      error                  // the VRRP loop ended by itself
+	inherited   upgradeState           // what the binary before this one left word of
+	before      counts                 // what that had counted
+	stood       map[string]vrrp.Resume // what its stand-in has come to
+	upgradeTo   string                 // path of the binary that is to replace this one; "": none
+	releasing   bool                   // only to let go of what a crashed run left
+	ipvsError   string                 // what keeps IPVS from being as it should be
+	repairs     uint64                 // changes that others had made to our part of IPVS
 }
 
 // journalSize is how many events are kept for `holdfast events`.
@@ -134,10 +124,10 @@ type reloadResult struct {
 func Run(ctx context.Context, o Options) error {
 	d := newDirector(o)
 	var err error
-	if d.passing, err = readPassing(o.Config.Director.RuntimeDir); err != nil {
+	if d.inherited, err = readUpgradeState(o.Config.Director.RuntimeDir); err != nil {
 		d.log.Warn("starting anew", "err", err)
 	}
-	if d.passing.At != 0 {
+	if d.inherited.At != 0 {
 		// A tracker's script would run beside the next look, without its timeout.
 		if err := program.Inherit(track.IsScript); err != nil {
 			d.log.Warn("scripts that the former binary started are not watched", "err", err)
@@ -146,9 +136,11 @@ func Run(ctx context.Context, o Options) error {
 	if err := d.open(ctx); err != nil {
 		return errors.Join(err, d.close())
 	}
-	d.recallTrackers()
+	for _, s := range d.subsystems {
+		s.restore(&d.inherited)
+	}
 	d.applyConf(o.Config)
-	d.opts.StandIn.end()
+	d.opts.EarlySpeaker.end()
 	d.reconcile(d.host.Reconcile)
 	d.sweep()
 	d.recallHistory()
@@ -166,10 +158,9 @@ func newDirector(o Options) *Director {
 	d := &Director{
 		opts: o, log: o.Log, started: time.Now(), loaded: time.Now(), mail: newMailbox(),
 		instances: map[string]*instance{}, units: map[string]*runningUnit{}, rivals: map[string]*rivalry{},
-		toLook: map[*instance]bool{}, failing: map[string]bool{}, devices: newDeviceNames(), healths: map[string]string{}, stopLater: make(chan struct{}), mendTimer: time.NewTimer(time.Hour),
-		unwatchSettings: func() {},
+		toLook: map[*instance]bool{}, failing: map[string]bool{}, devices: newDeviceNames(), healths: map[string]string{}, stopLater: make(chan struct{}), repairTimer: time.NewTimer(time.Hour),
 	}
-	d.mendTimer.Stop()
+	d.repairTimer.Stop()
 	return d
 }
 
@@ -180,7 +171,7 @@ func (d *Director) open(ctx context.Context) error {
 	}
 	dir := d.opts.Config.Director.RuntimeDir
 	var err error
-	if d.place, err = takePlace(dir, d.log); err != nil {
+	if d.locked, err = lockRuntimeDir(dir, d.log); err != nil {
 		return err
 	}
 	if d.host, err = netdev.OpenHost(netdev.Options{RuntimeDir: dir}); err != nil {
@@ -194,7 +185,7 @@ func (d *Director) open(ctx context.Context) error {
 	if err := d.admit(ctx, d.opts.Config); err != nil {
 		return err
 	}
-	d.events = control.NewEventLog(journalSize, d.passing.Seq)
+	d.events = control.NewEventLog(journalSize, d.inherited.Seq)
 	if err := d.openSocket(); err != nil {
 		return err
 	}
@@ -207,7 +198,6 @@ func (d *Director) open(ctx context.Context) error {
 	if err := d.watch(); err != nil {
 		return fmt.Errorf("watch the interfaces: %w", err)
 	}
-	d.watchSettings()
 	d.notifier = notify.New(notify.Options{
 		Director: d.opts.Config.Director.Name, Log: d.log,
 		Result: func(r notify.Result) { d.mail.post(func() { d.scriptEnded(r) }) },
@@ -215,11 +205,38 @@ func (d *Director) open(ctx context.Context) error {
 	d.checks = checker.New(checker.Options{Log: d.log, OnChange: func(c checker.Change) {
 		d.mail.post(func() { d.verdict(c) })
 	}})
-	d.openTrackers()
-	if err := d.openBFD(); err != nil {
+	if err := d.openSubsystems(); err != nil {
 		return err
 	}
 	d.ticker = time.NewTicker(d.opts.Config.Director.ReconcileInterval)
+	return nil
+}
+
+// openSubsystems makes the subsystems. A subsystem that tells another what it
+// knows comes before it in the list.
+func (d *Director) openSubsystems() error {
+	b := d.base()
+	d.snmp = &snmpAgent{base: b, routers: d.vrrpStatusSoon}
+	d.bus = &busService{base: b, director: busDirector{backend{d}}, routers: d}
+	d.trackers = newTrackers(b, d.opts.Config.Director.RuntimeDir, len(d.host.Left()) > 0, d)
+	d.trackers.tellOthers = func() {
+		d.tellServices()
+		d.bfd.tellAll()
+	}
+	var err error
+	d.bfd, err = newBFDSessions(b, d.trackers.tellBFD)
+	if err != nil {
+		d.trackers.close()
+		return err
+	}
+	d.subsystems = []subsystem{
+		d.snmp,
+		d.bus,
+		d.bfd,
+		&settingsWatch{base: b, host: d.host, concern: d.concern},
+		&routeWatch{base: b, host: d.host, repair: d.repairWithin, changed: d.trackers.routeChanged},
+		d.trackers,
+	}
 	return nil
 }
 
@@ -227,11 +244,11 @@ func (d *Director) open(ctx context.Context) error {
 func (d *Director) startThreads() {
 	d.speaker = speaker.New(speaker.Options{
 		Port: d.port, Log: d.log,
-		Order:  func(orders []speaker.Order) { d.hands.order(orders) },
+		Order:  func(orders []speaker.Order) { d.executor.order(orders) },
 		Report: func(r speaker.Report) { d.mail.post(func() { d.reported(r) }) },
 	})
 	later := newMailbox()
-	d.hands = newHands(deviceHost{d.host, d.devices, later.post, d.log}, d.speaker.Answer, d.speaker.Tally, func(o speaker.Order, err error) {
+	d.executor = newExecutor(deviceHost{d.host, d.devices, later.post, d.log}, d.speaker.Answer, d.speaker.Tally, func(o speaker.Order, err error) {
 		d.log.Error("cannot change a device", "vrrp", o.Router, "order", vrrp.Action{Verb: o.Verb}.String(), "err", err)
 	})
 	ready := make(chan error, 1)
@@ -241,7 +258,7 @@ func (d *Director) startThreads() {
 			d.mail.post(func() { d.failed = err })
 		}
 	})
-	d.threads.Go(d.hands.run)
+	d.threads.Go(d.executor.run)
 	d.threads.Go(func() { later.work(d.stopLater) })
 	if d.realtime = <-ready; d.realtime != nil {
 		d.log.Warn("adverts may be late on a busy machine", "err", d.realtime)
@@ -257,8 +274,8 @@ func (d *Director) loop(ctx context.Context) {
 		case <-d.mail.signal:
 			d.readMail()
 			d.forgetEnded()
-		case <-d.mendTimer.C:
-			if d.mending {
+		case <-d.repairTimer.C:
+			if d.repairing {
 				d.reconcile(d.host.Reconcile)
 			} else {
 				d.reconcile(d.host.Look)
@@ -319,9 +336,9 @@ func (d *Director) allInstances() []*instance {
 // and says when to look again.
 func (d *Director) reconcile(look func() ([]netdev.Repair, error)) {
 	repairs, err := look()
-	d.mending, d.mended = false, time.Now()
-	d.mendTimer.Reset(untilNextLook(d.belongings(), d.host.Bare(), d.conf.Director.ReconcileInterval))
-	d.complain(err)
+	d.repairing, d.reconciled = false, time.Now()
+	d.repairTimer.Reset(untilNextLook(d.belongings(), d.host.Bare(), d.conf.Director.ReconcileInterval))
+	d.reportFailure(err)
 	for _, r := range repairs {
 		d.log.Warn("repaired", "what", r.String())
 		d.note(control.Event{Kind: control.KindRepair, Subject: r.Device, Reason: r.Text})
@@ -332,15 +349,15 @@ func (d *Director) reconcile(look func() ([]netdev.Repair, error)) {
 // complain says why devices cannot be reconciled, once. A MASTER whose addresses
 // cannot be put back at the second look either has them no more: another
 // director shall have them.
-func (d *Director) complain(err error) {
+func (d *Director) reportFailure(err error) {
 	text := ""
 	if err != nil {
 		text = err.Error()
 	}
-	if text != d.unmended && err != nil {
+	if text != d.unrepaired && err != nil {
 		d.log.Error("cannot reconcile the devices; it is tried again", "err", err)
 	}
-	d.unmended = text
+	d.unrepaired = text
 	failed := netdev.FailedDevices(err)
 	for _, in := range d.instances {
 		for _, name := range namesOf(&in.conf) {
@@ -349,7 +366,7 @@ func (d *Director) complain(err error) {
 			case d.failing[name]:
 				d.tell(in, vrrp.ClaimLost{Problem: problem.Error()})
 			default:
-				d.mendWithin(mendPause)
+				d.repairWithin(repairPause)
 			}
 		}
 	}

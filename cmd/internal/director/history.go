@@ -59,7 +59,7 @@ func (d *Director) writeHistory() (time.Duration, uint64, error) {
 // recallHistory takes over what the binary before this one left of what has been,
 // and notes that it was replaced.
 func (d *Director) recallHistory() {
-	p, dir := &d.passing, d.conf.Director.RuntimeDir
+	p, dir := &d.inherited, d.conf.Director.RuntimeDir
 	h, err := readHistory(dir, p.History)
 	if err = errors.Join(err, d.events.Prepend(append(h.Events, p.Events...))); err != nil {
 		d.log.Warn("the journal of the former binary is lost", "err", err)

@@ -18,13 +18,13 @@ import (
 )
 
 // after is a director that has just taken over from a binary that left word.
-func after(t *testing.T, dir string, p passing) (*Director, *strings.Builder) {
+func after(t *testing.T, dir string, p upgradeState) (*Director, *strings.Builder) {
 	t.Helper()
 	log := &strings.Builder{}
 	d := newDirector(Options{Log: slog.New(slog.NewTextHandler(log, nil)), Version: "2.0"})
 	d.conf = &conf.Config{}
 	d.conf.Director.RuntimeDir = dir
-	d.passing = p
+	d.inherited = p
 	d.events = control.NewEventLog(journalSize, p.Seq)
 	d.instances["v"] = &instance{}
 	return d, log
@@ -43,7 +43,7 @@ func journalText(d *Director) string {
 // numbers go on, and the log says it.
 func TestRecallHistory(t *testing.T) {
 	const none = "8 director  1.0>2.0"
-	const late = "7 instance a MASTER>FAULT\n" + none // which the passing has
+	const late = "7 instance a MASTER>FAULT\n" + none // which the upgrade state has
 	const whole = "5 instance a >BACKUP\n6 instance a BACKUP>MASTER\n" + late
 	at := time.Date(2026, 3, 1, 12, 0, 0, 5, time.UTC)
 	left := history{
@@ -53,7 +53,7 @@ func TestRecallHistory(t *testing.T) {
 		},
 		Counts: counts{map[string]control.Counters{"v": {Transitions: 4}, "gone": {}}, map[string]uint64{"type": 3}, 2, 1},
 	}
-	p := passing{At: 100, Software: "1.0", Seq: 7, History: 99, Events: []control.Event{
+	p := upgradeState{At: 100, Software: "1.0", Seq: 7, History: 99, Events: []control.Event{
 		{Seq: 7, At: at, Kind: control.KindInstance, Subject: "a", From: "MASTER", To: "FAULT"},
 	}}
 	good, err := json.Marshal(left)
@@ -63,7 +63,7 @@ func TestRecallHistory(t *testing.T) {
 	text := string(good)
 	for _, test := range []struct {
 		name, file string
-		passing    passing
+		inherited  upgradeState
 		want       string
 		counted    bool
 		complaint  string
@@ -76,8 +76,8 @@ func TestRecallHistory(t *testing.T) {
 		{"of another upgrade", strings.Replace(text, `"at_ns":99`, `"at_ns":98`, 1), p, late, false, "not what was left"},
 		{"with a gap", strings.Replace(text, `"seq":6`, `"seq":4`, 1), p, none, true, "event 4 is where 6 should be"},
 		{"missing", "-", p, late, false, "there is no"},
-		{"not written", "-", passing{At: 100, Software: "1.0", Seq: 7}, none, false, ""},
-		{"old, and no upgrade", text, passing{}, "", false, ""},
+		{"not written", "-", upgradeState{At: 100, Software: "1.0", Seq: 7}, none, false, ""},
+		{"old, and no upgrade", text, upgradeState{}, "", false, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -86,7 +86,7 @@ func TestRecallHistory(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			d, log := after(t, dir, test.passing)
+			d, log := after(t, dir, test.inherited)
 			d.recallHistory()
 			if got := journalText(d); got != test.want {
 				t.Errorf("the journal is\n%s\nwant\n%s", got, test.want)
@@ -116,18 +116,12 @@ func (p mutePort) Wake()                                  { p.wake <- struct{}{}
 
 // What happens after the history was written, up to the moment that the new binary
 // goes on from, is in the journal too.
-func TestPassingHasWhatCameLate(t *testing.T) {
+func TestUpgradeStateHasWhatCameLate(t *testing.T) {
 	dir := t.TempDir()
-	d, log := after(t, dir, passing{Seq: 4})
+	d, log := after(t, dir, upgradeState{Seq: 4})
 	d.speaker = speaker.New(speaker.Options{Port: mutePort{make(chan struct{}, 1)}, Log: d.log})
 	ended := make(chan error)
 	go func() { ended <- d.speaker.Run() }()
-	d.openTrackers()
-	defer d.closeTrackers()
-	if err := d.openBFD(); err != nil {
-		t.Fatal(err)
-	}
-	defer d.bfd.Close()
 	post := func(subject string) {
 		d.mail.post(func() { d.note(control.Event{Kind: control.KindInstance, Subject: subject, To: "MASTER"}) })
 	}
@@ -138,7 +132,7 @@ func TestPassingHasWhatCameLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	post("late")
-	if err := d.writePassing(at, seq); err != nil {
+	if err := d.writeUpgradeState(at, seq); err != nil {
 		t.Fatal(err)
 	}
 	d.speaker.Quit()
@@ -146,7 +140,7 @@ func TestPassingHasWhatCameLate(t *testing.T) {
 		t.Error(err)
 	}
 
-	p, err := readPassing(dir)
+	p, err := readUpgradeState(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

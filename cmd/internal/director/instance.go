@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/dbus"
 	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/vrrp"
@@ -37,9 +38,9 @@ type instance struct {
 	faults map[string]vrrp.Faulted
 	device netdev.Device // with what is true of any of its devices
 
-	elsewhere map[string]netdev.Interface // where it has addresses beside
-	mute      error                       // why the port is not open there
-	stale     bool                        // its devices are not what its configuration wants
+	extra        map[string]netdev.Interface // where it has addresses beside
+	extraPortErr error                       // why the port is not open there
+	stale        bool                        // its devices are not what its configuration wants
 
 	track   []conf.Tracking         // what counts for it
 	tracked map[string]vrrp.Faulted // by trackers, as told to the speaker; so is
@@ -48,8 +49,8 @@ type instance struct {
 
 	missing map[string]string // routes and rules that are not there, and why, as logged
 
-	deaf  error // why the port is not open on the interface
-	added bool  // the speaker has it
+	portErr error // why the port is not open on the interface
+	added   bool  // the speaker has it
 
 	before control.Counters // what the binary before this one had counted
 }
@@ -87,7 +88,7 @@ func (d *Director) look(instances []*instance) {
 	}
 	var unsettled []*instance
 	for _, in := range instances {
-		unsettledNow := in.stale || in.deaf != nil || in.mute != nil || in.device.Err != nil
+		unsettledNow := in.stale || in.portErr != nil || in.extraPortErr != nil || in.device.Err != nil
 		for _, name := range in.conf.Interfaces() {
 			was := in.at(name).Index
 			if facts[name].Index != was && was != 0 {
@@ -104,7 +105,7 @@ func (d *Director) look(instances []*instance) {
 		f := facts[in.conf.Interface]
 		changed := !sameVoice(in, &f, &in.facts)
 		in.setFacts(f)
-		changed = in.lookElsewhere(facts) || changed
+		changed = in.updateExtraInterfaces(facts) || changed
 		d.respeak(in, changed)
 	}
 }
@@ -180,15 +181,15 @@ func (d *Director) settle(instances []*instance, facts map[string]netdev.Interfa
 func (d *Director) listen(instances []*instance, facts map[string]netdev.Interface) {
 	opened := map[string]error{}
 	for _, in := range instances {
-		in.mute = nil
+		in.extraPortErr = nil
 		for i, name := range in.conf.Interfaces() {
 			if _, done := opened[name]; !done && isThere(facts, name) {
 				opened[name] = d.openPort(name, facts[name].Index)
 			}
 			if i == 0 {
-				in.deaf = opened[name]
+				in.portErr = opened[name]
 			} else {
-				in.mute = errors.Join(in.mute, opened[name])
+				in.extraPortErr = errors.Join(in.extraPortErr, opened[name])
 			}
 		}
 	}
@@ -240,8 +241,8 @@ func diagnose(in *instance) map[string]vrrp.Faulted {
 		fault(faultLink, true, "interface %s is down", name)
 	case !f.Up && in.conf.TrackLink:
 		fault(faultLink, true, "interface %s has no carrier", name)
-	case in.deaf != nil:
-		fault(faultLink, true, "%v", in.deaf)
+	case in.portErr != nil:
+		fault(faultLink, true, "%v", in.portErr)
 	case !source(in, f).IsValid() && in.conf.Source.IsValid():
 		fault(faultAddress, false, "interface %s does not have the address %v, which adverts are to come from", name, in.conf.Source)
 	case !source(in, f).IsValid():
@@ -251,7 +252,7 @@ func diagnose(in *instance) map[string]vrrp.Faulted {
 		fault(faultMTU, false, "an advert with %d addresses has %d bytes, and interface %s carries %d: move addresses to excluded_addresses",
 			len(in.conf.Addresses), n, name, f.MTU)
 	}
-	in.diagnoseElsewhere(fault)
+	in.diagnoseExtraInterfaces(fault)
 	if in.device.Err != nil && f.Index != 0 {
 		fault(faultDevice, false, "%v", in.device.Err)
 	}
@@ -317,7 +318,7 @@ func (d *Director) voiceOf(in *instance) (speaker.Voice, error) {
 	}
 	v, err := voice(s, announced(&in.conf, ""))
 	if err == nil {
-		err = in.announceElsewhere(&v)
+		err = in.announceExtraInterfaces(&v)
 	}
 	if err == nil {
 		err = address(&v, &in.conf, s.advertMAC)
@@ -399,7 +400,7 @@ func (d *Director) startUnits(list []unit) {
 			all = append(all, in)
 		}
 	}
-	d.showOnBus(all)
+	d.bus.add(func() []dbus.Instance { return d.busInstances(all) })
 	d.meet(all)
 	for part := range slices.Chunk(list, unitsPerTurn) {
 		d.addUnits(part)
@@ -425,7 +426,7 @@ func (d *Director) meet(instances []*instance) {
 	for _, in := range instances {
 		in.stale = true // its devices are to be made
 		in.setFacts(facts[in.conf.Interface])
-		in.lookElsewhere(facts)
+		in.updateExtraInterfaces(facts)
 		in.faults = diagnose(in)
 	}
 }
@@ -434,7 +435,7 @@ func (d *Director) meet(instances []*instance) {
 func (d *Director) addUnits(list []unit) {
 	var units []speaker.Unit
 	var added []*unit
-	d.stood = d.opts.StandIn.resumes()
+	d.stood = d.opts.EarlySpeaker.resumes()
 	for i := range list {
 		u := &list[i]
 		if r := d.units[u.name]; r != nil {
@@ -458,7 +459,7 @@ func (d *Director) addUnits(list []unit) {
 			d.instances[c.Name].added = true
 		}
 	}
-	d.opts.StandIn.relieve(list)
+	d.opts.EarlySpeaker.relieve(list)
 }
 
 // routers are the members of a unit that are to be started, with what they are
@@ -484,7 +485,7 @@ func (d *Director) routers(u *unit, running int) ([]speaker.Router, error) {
 		}
 		start := d.startEvent(in)
 		if r, ok := start.(vrrp.Resume); ok {
-			d.busTransition(c.Name, r.State) // for the machine reports no change
+			d.bus.changed(c.Name, r.State) // for the machine reports no change
 		}
 		d.beginTracking(in, u.tracking(i), running == 0 && start == vrrp.Event(vrrp.Start{}))
 		r.First = append(r.First, append(d.trackingNews(in), start)...)

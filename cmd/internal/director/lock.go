@@ -15,14 +15,14 @@ import (
 // A place is what a director has for itself: its runtime directory, and its
 // network namespace. The kernel gives both back when the process ends, however
 // it ends, and at an upgrade, after which the new binary takes them anew.
-type place struct {
+type lockedDir struct {
 	dir       *os.File
 	namespace *net.UnixListener // nil: it could not be had, and no director has it
 }
 
-// takePlace makes sure that this is the only director in its runtime directory
+// lockRuntimeDir makes sure that this is the only director in its runtime directory
 // and in its network namespace.
-func takePlace(dir string, log *slog.Logger) (*place, error) {
+func lockRuntimeDir(dir string, log *slog.Logger) (*lockedDir, error) {
 	file, err := lockDir(dir)
 	if err != nil {
 		return nil, err
@@ -32,11 +32,11 @@ func takePlace(dir string, log *slog.Logger) (*place, error) {
 		file.Close()
 		return nil, err
 	}
-	return &place{file, namespace}, nil
+	return &lockedDir{file, namespace}, nil
 }
 
 // leave gives the place back. It may be called on nil.
-func (p *place) leave() error {
+func (p *lockedDir) unlock() error {
 	if p == nil {
 		return nil
 	}

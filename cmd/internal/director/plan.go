@@ -27,7 +27,7 @@ func Preview(ctx context.Context, path string, c *conf.Config, log *slog.Logger)
 		if in.MAC.Mode != conf.MACInterface {
 			step("netdev", "make or adopt %s, a macvlan on %s with MAC %v; it is down until MASTER",
 				in.Device, in.Interface, netdev.MAC(in.MAC.Address))
-			for _, p := range in.Elsewhere {
+			for _, p := range in.Extra {
 				step("netdev", "make or adopt %s, a macvlan on %s with MAC %v; it is down until MASTER",
 					p.Device, p.Interface, netdev.MAC(in.MAC.Address))
 			}

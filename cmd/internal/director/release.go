@@ -20,7 +20,7 @@ func Release(o Options) error {
 	d.conf = o.Config
 	dir := o.Config.Director.RuntimeDir
 	var err error
-	if d.place, err = takePlace(dir, d.log); err != nil {
+	if d.locked, err = lockRuntimeDir(dir, d.log); err != nil {
 		return err
 	}
 	if d.host, err = netdev.OpenHost(netdev.Options{RuntimeDir: dir}); err != nil {
@@ -32,7 +32,8 @@ func Release(o Options) error {
 	}
 	d.port = &port{Port: p}
 	d.releasing = true
-	d.openTrackers() // of which nothing is asked
+	d.bus, d.trackers = &busService{base: d.base()}, newTrackers(d.base(), dir, false, d) // of which nothing is asked
+	defer d.trackers.close()
 	d.startThreads()
 	d.startUnits(leftUnits(units(o.Config), d.host.Left()))
 	err = d.stopUnits()

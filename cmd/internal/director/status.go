@@ -19,8 +19,10 @@ func (d *Director) status() (*control.Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Checks, s.Trackers, s.Notify, s.LVS = d.checks.Status(), d.trackerStatus(), d.outlets(), d.lvsStatus()
-	s.BFD, s.DBus, s.SNMP = d.bfdStatus(), d.busStatus(), d.snmpStatus()
+	s.Checks, s.Notify, s.LVS = d.checks.Status(), d.outlets(), d.lvsStatus()
+	for _, part := range d.subsystems {
+		part.report(s)
+	}
 	return s, nil
 }
 
@@ -107,7 +109,7 @@ func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) control
 	if st.Source.IsValid() {
 		i.Source = st.Source.String()
 	}
-	for _, p := range c.Elsewhere {
+	for _, p := range c.Extra {
 		on := func(a conf.Address) bool { return a.Interface != p.Interface }
 		i.Elsewhere = append(i.Elsewhere, control.Place{
 			Interface: p.Interface, Device: p.Device,

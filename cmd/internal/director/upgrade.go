@@ -64,32 +64,29 @@ func (d *Director) replace(path string) error {
 	rest, cancel := context.WithTimeout(context.Background(), upgradeGrace)
 	defer cancel()
 	closeSinks(rest, sinks) // their readers would read beside the new binary's
-	d.leaveBus()
-	d.closeSNMP()
+	for _, s := range d.subsystems {
+		s.suspend()
+	}
 	closing, done := context.WithTimeout(context.Background(), closeGrace)
 	defer done()
 	closed := d.server.Leave(closing) // so that the answer is through
 	d.server = nil
-	// The kernel takes its time for that, and while it replaces the binary no
-	// advert is sent; nor shall the word be old by then.
-	d.unwatchSettings()
-	err := d.leaveWord()
+	err := d.saveUpgradeState()
 	if err == nil {
 		err = d.exec(path)
 	} else {
 		err = fmt.Errorf("leave word for the new binary: %w", err)
 	}
-	return errors.Join(err, d.takeBackWord(), closed, d.goOn())
+	return errors.Join(err, d.removeUpgradeState(), closed, d.goOn())
 }
 
 // goOn opens again what was closed for a new binary.
 func (d *Director) goOn() error {
-	d.watchSettings()
-	d.mendWithin(mendPause) // which has them watched again
+	d.repairWithin(repairPause) // which has them watched again
 	d.applySinks(d.conf)
-	d.applyBus(d.conf)
-	d.applyBFD(d.conf)
-	d.applySNMP(d.conf)
+	for _, s := range d.subsystems {
+		s.apply(d.conf)
+	}
 	err := d.openSocket()
 	if err == nil {
 		d.serve()
@@ -107,7 +104,7 @@ func (d *Director) exec(path string) error {
 	usual, calm := hurry()
 	defer calm()
 	env := os.Environ()
-	variable, takeBack, err := d.leaveStandIn(usual)
+	variable, takeBack, err := d.saveEarlySpeaker(usual)
 	if err != nil {
 		calm() // nobody would settle the new binary
 		d.log.Warn("no advert is sent until the new binary is up", "err", err)

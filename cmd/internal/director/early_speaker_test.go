@@ -20,7 +20,7 @@ import (
 
 // A stand-in speaks as the instance that it stands in for, with its keys, from its
 // address to its peers.
-func TestStandInSpeaksAlike(t *testing.T) {
+func TestEarlySpeakerSpeaksAlike(t *testing.T) {
 	own, vip := netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.0.0.100")
 	plain := conf.Instance{
 		Config: vrrp.Config{Name: "v", Family: vrrp.IPv4, Version: 3, VRID: 51, Priority: 100, Interval: time.Second, Addresses: []netip.Addr{vip}},
@@ -40,10 +40,10 @@ func TestStandInSpeaksAlike(t *testing.T) {
 			State: vrrp.Master, Since: now.Add(-time.Hour).Round(0), LastAdvert: now.Add(-30 * time.Millisecond), Promised: time.Second,
 		}}}}
 		var b bytes.Buffer
-		if err := gob.NewEncoder(&b).Encode(d.spokenFor(sinceBoot(), &snap)); err != nil {
+		if err := gob.NewEncoder(&b).Encode(d.earlyUnits(sinceBoot(), &snap)); err != nil {
 			t.Fatal(err)
 		}
-		var left spokenFor
+		var left earlyUnits
 		if err := gob.NewDecoder(&b).Decode(&left); err != nil || len(left.Units) != 1 {
 			t.Fatalf("%s: %+v, %v", name, left, err)
 		}
@@ -85,7 +85,7 @@ func frames(v *speaker.Voice) (list [][]byte) {
 }
 
 // A group that is not MASTER in every member has no stand-in.
-func TestStandInForWholeUnits(t *testing.T) {
+func TestEarlySpeakerForWholeUnits(t *testing.T) {
 	member := func(name string) conf.Instance {
 		return conf.Instance{Config: vrrp.Config{Name: name, Interval: time.Second}}
 	}
@@ -98,24 +98,24 @@ func TestStandInForWholeUnits(t *testing.T) {
 		d.instances[in.Name] = &instance{conf: in}
 		snap.Routers[in.Name] = speaker.Status{Resume: vrrp.Resume{State: state}}
 	}
-	if s := d.spokenFor(0, &snap); len(s.Units) != 0 {
+	if s := d.earlyUnits(0, &snap); len(s.Units) != 0 {
 		t.Errorf("spoken for: %+v", s.Units)
 	}
 }
 
 // Without a former binary there is no stand-in, and one that left nothing of use
 // is told of.
-func TestNoStandIn(t *testing.T) {
-	if s, err := NewStandIn(); s != nil || err != nil {
+func TestNoEarlySpeaker(t *testing.T) {
+	if s, err := NewEarlySpeaker(); s != nil || err != nil {
 		t.Errorf("%v, %v", s, err)
 	}
-	var none *StandIn
+	var none *EarlySpeaker
 	none.relieve([]unit{{name: "v"}})
 	none.end()
 	if r := none.resumes(); len(r) > 0 {
 		t.Errorf("it has come to %v", r)
 	}
-	for text, left := range map[string]any{"version 99": estate{Version: 99}, "EOF": nil} {
+	for text, left := range map[string]any{"version 99": execState{Version: 99}, "EOF": nil} {
 		fd, err := unix.MemfdCreate("test", unix.MFD_CLOEXEC)
 		if err != nil {
 			t.Fatal(err)
@@ -126,8 +126,8 @@ func TestNoStandIn(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		var e estate
-		if _, err := readStandIn(file, &e); err == nil || !bytes.Contains([]byte(err.Error()), []byte(text)) {
+		var e execState
+		if _, err := readEarlySpeaker(file, &e); err == nil || !bytes.Contains([]byte(err.Error()), []byte(text)) {
 			t.Errorf("%s: %v", text, err)
 		}
 		file.Close()

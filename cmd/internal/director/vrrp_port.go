@@ -157,8 +157,8 @@ func (h deviceHost) ClaimInParts(routers []string, up func([]claimed)) []error {
 	return h.each(claim, h.host.Claim, routers)
 }
 
-// Hush implements devices.
-func (h deviceHost) Hush(routers []string) []error {
+// Mute implements devices.
+func (h deviceHost) Mute(routers []string) []error {
 	return h.each(h.host.Quiet, h.host.Quiet, routers)
 }
 

@@ -25,13 +25,13 @@ func TestUntilNextLook(t *testing.T) {
 	}
 }
 
-func TestUntilMend(t *testing.T) {
+func TestUntilRepair(t *testing.T) {
 	for name, c := range map[string]struct{ ago, want time.Duration }{
-		"long ago": {time.Minute, mendDelay},
-		"just now": {0, mendPause},
+		"long ago": {time.Minute, repairDelay},
+		"just now": {0, repairPause},
 		"recently": {30 * time.Millisecond, 70 * time.Millisecond},
 	} {
-		if got := untilMend(c.ago); got != c.want {
+		if got := untilRepair(c.ago); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}

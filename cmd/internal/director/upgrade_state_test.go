@@ -14,7 +14,7 @@ import (
 
 // The new binary goes on as the former one, with all that a machine says of
 // itself for that.
-func TestPassedIsWhole(t *testing.T) {
+func TestSavedRouterIsWhole(t *testing.T) {
 	want := vrrp.Resume{
 		State: vrrp.Backup, Since: time.Unix(5, 0).UTC(), Interval: 3 * time.Second, GaveAway: true, Lost: time.Unix(7, 0).UTC(),
 		UpSince: time.Unix(3, 0).UTC(), Takeover: vrrp.TakeoverPreempted,
@@ -29,11 +29,11 @@ func TestPassedIsWhole(t *testing.T) {
 	}
 	for _, state := range []vrrp.State{vrrp.Master, vrrp.Backup} {
 		want.State = state
-		b, err := json.Marshal(passedOn(now, &want))
+		b, err := json.Marshal(saveRouter(now, &want))
 		if err != nil {
 			t.Fatal(err)
 		}
-		var p passed
+		var p savedRouter
 		if err := json.Unmarshal(b, &p); err != nil {
 			t.Fatal(err)
 		}
@@ -45,23 +45,23 @@ func TestPassedIsWhole(t *testing.T) {
 
 // Word that was left for a binary that never came counts no more, and neither
 // does any a second time.
-func TestPassingGrowsOld(t *testing.T) {
+func TestUpgradeStateGrowsOld(t *testing.T) {
 	for age, counts := range map[time.Duration]bool{
 		0: true, 20 * time.Second: true, 2 * time.Minute: false, -time.Hour: false, // of a former boot
 	} {
 		dir := t.TempDir()
-		b, err := json.Marshal(passing{At: sinceBoot() - age, Routers: map[string]passed{"v": {Master: true}}})
+		b, err := json.Marshal(upgradeState{At: sinceBoot() - age, Routers: map[string]savedRouter{"v": {Master: true}}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(passingPath(dir), b, 0o600); err != nil {
+		if err := os.WriteFile(upgradeStatePath(dir), b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		p, err := readPassing(dir)
+		p, err := readUpgradeState(dir)
 		if err != nil || p.Routers["v"].Master != counts {
 			t.Errorf("left %v ago: read %+v, %v", age, p, err)
 		}
-		if _, err := os.Stat(passingPath(dir)); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(upgradeStatePath(dir)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("left %v ago: it is there still: %v", age, err)
 		}
 	}

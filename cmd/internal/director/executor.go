@@ -13,7 +13,7 @@ type devices interface {
 	Claim(names []string) []error
 	// ClaimInParts is Claim, and tells meanwhile what is up.
 	ClaimInParts(names []string, up func([]claimed)) []error
-	Hush(names []string) []error
+	Mute(names []string) []error
 	Release(names []string) []error
 }
 
@@ -24,7 +24,7 @@ type claimed struct{ router, addresses int }
 // for. Orders of one kind that wait together are carried out together, whatever
 // waits between them: a thousand takeovers are a few netlink messages, not
 // thousands.
-type hands struct {
+type executor struct {
 	devices devices
 	answer  func(speaker.Order, error)
 	tally   func([]speaker.Part)       // of what is claimed in parts
@@ -37,14 +37,14 @@ type hands struct {
 	done  bool
 }
 
-func newHands(d devices, answer func(speaker.Order, error), tally func([]speaker.Part), failed func(speaker.Order, error)) *hands {
-	h := &hands{devices: d, answer: answer, tally: tally, failed: failed}
+func newExecutor(d devices, answer func(speaker.Order, error), tally func([]speaker.Part), failed func(speaker.Order, error)) *executor {
+	h := &executor{devices: d, answer: answer, tally: tally, failed: failed}
 	h.wait = sync.NewCond(&h.mu)
 	return h
 }
 
 // order takes orders. It never blocks.
-func (h *hands) order(orders []speaker.Order) {
+func (h *executor) order(orders []speaker.Order) {
 	h.mu.Lock()
 	h.queue = append(h.queue, orders...)
 	h.mu.Unlock()
@@ -52,7 +52,7 @@ func (h *hands) order(orders []speaker.Order) {
 }
 
 // quit makes run return when the orders given so far are carried out.
-func (h *hands) quit() {
+func (h *executor) quit() {
 	h.mu.Lock()
 	h.done = true
 	h.mu.Unlock()
@@ -60,7 +60,7 @@ func (h *hands) quit() {
 }
 
 // drain returns when the orders given so far are carried out.
-func (h *hands) drain() {
+func (h *executor) drain() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for len(h.queue) > 0 || h.busy {
@@ -68,7 +68,7 @@ func (h *hands) drain() {
 	}
 }
 
-func (h *hands) run() {
+func (h *executor) run() {
 	var pending []speaker.Order
 	for {
 		pending = append(pending, h.take(len(pending) > 0)...)
@@ -83,7 +83,7 @@ func (h *hands) run() {
 
 // take returns what was ordered since the last time. Without anything pending
 // it waits for an order, or for the end, when it returns none.
-func (h *hands) take(pending bool) []speaker.Order {
+func (h *executor) take(pending bool) []speaker.Order {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !pending {
@@ -140,7 +140,7 @@ func next(pending []speaker.Order) (batch, rest []speaker.Order) {
 	return batch, rest
 }
 
-func (h *hands) carryOut(orders []speaker.Order) {
+func (h *executor) carryOut(orders []speaker.Order) {
 	names := make([]string, len(orders))
 	for i, o := range orders {
 		names[i] = o.Router
@@ -160,7 +160,7 @@ func (h *hands) carryOut(orders []speaker.Order) {
 	case orders[0].Verb == vrrp.Claim:
 		do = h.devices.Claim
 	case orders[0].Verb == vrrp.Hush:
-		do = h.devices.Hush
+		do = h.devices.Mute
 	}
 	for i, err := range do(names) {
 		if orders[i].Verb == vrrp.Claim {

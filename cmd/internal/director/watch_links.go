@@ -7,13 +7,13 @@ import (
 	"holdfast/netdev"
 )
 
-// What somebody broke is looked at mendDelay after the event that tells of it,
-// by when the rest of its burst has come; then not again for mendPause, which
+// What somebody broke is looked at repairDelay after the event that tells of it,
+// by when the rest of its burst has come; then not again for repairPause, which
 // is also how long a mere suspicion waits. Who breaks it over and over does not
 // keep us from anything else.
 const (
-	mendDelay = 2 * time.Millisecond
-	mendPause = 100 * time.Millisecond
+	repairDelay = 2 * time.Millisecond
+	repairPause = 100 * time.Millisecond
 )
 
 // Of a sysctl that somebody turns back through another mount of /proc nobody
@@ -54,31 +54,12 @@ func (d *Director) watch() error {
 	return nil
 }
 
-// watchSettings hears of sysctls that somebody turns back.
-func (d *Director) watchSettings() {
-	run, err := d.host.WatchSettings(d.log)
-	if err != nil {
-		d.log.Warn("sysctls that somebody turns back are found in intervals only", "err", err)
-		return
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	d.unwatchSettings = func() { cancel(); <-ended }
-	d.threads.Go(func() {
-		defer close(ended)
-		run(ctx, func(c netdev.Concern) { d.mail.post(func() { d.concern(c) }) })
-	})
-}
-
 // linkEvent notes which instances an event concerns; they are looked at when
 // the events that have come are through.
 func (d *Director) linkEvent(e netdev.Event) {
-	d.nudgeTrackers(e)
-	if e.Kind == netdev.LinkChanged {
-		d.bfd.LinkChanged(e.Name, e.Was)
-	}
+	d.trackers.linkChanged(&e)
+	d.bfd.linkChanged(&e)
 	if e.Kind == netdev.Resync {
-		d.bfd.LinkChanged()
 		for _, in := range d.instances {
 			d.toLook[in] = true
 		}
@@ -95,7 +76,7 @@ func (d *Director) linkEvent(e netdev.Event) {
 	for _, in := range on.routed {
 		if e.Kind == netdev.LinkChanged && routesBy(&in.conf, e.Name) ||
 			e.Kind == netdev.AddressChanged && routesFrom(&in.conf, e.Prefix.Addr()) {
-			d.mendWithin(mendPause)
+			d.repairWithin(repairPause)
 		}
 	}
 	d.concern(d.host.Concerns(e))
@@ -105,9 +86,9 @@ func (d *Director) linkEvent(e netdev.Event) {
 func (d *Director) concern(c netdev.Concern) {
 	switch c {
 	case netdev.Damage:
-		d.mendWithin(untilMend(time.Since(d.mended)))
+		d.repairWithin(untilRepair(time.Since(d.reconciled)))
 	case netdev.Suspicion:
-		d.mendWithin(mendPause)
+		d.repairWithin(repairPause)
 	}
 }
 
@@ -147,16 +128,16 @@ func (d *Director) linkBack(e netdev.Event) {
 	}
 }
 
-// untilMend returns how long to wait until damage is mended, when something was
-// mended so long ago.
-func untilMend(ago time.Duration) time.Duration { return max(mendDelay, mendPause-ago) }
+// untilRepair returns how long to wait until damage is reconciled, when something was
+// reconciled so long ago.
+func untilRepair(ago time.Duration) time.Duration { return max(repairDelay, repairPause-ago) }
 
-// mendWithin has the devices looked at in so long, or sooner if that is due
+// repairWithin has the devices looked at in so long, or sooner if that is due
 // already.
-func (d *Director) mendWithin(pause time.Duration) {
-	if at := time.Now().Add(pause); !d.mending || at.Before(d.mendAt) {
-		d.mending, d.mendAt = true, at
-		d.mendTimer.Reset(pause)
+func (d *Director) repairWithin(pause time.Duration) {
+	if at := time.Now().Add(pause); !d.repairing || at.Before(d.repairAt) {
+		d.repairing, d.repairAt = true, at
+		d.repairTimer.Reset(pause)
 	}
 }
 

@@ -19,10 +19,10 @@ import (
 
 // A passing is what a process that is about to be replaced by a newer binary
 // leaves for that: what each virtual router is, and when that was true.
-type passing struct {
+type upgradeState struct {
 	// At is the time since boot, which no change of the clock touches.
 	At       time.Duration           `json:"at_ns"`
-	Routers  map[string]passed       `json:"routers"`
+	Routers  map[string]savedRouter  `json:"routers"`
 	Trackers map[string]track.Memory `json:"trackers,omitempty"`
 	BFD      map[string]bfd.Memory   `json:"bfd,omitempty"`
 
@@ -35,7 +35,7 @@ type passing struct {
 }
 
 // A passed is a vrrp.Resume.
-type passed struct {
+type savedRouter struct {
 	Master   bool          `json:"master"`
 	Since    time.Time     `json:"since"`
 	Interval time.Duration `json:"interval_ns,omitempty"`
@@ -48,9 +48,9 @@ type passed struct {
 	Promised time.Duration `json:"promised_ns,omitempty"`
 }
 
-// passedOn is what is true now.
-func passedOn(now time.Time, e *vrrp.Resume) passed {
-	p := passed{
+// saveRouter is what is true now.
+func saveRouter(now time.Time, e *vrrp.Resume) savedRouter {
+	p := savedRouter{
 		Master: e.State == vrrp.Master, Since: e.Since, Interval: e.Interval, GaveAway: e.GaveAway, Lost: e.Lost,
 		UpSince: e.UpSince, Takeover: e.Takeover, Promised: e.Promised,
 	}
@@ -61,7 +61,7 @@ func passedOn(now time.Time, e *vrrp.Resume) passed {
 }
 
 // event is what was true at a time.
-func (p *passed) event(at time.Time) vrrp.Resume {
+func (p *savedRouter) event(at time.Time) vrrp.Resume {
 	r := vrrp.Resume{
 		State: vrrp.Backup, Since: p.Since, Interval: p.Interval, GaveAway: p.GaveAway, Lost: p.Lost,
 		UpSince: p.UpSince, Takeover: p.Takeover, Promised: p.Promised,
@@ -87,38 +87,37 @@ func sinceBoot() time.Duration {
 // clock is the time of this process's clock at a time since boot.
 func clock(at time.Duration) time.Time { return time.Now().Add(at - sinceBoot()) }
 
-func passingPath(dir string) string { return filepath.Join(dir, "upgrade.json") }
+func upgradeStatePath(dir string) string { return filepath.Join(dir, "upgrade.json") }
 
-// leaveWord leaves word for the next binary. What has been is of less account than
+// saveUpgradeState leaves word for the next binary. What has been is of less account than
 // what is: where there is no room for both, the journal is lost.
-func (d *Director) leaveWord() error {
+func (d *Director) saveUpgradeState() error {
 	at, seq, err := d.writeHistory()
 	if err != nil {
 		d.log.Warn("the new binary will not know the journal", "err", err)
 	}
-	d.bfd.Stretch()
-	err = d.writePassing(at, seq)
+	err = d.writeUpgradeState(at, seq)
 	if err != nil && at != 0 {
 		d.log.Warn("the new binary will not know the journal: its place is needed", "err", err)
-		err = errors.Join(forgetHistory(d.conf.Director.RuntimeDir), d.writePassing(0, 0))
+		err = errors.Join(forgetHistory(d.conf.Director.RuntimeDir), d.writeUpgradeState(0, 0))
 	}
 	return err
 }
 
-// takeBackWord removes the word that was left for a binary that does not come.
-func (d *Director) takeBackWord() error {
+// removeUpgradeState removes the word that was left for a binary that does not come.
+func (d *Director) removeUpgradeState() error {
 	dir := d.conf.Director.RuntimeDir
-	err := os.Remove(passingPath(dir))
+	err := os.Remove(upgradeStatePath(dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
 	return errors.Join(err, forgetHistory(dir))
 }
 
-// writePassing says what everything is, beside a history that was written at a
+// writeUpgradeState says what everything is, beside a history that was written at a
 // time and goes as far as the event seq. Routers that are neither MASTER nor BACKUP
 // start anew.
-func (d *Director) writePassing(history time.Duration, seq uint64) error {
+func (d *Director) writeUpgradeState(history time.Duration, seq uint64) error {
 	d.readMail()
 	snap, err := d.speaker.Snapshot()
 	at := sinceBoot()
@@ -126,41 +125,43 @@ func (d *Director) writePassing(history time.Duration, seq uint64) error {
 		return err
 	}
 	d.readMail() // the new binary tells nobody how the routers became what they are
-	p := passing{
-		At: at, Routers: map[string]passed{}, Trackers: d.tracks.Remember(), BFD: d.bfd.Remember(),
-		Software: d.opts.Version, Seq: d.events.Last(), History: history,
+	p := upgradeState{
+		At: at, Routers: map[string]savedRouter{}, Software: d.opts.Version, Seq: d.events.Last(), History: history,
+	}
+	for _, s := range d.subsystems {
+		s.save(&p)
 	}
 	if history != 0 {
 		p.Events = d.events.Since(seq)
 	}
 	for name, r := range snap.Routers {
 		if e := r.Resume; e.State == vrrp.Master || e.State == vrrp.Backup {
-			p.Routers[name] = passedOn(snap.At, &e)
+			p.Routers[name] = saveRouter(snap.At, &e)
 		}
 	}
 	b, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
-	return replaceFile(passingPath(d.conf.Director.RuntimeDir), b)
+	return replaceFile(upgradeStatePath(d.conf.Director.RuntimeDir), b)
 }
 
-// passingLife is for how long the word counts. What is older was left for a
+// upgradeStateLife is for how long the word counts. What is older was left for a
 // binary that never came, perhaps before the machine was started.
-const passingLife = time.Minute
+const upgradeStateLife = time.Minute
 
-// readPassing reads the word that was left, which counts once.
-func readPassing(dir string) (passing, error) {
-	var p passing
-	there, err := readFile(passingPath(dir), &p)
+// readUpgradeState reads the word that was left, which counts once.
+func readUpgradeState(dir string) (upgradeState, error) {
+	var p upgradeState
+	there, err := readFile(upgradeStatePath(dir), &p)
 	if there {
-		err = errors.Join(err, os.Remove(passingPath(dir)))
+		err = errors.Join(err, os.Remove(upgradeStatePath(dir)))
 	}
 	if err != nil {
-		return passing{}, fmt.Errorf("read what the former binary left: %w", err)
+		return upgradeState{}, fmt.Errorf("read what the former binary left: %w", err)
 	}
-	if age := sinceBoot() - p.At; age < 0 || age > passingLife {
-		return passing{}, nil
+	if age := sinceBoot() - p.At; age < 0 || age > upgradeStateLife {
+		return upgradeState{}, nil
 	}
 	return p, nil
 }
@@ -185,6 +186,6 @@ func (d *Director) formerly(in *instance) (was vrrp.Resume, known bool) {
 	if stood, ok := d.stood[in.conf.Name]; ok {
 		return stood, stood.State == vrrp.Master
 	}
-	p, known := d.passing.Routers[in.conf.Name]
-	return p.event(clock(d.passing.At)), known && sinceBoot()-d.passing.At < 3*in.conf.Interval
+	p, known := d.inherited.Routers[in.conf.Name]
+	return p.event(clock(d.inherited.At)), known && sinceBoot()-d.inherited.At < 3*in.conf.Interval
 }

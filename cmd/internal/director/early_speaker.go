@@ -21,35 +21,35 @@ import (
 	"holdfast/vrrp/speaker"
 )
 
-// standInVariable gives the descriptor of the file in which a binary that is
+// earlySpeakerVariable gives the descriptor of the file in which a binary that is
 // replaced says what a stand-in needs. It has no name, for there are keys in it.
-const standInVariable = "HOLDFAST_STAND_IN"
+const earlySpeakerVariable = "HOLDFAST_STAND_IN"
 
-// standInVersion is that of what follows the estate. Who finds another one has no
+// earlySpeakerVersion is that of what follows the execState. Who finds another one has no
 // stand-in.
-const standInVersion = 1
+const earlySpeakerVersion = 1
 
-// An estate comes first in the file, in every version: what the new binary has
+// An execState comes first in the file, in every version: what the new binary has
 // whether it can use it or not.
-type estate struct {
+type execState struct {
 	Version int
 	Usual   unix.SchedAttr // the scheduling that its threads are to have
 	Sockets []netdev.OpenSocket
 }
 
-// A spokenFor is what a stand-in speaks for: units that are MASTER.
-type spokenFor struct {
+// A earlyUnits is what a stand-in speaks for: units that are MASTER.
+type earlyUnits struct {
 	At    time.Duration // since boot
-	Units []spokenUnit
+	Units []earlyUnit
 }
 
-type spokenUnit struct {
+type earlyUnit struct {
 	Name    string // by which a speaker knows it
-	Routers []spokenRouter
+	Routers []earlyRouter
 }
 
-// A spokenRouter is a virtual router with what its adverts are made of.
-type spokenRouter struct {
+// A earlyRouter is a virtual router with what its adverts are made of.
+type earlyRouter struct {
 	Config vrrp.Config
 	Auth   auth.Config
 	TTL    uint8
@@ -57,15 +57,15 @@ type spokenRouter struct {
 	Source netip.Addr
 	MAC    netdev.MAC // that adverts come from
 	Weight int        // what trackers add to the priority
-	Was    passed
+	Was    savedRouter
 }
 
 // --- the binary that is replaced
 
-// leaveStandIn has every MASTER send an advert, and leaves what a stand-in goes on
+// saveEarlySpeaker has every MASTER send an advert, and leaves what a stand-in goes on
 // with. It returns the environment variable that tells of it, and how to take that
 // back.
-func (d *Director) leaveStandIn(usual unix.SchedAttr) (variable string, takeBack func() error, err error) {
+func (d *Director) saveEarlySpeaker(usual unix.SchedAttr) (variable string, takeBack func() error, err error) {
 	if err := d.speaker.Remind(); err != nil {
 		return "", nil, err
 	}
@@ -82,24 +82,24 @@ func (d *Director) leaveStandIn(usual unix.SchedAttr) (variable string, takeBack
 	sockets, err := d.port.HandOn()
 	if err == nil {
 		to := gob.NewEncoder(file)
-		err = errors.Join(to.Encode(estate{standInVersion, usual, sockets}), to.Encode(d.spokenFor(at, &snap)))
+		err = errors.Join(to.Encode(execState{earlySpeakerVersion, usual, sockets}), to.Encode(d.earlyUnits(at, &snap)))
 	}
 	takeBack = func() error { return errors.Join(d.port.Keep(), file.Close()) }
 	if err != nil {
 		return "", nil, errors.Join(err, takeBack())
 	}
-	return standInVariable + "=" + strconv.Itoa(fd), takeBack, nil
+	return earlySpeakerVariable + "=" + strconv.Itoa(fd), takeBack, nil
 }
 
-// spokenFor lists the units that are MASTER in every member.
-func (d *Director) spokenFor(at time.Duration, snap *speaker.Snapshot) spokenFor {
-	s := spokenFor{At: at}
+// earlyUnits lists the units that are MASTER in every member.
+func (d *Director) earlyUnits(at time.Duration, snap *speaker.Snapshot) earlyUnits {
+	s := earlyUnits{At: at}
 	for _, u := range d.units {
-		spoken := spokenUnit{Name: u.speakerName()}
+		spoken := earlyUnit{Name: u.speakerName()}
 		for i := range u.members {
 			in := d.instances[u.members[i].Name]
 			if st, ok := snap.Routers[in.conf.Name]; ok && st.Resume.State == vrrp.Master {
-				spoken.Routers = append(spoken.Routers, in.spoken(snap.At, &st))
+				spoken.Routers = append(spoken.Routers, in.earlyRouter(snap.At, &st))
 			}
 		}
 		if len(spoken.Routers) == len(u.members) {
@@ -109,52 +109,52 @@ func (d *Director) spokenFor(at time.Duration, snap *speaker.Snapshot) spokenFor
 	return s
 }
 
-func (in *instance) spoken(now time.Time, st *speaker.Status) spokenRouter {
+func (in *instance) earlyRouter(now time.Time, st *speaker.Status) earlyRouter {
 	s := speechOf(in)
-	return spokenRouter{
+	return earlyRouter{
 		Config: st.Config, Auth: in.conf.Auth.Config, TTL: in.conf.TTL,
-		Index: s.index, Source: s.source, MAC: s.advertMAC, Weight: in.weight, Was: passedOn(now, &st.Resume),
+		Index: s.index, Source: s.source, MAC: s.advertMAC, Weight: in.weight, Was: saveRouter(now, &st.Resume),
 	}
 }
 
 // --- the binary that goes on
 
-// A StandIn speaks for what the former binary was MASTER of, from the first moment
+// A EarlySpeaker speaks for what the former binary was MASTER of, from the first moment
 // of the new one until its director has got so far. To read the configuration
 // and to look at a thousand devices may take longer than the others wait. It
 // hears what came meanwhile before it speaks, and falls silent for what somebody
 // else is MASTER of; it changes no device.
-type StandIn struct {
+type EarlySpeaker struct {
 	speaker *speaker.Speaker
 }
 
-// NewStandIn returns the stand-in that the former binary asked for, or nil if
+// NewEarlySpeaker returns the stand-in that the former binary asked for, or nil if
 // there is none. It is to be called before anything that takes time.
-func NewStandIn() (*StandIn, error) {
-	text, ok := os.LookupEnv(standInVariable)
+func NewEarlySpeaker() (*EarlySpeaker, error) {
+	text, ok := os.LookupEnv(earlySpeakerVariable)
 	if !ok {
 		return nil, nil
 	}
-	_ = os.Unsetenv(standInVariable) // nobody else's; the name is a valid one
+	_ = os.Unsetenv(earlySpeakerVariable) // nobody else's; the name is a valid one
 	fd, err := strconv.Atoi(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", standInVariable, err)
+		return nil, fmt.Errorf("%s: %w", earlySpeakerVariable, err)
 	}
 	file := os.NewFile(uintptr(fd), "holdfast-stand-in")
 	if file == nil {
-		return nil, fmt.Errorf("%s: no descriptor", standInVariable)
+		return nil, fmt.Errorf("%s: no descriptor", earlySpeakerVariable)
 	}
 	defer file.Close()
-	var left estate
+	var left execState
 	defer func() { settle(left.Usual) }()
-	s, err := readStandIn(file, &left)
+	s, err := readEarlySpeaker(file, &left)
 	if err != nil {
 		return nil, fmt.Errorf("go on speaking before all is up: %w", err)
 	}
 	return s, nil
 }
 
-func readStandIn(file *os.File, left *estate) (*StandIn, error) {
+func readEarlySpeaker(file *os.File, left *execState) (*EarlySpeaker, error) {
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
@@ -166,9 +166,9 @@ func readStandIn(file *os.File, left *estate) (*StandIn, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all spokenFor
-	if left.Version != standInVersion {
-		err = fmt.Errorf("what was left is of version %d, not %d", left.Version, standInVersion)
+	var all earlyUnits
+	if left.Version != earlySpeakerVersion {
+		err = fmt.Errorf("what was left is of version %d, not %d", left.Version, earlySpeakerVersion)
 	} else {
 		err = from.Decode(&all)
 	}
@@ -176,12 +176,12 @@ func readStandIn(file *os.File, left *estate) (*StandIn, error) {
 		p.Shutdown()
 		return nil, err
 	}
-	return standIn(p, &all), nil
+	return startEarlySpeaker(p, &all), nil
 }
 
 // standIn begins to speak.
-func standIn(p *netdev.Port, all *spokenFor) *StandIn {
-	s := &StandIn{speaker.New(speaker.Options{
+func startEarlySpeaker(p *netdev.Port, all *earlyUnits) *EarlySpeaker {
+	s := &EarlySpeaker{speaker.New(speaker.Options{
 		Port: &port{Port: p}, Log: slog.New(slog.DiscardHandler), // the director's speaker says the same
 		Order: func([]speaker.Order) {}, Report: func(speaker.Report) {},
 	})}
@@ -203,7 +203,7 @@ func standIn(p *netdev.Port, all *spokenFor) *StandIn {
 	return s
 }
 
-func (u *spokenUnit) unit(at time.Time) (speaker.Unit, error) {
+func (u *earlyUnit) unit(at time.Time) (speaker.Unit, error) {
 	unit := speaker.Unit{Name: u.Name}
 	for i := range u.Routers {
 		r := &u.Routers[i]
@@ -225,7 +225,7 @@ func (u *spokenUnit) unit(at time.Time) (speaker.Unit, error) {
 
 // resumes is what the virtual routers are by now for which the stand-in began to
 // speak. It may be called on nil, as what follows.
-func (s *StandIn) resumes() map[string]vrrp.Resume {
+func (s *EarlySpeaker) resumes() map[string]vrrp.Resume {
 	if s == nil {
 		return nil
 	}
@@ -241,7 +241,7 @@ func (s *StandIn) resumes() map[string]vrrp.Resume {
 }
 
 // relieve ends the stand-in for units that speak for themselves now.
-func (s *StandIn) relieve(list []unit) {
+func (s *EarlySpeaker) relieve(list []unit) {
 	if s == nil {
 		return
 	}
@@ -253,7 +253,7 @@ func (s *StandIn) relieve(list []unit) {
 }
 
 // end ends the stand-in for all that is left.
-func (s *StandIn) end() {
+func (s *EarlySpeaker) end() {
 	if s != nil {
 		s.speaker.Quit()
 	}

@@ -17,7 +17,7 @@ func specs(in *conf.Instance) []netdev.Spec {
 	own := spec(in)
 	all := []netdev.Spec{own}
 	names := namesOf(in)
-	for i, p := range in.Elsewhere {
+	for i, p := range in.Extra {
 		s := own
 		s.Name, s.Parent = names[i+1], p.Interface
 		s.Addresses, s.Routes, s.Rules, s.IPv6 = addressesOn(in, p.Interface), nil, nil, false
@@ -30,7 +30,7 @@ func specs(in *conf.Instance) []netdev.Spec {
 // specs.
 func namesOf(in *conf.Instance) []string {
 	names := []string{deviceName(in)}
-	for _, p := range in.Elsewhere {
+	for _, p := range in.Extra {
 		names = append(names, cmp.Or(p.Device, p.Interface+"/"+in.Name))
 	}
 	return names
@@ -83,28 +83,28 @@ func (in *instance) at(name string) netdev.Interface {
 	if name == in.conf.Interface {
 		return in.facts
 	}
-	return in.elsewhere[name]
+	return in.extra[name]
 }
 
-// lookElsewhere takes over what is known of the other interfaces, and reports
+// updateExtraInterfaces takes over what is known of the other interfaces, and reports
 // whether the addresses there are to be announced in another way.
-func (in *instance) lookElsewhere(facts map[string]netdev.Interface) (changed bool) {
-	now := make(map[string]netdev.Interface, len(in.conf.Elsewhere))
-	for _, p := range in.conf.Elsewhere {
-		f, was := facts[p.Interface], in.elsewhere[p.Interface]
+func (in *instance) updateExtraInterfaces(facts map[string]netdev.Interface) (changed bool) {
+	now := make(map[string]netdev.Interface, len(in.conf.Extra))
+	for _, p := range in.conf.Extra {
+		f, was := facts[p.Interface], in.extra[p.Interface]
 		changed = changed || f.Index != was.Index || f.MAC != was.MAC || f.Forwarding6 != was.Forwarding6
 		now[p.Interface] = f
 	}
-	in.elsewhere = now
+	in.extra = now
 	return changed
 }
 
-// diagnoseElsewhere says why an instance cannot have its addresses on other
+// diagnoseExtraInterfaces says why an instance cannot have its addresses on other
 // interfaces. Its own wire still takes its farewell.
-func (in *instance) diagnoseElsewhere(fault func(key string, wireLost bool, format string, args ...any)) {
-	for _, p := range in.conf.Elsewhere {
+func (in *instance) diagnoseExtraInterfaces(fault func(key string, wireLost bool, format string, args ...any)) {
+	for _, p := range in.conf.Extra {
 		key := faultLink + ":" + p.Interface
-		switch f := in.elsewhere[p.Interface]; {
+		switch f := in.extra[p.Interface]; {
 		case f.Index == 0:
 			fault(key, false, "interface %s, where it has addresses, does not exist", p.Interface)
 		case f.Name != p.Interface:
@@ -113,16 +113,16 @@ func (in *instance) diagnoseElsewhere(fault func(key string, wireLost bool, form
 			fault(key, false, "interface %s, where it has addresses, is down", p.Interface)
 		case !f.Up:
 			fault(key, false, "interface %s, where it has addresses, has no carrier", p.Interface)
-		case in.mute != nil:
-			fault(key, false, "%v", in.mute)
+		case in.extraPortErr != nil:
+			fault(key, false, "%v", in.extraPortErr)
 		}
 	}
 }
 
-// announceElsewhere has a voice announce the addresses on other interfaces.
-func (in *instance) announceElsewhere(v *speaker.Voice) error {
-	for _, p := range in.conf.Elsewhere {
-		f, mac := in.elsewhere[p.Interface], netdev.MAC(in.conf.MAC.Address)
+// announceExtraInterfaces has a voice announce the addresses on other interfaces.
+func (in *instance) announceExtraInterfaces(v *speaker.Voice) error {
+	for _, p := range in.conf.Extra {
+		f, mac := in.extra[p.Interface], netdev.MAC(in.conf.MAC.Address)
 		if in.conf.MAC.Mode == conf.MACInterface {
 			mac = f.MAC
 		}
@@ -139,14 +139,14 @@ func (in *instance) announceElsewhere(v *speaker.Voice) error {
 // changeDevices brings the devices of an instance to what a reload made of it.
 // New ones are bare until they are claimed.
 func (d *Director) changeDevices(in *instance, old *conf.Instance) {
-	before := in.elsewhere
+	before := in.extra
 	in.stale = true
 	d.look([]*instance{in})
 	names := namesOf(&in.conf)
 	d.devices.set(in.conf.Name, names)
 	gone := slices.DeleteFunc(namesOf(old), func(name string) bool { return slices.Contains(names, name) })
 	if len(gone) > 0 {
-		d.hands.drain() // an order that names them may be under way
+		d.executor.drain() // an order that names them may be under way
 		if err := d.host.Remove(gone...); err != nil {
 			d.log.Error("cannot remove a device", "vrrp", in.conf.Name, "err", err)
 		}

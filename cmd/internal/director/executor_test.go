@@ -28,7 +28,7 @@ func (f *fakeDevices) ClaimInParts(names []string, up func([]claimed)) []error {
 	return errs
 }
 func (f *fakeDevices) Release(names []string) []error { return f.call("release", names) }
-func (f *fakeDevices) Hush(names []string) []error {
+func (f *fakeDevices) Mute(names []string) []error {
 	if f.gate != nil {
 		<-f.gate
 	}
@@ -48,12 +48,12 @@ func (f *fakeDevices) call(verb string, names []string) []error {
 	return errs
 }
 
-// TestHandsBatchInOrder: orders of one kind that wait together are one call,
+// TestExecutorBatchInOrder: orders of one kind that wait together are one call,
 // the order for one router is kept, and only claims are answered.
-func TestHandsBatchInOrder(t *testing.T) {
+func TestExecutorBatchInOrder(t *testing.T) {
 	d := &fakeDevices{gate: make(chan struct{})}
 	var answers, tallies, failures []string
-	h := newHands(d,
+	h := newExecutor(d,
 		func(o speaker.Order, err error) {
 			answers = append(answers, fmt.Sprintf("%s %d %v", o.Router, o.Seq, err))
 		},
@@ -98,9 +98,9 @@ func TestHandsBatchInOrder(t *testing.T) {
 	}
 }
 
-// TestHandsBatchAcrossKinds: a stop of many routers orders Hush, Release, Hush,
+// TestExecutorBatchAcrossKinds: a stop of many routers orders Hush, Release, Hush,
 // Release; that is two calls, the urgent one first.
-func TestHandsBatchAcrossKinds(t *testing.T) {
+func TestExecutorBatchAcrossKinds(t *testing.T) {
 	var orders []speaker.Order
 	for _, word := range strings.Fields("release:a hush:b release:c claim:d hush:e release:b claim:b hush:c") {
 		verb, router, _ := strings.Cut(word, ":")

@@ -101,8 +101,8 @@ func (d *Director) leave(name string, index int) {
 func (d *Director) rehear(name string, index int) {
 	err := d.openPort(name, index)
 	for _, in := range d.instances {
-		if in.conf.Interface == name && (in.deaf != nil || err != nil) {
-			in.deaf = err
+		if in.conf.Interface == name && (in.portErr != nil || err != nil) {
+			in.portErr = err
 			d.tellFaults(in, diagnose(in))
 		}
 	}
