@@ -224,7 +224,7 @@ func (t *trackers) tellService(s *conf.Service, health func(lvs.Ref) lvs.Health)
 			continue
 		}
 		if r, known := serviceReading(k, s, health); known {
-			t.set.Tell(k.Name, r)
+			t.set.Report(k.Name, r)
 		}
 	}
 }
@@ -240,7 +240,7 @@ func (t *trackers) tellBFD(session string, v bfd.Verdict, reason string) {
 	}
 	for i := range t.conf {
 		if k := &t.conf[i]; k.Kind == conf.TrackBFD && k.BFD == session {
-			t.set.Tell(k.Name, r)
+			t.set.Report(k.Name, r)
 		}
 	}
 }
@@ -309,7 +309,7 @@ func (t *trackers) report(s *control.Status) {
 			Looks: st.Looks, Bad: st.Bad, TimedOut: st.TimedOut,
 			For: t.routers.trackedBy(k.Name),
 		}
-		if err := t.processes.Untold(); k.Kind == conf.TrackProcess && err != nil {
+		if err := t.processes.Err(); k.Kind == conf.TrackProcess && err != nil {
 			shown.Note = "looked at in intervals only: " + err.Error()
 		}
 		if st.Numeric {
