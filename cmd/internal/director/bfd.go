@@ -8,6 +8,7 @@ import (
 
 	"holdfast/cmd/internal/bfd"
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/conf"
 	"holdfast/netdev"
 )
@@ -84,8 +85,8 @@ func (s *bfdSessions) changed(c bfd.Change) {
 	// Init is on the way to Up, or shows in the status if it stays.
 	if c.From != c.To && c.To != bfd.Init {
 		s.log.Info("bfd", "session", c.Name, "from", c.From.String(), "to", c.To.String(), "reason", c.Reason)
-		s.note(control.Event{
-			At: c.At, Kind: control.KindBFD, Subject: c.Name, From: c.From.String(), To: c.To.String(), Reason: c.Reason,
+		s.publish(event.Event{
+			At: c.At, Kind: event.KindBFD, Subject: c.Name, From: c.From.String(), To: c.To.String(), Reason: c.Reason,
 		})
 	}
 	s.verdict(c.Name, c.Verdict, c.Reason)

@@ -17,6 +17,7 @@ import (
 
 	"holdfast/checker"
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/notify"
 	"holdfast/cmd/internal/program"
 	"holdfast/cmd/internal/track"
@@ -50,11 +51,12 @@ type Director struct {
 	threads sync.WaitGroup // all goroutines of the director and its subsystems
 	ticker  *time.Ticker   // has everything looked at, whether or not an event was about it
 
-	locked *lockedDir
-	host   *netdev.Host
-	events *control.EventLog
-	socket *control.Listener // nil, or not served yet
-	server *control.Server   // nil until it serves
+	locked  *lockedDir
+	host    *netdev.Host
+	events  *event.Bus
+	journal *event.Journal    // subscribes to events
+	socket  *control.Listener // nil, or not served yet
+	server  *control.Server   // nil until it serves
 
 	// subsystems are all that there are, in the order in which they are applied;
 	// those that others speak to have a name too.
@@ -149,13 +151,14 @@ func (d *Director) open(ctx context.Context) error {
 	if err := d.admit(ctx, d.opts.Config); err != nil {
 		return err
 	}
-	d.events = control.NewEventLog(journalSize, d.inherited.Seq)
+	d.journal = event.NewJournal(journalSize, d.inherited.Seq)
 	if err := d.openSocket(); err != nil {
 		return err
 	}
 	d.notifier = notify.New(notify.Options{
 		Director: d.opts.Config.Director.Name, Log: d.log,
-		Result: func(r notify.Result) { d.mail.post(func() { d.scriptEnded(r) }) },
+		Result:  func(r notify.Result) { d.mail.post(func() { d.scriptEnded(r) }) },
+		Scripts: d.scriptsFor,
 	})
 	d.checks = checker.New(checker.Options{Log: d.log, OnChange: func(c checker.Change) {
 		d.mail.post(func() { d.verdict(c) })
@@ -201,6 +204,11 @@ func (d *Director) openSubsystems() error {
 		d.trackers,
 		d.routers,
 	}
+	subscribers := []func(*event.Event){d.journal.Handle, d.tellSinks, d.notifier.Handle} // the journal numbers the events
+	for _, s := range d.subsystems {
+		subscribers = append(subscribers, s.handle)
+	}
+	d.events = event.NewBus(subscribers...)
 	for _, s := range d.subsystems {
 		if err := s.open(); err != nil {
 			return err
@@ -239,7 +247,7 @@ func (d *Director) loop(ctx context.Context) {
 			d.upgradeTo = ""
 			if err := d.replace(path); err != nil {
 				d.log.Error("the upgrade failed; the old binary runs on", "err", err)
-				d.note(control.Event{Kind: control.KindDirector, Reason: "the upgrade failed: " + err.Error()})
+				d.publish(event.Event{Kind: event.KindDirector, Reason: "the upgrade failed: " + err.Error()})
 			}
 		}
 	}

@@ -46,6 +46,7 @@ func (rs *routers) takeApart(members []conf.Instance) map[string]*runningUnit {
 	for _, in := range members {
 		name := rs.instances[in.Name].unit
 		if u := rs.units[name]; u != nil {
+			rs.observer.takenApart(u)
 			former[name] = u
 			delete(rs.units, name)
 		}
@@ -61,13 +62,13 @@ func (rs *routers) enter(u *runningUnit) {
 	}
 }
 
-// forgetGroups tells of the groups among former units that are no more.
+// forgetGroups forgets the groups among former units that are no more.
 func (rs *routers) forgetGroups(former map[string]*runningUnit) {
 	for name, u := range former {
 		if now := rs.units[name]; !u.group || now != nil && now.group {
 			continue
 		}
-		rs.observer.groupGone(u)
+		rs.observer.groupGone(name)
 	}
 }
 

@@ -39,7 +39,8 @@ func (nobody) reported(speaker.Report)          {}
 func (nobody) routersCame([]*instance)          {}
 func (nobody) routerResumed(string, vrrp.State) {}
 func (nobody) unitGone(*runningUnit)            {}
-func (nobody) groupGone(*runningUnit)           {}
+func (nobody) takenApart(*runningUnit)          {}
+func (nobody) groupGone(string)                 {}
 func (nobody) groupIs(string, vrrp.State)       {}
 func (nobody) routersSettled()                  {}
 

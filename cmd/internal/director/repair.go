@@ -3,7 +3,7 @@ package director
 import (
 	"time"
 
-	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/netdev"
 )
 
@@ -117,7 +117,7 @@ func (r *repairer) reconcile(look func() ([]netdev.Repair, error)) {
 	r.reportFailure(err)
 	for _, one := range repairs {
 		r.log.Warn("repaired", "what", one.String())
-		r.note(control.Event{Kind: control.KindRepair, Subject: one.Device, Reason: one.Text})
+		r.publish(event.Event{Kind: event.KindRepair, Subject: one.Device, Reason: one.Text})
 	}
 	r.owner.looked()
 }

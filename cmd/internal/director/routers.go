@@ -66,8 +66,11 @@ type routersObserver interface {
 	routerResumed(name string, state vrrp.State)
 	// unitGone is told of a unit that has stopped, while its instances are still known.
 	unitGone(u *runningUnit)
-	// groupGone is told of a group whose members go on in other groups, or alone.
-	groupGone(u *runningUnit)
+	// takenApart is told of a unit whose members are about to go on in other units,
+	// while the unit is still known.
+	takenApart(u *runningUnit)
+	// groupGone is told of a group that is no more, though its members go on.
+	groupGone(name string)
 	// groupIs is told the state of a group after its members changed.
 	groupIs(group string, state vrrp.State)
 	// routersSettled is told when nothing is being stopped any more.

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdfast/cmd/internal/bfd"
-	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/track"
 	"holdfast/vrrp"
 )
@@ -29,9 +29,9 @@ type upgradeState struct {
 	Software string `json:"software,omitempty"` // the version of the former binary
 	// Seq is the number of the last event; Events are those that are not in the
 	// history, and History the At of that, zero if there is none.
-	Seq     uint64          `json:"seq,omitempty"`
-	Events  []control.Event `json:"events,omitempty"`
-	History time.Duration   `json:"history_ns,omitempty"`
+	Seq     uint64        `json:"seq,omitempty"`
+	Events  []event.Event `json:"events,omitempty"`
+	History time.Duration `json:"history_ns,omitempty"`
 }
 
 // A passed is a vrrp.Resume.
@@ -126,8 +126,8 @@ func (d *Director) writeUpgradeState(history time.Duration, seq uint64) error {
 		return errors.New("the VRRP loop has ended")
 	}
 	d.readMail() // the new binary tells nobody how the routers became what they are
-	if u.Seq = d.events.Last(); history != 0 {
-		u.Events = d.events.Since(seq)
+	if u.Seq = d.journal.Last(); history != 0 {
+		u.Events = d.journal.Since(seq)
 	}
 	b, err := json.Marshal(u)
 	if err != nil {
