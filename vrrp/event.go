@@ -41,7 +41,7 @@ type (
 
 	// Remind makes a MASTER send an advert before it is due: it may be late with
 	// the next.
-	Remind struct{}
+	AdvertiseNow struct{}
 
 	// Abandon makes a machine that was never started let go of what a crashed
 	// MASTER left on its device, as Stop would have.
@@ -103,7 +103,7 @@ type (
 	Primary struct{ Address netip.Addr }
 
 	// Weigh sets the sum by which trackers change the priority.
-	Weigh struct{ Sum int }
+	TrackerWeight struct{ Sum int }
 
 	// Reconfigure replaces the configuration. Family, VRID, Version and Name
 	// must stay as they are. Reclaim says that what the addresses are on has
@@ -123,7 +123,7 @@ type (
 func (Start) event()        {}
 func (StartHolding) event() {}
 func (Resume) event()       {}
-func (Remind) event()       {}
+func (AdvertiseNow) event()       {}
 func (Abandon) event()      {}
 func (Yield) event()        {}
 func (Stop) event()         {}
@@ -137,7 +137,7 @@ func (ClaimLost) event()    {}
 func (Faulted) event()      {}
 func (Recovered) event()    {}
 func (Primary) event()      {}
-func (Weigh) event()        {}
+func (TrackerWeight) event()        {}
 func (Reconfigure) event()  {}
 func (promote) event()      {}
 func (demote) event()       {}

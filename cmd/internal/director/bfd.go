@@ -25,7 +25,7 @@ func (d *Director) openBFD() error {
 // applyBFD takes the sessions of a configuration over. Those that are up go on
 // through a reload, and from a binary that this one replaces.
 func (d *Director) applyBFD(c *conf.Config) {
-	var known map[string]bfd.Memory
+	var known map[string]bfd.SavedSession
 	if d.conf == nil {
 		known = d.inherited.BFD
 	}

@@ -35,7 +35,7 @@ func (d *Director) reported(r speaker.Report) {
 		d.transition(r)
 	case vrrp.Rival:
 		d.rivalNews(r)
-	case vrrp.Repriced:
+	case vrrp.PriorityChanged:
 		d.repriced(r)
 	case vrrp.Stopped:
 		d.memberStopped(r.Router)
@@ -70,13 +70,13 @@ func (d *Director) transition(r speaker.Report) {
 
 // repriced tells of another priority.
 func (d *Director) repriced(r speaker.Report) {
-	d.log.Info("priority", "vrrp", r.Router, "from", r.Was, "to", r.Priority, "reason", r.Why)
+	d.log.Info("priority", "vrrp", r.Router, "from", r.OldPriority, "to", r.Priority, "reason", r.Why)
 	d.note(control.Event{
 		At: r.At, Kind: control.KindPriority, Subject: r.Router,
-		From: strconv.Itoa(int(r.Was)), To: strconv.Itoa(int(r.Priority)), Reason: r.Why,
+		From: strconv.Itoa(int(r.OldPriority)), To: strconv.Itoa(int(r.Priority)), Reason: r.Why,
 	})
 	d.notifyInstance(r.Router, r.Priority, notify.Event{
-		State: notify.Priority, OldState: scriptState(r.To), OldPriority: int(r.Was), Reason: r.Why, At: r.At,
+		State: notify.Priority, OldState: scriptState(r.To), OldPriority: int(r.OldPriority), Reason: r.Why, At: r.At,
 	})
 }
 

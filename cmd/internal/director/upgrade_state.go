@@ -24,7 +24,7 @@ type upgradeState struct {
 	At       time.Duration           `json:"at_ns"`
 	Routers  map[string]savedRouter  `json:"routers"`
 	Trackers map[string]track.Memory `json:"trackers,omitempty"`
-	BFD      map[string]bfd.Memory   `json:"bfd,omitempty"`
+	BFD      map[string]bfd.SavedSession   `json:"bfd,omitempty"`
 
 	Software string `json:"software,omitempty"` // the version of the former binary
 	// Seq is the number of the last event; Events are those that are not in the
@@ -96,7 +96,7 @@ func (d *Director) saveUpgradeState() error {
 	if err != nil {
 		d.log.Warn("the new binary will not know the journal", "err", err)
 	}
-	d.bfd.Stretch()
+	d.bfd.RelaxTimers()
 	err = d.writeUpgradeState(at, seq)
 	if err != nil && at != 0 {
 		d.log.Warn("the new binary will not know the journal: its place is needed", "err", err)
@@ -127,7 +127,7 @@ func (d *Director) writeUpgradeState(history time.Duration, seq uint64) error {
 	}
 	d.readMail() // the new binary tells nobody how the routers became what they are
 	p := upgradeState{
-		At: at, Routers: map[string]savedRouter{}, Trackers: d.tracks.Remember(), BFD: d.bfd.Remember(),
+		At: at, Routers: map[string]savedRouter{}, Trackers: d.tracks.Remember(), BFD: d.bfd.Save(),
 		Software: d.opts.Version, Seq: d.events.Last(), History: history,
 	}
 	if history != 0 {
