@@ -37,15 +37,15 @@ const (
 
 // An Action is one effect that a Machine wants.
 type Action struct {
-	Verb     Verb
-	Priority uint8    // SendAdvert, Transition, Rival, Repriced: the priority in force
-	OldPriority      uint8    // Repriced: the priority before
-	From, To State    // Transition; Repriced: To is the state, which stays
-	Why      string   // Transition, Rival, Repriced: the reason, for people
-	Takeover Takeover // Transition to Master: Why as one of a few
-	Peer     *Peer    // Rival: who it is; nil: it has fallen silent
-	Unserved bool     // Claim: nobody serves the addresses
-	First    int      // Announce: how many addresses, from the first; 0: all
+	Verb        Verb
+	Priority    uint8    // SendAdvert, Transition, Rival, Repriced: the priority in force
+	OldPriority uint8    // Repriced: the priority before
+	From, To    State    // Transition; Repriced: To is the state, which stays
+	Why         string   // Transition, Rival, Repriced: the reason, for people
+	Takeover    Takeover // Transition to Master: Why as one of a few
+	Peer        *Peer    // Rival: who it is; nil: it has fallen silent
+	Unserved    bool     // Claim: nobody serves the addresses
+	First       int      // Announce: how many addresses, from the first; 0: all
 }
 
 // String describes the action in the words that scenario files use.

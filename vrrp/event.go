@@ -120,25 +120,25 @@ type (
 	hasten  struct{ source netip.Addr }
 )
 
-func (Start) event()        {}
-func (StartHolding) event() {}
-func (Resume) event()       {}
-func (AdvertiseNow) event()       {}
-func (Abandon) event()      {}
-func (Yield) event()        {}
-func (Stop) event()         {}
-func (Leave) event()        {}
-func (*Received) event()    {}
-func (Elapsed) event()      {}
-func (Claimed) event()      {}
-func (ClaimedPart) event()  {}
-func (ClaimFailed) event()  {}
-func (ClaimLost) event()    {}
-func (Faulted) event()      {}
-func (Recovered) event()    {}
-func (Primary) event()      {}
-func (TrackerWeight) event()        {}
-func (Reconfigure) event()  {}
-func (promote) event()      {}
-func (demote) event()       {}
-func (hasten) event()       {}
+func (Start) event()         {}
+func (StartHolding) event()  {}
+func (Resume) event()        {}
+func (AdvertiseNow) event()  {}
+func (Abandon) event()       {}
+func (Yield) event()         {}
+func (Stop) event()          {}
+func (Leave) event()         {}
+func (*Received) event()     {}
+func (Elapsed) event()       {}
+func (Claimed) event()       {}
+func (ClaimedPart) event()   {}
+func (ClaimFailed) event()   {}
+func (ClaimLost) event()     {}
+func (Faulted) event()       {}
+func (Recovered) event()     {}
+func (Primary) event()       {}
+func (TrackerWeight) event() {}
+func (Reconfigure) event()   {}
+func (promote) event()       {}
+func (demote) event()        {}
+func (hasten) event()        {}

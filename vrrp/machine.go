@@ -32,7 +32,7 @@ const (
 	nothing  hold = iota
 	claiming      // Claim is out, its answer is not in
 	held          // device up, addresses on
-	muted        // the same, but not speaking: about to be released
+	muted         // the same, but not speaking: about to be released
 )
 
 // A Machine is one virtual router. It is not safe for concurrent use.
@@ -44,7 +44,7 @@ type Machine struct {
 	weight  int
 	grouped bool      // has fellow members, which must agree before it takes over
 	leads   bool      // decides for its fellow members among equal priorities
-	phase    time.Time // that it keeps; zero: none
+	phase   time.Time // that it keeps; zero: none
 
 	state    State
 	since    time.Time
@@ -65,8 +65,8 @@ type Machine struct {
 	retries   int // failed claims in a row
 	losses    int // claims in a row that succeeded and were lost soon after
 
-	holdoff  holdoff // from taking part, and from preempting
-	ceded Peer     // the other owner, to whom we yielded; the zero Peer is none
+	holdoff holdoff // from taking part, and from preempting
+	ceded   Peer    // the other owner, to whom we yielded; the zero Peer is none
 
 	peer       Peer          // the MASTER last heard
 	interval   time.Duration // the MASTER's interval (Active_Adver_Interval)

@@ -56,7 +56,7 @@ type TxConfig struct {
 	Source netip.Addr
 	// Wrap returns a whole frame with the advert as payload, to the multicast
 	// group Group. What it returns may be valid until the next call only.
-	Wrap  func(advert []byte) []byte
+	Wrap      func(advert []byte) []byte
 	Multicast netip.Addr
 	// Lines are the ways to the peers of a router that speaks unicast, to
 	// which adverts go instead.
@@ -111,15 +111,15 @@ type ClaimProgress struct {
 // A Report tells of a change. Group reports have an empty Router. One with a
 // Drop tells that adverts are dropped for a protocol error, and has no Verb.
 type Report struct {
-	At       time.Time
-	Group    string // "" for a lone router
-	Router   string
-	Verb     vrrp.Verb // vrrp.Transition, vrrp.Rival, vrrp.Repriced or vrrp.Stopped
-	From, To vrrp.State
-	Priority uint8
-	OldPriority      uint8 // vrrp.Repriced: the priority before
-	Why      string
-	Peer     *vrrp.Peer // vrrp.Rival: who it is; nil: it has fallen silent
-	Takeover vrrp.Takeover
-	Drop     vrrp.Drop
+	At          time.Time
+	Group       string // "" for a lone router
+	Router      string
+	Verb        vrrp.Verb // vrrp.Transition, vrrp.Rival, vrrp.Repriced or vrrp.Stopped
+	From, To    vrrp.State
+	Priority    uint8
+	OldPriority uint8 // vrrp.Repriced: the priority before
+	Why         string
+	Peer        *vrrp.Peer // vrrp.Rival: who it is; nil: it has fallen silent
+	Takeover    vrrp.Takeover
+	Drop        vrrp.Drop
 }

@@ -219,7 +219,7 @@ func (h *host) router(name string, vrid, priority uint8) Router {
 		Tx: TxConfig{
 			IfIndex: wireIndex, Source: h.port.own,
 			Wrap:          func(b []byte) []byte { return b },
-			Multicast:         vrrp.IPv4.MulticastGroup(),
+			Multicast:     vrrp.IPv4.MulticastGroup(),
 			Announcements: []Frame{{IfIndex: wireIndex, Bytes: []byte{vrid}}},
 		},
 		Announce: AnnounceConfig{Repeat: 3, Delay: 5 * time.Second},

@@ -10,10 +10,10 @@ import (
 
 // A Router is a virtual router to be run.
 type Router struct {
-	Config vrrp.Config
-	Tx  TxConfig
-	Announce   AnnounceConfig
-	Events  []vrrp.Event // what it hears before anything else, in order
+	Config   vrrp.Config
+	Tx       TxConfig
+	Announce AnnounceConfig
+	Events   []vrrp.Event // what it hears before anything else, in order
 }
 
 // group is a running vrrp.Group.
@@ -27,11 +27,11 @@ type group struct {
 
 // router is a member of a running group.
 type router struct {
-	group  *group
-	member int
-	tx  TxConfig
-	announce   AnnounceConfig
-	burst  burst
+	group    *group
+	member   int
+	tx       TxConfig
+	announce AnnounceConfig
+	burst    burst
 	// advert and farewell are the frames ready to be sent: with the priority
 	// for which advert was made, and with priority 0.
 	advert, farewell []Frame
@@ -39,7 +39,7 @@ type router struct {
 	guard            *auth.Guard // nil when nothing is authenticated
 	seq              uint64      // of the last order that is to be answered
 	counters         Counters
-	reported             reportedErrors
+	reported         reportedErrors
 	stopped          bool // it has let go of everything
 }
 

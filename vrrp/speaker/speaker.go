@@ -36,23 +36,23 @@ type Speaker struct {
 	ended    bool
 
 	// What follows belongs to the loop.
-	start     time.Time          // the beat of all groups
-	groups    map[string]*group  // by the name of the group or the lone router
-	routers   map[string]*router // by name
-	byKey     map[key]*router
-	deadlines heap
-	stray     map[int]*Stray        // what no router could be found for, by interface
-	dropped   [vrrp.NumDrops]uint64 // all, by routers that are gone too
-	advert    vrrp.Advert
-	received  vrrp.Received
-	packets   []Packet
-	frames    []Frame
-	message   []byte // a message that is being made
-	arena     []byte // the frames of this turn that are made for it alone
-	orders    []Order
-	reports   []Report
-	seq       uint64
-	sendFailures  map[int]SendFailure // of interfaces that refused the last frames, or some of them
+	start        time.Time          // the beat of all groups
+	groups       map[string]*group  // by the name of the group or the lone router
+	routers      map[string]*router // by name
+	byKey        map[key]*router
+	deadlines    heap
+	stray        map[int]*Stray        // what no router could be found for, by interface
+	dropped      [vrrp.NumDrops]uint64 // all, by routers that are gone too
+	advert       vrrp.Advert
+	received     vrrp.Received
+	packets      []Packet
+	frames       []Frame
+	message      []byte // a message that is being made
+	arena        []byte // the frames of this turn that are made for it alone
+	orders       []Order
+	reports      []Report
+	seq          uint64
+	sendFailures map[int]SendFailure // of interfaces that refused the last frames, or some of them
 }
 
 // Stray counts what came to an interface and was for none of our routers.
@@ -64,15 +64,15 @@ type Stray struct {
 // New returns a Speaker without groups. Run starts it.
 func New(opts Options) *Speaker {
 	return &Speaker{
-		opts:     opts,
-		start:    time.Now(),
-		groups:   map[string]*group{},
-		routers:  map[string]*router{},
-		byKey:    map[key]*router{},
-		stray:    map[int]*Stray{},
+		opts:         opts,
+		start:        time.Now(),
+		groups:       map[string]*group{},
+		routers:      map[string]*router{},
+		byKey:        map[key]*router{},
+		stray:        map[int]*Stray{},
 		sendFailures: map[int]SendFailure{},
-		packets:  make([]Packet, 0, 64),
-		frames:   make([]Frame, 0, 256),
+		packets:      make([]Packet, 0, 64),
+		frames:       make([]Frame, 0, 256),
 	}
 }
 

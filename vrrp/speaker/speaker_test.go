@@ -450,7 +450,7 @@ func TestNoAllocationPerAdvert(t *testing.T) {
 type silent struct{}
 
 func (silent) Receive(_ time.Time, into []Packet) ([]Packet, error) { return into, nil }
-func (silent) Send([]Frame) []SendError                               { return nil }
+func (silent) Send([]Frame) []SendError                             { return nil }
 func (silent) Wake()                                                {}
 
 // TestAnnounceOnceMore: a MASTER that is asked announces once, beside what it

@@ -49,7 +49,7 @@ type Speaker struct {
 
 	// What follows belongs to the goroutine.
 	table   *table
-	rx    map[rxKey]*rxSocket
+	rx      map[rxKey]*rxSocket
 	retry   time.Time // when what could not be opened is tried again; zero: all is open
 	settled []chan struct{}
 	closing bool

@@ -43,7 +43,7 @@ type session struct {
 	machine  machine
 	slot     int // in the agenda; -1: not there
 	deadline time.Time
-	tx    *txSocket
+	tx       *txSocket
 	trouble  string // why it cannot be heard or spoken on; "": it can
 	sent     uint64
 	unsent   uint64 // that the kernel refused

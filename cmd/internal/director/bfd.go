@@ -9,6 +9,7 @@ import (
 
 	"holdfast/cmd/internal/bfd"
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/conf"
 	"holdfast/netdev"
 )
@@ -23,7 +24,7 @@ type bfdSessions struct {
 
 	configured bool
 	known      map[string]bfd.SavedSession // sessions of the former binary, until the first apply
-	savedAt    time.Duration         // when that binary saved them, since boot
+	savedAt    time.Duration               // when that binary saved them, since boot
 }
 
 // newBFDSessions starts the speaker, in a goroutine that is as much in time on a
@@ -86,8 +87,8 @@ func (s *bfdSessions) changed(c bfd.Change) {
 	// Init is on the way to Up, or shows in the status if it stays.
 	if c.From != c.To && c.To != bfd.Init {
 		s.log.Info("bfd", "session", c.Name, "from", c.From.String(), "to", c.To.String(), "reason", c.Reason)
-		s.note(control.Event{
-			At: c.At, Kind: control.KindBFD, Subject: c.Name, From: c.From.String(), To: c.To.String(), Reason: c.Reason,
+		s.publish(event.Event{
+			At: c.At, Kind: event.KindBFD, Subject: c.Name, From: c.From.String(), To: c.To.String(), Reason: c.Reason,
 		})
 	}
 	s.verdict(c.Name, c.Verdict, c.Reason)

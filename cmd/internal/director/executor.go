@@ -27,8 +27,8 @@ type claimed struct{ router, addresses int }
 type executor struct {
 	devices devices
 	answer  func(speaker.Order, error)
-	tally   func([]speaker.ClaimProgress)       // of what is claimed in parts
-	failed  func(speaker.Order, error) // of an order that has no answer
+	tally   func([]speaker.ClaimProgress) // of what is claimed in parts
+	failed  func(speaker.Order, error)    // of an order that has no answer
 
 	mu    sync.Mutex
 	wait  *sync.Cond

@@ -485,7 +485,7 @@ func (d *Director) routers(u *unit, running int) ([]speaker.Router, error) {
 		}
 		start := d.startEvent(in)
 		if r, ok := start.(vrrp.Resume); ok {
-			d.bus.changed(c.Name, r.State) // for the machine reports no change
+			d.bus.resumed(c.Name, r.State)
 		}
 		d.beginTracking(in, u.tracking(i), running == 0 && start == vrrp.Event(vrrp.Start{}))
 		r.Events = append(r.Events, append(d.trackingNews(in), start)...)
