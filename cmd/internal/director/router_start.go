@@ -95,12 +95,12 @@ func (rs *routers) starting(u *unit, running int) ([]speaker.Router, error) {
 		if err != nil {
 			return nil, err
 		}
-		r := speaker.Router{Config: c.Config, Voice: v, Pace: pace(&c.Announce)}
+		r := speaker.Router{Config: c.Config, Tx: v, Announce: pace(&c.Announce)}
 		for _, f := range in.faults {
-			r.First = append(r.First, f)
+			r.Events = append(r.Events, f)
 		}
 		if rs.releasing {
-			r.First = append(r.First, releaseEvent(in))
+			r.Events = append(r.Events, releaseEvent(in))
 			routers = append(routers, r)
 			continue
 		}
@@ -109,7 +109,7 @@ func (rs *routers) starting(u *unit, running int) ([]speaker.Router, error) {
 			rs.observer.routerResumed(c.Name, r.State)
 		}
 		rs.beginTracking(in, u.tracking(i), running == 0 && start == vrrp.Event(vrrp.Start{}))
-		r.First = append(r.First, append(rs.trackingNews(in), start)...)
+		r.Events = append(r.Events, append(rs.trackingNews(in), start)...)
 		routers = append(routers, r)
 	}
 	return routers, nil

@@ -100,7 +100,7 @@ func (rs *routers) open() error {
 		Report: func(r speaker.Report) { rs.post(func() { rs.reported(r) }) },
 	})
 	later := newMailbox()
-	rs.executor = newExecutor(deviceHost{rs.host, rs.devices, later.post, rs.log}, rs.speaker.Answer, rs.speaker.Tally, func(o speaker.Order, err error) {
+	rs.executor = newExecutor(deviceHost{rs.host, rs.devices, later.post, rs.log}, rs.speaker.Answer, rs.speaker.ClaimProgress, func(o speaker.Order, err error) {
 		rs.log.Error("cannot change a device", "vrrp", o.Router, "order", vrrp.Action{Verb: o.Verb}.String(), "err", err)
 	})
 	ready := make(chan error, 1)
@@ -230,7 +230,7 @@ func (rs *routers) tellFaults(in *instance, faults map[string]vrrp.Faulted) {
 }
 
 func (rs *routers) tell(in *instance, ev vrrp.Event) {
-	if err := rs.speaker.Tell(in.conf.Name, ev); err != nil {
+	if err := rs.speaker.Deliver(in.conf.Name, ev); err != nil {
 		rs.log.Error("cannot tell the VRRP loop", "vrrp", in.conf.Name, "err", err)
 	}
 }

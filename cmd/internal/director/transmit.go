@@ -13,8 +13,8 @@ import (
 )
 
 // lines are the ways from source to the peers of an instance.
-func lines(source netip.Addr, in *conf.Instance, ah bool) ([]speaker.Line, error) {
-	list := make([]speaker.Line, 0, len(in.Peers))
+func lines(source netip.Addr, in *conf.Instance, ah bool) ([]speaker.PeerTx, error) {
+	list := make([]speaker.PeerTx, 0, len(in.Peers))
 	for _, p := range in.Peers {
 		packet, err := netdev.NewAdvertPacket(source, p.Address)
 		if err != nil {
@@ -24,26 +24,26 @@ func lines(source netip.Addr, in *conf.Instance, ah bool) ([]speaker.Line, error
 		if ah {
 			packet = packet.Authenticated()
 		}
-		list = append(list, speaker.Line{Peer: p.Address, Wrap: packet.Wrap})
+		list = append(list, speaker.PeerTx{Address: p.Address, Wrap: packet.Wrap})
 	}
 	return list, nil
 }
 
 // address gives a voice what depends on how its instance authenticates and on
 // whom it speaks to.
-func address(v *speaker.Voice, in *conf.Instance, mac netdev.MAC) error {
+func address(v *speaker.TxConfig, in *conf.Instance, mac netdev.MAC) error {
 	ah := in.Auth.Kind == auth.Header
 	v.Auth = in.Auth.Config
 	if in.Unicast {
 		var err error
-		v.Lines, err = lines(v.Source, in, ah)
+		v.Peers, err = lines(v.Source, in, ah)
 		return err
 	}
 	if in.Auth.Kind == auth.None {
 		return nil
 	}
 	// Frames are made for every advert: this template is kept.
-	template, err := netdev.NewAdvertFrame(mac, v.Source, v.Group)
+	template, err := netdev.NewAdvertFrame(mac, v.Source, v.Multicast)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (rs *routers) hear(l *netdev.Listen) {
 			l.IPv4 = l.IPv4 || in.conf.Family == vrrp.IPv4
 			l.IPv6 = l.IPv6 || in.conf.Family == vrrp.IPv6
 			l.Unicast = l.Unicast || in.conf.Unicast
-			if g := in.conf.Group(); !slices.Contains(l.Groups, g) {
+			if g := in.conf.MulticastGroup(); !slices.Contains(l.Groups, g) {
 				l.Groups = append(l.Groups, g)
 			}
 			l.AH = l.AH || in.conf.Auth.Kind == auth.Header
@@ -115,7 +115,7 @@ func sameVoice(in *instance, a, b *netdev.Interface) bool {
 // speechOf says what the voice of an instance is made of, on its interface as it is.
 func speechOf(in *instance) speech {
 	s := speech{
-		index: in.facts.Index, source: source(in, &in.facts), group: in.conf.Group(),
+		index: in.facts.Index, source: source(in, &in.facts), group: in.conf.MulticastGroup(),
 		mac: netdev.MAC(in.conf.MAC.Address), router: in.facts.Forwarding6,
 	}
 	if in.conf.MAC.Mode == conf.MACInterface {
@@ -129,10 +129,10 @@ func speechOf(in *instance) speech {
 }
 
 // voiceOf builds the voice of an instance.
-func (rs *routers) voiceOf(in *instance) (speaker.Voice, error) {
+func (rs *routers) voiceOf(in *instance) (speaker.TxConfig, error) {
 	s := speechOf(in)
 	if !s.source.IsValid() {
-		return speaker.Voice{IfIndex: s.index}, nil
+		return speaker.TxConfig{IfIndex: s.index}, nil
 	}
 	v, err := voice(s, announced(&in.conf, ""))
 	if err == nil {
@@ -165,15 +165,15 @@ func (rs *routers) revoice(in *instance) {
 	}
 	v, err := rs.voiceOf(in)
 	if err == nil {
-		err = rs.speaker.Revoice(in.conf.Name, v, pace(&in.conf.Announce))
+		err = rs.speaker.SetTx(in.conf.Name, v, pace(&in.conf.Announce))
 	}
 	if err != nil {
 		rs.log.Error("cannot change how a virtual router speaks", "vrrp", in.conf.Name, "err", err)
 	}
 }
 
-func pace(a *conf.Announce) speaker.Pace {
-	return speaker.Pace{
+func pace(a *conf.Announce) speaker.AnnounceConfig {
+	return speaker.AnnounceConfig{
 		Repeat: a.Repeat, Delay: a.Delay, Refresh: a.Refresh,
 		RefreshRepeat: a.RefreshRepeat, Interval: a.Interval,
 	}
