@@ -13,16 +13,12 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"holdfast/checker"
-	"holdfast/cmd/internal/bfd"
 	"holdfast/cmd/internal/control"
-	"holdfast/cmd/internal/dbus"
 	"holdfast/cmd/internal/notify"
 	"holdfast/cmd/internal/program"
-	"holdfast/cmd/internal/snmp"
 	"holdfast/cmd/internal/track"
 	"holdfast/conf"
 	"holdfast/netdev"
@@ -64,15 +60,8 @@ type Director struct {
 	unwatch   context.CancelFunc // ends the link events
 	balance   *balancer
 	checks    *checker.Set
-	tracks    *track.Set
-	files     *track.Watch // nil: they are not watched
-	processes *track.Processes
-	bfd       *bfd.Speaker
 	notifier  *notify.Notifier
 	sinks     []*sink
-	bus       *dbus.Service // nil: not configured
-	untold    bool          // a reload, on D-Bus
-	snmp      *snmp.Agent   // nil: not configured
 	events    *control.EventLog
 	socket    *control.Listener // nil, or not served yet
 	server    *control.Server   // nil until it serves
@@ -80,11 +69,12 @@ type Director struct {
 	stopLater chan struct{}     // closed to end what nobody waits for
 	realtime  error             // why adverts have no real-time priority; nil: they have
 
-	// unwatchSettings ends the watch of sysctls, and returns when it has ended.
-	unwatchSettings func()
-	// heededRoutes are looked up in the goroutine that hears of routes.
-	heededRoutes  atomic.Pointer[heededRoutes]
-	unwatchRoutes context.CancelFunc // nil: nobody hears of routes
+	// subsystems are all that are there; those that others speak to have a name too.
+	subsystems []subsystem
+	bus        *busService
+	snmp       *snmpAgent
+	bfd        *bfdSessions
+	trackers   *trackers
 
 	conf        *conf.Config
 	loaded      time.Time
@@ -146,7 +136,9 @@ func Run(ctx context.Context, o Options) error {
 	if err := d.open(ctx); err != nil {
 		return errors.Join(err, d.close())
 	}
-	d.recallTrackers()
+	for _, s := range d.subsystems {
+		s.restore(&d.inherited)
+	}
 	d.applyConf(o.Config)
 	d.opts.EarlySpeaker.end()
 	d.reconcile(d.host.Reconcile)
@@ -167,7 +159,6 @@ func newDirector(o Options) *Director {
 		opts: o, log: o.Log, started: time.Now(), loaded: time.Now(), mail: newMailbox(),
 		instances: map[string]*instance{}, units: map[string]*runningUnit{}, rivals: map[string]*rivalry{},
 		toLook: map[*instance]bool{}, failing: map[string]bool{}, devices: newDeviceNames(), healths: map[string]string{}, stopLater: make(chan struct{}), repairTimer: time.NewTimer(time.Hour),
-		unwatchSettings: func() {},
 	}
 	d.repairTimer.Stop()
 	return d
@@ -207,7 +198,6 @@ func (d *Director) open(ctx context.Context) error {
 	if err := d.watch(); err != nil {
 		return fmt.Errorf("watch the interfaces: %w", err)
 	}
-	d.watchSettings()
 	d.notifier = notify.New(notify.Options{
 		Director: d.opts.Config.Director.Name, Log: d.log,
 		Result: func(r notify.Result) { d.mail.post(func() { d.scriptEnded(r) }) },
@@ -215,11 +205,38 @@ func (d *Director) open(ctx context.Context) error {
 	d.checks = checker.New(checker.Options{Log: d.log, OnChange: func(c checker.Change) {
 		d.mail.post(func() { d.verdict(c) })
 	}})
-	d.openTrackers()
-	if err := d.openBFD(); err != nil {
+	if err := d.openSubsystems(); err != nil {
 		return err
 	}
 	d.ticker = time.NewTicker(d.opts.Config.Director.ReconcileInterval)
+	return nil
+}
+
+// openSubsystems makes the subsystems. A subsystem that tells another what it
+// knows comes before it in the list.
+func (d *Director) openSubsystems() error {
+	b := d.base()
+	d.snmp = &snmpAgent{base: b, routers: d.vrrpStatusSoon}
+	d.bus = &busService{base: b, director: busDirector{backend{d}}, routers: d}
+	d.trackers = newTrackers(b, d.opts.Config.Director.RuntimeDir, len(d.host.Left()) > 0, d)
+	d.trackers.tellOthers = func() {
+		d.tellServices()
+		d.bfd.tellAll()
+	}
+	var err error
+	d.bfd, err = newBFDSessions(b, d.trackers.tellBFD)
+	if err != nil {
+		d.trackers.close()
+		return err
+	}
+	d.subsystems = []subsystem{
+		d.snmp,
+		d.bus,
+		d.bfd,
+		&settingsWatch{base: b, host: d.host, concern: d.concern},
+		&routeWatch{base: b, host: d.host, repair: d.repairWithin, changed: d.trackers.routeChanged},
+		d.trackers,
+	}
 	return nil
 }
 

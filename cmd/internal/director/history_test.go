@@ -122,12 +122,6 @@ func TestUpgradeStateHasWhatCameLate(t *testing.T) {
 	d.speaker = speaker.New(speaker.Options{Port: mutePort{make(chan struct{}, 1)}, Log: d.log})
 	ended := make(chan error)
 	go func() { ended <- d.speaker.Run() }()
-	d.openTrackers()
-	defer d.closeTrackers()
-	if err := d.openBFD(); err != nil {
-		t.Fatal(err)
-	}
-	defer d.bfd.Close()
 	post := func(subject string) {
 		d.mail.post(func() { d.note(control.Event{Kind: control.KindInstance, Subject: subject, To: "MASTER"}) })
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/dbus"
 	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/vrrp"
@@ -399,7 +400,7 @@ func (d *Director) startUnits(list []unit) {
 			all = append(all, in)
 		}
 	}
-	d.showOnBus(all)
+	d.bus.add(func() []dbus.Instance { return d.busInstances(all) })
 	d.meet(all)
 	for part := range slices.Chunk(list, unitsPerTurn) {
 		d.addUnits(part)
@@ -484,7 +485,7 @@ func (d *Director) routers(u *unit, running int) ([]speaker.Router, error) {
 		}
 		start := d.startEvent(in)
 		if r, ok := start.(vrrp.Resume); ok {
-			d.busTransition(c.Name, r.State) // for the machine reports no change
+			d.bus.changed(c.Name, r.State) // for the machine reports no change
 		}
 		d.beginTracking(in, u.tracking(i), running == 0 && start == vrrp.Event(vrrp.Start{}))
 		r.First = append(r.First, append(d.trackingNews(in), start)...)

@@ -32,7 +32,8 @@ func Release(o Options) error {
 	}
 	d.port = &port{Port: p}
 	d.releasing = true
-	d.openTrackers() // of which nothing is asked
+	d.bus, d.trackers = &busService{base: d.base()}, newTrackers(d.base(), dir, false, d) // of which nothing is asked
+	defer d.trackers.close()
 	d.startThreads()
 	d.startUnits(leftUnits(units(o.Config), d.host.Left()))
 	err = d.stopUnits()

@@ -30,8 +30,8 @@ func (d *Director) reload(ctx context.Context) (*control.Reloaded, error) {
 	changes := describe(d.conf, c)
 	d.applyConf(c)
 	d.publishStates()
-	d.untold = true
-	d.tellBusReloaded()
+	d.bus.reloaded = true
+	d.bus.tellReloaded()
 	d.loaded = at
 	d.log.Info("reloaded", "changes", len(changes))
 	d.note(control.Event{At: at, Kind: control.KindConfig, To: "reloaded", Reason: strings.Join(changes, "; ")})
@@ -82,8 +82,6 @@ func (d *Director) succeeds() bool { return d.conf == nil && d.inherited.At != 0
 func (d *Director) applyConf(c *conf.Config) {
 	running, stopping := d.running()
 	diff := diffUnits(running, units(c), stopping...)
-	d.applyTrackers(c)
-	d.applyBFD(c)
 	d.conf = c
 	if d.opts.Level != nil {
 		d.opts.Level.Set(c.Director.Log.Level)
@@ -91,12 +89,11 @@ func (d *Director) applyConf(c *conf.Config) {
 	d.ticker.Reset(c.Director.ReconcileInterval)
 	d.notifier.Rename(c.Director.Name)
 	d.applySinks(c)
-	d.applyBus(c)
-	d.applySNMP(c)
 	d.warnOfPrograms()
 	d.applyServices(c)
-	d.tellServices()
-	d.tellAllBFD()
+	for _, s := range d.subsystems {
+		s.apply(c)
+	}
 	d.serviceNews(time.Now(), "the configuration changed")
 	for _, u := range diff.gone {
 		d.stopUnit(u.name)

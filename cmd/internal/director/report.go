@@ -27,7 +27,9 @@ func (d *Director) note(e control.Event) {
 // reported hears what the VRRP loop tells.
 func (d *Director) reported(r speaker.Report) {
 	if r.Drop != vrrp.DropNone {
-		d.trapError(r)
+		if in := d.instances[r.Router]; in != nil {
+			d.snmp.protocolError(in, &r)
+		}
 		return
 	}
 	switch r.Verb {
@@ -64,8 +66,12 @@ func (d *Director) transition(r speaker.Report) {
 		d.repairWithin(lookPause) // the devices are not bare any more
 	}
 	d.notifyTransition(r)
-	d.busTransition(r.Router, r.To)
-	d.trapMaster(r)
+	if in := d.instances[r.Router]; in != nil {
+		d.bus.changed(r.Router, r.To)
+		if r.To == vrrp.Master {
+			d.snmp.newMaster(in, r.Takeover)
+		}
+	}
 }
 
 // repriced tells of another priority.
@@ -185,7 +191,9 @@ func (d *Director) verdict(c checker.Change) {
 		return
 	}
 	d.dirty = true
-	d.tellServices()
+	if s, ok := d.balance.services[r.Service]; ok {
+		d.trackers.tellService(&s, d.balance.table.Health)
+	}
 	d.log.Info("server is "+health.String(), "server", c.ID, "reason", c.Reason)
 	d.note(control.Event{
 		At: c.At, Kind: control.KindServer, Subject: c.ID,

@@ -62,3 +62,10 @@ func (d *Director) serviceNews(at time.Time, reason string) {
 		}, notify.Scripts{})
 	}
 }
+
+// tellServices tells the trackers of virtual services what these are.
+func (d *Director) tellServices() {
+	for i := range d.conf.Services {
+		d.trackers.tellService(&d.conf.Services[i], d.balance.table.Health)
+	}
+}

@@ -42,6 +42,8 @@ func (l lineKeeper) Close() { close(l.lines) }
 func TestServiceNews(t *testing.T) {
 	d := newDirector(Options{Log: slog.New(slog.DiscardHandler)})
 	d.conf = parse(t, twoServers)
+	d.trackers = newTrackers(d.base(), t.TempDir(), false, d)
+	defer d.trackers.close()
 	d.events = control.NewEventLog(journalSize, 0)
 	d.notifier = notify.New(notify.Options{Log: d.log})
 	d.balance = balance(t, t.TempDir(), newFakeIPVS(), twoServers)

@@ -19,8 +19,10 @@ func (d *Director) status() (*control.Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Checks, s.Trackers, s.Notify, s.LVS = d.checks.Status(), d.trackerStatus(), d.outlets(), d.lvsStatus()
-	s.BFD, s.DBus, s.SNMP = d.bfdStatus(), d.busStatus(), d.snmpStatus()
+	s.Checks, s.Notify, s.LVS = d.checks.Status(), d.outlets(), d.lvsStatus()
+	for _, part := range d.subsystems {
+		part.report(s)
+	}
 	return s, nil
 }
 

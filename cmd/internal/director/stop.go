@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"holdfast/cmd/internal/notify"
@@ -69,7 +70,7 @@ func (d *Director) forgetEnded() {
 	}
 	d.ended = nil
 	d.startComing()
-	d.tellBusReloaded()
+	d.bus.tellReloaded()
 }
 
 // forgetUnit forgets a unit and its members, and notes the indexes of the
@@ -85,9 +86,7 @@ func (d *Director) forgetUnit(name string, left map[string]int) {
 		in := d.instances[c.Name]
 		delete(d.instances, c.Name)
 		d.notifier.Forget(notify.Instance, c.Name)
-		if d.bus != nil {
-			d.bus.Remove(c.Name)
-		}
+		d.bus.remove(c.Name)
 		d.devices.forget(c.Name)
 		for _, name := range c.Interfaces() {
 			left[name] = in.at(name).Index
@@ -103,27 +102,25 @@ func (d *Director) forgetUnit(name string, left map[string]int) {
 // table, through which they served.
 func (d *Director) stop() error {
 	d.log.Info("stopping")
-	d.bfd.AdminDown()
-	d.threads.Go(d.unwatchSettings) // it takes a while, and what is given back now is no damage
+	for _, s := range d.subsystems {
+		s.withdraw()
+	}
 	d.checks.Close()
-	d.closeTrackers()
 	d.coming = nil
 	var errs []error
 	if d.failed == nil {
 		errs = append(errs, d.stopUnits())
 	}
-	errs = append(errs, d.balance.stop(d.conf.LVS.OnStop), d.forgetTrackers())
+	errs = append(errs, d.balance.stop(d.conf.LVS.OnStop))
 	ctx, cancel := context.WithTimeout(context.Background(), scriptGrace)
 	defer cancel()
 	// A script that fails is told of: the sinks end after the scripts.
 	errs = append(errs, d.notifier.Close(ctx))
 	d.readMail()
-	if d.bus != nil {
-		d.bus.Stopped()
+	for _, s := range slices.Backward(d.subsystems) {
+		errs = append(errs, s.stop())
 	}
-	d.leaveBus()
 	d.closeAllSinks()
-	d.closeSNMP()
 	return errors.Join(errs...)
 }
 
@@ -157,20 +154,13 @@ func (d *Director) stopUnits() error {
 func (d *Director) close() error {
 	var errs []error
 	d.opts.EarlySpeaker.end()
-	d.leaveBus()
-	d.closeAllSinks()
-	d.closeSNMP()
-	d.closeTrackers()
-	if d.bfd != nil {
-		d.bfd.Close()
+	for _, s := range slices.Backward(d.subsystems) {
+		s.close()
 	}
+	d.closeAllSinks()
 	if d.unwatch != nil {
 		d.unwatch()
 	}
-	if d.unwatchRoutes != nil {
-		d.unwatchRoutes()
-	}
-	d.unwatchSettings()
 	close(d.stopLater)
 	d.endRivalries()
 	if d.speaker != nil {

@@ -64,15 +64,13 @@ func (d *Director) replace(path string) error {
 	rest, cancel := context.WithTimeout(context.Background(), upgradeGrace)
 	defer cancel()
 	closeSinks(rest, sinks) // their readers would read beside the new binary's
-	d.leaveBus()
-	d.closeSNMP()
+	for _, s := range d.subsystems {
+		s.suspend()
+	}
 	closing, done := context.WithTimeout(context.Background(), closeGrace)
 	defer done()
 	closed := d.server.Leave(closing) // so that the answer is through
 	d.server = nil
-	// The kernel takes its time for that, and while it replaces the binary no
-	// advert is sent; nor shall the word be old by then.
-	d.unwatchSettings()
 	err := d.saveUpgradeState()
 	if err == nil {
 		err = d.exec(path)
@@ -84,12 +82,11 @@ func (d *Director) replace(path string) error {
 
 // goOn opens again what was closed for a new binary.
 func (d *Director) goOn() error {
-	d.watchSettings()
 	d.repairWithin(repairPause) // which has them watched again
 	d.applySinks(d.conf)
-	d.applyBus(d.conf)
-	d.applyBFD(d.conf)
-	d.applySNMP(d.conf)
+	for _, s := range d.subsystems {
+		s.apply(d.conf)
+	}
 	err := d.openSocket()
 	if err == nil {
 		d.serve()

@@ -96,7 +96,6 @@ func (d *Director) saveUpgradeState() error {
 	if err != nil {
 		d.log.Warn("the new binary will not know the journal", "err", err)
 	}
-	d.bfd.Stretch()
 	err = d.writeUpgradeState(at, seq)
 	if err != nil && at != 0 {
 		d.log.Warn("the new binary will not know the journal: its place is needed", "err", err)
@@ -127,8 +126,10 @@ func (d *Director) writeUpgradeState(history time.Duration, seq uint64) error {
 	}
 	d.readMail() // the new binary tells nobody how the routers became what they are
 	p := upgradeState{
-		At: at, Routers: map[string]savedRouter{}, Trackers: d.tracks.Remember(), BFD: d.bfd.Remember(),
-		Software: d.opts.Version, Seq: d.events.Last(), History: history,
+		At: at, Routers: map[string]savedRouter{}, Software: d.opts.Version, Seq: d.events.Last(), History: history,
+	}
+	for _, s := range d.subsystems {
+		s.save(&p)
 	}
 	if history != 0 {
 		p.Events = d.events.Since(seq)

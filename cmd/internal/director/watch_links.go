@@ -54,31 +54,12 @@ func (d *Director) watch() error {
 	return nil
 }
 
-// watchSettings hears of sysctls that somebody turns back.
-func (d *Director) watchSettings() {
-	run, err := d.host.WatchSettings(d.log)
-	if err != nil {
-		d.log.Warn("sysctls that somebody turns back are found in intervals only", "err", err)
-		return
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	d.unwatchSettings = func() { cancel(); <-ended }
-	d.threads.Go(func() {
-		defer close(ended)
-		run(ctx, func(c netdev.Concern) { d.mail.post(func() { d.concern(c) }) })
-	})
-}
-
 // linkEvent notes which instances an event concerns; they are looked at when
 // the events that have come are through.
 func (d *Director) linkEvent(e netdev.Event) {
-	d.nudgeTrackers(e)
-	if e.Kind == netdev.LinkChanged {
-		d.bfd.LinkChanged(e.Name, e.Was)
-	}
+	d.trackers.linkChanged(&e)
+	d.bfd.linkChanged(&e)
 	if e.Kind == netdev.Resync {
-		d.bfd.LinkChanged()
 		for _, in := range d.instances {
 			d.toLook[in] = true
 		}

@@ -1,0 +1,107 @@
+package director
+
+import (
+	"context"
+
+	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/dbus"
+	"holdfast/conf"
+	"holdfast/vrrp"
+)
+
+// WithoutDBus says that this binary lacks what a configuration wants; "" if it
+// does not. That is no error: an upgrade to a binary without D-Bus must not
+// leave a director that does not start.
+func WithoutDBus(c *conf.Config) string {
+	if dbus.Built || !c.Director.DBus.Enabled {
+		return ""
+	}
+	return "director.dbus: this binary was built without D-Bus (make build TAGS=dbus); all else works"
+}
+
+// A busService is the subsystem that shows the virtual routers on D-Bus.
+type busService struct {
+	base
+	service  optional[dbus.Service]
+	director dbus.Director // answers the methods, outside the loop
+	routers  busRouters
+	reloaded bool // a reload that clients are still to be told of
+}
+
+// busRouters are the virtual routers as D-Bus sees them.
+type busRouters interface {
+	// onBus returns all that run.
+	onBus() []dbus.Instance
+	// settled reports whether those that run are those that are configured.
+	settled() bool
+}
+
+func (b *busService) apply(c *conf.Config) {
+	want := &c.Director.DBus
+	o := dbus.Options{Bus: string(want.Bus), Socket: want.Bus.Socket(), Name: want.Name}
+	start := func() *dbus.Service {
+		if text := WithoutDBus(c); text != "" {
+			b.log.Warn("nothing is on D-Bus", "reason", text)
+		}
+		s := dbus.New(b.log, b.director, o)
+		s.Add(b.routers.onBus()...)
+		return s
+	}
+	b.service.want(&b.base, want.Enabled, start, func(s *dbus.Service) { s.Configure(o) }, closeBus)
+}
+
+func (b *busService) report(s *control.Status) {
+	b.service.with(func(service *dbus.Service) {
+		st := service.Status()
+		s.DBus = &st
+	})
+}
+
+func (b *busService) suspend() { b.close() }
+
+func (b *busService) stop() error {
+	b.service.with((*dbus.Service).Stopped)
+	b.close()
+	return nil
+}
+
+func (b *busService) close() { b.service.take(closeBus) }
+
+// closeBus ends a service; what it still has to say goes through.
+func closeBus(s *dbus.Service) {
+	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+	defer cancel()
+	s.Close(ctx)
+}
+
+// add shows instances that came. list is called only if there is a service.
+func (b *busService) add(list func() []dbus.Instance) {
+	b.service.with(func(s *dbus.Service) { s.Add(list()...) })
+}
+
+// remove removes an instance that went.
+func (b *busService) remove(name string) {
+	b.service.with(func(s *dbus.Service) { s.Remove(name) })
+}
+
+// changed tells clients of a change of state.
+func (b *busService) changed(router string, to vrrp.State) {
+	state := busStates[to]
+	if to == vrrp.Init { // it was something else before
+		state = dbus.Stop
+	}
+	b.service.with(func(s *dbus.Service) { s.Change(router, state) })
+}
+
+// tellReloaded tells clients of a reload once all is there that it wanted, and
+// nothing else: a client that hears of a reload looks which instances there are.
+func (b *busService) tellReloaded() {
+	if b.reloaded && b.routers.settled() {
+		b.reloaded = false
+		b.service.with((*dbus.Service).Reloaded)
+	}
+}
+
+var busStates = map[vrrp.State]dbus.State{
+	vrrp.Init: dbus.Init, vrrp.Backup: dbus.Backup, vrrp.Master: dbus.Master, vrrp.Fault: dbus.Fault,
+}

@@ -1,0 +1,340 @@
+package director
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strconv"
+	"time"
+
+	"holdfast/checker"
+	"holdfast/cmd/internal/bfd"
+	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/track"
+	"holdfast/conf"
+	"holdfast/lvs"
+	"holdfast/netdev"
+)
+
+// A trackers is the subsystem of what virtual routers track. Most trackers look
+// themselves; those of virtual services and BFD sessions are told by these.
+type trackers struct {
+	base
+	dir     string // where states are kept for a start after a crash
+	crashed bool   // the former run ended without a stop
+	routers trackingRouters
+	// tellOthers has those that know services and sessions tell what these are now.
+	tellOthers func()
+
+	set       *track.Set
+	processes *track.Processes
+	files     optional[track.Watch] // without it, files are looked at in intervals only
+	conf      []conf.Track
+	known     map[string]track.Memory // states of the former binary, until the first apply
+}
+
+// trackingRouters are the virtual routers as trackers see them.
+type trackingRouters interface {
+	// trackerChanged has the instances that track a tracker look at its state.
+	trackerChanged(tracker string)
+	// trackedBy returns the instances that track a tracker, with the weight it has
+	// for each; 0 means that it faults the instance.
+	trackedBy(tracker string) map[string]int
+}
+
+// newTrackers starts the goroutine in which trackers look, and the watch that has
+// trackers of files look when their files change.
+func newTrackers(b base, dir string, crashed bool, routers trackingRouters) *trackers {
+	t := &trackers{base: b, dir: dir, crashed: crashed, routers: routers, tellOthers: func() {}}
+	t.set = track.NewSet(b.log, func(c track.Change) { b.post(func() { t.changed(c) }) })
+	t.processes = track.NewProcesses(b.log, t.set.Nudge)
+	var err error
+	t.files.value, err = track.NewWatch(func(path string) { b.post(func() { t.fileChanged(path) }) })
+	if err != nil {
+		b.log.Warn("tracked files are looked at in intervals only", "err", err)
+	}
+	return t
+}
+
+// restore takes over what the former binary knew, or, after a crash, what the
+// former run had written.
+func (t *trackers) restore(u *upgradeState) {
+	t.known = u.Trackers
+	if t.known != nil || !t.crashed {
+		return
+	}
+	known, err := readKnownTrackers(t.dir)
+	if err != nil {
+		t.log.Warn("the trackers are not known", "err", err)
+	}
+	if known.At <= sinceBoot() { // of this boot
+		t.known = known.Trackers
+	}
+}
+
+// apply takes over the trackers of a configuration. Those that are as before keep
+// their state.
+func (t *trackers) apply(c *conf.Config) {
+	configs := make([]track.Config, len(c.Tracks))
+	var files []string
+	processes := map[string]track.Process{}
+	for i := range c.Tracks {
+		k := &c.Tracks[i]
+		configs[i] = track.Config{
+			Name: k.Name, Spec: lookedAt(*k, &c.Director), Look: t.looker(k, &c.Director),
+			Interval: k.Interval, Timeout: k.Timeout, Rise: k.Rise, Fall: k.Fall, TimeoutFall: k.TimeoutFall,
+			Reverse: k.Reverse, Numeric: k.Kind == conf.TrackFile,
+		}
+		if known, ok := t.known[k.Name]; ok {
+			configs[i].Known = &known
+		}
+		switch k.Kind {
+		case conf.TrackFile:
+			files = append(files, k.File)
+		case conf.TrackProcess:
+			processes[k.Name] = process(k)
+		}
+	}
+	t.conf, t.known = c.Tracks, nil
+	t.processes.Set(processes)
+	t.set.Apply(configs)
+	t.files.with(func(w *track.Watch) {
+		if err := w.Set(files); err != nil {
+			t.log.Warn("a tracked file is looked at in intervals only", "err", err)
+		}
+	})
+	t.tellOthers()
+}
+
+func (t *trackers) save(u *upgradeState) { u.Trackers = t.set.Remember() }
+
+func (t *trackers) withdraw() { t.close() }
+
+// stop removes the states that were kept for a start after a crash.
+func (t *trackers) stop() error { return forgetTrackers(t.dir) }
+
+func (t *trackers) close() {
+	t.set.Close()
+	t.processes.Close()
+	t.files.take(func(w *track.Watch) { _ = w.Close() }) // it was only read
+}
+
+// lookedAt is the part of a tracker that its state depends on.
+func lookedAt(k conf.Track, c *conf.Director) any {
+	k.Weight, k.StartsUp = 0, false
+	return [...]any{k, runAs(&k.Command, c), c.Name}
+}
+
+// looker returns how a tracker looks; nil: it is told.
+func (t *trackers) looker(k *conf.Track, c *conf.Director) func(context.Context) track.Reading {
+	switch k.Kind {
+	case conf.TrackInterface:
+		return reading(func(context.Context) error { return netdev.LinkUp(k.Interface) })
+	case conf.TrackScript:
+		return track.Script(runAs(&k.Command, c), track.Environ(c.Name, k.Name))
+	case conf.TrackFile:
+		return track.File(k.File, k.Missing)
+	case conf.TrackProcess:
+		return t.processes.Look(k.Name, process(k))
+	case conf.TrackNeighbour:
+		return reading(func(ctx context.Context) error { return netdev.Neighbour(ctx, k.Interface, k.Address) })
+	case conf.TrackPing:
+		return pingLook(k)
+	case conf.TrackRoute:
+		return reading(func(context.Context) error { return netdev.Route(k.Route, k.Table, k.Interface) })
+	}
+	return nil
+}
+
+func process(k *conf.Track) track.Process {
+	return track.Process{
+		Name: k.Process, Parameters: k.Parameters, Min: k.Quorum, Max: k.QuorumMax,
+		Initial: k.ParametersMatch == conf.ParametersInitial, Partial: k.ParametersMatch == conf.ParametersPartial,
+	}
+}
+
+// pingLook returns a look that pings. It has a socket only while it looks:
+// nothing of it outlives its tracker.
+func pingLook(k *conf.Track) func(context.Context) track.Reading {
+	c := checker.Default(checker.Ping)
+	addr := k.Address
+	if addr.IsLinkLocalUnicast() && addr.Is6() {
+		addr = addr.WithZone(k.Interface)
+	}
+	c.Address, c.Dial.Device = netip.AddrPortFrom(addr, 0), k.Interface
+	c.Interval, c.Timeout = k.Interval, k.Timeout
+	return reading(func(ctx context.Context) error {
+		p, done := checker.NewProber(c)
+		defer done()
+		return p.Probe(ctx)
+	})
+}
+
+// reading makes a look of a function that returns what is wrong.
+func reading(look func(context.Context) error) func(context.Context) track.Reading {
+	return func(ctx context.Context) track.Reading {
+		if err := look(ctx); err != nil {
+			return track.Reading{Reason: err.Error()}
+		}
+		return track.Reading{Up: true}
+	}
+}
+
+// fileChanged has the trackers of a file look at it.
+func (t *trackers) fileChanged(path string) {
+	t.nudge(func(k *conf.Track) bool { return k.Kind == conf.TrackFile && k.File == path })
+}
+
+// nudge has the trackers look of which concerns says that there may be news.
+func (t *trackers) nudge(concerns func(*conf.Track) bool) {
+	for i := range t.conf {
+		if k := &t.conf[i]; concerns(k) {
+			t.set.Nudge(k.Name)
+		}
+	}
+}
+
+// linkChanged has the trackers look that a link event may concern.
+func (t *trackers) linkChanged(e *netdev.Event) {
+	if e.Kind == netdev.AddressChanged {
+		return
+	}
+	t.nudge(func(k *conf.Track) bool {
+		concerns := k.Interface != "" && (k.Interface == e.Name || k.Interface == e.Was)
+		// A route may go with any interface, and the kernel reports no IPv4 routes that do.
+		return concerns || e.Kind == netdev.Resync || k.Kind == conf.TrackRoute
+	})
+}
+
+// routeChanged has the trackers of a route look; those of every route if events
+// were lost.
+func (t *trackers) routeChanged(e *netdev.RouteEvent) {
+	t.nudge(func(k *conf.Track) bool { return k.Kind == conf.TrackRoute && (e.Lost || k.Route == e.Prefix) })
+}
+
+// tellService tells the trackers of a virtual service what it is.
+func (t *trackers) tellService(s *conf.Service, health func(lvs.Ref) lvs.Health) {
+	for i := range t.conf {
+		k := &t.conf[i]
+		if k.Kind != conf.TrackService || k.Service != s.Name {
+			continue
+		}
+		if r, known := serviceReading(k, s, health); known {
+			t.set.Report(k.Name, r)
+		}
+	}
+}
+
+// tellBFD tells the trackers of a BFD session what it is.
+func (t *trackers) tellBFD(session string, v bfd.Verdict, reason string) {
+	if v == bfd.VerdictUnknown {
+		return
+	}
+	r := track.Reading{Up: v == bfd.VerdictUp}
+	if !r.Up {
+		r.Reason = reason
+	}
+	for i := range t.conf {
+		if k := &t.conf[i]; k.Kind == conf.TrackBFD && k.BFD == session {
+			t.set.Report(k.Name, r)
+		}
+	}
+}
+
+// serviceReading says whether enough servers of a service are up. Nothing is known
+// as long as servers that were not checked yet could decide it.
+func serviceReading(k *conf.Track, s *conf.Service, health func(lvs.Ref) lvs.Health) (r track.Reading, known bool) {
+	up, weight, maybe, maybeWeight := 0, 0, 0, 0
+	for _, server := range s.Servers {
+		switch health(lvs.Ref{Service: s.Name, Server: server.Name}) {
+		case lvs.Up:
+			up++
+			weight += server.Server.Weight
+		case lvs.Unknown:
+			maybe++
+			maybeWeight += server.Server.Weight
+		}
+	}
+	switch {
+	case up >= k.Quorum && weight >= k.QuorumSum:
+		return track.Reading{Up: true}, true
+	case up+maybe >= k.Quorum && weight+maybeWeight >= k.QuorumSum:
+		return track.Reading{}, false
+	}
+	r.Reason = fmt.Sprintf("%d of %d servers of %s are up, %d are needed", up, len(s.Servers), s.Name, k.Quorum)
+	if weight < k.QuorumSum {
+		r.Reason += fmt.Sprintf("; their weights sum up to %d, %d is needed", weight, k.QuorumSum)
+	}
+	return r, true
+}
+
+// changed tells the journal, and the instances that track it, what became of a
+// tracker.
+func (t *trackers) changed(c track.Change) {
+	e := control.Event{
+		At: c.At, Kind: control.KindTracker, Subject: c.Name,
+		From: c.From.String(), To: c.Standing.State.String(), Reason: c.Reason,
+	}
+	if c.Standing.Numeric {
+		e.Detail = map[string]string{"number": strconv.Itoa(c.Standing.Number)}
+	}
+	t.log.Info("tracker", "name", c.Name, "from", e.From, "to", e.To, "reason", c.Reason)
+	t.note(e)
+	if err := keepTrackers(t.dir, t.set.Remember()); err != nil {
+		t.log.Warn("a start after a crash will not know the trackers", "err", err)
+	}
+	t.routers.trackerChanged(c.Name)
+}
+
+// startsUp reports whether a tracker counts as up until it has looked.
+func (t *trackers) startsUp(tracker string) bool {
+	i := slices.IndexFunc(t.conf, func(k conf.Track) bool { return k.Name == tracker })
+	return i >= 0 && t.conf[i].StartsUp
+}
+
+// report lists all trackers in the order of the file.
+func (t *trackers) report(s *control.Status) {
+	status := t.set.Status()
+	s.Trackers = make([]control.Tracker, 0, len(t.conf))
+	for i := range t.conf {
+		k := &t.conf[i]
+		st := status[k.Name]
+		shown := control.Tracker{
+			Name: k.Name, Type: string(k.Kind), State: st.State.String(), Since: st.Since,
+			Reason: st.Reason, LastLook: st.LastLook, TookMS: ms(st.Took.Round(10 * time.Microsecond)),
+			Looks: st.Looks, Bad: st.Bad, TimedOut: st.TimedOut,
+			For: t.routers.trackedBy(k.Name),
+		}
+		if err := t.processes.Err(); k.Kind == conf.TrackProcess && err != nil {
+			shown.Note = "looked at in intervals only: " + err.Error()
+		}
+		if st.Numeric {
+			shown.Number = &st.Number
+		}
+		s.Trackers = append(s.Trackers, shown)
+	}
+}
+
+// describeTrackers says in sentences how the trackers of two configurations
+// differ.
+func describeTrackers(old, new *conf.Config, say func(format string, args ...any)) {
+	former := map[string]conf.Track{}
+	for _, k := range old.Tracks {
+		former[k.Name] = k
+	}
+	for _, k := range new.Tracks {
+		switch o, ok := former[k.Name]; {
+		case !ok:
+			say("add tracker %s", k.Name)
+		case !reflect.DeepEqual(o, k):
+			say("change tracker %s", k.Name)
+		}
+		delete(former, k.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(former)) {
+		say("remove tracker %s", name)
+	}
+}

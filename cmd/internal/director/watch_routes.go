@@ -1,0 +1,105 @@
+package director
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"holdfast/conf"
+	"holdfast/netdev"
+)
+
+// A routeWatch is the subsystem that hears of changes of routes and rules. It runs
+// from the first configuration on that has to do with them: where a routing
+// daemon moves thousands of routes, nobody else should have to read about it.
+type routeWatch struct {
+	base
+	host    *netdev.Host
+	repair  func(within time.Duration) // in the loop: has the host repair what is ours
+	changed func(*netdev.RouteEvent)   // in the loop: a tracked route may have changed
+
+	heeded atomic.Pointer[heededRoutes] // read by the goroutine of the watch
+	end    context.CancelFunc           // nil: the watch does not run
+}
+
+// heededRoutes says which changes of routes that are not ours matter.
+type heededRoutes struct {
+	tracked map[netip.Prefix]bool
+	copied  bool // tables of egress follow them
+}
+
+// copies reports whether an event may change what a table of egress repeats.
+// The local table is in none.
+func (h *heededRoutes) copies(e *netdev.RouteEvent) bool {
+	return h.copied && !e.Ours && e.Prefix.IsValid() && e.Table != netdev.LocalTable
+}
+
+func (w *routeWatch) apply(c *conf.Config) {
+	heeded := heededRoutes{tracked: map[netip.Prefix]bool{}}
+	for i := range c.Tracks {
+		if k := &c.Tracks[i]; k.Kind == conf.TrackRoute {
+			heeded.tracked[k.Route] = true
+		}
+	}
+	heeded.copied = slices.ContainsFunc(c.VRRP, func(in conf.Instance) bool { return in.Egress })
+	w.heeded.Store(&heeded)
+	own := slices.ContainsFunc(c.VRRP, func(in conf.Instance) bool { return len(in.Routes)+len(in.Rules) > 0 })
+	if w.end == nil && (len(heeded.tracked) > 0 || heeded.copied || own) {
+		w.start()
+	}
+}
+
+func (w *routeWatch) start() {
+	run, err := netdev.WatchRoutes(w.log)
+	if err != nil {
+		w.log.Warn("changes of routes are seen in intervals only", "err", err)
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	w.end = cancel
+	w.spawn(func() { run(ctx, w.event) })
+}
+
+func (w *routeWatch) close() {
+	if w.end != nil {
+		w.end()
+	}
+}
+
+// event is called in the goroutine of the watch, and posts what concerns us.
+func (w *routeWatch) event(e netdev.RouteEvent) {
+	heeded := w.heeded.Load()
+	broken := w.host.RouteConcerns(e)
+	suspect := e.Lost || e.Ours && e.Gone || heeded.copies(&e)
+	if !broken && !suspect && !heeded.tracked[e.Prefix] {
+		return
+	}
+	w.post(func() {
+		switch {
+		case broken:
+			w.repair(repairDelay)
+		case suspect:
+			w.repair(repairPause)
+		}
+		w.changed(&e)
+	})
+}
+
+// routesBy reports whether an instance has a route by an interface, or in the
+// table of a VRF. The kernel removes such routes with the interface without
+// reporting it, and they cannot be added before the interface is there.
+func routesBy(in *conf.Instance, name string) bool {
+	return slices.ContainsFunc(in.Routes, func(r conf.Route) bool {
+		return r.Device == name || r.VRF == name ||
+			slices.ContainsFunc(r.Hops, func(h conf.Hop) bool { return h.Device == name })
+	})
+}
+
+// routesFrom reports whether an instance has a route with a preferred source. The
+// kernel removes such a route with the address without reporting it, and refuses
+// it before the address is there.
+func routesFrom(in *conf.Instance, source netip.Addr) bool {
+	return slices.ContainsFunc(in.Routes, func(r conf.Route) bool { return r.Source == source })
+}
