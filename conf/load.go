@@ -80,6 +80,9 @@ func (r *reader) read(root value) *Config {
 	tables := c.visit(t)
 	t.finish()
 	c.resolve(tables)
+	if len(r.errs) == 0 {
+		c.warn(tables)
+	}
 	if len(c.VRRP) == 0 && len(c.Services) == 0 && len(r.errs) == 0 {
 		// An empty file would have a reload take everything down.
 		t.failf("", "there is no [[vrrp]] and no [[service]]: nothing to do")

@@ -1,6 +1,9 @@
 package conf
 
-import "fmt"
+import (
+	"fmt"
+	"os"
+)
 
 // A reader is what the tables of one configuration have in common.
 type reader struct {
@@ -10,6 +13,7 @@ type reader struct {
 	warnings Errors
 	schema   map[string]map[string]bool // every key that was asked for, by table
 	tables   *tableNames                // nil until a key asks for them
+	modes    map[string]os.FileMode     // of the files with secrets; nil without any
 }
 
 // maxErrors is how many errors are listed. Nobody reads more, and a hostile file

@@ -66,6 +66,15 @@ func (t *table) failAt(place value, key, format string, args ...any) {
 	t.in.fail(place, t.keyPath(key), format, args...)
 }
 
+// warnf notes a warning about key, where failf would note an error.
+func (t *table) warnf(key, format string, args ...any) {
+	place, ok := t.keys[key]
+	if !ok {
+		place = t.place
+	}
+	t.in.warn(place, t.keyPath(key), format, args...)
+}
+
 // keyPath is the whole path of key; key "" is the table itself.
 func (t *table) keyPath(key string) string {
 	switch {
