@@ -22,6 +22,7 @@ import (
 	"holdfast/cmd/internal/track"
 	"holdfast/conf"
 	"holdfast/netdev"
+	"holdfast/netdev/port"
 	"holdfast/vrrp"
 	"holdfast/vrrp/speaker"
 )
@@ -54,7 +55,7 @@ type Director struct {
 
 	locked    *lockedDir
 	host      *netdev.Host
-	port      *port
+	port      *vrrpPort
 	speaker   *speaker.Speaker
 	executor  *executor
 	unwatch   context.CancelFunc // ends the link events
@@ -189,11 +190,11 @@ func (d *Director) open(ctx context.Context) error {
 	if err := d.openSocket(); err != nil {
 		return err
 	}
-	p, err := netdev.NewPort()
+	p, err := port.New()
 	if err != nil {
 		return fmt.Errorf("open the VRRP port: %w", err)
 	}
-	d.port = &port{Port: p}
+	d.port = &vrrpPort{Port: p}
 	d.startThreads()
 	if err := d.watch(); err != nil {
 		return fmt.Errorf("watch the interfaces: %w", err)
