@@ -174,20 +174,20 @@ func TestQuiet(t *testing.T) {
 	p.Director.Enter()
 	frames := tap.During(500 * time.Millisecond)
 	if n := len(testns.From(frames, vmac)) + len(testns.From(frames, vmac6)); n != 0 {
-		t.Errorf("%d frames from the virtual MACs when they become quiet", n)
+		t.Errorf("%d frames from the virtual MACs when they are muted", n)
 	}
 	seen("DOWN")
-	tap.Says("quiet", "10.0.0.100")
-	tap.Says("quiet, IPv6", "2001:db8::100")
-	tap.Says("quiet, own address", "10.0.0.1", baseMAC)
+	tap.Says("muted", "10.0.0.100")
+	tap.Says("muted, IPv6", "2001:db8::100")
+	tap.Says("muted, own address", "10.0.0.1", baseMAC)
 	if !p.Neighbour.Answers("10.0.0.100", testns.Soon) || !p.Neighbour.Answers("2001:db8::100", testns.Soon) {
-		t.Error("a quiet device does not serve a neighbour that knows its MAC")
+		t.Error("a muted device does not serve a neighbour that knows its MAC")
 	}
 	if p.Neighbour.Answers("10.0.0.101", testns.Briefly) {
 		t.Error("a neighbour that does not know the MAC has found it out")
 	}
 	if r := reconcile(p.Director, h); len(r) != 0 {
-		t.Errorf("Reconcile of a quiet device: %v", r)
+		t.Errorf("Reconcile of a muted device: %v", r)
 	}
 	testns.Must(t, h.Claim(names...))
 	seen("UP")
@@ -197,7 +197,7 @@ func TestQuiet(t *testing.T) {
 	// A kernel that has no protocol down for macvlans.
 	h.devices["vrrp6-51"].noProtoDown = true
 	testns.Must(t, h.Mute(names...))
-	tap.Says("quiet by IFF_NOARP, IPv6", "2001:db8::100")
+	tap.Says("muted by IFF_NOARP, IPv6", "2001:db8::100")
 	if !p.Neighbour.Answers("2001:db8::100", testns.Soon) {
 		t.Error("a device with IFF_NOARP does not serve a neighbour that knows its MAC")
 	}

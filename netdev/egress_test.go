@@ -132,11 +132,11 @@ func TestEgressTable(t *testing.T) {
 
 	testns.Must(t, h.Mute("vrrp4-51"))
 	if got := p.Director.Run("ip rule show") + p.Director.Run("ip -6 rule show"); strings.Contains(got, "proto 112") {
-		t.Errorf("a quiet device still has rules:\n%s", got)
+		t.Errorf("a muted device still has rules:\n%s", got)
 	}
 	p.Director.Enter()
 	if repairs, err := h.Reconcile(); err != nil || len(repairs) > 0 {
-		t.Errorf("quiet: repairs %v, %v", repairs, err)
+		t.Errorf("muted: repairs %v, %v", repairs, err)
 	}
 	testns.Must(t, h.Claim("vrrp4-51"))
 	check("claimed again", changed, wantRules)

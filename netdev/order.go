@@ -62,7 +62,7 @@ func (h *Host) claim(names []string, up func([]Part)) error {
 func (h *Host) Mute(names ...string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.order(names, "quiet", Muted, muteRequests, h.atOnce)
+	return h.order(names, "mute", Muted, muteRequests, h.atOnce)
 }
 
 func muteRequests(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {

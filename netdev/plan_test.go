@@ -3,18 +3,13 @@ package netdev
 import (
 	"cmp"
 	"fmt"
-	"go/parser"
-	"go/token"
-	"maps"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"holdfast/netdev/frame"
-	"holdfast/netdev/internal/testns"
 
 	"golang.org/x/sys/unix"
 )
@@ -280,27 +275,5 @@ func TestLinkLocalHasARoute(t *testing.T) {
 	d.spec.MAC = frame.MAC{}
 	if !d.noPrefixRoute(&Address{Prefix: netip.MustParsePrefix("fe80::100/64")}) {
 		t.Error("the interface has that route already")
-	}
-}
-
-// The package takes no decisions, so it knows nobody who does.
-func TestImportsNothingOfOurs(t *testing.T) {
-	files, err := os.ReadDir(".")
-	testns.Must(t, err)
-	imports := map[string]bool{}
-	for _, f := range files {
-		if !strings.HasSuffix(f.Name(), ".go") || strings.HasSuffix(f.Name(), "_test.go") {
-			continue
-		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), f.Name(), nil, parser.ImportsOnly)
-		testns.Must(t, err)
-		for _, i := range parsed.Imports {
-			imports[strings.Trim(i.Path.Value, `"`)] = true
-		}
-	}
-	for path := range maps.Keys(imports) {
-		if strings.HasPrefix(path, "holdfast/") {
-			t.Errorf("netdev imports %s", path)
-		}
 	}
 }

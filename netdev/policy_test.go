@@ -77,7 +77,7 @@ func TestPolicy(t *testing.T) {
 	check("repaired", true)
 
 	testns.Must(t, h.Mute("vrrp4-51"))
-	check("quiet", true)
+	check("muted", true)
 	testns.Must(t, h.Release("vrrp4-51"))
 	check("released", false)
 	if got := p.Director.Run("ip rule show"); !strings.Contains(got, "1002:") {

@@ -521,7 +521,7 @@ func TestPreflight(t *testing.T) {
 // comes first.
 func TestParentRenamed(t *testing.T) {
 	t.Parallel()
-	for _, order := range []string{"reconcile first", "release first", "quiet first"} {
+	for _, order := range []string{"reconcile first", "release first", "mute first"} {
 		p := testns.NewPair(t)
 		h := openHost(t, p.Director, t.TempDir())
 		defer h.Close()
@@ -537,7 +537,7 @@ func TestParentRenamed(t *testing.T) {
 		switch order {
 		case "reconcile first":
 			reconcile(p.Director, h)
-		case "quiet first":
+		case "mute first":
 			testns.Must(t, h.Mute("vrrp4-51", "lan"))
 			reconcile(p.Director, h)
 			text := p.Director.Run("ip address show")

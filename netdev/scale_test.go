@@ -107,7 +107,7 @@ func BenchmarkManyDevices(b *testing.B) {
 		step("ensure", func() error { _, err := h.Ensure(specs...); return err })
 		step("claim", func() error { return h.Claim(names...) })
 		step("reconcile", func() error { _, err := h.Reconcile(); return err })
-		step("quiet", func() error { return h.Mute(names...) })
+		step("muted", func() error { return h.Mute(names...) })
 		step("remove", func() error { return h.Remove(names...) })
 	}
 	for name, d := range took {

@@ -101,5 +101,5 @@ const (
 	Muted                // as Claimed, but answers no ARP and no neighbour solicitation
 )
 
-// String returns "bare", "claimed" or "quiet".
-func (s State) String() string { return [...]string{"bare", "claimed", "quiet"}[s] }
+// String returns "bare", "claimed" or "muted".
+func (s State) String() string { return [...]string{"bare", "claimed", "muted"}[s] }

@@ -87,7 +87,7 @@ func TestTableProcess(t *testing.T) {
 		{"address is a duplicate", []syscall.NetlinkMessage{addressMessage(newAddr, 3, "fe80::1/64", unix.IFA_F_DADFAILED)}, []string{"eth0(3) fe80::1/64 added=false ours=false"}},
 		{"ours", []syscall.NetlinkMessage{message(newAddr, addRequest(3, &Address{Prefix: netip.MustParsePrefix("10.0.0.100/24")}, false))}, []string{"eth0(3) 10.0.0.100/24 added=true ours=true"}},
 		{"renamed", []syscall.NetlinkMessage{linkMessage(newLink, 0, 3, "wan", all)}, []string{"wan(3) admin=true up=true was eth0"}},
-		{"quiet", []syscall.NetlinkMessage{linkMessage(newLink, 0, 3, "wan", all|unix.IFF_NOARP)}, []string{"wan(3) admin=true up=true quiet"}},
+		{"muted", []syscall.NetlinkMessage{linkMessage(newLink, 0, 3, "wan", all|unix.IFF_NOARP)}, []string{"wan(3) admin=true up=true quiet"}},
 		{"unknown address goes", []syscall.NetlinkMessage{addressMessage(delAddr, 3, "10.0.0.7/24", 0)}, nil},
 		{"gone, with its addresses", []syscall.NetlinkMessage{linkMessage(delLink, 0, 3, "wan", 0)}, []string{"wan(3) 10.0.0.100/24 added=false ours=true", "wan(3) gone"}},
 		{"gone twice", []syscall.NetlinkMessage{linkMessage(delLink, 0, 3, "wan", 0)}, nil},
