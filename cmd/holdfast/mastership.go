@@ -11,6 +11,7 @@ import (
 
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/director"
+	"holdfast/cmd/internal/event"
 	"holdfast/conf"
 )
 
@@ -101,7 +102,7 @@ func awaitRestart(ctx context.Context, client *control.Client, before time.Time,
 // upgradeFailure returns why an upgrade failed after the event seq; "" if none did.
 func upgradeFailure(ctx context.Context, client *control.Client, seq uint64) string {
 	for e, err := range client.Events(ctx, seq, false) {
-		if err == nil && e.Kind == control.KindDirector && e.To == "" {
+		if err == nil && e.Kind == event.KindDirector && e.To == "" {
 			return e.Reason
 		}
 	}

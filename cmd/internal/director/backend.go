@@ -36,7 +36,7 @@ func (d *Director) serve() {
 	l := d.socket
 	d.socket = nil
 	d.server = control.NewServer(control.Options{
-		Backend: backend{d}, Events: d.events, Log: d.log,
+		Backend: backend{d}, Events: d.journal, Log: d.log,
 		Version: control.VersionInfo{
 			Software: d.opts.Version, Go: runtime.Version(), PID: os.Getpid(), Started: d.started,
 		},

@@ -5,6 +5,7 @@ import (
 
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/dbus"
+	"holdfast/cmd/internal/event"
 	"holdfast/conf"
 	"holdfast/vrrp"
 )
@@ -84,13 +85,15 @@ func (b *busService) remove(name string) {
 	b.service.with(func(s *dbus.Service) { s.Remove(name) })
 }
 
-// changed tells clients of a change of state.
-func (b *busService) changed(router string, to vrrp.State) {
-	state := busStates[to]
-	if to == vrrp.Init { // it was something else before
-		state = dbus.Stop
-	}
-	b.service.with(func(s *dbus.Service) { s.Change(router, state) })
+// handle tells clients of a change of state.
+func (b *busService) handle(e *event.Event) {
+	b.service.with(func(s *dbus.Service) { s.Handle(e) })
+}
+
+// resumed tells clients of an instance that goes on in the state that it had in
+// the former binary, which is no event.
+func (b *busService) resumed(router string, state vrrp.State) {
+	b.service.with(func(s *dbus.Service) { s.Change(router, busStates[state]) })
 }
 
 // tellReloaded tells clients of a reload once all is there that it wanted, and

@@ -17,6 +17,7 @@ import (
 
 	"holdfast/checker"
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/notify"
 	"holdfast/cmd/internal/program"
 	"holdfast/cmd/internal/track"
@@ -63,7 +64,8 @@ type Director struct {
 	checks    *checker.Set
 	notifier  *notify.Notifier
 	sinks     []*sink
-	events    *control.EventLog
+	events    *event.Bus
+	journal   *event.Journal    // subscribes to events
 	socket    *control.Listener // nil, or not served yet
 	server    *control.Server   // nil until it serves
 	threads   sync.WaitGroup    // the VRRP loop, the hands, ...
@@ -186,7 +188,7 @@ func (d *Director) open(ctx context.Context) error {
 	if err := d.admit(ctx, d.opts.Config); err != nil {
 		return err
 	}
-	d.events = control.NewEventLog(journalSize, d.inherited.Seq)
+	d.journal = event.NewJournal(journalSize, d.inherited.Seq)
 	if err := d.openSocket(); err != nil {
 		return err
 	}
@@ -201,7 +203,8 @@ func (d *Director) open(ctx context.Context) error {
 	}
 	d.notifier = notify.New(notify.Options{
 		Director: d.opts.Config.Director.Name, Log: d.log,
-		Result: func(r notify.Result) { d.mail.post(func() { d.scriptEnded(r) }) },
+		Result:  func(r notify.Result) { d.mail.post(func() { d.scriptEnded(r) }) },
+		Scripts: d.scriptsFor,
 	})
 	d.checks = checker.New(checker.Options{Log: d.log, OnChange: func(c checker.Change) {
 		d.mail.post(func() { d.verdict(c) })
@@ -209,6 +212,13 @@ func (d *Director) open(ctx context.Context) error {
 	if err := d.openSubsystems(); err != nil {
 		return err
 	}
+	d.events = event.NewBus(
+		d.journal.Handle, // first: it numbers the event
+		d.tellSinks,
+		d.notifier.Handle,
+		d.bus.handle,
+		d.snmp.handle,
+	)
 	d.ticker = time.NewTicker(d.opts.Config.Director.ReconcileInterval)
 	return nil
 }
@@ -249,7 +259,7 @@ func (d *Director) startThreads() {
 		Report: func(r speaker.Report) { d.mail.post(func() { d.reported(r) }) },
 	})
 	later := newMailbox()
-	d.executor = newExecutor(deviceHost{d.host, d.devices, later.post, d.log}, d.speaker.Answer, d.speaker.Tally, func(o speaker.Order, err error) {
+	d.executor = newExecutor(deviceHost{d.host, d.devices, later.post, d.log}, d.speaker.Answer, d.speaker.ClaimProgress, func(o speaker.Order, err error) {
 		d.log.Error("cannot change a device", "vrrp", o.Router, "order", vrrp.Action{Verb: o.Verb}.String(), "err", err)
 	})
 	ready := make(chan error, 1)
@@ -294,7 +304,7 @@ func (d *Director) loop(ctx context.Context) {
 			d.upgradeTo = ""
 			if err := d.replace(path); err != nil {
 				d.log.Error("the upgrade failed; the old binary runs on", "err", err)
-				d.note(control.Event{Kind: control.KindDirector, Reason: "the upgrade failed: " + err.Error()})
+				d.publish(event.Event{Kind: event.KindDirector, Reason: "the upgrade failed: " + err.Error()})
 			}
 		}
 	}
@@ -342,7 +352,7 @@ func (d *Director) reconcile(look func() ([]netdev.Repair, error)) {
 	d.reportFailure(err)
 	for _, r := range repairs {
 		d.log.Warn("repaired", "what", r.String())
-		d.note(control.Event{Kind: control.KindRepair, Subject: r.Device, Reason: r.Text})
+		d.publish(event.Event{Kind: event.KindRepair, Subject: r.Device, Reason: r.Text})
 	}
 	d.tellMissing()
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/conf"
 	"holdfast/vrrp/speaker"
 )
@@ -25,14 +26,15 @@ func after(t *testing.T, dir string, p upgradeState) (*Director, *strings.Builde
 	d.conf = &conf.Config{}
 	d.conf.Director.RuntimeDir = dir
 	d.inherited = p
-	d.events = control.NewEventLog(journalSize, p.Seq)
+	d.journal = event.NewJournal(journalSize, p.Seq)
+	d.events = event.NewBus(d.journal.Handle)
 	d.instances["v"] = &instance{}
 	return d, log
 }
 
 func journalText(d *Director) string {
 	var lines []string
-	for _, e := range d.events.Since(0) {
+	for _, e := range d.journal.Since(0) {
 		lines = append(lines, fmt.Sprintf("%d %s %s %s>%s", e.Seq, e.Kind, e.Subject, e.From, e.To))
 	}
 	return strings.Join(lines, "\n")
@@ -47,14 +49,14 @@ func TestRecallHistory(t *testing.T) {
 	const whole = "5 instance a >BACKUP\n6 instance a BACKUP>MASTER\n" + late
 	at := time.Date(2026, 3, 1, 12, 0, 0, 5, time.UTC)
 	left := history{
-		At: 99, Events: []control.Event{
-			{Seq: 5, At: at, Kind: control.KindInstance, Subject: "a", To: "BACKUP"},
-			{Seq: 6, At: at, Kind: control.KindInstance, Subject: "a", From: "BACKUP", To: "MASTER", Detail: map[string]string{"priority": "7"}},
+		At: 99, Events: []event.Event{
+			{Seq: 5, At: at, Kind: event.KindInstance, Subject: "a", To: "BACKUP"},
+			{Seq: 6, At: at, Kind: event.KindInstance, Subject: "a", From: "BACKUP", To: "MASTER", Detail: map[string]string{"priority": "7"}},
 		},
 		Counts: counts{map[string]control.Counters{"v": {Transitions: 4}, "gone": {}}, map[string]uint64{"type": 3}, 2, 1},
 	}
-	p := upgradeState{At: 100, Software: "1.0", Seq: 7, History: 99, Events: []control.Event{
-		{Seq: 7, At: at, Kind: control.KindInstance, Subject: "a", From: "MASTER", To: "FAULT"},
+	p := upgradeState{At: 100, Software: "1.0", Seq: 7, History: 99, Events: []event.Event{
+		{Seq: 7, At: at, Kind: event.KindInstance, Subject: "a", From: "MASTER", To: "FAULT"},
 	}}
 	good, err := json.Marshal(left)
 	if err != nil {
@@ -111,8 +113,8 @@ func (p mutePort) Receive(time.Time, []speaker.Packet) ([]speaker.Packet, error)
 	<-p.wake
 	return nil, nil
 }
-func (p mutePort) Send([]speaker.Frame) []speaker.Refusal { return nil }
-func (p mutePort) Wake()                                  { p.wake <- struct{}{} }
+func (p mutePort) Send([]speaker.Frame) []speaker.SendError { return nil }
+func (p mutePort) Wake()                                    { p.wake <- struct{}{} }
 
 // What happens after the history was written, up to the moment that the new binary
 // goes on from, is in the journal too.
@@ -123,7 +125,7 @@ func TestUpgradeStateHasWhatCameLate(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- d.speaker.Run() }()
 	post := func(subject string) {
-		d.mail.post(func() { d.note(control.Event{Kind: control.KindInstance, Subject: subject, To: "MASTER"}) })
+		d.mail.post(func() { d.publish(event.Event{Kind: event.KindInstance, Subject: subject, To: "MASTER"}) })
 	}
 	post("early")
 	d.readMail()

@@ -79,25 +79,25 @@ func TestTracked(t *testing.T) {
 	}
 	unknown := "not known yet"
 	check("at the start", 0, "own", unknown, "weighed", unknown, "shared", unknown, "raised", unknown)
-	d.trackers.set.Tell("own", track.Reading{Up: true})
-	d.trackers.set.Tell("raised", track.Reading{Up: true})
+	d.trackers.set.Report("own", track.Reading{Up: true})
+	d.trackers.set.Report("raised", track.Reading{Up: true})
 	check("some are known", 7, "weighed", unknown, "shared", unknown)
-	d.trackers.set.Tell("shared", track.Reading{Up: true})
-	d.trackers.set.Tell("weighed", track.Reading{Up: true})
+	d.trackers.set.Report("shared", track.Reading{Up: true})
+	d.trackers.set.Report("weighed", track.Reading{Up: true})
 	check("all are known", 7)
-	d.trackers.set.Tell("own", track.Reading{Reason: "broken"})
-	d.trackers.set.Tell("own", track.Reading{Reason: "still broken"}) // no change
-	d.trackers.set.Tell("shared", track.Reading{})
-	d.trackers.set.Tell("weighed", track.Reading{Number: 3})
-	d.trackers.set.Tell("raised", track.Reading{})
+	d.trackers.set.Report("own", track.Reading{Reason: "broken"})
+	d.trackers.set.Report("own", track.Reading{Reason: "still broken"}) // no change
+	d.trackers.set.Report("shared", track.Reading{})
+	d.trackers.set.Report("weighed", track.Reading{Number: 3})
+	d.trackers.set.Report("raised", track.Reading{})
 	check("all is down", -80, "own", "down: broken")
-	d.trackers.set.Tell("weighed", track.Reading{Number: 26, Reason: "26"})
+	d.trackers.set.Report("weighed", track.Reading{Number: 26, Reason: "26"})
 	check("the number is too large", -50, "own", "down: broken", "weighed", "down: 26")
 	// A tracker that a reload made another: what it did stays until it is known.
 	apply("second")
 	check("all is changed", -50, "own", "down: broken", "weighed", "down: 26")
-	d.trackers.set.Tell("own", track.Reading{Up: true})
-	d.trackers.set.Tell("weighed", track.Reading{Up: true})
+	d.trackers.set.Report("own", track.Reading{Up: true})
+	d.trackers.set.Report("weighed", track.Reading{Up: true})
 	check("and known", -50)
 	// One that it makes anew keeps nobody waiting who runs.
 	d.trackers.set.Apply(nil)

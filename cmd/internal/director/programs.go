@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"time"
 
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/notify"
 	"holdfast/cmd/internal/program"
 	"holdfast/conf"
+	"holdfast/lvs"
 )
 
 // runAs returns the program of a command.
@@ -26,6 +28,34 @@ func script(c *conf.Command, limit time.Duration, d *conf.Director) *notify.Comm
 		return nil
 	}
 	return &notify.Command{Program: runAs(c, d), Timeout: cmp.Or(c.Timeout, limit)}
+}
+
+// scriptsFor returns the scripts of the subject of an event.
+func (d *Director) scriptsFor(e *event.Event) notify.Scripts {
+	switch e.Kind {
+	case event.KindGroup:
+		if u := d.units[e.Subject]; u != nil {
+			return d.scripts(&u.notify)
+		}
+	case event.KindServer:
+		return d.serverScripts(ref(e.Subject))
+	case event.KindInstance, event.KindRival, event.KindPriority:
+		if in := d.instances[e.Subject]; in != nil {
+			return d.scripts(&in.conf.Notify)
+		}
+	}
+	return notify.Scripts{}
+}
+
+// serverScripts returns the scripts of a server.
+func (d *Director) serverScripts(r lvs.Ref) notify.Scripts {
+	s := d.balance.services[r.Service]
+	for i := range s.Servers {
+		if n := &s.Health[i].Notify; s.Servers[i].Name == r.Server {
+			return notify.Scripts{Up: script(&n.Up, n.Timeout, &d.conf.Director), Down: script(&n.Down, n.Timeout, &d.conf.Director)}
+		}
+	}
+	return notify.Scripts{}
 }
 
 // scripts returns the scripts of an instance or group.

@@ -48,6 +48,7 @@ func (d *Director) takeApart(members []conf.Instance) map[string]*runningUnit {
 	for _, in := range members {
 		name := d.instances[in.Name].unit
 		if u := d.units[name]; u != nil {
+			d.publishGroupDeleted(u) // while its scripts are known
 			former[name] = u
 			delete(d.units, name)
 		}
@@ -63,13 +64,12 @@ func (d *Director) enter(u *runningUnit) {
 	}
 }
 
-// forgetGroups tells of the groups among former units that are no more.
+// forgetGroups forgets the groups among former units that are no more.
 func (d *Director) forgetGroups(former map[string]*runningUnit) {
 	for name, u := range former {
 		if now := d.units[name]; !u.group || now != nil && now.group {
 			continue
 		}
-		d.tellGroupDeleted(u)
 		d.notifier.Forget(notify.Group, name)
 		if d.balance.setMaster(name, false) {
 			d.dirty = true

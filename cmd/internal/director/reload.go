@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/conf"
 )
 
@@ -24,7 +25,7 @@ func (d *Director) reload(ctx context.Context) (*control.Reloaded, error) {
 	d.reloaded = reloadResult{at: at, err: err}
 	if err != nil {
 		d.log.Error("reload refused; nothing was changed", "err", err)
-		d.note(control.Event{At: at, Kind: control.KindConfig, To: "refused", Reason: err.Error()})
+		d.publish(event.Event{At: at, Kind: event.KindConfig, To: "refused", Reason: err.Error()})
 		return nil, fmt.Errorf("nothing was changed: %w", err)
 	}
 	changes := describe(d.conf, c)
@@ -34,7 +35,7 @@ func (d *Director) reload(ctx context.Context) (*control.Reloaded, error) {
 	d.bus.tellReloaded()
 	d.loaded = at
 	d.log.Info("reloaded", "changes", len(changes))
-	d.note(control.Event{At: at, Kind: control.KindConfig, To: "reloaded", Reason: strings.Join(changes, "; ")})
+	d.publish(event.Event{At: at, Kind: event.KindConfig, To: "reloaded", Reason: strings.Join(changes, "; ")})
 	return &control.Reloaded{At: at, Changes: changes}, nil
 }
 

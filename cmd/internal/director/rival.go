@@ -7,8 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"holdfast/cmd/internal/control"
-	"holdfast/cmd/internal/notify"
+	"holdfast/cmd/internal/event"
 	"holdfast/netdev/frame"
 	"holdfast/netdev/port"
 	"holdfast/vrrp"
@@ -48,11 +47,10 @@ func (r *rivalry) mac(rival netip.Addr) string {
 // that has fallen silent.
 func (d *Director) rivalNews(r speaker.Report) {
 	known := d.rivals[r.Router]
+	r.To = vrrp.Master // only a MASTER has rivals
 	switch {
 	case r.Peer == nil:
-		if d.endRivalry(r.Router, r.At, r.Why) {
-			d.notifyRival(known, notify.RivalGone, r)
-		}
+		d.endRivalry(r)
 	case known != nil:
 		d.tellRival(known)
 		known.news = r
@@ -120,53 +118,46 @@ func (d *Director) tellRival(v *rivalry) {
 		return
 	}
 	v.told = true
-	d.noteRival(v, control.Event{At: v.news.At, To: control.RivalSeen, Reason: v.news.Why})
-	d.notifyRival(v, notify.Rival, v.news)
+	d.publishRival(v, &v.news, event.RivalSeen, v.news.Why)
 }
 
-// endRivalry tells that there is no rival any more. Without one it does nothing
-// and returns false.
-func (d *Director) endRivalry(router string, at time.Time, why string) bool {
-	v := d.rivals[router]
+// endRivalry tells that there is no rival any more, if there was one: because of a
+// report that it is silent, or that the instance is not MASTER any more.
+func (d *Director) endRivalry(r speaker.Report) {
+	v := d.rivals[r.Router]
 	if v == nil {
-		return false
+		return
 	}
 	d.tellRival(v)
-	d.noteRival(v, control.Event{At: at, To: control.RivalGone, Reason: why})
+	d.publishRival(v, &r, event.RivalGone, r.Why)
 	v.cancel()
-	delete(d.rivals, router)
-	return true
+	delete(d.rivals, r.Router)
 }
 
-// noteRival writes to journal and log what the event says of a rival.
-func (d *Director) noteRival(v *rivalry, e control.Event) {
+// publishRival publishes that a rival came or went. The report says what the
+// instance is at that moment.
+func (d *Director) publishRival(v *rivalry, r *speaker.Report, to, why string) {
 	p := v.news.Peer
-	e.Kind, e.Subject = control.KindRival, v.news.Router
-	e.Detail = map[string]string{"address": p.Address.String(), "priority": strconv.Itoa(int(p.Priority))}
+	e := event.Event{
+		At: r.At, Kind: event.KindRival, Subject: r.Router, To: to, Reason: why,
+		Detail:   map[string]string{"address": p.Address.String(), "priority": strconv.Itoa(int(p.Priority))},
+		Instance: d.eventInstance(r),
+	}
 	log := d.log.With("vrrp", e.Subject, "address", p.Address, "priority", p.Priority)
 	if mac := v.mac(p.Address); mac != "" {
 		e.Detail["mac"] = mac
 		log = log.With("mac", mac)
 	}
-	log.Warn("rival MASTER "+e.To, "reason", e.Reason)
-	d.note(e)
-}
-
-// notifyRival runs the script for a rival that came, or that went while the
-// instance is still MASTER; otherwise its change of state tells enough.
-func (d *Director) notifyRival(v *rivalry, state string, r speaker.Report) {
-	p := v.news.Peer
-	d.notifyInstance(r.Router, r.Priority, notify.Event{
-		State: state, OldState: notify.Master, Reason: r.Why, At: r.At,
-		Rival: &notify.Peer{Address: p.Address.String(), Priority: int(p.Priority), MAC: v.mac(p.Address)},
-	})
+	log.Warn("rival MASTER "+to, "reason", why)
+	d.publish(e)
 }
 
 // leftMaster ends the rivalry of an instance that is not MASTER any more: whoever
 // is speaks by right.
 func (d *Director) leftMaster(r speaker.Report) {
 	if r.Router != "" && r.From == vrrp.Master {
-		d.endRivalry(r.Router, r.At, fmt.Sprintf("%s is %s now", r.Router, r.To))
+		r.Why = fmt.Sprintf("%s is %s now", r.Router, r.To)
+		d.endRivalry(r)
 	}
 }
 

@@ -4,20 +4,19 @@ import (
 	"fmt"
 	"time"
 
-	"holdfast/cmd/internal/control"
-	"holdfast/cmd/internal/notify"
+	"holdfast/cmd/internal/event"
 	"holdfast/conf"
 	"holdfast/lvs"
 )
 
-// lvsEvent returns what is to be told of a service, and how many of its servers
-// nobody has judged yet.
-func (d *Director) lvsEvent(s *conf.Service) (about notify.LVS, unknown int) {
-	about = notify.LVS{
-		Service: s.Name, Protocol: s.Service.Key.Protocol.String(), Mark: s.Service.Key.Mark, ServersTotal: len(s.Servers),
+// eventService is what events tell of a service. It also returns how many of its
+// servers have not been judged yet.
+func (d *Director) eventService(s *conf.Service) (about *event.Service, unknown int) {
+	about = &event.Service{
+		Name: s.Name, Protocol: s.Service.Key.Protocol.String(), Mark: s.Service.Key.Mark, ServersTotal: len(s.Servers),
 	}
 	if s.Service.Key.Address.IsValid() {
-		about.ServiceAddress = s.Service.Key.Address.String()
+		about.Address = s.Service.Key.Address.String()
 	}
 	for i := range s.Servers {
 		switch d.balance.table.Health(lvs.Ref{Service: s.Name, Server: s.Servers[i].Name}) {
@@ -38,14 +37,14 @@ func (d *Director) serviceNews(at time.Time, reason string) {
 	d.healths = make(map[string]string, len(d.conf.Services))
 	for i := range d.conf.Services {
 		s := &d.conf.Services[i]
-		about, unknown := d.lvsEvent(s)
+		about, unknown := d.eventService(s)
 		was := former[s.Name]
 		now := was
 		switch {
 		case about.ServersUp > 0:
-			now = notify.Up
+			now = event.Up
 		case unknown == 0:
-			now = notify.Down
+			now = event.Down
 		}
 		if now != "" {
 			d.healths[s.Name] = now
@@ -55,11 +54,7 @@ func (d *Director) serviceNews(at time.Time, reason string) {
 		}
 		text := fmt.Sprintf("%d of %d servers are up; %s", about.ServersUp, about.ServersTotal, reason)
 		d.log.Info("service is "+now, "service", s.Name, "reason", text)
-		d.note(control.Event{At: at, Kind: control.KindService, Subject: s.Name, From: was, To: now, Reason: text})
-		d.send(notify.Event{
-			Kind: notify.Service, Name: s.Name, State: now, OldState: was, Priority: about.ServersUp,
-			Reason: text, At: at, LVS: &about,
-		}, notify.Scripts{})
+		d.publish(event.Event{At: at, Kind: event.KindService, Subject: s.Name, From: was, To: now, Reason: text, Service: about})
 	}
 }
 

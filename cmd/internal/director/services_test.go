@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"holdfast/checker"
-	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/notify"
 	"holdfast/conf"
 )
@@ -28,11 +28,11 @@ address = "10.0.0.100:80"
 // A lineKeeper keeps the lines that a FIFO would have written.
 type lineKeeper struct{ lines chan string }
 
-func (l lineKeeper) Deliver(_ context.Context, notices []notify.Notice) (int, error) {
-	for _, n := range notices {
-		l.lines <- n.Line
+func (l lineKeeper) Deliver(_ context.Context, events []event.Event) (int, error) {
+	for _, n := range events {
+		l.lines <- notify.Line(&n)
 	}
-	return len(notices), nil
+	return len(events), nil
 }
 
 func (l lineKeeper) Close() { close(l.lines) }
@@ -44,8 +44,8 @@ func TestServiceNews(t *testing.T) {
 	d.conf = parse(t, twoServers)
 	d.trackers = newTrackers(d.base(), t.TempDir(), false, d)
 	defer d.trackers.close()
-	d.events = control.NewEventLog(journalSize, 0)
-	d.notifier = notify.New(notify.Options{Log: d.log})
+	d.journal = event.NewJournal(journalSize, 0)
+	d.events = event.NewBus(d.journal.Handle, d.tellSinks)
 	d.balance = balance(t, t.TempDir(), newFakeIPVS(), twoServers)
 	keeper := lineKeeper{make(chan string, 100)}
 	d.sinks = []*sink{{
@@ -85,8 +85,8 @@ VS [10.0.0.100]:tcp:80 DOWN`
 		t.Errorf("lines:\n%s\nwant:\n%s", got, want)
 	}
 	var news []string
-	for _, e := range d.events.Since(0) {
-		if e.Kind == control.KindService {
+	for _, e := range d.journal.Since(0) {
+		if e.Kind == event.KindService {
 			news = append(news, e.From+"->"+e.To+": "+e.Reason)
 		}
 	}
@@ -101,8 +101,8 @@ UP->DOWN: 0 of 2 servers are up; web/192.168.0.12:80 is DOWN`
 // What can be configured is what the journal has.
 func TestEventKindsAreTheJournals(t *testing.T) {
 	kinds := []string{
-		control.KindInstance, control.KindGroup, control.KindRival, control.KindPriority, control.KindService, control.KindServer,
-		control.KindTracker, control.KindBFD, control.KindRepair, control.KindConfig, control.KindDirector, control.KindNotify,
+		event.KindInstance, event.KindGroup, event.KindRival, event.KindPriority, event.KindService, event.KindServer,
+		event.KindTracker, event.KindBFD, event.KindRepair, event.KindConfig, event.KindDirector, event.KindNotify,
 	}
 	if got, want := strings.Join(conf.EventKinds, " "), strings.Join(kinds, " "); got != want {
 		t.Errorf("conf has %s, want %s", got, want)

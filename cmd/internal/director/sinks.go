@@ -2,15 +2,16 @@ package director
 
 import (
 	"context"
-	"encoding/json"
 	"reflect"
 	"slices"
 	"sync"
 	"time"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/notify"
 	"holdfast/conf"
+	"holdfast/vrrp"
 )
 
 // A FIFO that cannot be written is tried again soon: to try costs little.
@@ -30,8 +31,15 @@ type sink struct {
 	states bool // hears the states after a reload
 }
 
-// wants reports whether the sink is told of a kind of event.
-func (s *sink) wants(kind string) bool { return slices.Contains(s.events, kind) }
+// wants reports whether the sink is told of an event: of one in the journal, or of
+// one that keepalived's lines tell of.
+func (s *sink) wants(e *event.Event) bool {
+	fit := !e.NotJournaled
+	if s.lines {
+		fit = notify.HasCall(e)
+	}
+	return fit && slices.Contains(s.events, e.Kind)
+}
 
 // A plannedSink is a sink of a configuration.
 type plannedSink struct {
@@ -159,55 +167,13 @@ func (d *Director) closeAllSinks() {
 	d.sinks = nil
 }
 
-// publish tells the sinks of an entry of the journal.
-func (d *Director) publish(e control.Event) {
-	var n *notify.Notice
+// tellSinks hands an event to the sinks that want its kind.
+func (d *Director) tellSinks(e *event.Event) {
 	for _, s := range d.sinks {
-		if s.lines || !s.wants(e.Kind) {
-			continue
-		}
-		if n == nil {
-			text, err := json.Marshal(e)
-			if err != nil {
-				d.log.Error("cannot write an event as JSON", "err", err)
-				return
-			}
-			n = &notify.Notice{
-				Kind: e.Kind, At: e.At, Subject: e.Subject, From: e.From, To: e.To, Reason: e.Reason,
-				Text: e.String(), JSON: text,
-			}
-		}
-		s.Send(*n)
-	}
-}
-
-// publishLine tells those sinks of an event that speak as keepalived does.
-func (d *Director) publishLine(ev *notify.Event) {
-	kind := lineKind(ev)
-	for _, s := range d.sinks {
-		if s.lines && s.wants(kind) {
-			s.Send(notify.Notice{Kind: kind, At: ev.At, Line: ev.Line()})
+		if s.wants(e) {
+			s.Send(*e)
 		}
 	}
-}
-
-// lineKind is the kind of event as the journal calls it.
-func lineKind(ev *notify.Event) string {
-	switch ev.State {
-	case notify.Rival, notify.RivalGone:
-		return control.KindRival
-	case notify.Priority:
-		return control.KindPriority
-	}
-	switch ev.Kind {
-	case notify.Group:
-		return control.KindGroup
-	case notify.Service:
-		return control.KindService
-	case notify.Server:
-		return control.KindServer
-	}
-	return control.KindInstance
 }
 
 // publishStates tells those sinks that want it what every instance and group is.
@@ -219,33 +185,37 @@ func (d *Director) publishStates() {
 	if err != nil {
 		return // it has ended, and so does the director
 	}
-	tell := func(e control.Event, ev notify.Event) {
+	tell := func(e event.Event) {
 		e.At, e.Reason = snap.At, "reloaded"
-		ev.State = e.To
-		text, err := json.Marshal(e)
-		if err != nil {
-			return
-		}
-		n := notify.Notice{Kind: e.Kind, At: e.At, Subject: e.Subject, To: e.To, Reason: e.Reason, Text: e.String(), JSON: text, Line: ev.Line()}
 		for _, s := range d.sinks {
-			if s.states && s.wants(e.Kind) {
-				s.Send(n)
+			if s.states && s.wants(&e) {
+				s.Send(e)
 			}
 		}
 	}
 	for i := range d.conf.VRRP {
 		name := d.conf.VRRP[i].Name
 		if st, ok := snap.Routers[name]; ok {
-			tell(control.Event{Kind: control.KindInstance, Subject: name, To: scriptState(st.Machine.State)},
-				notify.Event{Kind: notify.Instance, Name: name, Priority: int(st.Machine.Priority)})
+			tell(event.Event{
+				Kind: event.KindInstance, Subject: name, To: listedState(st.Machine.State),
+				Instance: &event.Instance{State: st.Machine.State.String(), Priority: int(st.Machine.Priority)},
+			})
 		}
 	}
 	for _, g := range d.conf.Groups {
 		if st, ok := snap.Groups[g.Name]; ok {
-			tell(control.Event{Kind: control.KindGroup, Subject: g.Name, To: scriptState(st.State)},
-				notify.Event{Kind: notify.Group, Name: g.Name})
+			tell(event.Event{Kind: event.KindGroup, Subject: g.Name, To: listedState(st.State), Group: &event.Group{Members: g.Members}})
 		}
 	}
+}
+
+// listedState is a state as lists of states have it, which keepalived's scripts
+// set the words for.
+func listedState(s vrrp.State) string {
+	if s == vrrp.Init {
+		return event.Stop
+	}
+	return s.String()
 }
 
 // outlets is how the scripts and the sinks are.

@@ -77,7 +77,7 @@ func (d *Director) forgetEnded() {
 // interfaces that they leave.
 func (d *Director) forgetUnit(name string, left map[string]int) {
 	u := d.units[name]
-	d.tellDeleted(u)
+	d.publishDeleted(u)
 	d.where = nil
 	if err := d.speaker.Remove(name); err != nil {
 		d.log.Error("cannot forget a stopped unit", "unit", name, "err", err)

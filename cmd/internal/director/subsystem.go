@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/conf"
 )
 
@@ -39,9 +40,10 @@ type subsystem interface {
 // base is what every subsystem is given of the director.
 type base struct {
 	log   *slog.Logger
-	post  func(func())        // runs a function in the director's loop, later
-	spawn func(func())        // runs a function in a goroutine that ends before the director does
-	note  func(control.Event) // adds to the journal, and tells all who follow it; only in the loop
+	post  func(func()) // runs a function in the director's loop, later
+	spawn func(func()) // runs a function in a goroutine that ends before the director does
+	// publish tells all subscribers of an event; only in the loop.
+	publish func(event.Event)
 }
 
 func (*base) restore(*upgradeState)  {}
@@ -55,7 +57,7 @@ func (*base) close()                 {}
 
 // base returns what the director gives to its subsystems.
 func (d *Director) base() base {
-	return base{log: d.log, post: d.mail.post, spawn: d.threads.Go, note: d.note}
+	return base{log: d.log, post: d.mail.post, spawn: d.threads.Go, publish: d.publish}
 }
 
 // An optional is something that a configuration can leave out. What is done with

@@ -13,6 +13,7 @@ import (
 	"holdfast/checker"
 	"holdfast/cmd/internal/bfd"
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/track"
 	"holdfast/conf"
 	"holdfast/lvs"
@@ -224,7 +225,7 @@ func (t *trackers) tellService(s *conf.Service, health func(lvs.Ref) lvs.Health)
 			continue
 		}
 		if r, known := serviceReading(k, s, health); known {
-			t.set.Tell(k.Name, r)
+			t.set.Report(k.Name, r)
 		}
 	}
 }
@@ -240,7 +241,7 @@ func (t *trackers) tellBFD(session string, v bfd.Verdict, reason string) {
 	}
 	for i := range t.conf {
 		if k := &t.conf[i]; k.Kind == conf.TrackBFD && k.BFD == session {
-			t.set.Tell(k.Name, r)
+			t.set.Report(k.Name, r)
 		}
 	}
 }
@@ -275,15 +276,15 @@ func serviceReading(k *conf.Track, s *conf.Service, health func(lvs.Ref) lvs.Hea
 // changed tells the journal, and the instances that track it, what became of a
 // tracker.
 func (t *trackers) changed(c track.Change) {
-	e := control.Event{
-		At: c.At, Kind: control.KindTracker, Subject: c.Name,
+	e := event.Event{
+		At: c.At, Kind: event.KindTracker, Subject: c.Name,
 		From: c.From.String(), To: c.Standing.State.String(), Reason: c.Reason,
 	}
 	if c.Standing.Numeric {
 		e.Detail = map[string]string{"number": strconv.Itoa(c.Standing.Number)}
 	}
 	t.log.Info("tracker", "name", c.Name, "from", e.From, "to", e.To, "reason", c.Reason)
-	t.note(e)
+	t.publish(e)
 	if err := keepTrackers(t.dir, t.set.Remember()); err != nil {
 		t.log.Warn("a start after a crash will not know the trackers", "err", err)
 	}
@@ -309,7 +310,7 @@ func (t *trackers) report(s *control.Status) {
 			Looks: st.Looks, Bad: st.Bad, TimedOut: st.TimedOut,
 			For: t.routers.trackedBy(k.Name),
 		}
-		if err := t.processes.Untold(); k.Kind == conf.TrackProcess && err != nil {
+		if err := t.processes.Err(); k.Kind == conf.TrackProcess && err != nil {
 			shown.Note = "looked at in intervals only: " + err.Error()
 		}
 		if st.Numeric {

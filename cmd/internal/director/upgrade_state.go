@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdfast/cmd/internal/bfd"
-	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/track"
 	"holdfast/vrrp"
 )
@@ -21,17 +21,17 @@ import (
 // leaves for that: what each virtual router is, and when that was true.
 type upgradeState struct {
 	// At is the time since boot, which no change of the clock touches.
-	At       time.Duration           `json:"at_ns"`
-	Routers  map[string]savedRouter  `json:"routers"`
-	Trackers map[string]track.Memory `json:"trackers,omitempty"`
-	BFD      map[string]bfd.Memory   `json:"bfd,omitempty"`
+	At       time.Duration               `json:"at_ns"`
+	Routers  map[string]savedRouter      `json:"routers"`
+	Trackers map[string]track.Memory     `json:"trackers,omitempty"`
+	BFD      map[string]bfd.SavedSession `json:"bfd,omitempty"`
 
 	Software string `json:"software,omitempty"` // the version of the former binary
 	// Seq is the number of the last event; Events are those that are not in the
 	// history, and History the At of that, zero if there is none.
-	Seq     uint64          `json:"seq,omitempty"`
-	Events  []control.Event `json:"events,omitempty"`
-	History time.Duration   `json:"history_ns,omitempty"`
+	Seq     uint64        `json:"seq,omitempty"`
+	Events  []event.Event `json:"events,omitempty"`
+	History time.Duration `json:"history_ns,omitempty"`
 }
 
 // A passed is a vrrp.Resume.
@@ -126,13 +126,13 @@ func (d *Director) writeUpgradeState(history time.Duration, seq uint64) error {
 	}
 	d.readMail() // the new binary tells nobody how the routers became what they are
 	p := upgradeState{
-		At: at, Routers: map[string]savedRouter{}, Software: d.opts.Version, Seq: d.events.Last(), History: history,
+		At: at, Routers: map[string]savedRouter{}, Software: d.opts.Version, Seq: d.journal.Last(), History: history,
 	}
 	for _, s := range d.subsystems {
 		s.save(&p)
 	}
 	if history != 0 {
-		p.Events = d.events.Since(seq)
+		p.Events = d.journal.Since(seq)
 	}
 	for name, r := range snap.Routers {
 		if e := r.Resume; e.State == vrrp.Master || e.State == vrrp.Backup {

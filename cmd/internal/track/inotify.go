@@ -7,13 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// A fileEvent is a struct inotify_event.
 type fileEvent struct {
 	wd   int32
-	name string // "" if the event is of the directory itself
-	lost bool   // the queue overflowed
+	name string // "" for an event of the watched directory itself
+	lost bool   // the queue overflowed: events were lost
 }
 
-// parseEvents reads a series of struct inotify_event (inotify(7)).
+// parseEvents decodes what was read from an inotify descriptor (inotify(7)).
 func parseEvents(b []byte) []fileEvent {
 	var events []fileEvent
 	for len(b) >= unix.SizeofInotifyEvent {

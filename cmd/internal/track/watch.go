@@ -9,25 +9,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fileEvents are those after which a file may say something else: written,
-// moved here or away, deleted, made.
+// fileEvents are the events after which a file may contain something else. A
+// rewritten file is reported when its writer closes it, not at every write.
 const fileEvents = unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_DELETE | unix.IN_CREATE | unix.IN_ONLYDIR
 
-// A Watch tells when files change, by inotify. It watches the directory of
-// each: a file that is replaced is another one with the same name. It makes
-// trackers quick; that nothing is missed is left to their intervals.
+// A Watch reports when files change. It watches the directory of each file,
+// because a program that replaces a file renames another one over it. A Watch
+// only makes trackers react sooner: they look at intervals anyway.
+//
+// It uses inotify directly. fsnotify v1.10.1 does not export IN_CLOSE_WRITE and
+// reports every write, the truncation by a writer that has not written yet
+// included: a tracker would look at once and read an empty file.
 type Watch struct {
 	inotify *os.File
 	changed func(path string)
 	reader  sync.WaitGroup
 
 	mu   sync.Mutex
-	dirs map[int32]string // by watch
-	want map[string]bool  // paths
+	dirs map[int32]string // the watched directories, by watch descriptor
+	want map[string]bool  // the paths to report
 }
 
-// NewWatch returns a Watch without files. changed is called from another
-// goroutine.
+// NewWatch returns a Watch without files. It calls changed with a path of
+// [Watch.Set], from a goroutine of its own, when that file has changed.
 func NewWatch(changed func(path string)) (*Watch, error) {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -38,8 +42,8 @@ func NewWatch(changed func(path string)) (*Watch, error) {
 	return w, nil
 }
 
-// Set makes the watched files those of paths. A directory that is not there is
-// an error, and the others are watched.
+// Set replaces the watched files with paths. It returns an error if a directory
+// cannot be watched, and watches the others nevertheless.
 func (w *Watch) Set(paths []string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -86,7 +90,7 @@ func (w *Watch) control(f func(fd int)) error {
 	return raw.Control(func(fd uintptr) { f(int(fd)) })
 }
 
-// Close ends the watch.
+// Close stops the watch and waits for its goroutine.
 func (w *Watch) Close() error {
 	err := w.inotify.Close()
 	w.reader.Wait()
@@ -106,13 +110,13 @@ func (w *Watch) read() {
 	}
 }
 
-// changes returns the watched paths that a series of events concerns.
+// changes returns the watched paths that may have changed.
 func (w *Watch) changes(events []byte) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var paths []string
 	for _, e := range parseEvents(events) {
-		if e.lost { // the queue overflowed: any of them may have changed
+		if e.lost { // any file may have changed
 			for p := range w.want {
 				paths = append(paths, p)
 			}

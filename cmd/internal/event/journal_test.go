@@ -1,4 +1,4 @@
-package control
+package event
 
 import (
 	"context"
@@ -46,7 +46,7 @@ func TestSince(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			l := NewEventLog(3, 0)
+			l := NewJournal(3, 0)
 			for i := range test.appended {
 				if seq := l.Append(Event{Kind: KindServer}); seq != uint64(i+1) {
 					t.Fatalf("Append gave %d, want %d", seq, i+1)
@@ -86,7 +86,7 @@ func TestPrepend(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			l := NewEventLog(3, 5)
+			l := NewJournal(3, 5)
 			for range test.appended {
 				l.Append(Event{Kind: KindGroup})
 			}
@@ -110,7 +110,7 @@ func TestPrepend(t *testing.T) {
 
 func TestFollowWaitsAndEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewEventLog(3, 0)
+		l := NewJournal(3, 0)
 		ctx, cancel := context.WithCancel(t.Context())
 		got := make(chan string)
 		go func() {
@@ -151,7 +151,7 @@ func TestFollowWaitsAndEnds(t *testing.T) {
 // Every follower sees every event once and in order while others append.
 func TestFollowersMissNothing(t *testing.T) {
 	const writers, each = 4, 250
-	l := NewEventLog(writers*each, 0)
+	l := NewJournal(writers*each, 0)
 	var all sync.WaitGroup
 	for range 3 {
 		all.Go(func() {
