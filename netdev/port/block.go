@@ -1,4 +1,6 @@
-package netdev
+//go:build go1.26 && !go1.27 && !plainwait
+
+package port
 
 import (
 	"unsafe"
@@ -7,10 +9,15 @@ import (
 )
 
 // entersyscallblock and exitsyscall bracket a system call that will block.
-// Go's own wrappers announce one that may block, and leave the scheduler to find
-// out: for up to 10 ms its monitor thread looks every 20 µs whether the call is
-// still under way (runtime.sysmon, runtime.retake), some fifty wake-ups for each
-// of ours. The runtime keeps both names open for others to use.
+//
+// Go's own wrappers announce a system call that may block, and the scheduler
+// finds out whether it does: for up to 10 ms its monitor thread looks every
+// 20 µs whether the call is still under way (runtime.sysmon, runtime.retake).
+//
+// The runtime keeps both names open for linkname, but their contract is not
+// part of Go's compatibility promise. So this file is built only with the Go
+// versions that it was measured on; others build wait_plain.go, and so does
+// the tag plainwait.
 //
 //go:linkname entersyscallblock runtime.entersyscallblock
 func entersyscallblock()
@@ -20,8 +27,8 @@ func exitsyscall()
 
 // epollPwait2 is epoll_pwait2(2) for a wait that is expected to block.
 //
-// Between the two brackets the stack must not grow: nothing may be called there
-// but what is nosplit itself, which the race detector's calls are not.
+// Between the two brackets the stack must not grow. So only nosplit functions
+// may be called there, which excludes the race detector's calls.
 //
 //go:noinline
 //go:nosplit

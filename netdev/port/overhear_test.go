@@ -1,4 +1,4 @@
-package netdev
+package port
 
 import (
 	"context"
@@ -7,38 +7,41 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/netdev/frame"
+	"holdfast/netdev/internal/testns"
+
 	"github.com/google/go-cmp/cmp"
 )
 
 // overheard is a source of adverts as Overhear tells of it.
 type overheard struct {
 	source string
-	mac    MAC
+	mac    frame.MAC
 }
 
 // Adverts of the virtual router alone are heard, from whatever MAC address they
 // come, also behind an authentication header, and none of ours.
 func TestOverhear(t *testing.T) {
-	p := newPair(t)
-	their := newTap(p.neighbour, "net0")
-	ours := newTap(p.director, "eth0")
-	virtual := MAC{0, 0, 0x5e, 0, 1, 51}
-	frame := func(mac MAC, source string, vrid byte, ah bool) []byte {
+	p := testns.NewPair(t)
+	their := testns.NewTap(p.Neighbour, "net0")
+	ours := testns.NewTap(p.Director, "eth0")
+	virtual := frame.MAC{0, 0, 0x5e, 0, 1, 51}
+	advertOf := func(mac frame.MAC, source string, vrid byte, ah bool) []byte {
 		from := netip.MustParseAddr(source)
 		group := group4
 		if from.Is6() {
 			group = group6
 		}
-		f, err := NewAdvertFrame(mac, from, group)
-		must(t, err)
+		f, err := frame.NewAdvert(mac, from, group)
+		testns.Must(t, err)
 		b := append([]byte(nil), f.Wrap(make([]byte, 40))...)
-		body := b[etherLen+ipv4Len:]
+		body := b[frame.EthernetLen+frame.IPv4Len:]
 		if from.Is6() {
-			body = b[etherLen+ipv6Len:]
+			body = b[frame.EthernetLen+frame.IPv6Len:]
 		}
 		if ah {
-			b[etherLen+9] = protocolAH
-			body[0], body[1] = protocolVRRP, 4 // 24 bytes
+			b[frame.EthernetLen+9] = frame.ProtocolAH
+			body[0], body[1] = frame.ProtocolVRRP, 4 // 24 bytes
 			body = body[24:]
 		}
 		body[0], body[1] = 0x31, vrid
@@ -50,27 +53,27 @@ func TestOverhear(t *testing.T) {
 		want   []overheard
 	}{
 		{false, [][]byte{
-			frame(virtual, "10.0.0.9", 52, false),
-			frame(virtual, "10.0.0.9", 51, false),
-			frame(MAC{2, 0, 0, 0, 0, 9}, "10.0.0.8", 51, true),
-		}, []overheard{{"10.0.0.9", virtual}, {"10.0.0.8", MAC{2, 0, 0, 0, 0, 9}}}},
+			advertOf(virtual, "10.0.0.9", 52, false),
+			advertOf(virtual, "10.0.0.9", 51, false),
+			advertOf(frame.MAC{2, 0, 0, 0, 0, 9}, "10.0.0.8", 51, true),
+		}, []overheard{{"10.0.0.9", virtual}, {"10.0.0.8", frame.MAC{2, 0, 0, 0, 0, 9}}}},
 		{true, [][]byte{
-			frame(virtual, "10.0.0.9", 51, false),
-			frame(virtual, "fe80::9", 52, false),
-			frame(MAC{0, 0, 0x5e, 0, 2, 51}, "fe80::9", 51, false),
-		}, []overheard{{"fe80::9", MAC{0, 0, 0x5e, 0, 2, 51}}}},
+			advertOf(virtual, "10.0.0.9", 51, false),
+			advertOf(virtual, "fe80::9", 52, false),
+			advertOf(frame.MAC{0, 0, 0x5e, 0, 2, 51}, "fe80::9", 51, false),
+		}, []overheard{{"fe80::9", frame.MAC{0, 0, 0x5e, 0, 2, 51}}}},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		var sender sync.WaitGroup
-		p.neighbour.enter()
+		p.Neighbour.Enter()
 		began, done := make(chan struct{}), make(chan struct{})
 		sender.Go(func() { // until all is heard: the socket is not there at once
 			close(began)
 			for {
-				ours.send(frame(virtual, "10.0.0.1", 51, false))
-				ours.send(frame(virtual, "fe80::1", 51, false))
+				ours.Send(advertOf(virtual, "10.0.0.1", 51, false))
+				ours.Send(advertOf(virtual, "fe80::1", 51, false))
 				for _, f := range tt.frames {
-					their.send(f)
+					their.Send(f)
 				}
 				select {
 				case <-done:
@@ -80,9 +83,9 @@ func TestOverhear(t *testing.T) {
 			}
 		})
 		<-began
-		p.director.enter()
+		p.Director.Enter()
 		var got []overheard
-		err := Overhear(ctx, "eth0", tt.ipv6, 51, func(source netip.Addr, mac MAC) {
+		err := Overhear(ctx, "eth0", tt.ipv6, 51, func(source netip.Addr, mac frame.MAC) {
 			got = append(got, overheard{source.String(), mac})
 			if len(got) == 4*len(tt.want) {
 				cancel()
@@ -90,7 +93,7 @@ func TestOverhear(t *testing.T) {
 		})
 		close(done)
 		sender.Wait()
-		must(t, err)
+		testns.Must(t, err)
 		if len(got) < 4*len(tt.want) {
 			t.Fatalf("IPv6 %v: heard only %v", tt.ipv6, got)
 		}
@@ -109,18 +112,8 @@ func TestOverhear(t *testing.T) {
 }
 
 func TestOverhearMissingInterface(t *testing.T) {
-	newNS(t, "alone")
+	testns.New(t, "alone")
 	if err := Overhear(t.Context(), "none", false, 51, nil); err == nil {
 		t.Error("no error")
-	}
-}
-
-func TestSpokeRefuses(t *testing.T) {
-	for _, b := range [][]byte{nil, make([]byte, 13), make([]byte, etherLen), make([]byte, 60)} {
-		for _, ipv6 := range []bool{false, true} {
-			if source, _, ok := spoke(b, ipv6, 0); ok {
-				t.Errorf("%d bytes, IPv6 %v: from %v", len(b), ipv6, source)
-			}
-		}
 	}
 }

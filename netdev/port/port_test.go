@@ -1,4 +1,4 @@
-package netdev
+package port
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"holdfast/integration/tools"
+	"holdfast/netdev/frame"
+	"holdfast/netdev/internal/testns"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,42 +19,22 @@ var (
 	source6 = netip.MustParseAddr("fe80::9")
 )
 
-func openPort(t testing.TB, n *ns, name string) (*Port, int) {
+func openPort(t testing.TB, n *testns.NS, name string) (*Port, int) {
 	t.Helper()
-	n.enter()
-	p, err := NewPort()
+	n.Enter()
+	p, err := New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Shutdown)
-	index := n.index(name)
-	must(t, p.Open(Listen{Name: name, Index: index, IPv4: true, IPv6: true}))
+	index := n.Index(name)
+	testns.Must(t, p.Open(Listen{Name: name, Index: index, IPv4: true, IPv6: true}))
 	return p, index
 }
 
-// index returns an interface's index.
-func (n *ns) index(name string) int {
-	n.t.Helper()
-	n.enter()
-	c, err := dial()
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	defer c.close()
-	o, err := observe(c)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	l := o.byName[name]
-	if l == nil {
-		n.t.Fatalf("no interface %s", name)
-	}
-	return l.index
-}
-
-func advert(t testing.TB, mac MAC, source, group netip.Addr) *AdvertFrame {
+func advert(t testing.TB, mac frame.MAC, source, group netip.Addr) *frame.Advert {
 	t.Helper()
-	a, err := NewAdvertFrame(mac, source, group)
+	a, err := frame.NewAdvert(mac, source, group)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +45,7 @@ func advert(t testing.TB, mac MAC, source, group netip.Addr) *AdvertFrame {
 func receive(t testing.TB, p *Port, n int) []Packet {
 	t.Helper()
 	var all []Packet
-	for end := time.Now().Add(patience); len(all) < n; {
+	for end := time.Now().Add(testns.Patience); len(all) < n; {
 		got, err := p.Receive(end, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -80,9 +62,9 @@ func receive(t testing.TB, p *Port, n int) []Packet {
 }
 
 func TestPortHearsWhatIsSent(t *testing.T) {
-	p := newPair(t)
-	sender, from := openPort(t, p.neighbour, "net0")
-	port, to := openPort(t, p.director, "eth0")
+	p := testns.NewPair(t)
+	sender, from := openPort(t, p.Neighbour, "net0")
+	port, to := openPort(t, p.Director, "eth0")
 	for _, c := range []struct{ source, group netip.Addr }{{source4, group4}, {source6, group6}} {
 		message := []byte(fmt.Sprintf("advert from %v", c.source))
 		n, err := sender.Send([]Frame{{IfIndex: from, Bytes: advert(t, vmac, c.source, c.group).Wrap(message)}})
@@ -99,32 +81,9 @@ func TestPortHearsWhatIsSent(t *testing.T) {
 	}
 }
 
-// Two MASTERs with the same virtual MAC must hear each other, or neither ever
-// yields.
-func TestPortHearsMasterWithSameMAC(t *testing.T) {
-	p := newPair(t)
-	h := openHost(t, p.director, t.TempDir())
-	defer h.Close()
-	s := spec4()
-	s.IPv6 = true
-	ensure(t, h, s)
-	must(t, h.Claim(s.Name))
-	sender, from := openPort(t, p.neighbour, "net0")
-	port, _ := openPort(t, p.director, "eth0")
-	for _, c := range []struct{ source, group netip.Addr }{{source4, group4}, {source6, group6}} {
-		f := advert(t, vmac, c.source, c.group)
-		for range 10 {
-			if _, err := sender.Send([]Frame{{IfIndex: from, Bytes: f.Wrap([]byte("rival"))}}); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	receive(t, port, 20)
-}
-
 func TestPortDeadline(t *testing.T) {
-	p := newPair(t)
-	port, _ := openPort(t, p.director, "eth0")
+	p := testns.NewPair(t)
+	port, _ := openPort(t, p.Director, "eth0")
 	for _, fallback := range []bool{false, true} {
 		port.noNS = fallback
 		least := time.Hour
@@ -154,7 +113,7 @@ func TestPortDeadline(t *testing.T) {
 
 func TestPortWakeAndShutdown(t *testing.T) {
 	tools.Root(t, "open packet sockets")
-	port, err := NewPort()
+	port, err := New()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,9 +137,9 @@ func TestPortWakeAndShutdown(t *testing.T) {
 }
 
 func TestPortErrorsArePerInterface(t *testing.T) {
-	p := newPair(t)
-	port, index := openPort(t, p.director, "eth0")
-	other, _ := openPort(t, p.neighbour, "net0")
+	p := testns.NewPair(t)
+	port, index := openPort(t, p.Director, "eth0")
+	other, _ := openPort(t, p.Neighbour, "net0")
 	f := advert(t, vmac, netip.MustParseAddr("10.0.0.1"), group4)
 	frame := func() []byte { return append([]byte(nil), f.Wrap([]byte("x"))...) }
 
@@ -197,7 +156,7 @@ func TestPortErrorsArePerInterface(t *testing.T) {
 	}
 	receive(t, other, 1)
 
-	p.director.run("ip link set eth0 down")
+	p.Director.Run("ip link set eth0 down")
 	var failed *SendError
 	if n, err = port.Send([]Frame{{IfIndex: index, Bytes: frame()}, {IfIndex: index, Bytes: frame()}}); n != 0 || !errors.As(err, &failed) {
 		t.Fatalf("down: %d, %v", n, err)
@@ -205,8 +164,8 @@ func TestPortErrorsArePerInterface(t *testing.T) {
 	if failed.IfIndex != index || failed.Name != "eth0" || failed.Unsent != 2 || !errors.Is(failed, unix.ENETDOWN) {
 		t.Errorf("down: %+v", failed)
 	}
-	p.director.run("ip link set eth0 up")
-	eventually(t, "adverts pass after the interface was down", func() bool {
+	p.Director.Run("ip link set eth0 up")
+	testns.Eventually(t, "adverts pass after the interface was down", func() bool {
 		if n, err := port.Send([]Frame{{IfIndex: index, Bytes: frame()}}); n != 1 || err != nil {
 			t.Fatalf("up again: %d, %v", n, err)
 		}
@@ -216,27 +175,27 @@ func TestPortErrorsArePerInterface(t *testing.T) {
 }
 
 func TestPortInterfaceMadeAnew(t *testing.T) {
-	p := newPair(t)
-	port, old := openPort(t, p.director, "eth0")
-	p.director.run("ip link delete eth0")
+	p := testns.NewPair(t)
+	port, old := openPort(t, p.Director, "eth0")
+	p.Director.Run("ip link delete eth0")
 	f := advert(t, vmac, netip.MustParseAddr("10.0.0.1"), group4)
 	if n, err := port.Send([]Frame{{IfIndex: old, Bytes: f.Wrap([]byte("x"))}}); n != 0 || err == nil {
 		t.Fatalf("sent %d frames on an interface that has gone", n)
 	}
-	p.director.run(`
+	p.Director.Run(`
 		ip link add name eth0 type veth peer name peer0
 		ip link set peer0 up
 		ip link set eth0 up`)
-	index := p.director.index("eth0")
+	index := p.Director.Index("eth0")
 	if index == old {
 		t.Fatal("the kernel used the same index again: the test tests nothing")
 	}
-	must(t, port.Open(Listen{Name: "eth0", Index: index, IPv4: true}))
-	if port.mouths[old] != nil || port.ear(old, ear4) != nil {
+	testns.Must(t, port.Open(Listen{Name: "eth0", Index: index, IPv4: true}))
+	if port.tx[old] != nil || port.rxOf(old, rx4) != nil {
 		t.Error("the sockets of the old interface are still there")
 	}
-	peer, from := openPort(t, p.director, "peer0")
-	eventually(t, "adverts pass on the new interface", func() bool { // the link comes up by and by
+	peer, from := openPort(t, p.Director, "peer0")
+	testns.Eventually(t, "adverts pass on the new interface", func() bool { // the link comes up by and by
 		if _, err := peer.Send([]Frame{{IfIndex: from, Bytes: f.Wrap([]byte("anew"))}}); err != nil {
 			t.Fatal(err)
 		}
@@ -249,9 +208,9 @@ func TestPortInterfaceMadeAnew(t *testing.T) {
 }
 
 func TestPortOpenErrors(t *testing.T) {
-	n := newNS(t, "empty")
-	n.enter()
-	port, err := NewPort()
+	n := testns.New(t, "empty")
+	n.Enter()
+	port, err := New()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,15 +218,15 @@ func TestPortOpenErrors(t *testing.T) {
 	if err := port.Open(Listen{Name: "eth7", Index: 77, IPv4: true}); !errors.Is(err, unix.ENODEV) {
 		t.Errorf("interface that does not exist: %v", err)
 	}
-	if len(port.ears)+len(port.mouths) != 0 {
+	if len(port.rx)+len(port.tx) != 0 {
 		t.Error("a failed Open left sockets")
 	}
 }
 
 func TestPortAllocatesNothing(t *testing.T) {
-	p := newPair(t)
-	port, to := openPort(t, p.director, "eth0")
-	sender, from := openPort(t, p.neighbour, "net0")
+	p := testns.NewPair(t)
+	port, to := openPort(t, p.Director, "eth0")
+	sender, from := openPort(t, p.Neighbour, "net0")
 	f4, f6 := advert(t, vmac, source4, group4), advert(t, vmac, source6, group6)
 	message := make([]byte, 12)
 	frames := make([]Frame, 2)
@@ -280,7 +239,7 @@ func TestPortAllocatesNothing(t *testing.T) {
 		}
 		for got := 0; got < 2; got += len(packets) {
 			var err error
-			if packets, err = port.Receive(time.Now().Add(patience), packets[:0]); err != nil || len(packets) == 0 {
+			if packets, err = port.Receive(time.Now().Add(testns.Patience), packets[:0]); err != nil || len(packets) == 0 {
 				t.Fatal(len(packets), err)
 			}
 		}
@@ -292,9 +251,9 @@ func TestPortAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkPortRoundTrip(b *testing.B) {
-	p := newPair(b)
-	port, _ := openPort(b, p.director, "eth0")
-	sender, from := openPort(b, p.neighbour, "net0")
+	p := testns.NewPair(b)
+	port, _ := openPort(b, p.Director, "eth0")
+	sender, from := openPort(b, p.Neighbour, "net0")
 	f := advert(b, vmac, source4, group4)
 	var frames []Frame
 	for range 32 {
@@ -312,3 +271,5 @@ func BenchmarkPortRoundTrip(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/32, "ns/advert")
 }
+
+var vmac = frame.MAC{0x00, 0x00, 0x5e, 0x00, 0x01, 0x33}

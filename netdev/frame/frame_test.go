@@ -1,4 +1,4 @@
-package netdev
+package frame
 
 import (
 	"encoding/hex"
@@ -76,7 +76,7 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-func TestAdvertFrameNumbersPackets(t *testing.T) {
+func TestAdvertNumbersPackets(t *testing.T) {
 	f := advert(t, MAC{2}, netip.MustParseAddr("10.0.0.1"), group4)
 	first := string(f.Wrap([]byte("longer than the second")))
 	second := f.Wrap([]byte("short"))
@@ -93,13 +93,13 @@ func TestAdvertFrameNumbersPackets(t *testing.T) {
 
 func TestFrameErrors(t *testing.T) {
 	v4, v6 := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fe80::1")
-	if _, err := NewAdvertFrame(MAC{2}, v4, group6); err == nil {
+	if _, err := NewAdvert(MAC{2}, v4, group6); err == nil {
 		t.Error("advert of two families")
 	}
-	if _, err := NewAdvertFrame(MAC{2}, v4, v4); err == nil {
+	if _, err := NewAdvert(MAC{2}, v4, v4); err == nil {
 		t.Error("advert to a unicast address")
 	}
-	if _, err := NewAdvertFrame(MAC{2}, netip.Addr{}, group4); err == nil {
+	if _, err := NewAdvert(MAC{2}, netip.Addr{}, group4); err == nil {
 		t.Error("advert without a source")
 	}
 	if _, err := GratuitousARP(MAC{2}, v6, ARPRequest); err == nil {
@@ -109,7 +109,7 @@ func TestFrameErrors(t *testing.T) {
 		t.Error("neighbour advertisement for an IPv4 address")
 	}
 	f := advert(t, MAC{2}, v6, group6)
-	if f.Wrap(make([]byte, maxAdvert)) == nil || f.Wrap(make([]byte, maxAdvert+1)) != nil {
+	if f.Wrap(make([]byte, MaxAdvert)) == nil || f.Wrap(make([]byte, MaxAdvert+1)) != nil {
 		t.Error("Wrap does not stop at the longest message")
 	}
 }
@@ -123,44 +123,16 @@ func TestFramesAllocateNothing(t *testing.T) {
 	}
 }
 
-func FuzzParsePackets(f *testing.F) {
-	f.Add([]byte("\x45\xc0\x00\x1c\x00\x01\x00\x00\xff\x70\x00\x00\x0a\x00\x00\x01\xe0\x00\x00\x12message!"), []byte{})
-	f.Add([]byte("x"), make([]byte, 64))
-	f.Fuzz(func(t *testing.T, packet, control []byte) {
-		if p, ok := parse4(packet); ok && (len(p.Payload) > len(packet)-ipv4Len || !p.Source.Is4()) {
-			t.Errorf("payload of %d bytes out of %d", len(p.Payload), len(packet))
-		}
-		// The kernel's control messages are aligned, and so is a new slice.
-		if p, ok := parse6(packet, [16]byte{}, append([]byte(nil), control...)); ok && !p.Destination.IsValid() {
-			t.Error("no destination")
-		}
-	})
-}
+var (
+	group4 = netip.MustParseAddr("224.0.0.18")
+	group6 = netip.MustParseAddr("ff02::12")
+)
 
-func TestParse4(t *testing.T) {
-	good := "\x46\xc0\x00\x20\x00\x01\x00\x00\xff\x70\x00\x00\x0a\x00\x00\x01\xe0\x00\x00\x12opt.message!padding"
-	edit := func(at int, b byte) string { return good[:at] + string([]byte{b}) + good[at+1:] }
-	for _, c := range []struct {
-		name, packet string
-		ok           bool
-	}{
-		{"options and padding", good, true},
-		{"empty", "", false},
-		{"shorter than a header", good[:19], false},
-		{"version 6", edit(0, 0x66), false},
-		{"header length below 20", edit(0, 0x44), false},
-		{"header longer than the packet", edit(3, 22), false},
-		{"total length beyond what came", edit(3, 200), false},
-		{"another protocol", edit(9, 6), false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			p, ok := parse4([]byte(c.packet))
-			if ok != c.ok {
-				t.Fatalf("ok = %v", ok)
-			}
-			if ok && (string(p.Payload) != "message!" || p.Source.String() != "10.0.0.1" || p.Destination != group4 || p.HopLimit != 255) {
-				t.Errorf("%+v %q", p, p.Payload)
-			}
-		})
+func advert(t testing.TB, mac MAC, source, group netip.Addr) *Advert {
+	t.Helper()
+	a, err := NewAdvert(mac, source, group)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return a
 }

@@ -1,9 +1,11 @@
-package netdev
+package port
 
 import (
 	"strings"
 	"testing"
 	"time"
+
+	"holdfast/netdev/internal/testns"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,10 +33,10 @@ func handedOn(t *testing.T, p *Port) []OpenSocket {
 // A port that is inherited hears and speaks as the former one, and has what came
 // while nobody listened.
 func TestPortInherited(t *testing.T) {
-	pair := newPair(t)
-	far, there := openPort(t, pair.neighbour, "net0")
-	former, here := openPort(t, pair.director, "eth0")
-	must(t, former.Open(Listen{Name: "eth0", Index: here, IPv4: true, IPv6: true, AH: true, Unicast: true}))
+	pair := testns.NewPair(t)
+	far, there := openPort(t, pair.Neighbour, "net0")
+	former, here := openPort(t, pair.Director, "eth0")
+	testns.Must(t, former.Open(Listen{Name: "eth0", Index: here, IPv4: true, IPv6: true, AH: true, Unicast: true}))
 	sockets := handedOn(t, former)
 	if len(sockets) != 6 {
 		t.Fatalf("handed on: %+v", sockets)
@@ -49,7 +51,7 @@ func TestPortInherited(t *testing.T) {
 		}
 	}
 	say("meanwhile")
-	port, err := InheritPort(sockets)
+	port, err := Inherit(sockets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +71,7 @@ func TestPortInherited(t *testing.T) {
 	}
 	hears("meanwhile")
 	// Opening it is a change of what is heard, as ever.
-	must(t, port.Open(Listen{Name: "eth0", Index: here, IPv4: true, IPv6: true}))
+	testns.Must(t, port.Open(Listen{Name: "eth0", Index: here, IPv4: true, IPv6: true}))
 	say("again")
 	hears("again")
 	if n, err := port.Send([]Frame{{IfIndex: here, Bytes: advert(t, vmac, source6, group6).Wrap([]byte("answer"))}}); n != 1 {
@@ -82,11 +84,11 @@ func TestPortInherited(t *testing.T) {
 
 // After an exec that failed nothing is handed on any more.
 func TestPortKept(t *testing.T) {
-	pair := newPair(t)
-	port, _ := openPort(t, pair.director, "eth0")
+	pair := testns.NewPair(t)
+	port, _ := openPort(t, pair.Director, "eth0")
 	sockets, err := port.HandOn()
-	must(t, err)
-	must(t, port.Keep())
+	testns.Must(t, err)
+	testns.Must(t, port.Keep())
 	for _, s := range sockets {
 		if flags, err := unix.FcntlInt(uintptr(s.FD), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
 			t.Errorf("%+v outlives an exec: %v", s, err)
@@ -97,18 +99,18 @@ func TestPortKept(t *testing.T) {
 // What cannot be inherited leaves no socket behind.
 func TestPortInheritErrors(t *testing.T) {
 	for name, spoil := range map[string]func([]OpenSocket){
-		"no use that is known": func(s []OpenSocket) { s[len(s)-1].Use = "smell" },
-		"nothing speaks there": func(s []OpenSocket) { s[0], s[1] = s[1], s[0] },
+		"its use \"smell\" is unknown": func(s []OpenSocket) { s[len(s)-1].Use = "smell" },
+		"no socket that sends there":   func(s []OpenSocket) { s[0], s[1] = s[1], s[0] },
 		"bad file descriptor": func(s []OpenSocket) {
 			unix.Close(s[0].FD)
 			s[0].FD = 1 << 20
 		},
 	} {
-		pair := newPair(t)
-		former, _ := openPort(t, pair.director, "eth0")
+		pair := testns.NewPair(t)
+		former, _ := openPort(t, pair.Director, "eth0")
 		sockets := handedOn(t, former)
 		spoil(sockets)
-		port, err := InheritPort(sockets)
+		port, err := Inherit(sockets)
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
