@@ -8,6 +8,7 @@ import (
 	"holdfast/cmd/internal/control"
 	"holdfast/conf"
 	"holdfast/netdev"
+	"holdfast/netdev/frame"
 	"holdfast/vrrp"
 )
 
@@ -54,7 +55,7 @@ type instance struct {
 // spec is the device that an instance wants.
 func spec(in *conf.Instance) netdev.Spec {
 	s := netdev.Spec{
-		Name: deviceName(in), Parent: in.Interface, MAC: netdev.MAC(in.MAC.Address),
+		Name: deviceName(in), Parent: in.Interface, MAC: frame.MAC(in.MAC.Address),
 		Alias: in.Name, IPv6: in.Family == vrrp.IPv6, Egress: in.Egress, Refuse: !in.Accept,
 		Keep: true, // what a crashed run left is served until it is known who is MASTER
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"holdfast/netdev"
+	"holdfast/netdev/port"
 )
 
 // look compares what the kernel says of the interfaces of instances with what
@@ -141,7 +142,7 @@ func (rs *routers) take(instances []*instance, do func(...netdev.Spec) ([]netdev
 
 // openPort hears the families of all instances on an interface.
 func (rs *routers) openPort(name string, index int) error {
-	l := netdev.Listen{Name: name, Index: index}
+	l := port.Listen{Name: name, Index: index}
 	rs.hear(&l)
 	return rs.port.Open(l)
 }

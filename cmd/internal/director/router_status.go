@@ -7,7 +7,7 @@ import (
 
 	"holdfast/cmd/internal/control"
 	"holdfast/conf"
-	"holdfast/netdev"
+	"holdfast/netdev/frame"
 	"holdfast/vrrp"
 	"holdfast/vrrp/speaker"
 )
@@ -55,7 +55,7 @@ func (in *instance) addStatus(i *control.Instance) {
 		return
 	}
 	i.IfIndex, i.Counters = in.index, i.Counters.Plus(in.before)
-	if in.conf.MAC.Mode == conf.MACInterface && in.facts.MAC != (netdev.MAC{}) {
+	if in.conf.MAC.Mode == conf.MACInterface && in.facts.MAC != (frame.MAC{}) {
 		i.MAC = in.facts.MAC.String()
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"holdfast/conf"
 	"holdfast/netdev"
+	"holdfast/netdev/port"
 	"holdfast/vrrp"
 	"holdfast/vrrp/speaker"
 )
@@ -18,7 +19,7 @@ import (
 type routers struct {
 	base
 	host      *netdev.Host
-	port      *port
+	port      *vrrpPort
 	speaker   *speaker.Speaker
 	executor  *executor
 	devices   *deviceNames
@@ -89,11 +90,11 @@ func newRouters(b base, host *netdev.Host, observer routersObserver) *routers {
 
 // open opens the sockets and starts the VRRP loop and the executor of its orders.
 func (rs *routers) open() error {
-	p, err := netdev.NewPort()
+	p, err := port.New()
 	if err != nil {
 		return fmt.Errorf("open the VRRP port: %w", err)
 	}
-	rs.port = &port{Port: p}
+	rs.port = &vrrpPort{Port: p}
 	rs.speaker = speaker.New(speaker.Options{
 		Port: rs.port, Log: rs.log,
 		Order:  func(orders []speaker.Order) { rs.executor.order(orders) },
