@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"holdfast/cmd/internal/dbus"
-	"holdfast/vrrp"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -131,28 +129,8 @@ type busDirector struct{ backend }
 // Announce implements dbus.Director.
 func (b busDirector) Announce(ctx context.Context, name string) error {
 	var err error
-	e := b.d.ask(ctx, func() { err = b.d.announce(name) })
+	e := b.d.ask(ctx, func() { err = b.d.routers.announce(name) })
 	return errors.Join(e, err)
-}
-
-// announce announces the addresses of an instance that is MASTER once more, or
-// with "" those of all that are.
-func (d *Director) announce(name string) error {
-	if name != "" {
-		return d.speaker.Announce(name)
-	}
-	snap, err := d.speaker.Snapshot()
-	if err != nil {
-		return err
-	}
-	err = errors.New("nothing is MASTER here")
-	for name, st := range snap.Routers {
-		// One that has just ceased to be MASTER is not to announce anything.
-		if st.Machine.State == vrrp.Master && d.speaker.Announce(name) == nil {
-			err = nil
-		}
-	}
-	return err
 }
 
 // Write implements dbus.Director.
@@ -162,37 +140,4 @@ func (b busDirector) Write(name string, content []byte) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
-}
-
-// onBus implements busRouters.
-func (d *Director) onBus() []dbus.Instance { return d.busInstances(d.allInstances()) }
-
-// busInstances returns instances as D-Bus shows them.
-func (d *Director) busInstances(list []*instance) []dbus.Instance {
-	if len(list) == 0 {
-		return nil
-	}
-	snap, err := d.speaker.Snapshot()
-	if err != nil {
-		return nil // the VRRP loop has ended, and so does the director
-	}
-	shown := make([]dbus.Instance, len(list))
-	for i, in := range list {
-		c := &in.conf
-		shown[i] = dbus.Instance{Name: c.Name, Interface: c.Interface, VRID: c.VRID, IPv6: c.Family == vrrp.IPv6}
-		if st, ok := snap.Routers[c.Name]; ok {
-			shown[i].State = busStates[st.Machine.State]
-		}
-	}
-	return shown
-}
-
-// settled implements busRouters.
-func (d *Director) settled() bool {
-	for _, u := range d.units {
-		if u.stopping {
-			return false
-		}
-	}
-	return len(d.coming) == 0
 }

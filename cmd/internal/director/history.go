@@ -75,12 +75,7 @@ func (d *Director) recallHistory() {
 // recallCounts goes on counting where the former binary ceased to.
 func (d *Director) recallCounts(c *counts) {
 	d.repairs += c.Repairs
-	d.before = counts{Dropped: c.Dropped, UnknownVRID: c.UnknownVRID}
-	for name, before := range c.Instances {
-		if in := d.instances[name]; in != nil {
-			in.before = before
-		}
-	}
+	d.routers.recallCounts(c)
 }
 
 // readHistory reads the history that was written at a time; none if that is zero.

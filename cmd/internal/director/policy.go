@@ -59,21 +59,21 @@ func deviceOf(name string, in *conf.Instance) string {
 	return in.Device
 }
 
-// belongings counts what is compared in a look: devices, routes and rules.
-func (d *Director) belongings() int {
-	n := len(d.instances)
-	for _, in := range d.instances {
+// belongings implements deviceOwner.
+func (rs *routers) belongings() int {
+	n := len(rs.instances)
+	for _, in := range rs.instances {
 		n += len(in.conf.Routes) + len(in.conf.Rules)
 	}
 	return n
 }
 
 // policyStatus says what became of the routes and rules of an instance.
-func (d *Director) policyStatus(in *conf.Instance) (routes, rules []control.Policy) {
+func (rs *routers) policyStatus(in *conf.Instance) (routes, rules []control.Policy) {
 	if len(in.Routes)+len(in.Rules) == 0 {
 		return nil, nil
 	}
-	for _, s := range d.host.Policies(deviceName(in)) {
+	for _, s := range rs.host.Policies(deviceName(in)) {
 		p := control.Policy{Text: s.Text, Present: s.Present, Why: s.Why}
 		if s.Rule {
 			rules = append(rules, p)
@@ -84,20 +84,21 @@ func (d *Director) policyStatus(in *conf.Instance) (routes, rules []control.Poli
 	return routes, rules
 }
 
-// tellMissing logs which routes and rules cannot be had, once for each reason.
-func (d *Director) tellMissing() {
-	for _, in := range d.instances {
+// looked implements deviceOwner. It logs which routes and rules cannot be had, once
+// for each reason.
+func (rs *routers) looked() {
+	for _, in := range rs.instances {
 		if len(in.conf.Routes)+len(in.conf.Rules) == 0 {
 			continue
 		}
 		missing := map[string]string{}
-		for _, s := range d.host.Policies(deviceName(&in.conf)) {
+		for _, s := range rs.host.Policies(deviceName(&in.conf)) {
 			if s.Why == "" || s.Present {
 				continue
 			}
 			missing[s.Text] = s.Why
 			if in.missing[s.Text] != s.Why {
-				d.log.Warn("a route or rule cannot be had", "vrrp", in.conf.Name, "what", s.Text, "why", s.Why)
+				rs.log.Warn("a route or rule cannot be had", "vrrp", in.conf.Name, "what", s.Text, "why", s.Why)
 			}
 		}
 		in.missing = missing
@@ -154,4 +155,13 @@ func policyTexts(s *netdev.Spec) []string {
 		texts = append(texts, r.String())
 	}
 	return texts
+}
+
+// deviceLost implements deviceOwner.
+func (rs *routers) deviceLost(device string, err error) {
+	for _, in := range rs.instances {
+		if slices.Contains(namesOf(&in.conf), device) {
+			rs.tell(in, vrrp.ClaimLost{Problem: err.Error()})
+		}
+	}
 }

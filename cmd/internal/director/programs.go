@@ -34,13 +34,13 @@ func script(c *conf.Command, limit time.Duration, d *conf.Director) *notify.Comm
 func (d *Director) scriptsFor(e *event.Event) notify.Scripts {
 	switch e.Kind {
 	case event.KindGroup:
-		if u := d.units[e.Subject]; u != nil {
+		if u := d.routers.units[e.Subject]; u != nil {
 			return d.scripts(&u.notify)
 		}
 	case event.KindServer:
 		return d.serverScripts(ref(e.Subject))
 	case event.KindInstance, event.KindRival, event.KindPriority:
-		if in := d.instances[e.Subject]; in != nil {
+		if in := d.routers.instances[e.Subject]; in != nil {
 			return d.scripts(&in.conf.Notify)
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +51,7 @@ func (d *Director) admit(ctx context.Context, c *conf.Config) error {
 				continue
 			}
 			known[name] = true
-			if f, err := d.host.Interface(name); (err != nil || f.Index == 0) && !d.runsOn(name) && !d.succeeds() {
+			if f, err := d.host.Interface(name); (err != nil || f.Index == 0) && !d.routers.runsOn(name) && !d.succeeds() {
 				key := "interface"
 				if i > 0 {
 					key = "addresses"
@@ -70,19 +68,12 @@ func (d *Director) admit(ctx context.Context, c *conf.Config) error {
 	return errors.Join(errs...)
 }
 
-// runsOn reports whether an instance runs on the interface, or has addresses
-// there: then it has been
-// there, and its absence is a fault of the instance, not of the file.
-func (d *Director) runsOn(name string) bool { return len(d.whereabouts().interfaces[name]) > 0 }
-
 // succeeds reports whether this is the start of a binary that another left word for:
 // what that ran with is a matter of faults too.
 func (d *Director) succeeds() bool { return d.conf == nil && d.inherited.At != 0 }
 
 // applyConf brings the director from its configuration to c.
 func (d *Director) applyConf(c *conf.Config) {
-	running, stopping := d.running()
-	diff := diffUnits(running, units(c), stopping...)
 	d.conf = c
 	if d.opts.Level != nil {
 		d.opts.Level.Set(c.Director.Log.Level)
@@ -92,36 +83,10 @@ func (d *Director) applyConf(c *conf.Config) {
 	d.applySinks(c)
 	d.warnOfPrograms()
 	d.applyServices(c)
+	d.serviceNews(time.Now(), "the configuration changed")
 	for _, s := range d.subsystems {
 		s.apply(c)
 	}
-	d.serviceNews(time.Now(), "the configuration changed")
-	for _, u := range diff.gone {
-		d.stopUnit(u.name)
-	}
-	d.regroup(&diff)
-	d.coming = diff.come
-	for i := range diff.stay {
-		p := &diff.stay[i]
-		d.changeUnit(p)
-		if len(p.join) > 0 {
-			d.coming = append(d.coming, p.joiners())
-		}
-	}
-	d.startComing()
-}
-
-// running returns the units that run, and the names of those that are being
-// stopped. What waits to be started is not among them.
-func (d *Director) running() (list []unit, stopping []string) {
-	for _, name := range slices.Sorted(maps.Keys(d.units)) {
-		if u := d.units[name]; u.stopping {
-			stopping = append(stopping, name)
-		} else {
-			list = append(list, u.unit)
-		}
-	}
-	return list, stopping
 }
 
 // applyServices gives table and checker the services of a configuration.
@@ -135,39 +100,4 @@ func (d *Director) applyServices(c *conf.Config) {
 		d.log.Error("cannot take over the checks", "err", err)
 	}
 	d.dirty = true
-}
-
-// startComing starts what waits, units and members that join one, as soon as
-// nothing that is still being stopped has their name, device or virtual router.
-func (d *Director) startComing() {
-	var waiting, free []unit
-	for _, u := range d.coming {
-		if d.blocked(&u) {
-			waiting = append(waiting, u)
-		} else {
-			free = append(free, u)
-		}
-	}
-	d.coming = waiting
-	d.startUnits(free)
-}
-
-func (d *Director) blocked(u *unit) bool {
-	for _, r := range d.units {
-		if !r.stopping {
-			continue
-		}
-		if r.name == u.name {
-			return true
-		}
-		for _, a := range r.members {
-			for _, b := range u.members {
-				if a.Name == b.Name || sharesDevice(&a, &b) ||
-					(a.Interface == b.Interface && a.VRID == b.VRID && a.Family == b.Family) {
-					return true
-				}
-			}
-		}
-	}
-	return false
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"holdfast/checker"
+	"holdfast/cmd/internal/dbus"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/notify"
 	"holdfast/conf"
@@ -30,8 +31,6 @@ func (d *Director) reported(r speaker.Report) {
 		d.rivalNews(r)
 	case vrrp.PriorityChanged:
 		d.repriced(r)
-	case vrrp.Stopped:
-		d.memberStopped(r.Router)
 	}
 }
 
@@ -48,7 +47,7 @@ func (d *Director) transition(r speaker.Report) {
 		if e.Instance = d.eventInstance(&r); e.Instance != nil {
 			e.Instance.Takeover = r.Takeover.String()
 		}
-	} else if u := d.units[r.Group]; u != nil {
+	} else if u := d.routers.units[r.Group]; u != nil {
 		e.Group = eventGroup(u)
 	}
 	d.leftMaster(r)
@@ -57,7 +56,7 @@ func (d *Director) transition(r speaker.Report) {
 		d.dirty = true
 	}
 	if r.To == vrrp.Master {
-		d.repairWithin(lookPause) // the devices are not bare any more
+		d.routers.repair.within(lookPause) // the devices are not bare any more
 	}
 	d.publish(e)
 }
@@ -65,7 +64,7 @@ func (d *Director) transition(r speaker.Report) {
 // eventInstance is what events tell of the instance of a report; nil if it is
 // gone.
 func (d *Director) eventInstance(r *speaker.Report) *event.Instance {
-	in := d.instances[r.Router]
+	in := d.routers.instances[r.Router]
 	if in == nil {
 		return nil
 	}
@@ -87,6 +86,43 @@ func (in *instance) forEvent(state vrrp.State, priority uint8) *event.Instance {
 
 // eventGroup is what events tell of a group.
 func eventGroup(u *runningUnit) *event.Group { return &event.Group{Members: memberNames(u.members)} }
+
+// routersCame implements routersObserver.
+func (d *Director) routersCame(list []*instance) {
+	d.bus.add(func() []dbus.Instance { return d.routers.busInstances(list) })
+}
+
+// routerResumed implements routersObserver.
+func (d *Director) routerResumed(name string, state vrrp.State) { d.bus.resumed(name, state) }
+
+// unitGone implements routersObserver.
+func (d *Director) unitGone(u *runningUnit) {
+	d.publishDeleted(u)
+	for i := range u.members {
+		d.notifier.Forget(notify.Instance, u.members[i].Name)
+		d.bus.remove(u.members[i].Name)
+	}
+	d.notifier.Forget(notify.Group, u.name)
+}
+
+// takenApart implements routersObserver.
+func (d *Director) takenApart(u *runningUnit) { d.publishGroupDeleted(u) }
+
+// groupGone implements routersObserver.
+func (d *Director) groupGone(name string) {
+	d.notifier.Forget(notify.Group, name)
+	d.groupIs(name, vrrp.Init)
+}
+
+// groupIs implements routersObserver.
+func (d *Director) groupIs(group string, state vrrp.State) {
+	if d.balance.setMaster(group, state == vrrp.Master) {
+		d.dirty = true
+	}
+}
+
+// routersSettled implements routersObserver.
+func (d *Director) routersSettled() { d.bus.tellReloaded() }
 
 // repriced publishes a change of the effective priority.
 func (d *Director) repriced(r speaker.Report) {
@@ -114,7 +150,7 @@ func (d *Director) publishDeleted(u *runningUnit) {
 	}
 	for i := range u.members {
 		name := u.members[i].Name
-		if in := d.instances[name]; in != nil && !named(name) {
+		if in := d.routers.instances[name]; in != nil && !named(name) {
 			e := deletion(event.KindInstance, name)
 			e.Instance = in.forEvent(vrrp.Init, 0)
 			d.publish(e)

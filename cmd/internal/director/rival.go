@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
 	"holdfast/netdev/frame"
 	"holdfast/netdev/port"
@@ -64,7 +65,7 @@ func (d *Director) rivalNews(r speaker.Report) {
 // beginRivalry listens to what the rival sends. Its next advert tells its MAC
 // address, for which the news waits a little.
 func (d *Director) beginRivalry(r speaker.Report) {
-	in := d.instances[r.Router]
+	in := d.routers.instances[r.Router]
 	if in == nil {
 		return
 	}
@@ -158,6 +159,16 @@ func (d *Director) leftMaster(r speaker.Report) {
 	if r.Router != "" && r.From == vrrp.Master {
 		r.Why = fmt.Sprintf("%s is %s now", r.Router, r.To)
 		d.endRivalry(r)
+	}
+}
+
+// addRivalMACs adds to the status the addresses that rivals send from.
+func (d *Director) addRivalMACs(s *control.Status) {
+	for i := range s.VRRP {
+		if rival := s.VRRP[i].Rival; rival != nil {
+			address, _ := netip.ParseAddr(rival.Address) // which was one
+			rival.MAC = d.rivals[s.VRRP[i].Name].mac(address)
+		}
 	}
 }
 

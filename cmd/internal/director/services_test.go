@@ -42,7 +42,10 @@ func (l lineKeeper) Close() { close(l.lines) }
 func TestServiceNews(t *testing.T) {
 	d := newDirector(Options{Log: slog.New(slog.DiscardHandler)})
 	d.conf = parse(t, twoServers)
-	d.trackers = newTrackers(d.base(), t.TempDir(), false, d)
+	d.trackers = &trackers{base: d.base()}
+	if err := d.trackers.open(); err != nil {
+		t.Fatal(err)
+	}
 	defer d.trackers.close()
 	d.journal = event.NewJournal(journalSize, 0)
 	d.events = event.NewBus(d.journal.Handle, d.tellSinks)

@@ -181,7 +181,7 @@ func (d *Director) publishStates() {
 	if !slices.ContainsFunc(d.sinks, func(s *sink) bool { return s.states }) {
 		return
 	}
-	snap, err := d.speaker.Snapshot()
+	snap, err := d.routers.speaker.Snapshot()
 	if err != nil {
 		return // it has ended, and so does the director
 	}

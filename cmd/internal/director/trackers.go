@@ -48,18 +48,17 @@ type trackingRouters interface {
 	trackedBy(tracker string) map[string]int
 }
 
-// newTrackers starts the goroutine in which trackers look, and the watch that has
+// open starts the goroutine in which trackers look, and the watch that has
 // trackers of files look when their files change.
-func newTrackers(b base, dir string, crashed bool, routers trackingRouters) *trackers {
-	t := &trackers{base: b, dir: dir, crashed: crashed, routers: routers, tellOthers: func() {}}
-	t.set = track.NewSet(b.log, func(c track.Change) { b.post(func() { t.changed(c) }) })
-	t.processes = track.NewProcesses(b.log, t.set.Nudge)
+func (t *trackers) open() error {
+	t.set = track.NewSet(t.log, func(c track.Change) { t.post(func() { t.changed(c) }) })
+	t.processes = track.NewProcesses(t.log, t.set.Nudge)
 	var err error
-	t.files.value, err = track.NewWatch(func(path string) { b.post(func() { t.fileChanged(path) }) })
+	t.files.value, err = track.NewWatch(func(path string) { t.post(func() { t.fileChanged(path) }) })
 	if err != nil {
-		b.log.Warn("tracked files are looked at in intervals only", "err", err)
+		t.log.Warn("tracked files are looked at in intervals only", "err", err)
 	}
-	return t
+	return nil
 }
 
 // restore takes over what the former binary knew, or, after a crash, what the
@@ -120,6 +119,9 @@ func (t *trackers) withdraw() { t.close() }
 func (t *trackers) stop() error { return forgetTrackers(t.dir) }
 
 func (t *trackers) close() {
+	if t.set == nil {
+		return
+	}
 	t.set.Close()
 	t.processes.Close()
 	t.files.take(func(w *track.Watch) { _ = w.Close() }) // it was only read

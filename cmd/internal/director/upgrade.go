@@ -82,7 +82,7 @@ func (d *Director) replace(path string) error {
 
 // goOn opens again what was closed for a new binary.
 func (d *Director) goOn() error {
-	d.repairWithin(repairPause) // which has them watched again
+	d.routers.repair.within(repairPause) // which has them watched again
 	d.applySinks(d.conf)
 	for _, s := range d.subsystems {
 		s.apply(d.conf)
@@ -104,7 +104,7 @@ func (d *Director) exec(path string) error {
 	usual, calm := hurry()
 	defer calm()
 	env := os.Environ()
-	variable, takeBack, err := d.saveEarlySpeaker(usual)
+	variable, takeBack, err := d.routers.saveEarlySpeaker(usual)
 	if err != nil {
 		calm() // nobody would settle the new binary
 		d.log.Warn("no advert is sent until the new binary is up", "err", err)
