@@ -76,7 +76,7 @@ func TestSyncConfigValidate(t *testing.T) {
 		{lvs.SyncConfig{Interface: "a-name-of-16-cha"}, `interface: "a-name-of-16-cha" is longer than the 15 characters of a device name`},
 		{
 			lvs.SyncConfig{Interface: "eth1", Group: netip.MustParseAddr("10.0.0.1"), MaxLen: 10},
-			"group: 10.0.0.1 is no multicast group\nmax_len: must be 64 (room for a connection) to 65487, not 10",
+			"group: 10.0.0.1 is not a multicast address\nmax_len: must be 64 (enough for one connection) to 65487, not 10",
 		},
 	}
 	for _, tt := range tests {
