@@ -26,7 +26,7 @@ func TestSyncFollowsTheGroup(t *testing.T) {
 		startBackup, stopBackup = "ipvsadm --start-daemon backup --mcast-interface eth1 --syncid 1", "ipvsadm --stop-daemon backup"
 	)
 	running := func(daemons []lvs.SyncDaemon) []lvs.SyncDaemon {
-		for i := range daemons { // the kernel fills in what was left to it
+		for i := range daemons { // the kernel chooses a length
 			daemons[i].MaxLen = 1472
 		}
 		return daemons
@@ -84,7 +84,7 @@ func TestSyncConfigValidate(t *testing.T) {
 		if err := tt.config.Validate(); err != nil {
 			got = err.Error()
 			if field := new(lvs.FieldError); !errors.As(err, &field) {
-				t.Errorf("%v is no FieldError", err)
+				t.Errorf("%v is not a FieldError", err)
 			}
 		}
 		if got != tt.want {

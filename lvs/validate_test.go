@@ -77,7 +77,7 @@ func TestValidate(t *testing.T) {
 			}
 			for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
 				if field := new(lvs.FieldError); !errors.As(e, &field) {
-					t.Errorf("%v is no FieldError", e)
+					t.Errorf("%v is not a FieldError", e)
 				}
 			}
 		})
@@ -87,10 +87,10 @@ func TestValidate(t *testing.T) {
 func TestMixedFamilies(t *testing.T) {
 	c := web()
 	if c.MixedFamilies() {
-		t.Error("IPv4 alone is called mixed")
+		t.Error("a service with IPv4 only is reported as mixed")
 	}
 	c.Servers[1].Server.Address = ap("[fd00::1]:80")
 	if !c.MixedFamilies() {
-		t.Error("an IPv6 server of an IPv4 service is not noticed")
+		t.Error("an IPv6 server of an IPv4 service is not reported as mixed")
 	}
 }
