@@ -1,7 +1,6 @@
 package director
 
 import (
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -9,6 +8,7 @@ import (
 
 	"holdfast/cmd/internal/bfd"
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/conf"
 	"holdfast/netdev"
 )
@@ -22,23 +22,18 @@ type bfdSessions struct {
 	verdict func(session string, v bfd.Verdict, reason string)
 
 	configured bool
-	known      map[string]bfd.Memory // sessions of the former binary, until the first apply
-	savedAt    time.Duration         // when that binary saved them, since boot
+	known      map[string]bfd.SavedSession // sessions of the former binary, until the first apply
+	savedAt    time.Duration               // when that binary saved them, since boot
 }
 
-// newBFDSessions starts the speaker, in a goroutine that is as much in time on a
-// busy machine as adverts are.
-func newBFDSessions(b base, verdict func(session string, v bfd.Verdict, reason string)) (*bfdSessions, error) {
-	s := &bfdSessions{base: b, verdict: verdict}
-	var err error
+// open starts the speaker, in a goroutine that is as punctual on a busy machine as
+// adverts are.
+func (s *bfdSessions) open() (err error) {
 	s.speaker, err = bfd.NewSpeaker(bfd.Options{
-		Log: b.log, Realtime: goRealtime,
-		OnChange: func(c bfd.Change) { b.post(func() { s.changed(c) }) },
+		Log: s.log, Realtime: goRealtime,
+		OnChange: func(c bfd.Change) { s.post(func() { s.changed(c) }) },
 	})
-	if err != nil {
-		return nil, fmt.Errorf("open BFD: %w", err)
-	}
-	return s, nil
+	return err
 }
 
 func (s *bfdSessions) restore(u *upgradeState) { s.known, s.savedAt = u.BFD, u.At }
@@ -73,21 +68,25 @@ func (s *bfdSessions) report(st *control.Status) {
 
 // suspend has neighbours wait longer, so that no session goes down while no
 // packet is sent. The next apply takes that back.
-func (s *bfdSessions) suspend() { s.speaker.Stretch() }
+func (s *bfdSessions) suspend() { s.speaker.RelaxTimers() }
 
-func (s *bfdSessions) save(u *upgradeState) { u.BFD = s.speaker.Remember() }
+func (s *bfdSessions) save(u *upgradeState) { u.BFD = s.speaker.Save() }
 
 func (s *bfdSessions) withdraw() { s.speaker.AdminDown() }
 
-func (s *bfdSessions) close() { s.speaker.Close() }
+func (s *bfdSessions) close() {
+	if s.speaker != nil {
+		s.speaker.Close()
+	}
+}
 
 // changed hears what became of a session.
 func (s *bfdSessions) changed(c bfd.Change) {
 	// Init is on the way to Up, or shows in the status if it stays.
 	if c.From != c.To && c.To != bfd.Init {
 		s.log.Info("bfd", "session", c.Name, "from", c.From.String(), "to", c.To.String(), "reason", c.Reason)
-		s.note(control.Event{
-			At: c.At, Kind: control.KindBFD, Subject: c.Name, From: c.From.String(), To: c.To.String(), Reason: c.Reason,
+		s.publish(event.Event{
+			At: c.At, Kind: event.KindBFD, Subject: c.Name, From: c.From.String(), To: c.To.String(), Reason: c.Reason,
 		})
 	}
 	s.verdict(c.Name, c.Verdict, c.Reason)

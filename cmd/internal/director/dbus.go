@@ -5,6 +5,7 @@ import (
 
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/dbus"
+	"holdfast/cmd/internal/event"
 	"holdfast/conf"
 	"holdfast/vrrp"
 )
@@ -84,13 +85,15 @@ func (b *busService) remove(name string) {
 	b.service.with(func(s *dbus.Service) { s.Remove(name) })
 }
 
-// changed tells clients of a change of state.
-func (b *busService) changed(router string, to vrrp.State) {
-	state := busStates[to]
-	if to == vrrp.Init { // it was something else before
-		state = dbus.Stop
-	}
-	b.service.with(func(s *dbus.Service) { s.Change(router, state) })
+// handle tells clients of a change of state.
+func (b *busService) handle(e *event.Event) {
+	b.service.with(func(s *dbus.Service) { s.Handle(e) })
+}
+
+// resumed tells clients of an instance that goes on in the state that it had in
+// the former binary, which is no event.
+func (b *busService) resumed(router string, state vrrp.State) {
+	b.service.with(func(s *dbus.Service) { s.Change(router, busStates[state]) })
 }
 
 // tellReloaded tells clients of a reload once all is there that it wanted, and
@@ -104,4 +107,37 @@ func (b *busService) tellReloaded() {
 
 var busStates = map[vrrp.State]dbus.State{
 	vrrp.Init: dbus.Init, vrrp.Backup: dbus.Backup, vrrp.Master: dbus.Master, vrrp.Fault: dbus.Fault,
+}
+
+// onBus implements busRouters.
+func (rs *routers) onBus() []dbus.Instance { return rs.busInstances(rs.allInstances()) }
+
+// busInstances returns instances as D-Bus shows them.
+func (rs *routers) busInstances(list []*instance) []dbus.Instance {
+	if len(list) == 0 {
+		return nil
+	}
+	snap, err := rs.speaker.Snapshot()
+	if err != nil {
+		return nil // the VRRP loop has ended, and so does the director
+	}
+	shown := make([]dbus.Instance, len(list))
+	for i, in := range list {
+		c := &in.conf
+		shown[i] = dbus.Instance{Name: c.Name, Interface: c.Interface, VRID: c.VRID, IPv6: c.Family == vrrp.IPv6}
+		if st, ok := snap.Routers[c.Name]; ok {
+			shown[i].State = busStates[st.Machine.State]
+		}
+	}
+	return shown
+}
+
+// settled implements busRouters.
+func (rs *routers) settled() bool {
+	for _, u := range rs.units {
+		if u.stopping {
+			return false
+		}
+	}
+	return len(rs.coming) == 0
 }

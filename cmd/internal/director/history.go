@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 )
 
 // A history is what a process that is about to be replaced leaves beside a
@@ -17,9 +18,9 @@ import (
 // before the adverts pause, and read after they go on.
 type history struct {
 	// At is when it was written, since boot, by which the passing knows it.
-	At     time.Duration   `json:"at_ns"`
-	Events []control.Event `json:"events"`
-	Counts counts          `json:"counts"`
+	At     time.Duration `json:"at_ns"`
+	Events []event.Event `json:"events"`
+	Counts counts        `json:"counts"`
 }
 
 // counts are the totals of the status, which only grow.
@@ -40,8 +41,8 @@ func (d *Director) writeHistory() (time.Duration, uint64, error) {
 		return 0, 0, err
 	}
 	h := history{
-		At: sinceBoot(), Events: d.events.Since(0),
-		Counts: counts{map[string]control.Counters{}, s.Dropped, s.UnknownVRID, d.repairs},
+		At: sinceBoot(), Events: d.journal.Since(0),
+		Counts: counts{map[string]control.Counters{}, s.Dropped, s.UnknownVRID, d.services.repairs},
 	}
 	for i := range s.VRRP {
 		h.Counts.Instances[s.VRRP[i].Name] = s.VRRP[i].Counters
@@ -53,7 +54,7 @@ func (d *Director) writeHistory() (time.Duration, uint64, error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	return h.At, d.events.Last(), nil
+	return h.At, d.journal.Last(), nil
 }
 
 // recallHistory takes over what the binary before this one left of what has been,
@@ -61,25 +62,20 @@ func (d *Director) writeHistory() (time.Duration, uint64, error) {
 func (d *Director) recallHistory() {
 	p, dir := &d.inherited, d.conf.Director.RuntimeDir
 	h, err := readHistory(dir, p.History)
-	if err = errors.Join(err, d.events.Prepend(append(h.Events, p.Events...))); err != nil {
+	if err = errors.Join(err, d.journal.Prepend(append(h.Events, p.Events...))); err != nil {
 		d.log.Warn("the journal of the former binary is lost", "err", err)
 	}
 	d.recallCounts(&h.Counts)
 	p.Events = nil
 	if p.At != 0 {
-		d.note(control.Event{Kind: control.KindDirector, From: p.Software, To: d.opts.Version, Reason: "upgraded"})
+		d.publish(event.Event{Kind: event.KindDirector, From: p.Software, To: d.opts.Version, Reason: "upgraded"})
 	}
 }
 
 // recallCounts goes on counting where the former binary ceased to.
 func (d *Director) recallCounts(c *counts) {
-	d.repairs += c.Repairs
-	d.before = counts{Dropped: c.Dropped, UnknownVRID: c.UnknownVRID}
-	for name, before := range c.Instances {
-		if in := d.instances[name]; in != nil {
-			in.before = before
-		}
-	}
+	d.services.repairs += c.Repairs
+	d.routers.recallCounts(c)
 }
 
 // readHistory reads the history that was written at a time; none if that is zero.

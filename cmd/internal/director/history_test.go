@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/conf"
 	"holdfast/vrrp/speaker"
 )
@@ -25,14 +26,18 @@ func after(t *testing.T, dir string, p upgradeState) (*Director, *strings.Builde
 	d.conf = &conf.Config{}
 	d.conf.Director.RuntimeDir = dir
 	d.inherited = p
-	d.events = control.NewEventLog(journalSize, p.Seq)
-	d.instances["v"] = &instance{}
+	d.journal = event.NewJournal(journalSize, p.Seq)
+	d.events = event.NewBus(d.journal.Handle)
+	d.routers = newRouters(d.base(), nil, d)
+	d.routers.instances["v"] = &instance{}
+	d.routers.conf = d.conf
+	d.services = &virtualServices{}
 	return d, log
 }
 
 func journalText(d *Director) string {
 	var lines []string
-	for _, e := range d.events.Since(0) {
+	for _, e := range d.journal.Since(0) {
 		lines = append(lines, fmt.Sprintf("%d %s %s %s>%s", e.Seq, e.Kind, e.Subject, e.From, e.To))
 	}
 	return strings.Join(lines, "\n")
@@ -47,14 +52,14 @@ func TestRecallHistory(t *testing.T) {
 	const whole = "5 instance a >BACKUP\n6 instance a BACKUP>MASTER\n" + late
 	at := time.Date(2026, 3, 1, 12, 0, 0, 5, time.UTC)
 	left := history{
-		At: 99, Events: []control.Event{
-			{Seq: 5, At: at, Kind: control.KindInstance, Subject: "a", To: "BACKUP"},
-			{Seq: 6, At: at, Kind: control.KindInstance, Subject: "a", From: "BACKUP", To: "MASTER", Detail: map[string]string{"priority": "7"}},
+		At: 99, Events: []event.Event{
+			{Seq: 5, At: at, Kind: event.KindInstance, Subject: "a", To: "BACKUP"},
+			{Seq: 6, At: at, Kind: event.KindInstance, Subject: "a", From: "BACKUP", To: "MASTER", Detail: map[string]string{"priority": "7"}},
 		},
 		Counts: counts{map[string]control.Counters{"v": {Transitions: 4}, "gone": {}}, map[string]uint64{"type": 3}, 2, 1},
 	}
-	p := upgradeState{At: 100, Software: "1.0", Seq: 7, History: 99, Events: []control.Event{
-		{Seq: 7, At: at, Kind: control.KindInstance, Subject: "a", From: "MASTER", To: "FAULT"},
+	p := upgradeState{At: 100, Software: "1.0", Seq: 7, History: 99, Events: []event.Event{
+		{Seq: 7, At: at, Kind: event.KindInstance, Subject: "a", From: "MASTER", To: "FAULT"},
 	}}
 	good, err := json.Marshal(left)
 	if err != nil {
@@ -91,8 +96,8 @@ func TestRecallHistory(t *testing.T) {
 			if got := journalText(d); got != test.want {
 				t.Errorf("the journal is\n%s\nwant\n%s", got, test.want)
 			}
-			if got := d.instances["v"].before.Transitions == 4 && d.before.Dropped["type"] == 3 && d.before.UnknownVRID == 2 && d.repairs == 1; got != test.counted {
-				t.Errorf("counted before: %+v, %+v, %d repairs", d.instances["v"].before, d.before, d.repairs)
+			if got := d.routers.instances["v"].before.Transitions == 4 && d.routers.before.Dropped["type"] == 3 && d.routers.before.UnknownVRID == 2 && d.services.repairs == 1; got != test.counted {
+				t.Errorf("counted before: %+v, %+v, %d repairs", d.routers.instances["v"].before, d.routers.before, d.services.repairs)
 			}
 			if got := log.String(); (got != "") != (test.complaint != "") || !strings.Contains(got, test.complaint) {
 				t.Errorf("the log says %q, want %q", got, test.complaint)
@@ -111,19 +116,20 @@ func (p mutePort) Receive(time.Time, []speaker.Packet) ([]speaker.Packet, error)
 	<-p.wake
 	return nil, nil
 }
-func (p mutePort) Send([]speaker.Frame) []speaker.Refusal { return nil }
-func (p mutePort) Wake()                                  { p.wake <- struct{}{} }
+func (p mutePort) Send([]speaker.Frame) []speaker.SendError { return nil }
+func (p mutePort) Wake()                                    { p.wake <- struct{}{} }
 
 // What happens after the history was written, up to the moment that the new binary
 // goes on from, is in the journal too.
 func TestUpgradeStateHasWhatCameLate(t *testing.T) {
 	dir := t.TempDir()
 	d, log := after(t, dir, upgradeState{Seq: 4})
-	d.speaker = speaker.New(speaker.Options{Port: mutePort{make(chan struct{}, 1)}, Log: d.log})
+	d.subsystems = []subsystem{d.routers}
+	d.routers.speaker = speaker.New(speaker.Options{Port: mutePort{make(chan struct{}, 1)}, Log: d.log})
 	ended := make(chan error)
-	go func() { ended <- d.speaker.Run() }()
+	go func() { ended <- d.routers.speaker.Run() }()
 	post := func(subject string) {
-		d.mail.post(func() { d.note(control.Event{Kind: control.KindInstance, Subject: subject, To: "MASTER"}) })
+		d.mail.post(func() { d.publish(event.Event{Kind: event.KindInstance, Subject: subject, To: "MASTER"}) })
 	}
 	post("early")
 	d.readMail()
@@ -135,7 +141,7 @@ func TestUpgradeStateHasWhatCameLate(t *testing.T) {
 	if err := d.writeUpgradeState(at, seq); err != nil {
 		t.Fatal(err)
 	}
-	d.speaker.Quit()
+	d.routers.speaker.Quit()
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}

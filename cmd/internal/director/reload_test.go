@@ -14,7 +14,7 @@ import (
 // configuration when he does, so that a reload need tell nobody: who that is.
 var readInPlace = map[string]string{
 	".TrackLink":     "diagnose",
-	".Notify":        "notifyInstance",
+	".Notify":        "scriptsFor",
 	".Track":         "tellTracking",
 	".Auth.File":     "nobody: the secret itself is compared",
 	".Auth.KeyFiles": "nobody: the keys themselves are compared",

@@ -4,10 +4,9 @@ import (
 	"context"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/snmp"
 	"holdfast/conf"
-	"holdfast/vrrp"
-	"holdfast/vrrp/speaker"
 )
 
 // An snmpAgent is the subsystem that answers SNMP through a master agent
@@ -41,21 +40,7 @@ func (a *snmpAgent) suspend()    { a.close() }
 func (a *snmpAgent) stop() error { a.close(); return nil }
 func (a *snmpAgent) close()      { a.agent.take((*snmp.Agent).Close) }
 
-// newMaster sends the trap of an instance that became MASTER.
-func (a *snmpAgent) newMaster(in *instance, takeover vrrp.Takeover) {
-	address := ""
-	if source := source(in, &in.facts); source.IsValid() {
-		address = source.String()
-	}
-	a.agent.with(func(agent *snmp.Agent) { agent.NewMaster(in.snmpRouter(), address, takeover.String()) })
-}
-
-// protocolError sends the trap of an advert that an instance refused.
-func (a *snmpAgent) protocolError(in *instance, r *speaker.Report) {
-	a.agent.with(func(agent *snmp.Agent) { agent.ProtocolError(in.snmpRouter(), r.Drop.String()) })
-}
-
-// snmpRouter is the key of an instance in VRRPv3-MIB (RFC 6527).
-func (in *instance) snmpRouter() snmp.Router {
-	return snmp.Router{IfIndex: in.index, VRID: in.conf.VRID, IPv6: in.conf.Family == vrrp.IPv6}
+// handle sends the traps that an event asks for.
+func (a *snmpAgent) handle(e *event.Event) {
+	a.agent.with(func(agent *snmp.Agent) { agent.Handle(e) })
 }

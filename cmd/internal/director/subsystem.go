@@ -1,9 +1,11 @@
 package director
 
 import (
+	"context"
 	"log/slog"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/conf"
 )
 
@@ -13,12 +15,19 @@ import (
 //
 // A subsystem embeds base, which does nothing for the verbs that it has no use for.
 type subsystem interface {
+	// open acquires what can be refused, before anything is changed.
+	open() error
 	// restore takes over what the former binary saved. It is called once, before
-	// the first apply, and only s.At is set when no binary was replaced.
+	// the first apply; s.At is zero if no binary was replaced.
 	restore(s *upgradeState)
+	// admit says why a configuration cannot be applied here and now, which the file
+	// alone does not show. It changes nothing.
+	admit(ctx context.Context, c *conf.Config) error
 	// apply brings the subsystem to a configuration. The first call starts it, and
 	// a call after suspend starts it again.
 	apply(c *conf.Config)
+	// handle is called for every event that is published.
+	handle(e *event.Event)
 	// report adds what status shows of the subsystem.
 	report(s *control.Status)
 	// suspend ends what must not run while the binary is replaced.
@@ -39,23 +48,27 @@ type subsystem interface {
 // base is what every subsystem is given of the director.
 type base struct {
 	log   *slog.Logger
-	post  func(func())        // runs a function in the director's loop, later
-	spawn func(func())        // runs a function in a goroutine that ends before the director does
-	note  func(control.Event) // adds to the journal, and tells all who follow it; only in the loop
+	post  func(func()) // runs a function in the director's loop, later
+	spawn func(func()) // runs a function in a goroutine that ends before the director does
+	// publish tells all subscribers of an event; only in the loop.
+	publish func(event.Event)
 }
 
-func (*base) restore(*upgradeState)  {}
-func (*base) apply(*conf.Config)     {}
-func (*base) report(*control.Status) {}
-func (*base) suspend()               {}
-func (*base) save(*upgradeState)     {}
-func (*base) withdraw()              {}
-func (*base) stop() error            { return nil }
-func (*base) close()                 {}
+func (*base) open() error                               { return nil }
+func (*base) restore(*upgradeState)                     {}
+func (*base) admit(context.Context, *conf.Config) error { return nil }
+func (*base) apply(*conf.Config)                        {}
+func (*base) handle(*event.Event)                       {}
+func (*base) report(*control.Status)                    {}
+func (*base) suspend()                                  {}
+func (*base) save(*upgradeState)                        {}
+func (*base) withdraw()                                 {}
+func (*base) stop() error                               { return nil }
+func (*base) close()                                    {}
 
 // base returns what the director gives to its subsystems.
 func (d *Director) base() base {
-	return base{log: d.log, post: d.mail.post, spawn: d.threads.Go, note: d.note}
+	return base{log: d.log, post: d.mail.post, spawn: d.threads.Go, publish: d.publish}
 }
 
 // An optional is something that a configuration can leave out. What is done with
