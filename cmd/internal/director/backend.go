@@ -7,11 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"time"
 
 	"holdfast/cmd/internal/control"
 	"holdfast/conf"
-	"holdfast/lvs/ipvs"
 )
 
 // backend answers the control socket for a director.
@@ -63,7 +61,7 @@ func (b backend) Reload(ctx context.Context) (*control.Reloaded, error) {
 	var err error
 	e := b.d.ask(ctx, func() {
 		r, err = b.d.reload(ctx)
-		b.d.balanceIfDirty() // the answer comes when it is done
+		b.d.services.reconcile() // the answer comes when it is done
 	})
 	if e != nil {
 		return nil, e
@@ -91,7 +89,7 @@ func (d *Director) plan() (*control.Plan, error) {
 	for _, text := range describe(d.conf, c) {
 		p.Steps = append(p.Steps, control.Step{Area: "holdfast", Text: text})
 	}
-	ops, err := d.balance.preview(c)
+	ops, err := d.services.balance.preview(c)
 	if err != nil {
 		return nil, err
 	}
@@ -99,18 +97,6 @@ func (d *Director) plan() (*control.Plan, error) {
 		p.Steps = append(p.Steps, control.Step{Area: "lvs", Text: op.String()})
 	}
 	return p, nil
-}
-
-// openIPVS gives the balancer the kernel's table.
-func (d *Director) openIPVS(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	conn, err := ipvs.Open(ctx, d.log)
-	if err != nil {
-		return fmt.Errorf("the configuration needs IPVS: %w", err)
-	}
-	d.balance.attach(conn)
-	return nil
 }
 
 // vrrpStatusSoon has the loop make a vrrpStatus.
@@ -140,4 +126,21 @@ func (b busDirector) Write(name string, content []byte) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
+}
+
+// stateText is the status for people, "" if the loop does not tell in time, as
+// when it stops.
+func (d *Director) stateText(ctx context.Context) string {
+	text := make(chan string, 1)
+	err := d.ask(ctx, func() {
+		if s, err := d.status(); err == nil {
+			text <- s.Text(control.SectionAll)
+		} else {
+			text <- ""
+		}
+	})
+	if err != nil {
+		return ""
+	}
+	return <-text
 }

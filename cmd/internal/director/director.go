@@ -15,10 +15,8 @@ import (
 	"sync"
 	"time"
 
-	"holdfast/checker"
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
-	"holdfast/cmd/internal/notify"
 	"holdfast/cmd/internal/program"
 	"holdfast/cmd/internal/track"
 	"holdfast/conf"
@@ -61,21 +59,13 @@ type Director struct {
 	// subsystems are all that there are, in the order in which they are applied;
 	// those that others speak to have a name too.
 	subsystems []subsystem
-	snmp       *snmpAgent
+	outlets    *outlets
 	bus        *busService
 	bfd        *bfdSessions
+	services   *virtualServices
 	trackers   *trackers
 	routers    *routers
-
-	balance   *balancer
-	checks    *checker.Set
-	dirty     bool              // the IPVS table may have to change
-	ipvsError string            // what keeps IPVS from being as it should be
-	repairs   uint64            // changes that others had made to our part of IPVS
-	healths   map[string]string // UP or DOWN by virtual service; absent: not known
-	notifier  *notify.Notifier
-	sinks     []*sink
-	rivals    map[string]*rivalry // by instance
+	rivals     *rivals
 
 	conf      *conf.Config // nil until the first is applied
 	loaded    time.Time
@@ -109,9 +99,6 @@ func Run(ctx context.Context, o Options) error {
 	if err := d.open(ctx); err != nil {
 		return errors.Join(err, d.close())
 	}
-	for _, s := range d.subsystems {
-		s.restore(&d.inherited)
-	}
 	d.applyConf(o.Config)
 	d.opts.EarlySpeaker.end()
 	d.routers.repair.reconcile(d.host.Reconcile)
@@ -130,7 +117,6 @@ func Run(ctx context.Context, o Options) error {
 func newDirector(o Options) *Director {
 	return &Director{
 		opts: o, log: o.Log, started: time.Now(), loaded: time.Now(), mail: newMailbox(),
-		rivals: map[string]*rivalry{}, healths: map[string]string{},
 	}
 }
 
@@ -142,29 +128,21 @@ func (d *Director) open(ctx context.Context) error {
 	if err := d.openHost(); err != nil {
 		return err
 	}
-	dir := d.opts.Config.Director.RuntimeDir
-	memory, err := recall(dir)
-	if err != nil {
-		d.log.Warn("what a former run left in IPVS is not known", "err", err)
-	}
-	d.balance = newBalancer(d.log, memory, d.ipvsChanged)
-	if err := d.admit(ctx, d.opts.Config); err != nil {
-		return err
-	}
 	d.journal = event.NewJournal(journalSize, d.inherited.Seq)
 	if err := d.openSocket(); err != nil {
 		return err
 	}
-	d.notifier = notify.New(notify.Options{
-		Director: d.opts.Config.Director.Name, Log: d.log,
-		Result:  func(r notify.Result) { d.mail.post(func() { d.scriptEnded(r) }) },
-		Scripts: d.scriptsFor,
-	})
-	d.checks = checker.New(checker.Options{Log: d.log, OnChange: func(c checker.Change) {
-		d.mail.post(func() { d.verdict(c) })
-	}})
 	d.ticker = time.NewTicker(d.opts.Config.Director.ReconcileInterval)
-	return d.openSubsystems()
+	d.list()
+	for _, s := range d.subsystems {
+		if err := s.open(); err != nil {
+			return err
+		}
+	}
+	for _, s := range d.subsystems {
+		s.restore(&d.inherited)
+	}
+	return d.admit(ctx, d.opts.Config)
 }
 
 // openHost locks the runtime directory, and opens the devices of the host.
@@ -182,39 +160,39 @@ func (d *Director) openHost() error {
 	return nil
 }
 
-// openSubsystems lists the subsystems and opens them. A subsystem that tells
-// another what it knows comes before it in the list.
-func (d *Director) openSubsystems() error {
-	b := d.base()
-	d.snmp = &snmpAgent{base: b, routers: d.vrrpStatusSoon}
+// list makes the subsystems, and the bus by which they hear of events. A subsystem
+// comes behind those that it tells what it knows, so that they are there.
+func (d *Director) list() {
+	b, dir := d.base(), d.opts.Config.Director.RuntimeDir
+	d.outlets = &outlets{base: b, scripts: d.scriptsFor, stateText: d.stateText, flush: d.readMail}
 	d.bus = &busService{base: b, director: busDirector{backend{d}}, routers: d.routers}
-	d.trackers = &trackers{
-		base: b, dir: d.opts.Config.Director.RuntimeDir, crashed: len(d.host.Left()) > 0, routers: d.routers,
-		tellOthers: func() { d.tellServices(); d.bfd.tellAll() },
-	}
-	d.bfd = &bfdSessions{base: b, verdict: d.trackers.tellBFD}
+	d.bfd = &bfdSessions{base: b}
+	d.services = newVirtualServices(b, dir)
+	d.trackers = &trackers{base: b, dir: dir, crashed: len(d.host.Left()) > 0, routers: d.routers}
+	d.rivals = &rivals{base: b, instance: d.routers.instance, about: d.eventInstance, known: map[string]*rivalry{}}
+
+	d.bfd.verdict, d.services.tracked = d.trackers.tellBFD, d.trackers.tellService
+	d.trackers.tellOthers = func() { d.services.tellTracked(); d.bfd.tellAll() }
 	d.routers.trackers, d.routers.early = d.trackers, d.opts.EarlySpeaker
+
 	d.subsystems = []subsystem{
-		d.snmp,
+		d.outlets,
+		&snmpAgent{base: b, routers: d.vrrpStatusSoon},
 		d.bus,
 		d.bfd,
 		&linkWatch{base: b, changed: d.linkChanged},
 		&settingsWatch{base: b, host: d.host, concern: d.routers.repair.concern},
 		&routeWatch{base: b, host: d.host, repair: d.routers.repair.within, changed: d.trackers.routeChanged},
+		d.services,
 		d.trackers,
 		d.routers,
+		d.rivals,
 	}
-	subscribers := []func(*event.Event){d.journal.Handle, d.tellSinks, d.notifier.Handle} // the journal numbers the events
+	subscribers := []func(*event.Event){d.journal.Handle} // first: it numbers the event
 	for _, s := range d.subsystems {
 		subscribers = append(subscribers, s.handle)
 	}
 	d.events = event.NewBus(subscribers...)
-	for _, s := range d.subsystems {
-		if err := s.open(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // linkChanged hears of changes of interfaces and addresses.
@@ -238,11 +216,11 @@ func (d *Director) loop(ctx context.Context) {
 		case <-d.ticker.C:
 			d.routers.lookAll()
 			d.routers.repair.everything()
-			d.dirty = true
+			d.services.dirty = true
 		case <-d.opts.Reload:
 			_, _ = d.reload(ctx) // the outcome is logged and in the status
 		}
-		d.balanceIfDirty()
+		d.services.reconcile()
 		if path := d.upgradeTo; path != "" {
 			d.upgradeTo = ""
 			if err := d.replace(path); err != nil {
@@ -291,24 +269,5 @@ func (d *Director) ask(ctx context.Context, f func()) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	}
-}
-
-// balanceIfDirty brings IPVS to what is wanted, if that may have changed.
-func (d *Director) balanceIfDirty() {
-	if !d.dirty {
-		return
-	}
-	d.dirty = false
-	err := d.balance.apply()
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	if text != d.ipvsError {
-		d.ipvsError = text
-		if err != nil {
-			d.log.Error("ipvs is not as it should be; it is tried again", "err", err)
-		}
 	}
 }

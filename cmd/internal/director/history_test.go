@@ -31,6 +31,7 @@ func after(t *testing.T, dir string, p upgradeState) (*Director, *strings.Builde
 	d.routers = newRouters(d.base(), nil, d)
 	d.routers.instances["v"] = &instance{}
 	d.routers.conf = d.conf
+	d.services = &virtualServices{}
 	return d, log
 }
 
@@ -95,8 +96,8 @@ func TestRecallHistory(t *testing.T) {
 			if got := journalText(d); got != test.want {
 				t.Errorf("the journal is\n%s\nwant\n%s", got, test.want)
 			}
-			if got := d.routers.instances["v"].before.Transitions == 4 && d.routers.before.Dropped["type"] == 3 && d.routers.before.UnknownVRID == 2 && d.repairs == 1; got != test.counted {
-				t.Errorf("counted before: %+v, %+v, %d repairs", d.routers.instances["v"].before, d.routers.before, d.repairs)
+			if got := d.routers.instances["v"].before.Transitions == 4 && d.routers.before.Dropped["type"] == 3 && d.routers.before.UnknownVRID == 2 && d.services.repairs == 1; got != test.counted {
+				t.Errorf("counted before: %+v, %+v, %d repairs", d.routers.instances["v"].before, d.routers.before, d.services.repairs)
 			}
 			if got := log.String(); (got != "") != (test.complaint != "") || !strings.Contains(got, test.complaint) {
 				t.Errorf("the log says %q, want %q", got, test.complaint)

@@ -60,7 +60,7 @@ func spec(in *conf.Instance) netdev.Spec {
 		Keep: true, // what a crashed run left is served until it is known who is MASTER
 	}
 	s.Addresses = addressesOn(in, "")
-	policy(&s, in)
+	addPolicy(&s, in)
 	return s
 }
 

@@ -1,6 +1,7 @@
 package director
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -129,6 +130,33 @@ func (rs *routers) reported(r speaker.Report) {
 
 func (rs *routers) restore(u *upgradeState) { rs.inherited, rs.savedAt = u.Routers, u.At }
 
+// admit says which interfaces are not there. The interface of an instance that runs
+// may be gone: that is a fault of the instance. So it is for what the former binary
+// ran with.
+func (rs *routers) admit(_ context.Context, c *conf.Config) error {
+	if rs.conf == nil && rs.savedAt != 0 {
+		return nil
+	}
+	var errs []error
+	known := map[string]bool{}
+	for _, in := range c.VRRP {
+		for i, name := range in.Interfaces() {
+			if known[name] {
+				continue
+			}
+			known[name] = true
+			if f, err := rs.host.Interface(name); (err != nil || f.Index == 0) && !rs.runsOn(name) {
+				key := "interface"
+				if i > 0 {
+					key = "addresses"
+				}
+				errs = append(errs, fmt.Errorf("vrrp.%s.%s: there is no interface %s here", in.Name, key, name))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // apply brings the virtual routers from what runs to what a configuration wants.
 func (rs *routers) apply(c *conf.Config) {
 	running, stopping := rs.running()
@@ -255,3 +283,6 @@ func (rs *routers) announce(name string) error {
 	}
 	return err
 }
+
+// instance returns the instance of a name, nil if there is none.
+func (rs *routers) instance(name string) *instance { return rs.instances[name] }

@@ -12,11 +12,9 @@ func (d *Director) status() (*control.Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Checks, s.Notify, s.LVS = d.checks.Status(), d.outlets(), d.lvsStatus()
 	for _, part := range d.subsystems {
 		part.report(s)
 	}
-	d.addRivalMACs(s)
 	return s, nil
 }
 
@@ -35,23 +33,4 @@ func (d *Director) vrrpStatus() (*control.Status, error) {
 		}
 	}
 	return s, d.routers.addStatus(s)
-}
-
-// lvsStatus is the table, nil when the configuration has nothing for IPVS.
-func (d *Director) lvsStatus() *control.LVS {
-	if !needsIPVS(d.conf) {
-		return nil
-	}
-	services, daemons, err := d.balance.status()
-	l := &control.LVS{Error: d.ipvsError, Services: services, Repairs: d.repairs}
-	if err != nil && l.Error == "" {
-		l.Error = err.Error()
-	}
-	if c := d.conf.LVS.Sync; c.Interface != "" {
-		l.Sync = &control.Sync{Interface: c.Interface, ID: int(c.ID), Follow: c.Follow, Roles: []string{}}
-		for _, daemon := range daemons {
-			l.Sync.Roles = append(l.Sync.Roles, daemon.Role.String())
-		}
-	}
-	return l
 }

@@ -23,18 +23,10 @@ func (d *Director) stop() error {
 	for _, s := range d.subsystems {
 		s.withdraw()
 	}
-	d.checks.Close()
 	var errs []error
 	for _, s := range slices.Backward(d.subsystems) {
 		errs = append(errs, s.stop())
 	}
-	errs = append(errs, d.balance.stop(d.conf.LVS.OnStop))
-	ctx, cancel := context.WithTimeout(context.Background(), scriptGrace)
-	defer cancel()
-	// A script that fails is told of: the sinks end after the scripts.
-	errs = append(errs, d.notifier.Close(ctx))
-	d.readMail()
-	d.closeAllSinks()
 	return errors.Join(errs...)
 }
 
@@ -45,8 +37,6 @@ func (d *Director) close() error {
 	for _, s := range slices.Backward(d.subsystems) {
 		s.close()
 	}
-	d.closeAllSinks()
-	d.endRivalries()
 	if d.socket != nil {
 		errs = append(errs, d.socket.Close())
 	}

@@ -18,6 +18,7 @@ import (
 	"holdfast/conf"
 	"holdfast/lvs"
 	"holdfast/netdev"
+	"holdfast/netdev/policy"
 	"holdfast/netdev/port"
 )
 
@@ -148,7 +149,7 @@ func (t *trackers) looker(k *conf.Track, c *conf.Director) func(context.Context)
 	case conf.TrackPing:
 		return pingLook(k)
 	case conf.TrackRoute:
-		return reading(func(context.Context) error { return netdev.Route(k.Route, k.Table, k.Interface) })
+		return reading(func(context.Context) error { return policy.Usable(k.Route, k.Table, k.Interface) })
 	}
 	return nil
 }
@@ -215,7 +216,7 @@ func (t *trackers) linkChanged(e *netdev.Event) {
 
 // routeChanged has the trackers of a route look; those of every route if events
 // were lost.
-func (t *trackers) routeChanged(e *netdev.RouteEvent) {
+func (t *trackers) routeChanged(e *policy.Event) {
 	t.nudge(func(k *conf.Track) bool { return k.Kind == conf.TrackRoute && (e.Lost || k.Route == e.Prefix) })
 }
 

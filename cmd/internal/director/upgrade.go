@@ -53,17 +53,6 @@ func installedBinary() (string, error) {
 // fails; then everything goes on as before.
 func (d *Director) replace(path string) error {
 	d.log.Info("upgrade: the binary is replaced", "path", path)
-	scripts, cancel := context.WithTimeout(context.Background(), upgradeGrace)
-	defer cancel()
-	if err := d.notifier.Wait(scripts); err != nil {
-		d.log.Warn("scripts are still running; they go on without being watched", "err", err)
-	}
-	d.readMail() // what happened meanwhile, and scripts that failed
-	sinks := d.sinks
-	d.sinks = nil
-	rest, cancel := context.WithTimeout(context.Background(), upgradeGrace)
-	defer cancel()
-	closeSinks(rest, sinks) // their readers would read beside the new binary's
 	for _, s := range d.subsystems {
 		s.suspend()
 	}
@@ -83,7 +72,6 @@ func (d *Director) replace(path string) error {
 // goOn opens again what was closed for a new binary.
 func (d *Director) goOn() error {
 	d.routers.repair.within(repairPause) // which has them watched again
-	d.applySinks(d.conf)
 	for _, s := range d.subsystems {
 		s.apply(d.conf)
 	}
