@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"holdfast/netdev/rtnl"
+
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -27,7 +29,7 @@ func (h *Host) find(names []string) ([]*device, error) {
 }
 
 // Claim brings devices up with all their addresses, in one system call for
-// all; it also ends Quiet. Claiming what is claimed puts back what is missing.
+// all; it also ends muting. Claiming what is claimed puts back what is missing.
 //
 // When it returns, packets for the addresses are the director's own.
 //
@@ -52,24 +54,23 @@ func (h *Host) claim(names []string, up func([]Part)) error {
 	}
 	h.mu.Unlock()
 	h.claimPolicy(names)
-	h.claimEgress()
 	return err
 }
 
-// Quiet makes devices stop answering ARP and neighbour solicitations, while
+// Mute makes devices stop answering ARP and neighbour solicitations, while
 // what still comes for them is served. It is of no effect in interface mode:
 // it would silence the parent.
-func (h *Host) Quiet(names ...string) error {
+func (h *Host) Mute(names ...string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.order(names, "quiet", Quiet, quietRequests, h.atOnce)
+	return h.order(names, "mute", Muted, muteRequests, h.atOnce)
 }
 
-func quietRequests(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
+func muteRequests(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
 	if !d.spec.virtual() {
 		return all
 	}
-	flags, protoDown := d.quietens()
+	flags, protoDown := d.muteFlags()
 	if protoDown {
 		all = append(all, protoDownRequest(d.index))
 		d.protoDown = true
@@ -87,9 +88,9 @@ func upDownRequest(d *device, flags uint32) *nl.NetlinkRequest {
 	return r
 }
 
-// Release makes devices Bare: Silence, and then TakeDown for each.
+// Release makes devices Bare: Disable, and then TakeDown for each.
 func (h *Host) Release(names ...string) error {
-	if err := h.Silence(names...); err != nil {
+	if err := h.Disable(names...); err != nil {
 		return err
 	}
 	var errs []error
@@ -99,13 +100,13 @@ func (h *Host) Release(names ...string) error {
 	return errors.Join(errs...)
 }
 
-// Silence is the first half of Release: devices are Bare from now on as far as
+// Disable is the first half of Release: devices are Bare from now on as far as
 // their state goes, and in one system call all fall silent. One with IPv6 goes
 // down at once: while it is up, any change of its parent, as when a fellow is
 // taken down, can give it its carrier back, and then the kernel repeats its
 // multicast listener reports (net/ipv6/addrconf.c addrconf_notify). In
 // interface mode, where nothing else would silence them, the addresses go.
-func (h *Host) Silence(names ...string) error {
+func (h *Host) Disable(names ...string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.order(names, "release", Bare, func(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
@@ -113,7 +114,7 @@ func (h *Host) Silence(names ...string) error {
 			return h.releaseRequests(all, d)
 		}
 		d.falling = true
-		return quietRequests(all, d)
+		return muteRequests(all, d)
 	}, h.atOnce)
 }
 
@@ -131,9 +132,9 @@ func (h *Host) TakeDown(name string) error {
 	if d.index == 0 {
 		return nil
 	}
-	_, _ = h.policy([]*device{d}) // what stays is found when devices are reconciled
-	for _, err := range h.conn.do(h.releaseRequests(nil, d)) {
-		if err != nil && !gone(err) {
+	_, _ = h.applyPolicy([]*device{d}) // what stays is found when devices are reconciled
+	for _, err := range h.conn.Do(h.releaseRequests(nil, d)) {
+		if err != nil && !rtnl.Gone(err) {
 			return fmt.Errorf("release: device %s: %w", name, err)
 		}
 	}
@@ -144,7 +145,7 @@ func (h *Host) TakeDown(name string) error {
 // what became of each, or nil if all went well.
 type carrier func(requests []*nl.NetlinkRequest, of []*device) []error
 
-func (h *Host) atOnce(requests []*nl.NetlinkRequest, _ []*device) []error { return h.conn.do(requests) }
+func (h *Host) atOnce(requests []*nl.NetlinkRequest, _ []*device) []error { return h.conn.Do(requests) }
 
 // order sets a state by the requests that lead there from any other, without
 // looking first. If one is refused, the device is looked at. h.mu is held.
@@ -155,7 +156,7 @@ func (h *Host) order(names []string, verb string, to State,
 		return fmt.Errorf("%s: %w", verb, err)
 	}
 	if to != Claimed {
-		h.endEgress(devices)
+		h.egress.End(egressDevices(devices))
 	}
 	h.settled = false
 	var requests []*nl.NetlinkRequest
@@ -173,7 +174,7 @@ func (h *Host) order(names []string, verb string, to State,
 		}
 	}
 	for i, err := range carry(requests, of) {
-		usual := errors.Is(err, unix.EEXIST) || to == Bare && gone(err)
+		usual := errors.Is(err, unix.EEXIST) || to == Bare && rtnl.Gone(err)
 		if err != nil && !usual {
 			again[of[i]] = true
 			of[i].noProtoDown = of[i].noProtoDown || errors.Is(err, unix.EOPNOTSUPP)
@@ -248,8 +249,8 @@ func (h *Host) remove(names []string) error {
 			continue
 		}
 		d.state = Bare
-		h.endEgress([]*device{d})
-		if _, err := h.policy([]*device{d}); err != nil {
+		h.egress.End(egressDevices([]*device{d}))
+		if _, err := h.applyPolicy([]*device{d}); err != nil {
 			return fmt.Errorf("remove devices: %w", err)
 		}
 		if !d.spec.virtual() && d.index != 0 {
@@ -261,8 +262,8 @@ func (h *Host) remove(names []string) error {
 	}
 	requests = append(requests, deleteRequests(o, links)...)
 	var errs []error
-	for _, err := range h.conn.do(requests) {
-		if err != nil && !gone(err) {
+	for _, err := range h.conn.Do(requests) {
+		if err != nil && !rtnl.Gone(err) {
 			errs = append(errs, fmt.Errorf("remove device: %w", err))
 		}
 	}
@@ -272,7 +273,7 @@ func (h *Host) remove(names []string) error {
 	for _, name := range names {
 		h.forget(name)
 	}
-	_, err = h.mendEgress() // a device that somebody deleted has left its rules
+	_, err = h.applyEgress() // a device that somebody deleted has left its rules
 	_, refusal := h.mendRefusal()
 	return errors.Join(err, refusal, h.giveBack(o))
 }
@@ -363,22 +364,20 @@ func (h *Host) Sweep() ([]Repair, error) {
 			repairs = append(repairs, Repair{l.name, fmt.Sprintf("remove address %v, which a former run left", a.Prefix)})
 		}
 	}
-	for i, err := range h.conn.do(requests) {
-		if err != nil && !gone(err) {
+	for i, err := range h.conn.Do(requests) {
+		if err != nil && !rtnl.Gone(err) {
 			return repairs[:i], fmt.Errorf("sweep: %v: %w", repairs[i], err)
 		}
 	}
 	swept, err := h.sweepPolicy()
 	repairs = append(repairs, swept...)
-	h.egress = true // what a former run left may be there
-	swept, egress := h.mendEgress()
 	_, refusal := h.mendRefusal()
-	err = errors.Join(err, egress, refusal)
+	err = errors.Join(err, refusal)
 	j := h.journal
 	j.Devices = slices.DeleteFunc(j.Devices, func(s Spec) bool { return h.devices[s.Name] == nil })
 	j.Addresses = slices.DeleteFunc(j.Addresses, func(a heldAddress) bool { return !h.holds(a) })
 	h.left = nil
-	return append(repairs, swept...), errors.Join(err, h.giveBack(o))
+	return repairs, errors.Join(err, h.giveBack(o))
 }
 
 func (h *Host) knows(name string) bool {
@@ -396,6 +395,6 @@ func (h *Host) Close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	err := h.remove(slices.Collect(maps.Keys(h.devices)))
-	h.conn.close()
+	h.conn.Close()
 	return err
 }

@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"holdfast/cmd/internal/dbus"
-	"holdfast/vrrp"
 	"os"
 	"path/filepath"
 	"runtime"
-	"time"
 
 	"holdfast/cmd/internal/control"
 	"holdfast/conf"
-	"holdfast/lvs/ipvs"
 )
 
 // backend answers the control socket for a director.
@@ -65,7 +61,7 @@ func (b backend) Reload(ctx context.Context) (*control.Reloaded, error) {
 	var err error
 	e := b.d.ask(ctx, func() {
 		r, err = b.d.reload(ctx)
-		b.d.balanceIfDirty() // the answer comes when it is done
+		b.d.services.reconcile() // the answer comes when it is done
 	})
 	if e != nil {
 		return nil, e
@@ -93,7 +89,7 @@ func (d *Director) plan() (*control.Plan, error) {
 	for _, text := range describe(d.conf, c) {
 		p.Steps = append(p.Steps, control.Step{Area: "holdfast", Text: text})
 	}
-	ops, err := d.balance.preview(c)
+	ops, err := d.services.balance.preview(c)
 	if err != nil {
 		return nil, err
 	}
@@ -101,18 +97,6 @@ func (d *Director) plan() (*control.Plan, error) {
 		p.Steps = append(p.Steps, control.Step{Area: "lvs", Text: op.String()})
 	}
 	return p, nil
-}
-
-// openIPVS gives the balancer the kernel's table.
-func (d *Director) openIPVS(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	conn, err := ipvs.Open(ctx, d.log)
-	if err != nil {
-		return fmt.Errorf("the configuration needs IPVS: %w", err)
-	}
-	d.balance.attach(conn)
-	return nil
 }
 
 // vrrpStatusSoon has the loop make a vrrpStatus.
@@ -131,28 +115,8 @@ type busDirector struct{ backend }
 // Announce implements dbus.Director.
 func (b busDirector) Announce(ctx context.Context, name string) error {
 	var err error
-	e := b.d.ask(ctx, func() { err = b.d.announce(name) })
+	e := b.d.ask(ctx, func() { err = b.d.routers.announce(name) })
 	return errors.Join(e, err)
-}
-
-// announce announces the addresses of an instance that is MASTER once more, or
-// with "" those of all that are.
-func (d *Director) announce(name string) error {
-	if name != "" {
-		return d.speaker.Announce(name)
-	}
-	snap, err := d.speaker.Snapshot()
-	if err != nil {
-		return err
-	}
-	err = errors.New("nothing is MASTER here")
-	for name, st := range snap.Routers {
-		// One that has just ceased to be MASTER is not to announce anything.
-		if st.Machine.State == vrrp.Master && d.speaker.Announce(name) == nil {
-			err = nil
-		}
-	}
-	return err
 }
 
 // Write implements dbus.Director.
@@ -164,35 +128,19 @@ func (b busDirector) Write(name string, content []byte) error {
 	return nil
 }
 
-// onBus implements busRouters.
-func (d *Director) onBus() []dbus.Instance { return d.busInstances(d.allInstances()) }
-
-// busInstances returns instances as D-Bus shows them.
-func (d *Director) busInstances(list []*instance) []dbus.Instance {
-	if len(list) == 0 {
-		return nil
-	}
-	snap, err := d.speaker.Snapshot()
+// stateText is the status for people, "" if the loop does not tell in time, as
+// when it stops.
+func (d *Director) stateText(ctx context.Context) string {
+	text := make(chan string, 1)
+	err := d.ask(ctx, func() {
+		if s, err := d.status(); err == nil {
+			text <- s.Text(control.SectionAll)
+		} else {
+			text <- ""
+		}
+	})
 	if err != nil {
-		return nil // the VRRP loop has ended, and so does the director
+		return ""
 	}
-	shown := make([]dbus.Instance, len(list))
-	for i, in := range list {
-		c := &in.conf
-		shown[i] = dbus.Instance{Name: c.Name, Interface: c.Interface, VRID: c.VRID, IPv6: c.Family == vrrp.IPv6}
-		if st, ok := snap.Routers[c.Name]; ok {
-			shown[i].State = busStates[st.Machine.State]
-		}
-	}
-	return shown
-}
-
-// settled implements busRouters.
-func (d *Director) settled() bool {
-	for _, u := range d.units {
-		if u.stopping {
-			return false
-		}
-	}
-	return len(d.coming) == 0
+	return <-text
 }

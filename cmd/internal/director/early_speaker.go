@@ -15,7 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdfast/conf"
-	"holdfast/netdev"
+	"holdfast/netdev/frame"
+	"holdfast/netdev/port"
 	"holdfast/vrrp"
 	"holdfast/vrrp/auth"
 	"holdfast/vrrp/speaker"
@@ -34,7 +35,7 @@ const earlySpeakerVersion = 1
 type execState struct {
 	Version int
 	Usual   unix.SchedAttr // the scheduling that its threads are to have
-	Sockets []netdev.OpenSocket
+	Sockets []port.OpenSocket
 }
 
 // A earlyUnits is what a stand-in speaks for: units that are MASTER.
@@ -55,8 +56,8 @@ type earlyRouter struct {
 	TTL    uint8
 	Index  int // the interface's
 	Source netip.Addr
-	MAC    netdev.MAC // that adverts come from
-	Weight int        // what trackers add to the priority
+	MAC    frame.MAC // that adverts come from
+	Weight int       // what trackers add to the priority
 	Was    savedRouter
 }
 
@@ -65,12 +66,12 @@ type earlyRouter struct {
 // saveEarlySpeaker has every MASTER send an advert, and leaves what a stand-in goes on
 // with. It returns the environment variable that tells of it, and how to take that
 // back.
-func (d *Director) saveEarlySpeaker(usual unix.SchedAttr) (variable string, takeBack func() error, err error) {
-	if err := d.speaker.AdvertiseNow(); err != nil {
+func (rs *routers) saveEarlySpeaker(usual unix.SchedAttr) (variable string, takeBack func() error, err error) {
+	if err := rs.speaker.AdvertiseNow(); err != nil {
 		return "", nil, err
 	}
 	at := sinceBoot()
-	snap, err := d.speaker.Snapshot()
+	snap, err := rs.speaker.Snapshot()
 	if err != nil {
 		return "", nil, err
 	}
@@ -79,12 +80,12 @@ func (d *Director) saveEarlySpeaker(usual unix.SchedAttr) (variable string, take
 		return "", nil, fmt.Errorf("make a file for the stand-in: %w", err)
 	}
 	file := os.NewFile(uintptr(fd), "holdfast-stand-in")
-	sockets, err := d.port.HandOn()
+	sockets, err := rs.port.HandOn()
 	if err == nil {
 		to := gob.NewEncoder(file)
-		err = errors.Join(to.Encode(execState{earlySpeakerVersion, usual, sockets}), to.Encode(d.earlyUnits(at, &snap)))
+		err = errors.Join(to.Encode(execState{earlySpeakerVersion, usual, sockets}), to.Encode(rs.earlyUnits(at, &snap)))
 	}
-	takeBack = func() error { return errors.Join(d.port.Keep(), file.Close()) }
+	takeBack = func() error { return errors.Join(rs.port.Keep(), file.Close()) }
 	if err != nil {
 		return "", nil, errors.Join(err, takeBack())
 	}
@@ -92,12 +93,12 @@ func (d *Director) saveEarlySpeaker(usual unix.SchedAttr) (variable string, take
 }
 
 // earlyUnits lists the units that are MASTER in every member.
-func (d *Director) earlyUnits(at time.Duration, snap *speaker.Snapshot) earlyUnits {
+func (rs *routers) earlyUnits(at time.Duration, snap *speaker.Snapshot) earlyUnits {
 	s := earlyUnits{At: at}
-	for _, u := range d.units {
+	for _, u := range rs.units {
 		spoken := earlyUnit{Name: u.speakerName()}
 		for i := range u.members {
-			in := d.instances[u.members[i].Name]
+			in := rs.instances[u.members[i].Name]
 			if st, ok := snap.Routers[in.conf.Name]; ok && st.Resume.State == vrrp.Master {
 				spoken.Routers = append(spoken.Routers, in.earlyRouter(snap.At, &st))
 			}
@@ -162,7 +163,7 @@ func readEarlySpeaker(file *os.File, left *execState) (*EarlySpeaker, error) {
 	if err := from.Decode(left); err != nil {
 		return nil, err
 	}
-	p, err := netdev.InheritPort(left.Sockets)
+	p, err := port.Inherit(left.Sockets)
 	if err != nil {
 		return nil, err
 	}
@@ -180,9 +181,9 @@ func readEarlySpeaker(file *os.File, left *execState) (*EarlySpeaker, error) {
 }
 
 // standIn begins to speak.
-func startEarlySpeaker(p *netdev.Port, all *earlyUnits) *EarlySpeaker {
+func startEarlySpeaker(p *port.Port, all *earlyUnits) *EarlySpeaker {
 	s := &EarlySpeaker{speaker.New(speaker.Options{
-		Port: &port{Port: p}, Log: slog.New(slog.DiscardHandler), // the director's speaker says the same
+		Port: &vrrpPort{Port: p}, Log: slog.New(slog.DiscardHandler), // the director's speaker says the same
 		Order: func([]speaker.Order) {}, Report: func(speaker.Report) {},
 	})}
 	go func() {

@@ -8,6 +8,7 @@ import (
 
 	"holdfast/conf"
 	"holdfast/netdev"
+	"holdfast/netdev/frame"
 	"holdfast/vrrp/speaker"
 )
 
@@ -122,7 +123,7 @@ func (in *instance) diagnoseExtraInterfaces(fault func(key string, wireLost bool
 // announceExtraInterfaces has a voice announce the addresses on other interfaces.
 func (in *instance) announceExtraInterfaces(v *speaker.TxConfig) error {
 	for _, p := range in.conf.Extra {
-		f, mac := in.extra[p.Interface], netdev.MAC(in.conf.MAC.Address)
+		f, mac := in.extra[p.Interface], frame.MAC(in.conf.MAC.Address)
 		if in.conf.MAC.Mode == conf.MACInterface {
 			mac = f.MAC
 		}
@@ -138,22 +139,22 @@ func (in *instance) announceExtraInterfaces(v *speaker.TxConfig) error {
 
 // changeDevices brings the devices of an instance to what a reload made of it.
 // New ones are bare until they are claimed.
-func (d *Director) changeDevices(in *instance, old *conf.Instance) {
+func (rs *routers) changeDevices(in *instance, old *conf.Instance) {
 	before := in.extra
 	in.stale = true
-	d.look([]*instance{in})
+	rs.look([]*instance{in})
 	names := namesOf(&in.conf)
-	d.devices.set(in.conf.Name, names)
+	rs.devices.set(in.conf.Name, names)
 	gone := slices.DeleteFunc(namesOf(old), func(name string) bool { return slices.Contains(names, name) })
 	if len(gone) > 0 {
-		d.executor.drain() // an order that names them may be under way
-		if err := d.host.Remove(gone...); err != nil {
-			d.log.Error("cannot remove a device", "vrrp", in.conf.Name, "err", err)
+		rs.executor.drain() // an order that names them may be under way
+		if err := rs.host.Remove(gone...); err != nil {
+			rs.log.Error("cannot remove a device", "vrrp", in.conf.Name, "err", err)
 		}
 	}
 	for name, f := range before {
 		if !slices.Contains(in.conf.Interfaces(), name) {
-			d.leave(name, f.Index)
+			rs.leave(name, f.Index)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func (d *Director) writeHistory() (time.Duration, uint64, error) {
 	}
 	h := history{
 		At: sinceBoot(), Events: d.journal.Since(0),
-		Counts: counts{map[string]control.Counters{}, s.Dropped, s.UnknownVRID, d.repairs},
+		Counts: counts{map[string]control.Counters{}, s.Dropped, s.UnknownVRID, d.services.repairs},
 	}
 	for i := range s.VRRP {
 		h.Counts.Instances[s.VRRP[i].Name] = s.VRRP[i].Counters
@@ -74,13 +74,8 @@ func (d *Director) recallHistory() {
 
 // recallCounts goes on counting where the former binary ceased to.
 func (d *Director) recallCounts(c *counts) {
-	d.repairs += c.Repairs
-	d.before = counts{Dropped: c.Dropped, UnknownVRID: c.UnknownVRID}
-	for name, before := range c.Instances {
-		if in := d.instances[name]; in != nil {
-			in.before = before
-		}
-	}
+	d.services.repairs += c.Repairs
+	d.routers.recallCounts(c)
 }
 
 // readHistory reads the history that was written at a time; none if that is zero.

@@ -28,7 +28,10 @@ func after(t *testing.T, dir string, p upgradeState) (*Director, *strings.Builde
 	d.inherited = p
 	d.journal = event.NewJournal(journalSize, p.Seq)
 	d.events = event.NewBus(d.journal.Handle)
-	d.instances["v"] = &instance{}
+	d.routers = newRouters(d.base(), nil, d)
+	d.routers.instances["v"] = &instance{}
+	d.routers.conf = d.conf
+	d.services = &virtualServices{}
 	return d, log
 }
 
@@ -93,8 +96,8 @@ func TestRecallHistory(t *testing.T) {
 			if got := journalText(d); got != test.want {
 				t.Errorf("the journal is\n%s\nwant\n%s", got, test.want)
 			}
-			if got := d.instances["v"].before.Transitions == 4 && d.before.Dropped["type"] == 3 && d.before.UnknownVRID == 2 && d.repairs == 1; got != test.counted {
-				t.Errorf("counted before: %+v, %+v, %d repairs", d.instances["v"].before, d.before, d.repairs)
+			if got := d.routers.instances["v"].before.Transitions == 4 && d.routers.before.Dropped["type"] == 3 && d.routers.before.UnknownVRID == 2 && d.services.repairs == 1; got != test.counted {
+				t.Errorf("counted before: %+v, %+v, %d repairs", d.routers.instances["v"].before, d.routers.before, d.services.repairs)
 			}
 			if got := log.String(); (got != "") != (test.complaint != "") || !strings.Contains(got, test.complaint) {
 				t.Errorf("the log says %q, want %q", got, test.complaint)
@@ -121,9 +124,10 @@ func (p mutePort) Wake()                                    { p.wake <- struct{}
 func TestUpgradeStateHasWhatCameLate(t *testing.T) {
 	dir := t.TempDir()
 	d, log := after(t, dir, upgradeState{Seq: 4})
-	d.speaker = speaker.New(speaker.Options{Port: mutePort{make(chan struct{}, 1)}, Log: d.log})
+	d.subsystems = []subsystem{d.routers}
+	d.routers.speaker = speaker.New(speaker.Options{Port: mutePort{make(chan struct{}, 1)}, Log: d.log})
 	ended := make(chan error)
-	go func() { ended <- d.speaker.Run() }()
+	go func() { ended <- d.routers.speaker.Run() }()
 	post := func(subject string) {
 		d.mail.post(func() { d.publish(event.Event{Kind: event.KindInstance, Subject: subject, To: "MASTER"}) })
 	}
@@ -137,7 +141,7 @@ func TestUpgradeStateHasWhatCameLate(t *testing.T) {
 	if err := d.writeUpgradeState(at, seq); err != nil {
 		t.Fatal(err)
 	}
-	d.speaker.Quit()
+	d.routers.speaker.Quit()
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}

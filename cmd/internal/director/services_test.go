@@ -2,7 +2,6 @@ package director
 
 import (
 	"context"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/notify"
 	"holdfast/conf"
+	"holdfast/lvs"
 )
 
 const twoServers = twoUnits + `
@@ -40,20 +40,17 @@ func (l lineKeeper) Close() { close(l.lines) }
 // A service is up with its first server, and down when the last that could be up
 // is known not to be. Readers of a FIFO hear of it as from keepalived.
 func TestServiceNews(t *testing.T) {
-	d := newDirector(Options{Log: slog.New(slog.DiscardHandler)})
-	d.conf = parse(t, twoServers)
-	d.trackers = newTrackers(d.base(), t.TempDir(), false, d)
-	defer d.trackers.close()
-	d.journal = event.NewJournal(journalSize, 0)
-	d.events = event.NewBus(d.journal.Handle, d.tellSinks)
-	d.balance = balance(t, t.TempDir(), newFakeIPVS(), twoServers)
+	b, heard := alone(t)
+	c := parse(t, twoServers)
+	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, tracked: func(*conf.Service, func(lvs.Ref) lvs.Health) {}}
+	v.balance = balance(t, t.TempDir(), newFakeIPVS(), twoServers)
 	keeper := lineKeeper{make(chan string, 100)}
-	d.sinks = []*sink{{
-		Sink:   notify.NewSink("test", d.log, notify.SinkOptions{Transport: keeper, Queue: 100}),
-		events: d.conf.Notify.FIFOs[0].Events, lines: true,
-	}}
+	out := &outlets{base: b, sinks: []*sink{{
+		Sink:   notify.NewSink("test", b.log, notify.SinkOptions{Transport: keeper, Queue: 100}),
+		events: c.Notify.FIFOs[0].Events, lines: true,
+	}}}
 	verdict := func(server string, up bool) {
-		d.verdict(checker.Change{ID: "web/" + server, Up: up, At: time.Now(), Reason: "r"})
+		v.verdict(checker.Change{ID: "web/" + server, Up: up, At: time.Now(), Reason: "r"})
 	}
 	verdict("192.168.0.11:80", false) // the other is not known
 	verdict("192.168.0.12:80", false)
@@ -61,12 +58,15 @@ func TestServiceNews(t *testing.T) {
 	verdict("192.168.0.12:80", true)
 	verdict("192.168.0.11:80", false)
 	verdict("192.168.0.12:80", false)
-	d.conf = parse(t, strings.Replace(twoServers, "web", "other", 1))
-	if _, err := d.balance.configure(d.conf); err != nil {
+	v.conf = parse(t, strings.Replace(twoServers, "web", "other", 1))
+	if _, err := v.balance.configure(v.conf); err != nil {
 		t.Fatal(err)
 	}
-	d.serviceNews(time.Now(), "the configuration changed")
-	d.closeAllSinks()
+	v.publishServices(time.Now(), "the configuration changed")
+	for i := range heard.events {
+		out.tellSinks(&heard.events[i])
+	}
+	out.close()
 
 	var lines []string
 	for line := range keeper.lines {
@@ -85,7 +85,7 @@ VS [10.0.0.100]:tcp:80 DOWN`
 		t.Errorf("lines:\n%s\nwant:\n%s", got, want)
 	}
 	var news []string
-	for _, e := range d.journal.Since(0) {
+	for _, e := range heard.events {
 		if e.Kind == event.KindService {
 			news = append(news, e.From+"->"+e.To+": "+e.Reason)
 		}

@@ -18,6 +18,8 @@ import (
 	"holdfast/conf"
 	"holdfast/lvs"
 	"holdfast/netdev"
+	"holdfast/netdev/policy"
+	"holdfast/netdev/port"
 )
 
 // A trackers is the subsystem of what virtual routers track. Most trackers look
@@ -46,18 +48,17 @@ type trackingRouters interface {
 	trackedBy(tracker string) map[string]int
 }
 
-// newTrackers starts the goroutine in which trackers look, and the watch that has
+// open starts the goroutine in which trackers look, and the watch that has
 // trackers of files look when their files change.
-func newTrackers(b base, dir string, crashed bool, routers trackingRouters) *trackers {
-	t := &trackers{base: b, dir: dir, crashed: crashed, routers: routers, tellOthers: func() {}}
-	t.set = track.NewSet(b.log, func(c track.Change) { b.post(func() { t.changed(c) }) })
-	t.processes = track.NewProcesses(b.log, t.set.Nudge)
+func (t *trackers) open() error {
+	t.set = track.NewSet(t.log, func(c track.Change) { t.post(func() { t.changed(c) }) })
+	t.processes = track.NewProcesses(t.log, t.set.Nudge)
 	var err error
-	t.files.value, err = track.NewWatch(func(path string) { b.post(func() { t.fileChanged(path) }) })
+	t.files.value, err = track.NewWatch(func(path string) { t.post(func() { t.fileChanged(path) }) })
 	if err != nil {
-		b.log.Warn("tracked files are looked at in intervals only", "err", err)
+		t.log.Warn("tracked files are looked at in intervals only", "err", err)
 	}
-	return t
+	return nil
 }
 
 // restore takes over what the former binary knew, or, after a crash, what the
@@ -118,6 +119,9 @@ func (t *trackers) withdraw() { t.close() }
 func (t *trackers) stop() error { return forgetTrackers(t.dir) }
 
 func (t *trackers) close() {
+	if t.set == nil {
+		return
+	}
 	t.set.Close()
 	t.processes.Close()
 	t.files.take(func(w *track.Watch) { _ = w.Close() }) // it was only read
@@ -141,11 +145,11 @@ func (t *trackers) looker(k *conf.Track, c *conf.Director) func(context.Context)
 	case conf.TrackProcess:
 		return t.processes.Look(k.Name, process(k))
 	case conf.TrackNeighbour:
-		return reading(func(ctx context.Context) error { return netdev.Neighbour(ctx, k.Interface, k.Address) })
+		return reading(func(ctx context.Context) error { return port.Neighbour(ctx, k.Interface, k.Address) })
 	case conf.TrackPing:
 		return pingLook(k)
 	case conf.TrackRoute:
-		return reading(func(context.Context) error { return netdev.Route(k.Route, k.Table, k.Interface) })
+		return reading(func(context.Context) error { return policy.Usable(k.Route, k.Table, k.Interface) })
 	}
 	return nil
 }
@@ -212,7 +216,7 @@ func (t *trackers) linkChanged(e *netdev.Event) {
 
 // routeChanged has the trackers of a route look; those of every route if events
 // were lost.
-func (t *trackers) routeChanged(e *netdev.RouteEvent) {
+func (t *trackers) routeChanged(e *policy.Event) {
 	t.nudge(func(k *conf.Track) bool { return k.Kind == conf.TrackRoute && (e.Lost || k.Route == e.Prefix) })
 }
 

@@ -53,17 +53,6 @@ func installedBinary() (string, error) {
 // fails; then everything goes on as before.
 func (d *Director) replace(path string) error {
 	d.log.Info("upgrade: the binary is replaced", "path", path)
-	scripts, cancel := context.WithTimeout(context.Background(), upgradeGrace)
-	defer cancel()
-	if err := d.notifier.Wait(scripts); err != nil {
-		d.log.Warn("scripts are still running; they go on without being watched", "err", err)
-	}
-	d.readMail() // what happened meanwhile, and scripts that failed
-	sinks := d.sinks
-	d.sinks = nil
-	rest, cancel := context.WithTimeout(context.Background(), upgradeGrace)
-	defer cancel()
-	closeSinks(rest, sinks) // their readers would read beside the new binary's
 	for _, s := range d.subsystems {
 		s.suspend()
 	}
@@ -82,8 +71,7 @@ func (d *Director) replace(path string) error {
 
 // goOn opens again what was closed for a new binary.
 func (d *Director) goOn() error {
-	d.repairWithin(repairPause) // which has them watched again
-	d.applySinks(d.conf)
+	d.routers.repair.within(repairPause) // which has them watched again
 	for _, s := range d.subsystems {
 		s.apply(d.conf)
 	}
@@ -104,7 +92,7 @@ func (d *Director) exec(path string) error {
 	usual, calm := hurry()
 	defer calm()
 	env := os.Environ()
-	variable, takeBack, err := d.saveEarlySpeaker(usual)
+	variable, takeBack, err := d.routers.saveEarlySpeaker(usual)
 	if err != nil {
 		calm() // nobody would settle the new binary
 		d.log.Warn("no advert is sent until the new binary is up", "err", err)

@@ -114,32 +114,22 @@ func (d *Director) removeUpgradeState() error {
 	return errors.Join(err, forgetHistory(dir))
 }
 
-// writeUpgradeState says what everything is, beside a history that was written at a
-// time and goes as far as the event seq. Routers that are neither MASTER nor BACKUP
-// start anew.
+// writeUpgradeState says what everything is, beside a history that was written at
+// a time and goes as far as the event seq.
 func (d *Director) writeUpgradeState(history time.Duration, seq uint64) error {
 	d.readMail()
-	snap, err := d.speaker.Snapshot()
-	at := sinceBoot()
-	if err != nil {
-		return err
+	u := upgradeState{Software: d.opts.Version, History: history}
+	for _, s := range d.subsystems {
+		s.save(&u)
+	}
+	if u.At == 0 {
+		return errors.New("the VRRP loop has ended")
 	}
 	d.readMail() // the new binary tells nobody how the routers became what they are
-	p := upgradeState{
-		At: at, Routers: map[string]savedRouter{}, Software: d.opts.Version, Seq: d.journal.Last(), History: history,
+	if u.Seq = d.journal.Last(); history != 0 {
+		u.Events = d.journal.Since(seq)
 	}
-	for _, s := range d.subsystems {
-		s.save(&p)
-	}
-	if history != 0 {
-		p.Events = d.journal.Since(seq)
-	}
-	for name, r := range snap.Routers {
-		if e := r.Resume; e.State == vrrp.Master || e.State == vrrp.Backup {
-			p.Routers[name] = saveRouter(snap.At, &e)
-		}
-	}
-	b, err := json.Marshal(p)
+	b, err := json.Marshal(u)
 	if err != nil {
 		return err
 	}
@@ -164,28 +154,4 @@ func readUpgradeState(dir string) (upgradeState, error) {
 		return upgradeState{}, nil
 	}
 	return p, nil
-}
-
-// startEvent is how an instance begins: as what the former binary was, with
-// what a crash left on its device, or from nothing.
-func (d *Director) startEvent(in *instance) vrrp.Event {
-	was, known := d.formerly(in)
-	switch {
-	case known && (was.State == vrrp.Master) == in.device.Leftover:
-		return was
-	case in.device.Leftover:
-		d.log.Warn("a former run left the addresses on; they are served silently until a MASTER is known",
-			"vrrp", in.conf.Name, "device", in.device.Name)
-		return vrrp.StartHolding{}
-	}
-	return vrrp.Start{}
-}
-
-// formerly is what an instance was a moment ago, if nobody has missed it since.
-func (d *Director) formerly(in *instance) (was vrrp.Resume, known bool) {
-	if stood, ok := d.stood[in.conf.Name]; ok {
-		return stood, stood.State == vrrp.Master
-	}
-	p, known := d.inherited.Routers[in.conf.Name]
-	return p.event(clock(d.inherited.At)), known && sinceBoot()-d.inherited.At < 3*in.conf.Interval
 }
