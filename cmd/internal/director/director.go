@@ -1,10 +1,3 @@
-// Package director is the supervisor: it builds the rooms from a
-// configuration, connects, reloads and stops them.
-//
-// Everything that the director decides happens in one goroutine, its loop.
-// What others see (transitions, verdicts, link events, requests from the
-// control socket) is posted to the loop. Nothing in the loop is waited for by
-// the VRRP loop, which has a thread of its own.
 package director
 
 import (

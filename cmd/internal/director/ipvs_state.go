@@ -2,10 +2,7 @@ package director
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"holdfast/lvs"
@@ -58,40 +55,11 @@ func (m *memory) SetTimeouts(t lvs.Timeouts) error {
 // write replaces the file in one step as far as a crash can see.
 func (m *memory) write() error {
 	if len(m.content.Services) == 0 && m.content.Timeouts == (lvs.Timeouts{}) {
-		if err := os.Remove(m.path); !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
+		return removeFile(m.path)
 	}
 	b, err := json.Marshal(m.content)
 	if err != nil {
 		return err
 	}
 	return replaceFile(m.path, b)
-}
-
-// readFile reads what replaceFile wrote, as JSON; there tells whether there is any.
-func readFile(path string, into any) (there bool, err error) {
-	b, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return false, nil
-	case err != nil:
-		return false, err
-	}
-	if err := json.Unmarshal(b, into); err != nil {
-		return true, fmt.Errorf("%s: %w", path, err)
-	}
-	return true, nil
-}
-
-// replaceFile writes a file so that a reader sees the old or the new content. Of
-// what it cannot write, for the disk is full, nothing stays.
-func replaceFile(path string, content []byte) error {
-	tmp := path + ".new"
-	if err := os.WriteFile(tmp, content, 0o600); err != nil {
-		_ = os.Remove(tmp)
-		return err
-	}
-	return os.Rename(tmp, path)
 }

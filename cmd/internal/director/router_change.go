@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 
+	"holdfast/conf"
 	"holdfast/vrrp"
 )
 
@@ -82,3 +83,25 @@ func (rs *routers) blocked(u *unit) bool {
 // there: then it has been
 // there, and its absence is a fault of the instance, not of the file.
 func (rs *routers) runsOn(name string) bool { return len(rs.whereabouts().interfaces[name]) > 0 }
+
+// changeDevices brings the devices of an instance to what a reload made of it.
+// New ones are bare until they are claimed.
+func (rs *routers) changeDevices(in *instance, old *conf.Instance) {
+	before := in.extra
+	in.stale = true
+	rs.look([]*instance{in})
+	names := namesOf(&in.conf)
+	rs.devices.set(in.conf.Name, names)
+	gone := slices.DeleteFunc(namesOf(old), func(name string) bool { return slices.Contains(names, name) })
+	if len(gone) > 0 {
+		rs.executor.drain() // an order that names them may be under way
+		if err := rs.host.Remove(gone...); err != nil {
+			rs.log.Error("cannot remove a device", "vrrp", in.conf.Name, "err", err)
+		}
+	}
+	for name, f := range before {
+		if !slices.Contains(in.conf.Interfaces(), name) {
+			rs.leave(name, f.Index)
+		}
+	}
+}
