@@ -64,7 +64,7 @@ func TestServiceNews(t *testing.T) {
 	}
 	v.publishServices(time.Now(), "the configuration changed")
 	for i := range heard.events {
-		out.tellSinks(&heard.events[i])
+		out.sendToSinks(&heard.events[i])
 	}
 	out.close()
 
