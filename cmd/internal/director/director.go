@@ -15,7 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/program"
 	"holdfast/cmd/internal/track"
@@ -52,9 +51,9 @@ type Director struct {
 	locked  *lockedDir
 	host    *netdev.Host
 	events  *event.Bus
-	journal *event.Journal    // subscribes to events
-	socket  *control.Listener // nil, or not served yet
-	server  *control.Server   // nil until it serves
+	journal *event.Journal
+	socket  *controlSocket
+	files   *upgradeFiles
 
 	// subsystems are all that there are, in the order in which they are applied;
 	// those that others speak to have a name too.
@@ -103,8 +102,8 @@ func Run(ctx context.Context, o Options) error {
 	d.opts.EarlySpeaker.end()
 	d.routers.repair.reconcile(d.host.Reconcile)
 	d.routers.sweep()
-	d.recallHistory()
-	d.serve()
+	d.restoreHistory()
+	d.socket.serve()
 	if o.Ready != nil {
 		o.Ready()
 	}
@@ -129,9 +128,11 @@ func (d *Director) open(ctx context.Context) error {
 		return err
 	}
 	d.journal = event.NewJournal(journalSize, d.inherited.Seq)
-	if err := d.openSocket(); err != nil {
+	d.socket = d.newSocket()
+	if err := d.socket.open(); err != nil {
 		return err
 	}
+	d.files = d.newUpgradeFiles()
 	d.ticker = time.NewTicker(d.opts.Config.Director.ReconcileInterval)
 	d.list()
 	for _, s := range d.subsystems {

@@ -111,7 +111,7 @@ func (rs *routers) earlyUnits(at time.Duration, snap *speaker.Snapshot) earlyUni
 }
 
 func (in *instance) earlyRouter(now time.Time, st *speaker.Status) earlyRouter {
-	s := speechOf(in)
+	s := txSourceOf(in)
 	return earlyRouter{
 		Config: st.Config, Auth: in.conf.Auth.Config, TTL: in.conf.TTL,
 		Index: s.index, Source: s.source, MAC: s.advertMAC, Weight: in.weight, Was: saveRouter(now, &st.Resume),
@@ -210,9 +210,9 @@ func (u *earlyUnit) unit(at time.Time) (speaker.Unit, error) {
 		r := &u.Routers[i]
 		in := conf.Instance{Config: r.Config, TTL: r.TTL}
 		in.Auth.Config = r.Auth
-		v, err := voice(speech{index: r.Index, source: r.Source, group: r.Config.MulticastGroup(), advertMAC: r.MAC}, nil)
+		v, err := newTxConfig(txSource{index: r.Index, source: r.Source, group: r.Config.MulticastGroup(), advertMAC: r.MAC}, nil)
 		if err == nil {
-			err = address(&v, &in, r.MAC)
+			err = addRecipients(&v, &in, r.MAC)
 		}
 		if err != nil {
 			return unit, err

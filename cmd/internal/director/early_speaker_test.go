@@ -63,7 +63,7 @@ func TestEarlySpeakerSpeaksAlike(t *testing.T) {
 		if diff := cmp.Diff(want, got.Events, cmp.Comparer(func(a, b time.Time) bool { return a.Sub(b).Abs() < time.Millisecond })); diff != "" {
 			t.Errorf("%s: what it hears first (-want +got):\n%s", name, diff)
 		}
-		v, err := d.voiceOf(in)
+		v, err := txConfigOf(in)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -130,7 +130,7 @@ func (in *instance) announceExtraInterfaces(v *speaker.TxConfig) error {
 		if f.Index == 0 {
 			continue
 		}
-		if err := announce(v, f.Index, mac, f.Forwarding6, announced(&in.conf, p.Interface)); err != nil {
+		if err := addAnnouncements(v, f.Index, mac, f.Forwarding6, announced(&in.conf, p.Interface)); err != nil {
 			return err
 		}
 	}

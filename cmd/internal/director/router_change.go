@@ -26,7 +26,7 @@ func (rs *routers) changeUnit(p *unitPair) {
 			rs.reopen(in)
 			rs.tell(in, vrrp.Reconfigure{Config: c.Config, Reclaim: moved})
 		}
-		rs.respeak(in, !sameSpeech(old, &c))
+		rs.updateTx(in, !sameTx(old, &c))
 	}
 }
 

@@ -1,11 +1,9 @@
 package director
 
 import (
-	"errors"
 	"slices"
 
 	"holdfast/netdev"
-	"holdfast/netdev/port"
 )
 
 // look compares what the kernel says of the interfaces of instances with what
@@ -35,10 +33,10 @@ func (rs *routers) look(instances []*instance) {
 	rs.settle(unsettled, facts)
 	for _, in := range instances {
 		f := facts[in.conf.Interface]
-		changed := !sameVoice(in, &f, &in.facts)
+		changed := !sameSource(in, &f, &in.facts)
 		in.setFacts(f)
 		changed = in.updateExtraInterfaces(facts) || changed
-		rs.respeak(in, changed)
+		rs.updateTx(in, changed)
 	}
 }
 
@@ -99,24 +97,6 @@ func (rs *routers) settle(instances []*instance, facts map[string]netdev.Interfa
 	rs.take(instances, rs.host.Ensure)
 }
 
-// listen opens the port on the interfaces of instances.
-func (rs *routers) listen(instances []*instance, facts map[string]netdev.Interface) {
-	opened := map[string]error{}
-	for _, in := range instances {
-		in.extraPortErr = nil
-		for i, name := range in.conf.Interfaces() {
-			if _, done := opened[name]; !done && isThere(facts, name) {
-				opened[name] = rs.openPort(name, facts[name].Index)
-			}
-			if i == 0 {
-				in.portErr = opened[name]
-			} else {
-				in.extraPortErr = errors.Join(in.extraPortErr, opened[name])
-			}
-		}
-	}
-}
-
 // take has the host adopt or ensure the devices of instances.
 func (rs *routers) take(instances []*instance, do func(...netdev.Spec) ([]netdev.Device, error)) {
 	var all []netdev.Spec
@@ -138,13 +118,6 @@ func (rs *routers) take(instances []*instance, do func(...netdev.Spec) ([]netdev
 		in.device = oneOf(devices[:n])
 		devices = devices[n:]
 	}
-}
-
-// openPort hears the families of all instances on an interface.
-func (rs *routers) openPort(name string, index int) error {
-	l := port.Listen{Name: name, Index: index}
-	rs.hear(&l)
-	return rs.port.Open(l)
 }
 
 // isThere reports whether there is an interface of that name.

@@ -91,11 +91,11 @@ func (rs *routers) starting(u *unit, running int) ([]speaker.Router, error) {
 	for i := running; i < len(u.members); i++ {
 		c := &u.members[i]
 		in := rs.instances[c.Name]
-		v, err := rs.voiceOf(in)
+		v, err := txConfigOf(in)
 		if err != nil {
 			return nil, err
 		}
-		r := speaker.Router{Config: c.Config, Tx: v, Announce: pace(&c.Announce)}
+		r := speaker.Router{Config: c.Config, Tx: v, Announce: announceConfig(&c.Announce)}
 		for _, f := range in.faults {
 			r.Events = append(r.Events, f)
 		}

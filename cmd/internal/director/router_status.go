@@ -143,8 +143,8 @@ func peer(p *vrrp.Peer) *control.Peer {
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// recallCounts takes over what the former binary had counted.
-func (rs *routers) recallCounts(c *counts) {
+// restoreCounts takes over what the former binary had counted.
+func (rs *routers) restoreCounts(c *counts) {
 	rs.before = counts{Dropped: c.Dropped, UnknownVRID: c.UnknownVRID}
 	for name, before := range c.Instances {
 		if in := rs.instances[name]; in != nil {

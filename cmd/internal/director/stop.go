@@ -1,7 +1,6 @@
 package director
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"time"
@@ -38,12 +37,7 @@ func (d *Director) close() error {
 		s.close()
 	}
 	if d.socket != nil {
-		errs = append(errs, d.socket.Close())
-	}
-	if d.server != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
-		defer cancel()
-		errs = append(errs, d.server.Close(ctx))
+		errs = append(errs, d.socket.end())
 	}
 	d.threads.Wait()
 	if d.routers != nil {

@@ -34,7 +34,7 @@ type trackers struct {
 
 	set       *track.Set
 	processes *track.Processes
-	files     optional[track.Watch] // without it, files are looked at in intervals only
+	files     *track.Watch
 	conf      []conf.Track
 	known     map[string]track.Memory // states of the former binary, until the first apply
 }
@@ -53,11 +53,7 @@ type trackingRouters interface {
 func (t *trackers) open() error {
 	t.set = track.NewSet(t.log, func(c track.Change) { t.post(func() { t.changed(c) }) })
 	t.processes = track.NewProcesses(t.log, t.set.Nudge)
-	var err error
-	t.files.value, err = track.NewWatch(func(path string) { t.post(func() { t.fileChanged(path) }) })
-	if err != nil {
-		t.log.Warn("tracked files are looked at in intervals only", "err", err)
-	}
+	t.files = track.NewWatch(func(path string) { t.post(func() { t.fileChanged(path) }) })
 	return nil
 }
 
@@ -102,12 +98,8 @@ func (t *trackers) apply(c *conf.Config) {
 	}
 	t.conf, t.known = c.Tracks, nil
 	t.processes.Set(processes)
+	t.files.Set(files)
 	t.set.Apply(configs)
-	t.files.with(func(w *track.Watch) {
-		if err := w.Set(files); err != nil {
-			t.log.Warn("a tracked file is looked at in intervals only", "err", err)
-		}
-	})
 	t.tellOthers()
 }
 
@@ -124,7 +116,7 @@ func (t *trackers) close() {
 	}
 	t.set.Close()
 	t.processes.Close()
-	t.files.take(func(w *track.Watch) { _ = w.Close() }) // it was only read
+	t.files.Close()
 }
 
 // lookedAt is the part of a tracker that its state depends on.
@@ -141,7 +133,7 @@ func (t *trackers) looker(k *conf.Track, c *conf.Director) func(context.Context)
 	case conf.TrackScript:
 		return track.Script(runAs(&k.Command, c), track.Environ(c.Name, k.Name))
 	case conf.TrackFile:
-		return track.File(k.File, k.Missing)
+		return t.files.Look(k.File, k.Missing)
 	case conf.TrackProcess:
 		return t.processes.Look(k.Name, process(k))
 	case conf.TrackNeighbour:
@@ -313,14 +305,25 @@ func (t *trackers) report(s *control.Status) {
 			Looks: st.Looks, Bad: st.Bad, TimedOut: st.TimedOut,
 			For: t.routers.trackedBy(k.Name),
 		}
-		if err := t.processes.Err(); k.Kind == conf.TrackProcess && err != nil {
-			shown.Note = "looked at in intervals only: " + err.Error()
+		if err := t.slow(k); err != nil {
+			shown.Note = "checked at intervals only: " + err.Error()
 		}
 		if st.Numeric {
 			shown.Number = &st.Number
 		}
 		s.Trackers = append(s.Trackers, shown)
 	}
+}
+
+// slow returns why a tracker that could react to events checks at intervals only.
+func (t *trackers) slow(k *conf.Track) error {
+	switch k.Kind {
+	case conf.TrackFile:
+		return t.files.Err(k.File)
+	case conf.TrackProcess:
+		return t.processes.Err()
+	}
+	return nil
 }
 
 // describeTrackers says in sentences how the trackers of two configurations

@@ -9,41 +9,66 @@ import (
 	"runtime"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/conf"
 )
 
-// backend answers the control socket for a director.
-type backend struct{ d *Director }
+// A controlSocket is the unix socket on which clients ask and command the director.
+type controlSocket struct {
+	base
+	path     string
+	backend  control.Backend // answers, outside the loop
+	journal  *event.Journal
+	version  control.VersionInfo
+	listener *control.Listener // open, but not served yet
+	server   *control.Server   // nil until it serves
+}
 
-// openSocket opens the control socket. Who comes before it is served waits.
-func (d *Director) openSocket() error {
-	dir := d.opts.Config.Director.RuntimeDir
-	path := d.opts.Socket
-	if path == "" {
-		path = filepath.Join(dir, "control.sock")
-	}
-	var err error
-	d.socket, err = control.Listen(path)
+// open opens the socket. A client that connects before serve waits.
+func (s *controlSocket) open() (err error) {
+	s.listener, err = control.Listen(s.path)
 	return err
 }
 
-// serve serves the control socket.
-func (d *Director) serve() {
-	l := d.socket
-	d.socket = nil
-	d.server = control.NewServer(control.Options{
-		Backend: backend{d}, Events: d.journal, Log: d.log,
-		Version: control.VersionInfo{
-			Software: d.opts.Version, Go: runtime.Version(), PID: os.Getpid(), Started: d.started,
-		},
-	})
-	server := d.server
-	d.threads.Go(func() {
+// serve answers clients.
+func (s *controlSocket) serve() {
+	l := s.listener
+	s.listener = nil
+	server := control.NewServer(control.Options{Backend: s.backend, Events: s.journal, Log: s.log, Version: s.version})
+	s.server = server
+	s.spawn(func() {
 		if err := server.Serve(l); err != nil {
-			d.log.Error("the control socket is dead", "err", err)
+			s.log.Error("the control socket is dead", "err", err)
 		}
 	})
 }
+
+// leave closes the socket for a binary that opens it again in a moment. The answer
+// that asked for that binary goes through.
+func (s *controlSocket) leave() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+	defer cancel()
+	err := s.server.Leave(ctx)
+	s.server = nil
+	return err
+}
+
+// end closes the socket.
+func (s *controlSocket) end() error {
+	var errs []error
+	if s.listener != nil {
+		errs = append(errs, s.listener.Close())
+	}
+	if s.server != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+		defer cancel()
+		errs = append(errs, s.server.Close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// backend answers the control socket for a director.
+type backend struct{ d *Director }
 
 // Status implements control.Backend.
 func (b backend) Status(ctx context.Context) (*control.Status, error) {
@@ -143,4 +168,16 @@ func (d *Director) stateText(ctx context.Context) string {
 		return ""
 	}
 	return <-text
+}
+
+// newSocket returns the control socket of the director.
+func (d *Director) newSocket() *controlSocket {
+	path := d.opts.Socket
+	if path == "" {
+		path = filepath.Join(d.opts.Config.Director.RuntimeDir, "control.sock")
+	}
+	return &controlSocket{
+		base: d.base(), path: path, backend: backend{d}, journal: d.journal,
+		version: control.VersionInfo{Software: d.opts.Version, Go: runtime.Version(), PID: os.Getpid(), Started: d.started},
+	}
 }

@@ -22,8 +22,8 @@ import (
 func after(t *testing.T, dir string, p upgradeState) (*Director, *strings.Builder) {
 	t.Helper()
 	log := &strings.Builder{}
-	d := newDirector(Options{Log: slog.New(slog.NewTextHandler(log, nil)), Version: "2.0"})
-	d.conf = &conf.Config{}
+	d := newDirector(Options{Log: slog.New(slog.NewTextHandler(log, nil)), Version: "2.0", Config: &conf.Config{}})
+	d.conf = d.opts.Config
 	d.conf.Director.RuntimeDir = dir
 	d.inherited = p
 	d.journal = event.NewJournal(journalSize, p.Seq)
@@ -32,6 +32,7 @@ func after(t *testing.T, dir string, p upgradeState) (*Director, *strings.Builde
 	d.routers.instances["v"] = &instance{}
 	d.routers.conf = d.conf
 	d.services = &virtualServices{}
+	d.files = d.newUpgradeFiles()
 	return d, log
 }
 
@@ -46,7 +47,7 @@ func journalText(d *Director) string {
 // The new binary's journal begins with the former one's. A history that it cannot
 // read, or that is not the one it was told of, costs that and nothing else: the
 // numbers go on, and the log says it.
-func TestRecallHistory(t *testing.T) {
+func TestRestoreHistory(t *testing.T) {
 	const none = "8 director  1.0>2.0"
 	const late = "7 instance a MASTER>FAULT\n" + none // which the upgrade state has
 	const whole = "5 instance a >BACKUP\n6 instance a BACKUP>MASTER\n" + late
@@ -92,7 +93,7 @@ func TestRecallHistory(t *testing.T) {
 				}
 			}
 			d, log := after(t, dir, test.inherited)
-			d.recallHistory()
+			d.restoreHistory()
 			if got := journalText(d); got != test.want {
 				t.Errorf("the journal is\n%s\nwant\n%s", got, test.want)
 			}
@@ -133,12 +134,12 @@ func TestUpgradeStateHasWhatCameLate(t *testing.T) {
 	}
 	post("early")
 	d.readMail()
-	at, seq, err := d.writeHistory()
+	at, seq, err := d.files.writeHistory()
 	if err != nil {
 		t.Fatal(err)
 	}
 	post("late")
-	if err := d.writeUpgradeState(at, seq); err != nil {
+	if err := d.files.writeState(at, seq); err != nil {
 		t.Fatal(err)
 	}
 	d.routers.speaker.Quit()
@@ -152,7 +153,7 @@ func TestUpgradeStateHasWhatCameLate(t *testing.T) {
 	}
 	p.Software = "1.0"
 	young, complaints := after(t, dir, p)
-	young.recallHistory()
+	young.restoreHistory()
 	want := "5 instance early >MASTER\n6 instance late >MASTER\n7 director  1.0>2.0"
 	if got := journalText(young); got != want {
 		t.Errorf("the journal is\n%s\nwant\n%s\n%s%s", got, want, log, complaints)
