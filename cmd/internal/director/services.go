@@ -1,7 +1,9 @@
 package director
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -30,7 +32,7 @@ type virtualServices struct {
 
 	conf    *conf.Config      // nil until the first apply
 	dirty   bool              // the table may have to change
-	failure string            // what keeps the table from being as it should be
+	faults  ipvsFaults        // of the last reconcile
 	repairs uint64            // changes that others had made to our part of the table
 	healths map[string]string // UP or DOWN by service; absent: not known
 }
@@ -98,19 +100,21 @@ func (v *virtualServices) setMaster(name string, master bool) {
 
 func (v *virtualServices) report(s *control.Status) {
 	s.Checks = v.checks.Status()
-	if !needsIPVS(v.conf) {
+	if !needsIPVS(v.conf) && v.faults == (ipvsFaults{}) {
 		return
 	}
-	services, daemons, err := v.balance.status()
-	s.LVS = &control.LVS{Error: v.failure, Services: services, Repairs: v.repairs}
-	if err != nil && v.failure == "" {
-		s.LVS.Error = err.Error()
-	}
+	services, daemons, unread := v.balance.status()
+	s.LVS = &control.LVS{Error: errorText(cmp.Or(v.faults.table, unread.table)), Services: services, Repairs: v.repairs}
 	if c := v.conf.LVS.Sync; c.Interface != "" {
-		s.LVS.Sync = &control.Sync{Interface: c.Interface, ID: int(c.ID), Follow: c.Follow, Roles: []string{}}
+		s.LVS.Sync = &control.Sync{
+			Interface: c.Interface, ID: int(c.ID), Follow: c.Follow, Roles: []string{},
+			Error: errorText(cmp.Or(v.faults.sync, unread.sync)),
+		}
 		for _, daemon := range daemons {
 			s.LVS.Sync.Roles = append(s.LVS.Sync.Roles, daemon.Role.String())
 		}
+	} else if v.faults.sync != nil { // a daemon of the former configuration cannot be stopped
+		s.LVS.Error = errorText(errors.Join(v.faults.table, v.faults.sync))
 	}
 }
 
@@ -124,15 +128,25 @@ func (v *virtualServices) reconcile() {
 		return
 	}
 	v.dirty = false
-	text := ""
-	err := v.balance.apply()
-	if err != nil {
-		text = err.Error()
+	former := v.faults
+	v.faults = v.balance.apply()
+	v.logFault("cannot bring IPVS to the wanted state; holdfast tries again", former.table, v.faults.table)
+	v.logFault("cannot bring the IPVS sync daemons to the wanted state; holdfast tries again", former.sync, v.faults.sync)
+}
+
+// logFault logs an error unless the same one was logged before.
+func (v *virtualServices) logFault(msg string, former, err error) {
+	if err != nil && errorText(former) != err.Error() {
+		v.log.Error(msg, "err", err)
 	}
-	if text != v.failure && err != nil {
-		v.log.Error("ipvs is not as it should be; it is tried again", "err", err)
+}
+
+// errorText returns the text of an error, "" for nil.
+func errorText(err error) string {
+	if err == nil {
+		return ""
 	}
-	v.failure = text
+	return err.Error()
 }
 
 // verdict takes over what the checks found of a server.

@@ -2,11 +2,14 @@ package director
 
 import (
 	"context"
+	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"holdfast/checker"
+	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/notify"
 	"holdfast/conf"
@@ -106,5 +109,55 @@ func TestEventKindsAreTheJournals(t *testing.T) {
 	}
 	if got, want := strings.Join(conf.EventKinds, " "), strings.Join(kinds, " "); got != want {
 		t.Errorf("conf has %s, want %s", got, want)
+	}
+}
+
+// Each part of IPVS that cannot be brought to the wanted state is in the status
+// while that lasts, and does not stop the other parts.
+func TestIPVSFaultsAreInTheStatus(t *testing.T) {
+	b, _ := alone(t)
+	c := parse(t, balanced)
+	kernel, dir := newFakeIPVS(), t.TempDir()
+	state, err := recall(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, checks: checker.New(checker.Options{Log: b.log})}
+	defer v.checks.Close()
+	v.balance = newBalancer(b.log, state, v.changed)
+	v.balance.attach(kernel)
+	noTable, noSync := errors.New("no table"), errors.New("no daemon")
+	used := lvs.Server{Address: netip.MustParseAddrPort("192.168.0.11:80"), Forward: lvs.NAT, Weight: 1}
+	web := c.Services[0].Service.Canonical()
+	for _, op := range []lvs.Op{{Verb: lvs.AddService, Service: web}, {Verb: lvs.AddServer, Service: web, Server: used}} {
+		if err := kernel.Do(op); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kernel.failDump, kernel.failSync = noTable, noSync
+	if _, err := v.balance.configure(c); err != nil {
+		t.Fatal(err)
+	}
+	check := func(when string, table, sync bool) {
+		t.Helper()
+		v.dirty = true
+		v.reconcile()
+		var s control.Status
+		v.report(&s)
+		got, gotSync := s.LVS.Error, s.LVS.Sync.Error
+		if strings.Contains(got, "no table") != table || (got != "") != table || strings.Contains(gotSync, "no daemon") != sync || (gotSync != "") != sync {
+			t.Errorf("%s: table %q, sync %q", when, got, gotSync)
+		}
+	}
+	check("nothing works", true, true)
+	kernel.failSync = nil
+	check("sync works", true, false)
+	if len(kernel.daemons) != 1 || kernel.timeouts.TCP != time.Minute {
+		t.Errorf("daemons %v and timeouts %v while the table cannot be read", kernel.daemons, kernel.timeouts)
+	}
+	kernel.failDump = nil
+	check("all works", false, false)
+	if got := kernel.String(); !strings.Contains(got, "-r 192.168.0.11:80") {
+		t.Errorf("a server in use went out of service, though no check has failed:\n%s", got)
 	}
 }
