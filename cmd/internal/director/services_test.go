@@ -118,7 +118,7 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 	b, _ := alone(t)
 	c := parse(t, balanced)
 	kernel, dir := newFakeIPVS(), t.TempDir()
-	state, err := recall(dir)
+	state, err := readIPVSState(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
