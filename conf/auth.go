@@ -233,7 +233,7 @@ func unhex(s auth.Secret) (auth.Secret, error) {
 	}
 	b, err := hex.DecodeString(digits)
 	if err != nil {
-		return "", errors.New("must have pairs of hexadecimal digits after hex:")
+		return "", errors.New("must have pairs of hexadecimal digits after the prefix hex:, and nothing else")
 	}
 	return auth.Secret(b), nil
 }
