@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"holdfast/checker"
@@ -104,7 +105,7 @@ func (v *virtualServices) report(s *control.Status) {
 		return
 	}
 	services, daemons, unread := v.balance.status()
-	s.LVS = &control.LVS{Error: errorText(cmp.Or(v.faults.table, unread.table)), Services: services, Repairs: v.repairs}
+	s.LVS = &control.LVS{Error: errorText(cmp.Or(v.faults.table, unread.table)), Services: services, Repairs: v.repairs, RatesNote: ratesNote(services)}
 	if c := v.conf.LVS.Sync; c.Interface != "" {
 		s.LVS.Sync = &control.Sync{
 			Interface: c.Interface, ID: int(c.ID), Follow: c.Follow, Roles: []string{},
@@ -116,6 +117,14 @@ func (v *virtualServices) report(s *control.Status) {
 	} else if v.faults.sync != nil { // a daemon of the former configuration cannot be stopped
 		s.LVS.Error = errorText(errors.Join(v.faults.table, v.faults.sync))
 	}
+}
+
+// ratesNote returns why the counters have no rates, or "".
+func ratesNote(services []lvs.ServiceStatus) string {
+	if slices.ContainsFunc(services, func(s lvs.ServiceStatus) bool { return s.Present && s.Counters.Rates == nil }) {
+		return "the kernel does not estimate them while net.ipv4.vs.run_estimation is 0"
+	}
+	return ""
 }
 
 func (v *virtualServices) withdraw() { v.checks.Close() }
