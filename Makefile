@@ -3,7 +3,8 @@
 #   make demo     two directors, a router, realservers: the MASTER dies, watch what happens
 #   make test     every test, from pure functions to real kernels
 #   make bench    failovers, handovers, load and scale with holdfast and with keepalived, side by side, in 20 minutes
-#                 (BENCHARGS="-quick" for a look, "-only failover/cut" for some rows, "-h" for more)
+#                 (BENCHARGS="-quick" for a look, "-only failover/cut" for some rows, "-before BINARY" to compare with
+#                 another build of holdfast, "-h" for more)
 #
 # Test peers and User Mode Linux are fetched into a cache folder ($HOLDFAST_CACHE, or holdfast in the user's cache
 # folder). Nothing is installed on the machine, except by `make install`.

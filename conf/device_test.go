@@ -51,15 +51,15 @@ func TestNameDevices(t *testing.T) {
 // Devices elsewhere have their interface's name, unless that is taken: then the
 // instance's makes it another.
 func TestNamePlaces(t *testing.T) {
-	a := Instance{Config: vrrp.Config{Name: "a", Family: vrrp.IPv4, VRID: 51}, Interface: "eth0", Elsewhere: []Place{{Interface: "eth2"}, {Interface: "e0.5"}}}
-	b := Instance{Config: vrrp.Config{Name: "b", Family: vrrp.IPv4, VRID: 51}, Interface: "eth1", Elsewhere: []Place{{Interface: "eth2"}}}
-	c := Instance{Config: vrrp.Config{Name: "c", Family: vrrp.IPv4, VRID: 51}, Interface: "eth3", Elsewhere: []Place{{Interface: "eth2"}}}
+	a := Instance{Config: vrrp.Config{Name: "a", Family: vrrp.IPv4, VRID: 51}, Interface: "eth0", Extra: []ExtraInterface{{Interface: "eth2"}, {Interface: "e0.5"}}}
+	b := Instance{Config: vrrp.Config{Name: "b", Family: vrrp.IPv4, VRID: 51}, Interface: "eth1", Extra: []ExtraInterface{{Interface: "eth2"}}}
+	c := Instance{Config: vrrp.Config{Name: "c", Family: vrrp.IPv4, VRID: 51}, Interface: "eth3", Extra: []ExtraInterface{{Interface: "eth2"}}}
 	c.MAC.Mode = MACInterface
 	all := []Instance{a, b, c}
 	nameDevices(all)
 	var got []string
 	for _, in := range all {
-		for _, p := range in.Elsewhere {
+		for _, p := range in.Extra {
 			got = append(got, p.Device)
 			if len(p.Device) > maxInterfaceName || strings.ContainsAny(p.Device, "./") {
 				t.Errorf("%q is no name for a device", p.Device)

@@ -25,7 +25,7 @@ func nowhere(src string) environment {
 }
 
 // FuzzLoad: nothing panics; every error has a place and a message; what loads
-// is written by Show in a form that loads as the same.
+// is written by Show and by ShowBrief in forms that load as the same.
 func FuzzLoad(f *testing.F) {
 	f.Add(Reference)
 	for _, pattern := range []string{"testdata/ok/*.toml", "testdata/bad/*.toml"} {
@@ -38,7 +38,7 @@ func FuzzLoad(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, src string) {
-		c, err := load("fuzz.toml", nowhere(src))
+		c, _, err := load("fuzz.toml", nowhere(src))
 		if err != nil {
 			errs, ok := errors.AsType[Errors](err)
 			if !ok || len(errs) == 0 || c != nil {
@@ -55,7 +55,11 @@ func FuzzLoad(f *testing.F) {
 		if strings.Contains(string(shown), notShown) {
 			return // that is not all of it
 		}
-		again, err := load("fuzz.toml", nowhere(string(shown)))
+		checkBrief(t, c, func(src string) (*Config, error) {
+			c, _, err := load("fuzz.toml", nowhere(src))
+			return c, err
+		})
+		again, _, err := load("fuzz.toml", nowhere(string(shown)))
 		if err != nil {
 			t.Fatalf("load what Show wrote: %v\n%s", err, shown)
 		}

@@ -9,14 +9,14 @@ import (
 	"holdfast/lvs"
 )
 
-// A server is what the file says of one realserver; a Service keeps it in two
-// parts.
+// A server is one [[service.server]]. A Service keeps the two parts in separate
+// lists.
 type server struct {
 	lvs.ServerConfig
 	Health
 }
 
-// servers returns the servers of s, whole.
+// servers joins the two lists of s.
 func (s *Service) servers() []server {
 	var servers []server
 	for i := range s.Servers {
@@ -25,7 +25,7 @@ func (s *Service) servers() []server {
 	return servers
 }
 
-// setServers takes the servers apart.
+// setServers sets the two lists of s.
 func (s *Service) setServers(servers []server) {
 	for _, r := range servers {
 		s.Servers = append(s.Servers, r.ServerConfig)
@@ -33,14 +33,16 @@ func (s *Service) setServers(servers []server) {
 	}
 }
 
-// visit walks over one server of s. The rest is what it inherits, and whether
-// the check that it inherits is without error: if not, it is not told again.
+// visit visits one server of s, with its inherited defaults. checkOK tells
+// whether the inherited check is valid; if not, its errors are not repeated.
 func (r *server) visit(t *table, s *Service, inherited delivery, startsUp, checkOK bool) {
 	v := &r.Server
 	need(t, "address", &v.Address, serverAddress(s.Service.Key))
 	field(t, "name", &r.Name, name, defaultServerName(v.Address))
 	field(t, "weight", &v.Weight, integer[int](0, lvs.MaxWeight), 1)
-	field(t, "starts_up", &r.StartsUp, boolean, startsUp)
+	if t.reading() || !t.brief || r.Check.Kind != checker.None {
+		field(t, "starts_up", &r.StartsUp, boolean, startsUp)
+	}
 	field(t, "upper_threshold", &v.Upper, integer[uint32](0, 1<<32-1), 0)
 	field(t, "lower_threshold", &v.Lower, integer[uint32](0, 1<<32-1), 0)
 	d := deliveryOf(*v)
@@ -62,7 +64,7 @@ func (r *server) visit(t *table, s *Service, inherited delivery, startsUp, check
 	}
 }
 
-// defaultServerName is the address, without a port that means nothing.
+// defaultServerName returns the address, without port 0.
 func defaultServerName(a netip.AddrPort) string {
 	if a.Port() == 0 {
 		return a.Addr().String()
@@ -70,24 +72,24 @@ func defaultServerName(a netip.AddrPort) string {
 	return a.String()
 }
 
-// resolveCheck refuses a check that has no port to connect to; a server that
-// is never asked is up.
+// resolveCheck refuses a check without a port. A server without a check is always
+// up.
 func (r *server) resolveCheck(t *table) {
 	if r.Check.Kind == checker.None {
 		if t.has("starts_up") && !r.StartsUp && t.ok("starts_up") {
-			t.failf("starts_up", "a server that nothing checks is always up")
+			t.failf("starts_up", "must be true for a server without a check: such a server is always up")
 		}
 		r.StartsUp = true
 		return
 	}
 	address := r.Server.Address
 	if address.IsValid() && r.Check.address(address).Port() == 0 {
-		t.failf("check", "a port is required, for the server has none of its own")
+		t.failf("check", "the key port is required, because the server has no port")
 	}
 }
 
-// serverAddress is an address whose port, when it is not given, is the
-// service's.
+// serverAddress is an address with a port. The default of the port is that of
+// the service.
 func serverAddress(key lvs.Key) codec[netip.AddrPort] {
 	return textual("an address", func(s string) (netip.AddrPort, error) {
 		if a, err := netip.ParseAddr(s); err == nil {
@@ -98,7 +100,8 @@ func serverAddress(key lvs.Key) codec[netip.AddrPort] {
 	}, netip.AddrPort.String)
 }
 
-// A delivery is the way of packets to a server, as the file spells it.
+// A delivery is the forwarding method of a server with its tunnel, in the form
+// of the file.
 type delivery struct {
 	forward  lvs.Forward
 	tunnel   lvs.TunnelType
@@ -112,6 +115,37 @@ var (
 	// tunnelChecksum covers lvs.Tunnel's Checksum and RemoteChecksum.
 	tunnelChecksum = choice(option[string]{"none", "none"}, option[string]{"outer", "outer"}, option[string]{"remote", "remote"})
 )
+
+// defaultDelivery is that of a service which says nothing about it.
+var defaultDelivery = deliveryOf(lvs.Server{})
+
+// common returns what a brief service says for its servers: the delivery and
+// starts_up that all of them share, otherwise the defaults.
+func (s *Service) common(brief bool) (d delivery, startsUp bool) {
+	d = defaultDelivery
+	if !brief {
+		return d, false
+	}
+	for i, v := range s.Servers {
+		own := deliveryOf(v.Server)
+		if i == 0 {
+			d = own
+		} else if own != d {
+			d = defaultDelivery
+			break
+		}
+	}
+	checked, up := 0, 0
+	for i, h := range s.Health {
+		if h.Check.Kind != checker.None {
+			checked++
+			if s.Servers[i].StartsUp {
+				up++
+			}
+		}
+	}
+	return d, checked > 0 && up == checked
+}
 
 func deliveryOf(v lvs.Server) delivery {
 	d := delivery{forward: v.Forward, tunnel: v.Tunnel.Type, port: v.Tunnel.Port, checksum: "none"}
@@ -137,8 +171,8 @@ func (d *delivery) visit(t *table, inherited delivery) {
 	}
 }
 
-// apply sets v's forwarding. A tunnel that is inherited by a server without
-// one has no effect.
+// apply sets the forwarding of v. It drops an inherited tunnel if the method is
+// not TUN.
 func (d delivery) apply(v *lvs.Server) {
 	v.Forward = d.forward
 	v.Tunnel = lvs.Tunnel{}

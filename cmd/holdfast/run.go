@@ -64,7 +64,7 @@ func parseLogFlags(level, format string) (logFlags, error) {
 
 func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 	collectGarbage(whileStarting)
-	standIn, unspoken := director.NewStandIn()
+	early, unspoken := director.NewEarlySpeaker()
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	reload := hangups(ctx)
@@ -75,7 +75,7 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 	signal.Notify(pipes, syscall.SIGPIPE)
 	defer signal.Stop(pipes)
 
-	c, err := conf.Load(f.config)
+	c, warnings, err := conf.LoadContext(ctx, f.config)
 	if err != nil {
 		return err
 	}
@@ -92,6 +92,9 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 		format = *o.format
 	}
 	log := slog.New(newLogHandler(cmd.ErrOrStderr(), format, level))
+	for _, w := range warnings {
+		log.Warn("configuration warning", "warning", w.Error())
+	}
 	if unspoken != nil {
 		log.Warn("no advert was sent until the configuration was read", "err", unspoken)
 	}
@@ -99,7 +102,7 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 	defer context.AfterFunc(cmd.Context(), func() { notifySystemd(log, daemon.SdNotifyStopping) })()
 	return director.Run(ctx, director.Options{
 		Path: f.config, Config: c, Socket: f.socket, Version: softwareVersion(),
-		Log: log, Level: reloadable, Reload: reload, StandIn: standIn,
+		Log: log, Level: reloadable, Reload: reload, EarlySpeaker: early,
 		Ready: func() {
 			notifySystemd(log, daemon.SdNotifyReady)
 			collectGarbage(whileRunning)

@@ -57,6 +57,17 @@ var (
 	contenders = []contender{holdfast, keepalived}
 )
 
+// formerName is the contender that -before adds.
+const formerName = "before"
+
+// addFormer lets another holdfast binary take part, so that one run on one
+// machine tells what a change of the code costs.
+func addFormer(binary string) {
+	contenders = append(contenders, contender{name: formerName, launch: func(h *lab.Host, s setup) director {
+		return &holdfastDirector{daemon: h.HoldfastAt(binary, s.toml())}
+	}})
+}
+
 type holdfastDirector struct{ daemon *lab.Daemon }
 
 func launchHoldfast(h *lab.Host, s setup) director {

@@ -33,6 +33,7 @@ type options struct {
 	intervals []time.Duration
 	instances []int
 	only      *regexp.Regexp
+	before    string
 	out       string
 }
 
@@ -69,6 +70,9 @@ func run(args []string) int {
 	if err := lab.Build(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return 1
+	}
+	if o.before != "" {
+		addFormer(o.before)
 	}
 	r := newReport(o)
 	for _, e := range experiments {
@@ -109,6 +113,7 @@ func parse(args []string) (options, error) {
 	intervals := flags.String("intervals", "1s,100ms,10ms", "advert intervals of failovers and planned switches")
 	instances := flags.String("instances", "50,250,1000", "numbers of virtual routers of the scale runs")
 	only := flags.String("only", "", "regular expression: only rows whose names match, such as `failover/cut/10ms`")
+	flags.StringVar(&o.before, "before", "", "another holdfast binary, which runs beside this one in every case")
 	flags.StringVar(&o.out, "out", "bench", "folder for the figures as JSON")
 	if err := flags.Parse(args); err != nil {
 		return o, err

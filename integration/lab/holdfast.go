@@ -64,6 +64,14 @@ func (h *Host) Holdfast(config string) *Daemon {
 	return d
 }
 
+// HoldfastAt starts the daemon from another binary than the one under test.
+func (h *Host) HoldfastAt(binary, config string) *Daemon {
+	h.lab.t.Helper()
+	d := h.daemon(binary, "", config)
+	d.Restart()
+	return d
+}
+
 // NewDaemon prepares the daemon without starting it.
 func (h *Host) NewDaemon(config string) *Daemon {
 	h.lab.t.Helper()

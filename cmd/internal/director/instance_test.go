@@ -32,8 +32,8 @@ func TestDiagnose(t *testing.T) {
 		"another address": {func(in *instance) { in.conf.Source = other }, faultAddress, vrrp.Faulted{
 			Problem: "interface eth0 does not have the address 10.0.0.3, which adverts are to come from"}},
 		"renamed elsewhere": {func(in *instance) {
-			in.conf.Elsewhere = []conf.Place{{Interface: "eth1"}}
-			in.elsewhere = map[string]netdev.Interface{"eth1": {Name: "lan0", Index: 8, Admin: true, Up: true}}
+			in.conf.Extra = []conf.ExtraInterface{{Interface: "eth1"}}
+			in.extra = map[string]netdev.Interface{"eth1": {Name: "lan0", Index: 8, Admin: true, Up: true}}
 		}, faultLink + ":eth1", vrrp.Faulted{Problem: "interface eth1, where it has addresses, does not exist; it is called lan0 now"}},
 	} {
 		in := &instance{facts: up}

@@ -2,12 +2,12 @@ package track
 
 import "strconv"
 
-// A State is the verdict on what a tracker looks at.
+// A State is what a tracker has decided about its subject.
 type State uint8
 
 // The states.
 const (
-	Unknown State = iota // not enough readings yet
+	Unknown State = iota // too few readings so far
 	Up
 	Down
 )
@@ -25,10 +25,11 @@ func (s State) String() string {
 	return "state " + strconv.Itoa(int(s))
 }
 
-// health makes a verdict of readings: rise good ones in a row are up. Fall bad
-// ones are down, or lateFall that are not good, when those among them that came
-// too late are not fall bad ones: a look that timed out says less than one that
-// failed. The first verdict takes as many as any other.
+// health decides a state from readings. Rise good readings in a row mean up.
+// Fall bad ones in a row mean down, not counting those that timed out: a look
+// that timed out proves less than one that failed. LateFall bad ones in a row
+// mean down however many of them timed out. The first decision needs as many
+// readings as any later one.
 type health struct {
 	rise, fall, lateFall int
 
@@ -36,16 +37,16 @@ type health struct {
 	run
 }
 
-// A run is a series of readings that are alike.
+// A run is the latest series of readings with one result.
 type run struct {
 	Good   bool `json:"good"`
-	Streak int  `json:"streak"` // how many in a row
-	Late   int  `json:"late"`   // how many of these came too late
+	Streak int  `json:"streak"` // the number of readings in a row
+	Late   int  `json:"late"`   // how many of them timed out
 }
 
-// hear takes in a reading and reports whether the verdict changed. One that is
-// late is not good.
-func (h *health) hear(good, late bool) bool {
+// record takes in a reading and reports whether the state changed. A late
+// reading must not be good.
+func (h *health) record(good, late bool) bool {
 	if good != h.Good {
 		h.run = run{Good: good}
 	}
@@ -64,8 +65,8 @@ func (h *health) hear(good, late bool) bool {
 	return true
 }
 
-// pending reports whether the latest readings speak against the verdict, but
-// not yet often enough.
+// pending reports whether the latest readings contradict the state but are too
+// few to change it.
 func (h *health) pending() bool {
 	return h.Streak > 0 && h.state != Unknown && h.Good != (h.state == Up)
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Readings are +, - and l (too late), verdicts u, d and ? (unknown).
+// Readings are + (good), - (bad) and l (timed out); states are u, d and ? (unknown).
 func TestHealth(t *testing.T) {
 	tests := []struct {
 		name           string
@@ -22,14 +22,14 @@ func TestHealth(t *testing.T) {
 		{"late is bad by itself", 1, 2, "+ll", "uud", 0},
 		{"late counts less", 1, 2, "+lll+llll", "uuuuuuuud", 4},
 		{"bad ones among the late", 1, 2, "+l-l-", "uuuud", 9},
-		{"late mends nothing", 2, 1, "-+l++", "ddddu", 3},
+		{"late repairs nothing", 2, 1, "-+l++", "ddddu", 3},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			h := health{rise: tt.rise, fall: tt.fall, lateFall: cmp.Or(tt.lateFall, tt.fall)}
 			got, before := "", h.state
 			for _, r := range tt.readings {
-				changed := h.hear(r == '+', r == 'l')
+				changed := h.record(r == '+', r == 'l')
 				if changed != (h.state != before) {
 					t.Errorf("after %q: changed %v, from %v to %v", got, changed, before, h.state)
 				}

@@ -1,0 +1,92 @@
+package conf
+
+import (
+	"math/rand/v2"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// checkBrief fails unless ShowBrief writes c in a form that loads as c again.
+func checkBrief(t *testing.T, c *Config, parse func(src string) (*Config, error)) string {
+	t.Helper()
+	full := string(Show(c))
+	brief := string(ShowBrief(c))
+	if diff := cmp.Diff(full, string(Show(c))); diff != "" {
+		t.Fatalf("ShowBrief changed its argument (-before +after):\n%s", diff)
+	}
+	if strings.Contains(brief, notShown) {
+		return brief // a secret is missing
+	}
+	again, err := parse(brief)
+	if err != nil {
+		t.Fatalf("load what ShowBrief wrote: %v\n%s", err, brief)
+	}
+	if diff := cmp.Diff(c, again, compareText); diff != "" {
+		t.Fatalf("ShowBrief wrote another configuration (-first +again):\n%s\n%s", diff, brief)
+	}
+	return brief
+}
+
+func parseShown(src string) (*Config, error) { return Parse("shown.toml", []byte(src)) }
+
+// What ShowBrief writes loads as the same configuration, and every line of it is
+// needed: without it the file has errors or another meaning.
+func TestShowBrief(t *testing.T) {
+	key := regexp.MustCompile(`^[a-z_]+ = `)
+	for _, path := range append(mustGlob(t, "testdata/ok/*.toml"), "reference.toml") {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			c, err := Load(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.SplitAfter(checkBrief(t, c, parseShown), "\n")
+			host := c.Director.Name
+			for i, line := range lines {
+				if !key.MatchString(line) || line == "name = "+quote(host)+"\n" {
+					continue
+				}
+				without := strings.Join(slices.Delete(slices.Clone(lines), i, i+1), "")
+				if again, err := parseShown(without); err == nil && cmp.Equal(c, again, compareText) {
+					t.Errorf("line %d is not needed: %s", i+1, line)
+				}
+			}
+		})
+	}
+}
+
+// Random walk: from a full configuration keys are taken away one after the
+// other. ShowBrief holds for all that still loads.
+func TestShowBriefRandomWalk(t *testing.T) {
+	const steps = 200
+	loaded := 0
+	for n, path := range append(mustGlob(t, "testdata/ok/*.toml"), "reference.toml") {
+		c, err := Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		random := rand.New(rand.NewPCG(uint64(n), 7))
+		lines := strings.SplitAfter(string(Show(c)), "\n")
+		for range steps {
+			at := random.IntN(len(lines))
+			if strings.HasPrefix(lines[at], "[") {
+				continue
+			}
+			fewer := slices.Delete(slices.Clone(lines), at, at+1)
+			c, err := parseShown(strings.Join(fewer, ""))
+			if err != nil {
+				continue
+			}
+			lines = fewer
+			loaded++
+			checkBrief(t, c, parseShown)
+		}
+	}
+	if loaded < 400 {
+		t.Errorf("only %d configurations were compared", loaded)
+	}
+}
