@@ -30,9 +30,9 @@ virtual_server 10.0.0.100 80 {
 }
 CONF
 	code=0
-	at director keepalived -t -f keepalived.conf >test 2>&1 || code=$?
-	if [ "$code" = 0 ] && [ ! -s test ]; then echo "exit 0, no word"; fi
-	sed -n 's/.*: \(no .* set, setting default .*\)/\1/p' test
+	at director keepalived -t -f keepalived.conf >said 2>&1 || code=$?
+	if [ "$code" = 0 ] && [ ! -s said ]; then echo "exit 0, no word"; fi
+	sed -n 's/.*: \(no .* set, setting default .*\)/\1/p' said
 }
 keepalived --version 2>&1 | head -1
 same "lb_kind dr" "no forwarding method set, setting default NAT" "$(try dr wrr)"

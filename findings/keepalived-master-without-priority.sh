@@ -48,8 +48,8 @@ priority() {
 }
 keepalived --version 2>&1 | head -1
 code=0
-at director keepalived -t -f master.conf >test 2>&1 || code=$?
-same "keepalived -t, exit code and lines of output" "0 0" "$code $(grep -c . test || true)"
+at director keepalived -t -f master.conf >said 2>&1 || code=$?
+same "keepalived -t, exit code and lines of output" "0 0" "$code $(grep -c . said || true)"
 same "priority with state MASTER" 255 "$(priority master.conf)"
 same "priority without a state" 100 "$(priority none.conf)"
 finish

@@ -34,8 +34,8 @@ vrrp_instance outside {
 CONF
 keepalived --version 2>&1 | head -1
 code=0
-at director keepalived -t -f keepalived.conf >test 2>&1 || code=$?
-same "keepalived -t, exit code and lines of output" "0 0" "$code $(grep -c . test || true)"
+at director keepalived -t -f keepalived.conf >said 2>&1 || code=$?
+same "keepalived -t, exit code and lines of output" "0 0" "$code $(grep -c . said || true)"
 at director keepalived -n -l -G -P -f keepalived.conf -p ka.pid -r vrrp.pid >log 2>&1 &
 until grep -q '(outside) Entering' log 2>/dev/null; do sleep 0.2; done
 kill "$(cat ka.pid)"
