@@ -105,8 +105,8 @@ func (s *Set) finish(q *question, begun, ended time.Time, err error) {
 	}
 	if q.record(r) {
 		for _, sub := range q.subjects {
-			if sub.health.observe(r.OK) {
-				s.outbox.put(sub.verdict(r))
+			if sub.health.Observe(r.OK, false) {
+				s.pending.put(sub.verdict(r))
 			}
 		}
 	}
