@@ -2,10 +2,12 @@ package checker
 
 import (
 	"context"
-	"holdfast/checker/health"
-	"holdfast/checker/probe"
 	"strconv"
 	"time"
+
+	"holdfast/checker/health"
+	"holdfast/checker/probe"
+	"holdfast/vrrp/due"
 )
 
 // keptFailures is how many failures a question remembers.
@@ -32,7 +34,7 @@ type question struct {
 	// The schedule. A beat is when the next attempt is due by it; at is when
 	// the attempt will begin, which Force puts earlier.
 	at, beat time.Time
-	index    int // in the Set's agenda, which it leaves while an attempt runs
+	timer    due.Item[*question] // in the Set's queue, which it leaves while an attempt runs
 	running  bool
 	offbeat  bool    // the running attempt began before its beat
 	settle   float64 // in [0, 1): draws the first whole interval; negative once it has been

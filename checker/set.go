@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"holdfast/checker/health"
-	"holdfast/checker/probe"
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
+
+	"holdfast/checker/health"
+	"holdfast/checker/probe"
+	"holdfast/vrrp/due"
 )
 
 // DefaultLimit is how many attempts run at once unless Options say otherwise.
@@ -50,14 +52,14 @@ type Set struct {
 	done    sync.WaitGroup // every goroutine
 	pending *pending
 	epoch   time.Time
-	wake    chan struct{} // holds one token while the agenda's head came nearer
+	wake    chan struct{} // holds one token while the first attempt due came nearer
 
 	mu        sync.Mutex
 	subjects  map[string]*subject
 	questions map[place][]*question
-	agenda    agenda
-	running   int       // attempts
-	alarm     time.Time // when the scheduler wakes by itself; zero: it does not
+	queue     due.Queue[*question] // those whose attempts do not run
+	running   int                  // attempts
+	alarm     time.Time            // when the scheduler wakes by itself; zero: it does not
 }
 
 // A place is where questions are looked for that are the same.
@@ -216,9 +218,10 @@ func (s *Set) questionFor(c *Config, now time.Time) *question {
 	}
 	q := &question{cfg: *c, prober: s.newProber(*c)}
 	q.ctx, q.cancel = context.WithCancel(s.ctx)
+	q.timer.Value = q
 	q.schedule(s.epoch, now, s.rand(), s.rand())
 	s.questions[p] = append(s.questions[p], q)
-	s.agenda.add(q)
+	s.queue.Set(&q.timer, q.at)
 	return q
 }
 
@@ -240,9 +243,7 @@ func (s *Set) leave(sub *subject) {
 	if len(s.questions[p]) == 0 {
 		delete(s.questions, p)
 	}
-	if !q.running {
-		s.agenda.remove(q)
-	}
+	s.queue.Remove(&q.timer)
 }
 
 // Force asks about a subject now, whatever its schedule, and returns what was
@@ -284,7 +285,7 @@ func (s *Set) force(id string) (*question, <-chan Result, error) {
 	q.waiters = append(q.waiters, result)
 	if now := time.Now(); !q.running && q.at.After(now) {
 		q.at = now
-		s.agenda.moved(q)
+		s.queue.Set(&q.timer, q.at)
 		s.rouse()
 	}
 	return q, result, nil

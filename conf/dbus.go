@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// DBus says how programs on the machine see the virtual routers over D-Bus.
+// DBus is how the virtual routers are published on D-Bus.
 type DBus struct {
 	Enabled bool
 	Bus     Bus
-	Name    string // of the service
+	Name    string // the well-known name of the service
 }
 
-// A Bus is SystemBus, or the address of a bus in D-Bus's own notation.
+// A Bus is SystemBus, or the address of a bus in the notation of D-Bus.
 type Bus string
 
-// SystemBus is the machine's bus.
+// SystemBus is the system bus of the machine.
 const SystemBus Bus = "system"
 
-// Socket is the unix socket of the bus, as net.Dial wants it.
+// Socket returns the unix socket of the bus for net.Dial.
 func (b Bus) Socket() string {
 	if b == SystemBus {
 		return "/run/dbus/system_bus_socket"
@@ -30,7 +30,7 @@ func (b Bus) Socket() string {
 	return path
 }
 
-// maxSocketPath is what the kernel has room for, without the final zero.
+// maxSocketPath is the length of sun_path without the final zero (unix(7)).
 const maxSocketPath = 107
 
 var bus = textual("a bus", func(s string) (Bus, error) {
@@ -42,7 +42,7 @@ var bus = textual("a bus", func(s string) (Bus, error) {
 	case !isPath && !isAbstract, isPath && !strings.HasPrefix(path, "/"), isAbstract && name == "", strings.ContainsAny(s, ",;%\x00"):
 		return "", fmt.Errorf(`must be "system" or like "unix:path=/run/dbus/system_bus_socket" or "unix:abstract=name", not %s`, quoteShort(s))
 	case len(b.Socket()) > maxSocketPath:
-		return "", fmt.Errorf("is too long: a socket's path has at most %d characters", maxSocketPath)
+		return "", fmt.Errorf("is too long: the path of a socket has at most %d characters", maxSocketPath)
 	}
 	return b, nil
 }, func(b Bus) string { return string(b) })

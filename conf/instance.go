@@ -25,11 +25,11 @@ func (in *Instance) visit(t *table) {
 	need(t, "vrid", &in.VRID, integer[uint8](1, 255))
 	field(t, "version", &in.Version, integer[uint8](2, 3), 3)
 	field(t, "priority", &in.Priority, integer[uint8](1, 255), 100)
-	// vrrp.Config.Validate knows the bounds, which differ by version.
+	// vrrp.Config.Validate checks the bounds, because they depend on the version.
 	field(t, "interval", &in.Interval, duration(0, time.Hour), time.Second)
 	field(t, "preempt", &in.Preempt, boolean, true)
 	field(t, "preempt_delay", &in.PreemptDelay, duration(0, 24*time.Hour), 0)
-	in.visitPatience(t)
+	in.visitHoldoff(t)
 	in.visitPeers(t)
 	in.visitSending(t)
 	field(t, "mac", &in.MAC, mac, MAC{})
@@ -55,7 +55,7 @@ func (in *Instance) visit(t *table) {
 	}
 }
 
-// resolve derives what the file says in other words, and checks the instance.
+// resolve fills in what follows from the keys, and checks their combinations.
 func (in *Instance) resolve(t *table) {
 	in.Addresses = make([]netip.Addr, len(in.Prefixes))
 	for i, p := range in.Prefixes {
@@ -70,22 +70,22 @@ func (in *Instance) resolve(t *table) {
 	case MACPrivate:
 		in.MAC.Address = PrivateMAC(in.Family, in.VRID, in.Name)
 	case MACInterface:
-		t.forbid(`with mac = "interface", which makes no device`, "device", "egress")
+		t.forbid(`with mac = "interface", because there is no macvlan device`, "device", "egress")
 	}
 	if !in.Accept && in.Priority == vrrp.PriorityOwner && t.ok("priority") {
-		t.failf("accept", "priority 255 owns the addresses and accepts what comes for them")
+		t.failf("accept", "must be true with priority 255: the owner of the addresses accepts packets for them")
 	}
 	if in.Egress && !in.Accept {
-		t.failf("egress", "has no meaning with accept = false: nothing is sent from the addresses")
+		t.failf("egress", "has no effect with accept = false: no packets are sent from the addresses")
 	}
 	routable := func(p Address) bool { return !p.Addr().IsLinkLocalUnicast() }
 	if in.Egress && t.ok("addresses", "egress") && !slices.ContainsFunc(slices.Concat(in.Prefixes, in.Excluded), routable) {
-		t.failf("egress", "has no meaning where all addresses are link-local: what they send is on the device anyway")
+		t.failf("egress", "has no effect when all addresses are link-local: their packets leave by the macvlan anyway")
 	}
 	in.resolveExtra(t)
 	in.resolveSending(t)
 	if in.Version == 2 && in.Checksum == vrrp.ChecksumRFC9568 {
-		t.failf("checksum", "is a matter of version 3")
+		t.failf("checksum", "has no effect with version 2")
 	}
 	for _, fault := range faults(in.Config.Validate()) {
 		if field, ok := errors.AsType[*vrrp.FieldError](fault); ok && t.ok(field.Key) {
@@ -94,7 +94,7 @@ func (in *Instance) resolve(t *table) {
 	}
 }
 
-// faults takes apart what errors.Join put together.
+// faults returns the errors that errors.Join joined.
 func faults(err error) []error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()

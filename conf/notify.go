@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// command is a program and its arguments, or a table that has these under the
-// key command, and whom it runs as and for how long at most.
+// command is a program and its arguments, or a table with these under the key
+// command and with user, group and timeout.
 var command = codec[Command]{
 	decode: func(v value, fail func(value, string)) (Command, bool) {
 		var c Command
@@ -25,7 +25,7 @@ var command = codec[Command]{
 			"timeout": into(&c.Timeout, commandTimeout),
 		})
 		if ok && len(c.Argv) == 0 {
-			fail(v, "names no program")
+			fail(v, "must name a program")
 			ok = false
 		}
 		return c, ok
@@ -48,12 +48,12 @@ var command = codec[Command]{
 	},
 }
 
-// untimedCommand is a command without a timeout of its own.
+// untimedCommand is a command that must not have a timeout.
 var untimedCommand = codec[Command]{
 	decode: func(v value, fail func(value, string)) (Command, bool) {
 		c, ok := command.decode(v, fail)
 		if ok && c.Timeout != 0 {
-			fail(v, "a timeout has no place here")
+			fail(v, "timeout is not allowed here")
 			ok = false
 		}
 		return c, ok
@@ -70,15 +70,15 @@ func into[T any](p *T, c codec[T]) func(value, func(value, string)) bool {
 	}
 }
 
-// decodeKeys decodes the keys of a table within a line, of which one may be
-// needed.
+// decodeKeys decodes the keys of an inline table. The key needed must be given,
+// unless it is "".
 func decodeKeys(v value, keys map[string]value, fail func(value, string), needed string, known map[string]func(value, func(value, string)) bool) bool {
 	ok := true
 	names := slices.Sorted(maps.Keys(known))
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		decode := known[key]
 		if decode == nil {
-			fail(keys[key], fmt.Sprintf("unknown key %q%s", key, suggest(key, names)))
+			fail(keys[key], unknownKey(key, names))
 			ok = false
 			continue
 		}
@@ -110,8 +110,8 @@ var anyAccount = textual("a name", func(s string) (string, error) {
 	return account.decodeText(s)
 }, func(s string) string { return s })
 
-// words is a program and its arguments: a list, or one string that is split
-// at blanks like a shell's words. No shell runs it. An empty list is none.
+// words is a program and its arguments: a list, or one string that is split at
+// blanks as a shell does. An empty list is no program.
 var words = codec[[]string]{decode: decodeWords, encode: listOf(text).encode}
 
 func decodeWords(v value, fail func(value, string)) ([]string, bool) {
@@ -129,7 +129,7 @@ func decodeWords(v value, fail func(value, string)) ([]string, bool) {
 			return nil, ok
 		}
 	default:
-		fail(v, fmt.Sprintf("must be a command, in quotes or as a list of words, not %v", v))
+		fail(v, fmt.Sprintf("must be a command: a string or a list of words, not %v", v))
 		return nil, false
 	}
 	switch {
@@ -137,25 +137,24 @@ func decodeWords(v value, fail func(value, string)) ([]string, bool) {
 		fail(v, "must name a program; write [] for none")
 		return nil, false
 	case !strings.HasPrefix(words[0], "/"):
-		fail(v, fmt.Sprintf("must begin with the program's absolute path, not %s", quoteShort(words[0])))
+		fail(v, fmt.Sprintf("must begin with the absolute path of the program, not %s", quoteShort(words[0])))
 		return nil, false
 	}
 	return words, true
 }
 
-// splitWords splits s at blanks. Quotes keep blanks together, single quotes
-// everything else too, and a backslash takes the next character as it is.
-// Nothing is expanded.
+// splitWords splits s at blanks. Quotes protect blanks; a backslash protects the
+// next character, but not within single quotes. Nothing is expanded.
 func splitWords(s string) ([]string, error) {
 	var words []string
 	var word strings.Builder
-	started := false // a word may be empty: ''
+	started := false // because '' is a word too
 	var quote rune
 	escaped := false
 	for _, r := range s {
 		switch {
 		case r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0x7f:
-			return nil, fmt.Errorf("must not hold the control character %q", r)
+			return nil, fmt.Errorf("must not contain the control character %q", r)
 		case escaped:
 			word.WriteRune(r)
 			escaped = false
@@ -182,14 +181,15 @@ func splitWords(s string) ([]string, error) {
 	case quote != 0:
 		return nil, fmt.Errorf("the quote %c is not closed", quote)
 	case escaped:
-		return nil, fmt.Errorf("nothing follows the last backslash")
+		return nil, fmt.Errorf("must not end with a backslash")
 	case started:
 		words = append(words, word.String())
 	}
 	return words, nil
 }
 
-// notifyTimeout bounds a command that hangs, with room for one that mails.
+// notifyTimeout is the default timeout. It leaves time for a program that sends
+// mail.
 const notifyTimeout = 30 * time.Second
 
 var commandTimeout = duration(100*time.Millisecond, time.Hour)
@@ -204,24 +204,23 @@ func (n *Notify) visit(t *table) {
 	field(t, "timeout", &n.Timeout, commandTimeout, notifyTimeout)
 }
 
-// visitInstance walks over the commands of an instance, which has moments that a
-// group has not.
+// visitInstance visits [vrrp.notify], which has more keys than [group.notify].
 func (n *Notify) visitInstance(t *table) {
 	n.visit(t)
 	field(t, "rival", &n.Rival, command, Command{})
 	field(t, "priority", &n.Priority, command, Command{})
 }
 
-// visit walks over the commands of a service or of one server, which inherits
-// those of its service.
+// visit visits [service.notify] and [service.server.notify]. A server inherits
+// the commands of its service.
 func (n *ServerNotify) visit(t *table, inherited ServerNotify) {
 	field(t, "up", &n.Up, override(inherited.Up), inherited.Up)
 	field(t, "down", &n.Down, override(inherited.Down), inherited.Down)
 	field(t, "timeout", &n.Timeout, commandTimeout, inherited.Timeout)
 }
 
-// override is the codec of a command that would be inherited if nothing were
-// written, so that none is written as [].
+// override is the codec of a command that has an inherited default. It writes no
+// command as [].
 func override(inherited Command) codec[Command] {
 	if inherited.Argv == nil {
 		return command

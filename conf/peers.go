@@ -8,7 +8,7 @@ import (
 	"holdfast/vrrp"
 )
 
-// visitPeers walks over who the other routers are and how they are reached.
+// visitPeers visits the keys about the other routers.
 func (in *Instance) visitPeers(t *table) {
 	field(t, "peers", &in.Peers, listOf(peer), nil)
 	field(t, "unicast", &in.Unicast, boolean, false)
@@ -16,13 +16,13 @@ func (in *Instance) visitPeers(t *table) {
 
 var peerAddress = textual(`an address, like "10.0.0.2",`, parseAddress, netip.Addr.String)
 
-// ttl is a time to live as it may arrive.
+// ttl is the TTL or hop limit of a packet.
 var ttl = integer[uint8](1, vrrp.HopLimit)
 
-// peer is an address, or a table with the address and limits of the TTL.
-var peer = codec[vrrp.KnownPeer]{
-	decode: func(v value, fail func(value, string)) (vrrp.KnownPeer, bool) {
-		p := vrrp.KnownPeer{MinTTL: vrrp.HopLimit, MaxTTL: vrrp.HopLimit}
+// peer is an address, or a table with the address and the TTLs to accept.
+var peer = codec[vrrp.PeerConfig]{
+	decode: func(v value, fail func(value, string)) (vrrp.PeerConfig, bool) {
+		p := vrrp.PeerConfig{MinTTL: vrrp.HopLimit, MaxTTL: vrrp.HopLimit}
 		keys, isTable := v.data.(map[string]value)
 		if !isTable {
 			address, ok := peerAddress.decode(v, fail)
@@ -31,7 +31,7 @@ var peer = codec[vrrp.KnownPeer]{
 		}
 		return p, decodePeer(v, keys, &p, fail)
 	},
-	encode: func(p vrrp.KnownPeer) any {
+	encode: func(p vrrp.PeerConfig) any {
 		if p.MinTTL == vrrp.HopLimit {
 			return p.Address.String()
 		}
@@ -41,7 +41,7 @@ var peer = codec[vrrp.KnownPeer]{
 	},
 }
 
-func decodePeer(v value, keys map[string]value, p *vrrp.KnownPeer, fail func(value, string)) bool {
+func decodePeer(v value, keys map[string]value, p *vrrp.PeerConfig, fail func(value, string)) bool {
 	known := []string{"address", "max_ttl", "min_ttl"}
 	good := true
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
@@ -54,12 +54,12 @@ func decodePeer(v value, keys map[string]value, p *vrrp.KnownPeer, fail func(val
 		case "max_ttl":
 			p.MaxTTL, ok = ttl.decode(item, fail)
 		default:
-			fail(item, key+" is an unknown key"+didYouMean(nearest(key, known)))
+			fail(item, unknownKey(key, known))
 		}
 		good = good && ok
 	}
 	if _, given := keys["address"]; !given {
-		fail(v, "address is required in the table of a peer")
+		fail(v, "the key address is required")
 		return false
 	}
 	return good

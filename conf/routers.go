@@ -7,7 +7,7 @@ import (
 	"holdfast/vrrp"
 )
 
-// checkRouters refuses instances that would be in each other's way.
+// checkRouters refuses instances that conflict with each other.
 func (c *Config) checkRouters(tables []*table) {
 	taken := newTaken(c.VRRP)
 	for i, t := range tables {
@@ -20,10 +20,10 @@ func (c *Config) checkRouters(tables []*table) {
 	}
 }
 
-// taken is what the instances so far have for themselves.
+// taken has what the instances so far use.
 type taken struct {
 	routers   unique[router]
-	addresses unique[place]
+	addresses unique[heldAddress]
 	stations  unique[station]
 	devices   unique[string]
 	parents   map[string]bool
@@ -36,8 +36,8 @@ type (
 		family vrrp.Family
 		vrid   uint8
 	}
-	place struct {
-		on   string // of a link-local address alone: each link may have it
+	heldAddress struct {
+		on   string // interface; "" unless the address is link-local, which each link may have
 		addr netip.Addr
 	}
 	station struct {
@@ -55,7 +55,7 @@ func newTaken(instances []Instance) taken {
 	}
 	return taken{
 		routers:   make(unique[router]),
-		addresses: make(unique[place]),
+		addresses: make(unique[heldAddress]),
 		stations:  make(unique[station]),
 		devices:   make(unique[string]),
 		parents:   parents,
@@ -63,15 +63,15 @@ func newTaken(instances []Instance) taken {
 	}
 }
 
-// claimVRID returns false if the instance's virtual router exists already:
-// then whatever else they share follows from that.
+// claimVRID returns false if another instance has the same virtual router. Then
+// the other conflicts between the two need no report.
 func (k *taken) claimVRID(t *table, in *Instance) bool {
 	if !t.ok("interface", "vrid", "addresses") {
 		return true
 	}
 	first := k.routers.use(router{in.Interface, in.Family, in.VRID}, t.where("vrid"))
 	if first != "" {
-		t.failf("vrid", "%d is taken on %s, by %s, whatever group or peers it speaks to", in.VRID, in.Interface, first)
+		t.failf("vrid", "%d is already used on %s, at %s; another multicast group or other peers make no difference", in.VRID, in.Interface, first)
 	}
 	return first == ""
 }
@@ -82,12 +82,12 @@ func (k *taken) claimAddresses(t *table, in *Instance) {
 			return
 		}
 		for _, p := range prefixes {
-			at := place{addr: p.Addr()}
+			at := heldAddress{addr: p.Addr()}
 			if at.addr.IsLinkLocalUnicast() {
 				at.on = cmp.Or(p.Interface, in.Interface)
 			}
 			if first := k.addresses.use(at, t.where(key)); first != "" {
-				t.failf(key, "%v is taken, by %s", at.addr, first)
+				t.failf(key, "%v is already used at %s", at.addr, first)
 			}
 		}
 	}
@@ -95,12 +95,12 @@ func (k *taken) claimAddresses(t *table, in *Instance) {
 	claim("excluded_addresses", in.Excluded)
 }
 
-// maxGroups is how many groups Linux lets a socket join, unless it is told
-// otherwise (net.ipv4.igmp_max_memberships); there is a socket an interface.
+// maxGroups is how many multicast groups a socket can join, by the default of
+// net.ipv4.igmp_max_memberships. holdfast has one socket for each interface.
 const maxGroups = 20
 
-// claimGroup refuses more groups on an interface than can be joined: the port
-// would not open, to the harm of all instances there.
+// claimGroup refuses more multicast groups on one interface than its socket can
+// join. Otherwise the socket would fail for all instances on the interface.
 func (k *taken) claimGroup(t *table, in *Instance) {
 	if in.Unicast || in.Family != vrrp.IPv4 {
 		return
@@ -111,7 +111,7 @@ func (k *taken) claimGroup(t *table, in *Instance) {
 		k.groups[in.Interface] = groups
 	}
 	if groups[in.Multicast] = true; len(groups) == maxGroups+1 {
-		t.failf("multicast", "is one group too many on %s: Linux lets a socket join %d", in.Interface, maxGroups)
+		t.failf("multicast", "is one group too many on %s: Linux lets a socket join at most %d", in.Interface, maxGroups)
 	}
 }
 
@@ -120,10 +120,10 @@ func (k *taken) claimDevice(t *table, in *Instance) {
 		return
 	}
 	if first := k.stations.use(station{in.Interface, in.MAC.Address}, t.where("mac")); first != "" {
-		t.failf("mac", "two devices on %s would have one address, see %s", in.Interface, first)
+		t.failf("mac", "two devices on %s would have the same MAC address, see %s", in.Interface, first)
 	}
 	if first := k.devices.use(in.Device, t.where("device")); first != "" {
-		t.failf("device", "%q is taken, by %s: choose another name", in.Device, first)
+		t.failf("device", "%q is already used at %s: choose another name", in.Device, first)
 	}
 	if k.parents[in.Device] {
 		t.failf("device", "%q is the interface of an instance", in.Device)

@@ -9,20 +9,20 @@ import (
 	"holdfast/vrrp"
 )
 
-// A Rule is a routing rule that is there while an instance holds its addresses.
-// A selector that is zero is for any packet.
+// A Rule is a routing rule that exists while an instance has its addresses. A
+// selector that is zero matches every packet.
 type Rule struct {
 	Priority  uint32
 	Family    vrrp.Family
 	From, To  netip.Prefix
-	Invert    bool   // for the packets that the selectors do not fit
-	Interface string // by which packets come in; "vmac": the device of the virtual addresses
-	Output    string // to which a socket is bound
+	Invert    bool   // match the packets that the selectors do not match
+	Interface string // of incoming packets; VMAC: the device of the virtual addresses
+	Output    string // that the socket of the sender is bound to
 	Mark      Mark
 	TOS       uint8
 	UIDs      Range
 	Protocol  uint8 // IP protocol number
-	// Ports of both ends; 0 is no port.
+	// A zero Range matches every port.
 	SourcePorts, DestinationPorts Range
 	TunnelID                      uint64
 	L3MDev                        bool
@@ -31,24 +31,24 @@ type Rule struct {
 	Table  uint32 // of lookup
 	Goto   uint32 // of goto
 	Realm  Realm
-	// SuppressLength and SuppressGroup are one more than the file says; 0: not.
+	// SuppressLength and SuppressGroup are one more than in the file; 0 is none.
 	SuppressLength, SuppressGroup uint32
 }
 
-// A Mark is a firewall mark and which bits of it count; all zero is any.
+// A Mark is a firewall mark with a mask. The zero Mark matches every mark.
 type Mark struct{ Value, Mask uint32 }
 
-// A Range is from First to Last; Given tells one that is all zero from none.
+// A Range is from First to Last. Given is false for the range that is not given.
 type Range struct {
 	First, Last uint32
 	Given       bool
 }
 
-// lastPriority is the last before the kernel's own for the main table.
+// lastPriority is the last priority before the rule for the main table.
 const lastPriority = 32765
 
-// A rule without a priority gets firstPriority plus rulesEach for each VRID
-// plus its position among the rules of its instance.
+// The default priority of a rule is firstPriority plus rulesEach times the VRID
+// plus the position of the rule in its instance.
 const (
 	firstPriority = 10000
 	rulesEach     = 64
@@ -56,8 +56,8 @@ const (
 
 var ruleFamily = choice(option[vrrp.Family]{"ipv4", vrrp.IPv4}, option[vrrp.Family]{"ipv6", vrrp.IPv6})
 
-// anyPrefix is a prefix; "all" and "default" are the zero Prefix until the
-// family is known.
+// anyPrefix is a prefix. "all" and "default" are the zero Prefix until check has
+// determined the family.
 var anyPrefix = textual(`a prefix, like "10.0.0.100/32", or "all",`, func(s string) (netip.Prefix, error) {
 	if s == "all" || s == everywhere {
 		return netip.Prefix{}, nil
@@ -68,7 +68,7 @@ var anyPrefix = textual(`a prefix, like "10.0.0.100/32", or "all",`, func(s stri
 	return routePrefix.decodeText(s)
 }, netip.Prefix.String)
 
-// ruleSelectors are the keys that say for which packets a rule is.
+// ruleSelectors are the keys that select packets.
 var ruleSelectors = []string{
 	"from", "to", "interface", "output", "mark", "tos", "uid_range", "ip_protocol", "source_port", "destination_port",
 	"tunnel_id", "l3mdev",
@@ -105,16 +105,16 @@ func (r *Rule) visit(t *table, own vrrp.Family) {
 	}
 }
 
-// check settles the family and refuses what does not go together.
+// check determines the family and checks combinations of keys.
 func (r *Rule) check(t *table) {
 	for _, p := range []netip.Prefix{r.To, r.From} {
 		if p.IsValid() {
-			t.forbid("with an address, which tells", "family")
+			t.forbid("with an address, because that determines it", "family")
 			r.Family = vrrp.FamilyOf(p.Addr())
 		}
 	}
 	if r.From.IsValid() && r.To.IsValid() && r.From.Addr().Is4() != r.To.Addr().Is4() {
-		t.failf("to", "%v is of another family than %v", r.To, r.From)
+		t.failf("to", "%v and the source %v must have the same address family", r.To, r.From)
 	}
 	for key, p := range map[string]*netip.Prefix{"from": &r.From, "to": &r.To} {
 		if t.has(key) && t.ok(key) && !p.IsValid() {
@@ -130,7 +130,7 @@ func (r *Rule) check(t *table) {
 			return
 		}
 	}
-	t.failf("", `a rule needs something that tells for which packets it is, like from: for all of them, write from = "all"`)
+	t.failf("", `a rule needs a selector, for example from = "all"`)
 }
 
 func (r *Rule) checkAction(t *table) {
@@ -147,15 +147,15 @@ func (r *Rule) checkAction(t *table) {
 	case r.Action == "goto" && !t.has("goto"):
 		t.failf("goto", "is required with action = %q", r.Action)
 	case r.Action == "goto" && t.ok("goto", "priority") && r.Priority >= r.Goto:
-		t.failf("goto", "%d is not after this rule, whose priority is %d", r.Goto, r.Priority)
+		t.failf("goto", "%d must be greater than the priority of this rule, %d", r.Goto, r.Priority)
 	case r.L3MDev:
-		t.forbid("with l3mdev, which has the table of the packet's VRF", "table")
+		t.forbid("with l3mdev, because the VRF of the packet determines the table", "table")
 	case r.Action == "lookup" && !t.has("table"):
 		t.failf("table", "is required")
 	}
 }
 
-// mark is a number, or a number and the bits that count: "7/0xff".
+// mark is a number, or a number and a mask: "7/0xff".
 var mark = simple(func(v value) (Mark, error) {
 	m, good := Mark{Mask: 1<<32 - 1}, false
 	switch data := v.data.(type) {
@@ -174,7 +174,7 @@ var mark = simple(func(v value) (Mark, error) {
 		return Mark{}, fmt.Errorf(`must be a firewall mark, like 7 or "7/0xff", not %v`, unnamed(v))
 	}
 	if m.Value&^m.Mask != 0 {
-		return Mark{}, fmt.Errorf("%v fits no packet: the mask %#x does not cover it", v, m.Mask)
+		return Mark{}, fmt.Errorf("%v matches no packet: the mask %#x does not cover the value", v, m.Mask)
 	}
 	return m, nil
 }, func(m Mark) any {
@@ -196,7 +196,7 @@ func numbers(high int64) codec[Range] {
 			first, last, good = int64(one), int64(two), err1 == nil && err2 == nil
 		}
 		if !good || first < 0 || last > high || first > last {
-			return Range{}, fmt.Errorf(`must be a number up to %d, or two like "5-7", not %v`, high, unnamed(v))
+			return Range{}, fmt.Errorf(`must be a number from 0 to %d or a range like "5-7", not %v`, high, unnamed(v))
 		}
 		return Range{uint32(first), uint32(last), true}, nil
 	}, func(r Range) any {
@@ -207,7 +207,8 @@ func numbers(high int64) codec[Range] {
 	})
 }
 
-// plusOne is a number up to high, kept as one more.
+// plusOne is a number from 0 to high. Its decoded form is one more, so that 0 is
+// none.
 func plusOne(high int64) codec[uint32] {
 	plain := integer[uint32](0, high)
 	return codec[uint32]{
@@ -219,7 +220,7 @@ func plusOne(high int64) codec[uint32] {
 	}
 }
 
-// protocolNumbers are the IP protocols that have names here (IANA).
+// protocolNumbers are the names of IP protocols (IANA).
 var protocolNumbers = map[string]uint8{
 	"icmp": 1, "igmp": 2, "ipip": 4, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "icmpv6": 58, "ospf": 89, "sctp": 132,
 }

@@ -17,26 +17,26 @@ import (
 type Webhook struct {
 	Name    string
 	URL     string
-	Events  []string // of EventKinds; nil is none
+	Events  []string // elements of EventKinds
 	Headers []Header // sorted by name
-	// Secret is the key that documents are signed with, Token proves who we are;
-	// both were read from their files. "": there is none.
+	// Secret is the key of the signature, and Token the bearer token. They are the
+	// contents of their files; "" is none.
 	SecretFile, TokenFile string
 	Secret, Token         auth.Secret
-	CA, CAText            string // path of a PEM file, and what it held; "": the system's
+	CA, CAText            string // path and content of a PEM file; "": the certificates of the system
 	Timeout               time.Duration
 	Retry                 Retry
 }
 
-// A Header is a field of an HTTP request.
+// A Header is a header field of an HTTP request.
 type Header struct{ Name, Value string }
 
-// Retry says what becomes of what cannot be delivered.
+// Retry is how deliveries that failed are repeated.
 type Retry struct {
-	Pause    time.Duration // after the first failure; it doubles
+	Pause    time.Duration // after the first failure; it doubles up to PauseMax
 	PauseMax time.Duration
-	GiveUp   time.Duration // age at which an event is dropped
-	Queue    int           // events that wait at most
+	GiveUp   time.Duration // the age at which an event is dropped
+	Queue    int           // how many events wait at most
 }
 
 func (r *Retry) visit(t *table, def Retry) {
@@ -45,13 +45,13 @@ func (r *Retry) visit(t *table, def Retry) {
 	field(t, "give_up", &r.GiveUp, duration(time.Second, 30*24*time.Hour), def.GiveUp)
 	field(t, "queue", &r.Queue, queueLength, def.Queue)
 	if t.reading() && r.PauseMax < r.Pause && t.ok("retry", "retry_max") {
-		t.failf("retry_max", "must not be shorter than retry, %s", formatDuration(r.Pause))
+		t.failf("retry_max", "must be at least retry, %s", formatDuration(r.Pause))
 	}
 }
 
-// toldKinds are the events that people and their programs hear of unless told
-// otherwise: what changes, not what leads to it.
-var toldKinds = []string{"instance", "group", "rival", "service", "server"}
+// defaultKinds are the kinds of events that receivers get by default: changes of
+// state, not their causes.
+var defaultKinds = []string{"instance", "group", "rival", "service", "server"}
 
 var httpURL = textual("a URL", func(s string) (string, error) {
 	u, err := url.Parse(s)
@@ -59,17 +59,17 @@ var httpURL = textual("a URL", func(s string) (string, error) {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		return "", fmt.Errorf(`must be a URL like "https://alerts.example/hook", not %s`, quoteShort(s))
 	case u.User != nil:
-		return "", fmt.Errorf("must not hold a password, which config show would show: use token_file")
+		return "", fmt.Errorf("must not contain a password, because config show prints it: use token_file")
 	case u.Fragment != "":
-		return "", fmt.Errorf("has a fragment (#%s), which no server is sent", u.Fragment)
+		return "", fmt.Errorf("must not have a fragment (#%s), because it is not sent to servers", u.Fragment)
 	}
 	return s, nil
 }, func(s string) string { return s })
 
-// headerName is what the name of a header may look like; HTTP allows more.
+// headerName matches the names of headers. HTTP allows more characters.
 var headerName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// ownHeaders are set by what sends.
+// ownHeaders are the headers that holdfast sets.
 var ownHeaders = []string{"Authorization", "Connection", "Content-Length", "Content-Type", "Holdfast-Signature", "Transfer-Encoding"}
 
 // headers is a table of HTTP header fields.
@@ -89,7 +89,7 @@ var headers = codec[[]Header]{
 			case !headerName.MatchString(name):
 				fail(keys[name], fmt.Sprintf("%s is not the name of a header", quoteShort(name)))
 			case slices.ContainsFunc(ownHeaders, own):
-				fail(keys[name], name+" is set by holdfast")
+				fail(keys[name], name+" is reserved: holdfast sets it")
 			default:
 				list = append(list, Header{name, text})
 				continue
@@ -113,7 +113,7 @@ var headers = codec[[]Header]{
 func (w *Webhook) visit(t *table) {
 	need(t, "name", &w.Name, name)
 	need(t, "url", &w.URL, httpURL)
-	visitEvents(t, &w.Events, toldKinds)
+	visitEvents(t, &w.Events, defaultKinds)
 	field(t, "headers", &w.Headers, headers, nil)
 	field(t, "secret_file", &w.SecretFile, optionalPath, "")
 	field(t, "token_file", &w.TokenFile, optionalPath, "")
@@ -126,12 +126,13 @@ func (w *Webhook) visit(t *table) {
 	w.Secret = readSecretFile(t, "secret_file", w.SecretFile)
 	w.Token = readSecretFile(t, "token_file", w.TokenFile)
 	if strings.HasPrefix(w.URL, "http://") && t.ok("url") {
-		forbidUnless(t, "with a URL that is not https", map[string]bool{"ca": w.CA == ""})
+		forbidUnless(t, "with an http URL", map[string]bool{"ca": w.CA == ""})
 	}
 	w.CAText = readCAFile(t, w.CA)
 }
 
-// readSecretFile returns what the file of a key holds; "" is no file.
+// readSecretFile returns the content of the secret file of a key, and "" for the
+// path "".
 func readSecretFile(t *table, key, path string) auth.Secret {
 	if path == "" || !t.ok(key) {
 		return ""
@@ -143,7 +144,8 @@ func readSecretFile(t *table, key, path string) auth.Secret {
 	return s
 }
 
-// readCAFile returns what the file of the key ca holds; "" is no file.
+// readCAFile returns the content of the file of the key ca, and "" for the
+// path "".
 func readCAFile(t *table, path string) string {
 	if path == "" || !t.ok("ca") {
 		return ""
@@ -153,7 +155,7 @@ func readCAFile(t *table, path string) string {
 	case err != nil:
 		t.failf("ca", "%v", err)
 	case !x509.NewCertPool().AppendCertsFromPEM(pem):
-		t.failf("ca", "%s holds no certificate in PEM form", path)
+		t.failf("ca", "%s contains no certificate in PEM format", path)
 	}
 	return string(pem)
 }

@@ -4,21 +4,24 @@ import (
 	"errors"
 	"io/fs"
 	"testing"
+
+	"holdfast/netdev/internal/testns"
+	"holdfast/netdev/rtnl"
 )
 
 // TestDevconfAgreesWithProc: every place in the kernel's arrays is the setting
 // that we take it for. Each is given another value than it had, through /proc,
 // and read from a link message.
 func TestDevconfAgreesWithProc(t *testing.T) {
-	n := newNS(t, "settings")
-	n.run(`
+	n := testns.New(t, "settings")
+	n.Run(`
 		ip link add name q type veth peer name r
 		ip link add name p link q type macvlan`)
-	c, err := dial()
+	c, err := rtnl.Dial()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.close()
+	defer c.Close()
 	for family, places := range map[string]map[string]int{"ipv4": places4, "ipv6": places6} {
 		for name := range places {
 			key := confKey(family, "p", name)
@@ -39,7 +42,7 @@ func TestDevconfAgreesWithProc(t *testing.T) {
 			if err := writeSysctl(key, value); err != nil {
 				t.Fatal(err)
 			}
-			o, err := observe(c)
+			o, err := observe(c, needs{}, dumpPatience)
 			if err != nil {
 				t.Fatal(err)
 			}

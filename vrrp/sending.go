@@ -5,16 +5,18 @@ import (
 	"slices"
 )
 
-// Group returns the multicast group that adverts are sent to and heeded from.
-func (c *Config) Group() netip.Addr {
+// MulticastGroup returns the multicast group that adverts are sent to and
+// accepted from.
+func (c *Config) MulticastGroup() netip.Addr {
 	if c.Multicast.IsValid() {
 		return c.Multicast
 	}
-	return c.Family.Group()
+	return c.Family.MulticastGroup()
 }
 
-// linkLocal reports whether adverts must come from a link-local address, as
-// they must over IPv6 (RFC 9568 §5.1.2.1) unless they go to routers elsewhere.
+// linkLocal reports whether adverts must come from a link-local address. Over
+// IPv6 they must (RFC 9568 §5.1.2.1), except for unicast from a global source
+// address.
 func (c *Config) linkLocal() bool {
 	return c.Family == IPv6 && !(c.Unicast && c.Source.IsValid() && !c.Source.IsLinkLocalUnicast())
 }
@@ -38,6 +40,6 @@ func (c *Config) validateSending(bad func(key, format string, args ...any)) {
 	case !g.IsMulticast() || g.IsInterfaceLocalMulticast():
 		bad("multicast", "%v is not a multicast group of a wire", g)
 	case c.Unicast:
-		bad("multicast", "has no meaning with unicast")
+		bad("multicast", "has no effect with unicast")
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/conf"
 	"holdfast/lvs"
 )
@@ -66,7 +67,7 @@ type fakeDaemon struct {
 	err    error
 	empty  bool
 	fails  string // why an upgrade that is begun does not come to an end
-	events *control.EventLog
+	events *event.Journal
 }
 
 func (f *fakeDaemon) Status(context.Context) (*control.Status, error) { return f.status, f.err }
@@ -90,7 +91,7 @@ func (f *fakeDaemon) Handover(_ context.Context, name string) (*control.HandedOv
 
 func (f *fakeDaemon) Upgrade(context.Context) (*control.Upgrading, error) {
 	if f.fails != "" {
-		f.events.Append(control.Event{Kind: control.KindDirector, Reason: f.fails})
+		f.events.Append(event.Event{Kind: event.KindDirector, Reason: f.fails})
 	}
 	return &control.Upgrading{Path: "/usr/local/sbin/holdfast", PID: 42}, f.err
 }
@@ -103,9 +104,9 @@ func (f *fakeDaemon) Reload(context.Context) (*control.Reloaded, error) {
 }
 
 // daemonAt serves the fake on a socket in dir and returns its journal.
-func daemonAt(t *testing.T, socket string, fake *fakeDaemon) *control.EventLog {
+func daemonAt(t *testing.T, socket string, fake *fakeDaemon) *event.Journal {
 	t.Helper()
-	events := control.NewEventLog(10, 0)
+	events := event.NewJournal(10, 0)
 	fake.events = events
 	server := control.NewServer(control.Options{
 		Backend: fake, Events: events, Log: slog.New(slog.DiscardHandler),
@@ -122,8 +123,8 @@ func daemonAt(t *testing.T, socket string, fake *fakeDaemon) *control.EventLog {
 			t.Error(err)
 		}
 	})
-	events.Append(control.Event{At: noon, Kind: control.KindInstance, Subject: "outside", From: "BACKUP", To: "MASTER", Reason: "no advert heard for 310ms", Detail: map[string]string{"priority": "150"}})
-	events.Append(control.Event{At: noon.Add(time.Second), Kind: control.KindServer, Subject: "web/rs1", From: "UP", To: "DOWN", Reason: "connect: connection refused"})
+	events.Append(event.Event{At: noon, Kind: event.KindInstance, Subject: "outside", From: "BACKUP", To: "MASTER", Reason: "no advert heard for 310ms", Detail: map[string]string{"priority": "150"}})
+	events.Append(event.Event{At: noon.Add(time.Second), Kind: event.KindServer, Subject: "web/rs1", From: "UP", To: "DOWN", Reason: "connect: connection refused"})
 	return events
 }
 
@@ -370,7 +371,7 @@ func TestEventsFollow(t *testing.T) {
 	if got := out.next(t); got != "2026-03-01T12:00:01.000Z server web/rs1 UP -> DOWN: connect: connection refused\n" {
 		t.Errorf("first %s", got)
 	}
-	events.Append(control.Event{At: noon, Kind: control.KindRepair, Subject: "vrrp4-51"})
+	events.Append(event.Event{At: noon, Kind: event.KindRepair, Subject: "vrrp4-51"})
 	if got := out.next(t); got != "2026-03-01T12:00:00.000Z repair vrrp4-51\n" {
 		t.Errorf("second %s", got)
 	}

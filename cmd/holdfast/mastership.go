@@ -11,7 +11,7 @@ import (
 
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/director"
-	"holdfast/conf"
+	"holdfast/cmd/internal/event"
 )
 
 func newHandover(f *flags) *cobra.Command {
@@ -101,7 +101,7 @@ func awaitRestart(ctx context.Context, client *control.Client, before time.Time,
 // upgradeFailure returns why an upgrade failed after the event seq; "" if none did.
 func upgradeFailure(ctx context.Context, client *control.Client, seq uint64) string {
 	for e, err := range client.Events(ctx, seq, false) {
-		if err == nil && e.Kind == control.KindDirector && e.To == "" {
+		if err == nil && e.Kind == event.KindDirector && e.To == "" {
 			return e.Reason
 		}
 	}
@@ -130,7 +130,7 @@ there is nothing to do. It is for ExecStopPost of the systemd unit, and refuses 
 daemon runs.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
-			c, err := conf.Load(f.config)
+			c, err := loadConfig(cmd.Context(), f.config)
 			if err != nil {
 				return err
 			}

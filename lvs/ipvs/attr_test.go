@@ -17,7 +17,7 @@ import (
 	"holdfast/lvs"
 )
 
-// bytesOf reads a file of hexadecimal digits with comments.
+// bytesOf reads a file of hexadecimal digits and comments.
 func bytesOf(t testing.TB, name string) []byte {
 	t.Helper()
 	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
@@ -113,7 +113,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// Counters beyond 32 bits, in every field of its own.
+// Each counter is decoded with all 64 bits.
 func TestDecodeStats(t *testing.T) {
 	var b []byte
 	for i := range 10 {
@@ -123,7 +123,7 @@ func TestDecodeStats(t *testing.T) {
 	const base = math.MaxUint32
 	want := lvs.Counters{
 		Connections: base, PacketsIn: base + 1, PacketsOut: base + 2, BytesIn: base + 3, BytesOut: base + 4,
-		ConnectionRate: base + 5, PacketInRate: base + 6, PacketOutRate: base + 7, ByteInRate: base + 8, ByteOutRate: base + 9,
+		Rates: &lvs.Rates{ConnectionRate: base + 5, PacketInRate: base + 6, PacketOutRate: base + 7, ByteInRate: base + 8, ByteOutRate: base + 9},
 	}
 	got, err := decodeStats(b)
 	if err != nil || got != want {
@@ -167,8 +167,8 @@ func TestMalformedAnswersAreErrors(t *testing.T) {
 	}
 }
 
-// Whatever comes, no decoder panics, and a service or server that is read has
-// an address of a family that fits.
+// No input makes a decoder panic, and every decoded service or server has a valid
+// address.
 func FuzzDecode(f *testing.F) {
 	for _, name := range []string{"service-tcp4", "service-udp6", "service-mark", "server-nat4", "server-gue6", "daemon-backup"} {
 		f.Add(bytesOf(f, name))

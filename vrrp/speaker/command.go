@@ -9,7 +9,7 @@ import (
 	"holdfast/vrrp"
 )
 
-// ErrEnded is returned by what is asked of a Speaker whose loop has ended.
+// ErrEnded is the error of every method of a Speaker whose loop has ended.
 var ErrEnded = errors.New("the VRRP loop has ended")
 
 // do runs f in the loop and waits for it.
@@ -22,14 +22,14 @@ func (s *Speaker) do(f func(now time.Time)) error {
 	return nil
 }
 
-// enqueue hands f to the loop. It reports false when the loop has ended.
+// enqueue hands f to the loop. It returns false if the loop has ended.
 func (s *Speaker) enqueue(f func(now time.Time)) bool {
 	s.mu.Lock()
 	if s.ended {
 		s.mu.Unlock()
 		return false
 	}
-	first := len(s.commands) == 0 // whoever came before has woken the loop
+	first := len(s.commands) == 0 // otherwise the loop was woken already
 	s.commands = append(s.commands, f)
 	s.mu.Unlock()
 	if first {
@@ -38,8 +38,9 @@ func (s *Speaker) enqueue(f func(now time.Time)) bool {
 	return true
 }
 
-// obey runs the commands that have come and reports whether Quit was one.
-func (s *Speaker) obey(now time.Time) (quit bool) {
+// runCommands runs the queued commands and reports whether the loop is to
+// end.
+func (s *Speaker) runCommands(now time.Time) (quit bool) {
 	s.mu.Lock()
 	commands := s.commands
 	s.commands = nil
@@ -51,16 +52,16 @@ func (s *Speaker) obey(now time.Time) (quit bool) {
 	return quit
 }
 
-// end refuses further commands and lets those that wait return.
+// end refuses further commands and runs the queued ones, whose callers wait.
 func (s *Speaker) end() {
 	s.mu.Lock()
 	s.ended = true
 	s.mu.Unlock()
-	s.obey(time.Now())
+	s.runCommands(time.Now())
 }
 
 // Quit ends the loop after the commands given so far. Nothing is sent and
-// nothing is released; see [Speaker.Stop] for that.
+// nothing is released: see [Speaker.Stop] for that.
 func (s *Speaker) Quit() {
 	s.mu.Lock()
 	s.ended = true
@@ -68,14 +69,14 @@ func (s *Speaker) Quit() {
 	s.opts.Port.Wake()
 }
 
-// try runs f in the loop and returns what it could not do.
+// try runs f in the loop and returns its error.
 func (s *Speaker) try(f func(now time.Time) error) error {
 	var err error
 	ended := s.do(func(now time.Time) { err = f(now) })
 	return errors.Join(ended, err)
 }
 
-// with is try for a router that is given by its name.
+// with is try for the router of a name.
 func (s *Speaker) with(name string, f func(now time.Time, r *router) error) error {
 	return s.try(func(now time.Time) error {
 		r := s.routers[name]
@@ -86,8 +87,8 @@ func (s *Speaker) with(name string, f func(now time.Time, r *router) error) erro
 	})
 }
 
-// Tell lets a router hear an event.
-func (s *Speaker) Tell(name string, ev vrrp.Event) error {
+// Deliver gives a router an event.
+func (s *Speaker) Deliver(name string, ev vrrp.Event) error {
 	return s.with(name, func(now time.Time, r *router) error {
 		actions := r.group.Step(now, r.member, ev)
 		if _, ok := ev.(vrrp.Reconfigure); ok {
@@ -98,14 +99,14 @@ func (s *Speaker) Tell(name string, ev vrrp.Event) error {
 	})
 }
 
-// Revoice gives a router a new voice and pace.
-func (s *Speaker) Revoice(name string, v Voice, p Pace) error {
+// SetTx gives a router another transmit and announcement configuration.
+func (s *Speaker) SetTx(name string, v TxConfig, p AnnounceConfig) error {
 	return s.with(name, func(now time.Time, r *router) error {
 		delete(s.byKey, r.key())
-		if v.IfIndex != r.voice.IfIndex {
-			delete(s.silences, r.voice.IfIndex)
+		if v.IfIndex != r.tx.IfIndex {
+			delete(s.sendFailures, r.tx.IfIndex)
 		}
-		r.voice, r.pace = v, p
+		r.tx, r.announce = v, p
 		s.byKey[r.key()] = r
 		r.refresh()
 		s.perform(now, r.group, r.group.Step(now, r.member, vrrp.Primary{Address: v.Source}))
@@ -113,39 +114,40 @@ func (s *Speaker) Revoice(name string, v Voice, p Pace) error {
 	})
 }
 
-// Stop stops the members of a group (or a lone router), which is given by its
-// name. The Stopped reports say when each has let go of everything.
-func (s *Speaker) Stop(name string) error { return s.tellAll(name, vrrp.Stop{}) }
+// Stop stops all members of a group, or a lone router. Each member's Stopped
+// report says when it has released everything.
+func (s *Speaker) Stop(name string) error { return s.deliverAll(name, vrrp.Stop{}) }
 
-// Yield makes the members of a group (or a lone router) give mastership away.
-func (s *Speaker) Yield(name string) error { return s.tellAll(name, vrrp.Yield{}) }
+// Yield makes all members of a group, or a lone router, give mastership away.
+func (s *Speaker) Yield(name string) error { return s.deliverAll(name, vrrp.Yield{}) }
 
-// Announce makes a router that is MASTER announce its addresses once more.
+// Announce makes a router that is MASTER announce its addresses once more. It
+// is an error if the router is not MASTER.
 func (s *Speaker) Announce(name string) error {
 	return s.with(name, func(now time.Time, r *router) error {
 		if state := r.machine().State(); state != vrrp.Master {
 			return fmt.Errorf("%s is %v here, and only a MASTER announces its addresses", name, state)
 		}
-		r.burst.once(now, r.pace)
-		s.deadlines.set(r.group, r.group.nextDeadline())
+		r.burst.once(now, r.announce)
+		s.schedule(r.group)
 		return nil
 	})
 }
 
-// Remind has every MASTER send an advert now, for what comes may keep them from it
-// for a while. They have left when it returns.
-func (s *Speaker) Remind() error {
+// AdvertiseNow sends an advert of every MASTER before it is due, because the
+// caller may delay the next one. The adverts have been sent when it returns.
+func (s *Speaker) AdvertiseNow() error {
 	return s.do(func(now time.Time) {
 		for _, g := range s.groups {
 			for i := range g.routers {
-				s.perform(now, g, g.Step(now, i, vrrp.Remind{}))
+				s.perform(now, g, g.Step(now, i, vrrp.AdvertiseNow{}))
 			}
 		}
 		s.flush()
 	})
 }
 
-func (s *Speaker) tellAll(name string, ev vrrp.Event) error {
+func (s *Speaker) deliverAll(name string, ev vrrp.Event) error {
 	return s.try(func(now time.Time) error {
 		g := s.groups[name]
 		if g == nil {
@@ -158,7 +160,8 @@ func (s *Speaker) tellAll(name string, ev vrrp.Event) error {
 	})
 }
 
-// Answer tells the outcome of an order. It does not wait for the loop.
+// Answer reports the outcome of an order; a nil error means success. It does
+// not wait for the loop.
 func (s *Speaker) Answer(o Order, outcome error) {
 	var ev vrrp.Event = vrrp.Claimed{}
 	if outcome != nil {
@@ -167,8 +170,8 @@ func (s *Speaker) Answer(o Order, outcome error) {
 	s.enqueue(func(now time.Time) { s.answered(now, o, ev) })
 }
 
-// Tally tells how far claims are. It does not wait for the loop.
-func (s *Speaker) Tally(parts []Part) {
+// ClaimProgress reports how far claims are. It does not wait for the loop.
+func (s *Speaker) ClaimProgress(parts []ClaimProgress) {
 	s.enqueue(func(now time.Time) {
 		for _, p := range parts {
 			s.answered(now, p.Order, vrrp.ClaimedPart{Addresses: p.Addresses})
@@ -188,8 +191,8 @@ type Snapshot struct {
 	Routers map[string]Status
 	Groups  map[string]GroupStatus
 	Stray   map[int]Stray // by interface index
-	// Dropped counts what came to any router or none, since the speaker was
-	// made. It never falls: those of routers that were removed stay in it.
+	// Dropped counts the refused packets of all routers, of removed ones too, and
+	// those for no router, since the speaker was made.
 	Dropped [vrrp.NumDrops]uint64
 }
 
@@ -217,12 +220,12 @@ func (s *Speaker) snapshot(now time.Time) Snapshot {
 	}
 	for name, r := range s.routers {
 		snap.Routers[name] = Status{
-			Group: r.group.name, Config: *r.config(), Source: r.voice.Source,
+			Group: r.group.name, Config: *r.config(), Source: r.tx.Source,
 			Machine: r.machine().Status(), Resume: r.machine().Resume(), Counters: r.counters,
 		}
-		if silence, ok := s.silences[r.voice.IfIndex]; ok {
+		if failure, ok := s.sendFailures[r.tx.IfIndex]; ok {
 			st := snap.Routers[name]
-			st.Silenced = &silence
+			st.SendFailure = &failure
 			snap.Routers[name] = st
 		}
 	}

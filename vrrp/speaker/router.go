@@ -6,53 +6,53 @@ import (
 
 	"holdfast/vrrp"
 	"holdfast/vrrp/auth"
+	"holdfast/vrrp/due"
 )
 
 // A Router is a virtual router to be run.
 type Router struct {
-	Config vrrp.Config
-	Voice  Voice
-	Pace   Pace
-	First  []vrrp.Event // what it hears before anything else, in order
+	Config   vrrp.Config
+	Tx       TxConfig
+	Announce AnnounceConfig
+	Events   []vrrp.Event // delivered before any other event, in order
 }
 
 // group is a running vrrp.Group.
 type group struct {
 	*vrrp.Group
-	name     string // "" for a lone router
-	routers  []*router
-	deadline time.Time // in the heap; zero when not
-	slot     int       // index in the heap, or -1
+	name    string // "" for a lone router
+	routers []*router
+	timer   due.Item[*group]
 }
 
 // router is a member of a running group.
 type router struct {
-	group  *group
-	member int
-	voice  Voice
-	pace   Pace
-	burst  burst
-	// advert and farewell are the frames ready to be sent: with the priority
-	// for which advert was made, and with priority 0.
+	group    *group
+	member   int
+	tx       TxConfig
+	announce AnnounceConfig
+	burst    burst
+	// advert and farewell are frames ready to be sent: an advert with priority,
+	// and one with priority 0.
 	advert, farewell []Frame
 	priority         uint8
-	guard            *auth.Guard // nil when nothing is authenticated
-	seq              uint64      // of the last order that is to be answered
+	guard            *auth.Guard // nil without authentication
+	seq              uint64      // of the last order
 	counters         Counters
-	told             told
-	stopped          bool // it has let go of everything
+	reported         reportedErrors
+	stopped          bool // it has released everything
 }
 
-// Counters count what the speaker saw for one router.
+// Counters count what the speaker saw of one router.
 type Counters struct {
-	Since           time.Time             // when it was added: all were zero
-	Dropped         [vrrp.NumDrops]uint64 // by reason
-	LastError       vrrp.Drop             // the latest that is a protocol error
-	IntervalDiffers uint64                // heeded adverts with another interval than ours
-	AddressMismatch uint64                // heeded adverts with other addresses than ours
-	Announced       uint64                // gratuitous ARP and neighbour advertisements
-	// Late is the number of adverts sent more than half an interval after
-	// their time, MaxLate the longest such delay of all adverts.
+	Since           time.Time             // when counting began
+	Dropped         [vrrp.NumDrops]uint64 // refused adverts by reason
+	LastError       vrrp.Drop             // the latest protocol error (RFC 6527)
+	IntervalDiffers uint64                // accepted adverts with another interval than ours
+	AddressMismatch uint64                // accepted adverts with other addresses than ours
+	Announced       uint64                // gratuitous ARP and neighbour advertisement frames
+	// Late is the number of adverts sent more than half an interval late, and
+	// MaxLate the longest delay of any advert.
 	Late    uint64
 	MaxLate time.Duration
 }
@@ -60,7 +60,7 @@ type Counters struct {
 func (r *router) machine() *vrrp.Machine { return r.group.Member(r.member) }
 func (r *router) config() *vrrp.Config   { return r.machine().Config() }
 
-// key finds the router that a packet is for.
+// key identifies the router that a packet is for.
 type key struct {
 	ifindex int
 	family  vrrp.Family
@@ -69,11 +69,11 @@ type key struct {
 
 func (r *router) key() key {
 	c := r.config()
-	return key{r.voice.IfIndex, c.Family, c.VRID}
+	return key{r.tx.IfIndex, c.Family, c.VRID}
 }
 
-// frames returns the frames of an advert with a priority: one to the multicast
-// group, or one to each peer.
+// frames returns the frames of an advert with a priority: one to the
+// multicast group, or one to each unicast peer.
 func (r *router) frames(priority uint8) []Frame {
 	if priority == vrrp.PriorityStop {
 		return r.farewell
@@ -85,18 +85,19 @@ func (r *router) frames(priority uint8) []Frame {
 	return r.advert
 }
 
-// refresh makes the frames anew after a change of configuration or voice.
+// refresh renders the frames again after a change of configuration.
 func (r *router) refresh() {
 	c := r.config()
-	if r.guard == nil || !r.guard.Config().Equal(&r.voice.Auth) {
-		r.guard = auth.New(r.voice.Auth, c.Family, c.Version, c.VRID, r.guard)
+	if r.guard == nil || !r.guard.Config().Equal(&r.tx.Auth) {
+		r.guard = auth.New(r.tx.Auth, c.Family, c.Version, c.VRID, r.guard)
 	}
 	r.priority = r.machine().Priority()
 	r.advert = r.render(r.priority)
 	r.farewell = r.render(vrrp.PriorityStop)
 }
 
-// nextDeadline returns the earliest deadline of the group and its bursts.
+// nextDeadline returns the earliest deadline of the machines and the
+// announcements.
 func (g *group) nextDeadline() time.Time {
 	d := g.Deadline()
 	for _, r := range g.routers {
@@ -114,7 +115,7 @@ func (r *router) late(by time.Duration) {
 	}
 }
 
-// Status is what a router shows of itself.
+// Status is the state of a router, for display.
 type Status struct {
 	Group    string // "" for a lone router
 	Config   vrrp.Config
@@ -123,5 +124,5 @@ type Status struct {
 	Resume   vrrp.Resume // for the process that replaces this one
 	Counters Counters
 	// Silenced is why its interface does not take frames; nil if it took the last.
-	Silenced *Silence
+	SendFailure *SendFailure
 }

@@ -8,26 +8,28 @@ import (
 	"time"
 
 	"holdfast/vrrp"
+	"holdfast/vrrp/due"
 )
 
-// announcementsPerTurn bounds the announcement frames of one turn of the
-// loop, so that adverts get between those of many addresses.
+// announcementsPerTurn bounds the announcement frames that one turn of the
+// loop sends, so that adverts are not delayed by many addresses.
 const announcementsPerTurn = 64
 
-// Options are what a Speaker works with. None may be nil.
+// Options are what a Speaker needs. Every field is required.
 type Options struct {
 	Port Port
-	// Order hands over orders that follow from one wake-up, in order. It must
-	// not block; the slice is the speaker's again when it returns.
+	// Order receives the orders of one wake-up, in order. It must not block, and
+	// must not keep the slice. The loop calls it.
 	Order func([]Order)
-	// Report tells of one change. It must not block.
+	// Report receives one change. It must not block. The loop calls it.
 	Report func(Report)
 	Log    *slog.Logger
 }
 
 // A Speaker runs groups of virtual routers. Its methods may be called from
-// any goroutine; what they ask for happens in the loop, and they return when
-// it has happened or the loop has ended.
+// any goroutine, but not from Options.Order or Options.Report. They are
+// carried out by the loop, and return when that is done or the loop has
+// ended.
 type Speaker struct {
 	opts Options
 
@@ -35,52 +37,53 @@ type Speaker struct {
 	commands []func(now time.Time)
 	ended    bool
 
-	// What follows belongs to the loop.
-	start     time.Time          // the beat of all groups
-	groups    map[string]*group  // by the name of the group or the lone router
-	routers   map[string]*router // by name
-	byKey     map[key]*router
-	deadlines heap
-	stray     map[int]*Stray        // what no router could be found for, by interface
-	dropped   [vrrp.NumDrops]uint64 // all, by routers that are gone too
-	advert    vrrp.Advert
-	received  vrrp.Received
-	packets   []Packet
-	frames    []Frame
-	message   []byte // a message that is being made
-	arena     []byte // the frames of this turn that are made for it alone
-	orders    []Order
-	reports   []Report
-	seq       uint64
-	silences  map[int]Silence // of interfaces that refused the last frames, or some of them
+	// The fields below belong to the loop.
+	start        time.Time          // the beat of all groups
+	groups       map[string]*group  // by the name of the group or the lone router
+	routers      map[string]*router // by name
+	byKey        map[key]*router
+	deadlines    due.Queue[*group]
+	stray        map[int]*Stray        // what no router could be found for, by interface
+	dropped      [vrrp.NumDrops]uint64 // all, by routers that are gone too
+	advert       vrrp.Advert
+	received     vrrp.Received
+	packets      []Packet
+	frames       []Frame
+	message      []byte // a message that is being made
+	arena        []byte // the frames of this turn that are made for it alone
+	orders       []Order
+	reports      []Report
+	seq          uint64
+	sendFailures map[int]SendFailure // of interfaces that refused the last frames, or some of them
 }
 
-// Stray counts what came to an interface and was for none of our routers.
+// Stray counts packets on an interface that are for none of our routers.
 type Stray struct {
 	Dropped     [vrrp.NumDrops]uint64
-	UnknownVRID uint64 // well-formed, but of a virtual router that is not ours
+	UnknownVRID uint64 // well-formed adverts of virtual routers that are not ours
 }
 
 // New returns a Speaker without groups. Run starts it.
 func New(opts Options) *Speaker {
 	return &Speaker{
-		opts:     opts,
-		start:    time.Now(),
-		groups:   map[string]*group{},
-		routers:  map[string]*router{},
-		byKey:    map[key]*router{},
-		stray:    map[int]*Stray{},
-		silences: map[int]Silence{},
-		packets:  make([]Packet, 0, 64),
-		frames:   make([]Frame, 0, 256),
+		opts:         opts,
+		start:        time.Now(),
+		groups:       map[string]*group{},
+		routers:      map[string]*router{},
+		byKey:        map[key]*router{},
+		stray:        map[int]*Stray{},
+		sendFailures: map[int]SendFailure{},
+		packets:      make([]Packet, 0, 64),
+		frames:       make([]Frame, 0, 256),
 	}
 }
 
-// Run is the loop. It returns when Quit was called, or with the port's error.
-// The caller may lock it to a thread and give that a real-time priority.
+// Run is the loop. It returns nil after Quit, or the port's error. For
+// adverts that are in time on a busy machine, the caller can lock Run's
+// goroutine to a thread with real-time priority.
 func (s *Speaker) Run() error {
 	for {
-		packets, err := s.opts.Port.Receive(s.deadlines.next(), s.packets[:0])
+		packets, err := s.opts.Port.Receive(s.deadlines.Next(), s.packets[:0])
 		if err != nil {
 			s.end()
 			return fmt.Errorf("receive adverts: %w", err)
@@ -88,20 +91,20 @@ func (s *Speaker) Run() error {
 		s.packets = packets[:0]
 		now := time.Now()
 		for i := range packets {
-			s.hear(now, &packets[i])
+			s.receive(now, &packets[i])
 		}
 		s.elapse(now)
 		s.flush()
-		if s.obey(now) {
+		if s.runCommands(now) {
 			return nil
 		}
 		s.flush()
 	}
 }
 
-// flush sends the turn's frames, hands over its orders and makes its reports.
-// Frames go first: an advert with priority 0 leaves before the device falls
-// silent. Reports go last: what they tell has been ordered by then.
+// flush sends the frames of this turn, then hands over its orders, then its
+// reports. An advert with priority 0 thus leaves before the device is muted,
+// and a report comes after everything that it stands for was ordered.
 func (s *Speaker) flush() {
 	if len(s.frames) > 0 {
 		s.sent(s.opts.Port.Send(s.frames))
@@ -117,50 +120,48 @@ func (s *Speaker) flush() {
 	s.reports = s.reports[:0]
 }
 
-// A Silence says that an interface takes no frames.
-type Silence struct {
+// A SendFailure says that the kernel refuses to send on an interface.
+type SendFailure struct {
 	Since   time.Time
 	Problem string
 }
 
-// sent logs when an interface begins to refuse frames and when that ends: it is no
-// news at every advert.
-func (s *Speaker) sent(refusals []Refusal) {
-	if len(refusals) == 0 && len(s.silences) == 0 {
+// sent logs when sending on an interface begins to fail and when it works
+// again, but not every advert in between.
+func (s *Speaker) sent(errs []SendError) {
+	if len(errs) == 0 && len(s.sendFailures) == 0 {
 		return
 	}
 	for i := range s.frames {
 		index := s.frames[i].IfIndex
-		silence, silent := s.silences[index]
-		at := slices.IndexFunc(refusals, func(r Refusal) bool { return r.IfIndex == index })
+		failure, failing := s.sendFailures[index]
+		at := slices.IndexFunc(errs, func(r SendError) bool { return r.IfIndex == index })
 		switch {
-		case at >= 0 && !silent:
-			s.silences[index] = Silence{time.Now(), refusals[at].Err.Error()}
-			s.opts.Log.Warn("cannot send adverts", "err", refusals[at].Err)
-		case at < 0 && silent:
-			delete(s.silences, index)
-			s.opts.Log.Info("adverts are sent again", "after", time.Since(silence.Since).Round(time.Millisecond), "problem", silence.Problem)
+		case at >= 0 && !failing:
+			s.sendFailures[index] = SendFailure{time.Now(), errs[at].Err.Error()}
+			s.opts.Log.Warn("cannot send adverts", "err", errs[at].Err)
+		case at < 0 && failing:
+			delete(s.sendFailures, index)
+			s.opts.Log.Info("adverts are sent again", "after", time.Since(failure.Since).Round(time.Millisecond), "problem", failure.Problem)
 		}
 	}
 }
 
-// --- hearing
-
-// hear checks one packet and lets its router hear it.
-func (s *Speaker) hear(now time.Time, p *Packet) {
+// receive checks one packet and passes it to its router.
+func (s *Speaker) receive(now time.Time, p *Packet) {
 	_, vrid, ok := vrrp.Peek(p.Payload)
 	var r *router
 	if ok {
 		r = s.byKey[key{p.IfIndex, vrrp.FamilyOf(p.Source), vrid}]
 	}
 	if r == nil {
-		s.astray(p, ok)
+		s.countStray(p, ok)
 		return
 	}
 	if drop := s.check(now, r, p); drop != vrrp.DropNone {
 		s.dropped[drop]++
 		r.drop(drop, p, s.opts.Log)
-		s.tellError(now, r, drop)
+		s.reportProtocolError(now, r, drop)
 		return
 	}
 	if s.advert.Interval != r.config().Interval {
@@ -173,19 +174,20 @@ func (s *Speaker) hear(now time.Time, p *Packet) {
 	s.perform(now, r.group, r.group.Step(now, r.member, &s.received))
 }
 
+// check decodes a packet into s.advert and makes all checks.
 func (s *Speaker) check(now time.Time, r *router, p *Packet) vrrp.Drop {
 	if drop := vrrp.Decode(p.Packet, &s.advert); drop != vrrp.DropNone {
 		return drop
 	}
-	drop := r.config().Admit(p.Packet, r.voice.Source, &s.advert)
+	drop := r.config().Admit(p.Packet, r.tx.Source, &s.advert)
 	if drop == vrrp.DropNone && r.guard != nil {
 		drop = r.guard.Check(now, p.Packet, p.Datagram)
 	}
 	return drop
 }
 
-// astray counts a packet that is for none of our routers.
-func (s *Speaker) astray(p *Packet, decodable bool) {
+// countStray counts a packet that is for none of our routers.
+func (s *Speaker) countStray(p *Packet, decodable bool) {
 	st := s.stray[p.IfIndex]
 	if st == nil {
 		st = &Stray{}
@@ -203,8 +205,8 @@ func (s *Speaker) astray(p *Packet, decodable bool) {
 	s.dropped[drop]++
 }
 
-// drop counts a discarded packet. The first of a kind is logged; a neighbour
-// that is misconfigured would fill the disk otherwise.
+// drop counts a refused packet. Only the first one for each reason is logged:
+// a misconfigured neighbour would fill the disk otherwise.
 func (r *router) drop(d vrrp.Drop, p *Packet, log *slog.Logger) {
 	r.counters.Dropped[d]++
 	if r.counters.Dropped[d] == 1 {
@@ -213,31 +215,34 @@ func (r *router) drop(d vrrp.Drop, p *Packet, log *slog.Logger) {
 	}
 }
 
-// errorPause is how long a router's protocol errors of one kind are not told of
-// again: a neighbour can make hundreds a second.
+// errorPause is how long a further protocol error of the same kind is not
+// reported: a neighbour can cause hundreds a second.
 const errorPause = time.Minute
 
-// told says of which protocol errors a router told since when.
-type told struct {
+// reportedErrors notes which protocol errors a router reported since a time.
+type reportedErrors struct {
 	since time.Time
 	kinds uint32 // a bit for each vrrp.Drop
 }
 
-// tellError reports a protocol error, the first of its kind in a while.
-func (s *Speaker) tellError(now time.Time, r *router, d vrrp.Drop) {
+// reportProtocolError reports a protocol error unless the same kind was
+// reported less than errorPause ago.
+func (s *Speaker) reportProtocolError(now time.Time, r *router, d vrrp.Drop) {
 	if !d.ProtocolError() {
 		return
 	}
 	r.counters.LastError = d
-	if now.Sub(r.told.since) >= errorPause {
-		r.told = told{since: now}
+	if now.Sub(r.reported.since) >= errorPause {
+		r.reported = reportedErrors{since: now}
 	}
-	if bit := uint32(1) << d; r.told.kinds&bit == 0 {
-		r.told.kinds |= bit
+	if bit := uint32(1) << d; r.reported.kinds&bit == 0 {
+		r.reported.kinds |= bit
 		s.reports = append(s.reports, Report{At: now, Group: r.group.name, Router: r.config().Name, Drop: d})
 	}
 }
 
+// mismatch counts an advert with other addresses than ours, and logs the
+// first.
 func (r *router) mismatch(p *Packet, a *vrrp.Advert, log *slog.Logger) {
 	r.counters.AddressMismatch++
 	if r.counters.AddressMismatch == 1 {
@@ -246,15 +251,13 @@ func (r *router) mismatch(p *Packet, a *vrrp.Advert, log *slog.Logger) {
 	}
 }
 
-// --- time
-
-// elapse lets every group whose deadline has come act.
+// elapse lets every group act whose deadline has passed.
 func (s *Speaker) elapse(now time.Time) {
 	budget := announcementsPerTurn
-	for len(s.deadlines) > 0 && !s.deadlines[0].deadline.After(now) {
-		g := s.deadlines[0]
+	for item := s.deadlines.Due(now); item != nil; item = s.deadlines.Due(now) {
+		g := item.Value
 		before := len(s.frames)
-		late := now.Sub(g.deadline)
+		late := now.Sub(item.At())
 		s.actAll(now, g, g.Elapse(now))
 		if len(s.frames) > before {
 			for _, r := range g.routers {
@@ -262,24 +265,24 @@ func (s *Speaker) elapse(now time.Time) {
 			}
 		}
 		budget = s.announce(now, g, budget)
-		s.deadlines.set(g, g.nextDeadline())
+		s.schedule(g)
 		if budget <= 0 {
-			return // what is still due comes in the next turn, after the packets
+			return // the next turn goes on, after it has received packets
 		}
 	}
 }
 
-// announce queues the announcement frames of a group that are due, at most
-// budget of them, and returns what is left of the budget.
+// announce queues at most budget announcement frames of a group that are due.
+// It returns what is left of the budget.
 func (s *Speaker) announce(now time.Time, g *group, budget int) int {
 	for _, r := range g.routers {
-		r.burst.wind(now, r.pace)
+		r.burst.wind(now, r.announce)
 		for budget > 0 {
-			i := r.burst.take(now, len(r.voice.Announcements))
+			i := r.burst.take(now, len(r.tx.Announcements))
 			if i < 0 {
 				break
 			}
-			s.frames = append(s.frames, r.voice.Announcements[i])
+			s.frames = append(s.frames, r.tx.Announcements[i])
 			r.counters.Announced++
 			budget--
 		}
@@ -287,16 +290,16 @@ func (s *Speaker) announce(now time.Time, g *group, budget int) int {
 	return budget
 }
 
-// --- acting
-
-// perform does what the members want, and notes when they want to hear of the
-// time again.
+// perform carries out actions and notes the group's next deadline.
 func (s *Speaker) perform(now time.Time, g *group, actions []vrrp.MemberAction) {
 	s.actAll(now, g, actions)
-	s.deadlines.set(g, g.nextDeadline())
+	s.schedule(g)
 }
 
-// actAll does what the members want, in order.
+// schedule notes when the group has to act next.
+func (s *Speaker) schedule(g *group) { s.deadlines.Set(&g.timer, g.nextDeadline()) }
+
+// actAll carries out actions in order.
 func (s *Speaker) actAll(now time.Time, g *group, actions []vrrp.MemberAction) {
 	for i := range actions {
 		a := &actions[i]
@@ -311,16 +314,16 @@ func (s *Speaker) actAll(now time.Time, g *group, actions []vrrp.MemberAction) {
 func (s *Speaker) act(now time.Time, r *router, a *vrrp.MemberAction) {
 	switch a.Verb {
 	case vrrp.SendAdvert:
-		s.say(now, r, a.Priority)
+		s.queueAdvert(now, r, a.Priority)
 	case vrrp.Announce:
 		if a.First > 0 {
-			r.burst.part(now, r.pace, r.voice.frames(a.First))
+			r.burst.part(now, r.announce, r.tx.frames(a.First))
 			return
 		}
-		r.burst.begin(now, r.pace)
+		r.burst.begin(now, r.announce)
 	case vrrp.Claim:
 		s.order(r, a)
-	case vrrp.Hush, vrrp.Release:
+	case vrrp.Mute, vrrp.Release:
 		r.burst.stop()
 		s.order(r, a)
 	case vrrp.Stopped:
@@ -331,16 +334,16 @@ func (s *Speaker) act(now time.Time, r *router, a *vrrp.MemberAction) {
 	}
 }
 
-// order numbers an order. An answer to an older one is not heeded: what it
-// told has been overtaken.
+// order queues an order and numbers it. An answer to an older order of the
+// router is ignored.
 func (s *Speaker) order(r *router, a *vrrp.MemberAction) {
 	s.seq++
 	r.seq = s.seq
 	s.orders = append(s.orders, Order{Router: r.config().Name, Verb: a.Verb, Unserved: a.Unserved, Seq: s.seq})
 }
 
-// frames returns how many announcements go with the first addresses.
-func (v *Voice) frames(addresses int) int {
+// frames returns how many of the Announcements belong to the first addresses.
+func (v *TxConfig) frames(addresses int) int {
 	if n := min(addresses, len(v.Ends)); n > 0 {
 		return v.Ends[n-1]
 	}
@@ -350,6 +353,6 @@ func (v *Voice) frames(addresses int) int {
 func (s *Speaker) report(now time.Time, r *router, a *vrrp.MemberAction) {
 	s.reports = append(s.reports, Report{
 		At: now, Group: r.group.name, Router: r.config().Name, Verb: a.Verb,
-		From: a.From, To: a.To, Priority: a.Priority, Was: a.Was, Why: a.Why, Peer: a.Peer, Takeover: a.Takeover,
+		From: a.From, To: a.To, Priority: a.Priority, OldPriority: a.OldPriority, Why: a.Why, Peer: a.Peer, Takeover: a.Takeover,
 	})
 }

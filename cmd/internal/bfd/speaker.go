@@ -17,7 +17,7 @@ const (
 	// retryPause is between attempts to open what could not be opened.
 	retryPause = time.Second
 	// stretchLimit is how long neighbours have to learn that we will be slow.
-	stretchLimit = time.Second
+	relaxLimit = time.Second
 	// batchLen bounds what is read of one socket at once: a full queue of the
 	// shortest packets, so that no detection time ends before the packets that
 	// came in it are read.
@@ -27,16 +27,16 @@ const (
 // Options are what a Speaker needs.
 type Options struct {
 	Log *slog.Logger
-	// OnChange is called from the speaker's goroutine, in the order of the
-	// changes, and must not call the speaker.
+	// OnChange receives every change, in order. The speaker's goroutine calls it,
+	// so it must not call the speaker.
 	OnChange func(Change)
-	// Realtime makes the calling goroutine, which keeps to its thread, one that
-	// is not late on a busy machine; nil: it stays as it is.
+	// Realtime gives the thread of the calling goroutine real-time priority. nil
+	// means that the priority stays as it is.
 	Realtime func() error
 }
 
-// A Speaker runs sessions, in one goroutine. Its methods may be called from any
-// other.
+// A Speaker runs sessions in one goroutine. Its methods may be called from
+// any other goroutine.
 type Speaker struct {
 	log      *slog.Logger
 	onChange func(Change)
@@ -47,9 +47,9 @@ type Speaker struct {
 	queue []func()
 	ended bool
 
-	// What follows belongs to the goroutine.
+	// The fields below belong to the goroutine.
 	table   *table
-	ears    map[earKey]*ear
+	rx      map[rxKey]*rxSocket
 	retry   time.Time // when what could not be opened is tried again; zero: all is open
 	settled []chan struct{}
 	closing bool
@@ -66,21 +66,22 @@ func NewSpeaker(o Options) (*Speaker, error) {
 	}
 	s := &Speaker{
 		log: o.Log, onChange: o.OnChange, wake: wake, done: make(chan struct{}),
-		table: newTable(), ears: map[earKey]*ear{},
+		table: newTable(), rx: map[rxKey]*rxSocket{},
 	}
 	go s.run(o.Realtime)
 	return s, nil
 }
 
-// Apply makes the sessions those of configs. One that talks as before to the
-// same neighbour stays what it is; one that is gone says AdminDown. known is
-// what another process left so long ago; nil: nothing.
-func (s *Speaker) Apply(configs []Config, known map[string]Memory, age time.Duration) {
+// Apply makes the sessions those of configs. A session to the same neighbour
+// with the same addresses continues; one that is not configured any more
+// enters AdminDown. known are the sessions that another process saved, age
+// ago; nil means none.
+func (s *Speaker) Apply(configs []Config, known map[string]SavedSession, age time.Duration) {
 	s.do(func() { s.apply(time.Now(), configs, known, age) })
 }
 
-// LinkChanged tells that interfaces may be others now, or have gone; without
-// names it may be any.
+// LinkChanged says that the named interfaces may have appeared, vanished or
+// been replaced. Without names, any may have.
 func (s *Speaker) LinkChanged(names ...string) {
 	s.post(func() {
 		for _, e := range s.table.list {
@@ -92,40 +93,41 @@ func (s *Speaker) LinkChanged(names ...string) {
 	})
 }
 
-// Stretch prepares for another process to go on with the sessions: neighbours
-// learn to wait longer. Apply takes it back.
-func (s *Speaker) Stretch() {
+// RelaxTimers prepares an upgrade: neighbours are asked to wait longer for
+// our packets. It returns when they have confirmed it, or after a second.
+// Apply restores the timers.
+func (s *Speaker) RelaxTimers() {
 	settled := make(chan struct{})
 	s.do(func() {
 		now := time.Now()
 		for _, e := range s.table.list {
-			e.machine.stretch(now)
+			e.machine.relaxTimers(now)
 			s.perform(e)
 		}
 		s.settled = append(s.settled, settled)
-		s.tellSettled()
+		s.notifySettled()
 	})
 	select {
 	case <-settled:
 	case <-s.done:
-	case <-time.After(stretchLimit):
+	case <-time.After(relaxLimit):
 	}
 }
 
-// Remember returns the sessions that are Up, by name.
-func (s *Speaker) Remember() map[string]Memory {
-	all := map[string]Memory{}
+// Save returns the sessions that are Up, by name.
+func (s *Speaker) Save() map[string]SavedSession {
+	all := map[string]SavedSession{}
 	s.do(func() {
 		for _, e := range s.table.list {
 			if e.machine.state == Up {
-				all[e.Name] = e.memory()
+				all[e.Name] = e.saved()
 			}
 		}
 	})
 	return all
 }
 
-// AdminDown has all sessions say AdminDown, now and until Close.
+// AdminDown puts all sessions into AdminDown, until Close.
 func (s *Speaker) AdminDown() {
 	s.do(func() {
 		now := time.Now()
@@ -138,8 +140,8 @@ func (s *Speaker) AdminDown() {
 	})
 }
 
-// Close ends the speaker. Sessions say AdminDown, once more if they have
-// already: the first packet may have been lost.
+// Close ends the speaker. Every session sends AdminDown, again if AdminDown
+// did so before: the first packet may have been lost.
 func (s *Speaker) Close() {
 	s.do(func() {
 		now := time.Now()
@@ -152,7 +154,7 @@ func (s *Speaker) Close() {
 	<-s.done
 }
 
-// post has the goroutine call f; nothing happens after the end.
+// post queues f for the goroutine. It returns false if that has ended.
 func (s *Speaker) post(f func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,7 +167,7 @@ func (s *Speaker) post(f func()) bool {
 	return true
 }
 
-// do is post that waits.
+// do runs f in the goroutine and waits for it.
 func (s *Speaker) do(f func()) {
 	ready := make(chan struct{})
 	if s.post(func() { f(); close(ready) }) {
@@ -185,8 +187,8 @@ func (s *Speaker) run(realtime func() error) {
 	for !s.closing {
 		s.wait()
 		now := time.Now()
-		for _, e := range s.ears {
-			s.hear(now, e)
+		for _, e := range s.rx {
+			s.receive(now, e)
 		}
 		s.elapse(now)
 		s.work()
@@ -200,24 +202,21 @@ func (s *Speaker) run(realtime func() error) {
 		f()
 	}
 	for _, e := range s.table.list {
-		s.silence(e)
+		s.closeTx(e)
 	}
-	s.hush(func(earKey) bool { return false })
+	s.closeRxExcept(func(rxKey) bool { return false })
 	unix.Close(s.wake)
 }
 
-// wait waits for packets, a deadline or something to do.
+// wait waits for a packet, a deadline or a queued function.
 func (s *Speaker) wait() {
-	fds := make([]unix.PollFd, 1, 1+len(s.ears))
+	fds := make([]unix.PollFd, 1, 1+len(s.rx))
 	fds[0] = unix.PollFd{Fd: int32(s.wake), Events: unix.POLLIN}
-	for _, e := range s.ears {
+	for _, e := range s.rx {
 		fds = append(fds, unix.PollFd{Fd: int32(e.fd), Events: unix.POLLIN})
 	}
 	var timeout *unix.Timespec
-	var next time.Time
-	if e := s.table.agenda.next(); e != nil {
-		next = e.deadline
-	}
+	next := s.table.timers.Next()
 	if !s.retry.IsZero() && (next.IsZero() || s.retry.Before(next)) {
 		next = s.retry
 	}
@@ -231,7 +230,7 @@ func (s *Speaker) wait() {
 	}
 }
 
-// work does what was posted.
+// work runs the queued functions.
 func (s *Speaker) work() {
 	_, _ = unix.Read(s.wake, s.buf[:8])
 	s.mu.Lock()
@@ -243,8 +242,8 @@ func (s *Speaker) work() {
 	}
 }
 
-// hear reads what has come.
-func (s *Speaker) hear(now time.Time, e *ear) {
+// receive reads what has arrived on a socket.
+func (s *Speaker) receive(now time.Time, e *rxSocket) {
 	var d Datagram
 	for range batchLen {
 		if !e.read(s.buf[:], s.control[:], &d) {
@@ -252,26 +251,26 @@ func (s *Speaker) hear(now time.Time, e *ear) {
 		}
 		if to := s.table.receive(now, &d); to != nil {
 			s.perform(to)
-			s.tellSettled()
+			s.notifySettled()
 		}
 	}
 }
 
-// elapse does what is due.
+// elapse handles every deadline that has passed.
 func (s *Speaker) elapse(now time.Time) {
-	for e := s.table.agenda.next(); e != nil && !now.Before(e.deadline); e = s.table.agenda.next() {
-		e.machine.elapse(now)
-		s.perform(e)
+	for item := s.table.timers.Due(now); item != nil; item = s.table.timers.Due(now) {
+		item.Value.machine.elapse(now)
+		s.perform(item.Value)
 	}
 	if !s.retry.IsZero() && !now.Before(s.retry) {
 		s.open(now)
 	}
 }
 
-// perform does what an event of the session's machine asked for.
+// perform sends and reports what an event of the session's machine produced.
 func (s *Speaker) perform(e *session) {
 	for i := range e.machine.out {
-		s.say(e, &e.machine.out[i])
+		s.send(e, &e.machine.out[i])
 	}
 	for _, c := range e.machine.changes {
 		s.onChange(c)
@@ -280,11 +279,11 @@ func (s *Speaker) perform(e *session) {
 	s.table.plan(e)
 }
 
-func (s *Speaker) say(e *session, p *Packet) {
-	if e.voice == nil {
-		return // its trouble says why
+func (s *Speaker) send(e *session, p *Packet) {
+	if e.tx == nil {
+		return // e.trouble says why there is no socket
 	}
-	if err := e.voice.send(p.Append(s.packet[:0])); err != nil {
+	if err := e.tx.send(p.Append(s.packet[:0])); err != nil {
 		e.unsent++
 		e.sendFail = fmt.Sprintf("send: %v", err)
 		return
@@ -293,9 +292,8 @@ func (s *Speaker) say(e *session, p *Packet) {
 	e.sendFail = ""
 }
 
-// tellSettled tells who waits for it that no neighbour has still to learn of
-// other timers.
-func (s *Speaker) tellSettled() {
+// notifySettled wakes RelaxTimers when no session polls any more.
+func (s *Speaker) notifySettled() {
 	if len(s.settled) == 0 || slices.ContainsFunc(s.table.list, func(e *session) bool { return e.machine.polling }) {
 		return
 	}
@@ -306,17 +304,17 @@ func (s *Speaker) tellSettled() {
 }
 
 // apply is Apply in the goroutine.
-func (s *Speaker) apply(now time.Time, configs []Config, known map[string]Memory, age time.Duration) {
+func (s *Speaker) apply(now time.Time, configs []Config, known map[string]SavedSession, age time.Duration) {
 	stay := map[string]*session{}
 	for _, e := range s.table.list {
-		if i := slices.IndexFunc(configs, func(c Config) bool { return c.Name == e.Name }); i >= 0 && e.sameTalk(&configs[i]) {
+		if i := slices.IndexFunc(configs, func(c Config) bool { return c.Name == e.Name }); i >= 0 && e.sameSession(&configs[i]) {
 			stay[e.Name] = e
 			continue
 		}
-		// Before another session with this neighbour may begin.
+		// The old session ends before a new one with this neighbour begins.
 		e.machine.end(now)
 		s.perform(e)
-		s.silence(e)
+		s.closeTx(e)
 		s.table.forget(e)
 	}
 	s.table.list = nil
@@ -326,8 +324,8 @@ func (s *Speaker) apply(now time.Time, configs []Config, known map[string]Memory
 			s.change(now, e, c)
 			continue
 		}
-		var k *Memory
-		if m, ok := known[c.Name]; ok && m.Config.sameTalk(c) && m.fresh(age) {
+		var k *SavedSession
+		if m, ok := known[c.Name]; ok && m.Config.sameSession(c) && m.fresh(age) {
 			k = &m
 		}
 		s.begin(now, c, k)
@@ -335,7 +333,7 @@ func (s *Speaker) apply(now time.Time, configs []Config, known map[string]Memory
 	s.open(now)
 }
 
-// change gives a session that stays the rest of its configuration.
+// change gives a session that continues its new timers.
 func (s *Speaker) change(now time.Time, e *session, c *Config) {
 	e.Config = *c
 	s.table.list = append(s.table.list, e)
@@ -345,8 +343,8 @@ func (s *Speaker) change(now time.Time, e *session, c *Config) {
 	}
 }
 
-// begin adds a session; k is what another process left of it.
-func (s *Speaker) begin(now time.Time, c *Config, k *Memory) {
+// begin adds a session. k is what another process saved of it, or nil.
+func (s *Speaker) begin(now time.Time, c *Config, k *SavedSession) {
 	e := &session{Config: *c, machine: machine{Timers: c.Timers, name: c.Name, jitter: rand.Float64}}
 	m, wish := &e.machine, uint16(0)
 	if k != nil {
@@ -364,70 +362,71 @@ func (s *Speaker) begin(now time.Time, c *Config, k *Memory) {
 	s.perform(e)
 }
 
-// open opens what could not be opened before or is on another interface by now,
-// and closes the ears that nobody needs any more.
+// open opens the sockets that are missing or belong to a former interface,
+// and closes the receive sockets that no session needs any more.
 func (s *Speaker) open(now time.Time) {
-	wanted := map[earKey]bool{}
+	wanted := map[rxKey]bool{}
 	s.retry = time.Time{}
 	for _, e := range s.table.list {
-		wanted[e.ear()] = true
+		wanted[e.rxKey()] = true
 		e.trouble = s.openSession(e, 0)
 		if e.trouble != "" {
 			s.retry = now.Add(retryPause)
 		}
 	}
-	s.hush(func(k earKey) bool { return wanted[k] })
+	s.closeRxExcept(func(k rxKey) bool { return wanted[k] })
 }
 
-// openSession opens what a session needs, and returns what is in the way.
+// openSession opens a session's sockets. It returns what prevents that, or
+// "".
 func (s *Speaker) openSession(e *session, wish uint16) string {
 	index, err := deviceIndex(e.Interface)
-	if e.voice != nil && (err != nil || e.voice.index != index) {
-		s.silence(e)
+	if e.tx != nil && (err != nil || e.tx.index != index) {
+		s.closeTx(e)
 	}
-	if have := s.ears[e.ear()]; have != nil && (err != nil || have.index != index) {
-		s.deafen(have)
+	if have := s.rx[e.rxKey()]; have != nil && (err != nil || have.index != index) {
+		s.closeRx(have)
 	}
 	if err != nil {
 		return err.Error()
 	}
-	if s.ears[e.ear()] == nil {
-		var others []*ear
-		for _, o := range s.ears {
+	if s.rx[e.rxKey()] == nil {
+		var others []*rxSocket
+		for _, o := range s.rx {
 			others = append(others, o)
 		}
-		new, err := openEar(e.ear(), others)
+		new, err := openRx(e.rxKey(), others)
 		if err != nil {
 			return err.Error()
 		}
-		s.ears[e.ear()] = new
+		s.rx[e.rxKey()] = new
 	}
-	if e.voice == nil {
-		if e.voice, err = openVoice(&e.Config, wish, rand.Uint32); err != nil {
+	if e.tx == nil {
+		if e.tx, err = openTx(&e.Config, wish, rand.Uint32); err != nil {
 			return err.Error()
 		}
 	}
 	return ""
 }
 
-// silence closes a session's voice.
-func (s *Speaker) silence(e *session) {
-	if e.voice != nil {
-		unix.Close(e.voice.fd)
-		e.voice = nil
+// closeTx closes a session's transmit socket.
+func (s *Speaker) closeTx(e *session) {
+	if e.tx != nil {
+		unix.Close(e.tx.fd)
+		e.tx = nil
 	}
 }
 
-func (s *Speaker) deafen(e *ear) {
+func (s *Speaker) closeRx(e *rxSocket) {
 	unix.Close(e.fd)
-	delete(s.ears, e.earKey)
+	delete(s.rx, e.rxKey)
 }
 
-// hush closes the ears that are not wanted.
-func (s *Speaker) hush(wanted func(earKey) bool) {
-	for k, e := range s.ears {
+// closeRxExcept closes the receive sockets that are not wanted.
+func (s *Speaker) closeRxExcept(wanted func(rxKey) bool) {
+	for k, e := range s.rx {
 		if !wanted(k) {
-			s.deafen(e)
+			s.closeRx(e)
 		}
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"holdfast/cmd/internal/event"
 )
 
 // ErrNotRunning is wrapped by the errors of a Client when no daemon listens on
@@ -87,8 +89,8 @@ func (c *Client) Reload(ctx context.Context) (*Reloaded, error) {
 // sequence ends with an error, or when there are no more, or when ctx is done; a
 // daemon that stops while it is followed is an error. At an upgrade the sequence
 // goes on with what the new binary tells, and leaves nothing out.
-func (c *Client) Events(ctx context.Context, since uint64, follow bool) iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) {
+func (c *Client) Events(ctx context.Context, since uint64, follow bool) iter.Seq2[event.Event, error] {
+	return func(yield func(event.Event, error) bool) {
 		answer, err := c.request(ctx, http.MethodGet, eventsQuery(since, follow)) //nolint:bodyclose // readEvents does it
 		for err == nil {
 			since, err = readEvents(answer, since, yield)
@@ -106,7 +108,7 @@ func (c *Client) Events(ctx context.Context, since uint64, follow bool) iter.Seq
 				err = fmt.Errorf("read events: %w", err)
 			}
 		}
-		yield(Event{}, err)
+		yield(event.Event{}, err)
 	}
 }
 
@@ -123,10 +125,10 @@ var errEnough = errors.New("enough")
 
 // readEvents hands on the events of an answer. It returns the number of the last
 // and why there are no more.
-func readEvents(answer *http.Response, since uint64, yield func(Event, error) bool) (uint64, error) {
+func readEvents(answer *http.Response, since uint64, yield func(event.Event, error) bool) (uint64, error) {
 	defer answer.Body.Close()
 	for decoder := json.NewDecoder(answer.Body); ; {
-		var e Event
+		var e event.Event
 		if err := decoder.Decode(&e); err != nil {
 			return since, err
 		}

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"holdfast/cmd/internal/event"
 )
 
 // A Backend is the daemon as its control socket sees it. Its methods are called
@@ -35,7 +37,7 @@ type Backend interface {
 // Options configure a Server.
 type Options struct {
 	Backend Backend
-	Events  *EventLog
+	Events  *event.Journal
 	Version VersionInfo
 	Log     *slog.Logger
 }
@@ -43,7 +45,7 @@ type Options struct {
 // A Server answers on a control socket.
 type Server struct {
 	backend Backend
-	events  *EventLog
+	events  *event.Journal
 	version VersionInfo
 	log     *slog.Logger
 	uid     int // who may write beside root
@@ -197,7 +199,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 
 // writeEvents writes one event per line. A reader that does not read for
 // streamTimeout is given up.
-func writeEvents(w http.ResponseWriter, out *http.ResponseController, events []Event) error {
+func writeEvents(w http.ResponseWriter, out *http.ResponseController, events []event.Event) error {
 	if err := out.SetWriteDeadline(time.Now().Add(streamTimeout)); err != nil {
 		return err
 	}

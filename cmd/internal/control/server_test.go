@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -17,6 +18,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/sys/unix"
+
+	"holdfast/cmd/internal/event"
 )
 
 type fakeBackend struct {
@@ -44,9 +47,9 @@ func (f *fakeBackend) Reload(context.Context) (*Reloaded, error) {
 }
 
 // serve runs a server on a socket in a directory of the test's.
-func serve(t *testing.T, backend Backend, change func(*Server)) (*EventLog, *Client, string) {
+func serve(t *testing.T, backend Backend, change func(*Server)) (*event.Journal, *Client, string) {
 	t.Helper()
-	events := NewEventLog(10, 0)
+	events := event.NewJournal(10, 0)
 	s := NewServer(Options{Backend: backend, Events: events, Log: slog.New(slog.DiscardHandler), Version: VersionInfo{Software: "1.2.3", PID: 812}})
 	if change != nil {
 		change(s)
@@ -201,14 +204,14 @@ func TestWritingIsRefusedToOthers(t *testing.T) {
 
 func TestEventsOverTheSocket(t *testing.T) {
 	events, client, _ := serve(t, &fakeBackend{}, nil)
-	events.Append(Event{Kind: KindServer, Subject: "web/<rs1>"})
-	events.Append(Event{Kind: KindGroup})
+	events.Append(event.Event{Kind: event.KindServer, Subject: "web/<rs1>"})
+	events.Append(event.Event{Kind: event.KindGroup})
 	var got []string
 	for e, err := range client.Events(t.Context(), 1, false) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, describe([]Event{e}))
+		got = append(got, describe([]event.Event{e}))
 	}
 	if strings.Join(got, ", ") != "2 group" {
 		t.Errorf("since 1: %v", got)
@@ -220,9 +223,9 @@ func TestEventsOverTheSocket(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, describe([]Event{e}))
+		got = append(got, describe([]event.Event{e}))
 		if e.Seq == 2 {
-			events.Append(Event{Kind: KindRepair})
+			events.Append(event.Event{Kind: event.KindRepair})
 		}
 		if e.Seq == 3 {
 			cancel()
@@ -237,7 +240,7 @@ func TestEventsOverTheSocket(t *testing.T) {
 func TestCloseEndsFollowers(t *testing.T) {
 	var server *Server
 	events, client, _ := serve(t, &fakeBackend{}, func(s *Server) { server = s })
-	events.Append(Event{Kind: KindServer})
+	events.Append(event.Event{Kind: event.KindServer})
 	var last error
 	for e, err := range client.Events(t.Context(), 0, true) {
 		if last = err; e.Seq == 1 {
@@ -256,9 +259,9 @@ func TestCloseEndsFollowers(t *testing.T) {
 // Who follows a daemon that is upgraded goes on with the new binary, from where the
 // old one was left, and reads no event twice.
 func TestFollowersGoOn(t *testing.T) {
-	old := NewEventLog(10, 0)
+	old := event.NewJournal(10, 0)
 	path := filepath.Join(t.TempDir(), "control.sock")
-	run := func(events *EventLog) (leave func()) {
+	run := func(events *event.Journal) (leave func()) {
 		s := NewServer(Options{Backend: &fakeBackend{}, Events: events, Log: slog.New(slog.DiscardHandler)})
 		l, err := Listen(path)
 		if err != nil {
@@ -275,22 +278,22 @@ func TestFollowersGoOn(t *testing.T) {
 		}
 	}
 	leave := run(old)
-	old.Append(Event{Kind: KindServer})
+	old.Append(event.Event{Kind: event.KindServer})
 	var got []string
 	for e, err := range NewClient(path).Events(t.Context(), 0, true) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, describe([]Event{e}))
+		got = append(got, describe([]event.Event{e}))
 		if e.Seq == 1 {
 			leave()
-			old.Append(Event{Kind: KindGroup}) // which nobody can read there any more
-			young := NewEventLog(10, old.Last())
+			old.Append(event.Event{Kind: event.KindGroup}) // which nobody can read there any more
+			young := event.NewJournal(10, old.Last())
 			if err := young.Prepend(old.Since(0)); err != nil {
 				t.Fatal(err)
 			}
 			leave = run(young)
-			young.Append(Event{Kind: KindDirector})
+			young.Append(event.Event{Kind: event.KindDirector})
 		}
 		if e.Seq == 3 {
 			break
@@ -307,7 +310,7 @@ func TestFollowersGiveUp(t *testing.T) {
 	var server *Server
 	events, client, _ := serve(t, &fakeBackend{}, func(s *Server) { server = s })
 	client.patience = 3 * rejoinPause
-	events.Append(Event{Kind: KindServer})
+	events.Append(event.Event{Kind: event.KindServer})
 	var last error
 	for e, err := range client.Events(t.Context(), 0, true) {
 		if last = err; e.Seq == 1 {
@@ -433,4 +436,17 @@ func TestClientDoesNotWaitForEver(t *testing.T) {
 	if _, err := c.Status(t.Context()); err == nil || err.Error() != "the daemon does not answer on the control socket "+path {
 		t.Errorf("status: %v", err)
 	}
+}
+
+// describe is what a test compares of events.
+func describe(events []event.Event) string {
+	var words []string
+	for _, e := range events {
+		word := fmt.Sprintf("%d %s", e.Seq, e.Kind)
+		if e.Kind == event.KindLost {
+			word += " (" + e.Reason + ")"
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, ", ")
 }

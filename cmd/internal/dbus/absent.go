@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 )
 
 // Built tells whether this binary speaks D-Bus.
@@ -26,6 +27,9 @@ func (s *Service) Add(...Instance) {}
 
 // Remove does nothing.
 func (s *Service) Remove(string) {}
+
+// Handle does nothing.
+func (s *Service) Handle(*event.Event) {}
 
 // Change does nothing.
 func (s *Service) Change(string, State) {}

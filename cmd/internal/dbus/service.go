@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 )
 
 // Built tells whether this binary speaks D-Bus.
@@ -125,6 +126,17 @@ func (s *Service) Remove(name string) {
 	defer s.mu.Unlock()
 	s.tree.remove(name)
 }
+
+// Handle tells of an instance's change of state.
+func (s *Service) Handle(e *event.Event) {
+	if state, ok := eventStates[e.To]; ok && e.Kind == event.KindInstance && e.Instance != nil {
+		s.Change(e.Subject, state)
+	}
+}
+
+// eventStates are the states of an instance's event. One that goes to INIT was
+// stopped.
+var eventStates = map[string]State{event.Init: Stop, event.Backup: Backup, event.Master: Master, event.Fault: Fault}
 
 // Change tells of the state of an instance.
 func (s *Service) Change(name string, to State) {

@@ -4,36 +4,47 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 
 	"holdfast/cmd/internal/bfd"
 	"holdfast/cmd/internal/control"
-	"holdfast/cmd/internal/track"
+	"holdfast/cmd/internal/event"
 	"holdfast/conf"
+	"holdfast/netdev"
 )
 
-// openBFD starts the speaker of BFD. It is in time on a busy machine as far as
+// A bfdSessions is the subsystem of the BFD sessions (RFC 5880). Trackers turn
+// what becomes of a session into faults and weights.
+type bfdSessions struct {
+	base
+	speaker *bfd.Speaker
+	// verdict is called with what a session is known to be.
+	verdict func(session string, v bfd.Verdict, reason string)
+
+	configured bool
+	known      map[string]bfd.SavedSession // sessions of the former binary, until the first apply
+	savedAt    time.Duration               // when that binary saved them, since boot
+}
+
+// open starts the speaker, in a goroutine that is as punctual on a busy machine as
 // adverts are.
-func (d *Director) openBFD() error {
-	var err error
-	d.bfd, err = bfd.NewSpeaker(bfd.Options{
-		Log: d.log, Realtime: goRealtime,
-		OnChange: func(c bfd.Change) { d.mail.post(func() { d.bfdChanged(c) }) },
+func (s *bfdSessions) open() (err error) {
+	s.speaker, err = bfd.NewSpeaker(bfd.Options{
+		Log: s.log, Realtime: goRealtime,
+		OnChange: func(c bfd.Change) { s.post(func() { s.changed(c) }) },
 	})
 	return err
 }
 
-// applyBFD takes the sessions of a configuration over. Those that are up go on
-// through a reload, and from a binary that this one replaces.
-func (d *Director) applyBFD(c *conf.Config) {
-	var known map[string]bfd.Memory
-	if d.conf == nil {
-		known = d.inherited.BFD
-	}
+func (s *bfdSessions) restore(u *upgradeState) { s.known, s.savedAt = u.BFD, u.At }
+
+func (s *bfdSessions) apply(c *conf.Config) {
 	list := make([]bfd.Config, len(c.BFD))
 	for i := range c.BFD {
 		list[i] = bfdConfig(&c.BFD[i])
 	}
-	d.bfd.Apply(list, known, sinceBoot()-d.inherited.At)
+	s.speaker.Apply(list, s.known, sinceBoot()-s.savedAt)
+	s.known, s.configured = nil, len(list) > 0
 }
 
 func bfdConfig(b *conf.BFD) bfd.Config {
@@ -44,53 +55,59 @@ func bfdConfig(b *conf.BFD) bfd.Config {
 	}
 }
 
-// bfdChanged tells the journal and the trackers of what became of a session.
-func (d *Director) bfdChanged(c bfd.Change) {
-	// Init is on the way to Up, or shows in the status if it stays.
-	if c.From != c.To && c.To != bfd.Init {
-		d.log.Info("bfd", "session", c.Name, "from", c.From.String(), "to", c.To.String(), "reason", c.Reason)
-		d.note(control.Event{
-			At: c.At, Kind: control.KindBFD, Subject: c.Name, From: c.From.String(), To: c.To.String(), Reason: c.Reason,
-		})
-	}
-	d.tellBFD(c.Name, c.Verdict, c.Reason)
-}
-
-// tellBFD tells the trackers of a session how it is.
-func (d *Director) tellBFD(session string, v bfd.Verdict, reason string) {
-	if v == bfd.VerdictUnknown {
+func (s *bfdSessions) report(st *control.Status) {
+	if !s.configured {
 		return
 	}
-	r := track.Reading{Up: v == bfd.VerdictUp}
-	if !r.Up {
-		r.Reason = reason
-	}
-	for i := range d.conf.Tracks {
-		if k := &d.conf.Tracks[i]; k.Kind == conf.TrackBFD && k.BFD == session {
-			d.tracks.Tell(k.Name, r)
-		}
+	sessions, dropped := s.speaker.Status()
+	st.BFD = &control.BFD{Dropped: dropped}
+	for i := range sessions {
+		st.BFD.Sessions = append(st.BFD.Sessions, sessionStatus(&sessions[i]))
 	}
 }
 
-// tellAllBFD tells trackers that a reload may have made.
-func (d *Director) tellAllBFD() {
-	sessions, _ := d.bfd.Status()
-	for i := range sessions {
-		d.tellBFD(sessions[i].Config.Name, sessions[i].Verdict, sessions[i].Reason)
+// suspend has neighbours wait longer, so that no session goes down while no
+// packet is sent. The next apply takes that back.
+func (s *bfdSessions) suspend() { s.speaker.RelaxTimers() }
+
+func (s *bfdSessions) save(u *upgradeState) { u.BFD = s.speaker.Save() }
+
+func (s *bfdSessions) withdraw() { s.speaker.AdminDown() }
+
+func (s *bfdSessions) close() {
+	if s.speaker != nil {
+		s.speaker.Close()
 	}
 }
 
-// bfdStatus is what is known of the sessions, nil when there are none.
-func (d *Director) bfdStatus() *control.BFD {
-	if len(d.conf.BFD) == 0 {
-		return nil
+// changed publishes the change of a session, and passes its verdict on.
+func (s *bfdSessions) changed(c bfd.Change) {
+	// Init is on the way to Up, or shows in the status if it stays.
+	if c.From != c.To && c.To != bfd.Init {
+		s.log.Info("bfd", "session", c.Name, "from", c.From.String(), "to", c.To.String(), "reason", c.Reason)
+		s.publish(event.Event{
+			At: c.At, Kind: event.KindBFD, Subject: c.Name, From: c.From.String(), To: c.To.String(), Reason: c.Reason,
+		})
 	}
-	sessions, dropped := d.bfd.Status()
-	b := &control.BFD{Dropped: dropped}
+	s.verdict(c.Name, c.Verdict, c.Reason)
+}
+
+// reportAll passes on the verdict of every session.
+func (s *bfdSessions) reportAll() {
+	sessions, _ := s.speaker.Status()
 	for i := range sessions {
-		b.Sessions = append(b.Sessions, sessionStatus(&sessions[i]))
+		s.verdict(sessions[i].Config.Name, sessions[i].Verdict, sessions[i].Reason)
 	}
-	return b
+}
+
+// linkChanged has sessions look for their interfaces again.
+func (s *bfdSessions) linkChanged(e *netdev.Event) {
+	switch e.Kind {
+	case netdev.LinkChanged:
+		s.speaker.LinkChanged(e.Name, e.Was)
+	case netdev.Resync:
+		s.speaker.LinkChanged()
+	}
 }
 
 func sessionStatus(s *bfd.Status) control.BFDSession {

@@ -13,6 +13,7 @@ import (
 
 	"holdfast/conf"
 	"holdfast/netdev"
+	"holdfast/netdev/frame"
 	"holdfast/vrrp"
 	"holdfast/vrrp/auth"
 	"holdfast/vrrp/speaker"
@@ -28,13 +29,13 @@ func TestEarlySpeakerSpeaksAlike(t *testing.T) {
 	}
 	peers, hmac, header, elsewhere := plain, plain, plain, plain
 	peers.Unicast, peers.TTL = true, 3
-	peers.Peers = []vrrp.KnownPeer{{Address: netip.MustParseAddr("10.0.0.3"), MinTTL: 2, MaxTTL: 4}}
+	peers.Peers = []vrrp.PeerConfig{{Address: netip.MustParseAddr("10.0.0.3"), MinTTL: 2, MaxTTL: 4}}
 	hmac.Auth.Config = auth.Config{Kind: auth.HMAC, Active: 7, Keys: []auth.Key{{ID: 7, Secret: "0123456789abcdef0123456789abcdef"}}}
 	header.Auth.Config = auth.Config{Kind: auth.Header, Secret: "password"}
 	elsewhere.AdvertMAC, elsewhere.Multicast = conf.AdvertInterface, netip.MustParseAddr("224.0.0.99")
 	for name, c := range map[string]conf.Instance{"multicast": plain, "unicast": peers, "HMAC": hmac, "header": header, "elsewhere": elsewhere} {
-		in := &instance{conf: c, weight: -20, facts: netdev.Interface{Index: 4, MAC: netdev.MAC{2, 0, 0, 0, 0, 1}, IPv4: own}}
-		d := &Director{instances: map[string]*instance{"v": in}, units: map[string]*runningUnit{"v": {unit: unit{name: "v", members: []conf.Instance{c}}}}}
+		in := &instance{conf: c, weight: -20, facts: netdev.Interface{Index: 4, MAC: frame.MAC{2, 0, 0, 0, 0, 1}, IPv4: own}}
+		d := &routers{instances: map[string]*instance{"v": in}, units: map[string]*runningUnit{"v": {unit: unit{name: "v", members: []conf.Instance{c}}}}}
 		now := time.Now()
 		snap := speaker.Snapshot{At: now, Routers: map[string]speaker.Status{"v": {Config: c.Config, Resume: vrrp.Resume{
 			State: vrrp.Master, Since: now.Add(-time.Hour).Round(0), LastAdvert: now.Add(-30 * time.Millisecond), Promised: time.Second,
@@ -55,30 +56,30 @@ func TestEarlySpeakerSpeaksAlike(t *testing.T) {
 		if diff := cmp.Diff(c.Config, got.Config, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 			t.Errorf("%s: configuration (-want +got):\n%s", name, diff)
 		}
-		if !got.Voice.Auth.Equal(&c.Auth.Config) {
+		if !got.Tx.Auth.Equal(&c.Auth.Config) {
 			t.Errorf("%s: other keys", name)
 		}
-		want := []vrrp.Event{vrrp.Weigh{Sum: -20}, snap.Routers["v"].Resume}
-		if diff := cmp.Diff(want, got.First, cmp.Comparer(func(a, b time.Time) bool { return a.Sub(b).Abs() < time.Millisecond })); diff != "" {
+		want := []vrrp.Event{vrrp.TrackerWeight{Sum: -20}, snap.Routers["v"].Resume}
+		if diff := cmp.Diff(want, got.Events, cmp.Comparer(func(a, b time.Time) bool { return a.Sub(b).Abs() < time.Millisecond })); diff != "" {
 			t.Errorf("%s: what it hears first (-want +got):\n%s", name, diff)
 		}
-		v, err := d.voiceOf(in)
+		v, err := txConfigOf(in)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a, b := frames(&v), frames(&got.Voice); !cmp.Equal(a, b) {
+		if a, b := frames(&v), frames(&got.Tx); !cmp.Equal(a, b) {
 			t.Errorf("%s: frames differ:\n%x\n%x", name, a, b)
 		}
 	}
 }
 
 // frames are those of one message, to whomever it goes.
-func frames(v *speaker.Voice) (list [][]byte) {
+func frames(v *speaker.TxConfig) (list [][]byte) {
 	message := []byte("twelve bytes")
-	if v.Lines == nil {
+	if v.Peers == nil {
 		return [][]byte{v.Wrap(message)}
 	}
-	for _, l := range v.Lines {
+	for _, l := range v.Peers {
 		list = append(list, l.Wrap(message))
 	}
 	return list
@@ -89,7 +90,7 @@ func TestEarlySpeakerForWholeUnits(t *testing.T) {
 	member := func(name string) conf.Instance {
 		return conf.Instance{Config: vrrp.Config{Name: name, Interval: time.Second}}
 	}
-	d := &Director{instances: map[string]*instance{}, units: map[string]*runningUnit{
+	d := &routers{instances: map[string]*instance{}, units: map[string]*runningUnit{
 		"g": {unit: unit{name: "g", group: true, members: []conf.Instance{member("a"), member("b")}}},
 	}}
 	snap := speaker.Snapshot{At: time.Now(), Routers: map[string]speaker.Status{}}
@@ -115,7 +116,7 @@ func TestNoEarlySpeaker(t *testing.T) {
 	if r := none.resumes(); len(r) > 0 {
 		t.Errorf("it has come to %v", r)
 	}
-	for text, left := range map[string]any{"version 99": execState{Version: 99}, "EOF": nil} {
+	for text, left := range map[string]any{"version 99": processState{Version: 99}, "EOF": nil} {
 		fd, err := unix.MemfdCreate("test", unix.MFD_CLOEXEC)
 		if err != nil {
 			t.Fatal(err)
@@ -126,7 +127,7 @@ func TestNoEarlySpeaker(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		var e execState
+		var e processState
 		if _, err := readEarlySpeaker(file, &e); err == nil || !bytes.Contains([]byte(err.Error()), []byte(text)) {
 			t.Errorf("%s: %v", text, err)
 		}

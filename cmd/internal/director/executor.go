@@ -11,24 +11,23 @@ import (
 // outcomes are in the order of the names.
 type devices interface {
 	Claim(names []string) []error
-	// ClaimInParts is Claim, and tells meanwhile what is up.
+	// ClaimInParts is Claim, and reports meanwhile what is up.
 	ClaimInParts(names []string, up func([]claimed)) []error
 	Mute(names []string) []error
 	Release(names []string) []error
 }
 
-// claimed tells how many addresses the router at an index has, from the first.
+// claimed says how many addresses the router at an index has, from the first.
 type claimed struct{ router, addresses int }
 
-// hands carries out the speaker's orders, which the speaker must not wait
-// for. Orders of one kind that wait together are carried out together, whatever
-// waits between them: a thousand takeovers are a few netlink messages, not
-// thousands.
+// An executor carries out the speaker's orders, for which the speaker must not wait.
+// Orders of one kind that wait together are carried out together, whatever waits
+// between them: a thousand takeovers are a few netlink messages, not thousands.
 type executor struct {
 	devices devices
 	answer  func(speaker.Order, error)
-	tally   func([]speaker.Part)       // of what is claimed in parts
-	failed  func(speaker.Order, error) // of an order that has no answer
+	tally   func([]speaker.ClaimProgress) // of what is claimed in parts
+	failed  func(speaker.Order, error)    // of an order that has no answer
 
 	mu    sync.Mutex
 	wait  *sync.Cond
@@ -37,7 +36,7 @@ type executor struct {
 	done  bool
 }
 
-func newExecutor(d devices, answer func(speaker.Order, error), tally func([]speaker.Part), failed func(speaker.Order, error)) *executor {
+func newExecutor(d devices, answer func(speaker.Order, error), tally func([]speaker.ClaimProgress), failed func(speaker.Order, error)) *executor {
 	h := &executor{devices: d, answer: answer, tally: tally, failed: failed}
 	h.wait = sync.NewCond(&h.mu)
 	return h
@@ -99,12 +98,13 @@ func (h *executor) take(pending bool) []speaker.Order {
 	return orders
 }
 
-// urgency says which orders go first: who speaks for what another has does harm,
-// what nobody serves is missed more than what another still does, and what is to
-// be released serves as long as it is there.
-func urgency(o *speaker.Order) int {
+// priorityOf returns the rank of an order; lower ranks go first. To mute comes first,
+// because a device that answers for what another router has does harm. A claim that
+// nobody serves comes before one that another router still serves. A release comes
+// last, because what is to be released serves until then.
+func priorityOf(o *speaker.Order) int {
 	switch {
-	case o.Verb == vrrp.Hush:
+	case o.Verb == vrrp.Mute:
 		return 0
 	case o.Verb == vrrp.Claim && o.Unserved:
 		return 1
@@ -116,22 +116,22 @@ func urgency(o *speaker.Order) int {
 
 // next takes from the pending orders the most urgent ones that can be carried
 // out at once, and returns the others. Each router's orders keep their
-// order. Between routers there is none to be kept: what comes as Hush, Release,
-// Hush, Release is two batches, and a release costs the same for one device and
+// order. Between routers there is none to be kept: what comes as Mute, Release,
+// Mute, Release is two batches, and a release costs the same for one device and
 // for all.
 func next(pending []speaker.Order) (batch, rest []speaker.Order) {
 	seen := make(map[string]bool, len(pending))
 	first := make([]bool, len(pending))
-	most := urgency(&speaker.Order{Verb: vrrp.Release})
+	most := priorityOf(&speaker.Order{Verb: vrrp.Release})
 	for i, o := range pending {
 		first[i] = !seen[o.Router]
 		seen[o.Router] = true
 		if first[i] {
-			most = min(most, urgency(&o))
+			most = min(most, priorityOf(&o))
 		}
 	}
 	for i, o := range pending {
-		if first[i] && urgency(&o) == most {
+		if first[i] && priorityOf(&o) == most {
 			batch = append(batch, o)
 		} else {
 			rest = append(rest, o)
@@ -150,16 +150,16 @@ func (h *executor) carryOut(orders []speaker.Order) {
 	case orders[0].Verb == vrrp.Claim && orders[0].Unserved:
 		do = func(names []string) []error {
 			return h.devices.ClaimInParts(names, func(up []claimed) {
-				parts := make([]speaker.Part, len(up))
+				parts := make([]speaker.ClaimProgress, len(up))
 				for i, c := range up {
-					parts[i] = speaker.Part{Order: orders[c.router], Addresses: c.addresses}
+					parts[i] = speaker.ClaimProgress{Order: orders[c.router], Addresses: c.addresses}
 				}
 				h.tally(parts)
 			})
 		}
 	case orders[0].Verb == vrrp.Claim:
 		do = h.devices.Claim
-	case orders[0].Verb == vrrp.Hush:
+	case orders[0].Verb == vrrp.Mute:
 		do = h.devices.Mute
 	}
 	for i, err := range do(names) {

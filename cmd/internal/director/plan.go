@@ -12,7 +12,7 @@ import (
 	"holdfast/conf"
 	"holdfast/lvs"
 	"holdfast/lvs/ipvs"
-	"holdfast/netdev"
+	"holdfast/netdev/frame"
 )
 
 // Preview says what a start with the configuration would change in the kernel
@@ -26,10 +26,10 @@ func Preview(ctx context.Context, path string, c *conf.Config, log *slog.Logger)
 		in := &c.VRRP[i]
 		if in.MAC.Mode != conf.MACInterface {
 			step("netdev", "make or adopt %s, a macvlan on %s with MAC %v; it is down until MASTER",
-				in.Device, in.Interface, netdev.MAC(in.MAC.Address))
+				in.Device, in.Interface, frame.MAC(in.MAC.Address))
 			for _, p := range in.Extra {
 				step("netdev", "make or adopt %s, a macvlan on %s with MAC %v; it is down until MASTER",
-					p.Device, p.Interface, netdev.MAC(in.MAC.Address))
+					p.Device, p.Interface, frame.MAC(in.MAC.Address))
 			}
 			if in.Egress {
 				step("netdev", "while MASTER, rules for traffic from the addresses of %s to leave by %s", in.Name, in.Device)
@@ -74,7 +74,7 @@ func previewTable(ctx context.Context, c *conf.Config, log *slog.Logger) ([]lvs.
 		}
 	}
 	table.Adopt(have)
-	memory, err := recall(c.Director.RuntimeDir)
+	memory, err := readIPVSState(c.Director.RuntimeDir)
 	if err != nil {
 		log.Warn("what a former run left in IPVS is not known", "err", err)
 	}

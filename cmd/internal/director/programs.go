@@ -3,11 +3,14 @@ package director
 import (
 	"cmp"
 	"fmt"
+	"log/slog"
 	"time"
 
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/notify"
 	"holdfast/cmd/internal/program"
 	"holdfast/conf"
+	"holdfast/lvs"
 )
 
 // runAs returns the program of a command.
@@ -26,6 +29,34 @@ func script(c *conf.Command, limit time.Duration, d *conf.Director) *notify.Comm
 		return nil
 	}
 	return &notify.Command{Program: runAs(c, d), Timeout: cmp.Or(c.Timeout, limit)}
+}
+
+// scriptsFor returns the scripts of the subject of an event.
+func (d *Director) scriptsFor(e *event.Event) notify.Scripts {
+	switch e.Kind {
+	case event.KindGroup:
+		if u := d.routers.units[e.Subject]; u != nil {
+			return d.scripts(&u.notify)
+		}
+	case event.KindServer:
+		return d.serverScripts(ref(e.Subject))
+	case event.KindInstance, event.KindRival, event.KindPriority:
+		if in := d.routers.instances[e.Subject]; in != nil {
+			return d.scripts(&in.conf.Notify)
+		}
+	}
+	return notify.Scripts{}
+}
+
+// serverScripts returns the scripts of a server.
+func (d *Director) serverScripts(r lvs.Ref) notify.Scripts {
+	s := d.services.balance.services[r.Service]
+	for i := range s.Servers {
+		if n := &s.Health[i].Notify; s.Servers[i].Name == r.Server {
+			return notify.Scripts{Up: script(&n.Up, n.Timeout, &d.conf.Director), Down: script(&n.Down, n.Timeout, &d.conf.Director)}
+		}
+	}
+	return notify.Scripts{}
 }
 
 // scripts returns the scripts of an instance or group.
@@ -85,13 +116,10 @@ func UnfitPrograms(c *conf.Config) []string {
 	return list
 }
 
-// warnOfPrograms logs what UnfitPrograms finds. To look may take long, where
-// users are asked for over the network: nobody waits for it.
-func (d *Director) warnOfPrograms() {
-	c := d.conf
-	d.threads.Go(func() {
-		for _, text := range UnfitPrograms(c) {
-			d.log.Warn("a program would not be run", "reason", text)
-		}
-	})
+// warnOfPrograms logs what UnfitPrograms finds. That may take long, where users are
+// looked up over the network.
+func warnOfPrograms(c *conf.Config, log *slog.Logger) {
+	for _, text := range UnfitPrograms(c) {
+		log.Warn("a program would not be run", "reason", text)
+	}
 }

@@ -8,8 +8,9 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/control"
-	"holdfast/cmd/internal/notify"
-	"holdfast/netdev"
+	"holdfast/cmd/internal/event"
+	"holdfast/netdev/frame"
+	"holdfast/netdev/port"
 	"holdfast/vrrp"
 	"holdfast/vrrp/speaker"
 )
@@ -18,8 +19,8 @@ import (
 // that tells its MAC address.
 const maxMACWait = 1500 * time.Millisecond
 
-// maxOverheard bounds how many speakers are remembered: whoever can send on the
-// wire can send from as many addresses as he likes.
+// maxOverheard bounds how many senders are remembered: a host can send from as many
+// addresses as it likes.
 const maxOverheard = 64
 
 // A rivalry is the time in which another router speaks as MASTER beside an
@@ -27,9 +28,18 @@ const maxOverheard = 64
 type rivalry struct {
 	news   speaker.Report // of its coming
 	family vrrp.Family
-	macs   map[netip.Addr]netdev.MAC // of all who were overheard, by address
+	macs   map[netip.Addr]frame.MAC // of all senders, by address
 	told   bool
 	cancel context.CancelFunc // ends the listening
+}
+
+// A rivals is the subsystem that knows which other routers send adverts as MASTER
+// beside an instance of ours that is MASTER.
+type rivals struct {
+	base
+	instance func(name string) *instance             // nil: it is gone
+	about    func(r *speaker.Report) *event.Instance // what events tell of the instance of a report
+	known    map[string]*rivalry                     // by instance
 }
 
 // mac is the address that a rival speaks from; "" as long as it is not known.
@@ -43,136 +53,138 @@ func (r *rivalry) mac(rival netip.Addr) string {
 	return ""
 }
 
-// rivalNews hears of a rival that came, that turned out to be an owner too, or
-// that has fallen silent.
-func (d *Director) rivalNews(r speaker.Report) {
-	known := d.rivals[r.Router]
+// reported takes a report of a rival that came, that turned out to be an owner too,
+// or that no longer sends.
+func (rv *rivals) reported(r speaker.Report) {
+	known := rv.known[r.Router]
+	r.To = vrrp.Master // only a MASTER has rivals
 	switch {
 	case r.Peer == nil:
-		if d.endRivalry(r.Router, r.At, r.Why) {
-			d.notifyRival(known, notify.RivalGone, r)
-		}
+		rv.end(r)
 	case known != nil:
-		d.tellRival(known)
+		rv.publishSeen(known)
 		known.news = r
 		known.told = false
-		d.tellRival(known)
+		rv.publishSeen(known)
 	default:
-		d.beginRivalry(r)
+		rv.begin(r)
 	}
 }
 
-// beginRivalry listens to what the rival sends. Its next advert tells its MAC
+// begin listens to what the rival sends. Its next advert tells its MAC
 // address, for which the news waits a little.
-func (d *Director) beginRivalry(r speaker.Report) {
-	in := d.instances[r.Router]
+func (rv *rivals) begin(r speaker.Report) {
+	in := rv.instance(r.Router)
 	if in == nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	v := &rivalry{news: r, family: in.conf.Family, macs: map[netip.Addr]netdev.MAC{}, cancel: cancel}
-	d.rivals[r.Router] = v
+	v := &rivalry{news: r, family: in.conf.Family, macs: map[netip.Addr]frame.MAC{}, cancel: cancel}
+	rv.known[r.Router] = v
 	post := func(f func()) {
-		d.mail.post(func() {
-			if d.rivals[r.Router] == v {
+		rv.post(func() {
+			if rv.known[r.Router] == v {
 				f()
 			}
 		})
 	}
 	name, vrid := in.conf.Interface, in.conf.VRID
-	last := map[netip.Addr]netdev.MAC{}
-	d.threads.Go(func() {
-		err := netdev.Overhear(ctx, name, v.family == vrrp.IPv6, vrid, func(source netip.Addr, mac netdev.MAC) {
+	last := map[netip.Addr]frame.MAC{}
+	rv.spawn(func() {
+		err := port.Overhear(ctx, name, v.family == vrrp.IPv6, vrid, func(source netip.Addr, mac frame.MAC) {
 			if last[source] != mac {
 				remember(last, source, mac)
-				post(func() { d.overheard(v, source, mac) })
+				post(func() { rv.overheard(v, source, mac) })
 			}
 		})
 		if err != nil {
-			d.log.Warn("the MAC address of a rival is not known", "vrrp", r.Router, "err", err)
+			rv.log.Warn("the MAC address of a rival is not known", "vrrp", r.Router, "err", err)
 		}
 	})
-	wait := time.AfterFunc(min(2*r.Peer.Interval, maxMACWait), func() { post(func() { d.tellRival(v) }) })
+	wait := time.AfterFunc(min(2*r.Peer.Interval, maxMACWait), func() { post(func() { rv.publishSeen(v) }) })
 	context.AfterFunc(ctx, func() { wait.Stop() })
 }
 
 // overheard notes where adverts of a rival's virtual router come from.
-func (d *Director) overheard(v *rivalry, source netip.Addr, mac netdev.MAC) {
+func (rv *rivals) overheard(v *rivalry, source netip.Addr, mac frame.MAC) {
 	remember(v.macs, source, mac)
 	if source == v.news.Peer.Address {
-		d.tellRival(v)
+		rv.publishSeen(v)
 	}
 }
 
-// remember notes a speaker. Where there are too many it begins anew: who goes on
-// speaking is soon there again.
-func remember(macs map[netip.Addr]netdev.MAC, source netip.Addr, mac netdev.MAC) {
+// remember notes the MAC of a sender. When there are too many it begins anew: one
+// that goes on sending is soon there again.
+func remember(macs map[netip.Addr]frame.MAC, source netip.Addr, mac frame.MAC) {
 	if _, known := macs[source]; !known && len(macs) >= maxOverheard {
 		clear(macs)
 	}
 	macs[source] = mac
 }
 
-// tellRival tells of a rival, once.
-func (d *Director) tellRival(v *rivalry) {
+// publishSeen publishes that a rival came, once.
+func (rv *rivals) publishSeen(v *rivalry) {
 	if v.told {
 		return
 	}
 	v.told = true
-	d.noteRival(v, control.Event{At: v.news.At, To: control.RivalSeen, Reason: v.news.Why})
-	d.notifyRival(v, notify.Rival, v.news)
+	rv.publishRival(v, &v.news, event.RivalSeen, v.news.Why)
 }
 
-// endRivalry tells that there is no rival any more. Without one it does nothing
-// and returns false.
-func (d *Director) endRivalry(router string, at time.Time, why string) bool {
-	v := d.rivals[router]
+// end publishes that there is no rival any more, if there was one: it no longer
+// sends, or the instance is not MASTER any more.
+func (rv *rivals) end(r speaker.Report) {
+	v := rv.known[r.Router]
 	if v == nil {
-		return false
+		return
 	}
-	d.tellRival(v)
-	d.noteRival(v, control.Event{At: at, To: control.RivalGone, Reason: why})
+	rv.publishSeen(v)
+	rv.publishRival(v, &r, event.RivalGone, r.Why)
 	v.cancel()
-	delete(d.rivals, router)
-	return true
+	delete(rv.known, r.Router)
 }
 
-// noteRival writes to journal and log what the event says of a rival.
-func (d *Director) noteRival(v *rivalry, e control.Event) {
+// publishRival publishes that a rival came or went. The report says what the
+// instance is at that moment.
+func (rv *rivals) publishRival(v *rivalry, r *speaker.Report, to, why string) {
 	p := v.news.Peer
-	e.Kind, e.Subject = control.KindRival, v.news.Router
-	e.Detail = map[string]string{"address": p.Address.String(), "priority": strconv.Itoa(int(p.Priority))}
-	log := d.log.With("vrrp", e.Subject, "address", p.Address, "priority", p.Priority)
+	e := event.Event{
+		At: r.At, Kind: event.KindRival, Subject: r.Router, To: to, Reason: why,
+		Detail:   map[string]string{"address": p.Address.String(), "priority": strconv.Itoa(int(p.Priority))},
+		Instance: rv.about(r),
+	}
+	log := rv.log.With("vrrp", e.Subject, "address", p.Address, "priority", p.Priority)
 	if mac := v.mac(p.Address); mac != "" {
 		e.Detail["mac"] = mac
 		log = log.With("mac", mac)
 	}
-	log.Warn("rival MASTER "+e.To, "reason", e.Reason)
-	d.note(e)
+	log.Warn("rival MASTER "+to, "reason", why)
+	rv.publish(e)
 }
 
-// notifyRival runs the script for a rival that came, or that went while the
-// instance is still MASTER; otherwise its change of state tells enough.
-func (d *Director) notifyRival(v *rivalry, state string, r speaker.Report) {
-	p := v.news.Peer
-	d.notifyInstance(r.Router, r.Priority, notify.Event{
-		State: state, OldState: notify.Master, Reason: r.Why, At: r.At,
-		Rival: &notify.Peer{Address: p.Address.String(), Priority: int(p.Priority), MAC: v.mac(p.Address)},
-	})
-}
-
-// leftMaster ends the rivalry of an instance that is not MASTER any more: whoever
-// is speaks by right.
-func (d *Director) leftMaster(r speaker.Report) {
+// leftMaster ends the rivalry of an instance that is not MASTER any more: then the
+// other router is no rival.
+func (rv *rivals) leftMaster(r speaker.Report) {
 	if r.Router != "" && r.From == vrrp.Master {
-		d.endRivalry(r.Router, r.At, fmt.Sprintf("%s is %s now", r.Router, r.To))
+		r.Why = fmt.Sprintf("%s is %s now", r.Router, r.To)
+		rv.end(r)
 	}
 }
 
-// endRivalries ends the listening for all.
-func (d *Director) endRivalries() {
-	for name, v := range d.rivals {
+// report adds to the status the addresses that rivals send from.
+func (rv *rivals) report(s *control.Status) {
+	for i := range s.VRRP {
+		if rival := s.VRRP[i].Rival; rival != nil {
+			address, _ := netip.ParseAddr(rival.Address) // which was one
+			rival.MAC = rv.known[s.VRRP[i].Name].mac(address)
+		}
+	}
+}
+
+// close ends the listening for all.
+func (rv *rivals) close() {
+	for name, v := range rv.known {
 		v.cancel()
-		delete(d.rivals, name)
+		delete(rv.known, name)
 	}
 }

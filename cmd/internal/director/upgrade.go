@@ -12,10 +12,11 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 )
 
-// upgradeGrace is how long running scripts, and then what else tells of events,
-// are waited for before the binary is replaced; adverts go on meanwhile.
+// upgradeGrace is how long the director waits for running scripts, and then for the
+// sinks, before it replaces the binary; adverts go on meanwhile.
 const upgradeGrace = 2 * time.Second
 
 // Upgrade implements control.Backend: it replaces the running binary by the
@@ -53,46 +54,28 @@ func installedBinary() (string, error) {
 // fails; then everything goes on as before.
 func (d *Director) replace(path string) error {
 	d.log.Info("upgrade: the binary is replaced", "path", path)
-	scripts, cancel := context.WithTimeout(context.Background(), upgradeGrace)
-	defer cancel()
-	if err := d.notifier.Wait(scripts); err != nil {
-		d.log.Warn("scripts are still running; they go on without being watched", "err", err)
+	for _, s := range d.subsystems {
+		s.suspend()
 	}
-	d.readMail() // what happened meanwhile, and scripts that failed
-	sinks := d.sinks
-	d.sinks = nil
-	rest, cancel := context.WithTimeout(context.Background(), upgradeGrace)
-	defer cancel()
-	closeSinks(rest, sinks) // their readers would read beside the new binary's
-	d.leaveBus()
-	d.closeSNMP()
-	closing, done := context.WithTimeout(context.Background(), closeGrace)
-	defer done()
-	closed := d.server.Leave(closing) // so that the answer is through
-	d.server = nil
-	// The kernel takes its time for that, and while it replaces the binary no
-	// advert is sent; nor shall the word be old by then.
-	d.unwatchSettings()
-	err := d.saveUpgradeState()
+	closed := d.socket.leave()
+	err := d.files.write()
 	if err == nil {
 		err = d.exec(path)
 	} else {
-		err = fmt.Errorf("leave word for the new binary: %w", err)
+		err = fmt.Errorf("save the state for the new binary: %w", err)
 	}
-	return errors.Join(err, d.removeUpgradeState(), closed, d.goOn())
+	return errors.Join(err, d.files.remove(), closed, d.resume())
 }
 
-// goOn opens again what was closed for a new binary.
-func (d *Director) goOn() error {
-	d.watchSettings()
-	d.repairWithin(repairPause) // which has them watched again
-	d.applySinks(d.conf)
-	d.applyBus(d.conf)
-	d.applyBFD(d.conf)
-	d.applySNMP(d.conf)
-	err := d.openSocket()
+// resume opens again what was closed for a new binary.
+func (d *Director) resume() error {
+	d.routers.repair.within(repairPause) // which has sysctls watched again
+	for _, s := range d.subsystems {
+		s.apply(d.conf)
+	}
+	err := d.socket.open()
 	if err == nil {
-		d.serve()
+		d.socket.serve()
 	}
 	return err
 }
@@ -100,16 +83,16 @@ func (d *Director) goOn() error {
 // exec runs the binary at path, which goes on speaking at once for what is MASTER
 // now. It returns only if that fails.
 func (d *Director) exec(path string) error {
-	syscall.ForkLock.Lock() // nobody else is to inherit what the new binary gets
+	syscall.ForkLock.Lock() // no child is to inherit what the new binary gets
 	defer syscall.ForkLock.Unlock()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	usual, calm := hurry()
-	defer calm()
+	usual, restore := boostThreads()
+	defer restore()
 	env := os.Environ()
-	variable, takeBack, err := d.saveEarlySpeaker(usual)
+	variable, takeBack, err := d.routers.saveEarlySpeaker(usual)
 	if err != nil {
-		calm() // nobody would settle the new binary
+		restore() // nothing would restore it in the new binary
 		d.log.Warn("no advert is sent until the new binary is up", "err", err)
 		takeBack = func() error { return nil }
 	} else {
@@ -117,4 +100,42 @@ func (d *Director) exec(path string) error {
 	}
 	err = syscall.Exec(path, os.Args, env)
 	return errors.Join(fmt.Errorf("run %s: %w", path, err), takeBack())
+}
+
+// newUpgradeFiles returns the files that this binary finds and leaves.
+func (d *Director) newUpgradeFiles() *upgradeFiles {
+	return &upgradeFiles{
+		dir: d.opts.Config.Director.RuntimeDir, log: d.log, version: d.opts.Version, journal: d.journal,
+		flush: d.readMail, count: d.counts,
+		save: func(u *upgradeState) {
+			for _, s := range d.subsystems {
+				s.save(u)
+			}
+		},
+	}
+}
+
+// counts returns the totals that the new binary goes on from.
+func (d *Director) counts() (counts, error) {
+	s, err := d.vrrpStatus()
+	if err != nil {
+		return counts{}, err
+	}
+	c := counts{map[string]control.Counters{}, s.Dropped, s.UnknownVRID, d.services.repairs}
+	for i := range s.VRRP {
+		c.Instances[s.VRRP[i].Name] = s.VRRP[i].Counters
+	}
+	return c, nil
+}
+
+// restoreHistory takes over the journal and the totals of the former binary, and
+// publishes that it was replaced.
+func (d *Director) restoreHistory() {
+	c := d.files.restoreJournal(&d.inherited)
+	d.services.repairs += c.Repairs
+	d.routers.restoreCounts(&c)
+	if d.inherited.At != 0 {
+		d.publish(event.Event{Kind: event.KindDirector, From: d.inherited.Software, To: d.opts.Version, Reason: "upgraded"})
+	}
+	d.inherited = upgradeState{At: d.inherited.At}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/program"
 )
 
@@ -40,23 +41,23 @@ func (s *Scripts) For(state string) []Command {
 		any = nil
 	}
 	switch state {
-	case Master:
+	case event.Master:
 		own = s.Master
-	case Backup:
+	case event.Backup:
 		own = s.Backup
-	case Fault:
+	case event.Fault:
 		own = s.Fault
-	case Stop:
+	case event.Stop:
 		own = s.Stop
-	case Up:
+	case event.Up:
 		own = s.Up
-	case Down:
+	case event.Down:
 		own = s.Down
 	case Rival, RivalGone:
 		own = s.Rival
 	case Priority:
 		own = s.Priority
-	case Deleted:
+	case event.Deleted:
 		own = s.Deleted
 	}
 	var commands []Command

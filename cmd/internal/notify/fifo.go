@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/program"
 )
 
@@ -32,7 +33,7 @@ type FIFOOptions struct {
 	Path string
 	// User and Group own a pipe that is made; "" is the daemon's.
 	User, Group string
-	JSON        bool // Notice.JSON; otherwise Notice.Line
+	JSON        bool // the events' JSON form; otherwise keepalived's lines
 	// Reader is a program that reads the pipe, whose path is its last argument.
 	// It is kept running. nil: there is none.
 	Reader   *program.Program
@@ -40,7 +41,7 @@ type FIFOOptions struct {
 	Log      *slog.Logger
 }
 
-// A FIFO writes notices to a named pipe, one on a line. The pipe is made with
+// A FIFO writes events to a named pipe, one on a line. The pipe is made with
 // mode 600; one that is there is used as it is, and left where it is at the end,
 // so that a reader outlives a restart.
 type FIFO struct {
@@ -54,7 +55,7 @@ type FIFO struct {
 func NewFIFO(o FIFOOptions) *FIFO { return &FIFO{o: o} }
 
 // Deliver implements Transport.
-func (f *FIFO) Deliver(ctx context.Context, notices []Notice) (int, error) {
+func (f *FIFO) Deliver(ctx context.Context, events []event.Event) (int, error) {
 	if err := f.open(); err != nil {
 		return 0, err
 	}
@@ -63,15 +64,15 @@ func (f *FIFO) Deliver(ctx context.Context, notices []Notice) (int, error) {
 	if err := f.write(ctx, f.rest); err != nil {
 		return 0, err
 	}
-	for i := range notices {
-		line := []byte(notices[i].Line)
-		if f.o.JSON {
-			line = notices[i].JSON
+	for i := range events {
+		line, err := f.line(&events[i])
+		if err != nil {
+			return i, &Refused{Err: err}
 		}
 		if len(line) == 0 {
 			continue
 		}
-		err := f.write(ctx, append(line[:len(line):len(line)], '\n'))
+		err = f.write(ctx, append(line[:len(line):len(line)], '\n'))
 		if err != nil && len(f.rest) > 0 {
 			return i + 1, err // it is on its way
 		}
@@ -79,7 +80,19 @@ func (f *FIFO) Deliver(ctx context.Context, notices []Notice) (int, error) {
 			return i, err
 		}
 	}
-	return len(notices), nil
+	return len(events), nil
+}
+
+// line returns what is written for an event, nil for nothing.
+func (f *FIFO) line(e *event.Event) ([]byte, error) {
+	if !f.o.JSON {
+		return []byte(Line(e)), nil
+	}
+	line, err := e.JSON()
+	if err != nil {
+		return nil, fmt.Errorf("encode the event: %w", err)
+	}
+	return line, nil
 }
 
 // write writes a line. If only a part of it went in, the remainder is kept.

@@ -15,32 +15,45 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/program"
 	"holdfast/integration/tools"
 )
 
 func TestLine(t *testing.T) {
-	web := &LVS{Service: "web", ServiceAddress: "10.0.0.100:80", Protocol: "tcp", ServerAddress: "192.168.0.11:8080"}
-	six := &LVS{ServiceAddress: "[2001:db8::1]:443", Protocol: "udp", ServerAddress: "[2001:db8::2]:443"}
-	mark := &LVS{Mark: 7, ServerAddress: "192.168.0.11:80"}
-	for want, e := range map[string]Event{
-		`INSTANCE "out side" MASTER 150`:                      {Kind: Instance, Name: "out side", State: Master, Priority: 150},
-		`GROUP "director" BACKUP 0`:                           {Kind: Group, Name: "director", State: Backup},
-		`INSTANCE "a" STOP 100`:                               {Kind: Instance, Name: "a", State: Stop, Priority: 100},
-		`INSTANCE "a" DELETED 0`:                              {Kind: Instance, Name: "a", State: Deleted},
-		`INSTANCE "a" MASTER_RX_LOWER_PRI 100`:                {Kind: Instance, Name: "a", State: Rival, OldState: Master, Priority: 100},
-		`INSTANCE "a" MASTER 100`:                             {Kind: Instance, Name: "a", State: RivalGone, OldState: Master, Priority: 100},
-		`INSTANCE "a" MASTER_PRIORITY 90`:                     {Kind: Instance, Name: "a", State: Priority, OldState: Master, Priority: 90},
-		`INSTANCE "a" BACKUP_PRIORITY 90`:                     {Kind: Instance, Name: "a", State: Priority, OldState: Backup, Priority: 90},
-		"":                                                    {Kind: Instance, Name: "a", State: Priority, OldState: Fault, Priority: 90},
-		`VS [10.0.0.100]:tcp:80 UP`:                           {Kind: Service, State: Up, LVS: web},
-		`RS [192.168.0.11]:tcp:8080 [10.0.0.100]:tcp:80 DOWN`: {Kind: Server, State: Down, LVS: web},
-		`RS [2001:db8::2]:udp:443 [2001:db8::1]:udp:443 UP`:   {Kind: Server, State: Up, LVS: six},
-		`VS FWM 7 DOWN`:                                       {Kind: Service, State: Down, LVS: mark},
-		`RS [192.168.0.11]:none:80 FWM 7 UP`:                  {Kind: Server, State: Up, LVS: mark},
+	instance := func(kind, from, to, state string, priority int) event.Event {
+		return event.Event{Kind: kind, Subject: "a", From: from, To: to, Instance: &event.Instance{State: state, Priority: priority}}
+	}
+	service := func(kind, to string, s event.Service) event.Event {
+		return event.Event{Kind: kind, To: to, Service: &s}
+	}
+	web := event.Service{Name: "web", Address: "10.0.0.100:80", Protocol: "tcp", ServerAddress: "192.168.0.11:8080"}
+	six := event.Service{Address: "[2001:db8::1]:443", Protocol: "udp", ServerAddress: "[2001:db8::2]:443"}
+	mark := event.Service{Mark: 7, ServerAddress: "192.168.0.11:80"}
+	for _, test := range []struct {
+		want  string
+		event event.Event
+	}{
+		{`INSTANCE "out side" MASTER 150`, event.Event{Kind: event.KindInstance, Subject: "out side", To: "MASTER", Instance: &event.Instance{Priority: 150}}},
+		{`GROUP "director" BACKUP 0`, event.Event{Kind: event.KindGroup, Subject: "director", To: "BACKUP", Group: &event.Group{}}},
+		{`INSTANCE "a" STOP 100`, instance(event.KindInstance, "BACKUP", "INIT", "INIT", 100)},
+		{`INSTANCE "a" DELETED 0`, instance(event.KindInstance, "STOP", event.Deleted, "INIT", 0)},
+		{`INSTANCE "a" MASTER_RX_LOWER_PRI 100`, instance(event.KindRival, "", event.RivalSeen, "MASTER", 100)},
+		{`INSTANCE "a" MASTER 100`, instance(event.KindRival, "", event.RivalGone, "MASTER", 100)},
+		{"", instance(event.KindRival, "", event.RivalGone, "BACKUP", 100)}, // its transition tells
+		{`INSTANCE "a" MASTER_PRIORITY 90`, instance(event.KindPriority, "100", "90", "MASTER", 90)},
+		{`INSTANCE "a" BACKUP_PRIORITY 90`, instance(event.KindPriority, "100", "90", "BACKUP", 90)},
+		{"", instance(event.KindPriority, "100", "90", "FAULT", 90)},
+		{`VS [10.0.0.100]:tcp:80 UP`, service(event.KindService, "UP", web)},
+		{`RS [192.168.0.11]:tcp:8080 [10.0.0.100]:tcp:80 DOWN`, service(event.KindServer, "DOWN", web)},
+		{`RS [2001:db8::2]:udp:443 [2001:db8::1]:udp:443 UP`, service(event.KindServer, "UP", six)},
+		{`VS FWM 7 DOWN`, service(event.KindService, "DOWN", mark)},
+		{`RS [192.168.0.11]:none:80 FWM 7 UP`, service(event.KindServer, "UP", mark)},
+		{"", event.Event{Kind: event.KindInstance, Subject: "gone", To: "MASTER"}},
+		{"", event.Event{Kind: event.KindTracker, Subject: "t", To: "up"}},
 	} {
-		if got := e.Line(); got != want {
-			t.Errorf("got %s, want %s", got, want)
+		if got := Line(&test.event); got != test.want {
+			t.Errorf("got %s, want %s", got, test.want)
 		}
 	}
 }
@@ -56,13 +69,18 @@ func newFIFO(t *testing.T, change func(*FIFOOptions)) *FIFO {
 	return f
 }
 
+// deliver writes an event for each name, which its line has; "" is one without.
 func deliver(t *testing.T, f *FIFO, lines ...string) {
 	t.Helper()
-	var notices []Notice
-	for _, line := range lines {
-		notices = append(notices, Notice{Line: line, JSON: []byte(`{"line":"` + line + `"}`)})
+	var events []event.Event
+	for _, name := range lines {
+		e := event.Event{Kind: event.KindGroup, Subject: name, To: event.Master}
+		if name != "" { // else one that keepalived has no line for
+			e.Group = &event.Group{}
+		}
+		events = append(events, e)
 	}
-	if n, err := f.Deliver(t.Context(), notices); n != len(lines) || err != nil {
+	if n, err := f.Deliver(t.Context(), events); n != len(lines) || err != nil {
 		t.Fatalf("delivered %d of %d: %v", n, len(lines), err)
 	}
 }
@@ -81,7 +99,12 @@ func openPipe(t *testing.T, path string) *bufio.Reader {
 	return bufio.NewReader(file)
 }
 
-func wantLine(t *testing.T, r *bufio.Reader, want string) {
+func wantLine(t *testing.T, r *bufio.Reader, name string) {
+	t.Helper()
+	wantText(t, r, fmt.Sprintf("GROUP %q MASTER 0", name))
+}
+
+func wantText(t *testing.T, r *bufio.Reader, want string) {
 	t.Helper()
 	if got, err := r.ReadString('\n'); err != nil || got != want+"\n" {
 		t.Fatalf("read %q (%v), want %s", got, err, want)
@@ -108,7 +131,7 @@ func TestFIFOHoldsLinesForItsReader(t *testing.T) {
 
 	again := newFIFO(t, func(o *FIFOOptions) { *o = f.o; o.JSON = true })
 	deliver(t, again, "three")
-	wantLine(t, r, `{"line":"three"}`)
+	wantText(t, r, `{"seq":0,"at":"0001-01-01T00:00:00Z","kind":"group","subject":"three","to":"MASTER"}`)
 	if now, err := os.Lstat(f.o.Path); err != nil || !os.SameFile(info, now) || now.Mode().Perm() != 0o640 {
 		t.Errorf("the pipe is another one, or was changed (%v)", err)
 	}
@@ -142,7 +165,7 @@ func TestFIFORefusesWhatIsNoPipe(t *testing.T) {
 	if err := os.WriteFile(f.o.Path, []byte("data"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := f.Deliver(t.Context(), []Notice{{Line: "x"}}); n != 0 || err == nil || !strings.HasSuffix(err.Error(), "is not a pipe") {
+	if n, err := f.Deliver(t.Context(), []event.Event{told("x", event.Master)}); n != 0 || err == nil || !strings.HasSuffix(err.Error(), "is not a pipe") {
 		t.Errorf("delivered %d: %v", n, err)
 	}
 	if text, err := os.ReadFile(f.o.Path); err != nil || string(text) != "data" {
@@ -155,24 +178,24 @@ func TestFIFORefusesWhatIsNoPipe(t *testing.T) {
 func TestFIFOFull(t *testing.T) {
 	f := newFIFO(t, func(o *FIFOOptions) { o.JSON = true })
 	long := strings.Repeat("x", 10_000) // does not go in at once
-	var notices []Notice
+	var events []event.Event
 	for i := range 20 {
-		notices = append(notices, Notice{JSON: fmt.Appendf(nil, "%d %s", i, long)})
+		events = append(events, event.Event{Seq: uint64(i), Reason: long})
 	}
-	n, err := f.Deliver(t.Context(), notices)
+	n, err := f.Deliver(t.Context(), events)
 	if !errors.Is(err, errFull) || n < 5 || n > 8 {
 		t.Fatalf("delivered %d: %v", n, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if more, err := f.Deliver(ctx, notices[n:]); more != 0 || !errors.Is(err, context.Canceled) {
+	if more, err := f.Deliver(ctx, events[n:]); more != 0 || !errors.Is(err, context.Canceled) {
 		t.Fatalf("interrupted: delivered %d: %v", more, err)
 	}
 	r := openPipe(t, f.o.Path)
 	failed := make(chan error, 1)
 	go func() {
 		defer close(failed)
-		for left := notices[n:]; len(left) > 0; {
+		for left := events[n:]; len(left) > 0; {
 			done, err := f.Deliver(t.Context(), left)
 			if left = left[done:]; err != nil && !errors.Is(err, errFull) {
 				failed <- err
@@ -180,8 +203,12 @@ func TestFIFOFull(t *testing.T) {
 			}
 		}
 	}()
-	for i := range notices {
-		wantLine(t, r, string(notices[i].JSON))
+	for i := range events {
+		line, err := events[i].JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantText(t, r, string(line))
 	}
 	if err := <-failed; err != nil {
 		t.Error(err)
@@ -192,7 +219,7 @@ func TestFIFOFull(t *testing.T) {
 func TestFIFOReader(t *testing.T) {
 	dir := tempDir(t)
 	got := newGate(t, dir, "got")
-	reader := script(t, dir, "reader", fmt.Sprintf(`while read line; do echo "$HOLDFAST_DIRECTOR $# $line" >%s; [ "$line" = die ] && exit 3; done <"$2"; echo end >%s`, got, got))
+	reader := script(t, dir, "reader", fmt.Sprintf(`while read line; do echo "$HOLDFAST_DIRECTOR $# $line" >%s; case $line in *die*) exit 3 ;; esac; done <"$2"; echo end >%s`, got, got))
 	reader.Argv = append(reader.Argv, "word")
 	buffer := &logBuffer{}
 	f := newFIFO(t, func(o *FIFOOptions) {
@@ -200,13 +227,13 @@ func TestFIFOReader(t *testing.T) {
 		o.Log = slog.New(slog.NewTextHandler(buffer, nil))
 	})
 	deliver(t, f, "one")
-	if text := got.read(t); text != "lvs1 2 one" {
+	if text := got.read(t); text != `lvs1 2 GROUP "one" MASTER 0` {
 		t.Errorf("the reader got %q", text)
 	}
 	deliver(t, f, "die")
 	got.read(t)
 	deliver(t, f, "two")
-	if text := got.read(t); text != "lvs1 2 two" {
+	if text := got.read(t); text != `lvs1 2 GROUP "two" MASTER 0` {
 		t.Errorf("the second reader got %q", text)
 	}
 	if !strings.Contains(buffer.String(), `err="exit status 3"`) {

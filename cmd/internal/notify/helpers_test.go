@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/program"
 )
 
@@ -144,9 +145,24 @@ func (b *bench) send(t *testing.T, state string, commands ...Command) {
 
 func (b *bench) sendTo(t *testing.T, name, state string, commands ...Command) {
 	t.Helper()
-	if err := b.Send(Event{Kind: Instance, Name: name, State: state, Priority: 150}, commands...); err != nil {
+	if err := b.Send(told(name, state), commands...); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// told is the event by which an instance's scripts are called with a state or
+// moment.
+func told(name, state string) event.Event {
+	e := event.Event{Kind: event.KindInstance, Subject: name, To: state, Instance: &event.Instance{State: state, Priority: 150}}
+	switch state {
+	case Rival:
+		e.Kind, e.To, e.Instance.State = event.KindRival, event.RivalSeen, event.Master
+	case RivalGone:
+		e.Kind, e.To, e.Instance.State = event.KindRival, event.RivalGone, event.Master
+	case Priority:
+		e.Kind, e.To, e.Instance.State = event.KindPriority, "150", event.Master
+	}
+	return e
 }
 
 // A fakeClock hands every timer that is asked for to the test.

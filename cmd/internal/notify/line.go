@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+
+	"holdfast/cmd/internal/event"
 )
 
-// Line returns the event as keepalived writes it to its FIFO, "" if keepalived
-// does not. A rival that has gone is told by the state that is in force again:
-// whoever reads may have acted upon the rival's.
+// Line returns an event as keepalived writes it to its FIFO, "" if keepalived
+// has no line for it. After a rival has gone, the line tells the state that
+// lasts: the reader may have reacted to the rival.
 //
 //	INSTANCE "outside" MASTER 150
 //	GROUP "director" BACKUP 0
@@ -16,41 +18,44 @@ import (
 //	INSTANCE "outside" MASTER_PRIORITY 140
 //	VS [10.0.0.100]:tcp:80 UP
 //	RS [192.168.0.11]:tcp:80 [10.0.0.100]:tcp:80 DOWN
-func (e *Event) Line() string {
-	switch e.Kind {
-	case Instance, Group:
-		if word := e.word(); word != "" {
-			return fmt.Sprintf("%s %s %s %d", e.Kind, strconv.Quote(e.Name), word, e.Priority)
-		}
+func Line(e *event.Event) string {
+	c, ok := callOf(e)
+	if !ok {
+		return ""
+	}
+	switch c.kind {
 	case Service:
-		return fmt.Sprintf("VS %s %s", e.LVS.virtual(), e.State)
+		return fmt.Sprintf("VS %s %s", virtual(e.Service), c.state)
 	case Server:
-		return fmt.Sprintf("RS %s %s %s", trio(e.LVS.ServerAddress, e.LVS.Protocol), e.LVS.virtual(), e.State)
+		return fmt.Sprintf("RS %s %s %s", trio(e.Service.ServerAddress, e.Service.Protocol), virtual(e.Service), c.state)
+	}
+	if word := c.lineState(); word != "" {
+		return fmt.Sprintf("%s %s %s %d", c.kind, strconv.Quote(c.Subject), word, c.priority)
 	}
 	return ""
 }
 
-// word is keepalived's for the state of an instance or group.
-func (e *Event) word() string {
+// lineState is keepalived's word for the state of an instance or group.
+func (c *call) lineState() string {
 	switch {
-	case e.State == Rival:
+	case c.state == Rival:
 		return "MASTER_RX_LOWER_PRI"
-	case e.State == RivalGone:
-		return Master
-	case e.State == Priority && (e.OldState == Master || e.OldState == Backup):
-		return e.OldState + "_PRIORITY"
-	case e.State == Priority:
+	case c.state == RivalGone:
+		return event.Master
+	case c.state == Priority && (c.oldState == event.Master || c.oldState == event.Backup):
+		return c.oldState + "_PRIORITY"
+	case c.state == Priority:
 		return ""
 	}
-	return e.State
+	return c.state
 }
 
 // virtual is keepalived's name of a virtual service.
-func (l *LVS) virtual() string {
-	if l.ServiceAddress == "" {
-		return fmt.Sprintf("FWM %d", l.Mark)
+func virtual(s *event.Service) string {
+	if s.Address == "" {
+		return fmt.Sprintf("FWM %d", s.Mark)
 	}
-	return trio(l.ServiceAddress, l.Protocol)
+	return trio(s.Address, s.Protocol)
 }
 
 // trio writes "10.0.0.100:80" with its protocol: "[10.0.0.100]:tcp:80".
@@ -59,7 +64,7 @@ func trio(address, protocol string) string {
 	if err != nil {
 		return address
 	}
-	if protocol == "" { // of a firewall mark
+	if protocol == "" { // the service has a firewall mark
 		protocol = "none"
 	}
 	return fmt.Sprintf("[%v]:%s:%d", ap.Addr(), protocol, ap.Port())

@@ -16,6 +16,8 @@ import (
 	"net/textproto"
 	"strings"
 	"time"
+
+	"holdfast/cmd/internal/event"
 )
 
 // stateWait is how long a mail waits for the present state of the director.
@@ -48,7 +50,7 @@ type MailOptions struct {
 	State func(ctx context.Context) string
 }
 
-// A Mail sends all notices that wait in one mail.
+// A Mail sends all events that wait in one mail.
 type Mail struct{ o MailOptions }
 
 // NewMail returns a transport. o.CA holds a certificate unless it is nil.
@@ -58,18 +60,18 @@ func NewMail(o MailOptions) *Mail { return &Mail{o} }
 func (m *Mail) Close() {}
 
 // Deliver implements Transport.
-func (m *Mail) Deliver(ctx context.Context, notices []Notice) (int, error) {
-	if len(notices) == 0 {
+func (m *Mail) Deliver(ctx context.Context, events []event.Event) (int, error) {
+	if len(events) == 0 {
 		return 0, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.o.Timeout)
 	defer cancel()
-	err := m.send(ctx, m.compose(ctx, notices))
+	err := m.send(ctx, m.compose(ctx, events))
 	if err == nil {
-		return len(notices), nil
+		return len(events), nil
 	}
 	if answer := (*textproto.Error)(nil); errors.As(err, &answer) && answer.Code >= 500 {
-		return 0, &Refused{Err: err, Count: len(notices)}
+		return 0, &Refused{Err: err, Count: len(events)}
 	}
 	return 0, err
 }
@@ -168,13 +170,13 @@ func (m *Mail) address(c *smtp.Client) error {
 }
 
 // compose writes the mail: what happened, newest last, and how everything is now.
-func (m *Mail) compose(ctx context.Context, notices []Notice) []byte {
+func (m *Mail) compose(ctx context.Context, events []event.Event) []byte {
 	now := time.Now()
 	var b bytes.Buffer
 	header := func(name, value string) { fmt.Fprintf(&b, "%s: %s\r\n", name, value) }
 	header("From", m.o.From)
 	header("To", strings.Join(m.o.To, ", "))
-	header("Subject", mime.QEncoding.Encode("utf-8", m.subject(notices)))
+	header("Subject", mime.QEncoding.Encode("utf-8", m.subject(events)))
 	header("Date", now.Format(time.RFC1123Z))
 	header("Message-ID", fmt.Sprintf("<%s@%s>", strings.ToLower(rand.Text()), m.o.Helo))
 	header("Auto-Submitted", "auto-generated")
@@ -184,8 +186,8 @@ func (m *Mail) compose(ctx context.Context, notices []Notice) []byte {
 	b.WriteString("\r\n")
 	w := quotedprintable.NewWriter(&b)
 	fmt.Fprintf(w, "Director %s reports:\n\n", m.o.Director)
-	for i := range notices {
-		notices[i].describe(w.Write)
+	for i := range events {
+		describe(&events[i], w.Write)
 	}
 	if m.o.State != nil {
 		stateCtx, cancel := context.WithTimeout(ctx, stateWait)
@@ -198,26 +200,26 @@ func (m *Mail) compose(ctx context.Context, notices []Notice) []byte {
 	return b.Bytes()
 }
 
-// describe writes a notice as a paragraph.
-func (n *Notice) describe(write func([]byte) (int, error)) {
-	line := fmt.Sprintf("%s  %s\n", n.At.Format("2006-01-02 15:04:05.000 -0700"), n.headline())
-	if n.Reason != "" {
-		line += "    " + strings.ReplaceAll(n.Reason, "\n", "\n    ") + "\n"
+// describe writes an event as a paragraph.
+func describe(e *event.Event, write func([]byte) (int, error)) {
+	line := fmt.Sprintf("%s  %s\n", e.At.Format("2006-01-02 15:04:05.000 -0700"), headline(e))
+	if e.Reason != "" {
+		line += "    " + strings.ReplaceAll(e.Reason, "\n", "\n    ") + "\n"
 	}
 	_, _ = write([]byte(line)) // to memory
 }
 
-// headline says what a notice is about: "group director: BACKUP -> MASTER".
-func (n *Notice) headline() string {
-	s := n.Kind
-	if n.Subject != "" {
-		s += " " + n.Subject
+// headline says what an event is about: "group director: BACKUP -> MASTER".
+func headline(e *event.Event) string {
+	s := e.Kind
+	if e.Subject != "" {
+		s += " " + e.Subject
 	}
 	switch {
-	case n.From != "" && n.To != "":
-		return s + ": " + n.From + " -> " + n.To
-	case n.To != "":
-		return s + ": " + n.To
+	case e.From != "" && e.To != "":
+		return s + ": " + e.From + " -> " + e.To
+	case e.To != "":
+		return s + ": " + e.To
 	}
 	return s
 }
@@ -227,15 +229,15 @@ func (n *Notice) headline() string {
 var importance = map[string]int{"rival": 6, "group": 5, "service": 4, "instance": 3, "server": 2, "tracker": 1}
 
 // subject names the most important of what happened, the newest among equals.
-func (m *Mail) subject(notices []Notice) string {
-	chief := &notices[0]
-	for i := range notices {
-		if importance[notices[i].Kind] >= importance[chief.Kind] {
-			chief = &notices[i]
+func (m *Mail) subject(events []event.Event) string {
+	chief := &events[0]
+	for i := range events {
+		if importance[events[i].Kind] >= importance[chief.Kind] {
+			chief = &events[i]
 		}
 	}
-	s := m.o.Director + ": " + chief.headline()
-	if more := len(notices) - 1; more > 0 {
+	s := m.o.Director + ": " + headline(chief)
+	if more := len(events) - 1; more > 0 {
 		s += fmt.Sprintf(" (and %d more)", more)
 	}
 	return oneLine(s)

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"holdfast/cmd/internal/event"
 )
 
 // A mail that is given up while it is sent ends at once, encrypted or not.
@@ -37,7 +39,7 @@ func TestMailIsInterrupted(t *testing.T) {
 			}
 		}()
 		m := NewMail(MailOptions{Server: listener.Addr().String(), TLS: way, Timeout: time.Hour})
-		if n, err := m.Deliver(ctx, []Notice{{Text: "a"}}); n != 0 || err == nil {
+		if n, err := m.Deliver(ctx, []event.Event{{Subject: "a"}}); n != 0 || err == nil {
 			t.Errorf("%s: delivered %d: %v", way, n, err)
 		}
 	}
@@ -160,7 +162,7 @@ func mailTo(s *mailServer, change func(*MailOptions)) *Mail {
 	return NewMail(o)
 }
 
-var failover = []Notice{
+var failover = []event.Event{
 	{Kind: "instance", At: time.Date(2026, 3, 1, 2, 0, 0, 1e6, time.UTC), Subject: "outside", From: "BACKUP", To: "MASTER", Reason: "no advert from 10.0.0.2 for 305ms"},
 	{Kind: "group", At: time.Date(2026, 3, 1, 2, 0, 0, 2e6, time.UTC), Subject: "diréctor", From: "BACKUP", To: "MASTER", Reason: "outside: no advert"},
 	{Kind: "server", At: time.Date(2026, 3, 1, 2, 0, 1, 0, time.UTC), Subject: "web/rs1", To: "UP"},

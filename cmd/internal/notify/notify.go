@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"holdfast/cmd/internal/event"
 )
 
 // Options configure a Notifier.
@@ -23,6 +25,8 @@ type Options struct {
 	// Result, if set, is called after each run, from several goroutines. It
 	// must return soon: the subject's next script waits for it.
 	Result func(Result)
+	// Scripts returns the scripts for an event. Handle calls it; nil: there are none.
+	Scripts func(*event.Event) Scripts
 }
 
 // A Notifier runs scripts. Its methods may be called from any goroutine.
@@ -32,6 +36,7 @@ type Notifier struct {
 	parallel int
 	grace    time.Duration
 	result   func(Result)
+	scripts  func(*event.Event) Scripts
 	after    func(time.Duration) <-chan time.Time // time.After, but in tests
 
 	killing context.Context // cancelled when what still runs must die at once
@@ -66,7 +71,7 @@ type subject struct {
 }
 
 type delivery struct {
-	event    Event
+	call     call
 	commands []Command
 }
 
@@ -81,6 +86,7 @@ func New(o Options) *Notifier {
 		parallel: cmp.Or(o.Parallel, 16),
 		grace:    cmp.Or(o.Grace, 2*time.Second),
 		result:   o.Result,
+		scripts:  o.Scripts,
 		after:    time.After,
 		killing:  killing,
 		kill:     kill,
@@ -93,41 +99,61 @@ func New(o Options) *Notifier {
 // Rename changes HOLDFAST_DIRECTOR for the scripts that start from now on.
 func (n *Notifier) Rename(director string) { n.director.Store(director) }
 
-// Send has commands run for event, one after the other, when those of the
+// Handle runs the scripts that Options.Scripts has for an event, as Send does.
+func (n *Notifier) Handle(e *event.Event) {
+	c, ok := callOf(e)
+	if !ok || n.scripts == nil {
+		return
+	}
+	scripts := n.scripts(e)
+	if err := n.send(c, scripts.For(c.state)); err != nil {
+		n.log.Warn("script not run", "subject", e.Subject, "state", c.state, "err", err)
+	}
+}
+
+// Send runs commands for an event, one after the other, once those for the
 // subject's earlier event have ended. It never waits. The only error is
-// ErrClosed. An event with the state of the one before it does nothing; one
-// without commands is only remembered as the state before the next. A moment
-// stands beside the states; see the package documentation.
-func (n *Notifier) Send(event Event, commands ...Command) error {
+// ErrClosed. Send does nothing if scripts are not told of such an event, or if
+// the subject is in that state already. Without commands it only remembers the
+// state. Moments are apart from states; see the package documentation.
+func (n *Notifier) Send(e event.Event, commands ...Command) error {
+	c, ok := callOf(&e)
+	if !ok {
+		return nil
+	}
+	return n.send(c, commands)
+}
+
+func (n *Notifier) send(c call, commands []Command) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closing {
 		return ErrClosed
 	}
-	key := subjectKey{event.Kind, event.Name}
+	key := subjectKey{c.kind, c.Subject}
 	s := n.subjects[key]
 	if s == nil {
 		s = &subject{key: key}
 		n.subjects[key] = s
 	}
 	s.forget = false
-	if !s.news(event.State) || len(commands) == 0 {
+	if !s.news(c.state) || len(commands) == 0 {
 		return nil
 	}
 	if len(s.pending) == 0 && !s.running {
 		n.ready = append(n.ready, s)
 	}
-	kind := momentOf(event.State)
+	kind := momentOf(c.state)
 	s.pending = slices.DeleteFunc(s.pending, func(d *delivery) bool {
-		same := momentOf(d.event.State) == kind
+		same := momentOf(d.call.state) == kind
 		if same {
 			n.status.Dropped++
-			n.log.Warn("script is slow: skipped "+d.event.State,
-				"type", event.Kind, "name", event.Name, "state", event.State)
+			n.log.Warn("script is slow: skipped "+d.call.state,
+				"type", c.kind, "name", c.Subject, "state", c.state)
 		}
 		return same
 	})
-	s.pending = append(s.pending, &delivery{event, commands})
+	s.pending = append(s.pending, &delivery{c, commands})
 	n.work()
 	return nil
 }
@@ -201,7 +227,7 @@ func (n *Notifier) serve(s *subject) {
 	s.pending, s.running, s.cancel = s.pending[1:], true, cancel
 	n.mu.Unlock()
 	for _, command := range d.commands {
-		n.deliver(ctx, &d.event, command)
+		n.deliver(ctx, &d.call, command)
 	}
 	n.mu.Lock()
 	s.running, s.cancel = false, nil
@@ -211,14 +237,14 @@ func (n *Notifier) serve(s *subject) {
 	n.drop(s)
 }
 
-func (n *Notifier) deliver(ctx context.Context, event *Event, command Command) {
+func (n *Notifier) deliver(ctx context.Context, c *call, command Command) {
 	var result Result
 	if ctx.Err() != nil {
-		result = Result{Event: *event, Command: command, ExitCode: -1, Err: fmt.Errorf("not run: %w", context.Cause(ctx))}
+		result = Result{Subject: c.Subject, State: c.state, Command: command, ExitCode: -1, Err: fmt.Errorf("not run: %w", context.Cause(ctx))}
 	} else {
-		result = n.run(ctx, event, command)
+		result = n.run(ctx, c, command)
 	}
-	log := n.log.With("type", event.Kind, "name", event.Name, "state", event.State, "took", result.Took)
+	log := n.log.With("type", c.kind, "name", c.Subject, "state", c.state, "took", result.Took)
 	if len(command.Argv) > 0 {
 		log = log.With("script", command.Argv[0])
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/program"
 )
 
@@ -19,13 +20,13 @@ func TestScriptGetsArgumentsAndEnvironment(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 5, time.UTC)
 	tests := []struct {
 		name     string
-		event    Event
+		event    event.Event
 		wantArgs string
 		wantEnv  []string
 	}{{
 		name: "instance",
-		event: Event{Kind: Instance, Name: "out side", State: Master, OldState: Backup, Priority: 150, Reason: "no advert\nheard\x00", At: at,
-			VRRP: &VRRP{Interface: "eth0", Device: "vrrp4-51", Family: "ipv4", VRID: 51, Addresses: []string{"10.0.0.100/24", "10.0.0.101/24"}}},
+		event: event.Event{Kind: event.KindInstance, Subject: "out side", To: "MASTER", From: "BACKUP", Reason: "no advert\nheard\x00", At: at,
+			Instance: &event.Instance{State: "MASTER", Priority: 150, Interface: "eth0", Device: "vrrp4-51", Family: "ipv4", VRID: 51, Addresses: []string{"10.0.0.100/24", "10.0.0.101/24"}}},
 		wantArgs: "[before][INSTANCE][out side][MASTER][150]",
 		wantEnv: []string{
 			"HOLDFAST_ADDRESSES=10.0.0.100/24 10.0.0.101/24", "HOLDFAST_DEVICE=vrrp4-51", "HOLDFAST_DIRECTOR=lvs1", "HOLDFAST_FAMILY=ipv4",
@@ -35,25 +36,27 @@ func TestScriptGetsArgumentsAndEnvironment(t *testing.T) {
 		},
 	}, {
 		name: "rival",
-		event: Event{Kind: Instance, Name: "a", State: Rival, OldState: Master, Priority: 150, At: at,
-			Rival: &Peer{Address: "10.0.0.9", Priority: 50, MAC: "00:00:5e:00:01:33"}},
+		event: event.Event{Kind: event.KindRival, Subject: "a", To: event.RivalSeen, At: at, Instance: &event.Instance{State: "MASTER", Priority: 150, Interface: "eth0"},
+			Detail: map[string]string{"address": "10.0.0.9", "priority": "50", "mac": "00:00:5e:00:01:33"}},
 		wantArgs: "[before][INSTANCE][a][RIVAL][150]",
 		wantEnv: []string{
-			"HOLDFAST_DIRECTOR=lvs1", "HOLDFAST_NAME=a", "HOLDFAST_OLD_STATE=MASTER", "HOLDFAST_PRIORITY=150", "HOLDFAST_REASON=",
+			"HOLDFAST_ADDRESSES=", "HOLDFAST_DEVICE=eth0", "HOLDFAST_DIRECTOR=lvs1", "HOLDFAST_FAMILY=", "HOLDFAST_INTERFACE=eth0",
+			"HOLDFAST_NAME=a", "HOLDFAST_OLD_STATE=MASTER", "HOLDFAST_PRIORITY=150", "HOLDFAST_REASON=",
 			"HOLDFAST_RIVAL=10.0.0.9", "HOLDFAST_RIVAL_MAC=00:00:5e:00:01:33", "HOLDFAST_RIVAL_PRIORITY=50", "HOLDFAST_STATE=RIVAL",
-			"HOLDFAST_TIME=2026-03-01T12:00:00.000000005Z", "HOLDFAST_TYPE=INSTANCE", "LANG=C.UTF-8", "PATH=" + program.Path,
+			"HOLDFAST_TIME=2026-03-01T12:00:00.000000005Z", "HOLDFAST_TYPE=INSTANCE", "HOLDFAST_VRID=0", "LANG=C.UTF-8", "PATH=" + program.Path,
 		},
 	}, {
 		name:     "priority",
-		event:    Event{Kind: Instance, Name: "a", State: Priority, OldState: Backup, Priority: 100, OldPriority: 150, At: at},
+		event:    event.Event{Kind: event.KindPriority, Subject: "a", From: "150", To: "100", At: at, Instance: &event.Instance{State: "BACKUP", Priority: 100, Interface: "eth0"}},
 		wantArgs: "[before][INSTANCE][a][PRIORITY][100]",
 		wantEnv: []string{
-			"HOLDFAST_DIRECTOR=lvs1", "HOLDFAST_NAME=a", "HOLDFAST_OLD_PRIORITY=150", "HOLDFAST_OLD_STATE=BACKUP", "HOLDFAST_PRIORITY=100", "HOLDFAST_REASON=",
-			"HOLDFAST_STATE=PRIORITY", "HOLDFAST_TIME=2026-03-01T12:00:00.000000005Z", "HOLDFAST_TYPE=INSTANCE", "LANG=C.UTF-8", "PATH=" + program.Path,
+			"HOLDFAST_ADDRESSES=", "HOLDFAST_DEVICE=eth0", "HOLDFAST_DIRECTOR=lvs1", "HOLDFAST_FAMILY=", "HOLDFAST_INTERFACE=eth0",
+			"HOLDFAST_NAME=a", "HOLDFAST_OLD_PRIORITY=150", "HOLDFAST_OLD_STATE=BACKUP", "HOLDFAST_PRIORITY=100", "HOLDFAST_REASON=",
+			"HOLDFAST_STATE=PRIORITY", "HOLDFAST_TIME=2026-03-01T12:00:00.000000005Z", "HOLDFAST_TYPE=INSTANCE", "HOLDFAST_VRID=0", "LANG=C.UTF-8", "PATH=" + program.Path,
 		},
 	}, {
 		name:     "group",
-		event:    Event{Kind: Group, Name: "director", State: Fault, At: at},
+		event:    event.Event{Kind: event.KindGroup, Subject: "director", To: "FAULT", At: at, Group: &event.Group{}},
 		wantArgs: "[before][GROUP][director][FAULT][0]",
 		wantEnv: []string{
 			"HOLDFAST_DIRECTOR=lvs1", "HOLDFAST_NAME=director", "HOLDFAST_OLD_STATE=", "HOLDFAST_PRIORITY=0", "HOLDFAST_REASON=", "HOLDFAST_STATE=FAULT",
@@ -61,8 +64,8 @@ func TestScriptGetsArgumentsAndEnvironment(t *testing.T) {
 		},
 	}, {
 		name: "server",
-		event: Event{Kind: Server, Name: "web/rs1", State: Down, OldState: Up, Priority: 5, Reason: "connection refused", At: at,
-			LVS: &LVS{Service: "web", ServiceAddress: "10.0.0.100:80", Protocol: "tcp", Server: "rs1", ServerAddress: "192.168.0.11:80", ServersUp: 1, ServersTotal: 2}},
+		event: event.Event{Kind: event.KindServer, Subject: "web/rs1", To: "DOWN", From: "UP", Reason: "connection refused", At: at,
+			Service: &event.Service{Name: "web", Address: "10.0.0.100:80", Protocol: "tcp", Server: "rs1", ServerAddress: "192.168.0.11:80", Weight: 5, ServersUp: 1, ServersTotal: 2}},
 		wantArgs: "[before][SERVER][web/rs1][DOWN][5]",
 		wantEnv: []string{
 			"HOLDFAST_DIRECTOR=lvs1", "HOLDFAST_MARK=0", "HOLDFAST_NAME=web/rs1", "HOLDFAST_OLD_STATE=UP", "HOLDFAST_PRIORITY=5", "HOLDFAST_PROTOCOL=tcp",
@@ -109,8 +112,8 @@ func TestScriptsFor(t *testing.T) {
 	scripts := Scripts{Master: named("master"), Fault: named("fault"), Stop: named("stop"), Up: named("up"), Down: named("down"), Any: named("any"),
 		Rival: named("rival"), Priority: named("priority"), Deleted: named("deleted")}
 	for state, want := range map[string]string{
-		Master: "master any", Backup: "any", Fault: "fault any", Stop: "stop any", Up: "up any", Down: "down any",
-		Rival: "rival", RivalGone: "rival", Priority: "priority", Deleted: "deleted",
+		event.Master: "master any", event.Backup: "any", event.Fault: "fault any", event.Stop: "stop any", event.Up: "up any", event.Down: "down any",
+		Rival: "rival", RivalGone: "rival", Priority: "priority", event.Deleted: "deleted",
 	} {
 		var got []string
 		for _, c := range scripts.For(state) {
@@ -120,7 +123,7 @@ func TestScriptsFor(t *testing.T) {
 			t.Errorf("%s: %v, want %s", state, got, want)
 		}
 	}
-	if got := (&Scripts{}).For(Master); got != nil {
+	if got := (&Scripts{}).For(event.Master); got != nil {
 		t.Errorf("without scripts: %v, want none", got)
 	}
 }
@@ -135,23 +138,23 @@ func gated(t *testing.T, dir string) (command Command, begun, release gate) {
 func TestEventsOfOneSubjectRunInOrderAndNeverTogether(t *testing.T) {
 	b := newBench(t, nil)
 	command, begun, release := gated(t, b.dir)
-	b.send(t, Backup, command)
+	b.send(t, event.Backup, command)
 	if got := begun.read(t); got != "BACKUP outside" {
 		t.Fatalf("first %s", got)
 	}
-	b.send(t, Master, command)
+	b.send(t, event.Master, command)
 	// Were both to run together, one release would go to either of them and
 	// MASTER could begin before BACKUP has ended.
 	release.open(t)
-	if r := b.result(t); r.Event.State != Backup {
-		t.Fatalf("%s ended first, want BACKUP", r.Event.State)
+	if r := b.result(t); r.State != event.Backup {
+		t.Fatalf("%s ended first, want BACKUP", r.State)
 	}
 	if got := begun.read(t); got != "MASTER outside" {
 		t.Fatalf("second %s", got)
 	}
 	release.open(t)
-	if r := b.result(t); r.Event.State != Master {
-		t.Fatalf("%s ended, want MASTER", r.Event.State)
+	if r := b.result(t); r.State != event.Master {
+		t.Fatalf("%s ended, want MASTER", r.State)
 	}
 	if strings.Contains(b.log.String(), "skipped") {
 		t.Errorf("nothing was to be skipped:\n%s", b.log)
@@ -165,17 +168,17 @@ func TestSlowScriptSkipsStatesThatAreOver(t *testing.T) {
 		want    string   // told after it; "" is nothing
 		skipped []string
 	}{
-		{name: "the newest state wins", later: []string{Backup, Fault}, want: Fault, skipped: []string{Backup}},
-		{name: "all but the newest are skipped", later: []string{Backup, Fault, Backup, Stop}, want: Stop, skipped: []string{Backup, Fault, Backup}},
-		{name: "a state left and entered again is told again", later: []string{Backup, Master}, want: Master, skipped: []string{Backup}},
-		{name: "the same state again is not", later: []string{Master, Master}, want: ""},
-		{name: "nor when it waits already", later: []string{Backup, Backup}, want: Backup},
+		{name: "the newest state wins", later: []string{event.Backup, event.Fault}, want: event.Fault, skipped: []string{event.Backup}},
+		{name: "all but the newest are skipped", later: []string{event.Backup, event.Fault, event.Backup, event.Stop}, want: event.Stop, skipped: []string{event.Backup, event.Fault, event.Backup}},
+		{name: "a state left and entered again is told again", later: []string{event.Backup, event.Master}, want: event.Master, skipped: []string{event.Backup}},
+		{name: "the same state again is not", later: []string{event.Master, event.Master}, want: ""},
+		{name: "nor when it waits already", later: []string{event.Backup, event.Backup}, want: event.Backup},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench(t, nil)
 			command, begun, release := gated(t, b.dir)
-			b.send(t, Master, command)
+			b.send(t, event.Master, command)
 			begun.read(t)
 			for _, state := range test.later {
 				b.send(t, state, command)
@@ -214,12 +217,12 @@ func TestSlowScriptSkipsStatesThatAreOver(t *testing.T) {
 func TestMomentsTakeThePlaceOfTheirOwnKindOnly(t *testing.T) {
 	b := newBench(t, nil)
 	command, begun, release := gated(t, b.dir)
-	b.send(t, Backup, command)
+	b.send(t, event.Backup, command)
 	begun.read(t)
-	for _, state := range []string{Priority, Master, Rival, Priority, RivalGone, Rival, Rival, Deleted} {
+	for _, state := range []string{Priority, event.Master, Rival, Priority, RivalGone, Rival, Rival, event.Deleted} {
 		b.send(t, state, command)
 	}
-	for _, want := range []string{Master, Priority, Rival, Deleted} {
+	for _, want := range []string{event.Master, Priority, Rival, event.Deleted} {
 		release.open(t)
 		b.result(t)
 		if got := begun.read(t); got != want+" outside" {
@@ -236,11 +239,11 @@ func TestRivalIsToldOnceUntilItIsGoneOrTheStateAnother(t *testing.T) {
 	for _, step := range []struct {
 		state string
 		told  bool
-	}{{Master, true}, {Rival, true}, {Rival, false}, {RivalGone, true}, {Rival, true}, {Backup, true}, {Master, true}, {Rival, true}} {
+	}{{event.Master, true}, {Rival, true}, {Rival, false}, {RivalGone, true}, {Rival, true}, {event.Backup, true}, {event.Master, true}, {Rival, true}} {
 		b.send(t, step.state, command)
 		if step.told {
-			if r := b.result(t); r.Event.State != step.state {
-				t.Fatalf("%s was told, want %s", r.Event.State, step.state)
+			if r := b.result(t); r.State != step.state {
+				t.Fatalf("%s was told, want %s", r.State, step.state)
 			}
 		}
 	}
@@ -253,10 +256,10 @@ func TestRivalIsToldOnceUntilItIsGoneOrTheStateAnother(t *testing.T) {
 func TestStateWithoutScriptTakesNobodysPlace(t *testing.T) {
 	b := newBench(t, nil)
 	command, begun, release := gated(t, b.dir)
-	b.send(t, Master, command)
+	b.send(t, event.Master, command)
 	begun.read(t)
-	b.send(t, Backup, command)
-	b.send(t, Stop)
+	b.send(t, event.Backup, command)
+	b.send(t, event.Stop)
 	release.open(t)
 	if got := begun.read(t); got != "BACKUP outside" {
 		t.Errorf("then %s, want BACKUP", got)
@@ -269,18 +272,18 @@ func TestStateIsToldAgainAfterOneWithoutScript(t *testing.T) {
 	b := newBench(t, nil)
 	command := script(t, b.dir, "true", "exit 0")
 	for _, want := range []int{1, 2} {
-		b.send(t, Master, command)
-		if r := b.result(t); r.Event.State != Master {
+		b.send(t, event.Master, command)
+		if r := b.result(t); r.State != event.Master {
 			t.Fatalf("run %d: %+v", want, r)
 		}
-		b.send(t, Fault)
+		b.send(t, event.Fault)
 	}
 }
 
 func TestAllCommandsOfAnEventRunInOrder(t *testing.T) {
 	b := newBench(t, nil)
 	first, second := script(t, b.dir, "first", "exit 3"), script(t, b.dir, "second", "exit 0")
-	b.send(t, Master, first, second)
+	b.send(t, event.Master, first, second)
 	if r := b.result(t); r.Command.Argv[0] != first.Argv[0] || r.ExitCode != 3 {
 		t.Errorf("first result %+v", r)
 	}
@@ -297,10 +300,10 @@ func TestSubjectsRunInParallelUpToTheBound(t *testing.T) {
 	}
 	command := script(t, b.dir, "gated", `dir=${0%/*}; echo $3 >"$dir/begun-$2"; read x <"$dir/release-$2"`)
 	for _, name := range []string{"a", "b"} {
-		b.sendTo(t, name, Master, command)
+		b.sendTo(t, name, event.Master, command)
 		begun[name].read(t) // b begins while a runs
 	}
-	b.sendTo(t, "c", Master, command)
+	b.sendTo(t, "c", event.Master, command)
 	b.mu.Lock()
 	running, ready := b.running, len(b.ready)
 	b.mu.Unlock()
@@ -308,8 +311,8 @@ func TestSubjectsRunInParallelUpToTheBound(t *testing.T) {
 		t.Errorf("%d running, %d waiting; want 2 and 1", running, ready)
 	}
 	release["b"].open(t)
-	if r := b.result(t); r.Event.Name != "b" {
-		t.Errorf("%s ended, want b", r.Event.Name)
+	if r := b.result(t); r.Subject != "b" {
+		t.Errorf("%s ended, want b", r.Subject)
 	}
 	begun["c"].read(t)
 	release["a"].open(t)
@@ -319,15 +322,15 @@ func TestSubjectsRunInParallelUpToTheBound(t *testing.T) {
 func TestSendNeverWaitsAndHoldsOneDeliveryPerSubject(t *testing.T) {
 	b := newBench(t, nil)
 	command, begun, release := gated(t, b.dir)
-	b.send(t, Master, command)
+	b.send(t, event.Master, command)
 	begun.read(t)
 	for i := range 10_000 {
-		b.send(t, []string{Backup, Master}[i%2], command)
+		b.send(t, []string{event.Backup, event.Master}[i%2], command)
 	}
 	b.mu.Lock()
 	subjects, ready, pending := len(b.subjects), len(b.ready), b.subjects[subjectKey{Instance, "outside"}].pending
 	b.mu.Unlock()
-	if subjects != 1 || ready != 0 || len(pending) != 1 || pending[0].event.State != Master {
+	if subjects != 1 || ready != 0 || len(pending) != 1 || pending[0].call.state != event.Master {
 		t.Errorf("%d subjects, %d ready, pending %+v; want 1, 0 and MASTER", subjects, ready, pending)
 	}
 	release.open(t)
@@ -338,11 +341,11 @@ func TestSendNeverWaitsAndHoldsOneDeliveryPerSubject(t *testing.T) {
 func TestForget(t *testing.T) {
 	b := newBench(t, nil)
 	command, begun, release := gated(t, b.dir)
-	b.send(t, Master, command)
+	b.send(t, event.Master, command)
 	begun.read(t)
 	b.Forget(Instance, "outside") // while its script runs
 	b.Forget(Instance, "unknown")
-	b.send(t, Master, command) // as if never heard of
+	b.send(t, event.Master, command) // as if never heard of
 	release.open(t)
 	b.result(t)
 	begun.read(t)

@@ -15,7 +15,8 @@ import (
 
 // A Result is how the run of one command ended.
 type Result struct {
-	Event   Event
+	Subject string // name of the instance, group or service; "service/server"
+	State   string // the third argument: a state or a moment
 	Command Command
 	Took    time.Duration
 	// ExitCode is the exit status; -1 if a signal ended the script or it did
@@ -37,26 +38,26 @@ var (
 // itself has ended: something it started may hold the pipe for ever.
 const outputLag = 250 * time.Millisecond
 
-// run executes command for event and returns when the script has ended. A
+// run executes the command of a call and returns when the script has ended. A
 // cancelled ctx ends the script early: gently, unless the cause is errKilled.
-func (n *Notifier) run(ctx context.Context, event *Event, command Command) Result {
+func (n *Notifier) run(ctx context.Context, c *call, command Command) Result {
 	start := time.Now()
-	result := Result{Event: *event, Command: command, ExitCode: -1}
+	result := Result{Subject: c.Subject, State: c.state, Command: command, ExitCode: -1}
 	if result.Err = command.Check(); result.Err == nil {
-		log := n.log.With("type", event.Kind, "name", event.Name, "state", event.State, "script", command.Argv[0])
-		result.ExitCode, result.Err = n.execute(ctx, log, event, command)
+		log := n.log.With("type", c.kind, "name", c.Subject, "state", c.state, "script", command.Argv[0])
+		result.ExitCode, result.Err = n.execute(ctx, log, c, command)
 	}
 	result.Took = time.Since(start)
 	return result
 }
 
-func (n *Notifier) execute(ctx context.Context, log *slog.Logger, event *Event, command Command) (int, error) {
+func (n *Notifier) execute(ctx context.Context, log *slog.Logger, c *call, command Command) (int, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return -1, fmt.Errorf("make a pipe for the script's output: %w", err)
 	}
 	defer read.Close()
-	run, err := command.Start(event.Environ(n.director.Load().(string)), write, false, event.args()...)
+	run, err := command.Start(c.environ(n.director.Load().(string)), write, false, c.args()...)
 	write.Close() // the script's copy is now the only one, so that its end is seen
 	if err != nil {
 		return -1, fmt.Errorf("start the script: %w", err)

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/program"
 )
 
@@ -39,12 +40,12 @@ func TestFailuresAreSaidAndHarmNothing(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			b.sendTo(t, test.name, Master, test.command)
+			b.sendTo(t, test.name, event.Master, test.command)
 			r := b.result(t)
 			if r.Err == nil || r.Err.Error() != test.want || r.ExitCode != test.wantCode {
 				t.Errorf("result %v (%d), want %q (%d)", r.Err, r.ExitCode, test.want, test.wantCode)
 			}
-			b.sendTo(t, test.name, Backup, script(t, b.dir, "next", "exit 0"))
+			b.sendTo(t, test.name, event.Backup, script(t, b.dir, "next", "exit 0"))
 			if r := b.result(t); r.Err != nil {
 				t.Errorf("the next script: %v", r.Err)
 			}
@@ -59,7 +60,7 @@ func TestFailuresAreSaidAndHarmNothing(t *testing.T) {
 
 func TestOutputIsLoggedLineByLineAndBounded(t *testing.T) {
 	b := newBench(t, nil)
-	b.send(t, Master, script(t, b.dir, "talk", `echo to stdout; echo to stderr >&2; printf 'no newline\033[31m'`))
+	b.send(t, event.Master, script(t, b.dir, "talk", `echo to stdout; echo to stderr >&2; printf 'no newline\033[31m'`))
 	b.result(t)
 	for _, want := range []string{`line="to stdout"`, `line="to stderr"`, `line="no newline [31m"`} {
 		if !strings.Contains(b.log.String(), want) {
@@ -67,7 +68,7 @@ func TestOutputIsLoggedLineByLineAndBounded(t *testing.T) {
 		}
 	}
 
-	b.send(t, Backup, script(t, b.dir, "flood", `i=0; while [ $i -lt 100000 ]; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; i=$((i+1)); done`))
+	b.send(t, event.Backup, script(t, b.dir, "flood", `i=0; while [ $i -lt 100000 ]; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; i=$((i+1)); done`))
 	if r := b.result(t); r.Err != nil {
 		t.Errorf("flood: %v", r.Err)
 	}
@@ -78,7 +79,7 @@ func TestOutputIsLoggedLineByLineAndBounded(t *testing.T) {
 		t.Error("the cut is not said")
 	}
 
-	b.send(t, Fault, script(t, b.dir, "long", `head -c 3000 /dev/zero | tr '\0' z`))
+	b.send(t, event.Fault, script(t, b.dir, "long", `head -c 3000 /dev/zero | tr '\0' z`))
 	b.result(t)
 	if got := strings.Count(b.log.String(), "line=zz"); got != 3 {
 		t.Errorf("a line of 3000 bytes became %d records, want 3", got)
@@ -121,7 +122,7 @@ func TestTimeoutKillsTheWholeProcessGroup(t *testing.T) {
 			b.after = clock.after
 			command, begun := family(t, b.dir, test.trap)
 			command.Timeout = 3 * time.Minute
-			b.send(t, Master, command)
+			b.send(t, event.Master, command)
 			var ended []<-chan struct{}
 			for _, pid := range pids(t, begun.read(t)) {
 				ended = append(ended, watchExit(t, pid))
@@ -148,7 +149,7 @@ func TestBackgroundChildIsLetAlone(t *testing.T) {
 	clock := newFakeClock()
 	b.after = clock.after
 	begun, release := newGate(t, b.dir, "begun"), newGate(t, b.dir, "release")
-	b.send(t, Master, script(t, b.dir, "daemonise", fmt.Sprintf("(trap '' PIPE; read x <%s; echo alive >%s) &", release, begun)))
+	b.send(t, event.Master, script(t, b.dir, "daemonise", fmt.Sprintf("(trap '' PIPE; read x <%s; echo alive >%s) &", release, begun)))
 	clock.expire(t, outputLag)
 	if r := b.result(t); r.Err != nil {
 		t.Errorf("result %v", r.Err)
@@ -162,9 +163,9 @@ func TestBackgroundChildIsLetAlone(t *testing.T) {
 func TestCloseWaitsForRunningAndWaitingScripts(t *testing.T) {
 	b := newBench(t, nil)
 	command, begun, release := gated(t, b.dir)
-	b.send(t, Master, command)
+	b.send(t, event.Master, command)
 	begun.read(t)
-	b.send(t, Stop, command)
+	b.send(t, event.Stop, command)
 	closed := make(chan error, 1)
 	go func() { closed <- b.Close(context.Background()) }()
 	release.open(t)
@@ -180,7 +181,7 @@ func TestCloseWaitsForRunningAndWaitingScripts(t *testing.T) {
 	if err := wait(t, closed, "Close"); err != nil {
 		t.Errorf("Close: %v", err)
 	}
-	if err := b.Send(Event{Kind: Instance, Name: "x", State: Master}, command); err != ErrClosed {
+	if err := b.Send(told("x", event.Master), command); err != ErrClosed {
 		t.Errorf("Send after Close: %v, want ErrClosed", err)
 	}
 	if err := b.Close(context.Background()); err != ErrClosed {
@@ -206,10 +207,10 @@ func TestCloseEndsAScriptThatHoldsUpStop(t *testing.T) {
 	b.after = clock.after
 	slow, slowBegun := family(t, b.dir, ":")
 	stop := script(t, b.dir, "stop", "exit 0")
-	b.send(t, Master, slow)
+	b.send(t, event.Master, slow)
 	slowBegun.read(t)
-	b.send(t, Stop, stop)
-	b.sendTo(t, "other", Stop, stop) // waits for room
+	b.send(t, event.Stop, stop)
+	b.sendTo(t, "other", event.Stop, stop) // waits for room
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
@@ -222,7 +223,7 @@ func TestCloseEndsAScriptThatHoldsUpStop(t *testing.T) {
 	got := map[string]error{}
 	for range 3 {
 		r := b.result(t)
-		got[r.Event.State+" "+r.Event.Name] = r.Err
+		got[r.State+" "+r.Subject] = r.Err
 	}
 	want := map[string]error{"MASTER outside": errHurry, "STOP outside": nil, "STOP other": nil}
 	if diff := cmp.Diff(want, got, cmpopts.EquateErrors()); diff != "" {
@@ -236,20 +237,20 @@ func TestCloseStartsAllThatWaitsAtHalfTime(t *testing.T) {
 	clock := newFakeClock()
 	b.after = clock.after
 	command, begun, release := gated(t, b.dir)
-	b.send(t, Stop, command)
+	b.send(t, event.Stop, command)
 	begun.read(t)
-	b.sendTo(t, "other", Stop, script(t, b.dir, "stop", "exit 0"))
+	b.sendTo(t, "other", event.Stop, script(t, b.dir, "stop", "exit 0"))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
 	closed := make(chan error, 1)
 	go func() { closed <- b.Close(ctx) }()
 	expireHalf(t, clock)
-	if r := b.result(t); r.Event.Name != "other" || r.Err != nil {
-		t.Errorf("first to end: %s (%v), want other", r.Event.Name, r.Err)
+	if r := b.result(t); r.Subject != "other" || r.Err != nil {
+		t.Errorf("first to end: %s (%v), want other", r.Subject, r.Err)
 	}
 	release.open(t)
-	if r := b.result(t); r.Event.Name != "outside" || r.Err != nil {
-		t.Errorf("second to end: %s (%v), want outside", r.Event.Name, r.Err)
+	if r := b.result(t); r.Subject != "outside" || r.Err != nil {
+		t.Errorf("second to end: %s (%v), want outside", r.Subject, r.Err)
 	}
 	if err := wait(t, closed, "Close"); err != nil {
 		t.Errorf("Close: %v", err)
@@ -259,12 +260,12 @@ func TestCloseStartsAllThatWaitsAtHalfTime(t *testing.T) {
 func TestCloseKillsWhenItsTimeIsOver(t *testing.T) {
 	b := newBench(t, nil)
 	command, begun := family(t, b.dir, "trap '' TERM")
-	b.send(t, Master, command)
+	b.send(t, event.Master, command)
 	var ended []<-chan struct{}
 	for _, pid := range pids(t, begun.read(t)) {
 		ended = append(ended, watchExit(t, pid))
 	}
-	b.send(t, Stop, script(t, b.dir, "stop", "exit 0"))
+	b.send(t, event.Stop, script(t, b.dir, "stop", "exit 0"))
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("no time left"))
 	err := b.Close(ctx)
@@ -302,7 +303,7 @@ func TestRename(t *testing.T) {
 	b := newBench(t, nil)
 	for _, name := range []string{"lvs1", "lvs2"} {
 		b.Rename(name)
-		b.sendTo(t, name, Master, script(t, b.dir, name, `echo "it is $HOLDFAST_DIRECTOR"`))
+		b.sendTo(t, name, event.Master, script(t, b.dir, name, `echo "it is $HOLDFAST_DIRECTOR"`))
 		b.result(t)
 		if want := "it is " + name; !strings.Contains(b.log.String(), want) {
 			t.Errorf("the log lacks %q:\n%s", want, b.log)

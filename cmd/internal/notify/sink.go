@@ -6,29 +6,17 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-)
 
-// A Notice is one thing that sinks are told.
-type Notice struct {
-	Kind    string // as the journal has it: instance, group, server, ...
-	At      time.Time
-	Subject string // name of the instance, group, service; "service/server"
-	From    string
-	To      string
-	Reason  string // for people
-	Text    string // all of it, for people, on one line
-	JSON    []byte // all of it, for programs, on one line
-	// Line is keepalived's form; "" if keepalived has no word for it.
-	Line string
-}
+	"holdfast/cmd/internal/event"
+)
 
 // A Transport is a way out of the house.
 type Transport interface {
-	// Deliver delivers notices, all or the first of them, and returns how many
-	// it has done with. After an error the others are tried again, but after a
-	// Refused the next are left out. Without notices it prepares. It returns
-	// soon after ctx ends.
-	Deliver(ctx context.Context, notices []Notice) (int, error)
+	// Deliver delivers events, all or the first of them, and returns how many
+	// need not be delivered again. After an error the others are tried again; of
+	// those that a Refused counts, none is. Without events Deliver prepares for
+	// them. It returns soon after ctx ends.
+	Deliver(ctx context.Context, events []event.Event) (int, error)
 	// Close frees what Deliver holds. No Deliver follows.
 	Close()
 }
@@ -37,7 +25,7 @@ type Transport interface {
 // to try it again would be of no use.
 type Refused struct {
 	Err   error
-	Count int // of the notices; 0 is one
+	Count int // of the events; 0 is one
 }
 
 func (r *Refused) Error() string { return r.Err.Error() }
@@ -46,25 +34,25 @@ func (r *Refused) Unwrap() error { return r.Err }
 // SinkOptions say how a Sink delivers.
 type SinkOptions struct {
 	Transport Transport
-	Queue     int // notices that wait at most; the oldest give way
-	// Gather is how long the first notice waits for others to go with it.
+	Queue     int // events that wait at most; the oldest give way
+	// Gather is how long the first event waits for others to go with it.
 	Gather             time.Duration
 	RetryMin, RetryMax time.Duration // the pause after a failure doubles from one to the other
-	GiveUp             time.Duration // age at which a notice that failed is dropped; 0: none
+	GiveUp             time.Duration // age at which an event that failed is dropped; 0: none
 }
 
 // A SinkStatus is how a sink is.
 type SinkStatus struct {
-	Queued       int       // notices that wait or are under way
-	Delivered    uint64    // notices
-	Dropped      uint64    // notices: too many, too old, or refused
+	Queued       int       // events that wait or are under way
+	Delivered    uint64    // events
+	Dropped      uint64    // events: too many, too old, or refused
 	LastDelivery time.Time // zero: none yet
 	LastError    string
 	LastErrorAt  time.Time
 	FailingSince time.Time // zero: the last delivery was well, or none was tried
 }
 
-// A Sink delivers notices in order, in a goroutine of its own, and never makes
+// A Sink delivers events in order, in a goroutine of its own, and never makes
 // anybody wait: what it cannot deliver it holds, up to a bound. Its methods may
 // be called from any goroutine.
 type Sink struct {
@@ -77,7 +65,7 @@ type Sink struct {
 
 	mu      sync.Mutex
 	opts    *SinkOptions
-	queue   []Notice
+	queue   []event.Event
 	sending int // taken from the queue and not done with
 	since   time.Time
 	status  SinkStatus
@@ -106,8 +94,8 @@ func (s *Sink) Reconfigure(o SinkOptions) {
 	s.rouse()
 }
 
-// Send has a notice delivered. After Close it does nothing.
-func (s *Sink) Send(n Notice) {
+// Send has an event delivered. After Close it does nothing.
+func (s *Sink) Send(e event.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
@@ -116,7 +104,7 @@ func (s *Sink) Send(n Notice) {
 	if len(s.queue) == 0 && s.sending == 0 {
 		s.since = time.Now()
 	}
-	s.queue = append(s.queue, n)
+	s.queue = append(s.queue, e)
 	s.trim()
 	s.rouse()
 }
@@ -235,7 +223,7 @@ func (s *Sink) sleep(d time.Duration) {
 
 // deliver delivers a batch, or prepares for one, and puts back what is left. It
 // returns whether it may go on at once.
-func (s *Sink) deliver(opts *SinkOptions, batch []Notice) bool {
+func (s *Sink) deliver(opts *SinkOptions, batch []event.Event) bool {
 	ctx, cancel := context.WithCancel(s.life)
 	defer cancel()
 	s.mu.Lock()

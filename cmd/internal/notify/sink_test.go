@@ -11,20 +11,22 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"holdfast/cmd/internal/event"
 )
 
 // A fakeTransport notes what it is given, and does what its plan says.
 type fakeTransport struct {
 	start   time.Time
 	mu      sync.Mutex // for the race detector, which does not know that sleeping orders
-	plan    func(ctx context.Context, notices []Notice) (int, error)
+	plan    func(ctx context.Context, notices []event.Event) (int, error)
 	prepare func() error // nil: it is well
 	told    []string     // "5s a b": when, and what
 	closed  int
 	closing chan struct{} // if there is one, Close waits to send to it and to receive
 }
 
-func (f *fakeTransport) Deliver(ctx context.Context, notices []Notice) (int, error) {
+func (f *fakeTransport) Deliver(ctx context.Context, notices []event.Event) (int, error) {
 	if len(notices) == 0 && f.prepare != nil {
 		return 0, f.prepare()
 	}
@@ -33,7 +35,7 @@ func (f *fakeTransport) Deliver(ctx context.Context, notices []Notice) (int, err
 	}
 	words := []string{time.Since(f.start).String()}
 	for _, n := range notices {
-		words = append(words, n.Text)
+		words = append(words, n.Subject)
 	}
 	f.mu.Lock()
 	f.told = append(f.told, strings.Join(words, " "))
@@ -58,7 +60,7 @@ type sinkBench struct {
 	log *logBuffer
 }
 
-func newSinkBench(t *testing.T, change func(*SinkOptions), plan func(context.Context, []Notice) (int, error)) *sinkBench {
+func newSinkBench(t *testing.T, change func(*SinkOptions), plan func(context.Context, []event.Event) (int, error)) *sinkBench {
 	t.Helper()
 	b := &sinkBench{fakeTransport: &fakeTransport{start: time.Now(), plan: plan}, log: &logBuffer{}}
 	o := SinkOptions{Transport: b.fakeTransport, Queue: 4, RetryMin: time.Second, RetryMax: 4 * time.Second}
@@ -71,7 +73,7 @@ func newSinkBench(t *testing.T, change func(*SinkOptions), plan func(context.Con
 
 func (b *sinkBench) send(texts ...string) {
 	for _, text := range texts {
-		b.Send(Notice{Text: text, At: time.Now()})
+		b.Send(event.Event{Subject: text, At: time.Now()})
 	}
 }
 
@@ -120,7 +122,7 @@ func TestSinkOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var broken atomic.Bool
 		broken.Store(true)
-		b := newSinkBench(t, nil, func(_ context.Context, n []Notice) (int, error) {
+		b := newSinkBench(t, nil, func(_ context.Context, n []event.Event) (int, error) {
 			if broken.Load() {
 				return 0, errors.New("no route")
 			}
@@ -155,7 +157,7 @@ func TestSinkPartAndRefusal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		step := 0
 		together := func(o *SinkOptions) { o.Gather = time.Second }
-		b := newSinkBench(t, together, func(_ context.Context, n []Notice) (int, error) {
+		b := newSinkBench(t, together, func(_ context.Context, n []event.Event) (int, error) {
 			step++
 			switch step {
 			case 1:
@@ -185,7 +187,7 @@ func TestSinkPartAndRefusal(t *testing.T) {
 func TestSinkRefusedIsFailing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refuse := true
-		b := newSinkBench(t, nil, func(_ context.Context, n []Notice) (int, error) {
+		b := newSinkBench(t, nil, func(_ context.Context, n []event.Event) (int, error) {
 			if refuse {
 				return 0, &Refused{Err: errors.New("401 Unauthorized")}
 			}
@@ -212,7 +214,7 @@ func TestSinkRefusedIsFailing(t *testing.T) {
 
 func TestSinkGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newSinkBench(t, func(o *SinkOptions) { o.GiveUp = 5 * time.Second }, func(context.Context, []Notice) (int, error) {
+		b := newSinkBench(t, func(o *SinkOptions) { o.GiveUp = 5 * time.Second }, func(context.Context, []event.Event) (int, error) {
 			return 0, errors.New("no")
 		})
 		b.send("a")
@@ -230,7 +232,7 @@ func TestSinkGivesUp(t *testing.T) {
 func TestSinkClose(t *testing.T) {
 	t.Run("broken", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			b := newSinkBench(t, nil, func(context.Context, []Notice) (int, error) { return 0, errors.New("no") })
+			b := newSinkBench(t, nil, func(context.Context, []event.Event) (int, error) { return 0, errors.New("no") })
 			b.send("a")
 			b.Sink.Close(t.Context())
 			b.check(t, "closed", "0s a")
@@ -242,7 +244,7 @@ func TestSinkClose(t *testing.T) {
 	})
 	t.Run("hangs", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			b := newSinkBench(t, nil, func(ctx context.Context, _ []Notice) (int, error) {
+			b := newSinkBench(t, nil, func(ctx context.Context, _ []event.Event) (int, error) {
 				<-ctx.Done()
 				return 0, ctx.Err()
 			})
@@ -262,7 +264,7 @@ func TestSinkClose(t *testing.T) {
 // Other options count at once, for what waits too.
 func TestSinkReconfigure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newSinkBench(t, nil, func(ctx context.Context, _ []Notice) (int, error) {
+		b := newSinkBench(t, nil, func(ctx context.Context, _ []event.Event) (int, error) {
 			<-ctx.Done()
 			return 0, fmt.Errorf("cut: %w", ctx.Err())
 		})
@@ -294,7 +296,7 @@ func TestSinkReconfigureMakesNobodyWait(t *testing.T) {
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		s.Send(Notice{Text: "a"})
+		s.Send(event.Event{Subject: "a"})
 		s.Status()
 	}()
 	wait(t, sent, "a notice to be taken while the former transport ends")
@@ -308,7 +310,7 @@ func TestSinkReconfigureMakesNobodyWait(t *testing.T) {
 // Nothing is begun when the time of Close is over, though an answer came just then.
 func TestSinkCloseBeginsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newSinkBench(t, nil, func(ctx context.Context, _ []Notice) (int, error) {
+		b := newSinkBench(t, nil, func(ctx context.Context, _ []event.Event) (int, error) {
 			select {
 			case <-ctx.Done():
 			case <-time.After(time.Minute):

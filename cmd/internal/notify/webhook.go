@@ -16,6 +16,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"holdfast/cmd/internal/event"
 )
 
 // WebhookVersion is the version of the documents that webhooks get.
@@ -37,7 +39,7 @@ type WebhookOptions struct {
 	Director string
 }
 
-// A Webhook posts one document for each notice:
+// A Webhook posts one document for each event:
 //
 //	{"version":1,"director":"lvs1","event":{"seq":12,"at":"2026-03-01T12:00:00Z","kind":"instance",...}}
 //
@@ -50,9 +52,9 @@ type Webhook struct {
 }
 
 type webhookDocument struct {
-	Version  int             `json:"version"`
-	Director string          `json:"director"`
-	Event    json.RawMessage `json:"event"`
+	Version  int          `json:"version"`
+	Director string       `json:"director"`
+	Event    *event.Event `json:"event"`
 }
 
 // NewWebhook returns a transport. o.CA holds a certificate unless it is nil.
@@ -71,20 +73,20 @@ func NewWebhook(o WebhookOptions) *Webhook {
 }
 
 // Deliver implements Transport.
-func (w *Webhook) Deliver(ctx context.Context, notices []Notice) (int, error) {
-	for i := range notices {
-		if err := w.post(ctx, &notices[i]); err != nil {
+func (w *Webhook) Deliver(ctx context.Context, events []event.Event) (int, error) {
+	for i := range events {
+		if err := w.post(ctx, &events[i]); err != nil {
 			return i, err
 		}
 	}
-	return len(notices), nil
+	return len(events), nil
 }
 
 // Close implements Transport.
 func (w *Webhook) Close() { w.client.CloseIdleConnections() }
 
-func (w *Webhook) post(ctx context.Context, n *Notice) error {
-	body, err := json.Marshal(webhookDocument{WebhookVersion, w.o.Director, n.JSON})
+func (w *Webhook) post(ctx context.Context, e *event.Event) error {
+	body, err := json.Marshal(webhookDocument{WebhookVersion, w.o.Director, e})
 	if err != nil {
 		return &Refused{Err: fmt.Errorf("write the document: %w", err)}
 	}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"holdfast/cmd/internal/event"
 )
 
 func hook(url string, change func(*WebhookOptions)) *Webhook {
@@ -40,12 +42,12 @@ func TestWebhookPostsSignedDocuments(t *testing.T) {
 		o.CA = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	})
 	defer w.Close()
-	notices := []Notice{{JSON: []byte(`{"seq":1,"kind":"group"}`)}, {JSON: []byte(`{"seq":2}`)}}
-	if n, err := w.Deliver(t.Context(), notices); n != 2 || err != nil {
+	events := []event.Event{{Seq: 1, Kind: "group", Subject: "a<b", Group: &event.Group{Members: []string{"x"}}}, {Seq: 2}}
+	if n, err := w.Deliver(t.Context(), events); n != 2 || err != nil {
 		t.Fatalf("delivered %d: %v", n, err)
 	}
 	r := <-requests
-	if want := `{"version":1,"director":"lvs1","event":{"seq":1,"kind":"group"}}`; r.body != want || !json.Valid([]byte(r.body)) {
+	if want := `{"version":1,"director":"lvs1","event":{"seq":1,"at":"0001-01-01T00:00:00Z","kind":"group","subject":"a\u003cb"}}`; r.body != want || !json.Valid([]byte(r.body)) {
 		t.Errorf("body %s, want %s", r.body, want)
 	}
 	mac := hmac.New(sha256.New, []byte("key"))
@@ -86,7 +88,7 @@ func TestWebhookAnswers(t *testing.T) {
 			_, _ = io.WriteString(w, "no way\nand more")
 		}))
 		w := hook(server.URL, nil)
-		n, err := w.Deliver(t.Context(), []Notice{{JSON: []byte("{}")}})
+		n, err := w.Deliver(t.Context(), []event.Event{{}})
 		refused := (*Refused)(nil)
 		switch {
 		case test.want == "":
@@ -108,7 +110,7 @@ func TestWebhookDoesNotWaitForEver(t *testing.T) {
 	defer close(hang)
 	w := hook(server.URL, func(o *WebhookOptions) { o.Timeout = 50 * time.Millisecond })
 	defer w.Close()
-	if n, err := w.Deliver(t.Context(), []Notice{{JSON: []byte("{}")}}); n != 0 || err == nil || errors.As(err, new(*Refused)) {
+	if n, err := w.Deliver(t.Context(), []event.Event{{}}); n != 0 || err == nil || errors.As(err, new(*Refused)) {
 		t.Errorf("delivered %d: %v", n, err)
 	}
 }
@@ -118,7 +120,7 @@ func TestWebhookDoesNotWaitForEver(t *testing.T) {
 func TestWebhookErrorsKeepTheURL(t *testing.T) {
 	w := hook("http://127.0.0.1:1/services/T0/B0/s3cret", nil)
 	defer w.Close()
-	_, err := w.Deliver(t.Context(), []Notice{{JSON: []byte("{}")}})
+	_, err := w.Deliver(t.Context(), []event.Event{{}})
 	if want := "post: dial tcp 127.0.0.1:1: connect: connection refused"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}

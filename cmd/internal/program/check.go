@@ -12,16 +12,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxLinks bounds the symbolic links on the way to a program, as the kernel does.
+// maxLinks bounds how many symbolic links a path may contain, like the kernel's
+// MAXSYMLINKS (linux/namei.h).
 const maxLinks = 40
 
-// Check returns why the program cannot or must not be run: its user is unknown,
-// it has no absolute path, is missing, not a regular file, not executable; or
-// somebody other than root and the user that it runs as could put another in its
-// place, because the file, a directory on the way to it, or the place of a
-// symbolic link on that way is theirs or can be written by them. A sticky
-// directory such as /tmp is not counted as writable: there nobody can replace
-// what is another's.
+// Check returns why the program cannot or must not be run, or nil. It refuses a
+// program whose user is unknown, or that has no absolute path, is missing, is not
+// a regular file or is not executable. It also refuses one that a user other than
+// root and the user it runs as could replace: nobody else may own or be able to
+// write the file, a directory on its path, or a symbolic link on its path. A
+// sticky directory such as /tmp does not count as writable, because nobody can
+// replace another user's file in it.
 func (p *Program) Check() error {
 	if len(p.Argv) == 0 || p.Argv[0] == "" {
 		return errors.New("no script is named")
@@ -53,17 +54,17 @@ func (p *Program) Check() error {
 	return nil
 }
 
-// walk goes the way to a file as the kernel would, and refuses it where somebody
-// could lead it elsewhere. It returns what is at the end.
+// walk resolves a path as the kernel does and refuses it where a user other than
+// root and uid could change where it leads. It returns the file it leads to.
 func walk(name string, uid uint32) (fs.FileInfo, error) {
-	at, links := "/", 0
+	at, links := "/", 0 // at never contains a symbolic link
 	left := parts(name)
 	info, err := os.Lstat(at)
 	for err == nil && len(left) > 0 {
 		if who := intruder(info, uid); who != "" {
-			return nil, fmt.Errorf("script %s lies in %s, which is writable by %s", name, at, who)
+			return nil, fmt.Errorf("script %s is in directory %s, which is writable by %s", name, at, who)
 		}
-		next := filepath.Join(at, left[0]) // ".." leads to the parent: at has no links
+		next := filepath.Join(at, left[0])
 		left = left[1:]
 		if info, err = os.Lstat(next); err != nil {
 			break
@@ -73,11 +74,11 @@ func walk(name string, uid uint32) (fs.FileInfo, error) {
 			continue
 		}
 		if who := stranger(info, uid); who != "" {
-			return nil, fmt.Errorf("script %s is reached by the link %s, which belongs to %s", name, next, who)
+			return nil, fmt.Errorf("script %s is reached through the symbolic link %s, which belongs to %s", name, next, who)
 		}
 		target, readErr := os.Readlink(next)
 		if links++; readErr != nil || links > maxLinks {
-			return nil, fmt.Errorf("script %s: cannot follow the link %s: %w", name, next, errors.Join(readErr, unix.ELOOP))
+			return nil, fmt.Errorf("script %s: cannot follow the symbolic link %s: %w", name, next, errors.Join(readErr, unix.ELOOP))
 		}
 		if filepath.IsAbs(target) {
 			at = "/"
@@ -86,7 +87,7 @@ func walk(name string, uid uint32) (fs.FileInfo, error) {
 		info, err = os.Lstat(at)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look at script %s: %w", name, err)
+		return nil, fmt.Errorf("check script %s: %w", name, err)
 	}
 	return info, nil
 }
@@ -95,9 +96,10 @@ func parts(path string) []string {
 	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
 }
 
-// intruder says who but root and uid can change a file or directory; "" is nobody.
+// intruder names a user or group, other than root and uid, that can write a file or
+// directory; "" is nobody.
 func intruder(info fs.FileInfo, uid uint32) string {
-	stat := info.Sys().(*syscall.Stat_t) // of os, on Linux, it is nothing else
+	stat := info.Sys().(*syscall.Stat_t) // always, for package os on Linux
 	mode := info.Mode()
 	sticky := info.IsDir() && mode&fs.ModeSticky != 0
 	switch {
@@ -109,7 +111,7 @@ func intruder(info fs.FileInfo, uid uint32) string {
 	return stranger(info, uid)
 }
 
-// stranger says who owns a file if that is neither root nor uid.
+// stranger names the owner of a file unless it is root or uid.
 func stranger(info fs.FileInfo, uid uint32) string {
 	if owner := info.Sys().(*syscall.Stat_t).Uid; owner != 0 && owner != uid {
 		return fmt.Sprintf("user %d", owner)

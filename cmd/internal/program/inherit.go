@@ -13,20 +13,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Inherit takes over the programs that the binary started which ran in this
-// process before: nobody else would reap them. Those of whose environment orphan
-// says that nobody waits for them any more are killed, each with its whole
-// process group; where it cannot be read, they are not. It is called before
-// anything else is started.
+// Inherit takes over the child processes of the binary that ran in this process
+// before an upgrade, and reaps them. A child for whose environment orphan returns
+// true is killed with its whole process group: nobody waits for its result any
+// more. A child whose environment cannot be read is not killed. Inherit must be
+// called before this binary starts programs.
 func Inherit(orphan func(env []string) bool) error {
 	pids, err := children()
 	if err != nil {
-		return fmt.Errorf("look for what the former binary started: %w", err)
+		return fmt.Errorf("look for child processes of the previous binary: %w", err)
 	}
 	for _, pid := range pids {
 		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 		if err == nil && orphan(strings.Split(string(env), "\x00")) {
-			_ = unix.Kill(-pid, unix.SIGKILL) // it leads its group, and is not reaped yet
+			_ = unix.Kill(-pid, unix.SIGKILL) // it leads its group, and its pid is in use until it is reaped
 		}
 		go func() {
 			for {
@@ -39,7 +39,7 @@ func Inherit(orphan func(env []string) bool) error {
 	return nil
 }
 
-// children returns the processes whose parent this one is.
+// children returns the pids of this process's children, sorted.
 func children() ([]int, error) {
 	dir, err := os.Open("/proc")
 	if err != nil {
@@ -60,13 +60,13 @@ func children() ([]int, error) {
 	return pids, nil
 }
 
-// parent returns the parent of a process, 0 if there is no such process.
+// parent returns the pid of a process's parent, 0 if there is no such process.
 func parent(pid int) int {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0
 	}
-	// "pid (comm) state parent ...": comm may itself hold parentheses and blanks.
+	// "pid (comm) state parent ...": comm itself may contain parentheses and spaces.
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 2 {
 		return 0

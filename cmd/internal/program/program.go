@@ -1,10 +1,10 @@
-// Package program runs programs of the administrator: scripts that hear of
-// changes, look at something, or read what the daemon writes.
+// Package program runs the administrator's programs: notify scripts, track and
+// check scripts, and programs that read the daemon's events.
 //
-// A program runs without a shell, in the directory /, with standard input from
-// /dev/null, in a process group of its own, as a user who may be another than
-// the daemon's, without what spares the daemon when memory runs out, and only if nobody could have written it who has no right to
-// act as that user: see [Program.Check].
+// A program runs without a shell, in the directory / and in a process group of
+// its own. Its standard input is /dev/null. It may run as another user than the
+// daemon, and it does not inherit the daemon's protection from the kernel's OOM
+// killer. [Program.Check] tells whether a program is safe to run as its user.
 package program
 
 import (
@@ -22,20 +22,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// outputLag is how long output is copied to a writer that is no file once the
-// program itself has ended: something it started may hold the pipe for ever.
+// outputLag is how long output is still copied after the program itself has
+// ended, if it goes to a writer that is not a file. A process that the program
+// started may hold the pipe open for ever.
 const outputLag = 250 * time.Millisecond
 
-// Path is the search path of programs: the daemon's own is whoever started it's.
+// Path is the PATH of programs. The daemon's own PATH is not passed on, because it
+// depends on who started the daemon.
 const Path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// A Program is what to run and as whom.
+// A Program says what to run and as which user.
 type Program struct {
-	// Argv is the absolute path and the arguments. No shell looks at it.
+	// Argv is the absolute path and the arguments. No shell interprets it.
 	Argv []string
-	// User and Group are names or numbers. "" is the daemon's user, and the
-	// group that the user has.
-	User, Group string
+	// User is a name or a number; "" is the daemon's user.
+	User string
+	// Group is a name or a number; "" is User's primary group.
+	Group string
 }
 
 // A Process is a program that was started.
@@ -44,10 +47,13 @@ type Process struct {
 	exited chan struct{}
 }
 
-// Start starts the program with further arguments and the whole environment,
-// and both its outputs on out. The caller must call Wait. With bound, the kernel
-// kills the program's leader when the calling thread ends: the caller must have
-// locked itself to its thread until Wait has returned.
+// Start starts the program with the arguments args after those of Argv. env is
+// its whole environment. Standard output and standard error go to out. The
+// caller must call Wait.
+//
+// With bound, the kernel kills the program itself, not the processes that it
+// started, when the calling thread ends. The caller must then stay locked to its
+// thread until Wait has returned (prctl(2), PR_SET_PDEATHSIG).
 func (p *Program) Start(env []string, out io.Writer, bound bool, args ...string) (*Process, error) {
 	credential, err := p.credential()
 	if err != nil {
@@ -63,8 +69,8 @@ func (p *Program) Start(env []string, out io.Writer, bound bool, args ...string)
 		cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, out, outputLag
 		cmd.SysProcAttr = attr
 		err := cmd.Start()
-		// Whoever just wrote the script may hold it open still, or a process
-		// forked meanwhile holds a copy of that descriptor until its exec.
+		// A program that has just written the script may still have it open, or
+		// a process forked meanwhile has a copy of that descriptor until its exec.
 		if errors.Is(err, syscall.ETXTBSY) && try < 5 {
 			time.Sleep(time.Duration(try) * 20 * time.Millisecond)
 			continue
@@ -82,21 +88,23 @@ func (p *Program) Start(env []string, out io.Writer, bound bool, args ...string)
 	}
 }
 
-// spared tells whether this process is spared when memory runs out.
+// spared reports whether this process is protected from the OOM killer
+// (proc_pid_oom_score_adj(5)).
 var spared = sync.OnceValue(func() bool {
 	score, err := os.ReadFile("/proc/self/oom_score_adj")
 	return err == nil && bytes.HasPrefix(score, []byte("-"))
 })
 
-// expose takes from a process what it inherited of that: a script that eats all
-// memory shall be what the kernel kills. What fails costs no more than that.
+// expose removes the inherited protection from a program, so that the kernel kills
+// a script that uses up all memory, not the daemon. If that fails, the program
+// runs protected.
 func expose(pid int) {
 	if spared() {
 		_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("0"), 0)
 	}
 }
 
-// awaitExit returns when the process has ended, without reaping it.
+// awaitExit returns when the process has ended. It does not reap it.
 func awaitExit(pid int) {
 	for errors.Is(unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil), unix.EINTR) {
 	}
@@ -105,14 +113,14 @@ func awaitExit(pid int) {
 // Exited is closed when the program itself has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// Signal sends a signal to the program and all that it started and that did not
-// leave its process group. It must not be called after Wait: until then the
-// leader is not reaped, and the group's number cannot be anybody else's.
+// Signal sends a signal to the program's process group: to the program and to the
+// processes it started, unless they have left the group. It must not be called
+// after Wait, because Wait frees the group's number for other processes.
 func (p *Process) Signal(s syscall.Signal) { _ = unix.Kill(-p.cmd.Process.Pid, s) }
 
-// Wait waits for the end of the program and returns its exit status, -1 if a
-// signal ended it. The text of an error is "exit status 3" or "signal: killed".
-// That something it started lives on is none.
+// Wait waits for the end of the program and returns its exit status, or -1 if a
+// signal ended it. The error is "exit status 3" or "signal: killed", for
+// instance. A process that the program started and that still runs is no error.
 func (p *Process) Wait() (int, error) {
 	<-p.exited
 	err := p.cmd.Wait()
@@ -122,8 +130,8 @@ func (p *Process) Wait() (int, error) {
 	return p.cmd.ProcessState.ExitCode(), err
 }
 
-// Run runs the program to its end. When ctx ends before, its whole process group
-// is killed, and the error is ctx's.
+// Run runs the program and waits for its end. When ctx ends first, Run kills the
+// whole process group and returns ctx's error.
 func (p *Program) Run(ctx context.Context, env []string, out io.Writer) error {
 	run, err := p.Start(env, out, false)
 	if err != nil {

@@ -21,10 +21,10 @@ import (
 	"holdfast/integration/tools"
 )
 
-// nobody is a user and group that every system has.
+// nobody is the id of a user and of a group that exist on every system.
 const nobody = 65534
 
-// tempDir is a directory that Check accepts even where the umask is 0.
+// tempDir returns a directory that Check accepts whatever the umask is.
 func tempDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -36,7 +36,7 @@ func tempDir(t *testing.T) string {
 	return dir
 }
 
-// file makes a file below dir. uid and gid are given to it where they are not 0.
+// file makes a script below dir that belongs to uid and gid.
 func file(t *testing.T, dir, name string, mode os.FileMode, uid, gid int) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
@@ -96,13 +96,13 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		{"writable by everybody", file(t, dir, "loose", 0o757, 0, 0), "", "is writable by everybody (mode 0757)"},
 		{"writable by a group", file(t, dir, "group", 0o775, 0, nobody), "", "is writable by group 65534 (mode 0775)"},
 		{"of another user", file(t, dir, "other", 0o755, nobody, 0), "", "is writable by user 65534 (mode 0755)"},
-		{"in a directory writable by everybody", inOpen, "", "lies in " + dir + "/open, which is writable by everybody"},
-		{"in another's directory", theirs, "", "lies in " + dir + "/theirs, which is writable by user 65534"},
-		{"a link to it", link("link", inOpen), "", "lies in " + dir + "/open, which is writable by everybody"},
-		{"a link in it", link("open/link", fine), "", "lies in " + dir + "/open, which is writable by everybody"},
-		{"another's link in a sticky directory", stickyLink, "", "is reached by the link " + stickyLink + ", which belongs to user 65534"},
-		{"a link to itself", loop, "", "cannot follow the link " + loop},
-		{"unknown user", fine, "no-such-user", `there is no user "no-such-user" here`},
+		{"in a directory writable by everybody", inOpen, "", "is in directory " + dir + "/open, which is writable by everybody"},
+		{"in another's directory", theirs, "", "is in directory " + dir + "/theirs, which is writable by user 65534"},
+		{"a link to it", link("link", inOpen), "", "is in directory " + dir + "/open, which is writable by everybody"},
+		{"a link in it", link("open/link", fine), "", "is in directory " + dir + "/open, which is writable by everybody"},
+		{"another's link in a sticky directory", stickyLink, "", "is reached through the symbolic link " + stickyLink + ", which belongs to user 65534"},
+		{"a link to itself", loop, "", "cannot follow the symbolic link " + loop},
+		{"unknown user", fine, "no-such-user", `unknown user "no-such-user"`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		})
 	}
 	p := Program{Argv: []string{fine}, Group: "no-such-group"}
-	if err := p.Check(); err == nil || err.Error() != `there is no group "no-such-group" here` {
+	if err := p.Check(); err == nil || err.Error() != `unknown group "no-such-group"` {
 		t.Errorf("with an unknown group: %v", err)
 	}
 }
@@ -165,7 +165,7 @@ func TestRunKillsTheGroupWhenTheContextEnds(t *testing.T) {
 	}
 }
 
-// Whom a former binary left behind is reaped, and killed if nobody waits for it.
+// Children of the previous binary are reaped, and orphans are killed.
 func TestInherit(t *testing.T) {
 	start := func(env string, argv ...string) int {
 		t.Helper()
@@ -192,7 +192,7 @@ func TestInherit(t *testing.T) {
 	gone(ended)
 	gone(orphan)
 	if parent(stays) != os.Getpid() {
-		t.Error("what was to stay has gone")
+		t.Error("a child that is not an orphan was killed")
 	}
 	if err := syscall.Kill(stays, syscall.SIGKILL); err != nil {
 		t.Error(err)
@@ -200,15 +200,15 @@ func TestInherit(t *testing.T) {
 	gone(stays)
 }
 
-// What spares the daemon when memory runs out does not spare its scripts.
+// The daemon's protection from the OOM killer does not extend to its scripts.
 func TestScriptsAreNotSpared(t *testing.T) {
-	tools.Root(t, "change what is killed when memory runs out")
+	tools.Root(t, "change oom_score_adj")
 	const own = "/proc/self/oom_score_adj"
 	before, err := os.ReadFile(own)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// To be spared takes a capability that containers lack: 7 stands for it.
+	// A negative score needs a capability that containers lack: 7 stands for it.
 	former := spared
 	spared = func() bool { return true }
 	t.Cleanup(func() {
@@ -227,7 +227,7 @@ func TestScriptsAreNotSpared(t *testing.T) {
 	}
 }
 
-// A bound program does not outlive the daemon, however that ends.
+// A bound program does not outlive the daemon, even if that is killed.
 func TestBoundDiesWithItsParent(t *testing.T) {
 	if os.Getenv("BE_THE_PARENT") != "" {
 		runtime.LockOSThread()
@@ -252,7 +252,7 @@ func TestBoundDiesWithItsParent(t *testing.T) {
 	if _, err := fmt.Fscan(out, &pid); err != nil {
 		t.Fatal(err)
 	}
-	bound, err := unix.PidfdOpen(pid, 0) // which is told of its end
+	bound, err := unix.PidfdOpen(pid, 0) // readable when the process has ended
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,12 +263,11 @@ func TestBoundDiesWithItsParent(t *testing.T) {
 	_ = daemon.Wait() // it was killed
 	if n, err := pollRead(bound, 10*time.Second); n != 1 {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
-		t.Fatalf("it lives on (%v)", err)
+		t.Fatalf("the bound program still runs (%v)", err)
 	}
 }
 
-// pollRead waits until there is something to read, as there is from a process's
-// descriptor when it has ended.
+// pollRead waits until fd is readable, as a pidfd is when its process has ended.
 func pollRead(fd int, limit time.Duration) (n int, err error) {
 	for end := time.Now().Add(limit); ; {
 		n, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(max(0, time.Until(end)).Milliseconds()))

@@ -9,7 +9,8 @@ import (
 	"syscall"
 )
 
-// credential returns whom the program runs as; nil: as the daemon.
+// credential returns the user and groups that the program runs as. nil means
+// those of the daemon.
 func (p *Program) credential() (*syscall.Credential, error) {
 	if p.User == "" && p.Group == "" {
 		return nil, nil
@@ -48,7 +49,7 @@ func (p *Program) credential() (*syscall.Credential, error) {
 	return c, nil
 }
 
-// uid returns the number of the user that the program runs as.
+// uid returns the id of the user that the program runs as.
 func (p *Program) uid() (uint32, error) {
 	c, err := p.credential()
 	if err != nil || c == nil {
@@ -57,8 +58,8 @@ func (p *Program) uid() (uint32, error) {
 	return c.Uid, nil
 }
 
-// Owner returns the numbers of a user and a group, which are names or numbers;
-// "" is what the daemon has, and the user's group.
+// Owner returns the ids of a user and a group, each given as a name or a number.
+// User "" is the daemon's; group "" is the user's primary group.
 func Owner(user, group string) (uid, gid int, err error) {
 	c, err := (&Program{User: user, Group: group}).credential()
 	if err != nil || c == nil {
@@ -75,7 +76,7 @@ func lookupUser(name string) (*user.User, error) {
 	if u, err := user.LookupId(name); err == nil {
 		return u, nil
 	}
-	return nil, fmt.Errorf("there is no user %q here", name)
+	return nil, fmt.Errorf("unknown user %q", name)
 }
 
 func lookupGroup(name string) (uint32, error) {
@@ -89,13 +90,13 @@ func lookupGroup(name string) (uint32, error) {
 	if gid, err := number(name); err == nil {
 		return gid, nil
 	}
-	return 0, fmt.Errorf("there is no group %q here", name)
+	return 0, fmt.Errorf("unknown group %q", name)
 }
 
 func number(text string) (uint32, error) {
 	n, err := strconv.ParseUint(text, 10, 32)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no number of a user or group", text)
+		return 0, fmt.Errorf("%q is not a user or group id", text)
 	}
 	return uint32(n), nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/snmp/agentx"
 )
 
@@ -375,8 +376,8 @@ func TestTraps(t *testing.T) {
 	m := newMaster(t)
 	inRig(t, m, func(r *rig) {
 		synctest.Wait()
-		r.agent.NewMaster(Router{IfIndex: 2, VRID: 51, IPv6: true}, "fe80::2", "preempted")
-		r.agent.ProtocolError(Router{IfIndex: 3, VRID: 52}, "version")
+		r.agent.Handle(becameMaster(routerKey{IfIndex: 2, VRID: 51, IPv6: true}, "fe80::2", "preempted"))
+		r.agent.Handle(protocolError(routerKey{IfIndex: 3, VRID: 52}, "version"))
 		synctest.Wait()
 		want := []agentx.Body{
 			&agentx.Notify{Variables: []agentx.Variable{
@@ -402,11 +403,11 @@ func TestTraps(t *testing.T) {
 // and not for ever.
 func TestTrapsWait(t *testing.T) {
 	inRig(t, nil, func(r *rig) {
-		router := func(i int) Router { return Router{IfIndex: i, VRID: 1} }
-		r.agent.NewMaster(router(999), "10.0.0.1", "priority")
+		router := func(i int) routerKey { return routerKey{IfIndex: i, VRID: 1} }
+		r.agent.Handle(becameMaster(router(999), "10.0.0.1", "priority"))
 		time.Sleep(staleAfter - 10*time.Second)
 		for i := range 100 {
-			r.agent.NewMaster(router(i+1), "10.0.0.1", "priority")
+			r.agent.Handle(becameMaster(router(i+1), "10.0.0.1", "priority"))
 		}
 		if s := r.agent.Status(); s.TrapsQueued != 101 {
 			t.Errorf("status %+v", s)
@@ -438,13 +439,13 @@ func TestTrapsWait(t *testing.T) {
 func TestTrapsBounded(t *testing.T) {
 	inRig(t, nil, func(r *rig) {
 		for range queueLen + 10 {
-			r.agent.ProtocolError(Router{IfIndex: 1, VRID: 1}, "checksum")
+			r.agent.Handle(protocolError(routerKey{IfIndex: 1, VRID: 1}, "checksum"))
 		}
 		if s := r.agent.Status(); s.TrapsQueued != queueLen || s.TrapsDropped != 10 {
 			t.Errorf("status %+v", s)
 		}
 		r.agent.Configure(Options{AgentX: "/x"})
-		r.agent.ProtocolError(Router{IfIndex: 1, VRID: 1}, "checksum")
+		r.agent.Handle(protocolError(routerKey{IfIndex: 1, VRID: 1}, "checksum"))
 		if s := r.agent.Status(); s.TrapsQueued != 0 || s.TrapsDropped != queueLen+10 {
 			t.Errorf("without traps: %+v", s)
 		}
@@ -459,7 +460,7 @@ func TestTrapWindow(t *testing.T) {
 		synctest.Wait()
 		m.setMute()
 		for range 100 {
-			r.agent.ProtocolError(Router{IfIndex: 1, VRID: 1}, "checksum")
+			r.agent.Handle(protocolError(routerKey{IfIndex: 1, VRID: 1}, "checksum"))
 		}
 		synctest.Wait()
 		m.mu.Lock()
@@ -494,4 +495,24 @@ func TestConfigure(t *testing.T) {
 			t.Errorf("status %+v", s)
 		}
 	})
+}
+
+func becameMaster(r routerKey, source, takeover string) *event.Event {
+	i := about(r)
+	i.Source, i.Takeover = source, takeover
+	return &event.Event{Kind: event.KindInstance, From: event.Backup, To: event.Master, Instance: i}
+}
+
+func protocolError(r routerKey, drop string) *event.Event {
+	i := about(r)
+	i.Drop = drop
+	return &event.Event{Kind: event.KindProtocolError, Instance: i, NotJournaled: true}
+}
+
+func about(r routerKey) *event.Instance {
+	family := "ipv4"
+	if r.IPv6 {
+		family = "ipv6"
+	}
+	return &event.Instance{IfIndex: r.IfIndex, VRID: int(r.VRID), Family: family}
 }

@@ -9,8 +9,8 @@ import (
 	"holdfast/cmd/internal/snmp/agentx"
 )
 
-// A Router names a row of the MIB's tables.
-type Router struct {
+// A routerKey names a row of the MIB's tables.
+type routerKey struct {
 	IfIndex int
 	VRID    uint8
 	IPv6    bool
@@ -18,7 +18,7 @@ type Router struct {
 
 // index is the row's index: ifIndex, vrrpv3OperationsVrId and
 // vrrpv3OperationsInetAddrType.
-func (r Router) index() agentx.OID {
+func (r routerKey) index() agentx.OID {
 	kind := uint32(ipv4)
 	if r.IPv6 {
 		kind = ipv6
@@ -29,7 +29,7 @@ func (r Router) index() agentx.OID {
 // A row is an instance in the tables.
 type row struct {
 	*control.Instance
-	router     Router
+	router     routerKey
 	advertised []netip.Addr // the addresses in the adverts, sorted
 }
 
@@ -40,7 +40,7 @@ func rowsOf(s *control.Status) []row {
 	for i := range s.VRRP {
 		in := &s.VRRP[i]
 		if in.IfIndex > 0 {
-			r := Router{IfIndex: in.IfIndex, VRID: uint8(in.VRID), IPv6: in.Family == "ipv6"}
+			r := routerKey{IfIndex: in.IfIndex, VRID: uint8(in.VRID), IPv6: in.Family == "ipv6"}
 			rows = append(rows, row{Instance: in, router: r, advertised: advertised(in)})
 		}
 	}
@@ -77,7 +77,7 @@ func (r *row) master() string {
 // unspecified one: the type says how long it must be.
 func (r *row) address(text string) []byte { return r.router.address(text) }
 
-func (r Router) address(text string) []byte {
+func (r routerKey) address(text string) []byte {
 	if a, err := netip.ParseAddr(text); err == nil && a.Is6() == r.IPv6 {
 		return a.AsSlice()
 	}

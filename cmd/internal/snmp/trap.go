@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/snmp/agentx"
 )
 
@@ -59,21 +60,29 @@ func (q *queue) done(number uint32, taken bool) bool {
 	return taken
 }
 
-// NewMaster sends vrrpv3NewMaster: a virtual router has become MASTER, with the
-// address from which it speaks, for the reason takeover of control.Instance.
-func (a *Agent) NewMaster(r Router, address, takeover string) {
-	a.trap(oidNewMaster,
-		r.variable(oidOperation, columnMasterAddress, agentx.Octets(r.address(address))),
-		r.variable(oidStatistic, columnTakeover, agentx.Integer(takeovers[takeover])))
+// Handle sends the trap for an event: vrrpv3NewMaster when a virtual router becomes
+// MASTER, vrrpv3ProtoError when one of its adverts is dropped.
+func (a *Agent) Handle(e *event.Event) {
+	in := e.Instance
+	switch {
+	case in == nil:
+	case e.Kind == event.KindInstance && e.To == event.Master:
+		r := routerOf(in)
+		a.trap(oidNewMaster,
+			r.variable(oidOperation, columnMasterAddress, agentx.Octets(r.address(in.Source))),
+			r.variable(oidStatistic, columnTakeover, agentx.Integer(takeovers[in.Takeover])))
+	case e.Kind == event.KindProtocolError:
+		r := routerOf(in)
+		a.trap(oidProtoErr, r.variable(oidStatistic, columnLastError, agentx.Integer(protocolErrors[in.Drop])))
+	}
 }
 
-// ProtocolError sends vrrpv3ProtoError: adverts for a virtual router are dropped
-// for the reason lastError of control.Counters.
-func (a *Agent) ProtocolError(r Router, lastError string) {
-	a.trap(oidProtoErr, r.variable(oidStatistic, columnLastError, agentx.Integer(protocolErrors[lastError])))
+// routerOf is the key of an instance in the tables of VRRPv3-MIB (RFC 6527).
+func routerOf(in *event.Instance) routerKey {
+	return routerKey{IfIndex: in.IfIndex, VRID: uint8(in.VRID), IPv6: in.Family == "ipv6"}
 }
 
-func (r Router) variable(entry agentx.OID, column uint32, v agentx.Value) agentx.Variable {
+func (r routerKey) variable(entry agentx.OID, column uint32, v agentx.Value) agentx.Variable {
 	return agentx.Variable{Name: entry.Append(column).Append(r.index()...), Value: v}
 }
 

@@ -1,10 +1,11 @@
-// Package track looks at things besides a virtual router's own interface on
-// which its mastership may depend, and says which of them are well.
+// Package track checks things other than a virtual router's own interface on
+// which its mastership may depend, and decides which of them are up.
 //
-// A [Set] runs trackers: each looks at intervals, or is told, and its readings
-// become a verdict after Rise good or Fall bad ones in a row. A tracker has a
-// goroutine only while it looks; one goroutine keeps the schedule of all.
-// [Script], [File] and [Process] are ways to look; others come from outside.
+// A [Set] runs trackers. A tracker either looks at its subject at an interval
+// or receives readings from elsewhere. Rise good readings in a row make it up,
+// Fall bad ones make it down. One goroutine keeps the schedule of all trackers;
+// a tracker has a goroutine of its own only while it looks. [Script], [File] and
+// [Processes] provide ways to look, and the caller may add others.
 //
-// What a verdict does to a priority is arithmetic, and stands in [Effect].
+// [Standing.On] says what a tracker does to the priority of a virtual router.
 package track

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,7 +55,7 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// Of what a script writes, however much, the end is kept, and of that one line.
+// Only the end of a script's output is kept, and only its last line is reported.
 func TestTail(t *testing.T) {
 	var out tail
 	for range 100 {
@@ -75,7 +76,7 @@ func TestScriptMissing(t *testing.T) {
 	}
 }
 
-// An expiry is a context whose time is over when the test says so.
+// An expiry is a context whose deadline passes when over is closed.
 type expiry struct {
 	context.Context
 	over chan struct{}
@@ -92,14 +93,14 @@ func (e expiry) Err() error {
 	}
 }
 
-// Everything that the script started is killed with it.
+// At the timeout, every process that the script started is killed with it.
 func TestScriptTimeout(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pid")
 	if err := unix.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx := expiry{t.Context(), make(chan struct{})}
-	child := make(chan int, 1) // its descriptor, which is told of its end; -1: none
+	child := make(chan int, 1) // a pidfd of the script's child, or -1
 	go func() {
 		defer close(ctx.over)
 		b, _ := os.ReadFile(pipe) // when the script has written
@@ -117,7 +118,7 @@ func TestScriptTimeout(t *testing.T) {
 	}
 	fd := <-child
 	if fd < 0 {
-		t.Fatal("the script's child was not to be found")
+		t.Fatal("there is no process of the script's child")
 	}
 	defer unix.Close(fd)
 	for end := time.Now().Add(10 * time.Second); ; {
@@ -138,11 +139,11 @@ func TestFile(t *testing.T) {
 		want       Reading
 	}{
 		{"zero", "0\n", Reading{Up: true}},
-		{"number", " 12 \n", Reading{Number: 12, Reason: "PATH says 12"}},
-		{"negative", "-3", Reading{Number: -3, Reason: "PATH says -3"}},
+		{"number", " 12 \n", Reading{Number: 12, Reason: "PATH contains 12"}},
+		{"negative", "-3", Reading{Number: -3, Reason: "PATH contains -3"}},
 		{"empty", "", Reading{Up: true, Reason: "PATH is empty, which counts as 0"}},
-		{"word", "five", Reading{Up: true, Reason: `PATH holds no number but "five", which counts as 0`}},
-		{"endless", strings.Repeat("9", 1<<20), Reading{Up: true, Reason: `PATH holds no number but "` + strings.Repeat("9", 64) + `", which counts as 0`}},
+		{"word", "five", Reading{Up: true, Reason: `PATH contains "five" instead of a number, which counts as 0`}},
+		{"endless", strings.Repeat("9", 1<<20), Reading{Up: true, Reason: `PATH contains "` + strings.Repeat("9", 64) + `" instead of a number, which counts as 0`}},
 	}
 	for _, tt := range tests {
 		path := filepath.Join(dir, tt.name)
@@ -165,7 +166,7 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// A pipe in the place of a file is not waited for.
+// Reading a named pipe in place of a file does not block.
 func TestFileIsNoPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
 	if err := unix.Mkfifo(path, 0o600); err != nil {
@@ -179,25 +180,27 @@ func TestFileIsNoPipe(t *testing.T) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	case <-time.After(10 * time.Second):
-		t.Fatal("it waits for somebody to write")
+		t.Fatal("the look blocks")
 	}
 }
 
 func TestWatch(t *testing.T) {
 	dir := t.TempDir()
 	changed := make(chan string, 100)
-	w, err := NewWatch(func(path string) { changed <- path })
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := NewWatch(func(path string) { changed <- path })
 	defer w.Close()
 	path, other := filepath.Join(dir, "load"), filepath.Join(dir, "other")
 	marks := []string{filepath.Join(dir, "mark1"), filepath.Join(dir, "mark2"), filepath.Join(dir, "mark3"), filepath.Join(dir, "mark4")}
-	if err := w.Set(append([]string{path, filepath.Join(dir, "none", "x")}, marks...)); err == nil {
-		t.Error("no error for a directory that is not there")
+	none := filepath.Join(dir, "none", "x")
+	w.Set(append([]string{path, none}, marks...))
+	if err := w.Err(none); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file in a directory that does not exist: %v", err)
 	}
-	// heard returns the paths of which something is heard until a mark is made.
-	heard := func(mark string) map[string]bool {
+	if err := w.Err(path); err != nil {
+		t.Error(err)
+	}
+	// reported makes a mark and returns the paths that were reported before it.
+	reported := func(mark string) map[string]bool {
 		t.Helper()
 		if err := os.Mkdir(mark, 0o755); err != nil {
 			t.Fatal(err)
@@ -211,7 +214,7 @@ func TestWatch(t *testing.T) {
 				}
 				all[got] = true
 			case <-time.After(10 * time.Second):
-				t.Fatalf("nothing was heard of %s", mark)
+				t.Fatalf("%s was not reported", mark)
 			}
 		}
 	}
@@ -221,34 +224,131 @@ func TestWatch(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write(other) // nobody's business
+	write(other) // not watched
 	write(path)
-	if got := heard(marks[0]); !got[path] || len(got) != 1 {
-		t.Errorf("written: heard of %v", got)
+	if got := reported(marks[0]); !got[path] || len(got) != 1 {
+		t.Errorf("written: reported %v", got)
 	}
 	if err := os.Rename(other, path); err != nil {
 		t.Fatal(err)
 	}
-	if got := heard(marks[1]); !got[path] || len(got) != 1 {
-		t.Errorf("replaced: heard of %v", got)
+	if got := reported(marks[1]); !got[path] || len(got) != 1 {
+		t.Errorf("replaced: reported %v", got)
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if got := heard(marks[2]); !got[path] || len(got) != 1 {
-		t.Errorf("removed: heard of %v", got)
+	if got := reported(marks[2]); !got[path] || len(got) != 1 {
+		t.Errorf("removed: reported %v", got)
 	}
-	if err := w.Set([]string{other, marks[3]}); err != nil {
-		t.Error(err)
-	}
+	w.Set([]string{other, marks[3]})
 	write(path)
 	write(other)
-	if got := heard(marks[3]); !got[other] || len(got) != 1 {
-		t.Errorf("another is watched: heard of %v", got)
+	if got := reported(marks[3]); !got[other] || len(got) != 1 {
+		t.Errorf("another is watched: reported %v", got)
 	}
 }
 
-// When the kernel's queue has overflowed any file may have changed.
+// A file that is rewritten in place is reported when its writer closes it. Before,
+// it may be empty.
+func TestWatchReportsARewriteWhenItIsClosed(t *testing.T) {
+	dir := t.TempDir()
+	path, mark := filepath.Join(dir, "load"), filepath.Join(dir, "mark")
+	if err := os.WriteFile(path, []byte("5\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	changed := make(chan string, 100)
+	w := NewWatch(func(path string) { changed <- path })
+	defer w.Close()
+	w.Set([]string{path, mark})
+	next := func(want string) {
+		t.Helper()
+		select {
+		case got := <-changed:
+			if got != want {
+				t.Errorf("%s was reported, want %s", got, want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s was not reported", want)
+		}
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteString("6\n")
+	if err := errors.Join(err, os.Mkdir(mark, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	next(mark)
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	next(path)
+}
+
+// A directory that is removed or renamed, or that does not exist at first, is
+// watched from the next look on after it exists.
+func TestWatchRetries(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	path := filepath.Join(dir, "load")
+	changed := make(chan string, 100)
+	w := NewWatch(func(path string) { changed <- path })
+	defer w.Close()
+	w.Set([]string{path})
+	look := w.Look(path, 0)
+	write := func() {
+		t.Helper()
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		look(t.Context())
+		if err := w.Err(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("1"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reported := func() {
+		t.Helper()
+		select {
+		case <-changed:
+		case <-time.After(10 * time.Second):
+			t.Fatal("nothing was reported")
+		}
+	}
+	gone := func() {
+		t.Helper()
+		for w.Err(path) == nil {
+			reported()
+		}
+		for len(changed) > 0 {
+			<-changed
+		}
+		look(t.Context())
+		if err := w.Err(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("without the directory: %v", err)
+		}
+	}
+	gone() // it has not existed yet
+	write()
+	reported()
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	gone()
+	write()
+	reported()
+	if err := os.Rename(dir, dir+".old"); err != nil {
+		t.Fatal(err)
+	}
+	gone()
+	write()
+	reported()
+}
+
+// Every file is reported after the kernel's queue has overflowed.
 func TestWatchLost(t *testing.T) {
 	lost := make([]byte, unix.SizeofInotifyEvent)
 	binary.NativeEndian.PutUint32(lost[4:], unix.IN_Q_OVERFLOW)
@@ -256,7 +356,7 @@ func TestWatchLost(t *testing.T) {
 	got := w.changes(lost)
 	slices.Sort(got)
 	if !slices.Equal(got, []string{"/run/a", "/run/b"}) {
-		t.Errorf("looked at: %v", got)
+		t.Errorf("reported: %v", got)
 	}
 }
 
@@ -270,7 +370,7 @@ func TestParseEvents(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	cut := make([]byte, unix.SizeofInotifyEvent)
-	cut[12] = 200 // a name that is not there
+	cut[12] = 200 // the length of a name that is missing
 	if got := parseEvents(cut); got != nil {
 		t.Errorf("%v", got)
 	}

@@ -10,25 +10,27 @@ import (
 	"strings"
 )
 
-// commLen is how much of a process's name the kernel keeps (TASK_COMM_LEN
-// without the final zero).
+// commLen is the length to which the kernel cuts a process's name: TASK_COMM_LEN
+// without the final zero (linux/sched.h).
 const commLen = 15
 
-// A Process says which processes are looked for, and how many there should be.
-// Those that have ended and only wait for their parent do not count.
+// A Process says which processes to look for and how many should run. Zombies
+// do not count.
 type Process struct {
-	// Name is the kernel's (comm), or, where that is cut off, that of the program
-	// in the command line; with a slash it is that program's whole path.
+	// Name is the name that the kernel keeps of a process (comm). A name longer
+	// than 15 characters is compared with the base name of the program in the
+	// command line, and a name that begins with a slash with the program's path.
 	Name string
-	// Parameters are what follows the program in the command line; nil: anything.
-	// With Initial more may follow; with Partial the last may go on, too.
+	// Parameters are the arguments after the program in the command line; nil
+	// accepts any. With Initial or Partial further arguments may follow; with
+	// Partial the last of Parameters need only be the beginning of an argument.
 	Parameters       []string
 	Initial, Partial bool
 	Min              int
-	Max              int // 0: any number
+	Max              int // 0 is no limit
 }
 
-// look looks for the processes in a folder like /proc.
+// look looks for the processes in a directory like /proc.
 func (p *Process) look(proc string) (pids map[int]bool, r Reading) {
 	pids, err := p.find(proc)
 	n := len(pids)
@@ -36,18 +38,18 @@ func (p *Process) look(proc string) (pids map[int]bool, r Reading) {
 	case err != nil:
 		r = Reading{Reason: err.Error(), Void: true}
 	case p.Max != 0 && n > p.Max:
-		r.Reason = fmt.Sprintf("%d of %s are running, more than %d", n, p, p.Max)
+		r.Reason = fmt.Sprintf("%d processes %q are running, at most %d should be", n, p, p.Max)
 	case n >= p.Min:
 		r.Up = true
 	case n == 0:
-		r.Reason = p.String() + " is not running"
+		r.Reason = fmt.Sprintf("no process %q is running", p)
 	default:
-		r.Reason = fmt.Sprintf("only %d of %s are running, not %d", n, p, p.Min)
+		r.Reason = fmt.Sprintf("%d processes %q are running, at least %d should be", n, p, p.Min)
 	}
 	return pids, r
 }
 
-// String returns the name and the parameters.
+// String returns the name and the parameters, separated by spaces.
 func (p *Process) String() string {
 	return strings.Join(slices.Concat([]string{p.Name}, p.Parameters), " ")
 }
@@ -64,17 +66,17 @@ func (p *Process) find(proc string) (map[int]bool, error) {
 	}
 	pids := map[int]bool{}
 	for _, e := range entries {
-		if pid, err := strconv.Atoi(e); err == nil && p.is(filepath.Join(proc, e)) {
+		if pid, err := strconv.Atoi(e); err == nil && p.matches(filepath.Join(proc, e)) {
 			pids[pid] = true
 		}
 	}
 	return pids, nil
 }
 
-// is reports whether the process of a folder of /proc is one of them and lives.
-// One that has gone meanwhile does not.
-func (p *Process) is(dir string) bool {
-	// "pid (comm) state ...": comm may itself hold parentheses and blanks.
+// matches reports whether the process of a directory in /proc is one of p and
+// runs. A process that has ended meanwhile does not.
+func (p *Process) matches(dir string) bool {
+	// "pid (comm) state ...": comm itself may contain parentheses and spaces.
 	stat, err := os.ReadFile(filepath.Join(dir, "stat"))
 	open, shut := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
 	if err != nil || open < 0 || shut < open || len(stat) < shut+3 {
@@ -102,11 +104,11 @@ func (p *Process) is(dir string) bool {
 	case !path && len(p.Name) > commLen && filepath.Base(words[0]) != p.Name:
 		return false
 	}
-	return p.has(words[1:])
+	return p.acceptsParameters(words[1:])
 }
 
-// has reports whether what follows the program is what it should be.
-func (p *Process) has(parameters []string) bool {
+// acceptsParameters reports whether the arguments after the program match.
+func (p *Process) acceptsParameters(parameters []string) bool {
 	n := len(p.Parameters)
 	switch {
 	case n == 0:

@@ -22,7 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// process writes a process into a folder like /proc.
+// process writes a process into a directory like /proc.
 func process(t *testing.T, proc string, pid int, stat, cmdline string) {
 	t.Helper()
 	dir := filepath.Join(proc, strconv.Itoa(pid))
@@ -93,9 +93,9 @@ func TestProcessQuorum(t *testing.T) {
 	}{
 		{Process{Name: "bird", Min: 1}, Reading{Up: true}},
 		{Process{Name: "bird", Min: 3, Max: 3}, Reading{Up: true}},
-		{Process{Name: "bird", Min: 4}, Reading{Reason: "only 3 of bird are running, not 4"}},
-		{Process{Name: "bird", Min: 1, Max: 2}, Reading{Reason: "3 of bird are running, more than 2"}},
-		{Process{Name: "bird", Parameters: []string{"-x"}, Min: 1}, Reading{Reason: "bird -x is not running"}},
+		{Process{Name: "bird", Min: 4}, Reading{Reason: `3 processes "bird" are running, at least 4 should be`}},
+		{Process{Name: "bird", Min: 1, Max: 2}, Reading{Reason: `3 processes "bird" are running, at most 2 should be`}},
+		{Process{Name: "bird", Parameters: []string{"-x"}, Min: 1}, Reading{Reason: `no process "bird -x" is running`}},
 	} {
 		if _, got := tt.what.look(proc); got != tt.want {
 			t.Errorf("%+v: got %+v, want %+v", tt.what, got, tt.want)
@@ -103,8 +103,7 @@ func TestProcessQuorum(t *testing.T) {
 	}
 }
 
-// What the kernel tells concerns a tracker if it changes which of its processes
-// there are.
+// An event concerns a tracker if it may change the set of its processes.
 func TestKnownProcesses(t *testing.T) {
 	proc := t.TempDir()
 	process(t, proc, 1, "1 (bird) S 0 1", "bird\x00")
@@ -112,76 +111,76 @@ func TestKnownProcesses(t *testing.T) {
 	var k knownProcesses
 	bird, other := Process{Name: "bird"}, Process{Name: "other"}
 	k.set(map[string]Process{"b": bird, "o": other})
-	hear := func(what string, lost bool, want []string, events ...procEvent) {
+	concerns := func(what string, lost bool, want []string, events ...procEvent) {
 		t.Helper()
-		got := k.hear(events, lost, proc)
+		got := k.concernedBy(events, lost, proc)
 		slices.Sort(got)
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", what, got, want)
 		}
 	}
 	look := func(tracker string, p Process) bool {
-		k.begin()
+		k.beginLook()
 		pids, _ := p.look(proc)
-		return k.end(tracker, pids)
+		return k.endLook(tracker, pids)
 	}
-	hear("before the first look", false, []string{"b"}, procEvent{kind: procChanged, pid: 1})
+	concerns("before the first look", false, []string{"b"}, procEvent{kind: procChanged, pid: 1})
 	if look("b", bird) || look("o", other) || look("nobody", other) {
 		t.Error("a look is out of date though nothing happened")
 	}
-	hear("nothing new", false, nil, procEvent{kind: procChanged, pid: 1}, procEvent{kind: procChanged, pid: 2})
-	hear("a stranger", false, nil, procEvent{kind: procForked, pid: 9, parent: 8}, procEvent{kind: procExited, pid: 9})
-	hear("a child", false, []string{"o"}, procEvent{kind: procForked, pid: 3, parent: 2})
+	concerns("nothing new", false, nil, procEvent{kind: procChanged, pid: 1}, procEvent{kind: procChanged, pid: 2})
+	concerns("a stranger", false, nil, procEvent{kind: procForked, pid: 9, parent: 8}, procEvent{kind: procExited, pid: 9})
+	concerns("a child", false, []string{"o"}, procEvent{kind: procForked, pid: 3, parent: 2})
 	process(t, proc, 2, "2 (bird) S 0 1", "bird\x00")
-	hear("another name", false, []string{"b", "o"}, procEvent{kind: procChanged, pid: 2})
-	hear("the end", false, []string{"b"}, procEvent{kind: procExited, pid: 1})
-	hear("a short life", false, nil, procEvent{kind: procForked, pid: 9, parent: 8}, procEvent{kind: procChanged, pid: 9}, procEvent{kind: procExited, pid: 9})
-	hear("lost", true, []string{"b", "o"})
-	k.begin()
+	concerns("another name", false, []string{"b", "o"}, procEvent{kind: procChanged, pid: 2})
+	concerns("the end", false, []string{"b"}, procEvent{kind: procExited, pid: 1})
+	concerns("a short life", false, nil, procEvent{kind: procForked, pid: 9, parent: 8}, procEvent{kind: procChanged, pid: 9}, procEvent{kind: procExited, pid: 9})
+	concerns("lost", true, []string{"b", "o"})
+	k.beginLook()
 	pids, _ := bird.look(proc)
-	hear("the end of one that a look has seen", false, []string{"b"}, procEvent{kind: procExited, pid: 1})
-	if !k.end("b", pids) {
-		t.Error("what a look found counts though it ended meanwhile")
+	concerns("the end of one that a look has seen", false, []string{"b"}, procEvent{kind: procExited, pid: 1})
+	if !k.endLook("b", pids) {
+		t.Error("a process that ended during the look still counts")
 	}
 	k.set(map[string]Process{"b": bird})
-	hear("a tracker that stays", false, []string{"b"}, procEvent{kind: procExited, pid: 1})
+	concerns("a tracker that stays", false, []string{"b"}, procEvent{kind: procExited, pid: 1})
 	k.set(map[string]Process{"b": other})
-	hear("a tracker that changed", false, nil, procEvent{kind: procExited, pid: 1})
+	concerns("a tracker that changed", false, nil, procEvent{kind: procExited, pid: 1})
 }
 
-// A program that forks all the time does not have all processes looked at all the
-// time.
-func TestNewsOfProcessesWait(t *testing.T) {
+// A program that forks all the time does not make its tracker search /proc all
+// the time.
+func TestProcessEventsAreDelayed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told atomic.Int32
-		p := NewProcesses(slog.New(slog.DiscardHandler), func(string) { told.Add(1) })
+		var calls atomic.Int32
+		p := NewProcesses(slog.New(slog.DiscardHandler), func(string) { calls.Add(1) })
 		p.proc = t.TempDir()
 		p.known.set(map[string]Process{"b": {Name: "bird"}})
-		p.known.end("b", map[int]bool{7: true})
-		news := func(want int32) {
+		p.known.endLook("b", map[int]bool{7: true})
+		fork := func(want int32) {
 			t.Helper()
-			p.hear([]procEvent{{kind: procForked, pid: 8, parent: 7}}, false)
+			p.receive([]procEvent{{kind: procForked, pid: 8, parent: 7}}, false)
 			synctest.Wait()
-			if told.Load() != want {
-				t.Errorf("told %d times, want %d", told.Load(), want)
+			if calls.Load() != want {
+				t.Errorf("changed was called %d times, want %d", calls.Load(), want)
 			}
 		}
-		news(1)
+		fork(1)
 		p.known.rest("b", 10*time.Millisecond)
-		news(1)
-		news(1)
+		fork(1)
+		fork(1)
 		time.Sleep(lookShare * 10 * time.Millisecond)
 		synctest.Wait()
-		if told.Load() != 2 {
-			t.Errorf("told %d times after the rest, want 2", told.Load())
+		if calls.Load() != 2 {
+			t.Errorf("changed was called %d times after the rest, want 2", calls.Load())
 		}
-		news(3)
+		fork(3)
 	})
 }
 
-// The kernel tells of a process that begins and ends; it is not looked for in
+// The kernel reports that a process has begun and ended, without any look in
 // between.
-func TestProcessesTold(t *testing.T) {
+func TestProcessEvents(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "hf-tracked")
 	if err := os.Symlink("/bin/sleep", program); err != nil {
 		t.Fatal(err)
@@ -193,16 +192,16 @@ func TestProcessesTold(t *testing.T) {
 	p.Set(map[string]Process{"sleep": what})
 	for asked := true; asked; {
 		select {
-		case <-changed: // the kernel tells from now on
+		case <-changed: // the kernel reports from now on
 			asked = false
 		case <-time.After(10 * time.Millisecond):
-			if err := p.Untold(); err != nil {
+			if err := p.Err(); err != nil {
 				tools.Without(t, "netns", err)
 			}
 		}
 	}
 	look := p.Look("sleep", what)
-	if r := look(t.Context()); r.Up || r.Reason != "hf-tracked 3600 is not running" {
+	if r := look(t.Context()); r.Up || r.Reason != `no process "hf-tracked 3600" is running` {
 		t.Errorf("%+v", r)
 	}
 	cmd := exec.Command(program, "3600")
@@ -220,7 +219,7 @@ func TestProcessesTold(t *testing.T) {
 					return
 				}
 			case <-deadline:
-				t.Fatalf("nothing was told; up is %v", look(t.Context()).Up)
+				t.Fatalf("nothing was reported; up is %v", look(t.Context()).Up)
 			}
 		}
 	}
@@ -228,11 +227,65 @@ func TestProcessesTold(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	becomes(false) // though nobody has reaped it
+	becomes(false) // although it is a zombie
 	_ = cmd.Wait()
 	p.Set(nil)
-	if err := p.Untold(); err != nil {
+	if err := p.Err(); err != nil {
 		t.Error(err)
+	}
+}
+
+// After its socket has overflowed, a feed reports that events were lost and goes
+// on.
+func TestProcFeedOverflow(t *testing.T) {
+	feed, err := openProcFeed()
+	if err != nil {
+		tools.Without(t, "netns", err)
+	}
+	raw, err := feed.socket.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 1) }); err != nil {
+		t.Fatal(err)
+	}
+	run := func() int {
+		t.Helper()
+		cmd := exec.Command("/bin/true")
+		if err := cmd.Run(); err != nil {
+			t.Fatal(err)
+		}
+		return cmd.Process.Pid
+	}
+	for range 100 {
+		run() // nobody reads the events
+	}
+	type batch struct {
+		events []procEvent
+		lost   bool
+	}
+	batches := make(chan batch, 1000)
+	feed.start(func(events []procEvent, lost bool) { batches <- batch{events, lost} })
+	defer feed.close()
+	deadline := time.After(10 * time.Second)
+	next := func() batch {
+		t.Helper()
+		select {
+		case b := <-batches:
+			return b
+		case <-deadline:
+			t.Fatal("nothing was reported")
+			return batch{}
+		}
+	}
+	for !next().lost {
+	}
+	afterwards := map[int]bool{}
+	for {
+		afterwards[run()] = true
+		if slices.ContainsFunc(next().events, func(e procEvent) bool { return e.kind == procExited && afterwards[e.pid] }) {
+			return
+		}
 	}
 }
 

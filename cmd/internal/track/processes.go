@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Processes looks for the processes of trackers. Where the kernel tells of
-// processes it calls changed with a tracker's name soon after one of its
-// processes has begun or ended, from another goroutine.
+// Processes looks for the processes of process trackers. Where the kernel
+// reports process events, it calls changed with the name of a tracker soon after
+// one of that tracker's processes has begun or ended.
 type Processes struct {
 	proc    string
 	log     *slog.Logger
@@ -21,17 +21,19 @@ type Processes struct {
 
 	mu     sync.Mutex
 	wanted bool      // there are trackers
-	feed   *procFeed // nil: nothing is told
-	failed error     // why not
+	feed   *procFeed // nil while not subscribed
+	failed error     // why the subscription failed
 }
 
-// NewProcesses returns a Processes without trackers.
+// NewProcesses returns a Processes without trackers. It calls changed from other
+// goroutines.
 func NewProcesses(log *slog.Logger, changed func(tracker string)) *Processes {
 	return &Processes{proc: "/proc", log: log, changed: changed}
 }
 
-// Set makes the trackers those of a map, by name. Only while there are any is
-// the kernel asked to tell. Its answer is not waited for.
+// Set replaces the trackers with those of a map, by name. It subscribes to
+// process events while there are any, and does not wait for the kernel's answer.
+// If the subscription failed, the next Set tries it again.
 func (p *Processes) Set(trackers map[string]Process) {
 	p.known.set(trackers)
 	p.mu.Lock()
@@ -39,43 +41,45 @@ func (p *Processes) Set(trackers map[string]Process) {
 	switch {
 	case len(trackers) == 0:
 		p.unsubscribe()
-	case !p.wanted && p.failed == nil:
+	case !p.wanted:
 		p.wanted = true
 		go p.subscribe()
 	}
 }
 
-// subscribe asks the kernel to tell. What happened before it does is looked for.
+// subscribe asks the kernel for process events. It then has all trackers look,
+// because what happened before was not reported.
 func (p *Processes) subscribe() {
 	feed, err := openProcFeed()
 	p.mu.Lock()
 	switch {
 	case err != nil:
-		if p.failed == nil {
-			p.log.Info("tracked processes are looked for in intervals only", "err", err)
+		if p.failed == nil || p.failed.Error() != err.Error() {
+			p.log.Info("tracked processes are checked at intervals only, because the kernel reports no process events", "err", err)
 		}
-		p.failed = err
+		p.failed, p.wanted = err, false // the next Set tries again
 	case !p.wanted || p.feed != nil:
 		feed.close()
 	default:
-		p.feed = feed
-		feed.start(p.hear)
+		p.feed, p.failed = feed, nil
+		feed.start(p.receive)
 	}
 	p.mu.Unlock()
 	if err == nil {
-		p.hear(nil, true)
+		p.receive(nil, true)
 	}
 }
 
-// Untold returns why the kernel does not tell of processes; nil: it does, or it
-// was not asked, or it has not answered yet.
-func (p *Processes) Untold() error {
+// Err returns why the kernel does not report process events to this process. It
+// returns nil while it does, while there are no trackers, and until the kernel
+// has answered the subscription.
+func (p *Processes) Err() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.failed
 }
 
-// Close ends the watch.
+// Close ends the subscription.
 func (p *Processes) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -83,35 +87,36 @@ func (p *Processes) Close() {
 }
 
 func (p *Processes) unsubscribe() {
-	p.wanted = false
+	p.wanted, p.failed = false, nil
 	if p.feed != nil {
 		p.feed.close()
 		p.feed = nil
 	}
 }
 
-// Look returns how the tracker of a name looks.
+// Look returns the look of one of the trackers.
 func (p *Processes) Look(tracker string, what Process) func(context.Context) Reading {
 	return func(context.Context) Reading {
-		p.known.begin()
+		p.known.beginLook()
 		start := time.Now()
 		pids, r := what.look(p.proc)
 		p.known.rest(tracker, time.Since(start))
-		if p.known.end(tracker, pids) {
+		if p.known.endLook(tracker, pids) {
 			p.changed(tracker)
 		}
 		return r
 	}
 }
 
-// hear takes in what the kernel tells.
-func (p *Processes) hear(events []procEvent, lost bool) {
-	for _, tracker := range p.known.hear(events, lost, p.proc) {
-		switch wait, waits := p.known.wait(tracker); {
-		case waits: // it is told when that is over
-		case wait > 0:
-			time.AfterFunc(wait, func() {
-				p.known.waited(tracker)
+// receive takes in events of the kernel and calls changed for the trackers that
+// they concern, at once or when their rest is over.
+func (p *Processes) receive(events []procEvent, lost bool) {
+	for _, tracker := range p.known.concernedBy(events, lost, p.proc) {
+		switch delay, delayed := p.known.delay(tracker); {
+		case delayed: // an earlier event has set the timer
+		case delay > 0:
+			time.AfterFunc(delay, func() {
+				p.known.endDelay(tracker)
 				p.changed(tracker)
 			})
 		default:
@@ -120,29 +125,28 @@ func (p *Processes) hear(events []procEvent, lost bool) {
 	}
 }
 
-// knownProcesses are the processes that the latest looks found. They tell
-// whether an event of the kernel's concerns a tracker, without a look at all
-// processes for each.
+// knownProcesses holds the processes that the latest looks found. With them it
+// decides which trackers an event concerns, without searching /proc for each.
 type knownProcesses struct {
 	mu       sync.Mutex
 	trackers map[string]*knownTracker
-	looking  int          // looks under way
-	ended    map[int]bool // processes that ended meanwhile
+	looking  int          // the number of looks in progress
+	ended    map[int]bool // the processes that ended during these looks
 }
 
 type knownTracker struct {
 	Process
-	pids  map[int]bool
-	rests time.Time // until then news wait
-	waits bool      // some do
+	pids    map[int]bool
+	rests   time.Time // changed is not called before
+	delayed bool      // a timer runs until rests
 }
 
-// lookShare bounds the looks for news to one part in lookShare of the time: on a
-// machine with thousands of processes a look takes a while, and a program that
-// forks all the time makes news all the time.
+// lookShare bounds the time that is spent on looks after events to one part in
+// lookShare: on a machine with thousands of processes a look takes a while, and
+// a program that forks all the time causes events all the time.
 const lookShare = 20
 
-// rest has the news of a tracker wait after a look that took so long.
+// rest delays further looks of a tracker whose last one took so long.
 func (k *knownProcesses) rest(tracker string, took time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -151,26 +155,25 @@ func (k *knownProcesses) rest(tracker string, took time.Duration) {
 	}
 }
 
-// wait returns how long news of a tracker are to wait, and whether others wait
-// already.
-func (k *knownProcesses) wait(tracker string) (wait time.Duration, waits bool) {
+// delay returns how long the tracker still rests, and whether it was delayed
+// already. A tracker that rests is delayed from then on.
+func (k *knownProcesses) delay(tracker string) (delay time.Duration, delayed bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	t := k.trackers[tracker]
 	if t == nil {
 		return 0, false
 	}
-	wait, waits = time.Until(t.rests), t.waits
-	t.waits = waits || wait > 0
-	return wait, waits
+	delay, delayed = time.Until(t.rests), t.delayed
+	t.delayed = delayed || delay > 0
+	return delay, delayed
 }
 
-// waited notes that news of a tracker wait no more.
-func (k *knownProcesses) waited(tracker string) {
+func (k *knownProcesses) endDelay(tracker string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if t := k.trackers[tracker]; t != nil {
-		t.waits = false
+		t.delayed = false
 	}
 }
 
@@ -188,9 +191,9 @@ func (k *knownProcesses) set(trackers map[string]Process) {
 	}
 }
 
-// begin begins a look. A process that ends while it lasts may have been seen
-// before.
-func (k *knownProcesses) begin() {
+// beginLook notes that a look begins. A process that ends during a look may
+// have been found before it ended.
+func (k *knownProcesses) beginLook() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.looking++; k.looking == 1 {
@@ -198,8 +201,9 @@ func (k *knownProcesses) begin() {
 	}
 }
 
-// end notes what a look found, and reports whether that is out of date already.
-func (k *knownProcesses) end(tracker string, pids map[int]bool) (again bool) {
+// endLook keeps what a look found. outdated reports that one of the processes
+// has ended meanwhile.
+func (k *knownProcesses) endLook(tracker string, pids map[int]bool) (outdated bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.looking--
@@ -209,27 +213,28 @@ func (k *knownProcesses) end(tracker string, pids map[int]bool) (again bool) {
 	}
 	t.pids = pids
 	for pid := range pids {
-		again = again || k.ended[pid]
+		outdated = outdated || k.ended[pid]
 	}
-	return again
+	return outdated
 }
 
-// hear returns the trackers that events concern; if some were lost, all. A child
-// is what its parent is until it runs another program. What began and ended
-// among these events is not looked at: most processes are like that.
-func (k *knownProcesses) hear(events []procEvent, lost bool, proc string) []string {
+// concernedBy returns the names of the trackers that events concern: all of them
+// when events were lost. A child matches what its parent matches until it
+// executes another program. A process that began and ended within events is
+// not looked up, because most processes are that short.
+func (k *knownProcesses) concernedBy(events []procEvent, lost bool, proc string) []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	concerned, changed := map[string]bool{}, map[int]bool{}
 	for _, e := range events {
 		switch e.kind {
 		case procForked:
-			k.concern(concerned, e.parent)
+			k.addTrackersOf(e.parent, concerned)
 		case procChanged:
 			changed[e.pid] = true
 		case procExited:
 			delete(changed, e.pid)
-			k.concern(concerned, e.pid)
+			k.addTrackersOf(e.pid, concerned)
 			if k.looking > 0 {
 				k.ended[e.pid] = true
 			}
@@ -244,8 +249,8 @@ func (k *knownProcesses) hear(events []procEvent, lost bool, proc string) []stri
 	return names
 }
 
-// concern adds the trackers of which a process is one.
-func (k *knownProcesses) concern(names map[string]bool, pid int) {
+// addTrackersOf adds to names the trackers that have found the process.
+func (k *knownProcesses) addTrackersOf(pid int, names map[string]bool) {
 	for name, t := range k.trackers {
 		if t.pids[pid] {
 			names[name] = true
@@ -253,10 +258,10 @@ func (k *knownProcesses) concern(names map[string]bool, pid int) {
 	}
 }
 
-// differs reports whether one of some processes is not what it was known for.
+// differs reports whether one of the processes has begun or ceased to match.
 func (t *knownTracker) differs(pids map[int]bool, proc string) bool {
 	for pid := range pids {
-		if t.pids[pid] != t.is(filepath.Join(proc, strconv.Itoa(pid))) {
+		if t.pids[pid] != t.matches(filepath.Join(proc, strconv.Itoa(pid))) {
 			return true
 		}
 	}

@@ -18,8 +18,8 @@ const (
 	procMulticastOn  = 1
 	procBuffer       = 1 << 20
 	cnHeaderLen      = 20 // struct cn_msg
-	procHeaderLen    = 16 // of struct proc_event, before what depends on the kind
-	procAckPatience  = time.Second
+	procHeaderLen    = 16 // struct proc_event up to event_data
+	procAckTimeout   = time.Second
 	procForkKind     = 0x1
 	procExecKind     = 0x2
 	procCommKind     = 0x200
@@ -27,37 +27,43 @@ const (
 	procEventMinimum = unix.SizeofNlMsghdr + cnHeaderLen + procHeaderLen
 )
 
-// procPause is how long events are gathered: of a program that forks all the
-// time the trackers hear now and then.
+// procPause is how long events are collected before the trackers receive them,
+// because a program that forks all the time would otherwise wake them each time.
 const procPause = 20 * time.Millisecond
 
-// procDrain bounds how many messages are heard at once.
+// procDrain bounds the number of messages that are read in one go.
 const procDrain = 10_000
 
-// A procEvent is news of a process.
+// A procEvent reports that a process has begun, changed or ended.
 type procEvent struct {
 	kind   procKind
 	pid    int
-	parent int // of a fork
+	parent int // with procForked only
 }
 
 type procKind uint8
 
 const (
-	procAcknowledged procKind = iota // the kernel answers that it will tell, or not: pid is its errno
+	procAcknowledged procKind = iota // the answer to a subscription; pid is its errno
 	procForked
-	procChanged // runs another program, or calls itself otherwise
+	procChanged // executed another program or changed its name
 	procExited
 )
 
-// A procFeed is the kernel's telling of processes. There is one for the first
-// network, process and user namespaces only, and with CONFIG_PROC_EVENTS.
+// A procFeed receives the kernel's process events. The kernel sends them with
+// CONFIG_PROC_EVENTS, and only in its first network, process and user
+// namespaces.
+//
+// It uses the connector directly. ProcEventMonitor of vishvananda/netlink
+// v1.3.1 stops at the first overflow of its socket (ENOBUFS), whose size cannot
+// be set, and drops the kernel's answer to the subscription: in another
+// namespace it returns no error and no event.
 type procFeed struct {
 	socket *os.File
 	reader sync.WaitGroup
 }
 
-// openProcFeed asks the kernel to tell, and waits for its answer.
+// openProcFeed subscribes to process events and waits for the kernel's answer.
 func openProcFeed() (*procFeed, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_CONNECTOR)
 	if err != nil {
@@ -73,15 +79,15 @@ func openProcFeed() (*procFeed, error) {
 
 func (f *procFeed) subscribe(fd int) error {
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, procBuffer) != nil {
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, procBuffer) // it is quick, not sure
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, procBuffer) // a smaller buffer only overflows sooner
 	}
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: cnIndexProc}); err != nil {
-		return fmt.Errorf("listen to the kernel's process connector: %w", err)
+		return fmt.Errorf("join the kernel's process connector: %w", err)
 	}
 	if err := unix.Sendto(fd, listenRequest(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return fmt.Errorf("ask the kernel to tell of processes, which it does in its first network namespace only: %w", err)
+		return fmt.Errorf("subscribe to process events, which the kernel sends in its first network namespace only: %w", err)
 	}
-	if err := f.socket.SetReadDeadline(time.Now().Add(procAckPatience)); err != nil {
+	if err := f.socket.SetReadDeadline(time.Now().Add(procAckTimeout)); err != nil {
 		return fmt.Errorf("wait for the process connector: %w", err)
 	}
 	b := make([]byte, os.Getpagesize())
@@ -89,7 +95,7 @@ func (f *procFeed) subscribe(fd int) error {
 		n, err := f.socket.Read(b)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return errors.New("the kernel does not tell of processes: it is built without that, or has process and user namespaces before this one")
+			return errors.New("the kernel sends no process events here: it is built without them, or this is not its first process and user namespace")
 		case err != nil:
 			return fmt.Errorf("wait for the process connector: %w", err)
 		}
@@ -97,7 +103,7 @@ func (f *procFeed) subscribe(fd int) error {
 			switch {
 			case e.kind != procAcknowledged:
 			case e.pid != 0:
-				return fmt.Errorf("ask the kernel to tell of processes: %w", unix.Errno(e.pid))
+				return fmt.Errorf("subscribe to process events: %w", unix.Errno(e.pid))
 			default:
 				return f.socket.SetReadDeadline(time.Time{})
 			}
@@ -105,7 +111,7 @@ func (f *procFeed) subscribe(fd int) error {
 	}
 }
 
-// listenRequest is the message that has the kernel tell this socket.
+// listenRequest returns the message that subscribes this socket.
 func listenRequest() []byte {
 	b := make([]byte, unix.SizeofNlMsghdr+cnHeaderLen+4)
 	put := binary.NativeEndian
@@ -114,14 +120,14 @@ func listenRequest() []byte {
 	m := b[unix.SizeofNlMsghdr:]
 	put.PutUint32(m, cnIndexProc)
 	put.PutUint32(m[4:], cnValueProc)
-	put.PutUint16(m[16:], 4) // length of what follows
+	put.PutUint16(m[16:], 4) // length of the payload
 	put.PutUint32(m[cnHeaderLen:], procMulticastOn)
 	return b
 }
 
-// start has another goroutine call hear with what the kernel tells; lost says
-// that it could not tell everything.
-func (f *procFeed) start(hear func(events []procEvent, lost bool)) {
+// start calls receive from a new goroutine with the events of the kernel. lost
+// reports that the socket overflowed and events are missing.
+func (f *procFeed) start(receive func(events []procEvent, lost bool)) {
 	f.reader.Go(func() {
 		b := make([]byte, os.Getpagesize())
 		for {
@@ -136,12 +142,12 @@ func (f *procFeed) start(hear func(events []procEvent, lost bool)) {
 			}
 			time.Sleep(procPause)
 			events, lostMore := f.drain(b, events)
-			hear(events, lost || lostMore)
+			receive(events, lost || lostMore)
 		}
 	})
 }
 
-// drain appends the events that have come, without waiting for any.
+// drain appends the events that the socket holds. It does not wait.
 func (f *procFeed) drain(b []byte, events []procEvent) (all []procEvent, lost bool) {
 	raw, err := f.socket.SyscallConn()
 	if err != nil {
@@ -159,7 +165,7 @@ func (f *procFeed) drain(b []byte, events []procEvent) (all []procEvent, lost bo
 		case errors.Is(err, unix.ENOBUFS):
 			lost = true
 		case errors.Is(err, unix.EINTR):
-		case err != nil: // nothing more
+		case err != nil: // EAGAIN: the socket is empty
 			return events, lost
 		default:
 			events = append(events, parseProc(b[:n])...)
@@ -168,13 +174,14 @@ func (f *procFeed) drain(b []byte, events []procEvent) (all []procEvent, lost bo
 	return events, lost
 }
 
+// close ends the goroutine of start and waits for it.
 func (f *procFeed) close() {
-	_ = f.socket.Close() // it was only read
+	_ = f.socket.Close() // nothing is written to it
 	f.reader.Wait()
 }
 
-// parseProc reads the messages of one datagram. Threads are not processes: what
-// concerns them alone is left out.
+// parseProc decodes the messages of one datagram. It leaves out events of
+// threads other than a process's first.
 func parseProc(b []byte) []procEvent {
 	var events []procEvent
 	get := binary.NativeEndian
@@ -193,7 +200,7 @@ func parseProc(b []byte) []procEvent {
 	return events
 }
 
-// parseProcEvent reads a struct proc_event.
+// parseProcEvent decodes a struct proc_event.
 func parseProcEvent(b []byte) (procEvent, bool) {
 	get := binary.NativeEndian
 	word := func(i int) int {

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// maxOutput is how much of a script's output is kept, from its end.
+	// maxOutput is how many bytes of a script's output are kept, counted from its end.
 	maxOutput = 4096
-	// maxReason bounds the line of output that becomes part of a reason.
+	// maxReason bounds, in characters, the line of output that is part of a reason.
 	maxReason = 160
 )
 
@@ -29,18 +29,18 @@ func Environ(director, tracker string) []string {
 	}
 }
 
-// trackerName begins the variable that no other program is given.
+// trackerName begins a variable that only the scripts of trackers have.
 const trackerName = "HOLDFAST_TRACKER="
 
-// IsScript reports whether an environment is that of a tracker's script.
+// IsScript reports whether an environment was made by [Environ].
 func IsScript(env []string) bool {
 	return slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, trackerName) })
 }
 
-// Script returns a look that runs a program: exit status 0 is up. When ctx ends
-// the program's whole process group is killed. The last line of output becomes
-// part of the reason. env is the whole environment. A program that must not be
-// run is not up.
+// Script returns a look that runs a program with the environment env. Exit
+// status 0 is up. The last line of output is part of the reason for any other
+// result. When ctx ends, the program's whole process group is killed. A program
+// that [program.Program.Check] refuses is down.
 func Script(script program.Program, env []string) func(context.Context) Reading {
 	return func(ctx context.Context) Reading {
 		if err := script.Check(); err != nil {
@@ -58,7 +58,7 @@ func Script(script program.Program, env []string) func(context.Context) Reading 
 		case errors.Is(err, context.DeadlineExceeded):
 			r.Void, r.TimedOut = true, true
 			err = fmt.Errorf("timed out after %v", time.Since(start).Round(time.Millisecond))
-		case !errors.As(err, &exit): // it was not started
+		case !errors.As(err, &exit): // the program was not started
 			r.Void = true
 		}
 		r.Reason = err.Error()
@@ -69,7 +69,7 @@ func Script(script program.Program, env []string) func(context.Context) Reading 
 	}
 }
 
-// A tail keeps the end of what is written to it.
+// A tail keeps the last maxOutput bytes that are written to it.
 type tail struct{ kept []byte }
 
 // Write implements io.Writer.
@@ -81,7 +81,8 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// lastLine returns the last line that is not blank, fit for a message.
+// lastLine returns the last line that is not blank, without control characters
+// and cut to maxReason.
 func (t *tail) lastLine() string {
 	lines := bytes.Split(bytes.TrimSpace(t.kept), []byte("\n"))
 	line := strings.Map(func(r rune) rune {

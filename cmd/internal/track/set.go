@@ -8,66 +8,75 @@ import (
 	"reflect"
 	"sync"
 	"time"
+
+	"holdfast/checker/health"
 )
 
-// A Reading is what one look found.
+// A Reading is the result of one look.
 type Reading struct {
 	Up     bool
-	Number int    // of a numeric tracker
-	Reason string // why it is not up, or what is strange though it is
-	// Void says that the look itself failed, so that Up is false whatever the
-	// tracker makes of it (Reverse); TimedOut, that it did because it took too long.
-	Void, TimedOut bool
+	Number int    // with Config.Numeric only
+	Reason string // why the subject is not up, or a remark although it is
+	// Void says that the look itself failed and found out nothing: the reading is
+	// bad even with Config.Reverse.
+	Void bool
+	// TimedOut says that the look failed because it took too long. Void is set too.
+	TimedOut bool
 }
 
 // A Config says what a tracker looks at and how often.
 type Config struct {
 	Name string // unique
-	// Spec is whatever the tracker was made of. In another Apply a tracker of
-	// the same name and an equal Spec keeps its state.
+	// Spec is what the tracker was made from. [Set.Apply] keeps a tracker whose
+	// name is the same and whose Spec is deeply equal.
 	Spec any
-	// Look looks once, and returns soon after ctx ends. nil: the tracker does
-	// not look but is told.
+	// Look looks once and returns soon after ctx ends. A tracker without Look
+	// receives its readings by [Set.Report].
 	Look     func(ctx context.Context) Reading
-	Interval time.Duration // from the start of one look to the next
-	Timeout  time.Duration // of ctx, at most Interval
-	// Rise good readings in a row mean up, Fall bad ones down; 1 at least. A run
-	// of bad ones of which fewer than Fall are not for a timeout means down when
-	// it is TimeoutFall long; 0: Fall.
-	Rise, Fall  int
+	Interval time.Duration // from the start of one look to the start of the next
+	Timeout  time.Duration // of the ctx of Look; at most Interval
+	// Rise is how many good readings in a row mean up, at least 1.
+	Rise int
+	// Fall is how many bad readings in a row mean down, at least 1. Readings that
+	// timed out do not count here.
+	Fall int
+	// TimeoutFall is how many bad readings in a row mean down when those that
+	// timed out are counted too; 0 is Fall.
 	TimeoutFall int
-	Reverse     bool // turns up into down, and the sign of a number
-	Numeric     bool // Reading.Number counts, at once
-	// Known is what another process knew. It counts until readings say otherwise.
+	Reverse     bool // a subject that is up makes the tracker down; a number changes its sign
+	Numeric     bool // Reading.Number counts, from the first reading on
+	// Known is the state that another process has handed over. It counts until
+	// readings change it.
 	Known *Memory
 }
 
-// A Memory is what a process leaves of a tracker to the one that replaces it.
+// A Memory is the state of a tracker that a process hands over to the process
+// that replaces it.
 type Memory struct {
 	Status
-	Run run `json:"run"` // of readings, towards the next verdict
+	Run health.Run `json:"run"` // the latest readings
 }
 
-// A Change tells of another verdict or number.
+// A Change reports that a tracker has another state or number.
 type Change struct {
 	Name     string
 	At       time.Time
-	From     State
+	From     State // the state before
 	Standing Standing
-	Reason   string
+	Reason   string // of the reading that caused the change
 }
 
-// A Status is what is known of a tracker.
+// A Status is the present state of a tracker.
 type Status struct {
 	Standing
-	Since    time.Time     // of State; zero while it is unknown
-	LastLook time.Time     // when the latest reading came; zero: none yet
-	Took     time.Duration // the latest look
+	Since    time.Time     // when State last changed; zero while it is unknown
+	LastLook time.Time     // when the latest reading came; zero before the first
+	Took     time.Duration // how long the latest look took
 	Reason   string        // of the latest reading
-	Cause    string        // of State: the reason of the reading that decided it
-	Looks    uint64        // readings so far
-	Bad      uint64        // of these, that were not up
-	TimedOut uint64        // of the bad ones, because the look took too long
+	Cause    string        // the Reason of the reading that led to State
+	Looks    uint64        // the number of readings
+	Bad      uint64        // the number of readings that were not up
+	TimedOut uint64        // the number of bad readings that timed out
 }
 
 // A Set runs trackers. Its methods may be called from any goroutine.
@@ -83,20 +92,20 @@ type Set struct {
 	trackers map[string]*tracker
 }
 
-// A tracker belongs to its Set's lock.
+// A tracker is guarded by its Set's mutex.
 type tracker struct {
 	Config
-	health  health
+	health  health.Health
 	status  Status
-	due     time.Time // of the next look
+	due     time.Time // when the next look starts
 	looking bool
-	again   bool // nudged while it looked
+	again   bool // nudged during a look
 	ctx     context.Context
 	cancel  context.CancelFunc // ends its looks
 }
 
-// NewSet returns an empty set. onChange is called from other goroutines, for
-// one tracker in the order of its changes, and must not call the set.
+// NewSet returns an empty set. It calls onChange from other goroutines, with the
+// changes of one tracker in their order. onChange must not call the set.
 func NewSet(log *slog.Logger, onChange func(Change)) *Set {
 	s := &Set{log: log, onChange: onChange, wake: make(chan struct{}, 1), trackers: map[string]*tracker{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -104,8 +113,8 @@ func NewSet(log *slog.Logger, onChange func(Change)) *Set {
 	return s
 }
 
-// Apply makes the trackers those of configs. New ones look at once. One whose
-// Spec changed is what it was until readings say otherwise.
+// Apply replaces the trackers with those of configs. New ones look at once. A
+// tracker whose Spec has changed keeps its state until readings change it.
 func (s *Set) Apply(configs []Config) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,12 +127,12 @@ func (s *Set) Apply(configs []Config) {
 			continue
 		}
 		t := &tracker{Config: c, due: time.Now()}
-		t.health = health{rise: c.Rise, fall: c.Fall, lateFall: cmp.Or(c.TimeoutFall, c.Fall)}
+		t.health = health.Health{Rise: c.Rise, Fall: c.Fall, LateFall: cmp.Or(c.TimeoutFall, c.Fall)}
 		t.status.Numeric = c.Numeric
 		if k := c.Known; k != nil && k.Numeric == c.Numeric {
-			t.status, t.health.state, t.health.run = k.Status, k.State, k.Run
+			t.status, t.health.State, t.health.Run = k.Status, k.State, k.Run
 		} else if o := old[c.Name]; o != nil && o.Numeric == c.Numeric {
-			t.status, t.health.state = o.status, o.health.state
+			t.status, t.health.State = o.status, o.health.State
 		}
 		t.ctx, t.cancel = context.WithCancel(s.ctx)
 		s.trackers[c.Name] = t
@@ -131,40 +140,41 @@ func (s *Set) Apply(configs []Config) {
 	for _, t := range old {
 		t.cancel()
 	}
-	s.rouse()
+	s.reschedule()
 }
 
-// Close ends all looks and waits for them, but not for ever.
+// Close stops all looks. It waits for them, but no longer than they may be
+// overdue.
 func (s *Set) Close() {
 	s.cancel()
 	s.running.Wait()
 }
 
-// Nudge has a tracker look now, because something tells that there is news.
-// While a change is pending it does nothing: then readings count that are an
+// Nudge makes a tracker look now, because its subject may have changed. It does
+// nothing while a change is pending: the readings that decide must be an
 // interval apart.
 func (s *Set) Nudge(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.trackers[name]
-	if t == nil || t.Look == nil || t.health.pending() {
+	if t == nil || t.Look == nil || t.health.Pending() {
 		return
 	}
 	t.again = t.looking
 	t.due = time.Now()
-	s.rouse()
+	s.reschedule()
 }
 
-// Tell gives a tracker a reading.
-func (s *Set) Tell(name string, r Reading) {
+// Report gives a tracker a reading that somebody else has made.
+func (s *Set) Report(name string, r Reading) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t := s.trackers[name]; t != nil {
-		s.hear(t, r)
+		s.record(t, r)
 	}
 }
 
-// Status returns what is known of all trackers, by name.
+// Status returns the state of all trackers, by name.
 func (s *Set) Status() map[string]Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,25 +185,27 @@ func (s *Set) Status() map[string]Status {
 	return all
 }
 
-// Remember returns what the set knows, for the process that replaces this one.
+// Remember returns the state of all trackers, by name, for the process that
+// replaces this one.
 func (s *Set) Remember() map[string]Memory {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := make(map[string]Memory, len(s.trackers))
 	for name, t := range s.trackers {
-		all[name] = Memory{t.status, t.health.run}
+		all[name] = Memory{t.status, t.health.Run}
 	}
 	return all
 }
 
-func (s *Set) rouse() {
+// reschedule makes run compute anew which look is next.
+func (s *Set) reschedule() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
 }
 
-// run keeps the schedule.
+// run starts the looks when they are due.
 func (s *Set) run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -208,15 +220,14 @@ func (s *Set) run() {
 	}
 }
 
-// startDue starts the looks whose time has come, and returns how long it is
-// until the next.
+// startDue starts the looks that are due and returns the time until the next.
 func (s *Set) startDue(now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	wait := time.Hour
 	for _, t := range s.trackers {
 		if t.Look == nil || t.looking || s.ctx.Err() != nil {
-			continue // the end of a look rouses
+			continue // the end of a look reschedules
 		}
 		if left := t.due.Sub(now); left > 0 {
 			wait = min(wait, left)
@@ -230,12 +241,12 @@ func (s *Set) startDue(now time.Time) time.Duration {
 	return wait
 }
 
-// overdue is how long a look may take to end when its time is over.
+// overdue is how long a look may take to return after its timeout.
 const overdue = time.Second
 
-// look looks once. A look that does not end when it should, as of a process that
-// waits in the kernel for a dead file server, counts as late with every interval;
-// when its tracker is gone nobody waits for it.
+// look looks once. A look that does not return, because its process waits in the
+// kernel for a dead file server for instance, counts as one that timed out, again
+// at every interval. When the tracker is removed, look stops waiting.
 func (s *Set) look(t *tracker) {
 	ctx, cancel := context.WithTimeout(t.ctx, t.Timeout)
 	defer cancel()
@@ -249,12 +260,12 @@ func (s *Set) look(t *tracker) {
 	stuck := !ended
 	for !ended && t.ctx.Err() == nil {
 		s.late(t, time.Since(start))
-		_, ended = await(t.ctx, t.Interval, found) // what it finds now is old
+		_, ended = await(t.ctx, t.Interval, found) // a result that late is not used
 	}
 	s.looked(t, r, stuck, time.Since(start))
 }
 
-// await returns what is found within a time, if ctx does not end before.
+// await returns what is found within d unless ctx ends before.
 func await(ctx context.Context, d time.Duration, found <-chan Reading) (r Reading, ended bool) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
@@ -266,42 +277,43 @@ func await(ctx context.Context, d time.Duration, found <-chan Reading) (r Readin
 	}
 }
 
-// late counts a look that cannot be ended as one that came too late.
+// late records a look that does not return as one that timed out.
 func (s *Set) late(t *tracker, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t.ctx.Err() == nil {
-		reason := fmt.Sprintf("has not ended after %v, and cannot be ended", took.Round(100*time.Millisecond))
-		s.hear(t, Reading{Reason: reason, Void: true, TimedOut: true})
+		reason := fmt.Sprintf("the check has not ended after %v and cannot be stopped", took.Round(100*time.Millisecond))
+		s.record(t, Reading{Reason: reason, Void: true, TimedOut: true})
 	}
 }
 
-// looked notes that a look has ended, and hears what it found unless it was stuck.
+// looked records the result of a look that has returned, unless it was stuck,
+// and schedules the next.
 func (s *Set) looked(t *tracker, r Reading, stuck bool, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t.looking = false
-	if t.ctx.Err() != nil { // removed: its reading is of no use, and may come of that
+	if t.ctx.Err() != nil { // removed: the look may have failed for that very reason
 		return
 	}
 	t.status.Took = took
 	if !stuck {
-		s.hear(t, r)
+		s.record(t, r)
 	}
 	now := time.Now()
 	switch {
-	case t.again && !t.health.pending():
+	case t.again && !t.health.Pending():
 		t.due = now
-	case t.due.Before(now): // a look that took longer than the interval skips beats
-		beats := int64((now.Sub(t.due) + t.Interval - 1) / t.Interval)
-		t.due = t.due.Add(time.Duration(beats) * t.Interval)
+	case t.due.Before(now): // a look that took longer than the interval skips some
+		skipped := int64((now.Sub(t.due) + t.Interval - 1) / t.Interval)
+		t.due = t.due.Add(time.Duration(skipped) * t.Interval)
 	}
 	t.again = false
-	s.rouse()
+	s.reschedule()
 }
 
-// hear takes in a reading and tells what it changed.
-func (s *Set) hear(t *tracker, r Reading) {
+// record takes in a reading and calls onChange if it changed something.
+func (s *Set) record(t *tracker, r Reading) {
 	now := time.Now()
 	st := &t.status
 	switch {
@@ -310,7 +322,7 @@ func (s *Set) hear(t *tracker, r Reading) {
 	case t.Reverse:
 		r.Up, r.Number = !r.Up, -r.Number
 		if !r.Up && r.Reason == "" {
-			r.Reason = "it is there"
+			r.Reason = "the check succeeded, and reverse is set"
 		}
 	}
 	st.Looks++
@@ -324,9 +336,9 @@ func (s *Set) hear(t *tracker, r Reading) {
 		s.log.Debug("tracker", "name", t.Name, "up", r.Up, "reason", r.Reason)
 	}
 	from := st.State
-	changed := t.health.hear(r.Up, r.TimedOut)
+	changed := t.health.Observe(r.Up, r.TimedOut)
 	if changed {
-		st.State, st.Since = t.health.state, now
+		st.State, st.Since = t.health.State, now
 	}
 	changed = changed || t.Numeric && r.Number != st.Number
 	if changed {

@@ -49,7 +49,7 @@ func (r *rig) want(t *testing.T, want ...string) {
 	r.changes = nil
 }
 
-// A subject is what a tracker looks at.
+// A subject is looked at by a tracker.
 type subject struct {
 	start time.Time
 
@@ -111,8 +111,8 @@ func TestSetVerdicts(t *testing.T) {
 	})
 }
 
-// A look that takes its time is not overlapped by the next, and one that takes
-// too long is ended and bad.
+// The next look does not start before a slow one has ended. A look that takes
+// longer than its timeout is stopped and bad.
 func TestSetSlowLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
@@ -153,7 +153,7 @@ func TestSetNudge(t *testing.T) {
 	})
 }
 
-// News that come while a tracker looks are looked at again.
+// A nudge during a look causes another look.
 func TestSetNudgeWhileLooking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
@@ -194,8 +194,8 @@ func TestSetApply(t *testing.T) {
 	})
 }
 
-// What a process knew goes on in the one that replaces it, also what it did not
-// yet believe.
+// The process that replaces another takes over the states, and the readings that
+// did not yet suffice for a change.
 func TestSetRemember(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
@@ -203,7 +203,7 @@ func TestSetRemember(t *testing.T) {
 		slow, number := s.config("a"), Config{Name: "num", Rise: 1, Fall: 1, Numeric: true}
 		slow.Fall = 3
 		r.Apply([]Config{slow, number})
-		r.Tell("num", Reading{Number: 7, Reason: "busy"})
+		r.Report("num", Reading{Number: 7, Reason: "busy"})
 		pass(100 * time.Millisecond)
 		s.become(false, 20*time.Millisecond)
 		pass(2 * time.Second) // two of three
@@ -241,8 +241,8 @@ func TestSetRemember(t *testing.T) {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		pass(100 * time.Millisecond)
-		after.want(t, "20ms a up down") // the third
-		number.Numeric = false          // another kind than it was
+		after.want(t, "20ms a up down") // the third bad reading
+		number.Numeric = false          // a tracker of another kind
 		after.Apply([]Config{known(slow)})
 		after.Apply([]Config{known(slow), known(number)})
 		if st := after.Status()["num"]; st != (Status{}) {
@@ -251,24 +251,24 @@ func TestSetRemember(t *testing.T) {
 	})
 }
 
-// What is late counts less than what failed, and what nothing was found out by
-// is not turned into its opposite.
+// A look that timed out counts less than one that failed, and reverse does not
+// turn a void reading into a good one.
 func TestSetTimeouts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
 		defer r.Close()
 		r.Apply([]Config{{Name: "a", Rise: 1, Fall: 2, TimeoutFall: 4, Reverse: true}})
 		late := Reading{Void: true, TimedOut: true}
-		tell := func(readings ...Reading) {
+		report := func(readings ...Reading) {
 			for _, reading := range readings {
-				r.Tell("a", reading)
+				r.Report("a", reading)
 			}
 		}
-		tell(Reading{}, late, late, late, Reading{Up: true})
+		report(Reading{}, late, late, late, Reading{Up: true})
 		r.want(t, "0s a unknown up", "0s a up down")
-		tell(Reading{}, late, late, late)
+		report(Reading{}, late, late, late)
 		r.want(t, "0s a down up")
-		tell(late)
+		report(late)
 		r.want(t, "0s a up down")
 		if st := r.Status()["a"]; st.TimedOut != 7 || st.Bad != 8 || st.Looks != 10 {
 			t.Errorf("%+v", st)
@@ -276,26 +276,26 @@ func TestSetTimeouts(t *testing.T) {
 	})
 }
 
-func TestSetTell(t *testing.T) {
+func TestSetReport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
 		defer r.Close()
 		r.Apply([]Config{{Name: "svc", Rise: 1, Fall: 1}, {Name: "rev", Rise: 1, Fall: 1, Reverse: true}, {Name: "num", Rise: 1, Fall: 1, Numeric: true, Reverse: true}})
-		r.Tell("svc", Reading{Up: true})
-		r.Tell("svc", Reading{Up: true})
-		r.Tell("nobody", Reading{})
+		r.Report("svc", Reading{Up: true})
+		r.Report("svc", Reading{Up: true})
+		r.Report("nobody", Reading{})
 		r.want(t, "0s svc unknown up")
-		r.Tell("rev", Reading{Up: true})
+		r.Report("rev", Reading{Up: true})
 		r.want(t, "0s rev unknown down")
-		r.Tell("num", Reading{Number: 5})
-		r.Tell("num", Reading{Number: 6}) // another number is a change
+		r.Report("num", Reading{Number: 5})
+		r.Report("num", Reading{Number: 6}) // another number is a change
 		r.want(t, "0s num unknown up", "0s num up up")
-		r.Tell("num", Reading{Void: true}) // which tells no number
+		r.Report("num", Reading{Void: true}) // without a number
 		r.want(t, "0s num up down")
 		if got := r.Status()["num"].Number; got != -6 {
 			t.Errorf("a look that failed changed the number to %d", got)
 		}
-		r.Tell("num", Reading{Number: 6})
+		r.Report("num", Reading{Number: 6})
 		r.want(t, "0s num down up")
 		if got := r.Status()["num"].Standing; got != (Standing{State: Up, Number: -6, Numeric: true}) {
 			t.Errorf("%+v", got)
@@ -314,8 +314,8 @@ func TestSetClose(t *testing.T) {
 	})
 }
 
-// A look that does not end, as of a file whose server is dead, counts as late
-// with every interval, is not made again beside itself, and holds up nobody.
+// A look that does not return counts as timed out at every interval. No second
+// look starts beside it, and other trackers go on.
 func TestSetLookThatNeverEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
@@ -334,7 +334,7 @@ func TestSetLookThatNeverEnds(t *testing.T) {
 		r.Apply([]Config{c})
 		pass(1500*time.Millisecond + overdue)
 		st := r.Status()["a"]
-		if st.State != Up || st.TimedOut != 1 || st.Bad != 1 || st.Reason != "has not ended after 1.5s, and cannot be ended" {
+		if st.State != Up || st.TimedOut != 1 || st.Bad != 1 || st.Reason != "the check has not ended after 1.5s and cannot be stopped" {
 			t.Errorf("%+v", st)
 		}
 		pass(time.Second)
@@ -342,7 +342,7 @@ func TestSetLookThatNeverEnds(t *testing.T) {
 		if n := len(s.seen()); n != 2 {
 			t.Errorf("%d looks, want 2", n)
 		}
-		stuck <- struct{}{} // what it found is old
+		stuck <- struct{}{} // its result is too late to be used
 		pass(time.Second)
 		r.want(t, "4s a down up")
 		if n := len(s.seen()); n != 3 {

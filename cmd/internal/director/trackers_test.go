@@ -1,0 +1,120 @@
+package director
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/track"
+	"holdfast/conf"
+	"holdfast/lvs"
+)
+
+func TestServiceReading(t *testing.T) {
+	c := parse(t, `
+[[service]]
+name = "web"
+address = "10.0.0.100:80"
+[[service.server]]
+name = "a"
+address = "10.1.0.1"
+weight = 5
+[[service.server]]
+name = "b"
+address = "10.1.0.2"
+weight = 1
+[[service.server]]
+name = "c"
+address = "10.1.0.3"
+weight = 1
+`)
+	const up, down, unknown = lvs.Up, lvs.Down, lvs.Unknown
+	tests := []struct {
+		name        string
+		quorum, sum int
+		health      [3]lvs.Health
+		known       bool
+		want        track.Reading
+	}{
+		{"one is enough", 1, 0, [3]lvs.Health{down, down, up}, true, track.Reading{Up: true}},
+		{"none", 1, 0, [3]lvs.Health{down, down, down}, true, track.Reading{Reason: "0 of 3 servers of web are up, 1 are needed"}},
+		{"nobody knows", 1, 0, [3]lvs.Health{unknown, unknown, unknown}, false, track.Reading{}},
+		{"the unknown could decide", 2, 0, [3]lvs.Health{up, unknown, down}, false, track.Reading{}},
+		{"the unknown cannot help", 3, 0, [3]lvs.Health{up, unknown, down}, true, track.Reading{Reason: "1 of 3 servers of web are up, 3 are needed"}},
+		{"the unknown do not matter", 1, 0, [3]lvs.Health{up, unknown, down}, true, track.Reading{Up: true}},
+		{"weight", 1, 5, [3]lvs.Health{up, down, down}, true, track.Reading{Up: true}},
+		{"too little weight", 1, 5, [3]lvs.Health{down, up, up}, true, track.Reading{Reason: "2 of 3 servers of web are up, 1 are needed; their weights sum up to 2, 5 is needed"}},
+		{"weight unknown", 1, 5, [3]lvs.Health{unknown, up, up}, false, track.Reading{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			health := func(r lvs.Ref) lvs.Health {
+				if r.Service != "web" {
+					t.Errorf("asked for %v", r)
+				}
+				return tt.health[r.Server[0]-'a']
+			}
+			got, known := serviceReading(&conf.Track{Quorum: tt.quorum, QuorumSum: tt.sum}, &c.Services[0], health)
+			if known != tt.known || known && got != tt.want {
+				t.Errorf("got %+v, %v; want %+v, %v", got, known, tt.want, tt.known)
+			}
+		})
+	}
+}
+
+// The status of a file's tracker says that its directory cannot be watched, until
+// it can.
+func TestTrackerThatChecksAtIntervalsOnly(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	c := parse(t, fmt.Sprintf(`
+[[vrrp]]
+name = "a"
+interface = "eth0"
+vrid = 1
+addresses = ["10.0.0.1/24"]
+track = ["load"]
+[[track]]
+name = "load"
+type = "file"
+file = %q
+interval = "1h"
+weight = -1
+`, filepath.Join(dir, "load")))
+	tr := &trackers{
+		base:    base{log: slog.New(slog.DiscardHandler), post: func(func()) {}},
+		dir:     t.TempDir(),
+		routers: nobodyTracks{}, reportOthers: func() {},
+	}
+	if err := tr.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer tr.close()
+	tr.apply(c)
+	note := func() string {
+		var s control.Status
+		tr.report(&s)
+		return s.Trackers[0].Note
+	}
+	if got, want := note(), "checked at intervals only: watch "+dir+": no such file or directory"; got != want {
+		t.Errorf("note %q, want %q", got, want)
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	tr.set.Nudge("load")
+	for end := time.Now().Add(10 * time.Second); note() != ""; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("note %q although the directory exists", note())
+		}
+	}
+}
+
+// nobodyTracks are no virtual routers.
+type nobodyTracks struct{}
+
+func (nobodyTracks) trackerChanged(string)           {}
+func (nobodyTracks) trackedBy(string) map[string]int { return nil }

@@ -1,0 +1,375 @@
+package policy
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// A PolicyRoute is a route that is there while a device is claimed.
+type Route struct {
+	To     netip.Prefix
+	Type   string     // a word of RouteTypes; "": unicast
+	Via    netip.Addr // the zero Addr: on the link; an IPv4 route may lead via IPv6
+	Device string     // "": the device itself
+	Table  uint32
+	VRF    string     // not "": the table is that of this VRF device
+	Source netip.Addr // preferred; the zero Addr: the kernel's choice
+	Metric uint32     // 0: the kernel's
+	Scope  string     // a word of RouteScopes; "": link without a gateway, host for local, otherwise global
+	TOS    uint8      // IPv4
+	// Checked has the kernel see that Via is in a subnet of the device.
+	// Otherwise it is taken to be on the link: the device may have no connected
+	// route, when the subnet is the parent's.
+	Checked bool
+	// Hops are several ways, instead of Via and Device.
+	Hops       []Hop  `json:",omitempty"`
+	Realm      Realm  // IPv4
+	Preference string // IPv6 router preference: low, medium, high; "": medium
+	Options    RouteOptions
+	Encap      Encap
+}
+
+// A PolicyHop is one of several ways of a route.
+type Hop struct {
+	Via     netip.Addr
+	Device  string // "": the device itself
+	Weight  int    // 1 to 256; 0 is 1
+	Checked bool   // as in PolicyRoute
+	Encap   Encap
+}
+
+// A Realm is what routes and rules sort packets into, for accounting; 0 is none.
+type Realm struct{ From, To uint16 }
+
+// RouteOptions are the metrics of a route (include/uapi/linux/rtnetlink.h
+// RTAX_*); 0 is the kernel's own. Durations are in whole milliseconds.
+type RouteOptions struct {
+	MTU, AdvMSS, Window, SSThresh, Cwnd, InitCwnd, InitRwnd, Reordering, HopLimit uint32
+
+	RTT, RTTVar, RTOMin        time.Duration
+	QuickAck, FastOpenNoCookie bool
+	ECN                        bool
+	Congestion                 string   // the algorithm; "": the kernel's
+	Lock                       []string `json:",omitempty"` // what the kernel must not change by what it learns
+}
+
+// RouteTypes are what a route can be, as `ip route` calls it.
+var RouteTypes = []string{"unicast", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable", "prohibit", "throw"}
+
+// RouteScopes are the scopes of a route, as `ip route` calls them.
+var RouteScopes = []string{"global", "site", "link", "host", "nowhere"}
+
+var scopeNumbers = [...]uint8{unix.RT_SCOPE_UNIVERSE, unix.RT_SCOPE_SITE, unix.RT_SCOPE_LINK, unix.RT_SCOPE_HOST, unix.RT_SCOPE_NOWHERE}
+
+// routerPreferences are those of RFC 4191 §2.1.
+var routerPreferences = map[string]uint8{"medium": 0, "high": 1, "low": 3}
+
+// number returns where word stands in words, and the default for "" and what
+// is not there.
+func number(words []string, word string, def int) int {
+	for i, w := range words {
+		if w == word {
+			return i
+		}
+	}
+	return def
+}
+
+// kind returns the RTN_ number of the route's type.
+func (r *Route) kind() uint8 { return uint8(number(RouteTypes, r.Type, 0)) + unix.RTN_UNICAST }
+
+// refuses reports whether the route leads nowhere.
+func (r *Route) refuses() bool { return r.kind() >= unix.RTN_BLACKHOLE }
+
+// scope returns the RT_SCOPE_ number, as `ip route` chooses it.
+func (r *Route) scope() uint8 {
+	leads := r.Via.IsValid() || len(r.Hops) > 0
+	switch kind := r.kind(); {
+	case r.To.Addr().Is6():
+		return unix.RT_SCOPE_UNIVERSE
+	case r.Scope != "":
+		return scopeNumbers[number(RouteScopes, r.Scope, 0)]
+	case kind == unix.RTN_LOCAL:
+		return unix.RT_SCOPE_HOST
+	case r.refuses(), kind == unix.RTN_UNICAST && leads:
+		return unix.RT_SCOPE_UNIVERSE
+	}
+	return unix.RT_SCOPE_LINK
+}
+
+// String returns the route in the words of `ip route`, as far as tells it from
+// others: "route 0.0.0.0/0 via 10.0.0.1 table 7".
+func (r Route) String() string {
+	var b strings.Builder
+	b.WriteString("route ")
+	if r.Type != "" && r.Type != RouteTypes[0] {
+		b.WriteString(r.Type + " ")
+	}
+	b.WriteString(r.To.String())
+	if r.TOS != 0 {
+		fmt.Fprintf(&b, " tos %#x", r.TOS)
+	}
+	if r.Via.IsValid() {
+		b.WriteString(" via " + r.Via.String())
+	}
+	if r.Device != "" {
+		b.WriteString(" dev " + r.Device)
+	}
+	for _, h := range r.Hops {
+		b.WriteString(" nexthop")
+		if h.Via.IsValid() {
+			b.WriteString(" via " + h.Via.String())
+		}
+		if h.Device != "" {
+			b.WriteString(" dev " + h.Device)
+		}
+	}
+	if r.VRF != "" {
+		b.WriteString(" vrf " + r.VRF)
+	} else {
+		fmt.Fprintf(&b, " table %d", r.Table)
+	}
+	if r.Metric != 0 {
+		fmt.Fprintf(&b, " metric %d", r.Metric)
+	}
+	return b.String()
+}
+
+func family(v6 bool) int {
+	if v6 {
+		return netlink.FAMILY_V6
+	}
+	return netlink.FAMILY_V4
+}
+
+// A routeKey is what the kernel tells routes apart by: of two with one key
+// only one is there, unless the second was asked to be beside the first.
+type routeKey struct {
+	to     netip.Prefix
+	table  uint32
+	metric uint32
+	tos    uint8
+}
+
+// ipv6Metric is what IPv6 makes of the metric 0 (IP6_RT_PRIO_USER).
+const ipv6Metric = 1024
+
+// key returns the route's key in a table.
+func (r *Route) key(table uint32) routeKey {
+	k := routeKey{r.To, table, r.Metric, r.TOS}
+	if r.To.Addr().Is6() && k.metric == 0 {
+		k.metric = ipv6Metric
+	}
+	return k
+}
+
+// A lookup finds interfaces by their names.
+type lookup interface {
+	// index returns the index of an interface, "" being the device itself, or
+	// 0 if it does not exist.
+	index(name string) int
+	// vrf returns the table of a VRF device, or 0 if it does not exist.
+	vrf(name string) uint32
+}
+
+// table returns the route's table, or what is missing.
+func (r *Route) table(l lookup) (uint32, error) {
+	if r.VRF == "" {
+		return r.Table, nil
+	}
+	if t := l.vrf(r.VRF); t != 0 {
+		return t, nil
+	}
+	return 0, fmt.Errorf("VRF device %s does not exist", r.VRF)
+}
+
+// devices are the interfaces by which a route leads.
+func (r *Route) devices() []string {
+	if r.refuses() {
+		return nil
+	}
+	if len(r.Hops) == 0 {
+		return []string{r.Device}
+	}
+	names := make([]string, len(r.Hops))
+	for i, h := range r.Hops {
+		names[i] = h.Device
+	}
+	return names
+}
+
+// header begins a request about the route with a key.
+func (k *routeKey) header(request, flags int, kind, scope uint8) (*nl.NetlinkRequest, *nl.RtMsg) {
+	q := nl.NewNetlinkRequest(request, flags)
+	m := &nl.RtMsg{RtMsg: unix.RtMsg{
+		Family: uint8(family(k.to.Addr().Is6())), Dst_len: uint8(k.to.Bits()), Tos: k.tos,
+		Table: unix.RT_TABLE_UNSPEC, Protocol: Protocol, Scope: scope, Type: kind,
+	}}
+	q.AddData(m)
+	q.AddData(nl.NewRtAttr(unix.RTA_DST, k.to.Addr().AsSlice()))
+	q.AddData(nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(k.table)))
+	if k.metric != 0 {
+		q.AddData(nl.NewRtAttr(unix.RTA_PRIORITY, nl.Uint32Attr(k.metric)))
+	}
+	return q, m
+}
+
+// deleteRequest takes our route with a key away, whatever else it says: ways
+// may have changed their index, or be gone.
+func (k *routeKey) deleteRequest() *nl.NetlinkRequest {
+	q, _ := k.header(unix.RTM_DELROUTE, 0, 0, unix.RT_SCOPE_NOWHERE)
+	return q
+}
+
+// bending reports whether an unchecked gateway is IPv6 and not link-local. The
+// kernel looks for such a one in the route's table, and for one that is said to
+// be on the link in the main table (net/ipv6/route.c ip6_validate_gw), where it
+// must not find it by another device: it takes both to try.
+func (r *Route) bending() bool {
+	global := func(via netip.Addr, checked bool) bool {
+		return via.Is6() && !via.IsLinkLocalUnicast() && !checked
+	}
+	return r.To.Addr().Is6() && (global(r.Via, r.Checked) ||
+		slices.ContainsFunc(r.Hops, func(h Hop) bool { return global(h.Via, h.Checked) }))
+}
+
+// nextHopFlags are those of a way; bend is for what bending reports.
+func (r *Route) nextHopFlags(via netip.Addr, checked, bend bool) uint8 {
+	if via.IsValid() && !checked && (bend || r.To.Addr().Is4()) {
+		return unix.RTNH_F_ONLINK
+	}
+	return 0
+}
+
+// addRequest makes the route. An error says which interface is missing.
+func (r *Route) addRequest(k routeKey, l lookup, bend bool) (*nl.NetlinkRequest, error) {
+	q, m := k.header(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, r.kind(), r.scope())
+	for _, name := range r.devices() {
+		switch {
+		case l.index(name) != 0:
+		case name == "":
+			return nil, errors.New("the virtual router's own device does not exist")
+		default:
+			return nil, fmt.Errorf("interface %s does not exist", name)
+		}
+	}
+	switch {
+	case r.refuses():
+	case len(r.Hops) > 0:
+		q.AddData(nl.NewRtAttr(unix.RTA_MULTIPATH, r.hops(l, bend)))
+	default:
+		q.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(l.index(r.Device)))))
+		m.Flags = uint32(r.nextHopFlags(r.Via, r.Checked, bend))
+		for _, a := range wayAttributes(r.To, r.Via, &r.Encap) {
+			q.AddData(a)
+		}
+	}
+	if r.Source.IsValid() {
+		q.AddData(nl.NewRtAttr(unix.RTA_PREFSRC, r.Source.AsSlice()))
+	}
+	if r.Realm != (Realm{}) {
+		q.AddData(nl.NewRtAttr(unix.RTA_FLOW, r.Realm.attribute()))
+	}
+	if p, given := routerPreferences[r.Preference]; given {
+		q.AddData(nl.NewRtAttr(unix.RTA_PREF, []byte{p}))
+	}
+	if metrics := r.Options.attribute(); metrics != nil {
+		q.AddData(metrics)
+	}
+	return q, nil
+}
+
+func (r Realm) attribute() []byte { return nl.Uint32Attr(uint32(r.From)<<16 | uint32(r.To)) }
+
+// wayAttributes say how the next hop is reached.
+func wayAttributes(to netip.Prefix, via netip.Addr, e *Encap) []*nl.RtAttr {
+	var all []*nl.RtAttr
+	switch {
+	case !via.IsValid():
+	case via.Is4() == to.Addr().Is4():
+		all = append(all, nl.NewRtAttr(unix.RTA_GATEWAY, via.AsSlice()))
+	default: // struct rtvia
+		all = append(all, nl.NewRtAttr(unix.RTA_VIA, append(nl.Uint16Attr(uint16(family(via.Is6()))), via.AsSlice()...)))
+	}
+	return append(all, e.attributes()...)
+}
+
+// hops returns the body of RTA_MULTIPATH: a struct rtnexthop with attributes
+// for each way.
+func (r *Route) hops(l lookup, bend bool) []byte {
+	var out []byte
+	for i := range r.Hops {
+		h := &r.Hops[i]
+		var attributes []byte
+		for _, a := range wayAttributes(r.To, h.Via, &h.Encap) {
+			attributes = append(attributes, a.Serialize()...)
+		}
+		out = binary.NativeEndian.AppendUint16(out, uint16(unix.SizeofRtNexthop+len(attributes)))
+		out = append(out, r.nextHopFlags(h.Via, h.Checked, bend), uint8(max(h.Weight, 1)-1))
+		out = binary.NativeEndian.AppendUint32(out, uint32(l.index(h.Device)))
+		out = append(out, attributes...)
+	}
+	return out
+}
+
+// LockableOptions are the words of RouteOptions.Lock; the kernel numbers them
+// as RTAX_MTU and so on.
+var LockableOptions = []string{
+	"mtu", "window", "rtt", "rttvar", "ssthresh", "cwnd", "advmss", "reordering", "hoplimit", "initcwnd",
+	"features", "rto_min", "initrwnd", "quickack", "congctl",
+}
+
+const (
+	rtaxFastOpenNoCookie = 17
+	rtaxFeatureECN       = 1
+)
+
+// attribute returns RTA_METRICS, or nil if all is the kernel's own. Times are
+// in the kernel's units: eighths, quarters and whole milliseconds.
+func (o *RouteOptions) attribute() *nl.RtAttr {
+	values := map[int]uint32{
+		unix.RTAX_MTU: o.MTU, unix.RTAX_WINDOW: o.Window, unix.RTAX_SSTHRESH: o.SSThresh, unix.RTAX_CWND: o.Cwnd,
+		unix.RTAX_ADVMSS: o.AdvMSS, unix.RTAX_REORDERING: o.Reordering, unix.RTAX_HOPLIMIT: o.HopLimit,
+		unix.RTAX_INITCWND: o.InitCwnd, unix.RTAX_INITRWND: o.InitRwnd,
+		unix.RTAX_RTT: uint32(o.RTT.Milliseconds() * 8), unix.RTAX_RTTVAR: uint32(o.RTTVar.Milliseconds() * 4),
+		unix.RTAX_RTO_MIN: uint32(o.RTOMin.Milliseconds()),
+	}
+	for number, on := range map[int]bool{unix.RTAX_QUICKACK: o.QuickAck, rtaxFastOpenNoCookie: o.FastOpenNoCookie} {
+		if on {
+			values[number] = 1
+		}
+	}
+	if o.ECN {
+		values[unix.RTAX_FEATURES] = rtaxFeatureECN
+	}
+	for _, word := range o.Lock {
+		values[unix.RTAX_LOCK] |= 1 << (unix.RTAX_MTU + number(LockableOptions, word, 0))
+	}
+	if o.RTOMin != 0 { // it is of no effect otherwise (net/ipv4/tcp_output.c tcp_rto_min)
+		values[unix.RTAX_LOCK] |= 1 << unix.RTAX_RTO_MIN
+	}
+	metrics, empty := nl.NewRtAttr(unix.RTA_METRICS, nil), true
+	for number := unix.RTAX_LOCK; number <= rtaxFastOpenNoCookie; number++ {
+		if v := values[number]; v != 0 {
+			metrics.AddRtAttr(number, nl.Uint32Attr(v))
+			empty = false
+		}
+	}
+	if o.Congestion != "" {
+		metrics.AddRtAttr(unix.RTAX_CC_ALGO, nl.ZeroTerminated(o.Congestion))
+		empty = false
+	}
+	if empty {
+		return nil
+	}
+	return metrics
+}
