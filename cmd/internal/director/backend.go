@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/lvs/ipvs"
 )
@@ -50,8 +51,8 @@ func (d *Director) serve() {
 }
 
 // Status implements control.Backend.
-func (b backend) Status(ctx context.Context) (*control.Status, error) {
-	var s *control.Status
+func (b backend) Status(ctx context.Context) (*status.Status, error) {
+	var s *status.Status
 	var err error
 	if e := b.d.ask(ctx, func() { s, err = b.d.status() }); e != nil {
 		return nil, e
@@ -89,7 +90,7 @@ func (d *Director) plan() (*control.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &control.Plan{Version: control.StatusVersion, Path: d.opts.Path, Steps: []control.Step{}}
+	p := &control.Plan{Version: status.Version, Path: d.opts.Path, Steps: []control.Step{}}
 	for _, text := range describe(d.conf, c) {
 		p.Steps = append(p.Steps, control.Step{Area: "holdfast", Text: text})
 	}
@@ -116,8 +117,8 @@ func (d *Director) openIPVS(ctx context.Context) error {
 }
 
 // vrrpStatusSoon has the loop make a vrrpStatus.
-func (d *Director) vrrpStatusSoon(ctx context.Context) (*control.Status, error) {
-	var s *control.Status
+func (d *Director) vrrpStatusSoon(ctx context.Context) (*status.Status, error) {
+	var s *status.Status
 	var err error
 	if e := d.ask(ctx, func() { s, err = d.vrrpStatus() }); e != nil {
 		return nil, e
@@ -127,6 +128,12 @@ func (d *Director) vrrpStatusSoon(ctx context.Context) (*control.Status, error) 
 
 // busDirector is the director as D-Bus sees it.
 type busDirector struct{ backend }
+
+// Reload implements dbus.Director.
+func (b busDirector) Reload(ctx context.Context) error {
+	_, err := b.backend.Reload(ctx)
+	return err
+}
 
 // Announce implements dbus.Director.
 func (b busDirector) Announce(ctx context.Context, name string) error {

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 )
 
 // A history is what a process that is about to be replaced leaves beside a
@@ -25,10 +25,10 @@ type history struct {
 
 // counts are the totals of the status, which only grow.
 type counts struct {
-	Instances   map[string]control.Counters `json:"instances,omitempty"`
-	Dropped     map[string]uint64           `json:"dropped,omitempty"`
-	UnknownVRID uint64                      `json:"unknown_vrid,omitempty"`
-	Repairs     uint64                      `json:"repairs,omitempty"`
+	Instances   map[string]status.Counters `json:"instances,omitempty"`
+	Dropped     map[string]uint64          `json:"dropped,omitempty"`
+	UnknownVRID uint64                     `json:"unknown_vrid,omitempty"`
+	Repairs     uint64                     `json:"repairs,omitempty"`
 }
 
 func historyPath(dir string) string { return filepath.Join(dir, "history.json") }
@@ -42,7 +42,7 @@ func (d *Director) writeHistory() (time.Duration, uint64, error) {
 	}
 	h := history{
 		At: sinceBoot(), Events: d.journal.Since(0),
-		Counts: counts{map[string]control.Counters{}, s.Dropped, s.UnknownVRID, d.repairs},
+		Counts: counts{map[string]status.Counters{}, s.Dropped, s.UnknownVRID, d.repairs},
 	}
 	for i := range s.VRRP {
 		h.Counts.Instances[s.VRRP[i].Name] = s.VRRP[i].Counters

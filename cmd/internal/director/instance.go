@@ -7,8 +7,8 @@ import (
 	"reflect"
 	"slices"
 
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/dbus"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/vrrp"
@@ -52,7 +52,7 @@ type instance struct {
 	portErr error // why the port is not open on the interface
 	added   bool  // the speaker has it
 
-	before control.Counters // what the binary before this one had counted
+	before status.Counters // what the binary before this one had counted
 }
 
 // spec is the device that an instance wants.

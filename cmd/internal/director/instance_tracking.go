@@ -79,9 +79,9 @@ func (d *Director) trackingNews(in *instance) []vrrp.Event {
 // of what they add to its priority.
 func (d *Director) tracked(in *instance) (faults map[string]vrrp.Faulted, sum int) {
 	faults = map[string]vrrp.Faulted{}
-	status := d.trackers.set.Status()
+	standings := d.trackers.set.Status()
 	for _, k := range in.track {
-		st, key := status[k.Name], faultTrack+k.Name
+		st, key := standings[k.Name], faultTrack+k.Name
 		if st.State != track.Unknown {
 			delete(in.awaits, k.Name)
 		}

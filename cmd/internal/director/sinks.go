@@ -7,9 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/notify"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/vrrp"
 )
@@ -116,7 +116,7 @@ func (d *Director) stateText(ctx context.Context) string {
 	text := make(chan string, 1)
 	err := d.ask(ctx, func() {
 		if s, err := d.status(); err == nil {
-			text <- s.Text(control.SectionAll)
+			text <- s.Text(status.SectionAll)
 		} else {
 			text <- ""
 		}
@@ -219,16 +219,16 @@ func listedState(s vrrp.State) string {
 }
 
 // outlets is how the scripts and the sinks are.
-func (d *Director) outlets() []control.Outlet {
-	list := []control.Outlet{outlet(control.OutletScripts, d.notifier.Status())}
+func (d *Director) outlets() []status.Outlet {
+	list := []status.Outlet{outlet(status.OutletScripts, d.notifier.Status())}
 	for _, s := range d.sinks {
 		list = append(list, outlet(s.name, s.Status()))
 	}
 	return list
 }
 
-func outlet(name string, s notify.SinkStatus) control.Outlet {
-	return control.Outlet{
+func outlet(name string, s notify.SinkStatus) status.Outlet {
+	return status.Outlet{
 		Name: name, Queued: s.Queued, Delivered: s.Delivered, Dropped: s.Dropped,
 		LastDelivery: s.LastDelivery, LastError: s.LastError, LastErrorAt: s.LastErrorAt, FailingSince: s.FailingSince,
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/vrrp"
@@ -14,7 +14,7 @@ import (
 )
 
 // status is everything that is known at this moment.
-func (d *Director) status() (*control.Status, error) {
+func (d *Director) status() (*status.Status, error) {
 	s, err := d.vrrpStatus()
 	if err != nil {
 		return nil, err
@@ -28,17 +28,17 @@ func (d *Director) status() (*control.Status, error) {
 
 // vrrpStatus is status without what has nothing to do with virtual routers, and
 // takes less time by that.
-func (d *Director) vrrpStatus() (*control.Status, error) {
+func (d *Director) vrrpStatus() (*status.Status, error) {
 	snap, err := d.speaker.Snapshot()
 	if err != nil {
 		return nil, err
 	}
-	s := &control.Status{
-		Version: control.StatusVersion, Director: d.conf.Director.Name, Software: d.opts.Version,
+	s := &status.Status{
+		Version: status.Version, Director: d.conf.Director.Name, Software: d.opts.Version,
 		PID: os.Getpid(), Started: d.started, Now: snap.At,
-		Config:   control.Config{Path: d.opts.Path, LoadedAt: d.loaded},
+		Config:   status.Config{Path: d.opts.Path, LoadedAt: d.loaded},
 		Realtime: d.realtime == nil,
-		VRRP:     []control.Instance{}, Groups: []control.Group{},
+		VRRP:     []status.Instance{}, Groups: []status.Group{},
 		Dropped: dropped(&snap.Dropped), UnknownVRID: d.before.UnknownVRID,
 	}
 	for reason, n := range d.before.Dropped {
@@ -51,7 +51,7 @@ func (d *Director) vrrpStatus() (*control.Status, error) {
 		s.RealtimeNote = d.realtime.Error()
 	}
 	if r := d.reloaded; !r.at.IsZero() {
-		s.Config.LastReload = &control.Reload{At: r.at, OK: r.err == nil}
+		s.Config.LastReload = &status.Reload{At: r.at, OK: r.err == nil}
 		if r.err != nil {
 			s.Config.LastReload.Error = r.err.Error()
 		}
@@ -70,7 +70,7 @@ func (d *Director) vrrpStatus() (*control.Status, error) {
 	}
 	for _, g := range d.conf.Groups {
 		if st, ok := snap.Groups[g.Name]; ok {
-			s.Groups = append(s.Groups, control.Group{
+			s.Groups = append(s.Groups, status.Group{
 				Name: g.Name, State: st.State.String(), Members: st.Members, Since: st.Since,
 			})
 		}
@@ -79,7 +79,7 @@ func (d *Director) vrrpStatus() (*control.Status, error) {
 }
 
 // addStatus adds what is known of the interface, and what was counted before.
-func (in *instance) addStatus(i *control.Instance) {
+func (in *instance) addStatus(i *status.Instance) {
 	if in == nil {
 		return
 	}
@@ -89,19 +89,19 @@ func (in *instance) addStatus(i *control.Instance) {
 	}
 }
 
-func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) control.Instance {
+func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) status.Instance {
 	m := &st.Machine
-	i := control.Instance{
+	i := status.Instance{
 		Name: c.Name, Group: st.Group, Interface: c.Interface, Device: c.Device,
 		Family: c.Family.String(), VRID: int(c.VRID), Protocol: int(c.Version),
 		State: m.State.String(), Since: m.Since, Why: m.Why, UpSince: m.UpSince, Takeover: m.Takeover.String(), Holding: m.Holding,
 		Priority: int(c.Priority), EffectivePriority: int(m.Priority), IntervalMS: ms(c.Interval),
 		Preempt: c.Preempt, Addresses: prefixTexts(slices.Concat(c.Prefixes, c.Excluded)),
-		Master: peer(&m.Master), Rival: peer(&m.Rival), Reasons: []control.Reason{},
+		Master: peer(&m.Master), Rival: peer(&m.Rival), Reasons: []status.Reason{},
 		Excluded: prefixTexts(c.Excluded), Counters: counters(st),
 	}
 	if s := st.Silenced; s != nil && m.State == vrrp.Master {
-		i.Silenced = &control.Reason{Key: "send", Text: s.Problem, Since: s.Since}
+		i.Silenced = &status.Reason{Key: "send", Text: s.Problem, Since: s.Since}
 	}
 	if c.MAC.Mode != conf.MACInterface {
 		i.MAC = net.HardwareAddr(c.MAC.Address[:]).String()
@@ -111,7 +111,7 @@ func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) control
 	}
 	for _, p := range c.Extra {
 		on := func(a conf.Address) bool { return a.Interface != p.Interface }
-		i.Elsewhere = append(i.Elsewhere, control.Place{
+		i.Elsewhere = append(i.Elsewhere, status.Place{
 			Interface: p.Interface, Device: p.Device,
 			Addresses: prefixTexts(slices.DeleteFunc(slices.Concat(c.Prefixes, c.Excluded), on)),
 		})
@@ -127,18 +127,18 @@ func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) control
 	i.CededTo = peer(&m.Ceded)
 	for _, w := range m.Waits {
 		if w.Until.After(now) {
-			i.Waits = append(i.Waits, control.Wait{Key: w.Why, Until: w.Until})
+			i.Waits = append(i.Waits, status.Wait{Key: w.Why, Until: w.Until})
 		}
 	}
 	for _, f := range m.Faults {
-		i.Reasons = append(i.Reasons, control.Reason{Key: f.Key, Text: f.Problem, Since: f.Since})
+		i.Reasons = append(i.Reasons, status.Reason{Key: f.Key, Text: f.Problem, Since: f.Since})
 	}
 	return i
 }
 
-func counters(st *speaker.Status) control.Counters {
+func counters(st *speaker.Status) status.Counters {
 	m, c := &st.Machine.Counters, &st.Counters
-	out := control.Counters{
+	out := status.Counters{
 		AdvertsSent: m.Sent, AdvertsReceived: m.Received, StopSent: m.StopSent, StopReceived: m.StopReceived,
 		RivalAdverts: m.RivalAdverts, AddressMismatch: c.AddressMismatch, Transitions: m.Transitions,
 		AnnouncementsOut: c.Announced, Dropped: dropped(&c.Dropped),
@@ -159,11 +159,11 @@ func dropped(counts *[vrrp.NumDrops]uint64) map[string]uint64 {
 	return names
 }
 
-func peer(p *vrrp.Peer) *control.Peer {
+func peer(p *vrrp.Peer) *status.Peer {
 	if !p.Address.IsValid() {
 		return nil
 	}
-	return &control.Peer{
+	return &status.Peer{
 		Address: p.Address.String(), Priority: int(p.Priority),
 		IntervalMS: ms(p.Interval), LastHeard: p.LastHeard,
 	}
@@ -172,17 +172,17 @@ func peer(p *vrrp.Peer) *control.Peer {
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // lvsStatus is the table, nil when the configuration has nothing for IPVS.
-func (d *Director) lvsStatus() *control.LVS {
+func (d *Director) lvsStatus() *status.LVS {
 	if !needsIPVS(d.conf) {
 		return nil
 	}
 	services, daemons, err := d.balance.status()
-	l := &control.LVS{Error: d.ipvsError, Services: services, Repairs: d.repairs}
+	l := &status.LVS{Error: d.ipvsError, Services: services, Repairs: d.repairs}
 	if err != nil && l.Error == "" {
 		l.Error = err.Error()
 	}
 	if c := d.conf.LVS.Sync; c.Interface != "" {
-		l.Sync = &control.Sync{Interface: c.Interface, ID: int(c.ID), Follow: c.Follow, Roles: []string{}}
+		l.Sync = &status.Sync{Interface: c.Interface, ID: int(c.ID), Follow: c.Follow, Roles: []string{}}
 		for _, daemon := range daemons {
 			l.Sync.Roles = append(l.Sync.Roles, daemon.Role.String())
 		}

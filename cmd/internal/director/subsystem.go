@@ -3,8 +3,8 @@ package director
 import (
 	"log/slog"
 
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 )
 
@@ -21,7 +21,7 @@ type subsystem interface {
 	// a call after suspend starts it again.
 	apply(c *conf.Config)
 	// report adds what status shows of the subsystem.
-	report(s *control.Status)
+	report(s *status.Status)
 	// suspend ends what must not run while the binary is replaced.
 	suspend()
 	// save adds what the new binary continues with.
@@ -46,14 +46,14 @@ type base struct {
 	publish func(event.Event)
 }
 
-func (*base) restore(*upgradeState)  {}
-func (*base) apply(*conf.Config)     {}
-func (*base) report(*control.Status) {}
-func (*base) suspend()               {}
-func (*base) save(*upgradeState)     {}
-func (*base) withdraw()              {}
-func (*base) stop() error            { return nil }
-func (*base) close()                 {}
+func (*base) restore(*upgradeState) {}
+func (*base) apply(*conf.Config)    {}
+func (*base) report(*status.Status) {}
+func (*base) suspend()              {}
+func (*base) save(*upgradeState)    {}
+func (*base) withdraw()             {}
+func (*base) stop() error           { return nil }
+func (*base) close()                {}
 
 // base returns what the director gives to its subsystems.
 func (d *Director) base() base {
