@@ -48,7 +48,7 @@ func (in *Instance) forgetDerived() {
 	if in.bare() {
 		in.MAC = MAC{}
 	}
-	if !in.Unicast && in.Multicast == in.Family.Group() {
+	if !in.Unicast && in.Multicast == in.Family.MulticastGroup() {
 		in.Multicast = netip.Addr{}
 	}
 	if len(in.Auth.Keys) > 0 && in.Auth.Active == in.Auth.Keys[0].ID {

@@ -20,9 +20,9 @@ var peerAddress = textual(`an address, like "10.0.0.2",`, parseAddress, netip.Ad
 var ttl = integer[uint8](1, vrrp.HopLimit)
 
 // peer is an address, or a table with the address and limits of the TTL.
-var peer = codec[vrrp.KnownPeer]{
-	decode: func(v value, fail func(value, string)) (vrrp.KnownPeer, bool) {
-		p := vrrp.KnownPeer{MinTTL: vrrp.HopLimit, MaxTTL: vrrp.HopLimit}
+var peer = codec[vrrp.PeerConfig]{
+	decode: func(v value, fail func(value, string)) (vrrp.PeerConfig, bool) {
+		p := vrrp.PeerConfig{MinTTL: vrrp.HopLimit, MaxTTL: vrrp.HopLimit}
 		keys, isTable := v.data.(map[string]value)
 		if !isTable {
 			address, ok := peerAddress.decode(v, fail)
@@ -31,7 +31,7 @@ var peer = codec[vrrp.KnownPeer]{
 		}
 		return p, decodePeer(v, keys, &p, fail)
 	},
-	encode: func(p vrrp.KnownPeer) any {
+	encode: func(p vrrp.PeerConfig) any {
 		if p.MinTTL == vrrp.HopLimit {
 			return p.Address.String()
 		}
@@ -41,7 +41,7 @@ var peer = codec[vrrp.KnownPeer]{
 	},
 }
 
-func decodePeer(v value, keys map[string]value, p *vrrp.KnownPeer, fail func(value, string)) bool {
+func decodePeer(v value, keys map[string]value, p *vrrp.PeerConfig, fail func(value, string)) bool {
 	known := []string{"address", "max_ttl", "min_ttl"}
 	good := true
 	for _, key := range slices.Sorted(maps.Keys(keys)) {

@@ -32,7 +32,7 @@ func (in *Instance) visitSending(t *table) {
 // resolveSending fills in the group, and refuses what has no effect.
 func (in *Instance) resolveSending(t *table) {
 	if !in.Unicast && !in.Multicast.IsValid() {
-		in.Multicast = in.Family.Group()
+		in.Multicast = in.Family.MulticastGroup()
 	}
 	if in.TTL != vrrp.HopLimit && !in.Unicast {
 		t.failf("ttl", "has no meaning without unicast: multicast has %d", vrrp.HopLimit)

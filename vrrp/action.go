@@ -18,9 +18,9 @@ const (
 	// advertisements for all addresses, and a later one. If Action.First is not 0
 	// it says so many addresses, from the first, ahead of the burst.
 	Announce
-	// Hush stops speaking for the addresses (no ARP or neighbour answers, no
+	// Mute stops speaking for the addresses (no ARP or neighbour answers, no
 	// announcements), and goes on receiving for them.
-	Hush
+	Mute
 	// Release takes the addresses off and the device down.
 	Release
 	// Transition reports a change of state.
@@ -32,20 +32,20 @@ const (
 	Rival
 	// Repriced reports that the priority in force is another one. Only a
 	// machine that takes part tells it.
-	Repriced
+	PriorityChanged
 )
 
 // An Action is one effect that a Machine wants.
 type Action struct {
-	Verb     Verb
-	Priority uint8    // SendAdvert, Transition, Rival, Repriced: the priority in force
-	Was      uint8    // Repriced: the priority before
-	From, To State    // Transition; Repriced: To is the state, which stays
-	Why      string   // Transition, Rival, Repriced: the reason, for people
-	Takeover Takeover // Transition to Master: Why as one of a few
-	Peer     *Peer    // Rival: who it is; nil: it has fallen silent
-	Unserved bool     // Claim: nobody serves the addresses
-	First    int      // Announce: how many addresses, from the first; 0: all
+	Verb        Verb
+	Priority    uint8    // SendAdvert, Transition, Rival, Repriced: the priority in force
+	OldPriority uint8    // Repriced: the priority before
+	From, To    State    // Transition; Repriced: To is the state, which stays
+	Why         string   // Transition, Rival, Repriced: the reason, for people
+	Takeover    Takeover // Transition to Master: Why as one of a few
+	Peer        *Peer    // Rival: who it is; nil: it has fallen silent
+	Unserved    bool     // Claim: nobody serves the addresses
+	First       int      // Announce: how many addresses, from the first; 0: all
 }
 
 // String describes the action in the words that scenario files use.
@@ -63,8 +63,8 @@ func (a Action) String() string {
 			return fmt.Sprintf("announce first %d", a.First)
 		}
 		return "announce"
-	case Hush:
-		return "hush"
+	case Mute:
+		return "mute"
 	case Release:
 		return "release"
 	case Transition:
@@ -73,8 +73,8 @@ func (a Action) String() string {
 		return "stopped"
 	case Rival:
 		return "rival: " + a.Why
-	case Repriced:
-		return fmt.Sprintf("priority %d -> %d (%s)", a.Was, a.Priority, a.Why)
+	case PriorityChanged:
+		return fmt.Sprintf("priority %d -> %d (%s)", a.OldPriority, a.Priority, a.Why)
 	}
 	return "?"
 }

@@ -40,7 +40,7 @@ var (
 
 // Group returns the multicast group of adverts: 224.0.0.18 or ff02::12
 // (RFC 9568 §5.1.1.2, §5.1.2.2).
-func (f Family) Group() netip.Addr {
+func (f Family) MulticastGroup() netip.Addr {
 	if f == IPv4 {
 		return group4
 	}

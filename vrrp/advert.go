@@ -99,7 +99,7 @@ func (a *Advert) Append(b []byte, src, dst netip.Addr, form Checksum) []byte {
 // The count of addresses says where the message ends. What follows, such as
 // padding of a short Ethernet frame, is ignored.
 func Decode(p Packet, a *Advert) Drop {
-	// What comes by unicast may have crossed routers: see KnownPeer.
+	// What comes by unicast may have crossed routers: see PeerConfig.
 	if p.Destination.IsMulticast() && p.HopLimit != HopLimit {
 		return DropHopLimit
 	}

@@ -174,7 +174,7 @@ func TestRoundTrip(t *testing.T) {
 						Version: form.version, VRID: 200, Priority: 7, Interval: interval,
 						Addresses: addresses(form.family, n), Checksum: form.want,
 					}
-					src, dst := sourceOf(form.family), form.family.Group()
+					src, dst := sourceOf(form.family), form.family.MulticastGroup()
 					b := want.Append(nil, src, dst, form.send)
 					if len(b) > MaxMessageLen {
 						t.Errorf("message has %d bytes, more than MaxMessageLen", len(b))
@@ -222,7 +222,7 @@ var addrs = cmpopts.EquateComparable(netip.Addr{})
 // A message that fails every check is dropped for the first; each repaired in
 // turn, for the next.
 func TestDecodeOrder(t *testing.T) {
-	src, dst := sourceOf(IPv4), IPv4.Group()
+	src, dst := sourceOf(IPv4), IPv4.MulticastGroup()
 	p := Packet{Source: src, Destination: dst, HopLimit: 1, Payload: []byte{0x4f, 10, 100, 2, 0, 0, 0xff, 0xff, 1, 1, 1, 1}}
 	repair := []struct {
 		want Drop
@@ -267,7 +267,7 @@ func TestAdmit(t *testing.T) {
 	}
 	unicast := func(in *input, min, max uint8) {
 		in.cfg.Unicast, in.to = true, own
-		in.cfg.Peers = []KnownPeer{{in.source, min, max}}
+		in.cfg.Peers = []PeerConfig{{in.source, min, max}}
 	}
 	tests := []struct {
 		name    string
@@ -285,9 +285,9 @@ func TestAdmit(t *testing.T) {
 		{"v2 owner", 2, func(in *input) { in.cfg.Priority = 255 }, DropOwner},
 		{"v2 owner hears another", 2, func(in *input) { in.cfg.Priority, in.advert.Priority = 255, 255 }, DropNone},
 		{"from a peer", 3, func(in *input) {
-			in.cfg.Peers = []KnownPeer{{Address: own}, {Address: in.source}}
+			in.cfg.Peers = []PeerConfig{{Address: own}, {Address: in.source}}
 		}, DropNone},
-		{"from no peer", 3, func(in *input) { in.cfg.Peers = []KnownPeer{{Address: own}} }, DropPeer},
+		{"from no peer", 3, func(in *input) { in.cfg.Peers = []PeerConfig{{Address: own}} }, DropPeer},
 		{"unicast", 3, func(in *input) { unicast(in, 0, 0) }, DropNone},
 		{"unicast through a router", 3, func(in *input) { unicast(in, 0, 0); in.ttl = 254 }, DropHopLimit},
 		{"unicast through routers that are known", 3, func(in *input) { unicast(in, 250, 254); in.ttl = 250 }, DropNone},
@@ -296,7 +296,7 @@ func TestAdmit(t *testing.T) {
 		{"unicast from a stranger", 3, func(in *input) { unicast(in, 0, 0); in.source = own.Next() }, DropPeer},
 		{"unicast without peers", 3, func(in *input) { unicast(in, 0, 0); in.cfg.Peers = nil }, DropPeer},
 		{"unicast to one who wants multicast", 3, func(in *input) { in.to = own }, DropDestination},
-		{"multicast to one who wants unicast", 3, func(in *input) { unicast(in, 0, 0); in.to = IPv4.Group() }, DropDestination},
+		{"multicast to one who wants unicast", 3, func(in *input) { unicast(in, 0, 0); in.to = IPv4.MulticastGroup() }, DropDestination},
 		{"v3 without addresses, and we have some", 3, func(in *input) { in.advert.Addresses = nil }, DropCount},
 		{"v3 without addresses, as we", 3, func(in *input) { in.advert.Addresses, in.cfg.Addresses = nil, nil }, DropNone},
 		{"v3 with addresses, and we have none", 3, func(in *input) { in.cfg.Addresses = nil }, DropNone},
@@ -351,7 +351,7 @@ func TestAdmit(t *testing.T) {
 				source: sourceOf(IPv4),
 			}
 			test.change(&in)
-			p := Packet{Source: in.source, Destination: IPv4.Group(), HopLimit: HopLimit}
+			p := Packet{Source: in.source, Destination: IPv4.MulticastGroup(), HopLimit: HopLimit}
 			if in.to.IsValid() {
 				p.Destination = in.to
 			}
@@ -428,7 +428,7 @@ func TestAllocations(t *testing.T) {
 		a := Advert{Version: 3, VRID: 1, Priority: 100, Interval: time.Second, Addresses: addresses(f, 20)}
 		cfg := Config{Version: 3, Family: f, VRID: 1, Priority: 90, Addresses: a.Addresses, AddressCheck: AddressDrop}
 		buf := make([]byte, 0, MaxMessageLen)
-		src, dst := sourceOf(f), f.Group()
+		src, dst := sourceOf(f), f.MulticastGroup()
 		if n := testing.AllocsPerRun(100, func() { a.Append(buf, src, dst, ChecksumPseudo) }); n != 0 {
 			t.Errorf("%v: Append allocates %v times", f, n)
 		}
@@ -448,7 +448,7 @@ func TestAllocations(t *testing.T) {
 
 func BenchmarkDecode(b *testing.B) {
 	a := Advert{Version: 3, VRID: 1, Priority: 100, Interval: time.Second, Addresses: addresses(IPv4, 1)}
-	src, dst := sourceOf(IPv4), IPv4.Group()
+	src, dst := sourceOf(IPv4), IPv4.MulticastGroup()
 	p := Packet{src, dst, HopLimit, a.Append(nil, src, dst, ChecksumPseudo)}
 	for b.Loop() {
 		if drop := Decode(p, &a); drop != DropNone {

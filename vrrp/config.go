@@ -94,7 +94,7 @@ type Config struct {
 	// Unicast sends adverts to each of Peers instead of the multicast group.
 	Unicast bool
 	// Peers are the routers from which adverts are heeded; none means all.
-	Peers []KnownPeer
+	Peers []PeerConfig
 	// Addresses are advertised in this order, at most 255 of them, all of
 	// Family. None is for routers whose mastership has another effect than
 	// addresses: they heed each other, against RFC 9568 §5.2.5.
@@ -133,7 +133,7 @@ func (c *Config) Validate() error {
 	if c.PreemptDelay > 0 && !c.Preempt {
 		bad("preempt_delay", "has no meaning without preempt")
 	}
-	c.validatePatience(bad)
+	c.validateHoldoff(bad)
 	c.validateSending(bad)
 	c.validatePeers(bad)
 	if len(c.Addresses) > MaxAddresses {

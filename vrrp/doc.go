@@ -30,7 +30,7 @@
 // ([ClaimedPart]).
 //
 // Letting go is the reverse. A MASTER that stops, yields or is preempted first
-// stops speaking for the addresses ([Hush]) but goes on serving what still
+// stops speaking for the addresses ([Mute]) but goes on serving what still
 // arrives. It lets go ([Release]) a moment after it has heard the new MASTER,
 // or when the time in which one would have appeared is over. So a planned
 // change of MASTER leaves no moment in which nobody serves.
@@ -42,6 +42,6 @@
 //   - Claim, and its answer Claimed or a ClaimedPart, before the first SendAdvert;
 //   - SendAdvert before Announce: switches learn the virtual MAC from either,
 //     other virtual routers only from the advert;
-//   - SendAdvert with priority 0 before Hush, Hush before Release;
+//   - SendAdvert with priority 0 before Mute, Mute before Release;
 //   - Transition last, when what it tells has been ordered.
 package vrrp

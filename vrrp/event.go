@@ -41,7 +41,7 @@ type (
 
 	// Remind makes a MASTER send an advert before it is due: it may be late with
 	// the next.
-	Remind struct{}
+	AdvertiseNow struct{}
 
 	// Abandon makes a machine that was never started let go of what a crashed
 	// MASTER left on its device, as Stop would have.
@@ -103,7 +103,7 @@ type (
 	Primary struct{ Address netip.Addr }
 
 	// Weigh sets the sum by which trackers change the priority.
-	Weigh struct{ Sum int }
+	TrackerWeight struct{ Sum int }
 
 	// Reconfigure replaces the configuration. Family, VRID, Version and Name
 	// must stay as they are. Reclaim says that what the addresses are on has
@@ -120,25 +120,25 @@ type (
 	hasten  struct{ source netip.Addr }
 )
 
-func (Start) event()        {}
-func (StartHolding) event() {}
-func (Resume) event()       {}
-func (Remind) event()       {}
-func (Abandon) event()      {}
-func (Yield) event()        {}
-func (Stop) event()         {}
-func (Leave) event()        {}
-func (*Received) event()    {}
-func (Elapsed) event()      {}
-func (Claimed) event()      {}
-func (ClaimedPart) event()  {}
-func (ClaimFailed) event()  {}
-func (ClaimLost) event()    {}
-func (Faulted) event()      {}
-func (Recovered) event()    {}
-func (Primary) event()      {}
-func (Weigh) event()        {}
-func (Reconfigure) event()  {}
-func (promote) event()      {}
-func (demote) event()       {}
-func (hasten) event()       {}
+func (Start) event()         {}
+func (StartHolding) event()  {}
+func (Resume) event()        {}
+func (AdvertiseNow) event()  {}
+func (Abandon) event()       {}
+func (Yield) event()         {}
+func (Stop) event()          {}
+func (Leave) event()         {}
+func (*Received) event()     {}
+func (Elapsed) event()       {}
+func (Claimed) event()       {}
+func (ClaimedPart) event()   {}
+func (ClaimFailed) event()   {}
+func (ClaimLost) event()     {}
+func (Faulted) event()       {}
+func (Recovered) event()     {}
+func (Primary) event()       {}
+func (TrackerWeight) event() {}
+func (Reconfigure) event()   {}
+func (promote) event()       {}
+func (demote) event()        {}
+func (hasten) event()        {}

@@ -150,7 +150,7 @@ func (g *Group) step(now time.Time, i int, ev Event) {
 	if r, ok := ev.(*Received); ok && r.Advert.Priority == PriorityStop && m.state == Backup && m.gaveUp == r.Source {
 		g.others(i, func(j int) { g.step(now, j, hasten{r.Source}) })
 	}
-	if m.active() || m.state == Fault || ownAffair(ev) {
+	if m.active() || m.state == Fault || staysLocal(ev) {
 		return
 	}
 	if wasActive || m.state == Backup && m.yieldsTo(ev) {
@@ -176,7 +176,7 @@ func (m *Machine) yieldsTo(ev Event) bool {
 
 // ownAffair reports whether what a member makes of an event is not passed on:
 // every member is given it, or it is about to be no member any more.
-func ownAffair(ev Event) bool {
+func staysLocal(ev Event) bool {
 	switch ev.(type) {
 	case Stop, Yield, Leave:
 		return true

@@ -12,7 +12,7 @@ func (m *Machine) yield(now time.Time) {
 	}
 	m.send(now, PriorityStop)
 	again := m.cfg.Interval + 2*succession
-	m.hush(now.Add(2 * again))
+	m.mute(now.Add(2 * again))
 	m.become(now, Backup, "handed over on request")
 	m.deferring = true
 	m.forget()
@@ -32,7 +32,7 @@ func (m *Machine) startHolding(now time.Time) {
 	if m.state != Init || m.leaving {
 		return
 	}
-	m.hush(now.Add(2 * m.cfg.masterDown(1, m.cfg.Interval)))
+	m.mute(now.Add(2 * m.cfg.masterDown(1, m.cfg.Interval)))
 	if len(m.faults) > 0 {
 		m.release()
 	}
@@ -52,7 +52,7 @@ func (m *Machine) abandon(now time.Time) {
 
 // Resume returns the event that makes another machine what this one is.
 func (m *Machine) Resume() Resume {
-	r := Resume{State: m.state, Since: m.since, GaveAway: m.deferring, Lost: m.back.lost, UpSince: m.upSince, Takeover: m.takeover}
+	r := Resume{State: m.state, Since: m.since, GaveAway: m.deferring, Lost: m.holdoff.lost, UpSince: m.upSince, Takeover: m.takeover}
 	if m.learned {
 		r.Interval = m.interval
 	}
@@ -63,7 +63,7 @@ func (m *Machine) Resume() Resume {
 }
 
 // remind sends an advert before it is due.
-func (m *Machine) remind(now time.Time) {
+func (m *Machine) advertiseNow(now time.Time) {
 	if m.state != Master {
 		return
 	}
@@ -91,7 +91,7 @@ func (m *Machine) resume(now time.Time, e Resume) {
 		m.upSince = e.Since
 	}
 	if e.State == Backup {
-		m.deferring, m.back.lost = e.GaveAway, e.Lost
+		m.deferring, m.holdoff.lost = e.GaveAway, e.Lost
 		if e.Interval != 0 {
 			m.interval, m.learned = e.Interval, true
 		}
@@ -99,7 +99,7 @@ func (m *Machine) resume(now time.Time, e Resume) {
 		return
 	}
 	if e.LastAdvert.IsZero() {
-		m.remind(now)
+		m.advertiseNow(now)
 		return
 	}
 	// What has come meanwhile is heard before this is due. If it is overdue for

@@ -103,7 +103,7 @@ func (l *lan) exerciseDemotion(master *node) {
 	}
 	l.note("weigh %s down", master.name)
 	l.gapless = true
-	master.stepAll(Weigh{-254})
+	master.stepAll(TrackerWeight{-254})
 	l.rest()
 	preempts := func(n *node) bool {
 		return n != master && n.cfgs[0].Priority > 1 && n.cfgs[0].Preempt

@@ -363,7 +363,7 @@ func (l *lan) mischief() {
 	case 8:
 		sum := l.rng.IntN(500) - 250
 		l.note("weigh %s %d", n.portName(i), sum)
-		n.step(i, Weigh{sum})
+		n.step(i, TrackerWeight{sum})
 	case 9:
 		l.reconfigure(n)
 	case 10:
@@ -467,7 +467,7 @@ func (l *lan) mend(n *node) {
 	for i := range n.ports {
 		n.step(i, Recovered{"link"})
 		n.step(i, Recovered{claimFault})
-		n.step(i, Weigh{0})
+		n.step(i, TrackerWeight{0})
 	}
 }
 

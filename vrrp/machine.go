@@ -32,7 +32,7 @@ const (
 	nothing  hold = iota
 	claiming      // Claim is out, its answer is not in
 	held          // device up, addresses on
-	hushed        // the same, but not speaking: about to be released
+	muted         // the same, but not speaking: about to be released
 )
 
 // A Machine is one virtual router. It is not safe for concurrent use.
@@ -44,7 +44,7 @@ type Machine struct {
 	weight  int
 	grouped bool      // has fellow members, which must agree before it takes over
 	leads   bool      // decides for its fellow members among equal priorities
-	beat    time.Time // that it keeps; zero: none
+	phase   time.Time // that it keeps; zero: none
 
 	state    State
 	since    time.Time
@@ -65,8 +65,8 @@ type Machine struct {
 	retries   int // failed claims in a row
 	losses    int // claims in a row that succeeded and were lost soon after
 
-	back  heldBack // from taking part, and from preempting
-	ceded Peer     // the other owner, to whom we yielded; the zero Peer is none
+	holdoff holdoff // from taking part, and from preempting
+	ceded   Peer    // the other owner, to whom we yielded; the zero Peer is none
 
 	peer       Peer          // the MASTER last heard
 	interval   time.Duration // the MASTER's interval (Active_Adver_Interval)
@@ -121,7 +121,7 @@ func (m *Machine) step(now time.Time, ev Event) []Action {
 	m.out = m.out[:0]
 	switch e := ev.(type) {
 	case *Received:
-		m.received(now, e)
+		m.receive(now, e)
 	case Elapsed:
 		m.elapsed(now)
 	case Claimed:
@@ -142,8 +142,8 @@ func (m *Machine) step(now time.Time, ev Event) []Action {
 		m.startHolding(now)
 	case Resume:
 		m.resume(now, e)
-	case Remind:
-		m.remind(now)
+	case AdvertiseNow:
+		m.advertiseNow(now)
 	case Abandon:
 		m.abandon(now)
 	case Yield:
@@ -158,8 +158,8 @@ func (m *Machine) step(now time.Time, ev Event) []Action {
 		m.recovered(now, e.Key)
 	case Primary:
 		m.primary = e.Address
-	case Weigh:
-		m.weigh(now, e.Sum)
+	case TrackerWeight:
+		m.setWeight(now, e.Sum)
 	case Reconfigure:
 		m.reconfigure(now, e)
 	case promote:
@@ -189,7 +189,7 @@ func (m *Machine) send(now time.Time, priority uint8) {
 func (m *Machine) become(now time.Time, to State, why string) {
 	from := m.state
 	m.state, m.since, m.why = to, now, why
-	m.back.moved(now, from, to)
+	m.holdoff.stateChanged(now, from, to)
 	m.wants = false
 	m.gaveUp = netip.Addr{}
 	m.rival, m.rivalFrom = Peer{}, time.Time{}
@@ -220,7 +220,7 @@ func (m *Machine) start(now time.Time) {
 	}
 	m.ceded = Peer{}
 	if m.hold == nothing {
-		m.back.delay(now, m.cfg.StartDelay, "start_delay")
+		m.holdoff.delay(now, m.cfg.StartDelay, "start_delay")
 	}
 	if len(m.faults) > 0 {
 		m.become(now, Fault, m.faults[0].Problem)
@@ -234,7 +234,7 @@ func (m *Machine) start(now time.Time) {
 func (m *Machine) begin(now time.Time, why string) {
 	m.become(now, Backup, why)
 	m.forget()
-	switch from := m.back.from(now); {
+	switch from := m.holdoff.from(now); {
 	case !m.owns():
 		m.listen(now)
 	case from.After(now):
@@ -257,7 +257,7 @@ func (m *Machine) forget() { m.interval, m.learned = m.cfg.Interval, false }
 
 // listen restarts the master-down timer.
 func (m *Machine) listen(now time.Time) {
-	m.timerFrom = m.back.from(now)
+	m.timerFrom = m.holdoff.from(now)
 	m.gaveUp = netip.Addr{}
 	m.downAt = m.timerFrom.Add(m.cfg.masterDown(m.Priority(), m.interval))
 }
@@ -287,20 +287,20 @@ func (m *Machine) letGo(now time.Time, wire bool) {
 		m.release()
 	case m.hold == held:
 		m.send(now, PriorityStop)
-		m.hush(now.Add(m.cfg.Interval + succession))
+		m.mute(now.Add(m.cfg.Interval + succession))
 	}
 }
 
-func (m *Machine) hush(until time.Time) {
-	m.hold = hushed
+func (m *Machine) mute(until time.Time) {
+	m.hold = muted
 	m.releaseAt = until
-	m.do(Hush)
+	m.do(Mute)
 }
 
 func (m *Machine) release() {
 	m.hold = nothing
 	m.releaseAt = time.Time{}
-	m.quiet()
+	m.endEarlyAdverts()
 	m.do(Release)
 	if m.leaving {
 		m.do(Stopped)
@@ -335,7 +335,7 @@ func (m *Machine) claimed(now time.Time) {
 	switch m.hold {
 	case claiming:
 		m.hold = held
-		m.quiet()
+		m.endEarlyAdverts()
 		m.retries, m.deferring = 0, false
 		m.send(now, m.Priority())
 		m.do(Announce)
@@ -428,7 +428,7 @@ func (m *Machine) overslept(now time.Time) bool {
 // heard within an interval, and if nobody did, the timer makes us MASTER again.
 func (m *Machine) wakeLate(now time.Time, silent time.Duration) {
 	m.foundLate = now
-	m.hush(now.Add(m.cfg.masterDown(1, m.interval)))
+	m.mute(now.Add(m.cfg.masterDown(1, m.interval)))
 	m.become(now, Backup, fmt.Sprintf("could not run for %v", silent.Round(time.Millisecond)))
 	m.listen(now)
 }
@@ -491,7 +491,7 @@ func (m *Machine) recovered(now time.Time, key string) {
 	}
 	m.faults = slices.Delete(m.faults, i, i+1)
 	if key == LinkFault {
-		m.back.delay(now, m.cfg.LinkDelay, "link_delay")
+		m.holdoff.delay(now, m.cfg.LinkDelay, "link_delay")
 	}
 	if m.state == Fault && len(m.faults) == 0 {
 		m.begin(now, "recovered")
@@ -500,21 +500,21 @@ func (m *Machine) recovered(now time.Time, key string) {
 
 // --- change
 
-func (m *Machine) weigh(now time.Time, sum int) {
+func (m *Machine) setWeight(now time.Time, sum int) {
 	before := m.Priority()
 	m.weight = sum
 	why := "trackers weigh nothing any more"
 	if sum != 0 {
 		why = fmt.Sprintf("trackers weigh %+d", sum)
 	}
-	m.repriced(before, why)
+	m.priorityChanged(before, why)
 	m.retime(now)
 }
 
 // repriced tells that the priority in force is another one than before.
-func (m *Machine) repriced(before uint8, why string) {
+func (m *Machine) priorityChanged(before uint8, why string) {
 	if p := m.Priority(); p != before && m.state != Init {
-		m.out = append(m.out, Action{Verb: Repriced, Priority: p, Was: before, To: m.state, Why: why})
+		m.out = append(m.out, Action{Verb: PriorityChanged, Priority: p, OldPriority: before, To: m.state, Why: why})
 	}
 }
 
@@ -535,7 +535,7 @@ func (m *Machine) reconfigure(now time.Time, e Reconfigure) {
 		m.ceded = Peer{}
 	}
 	m.cfg = cfg
-	m.repriced(before, "the configuration changed")
+	m.priorityChanged(before, "the configuration changed")
 	if !m.learned {
 		m.interval = cfg.Interval
 	}

@@ -103,13 +103,13 @@ func TestWeighMovesTimer(t *testing.T) {
 	r.backup()
 	r.hear(200, highAddr)
 	r.now = time.Second
-	r.event(Weigh{50})
+	r.event(TrackerWeight{50})
 	r.wantDeadline(downInterval(3, 150, time.Second))
 	r.hear(0, highAddr)
 	shortened := r.now + skewTime(3, 150, time.Second)
 	r.wantDeadline(shortened)
 	r.now += 100 * time.Millisecond
-	r.event(Weigh{-50})
+	r.event(TrackerWeight{-50})
 	r.wantDeadline(shortened)
 }
 
@@ -117,7 +117,7 @@ func TestWeighMovesTimer(t *testing.T) {
 func TestWeighBounds(t *testing.T) {
 	r := newRig(t, 3, nil)
 	for sum, want := range map[int]uint8{0: 100, 50: 150, -99: 1, -100: 1, -5000: 1, 154: 254, 155: 254, 5000: 254} {
-		r.event(Weigh{sum})
+		r.event(TrackerWeight{sum})
 		if got := r.g.Member(0).Priority(); got != want {
 			t.Errorf("sum %d: priority %d, want %d", sum, got, want)
 		}
@@ -130,7 +130,7 @@ func TestMasterWasSilent(t *testing.T) {
 	r := newRig(t, 3, nil)
 	at := r.master()
 	r.now = at + 3500*time.Millisecond
-	r.want("lower priority", r.hear(90, lowAddr), "hush", "MASTER -> BACKUP")
+	r.want("lower priority", r.hear(90, lowAddr), "mute", "MASTER -> BACKUP")
 	heard := r.now
 	// What it heard may be old: it serves until the other one has spoken again.
 	r.want("linger", r.elapse(heard+time.Second+linger), "release")
@@ -164,7 +164,7 @@ func TestMasterWakesLate(t *testing.T) {
 	r := newRig(t, 3, nil)
 	at := r.master()
 	r.now = at + 10*time.Second
-	r.want("old advert", r.hear(90, lowAddr), "hush", "MASTER -> BACKUP")
+	r.want("old advert", r.hear(90, lowAddr), "mute", "MASTER -> BACKUP")
 	woke := r.now
 	r.want("old advert", r.hear(90, lowAddr))
 	r.wantDeadline(woke + time.Second + linger)

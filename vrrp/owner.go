@@ -29,9 +29,9 @@ func (m *Machine) contest(now time.Time, r *Received) {
 		return
 	}
 	before := m.Priority()
-	m.ceded.heard(r, now)
-	m.tellRival(now, r, fmt.Sprintf(
+	m.ceded.update(r, now)
+	m.reportRival(now, r, fmt.Sprintf(
 		"%v has priority 255 too and a higher address: ours is %d until the configuration changes", r.Source, m.Priority()))
-	m.repriced(before, fmt.Sprintf("%v has priority 255 too", r.Source))
-	m.heardAsMaster(now, r)
+	m.priorityChanged(before, fmt.Sprintf("%v has priority 255 too", r.Source))
+	m.receiveAsMaster(now, r)
 }

@@ -2,9 +2,9 @@ package vrrp
 
 import "net/netip"
 
-// A KnownPeer is a router from which adverts are heeded, and with Config.Unicast
+// A PeerConfig is a router from which adverts are heeded, and with Config.Unicast
 // one to which ours are sent.
-type KnownPeer struct {
+type PeerConfig struct {
 	Address netip.Addr
 	// MinTTL and MaxTTL bound the TTL or hop limit of its adverts when they
 	// come by unicast; both zero stand for 255, so that nobody farther away
@@ -13,7 +13,7 @@ type KnownPeer struct {
 }
 
 // near reports whether the hop limit of an advert is within the bounds.
-func (p *KnownPeer) near(hopLimit uint8) bool {
+func (p *PeerConfig) near(hopLimit uint8) bool {
 	if p.MaxTTL == 0 {
 		return hopLimit == HopLimit
 	}
@@ -21,11 +21,11 @@ func (p *KnownPeer) near(hopLimit uint8) bool {
 }
 
 // anyPeer stands for whoever speaks when no peers are configured.
-var anyPeer = &KnownPeer{}
+var anyPeer = &PeerConfig{}
 
 // peer returns what is configured of the router with the address, or nil if
 // its adverts are not to be heeded.
-func (c *Config) peer(address netip.Addr) *KnownPeer {
+func (c *Config) peer(address netip.Addr) *PeerConfig {
 	if len(c.Peers) == 0 && !c.Unicast {
 		return anyPeer
 	}
@@ -39,7 +39,7 @@ func (c *Config) peer(address netip.Addr) *KnownPeer {
 
 // admitPeer checks where a message comes from and by which way.
 func (c *Config) admitPeer(p Packet) Drop {
-	if c.Unicast == p.Destination.IsMulticast() || !c.Unicast && p.Destination != c.Group() {
+	if c.Unicast == p.Destination.IsMulticast() || !c.Unicast && p.Destination != c.MulticastGroup() {
 		return DropDestination
 	}
 	peer := c.peer(p.Source)

@@ -40,14 +40,14 @@ func TestResumeLate(t *testing.T) {
 func TestResumeTooLate(t *testing.T) {
 	silent := 5 * time.Second
 	r := resumed(t, silent)
-	r.want("overslept", r.event(Elapsed{}), "hush", "MASTER -> BACKUP")
+	r.want("overslept", r.event(Elapsed{}), "mute", "MASTER -> BACKUP")
 	r.wantState(Backup, true)
 
 	r = resumed(t, silent)
-	r.want("a successor of lower priority", r.hear(50, lowAddr), "hush", "MASTER -> BACKUP")
+	r.want("a successor of lower priority", r.hear(50, lowAddr), "mute", "MASTER -> BACKUP")
 
 	r = resumed(t, 3500*time.Millisecond)
-	r.want("a quick successor", r.hear(50, lowAddr), "hush", "MASTER -> BACKUP")
+	r.want("a quick successor", r.hear(50, lowAddr), "mute", "MASTER -> BACKUP")
 }
 
 // By which interval others wait counts, whatever the configuration says by now.
@@ -65,11 +65,11 @@ func TestResumePromised(t *testing.T) {
 func TestRemind(t *testing.T) {
 	r := newRig(t, 3, nil)
 	r.backup()
-	r.want("a BACKUP", r.event(Remind{}))
+	r.want("a BACKUP", r.event(AdvertiseNow{}))
 	r = newRig(t, 3, nil)
 	at := r.master()
 	r.now += 300 * time.Millisecond
-	r.want("a MASTER", r.event(Remind{}), "send priority=100")
+	r.want("a MASTER", r.event(AdvertiseNow{}), "send priority=100")
 	r.wantDeadline(at + 1300*time.Millisecond)
 	if last := r.g.Member(0).Resume().LastAdvert.Sub(epoch); last != r.now {
 		t.Errorf("the last advert was sent at %v, want %v", last, r.now)

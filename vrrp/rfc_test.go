@@ -259,7 +259,7 @@ func TestMasterShutdown(t *testing.T) {
 		r := newRig(t, version, nil)
 		at := r.master()
 		r.now += 300 * time.Millisecond
-		r.want("shutdown", r.event(Stop{}), "send priority=0", "hush", "MASTER -> INIT")
+		r.want("shutdown", r.event(Stop{}), "send priority=0", "mute", "MASTER -> INIT")
 		r.wantState(Init, true)
 		r.want("nobody came", r.elapse(at+300*time.Millisecond+time.Second+succession), "release", "stopped")
 		r.wantState(Init, false)
@@ -339,7 +339,7 @@ func TestMasterYields(t *testing.T) {
 				r := newRig(t, version, nil)
 				at := r.master()
 				r.now = at + 400*time.Millisecond
-				r.want("advert", r.hear(test.priority, test.source), "hush", "MASTER -> BACKUP")
+				r.want("advert", r.hear(test.priority, test.source), "mute", "MASTER -> BACKUP")
 				r.wantState(Backup, true)
 				heard := r.now
 				r.want("linger", r.elapse(heard+linger), "release")

@@ -284,7 +284,7 @@ func (s *stage) change(verb string, n *node, i int, args []string) error {
 		if err != nil {
 			return err
 		}
-		n.step(i, Weigh{sum})
+		n.step(i, TrackerWeight{sum})
 	case "set":
 		cfg := *n.machine(i).Config()
 		for _, arg := range args {
@@ -386,7 +386,7 @@ func setKey(cfg *Config, source *netip.Addr, arg string) (err error) {
 		for _, a := range strings.Split(value, ",") {
 			addr, e := netip.ParseAddr(a)
 			err = errors.Join(err, e)
-			cfg.Peers = append(cfg.Peers, KnownPeer{Address: addr})
+			cfg.Peers = append(cfg.Peers, PeerConfig{Address: addr})
 		}
 	case "addresses":
 		cfg.Addresses = nil

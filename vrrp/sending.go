@@ -6,11 +6,11 @@ import (
 )
 
 // Group returns the multicast group that adverts are sent to and heeded from.
-func (c *Config) Group() netip.Addr {
+func (c *Config) MulticastGroup() netip.Addr {
 	if c.Multicast.IsValid() {
 		return c.Multicast
 	}
-	return c.Family.Group()
+	return c.Family.MulticastGroup()
 }
 
 // linkLocal reports whether adverts must come from a link-local address, as

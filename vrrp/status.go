@@ -14,7 +14,7 @@ type Peer struct {
 	LastHeard time.Time
 }
 
-func (p *Peer) heard(r *Received, now time.Time) {
+func (p *Peer) update(r *Received, now time.Time) {
 	*p = Peer{Address: r.Source, Priority: r.Advert.Priority, Interval: r.Advert.Interval, LastHeard: now}
 }
 
@@ -65,10 +65,10 @@ type Status struct {
 func (m *Machine) Status() Status {
 	s := Status{
 		State: m.state, Since: m.since, Why: m.why, Priority: m.Priority(), UpSince: m.upSince, Takeover: m.takeover,
-		Holding:  m.hold == held || m.hold == hushed,
+		Holding:  m.hold == held || m.hold == muted,
 		Rival:    m.rival,
 		Ceded:    m.ceded,
-		Waits:    m.back.waits(&m.cfg),
+		Waits:    m.holdoff.waits(&m.cfg),
 		Faults:   slices.Clone(m.faults),
 		Deadline: m.Deadline(),
 		Counters: m.counters,

@@ -31,7 +31,7 @@ type world struct {
 	delayMin, delayMax time.Duration
 	loss, duplicate    float64
 	reorder            bool // also frames of one sender may overtake each other
-	// What a claim, hush or release takes, and how often a claim fails.
+	// What a claim, mute or release takes, and how often a claim fails.
 	workMin, workMax time.Duration
 	claimLoss        float64
 	parts            float64 // of the claims of what nobody serves, how many tell of the first address
@@ -247,7 +247,7 @@ func (n *node) form(ports []int, first func(i int) Event) {
 	}
 	n.groups = append(n.groups, g)
 	if n.beat {
-		g.Beat(n.clock())
+		g.SetPhase(n.clock())
 	}
 	n.perform(g, g.Settle(n.clock()))
 	for _, i := range fresh {
@@ -439,11 +439,11 @@ func (n *node) act(member int, a Action) {
 		if a.Unserved && (p.claimsParts || n.w.parts > 0 && n.w.rng.Float64() < n.w.parts) {
 			n.claimPart(member)
 		}
-	case Hush:
+	case Mute:
 		if p.hold != held {
-			broken("hushes what it does not hold")
+			broken("mutes what it does not hold")
 		}
-		p.hold = hushed
+		p.hold = muted
 		n.work(member, silent)
 	case Release:
 		if p.hold == nothing {
@@ -526,7 +526,7 @@ func (n *node) transmit(member int, priority uint8) {
 	w.sent++
 	cfg := n.machine(member).Config()
 	a := Advert{Version: cfg.Version, VRID: cfg.VRID, Priority: priority, Interval: cfg.Interval, Addresses: cfg.Addresses}
-	dst := cfg.Family.Group()
+	dst := cfg.Family.MulticastGroup()
 	payload := a.Append(nil, p.source, dst, cfg.Checksum)
 	if p.cut {
 		return

@@ -267,7 +267,7 @@ func TestHeaderImage(t *testing.T) {
 	early := time.Unix(1, 0) // keepalived begins with 1
 	a := vrrp.Advert{Version: 2, VRID: 51, Priority: 100, Interval: time.Second, Addresses: list("10.9.0.100")}
 	g.Mark(&a)
-	packet := a.Append(g.Begin(bytes.Clone(image[:20]), early, src), src, vrrp.IPv4.Group(), 0)
+	packet := a.Append(g.Begin(bytes.Clone(image[:20]), early, src), src, vrrp.IPv4.MulticastGroup(), 0)
 	g.Finish(packet)
 	if !bytes.Equal(packet, image) {
 		t.Errorf("made\n%x, want\n%x", packet, image)
@@ -328,11 +328,11 @@ func TestPassword(t *testing.T) {
 		g := New(Config{Kind: Password, Secret: secret}, vrrp.IPv4, 2, 51, nil)
 		a := vrrp.Advert{Version: 2, VRID: 51, Priority: 100, Interval: time.Second, Addresses: list("10.9.0.100")}
 		g.Mark(&a)
-		return g.Seal(a.Append(g.Begin(nil, at, src), src, vrrp.IPv4.Group(), 0), at, src)
+		return g.Seal(a.Append(g.Begin(nil, at, src), src, vrrp.IPv4.MulticastGroup(), 0), at, src)
 	}
 	g := New(Config{Kind: Password, Secret: "secret"}, vrrp.IPv4, 2, 51, nil)
 	for secret, want := range map[Secret]vrrp.Drop{"secret": vrrp.DropNone, "secret2": vrrp.DropAuth, "secre": vrrp.DropAuth, "": vrrp.DropAuth} {
-		p := vrrp.Packet{Source: src, Destination: vrrp.IPv4.Group(), HopLimit: 255, Payload: make(secret)}
+		p := vrrp.Packet{Source: src, Destination: vrrp.IPv4.MulticastGroup(), HopLimit: 255, Payload: make(secret)}
 		var a vrrp.Advert
 		if drop := vrrp.Decode(p, &a); drop != vrrp.DropNone || a.AuthType != 1 {
 			t.Errorf("decoding: %q, type %d", drop, a.AuthType)
@@ -436,7 +436,7 @@ func TestAllocations(t *testing.T) {
 			sender.Mark(&a)
 			b := sender.Begin(append(buffer, ip...), at, src)
 			begin := len(b)
-			b = sender.Seal(a.Append(b[20:], src, vrrp.IPv4.Group(), 0), at, src)
+			b = sender.Seal(a.Append(b[20:], src, vrrp.IPv4.MulticastGroup(), 0), at, src)
 			packet := buffer[:20+len(b)]
 			sender.Finish(packet)
 			if d := receiver.Check(at, vrrp.Packet{Source: src, Payload: packet[begin:]}, packet); d != vrrp.DropNone {

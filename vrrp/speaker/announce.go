@@ -28,7 +28,7 @@ type burst struct {
 }
 
 // part lets the first frames of a takeover be said before the others may be.
-func (b *burst) part(now time.Time, p Pace, frames int) {
+func (b *burst) part(now time.Time, p AnnounceConfig, frames int) {
 	if b.limit == 0 {
 		*b = burst{rounds: p.Repeat, at: now, gap: p.Interval}
 	}
@@ -45,7 +45,7 @@ func (b *burst) part(now time.Time, p Pace, frames int) {
 func (b *burst) held() bool { return b.limit > 0 && b.next >= b.limit }
 
 // begin starts the bursts of a takeover, or goes on with what part began.
-func (b *burst) begin(now time.Time, p Pace) {
+func (b *burst) begin(now time.Time, p AnnounceConfig) {
 	first, at := 0, now
 	if b.limit > 0 {
 		first = b.next
@@ -63,7 +63,7 @@ func (b *burst) begin(now time.Time, p Pace) {
 	b.rearm(now, p)
 }
 
-func (b *burst) rearm(now time.Time, p Pace) {
+func (b *burst) rearm(now time.Time, p AnnounceConfig) {
 	b.again = time.Time{}
 	if p.Refresh > 0 {
 		b.again = now.Add(p.Refresh)
@@ -82,7 +82,7 @@ func (b *burst) deadline() time.Time {
 }
 
 // wind starts the rounds whose time has come.
-func (b *burst) wind(now time.Time, p Pace) {
+func (b *burst) wind(now time.Time, p AnnounceConfig) {
 	if due(b.second, now) {
 		b.second = time.Time{}
 		b.start(now, p.Repeat, p)
@@ -93,14 +93,14 @@ func (b *burst) wind(now time.Time, p Pace) {
 	}
 }
 
-func (b *burst) start(now time.Time, rounds int, p Pace) {
+func (b *burst) start(now time.Time, rounds int, p AnnounceConfig) {
 	if rounds > 0 {
 		b.rounds, b.next, b.at, b.gap = rounds, 0, now, max(calmGap, p.Interval)
 	}
 }
 
 // once announces everything once more, after what is being announced.
-func (b *burst) once(now time.Time, p Pace) {
+func (b *burst) once(now time.Time, p AnnounceConfig) {
 	if b.at.IsZero() {
 		b.start(now, 1, p)
 	} else {

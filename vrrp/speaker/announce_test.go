@@ -38,7 +38,7 @@ func TestBurstPace(t *testing.T) {
 		"paced": {10, 20 * time.Millisecond, 180 * time.Millisecond, 200 * time.Millisecond},
 	} {
 		var b burst
-		b.begin(now, Pace{Repeat: 3, Interval: c.interval})
+		b.begin(now, AnnounceConfig{Repeat: 3, Interval: c.interval})
 		all := rounds(t, &b, now, c.n)
 		if len(all) != 3 || len(all[0]) != c.n || len(all[2]) != c.n {
 			t.Fatalf("%s: %d rounds", name, len(all))
@@ -53,7 +53,7 @@ func TestBurstPace(t *testing.T) {
 // Nobody waits for a refresh: its frames are always apart.
 func TestBurstRefresh(t *testing.T) {
 	now := time.Now()
-	p := Pace{Repeat: 1, Refresh: time.Minute, RefreshRepeat: 1}
+	p := AnnounceConfig{Repeat: 1, Refresh: time.Minute, RefreshRepeat: 1}
 	var b burst
 	b.begin(now, p)
 	rounds(t, &b, now, 3)
@@ -78,7 +78,7 @@ func said(b *burst, now time.Time, n int) []int {
 // in the first round.
 func TestBurstInParts(t *testing.T) {
 	now := time.Now()
-	p := Pace{Repeat: 2, Delay: 5 * time.Second}
+	p := AnnounceConfig{Repeat: 2, Delay: 5 * time.Second}
 	var b burst
 	b.part(now, p, 2)
 	if got := said(&b, now, 5); !slices.Equal(got, []int{0, 1}) {
@@ -117,7 +117,7 @@ func TestBurstInParts(t *testing.T) {
 	// There may be fewer than was thought, none, or no rounds.
 	for _, c := range []struct{ n, part, repeat, want int }{{3, 5, 2, 3}, {0, 5, 2, 0}, {5, 5, 0, 0}, {5, 0, 2, 0}} {
 		var b burst
-		b.part(now, Pace{Repeat: c.repeat}, c.part)
+		b.part(now, AnnounceConfig{Repeat: c.repeat}, c.part)
 		if got := said(&b, now, c.n); len(got) != c.want || !b.deadline().IsZero() {
 			t.Errorf("%+v: %v, due %v", c, got, b.deadline())
 		}
@@ -125,7 +125,7 @@ func TestBurstInParts(t *testing.T) {
 
 	// A pace is kept from part to part.
 	b.stop()
-	slow := Pace{Repeat: 1, Interval: 20 * time.Millisecond}
+	slow := AnnounceConfig{Repeat: 1, Interval: 20 * time.Millisecond}
 	b.part(now, slow, 1)
 	said(&b, now, 3)
 	b.part(now, slow, 2)

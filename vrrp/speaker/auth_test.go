@@ -21,8 +21,8 @@ func withKey(key string) auth.Config {
 func (h *host) beginAuth(t *testing.T, priority uint8, a auth.Config) {
 	t.Helper()
 	r := h.router("v", 10, priority)
-	r.Voice.Auth = a
-	r.First = []vrrp.Event{vrrp.Start{}}
+	r.Tx.Auth = a
+	r.Events = []vrrp.Event{vrrp.Start{}}
 	if err := h.Add(Unit{Routers: []Router{r}})[0]; err != nil {
 		t.Fatal(err)
 	}
@@ -48,8 +48,8 @@ func TestAuthenticatedElection(t *testing.T) {
 			t.Errorf("dropped %v", n)
 		}
 		r := c.router("v", 10, 250)
-		r.Voice.Auth = withKey("k")
-		if err := c.Revoice("v", r.Voice, r.Pace); err != nil {
+		r.Tx.Auth = withKey("k")
+		if err := c.SetTx("v", r.Tx, r.Announce); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second)
@@ -71,7 +71,7 @@ func TestReplayIsDropped(t *testing.T) {
 		for range 8 { // keeps b from taking over, if it is believed
 			time.Sleep(time.Second)
 			b.port.inbox <- Packet{IfIndex: wireIndex, Packet: vrrp.Packet{
-				Source: a.port.own, Destination: vrrp.IPv4.Group(), HopLimit: 255, Payload: old}}
+				Source: a.port.own, Destination: vrrp.IPv4.MulticastGroup(), HopLimit: 255, Payload: old}}
 		}
 		if b.state(t, "v") != vrrp.Master {
 			t.Error("a replayed advert was believed")
@@ -86,7 +86,7 @@ func TestNoAllocationPerAuthenticatedAdvert(t *testing.T) {
 	s := New(Options{Port: silent{}, Order: func([]Order) {}, Report: func(Report) {}})
 	now := time.Now()
 	r := h.router("v", 10, 200)
-	r.Pace, r.Voice.Auth = Pace{}, withKey("k")
+	r.Announce, r.Tx.Auth = AnnounceConfig{}, withKey("k")
 	if err := s.add(now, &Unit{Routers: []Router{r}}); err != nil {
 		t.Fatal(err)
 	}
@@ -98,14 +98,14 @@ func TestNoAllocationPerAuthenticatedAdvert(t *testing.T) {
 	peer := auth.New(withKey("k"), vrrp.IPv4, 3, 10, nil)
 	advert := vrrp.Advert{Version: 3, VRID: 10, Priority: 100, Interval: time.Second, Addresses: r.Config.Addresses}
 	src := netip.MustParseAddr("192.0.2.2")
-	heard := Packet{IfIndex: wireIndex, Packet: vrrp.Packet{Source: src, Destination: vrrp.IPv4.Group(), HopLimit: 255}}
+	heard := Packet{IfIndex: wireIndex, Packet: vrrp.Packet{Source: src, Destination: vrrp.IPv4.MulticastGroup(), HopLimit: 255}}
 	buffer := make([]byte, 0, 256)
 	sent := g.Member(0).Status().Counters
 	allocs := testing.AllocsPerRun(100, func() {
 		now = now.Add(time.Second)
-		heard.Payload = peer.Seal(advert.Append(buffer, src, vrrp.IPv4.Group(), 0), now, src)
+		heard.Payload = peer.Seal(advert.Append(buffer, src, vrrp.IPv4.MulticastGroup(), 0), now, src)
 		s.elapse(now)
-		s.hear(now, &heard)
+		s.receive(now, &heard)
 		s.flush()
 	})
 	if allocs != 0 {

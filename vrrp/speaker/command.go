@@ -39,7 +39,7 @@ func (s *Speaker) enqueue(f func(now time.Time)) bool {
 }
 
 // obey runs the commands that have come and reports whether Quit was one.
-func (s *Speaker) obey(now time.Time) (quit bool) {
+func (s *Speaker) runCommands(now time.Time) (quit bool) {
 	s.mu.Lock()
 	commands := s.commands
 	s.commands = nil
@@ -56,7 +56,7 @@ func (s *Speaker) end() {
 	s.mu.Lock()
 	s.ended = true
 	s.mu.Unlock()
-	s.obey(time.Now())
+	s.runCommands(time.Now())
 }
 
 // Quit ends the loop after the commands given so far. Nothing is sent and
@@ -87,7 +87,7 @@ func (s *Speaker) with(name string, f func(now time.Time, r *router) error) erro
 }
 
 // Tell lets a router hear an event.
-func (s *Speaker) Tell(name string, ev vrrp.Event) error {
+func (s *Speaker) Deliver(name string, ev vrrp.Event) error {
 	return s.with(name, func(now time.Time, r *router) error {
 		actions := r.group.Step(now, r.member, ev)
 		if _, ok := ev.(vrrp.Reconfigure); ok {
@@ -99,13 +99,13 @@ func (s *Speaker) Tell(name string, ev vrrp.Event) error {
 }
 
 // Revoice gives a router a new voice and pace.
-func (s *Speaker) Revoice(name string, v Voice, p Pace) error {
+func (s *Speaker) SetTx(name string, v TxConfig, p AnnounceConfig) error {
 	return s.with(name, func(now time.Time, r *router) error {
 		delete(s.byKey, r.key())
-		if v.IfIndex != r.voice.IfIndex {
-			delete(s.silences, r.voice.IfIndex)
+		if v.IfIndex != r.tx.IfIndex {
+			delete(s.sendFailures, r.tx.IfIndex)
 		}
-		r.voice, r.pace = v, p
+		r.tx, r.announce = v, p
 		s.byKey[r.key()] = r
 		r.refresh()
 		s.perform(now, r.group, r.group.Step(now, r.member, vrrp.Primary{Address: v.Source}))
@@ -115,10 +115,10 @@ func (s *Speaker) Revoice(name string, v Voice, p Pace) error {
 
 // Stop stops the members of a group (or a lone router), which is given by its
 // name. The Stopped reports say when each has let go of everything.
-func (s *Speaker) Stop(name string) error { return s.tellAll(name, vrrp.Stop{}) }
+func (s *Speaker) Stop(name string) error { return s.deliverAll(name, vrrp.Stop{}) }
 
 // Yield makes the members of a group (or a lone router) give mastership away.
-func (s *Speaker) Yield(name string) error { return s.tellAll(name, vrrp.Yield{}) }
+func (s *Speaker) Yield(name string) error { return s.deliverAll(name, vrrp.Yield{}) }
 
 // Announce makes a router that is MASTER announce its addresses once more.
 func (s *Speaker) Announce(name string) error {
@@ -126,7 +126,7 @@ func (s *Speaker) Announce(name string) error {
 		if state := r.machine().State(); state != vrrp.Master {
 			return fmt.Errorf("%s is %v here, and only a MASTER announces its addresses", name, state)
 		}
-		r.burst.once(now, r.pace)
+		r.burst.once(now, r.announce)
 		s.deadlines.set(r.group, r.group.nextDeadline())
 		return nil
 	})
@@ -134,18 +134,18 @@ func (s *Speaker) Announce(name string) error {
 
 // Remind has every MASTER send an advert now, for what comes may keep them from it
 // for a while. They have left when it returns.
-func (s *Speaker) Remind() error {
+func (s *Speaker) AdvertiseNow() error {
 	return s.do(func(now time.Time) {
 		for _, g := range s.groups {
 			for i := range g.routers {
-				s.perform(now, g, g.Step(now, i, vrrp.Remind{}))
+				s.perform(now, g, g.Step(now, i, vrrp.AdvertiseNow{}))
 			}
 		}
 		s.flush()
 	})
 }
 
-func (s *Speaker) tellAll(name string, ev vrrp.Event) error {
+func (s *Speaker) deliverAll(name string, ev vrrp.Event) error {
 	return s.try(func(now time.Time) error {
 		g := s.groups[name]
 		if g == nil {
@@ -168,7 +168,7 @@ func (s *Speaker) Answer(o Order, outcome error) {
 }
 
 // Tally tells how far claims are. It does not wait for the loop.
-func (s *Speaker) Tally(parts []Part) {
+func (s *Speaker) ClaimProgress(parts []ClaimProgress) {
 	s.enqueue(func(now time.Time) {
 		for _, p := range parts {
 			s.answered(now, p.Order, vrrp.ClaimedPart{Addresses: p.Addresses})
@@ -217,12 +217,12 @@ func (s *Speaker) snapshot(now time.Time) Snapshot {
 	}
 	for name, r := range s.routers {
 		snap.Routers[name] = Status{
-			Group: r.group.name, Config: *r.config(), Source: r.voice.Source,
+			Group: r.group.name, Config: *r.config(), Source: r.tx.Source,
 			Machine: r.machine().Status(), Resume: r.machine().Resume(), Counters: r.counters,
 		}
-		if silence, ok := s.silences[r.voice.IfIndex]; ok {
+		if failure, ok := s.sendFailures[r.tx.IfIndex]; ok {
 			st := snap.Routers[name]
-			st.Silenced = &silence
+			st.SendFailure = &failure
 			snap.Routers[name] = st
 		}
 	}

@@ -18,7 +18,7 @@ func TestHandedOn(t *testing.T) {
 		orders, reports := len(former.ordered()), len(former.reports)
 
 		before := len(l.sightings())
-		if err := former.Remind(); err != nil {
+		if err := former.AdvertiseNow(); err != nil {
 			t.Fatal(err)
 		}
 		if n := len(l.sightings()) - before; n != 2 {
@@ -32,7 +32,7 @@ func TestHandedOn(t *testing.T) {
 		var routers []Router
 		for i, name := range []string{"v", "w"} {
 			r := next.router(name, uint8(10+i), 200)
-			r.First = []vrrp.Event{snap.Routers[name].Resume}
+			r.Events = []vrrp.Event{snap.Routers[name].Resume}
 			routers = append(routers, r)
 		}
 		if err := next.Add(Unit{Name: "both", Routers: routers})[0]; err != nil {

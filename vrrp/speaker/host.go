@@ -18,13 +18,13 @@ type Port interface {
 	// Send sends whole frames, in order, in as few system calls as it can.
 	// A frame that cannot be sent does not keep the others from being sent.
 	// It returns one Refusal for each interface that had such frames.
-	Send(frames []Frame) []Refusal
+	Send(frames []Frame) []SendError
 	// Wake makes Receive return. It may be called from any goroutine.
 	Wake()
 }
 
 // A Refusal says that an interface does not take frames.
-type Refusal struct {
+type SendError struct {
 	IfIndex int
 	Err     error
 }
@@ -49,18 +49,18 @@ type Frame struct {
 
 // A Voice is how a virtual router speaks on its interface. The speaker reads
 // it only; a change comes as a new Voice.
-type Voice struct {
+type TxConfig struct {
 	// IfIndex is the interface on which it hears and speaks.
 	IfIndex int
 	// Source is the interface's own address, the adverts' source.
 	Source netip.Addr
 	// Wrap returns a whole frame with the advert as payload, to the multicast
 	// group Group. What it returns may be valid until the next call only.
-	Wrap  func(advert []byte) []byte
-	Group netip.Addr
+	Wrap      func(advert []byte) []byte
+	Multicast netip.Addr
 	// Lines are the ways to the peers of a router that speaks unicast, to
 	// which adverts go instead.
-	Lines []Line
+	Peers []PeerTx
 	// Auth says how adverts are authenticated. The advert that Wrap gets then
 	// includes what goes in front of it and behind it.
 	Auth auth.Config
@@ -77,14 +77,14 @@ type Voice struct {
 }
 
 // A Line is the way to one peer.
-type Line struct {
-	Peer netip.Addr
+type PeerTx struct {
+	Address netip.Addr
 	// Wrap returns a whole IP packet with the advert as payload, as Voice.Wrap.
 	Wrap func(advert []byte) []byte
 }
 
 // A Pace says how often addresses are announced.
-type Pace struct {
+type AnnounceConfig struct {
 	Repeat        int           // rounds at a takeover; one round announces every address once
 	Delay         time.Duration // from the takeover to a second burst of as many rounds; 0: none
 	Refresh       time.Duration // between refreshing bursts while MASTER; 0: none
@@ -92,7 +92,7 @@ type Pace struct {
 	Interval      time.Duration // between two frames; 0: as they come
 }
 
-// An Order asks for a slow change of the host: Verb is vrrp.Claim, vrrp.Hush
+// An Order asks for a slow change of the host: Verb is vrrp.Claim, vrrp.Mute
 // or vrrp.Release. Claims are answered with [Speaker.Answer]; before that, if
 // nobody serves the addresses, [Speaker.Tally] may tell how far they are.
 type Order struct {
@@ -103,7 +103,7 @@ type Order struct {
 }
 
 // A Part is how many addresses of a claim are up, from the first.
-type Part struct {
+type ClaimProgress struct {
 	Order     Order
 	Addresses int
 }
@@ -111,15 +111,15 @@ type Part struct {
 // A Report tells of a change. Group reports have an empty Router. One with a
 // Drop tells that adverts are dropped for a protocol error, and has no Verb.
 type Report struct {
-	At       time.Time
-	Group    string // "" for a lone router
-	Router   string
-	Verb     vrrp.Verb // vrrp.Transition, vrrp.Rival, vrrp.Repriced or vrrp.Stopped
-	From, To vrrp.State
-	Priority uint8
-	Was      uint8 // vrrp.Repriced: the priority before
-	Why      string
-	Peer     *vrrp.Peer // vrrp.Rival: who it is; nil: it has fallen silent
-	Takeover vrrp.Takeover
-	Drop     vrrp.Drop
+	At          time.Time
+	Group       string // "" for a lone router
+	Router      string
+	Verb        vrrp.Verb // vrrp.Transition, vrrp.Rival, vrrp.Repriced or vrrp.Stopped
+	From, To    vrrp.State
+	Priority    uint8
+	OldPriority uint8 // vrrp.Repriced: the priority before
+	Why         string
+	Peer        *vrrp.Peer // vrrp.Rival: who it is; nil: it has fallen silent
+	Takeover    vrrp.Takeover
+	Drop        vrrp.Drop
 }

@@ -68,11 +68,11 @@ func (p *fakePort) Wake() {
 	}
 }
 
-func (p *fakePort) Send(frames []Frame) []Refusal {
+func (p *fakePort) Send(frames []Frame) []SendError {
 	p.lan.mu.Lock()
 	defer p.lan.mu.Unlock()
 	if p.error != nil {
-		return []Refusal{{wireIndex, p.error}}
+		return []SendError{{wireIndex, p.error}}
 	}
 	for _, f := range frames {
 		b := bytes.Clone(f.Bytes)
@@ -83,7 +83,7 @@ func (p *fakePort) Send(frames []Frame) []Refusal {
 		for _, other := range p.lan.ports {
 			if other != p && !other.cut {
 				other.inbox <- Packet{IfIndex: f.IfIndex, Packet: vrrp.Packet{
-					Source: p.own, Destination: vrrp.IPv4.Group(), HopLimit: 255, Payload: b}}
+					Source: p.own, Destination: vrrp.IPv4.MulticastGroup(), HopLimit: 255, Payload: b}}
 			}
 		}
 	}
@@ -201,7 +201,7 @@ func (h *host) begin(t *testing.T, group string, priority uint8, names ...string
 	var routers []Router
 	for i, name := range names {
 		r := h.router(name, uint8(10+i), priority)
-		r.First = []vrrp.Event{vrrp.Start{}}
+		r.Events = []vrrp.Event{vrrp.Start{}}
 		routers = append(routers, r)
 	}
 	if err := h.Add(Unit{Name: group, Routers: routers})[0]; err != nil {
@@ -216,13 +216,13 @@ func (h *host) router(name string, vrid, priority uint8) Router {
 			Interval: time.Second, Preempt: true,
 			Addresses: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, vrid})},
 		},
-		Voice: Voice{
+		Tx: TxConfig{
 			IfIndex: wireIndex, Source: h.port.own,
 			Wrap:          func(b []byte) []byte { return b },
-			Group:         vrrp.IPv4.Group(),
+			Multicast:     vrrp.IPv4.MulticastGroup(),
 			Announcements: []Frame{{IfIndex: wireIndex, Bytes: []byte{vrid}}},
 		},
-		Pace: Pace{Repeat: 3, Delay: 5 * time.Second},
+		Announce: AnnounceConfig{Repeat: 3, Delay: 5 * time.Second},
 	}
 }
 

@@ -14,13 +14,13 @@ import (
 // without lines it is silent.
 func (r *router) ways(use func(to netip.Addr, wrap func([]byte) []byte, header int, routed bool)) {
 	switch {
-	case !r.voice.Source.IsValid():
+	case !r.tx.Source.IsValid():
 	case r.config().Unicast:
-		for i := range r.voice.Lines {
-			use(r.voice.Lines[i].Peer, r.voice.Lines[i].Wrap, 0, true)
+		for i := range r.tx.Peers {
+			use(r.tx.Peers[i].Address, r.tx.Peers[i].Wrap, 0, true)
 		}
-	case r.voice.Wrap != nil:
-		use(r.voice.Group, r.voice.Wrap, r.voice.Header, false)
+	case r.tx.Wrap != nil:
+		use(r.tx.Multicast, r.tx.Wrap, r.tx.Header, false)
 	}
 }
 
@@ -32,7 +32,7 @@ func (r *router) render(priority uint8) []Frame {
 	}
 	var frames []Frame
 	r.ways(func(to netip.Addr, wrap func([]byte) []byte, _ int, routed bool) {
-		frames = append(frames, Frame{r.voice.IfIndex, slices.Clone(wrap(r.append(nil, priority, to))), routed})
+		frames = append(frames, Frame{r.tx.IfIndex, slices.Clone(wrap(r.append(nil, priority, to))), routed})
 	})
 	return frames
 }
@@ -47,19 +47,19 @@ func (r *router) append(b []byte, priority uint8, to netip.Addr) []byte {
 	if r.guard != nil {
 		r.guard.Mark(&a)
 	}
-	return a.Append(b, r.voice.Source, to, c.Checksum)
+	return a.Append(b, r.tx.Source, to, c.Checksum)
 }
 
 // say queues the frames of an advert.
-func (s *Speaker) say(now time.Time, r *router, priority uint8) {
+func (s *Speaker) queueAdvert(now time.Time, r *router, priority uint8) {
 	g := r.guard
 	if g == nil || !g.Fresh() {
 		s.frames = append(s.frames, r.frames(priority)...)
 		return
 	}
 	r.ways(func(to netip.Addr, wrap func([]byte) []byte, header int, routed bool) {
-		b := g.Begin(s.message[:0], now, r.voice.Source)
-		s.message = g.Seal(r.append(b, priority, to), now, r.voice.Source)
+		b := g.Begin(s.message[:0], now, r.tx.Source)
+		s.message = g.Seal(r.append(b, priority, to), now, r.tx.Source)
 		begin := len(s.arena)
 		s.arena = append(s.arena, wrap(s.message)...)
 		frame := s.arena[begin:len(s.arena):len(s.arena)]
@@ -67,6 +67,6 @@ func (s *Speaker) say(now time.Time, r *router, priority uint8) {
 			return // longer than any frame can be
 		}
 		g.Finish(frame[header:])
-		s.frames = append(s.frames, Frame{r.voice.IfIndex, frame, routed})
+		s.frames = append(s.frames, Frame{r.tx.IfIndex, frame, routed})
 	})
 }

@@ -10,10 +10,10 @@ import (
 
 // A Router is a virtual router to be run.
 type Router struct {
-	Config vrrp.Config
-	Voice  Voice
-	Pace   Pace
-	First  []vrrp.Event // what it hears before anything else, in order
+	Config   vrrp.Config
+	Tx       TxConfig
+	Announce AnnounceConfig
+	Events   []vrrp.Event // what it hears before anything else, in order
 }
 
 // group is a running vrrp.Group.
@@ -27,11 +27,11 @@ type group struct {
 
 // router is a member of a running group.
 type router struct {
-	group  *group
-	member int
-	voice  Voice
-	pace   Pace
-	burst  burst
+	group    *group
+	member   int
+	tx       TxConfig
+	announce AnnounceConfig
+	burst    burst
 	// advert and farewell are the frames ready to be sent: with the priority
 	// for which advert was made, and with priority 0.
 	advert, farewell []Frame
@@ -39,7 +39,7 @@ type router struct {
 	guard            *auth.Guard // nil when nothing is authenticated
 	seq              uint64      // of the last order that is to be answered
 	counters         Counters
-	told             told
+	reported         reportedErrors
 	stopped          bool // it has let go of everything
 }
 
@@ -69,7 +69,7 @@ type key struct {
 
 func (r *router) key() key {
 	c := r.config()
-	return key{r.voice.IfIndex, c.Family, c.VRID}
+	return key{r.tx.IfIndex, c.Family, c.VRID}
 }
 
 // frames returns the frames of an advert with a priority: one to the multicast
@@ -88,8 +88,8 @@ func (r *router) frames(priority uint8) []Frame {
 // refresh makes the frames anew after a change of configuration or voice.
 func (r *router) refresh() {
 	c := r.config()
-	if r.guard == nil || !r.guard.Config().Equal(&r.voice.Auth) {
-		r.guard = auth.New(r.voice.Auth, c.Family, c.Version, c.VRID, r.guard)
+	if r.guard == nil || !r.guard.Config().Equal(&r.tx.Auth) {
+		r.guard = auth.New(r.tx.Auth, c.Family, c.Version, c.VRID, r.guard)
 	}
 	r.priority = r.machine().Priority()
 	r.advert = r.render(r.priority)
@@ -123,5 +123,5 @@ type Status struct {
 	Resume   vrrp.Resume // for the process that replaces this one
 	Counters Counters
 	// Silenced is why its interface does not take frames; nil if it took the last.
-	Silenced *Silence
+	SendFailure *SendFailure
 }

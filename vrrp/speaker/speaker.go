@@ -36,23 +36,23 @@ type Speaker struct {
 	ended    bool
 
 	// What follows belongs to the loop.
-	start     time.Time          // the beat of all groups
-	groups    map[string]*group  // by the name of the group or the lone router
-	routers   map[string]*router // by name
-	byKey     map[key]*router
-	deadlines heap
-	stray     map[int]*Stray        // what no router could be found for, by interface
-	dropped   [vrrp.NumDrops]uint64 // all, by routers that are gone too
-	advert    vrrp.Advert
-	received  vrrp.Received
-	packets   []Packet
-	frames    []Frame
-	message   []byte // a message that is being made
-	arena     []byte // the frames of this turn that are made for it alone
-	orders    []Order
-	reports   []Report
-	seq       uint64
-	silences  map[int]Silence // of interfaces that refused the last frames, or some of them
+	start        time.Time          // the beat of all groups
+	groups       map[string]*group  // by the name of the group or the lone router
+	routers      map[string]*router // by name
+	byKey        map[key]*router
+	deadlines    heap
+	stray        map[int]*Stray        // what no router could be found for, by interface
+	dropped      [vrrp.NumDrops]uint64 // all, by routers that are gone too
+	advert       vrrp.Advert
+	received     vrrp.Received
+	packets      []Packet
+	frames       []Frame
+	message      []byte // a message that is being made
+	arena        []byte // the frames of this turn that are made for it alone
+	orders       []Order
+	reports      []Report
+	seq          uint64
+	sendFailures map[int]SendFailure // of interfaces that refused the last frames, or some of them
 }
 
 // Stray counts what came to an interface and was for none of our routers.
@@ -64,15 +64,15 @@ type Stray struct {
 // New returns a Speaker without groups. Run starts it.
 func New(opts Options) *Speaker {
 	return &Speaker{
-		opts:     opts,
-		start:    time.Now(),
-		groups:   map[string]*group{},
-		routers:  map[string]*router{},
-		byKey:    map[key]*router{},
-		stray:    map[int]*Stray{},
-		silences: map[int]Silence{},
-		packets:  make([]Packet, 0, 64),
-		frames:   make([]Frame, 0, 256),
+		opts:         opts,
+		start:        time.Now(),
+		groups:       map[string]*group{},
+		routers:      map[string]*router{},
+		byKey:        map[key]*router{},
+		stray:        map[int]*Stray{},
+		sendFailures: map[int]SendFailure{},
+		packets:      make([]Packet, 0, 64),
+		frames:       make([]Frame, 0, 256),
 	}
 }
 
@@ -88,11 +88,11 @@ func (s *Speaker) Run() error {
 		s.packets = packets[:0]
 		now := time.Now()
 		for i := range packets {
-			s.hear(now, &packets[i])
+			s.receive(now, &packets[i])
 		}
 		s.elapse(now)
 		s.flush()
-		if s.obey(now) {
+		if s.runCommands(now) {
 			return nil
 		}
 		s.flush()
@@ -118,28 +118,28 @@ func (s *Speaker) flush() {
 }
 
 // A Silence says that an interface takes no frames.
-type Silence struct {
+type SendFailure struct {
 	Since   time.Time
 	Problem string
 }
 
 // sent logs when an interface begins to refuse frames and when that ends: it is no
 // news at every advert.
-func (s *Speaker) sent(refusals []Refusal) {
-	if len(refusals) == 0 && len(s.silences) == 0 {
+func (s *Speaker) sent(errs []SendError) {
+	if len(errs) == 0 && len(s.sendFailures) == 0 {
 		return
 	}
 	for i := range s.frames {
 		index := s.frames[i].IfIndex
-		silence, silent := s.silences[index]
-		at := slices.IndexFunc(refusals, func(r Refusal) bool { return r.IfIndex == index })
+		failure, failing := s.sendFailures[index]
+		at := slices.IndexFunc(errs, func(r SendError) bool { return r.IfIndex == index })
 		switch {
-		case at >= 0 && !silent:
-			s.silences[index] = Silence{time.Now(), refusals[at].Err.Error()}
-			s.opts.Log.Warn("cannot send adverts", "err", refusals[at].Err)
-		case at < 0 && silent:
-			delete(s.silences, index)
-			s.opts.Log.Info("adverts are sent again", "after", time.Since(silence.Since).Round(time.Millisecond), "problem", silence.Problem)
+		case at >= 0 && !failing:
+			s.sendFailures[index] = SendFailure{time.Now(), errs[at].Err.Error()}
+			s.opts.Log.Warn("cannot send adverts", "err", errs[at].Err)
+		case at < 0 && failing:
+			delete(s.sendFailures, index)
+			s.opts.Log.Info("adverts are sent again", "after", time.Since(failure.Since).Round(time.Millisecond), "problem", failure.Problem)
 		}
 	}
 }
@@ -147,20 +147,20 @@ func (s *Speaker) sent(refusals []Refusal) {
 // --- hearing
 
 // hear checks one packet and lets its router hear it.
-func (s *Speaker) hear(now time.Time, p *Packet) {
+func (s *Speaker) receive(now time.Time, p *Packet) {
 	_, vrid, ok := vrrp.Peek(p.Payload)
 	var r *router
 	if ok {
 		r = s.byKey[key{p.IfIndex, vrrp.FamilyOf(p.Source), vrid}]
 	}
 	if r == nil {
-		s.astray(p, ok)
+		s.countStray(p, ok)
 		return
 	}
 	if drop := s.check(now, r, p); drop != vrrp.DropNone {
 		s.dropped[drop]++
 		r.drop(drop, p, s.opts.Log)
-		s.tellError(now, r, drop)
+		s.reportProtocolError(now, r, drop)
 		return
 	}
 	if s.advert.Interval != r.config().Interval {
@@ -177,7 +177,7 @@ func (s *Speaker) check(now time.Time, r *router, p *Packet) vrrp.Drop {
 	if drop := vrrp.Decode(p.Packet, &s.advert); drop != vrrp.DropNone {
 		return drop
 	}
-	drop := r.config().Admit(p.Packet, r.voice.Source, &s.advert)
+	drop := r.config().Admit(p.Packet, r.tx.Source, &s.advert)
 	if drop == vrrp.DropNone && r.guard != nil {
 		drop = r.guard.Check(now, p.Packet, p.Datagram)
 	}
@@ -185,7 +185,7 @@ func (s *Speaker) check(now time.Time, r *router, p *Packet) vrrp.Drop {
 }
 
 // astray counts a packet that is for none of our routers.
-func (s *Speaker) astray(p *Packet, decodable bool) {
+func (s *Speaker) countStray(p *Packet, decodable bool) {
 	st := s.stray[p.IfIndex]
 	if st == nil {
 		st = &Stray{}
@@ -218,22 +218,22 @@ func (r *router) drop(d vrrp.Drop, p *Packet, log *slog.Logger) {
 const errorPause = time.Minute
 
 // told says of which protocol errors a router told since when.
-type told struct {
+type reportedErrors struct {
 	since time.Time
 	kinds uint32 // a bit for each vrrp.Drop
 }
 
 // tellError reports a protocol error, the first of its kind in a while.
-func (s *Speaker) tellError(now time.Time, r *router, d vrrp.Drop) {
+func (s *Speaker) reportProtocolError(now time.Time, r *router, d vrrp.Drop) {
 	if !d.ProtocolError() {
 		return
 	}
 	r.counters.LastError = d
-	if now.Sub(r.told.since) >= errorPause {
-		r.told = told{since: now}
+	if now.Sub(r.reported.since) >= errorPause {
+		r.reported = reportedErrors{since: now}
 	}
-	if bit := uint32(1) << d; r.told.kinds&bit == 0 {
-		r.told.kinds |= bit
+	if bit := uint32(1) << d; r.reported.kinds&bit == 0 {
+		r.reported.kinds |= bit
 		s.reports = append(s.reports, Report{At: now, Group: r.group.name, Router: r.config().Name, Drop: d})
 	}
 }
@@ -273,13 +273,13 @@ func (s *Speaker) elapse(now time.Time) {
 // budget of them, and returns what is left of the budget.
 func (s *Speaker) announce(now time.Time, g *group, budget int) int {
 	for _, r := range g.routers {
-		r.burst.wind(now, r.pace)
+		r.burst.wind(now, r.announce)
 		for budget > 0 {
-			i := r.burst.take(now, len(r.voice.Announcements))
+			i := r.burst.take(now, len(r.tx.Announcements))
 			if i < 0 {
 				break
 			}
-			s.frames = append(s.frames, r.voice.Announcements[i])
+			s.frames = append(s.frames, r.tx.Announcements[i])
 			r.counters.Announced++
 			budget--
 		}
@@ -311,16 +311,16 @@ func (s *Speaker) actAll(now time.Time, g *group, actions []vrrp.MemberAction) {
 func (s *Speaker) act(now time.Time, r *router, a *vrrp.MemberAction) {
 	switch a.Verb {
 	case vrrp.SendAdvert:
-		s.say(now, r, a.Priority)
+		s.queueAdvert(now, r, a.Priority)
 	case vrrp.Announce:
 		if a.First > 0 {
-			r.burst.part(now, r.pace, r.voice.frames(a.First))
+			r.burst.part(now, r.announce, r.tx.frames(a.First))
 			return
 		}
-		r.burst.begin(now, r.pace)
+		r.burst.begin(now, r.announce)
 	case vrrp.Claim:
 		s.order(r, a)
-	case vrrp.Hush, vrrp.Release:
+	case vrrp.Mute, vrrp.Release:
 		r.burst.stop()
 		s.order(r, a)
 	case vrrp.Stopped:
@@ -340,7 +340,7 @@ func (s *Speaker) order(r *router, a *vrrp.MemberAction) {
 }
 
 // frames returns how many announcements go with the first addresses.
-func (v *Voice) frames(addresses int) int {
+func (v *TxConfig) frames(addresses int) int {
 	if n := min(addresses, len(v.Ends)); n > 0 {
 		return v.Ends[n-1]
 	}
@@ -350,6 +350,6 @@ func (v *Voice) frames(addresses int) int {
 func (s *Speaker) report(now time.Time, r *router, a *vrrp.MemberAction) {
 	s.reports = append(s.reports, Report{
 		At: now, Group: r.group.name, Router: r.config().Name, Verb: a.Verb,
-		From: a.From, To: a.To, Priority: a.Priority, Was: a.Was, Why: a.Why, Peer: a.Peer, Takeover: a.Takeover,
+		From: a.From, To: a.To, Priority: a.Priority, OldPriority: a.OldPriority, Why: a.Why, Peer: a.Peer, Takeover: a.Takeover,
 	})
 }

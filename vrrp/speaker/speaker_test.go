@@ -64,8 +64,8 @@ func TestPlannedStopOverlaps(t *testing.T) {
 		if want := stopped.Add(skew(100) + b.claimTime); !took.At.Equal(want) {
 			t.Errorf("b took over after %v, want %v", took.At.Sub(stopped), want.Sub(stopped))
 		}
-		if hush := a.when(t, "v", vrrp.Hush); !hush.Equal(stopped) {
-			t.Errorf("a fell silent %v after the stop", hush.Sub(stopped))
+		if muted := a.when(t, "v", vrrp.Mute); !muted.Equal(stopped) {
+			t.Errorf("a fell silent %v after the stop", muted.Sub(stopped))
 		}
 		if release := a.when(t, "v", vrrp.Release); release.Sub(took.At) != 20*time.Millisecond {
 			t.Errorf("a let go %v after b had taken over", release.Sub(took.At))
@@ -125,7 +125,7 @@ func TestGroupFaultMovesBothMembers(t *testing.T) {
 		b.begin(t, "director", 100, "outside", "inside")
 		time.Sleep(10 * time.Second)
 		lost := time.Now()
-		if err := a.Tell("outside", vrrp.Faulted{Key: "link", Problem: "eth0 is down", WireLost: true}); err != nil {
+		if err := a.Deliver("outside", vrrp.Faulted{Key: "link", Problem: "eth0 is down", WireLost: true}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Second)
@@ -216,8 +216,8 @@ func TestAnnouncementsOfOtherInterfaces(t *testing.T) {
 	s := New(Options{Port: silent{}, Order: func([]Order) {}, Report: func(Report) {}})
 	now := time.Now()
 	r := h.router("v", 10, 255)
-	r.Pace = Pace{Repeat: 1}
-	r.Voice.Announcements = append(r.Voice.Announcements, Frame{IfIndex: wireIndex + 1, Bytes: []byte("elsewhere")})
+	r.Announce = AnnounceConfig{Repeat: 1}
+	r.Tx.Announcements = append(r.Tx.Announcements, Frame{IfIndex: wireIndex + 1, Bytes: []byte("elsewhere")})
 	if err := s.add(now, &Unit{Routers: []Router{r}}); err != nil {
 		t.Fatal(err)
 	}
@@ -238,12 +238,12 @@ func TestPartsAreAnnounced(t *testing.T) {
 	var ordered []Order
 	s := New(Options{Port: silent{}, Order: func(o []Order) { ordered = append(ordered, o...) }, Report: func(Report) {}})
 	r := h.router("v", 10, 100)
-	r.Pace = Pace{Repeat: 1}
-	r.Voice.Announcements, r.Voice.Ends = nil, []int{2, 4, 6}
+	r.Announce = AnnounceConfig{Repeat: 1}
+	r.Tx.Announcements, r.Tx.Ends = nil, []int{2, 4, 6}
 	for i := range 6 {
-		r.Voice.Announcements = append(r.Voice.Announcements, Frame{IfIndex: wireIndex, Bytes: []byte{byte(i)}})
+		r.Tx.Announcements = append(r.Tx.Announcements, Frame{IfIndex: wireIndex, Bytes: []byte{byte(i)}})
 	}
-	r.First = []vrrp.Event{vrrp.Start{}}
+	r.Events = []vrrp.Event{vrrp.Start{}}
 	now := time.Now()
 	if err := s.add(now, &Unit{Routers: []Router{r}}); err != nil {
 		t.Fatal(err)
@@ -256,9 +256,9 @@ func TestPartsAreAnnounced(t *testing.T) {
 	}
 	old := ordered[0]
 	old.Seq--
-	said := func(parts ...Part) (n int) {
-		s.Tally(parts)
-		s.obey(now)
+	said := func(parts ...ClaimProgress) (n int) {
+		s.ClaimProgress(parts)
+		s.runCommands(now)
 		if n = len(s.frames); n > 0 && (n != 1 || s.frames[0].Bytes[0] != 3<<4|1) {
 			t.Errorf("instead of an advert %+v", s.frames)
 		}
@@ -268,13 +268,13 @@ func TestPartsAreAnnounced(t *testing.T) {
 		s.frames = s.frames[:0]
 		return n
 	}
-	if n := said(Part{old, 1}); n != 0 {
+	if n := said(ClaimProgress{old, 1}); n != 0 {
 		t.Errorf("%d frames for an older claim", n)
 	}
-	if n := said(Part{ordered[0], 1}); n != 3 {
+	if n := said(ClaimProgress{ordered[0], 1}); n != 3 {
 		t.Errorf("%d frames for the first address, not an advert and two", n)
 	}
-	if n := said(Part{ordered[0], 2}); n != 2 {
+	if n := said(ClaimProgress{ordered[0], 2}); n != 2 {
 		t.Errorf("%d frames for the second address, not two", n)
 	}
 	s.Answer(ordered[0], nil)
@@ -288,13 +288,13 @@ func TestRefusedFramesAreTold(t *testing.T) {
 	inBubble(t, func(t *testing.T, l *lan) {
 		h := l.host(t, "192.0.2.1")
 		h.begin(t, "", 200, "v")
-		silenced := func() *Silence {
+		silenced := func() *SendFailure {
 			t.Helper()
 			snap, err := h.Snapshot()
 			if err != nil {
 				t.Fatal(err)
 			}
-			return snap.Routers["v"].Silenced
+			return snap.Routers["v"].SendFailure
 		}
 		refuse := func(err error) {
 			l.mu.Lock()
@@ -326,11 +326,11 @@ func TestDropsAreCountedByReason(t *testing.T) {
 		a.begin(t, "", 200, "v")
 		advert := vrrp.Advert{Version: 3, VRID: 10, Priority: 250, Interval: time.Second,
 			Addresses: a.router("v", 10, 200).Config.Addresses}
-		good := advert.Append(nil, stranger.own, vrrp.IPv4.Group(), vrrp.ChecksumPseudo)
+		good := advert.Append(nil, stranger.own, vrrp.IPv4.MulticastGroup(), vrrp.ChecksumPseudo)
 		bad := append([]byte(nil), good...)
 		bad[6] ^= 0xff
 		advert.VRID = 99
-		foreign := advert.Append(nil, stranger.own, vrrp.IPv4.Group(), vrrp.ChecksumPseudo)
+		foreign := advert.Append(nil, stranger.own, vrrp.IPv4.MulticastGroup(), vrrp.ChecksumPseudo)
 		if err := stranger.Send([]Frame{{IfIndex: wireIndex, Bytes: bad}, {IfIndex: wireIndex, Bytes: foreign}}); err != nil {
 			t.Fatal(err)
 		}
@@ -367,7 +367,7 @@ func TestProtocolErrorsAreReported(t *testing.T) {
 			if change != nil {
 				change(&advert)
 			}
-			b := advert.Append(nil, stranger.own, vrrp.IPv4.Group(), vrrp.ChecksumPseudo)
+			b := advert.Append(nil, stranger.own, vrrp.IPv4.MulticastGroup(), vrrp.ChecksumPseudo)
 			b[spoil] ^= 0x40
 			return Frame{IfIndex: wireIndex, Bytes: b}
 		}
@@ -419,7 +419,7 @@ func TestNoAllocationPerAdvert(t *testing.T) {
 	s := New(Options{Port: silent{}, Order: func([]Order) {}, Report: func(Report) {}})
 	now := time.Now()
 	r := h.router("v", 10, 255)
-	r.Pace = Pace{}
+	r.Announce = AnnounceConfig{}
 	if err := s.add(now, &Unit{Routers: []Router{r}}); err != nil {
 		t.Fatal(err)
 	}
@@ -427,14 +427,14 @@ func TestNoAllocationPerAdvert(t *testing.T) {
 	s.perform(now, g, g.Step(now, 0, vrrp.Start{}))
 	s.perform(now, g, g.Step(now, 0, vrrp.Claimed{}))
 	advert := vrrp.Advert{Version: 3, VRID: 10, Priority: 100, Interval: time.Second, Addresses: r.Config.Addresses}
-	peer := vrrp.Packet{Source: l.port("192.0.2.2").own, Destination: vrrp.IPv4.Group(), HopLimit: 255}
+	peer := vrrp.Packet{Source: l.port("192.0.2.2").own, Destination: vrrp.IPv4.MulticastGroup(), HopLimit: 255}
 	peer.Payload = advert.Append(nil, peer.Source, peer.Destination, vrrp.ChecksumPseudo)
 	heard := Packet{IfIndex: wireIndex, Packet: peer}
 	sent := g.Member(0).Status().Counters.Sent
 	allocs := testing.AllocsPerRun(100, func() {
 		now = now.Add(time.Second)
 		s.elapse(now)
-		s.hear(now, &heard)
+		s.receive(now, &heard)
 		s.flush()
 	})
 	if allocs != 0 {
@@ -450,7 +450,7 @@ func TestNoAllocationPerAdvert(t *testing.T) {
 type silent struct{}
 
 func (silent) Receive(_ time.Time, into []Packet) ([]Packet, error) { return into, nil }
-func (silent) Send([]Frame) []Refusal                               { return nil }
+func (silent) Send([]Frame) []SendError                             { return nil }
 func (silent) Wake()                                                {}
 
 // TestAnnounceOnceMore: a MASTER that is asked announces once, beside what it

@@ -19,31 +19,31 @@ func TestUnicastGoesToEachPeer(t *testing.T) {
 	r := h.router("v", 10, 255)
 	r.Config.Unicast = true
 	for _, p := range peers {
-		r.Config.Peers = append(r.Config.Peers, vrrp.KnownPeer{Address: p})
+		r.Config.Peers = append(r.Config.Peers, vrrp.PeerConfig{Address: p})
 	}
-	r.Voice.Wrap = func([]byte) []byte { t.Error("sent to the group"); return nil }
+	r.Tx.Wrap = func([]byte) []byte { t.Error("sent to the group"); return nil }
 	if err := s.add(now, &Unit{Routers: []Router{r}}); err != nil {
 		t.Fatal(err)
 	}
 	g := s.groups["v"]
-	s.say(now, g.routers[0], 255)
+	s.queueAdvert(now, g.routers[0], 255)
 	if len(s.frames) != 0 {
 		t.Errorf("%d frames without a way to the peers", len(s.frames))
 	}
 	for _, p := range peers {
-		r.Voice.Lines = append(r.Voice.Lines, Line{Peer: p, Wrap: func(b []byte) []byte { return b }})
+		r.Tx.Peers = append(r.Tx.Peers, PeerTx{Address: p, Wrap: func(b []byte) []byte { return b }})
 	}
-	g.routers[0].voice = r.Voice
+	g.routers[0].tx = r.Tx
 	for _, c := range []struct {
 		priority uint8
 		key      bool
 	}{{255, false}, {0, false}, {255, true}, {0, true}} {
 		if c.key {
-			g.routers[0].voice.Auth = withKey("k")
+			g.routers[0].tx.Auth = withKey("k")
 		}
 		g.routers[0].refresh()
 		s.frames = s.frames[:0]
-		s.say(now, g.routers[0], c.priority)
+		s.queueAdvert(now, g.routers[0], c.priority)
 		if len(s.frames) != len(peers) {
 			t.Fatalf("priority %d, key %v: %d frames for %d peers", c.priority, c.key, len(s.frames), len(peers))
 		}

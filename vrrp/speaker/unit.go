@@ -62,11 +62,11 @@ func (s *Speaker) form(now time.Time, u *Unit, former *vrrp.Group) {
 	}
 	for i := range u.Routers {
 		r := &u.Routers[i]
-		g.routers = append(g.routers, &router{voice: r.Voice, pace: r.Pace, counters: Counters{Since: now}})
+		g.routers = append(g.routers, &router{tx: r.Tx, announce: r.Announce, counters: Counters{Since: now}})
 		machines = append(machines, vrrp.NewMachine(r.Config))
 	}
 	g.Group = vrrp.Regroup(u.Name, former, machines...)
-	g.Beat(s.start)
+	g.SetPhase(s.start)
 	for i, r := range g.routers {
 		r.group, r.member = g, i
 	}
@@ -81,10 +81,10 @@ func (s *Speaker) begin(now time.Time, g *group, running int, routers []Router) 
 		s.routers[r.config().Name] = r
 		s.byKey[r.key()] = r
 		r.refresh()
-		s.perform(now, g, g.Step(now, running+i, vrrp.Primary{Address: r.voice.Source}))
+		s.perform(now, g, g.Step(now, running+i, vrrp.Primary{Address: r.tx.Source}))
 	}
 	for i := range routers {
-		for _, ev := range routers[i].First {
+		for _, ev := range routers[i].Events {
 			s.perform(now, g, g.Step(now, running+i, ev))
 		}
 	}

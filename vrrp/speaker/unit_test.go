@@ -17,7 +17,7 @@ func TestRegroupKeepsWhatRuns(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		before := a.snapshot(t)
 		inside := a.router("inside", 11, 200)
-		inside.First = []vrrp.Event{vrrp.Start{}}
+		inside.Events = []vrrp.Event{vrrp.Start{}}
 		if err := a.Regroup([]Unit{{Name: "director", Running: []string{"outside"}, Routers: []Router{inside}}}); err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +55,7 @@ func TestRegroupDissolves(t *testing.T) {
 		if err := a.Remove("dmz"); err != nil {
 			t.Errorf("who left cannot be removed: %v", err)
 		}
-		if err := a.Tell("outside", vrrp.Faulted{Key: "link", Problem: "eth0 is down", WireLost: true}); err != nil {
+		if err := a.Deliver("outside", vrrp.Faulted{Key: "link", Problem: "eth0 is down", WireLost: true}); err != nil {
 			t.Fatal(err)
 		}
 		if out, in := a.state(t, "outside"), a.state(t, "inside"); out != vrrp.Fault || in != vrrp.Master {

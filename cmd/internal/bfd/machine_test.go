@@ -426,14 +426,14 @@ func TestResume(t *testing.T) {
 	l.run(5 * time.Second)
 	l.story = nil
 	a := l.ends[0]
-	a.stretch(l.now)
+	a.relaxTimers(l.now)
 	l.take(0)
 	l.run(10 * ms)
 	if a.polling || l.ends[1].detection() != 3*time.Second {
 		t.Fatalf("polling %v, the neighbour waits for %v", a.polling, l.ends[1].detection())
 	}
 	s := session{Config: Config{Timers: usual}, machine: *a}
-	k := s.memory()
+	k := s.saved()
 	l.ends[0] = newMachine("a", k.Local, usual)
 	l.cut[0] = true // the old one is gone, the new one not yet there
 	l.run(2 * time.Second)

@@ -21,22 +21,22 @@ const (
 
 const (
 	// earBuffer is what a socket may queue while we are away.
-	earBuffer = 1 << 20
+	rxBuffer = 1 << 20
 	// class is that of routing protocols: DSCP CS6, and the first band of the
 	// usual queue.
 	class    = 0xc0
 	priority = 7
 )
 
-// An earKey says what an ear hears.
-type earKey struct {
+// An rxKey says what an ear hears.
+type rxKey struct {
 	v6, multihop bool
 	device       string // "": every interface outside of VRFs that has no ear of its own
 }
 
-func (c *Config) ear() earKey { return earKey{c.Neighbour.Is6(), c.Multihop, c.Interface} }
+func (c *Config) rxKey() rxKey { return rxKey{c.Neighbour.Is6(), c.Multihop, c.Interface} }
 
-func (k earKey) port() uint16 {
+func (k rxKey) port() uint16 {
 	if k.multihop {
 		return multihopPort
 	}
@@ -51,8 +51,8 @@ func family(v6 bool) int {
 }
 
 // An ear is a receive socket.
-type ear struct {
-	earKey
+type rxSocket struct {
+	rxKey
 	fd    int
 	index int // of the device
 }
@@ -60,7 +60,7 @@ type ear struct {
 // openEar makes a receive socket. others are those that there are: ours may
 // share a port, on different devices, but never with another program, which
 // would take our packets.
-func openEar(k earKey, others []*ear) (*ear, error) {
+func openRx(k rxKey, others []*rxSocket) (*rxSocket, error) {
 	index, err := deviceIndex(k.device)
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func openEar(k earKey, others []*ear) (*ear, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open a UDP socket: %w", err)
 	}
-	e := &ear{earKey: k, fd: fd, index: index}
+	e := &rxSocket{rxKey: k, fd: fd, index: index}
 	if err = e.prepare(); err == nil {
 		err = e.bind(others)
 	}
@@ -80,15 +80,15 @@ func openEar(k earKey, others []*ear) (*ear, error) {
 	return e, nil
 }
 
-func (e *ear) prepare() error {
+func (e *rxSocket) prepare() error {
 	if e.device != "" {
 		if err := unix.BindToDevice(e.fd, e.device); err != nil {
 			return fmt.Errorf("bind to %s: %w", e.device, err)
 		}
 	}
 	// Beyond the system's limit only with CAP_NET_ADMIN over the machine.
-	if unix.SetsockoptInt(e.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, earBuffer) != nil {
-		_ = unix.SetsockoptInt(e.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, earBuffer)
+	if unix.SetsockoptInt(e.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, rxBuffer) != nil {
+		_ = unix.SetsockoptInt(e.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, rxBuffer)
 	}
 	if !e.v6 {
 		return setAll(e.fd, unix.IPPROTO_IP, unix.IP_RECVTTL, unix.IP_PKTINFO)
@@ -105,7 +105,7 @@ func setAll(fd, level int, options ...int) error {
 	return nil
 }
 
-func (e *ear) bind(others []*ear) error {
+func (e *rxSocket) bind(others []*rxSocket) error {
 	var same []int
 	for _, o := range others {
 		if o.v6 == e.v6 && o.multihop == e.multihop {
@@ -169,7 +169,7 @@ func deviceIndex(name string) (int, error) {
 
 // read reads a datagram into d, whose payload is then part of buf. ok is false
 // when there is none.
-func (e *ear) read(buf, control []byte, d *Datagram) (ok bool) {
+func (e *rxSocket) read(buf, control []byte, d *Datagram) (ok bool) {
 	for {
 		n, cn, _, from, err := unix.Recvmsg(e.fd, buf, control, 0)
 		if errors.Is(err, unix.EINTR) {
@@ -213,7 +213,7 @@ func (d *Datagram) readControl(b []byte) {
 
 // A voice is the socket of one session's packets, which all come from one port
 // that is no other session's (RFC 5881 §4).
-type voice struct {
+type txSocket struct {
 	fd    int
 	port  uint16
 	to    unix.Sockaddr
@@ -222,7 +222,7 @@ type voice struct {
 
 // openVoice makes a send socket. wish is the port that the session had before;
 // 0: none.
-func openVoice(c *Config, wish uint16, random func() uint32) (*voice, error) {
+func openTx(c *Config, wish uint16, random func() uint32) (*txSocket, error) {
 	index, err := deviceIndex(c.Interface)
 	if err != nil {
 		return nil, err
@@ -232,7 +232,7 @@ func openVoice(c *Config, wish uint16, random func() uint32) (*voice, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open a UDP socket: %w", err)
 	}
-	v := &voice{fd: fd, index: index, to: sockaddr(c.Neighbour, v6, index, c.ear().port())}
+	v := &txSocket{fd: fd, index: index, to: sockaddr(c.Neighbour, v6, index, c.rxKey().port())}
 	if err = v.prepare(c); err == nil {
 		err = v.bind(c, wish, random)
 	}
@@ -243,7 +243,7 @@ func openVoice(c *Config, wish uint16, random func() uint32) (*voice, error) {
 	return v, nil
 }
 
-func (v *voice) prepare(c *Config) error {
+func (v *txSocket) prepare(c *Config) error {
 	level, ttl, tos := unix.IPPROTO_IP, unix.IP_TTL, unix.IP_TOS
 	if c.Neighbour.Is6() {
 		level, ttl, tos = unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, unix.IPV6_TCLASS
@@ -265,7 +265,7 @@ func (v *voice) prepare(c *Config) error {
 }
 
 // bind takes the port that is wished for, or one by chance.
-func (v *voice) bind(c *Config, wish uint16, random func() uint32) error {
+func (v *txSocket) bind(c *Config, wish uint16, random func() uint32) error {
 	var err error
 	for range 64 {
 		v.port = wish
@@ -285,4 +285,4 @@ func (v *voice) bind(c *Config, wish uint16, random func() uint32) error {
 }
 
 // send sends a packet.
-func (v *voice) send(b []byte) error { return unix.Sendto(v.fd, b, 0, v.to) }
+func (v *txSocket) send(b []byte) error { return unix.Sendto(v.fd, b, 0, v.to) }

@@ -17,7 +17,7 @@ const (
 	// retryPause is between attempts to open what could not be opened.
 	retryPause = time.Second
 	// stretchLimit is how long neighbours have to learn that we will be slow.
-	stretchLimit = time.Second
+	relaxLimit = time.Second
 	// batchLen bounds what is read of one socket at once: a full queue of the
 	// shortest packets, so that no detection time ends before the packets that
 	// came in it are read.
@@ -49,7 +49,7 @@ type Speaker struct {
 
 	// What follows belongs to the goroutine.
 	table   *table
-	ears    map[earKey]*ear
+	rx      map[rxKey]*rxSocket
 	retry   time.Time // when what could not be opened is tried again; zero: all is open
 	settled []chan struct{}
 	closing bool
@@ -66,7 +66,7 @@ func NewSpeaker(o Options) (*Speaker, error) {
 	}
 	s := &Speaker{
 		log: o.Log, onChange: o.OnChange, wake: wake, done: make(chan struct{}),
-		table: newTable(), ears: map[earKey]*ear{},
+		table: newTable(), rx: map[rxKey]*rxSocket{},
 	}
 	go s.run(o.Realtime)
 	return s, nil
@@ -75,7 +75,7 @@ func NewSpeaker(o Options) (*Speaker, error) {
 // Apply makes the sessions those of configs. One that talks as before to the
 // same neighbour stays what it is; one that is gone says AdminDown. known is
 // what another process left so long ago; nil: nothing.
-func (s *Speaker) Apply(configs []Config, known map[string]Memory, age time.Duration) {
+func (s *Speaker) Apply(configs []Config, known map[string]SavedSession, age time.Duration) {
 	s.do(func() { s.apply(time.Now(), configs, known, age) })
 }
 
@@ -94,31 +94,31 @@ func (s *Speaker) LinkChanged(names ...string) {
 
 // Stretch prepares for another process to go on with the sessions: neighbours
 // learn to wait longer. Apply takes it back.
-func (s *Speaker) Stretch() {
+func (s *Speaker) RelaxTimers() {
 	settled := make(chan struct{})
 	s.do(func() {
 		now := time.Now()
 		for _, e := range s.table.list {
-			e.machine.stretch(now)
+			e.machine.relaxTimers(now)
 			s.perform(e)
 		}
 		s.settled = append(s.settled, settled)
-		s.tellSettled()
+		s.notifySettled()
 	})
 	select {
 	case <-settled:
 	case <-s.done:
-	case <-time.After(stretchLimit):
+	case <-time.After(relaxLimit):
 	}
 }
 
 // Remember returns the sessions that are Up, by name.
-func (s *Speaker) Remember() map[string]Memory {
-	all := map[string]Memory{}
+func (s *Speaker) Save() map[string]SavedSession {
+	all := map[string]SavedSession{}
 	s.do(func() {
 		for _, e := range s.table.list {
 			if e.machine.state == Up {
-				all[e.Name] = e.memory()
+				all[e.Name] = e.saved()
 			}
 		}
 	})
@@ -185,8 +185,8 @@ func (s *Speaker) run(realtime func() error) {
 	for !s.closing {
 		s.wait()
 		now := time.Now()
-		for _, e := range s.ears {
-			s.hear(now, e)
+		for _, e := range s.rx {
+			s.receive(now, e)
 		}
 		s.elapse(now)
 		s.work()
@@ -200,17 +200,17 @@ func (s *Speaker) run(realtime func() error) {
 		f()
 	}
 	for _, e := range s.table.list {
-		s.silence(e)
+		s.closeTx(e)
 	}
-	s.hush(func(earKey) bool { return false })
+	s.closeRxExcept(func(rxKey) bool { return false })
 	unix.Close(s.wake)
 }
 
 // wait waits for packets, a deadline or something to do.
 func (s *Speaker) wait() {
-	fds := make([]unix.PollFd, 1, 1+len(s.ears))
+	fds := make([]unix.PollFd, 1, 1+len(s.rx))
 	fds[0] = unix.PollFd{Fd: int32(s.wake), Events: unix.POLLIN}
-	for _, e := range s.ears {
+	for _, e := range s.rx {
 		fds = append(fds, unix.PollFd{Fd: int32(e.fd), Events: unix.POLLIN})
 	}
 	var timeout *unix.Timespec
@@ -244,7 +244,7 @@ func (s *Speaker) work() {
 }
 
 // hear reads what has come.
-func (s *Speaker) hear(now time.Time, e *ear) {
+func (s *Speaker) receive(now time.Time, e *rxSocket) {
 	var d Datagram
 	for range batchLen {
 		if !e.read(s.buf[:], s.control[:], &d) {
@@ -252,7 +252,7 @@ func (s *Speaker) hear(now time.Time, e *ear) {
 		}
 		if to := s.table.receive(now, &d); to != nil {
 			s.perform(to)
-			s.tellSettled()
+			s.notifySettled()
 		}
 	}
 }
@@ -271,7 +271,7 @@ func (s *Speaker) elapse(now time.Time) {
 // perform does what an event of the session's machine asked for.
 func (s *Speaker) perform(e *session) {
 	for i := range e.machine.out {
-		s.say(e, &e.machine.out[i])
+		s.send(e, &e.machine.out[i])
 	}
 	for _, c := range e.machine.changes {
 		s.onChange(c)
@@ -280,11 +280,11 @@ func (s *Speaker) perform(e *session) {
 	s.table.plan(e)
 }
 
-func (s *Speaker) say(e *session, p *Packet) {
-	if e.voice == nil {
+func (s *Speaker) send(e *session, p *Packet) {
+	if e.tx == nil {
 		return // its trouble says why
 	}
-	if err := e.voice.send(p.Append(s.packet[:0])); err != nil {
+	if err := e.tx.send(p.Append(s.packet[:0])); err != nil {
 		e.unsent++
 		e.sendFail = fmt.Sprintf("send: %v", err)
 		return
@@ -295,7 +295,7 @@ func (s *Speaker) say(e *session, p *Packet) {
 
 // tellSettled tells who waits for it that no neighbour has still to learn of
 // other timers.
-func (s *Speaker) tellSettled() {
+func (s *Speaker) notifySettled() {
 	if len(s.settled) == 0 || slices.ContainsFunc(s.table.list, func(e *session) bool { return e.machine.polling }) {
 		return
 	}
@@ -306,17 +306,17 @@ func (s *Speaker) tellSettled() {
 }
 
 // apply is Apply in the goroutine.
-func (s *Speaker) apply(now time.Time, configs []Config, known map[string]Memory, age time.Duration) {
+func (s *Speaker) apply(now time.Time, configs []Config, known map[string]SavedSession, age time.Duration) {
 	stay := map[string]*session{}
 	for _, e := range s.table.list {
-		if i := slices.IndexFunc(configs, func(c Config) bool { return c.Name == e.Name }); i >= 0 && e.sameTalk(&configs[i]) {
+		if i := slices.IndexFunc(configs, func(c Config) bool { return c.Name == e.Name }); i >= 0 && e.sameSession(&configs[i]) {
 			stay[e.Name] = e
 			continue
 		}
 		// Before another session with this neighbour may begin.
 		e.machine.end(now)
 		s.perform(e)
-		s.silence(e)
+		s.closeTx(e)
 		s.table.forget(e)
 	}
 	s.table.list = nil
@@ -326,8 +326,8 @@ func (s *Speaker) apply(now time.Time, configs []Config, known map[string]Memory
 			s.change(now, e, c)
 			continue
 		}
-		var k *Memory
-		if m, ok := known[c.Name]; ok && m.Config.sameTalk(c) && m.fresh(age) {
+		var k *SavedSession
+		if m, ok := known[c.Name]; ok && m.Config.sameSession(c) && m.fresh(age) {
 			k = &m
 		}
 		s.begin(now, c, k)
@@ -346,7 +346,7 @@ func (s *Speaker) change(now time.Time, e *session, c *Config) {
 }
 
 // begin adds a session; k is what another process left of it.
-func (s *Speaker) begin(now time.Time, c *Config, k *Memory) {
+func (s *Speaker) begin(now time.Time, c *Config, k *SavedSession) {
 	e := &session{Config: *c, machine: machine{Timers: c.Timers, name: c.Name, jitter: rand.Float64}}
 	m, wish := &e.machine, uint16(0)
 	if k != nil {
@@ -367,43 +367,43 @@ func (s *Speaker) begin(now time.Time, c *Config, k *Memory) {
 // open opens what could not be opened before or is on another interface by now,
 // and closes the ears that nobody needs any more.
 func (s *Speaker) open(now time.Time) {
-	wanted := map[earKey]bool{}
+	wanted := map[rxKey]bool{}
 	s.retry = time.Time{}
 	for _, e := range s.table.list {
-		wanted[e.ear()] = true
+		wanted[e.rxKey()] = true
 		e.trouble = s.openSession(e, 0)
 		if e.trouble != "" {
 			s.retry = now.Add(retryPause)
 		}
 	}
-	s.hush(func(k earKey) bool { return wanted[k] })
+	s.closeRxExcept(func(k rxKey) bool { return wanted[k] })
 }
 
 // openSession opens what a session needs, and returns what is in the way.
 func (s *Speaker) openSession(e *session, wish uint16) string {
 	index, err := deviceIndex(e.Interface)
-	if e.voice != nil && (err != nil || e.voice.index != index) {
-		s.silence(e)
+	if e.tx != nil && (err != nil || e.tx.index != index) {
+		s.closeTx(e)
 	}
-	if have := s.ears[e.ear()]; have != nil && (err != nil || have.index != index) {
-		s.deafen(have)
+	if have := s.rx[e.rxKey()]; have != nil && (err != nil || have.index != index) {
+		s.closeRx(have)
 	}
 	if err != nil {
 		return err.Error()
 	}
-	if s.ears[e.ear()] == nil {
-		var others []*ear
-		for _, o := range s.ears {
+	if s.rx[e.rxKey()] == nil {
+		var others []*rxSocket
+		for _, o := range s.rx {
 			others = append(others, o)
 		}
-		new, err := openEar(e.ear(), others)
+		new, err := openRx(e.rxKey(), others)
 		if err != nil {
 			return err.Error()
 		}
-		s.ears[e.ear()] = new
+		s.rx[e.rxKey()] = new
 	}
-	if e.voice == nil {
-		if e.voice, err = openVoice(&e.Config, wish, rand.Uint32); err != nil {
+	if e.tx == nil {
+		if e.tx, err = openTx(&e.Config, wish, rand.Uint32); err != nil {
 			return err.Error()
 		}
 	}
@@ -411,23 +411,23 @@ func (s *Speaker) openSession(e *session, wish uint16) string {
 }
 
 // silence closes a session's voice.
-func (s *Speaker) silence(e *session) {
-	if e.voice != nil {
-		unix.Close(e.voice.fd)
-		e.voice = nil
+func (s *Speaker) closeTx(e *session) {
+	if e.tx != nil {
+		unix.Close(e.tx.fd)
+		e.tx = nil
 	}
 }
 
-func (s *Speaker) deafen(e *ear) {
+func (s *Speaker) closeRx(e *rxSocket) {
 	unix.Close(e.fd)
-	delete(s.ears, e.earKey)
+	delete(s.rx, e.rxKey)
 }
 
 // hush closes the ears that are not wanted.
-func (s *Speaker) hush(wanted func(earKey) bool) {
-	for k, e := range s.ears {
+func (s *Speaker) closeRxExcept(wanted func(rxKey) bool) {
+	for k, e := range s.rx {
 		if !wanted(k) {
-			s.deafen(e)
+			s.closeRx(e)
 		}
 	}
 }

@@ -242,15 +242,15 @@ func TestUpgrade(t *testing.T) {
 	b, _ := there.speak(single("s", "10.0.0.1", "", ""))
 	awaitUp(t, a)
 	awaitUp(t, b)
-	a.Stretch()
+	a.RelaxTimers()
 	eventually(t, "the neighbour is prepared", func() (any, bool) {
 		told := statuses(b)["s"].RemoteMinTx
 		return told, told == time.Second
 	})
-	known := a.Remember()
+	known := a.Save()
 	before := statuses(a)["s"]
 	a.do(func() { // it ends without a word
-		a.silence(a.table.list[0])
+		a.closeTx(a.table.list[0])
 		a.closing = true
 	})
 	<-a.done

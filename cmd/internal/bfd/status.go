@@ -68,8 +68,8 @@ func (s *session) status() Status {
 	if st.Trouble == "" {
 		st.Trouble = s.sendFail
 	}
-	if s.voice != nil {
-		st.Port = s.voice.port
+	if s.tx != nil {
+		st.Port = s.tx.port
 	}
 	if !m.expires.IsZero() {
 		st.Detection = m.detection()

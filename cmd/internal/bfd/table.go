@@ -23,7 +23,7 @@ type Config struct {
 
 // sameTalk reports whether two sessions are one to the neighbour and to our
 // sockets.
-func (c *Config) sameTalk(o *Config) bool {
+func (c *Config) sameSession(o *Config) bool {
 	return c.Neighbour == o.Neighbour && c.Source == o.Source && c.Interface == o.Interface &&
 		c.Multihop == o.Multihop && c.TTL == o.TTL
 }
@@ -43,7 +43,7 @@ type session struct {
 	machine  machine
 	slot     int // in the agenda; -1: not there
 	deadline time.Time
-	voice    *voice
+	tx       *txSocket
 	trouble  string // why it cannot be heard or spoken on; "": it can
 	sent     uint64
 	unsent   uint64 // that the kernel refused

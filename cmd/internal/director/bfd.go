@@ -23,8 +23,8 @@ type bfdSessions struct {
 	verdict func(session string, v bfd.Verdict, reason string)
 
 	configured bool
-	known      map[string]bfd.Memory // sessions of the former binary, until the first apply
-	savedAt    time.Duration         // when that binary saved them, since boot
+	known      map[string]bfd.SavedSession // sessions of the former binary, until the first apply
+	savedAt    time.Duration               // when that binary saved them, since boot
 }
 
 // newBFDSessions starts the speaker, in a goroutine that is as much in time on a
@@ -74,9 +74,9 @@ func (s *bfdSessions) report(st *status.Status) {
 
 // suspend has neighbours wait longer, so that no session goes down while no
 // packet is sent. The next apply takes that back.
-func (s *bfdSessions) suspend() { s.speaker.Stretch() }
+func (s *bfdSessions) suspend() { s.speaker.RelaxTimers() }
 
-func (s *bfdSessions) save(u *upgradeState) { u.BFD = s.speaker.Remember() }
+func (s *bfdSessions) save(u *upgradeState) { u.BFD = s.speaker.Save() }
 
 func (s *bfdSessions) withdraw() { s.speaker.AdminDown() }
 

@@ -258,7 +258,7 @@ func (d *Director) startThreads() {
 		Report: func(r speaker.Report) { d.mail.post(func() { d.reported(r) }) },
 	})
 	later := newMailbox()
-	d.executor = newExecutor(deviceHost{d.host, d.devices, later.post, d.log}, d.speaker.Answer, d.speaker.Tally, func(o speaker.Order, err error) {
+	d.executor = newExecutor(deviceHost{d.host, d.devices, later.post, d.log}, d.speaker.Answer, d.speaker.ClaimProgress, func(o speaker.Order, err error) {
 		d.log.Error("cannot change a device", "vrrp", o.Router, "order", vrrp.Action{Verb: o.Verb}.String(), "err", err)
 	})
 	ready := make(chan error, 1)

@@ -66,7 +66,7 @@ type earlyRouter struct {
 // with. It returns the environment variable that tells of it, and how to take that
 // back.
 func (d *Director) saveEarlySpeaker(usual unix.SchedAttr) (variable string, takeBack func() error, err error) {
-	if err := d.speaker.Remind(); err != nil {
+	if err := d.speaker.AdvertiseNow(); err != nil {
 		return "", nil, err
 	}
 	at := sinceBoot()
@@ -209,7 +209,7 @@ func (u *earlyUnit) unit(at time.Time) (speaker.Unit, error) {
 		r := &u.Routers[i]
 		in := conf.Instance{Config: r.Config, TTL: r.TTL}
 		in.Auth.Config = r.Auth
-		v, err := voice(speech{index: r.Index, source: r.Source, group: r.Config.Group(), advertMAC: r.MAC}, nil)
+		v, err := voice(speech{index: r.Index, source: r.Source, group: r.Config.MulticastGroup(), advertMAC: r.MAC}, nil)
 		if err == nil {
 			err = address(&v, &in, r.MAC)
 		}
@@ -217,7 +217,7 @@ func (u *earlyUnit) unit(at time.Time) (speaker.Unit, error) {
 			return unit, err
 		}
 		unit.Routers = append(unit.Routers, speaker.Router{
-			Config: r.Config, Voice: v, First: []vrrp.Event{vrrp.Weigh{Sum: r.Weight}, r.Was.event(at)},
+			Config: r.Config, Tx: v, Events: []vrrp.Event{vrrp.TrackerWeight{Sum: r.Weight}, r.Was.event(at)},
 		})
 	}
 	return unit, nil

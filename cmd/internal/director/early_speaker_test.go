@@ -28,7 +28,7 @@ func TestEarlySpeakerSpeaksAlike(t *testing.T) {
 	}
 	peers, hmac, header, elsewhere := plain, plain, plain, plain
 	peers.Unicast, peers.TTL = true, 3
-	peers.Peers = []vrrp.KnownPeer{{Address: netip.MustParseAddr("10.0.0.3"), MinTTL: 2, MaxTTL: 4}}
+	peers.Peers = []vrrp.PeerConfig{{Address: netip.MustParseAddr("10.0.0.3"), MinTTL: 2, MaxTTL: 4}}
 	hmac.Auth.Config = auth.Config{Kind: auth.HMAC, Active: 7, Keys: []auth.Key{{ID: 7, Secret: "0123456789abcdef0123456789abcdef"}}}
 	header.Auth.Config = auth.Config{Kind: auth.Header, Secret: "password"}
 	elsewhere.AdvertMAC, elsewhere.Multicast = conf.AdvertInterface, netip.MustParseAddr("224.0.0.99")
@@ -55,30 +55,30 @@ func TestEarlySpeakerSpeaksAlike(t *testing.T) {
 		if diff := cmp.Diff(c.Config, got.Config, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 			t.Errorf("%s: configuration (-want +got):\n%s", name, diff)
 		}
-		if !got.Voice.Auth.Equal(&c.Auth.Config) {
+		if !got.Tx.Auth.Equal(&c.Auth.Config) {
 			t.Errorf("%s: other keys", name)
 		}
-		want := []vrrp.Event{vrrp.Weigh{Sum: -20}, snap.Routers["v"].Resume}
-		if diff := cmp.Diff(want, got.First, cmp.Comparer(func(a, b time.Time) bool { return a.Sub(b).Abs() < time.Millisecond })); diff != "" {
+		want := []vrrp.Event{vrrp.TrackerWeight{Sum: -20}, snap.Routers["v"].Resume}
+		if diff := cmp.Diff(want, got.Events, cmp.Comparer(func(a, b time.Time) bool { return a.Sub(b).Abs() < time.Millisecond })); diff != "" {
 			t.Errorf("%s: what it hears first (-want +got):\n%s", name, diff)
 		}
 		v, err := d.voiceOf(in)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a, b := frames(&v), frames(&got.Voice); !cmp.Equal(a, b) {
+		if a, b := frames(&v), frames(&got.Tx); !cmp.Equal(a, b) {
 			t.Errorf("%s: frames differ:\n%x\n%x", name, a, b)
 		}
 	}
 }
 
 // frames are those of one message, to whomever it goes.
-func frames(v *speaker.Voice) (list [][]byte) {
+func frames(v *speaker.TxConfig) (list [][]byte) {
 	message := []byte("twelve bytes")
-	if v.Lines == nil {
+	if v.Peers == nil {
 		return [][]byte{v.Wrap(message)}
 	}
-	for _, l := range v.Lines {
+	for _, l := range v.Peers {
 		list = append(list, l.Wrap(message))
 	}
 	return list

@@ -27,8 +27,8 @@ type claimed struct{ router, addresses int }
 type executor struct {
 	devices devices
 	answer  func(speaker.Order, error)
-	tally   func([]speaker.Part)       // of what is claimed in parts
-	failed  func(speaker.Order, error) // of an order that has no answer
+	tally   func([]speaker.ClaimProgress) // of what is claimed in parts
+	failed  func(speaker.Order, error)    // of an order that has no answer
 
 	mu    sync.Mutex
 	wait  *sync.Cond
@@ -37,7 +37,7 @@ type executor struct {
 	done  bool
 }
 
-func newExecutor(d devices, answer func(speaker.Order, error), tally func([]speaker.Part), failed func(speaker.Order, error)) *executor {
+func newExecutor(d devices, answer func(speaker.Order, error), tally func([]speaker.ClaimProgress), failed func(speaker.Order, error)) *executor {
 	h := &executor{devices: d, answer: answer, tally: tally, failed: failed}
 	h.wait = sync.NewCond(&h.mu)
 	return h
@@ -104,7 +104,7 @@ func (h *executor) take(pending bool) []speaker.Order {
 // be released serves as long as it is there.
 func urgency(o *speaker.Order) int {
 	switch {
-	case o.Verb == vrrp.Hush:
+	case o.Verb == vrrp.Mute:
 		return 0
 	case o.Verb == vrrp.Claim && o.Unserved:
 		return 1
@@ -116,8 +116,8 @@ func urgency(o *speaker.Order) int {
 
 // next takes from the pending orders the most urgent ones that can be carried
 // out at once, and returns the others. Each router's orders keep their
-// order. Between routers there is none to be kept: what comes as Hush, Release,
-// Hush, Release is two batches, and a release costs the same for one device and
+// order. Between routers there is none to be kept: what comes as Mute, Release,
+// Mute, Release is two batches, and a release costs the same for one device and
 // for all.
 func next(pending []speaker.Order) (batch, rest []speaker.Order) {
 	seen := make(map[string]bool, len(pending))
@@ -150,16 +150,16 @@ func (h *executor) carryOut(orders []speaker.Order) {
 	case orders[0].Verb == vrrp.Claim && orders[0].Unserved:
 		do = func(names []string) []error {
 			return h.devices.ClaimInParts(names, func(up []claimed) {
-				parts := make([]speaker.Part, len(up))
+				parts := make([]speaker.ClaimProgress, len(up))
 				for i, c := range up {
-					parts[i] = speaker.Part{Order: orders[c.router], Addresses: c.addresses}
+					parts[i] = speaker.ClaimProgress{Order: orders[c.router], Addresses: c.addresses}
 				}
 				h.tally(parts)
 			})
 		}
 	case orders[0].Verb == vrrp.Claim:
 		do = h.devices.Claim
-	case orders[0].Verb == vrrp.Hush:
+	case orders[0].Verb == vrrp.Mute:
 		do = h.devices.Mute
 	}
 	for i, err := range do(names) {

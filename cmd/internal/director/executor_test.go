@@ -16,7 +16,7 @@ import (
 type fakeDevices struct {
 	mu    sync.Mutex
 	calls []string
-	gate  chan struct{} // if not nil, Hush waits for it
+	gate  chan struct{} // if not nil, Mute waits for it
 }
 
 func (f *fakeDevices) Claim(names []string) []error { return f.call("claim", names) }
@@ -32,7 +32,7 @@ func (f *fakeDevices) Mute(names []string) []error {
 	if f.gate != nil {
 		<-f.gate
 	}
-	return f.call("hush", names)
+	return f.call("mute", names)
 }
 
 func (f *fakeDevices) call(verb string, names []string) []error {
@@ -57,7 +57,7 @@ func TestExecutorBatchInOrder(t *testing.T) {
 		func(o speaker.Order, err error) {
 			answers = append(answers, fmt.Sprintf("%s %d %v", o.Router, o.Seq, err))
 		},
-		func(parts []speaker.Part) {
+		func(parts []speaker.ClaimProgress) {
 			for _, p := range parts {
 				tallies = append(tallies, fmt.Sprintf("%s %d: %d", p.Order.Router, p.Order.Seq, p.Addresses))
 			}
@@ -72,7 +72,7 @@ func TestExecutorBatchInOrder(t *testing.T) {
 		}
 		h.order(orders)
 	}
-	order(vrrp.Hush, 1, "a") // blocks the worker while the rest queues up
+	order(vrrp.Mute, 1, "a") // blocks the worker while the rest queues up
 	order(vrrp.Claim, 2, "b", "bad")
 	order(vrrp.Claim, 4, "c")
 	order(vrrp.Claim, 5, "b")
@@ -83,7 +83,7 @@ func TestExecutorBatchInOrder(t *testing.T) {
 	<-done
 	// The worker may have taken the first order alone or with all others;
 	// what follows from it is the same.
-	want := []string{"hush a", "claim unserved d", "claim b bad c", "claim b", "release b bad"}
+	want := []string{"mute a", "claim unserved d", "claim b bad c", "claim b", "release b bad"}
 	if !slices.Equal(d.calls, want) {
 		t.Errorf("calls %q, want %q", d.calls, want)
 	}
@@ -98,13 +98,13 @@ func TestExecutorBatchInOrder(t *testing.T) {
 	}
 }
 
-// TestExecutorBatchAcrossKinds: a stop of many routers orders Hush, Release, Hush,
+// TestExecutorBatchAcrossKinds: a stop of many routers orders Mute, Release, Mute,
 // Release; that is two calls, the urgent one first.
 func TestExecutorBatchAcrossKinds(t *testing.T) {
 	var orders []speaker.Order
-	for _, word := range strings.Fields("release:a hush:b release:c claim:d hush:e release:b claim:b hush:c") {
+	for _, word := range strings.Fields("release:a mute:b release:c claim:d mute:e release:b claim:b mute:c") {
 		verb, router, _ := strings.Cut(word, ":")
-		verbs := map[string]vrrp.Verb{"hush": vrrp.Hush, "claim": vrrp.Claim, "release": vrrp.Release}
+		verbs := map[string]vrrp.Verb{"mute": vrrp.Mute, "claim": vrrp.Claim, "release": vrrp.Release}
 		orders = append(orders, speaker.Order{Router: router, Verb: verbs[verb]})
 	}
 	var got []string
@@ -117,7 +117,7 @@ func TestExecutorBatchAcrossKinds(t *testing.T) {
 		}
 		got = append(got, call)
 	}
-	want := []string{"hush b e", "claim d", "release a c b", "hush c", "claim b"}
+	want := []string{"mute b e", "claim d", "release a c b", "mute c", "claim b"}
 	if !slices.Equal(got, want) {
 		t.Errorf("calls %q, want %q", got, want)
 	}

@@ -120,7 +120,7 @@ func (in *instance) diagnoseExtraInterfaces(fault func(key string, wireLost bool
 }
 
 // announceExtraInterfaces has a voice announce the addresses on other interfaces.
-func (in *instance) announceExtraInterfaces(v *speaker.Voice) error {
+func (in *instance) announceExtraInterfaces(v *speaker.TxConfig) error {
 	for _, p := range in.conf.Extra {
 		f, mac := in.extra[p.Interface], netdev.MAC(in.conf.MAC.Address)
 		if in.conf.MAC.Mode == conf.MACInterface {

@@ -113,8 +113,8 @@ func (p mutePort) Receive(time.Time, []speaker.Packet) ([]speaker.Packet, error)
 	<-p.wake
 	return nil, nil
 }
-func (p mutePort) Send([]speaker.Frame) []speaker.Refusal { return nil }
-func (p mutePort) Wake()                                  { p.wake <- struct{}{} }
+func (p mutePort) Send([]speaker.Frame) []speaker.SendError { return nil }
+func (p mutePort) Wake()                                    { p.wake <- struct{}{} }
 
 // What happens after the history was written, up to the moment that the new binary
 // goes on from, is in the journal too.

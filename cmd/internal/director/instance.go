@@ -297,7 +297,7 @@ func sameVoice(in *instance, a, b *netdev.Interface) bool {
 // speechOf says what the voice of an instance is made of, on its interface as it is.
 func speechOf(in *instance) speech {
 	s := speech{
-		index: in.facts.Index, source: source(in, &in.facts), group: in.conf.Group(),
+		index: in.facts.Index, source: source(in, &in.facts), group: in.conf.MulticastGroup(),
 		mac: netdev.MAC(in.conf.MAC.Address), router: in.facts.Forwarding6,
 	}
 	if in.conf.MAC.Mode == conf.MACInterface {
@@ -311,10 +311,10 @@ func speechOf(in *instance) speech {
 }
 
 // voiceOf builds the voice of an instance.
-func (d *Director) voiceOf(in *instance) (speaker.Voice, error) {
+func (d *Director) voiceOf(in *instance) (speaker.TxConfig, error) {
 	s := speechOf(in)
 	if !s.source.IsValid() {
-		return speaker.Voice{IfIndex: s.index}, nil
+		return speaker.TxConfig{IfIndex: s.index}, nil
 	}
 	v, err := voice(s, announced(&in.conf, ""))
 	if err == nil {
@@ -347,15 +347,15 @@ func (d *Director) revoice(in *instance) {
 	}
 	v, err := d.voiceOf(in)
 	if err == nil {
-		err = d.speaker.Revoice(in.conf.Name, v, pace(&in.conf.Announce))
+		err = d.speaker.SetTx(in.conf.Name, v, pace(&in.conf.Announce))
 	}
 	if err != nil {
 		d.log.Error("cannot change how a virtual router speaks", "vrrp", in.conf.Name, "err", err)
 	}
 }
 
-func pace(a *conf.Announce) speaker.Pace {
-	return speaker.Pace{
+func pace(a *conf.Announce) speaker.AnnounceConfig {
+	return speaker.AnnounceConfig{
 		Repeat: a.Repeat, Delay: a.Delay, Refresh: a.Refresh,
 		RefreshRepeat: a.RefreshRepeat, Interval: a.Interval,
 	}
@@ -381,7 +381,7 @@ func (d *Director) tellFaults(in *instance, faults map[string]vrrp.Faulted) {
 }
 
 func (d *Director) tell(in *instance, ev vrrp.Event) {
-	if err := d.speaker.Tell(in.conf.Name, ev); err != nil {
+	if err := d.speaker.Deliver(in.conf.Name, ev); err != nil {
 		d.log.Error("cannot tell the VRRP loop", "vrrp", in.conf.Name, "err", err)
 	}
 }
@@ -474,12 +474,12 @@ func (d *Director) routers(u *unit, running int) ([]speaker.Router, error) {
 		if err != nil {
 			return nil, err
 		}
-		r := speaker.Router{Config: c.Config, Voice: v, Pace: pace(&c.Announce)}
+		r := speaker.Router{Config: c.Config, Tx: v, Announce: pace(&c.Announce)}
 		for _, f := range in.faults {
-			r.First = append(r.First, f)
+			r.Events = append(r.Events, f)
 		}
 		if d.releasing {
-			r.First = append(r.First, releaseEvent(in))
+			r.Events = append(r.Events, releaseEvent(in))
 			routers = append(routers, r)
 			continue
 		}
@@ -488,7 +488,7 @@ func (d *Director) routers(u *unit, running int) ([]speaker.Router, error) {
 			d.bus.resumed(c.Name, r.State)
 		}
 		d.beginTracking(in, u.tracking(i), running == 0 && start == vrrp.Event(vrrp.Start{}))
-		r.First = append(r.First, append(d.trackingNews(in), start)...)
+		r.Events = append(r.Events, append(d.trackingNews(in), start)...)
 		routers = append(routers, r)
 	}
 	return routers, nil

@@ -59,7 +59,7 @@ func (d *Director) trackingNews(in *instance) []vrrp.Event {
 	faults, sum := d.tracked(in)
 	var news []vrrp.Event
 	if sum != in.weight {
-		news = append(news, vrrp.Weigh{Sum: sum})
+		news = append(news, vrrp.TrackerWeight{Sum: sum})
 	}
 	for _, key := range slices.Sorted(maps.Keys(faults)) {
 		if in.tracked[key] != faults[key] {

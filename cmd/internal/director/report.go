@@ -28,7 +28,7 @@ func (d *Director) reported(r speaker.Report) {
 		d.transition(r)
 	case vrrp.Rival:
 		d.rivalNews(r)
-	case vrrp.Repriced:
+	case vrrp.PriorityChanged:
 		d.repriced(r)
 	case vrrp.Stopped:
 		d.memberStopped(r.Router)
@@ -90,10 +90,10 @@ func eventGroup(u *runningUnit) *event.Group { return &event.Group{Members: memb
 
 // repriced publishes a change of the effective priority.
 func (d *Director) repriced(r speaker.Report) {
-	d.log.Info("priority", "vrrp", r.Router, "from", r.Was, "to", r.Priority, "reason", r.Why)
+	d.log.Info("priority", "vrrp", r.Router, "from", r.OldPriority, "to", r.Priority, "reason", r.Why)
 	d.publish(event.Event{
 		At: r.At, Kind: event.KindPriority, Subject: r.Router,
-		From: strconv.Itoa(int(r.Was)), To: strconv.Itoa(int(r.Priority)), Reason: r.Why,
+		From: strconv.Itoa(int(r.OldPriority)), To: strconv.Itoa(int(r.Priority)), Reason: r.Why,
 		Instance: d.eventInstance(&r),
 	})
 }

@@ -100,7 +100,7 @@ func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) status.
 		Master: peer(&m.Master), Rival: peer(&m.Rival), Reasons: []status.Reason{},
 		Excluded: prefixTexts(c.Excluded), Counters: counters(st),
 	}
-	if s := st.Silenced; s != nil && m.State == vrrp.Master {
+	if s := st.SendFailure; s != nil && m.State == vrrp.Master {
 		i.Silenced = &status.Reason{Key: "send", Text: s.Problem, Since: s.Since}
 	}
 	if c.MAC.Mode != conf.MACInterface {
@@ -117,7 +117,7 @@ func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) status.
 		})
 	}
 	if !c.Unicast {
-		i.Multicast = c.Group().String()
+		i.Multicast = c.MulticastGroup().String()
 	}
 	i.Refused, i.Egress = !c.Accept, c.Egress
 	i.Unicast, i.Auth = c.Unicast, c.Auth.Name()

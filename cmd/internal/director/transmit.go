@@ -13,8 +13,8 @@ import (
 )
 
 // lines are the ways from source to the peers of an instance.
-func lines(source netip.Addr, in *conf.Instance, ah bool) ([]speaker.Line, error) {
-	list := make([]speaker.Line, 0, len(in.Peers))
+func lines(source netip.Addr, in *conf.Instance, ah bool) ([]speaker.PeerTx, error) {
+	list := make([]speaker.PeerTx, 0, len(in.Peers))
 	for _, p := range in.Peers {
 		packet, err := netdev.NewAdvertPacket(source, p.Address)
 		if err != nil {
@@ -24,26 +24,26 @@ func lines(source netip.Addr, in *conf.Instance, ah bool) ([]speaker.Line, error
 		if ah {
 			packet = packet.Authenticated()
 		}
-		list = append(list, speaker.Line{Peer: p.Address, Wrap: packet.Wrap})
+		list = append(list, speaker.PeerTx{Address: p.Address, Wrap: packet.Wrap})
 	}
 	return list, nil
 }
 
 // address gives a voice what depends on how its instance authenticates and on
 // whom it speaks to.
-func address(v *speaker.Voice, in *conf.Instance, mac netdev.MAC) error {
+func address(v *speaker.TxConfig, in *conf.Instance, mac netdev.MAC) error {
 	ah := in.Auth.Kind == auth.Header
 	v.Auth = in.Auth.Config
 	if in.Unicast {
 		var err error
-		v.Lines, err = lines(v.Source, in, ah)
+		v.Peers, err = lines(v.Source, in, ah)
 		return err
 	}
 	if in.Auth.Kind == auth.None {
 		return nil
 	}
 	// Frames are made for every advert: this template is kept.
-	template, err := netdev.NewAdvertFrame(mac, v.Source, v.Group)
+	template, err := netdev.NewAdvertFrame(mac, v.Source, v.Multicast)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (d *Director) hear(l *netdev.Listen) {
 			l.IPv4 = l.IPv4 || in.conf.Family == vrrp.IPv4
 			l.IPv6 = l.IPv6 || in.conf.Family == vrrp.IPv6
 			l.Unicast = l.Unicast || in.conf.Unicast
-			if g := in.conf.Group(); !slices.Contains(l.Groups, g) {
+			if g := in.conf.MulticastGroup(); !slices.Contains(l.Groups, g) {
 				l.Groups = append(l.Groups, g)
 			}
 			l.AH = l.AH || in.conf.Auth.Kind == auth.Header

@@ -21,10 +21,10 @@ import (
 // leaves for that: what each virtual router is, and when that was true.
 type upgradeState struct {
 	// At is the time since boot, which no change of the clock touches.
-	At       time.Duration           `json:"at_ns"`
-	Routers  map[string]savedRouter  `json:"routers"`
-	Trackers map[string]track.Memory `json:"trackers,omitempty"`
-	BFD      map[string]bfd.Memory   `json:"bfd,omitempty"`
+	At       time.Duration               `json:"at_ns"`
+	Routers  map[string]savedRouter      `json:"routers"`
+	Trackers map[string]track.Memory     `json:"trackers,omitempty"`
+	BFD      map[string]bfd.SavedSession `json:"bfd,omitempty"`
 
 	Software string `json:"software,omitempty"` // the version of the former binary
 	// Seq is the number of the last event; Events are those that are not in the

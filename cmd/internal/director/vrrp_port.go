@@ -36,7 +36,7 @@ func (p *port) Receive(deadline time.Time, into []speaker.Packet) ([]speaker.Pac
 }
 
 // Send implements speaker.Port.
-func (p *port) Send(frames []speaker.Frame) []speaker.Refusal {
+func (p *port) Send(frames []speaker.Frame) []speaker.SendError {
 	p.out = p.out[:0]
 	for _, f := range frames {
 		p.out = append(p.out, netdev.Frame(f))
@@ -48,14 +48,14 @@ func (p *port) Send(frames []speaker.Frame) []speaker.Refusal {
 }
 
 // refusals takes apart the error of a netdev.Port's Send.
-func refusals(err error) (all []speaker.Refusal) {
+func refusals(err error) (all []speaker.SendError) {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return nil
 	}
 	for _, one := range joined.Unwrap() {
 		if refused := (*netdev.SendError)(nil); errors.As(one, &refused) {
-			all = append(all, speaker.Refusal{IfIndex: refused.IfIndex, Err: refused})
+			all = append(all, speaker.SendError{IfIndex: refused.IfIndex, Err: refused})
 		}
 	}
 	return all
@@ -73,8 +73,8 @@ type speech struct {
 
 // voice builds how a virtual router speaks and announces addresses. Both forms of gratuitous ARP are sent: the request, which RFC 9568 §6.4.1
 // wants, and the reply, which alone some neighbours heed.
-func voice(s speech, addresses []netip.Addr) (speaker.Voice, error) {
-	v := speaker.Voice{IfIndex: s.index, Source: s.source, Group: s.group}
+func voice(s speech, addresses []netip.Addr) (speaker.TxConfig, error) {
+	v := speaker.TxConfig{IfIndex: s.index, Source: s.source, Multicast: s.group}
 	if _, err := netdev.NewAdvertFrame(s.advertMAC, s.source, s.group); err != nil {
 		return v, err
 	}
@@ -91,7 +91,7 @@ func voice(s speech, addresses []netip.Addr) (speaker.Voice, error) {
 }
 
 // announce has a voice announce addresses at a MAC on an interface.
-func announce(v *speaker.Voice, index int, mac netdev.MAC, router bool, addresses []netip.Addr) error {
+func announce(v *speaker.TxConfig, index int, mac netdev.MAC, router bool, addresses []netip.Addr) error {
 	for _, a := range addresses {
 		frames, err := announcements(mac, a, router)
 		if err != nil {

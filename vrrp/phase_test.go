@@ -10,7 +10,7 @@ import (
 func beating(t *testing.T, vrid uint8, interval, later time.Duration) *rig {
 	t.Helper()
 	r := newRig(t, 3, func(c *Config) { c.VRID, c.Interval = vrid, interval })
-	r.g.Beat(epoch)
+	r.g.SetPhase(epoch)
 	r.now = later
 	r.master()
 	return r

@@ -26,7 +26,7 @@ func (m *Machine) hasten(now time.Time, source netip.Addr) {
 	if m.state != Backup || m.downAt.IsZero() {
 		return
 	}
-	if at := m.back.from(now).Add(skewTime(m.cfg.Version, m.Priority(), m.interval)); at.Before(m.downAt) {
+	if at := m.holdoff.from(now).Add(skewTime(m.cfg.Version, m.Priority(), m.interval)); at.Before(m.downAt) {
 		m.downAt = at
 		m.gaveUp = source
 	}

@@ -4,7 +4,7 @@ import "time"
 
 // beatVRIDs is how many virtual router IDs share a beat. A thousand adverts in
 // one go would keep everything else waiting for milliseconds.
-const beatVRIDs = 64
+const phaseVRIDs = 64
 
 // Beat lets the members keep time: their adverts as MASTER are due whole
 // intervals after start, and some quarters of an interval by their VRID. Groups
@@ -12,9 +12,9 @@ const beatVRIDs = 64
 // system call. It costs each MASTER one advert at most: the second comes before a
 // whole interval has passed, and then each after one. Without a beat it is the
 // moment of the takeover that each counts from.
-func (g *Group) Beat(start time.Time) {
+func (g *Group) SetPhase(start time.Time) {
 	for _, m := range g.members {
-		m.beat = start
+		m.phase = start
 	}
 }
 
@@ -23,9 +23,9 @@ func (g *Group) Beat(start time.Time) {
 func (m *Machine) nextAdvert(after time.Time) time.Time {
 	interval := m.cfg.Interval
 	next := after.Add(interval)
-	if m.beat.IsZero() {
+	if m.phase.IsZero() {
 		return next
 	}
-	beat := m.beat.Add(interval / (256 / beatVRIDs) * time.Duration(m.cfg.VRID/beatVRIDs))
-	return next.Add(-(next.Sub(beat) % interval)) // nobody sends before start
+	phase := m.phase.Add(interval / (256 / phaseVRIDs) * time.Duration(m.cfg.VRID/phaseVRIDs))
+	return next.Add(-(next.Sub(phase) % interval)) // nobody sends before start
 }

@@ -7,35 +7,35 @@ import (
 )
 
 // received is what a machine makes of an advert (RFC 9568 §6.4.2, §6.4.3).
-func (m *Machine) received(now time.Time, r *Received) {
+func (m *Machine) receive(now time.Time, r *Received) {
 	m.counters.Received++
 	if m.state == Master && m.overslept(now) {
 		m.wakeLate(now, m.silentFor(now)) // before anything is answered
 	}
 	if r.Advert.Priority == PriorityStop {
 		m.counters.StopReceived++
-		m.heardStop(now, r.Source)
+		m.receiveStop(now, r.Source)
 		return
 	}
-	if m.hold == hushed {
+	if m.hold == muted {
 		m.releaseAt = earliest(m.releaseAt, m.lingerUntil(now, r))
 	}
 	switch {
 	case m.state == Master:
-		m.heardAsMaster(now, r)
+		m.receiveAsMaster(now, r)
 	case m.state == Backup && m.hold == claiming:
-		m.heardWhileClaiming(now, r)
+		m.receiveWhileClaiming(now, r)
 	case m.state == Backup:
-		m.heardAsBackup(now, r)
+		m.receiveAsBackup(now, r)
 	case m.state == Fault:
-		m.peer.heard(r, now)
+		m.peer.update(r, now)
 	}
 }
 
 // heardStop: the MASTER gives up (RFC 9568 §6.4.2, §6.4.3). A BACKUP heeds only
 // the MASTER that it heard last: the farewell of one that was preempted may
 // come after the first advert of the new one, and would have us preempt that.
-func (m *Machine) heardStop(now time.Time, source netip.Addr) {
+func (m *Machine) receiveStop(now time.Time, source netip.Addr) {
 	switch {
 	case m.state == Master:
 		m.send(now, m.Priority())
@@ -43,20 +43,20 @@ func (m *Machine) heardStop(now time.Time, source netip.Addr) {
 	case m.state == Backup && m.hold != claiming && !m.wants &&
 		(source == m.peer.Address || !m.peer.Address.IsValid()):
 		m.gaveUp = source
-		m.timerFrom = m.back.from(now)
+		m.timerFrom = m.holdoff.from(now)
 		m.preemptAt = time.Time{}
 		m.downAt = m.timerFrom.Add(skewTime(m.cfg.Version, m.Priority(), m.interval))
 	}
 }
 
-func (m *Machine) heardAsBackup(now time.Time, r *Received) {
-	m.peer.heard(r, now)
+func (m *Machine) receiveAsBackup(now time.Time, r *Received) {
+	m.peer.update(r, now)
 	if m.accepts(r) {
 		m.follow(now, r)
 		return
 	}
 	// A lower priority is MASTER: not listening to it is what preempts it.
-	at := m.back.preemptFrom(now, &m.cfg)
+	at := m.holdoff.preemptFrom(now, &m.cfg)
 	if !at.After(now) || m.wants {
 		return
 	}
@@ -75,7 +75,7 @@ func (m *Machine) accepts(r *Received) bool {
 
 // follow accepts the sender as MASTER (RFC 9568 §6.4.2).
 func (m *Machine) follow(now time.Time, r *Received) {
-	m.peer.heard(r, now)
+	m.peer.update(r, now)
 	m.learn(r)
 	m.wants = false
 	m.preemptAt = time.Time{}
@@ -105,7 +105,7 @@ func (m *Machine) undecided(now time.Time, r *Received) bool {
 
 // heardWhileClaiming: who claims is as good as MASTER, and yields as such. Only
 // a router that does not preempt gives way to the MASTER that it believed dead.
-func (m *Machine) heardWhileClaiming(now time.Time, r *Received) {
+func (m *Machine) receiveWhileClaiming(now time.Time, r *Received) {
 	m.unserved = false // somebody was quicker, or is back
 	if m.undecided(now, r) || m.contested(r) {
 		return
@@ -116,22 +116,22 @@ func (m *Machine) heardWhileClaiming(now time.Time, r *Received) {
 	}
 }
 
-func (m *Machine) heardAsMaster(now time.Time, r *Received) {
+func (m *Machine) receiveAsMaster(now time.Time, r *Received) {
 	switch {
 	case m.undecided(now, r):
 		m.noteRival(now, r) // without an answer, which would be answered
 	case m.contested(r):
 		m.contest(now, r)
 	case m.beats(r):
-		m.hush(now.Add(linger))
+		m.mute(now.Add(linger))
 		m.become(now, Backup, beatenBy(r, m.Priority()))
 		m.follow(now, r)
 	case m.silentFor(now) > m.cfg.missed(m.promised, 0):
 		// We were the silent one, so the sender took over by right.
 		m.foundLate = now
-		m.hush(m.lingerUntil(now, r))
+		m.mute(m.lingerUntil(now, r))
 		m.become(now, Backup, fmt.Sprintf("was silent for %v, and %v took over", m.silentFor(now), r.Source))
-		m.heardAsBackup(now, r)
+		m.receiveAsBackup(now, r)
 		m.listen(now)
 	default:
 		m.meetRival(now, r)
@@ -154,15 +154,15 @@ func (m *Machine) meetRival(now time.Time, r *Received) {
 func (m *Machine) noteRival(now time.Time, r *Received) {
 	if m.rivalFrom.IsZero() {
 		m.rivalFrom = now
-		m.tellRival(now, r, fmt.Sprintf("%v (priority %d) speaks as MASTER too", r.Source, r.Advert.Priority))
+		m.reportRival(now, r, fmt.Sprintf("%v (priority %d) speaks as MASTER too", r.Source, r.Advert.Priority))
 	}
-	m.rival.heard(r, now)
+	m.rival.update(r, now)
 	m.rivalUntil = now.Add(3 * max(m.cfg.Interval, r.Advert.Interval))
 }
 
-func (m *Machine) tellRival(now time.Time, r *Received, why string) {
+func (m *Machine) reportRival(now time.Time, r *Received, why string) {
 	var p Peer
-	p.heard(r, now)
+	p.update(r, now)
 	m.out = append(m.out, Action{Verb: Rival, Priority: m.Priority(), Why: why, Peer: &p})
 }
 

@@ -41,4 +41,4 @@ func (m *Machine) claimedPart(now time.Time, addresses int) {
 }
 
 // quiet ends the adverts of a claim.
-func (m *Machine) quiet() { m.spoken, m.advertAt = false, time.Time{} }
+func (m *Machine) endEarlyAdverts() { m.spoken, m.advertAt = false, time.Time{} }

@@ -4,7 +4,7 @@ import "time"
 
 // A Memory is what a process leaves of a session that is Up to the one that
 // replaces it.
-type Memory struct {
+type SavedSession struct {
 	Config Config        `json:"config"`
 	Local  uint32        `json:"local"` // discriminator
 	Port   uint16        `json:"port"`  // that packets come from
@@ -16,25 +16,25 @@ type Memory struct {
 
 // fresh reports whether the neighbour has not missed us yet when so much time
 // has gone by.
-func (m *Memory) fresh(age time.Duration) bool {
+func (m *SavedSession) fresh(age time.Duration) bool {
 	return age < time.Duration(m.Config.Multiplier)*max(m.MinTx, m.Remote.MinRx)
 }
 
 // memory returns what is to be left of a session that is Up.
-func (s *session) memory() Memory {
+func (s *session) saved() SavedSession {
 	m := &s.machine
 	c := s.Config
 	c.Timers = m.Timers
-	k := Memory{Config: c, Local: m.local, Since: m.since, Remote: m.remote, MinTx: m.minTx, MinRx: m.minRx}
-	if s.voice != nil {
-		k.Port = s.voice.port
+	k := SavedSession{Config: c, Local: m.local, Since: m.since, Remote: m.remote, MinTx: m.minTx, MinRx: m.minRx}
+	if s.tx != nil {
+		k.Port = s.tx.port
 	}
 	return k
 }
 
 // resume goes on with a session that a former process had Up, and then changes
 // its timers to those of the machine.
-func (m *machine) resume(now time.Time, k *Memory) {
+func (m *machine) resume(now time.Time, k *SavedSession) {
 	t := m.Timers
 	m.Timers = k.Config.Timers
 	m.state, m.since, m.reason, m.verdict = Up, k.Since, "a former process had it Up", VerdictUp
@@ -47,7 +47,7 @@ func (m *machine) resume(now time.Time, k *Memory) {
 
 // stretch has the neighbour wait a second at least for each of our packets, so
 // that a new process is in time.
-func (m *machine) stretch(now time.Time) {
+func (m *machine) relaxTimers(now time.Time) {
 	m.begin()
 	if m.state == Up && m.minTx < time.Second {
 		t := m.Timers

@@ -6,7 +6,7 @@ import "time"
 const LinkFault = "link"
 
 // heldBack is what keeps a machine from taking part, or from preempting.
-type heldBack struct {
+type holdoff struct {
 	begin time.Time // when the election begins, StartDelay and LinkDelay over
 	why   string    // the key of the delay that ends then
 	lost  time.Time // when we ceased to be MASTER; MinHold counts from here
@@ -19,7 +19,7 @@ type Wait struct {
 }
 
 // delay holds back from the election for d, unless it is for longer already.
-func (b *heldBack) delay(now time.Time, d time.Duration, why string) {
+func (b *holdoff) delay(now time.Time, d time.Duration, why string) {
 	if t := now.Add(d); d > 0 && t.After(b.begin) {
 		b.begin, b.why = t, why
 	}
@@ -27,7 +27,7 @@ func (b *heldBack) delay(now time.Time, d time.Duration, why string) {
 
 // from returns the time from which timers of the election count: now, or when
 // the machine may take part.
-func (b *heldBack) from(now time.Time) time.Time {
+func (b *holdoff) from(now time.Time) time.Time {
 	if b.begin.After(now) {
 		return b.begin
 	}
@@ -35,7 +35,7 @@ func (b *heldBack) from(now time.Time) time.Time {
 }
 
 // preemptFrom returns when a lower priority that is heard now may be preempted.
-func (b *heldBack) preemptFrom(now time.Time, c *Config) time.Time {
+func (b *holdoff) preemptFrom(now time.Time, c *Config) time.Time {
 	at := b.from(now).Add(c.PreemptDelay)
 	if b.lost.IsZero() || c.MinHold == 0 {
 		return at
@@ -47,7 +47,7 @@ func (b *heldBack) preemptFrom(now time.Time, c *Config) time.Time {
 }
 
 // moved hears of a change of state.
-func (b *heldBack) moved(now time.Time, from, to State) {
+func (b *holdoff) stateChanged(now time.Time, from, to State) {
 	if from == Master && to != Master {
 		b.lost = now
 	}
@@ -57,7 +57,7 @@ func (b *heldBack) moved(now time.Time, from, to State) {
 }
 
 // waits lists what may hold back; what is over by now is for the reader to see.
-func (b *heldBack) waits(c *Config) []Wait {
+func (b *holdoff) waits(c *Config) []Wait {
 	var list []Wait
 	if b.why != "" {
 		list = append(list, Wait{b.why, b.begin})
@@ -68,7 +68,7 @@ func (b *heldBack) waits(c *Config) []Wait {
 	return list
 }
 
-func (c *Config) validatePatience(bad func(key, format string, args ...any)) {
+func (c *Config) validateHoldoff(bad func(key, format string, args ...any)) {
 	if c.DownAfter > 100 {
 		bad("down_after", "must be 1 to 100")
 	}
