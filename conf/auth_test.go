@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -94,9 +95,9 @@ func TestSecretFilePermissions(t *testing.T) {
 	must(os.WriteFile(path, []byte("tuna"), 0o600))
 	check("mode 600", "")
 	for mode, want := range map[os.FileMode]string{
-		0o640: "may be read or changed by others (mode 0640): chmod 600 " + path,
-		0o604: "may be read or changed by others (mode 0604): chmod 600 " + path,
-		0o620: "may be read or changed by others (mode 0620): chmod 600 " + path,
+		0o640: "can be read or changed by others (mode 0640): chmod 600 " + path,
+		0o604: "can be read or changed by others (mode 0604): chmod 600 " + path,
+		0o620: "can be read or changed by others (mode 0620): chmod 600 " + path,
 		0o400: "",
 	} {
 		must(os.Chmod(path, mode))
@@ -111,8 +112,11 @@ func TestSecretFilePermissions(t *testing.T) {
 	must(os.WriteFile(path, nil, 0o600))
 	check("empty", "is empty")
 	must(os.WriteFile(path, make([]byte, 5000), 0o600))
-	check("long", "is too long for a secret")
+	check("long", "is larger than 4096 bytes")
 	must(os.Remove(path))
 	must(os.Mkdir(path, 0o700))
-	check("directory", "is not a file")
+	check("directory", "is a directory, not a regular file")
+	must(os.Remove(path))
+	must(syscall.Mkfifo(path, 0o600))
+	check("pipe", "is a pipe, not a regular file")
 }

@@ -38,7 +38,7 @@ func FuzzLoad(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, src string) {
-		c, err := load("fuzz.toml", nowhere(src))
+		c, _, err := load("fuzz.toml", nowhere(src))
 		if err != nil {
 			errs, ok := errors.AsType[Errors](err)
 			if !ok || len(errs) == 0 || c != nil {
@@ -55,8 +55,11 @@ func FuzzLoad(f *testing.F) {
 		if strings.Contains(string(shown), notShown) {
 			return // that is not all of it
 		}
-		checkBrief(t, c, func(src string) (*Config, error) { return load("fuzz.toml", nowhere(src)) })
-		again, err := load("fuzz.toml", nowhere(string(shown)))
+		checkBrief(t, c, func(src string) (*Config, error) {
+			c, _, err := load("fuzz.toml", nowhere(src))
+			return c, err
+		})
+		again, _, err := load("fuzz.toml", nowhere(string(shown)))
 		if err != nil {
 			t.Fatalf("load what Show wrote: %v\n%s", err, shown)
 		}

@@ -1,7 +1,9 @@
 package conf
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strconv"
@@ -11,19 +13,37 @@ import (
 // mainTable is the routing table of `ip route` (RT_TABLE_MAIN).
 const mainTable = 254
 
-// tableNames are the names of routing tables that iproute2 knows here. Later
-// directories overrule earlier ones, and a table's first name stays.
-func (e *environment) tableNames() map[string]uint32 {
-	names := map[string]uint32{"default": 253, "main": mainTable, "local": 255}
+// A tableNames is the names of the routing tables that iproute2 knows here.
+type tableNames struct {
+	number map[string]uint32
+	err    error // of the files that are there and could not be read
+}
+
+// readTableNames reads iproute2's files. A name in a later directory overrules
+// the same name in an earlier one.
+func (e *environment) readTableNames() *tableNames {
+	n := &tableNames{number: map[string]uint32{"default": 253, "main": mainTable, "local": 255}}
 	for _, dir := range []string{"/usr/lib/iproute2", "/usr/share/iproute2", "/etc/iproute2"} {
 		more, _ := e.glob(dir + "/rt_tables.d/*.conf")
 		for _, path := range append([]string{dir + "/rt_tables"}, more...) {
-			if text, err := e.readFile(path); err == nil {
-				maps.Copy(names, parseTableNames(string(text)))
+			text, err := e.readFile(path)
+			switch {
+			case err == nil:
+				maps.Copy(n.number, parseTableNames(string(text)))
+			case !errors.Is(err, fs.ErrNotExist):
+				n.err = errors.Join(n.err, err)
 			}
 		}
 	}
-	return names
+	return n
+}
+
+// tableNames reads the names once for all keys that ask for them.
+func (r *reader) tableNames() *tableNames {
+	if r.tables == nil {
+		r.tables = r.env.readTableNames()
+	}
+	return r.tables
 }
 
 // parseTableNames reads lines of a number and a name. What it does not
@@ -60,10 +80,15 @@ func routeTable(t *table) codec[uint32] {
 				}
 				return n, ok && n&^0xffffff != egressTables
 			}
-			names := t.in.env.tableNames()
-			n, known := names[name]
+			names := t.in.tableNames()
+			n, known := names.number[name]
 			if !known {
-				fail(v, fmt.Sprintf("%s is not the name of a routing table in /etc/iproute2/rt_tables%s", quoteShort(name), suggest(name, slices.Sorted(maps.Keys(names)))))
+				message := fmt.Sprintf("%s is not the name of a routing table in /etc/iproute2/rt_tables%s",
+					quoteShort(name), suggest(name, slices.Sorted(maps.Keys(names.number))))
+				if names.err != nil {
+					message += fmt.Sprintf(" (%v)", names.err)
+				}
+				fail(v, message)
 			}
 			return n, known
 		},

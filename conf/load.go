@@ -2,31 +2,34 @@ package conf
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
-	"io"
+	"context"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
-	"unicode/utf8"
-
-	"github.com/BurntSushi/toml"
+	"time"
 )
-
-// MaxFileSize bounds a file of the configuration, in bytes. A configuration of
-// a thousand services stays far below.
-const MaxFileSize = 4 << 20
 
 // Load reads the configuration file at path and the files that it includes.
 // Its error is an Errors that lists every mistake.
 func Load(path string) (*Config, error) {
-	return load(path, system)
+	c, _, err := load(path, system)
+	return c, err
 }
 
-// Parse is Load of a file whose content is src; what it includes is read from
-// disk, relative to path.
+// LoadContext is Load with the warnings about what is valid but has no effect or
+// does harm. It returns when ctx ends, even when a read still hangs because the
+// file server is gone; its error then names the file.
+func LoadContext(ctx context.Context, path string) (c *Config, warnings Errors, err error) {
+	return loadContext(ctx, path, system)
+}
+
+// Parse is Load of a file whose content is src. What the file includes is read
+// from disk, relative to path.
 func Parse(path string, src []byte) (*Config, error) {
+	c, _, err := parse(path, src)
+	return c, err
+}
+
+func parse(path string, src []byte) (*Config, Errors, error) {
 	env := system
 	env.readFile = func(name string) ([]byte, error) {
 		if name == path {
@@ -37,28 +40,37 @@ func Parse(path string, src []byte) (*Config, error) {
 	return load(path, env)
 }
 
-// RuntimeDir returns the runtime directory that the file at path names, whatever
-// else is wrong with that; where it cannot be told, the usual one.
+// runtimeDirPatience bounds how long RuntimeDir waits for the file system.
+const runtimeDirPatience = 3 * time.Second
+
+// RuntimeDir returns the runtime directory that the file at path names, even
+// when the rest of the file is wrong. Where that cannot be told, or the file
+// does not answer within a few seconds, it returns the default.
 func RuntimeDir(path string) string {
-	r := newReader(system)
-	return cmp.Or(r.read(r.gather(path)).Director.RuntimeDir, defaultRuntimeDir)
+	ctx, cancel := context.WithTimeout(context.Background(), runtimeDirPatience)
+	defer cancel()
+	dir, _ := await(ctx, path, system, func(env environment) string {
+		r := newReader(env)
+		return r.read(r.gather(path)).Director.RuntimeDir
+	})
+	return cmp.Or(dir, defaultRuntimeDir)
 }
 
 func newReader(env environment) *reader {
 	return &reader{env: env, schema: make(map[string]map[string]bool)}
 }
 
-func load(path string, env environment) (*Config, error) {
+func load(path string, env environment) (*Config, Errors, error) {
 	r := newReader(env)
 	root := r.gather(path)
 	if len(r.errs) > 0 {
-		return nil, r.errs.sorted()
+		return nil, nil, r.failures(path)
 	}
 	c := r.read(root)
 	if len(r.errs) > 0 {
-		return nil, r.errs.sorted()
+		return nil, nil, r.failures(path)
 	}
-	return c, nil
+	return c, r.warnings.sorted(), nil
 }
 
 // read turns the merged tree of all files into a Config.
@@ -68,6 +80,9 @@ func (r *reader) read(root value) *Config {
 	tables := c.visit(t)
 	t.finish()
 	c.resolve(tables)
+	if len(r.errs) == 0 {
+		c.warn(tables)
+	}
 	if len(c.VRRP) == 0 && len(c.Services) == 0 && len(r.errs) == 0 {
 		// An empty file would have a reload take everything down.
 		t.failf("", "there is no [[vrrp]] and no [[service]]: nothing to do")
@@ -83,10 +98,12 @@ type environment struct {
 	hostname func() (string, error)
 	// readSecret reads a file of strict permissions; nil: there are none.
 	readSecret func(path string) ([]byte, error)
+	// mode returns the permissions of a file; nil: all files are private.
+	mode func(path string) (os.FileMode, error)
 }
 
 var system = environment{
-	readFile: readFile,
+	readFile: func(path string) ([]byte, error) { return readRegular(path, MaxFileSize) },
 	glob:     filepath.Glob,
 	realPath: func(path string) string {
 		if real, err := filepath.EvalSymlinks(path); err == nil {
@@ -99,146 +116,11 @@ var system = environment{
 	},
 	hostname:   os.Hostname,
 	readSecret: readSecret,
-}
-
-// readFile reads a file of at most MaxFileSize bytes. Its errors name the file.
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	src, err := io.ReadAll(io.LimitReader(f, MaxFileSize+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(src) > MaxFileSize {
-		return nil, fmt.Errorf("read %s: larger than %d MiB", path, MaxFileSize>>20)
-	}
-	return src, nil
-}
-
-// gather reads the file at path and all that it includes, and returns one tree.
-func (r *reader) gather(path string) value {
-	g := &gatherer{reader: r, included: make(map[string]string), root: make(map[string]value)}
-	src, err := r.env.readFile(path)
-	if err != nil {
-		r.fail(value{file: path}, "", "%v", err)
-	} else {
-		g.add(path, src, nil)
-	}
-	return value{file: path, line: 1, data: g.root}
-}
-
-// fail notes an error outside of any table.
-func (r *reader) fail(at value, key, format string, args ...any) {
-	r.errs = append(r.errs, Error{File: at.file, Line: at.line, Key: key, Message: fmt.Sprintf(format, args...)})
-}
-
-// A gatherer merges files.
-type gatherer struct {
-	*reader
-	included map[string]string // real path ⇒ where it was included
-	root     map[string]value
-}
-
-// add merges the file at path into the tree, then what it includes. chain is
-// the files that lead to it.
-func (g *gatherer) add(path string, src []byte, chain []string) {
-	chain = append(chain, g.env.realPath(path))
-	keys, ok := g.parse(path, string(src))
-	if !ok {
-		return
-	}
-	for key, v := range keys {
-		if key != "include" {
-			g.merge(key, v)
+	mode: func(path string) (os.FileMode, error) {
+		info, err := os.Stat(path)
+		if err != nil {
+			return 0, err
 		}
-	}
-	if include, ok := keys["include"]; ok {
-		g.include(path, include, chain)
-	}
-}
-
-// merge adds a key of the top level: lists grow, anything else may be given once.
-func (g *gatherer) merge(key string, v value) {
-	first, ok := g.root[key]
-	if !ok {
-		g.root[key] = v
-		return
-	}
-	before, ok1 := first.data.([]value)
-	items, ok2 := v.data.([]value)
-	if !ok1 || !ok2 {
-		g.fail(v, key, "is given already, at %s:%d", first.file, first.line)
-		return
-	}
-	first.data = slices.Concat(before, items)
-	g.root[key] = first
-}
-
-// include reads the files that the key include of the file at path names.
-func (g *gatherer) include(path string, include value, chain []string) {
-	fail := func(place value, message string) { g.fail(place, "include", "%s", message) }
-	if _, ok := listOf(text).decode(include, fail); !ok {
-		return
-	}
-	for _, item := range include.data.([]value) {
-		pattern := item.data.(string)
-		if !filepath.IsAbs(pattern) {
-			pattern = filepath.Join(filepath.Dir(path), pattern)
-		}
-		paths := []string{pattern}
-		if strings.ContainsAny(pattern, `*?[\`) {
-			var err error
-			if paths, err = g.env.glob(pattern); err != nil {
-				fail(item, fmt.Sprintf("%q is not a pattern: %v", item.data, err))
-			}
-		}
-		for _, p := range paths {
-			g.includeFile(p, item, chain)
-		}
-	}
-}
-
-func (g *gatherer) includeFile(path string, item value, chain []string) {
-	real := g.env.realPath(path)
-	for _, c := range chain {
-		if c == real {
-			g.fail(item, "include", "%s includes itself", path)
-			return
-		}
-	}
-	if first, ok := g.included[real]; ok {
-		g.fail(item, "include", "%s is included already, at %s", path, first)
-		return
-	}
-	g.included[real] = fmt.Sprintf("%s:%d", item.file, item.line)
-	src, err := g.env.readFile(path)
-	if err != nil {
-		g.fail(item, "include", "%v", err)
-		return
-	}
-	g.add(path, src, chain)
-}
-
-// parse returns the keys of one file.
-func (g *gatherer) parse(path, src string) (map[string]value, bool) {
-	src = strings.TrimPrefix(src, "\ufeff")
-	if !utf8.ValidString(src) {
-		valid := strings.ToValidUTF8(src, "\x00")
-		line := 1 + strings.Count(valid[:strings.IndexByte(valid, 0)], "\n")
-		g.fail(value{file: path, line: line}, "", "is not UTF-8 text")
-		return nil, false
-	}
-	var tree map[string]any
-	if _, err := toml.Decode(src, &tree); err != nil {
-		line, message := 1, err.Error()
-		if syntax, ok := errors.AsType[toml.ParseError](err); ok {
-			line, message = max(1, syntax.Position.Line), strings.TrimSuffix(syntax.Message, ".")
-		}
-		g.fail(value{file: path, line: line}, "", "%s", message)
-		return nil, false
-	}
-	return joinTable(path, tree, locate(src)), true
+		return info.Mode(), nil
+	},
 }

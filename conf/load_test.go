@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -119,11 +120,16 @@ func TestLoadUnreadable(t *testing.T) {
 	if err := os.WriteFile(large, make([]byte, MaxFileSize+1), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	pipe := filepath.Join(dir, "pipe.toml")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct{ name, path, want string }{
 		{"missing", filepath.Join(dir, "none.toml"), "no such file or directory"},
-		{"directory", dir, "is a directory"},
-		{"too large", large, "larger than 4 MiB"},
-		{"endless", "/dev/zero", "larger than 4 MiB"},
+		{"directory", dir, dir + " is a directory, not a regular file"},
+		{"too large", large, large + " is larger than 4 MiB"},
+		{"device", "/dev/zero", "/dev/zero is a device, not a regular file"},
+		{"pipe", pipe, pipe + " is a pipe, not a regular file"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -150,12 +156,12 @@ func TestParseByteOrderMark(t *testing.T) {
 // The director's name is the host's unless the file says otherwise.
 func TestDirectorNameFromHost(t *testing.T) {
 	env := nowhere(instance("a", "1"))
-	c, err := load("fuzz.toml", env)
+	c, _, err := load("fuzz.toml", env)
 	if err != nil || c.Director.Name != "host" {
 		t.Errorf("got %v, %v; want the name host", c, err)
 	}
 	env.hostname = func() (string, error) { return "", errors.New("no name") }
-	_, err = load("fuzz.toml", env)
+	_, _, err = load("fuzz.toml", env)
 	if want := "fuzz.toml:1: director.name: is required, for there is no host name: no name"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

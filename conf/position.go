@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -11,6 +12,7 @@ import (
 // value comes from here.
 type node struct {
 	line  int
+	depth int              // of the path from the root
 	keys  map[string]*node // of a table
 	items []*node          // of an array
 }
@@ -23,9 +25,16 @@ func (n *node) child(key string, line int) *node {
 	if n.keys == nil {
 		n.keys = make(map[string]*node)
 	}
-	c := &node{line: line}
+	c := &node{line: line, depth: n.depth + 1}
 	n.keys[key] = c
 	return c
+}
+
+// add appends an element to the array n.
+func (n *node) add(line int) *node {
+	item := &node{line: line, depth: n.depth + 1}
+	n.items = append(n.items, item)
+	return item
 }
 
 // table returns what a header or a dotted key means by n: the last element of
@@ -37,16 +46,31 @@ func (n *node) table() *node {
 	return n
 }
 
-// locate returns the places of everything in src, which the TOML library has
-// accepted. Of other input it makes something, without panicking.
-func locate(src string) *node {
+// The bounds of a file. No configuration comes near them, and beyond them the
+// TOML library needs minutes and gigabytes.
+const (
+	maxDepth  = 64      // nested tables, arrays and parts of dotted keys, together
+	maxKey    = 256     // bytes of one part of a key
+	maxValues = 500_000 // keys and elements of arrays, in one file
+)
+
+// An excess is what exceeds one of the bounds, and where.
+type excess struct {
+	line    int
+	message string
+}
+
+// locate returns the places of everything in src, or what exceeds the bounds.
+// It does not check the syntax: up to the first error of src it finds what the
+// TOML library finds, and after that anything, without panicking.
+func locate(src string) (*node, *excess) {
 	s := &scanner{src: src, line: 1}
 	root := &node{line: 1}
 	current := root
 	for {
 		s.blank("")
 		if s.done() {
-			return root
+			return root, s.excess
 		}
 		before := s.pos
 		if s.peek() == '[' {
@@ -65,6 +89,28 @@ type scanner struct {
 	src  string
 	pos  int
 	line int
+
+	values int     // so far
+	excess *excess // the first; then everything counts as read
+}
+
+// refuse notes that a bound is exceeded, and ends the walk.
+func (s *scanner) refuse(line int, format string, args ...any) {
+	if s.excess == nil {
+		s.excess = &excess{line, fmt.Sprintf(format, args...)}
+	}
+	s.pos = len(s.src)
+}
+
+// count notes one more value, whose place is n.
+func (s *scanner) count(n *node) {
+	s.values++
+	switch {
+	case n.depth > maxDepth:
+		s.refuse(n.line, "is nested more than %d levels deep", maxDepth)
+	case s.values > maxValues:
+		s.refuse(n.line, "has more than %d keys and values", maxValues)
+	}
 }
 
 func (s *scanner) done() bool { return s.pos >= len(s.src) }
@@ -143,9 +189,11 @@ func (s *scanner) header(root *node) *node {
 		n = n.child(key, line).table()
 	}
 	n = n.child(path[len(path)-1], line)
+	s.count(n)
 	if array {
-		n.items = append(n.items, &node{line: line})
-		return n.table()
+		item := n.add(line)
+		s.count(item)
+		return item
 	}
 	n.line = line // not the line of a sub-table that came first
 	return n
@@ -157,6 +205,7 @@ func (s *scanner) assignment(n *node) {
 	for _, key := range s.key() {
 		n = n.child(key, line)
 	}
+	s.count(n)
 	s.space()
 	if s.accept("=") {
 		s.value(n)
@@ -168,7 +217,13 @@ func (s *scanner) key() []string {
 	var path []string
 	for {
 		s.space()
-		path = append(path, s.keyPart())
+		part := s.keyPart()
+		if path = append(path, part); len(path) > maxDepth {
+			s.refuse(s.line, "the key has more than %d parts", maxDepth)
+		}
+		if len(part) > maxKey {
+			s.refuse(s.line, "the key %s is longer than %d characters", quoteShort(part), maxKey)
+		}
 		s.space()
 		if !s.accept(".") {
 			return path
@@ -211,8 +266,8 @@ func (s *scanner) array(n *node) {
 			return
 		}
 		before := s.pos
-		item := &node{line: s.line}
-		n.items = append(n.items, item)
+		item := n.add(s.line)
+		s.count(item)
 		s.value(item)
 		if s.pos == before { // not TOML
 			s.advance(1)

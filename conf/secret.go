@@ -2,7 +2,6 @@ package conf
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"syscall"
 )
@@ -10,10 +9,10 @@ import (
 // maxSecret bounds a file with a secret, in bytes.
 const maxSecret = 4096
 
-// readSecret reads a file that nobody but its owner may read or change. The
-// owner must be root, or whoever asks.
+// readSecret reads a file that only its owner may read or change. The owner
+// must be root or the user of this process.
 func readSecret(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe must not make us wait
+	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
@@ -22,18 +21,12 @@ func readSecret(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s can be read or changed by others (mode %04o): chmod 600 %s", path, info.Mode().Perm(), path)
+	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
-	switch {
-	case !ok || !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a file", path)
-	case info.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("%s may be read or changed by others (mode %04o): chmod 600 %s", path, info.Mode().Perm(), path)
-	case stat.Uid != 0 && int(stat.Uid) != os.Geteuid():
+	if !ok || stat.Uid != 0 && int(stat.Uid) != os.Geteuid() {
 		return nil, fmt.Errorf("%s belongs to user %d, and must belong to root", path, stat.Uid)
 	}
-	b, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
-	if err == nil && len(b) > maxSecret {
-		err = fmt.Errorf("%s is too long for a secret", path)
-	}
-	return b, err
+	return readAll(f, maxSecret)
 }

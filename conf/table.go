@@ -28,21 +28,6 @@ type table struct {
 	brief bool // keys that have their defaults are not written
 }
 
-// A reader is what the tables of one configuration have in common.
-type reader struct {
-	env    environment
-	errs   Errors
-	schema map[string]map[string]bool // every key that was asked for, by table
-}
-
-// known returns the keys of a table that were asked for, to be added to.
-func (r *reader) known(schema string) map[string]bool {
-	if r.schema[schema] == nil {
-		r.schema[schema] = make(map[string]bool)
-	}
-	return r.schema[schema]
-}
-
 // reading returns whether the walk fills variables.
 func (t *table) reading() bool { return t.in != nil }
 
@@ -78,16 +63,27 @@ func (t *table) failf(key, format string, args ...any) {
 // failAt notes an error of key at a place within its value.
 func (t *table) failAt(place value, key, format string, args ...any) {
 	t.wrong[key] = true
-	path := t.path
-	switch {
-	case path == "":
-		path = key
-	case key != "":
-		path += "." + key
+	t.in.fail(place, t.keyPath(key), format, args...)
+}
+
+// warnf notes a warning about key, where failf would note an error.
+func (t *table) warnf(key, format string, args ...any) {
+	place, ok := t.keys[key]
+	if !ok {
+		place = t.place
 	}
-	t.in.errs = append(t.in.errs, Error{
-		File: place.file, Line: place.line, Key: path, Message: fmt.Sprintf(format, args...),
-	})
+	t.in.warn(place, t.keyPath(key), format, args...)
+}
+
+// keyPath is the whole path of key; key "" is the table itself.
+func (t *table) keyPath(key string) string {
+	switch {
+	case t.path == "":
+		return key
+	case key == "":
+		return t.path
+	}
+	return t.path + "." + key
 }
 
 // where returns "file:line" of key, or of the table if key is not given.
@@ -251,10 +247,14 @@ func (t *table) child(key, name string, v value, keys map[string]value, visit fu
 // finish refuses the keys that nobody asked for, and tells of those that are
 // required and not given.
 func (t *table) finish() {
+	var unknown []string
 	for key := range t.keys {
-		if slices.Contains(t.asked, key) {
-			continue
+		if !slices.Contains(t.asked, key) {
+			unknown = append(unknown, key)
 		}
+	}
+	slices.Sort(unknown)
+	for _, key := range unknown {
 		meant := nearest(key, slices.Sorted(slices.Values(t.asked)))
 		delete(t.lacks, meant)
 		t.failf(key, "unknown key%s", didYouMean(meant))

@@ -4,12 +4,15 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"holdfast/netdev/frame"
+	"holdfast/netdev/internal/testns"
 )
 
 // shown are the lines of `ip -o address` for an interface, by address.
-func (n *ns) shown(name string) map[string]string {
+func addressesOf(n *testns.NS, name string) map[string]string {
 	lines := map[string]string{}
-	for line := range strings.Lines(n.run("ip -o address show dev " + name)) {
+	for line := range strings.Lines(n.Run("ip -o address show dev " + name)) {
 		if words := strings.Fields(line); len(words) > 3 {
 			lines[words[3]] = strings.Join(words[4:], " ")
 		}
@@ -22,13 +25,13 @@ func (n *ns) shown(name string) map[string]string {
 func TestAddressesAreOnAsTheSpecSays(t *testing.T) {
 	for _, mode := range []string{"macvlan", "interface"} {
 		t.Run(mode, func(t *testing.T) {
-			p := newPair(t)
-			h := openHost(t, p.director, t.TempDir())
+			p := testns.NewPair(t)
+			h := openHost(t, p.Director, t.TempDir())
 			defer h.Close()
 			s := Spec{Name: "vrrp4-51", Parent: "eth0", MAC: vmac, IPv6: true}
 			on := s.Name
 			if mode == "interface" {
-				s.Name, s.MAC, on = "eth0/outside", MAC{}, "eth0"
+				s.Name, s.MAC, on = "eth0/outside", frame.MAC{}, "eth0"
 			}
 			s.Addresses = []Address{
 				{Prefix: netip.MustParsePrefix("10.5.0.1/24"), Label: "eth0:vip", Scope: 253, Broadcast: netip.MustParseAddr("10.5.0.255")},
@@ -38,10 +41,10 @@ func TestAddressesAreOnAsTheSpecSays(t *testing.T) {
 				{Prefix: netip.MustParsePrefix("2001:db8:5::2/64")},
 			}
 			ensure(t, h, s)
-			must(t, h.Claim(s.Name))
+			testns.Must(t, h.Claim(s.Name))
 			expect := func(want map[string]string) {
 				t.Helper()
-				have := p.director.shown(on)
+				have := addressesOf(p.Director, on)
 				for address, words := range want {
 					for _, word := range strings.Split(words, ", ") {
 						without := strings.HasPrefix(word, "no ")
@@ -58,13 +61,13 @@ func TestAddressesAreOnAsTheSpecSays(t *testing.T) {
 				"2001:db8:5::1/64": "no deprecated, nodad",
 				"2001:db8:5::2/64": "deprecated, nodad",
 			})
-			if r := reconcile(p.director, h); len(r) > 0 {
+			if r := reconcile(p.Director, h); len(r) > 0 {
 				t.Errorf("repaired %v", r)
 			}
 
 			s.Addresses[0].Label, s.Addresses[0].Scope, s.Addresses[0].Broadcast = "", 0, netip.Addr{}
 			s.Addresses[1].PrefixRoute, s.Addresses[3].Preferred, s.Addresses[4].Preferred = PrefixRouteAlways, false, true
-			p.director.enter()
+			p.Director.Enter()
 			ensure(t, h, s)
 			expect(map[string]string{
 				"10.5.0.1/24":      "no brd, scope global, no eth0:vip",
@@ -73,15 +76,15 @@ func TestAddressesAreOnAsTheSpecSays(t *testing.T) {
 				"2001:db8:5::2/64": "no deprecated",
 			})
 			for _, own := range []string{"label eth0:own", "label " + on + " scope link", "label " + on + " brd 10.5.0.255"} {
-				p.director.run("ip address del 10.5.0.1/24 dev " + on + "\nip address add 10.5.0.1/24 dev " + on + " " + own +
+				p.Director.Run("ip address del 10.5.0.1/24 dev " + on + "\nip address add 10.5.0.1/24 dev " + on + " " + own +
 					"\nip address change 2001:db8:5::2/64 dev " + on + " preferred_lft 0")
-				if r := reconcile(p.director, h); len(r) != 4 {
+				if r := reconcile(p.Director, h); len(r) != 4 {
 					t.Errorf("%s: repaired %v", own, r)
 				}
 				expect(map[string]string{"10.5.0.1/24": "no eth0:own, no brd, scope global", "2001:db8:5::2/64": "no deprecated"})
 			}
-			must(t, h.Release(s.Name))
-			for address := range p.director.shown(on) {
+			testns.Must(t, h.Release(s.Name))
+			for address := range addressesOf(p.Director, on) {
 				if strings.HasPrefix(address, "10.5.") || strings.HasPrefix(address, "2001:db8:5:") {
 					t.Errorf("%s is still on", address)
 				}

@@ -7,17 +7,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"holdfast/netdev/frame"
+	"holdfast/netdev/internal/testns"
 )
 
 var (
-	baseMAC = MAC{2, 0, 0, 0, 0, 1}
-	vmac6   = MAC{0x00, 0x00, 0x5e, 0x00, 0x02, 0x33}
+	baseMAC = frame.MAC{2, 0, 0, 0, 0, 1}
+	vmac6   = frame.MAC{0x00, 0x00, 0x5e, 0x00, 0x02, 0x33}
 )
-
-// chatter is how long a kernel may speak by itself after a device came up: it
-// looks at links once a second, and repeats its multicast listener reports
-// when it does.
-const chatter = 1300 * time.Millisecond
 
 func spec6() Spec {
 	return Spec{Name: "vrrp6-51", Parent: "eth0", MAC: vmac6, Alias: "outside6", Addresses: addresses("fe80::100/64", "2001:db8::100/64")}
@@ -27,24 +25,24 @@ func spec6() Spec {
 // own at its own.
 func TestWhoAnswers(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	tap := newTap(p.neighbour, "net0")
-	h := openHost(t, p.director, t.TempDir())
+	p := testns.NewPair(t)
+	tap := testns.NewTap(p.Neighbour, "net0")
+	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
 	ensure(t, h, spec4(), spec6())
-	tap.says("BACKUP, virtual address", "10.0.0.100")
-	tap.says("BACKUP, own address", "10.0.0.1", baseMAC)
-	tap.says("BACKUP, IPv6 virtual address", "2001:db8::100")
+	tap.Says("BACKUP, virtual address", "10.0.0.100")
+	tap.Says("BACKUP, own address", "10.0.0.1", baseMAC)
+	tap.Says("BACKUP, IPv6 virtual address", "2001:db8::100")
 
-	must(t, h.Claim("vrrp4-51", "vrrp6-51"))
-	tap.says("virtual address", "10.0.0.100", vmac)
-	tap.says("second virtual address", "10.0.0.101", vmac)
-	tap.says("own address", "10.0.0.1", baseMAC)
-	tap.says("IPv6 virtual address", "2001:db8::100", vmac6)
-	tap.says("IPv6 virtual link-local address", "fe80::100", vmac6)
-	tap.says("IPv6 own address", "2001:db8::1", baseMAC)
+	testns.Must(t, h.Claim("vrrp4-51", "vrrp6-51"))
+	tap.Says("virtual address", "10.0.0.100", vmac)
+	tap.Says("second virtual address", "10.0.0.101", vmac)
+	tap.Says("own address", "10.0.0.1", baseMAC)
+	tap.Says("IPv6 virtual address", "2001:db8::100", vmac6)
+	tap.Says("IPv6 virtual link-local address", "fe80::100", vmac6)
+	tap.Says("IPv6 own address", "2001:db8::1", baseMAC)
 	for _, ip := range []string{"10.0.0.100", "10.0.0.101", "10.0.0.1", "2001:db8::100", "2001:db8::1"} {
-		if !p.neighbour.answers(ip, soon) {
+		if !p.Neighbour.Answers(ip, testns.Soon) {
 			t.Errorf("%s does not answer", ip)
 		}
 	}
@@ -54,14 +52,14 @@ func TestWhoAnswers(t *testing.T) {
 		"ipv4/conf/eth0/arp_ignore":     "10.0.0.100",
 		"ipv4/conf/vrrp4-51/arp_ignore": "10.0.0.1",
 	} {
-		p.director.set(key, "0")
-		if n := len(tap.whoHas(ip, 2)); n != 2 {
+		p.Director.Set(key, "0")
+		if n := len(tap.WhoHas(ip, 2)); n != 2 {
 			t.Errorf("%s is 0, and %d answer for %s: the test cannot fail", key, n, ip)
 		}
-		if r := reconcile(p.director, h); len(r) != 1 {
+		if r := reconcile(p.Director, h); len(r) != 1 {
 			t.Errorf("%s was 0: Reconcile: %v", key, r)
 		}
-		if n := len(tap.whoHas(ip, 1)); n != 1 {
+		if n := len(tap.WhoHas(ip, 1)); n != 1 {
 			t.Errorf("%s was put right: %d answer for %s", key, n, ip)
 		}
 	}
@@ -72,22 +70,22 @@ func TestWhoAnswers(t *testing.T) {
 // address is at the director's own MAC.
 func TestColdCacheKeepsMAC(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	tap := newTap(p.neighbour, "net0")
-	h := openHost(t, p.director, t.TempDir())
+	p := testns.NewPair(t)
+	tap := testns.NewTap(p.Neighbour, "net0")
+	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
 	ensure(t, h, spec4())
-	must(t, h.Claim("vrrp4-51"))
+	testns.Must(t, h.Claim("vrrp4-51"))
 	wrong := func() bool {
-		p.director.run("ip neighbour flush all")
-		tap.settle()
-		p.director.sendFrom("10.0.0.100", "10.0.0.9")
+		p.Director.Run("ip neighbour flush all")
+		tap.Settle()
+		p.Director.SendFrom("10.0.0.100", "10.0.0.9")
 		asked := func(f [][]byte) bool {
-			return slices.ContainsFunc(arps(f), func(a arp) bool { return a.op == 1 })
+			return slices.ContainsFunc(testns.ARPs(f), func(a testns.ARP) bool { return a.Op == 1 })
 		}
-		frames := tap.until(asked)
-		for _, a := range arps(frames) {
-			if a.senderIP == netip.MustParseAddr("10.0.0.100") && a.sender != vmac {
+		frames := tap.Until(asked)
+		for _, a := range testns.ARPs(frames) {
+			if a.SenderIP == netip.MustParseAddr("10.0.0.100") && a.Sender != vmac {
 				return true
 			}
 		}
@@ -99,7 +97,7 @@ func TestColdCacheKeepsMAC(t *testing.T) {
 	if wrong() {
 		t.Error("an ARP request says that the virtual address is at the director's own MAC")
 	}
-	p.director.set("ipv4/conf/eth0/arp_announce", "0")
+	p.Director.Set("ipv4/conf/eth0/arp_announce", "0")
 	if !wrong() {
 		t.Error("arp_announce is 0 and it does not show: the test cannot fail")
 	}
@@ -110,101 +108,101 @@ func TestColdCacheKeepsMAC(t *testing.T) {
 // reports, router solicitations) comes within a second.
 func TestBackupIsSilent(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	tap := newTap(p.neighbour, "net0")
-	h := openHost(t, p.director, t.TempDir())
+	p := testns.NewPair(t)
+	tap := testns.NewTap(p.Neighbour, "net0")
+	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
 	ensure(t, h, spec4(), spec6())
-	p.director.run(`
+	p.Director.Run(`
 		ip link set eth0 down
 		ip link set eth0 up`)
-	frames := tap.during(chatter)
-	if len(from(frames, baseMAC)) == 0 {
+	frames := tap.During(testns.Chatter)
+	if len(testns.From(frames, baseMAC)) == 0 {
 		t.Error("not even the parent's own frames were seen")
 	}
-	if n := len(from(frames, vmac)) + len(from(frames, vmac6)); n != 0 {
+	if n := len(testns.From(frames, vmac)) + len(testns.From(frames, vmac6)); n != 0 {
 		t.Errorf("%d frames from the virtual MACs of a BACKUP", n)
 	}
 
-	must(t, h.Claim("vrrp4-51", "vrrp6-51"))
-	tap.hearOut(vmac, vmac6) // a MASTER may speak
-	must(t, h.Release("vrrp4-51", "vrrp6-51"))
-	frames = tap.during(chatter)
-	if n := len(from(frames, vmac)) + len(from(frames, vmac6)); n != 0 {
-		t.Errorf("%d frames from the virtual MACs at and after Release: %x", n, append(from(frames, vmac), from(frames, vmac6)...))
+	testns.Must(t, h.Claim("vrrp4-51", "vrrp6-51"))
+	tap.HearOut(vmac, vmac6) // a MASTER may speak
+	testns.Must(t, h.Release("vrrp4-51", "vrrp6-51"))
+	frames = tap.During(testns.Chatter)
+	if n := len(testns.From(frames, vmac)) + len(testns.From(frames, vmac6)); n != 0 {
+		t.Errorf("%d frames from the virtual MACs at and after Release: %x", n, append(testns.From(frames, vmac), testns.From(frames, vmac6)...))
 	}
-	tap.says("after Release", "10.0.0.100")
+	tap.Says("after Release", "10.0.0.100")
 
-	must(t, h.Claim("vrrp4-51", "vrrp6-51"))
-	tap.hearOut(vmac, vmac6)
-	must(t, h.Remove("vrrp4-51", "vrrp6-51"))
-	frames = tap.during(surplus)
-	if n := len(from(frames, vmac)) + len(from(frames, vmac6)); n != 0 {
+	testns.Must(t, h.Claim("vrrp4-51", "vrrp6-51"))
+	tap.HearOut(vmac, vmac6)
+	testns.Must(t, h.Remove("vrrp4-51", "vrrp6-51"))
+	frames = tap.During(testns.Surplus)
+	if n := len(testns.From(frames, vmac)) + len(testns.From(frames, vmac6)); n != 0 {
 		t.Errorf("%d frames from the virtual MACs when claimed devices are removed", n)
 	}
 }
 
-// A device that is Quiet serves those who know its MAC, and tells it to nobody.
+// A device that is Muted serves those who know its MAC, and tells it to nobody.
 func TestQuiet(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	tap := newTap(p.neighbour, "net0")
-	h := openHost(t, p.director, t.TempDir())
+	p := testns.NewPair(t)
+	tap := testns.NewTap(p.Neighbour, "net0")
+	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
 	ensure(t, h, spec4(), spec6())
 	names := []string{"vrrp4-51", "vrrp6-51"}
-	must(t, h.Claim(names...))
-	p.neighbour.run(`
+	testns.Must(t, h.Claim(names...))
+	p.Neighbour.Run(`
 		ip neighbour replace 10.0.0.100 lladdr 00:00:5e:00:01:33 dev net0 nud permanent
 		ip neighbour replace 2001:db8::100 lladdr 00:00:5e:00:02:33 dev net0 nud permanent`)
 	seen := func(operstate string) {
 		t.Helper()
-		eventually(t, "the kernel sees that it is "+operstate, func() bool {
-			return strings.Contains(p.director.run("ip link show vrrp6-51"), "state "+operstate)
+		testns.Eventually(t, "the kernel sees that it is "+operstate, func() bool {
+			return strings.Contains(p.Director.Run("ip link show vrrp6-51"), "state "+operstate)
 		})
-		p.director.enter()
+		p.Director.Enter()
 	}
 	seen("UP")
-	tap.hearOut(vmac, vmac6) // what the kernel says by itself when a device comes up
-	must(t, h.Quiet(names...))
+	tap.HearOut(vmac, vmac6) // what the kernel says by itself when a device comes up
+	testns.Must(t, h.Mute(names...))
 	// At once, not only when a work queue of the kernel has had its turn.
 	for _, name := range names {
-		if flags := p.director.run("ip -o link show " + name); !strings.Contains(flags, "NOARP") {
+		if flags := p.Director.Run("ip -o link show " + name); !strings.Contains(flags, "NOARP") {
 			t.Errorf("%s answers until the kernel takes notice: %s", name, flags)
 		}
 	}
-	p.director.enter()
-	frames := tap.during(500 * time.Millisecond)
-	if n := len(from(frames, vmac)) + len(from(frames, vmac6)); n != 0 {
-		t.Errorf("%d frames from the virtual MACs when they become quiet", n)
+	p.Director.Enter()
+	frames := tap.During(500 * time.Millisecond)
+	if n := len(testns.From(frames, vmac)) + len(testns.From(frames, vmac6)); n != 0 {
+		t.Errorf("%d frames from the virtual MACs when they are muted", n)
 	}
 	seen("DOWN")
-	tap.says("quiet", "10.0.0.100")
-	tap.says("quiet, IPv6", "2001:db8::100")
-	tap.says("quiet, own address", "10.0.0.1", baseMAC)
-	if !p.neighbour.answers("10.0.0.100", soon) || !p.neighbour.answers("2001:db8::100", soon) {
-		t.Error("a quiet device does not serve a neighbour that knows its MAC")
+	tap.Says("muted", "10.0.0.100")
+	tap.Says("muted, IPv6", "2001:db8::100")
+	tap.Says("muted, own address", "10.0.0.1", baseMAC)
+	if !p.Neighbour.Answers("10.0.0.100", testns.Soon) || !p.Neighbour.Answers("2001:db8::100", testns.Soon) {
+		t.Error("a muted device does not serve a neighbour that knows its MAC")
 	}
-	if p.neighbour.answers("10.0.0.101", briefly) {
+	if p.Neighbour.Answers("10.0.0.101", testns.Briefly) {
 		t.Error("a neighbour that does not know the MAC has found it out")
 	}
-	if r := reconcile(p.director, h); len(r) != 0 {
-		t.Errorf("Reconcile of a quiet device: %v", r)
+	if r := reconcile(p.Director, h); len(r) != 0 {
+		t.Errorf("Reconcile of a muted device: %v", r)
 	}
-	must(t, h.Claim(names...))
+	testns.Must(t, h.Claim(names...))
 	seen("UP")
-	tap.says("claimed again", "10.0.0.100", vmac)
-	tap.says("claimed again, IPv6", "2001:db8::100", vmac6)
+	tap.Says("claimed again", "10.0.0.100", vmac)
+	tap.Says("claimed again, IPv6", "2001:db8::100", vmac6)
 
 	// A kernel that has no protocol down for macvlans.
 	h.devices["vrrp6-51"].noProtoDown = true
-	must(t, h.Quiet(names...))
-	tap.says("quiet by IFF_NOARP, IPv6", "2001:db8::100")
-	if !p.neighbour.answers("2001:db8::100", soon) {
+	testns.Must(t, h.Mute(names...))
+	tap.Says("muted by IFF_NOARP, IPv6", "2001:db8::100")
+	if !p.Neighbour.Answers("2001:db8::100", testns.Soon) {
 		t.Error("a device with IFF_NOARP does not serve a neighbour that knows its MAC")
 	}
-	must(t, h.Release(names...))
-	if r := reconcile(p.director, h); len(r) != 0 {
+	testns.Must(t, h.Release(names...))
+	if r := reconcile(p.Director, h); len(r) != 0 {
 		t.Errorf("Reconcile after Release: %v", r)
 	}
 }
@@ -216,24 +214,24 @@ func TestQuiet(t *testing.T) {
 // DR servers takes, lets the kernel get as far as answering.)
 func TestNoAnswerToGratuitousARP(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	tap := newTap(p.neighbour, "net0")
-	p.director.set("ipv4/conf/all/accept_local", "1")
-	h := openHost(t, p.director, t.TempDir())
+	p := testns.NewPair(t)
+	tap := testns.NewTap(p.Neighbour, "net0")
+	p.Director.Set("ipv4/conf/all/accept_local", "1")
+	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
 	ensure(t, h, spec4())
-	must(t, h.Claim("vrrp4-51"))
-	f, err := GratuitousARP(MAC{2, 0, 0, 0, 0, 9}, netip.MustParseAddr("10.0.0.100"), ARPRequest)
-	must(t, err)
+	testns.Must(t, h.Claim("vrrp4-51"))
+	f, err := frame.GratuitousARP(frame.MAC{2, 0, 0, 0, 0, 9}, netip.MustParseAddr("10.0.0.100"), frame.ARPRequest)
+	testns.Must(t, err)
 	answers := func(expected int) int {
-		tap.settle()
-		tap.send(f)
-		return len(from(tap.until(func(f [][]byte) bool { return len(from(f, vmac)) >= expected }), vmac))
+		tap.Settle()
+		tap.Send(f)
+		return len(testns.From(tap.Until(func(f [][]byte) bool { return len(testns.From(f, vmac)) >= expected }), vmac))
 	}
 	if n := answers(0); n != 0 {
 		t.Errorf("%d frames from the virtual MAC in answer to a gratuitous ARP", n)
 	}
-	p.director.set("ipv4/conf/vrrp4-51/drop_gratuitous_arp", "0")
+	p.Director.Set("ipv4/conf/vrrp4-51/drop_gratuitous_arp", "0")
 	if answers(1) == 0 {
 		t.Error("drop_gratuitous_arp is 0 and nobody answers: the test cannot fail")
 	}
@@ -244,42 +242,42 @@ func TestNoAnswerToGratuitousARP(t *testing.T) {
 // everywhere else.
 func TestReversePathFilter(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	d := p.director
-	d.run(`
+	p := testns.NewPair(t)
+	d := p.Director
+	d.Run(`
 		ip link add name other0 type veth peer name other1
 		ip link add name loose type veth peer name loose1`)
-	d.set("ipv4/conf/loose/rp_filter", "2")
-	d.set("ipv4/conf/eth0/rp_filter", "0")
-	d.set("ipv4/conf/all/rp_filter", "1")
-	before := d.state()
+	d.Set("ipv4/conf/loose/rp_filter", "2")
+	d.Set("ipv4/conf/eth0/rp_filter", "0")
+	d.Set("ipv4/conf/all/rp_filter", "1")
+	before := state(d)
 	h := openHost(t, d, t.TempDir())
 	ensure(t, h, spec4())
-	must(t, h.Claim("vrrp4-51"))
-	d.run("ip link add name late type veth peer name late1")
+	testns.Must(t, h.Claim("vrrp4-51"))
+	d.Run("ip link add name late type veth peer name late1")
 	for name, want := range map[string]string{
 		"all": "0", "vrrp4-51": "0", "default": "1", "eth0": "1", "other0": "1", "lo": "1", "loose": "2", "late": "1",
 	} {
-		if got := d.get(confKey("ipv4", name, "rp_filter")); got != want {
+		if got := d.Get(confKey("ipv4", name, "rp_filter")); got != want {
 			t.Errorf("rp_filter of %s is %s, want %s", name, got, want)
 		}
 	}
-	if !p.neighbour.answers("10.0.0.100", soon) {
+	if !p.Neighbour.Answers("10.0.0.100", testns.Soon) {
 		t.Error("the virtual address does not answer")
 	}
-	d.set("ipv4/conf/all/rp_filter", "1")
-	if p.neighbour.answers("10.0.0.100", briefly) {
+	d.Set("ipv4/conf/all/rp_filter", "1")
+	if p.Neighbour.Answers("10.0.0.100", testns.Briefly) {
 		t.Error("the virtual address answers with strict filtering: the test cannot fail")
 	}
 	if r := reconcile(d, h); len(r) != 1 || r[0].Text != "net.ipv4.conf.all.rp_filter was 1: set to 0" {
 		t.Errorf("Reconcile: %v", r)
 	}
-	if !p.neighbour.answers("10.0.0.100", soon) {
+	if !p.Neighbour.Answers("10.0.0.100", testns.Soon) {
 		t.Error("the virtual address does not answer after Reconcile")
 	}
-	d.run("ip link delete late")
-	must(t, h.Close())
-	if after := d.state(); after != before {
+	d.Run("ip link delete late")
+	testns.Must(t, h.Close())
+	if after := state(d); after != before {
 		t.Errorf("state changed:\n%s", lineDiff(before, after))
 	}
 }
@@ -289,29 +287,29 @@ func TestReversePathFilter(t *testing.T) {
 // the subnet would leave from the virtual MAC. The parent's name has a dot here.
 func TestConnectedRoute(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	p.director.run(`
+	p := testns.NewPair(t)
+	p.Director.Run(`
 		ip link set eth0 down name wan.0
 		ip link set wan.0 up
 		ip route replace 10.0.0.0/24 dev wan.0 metric 100 src 10.0.0.1
 		ip route del 10.0.0.0/24 dev wan.0 metric 0`)
-	h := openHost(t, p.director, t.TempDir())
+	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
 	s := spec4()
 	s.Parent = "wan.0"
 	s.Addresses = addresses("10.0.0.100/24", "192.0.2.1/24")
 	ensure(t, h, s)
-	must(t, h.Claim(s.Name))
-	if route := p.director.run("ip route get 10.0.0.9"); !strings.Contains(route, "dev wan.0 src 10.0.0.1") {
+	testns.Must(t, h.Claim(s.Name))
+	if route := p.Director.Run("ip route get 10.0.0.9"); !strings.Contains(route, "dev wan.0 src 10.0.0.1") {
 		t.Errorf("the neighbour is reached by %s", route)
 	}
-	if route := p.director.run("ip route get 192.0.2.9"); !strings.Contains(route, "dev vrrp4-51") {
+	if route := p.Director.Run("ip route get 192.0.2.9"); !strings.Contains(route, "dev vrrp4-51") {
 		t.Errorf("a subnet that only we have is reached by %s", route)
 	}
-	if v := p.director.get(confKey("ipv4", "wan.0", "arp_ignore")); v != "1" {
+	if v := p.Director.Get(confKey("ipv4", "wan.0", "arp_ignore")); v != "1" {
 		t.Errorf("arp_ignore of the parent is %s", v)
 	}
-	if !p.neighbour.answers("10.0.0.100", soon) {
+	if !p.Neighbour.Answers("10.0.0.100", testns.Soon) {
 		t.Error("the virtual address does not answer")
 	}
 }
@@ -321,25 +319,25 @@ func TestConnectedRoute(t *testing.T) {
 // waits for its turn. Here the turn never comes.
 func TestDoomedIsSilent(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	tap := newTap(p.neighbour, "net0")
-	h := openHost(t, p.director, t.TempDir())
+	p := testns.NewPair(t)
+	tap := testns.NewTap(p.Neighbour, "net0")
+	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
 	other := spec6()
 	other.Name, other.MAC[5], other.Addresses = "vrrp6-52", 0x34, addresses("2001:db8::200/64")
 	ensure(t, h, spec6(), other)
-	must(t, h.Claim("vrrp6-51", "vrrp6-52"))
-	tap.hearOut(vmac6, other.MAC)
+	testns.Must(t, h.Claim("vrrp6-51", "vrrp6-52"))
+	tap.HearOut(vmac6, other.MAC)
 	o, err := observe(h.conn)
-	must(t, err)
+	testns.Must(t, err)
 	r := deleteRequests(o, []int{o.byName["vrrp6-51"].index, o.byName["vrrp6-52"].index})
-	must(t, errors.Join(h.conn.do(r[:2])...))
-	frames := tap.during(chatter)
-	if n := len(from(frames, vmac6)) + len(from(frames, other.MAC)); n != 0 {
+	testns.Must(t, errors.Join(h.conn.do(r[:2])...))
+	frames := tap.During(testns.Chatter)
+	if n := len(testns.From(frames, vmac6)) + len(testns.From(frames, other.MAC)); n != 0 {
 		t.Errorf("%d frames from the virtual MACs", n)
 	}
-	must(t, errors.Join(h.conn.do(r[2:])...))
-	if show := p.director.run("ip link show"); strings.Contains(show, "vrrp6") {
+	testns.Must(t, errors.Join(h.conn.do(r[2:])...))
+	if show := p.Director.Run("ip link show"); strings.Contains(show, "vrrp6") {
 		t.Errorf("still there:\n%s", show)
 	}
 }
@@ -349,25 +347,25 @@ func TestDoomedIsSilent(t *testing.T) {
 func TestWhoAnswersBesideMacvlans(t *testing.T) {
 	t.Parallel()
 	for _, parent := range []string{"eth0", "mv0"} {
-		p := newPair(t)
-		tap := newTap(p.neighbour, "net0")
-		p.director.run(`
+		p := testns.NewPair(t)
+		tap := testns.NewTap(p.Neighbour, "net0")
+		p.Director.Run(`
 			ip link add link eth0 name mv0 address 02:00:00:00:00:0a type macvlan mode bridge
 			ip link set mv0 up
 			ip address add 10.0.0.2/24 dev mv0`)
-		if n := len(tap.whoHas("10.0.0.2", 2)); n != 2 {
+		if n := len(tap.WhoHas("10.0.0.2", 2)); n != 2 {
 			t.Fatalf("%d interfaces answer for one address: the test tests nothing", n)
 		}
-		h := openHost(t, p.director, t.TempDir())
+		h := openHost(t, p.Director, t.TempDir())
 		s := spec4()
 		s.Parent = parent
 		ensure(t, h, s)
-		must(t, h.Claim(s.Name))
-		tap.says("above "+parent+", virtual address", "10.0.0.100", vmac)
-		tap.says("above "+parent+", the macvlan's own", "10.0.0.2", MAC{2, 0, 0, 0, 0, 10})
-		must(t, h.Close())
+		testns.Must(t, h.Claim(s.Name))
+		tap.Says("above "+parent+", virtual address", "10.0.0.100", vmac)
+		tap.Says("above "+parent+", the macvlan's own", "10.0.0.2", frame.MAC{2, 0, 0, 0, 0, 10})
+		testns.Must(t, h.Close())
 		for _, name := range []string{"eth0", "mv0"} {
-			if v := p.director.get(confKey("ipv4", name, "arp_ignore")); v != "0" {
+			if v := p.Director.Get(confKey("ipv4", name, "arp_ignore")); v != "0" {
 				t.Errorf("arp_ignore of %s is %s after the end", name, v)
 			}
 		}

@@ -338,7 +338,7 @@ func (d *device) linkConcerns(e Event) bool {
 	if !e.Present {
 		return e.Index == d.index
 	}
-	return e.Index != d.index || e.MAC != d.spec.MAC || e.Admin != (d.state != Bare) || e.Quiet != (d.state == Quiet)
+	return e.Index != d.index || e.MAC != d.spec.MAC || e.Admin != (d.state != Bare) || e.Muted != (d.state == Muted)
 }
 
 func (d *device) addressConcerns(e Event) bool {

@@ -4,14 +4,16 @@ import (
 	"errors"
 	"io/fs"
 	"testing"
+
+	"holdfast/netdev/internal/testns"
 )
 
 // TestDevconfAgreesWithProc: every place in the kernel's arrays is the setting
 // that we take it for. Each is given another value than it had, through /proc,
 // and read from a link message.
 func TestDevconfAgreesWithProc(t *testing.T) {
-	n := newNS(t, "settings")
-	n.run(`
+	n := testns.New(t, "settings")
+	n.Run(`
 		ip link add name q type veth peer name r
 		ip link add name p link q type macvlan`)
 	c, err := dial()

@@ -19,7 +19,7 @@
 //
 // A device is in one of three states. Bare: down, without addresses; it emits
 // nothing and the host takes nothing for its own (an address on a device that
-// is down is still local to the host). Claimed: up, with all addresses. Quiet:
+// is down is still local to the host). Claimed: up, with all addresses. Muted:
 // as claimed, but with IFF_NOARP, so that it answers no ARP and no neighbour
 // solicitation, and goes on serving those who know the MAC.
 //

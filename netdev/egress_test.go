@@ -7,11 +7,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"holdfast/netdev/frame"
+	"holdfast/netdev/internal/testns"
 )
 
 func egressSpec() Spec {
 	return Spec{
-		Name: "vrrp4-51", Parent: "eth0", MAC: MAC{0, 0, 0x5e, 0, 1, 51}, IPv6: true, Egress: true,
+		Name: "vrrp4-51", Parent: "eth0", MAC: frame.MAC{0, 0, 0x5e, 0, 1, 51}, IPv6: true, Egress: true,
 		Addresses: []Address{
 			{Prefix: netip.MustParsePrefix("10.0.0.100/24")}, {Prefix: netip.MustParsePrefix("10.5.0.100/24")},
 			{Prefix: netip.MustParsePrefix("fe80::5e:51/64")}, {Prefix: netip.MustParsePrefix("2001:db8::100/64")},
@@ -20,10 +23,10 @@ func egressSpec() Spec {
 }
 
 // egressRig is a director with a second interface and routes by both.
-func egressRig(t *testing.T) (pair, *Host) {
+func egressRig(t *testing.T) (testns.Pair, *Host) {
 	t.Helper()
-	p := newPair(t)
-	p.director.run(`
+	p := testns.NewPair(t)
+	p.Director.Run(`
 		ip link add eth1 type veth peer name peer1
 		ip link set peer1 up
 		ip link set eth1 up
@@ -38,19 +41,19 @@ func egressRig(t *testing.T) (pair, *Host) {
 		ip -6 route add 2001:db8:7::/48 via fe80::9 dev eth0
 		ip -6 route add 2001:db8:8::/48 dev eth1`)
 	h, err := OpenHost(Options{RuntimeDir: t.TempDir()})
-	must(t, err)
+	testns.Must(t, err)
 	return p, h
 }
 
 // tableOf returns the routes of a device's table, and the rules to it.
-func tableOf(n *ns, h *Host, name string) (table uint32, routes, rules []string) {
-	n.t.Helper()
+func tableOf(n *testns.NS, h *Host, name string) (table uint32, routes, rules []string) {
+	n.T.Helper()
 	table = h.devices[name].egressTable()
 	for _, family := range []string{"-4", "-6"} {
-		for line := range strings.Lines(n.run(fmt.Sprintf("ip -o %s -N route show table %d", family, table))) {
+		for line := range strings.Lines(n.Run(fmt.Sprintf("ip -o %s -N route show table %d", family, table))) {
 			routes = append(routes, strings.ReplaceAll(spaces(line), `\ `, ""))
 		}
-		for line := range strings.Lines(n.run("ip " + family + " -N rule show")) {
+		for line := range strings.Lines(n.Run("ip " + family + " -N rule show")) {
 			if strings.Contains(line, fmt.Sprint(table)) {
 				rules = append(rules, strings.TrimSuffix(spaces(line), fmt.Sprintf(" lookup %d proto 112", table)))
 			}
@@ -66,8 +69,8 @@ func tableOf(n *ns, h *Host, name string) (table uint32, routes, rules []string)
 func TestEgressTable(t *testing.T) {
 	p, h := egressRig(t)
 	_, err := h.Ensure(egressSpec())
-	must(t, err)
-	must(t, h.Claim("vrrp4-51"))
+	testns.Must(t, err)
+	testns.Must(t, h.Claim("vrrp4-51"))
 	const throw = "9 " // as ip -N says it
 	want := []string{
 		"10.0.0.0/24 dev vrrp4-51 proto 112 scope 253",
@@ -88,13 +91,13 @@ func TestEgressTable(t *testing.T) {
 	wantRules := []string{"32765: from 10.0.0.100", "32765: from 10.5.0.100", "32765: from 2001:db8::100"}
 	check := func(what string, wantRoutes, wantRules []string) {
 		t.Helper()
-		p.director.enter()
+		p.Director.Enter()
 		repairs, err := h.Reconcile()
-		must(t, err)
+		testns.Must(t, err)
 		if len(repairs) > 0 && what == "claimed" {
 			t.Errorf("%s: repairs of what nobody changed: %v", what, repairs)
 		}
-		_, routes, rules := tableOf(p.director, h, "vrrp4-51")
+		_, routes, rules := tableOf(p.Director, h, "vrrp4-51")
 		if !slices.Equal(routes, wantRoutes) || !slices.Equal(rules, wantRules) {
 			t.Errorf("%s:\n%s\n%s\nwant\n%s\n%s", what, strings.Join(routes, "\n"), strings.Join(rules, "\n"),
 				strings.Join(wantRoutes, "\n"), strings.Join(wantRules, "\n"))
@@ -105,16 +108,16 @@ func TestEgressTable(t *testing.T) {
 		"8.8.8.8": "via 10.0.0.9 dev vrrp4-51", "10.0.0.9": "dev vrrp4-51", "192.168.0.7": "dev eth1",
 		"172.16.7.1": "dev eth1", "172.16.1.1": "via 10.0.0.8 dev vrrp4-51",
 	} {
-		if got := spaces(p.director.run("ip route get " + to + " from 10.0.0.100")); !strings.Contains(got, by) {
+		if got := spaces(p.Director.Run("ip route get " + to + " from 10.0.0.100")); !strings.Contains(got, by) {
 			t.Errorf("to %s from the virtual address: %s, want %s", to, got, by)
 		}
-		if got := p.director.run("ip route get " + to); strings.Contains(got, "vrrp4-51") {
+		if got := p.Director.Run("ip route get " + to); strings.Contains(got, "vrrp4-51") {
 			t.Errorf("to %s from the director's own: %s", to, got)
 		}
 	}
 
 	// What changes in the main table is followed; what others break is mended.
-	p.director.run(fmt.Sprintf(`
+	p.Director.Run(fmt.Sprintf(`
 		ip route replace default via 10.0.0.6 metric 7
 		ip route del 172.16.7.0/24
 		ip -6 route del default
@@ -127,33 +130,33 @@ func TestEgressTable(t *testing.T) {
 	})
 	check("changed", changed, wantRules)
 
-	must(t, h.Quiet("vrrp4-51"))
-	if got := p.director.run("ip rule show") + p.director.run("ip -6 rule show"); strings.Contains(got, "proto 112") {
-		t.Errorf("a quiet device still has rules:\n%s", got)
+	testns.Must(t, h.Mute("vrrp4-51"))
+	if got := p.Director.Run("ip rule show") + p.Director.Run("ip -6 rule show"); strings.Contains(got, "proto 112") {
+		t.Errorf("a muted device still has rules:\n%s", got)
 	}
-	p.director.enter()
+	p.Director.Enter()
 	if repairs, err := h.Reconcile(); err != nil || len(repairs) > 0 {
-		t.Errorf("quiet: repairs %v, %v", repairs, err)
+		t.Errorf("muted: repairs %v, %v", repairs, err)
 	}
-	must(t, h.Claim("vrrp4-51"))
+	testns.Must(t, h.Claim("vrrp4-51"))
 	check("claimed again", changed, wantRules)
 
 	// A reload takes an address away, then egress.
 	less := egressSpec()
 	less.Addresses = append(less.Addresses[:1], less.Addresses[2:]...)
 	_, err = h.Ensure(less)
-	must(t, err)
+	testns.Must(t, err)
 	without := slices.DeleteFunc(slices.Clone(changed), func(s string) bool { return strings.HasPrefix(s, "10.5.0.0") })
 	check("an address less", without, []string{wantRules[0], wantRules[2]})
 	less.Egress = false
 	_, err = h.Ensure(less)
-	must(t, err)
+	testns.Must(t, err)
 	check("without", nil, nil)
 	_, err = h.Ensure(egressSpec())
-	must(t, err)
+	testns.Must(t, err)
 	check("with", changed, wantRules)
-	must(t, h.Close())
-	if got := p.director.run("ip rule show") + p.director.run("ip -6 rule show"); strings.Contains(got, "proto 112") {
+	testns.Must(t, h.Close())
+	if got := p.Director.Run("ip rule show") + p.Director.Run("ip -6 rule show"); strings.Contains(got, "proto 112") {
 		t.Errorf("rules are left:\n%s", got)
 	}
 }
@@ -166,16 +169,16 @@ func TestEgressAfterCrash(t *testing.T) {
 	s := egressSpec()
 	s.Keep = true
 	_, err := h.Ensure(s)
-	must(t, err)
-	must(t, h.Claim("vrrp4-51"))
-	_, routes, rules := tableOf(p.director, h, "vrrp4-51")
+	testns.Must(t, err)
+	testns.Must(t, h.Claim("vrrp4-51"))
+	_, routes, rules := tableOf(p.Director, h, "vrrp4-51")
 	h.conn.close() // the process ends
 
-	p.director.enter()
+	p.Director.Enter()
 	h, err = OpenHost(Options{RuntimeDir: dir})
-	must(t, err)
+	testns.Must(t, err)
 	devices, err := h.Ensure(s)
-	must(t, err)
+	testns.Must(t, err)
 	if !devices[0].Leftover {
 		t.Fatal("the device is not known as left over")
 	}
@@ -183,18 +186,18 @@ func TestEgressAfterCrash(t *testing.T) {
 	if err != nil || len(repairs) > 0 {
 		t.Errorf("sweep: %v, %v", repairs, err)
 	}
-	_, routes2, rules2 := tableOf(p.director, h, "vrrp4-51")
+	_, routes2, rules2 := tableOf(p.Director, h, "vrrp4-51")
 	if !slices.Equal(routes, routes2) || !slices.Equal(rules, rules2) {
 		t.Errorf("after the crash:\n%s\n%s", strings.Join(routes2, "\n"), strings.Join(rules2, "\n"))
 	}
 	h.conn.close()
 
-	p.director.enter()
+	p.Director.Enter()
 	h, err = OpenHost(Options{RuntimeDir: dir})
-	must(t, err)
+	testns.Must(t, err)
 	_, err = h.Sweep()
-	must(t, err)
-	if got := p.director.run("ip rule show") + p.director.run("ip -6 rule show"); strings.Contains(got, "proto 112") {
+	testns.Must(t, err)
+	if got := p.Director.Run("ip rule show") + p.Director.Run("ip -6 rule show"); strings.Contains(got, "proto 112") {
 		t.Errorf("rules are left:\n%s", got)
 	}
 }
@@ -207,15 +210,15 @@ func TestEgressOfManyRoutes(t *testing.T) {
 		fmt.Fprintf(&lines, "route add 11.%d.%d.%d/32 dev eth1\n", i>>16, i>>8&255, i&255)
 	}
 	batch := t.TempDir() + "/routes"
-	must(t, os.WriteFile(batch, []byte(lines.String()), 0o600))
-	p.director.run("ip -batch " + batch)
+	testns.Must(t, os.WriteFile(batch, []byte(lines.String()), 0o600))
+	p.Director.Run("ip -batch " + batch)
 	_, err := h.Ensure(egressSpec())
-	must(t, err)
-	must(t, h.Claim("vrrp4-51"))
+	testns.Must(t, err)
+	testns.Must(t, h.Claim("vrrp4-51"))
 	if _, err := h.Reconcile(); err == nil || !strings.Contains(err.Error(), "more than 10000 routes") {
 		t.Errorf("reconcile: %v", err)
 	}
-	if got := p.director.run("ip address show vrrp4-51"); !strings.Contains(got, "10.0.0.100") {
+	if got := p.Director.Run("ip address show vrrp4-51"); !strings.Contains(got, "10.0.0.100") {
 		t.Errorf("the address is not there:\n%s", got)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 
+	"holdfast/netdev/frame"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -11,7 +13,7 @@ import (
 type Interface struct {
 	Name  string
 	Index int
-	MAC   MAC // zero if it is not Ethernet
+	MAC   frame.MAC // zero if it is not Ethernet
 	MTU   int
 	Admin bool // administratively up
 	Up    bool // Admin, and it has a carrier

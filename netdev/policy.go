@@ -325,7 +325,7 @@ func (h *Host) occupant(key any) string {
 func (h *Host) unplace(devices, idle []*device, wanted map[any]map[string]bool, find *names) error {
 	settled := map[string]bool{}
 	for _, d := range devices {
-		if d.state != Quiet {
+		if d.state != Muted {
 			settled[d.spec.Name] = true
 		}
 	}

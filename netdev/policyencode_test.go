@@ -8,14 +8,16 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/netdev/internal/testns"
+
 	"github.com/google/go-cmp/cmp"
 )
 
 // shown is what a command prints as a JSON list, without one key.
-func shown(t *testing.T, n *ns, command, without string) []map[string]any {
+func shown(t *testing.T, n *testns.NS, command, without string) []map[string]any {
 	t.Helper()
 	var all []map[string]any
-	if err := json.Unmarshal([]byte(n.run(command)), &all); err != nil {
+	if err := json.Unmarshal([]byte(n.Run(command)), &all); err != nil {
 		t.Fatal(err)
 	}
 	for _, one := range all {
@@ -26,9 +28,9 @@ func shown(t *testing.T, n *ns, command, without string) []map[string]any {
 
 // What we put into the kernel is what iproute2 puts there, told the same.
 func TestRoutesAsIproute2(t *testing.T) {
-	p := newPair(t)
+	p := testns.NewPair(t)
 	addr, prefix := netip.MustParseAddr, netip.MustParsePrefix
-	p.director.run("ip address add 10.0.0.77/24 dev eth0")
+	p.Director.Run("ip address add 10.0.0.77/24 dev eth0")
 	four, six := prefix("10.9.0.0/16"), prefix("2001:db8:9::/48")
 	via4, via6 := addr("10.0.0.9"), addr("2001:db8::9")
 	on := func(r PolicyRoute) PolicyRoute { r.Device = "eth0"; return r }
@@ -102,41 +104,41 @@ func TestRoutesAsIproute2(t *testing.T) {
 			version = "-6"
 		}
 		list := func(table string) []map[string]any {
-			return shown(t, p.director, "ip -d -j "+version+" route show table "+table, "table")
+			return shown(t, p.Director, "ip -d -j "+version+" route show table "+table, "table")
 		}
-		if !canAdd(p.director, version+" route add table 301 proto 112 "+c.iproute2) {
+		if !canAdd(p.Director, version+" route add table 301 proto 112 "+c.iproute2) {
 			t.Logf("this kernel cannot wrap packets so: %s", c.iproute2)
 			continue
 		}
 		c.route.Table = 302
-		h := openHost(t, p.director, t.TempDir())
+		h := openHost(t, p.Director, t.TempDir())
 		claim(t, h, Spec{Name: "eth0/test", Parent: "eth0", Routes: []PolicyRoute{c.route}})
 		if diff := cmp.Diff(list("301"), list("302")); diff != "" || len(list("302")) != 1 {
 			t.Errorf("ip route add %s: %v (-iproute2 +ours)\n%s", c.iproute2, h.Policies("eth0/test"), diff)
 		}
 		// JSON does not tell what is locked.
-		text := func(table string) string { return p.director.run("ip -d " + version + " route show table " + table) }
+		text := func(table string) string { return p.Director.Run("ip -d " + version + " route show table " + table) }
 		if diff := cmp.Diff(text("301"), text("302")); diff != "" {
 			t.Errorf("ip route add %s: (-iproute2 +ours)\n%s", c.iproute2, diff)
 		}
 		if states := h.Policies("eth0/test"); len(states) != 1 || !states[0].Present {
 			t.Errorf("%s: %+v", c.iproute2, states)
 		}
-		must(t, h.Close())
+		testns.Must(t, h.Close())
 		if left := list("302"); len(left) != 0 {
 			t.Errorf("%s: left: %v", c.iproute2, left)
 		}
-		p.director.run("ip " + version + " route flush table 301")
+		p.Director.Run("ip " + version + " route flush table 301")
 	}
 }
 
 // canAdd runs an ip command, which a kernel without its encapsulation refuses.
-func canAdd(n *ns, command string) bool {
-	n.t.Helper()
-	n.enter()
+func canAdd(n *testns.NS, command string) bool {
+	n.T.Helper()
+	n.Enter()
 	b, err := exec.Command("ip", strings.Fields(command)...).CombinedOutput()
 	if err != nil && !strings.Contains(string(b), "encapsulation type not supported") {
-		n.t.Fatalf("%s: ip %s: %v\n%s", n.name, command, err, b)
+		n.T.Fatalf("%s: ip %s: %v\n%s", n.Name, command, err, b)
 	}
 	return err == nil
 }
@@ -144,12 +146,12 @@ func canAdd(n *ns, command string) bool {
 func claim(t *testing.T, h *Host, s Spec) {
 	t.Helper()
 	_, err := h.Ensure(s)
-	must(t, err)
-	must(t, h.Claim(s.Name))
+	testns.Must(t, err)
+	testns.Must(t, h.Claim(s.Name))
 }
 
 func TestRulesAsIproute2(t *testing.T) {
-	p := newPair(t)
+	p := testns.NewPair(t)
 	prefix := netip.MustParsePrefix
 	for _, c := range []struct {
 		iproute2 string
@@ -190,11 +192,11 @@ func TestRulesAsIproute2(t *testing.T) {
 			version = "-6"
 		}
 		list := func(priority string) []map[string]any {
-			return shown(t, p.director, "ip -d -j "+version+" rule show priority "+priority, "priority")
+			return shown(t, p.Director, "ip -d -j "+version+" rule show priority "+priority, "priority")
 		}
-		p.director.run("ip " + version + " rule add " + c.iproute2 + " priority 900 protocol 112")
+		p.Director.Run("ip " + version + " rule add " + c.iproute2 + " priority 900 protocol 112")
 		c.rule.Priority = 901
-		h := openHost(t, p.director, t.TempDir())
+		h := openHost(t, p.Director, t.TempDir())
 		claim(t, h, Spec{Name: "eth0/test", Parent: "eth0", Rules: []PolicyRule{c.rule}})
 		want, got := list("900"), list("901")
 		if diff := cmp.Diff(want, got); diff != "" || len(got) != 1 {
@@ -203,7 +205,7 @@ func TestRulesAsIproute2(t *testing.T) {
 
 		// What is read back is what was asked for.
 		seen, err := seeRules(h.conn, c.rule.IPv6)
-		must(t, err)
+		testns.Must(t, err)
 		found := false
 		for _, r := range seen {
 			found = found || r.protocol == policyProtocol && r.rule == c.rule.normal()
@@ -211,11 +213,11 @@ func TestRulesAsIproute2(t *testing.T) {
 		if !found {
 			t.Errorf("%s: %+v is not in %+v", c.iproute2, c.rule.normal(), seen)
 		}
-		must(t, h.Close())
+		testns.Must(t, h.Close())
 		if left := list("901"); len(left) != 0 {
 			t.Errorf("%s: left: %v", c.iproute2, left)
 		}
-		p.director.run("ip " + version + " rule del priority 900")
+		p.Director.Run("ip " + version + " rule del priority 900")
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"time"
 
+	"holdfast/netdev/frame"
+
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 	mdlayher "github.com/mdlayher/netlink"
@@ -151,7 +153,7 @@ type direction struct {
 // link-local address (RFC 9568 §8.2), and multicast listener reports, without
 // which switches that snoop keep the neighbours' solicitations from us.
 var directions = []direction{
-	{"input", nftables.ChainHookInput, 16, 24, [][2]byte{{icmpNS, icmpNA}}},
+	{"input", nftables.ChainHookInput, 16, 24, [][2]byte{{frame.ICMPv6NS, frame.ICMPv6NA}}},
 	{"output", nftables.ChainHookOutput, 12, 8, [][2]byte{{icmpMLDQuery + 1, icmpRedirect}, {icmpMLDv2Report, icmpMLDv2Report}}},
 }
 

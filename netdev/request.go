@@ -87,7 +87,7 @@ func markLink(r *nl.NetlinkRequest, alias string, ipv6 bool) {
 // operDormant is IF_OPER_DORMANT (RFC 2863).
 const operDormant = 5
 
-// setDormant keeps the kernel from taking what changes for a roam (see quietens).
+// setDormant keeps the kernel from taking what changes for a roam (see muteFlags).
 func setDormant(r *nl.NetlinkRequest) {
 	r.AddData(nl.NewRtAttr(unix.IFLA_OPERSTATE, []byte{operDormant}))
 }

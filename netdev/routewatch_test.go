@@ -6,13 +6,15 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+
+	"holdfast/netdev/internal/testns"
 )
 
 func TestWatchRoutes(t *testing.T) {
-	p := newPair(t)
-	p.director.enter()
+	p := testns.NewPair(t)
+	p.Director.Enter()
 	run, err := WatchRoutes(slog.New(slog.DiscardHandler))
-	must(t, err)
+	testns.Must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	events := make(chan RouteEvent, 100)
 	var running sync.WaitGroup
@@ -22,7 +24,7 @@ func TestWatchRoutes(t *testing.T) {
 	// hears waits for one event, passing over those of the kernel's own doing.
 	hears := func(command string, want RouteEvent) {
 		t.Helper()
-		p.director.run(command)
+		p.Director.Run(command)
 		for e := range events {
 			if e == want {
 				return

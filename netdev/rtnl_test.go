@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"holdfast/netdev/internal/testns"
+
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -13,12 +15,12 @@ import (
 // Each refused request of a batch is told by its place, over several chunks,
 // and does not keep the others from being carried out.
 func TestBatchErrors(t *testing.T) {
-	n := newNS(t, "batch")
-	n.run("ip link add name a type veth peer name b")
-	index := n.index("a")
-	n.enter()
+	n := testns.New(t, "batch")
+	n.Run("ip link add name a type veth peer name b")
+	index := n.Index("a")
+	n.Enter()
 	c, err := dial()
-	must(t, err)
+	testns.Must(t, err)
 	defer c.close()
 	twice := netip.MustParsePrefix("10.0.0.1/32")
 	all := many(3*chunkMessages - 7)
@@ -33,14 +35,14 @@ func TestBatchErrors(t *testing.T) {
 		}
 		return r
 	}
-	must(t, errors.Join(c.do([]*nl.NetlinkRequest{addRequest(index, &Address{Prefix: twice}, false)})...))
+	testns.Must(t, errors.Join(c.do([]*nl.NetlinkRequest{addRequest(index, &Address{Prefix: twice}, false)})...))
 	for i, err := range c.do(requests()) {
 		if bad[i] != errors.Is(err, unix.EEXIST) || !bad[i] && err != nil {
 			t.Errorf("request %d: %v", i, err)
 		}
 	}
 	o, err := observe(c)
-	must(t, err)
+	testns.Must(t, err)
 	if got, want := len(o.addresses[index]), len(all)-len(bad)+1; got != want {
 		t.Errorf("%d addresses, want %d", got, want)
 	}
@@ -57,12 +59,12 @@ func TestBatchErrors(t *testing.T) {
 
 // The kernel's own words are in the error.
 func TestKernelText(t *testing.T) {
-	n := newNS(t, "text")
-	n.run("ip link add name a type veth peer name b")
-	index := n.index("a")
-	n.enter()
+	n := testns.New(t, "text")
+	n.Run("ip link add name a type veth peer name b")
+	index := n.Index("a")
+	n.Enter()
 	c, err := dial()
-	must(t, err)
+	testns.Must(t, err)
 	defer c.close()
 	r := linkRequest(unix.RTM_SETLINK, 0, index, 0, 0)
 	r.AddData(nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(1)))

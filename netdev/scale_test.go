@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/netdev/internal/testns"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -25,8 +27,8 @@ func many(n int) []Address {
 func BenchmarkClaimAddresses(b *testing.B) {
 	for _, n := range []int{1, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			p := newPair(b)
-			h := openHost(b, p.director, b.TempDir())
+			p := testns.NewPair(b)
+			h := openHost(b, p.Director, b.TempDir())
 			defer h.Close()
 			s := spec4()
 			s.Addresses = many(n)
@@ -36,11 +38,11 @@ func BenchmarkClaimAddresses(b *testing.B) {
 			var claim, quiet, release time.Duration
 			for b.Loop() {
 				t0 := time.Now()
-				must(b, h.Claim(s.Name))
+				testns.Must(b, h.Claim(s.Name))
 				t1 := time.Now()
-				must(b, h.Quiet(s.Name))
+				testns.Must(b, h.Mute(s.Name))
 				t2 := time.Now()
-				must(b, h.Release(s.Name))
+				testns.Must(b, h.Release(s.Name))
 				claim, quiet, release = claim+t1.Sub(t0), quiet+t2.Sub(t1), release+time.Since(t2)
 			}
 			perOp := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(b.N) }
@@ -65,14 +67,14 @@ func manySpecs(n int) (specs []Spec, names []string) {
 
 // BenchmarkLook is what it costs to see that 250 devices are as they should be.
 func BenchmarkLook(b *testing.B) {
-	p := newPair(b)
-	h := openHost(b, p.director, b.TempDir())
+	p := testns.NewPair(b)
+	h := openHost(b, p.Director, b.TempDir())
 	defer h.Close()
 	specs, names := manySpecs(250)
 	if _, err := h.Ensure(specs...); err != nil {
 		b.Fatal(err)
 	}
-	must(b, h.Claim(names...))
+	testns.Must(b, h.Claim(names...))
 	b.ReportAllocs()
 	before := cpuTime(b)
 	for b.Loop() {
@@ -86,26 +88,26 @@ func BenchmarkLook(b *testing.B) {
 // cpuTime is what this process has taken of the processors.
 func cpuTime(b *testing.B) time.Duration {
 	var u unix.Rusage
-	must(b, unix.Getrusage(unix.RUSAGE_SELF, &u))
+	testns.Must(b, unix.Getrusage(unix.RUSAGE_SELF, &u))
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func BenchmarkManyDevices(b *testing.B) {
-	p := newPair(b)
-	h := openHost(b, p.director, b.TempDir())
+	p := testns.NewPair(b)
+	h := openHost(b, p.Director, b.TempDir())
 	defer h.Close()
 	specs, names := manySpecs(250)
 	took := map[string]time.Duration{}
 	step := func(name string, f func() error) {
 		start := time.Now()
-		must(b, f())
+		testns.Must(b, f())
 		took[name] += time.Since(start)
 	}
 	for b.Loop() {
 		step("ensure", func() error { _, err := h.Ensure(specs...); return err })
 		step("claim", func() error { return h.Claim(names...) })
 		step("reconcile", func() error { _, err := h.Reconcile(); return err })
-		step("quiet", func() error { return h.Quiet(names...) })
+		step("muted", func() error { return h.Mute(names...) })
 		step("remove", func() error { return h.Remove(names...) })
 	}
 	for name, d := range took {

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/netdev/internal/testns"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -23,7 +25,7 @@ import (
 func aWatch(t *testing.T, h *Host, log *slog.Logger) *settingWatch {
 	t.Helper()
 	w, err := openSettingWatch(log)
-	must(t, err)
+	testns.Must(t, err)
 	t.Cleanup(w.close)
 	h.settings.Store(w)
 	if _, err := h.Reconcile(); err != nil {
@@ -44,7 +46,7 @@ func (w *settingWatch) hear(t *testing.T) (c Concern, events int) {
 		if errors.Is(err, unix.EAGAIN) {
 			return c, events
 		}
-		must(t, err)
+		testns.Must(t, err)
 		events += n / 32 // each has a name of up to 16 bytes
 		c = max(c, w.judge(buf[:n]))
 	}
@@ -55,7 +57,7 @@ func (w *settingWatch) hear(t *testing.T) (c Concern, events int) {
 func told(t *testing.T, h *Host) <-chan Concern {
 	t.Helper()
 	run, err := h.WatchSettings(slog.New(slog.DiscardHandler))
-	must(t, err)
+	testns.Must(t, err)
 	w := h.settings.Load()
 	ctx, cancel := context.WithCancel(context.Background())
 	concerns, ended := make(chan Concern, 1), make(chan struct{})
@@ -112,13 +114,13 @@ func turned(key, now string) string {
 // is put right.
 func TestSettingsTurnedBack(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	p.director.set("ipv4/conf/all/rp_filter", "1") // so that those of others are held
-	p.director.set("ipv4/conf/eth0/promote_secondaries", "0")
-	h := openHost(t, p.director, t.TempDir())
+	p := testns.NewPair(t)
+	p.Director.Set("ipv4/conf/all/rp_filter", "1") // so that those of others are held
+	p.Director.Set("ipv4/conf/eth0/promote_secondaries", "0")
+	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
 	ensure(t, h, spec4(), spec6())
-	must(t, h.Claim("vrrp6-51"))
+	testns.Must(t, h.Claim("vrrp6-51"))
 	concerns := told(t, h)
 
 	var keys []string
@@ -139,14 +141,14 @@ func TestSettingsTurnedBack(t *testing.T) {
 	}
 	keys = append(keys, confKey("ipv4", "lo", "rp_filter"))
 	for _, key := range keys {
-		want := p.director.get(key)
-		p.director.set(key, turned(key, want))
+		want := p.Director.Get(key)
+		p.Director.Set(key, turned(key, want))
 		awaitConcern(t, concerns, key, Damage)
-		repairs := texts(reconcile(p.director, h))
+		repairs := texts(reconcile(p.Director, h))
 		if !slices.ContainsFunc(repairs, func(r string) bool { return strings.Contains(r, sysctlName(key)+" was ") }) {
 			t.Errorf("%s: the repairs are %v", key, repairs)
 		}
-		if now := p.director.get(key); now != want {
+		if now := p.Director.Get(key); now != want {
 			t.Errorf("%s is %s, it was %s", key, now, want)
 		}
 	}
@@ -156,8 +158,8 @@ func TestSettingsTurnedBack(t *testing.T) {
 // all interfaces is copied to them by the kernel.
 func TestSettingsCopied(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	h := openHost(t, p.director, t.TempDir())
+	p := testns.NewPair(t)
+	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
 	ensure(t, h, spec4(), spec6())
 	concerns := told(t, h)
@@ -172,16 +174,16 @@ func TestSettingsCopied(t *testing.T) {
 		{"ipv6/conf/all/disable_ipv6", "ipv6/conf/vrrp6-51/disable_ipv6", Suspicion, false},
 		{"ipv4/conf/default/accept_local", "ipv4/conf/vrrp4-51/accept_local", Suspicion, false},
 	} {
-		was, before := p.director.get(c.key), p.director.get(c.device)
+		was, before := p.Director.Get(c.key), p.Director.Get(c.device)
 		value := turned(c.key, was)
-		p.director.set(c.key, value)
+		p.Director.Set(c.key, value)
 		awaitConcern(t, concerns, c.key, c.want)
-		reconcile(p.director, h)
+		reconcile(p.Director, h)
 		want := before
 		if c.follows {
 			want = value
 		}
-		if now := p.director.get(c.device); now != want {
+		if now := p.Director.Get(c.device); now != want {
 			t.Errorf("%s became %s, and %s is %s, want %s", c.key, value, c.device, now, want)
 		}
 	}
@@ -191,17 +193,17 @@ func TestSettingsCopied(t *testing.T) {
 // its old name back.
 func TestSettingsAfterRename(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	h := openHost(t, p.director, t.TempDir())
+	p := testns.NewPair(t)
+	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
 	ensure(t, h, spec4())
 	w := aWatch(t, h, slog.New(slog.DiscardHandler))
-	p.director.run("ip link add link eth0 name other type macvlan mode bridge")
-	reconcile(p.director, h)
+	p.Director.Run("ip link add link eth0 name other type macvlan mode bridge")
+	reconcile(p.Director, h)
 	w.watchWaiting()
 	rename := func(from, to string) (concern Concern) {
-		p.director.run("ip link set " + from + " name " + to)
-		return h.Concerns(Event{Kind: LinkChanged, Index: p.director.index(to), Name: to, Was: from, Present: true})
+		p.Director.Run("ip link set " + from + " name " + to)
+		return h.Concerns(Event{Kind: LinkChanged, Index: p.Director.Index(to), Name: to, Was: from, Present: true})
 	}
 	if c := rename("other", "another"); c != Suspicion {
 		t.Errorf("an interface that is held and has another name is of concern %v", c)
@@ -217,13 +219,13 @@ func TestSettingsAfterRename(t *testing.T) {
 	}
 	check := func(name string) {
 		t.Helper()
-		reconcile(p.director, h)
+		reconcile(p.Director, h)
 		w.watchWaiting()
-		p.director.set(confKey("ipv4", name, "arp_ignore"), "0")
+		p.Director.Set(confKey("ipv4", name, "arp_ignore"), "0")
 		if c, n := w.hear(t); c != Damage {
 			t.Errorf("arp_ignore of %s: %d events of concern %v", name, n, c)
 		}
-		reconcile(p.director, h)
+		reconcile(p.Director, h)
 		if c, n := w.hear(t); c != Nothing || n == 0 {
 			t.Errorf("our own write: %d events of concern %v", n, c)
 		}
@@ -233,9 +235,9 @@ func TestSettingsAfterRename(t *testing.T) {
 	w.watchWaiting()
 	rename("fourth", "third")
 	check("third")
-	p.director.run("ip link del third")
+	p.Director.Run("ip link del third")
 	h.Concerns(Event{Kind: LinkChanged, Index: 77, Name: "third"})
-	reconcile(p.director, h)
+	reconcile(p.Director, h)
 	if slices.ContainsFunc(w.held(), func(s string) bool { return strings.Contains(s, "third") }) {
 		t.Errorf("an interface that has gone is still held: %v", w.held())
 	}
@@ -256,20 +258,20 @@ func (w *settingWatch) held() (names []string) {
 // twice for a while.
 func TestSettingsHeldTwice(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	h := openHost(t, p.director, t.TempDir())
+	p := testns.NewPair(t)
+	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
 	ensure(t, h, spec4())
 	w := aWatch(t, h, slog.New(slog.DiscardHandler))
 	before := w.held()
 	w.hold(confDirOf("ipv4", "eth0", 777), &holding{})
 	w.watchWaiting()
-	reconcile(p.director, h)
+	reconcile(p.Director, h)
 	w.watchWaiting()
 	if got := w.held(); !slices.Equal(got, before) {
 		t.Errorf("held: %v, want %v", got, before)
 	}
-	p.director.set("ipv4/conf/eth0/arp_ignore", "0")
+	p.Director.Set("ipv4/conf/eth0/arp_ignore", "0")
 	if c, n := w.hear(t); c != Damage {
 		t.Errorf("%d events of concern %v", n, c)
 	}
@@ -279,20 +281,20 @@ func TestSettingsHeldTwice(t *testing.T) {
 // nobody's, in a directory that was not watched.
 func TestSettingsAnew(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	h := openHost(t, p.director, t.TempDir())
+	p := testns.NewPair(t)
+	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
 	ensure(t, h, spec6())
 	w := aWatch(t, h, slog.New(slog.DiscardHandler))
-	p.director.run(`
+	p.Director.Run(`
 		ip link set vrrp6-51 mtu 1000
 		ip link set vrrp6-51 mtu 1500`)
-	if len(reconcile(p.director, h)) == 0 {
+	if len(reconcile(p.Director, h)) == 0 {
 		t.Fatal("the settings are as before: this tests nothing")
 	}
 	w.watchWaiting()
 	w.hear(t)
-	p.director.set("ipv6/conf/vrrp6-51/accept_dad", "1")
+	p.Director.Set("ipv6/conf/vrrp6-51/accept_dad", "1")
 	if c, _ := w.hear(t); c != Damage {
 		t.Errorf("accept_dad was set, and that is of concern %v", c)
 	}
@@ -302,14 +304,14 @@ func TestSettingsAnew(t *testing.T) {
 // is of no concern, and what was told is not told again.
 func TestSettingsOwnWrites(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	h := openHost(t, p.director, t.TempDir())
+	p := testns.NewPair(t)
+	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
 	ensure(t, h, spec4(), spec6())
 	w := aWatch(t, h, slog.New(slog.DiscardHandler))
 	write := func(key, value string, want Concern) {
 		t.Helper()
-		p.director.set(key, value)
+		p.Director.Set(key, value)
 		if c, n := w.hear(t); c != want || n == 0 {
 			t.Errorf("%s = %s: %d events of concern %v, want %v", key, value, n, c, want)
 		}
@@ -319,21 +321,21 @@ func TestSettingsOwnWrites(t *testing.T) {
 	write("ipv4/conf/eth0/arp_filter", "1", Nothing)
 	write("ipv4/conf/eth0/forwarding", "1", Damage)
 	write("ipv4/conf/vrrp4-51/arp_ignore", "0", Nothing) // told
-	if len(reconcile(p.director, h)) != 3 {              // forwarding of two, arp_ignore
+	if len(reconcile(p.Director, h)) != 3 {              // forwarding of two, arp_ignore
 		t.Error("the devices do not follow their parent")
 	}
 	if c, n := w.hear(t); c != Nothing || n < 3 {
 		t.Errorf("our own writes: %d events of concern %v", n, c)
 	}
-	if r := reconcile(p.director, h); len(r) != 0 {
+	if r := reconcile(p.Director, h); len(r) != 0 {
 		t.Errorf("again: %v", r)
 	}
 	if c, n := w.hear(t); c != Nothing || n != 0 {
 		t.Errorf("a look without repairs: %d events of concern %v", n, c)
 	}
-	must(t, h.Remove("vrrp4-51", "vrrp6-51"))
-	reconcile(p.director, h)
-	p.director.set("ipv4/conf/eth0/arp_ignore", "0")
+	testns.Must(t, h.Remove("vrrp4-51", "vrrp6-51"))
+	reconcile(p.Director, h)
+	p.Director.Set("ipv4/conf/eth0/arp_ignore", "0")
 	if c, _ := w.hear(t); c != Nothing {
 		t.Errorf("an interface that was ours once is of concern %v", c)
 	}
@@ -345,25 +347,25 @@ func TestSettingsOwnWrites(t *testing.T) {
 // When the kernel drops events everything is looked at.
 func TestSettingsOverflow(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	h := openHost(t, p.director, t.TempDir())
+	p := testns.NewPair(t)
+	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
 	ensure(t, h, spec4())
 	w := aWatch(t, h, slog.New(slog.DiscardHandler))
 	limit, err := readSysctl("../fs/inotify/max_queued_events")
-	must(t, err)
+	testns.Must(t, err)
 	var most int
 	fmt.Sscan(limit, &most)
 	var files []*os.File
 	for _, name := range []string{"arp_filter", "proxy_arp"} { // in turn, or they are one event
 		f, err := os.OpenFile(filepath.Join(sysctlRoot, confKey("ipv4", "vrrp4-51", name)), os.O_WRONLY, 0)
-		must(t, err)
+		testns.Must(t, err)
 		defer f.Close()
 		files = append(files, f)
 	}
 	for i := range most + 2 {
 		_, err := files[i%2].WriteAt([]byte("0"), 0)
-		must(t, err)
+		testns.Must(t, err)
 	}
 	if c, n := w.hear(t); c != Suspicion {
 		t.Errorf("%d events, of concern %v", n, c)
@@ -373,25 +375,25 @@ func TestSettingsOverflow(t *testing.T) {
 // What cannot be watched is said once, and tried again at the next look.
 func TestSettingsLimit(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	h := openHost(t, p.director, t.TempDir())
+	p := testns.NewPair(t)
+	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
 	ensure(t, h, spec4(), spec6())
 	var log bytes.Buffer
 	w, err := openSettingWatch(slog.New(slog.NewTextHandler(&log, nil)))
-	must(t, err)
+	testns.Must(t, err)
 	defer w.close()
 	h.settings.Store(w)
 	w.limit = 5
 	for range 2 {
-		reconcile(p.director, h)
+		reconcile(p.Director, h)
 		w.watchWaiting()
 	}
 	if n := strings.Count(log.String(), "not all can be watched"); n != 1 || len(w.held()) != 5 {
 		t.Errorf("%d directories are watched, and the log is:\n%s", len(w.held()), &log)
 	}
 	w.limit = 1000
-	reconcile(p.director, h)
+	reconcile(p.Director, h)
 	w.watchWaiting()
 	want := "ipv4/.. ipv4/all ipv4/default ipv4/eth0 ipv4/vrrp4-51 ipv4/vrrp6-51 ipv6/all ipv6/eth0 ipv6/vrrp4-51 ipv6/vrrp6-51"
 	if got := strings.Join(w.held(), " "); got != want {
@@ -405,10 +407,10 @@ func TestSettingsLimit(t *testing.T) {
 
 // Not in parallel: it counts the files of the process.
 func TestSettingsWatchEnds(t *testing.T) {
-	p := newPair(t)
+	p := testns.NewPair(t)
 	open := func() (n int) {
 		files, err := os.ReadDir("/proc/self/fd")
-		must(t, err)
+		testns.Must(t, err)
 		for _, f := range files {
 			to, _ := os.Readlink("/proc/self/fd/" + f.Name())
 			if strings.HasPrefix(to, sysctlRoot) || strings.Contains(to, "inotify") {
@@ -418,12 +420,12 @@ func TestSettingsWatchEnds(t *testing.T) {
 		return n
 	}
 	before := open()
-	h := openHost(t, p.director, t.TempDir())
+	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
 	ensure(t, h, spec4(), spec6())
 	t.Run("watch", func(t *testing.T) {
 		runtime.LockOSThread() // as newNS does
-		p.director.enter()
+		p.Director.Enter()
 		told(t, h)
 		if n := open(); n != before+1+2+10 {
 			t.Errorf("%d files are open, %d before", n, before)

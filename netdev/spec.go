@@ -1,11 +1,11 @@
 package netdev
 
 import (
-	"encoding"
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
+
+	"holdfast/netdev/frame"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,7 +19,7 @@ type Spec struct {
 	Parent string
 	// MAC is the virtual MAC. The zero MAC is interface mode: there is no
 	// macvlan, and the addresses are put on the parent itself.
-	MAC MAC
+	MAC frame.MAC
 	// Alias is a word for people in the device's alias, after the owner's.
 	Alias string
 	// IPv6 keeps IPv6 enabled on the macvlan, even with no IPv6 address. With
@@ -39,33 +39,6 @@ type Spec struct {
 	// Keep leaves a device that Ensure finds up as it is, as claimed.
 	// Otherwise what a crashed run left is made Bare.
 	Keep bool `json:"-"`
-}
-
-var (
-	_ encoding.TextMarshaler   = MAC{}
-	_ encoding.TextUnmarshaler = (*MAC)(nil)
-)
-
-// MarshalText returns m as String does; the zero MAC is empty.
-func (m MAC) MarshalText() ([]byte, error) {
-	if m.IsZero() {
-		return nil, nil
-	}
-	return []byte(m.String()), nil
-}
-
-// UnmarshalText reads what MarshalText wrote.
-func (m *MAC) UnmarshalText(b []byte) error {
-	*m = MAC{}
-	if len(b) == 0 {
-		return nil
-	}
-	hw, err := net.ParseMAC(string(b))
-	if err != nil || len(hw) != len(m) {
-		return fmt.Errorf("parse MAC %q: want six octets like 00:00:5e:00:01:33", b)
-	}
-	*m = MAC(hw)
-	return nil
 }
 
 func (s *Spec) virtual() bool { return !s.MAC.IsZero() }
@@ -120,13 +93,13 @@ func (s *Spec) validate() error {
 // A State is what a device is supposed to be.
 type State uint8
 
-// The states of a device. In interface mode Quiet is as Claimed: the parent's
+// The states of a device. In interface mode Muted is as Claimed: the parent's
 // own addresses must go on being answered for.
 const (
 	Bare    State = iota // down, without addresses
 	Claimed              // up, with all addresses
-	Quiet                // as Claimed, but answers no ARP and no neighbour solicitation
+	Muted                // as Claimed, but answers no ARP and no neighbour solicitation
 )
 
-// String returns "bare", "claimed" or "quiet".
-func (s State) String() string { return [...]string{"bare", "claimed", "quiet"}[s] }
+// String returns "bare", "claimed" or "muted".
+func (s State) String() string { return [...]string{"bare", "claimed", "muted"}[s] }

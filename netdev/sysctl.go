@@ -271,7 +271,7 @@ var fixed6 = []setting{
 	{"ipv6", "proxy_ndp", "0"},
 	{"ipv6", "drop_unsolicited_na", "1"},
 	// Multicast listener reports are repeated at random within this many
-	// milliseconds. Late ones would come when the device is Quiet again.
+	// milliseconds. Late ones would come when the device is Muted again.
 	{"ipv6", "mldv2_unsolicited_report_interval", "100"},
 }
 

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"holdfast/netdev/frame"
+
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -40,8 +42,8 @@ type Event struct {
 	Admin   bool   // administratively up
 	Up      bool   // Admin, and it has a carrier
 	Back    bool   // Up again, after a time without
-	Quiet   bool   // IFF_NOARP or protocol down: it speaks for no address
-	MAC     MAC
+	Muted   bool   // IFF_NOARP or protocol down: it speaks for no address
+	MAC     frame.MAC
 	MTU     int
 	conf    *devconf // its sysctls, if they may have changed
 
@@ -289,7 +291,7 @@ func (t *table) putLink(events []Event, l link) []Event {
 	t.links[l.index] = l
 	e := Event{
 		Kind: LinkChanged, Index: l.index, Name: l.name, Present: true, Admin: l.flags&unix.IFF_UP != 0,
-		Up: l.up(), Quiet: l.quiet(), MAC: l.mac, MTU: l.mtu,
+		Up: l.up(), Muted: l.muted(), MAC: l.mac, MTU: l.mtu,
 		conf: conf,
 	}
 	e.Back = known && e.Up && !old.up()

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/netdev/internal/testns"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -57,7 +59,7 @@ func brief(e Event) string {
 	if e.Back {
 		s += " back"
 	}
-	if e.Quiet {
+	if e.Muted {
 		s += " quiet"
 	}
 	return s
@@ -85,7 +87,7 @@ func TestTableProcess(t *testing.T) {
 		{"address is a duplicate", []syscall.NetlinkMessage{addressMessage(newAddr, 3, "fe80::1/64", unix.IFA_F_DADFAILED)}, []string{"eth0(3) fe80::1/64 added=false ours=false"}},
 		{"ours", []syscall.NetlinkMessage{message(newAddr, addRequest(3, &Address{Prefix: netip.MustParsePrefix("10.0.0.100/24")}, false))}, []string{"eth0(3) 10.0.0.100/24 added=true ours=true"}},
 		{"renamed", []syscall.NetlinkMessage{linkMessage(newLink, 0, 3, "wan", all)}, []string{"wan(3) admin=true up=true was eth0"}},
-		{"quiet", []syscall.NetlinkMessage{linkMessage(newLink, 0, 3, "wan", all|unix.IFF_NOARP)}, []string{"wan(3) admin=true up=true quiet"}},
+		{"muted", []syscall.NetlinkMessage{linkMessage(newLink, 0, 3, "wan", all|unix.IFF_NOARP)}, []string{"wan(3) admin=true up=true quiet"}},
 		{"unknown address goes", []syscall.NetlinkMessage{addressMessage(delAddr, 3, "10.0.0.7/24", 0)}, nil},
 		{"gone, with its addresses", []syscall.NetlinkMessage{linkMessage(delLink, 0, 3, "wan", 0)}, []string{"wan(3) 10.0.0.100/24 added=false ours=true", "wan(3) gone"}},
 		{"gone twice", []syscall.NetlinkMessage{linkMessage(delLink, 0, 3, "wan", 0)}, nil},
@@ -130,11 +132,11 @@ func TestTableSync(t *testing.T) {
 }
 
 // watch runs a Watcher and returns its events.
-func watch(t *testing.T, n *ns, prepare func(*Watcher)) <-chan Event {
+func watch(t *testing.T, n *testns.NS, prepare func(*Watcher)) <-chan Event {
 	t.Helper()
-	n.enter()
+	n.Enter()
 	w, err := OpenWatcher(slog.New(slog.DiscardHandler))
-	must(t, err)
+	testns.Must(t, err)
 	if prepare != nil {
 		prepare(w)
 	}
@@ -159,7 +161,7 @@ func watch(t *testing.T, n *ns, prepare func(*Watcher)) <-chan Event {
 
 func await(t *testing.T, events <-chan Event, what string) {
 	t.Helper()
-	timeout := time.After(patience)
+	timeout := time.After(testns.Patience)
 	for {
 		select {
 		case e := <-events:
@@ -174,27 +176,27 @@ func await(t *testing.T, events <-chan Event, what string) {
 
 func TestWatcher(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	events := watch(t, p.director, nil)
+	p := testns.NewPair(t)
+	events := watch(t, p.Director, nil)
 	await(t, events, "10.0.0.1/24 added=true ours=false")
 	await(t, events, "resync")
-	p.neighbour.run("ip link set net0 down")
+	p.Neighbour.Run("ip link set net0 down")
 	await(t, events, "admin=true up=false")
-	p.neighbour.run("ip link set net0 up")
+	p.Neighbour.Run("ip link set net0 up")
 	await(t, events, "admin=true up=true")
-	h := openHost(t, p.director, t.TempDir())
+	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
 	ensure(t, h, spec4())
 	await(t, events, "vrrp4-51")
-	must(t, h.Claim("vrrp4-51"))
+	testns.Must(t, h.Claim("vrrp4-51"))
 	await(t, events, "10.0.0.101/32 added=true ours=true")
-	p.director.set("ipv4/conf/vrrp4-51/rp_filter", "1")
-	await(t, events, fmt.Sprintf("filter(%d) 1", p.director.index("vrrp4-51")))
-	p.director.set("ipv4/conf/all/rp_filter", "2")
+	p.Director.Set("ipv4/conf/vrrp4-51/rp_filter", "1")
+	await(t, events, fmt.Sprintf("filter(%d) 1", p.Director.Index("vrrp4-51")))
+	p.Director.Set("ipv4/conf/all/rp_filter", "2")
 	await(t, events, "filter(-1) 2")
-	p.director.run("ip link set eth0 down name wan0")
+	p.Director.Run("ip link set eth0 down name wan0")
 	await(t, events, "was eth0")
-	p.director.run("ip link del wan0")
+	p.Director.Run("ip link del wan0")
 	await(t, events, "vrrp4-51")
 	await(t, events, "gone")
 }
@@ -202,31 +204,31 @@ func TestWatcher(t *testing.T) {
 // When the kernel drops events, everything is looked at and told.
 func TestWatcherOverrun(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	p.director.run("ip link add name many type veth peer name many1")
+	p := testns.NewPair(t)
+	p.Director.Run("ip link add name many type veth peer name many1")
 	var w *Watcher
-	events := watch(t, p.director, func(opened *Watcher) {
+	events := watch(t, p.Director, func(opened *Watcher) {
 		w = opened
-		must(t, w.socket.SetReceiveBufferSize(4096, true))
+		testns.Must(t, w.socket.SetReceiveBufferSize(4096, true))
 	})
 	await(t, events, "resync")
 	// Nobody reads events while these are made.
 	c, err := dial()
-	must(t, err)
+	testns.Must(t, err)
 	defer c.close()
 	var add []*nl.NetlinkRequest
 	for i := range 500 {
 		ip := make([]byte, 4)
 		binary.BigEndian.PutUint32(ip, 10<<24|1<<16|uint32(i+1))
 		addr, _ := netip.AddrFromSlice(ip)
-		add = append(add, addRequest(p.director.index("many"), &Address{Prefix: netip.PrefixFrom(addr, 32)}, false))
+		add = append(add, addRequest(p.Director.Index("many"), &Address{Prefix: netip.PrefixFrom(addr, 32)}, false))
 	}
 	for _, err := range c.do(add) {
-		must(t, err)
+		testns.Must(t, err)
 	}
 	seen := map[netip.Prefix]bool{}
 	resynced := false
-	for timeout := time.After(patience); len(seen) < len(add) || !resynced; {
+	for timeout := time.After(testns.Patience); len(seen) < len(add) || !resynced; {
 		select {
 		case e := <-events:
 			resynced = resynced || e.Kind == Resync
@@ -243,9 +245,9 @@ func TestWatcherOverrun(t *testing.T) {
 // namespace of its own, and the new subscription is the runner's; so it is
 // only seen to be made.)
 func TestWatcherResubscribes(t *testing.T) {
-	p := newPair(t)
+	p := testns.NewPair(t)
 	var w *Watcher
-	events := watch(t, p.director, func(opened *Watcher) { w = opened })
+	events := watch(t, p.Director, func(opened *Watcher) { w = opened })
 	await(t, events, "resync")
 	w.socket.Close()
 	await(t, events, "resync")
@@ -268,8 +270,8 @@ func TestConcerns(t *testing.T) {
 		{"down as it should be", Bare, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: vmac}, Nothing},
 		{"up and should not", Bare, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: vmac, Admin: true}, Damage},
 		{"up as it should be", Claimed, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: vmac, Admin: true}, Nothing},
-		{"quiet and should not", Claimed, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: vmac, Admin: true, Quiet: true}, Damage},
-		{"quiet as it should be", Quiet, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: vmac, Admin: true, Quiet: true}, Nothing},
+		{"quiet and should not", Claimed, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: vmac, Admin: true, Muted: true}, Damage},
+		{"quiet as it should be", Muted, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: vmac, Admin: true, Muted: true}, Nothing},
 		{"another MAC", Bare, Event{Kind: LinkChanged, Index: 7, Name: s.Name, Present: true, MAC: baseMAC}, Damage},
 		{"gone", Bare, Event{Kind: LinkChanged, Index: 7, Name: s.Name}, Damage},
 		{"one with an old index gone", Bare, Event{Kind: LinkChanged, Index: 6, Name: s.Name}, Nothing},

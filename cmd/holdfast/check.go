@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -10,30 +12,63 @@ import (
 )
 
 func newCheck(f *flags) *cobra.Command {
-	return &cobra.Command{
+	var strict bool
+	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Say whether the configuration is valid",
 		Long: `Check reads the configuration and prints every error in it as file:line: key: message.
-Of programs that would not be run here, because they are missing or others than
-root and their user could change them, it warns, as of D-Bus in a binary that was
-built without.`,
+It then warns, in the same form, of what is valid but has no effect or does harm: for
+example a weight that cannot change the priority, a secret that others can read, or a
+program that would not be run here because it is missing or others can change it.
+Warnings do not change the exit code, unless --strict makes them errors.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
-			c, err := conf.Load(f.config)
+			ctx, cancel := context.WithTimeout(cmd.Context(), configPatience)
+			defer cancel()
+			c, warnings, err := conf.LoadContext(ctx, f.config)
 			if err != nil {
 				return err
 			}
-			for _, text := range director.UnfitPrograms(c) {
-				fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: %s\n", f.config, text)
+			warnings = append(warnings, warningsHere(f.config, c)...)
+			if strict && len(warnings) > 0 {
+				return warnings
 			}
-			if text := director.WithoutDBus(c); text != "" {
-				fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: %s\n", f.config, text)
+			for _, w := range warnings {
+				w.Message = "warning: " + w.Message
+				fmt.Fprintln(cmd.ErrOrStderr(), w)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: valid: %s, %s, %s\n", f.config,
 				count(len(c.VRRP), "virtual router"), count(len(c.Groups), "group"), count(len(c.Services), "service"))
 			return nil
 		}),
 	}
+	cmd.Flags().BoolVar(&strict, "strict", false, "treat warnings as errors")
+	return cmd
+}
+
+// configPatience bounds how long a command waits for the configuration's files.
+const configPatience = 30 * time.Second
+
+// loadConfig reads the configuration, but does not wait for ever for a file
+// server that is gone.
+func loadConfig(ctx context.Context, path string) (*conf.Config, error) {
+	ctx, cancel := context.WithTimeout(ctx, configPatience)
+	defer cancel()
+	c, _, err := conf.LoadContext(ctx, path)
+	return c, err
+}
+
+// warningsHere returns what is wrong with a valid configuration on this machine
+// and in this binary.
+func warningsHere(path string, c *conf.Config) conf.Errors {
+	var warnings conf.Errors
+	for _, text := range director.UnfitPrograms(c) {
+		warnings = append(warnings, conf.Error{File: path, Message: text})
+	}
+	if text := director.WithoutDBus(c); text != "" {
+		warnings = append(warnings, conf.Error{File: path, Message: text})
+	}
+	return warnings
 }
 
 // count says how many there are of something.
@@ -77,7 +112,7 @@ comments. The result is a valid configuration file. Secrets that stand in the
 configuration itself are not shown.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
-			c, err := conf.Load(f.config)
+			c, err := loadConfig(cmd.Context(), f.config)
 			if err != nil {
 				return err
 			}

@@ -12,7 +12,6 @@ import (
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/director"
 	"holdfast/cmd/internal/event"
-	"holdfast/conf"
 )
 
 func newHandover(f *flags) *cobra.Command {
@@ -131,7 +130,7 @@ there is nothing to do. It is for ExecStopPost of the systemd unit, and refuses 
 daemon runs.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
-			c, err := conf.Load(f.config)
+			c, err := loadConfig(cmd.Context(), f.config)
 			if err != nil {
 				return err
 			}

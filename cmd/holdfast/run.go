@@ -75,7 +75,7 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 	signal.Notify(pipes, syscall.SIGPIPE)
 	defer signal.Stop(pipes)
 
-	c, err := conf.Load(f.config)
+	c, warnings, err := conf.LoadContext(ctx, f.config)
 	if err != nil {
 		return err
 	}
@@ -92,6 +92,9 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 		format = *o.format
 	}
 	log := slog.New(newLogHandler(cmd.ErrOrStderr(), format, level))
+	for _, w := range warnings {
+		log.Warn("configuration warning", "warning", w.Error())
+	}
 	if unspoken != nil {
 		log.Warn("no advert was sent until the configuration was read", "err", unspoken)
 	}

@@ -14,7 +14,6 @@ import (
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/director"
 	"holdfast/cmd/internal/status"
-	"holdfast/conf"
 )
 
 func newReload(f *flags) *cobra.Command {
@@ -76,7 +75,7 @@ kernel. Without a daemon it says what a start would change. It changes nothing.`
 
 // previewStart plans a start in this process.
 func previewStart(cmd *cobra.Command, f *flags) (*control.Plan, error) {
-	c, err := conf.Load(f.config)
+	c, err := loadConfig(cmd.Context(), f.config)
 	if err != nil {
 		return nil, err
 	}

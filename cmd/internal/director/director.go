@@ -23,6 +23,7 @@ import (
 	"holdfast/cmd/internal/track"
 	"holdfast/conf"
 	"holdfast/netdev"
+	"holdfast/netdev/port"
 	"holdfast/vrrp"
 	"holdfast/vrrp/speaker"
 )
@@ -55,7 +56,7 @@ type Director struct {
 
 	locked    *lockedDir
 	host      *netdev.Host
-	port      *port
+	port      *vrrpPort
 	speaker   *speaker.Speaker
 	executor  *executor
 	unwatch   context.CancelFunc // ends the link events
@@ -191,11 +192,11 @@ func (d *Director) open(ctx context.Context) error {
 	if err := d.openSocket(); err != nil {
 		return err
 	}
-	p, err := netdev.NewPort()
+	p, err := port.New()
 	if err != nil {
 		return fmt.Errorf("open the VRRP port: %w", err)
 	}
-	d.port = &port{Port: p}
+	d.port = &vrrpPort{Port: p}
 	d.startThreads()
 	if err := d.watch(); err != nil {
 		return fmt.Errorf("watch the interfaces: %w", err)

@@ -15,7 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdfast/conf"
-	"holdfast/netdev"
+	"holdfast/netdev/frame"
+	"holdfast/netdev/port"
 	"holdfast/vrrp"
 	"holdfast/vrrp/auth"
 	"holdfast/vrrp/speaker"
@@ -34,7 +35,7 @@ const earlySpeakerVersion = 1
 type execState struct {
 	Version int
 	Usual   unix.SchedAttr // the scheduling that its threads are to have
-	Sockets []netdev.OpenSocket
+	Sockets []port.OpenSocket
 }
 
 // A earlyUnits is what a stand-in speaks for: units that are MASTER.
@@ -55,8 +56,8 @@ type earlyRouter struct {
 	TTL    uint8
 	Index  int // the interface's
 	Source netip.Addr
-	MAC    netdev.MAC // that adverts come from
-	Weight int        // what trackers add to the priority
+	MAC    frame.MAC // that adverts come from
+	Weight int       // what trackers add to the priority
 	Was    savedRouter
 }
 
@@ -162,7 +163,7 @@ func readEarlySpeaker(file *os.File, left *execState) (*EarlySpeaker, error) {
 	if err := from.Decode(left); err != nil {
 		return nil, err
 	}
-	p, err := netdev.InheritPort(left.Sockets)
+	p, err := port.Inherit(left.Sockets)
 	if err != nil {
 		return nil, err
 	}
@@ -180,9 +181,9 @@ func readEarlySpeaker(file *os.File, left *execState) (*EarlySpeaker, error) {
 }
 
 // standIn begins to speak.
-func startEarlySpeaker(p *netdev.Port, all *earlyUnits) *EarlySpeaker {
+func startEarlySpeaker(p *port.Port, all *earlyUnits) *EarlySpeaker {
 	s := &EarlySpeaker{speaker.New(speaker.Options{
-		Port: &port{Port: p}, Log: slog.New(slog.DiscardHandler), // the director's speaker says the same
+		Port: &vrrpPort{Port: p}, Log: slog.New(slog.DiscardHandler), // the director's speaker says the same
 		Order: func([]speaker.Order) {}, Report: func(speaker.Report) {},
 	})}
 	go func() {

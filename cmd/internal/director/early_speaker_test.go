@@ -13,6 +13,7 @@ import (
 
 	"holdfast/conf"
 	"holdfast/netdev"
+	"holdfast/netdev/frame"
 	"holdfast/vrrp"
 	"holdfast/vrrp/auth"
 	"holdfast/vrrp/speaker"
@@ -33,7 +34,7 @@ func TestEarlySpeakerSpeaksAlike(t *testing.T) {
 	header.Auth.Config = auth.Config{Kind: auth.Header, Secret: "password"}
 	elsewhere.AdvertMAC, elsewhere.Multicast = conf.AdvertInterface, netip.MustParseAddr("224.0.0.99")
 	for name, c := range map[string]conf.Instance{"multicast": plain, "unicast": peers, "HMAC": hmac, "header": header, "elsewhere": elsewhere} {
-		in := &instance{conf: c, weight: -20, facts: netdev.Interface{Index: 4, MAC: netdev.MAC{2, 0, 0, 0, 0, 1}, IPv4: own}}
+		in := &instance{conf: c, weight: -20, facts: netdev.Interface{Index: 4, MAC: frame.MAC{2, 0, 0, 0, 0, 1}, IPv4: own}}
 		d := &Director{instances: map[string]*instance{"v": in}, units: map[string]*runningUnit{"v": {unit: unit{name: "v", members: []conf.Instance{c}}}}}
 		now := time.Now()
 		snap := speaker.Snapshot{At: now, Routers: map[string]speaker.Status{"v": {Config: c.Config, Resume: vrrp.Resume{

@@ -8,6 +8,7 @@ import (
 
 	"holdfast/conf"
 	"holdfast/netdev"
+	"holdfast/netdev/frame"
 	"holdfast/vrrp/speaker"
 )
 
@@ -122,7 +123,7 @@ func (in *instance) diagnoseExtraInterfaces(fault func(key string, wireLost bool
 // announceExtraInterfaces has a voice announce the addresses on other interfaces.
 func (in *instance) announceExtraInterfaces(v *speaker.TxConfig) error {
 	for _, p := range in.conf.Extra {
-		f, mac := in.extra[p.Interface], netdev.MAC(in.conf.MAC.Address)
+		f, mac := in.extra[p.Interface], frame.MAC(in.conf.MAC.Address)
 		if in.conf.MAC.Mode == conf.MACInterface {
 			mac = f.MAC
 		}

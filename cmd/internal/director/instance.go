@@ -11,6 +11,8 @@ import (
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/netdev"
+	"holdfast/netdev/frame"
+	"holdfast/netdev/port"
 	"holdfast/vrrp"
 	"holdfast/vrrp/speaker"
 )
@@ -58,7 +60,7 @@ type instance struct {
 // spec is the device that an instance wants.
 func spec(in *conf.Instance) netdev.Spec {
 	s := netdev.Spec{
-		Name: deviceName(in), Parent: in.Interface, MAC: netdev.MAC(in.MAC.Address),
+		Name: deviceName(in), Parent: in.Interface, MAC: frame.MAC(in.MAC.Address),
 		Alias: in.Name, IPv6: in.Family == vrrp.IPv6, Egress: in.Egress, Refuse: !in.Accept,
 		Keep: true, // what a crashed run left is served until it is known who is MASTER
 	}
@@ -220,7 +222,7 @@ func (d *Director) take(instances []*instance, do func(...netdev.Spec) ([]netdev
 
 // openPort hears the families of all instances on an interface.
 func (d *Director) openPort(name string, index int) error {
-	l := netdev.Listen{Name: name, Index: index}
+	l := port.Listen{Name: name, Index: index}
 	d.hear(&l)
 	return d.port.Open(l)
 }
@@ -298,7 +300,7 @@ func sameVoice(in *instance, a, b *netdev.Interface) bool {
 func speechOf(in *instance) speech {
 	s := speech{
 		index: in.facts.Index, source: source(in, &in.facts), group: in.conf.MulticastGroup(),
-		mac: netdev.MAC(in.conf.MAC.Address), router: in.facts.Forwarding6,
+		mac: frame.MAC(in.conf.MAC.Address), router: in.facts.Forwarding6,
 	}
 	if in.conf.MAC.Mode == conf.MACInterface {
 		s.mac = in.facts.MAC

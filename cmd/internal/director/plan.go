@@ -13,7 +13,7 @@ import (
 	"holdfast/conf"
 	"holdfast/lvs"
 	"holdfast/lvs/ipvs"
-	"holdfast/netdev"
+	"holdfast/netdev/frame"
 )
 
 // Preview says what a start with the configuration would change in the kernel
@@ -27,10 +27,10 @@ func Preview(ctx context.Context, path string, c *conf.Config, log *slog.Logger)
 		in := &c.VRRP[i]
 		if in.MAC.Mode != conf.MACInterface {
 			step("netdev", "make or adopt %s, a macvlan on %s with MAC %v; it is down until MASTER",
-				in.Device, in.Interface, netdev.MAC(in.MAC.Address))
+				in.Device, in.Interface, frame.MAC(in.MAC.Address))
 			for _, p := range in.Extra {
 				step("netdev", "make or adopt %s, a macvlan on %s with MAC %v; it is down until MASTER",
-					p.Device, p.Interface, netdev.MAC(in.MAC.Address))
+					p.Device, p.Interface, frame.MAC(in.MAC.Address))
 			}
 			if in.Egress {
 				step("netdev", "while MASTER, rules for traffic from the addresses of %s to leave by %s", in.Name, in.Device)

@@ -7,6 +7,7 @@ import (
 
 	"holdfast/conf"
 	"holdfast/netdev"
+	"holdfast/netdev/port"
 	"holdfast/vrrp"
 )
 
@@ -26,11 +27,11 @@ func Release(o Options) error {
 	if d.host, err = netdev.OpenHost(netdev.Options{RuntimeDir: dir}); err != nil {
 		return errors.Join(fmt.Errorf("open the host's devices: %w", err), d.close())
 	}
-	p, err := netdev.NewPort()
+	p, err := port.New()
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the VRRP port: %w", err), d.close())
 	}
-	d.port = &port{Port: p}
+	d.port = &vrrpPort{Port: p}
 	d.releasing = true
 	d.bus, d.trackers = &busService{base: d.base()}, newTrackers(d.base(), dir, false, d) // of which nothing is asked
 	defer d.trackers.close()

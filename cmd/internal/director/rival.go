@@ -8,7 +8,8 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/event"
-	"holdfast/netdev"
+	"holdfast/netdev/frame"
+	"holdfast/netdev/port"
 	"holdfast/vrrp"
 	"holdfast/vrrp/speaker"
 )
@@ -26,7 +27,7 @@ const maxOverheard = 64
 type rivalry struct {
 	news   speaker.Report // of its coming
 	family vrrp.Family
-	macs   map[netip.Addr]netdev.MAC // of all who were overheard, by address
+	macs   map[netip.Addr]frame.MAC // of all who were overheard, by address
 	told   bool
 	cancel context.CancelFunc // ends the listening
 }
@@ -68,7 +69,7 @@ func (d *Director) beginRivalry(r speaker.Report) {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	v := &rivalry{news: r, family: in.conf.Family, macs: map[netip.Addr]netdev.MAC{}, cancel: cancel}
+	v := &rivalry{news: r, family: in.conf.Family, macs: map[netip.Addr]frame.MAC{}, cancel: cancel}
 	d.rivals[r.Router] = v
 	post := func(f func()) {
 		d.mail.post(func() {
@@ -78,9 +79,9 @@ func (d *Director) beginRivalry(r speaker.Report) {
 		})
 	}
 	name, vrid := in.conf.Interface, in.conf.VRID
-	last := map[netip.Addr]netdev.MAC{}
+	last := map[netip.Addr]frame.MAC{}
 	d.threads.Go(func() {
-		err := netdev.Overhear(ctx, name, v.family == vrrp.IPv6, vrid, func(source netip.Addr, mac netdev.MAC) {
+		err := port.Overhear(ctx, name, v.family == vrrp.IPv6, vrid, func(source netip.Addr, mac frame.MAC) {
 			if last[source] != mac {
 				remember(last, source, mac)
 				post(func() { d.overheard(v, source, mac) })
@@ -95,7 +96,7 @@ func (d *Director) beginRivalry(r speaker.Report) {
 }
 
 // overheard notes where adverts of a rival's virtual router come from.
-func (d *Director) overheard(v *rivalry, source netip.Addr, mac netdev.MAC) {
+func (d *Director) overheard(v *rivalry, source netip.Addr, mac frame.MAC) {
 	remember(v.macs, source, mac)
 	if source == v.news.Peer.Address {
 		d.tellRival(v)
@@ -104,7 +105,7 @@ func (d *Director) overheard(v *rivalry, source netip.Addr, mac netdev.MAC) {
 
 // remember notes a speaker. Where there are too many it begins anew: who goes on
 // speaking is soon there again.
-func remember(macs map[netip.Addr]netdev.MAC, source netip.Addr, mac netdev.MAC) {
+func remember(macs map[netip.Addr]frame.MAC, source netip.Addr, mac frame.MAC) {
 	if _, known := macs[source]; !known && len(macs) >= maxOverheard {
 		clear(macs)
 	}

@@ -4,17 +4,17 @@ import (
 	"net/netip"
 	"testing"
 
-	"holdfast/netdev"
+	"holdfast/netdev/frame"
 )
 
 // Adverts from ever new addresses do not fill the memory, and the rival that goes
 // on speaking is known among them.
 func TestOverheardIsBounded(t *testing.T) {
-	macs := map[netip.Addr]netdev.MAC{}
-	rival, mac := netip.MustParseAddr("10.0.0.2"), netdev.MAC{2}
+	macs := map[netip.Addr]frame.MAC{}
+	rival, mac := netip.MustParseAddr("10.0.0.2"), frame.MAC{2}
 	source := netip.MustParseAddr("10.1.0.0")
 	for range 10 * maxOverheard {
-		remember(macs, source, netdev.MAC{4})
+		remember(macs, source, frame.MAC{4})
 		source = source.Next()
 		remember(macs, rival, mac)
 		if len(macs) > maxOverheard || macs[rival] != mac {

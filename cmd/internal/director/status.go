@@ -8,7 +8,7 @@ import (
 
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
-	"holdfast/netdev"
+	"holdfast/netdev/frame"
 	"holdfast/vrrp"
 	"holdfast/vrrp/speaker"
 )
@@ -84,7 +84,7 @@ func (in *instance) addStatus(i *status.Instance) {
 		return
 	}
 	i.IfIndex, i.Counters = in.index, i.Counters.Plus(in.before)
-	if in.conf.MAC.Mode == conf.MACInterface && in.facts.MAC != (netdev.MAC{}) {
+	if in.conf.MAC.Mode == conf.MACInterface && in.facts.MAC != (frame.MAC{}) {
 		i.MAC = in.facts.MAC.String()
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"holdfast/conf"
 	"holdfast/lvs"
 	"holdfast/netdev"
+	"holdfast/netdev/port"
 )
 
 // A trackers is the subsystem of what virtual routers track. Most trackers look
@@ -141,7 +142,7 @@ func (t *trackers) looker(k *conf.Track, c *conf.Director) func(context.Context)
 	case conf.TrackProcess:
 		return t.processes.Look(k.Name, process(k))
 	case conf.TrackNeighbour:
-		return reading(func(ctx context.Context) error { return netdev.Neighbour(ctx, k.Interface, k.Address) })
+		return reading(func(ctx context.Context) error { return port.Neighbour(ctx, k.Interface, k.Address) })
 	case conf.TrackPing:
 		return pingLook(k)
 	case conf.TrackRoute:

@@ -6,7 +6,8 @@ import (
 	"slices"
 
 	"holdfast/conf"
-	"holdfast/netdev"
+	"holdfast/netdev/frame"
+	"holdfast/netdev/port"
 	"holdfast/vrrp"
 	"holdfast/vrrp/auth"
 	"holdfast/vrrp/speaker"
@@ -16,7 +17,7 @@ import (
 func lines(source netip.Addr, in *conf.Instance, ah bool) ([]speaker.PeerTx, error) {
 	list := make([]speaker.PeerTx, 0, len(in.Peers))
 	for _, p := range in.Peers {
-		packet, err := netdev.NewAdvertPacket(source, p.Address)
+		packet, err := frame.NewRoutedAdvert(source, p.Address)
 		if err != nil {
 			return nil, err
 		}
@@ -31,7 +32,7 @@ func lines(source netip.Addr, in *conf.Instance, ah bool) ([]speaker.PeerTx, err
 
 // address gives a voice what depends on how its instance authenticates and on
 // whom it speaks to.
-func address(v *speaker.TxConfig, in *conf.Instance, mac netdev.MAC) error {
+func address(v *speaker.TxConfig, in *conf.Instance, mac frame.MAC) error {
 	ah := in.Auth.Kind == auth.Header
 	v.Auth = in.Auth.Config
 	if in.Unicast {
@@ -43,7 +44,7 @@ func address(v *speaker.TxConfig, in *conf.Instance, mac netdev.MAC) error {
 		return nil
 	}
 	// Frames are made for every advert: this template is kept.
-	template, err := netdev.NewAdvertFrame(mac, v.Source, v.Multicast)
+	template, err := frame.NewAdvert(mac, v.Source, v.Multicast)
 	if err != nil {
 		return err
 	}
@@ -64,7 +65,7 @@ func sameSpeech(a, b *conf.Instance) bool {
 
 // hear tells the port what the instances on an interface want to hear and how
 // they speak.
-func (d *Director) hear(l *netdev.Listen) {
+func (d *Director) hear(l *port.Listen) {
 	for _, in := range d.instances {
 		if in.conf.Interface == l.Name {
 			l.IPv4 = l.IPv4 || in.conf.Family == vrrp.IPv4

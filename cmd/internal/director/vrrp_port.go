@@ -8,19 +8,21 @@ import (
 	"time"
 
 	"holdfast/netdev"
+	"holdfast/netdev/frame"
+	"holdfast/netdev/port"
 	"holdfast/vrrp"
 	"holdfast/vrrp/speaker"
 )
 
-// port fits netdev.Port to what a speaker wants.
-type port struct {
-	*netdev.Port
-	in  []netdev.Packet
-	out []netdev.Frame
+// vrrpPort adapts a port.Port to what a speaker wants.
+type vrrpPort struct {
+	*port.Port
+	in  []port.Packet
+	out []port.Frame
 }
 
 // Receive implements speaker.Port.
-func (p *port) Receive(deadline time.Time, into []speaker.Packet) ([]speaker.Packet, error) {
+func (p *vrrpPort) Receive(deadline time.Time, into []speaker.Packet) ([]speaker.Packet, error) {
 	in, err := p.Port.Receive(deadline, p.in[:0])
 	if err != nil {
 		return into, err
@@ -36,10 +38,10 @@ func (p *port) Receive(deadline time.Time, into []speaker.Packet) ([]speaker.Pac
 }
 
 // Send implements speaker.Port.
-func (p *port) Send(frames []speaker.Frame) []speaker.SendError {
+func (p *vrrpPort) Send(frames []speaker.Frame) []speaker.SendError {
 	p.out = p.out[:0]
 	for _, f := range frames {
-		p.out = append(p.out, netdev.Frame(f))
+		p.out = append(p.out, port.Frame(f))
 	}
 	if _, err := p.Port.Send(p.out); err != nil {
 		return refusals(err)
@@ -47,14 +49,14 @@ func (p *port) Send(frames []speaker.Frame) []speaker.SendError {
 	return nil
 }
 
-// refusals takes apart the error of a netdev.Port's Send.
+// refusals takes apart the error of a port.Port's Send.
 func refusals(err error) (all []speaker.SendError) {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return nil
 	}
 	for _, one := range joined.Unwrap() {
-		if refused := (*netdev.SendError)(nil); errors.As(one, &refused) {
+		if refused := (*port.SendError)(nil); errors.As(one, &refused) {
 			all = append(all, speaker.SendError{IfIndex: refused.IfIndex, Err: refused})
 		}
 	}
@@ -66,22 +68,22 @@ type speech struct {
 	index     int
 	source    netip.Addr
 	group     netip.Addr
-	mac       netdev.MAC // where the addresses are
-	advertMAC netdev.MAC // where adverts come from
-	router    bool       // the host forwards IPv6
+	mac       frame.MAC // where the addresses are
+	advertMAC frame.MAC // where adverts come from
+	router    bool      // the host forwards IPv6
 }
 
 // voice builds how a virtual router speaks and announces addresses. Both forms of gratuitous ARP are sent: the request, which RFC 9568 §6.4.1
 // wants, and the reply, which alone some neighbours heed.
 func voice(s speech, addresses []netip.Addr) (speaker.TxConfig, error) {
 	v := speaker.TxConfig{IfIndex: s.index, Source: s.source, Multicast: s.group}
-	if _, err := netdev.NewAdvertFrame(s.advertMAC, s.source, s.group); err != nil {
+	if _, err := frame.NewAdvert(s.advertMAC, s.source, s.group); err != nil {
 		return v, err
 	}
 	// A template has room for the longest advert, and frames are made once: it
 	// is not kept.
 	v.Wrap = func(advert []byte) []byte {
-		template, err := netdev.NewAdvertFrame(s.advertMAC, s.source, s.group)
+		template, err := frame.NewAdvert(s.advertMAC, s.source, s.group)
 		if err != nil {
 			return nil
 		}
@@ -91,7 +93,7 @@ func voice(s speech, addresses []netip.Addr) (speaker.TxConfig, error) {
 }
 
 // announce has a voice announce addresses at a MAC on an interface.
-func announce(v *speaker.TxConfig, index int, mac netdev.MAC, router bool, addresses []netip.Addr) error {
+func announce(v *speaker.TxConfig, index int, mac frame.MAC, router bool, addresses []netip.Addr) error {
 	for _, a := range addresses {
 		frames, err := announcements(mac, a, router)
 		if err != nil {
@@ -105,14 +107,14 @@ func announce(v *speaker.TxConfig, index int, mac netdev.MAC, router bool, addre
 	return nil
 }
 
-func announcements(mac netdev.MAC, addr netip.Addr, router bool) ([][]byte, error) {
+func announcements(mac frame.MAC, addr netip.Addr, router bool) ([][]byte, error) {
 	if addr.Is6() {
-		na, err := netdev.UnsolicitedNA(mac, addr, router)
+		na, err := frame.UnsolicitedNA(mac, addr, router)
 		return [][]byte{na}, err
 	}
 	var frames [][]byte
-	for _, op := range []netdev.ARPOperation{netdev.ARPRequest, netdev.ARPReply} {
-		f, err := netdev.GratuitousARP(mac, addr, op)
+	for _, op := range []frame.ARPOperation{frame.ARPRequest, frame.ARPReply} {
+		f, err := frame.GratuitousARP(mac, addr, op)
 		if err != nil {
 			return nil, err
 		}
@@ -159,7 +161,7 @@ func (h deviceHost) ClaimInParts(routers []string, up func([]claimed)) []error {
 
 // Mute implements devices.
 func (h deviceHost) Mute(routers []string) []error {
-	return h.each(h.host.Quiet, h.host.Quiet, routers)
+	return h.each(h.host.Mute, h.host.Mute, routers)
 }
 
 // Release implements devices. Devices that are not needed any more are removed:
@@ -169,7 +171,7 @@ func (h deviceHost) Release(routers []string) []error {
 	if !slices.ContainsFunc(routers, func(r string) bool { return !h.names.leaves(r) }) {
 		return h.each(h.host.Remove, h.host.Remove, routers)
 	}
-	errs := h.each(h.host.Silence, h.host.Silence, routers)
+	errs := h.each(h.host.Disable, h.host.Disable, routers)
 	for _, r := range routers {
 		for _, name := range h.names.of(r) {
 			h.later(func() {

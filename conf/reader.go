@@ -1,0 +1,59 @@
+package conf
+
+import (
+	"fmt"
+	"os"
+)
+
+// A reader is what the tables of one configuration have in common.
+type reader struct {
+	env      environment
+	errs     Errors // at most maxErrors
+	more     int    // errors beyond those
+	warnings Errors
+	schema   map[string]map[string]bool // every key that was asked for, by table
+	tables   *tableNames                // nil until a key asks for them
+	modes    map[string]os.FileMode     // of the files with secrets; nil without any
+}
+
+// maxErrors is how many errors are listed. Nobody reads more, and a hostile file
+// could have millions.
+const maxErrors = 100
+
+// fail notes an error.
+func (r *reader) fail(at value, key, format string, args ...any) {
+	if len(r.errs) >= maxErrors {
+		r.more++
+		return
+	}
+	r.errs = append(r.errs, newError(at, key, format, args...))
+}
+
+// warn notes a warning.
+func (r *reader) warn(at value, key, format string, args ...any) {
+	if len(r.warnings) < maxErrors {
+		r.warnings = append(r.warnings, newError(at, key, format, args...))
+	}
+}
+
+func newError(at value, key, format string, args ...any) Error {
+	return Error{File: at.file, Line: at.line, Key: key, Message: fmt.Sprintf(format, args...)}
+}
+
+// failures returns all errors in order. The last one counts those that are not
+// listed.
+func (r *reader) failures(path string) Errors {
+	errs := r.errs.sorted()
+	if r.more > 0 {
+		errs = append(errs, Error{File: path, Message: fmt.Sprintf("and %d more errors", r.more)})
+	}
+	return errs
+}
+
+// known returns the keys of a table that were asked for, to be added to.
+func (r *reader) known(schema string) map[string]bool {
+	if r.schema[schema] == nil {
+		r.schema[schema] = make(map[string]bool)
+	}
+	return r.schema[schema]
+}

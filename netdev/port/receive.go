@@ -1,0 +1,108 @@
+package port
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Receive appends the packets that have arrived to into, and returns it. It
+// blocks until there is one, until the deadline (the zero time means never), or
+// until Wake is called. Payloads are valid until the next call. An error is
+// final: the port cannot be used any more.
+func (p *Port) Receive(deadline time.Time, into []Packet) ([]Packet, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return into, ErrClosed
+	}
+	p.waiting = true
+	p.mu.Unlock()
+	n, err := p.wait(deadline)
+	p.mu.Lock()
+	p.waiting = false
+	if p.closed {
+		p.finish()
+		return into, ErrClosed
+	}
+	if err != nil {
+		return into, fmt.Errorf("wait for packets: %w", err)
+	}
+	filled := 0
+	for _, ev := range p.events[:n] {
+		if int(ev.Fd) == p.wake {
+			_, _ = unix.Read(p.wake, p.wakeBytes[:])
+			continue
+		}
+		s := p.rx[ev.Fd]
+		if s == nil || filled == batchLen { // closed meanwhile, or left for the next call
+			continue
+		}
+		// An error here is the interface's (ENETDOWN, ENODEV). Reading has cleared
+		// it, and a netdev.Watcher reports its cause.
+		got, _ := p.batch.read(s.fd, filled)
+		for i := filled; i < filled+got; i++ {
+			if packet, ok := p.batch.packet(i, s); ok {
+				into = append(into, packet)
+				p.stats.Received++
+			} else {
+				p.stats.Malformed++
+			}
+		}
+		filled += got
+	}
+	return into, nil
+}
+
+// wait blocks in epoll until the deadline, exact to the nanosecond. epoll_wait(2)
+// rounds to milliseconds, a tenth of an advertisement interval of 10 ms.
+func (p *Port) wait(deadline time.Time) (int, error) {
+	for {
+		var ts unix.Timespec
+		timeout := &ts
+		if deadline.IsZero() {
+			timeout = nil
+		} else if d := time.Until(deadline); d > 0 {
+			ts = unix.NsecToTimespec(int64(d))
+		}
+		n, errno := p.epollWait(timeout)
+		switch errno {
+		case 0:
+			return n, nil
+		case unix.EINTR:
+			continue
+		}
+		return 0, errno
+	}
+}
+
+func (p *Port) epollWait(timeout *unix.Timespec) (int, unix.Errno) {
+	if !p.noNS {
+		n, errno := epollPwait2(p.epoll, &p.events[0], len(p.events), timeout)
+		if errno != unix.ENOSYS {
+			return n, errno
+		}
+		p.noNS = true // before Linux 5.11
+	}
+	// An epoll set can itself be polled, and ppoll(2) takes nanoseconds.
+	set := [1]unix.PollFd{{Fd: int32(p.epoll), Events: unix.POLLIN}}
+	if _, err := unix.Ppoll(set[:], timeout, nil); err != nil {
+		return 0, errnoOf(err)
+	}
+	n, err := unix.EpollWait(p.epoll, p.events, 0)
+	if err != nil {
+		return 0, errnoOf(err)
+	}
+	return n, 0
+}
+
+// errnoOf returns the error number of a system call.
+func errnoOf(err error) unix.Errno {
+	var errno unix.Errno
+	if !errors.As(err, &errno) {
+		return unix.EIO
+	}
+	return errno
+}

@@ -1,0 +1,16 @@
+//go:build !go1.26 || go1.27 || plainwait
+
+package port
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// epollPwait2 is epoll_pwait2(2) through Go's own wrapper. See block.go.
+func epollPwait2(set int, events *unix.EpollEvent, n int, timeout *unix.Timespec) (int, unix.Errno) {
+	got, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(set), uintptr(unsafe.Pointer(events)),
+		uintptr(n), uintptr(unsafe.Pointer(timeout)), 0, 0)
+	return int(got), errno
+}
