@@ -53,7 +53,7 @@ const (
 
 var label = textual("a label", func(s string) (string, error) {
 	if s == "" || strings.ContainsAny(s, " \t\n\v\f\r\x00") || len(s) > maxInterfaceName {
-		return "", fmt.Errorf("%s is not a label: 1 to %d characters without blanks", quoteShort(s), maxInterfaceName)
+		return "", fmt.Errorf("%s is not a label: a label has 1 to %d characters and no blanks", quoteShort(s), maxInterfaceName)
 	}
 	return s, nil
 }, func(s string) string { return s })
@@ -101,7 +101,7 @@ var addressKeys = []string{"address", "broadcast", "interface", "label", "prefer
 // decode reads the table of an address.
 func (a *Address) decode(v value, keys map[string]value, fail func(value, string)) {
 	if _, given := keys["address"]; !given {
-		fail(v, "address is required in the table of an address")
+		fail(v, "the key address is required")
 		return
 	}
 	var ok bool
@@ -111,7 +111,7 @@ func (a *Address) decode(v value, keys map[string]value, fail func(value, string
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		item := keys[key]
 		if family := only[key]; family != 0 && family != a.Addr().BitLen() {
-			fail(item, fmt.Sprintf("%s of %v is a matter of %s", key, a.Prefix, map[int]string{32: "IPv4", 128: "IPv6"}[family]))
+			fail(item, fmt.Sprintf("%s of %v has no effect: it exists only for %s", key, a.Prefix, map[int]string{32: "IPv4", 128: "IPv6"}[family]))
 			continue
 		}
 		switch key {
@@ -131,12 +131,12 @@ func (a *Address) decode(v value, keys map[string]value, fail func(value, string
 				a.PrefixRoute = PrefixRouteNever
 			}
 			if a.IsSingleIP() {
-				fail(item, fmt.Sprintf("prefix_route of %v: there is no subnet", a.Prefix))
+				fail(item, fmt.Sprintf("prefix_route of %v has no effect: a single address has no subnet", a.Prefix))
 			}
 		case "preferred":
 			a.Preferred, _ = boolean.decode(item, fail)
 		default:
-			fail(item, key+" is an unknown key"+didYouMean(nearest(key, addressKeys)))
+			fail(item, unknownKey(key, addressKeys))
 		}
 	}
 }
@@ -157,7 +157,7 @@ func (a *Address) decodeBroadcast(v value, fail func(value, string)) {
 		return
 	}
 	if a.Bits() > 30 {
-		fail(v, fmt.Sprintf("broadcast of %v: such a subnet has none", a.Prefix))
+		fail(v, fmt.Sprintf("broadcast of %v: a subnet this small has no broadcast address", a.Prefix))
 		return
 	}
 	last := a.Addr().As4()
@@ -178,7 +178,7 @@ var addressPrefix = textual(`an address with its prefix length, like "10.0.0.100
 		}
 		p, err = netip.PrefixFrom(a.WithZone(""), bits), nil
 		if a.Zone() != "" {
-			return p, fmt.Errorf("%s: a zone has no place here", quoteShort(s))
+			return p, fmt.Errorf("%s: a zone (%%interface) is not allowed here", quoteShort(s))
 		}
 	}
 	if err != nil {
@@ -191,7 +191,7 @@ var addressPrefix = textual(`an address with its prefix length, like "10.0.0.100
 	case a.IsUnspecified() || a.IsMulticast() || a.IsLoopback():
 		return p, fmt.Errorf("%v cannot be a virtual address", a)
 	case a.Is4() && p.Bits() < 31 && p.Masked().Addr() == a:
-		return p, fmt.Errorf("%v is the network itself, not an address in it", p)
+		return p, fmt.Errorf("%v is the address of the network, not of a host in it", p)
 	}
 	return p, nil
 }, netip.Prefix.String)

@@ -85,7 +85,7 @@ func (a *Auth) resolve(t *table, version uint8, keys []authKey) {
 	}
 	switch {
 	case a.Secret != "" && a.File != "":
-		t.failf("secret_file", "has no meaning beside secret")
+		t.failf("secret_file", "has no effect beside secret: use one of them")
 	case a.File != "":
 		var err error
 		if a.Secret, err = t.in.env.secret(a.File); err != nil {
@@ -132,7 +132,7 @@ var secret = codec[auth.Secret]{
 		case !ok:
 			fail(v, "must be text in quotes")
 		case s == notShown:
-			fail(v, "stands for a secret that was not shown: write the secret itself")
+			fail(v, "is the placeholder of config show: write the secret itself")
 			ok = false
 		}
 		return auth.Secret(s), ok
@@ -213,13 +213,13 @@ func decodeAuthKey(v value, fail func(value, string)) (authKey, bool) {
 		case "secret_file":
 			k.file, good = absolutePath.decode(item, fail)
 		default:
-			fail(item, key+" is an unknown key"+didYouMean(nearest(key, known)))
+			fail(item, unknownKey(key, known))
 			good = false
 		}
 		ok = ok && good
 	}
 	if ok && (k.ID == 0 || (k.Secret == "") == (k.file == "")) {
-		fail(v, "a key has an id and either a secret or a secret_file")
+		fail(v, "a key needs an id, and either a secret or a secret_file")
 		return k, false
 	}
 	return k, ok
@@ -234,7 +234,7 @@ func unhex(s auth.Secret) (auth.Secret, error) {
 	}
 	b, err := hex.DecodeString(digits)
 	if err != nil {
-		return "", errors.New("what follows hex: must be pairs of hexadecimal digits")
+		return "", errors.New("must have pairs of hexadecimal digits after hex:")
 	}
 	return auth.Secret(b), nil
 }
@@ -243,7 +243,7 @@ func unhex(s auth.Secret) (auth.Secret, error) {
 // line.
 func (e environment) secret(path string) (auth.Secret, error) {
 	if e.readSecret == nil {
-		return "", fmt.Errorf("read %s: there are no files here", path)
+		return "", fmt.Errorf("open %s: there are no files here", path)
 	}
 	b, err := e.readSecret(path)
 	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")

@@ -58,7 +58,7 @@ func TestAuth(t *testing.T) {
 			}
 			again, err := Parse("shown.toml", []byte(shown))
 			switch inline := strings.Contains(tt.options, "secret = "); {
-			case inline && (err == nil || !strings.Contains(err.Error(), "was not shown")):
+			case inline && (err == nil || !strings.Contains(err.Error(), "placeholder")):
 				t.Errorf("what Show wrote without the secret: %v", err)
 			case !inline && err != nil:
 				t.Errorf("load what Show wrote: %v\n%s", err, shown)
@@ -106,7 +106,7 @@ func TestSecretFilePermissions(t *testing.T) {
 	must(os.Chmod(path, 0o600))
 	if os.Geteuid() == 0 {
 		must(os.Chown(path, 1, 1))
-		check("owner 1", "belongs to user 1, and must belong to root")
+		check("owner 1", "belongs to user 1: it must belong to root")
 		must(os.Chown(path, 0, 0))
 	}
 	must(os.WriteFile(path, nil, 0o600))

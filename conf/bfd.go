@@ -58,12 +58,12 @@ func (b *BFD) check(t *table) {
 	local := b.Neighbour.Is6() && b.Neighbour.IsLinkLocalUnicast()
 	switch {
 	case local && b.Multihop:
-		t.failf("neighbour", "%v is link-local: it is never behind a router", b.Neighbour)
+		t.failf("neighbour", "%v is link-local, so it cannot be behind a router", b.Neighbour)
 	case local && b.Interface == "" && t.ok("interface"):
-		t.failf("neighbour", "%v is link-local: say by which interface", b.Neighbour)
+		t.failf("neighbour", "%v is link-local: the key interface is required", b.Neighbour)
 	}
 	if b.Source.IsValid() && t.ok("source") && b.Source.Is4() != b.Neighbour.Is4() {
-		t.failf("source", "%v is of another family than the neighbour, %v", b.Source, b.Neighbour)
+		t.failf("source", "%v and the neighbour %v must have the same address family", b.Source, b.Neighbour)
 	}
 }
 
@@ -75,14 +75,14 @@ func (c *Config) checkBFD(s sections) {
 		b := &c.BFD[i]
 		if b.Name != "" && t.ok("name") {
 			if first := names.use(b.Name, t.where("name")); first != "" {
-				t.failf("name", "%q is taken, by %s", b.Name, first)
+				t.failf("name", "%q is already used at %s", b.Name, first)
 			}
 		}
 		for j := range i {
 			o := &c.BFD[j]
 			apart := b.Interface != "" && o.Interface != "" && b.Interface != o.Interface
 			if b.Neighbour.IsValid() && b.Neighbour == o.Neighbour && b.Multihop == o.Multihop && !apart && t.ok("neighbour", "interface", "multihop") {
-				t.failf("neighbour", "there is a session with %v, by %s", b.Neighbour, s.bfd[j].where("neighbour"))
+				t.failf("neighbour", "there is already a session with %v, at %s", b.Neighbour, s.bfd[j].where("neighbour"))
 				break
 			}
 		}

@@ -58,7 +58,7 @@ func optional[T comparable](c codec[T]) codec[T] {
 var text = textual("text", func(s string) (string, error) {
 	for _, r := range s {
 		if r < ' ' || r == 0x7f {
-			return "", fmt.Errorf("must not hold the control character %q", r)
+			return "", fmt.Errorf("must not contain the control character %q", r)
 		}
 	}
 	return s, nil
@@ -241,9 +241,9 @@ func parseAddress(s string) (netip.Addr, error) {
 func plainAddress(a netip.Addr) (netip.Addr, error) {
 	switch {
 	case a.Zone() != "":
-		return netip.Addr{}, fmt.Errorf("%q: a zone has no place here", a)
+		return netip.Addr{}, fmt.Errorf("%q: a zone (%%interface) is not allowed here", a)
 	case a.Is4In6():
-		return netip.Addr{}, fmt.Errorf("%q: write the IPv4 address %v", a, a.Unmap())
+		return netip.Addr{}, fmt.Errorf("%q: write it as the IPv4 address %v", a, a.Unmap())
 	}
 	return a, nil
 }

@@ -42,7 +42,7 @@ var bus = textual("a bus", func(s string) (Bus, error) {
 	case !isPath && !isAbstract, isPath && !strings.HasPrefix(path, "/"), isAbstract && name == "", strings.ContainsAny(s, ",;%\x00"):
 		return "", fmt.Errorf(`must be "system" or like "unix:path=/run/dbus/system_bus_socket" or "unix:abstract=name", not %s`, quoteShort(s))
 	case len(b.Socket()) > maxSocketPath:
-		return "", fmt.Errorf("is too long: a socket's path has at most %d characters", maxSocketPath)
+		return "", fmt.Errorf("is too long: the path of a socket has at most %d characters", maxSocketPath)
 	}
 	return b, nil
 }, func(b Bus) string { return string(b) })

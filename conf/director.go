@@ -25,7 +25,7 @@ func (d *Director) visit(t *table) {
 	if t.reading() && !t.has("name") {
 		host, err := t.in.env.hostname()
 		if err != nil {
-			t.failf("name", "is required, for there is no host name: %v", err)
+			t.failf("name", "is required, because the host name is not known: %v", err)
 		}
 		d.Name = host
 	}

@@ -89,7 +89,7 @@ func (e *Encap) check(v value, given map[string]value, fail func(value, string))
 	}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if key != "type" && !slices.Contains(encapKeys[e.Type], key) {
-			return bad("%s has no meaning with type = %q", key, e.Type)
+			return bad("%s has no effect with type = %q", key, e.Type)
 		}
 	}
 	switch {
@@ -102,7 +102,7 @@ func (e *Encap) check(v value, given map[string]value, fail func(value, string))
 	}
 	for _, a := range append([]netip.Addr{e.Source, e.Destination}, e.Segments...) {
 		if a.IsValid() && a.Is4() != (e.Type == "ip") {
-			return bad("%v is of another family than type = %q", a, e.Type)
+			return bad("%v has the wrong address family for type = %q", a, e.Type)
 		}
 	}
 	return true

@@ -6,6 +6,6 @@ func (g *Group) visit(t *table) {
 	field(t, "track", &g.Track, listOf(tracking), nil)
 	t.sub("notify", g.Notify.visit)
 	if t.reading() && t.has("members") && t.ok("members") && len(g.Members) == 0 {
-		t.failf("members", "a group needs a member")
+		t.failf("members", "a group needs at least one member")
 	}
 }

@@ -58,7 +58,7 @@ func (g *gatherer) merge(key string, v value) {
 	before, ok1 := first.data.([]value)
 	items, ok2 := v.data.([]value)
 	if !ok1 || !ok2 {
-		g.fail(v, key, "is given already, at %s:%d", first.file, first.line)
+		g.fail(v, key, "is already set at %s:%d", first.file, first.line)
 		return
 	}
 	first.data = slices.Concat(before, items)
@@ -80,7 +80,7 @@ func (g *gatherer) include(path string, include value, chain []string) {
 		if strings.ContainsAny(pattern, `*?[\`) {
 			var err error
 			if paths, err = g.env.glob(pattern); err != nil {
-				fail(item, fmt.Sprintf("%q is not a pattern: %v", item.data, err))
+				fail(item, fmt.Sprintf("%q is not a valid pattern: %v", item.data, err))
 			}
 		}
 		for _, p := range paths {
@@ -98,7 +98,7 @@ func (g *gatherer) includeFile(path string, item value, chain []string) {
 		}
 	}
 	if first, ok := g.included[real]; ok {
-		g.fail(item, "include", "%s is included already, at %s", path, first)
+		g.fail(item, "include", "%s is already included at %s", path, first)
 		return
 	}
 	g.included[real] = fmt.Sprintf("%s:%d", item.file, item.line)
@@ -116,7 +116,7 @@ func (g *gatherer) parse(path, src string) (map[string]value, bool) {
 	if !utf8.ValidString(src) {
 		valid := strings.ToValidUTF8(src, "\x00")
 		line := 1 + strings.Count(valid[:strings.IndexByte(valid, 0)], "\n")
-		g.fail(value{file: path, line: line}, "", "is not UTF-8 text")
+		g.fail(value{file: path, line: line}, "", "is not valid UTF-8")
 		return nil, false
 	}
 	// Before the library sees it: deep nesting costs the library quadratic time.

@@ -70,22 +70,22 @@ func (in *Instance) resolve(t *table) {
 	case MACPrivate:
 		in.MAC.Address = PrivateMAC(in.Family, in.VRID, in.Name)
 	case MACInterface:
-		t.forbid(`with mac = "interface", which makes no device`, "device", "egress")
+		t.forbid(`with mac = "interface", because there is no macvlan device`, "device", "egress")
 	}
 	if !in.Accept && in.Priority == vrrp.PriorityOwner && t.ok("priority") {
-		t.failf("accept", "priority 255 owns the addresses and accepts what comes for them")
+		t.failf("accept", "must be true with priority 255: the owner of the addresses accepts packets for them")
 	}
 	if in.Egress && !in.Accept {
-		t.failf("egress", "has no meaning with accept = false: nothing is sent from the addresses")
+		t.failf("egress", "has no effect with accept = false: no packets are sent from the addresses")
 	}
 	routable := func(p Address) bool { return !p.Addr().IsLinkLocalUnicast() }
 	if in.Egress && t.ok("addresses", "egress") && !slices.ContainsFunc(slices.Concat(in.Prefixes, in.Excluded), routable) {
-		t.failf("egress", "has no meaning where all addresses are link-local: what they send is on the device anyway")
+		t.failf("egress", "has no effect when all addresses are link-local: their packets leave by the macvlan anyway")
 	}
 	in.resolveExtra(t)
 	in.resolveSending(t)
 	if in.Version == 2 && in.Checksum == vrrp.ChecksumRFC9568 {
-		t.failf("checksum", "is a matter of version 3")
+		t.failf("checksum", "has no effect with version 2")
 	}
 	for _, fault := range faults(in.Config.Validate()) {
 		if field, ok := errors.AsType[*vrrp.FieldError](fault); ok && t.ok(field.Key) {

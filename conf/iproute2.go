@@ -76,7 +76,7 @@ func routeTable(t *table) codec[uint32] {
 			if !isText {
 				n, ok := byNumber.decode(v, fail)
 				if ok && n&^0xffffff == egressTables {
-					fail(v, "the tables from 0x48000000 to 0x48ffffff are those of egress")
+					fail(v, "the tables from 0x48000000 to 0x48ffffff are reserved for egress")
 				}
 				return n, ok && n&^0xffffff != egressTables
 			}

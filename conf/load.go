@@ -85,7 +85,7 @@ func (r *reader) read(root value) *Config {
 	}
 	if len(c.VRRP) == 0 && len(c.Services) == 0 && len(r.errs) == 0 {
 		// An empty file would have a reload take everything down.
-		t.failf("", "there is no [[vrrp]] and no [[service]]: nothing to do")
+		t.failf("", "a configuration needs at least one [[vrrp]] or [[service]]")
 	}
 	return &c
 }

@@ -56,8 +56,8 @@ func TestInclude(t *testing.T) {
 		}, "a"},
 		{"errors name their file", map[string]string{
 			"main.toml": "include = [\"a.toml\"]\n" + instance("a", "1"), "a.toml": "# 1\n" + instance("a", "1") + "x = 1\n",
-		}, `a.toml:3: vrrp.a.name: "a" is taken, by main.toml:3; instances and groups share their names
-a.toml:5: vrrp.a.vrid: 1 is taken on eth0, by main.toml:5, whatever group or peers it speaks to
+		}, `a.toml:3: vrrp.a.name: "a" is already used at main.toml:3; instances and groups need different names
+a.toml:5: vrrp.a.vrid: 1 is already used on eth0, at main.toml:5; another multicast group or other peers make no difference
 a.toml:7: vrrp.a.x: unknown key`},
 		{"syntax errors of all files", map[string]string{
 			"main.toml": "include = [\"a.toml\", \"b.toml\"]\nvrrp = 1", "a.toml": "a = \n", "b.toml": "\nb = ?\n",
@@ -65,10 +65,10 @@ a.toml:7: vrrp.a.x: unknown key`},
 b.toml:2: expected value but found '?' instead`},
 		{"a table twice", map[string]string{
 			"main.toml": "include = [\"a.toml\"]\n[director]\nname = \"x\"\n", "a.toml": "\n[director]\nname = \"y\"\n",
-		}, "a.toml:2: director: is given already, at main.toml:2"},
+		}, "a.toml:2: director: is already set at main.toml:2"},
 		{"a list and no list", map[string]string{
 			"main.toml": "include = [\"a.toml\"]\n" + instance("a", "1"), "a.toml": "vrrp = 1\n",
-		}, "a.toml:1: vrrp: is given already, at main.toml:2"},
+		}, "a.toml:1: vrrp: is already set at main.toml:2"},
 		{"a loop", map[string]string{
 			"main.toml": "include = [\"a.toml\"]\n", "a.toml": "include = [\"b.toml\"]\n", "b.toml": "# 1\ninclude = [\n\"a.toml\"]\n",
 		}, "b.toml:3: include: a.toml includes itself"},
@@ -77,7 +77,7 @@ b.toml:2: expected value but found '?' instead`},
 		}, "main.toml:1: include: main.toml includes itself"},
 		{"a file twice", map[string]string{
 			"main.toml": "include = [\n\"a.toml\",\n\"./a.t*\",\n]\n", "a.toml": instance("a", "1"),
-		}, "main.toml:3: include: a.toml is included already, at main.toml:2"},
+		}, "main.toml:3: include: a.toml is already included at main.toml:2"},
 		{"a file that is not there", map[string]string{
 			"main.toml": "include = [\n\"a.toml\",\n]\n",
 		}, "main.toml:2: include: open a.toml: no such file or directory"},
@@ -148,7 +148,7 @@ func TestParseByteOrderMark(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := Parse("a.toml", []byte("\ufeffvrrp = [\n1,\n]\n"))
-	if want := "a.toml:2: vrrp: must be a table, not the number 1: write [[vrrp]]"; err == nil || err.Error() != want {
+	if want := "a.toml:2: vrrp: must be a table, written as [[vrrp]], not the number 1"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
@@ -162,7 +162,7 @@ func TestDirectorNameFromHost(t *testing.T) {
 	}
 	env.hostname = func() (string, error) { return "", errors.New("no name") }
 	_, _, err = load("fuzz.toml", env)
-	if want := "fuzz.toml:1: director.name: is required, for there is no host name: no name"; err == nil || err.Error() != want {
+	if want := "fuzz.toml:1: director.name: is required, because the host name is not known: no name"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

@@ -25,9 +25,9 @@ func parseMAC(s string) (MAC, error) {
 	case err != nil || len(hw) != 6:
 		return MAC{}, fmt.Errorf(`must be "vrrp", "private", "interface" or an address like "02:00:00:00:00:51", not %s`, quoteShort(s))
 	case hw[0]&1 != 0:
-		return MAC{}, fmt.Errorf("%q is a multicast address, which no device can have", s)
+		return MAC{}, fmt.Errorf("%q is a multicast address: a device needs a unicast address", s)
 	case [6]byte(hw) == [6]byte{}:
-		return MAC{}, fmt.Errorf("%q is no address", s)
+		return MAC{}, fmt.Errorf("%q is not a usable address", s)
 	}
 	return MAC{Mode: MACExplicit, Address: [6]byte(hw)}, nil
 }

@@ -83,23 +83,23 @@ func (m *Mail) visit(t *table, director string) {
 // check checks what concerns more than one key, and reads the files.
 func (m *Mail) check(t *table) {
 	if len(m.To) == 0 && t.has("to") && t.ok("to") {
-		t.failf("to", "names nobody")
+		t.failf("to", "needs at least one address")
 	}
 	sure := m.TLS == MailStartTLS || m.TLS == MailImplicit
 	if !sure && t.ok("tls") {
-		why := fmt.Sprintf("with tls = %q, which does not prove who the server is", m.TLS)
+		why := fmt.Sprintf("with tls = %q, which does not check the certificate of the server", m.TLS)
 		if m.CA != "" && t.ok("ca") {
-			t.failf("ca", "has no meaning %s", why)
+			t.failf("ca", "has no effect %s", why)
 		}
 		if m.User != "" && t.ok("user") {
-			t.failf("user", "would be told, with the password, to whoever answers, %s: use %q or %q", why, MailStartTLS, MailImplicit)
+			t.failf("user", "must not be sent with its password to an unknown server: use tls = %q or %q", MailStartTLS, MailImplicit)
 		}
 	}
 	switch {
 	case m.User != "" && m.PasswordFile == "" && t.ok("user", "password_file"):
-		t.failf("user", "needs a password_file")
+		t.failf("user", "requires a password_file")
 	case m.User == "" && m.PasswordFile != "" && t.ok("user", "password_file"):
-		t.failf("password_file", "has no meaning without a user")
+		t.failf("password_file", "has no effect without a user")
 	}
 	if t.ok("user") {
 		m.Password = readSecretFile(t, "password_file", m.PasswordFile)

@@ -17,11 +17,11 @@ var name = textual("a name", func(s string) (string, error) {
 	case len(s) > limit:
 		return "", fmt.Errorf("must have at most %d characters, not %d", limit, len(s))
 	case strings.HasPrefix(s, "-"):
-		return "", fmt.Errorf("must not begin with a dash")
+		return "", fmt.Errorf("must not begin with a hyphen")
 	}
 	for _, r := range s {
 		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.:[]@", r) {
-			return "", fmt.Errorf("must not hold %q: letters, digits and -_.:@ will do", r)
+			return "", fmt.Errorf("must not contain %q: letters, digits and -_.:[]@ are allowed", r)
 		}
 	}
 	return s, nil
@@ -31,21 +31,21 @@ var name = textual("a name", func(s string) (string, error) {
 const maxInterfaceName = 15
 
 // interfaceName is the name of an interface that exists.
-var interfaceName = textual("an interface's name", func(s string) (string, error) {
+var interfaceName = textual("the name of an interface", func(s string) (string, error) {
 	switch {
 	case s == "" || s == "." || s == ".." || strings.ContainsAny(s, "/: \t\n\v\f\r"): // dev_valid_name
-		return "", fmt.Errorf("%s is not an interface's name", quoteShort(s))
+		return "", fmt.Errorf("%s is not the name of an interface", quoteShort(s))
 	case len(s) > maxInterfaceName:
-		return "", fmt.Errorf("%s is too long: an interface's name has at most %d characters", quoteShort(s), maxInterfaceName)
+		return "", fmt.Errorf("%s is too long: the name of an interface has at most %d characters", quoteShort(s), maxInterfaceName)
 	}
 	return s, nil
 }, func(s string) string { return s })
 
 // deviceName is the name of an interface that we make. A dot would read as a
 // level of the sysctl tree in net.ipv4.conf.NAME.
-var deviceName = textual("a device's name", func(s string) (string, error) {
+var deviceName = textual("the name of a device", func(s string) (string, error) {
 	if strings.Contains(s, ".") {
-		return "", fmt.Errorf("%s must not have a dot", quoteShort(s))
+		return "", fmt.Errorf("%s must not contain a dot", quoteShort(s))
 	}
 	return interfaceName.decodeText(s)
 }, func(s string) string { return s })

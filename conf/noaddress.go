@@ -15,7 +15,7 @@ func (in *Instance) visitFamily(t *table) {
 		field(t, "family", &in.Family, ruleFamily, vrrp.IPv4)
 	}
 	if t.reading() && len(in.Prefixes) > 0 {
-		t.forbid("with addresses, which tell", "family")
+		t.forbid("with addresses, because they determine it", "family")
 		in.Family = vrrp.FamilyOf(in.Prefixes[0].Addr())
 	}
 }
@@ -23,11 +23,11 @@ func (in *Instance) visitFamily(t *table) {
 // resolveBare refuses what has no effect without addresses. No macvlan is made.
 func (in *Instance) resolveBare(t *table) {
 	if in.MAC.Mode != MACInterface && t.has("mac") && t.ok("mac") {
-		t.failf("mac", `only "interface" has a meaning without addresses`)
+		t.failf("mac", `must be "interface" for an instance without addresses`)
 	}
 	if !in.Accept {
-		t.failf("accept", "has no meaning without addresses")
+		t.failf("accept", "has no effect without addresses")
 	}
 	in.MAC = MAC{Mode: MACInterface}
-	t.forbid("without addresses to announce", "garp")
+	t.forbid("without addresses", "garp")
 }

@@ -25,7 +25,7 @@ var command = codec[Command]{
 			"timeout": into(&c.Timeout, commandTimeout),
 		})
 		if ok && len(c.Argv) == 0 {
-			fail(v, "names no program")
+			fail(v, "must name a program")
 			ok = false
 		}
 		return c, ok
@@ -53,7 +53,7 @@ var untimedCommand = codec[Command]{
 	decode: func(v value, fail func(value, string)) (Command, bool) {
 		c, ok := command.decode(v, fail)
 		if ok && c.Timeout != 0 {
-			fail(v, "a timeout has no place here")
+			fail(v, "timeout is not allowed here")
 			ok = false
 		}
 		return c, ok
@@ -78,7 +78,7 @@ func decodeKeys(v value, keys map[string]value, fail func(value, string), needed
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		decode := known[key]
 		if decode == nil {
-			fail(keys[key], fmt.Sprintf("unknown key %q%s", key, suggest(key, names)))
+			fail(keys[key], unknownKey(key, names))
 			ok = false
 			continue
 		}
@@ -129,7 +129,7 @@ func decodeWords(v value, fail func(value, string)) ([]string, bool) {
 			return nil, ok
 		}
 	default:
-		fail(v, fmt.Sprintf("must be a command, in quotes or as a list of words, not %v", v))
+		fail(v, fmt.Sprintf("must be a command: a string or a list of words, not %v", v))
 		return nil, false
 	}
 	switch {
@@ -137,7 +137,7 @@ func decodeWords(v value, fail func(value, string)) ([]string, bool) {
 		fail(v, "must name a program; write [] for none")
 		return nil, false
 	case !strings.HasPrefix(words[0], "/"):
-		fail(v, fmt.Sprintf("must begin with the program's absolute path, not %s", quoteShort(words[0])))
+		fail(v, fmt.Sprintf("must begin with the absolute path of the program, not %s", quoteShort(words[0])))
 		return nil, false
 	}
 	return words, true
@@ -155,7 +155,7 @@ func splitWords(s string) ([]string, error) {
 	for _, r := range s {
 		switch {
 		case r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0x7f:
-			return nil, fmt.Errorf("must not hold the control character %q", r)
+			return nil, fmt.Errorf("must not contain the control character %q", r)
 		case escaped:
 			word.WriteRune(r)
 			escaped = false
@@ -182,7 +182,7 @@ func splitWords(s string) ([]string, error) {
 	case quote != 0:
 		return nil, fmt.Errorf("the quote %c is not closed", quote)
 	case escaped:
-		return nil, fmt.Errorf("nothing follows the last backslash")
+		return nil, fmt.Errorf("must not end with a backslash")
 	case started:
 		words = append(words, word.String())
 	}

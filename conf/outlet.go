@@ -64,7 +64,7 @@ func (n *Notifications) visit(t *table, director string) {
 	for i, h := range hooks {
 		if name := n.Webhooks[i].Name; name != "" && h.ok("name") {
 			if first := names.use(name, h.where("name")); first != "" {
-				h.failf("name", "%q is taken, by %s", name, first)
+				h.failf("name", "%q is already used at %s", name, first)
 			}
 		}
 	}
@@ -73,7 +73,7 @@ func (n *Notifications) visit(t *table, director string) {
 	for i, p := range pipes {
 		if path := n.FIFOs[i].Path; path != "" && p.ok("path") {
 			if first := seen.use(path, p.where("path")); first != "" {
-				p.failf("path", "%q is taken, by %s", path, first)
+				p.failf("path", "%q is already used at %s", path, first)
 			}
 		}
 	}
@@ -97,7 +97,7 @@ func (f *FIFO) visit(t *table) {
 	}
 	for _, kind := range f.Events {
 		if !slices.Contains(keepalivedKinds, kind) && t.ok("events") {
-			t.failf("events", "keepalived has no words for %q: use format = %q", kind, FIFOJSON)
+			t.failf("events", "the format of keepalived has no words for %q: use format = %q", kind, FIFOJSON)
 		}
 	}
 }
@@ -106,6 +106,6 @@ func (f *FIFO) visit(t *table) {
 func visitEvents(t *table, p *[]string, def []string) {
 	field(t, "events", p, listOf(eventKind), def)
 	if t.reading() && t.ok("events") && len(*p) == 0 {
-		t.failf("events", "names no kind of event")
+		t.failf("events", "needs at least one kind of event")
 	}
 }

@@ -54,12 +54,12 @@ func decodePeer(v value, keys map[string]value, p *vrrp.PeerConfig, fail func(va
 		case "max_ttl":
 			p.MaxTTL, ok = ttl.decode(item, fail)
 		default:
-			fail(item, key+" is an unknown key"+didYouMean(nearest(key, known)))
+			fail(item, unknownKey(key, known))
 		}
 		good = good && ok
 	}
 	if _, given := keys["address"]; !given {
-		fail(v, "address is required in the table of a peer")
+		fail(v, "the key address is required")
 		return false
 	}
 	return good

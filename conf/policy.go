@@ -9,7 +9,7 @@ func (in *Instance) visitPolicy(t *table) {
 			return
 		}
 		if first := places.use(r.place(), t.where("to")); first != "" {
-			t.failf("to", "there can be one route to %v of one table, metric and tos: there is, by %s", r.To, first)
+			t.failf("to", "there is already a route to %v with this table, metric and tos, at %s", r.To, first)
 		}
 	})
 	same := unique[Rule]{}
@@ -25,7 +25,7 @@ func (in *Instance) visitPolicy(t *table) {
 		position++
 		if t.clean() {
 			if first := same.use(*r, t.where("")); first != "" {
-				t.failf("", "the same rule is there, by %s", first)
+				t.failf("", "there is already the same rule, at %s", first)
 			}
 		}
 	})
@@ -37,9 +37,9 @@ func (in *Instance) choosePriority(t *table, r *Rule, position int) {
 	r.Priority = in.rulePriority(position)
 	switch {
 	case position >= rulesEach:
-		t.failf("priority", "is required of a virtual router's rule after the first %d", rulesEach)
+		t.failf("priority", "is required, because an instance has only %d default priorities", rulesEach)
 	case r.Action == "goto" && t.ok("goto") && t.has("goto") && r.Priority >= r.Goto:
-		t.failf("goto", "%d is not after this rule, whose priority is chosen to be %d", r.Goto, r.Priority)
+		t.failf("goto", "%d must be greater than the priority of this rule, which by default is %d", r.Goto, r.Priority)
 	}
 }
 

@@ -44,7 +44,7 @@ func (c *Config) checkNames(s sections) {
 			return
 		}
 		if first := seen.use(name, t.where("name")); first != "" {
-			t.failf("name", "%q is taken, by %s; instances and groups share their names", name, first)
+			t.failf("name", "%q is already used at %s; instances and groups need different names", name, first)
 		}
 	}
 	for i, t := range s.vrrp {
@@ -60,7 +60,7 @@ func (c *Config) checkNames(s sections) {
 			continue
 		}
 		if first := services.use(name, t.where("name")); first != "" {
-			t.failf("name", "%q is taken, by %s", name, first)
+			t.failf("name", "%q is already used at %s", name, first)
 		}
 	}
 }
@@ -79,7 +79,7 @@ func (c *Config) checkMembers(s sections) {
 				continue
 			}
 			if first := home.use(member, t.where("members")); first != "" {
-				t.failf("members", "%q is in a group already, at %s", member, first)
+				t.failf("members", "%q is already in a group, at %s", member, first)
 			}
 		}
 	}
@@ -129,7 +129,7 @@ func (c *Config) follow(t *table, key string, name *string) {
 	case len(candidates) == 0:
 		t.failf(key, "there is no [[group]] or [[vrrp]] to follow")
 	default:
-		t.failf(key, "say which one to follow: %s", orList(candidates))
+		t.failf(key, "is required, because there are several to follow: %s", orList(candidates))
 	}
 }
 
@@ -159,11 +159,11 @@ func (c *Config) checkServices(tables []*table) {
 			continue
 		}
 		if first := seen.use(k, t.where(key)); first != "" {
-			t.failf(key, "%s is taken, by %s", fmt.Sprint(k), first)
+			t.failf(key, "%s is already used at %s", fmt.Sprint(k), first)
 		}
 		// The kernel answers EINVAL to whichever comes second.
 		if c.LVS.Sync.Interface != "" && c.Services[i].MixedFamilies() {
-			t.failf(key, "a server of the other address family and [lvs.sync] exclude each other")
+			t.failf(key, "a server of the other address family is not possible together with [lvs.sync]")
 		}
 	}
 }
@@ -182,7 +182,7 @@ func (c *Config) checkAccepted(s sections) {
 	for i, t := range s.services {
 		k := c.Services[i].Service.Key
 		if where := refused[k.Address.Addr()]; where != "" && t.ok("address") {
-			t.failf("address", "packets for %v are dropped, by accept = false at %s", k.Address.Addr(), where)
+			t.failf("address", "packets for %v are dropped, because of accept = false at %s", k.Address.Addr(), where)
 		}
 	}
 }

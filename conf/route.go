@@ -60,7 +60,7 @@ type RouteOptions struct {
 // whether or not it exists yet.
 const VMAC = "vmac"
 
-var routeDevice = textual("an interface's name", func(s string) (string, error) {
+var routeDevice = textual("the name of an interface", func(s string) (string, error) {
 	if s == VMAC {
 		return "", nil
 	}
@@ -144,19 +144,19 @@ func (r *Route) visit(t *table, own vrrp.Family) {
 func (r *Route) check(t *table, own vrrp.Family, refuses bool) {
 	switch {
 	case refuses:
-		why := `with type = "` + r.Type + `", which leads nowhere`
+		why := `with type = "` + r.Type + `", because such a route has no next hop`
 		t.forbid(why, "nexthops", "device", "via", "onlink", "source", "encap")
 		t.forbid(why, routeOptionKeys...)
 	case t.has("nexthops"):
-		t.forbid("with nexthops, which have their own", "device", "via", "onlink", "encap")
+		t.forbid("with nexthops, because each of them has its own", "device", "via", "onlink", "encap")
 		if t.ok("nexthops") && len(r.Hops) < 2 {
-			t.failf("nexthops", "of one way there are no several: write via and device")
+			t.failf("nexthops", "needs at least two next hops: for one, use via and device")
 		}
 	case !t.has("via"):
 		t.forbid("without via", "onlink")
 	}
 	if t.has("vrf") {
-		t.forbid("with vrf, which has its table", "table")
+		t.forbid("with vrf, because the VRF determines the table", "table")
 		r.Table = 0
 	}
 	if t.ok("to") && !r.To.IsValid() && t.has("to") {
@@ -187,15 +187,15 @@ func (r *Route) family(own vrrp.Family) vrrp.Family {
 func (r *Route) checkFamily(t *table) {
 	v4 := r.To.Addr().Is4()
 	if r.Source.IsValid() && t.ok("source") && r.Source.Is4() != v4 {
-		t.failf("source", "%v is of another family than %v", r.Source, r.To)
+		t.failf("source", "%v and the destination %v must have the same address family", r.Source, r.To)
 	}
 	// An IPv4 route may lead via an IPv6 neighbour (RFC 8950).
 	if r.Via.IsValid() && t.ok("via") && r.Via.Is4() && !v4 {
-		t.failf("via", "%v is of another family than %v", r.Via, r.To)
+		t.failf("via", "%v must be an IPv6 address, as the destination %v is", r.Via, r.To)
 	}
 	for _, h := range r.Hops {
 		if h.Via.IsValid() && t.ok("nexthops") && h.Via.Is4() && !v4 {
-			t.failf("nexthops", "%v is of another family than %v", h.Via, r.To)
+			t.failf("nexthops", "%v must be an IPv6 address, as the destination %v is", h.Via, r.To)
 		}
 	}
 	if v4 {
@@ -204,7 +204,7 @@ func (r *Route) checkFamily(t *table) {
 	}
 	t.forbid("with an IPv6 route", "scope", "tos", "realm")
 	if r.Type == "broadcast" {
-		t.failf("type", "IPv6 has no broadcast")
+		t.failf("type", "must not be broadcast, which IPv6 does not have")
 	}
 }
 
@@ -228,7 +228,7 @@ func (r *Route) place() routePlace {
 var trafficClass = simple(func(v value) (uint8, error) {
 	n, ok := v.data.(int64)
 	if !ok || n < 4 || n > 0xfc || n&3 != 0 {
-		return 0, fmt.Errorf("must be a multiple of 4 up to 0xfc, not %v: the low bits are not for routing", unnamed(v))
+		return 0, fmt.Errorf("must be a multiple of 4 from 4 to 0xfc, not %v: routing ignores the two low bits", unnamed(v))
 	}
 	return uint8(n), nil
 }, func(n uint8) any { return int64(n) })

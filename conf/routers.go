@@ -71,7 +71,7 @@ func (k *taken) claimVRID(t *table, in *Instance) bool {
 	}
 	first := k.routers.use(router{in.Interface, in.Family, in.VRID}, t.where("vrid"))
 	if first != "" {
-		t.failf("vrid", "%d is taken on %s, by %s, whatever group or peers it speaks to", in.VRID, in.Interface, first)
+		t.failf("vrid", "%d is already used on %s, at %s; another multicast group or other peers make no difference", in.VRID, in.Interface, first)
 	}
 	return first == ""
 }
@@ -87,7 +87,7 @@ func (k *taken) claimAddresses(t *table, in *Instance) {
 				at.on = cmp.Or(p.Interface, in.Interface)
 			}
 			if first := k.addresses.use(at, t.where(key)); first != "" {
-				t.failf(key, "%v is taken, by %s", at.addr, first)
+				t.failf(key, "%v is already used at %s", at.addr, first)
 			}
 		}
 	}
@@ -111,7 +111,7 @@ func (k *taken) claimGroup(t *table, in *Instance) {
 		k.groups[in.Interface] = groups
 	}
 	if groups[in.Multicast] = true; len(groups) == maxGroups+1 {
-		t.failf("multicast", "is one group too many on %s: Linux lets a socket join %d", in.Interface, maxGroups)
+		t.failf("multicast", "is one group too many on %s: Linux lets a socket join at most %d", in.Interface, maxGroups)
 	}
 }
 
@@ -120,10 +120,10 @@ func (k *taken) claimDevice(t *table, in *Instance) {
 		return
 	}
 	if first := k.stations.use(station{in.Interface, in.MAC.Address}, t.where("mac")); first != "" {
-		t.failf("mac", "two devices on %s would have one address, see %s", in.Interface, first)
+		t.failf("mac", "two devices on %s would have the same MAC address, see %s", in.Interface, first)
 	}
 	if first := k.devices.use(in.Device, t.where("device")); first != "" {
-		t.failf("device", "%q is taken, by %s: choose another name", in.Device, first)
+		t.failf("device", "%q is already used at %s: choose another name", in.Device, first)
 	}
 	if k.parents[in.Device] {
 		t.failf("device", "%q is the interface of an instance", in.Device)

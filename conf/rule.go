@@ -109,12 +109,12 @@ func (r *Rule) visit(t *table, own vrrp.Family) {
 func (r *Rule) check(t *table) {
 	for _, p := range []netip.Prefix{r.To, r.From} {
 		if p.IsValid() {
-			t.forbid("with an address, which tells", "family")
+			t.forbid("with an address, because that determines it", "family")
 			r.Family = vrrp.FamilyOf(p.Addr())
 		}
 	}
 	if r.From.IsValid() && r.To.IsValid() && r.From.Addr().Is4() != r.To.Addr().Is4() {
-		t.failf("to", "%v is of another family than %v", r.To, r.From)
+		t.failf("to", "%v and the source %v must have the same address family", r.To, r.From)
 	}
 	for key, p := range map[string]*netip.Prefix{"from": &r.From, "to": &r.To} {
 		if t.has(key) && t.ok(key) && !p.IsValid() {
@@ -130,7 +130,7 @@ func (r *Rule) check(t *table) {
 			return
 		}
 	}
-	t.failf("", `a rule needs something that tells for which packets it is, like from: for all of them, write from = "all"`)
+	t.failf("", `a rule needs a selector, for example from = "all"`)
 }
 
 func (r *Rule) checkAction(t *table) {
@@ -147,9 +147,9 @@ func (r *Rule) checkAction(t *table) {
 	case r.Action == "goto" && !t.has("goto"):
 		t.failf("goto", "is required with action = %q", r.Action)
 	case r.Action == "goto" && t.ok("goto", "priority") && r.Priority >= r.Goto:
-		t.failf("goto", "%d is not after this rule, whose priority is %d", r.Goto, r.Priority)
+		t.failf("goto", "%d must be greater than the priority of this rule, %d", r.Goto, r.Priority)
 	case r.L3MDev:
-		t.forbid("with l3mdev, which has the table of the packet's VRF", "table")
+		t.forbid("with l3mdev, because the VRF of the packet determines the table", "table")
 	case r.Action == "lookup" && !t.has("table"):
 		t.failf("table", "is required")
 	}
@@ -174,7 +174,7 @@ var mark = simple(func(v value) (Mark, error) {
 		return Mark{}, fmt.Errorf(`must be a firewall mark, like 7 or "7/0xff", not %v`, unnamed(v))
 	}
 	if m.Value&^m.Mask != 0 {
-		return Mark{}, fmt.Errorf("%v fits no packet: the mask %#x does not cover it", v, m.Mask)
+		return Mark{}, fmt.Errorf("%v matches no packet: the mask %#x does not cover the value", v, m.Mask)
 	}
 	return m, nil
 }, func(m Mark) any {
@@ -196,7 +196,7 @@ func numbers(high int64) codec[Range] {
 			first, last, good = int64(one), int64(two), err1 == nil && err2 == nil
 		}
 		if !good || first < 0 || last > high || first > last {
-			return Range{}, fmt.Errorf(`must be a number up to %d, or two like "5-7", not %v`, high, unnamed(v))
+			return Range{}, fmt.Errorf(`must be a number from 0 to %d or a range like "5-7", not %v`, high, unnamed(v))
 		}
 		return Range{uint32(first), uint32(last), true}, nil
 	}, func(r Range) any {

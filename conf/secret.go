@@ -26,7 +26,7 @@ func readSecret(path string) ([]byte, error) {
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || stat.Uid != 0 && int(stat.Uid) != os.Geteuid() {
-		return nil, fmt.Errorf("%s belongs to user %d, and must belong to root", path, stat.Uid)
+		return nil, fmt.Errorf("%s belongs to user %d: it must belong to root", path, stat.Uid)
 	}
 	return readAll(f, maxSecret)
 }

@@ -35,19 +35,19 @@ func (in *Instance) resolveSending(t *table) {
 		in.Multicast = in.Family.MulticastGroup()
 	}
 	if in.TTL != vrrp.HopLimit && !in.Unicast {
-		t.failf("ttl", "has no meaning without unicast: multicast has %d", vrrp.HopLimit)
+		t.failf("ttl", "has no effect without unicast: multicast adverts always have %d", vrrp.HopLimit)
 	}
 	if in.AdvertMAC == AdvertInterface {
 		switch {
 		case in.Unicast:
-			t.failf("advert_mac", "has no meaning with unicast, which comes from the interface's own address")
+			t.failf("advert_mac", "has no effect with unicast: such adverts always have the interface's own MAC address")
 		case in.MAC.Mode == MACInterface:
-			t.failf("advert_mac", `has no meaning with mac = "interface"`)
+			t.failf("advert_mac", `has no effect with mac = "interface"`)
 		}
 	}
 	for _, p := range in.Excluded {
 		if in.Source.IsValid() && p.Addr() == in.Source && t.ok("source") {
-			t.failf("source", "%v is a virtual address: adverts come from an address of the director's own", in.Source)
+			t.failf("source", "%v is a virtual address: adverts need an address of the director itself", in.Source)
 		}
 	}
 }

@@ -77,14 +77,14 @@ func defaultServerName(a netip.AddrPort) string {
 func (r *server) resolveCheck(t *table) {
 	if r.Check.Kind == checker.None {
 		if t.has("starts_up") && !r.StartsUp && t.ok("starts_up") {
-			t.failf("starts_up", "a server that nothing checks is always up")
+			t.failf("starts_up", "must be true for a server without a check: such a server is always up")
 		}
 		r.StartsUp = true
 		return
 	}
 	address := r.Server.Address
 	if address.IsValid() && r.Check.address(address).Port() == 0 {
-		t.failf("check", "a port is required, for the server has none of its own")
+		t.failf("check", "the key port is required, because the server has no port")
 	}
 }
 

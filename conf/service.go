@@ -88,7 +88,7 @@ func (s *Service) visitKey(t *table) {
 	switch {
 	case !t.reading():
 	case marked && t.has("address"):
-		t.failf("mark", "a service has an address or a mark, not both")
+		t.failf("mark", "a service cannot have both an address and a mark")
 	case marked:
 		t.forbid("with a mark", "protocol")
 		k.Protocol = lvs.ProtocolNone
@@ -151,12 +151,12 @@ func (s *Service) validate(t *table, servers []*table) {
 		s.Servers[i].Server = s.Servers[i].Server.Canonical()
 	}
 	if len(s.Servers) == 0 && !t.has("fallback") && t.ok("server") {
-		t.failf("", "a service needs a [[service.server]] or a fallback")
+		t.failf("", "a service needs at least one [[service.server]] or a fallback")
 	}
 }
 
 // scheduler is one of the kernel's.
-var scheduler = textual("a scheduler's name", func(s string) (string, error) {
+var scheduler = textual("the name of a scheduler", func(s string) (string, error) {
 	got, err := lvs.ParseScheduler(s)
 	if err != nil {
 		names := lvs.Schedulers()
@@ -167,7 +167,7 @@ var scheduler = textual("a scheduler's name", func(s string) (string, error) {
 
 // schedulerFlags is the set of flags that one scheduler knows.
 func schedulerFlags(scheduler string) codec[lvs.Flags] {
-	flag := textual("a flag's name", func(s string) (lvs.Flags, error) {
+	flag := textual("the name of a flag", func(s string) (lvs.Flags, error) {
 		if scheduler == "" { // an unknown one, reported already
 			return 0, nil
 		}

@@ -10,6 +10,11 @@ import (
 // nearest to got, or "" if none is near.
 func suggest(got string, words []string) string { return didYouMean(nearest(got, words)) }
 
+// unknownKey is the message about a key that is none of known.
+func unknownKey(key string, known []string) string {
+	return fmt.Sprintf("unknown key %q%s", key, didYouMean(nearest(key, known)))
+}
+
 func didYouMean(word string) string {
 	if word == "" {
 		return ""

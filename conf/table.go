@@ -100,7 +100,7 @@ func (t *table) where(key string) string {
 func (t *table) forbid(why string, keys ...string) {
 	for _, key := range keys {
 		if t.has(key) {
-			t.failf(key, "has no meaning %s", why)
+			t.failf(key, "has no effect %s", why)
 		}
 	}
 }
@@ -173,7 +173,7 @@ func (t *table) sub(key string, visit func(*table)) {
 	}
 	keys, ok := v.data.(map[string]value)
 	if !ok {
-		t.failf(key, "must be a table: write [%s]", dotted(t.schema, key))
+		t.failf(key, "must be a table, written as [%s]", dotted(t.schema, key))
 		return
 	}
 	t.child(key, key, v, keys, visit)
@@ -206,7 +206,7 @@ func list[T any](t *table, key string, items *[]T, visit func(*table, *T)) []*ta
 	}
 	values, ok := v.data.([]value)
 	if !ok {
-		t.failf(key, "there can be several: write [[%s]]", dotted(t.schema, key))
+		t.failf(key, "must be an array of tables, written as [[%s]]", dotted(t.schema, key))
 		return nil
 	}
 	*items = slices.Grow(*items, len(values))
@@ -214,7 +214,7 @@ func list[T any](t *table, key string, items *[]T, visit func(*table, *T)) []*ta
 	for i, v := range values {
 		keys, ok := v.data.(map[string]value)
 		if !ok {
-			t.failAt(v, key, "must be a table, not %v: write [[%s]]", v, dotted(t.schema, key))
+			t.failAt(v, key, "must be a table, written as [[%[2]s]], not %[1]v", v, dotted(t.schema, key))
 			continue
 		}
 		var item T

@@ -193,7 +193,7 @@ func (k *Track) resolve(t *table) {
 		t.failf("timeout", "must be at most the interval, %s, not %s", formatDuration(k.Interval), formatDuration(k.Timeout))
 	}
 	if a := k.Address; k.Kind == TrackPing && a.Is6() && a.IsLinkLocalUnicast() && k.Interface == "" && t.ok("address", "interface") {
-		t.lack("interface", fmt.Sprintf("is required: %v is on every link", a))
+		t.lack("interface", fmt.Sprintf("is required, because %v is link-local", a))
 	}
 	if k.Kind == TrackScript && t.has("command") && t.ok("command") && len(k.Command.Argv) == 0 {
 		t.failf("command", "must name a program")
@@ -247,7 +247,7 @@ var weight = integer[int](-maxWeight, maxWeight)
 var neighbourAddress = textual("an address", func(s string) (netip.Addr, error) {
 	a, err := parseAddress(s)
 	if err == nil && (a.IsUnspecified() || a.IsMulticast()) {
-		err = fmt.Errorf("%v is nobody's address", a)
+		err = fmt.Errorf("%v is not the address of a host", a)
 	}
 	return a, err
 }, netip.Addr.String)
@@ -257,11 +257,11 @@ var routePrefix = textual(`a prefix, like "0.0.0.0/0",`, func(s string) (netip.P
 	p, err := netip.ParsePrefix(s)
 	switch {
 	case s == "default":
-		return p, fmt.Errorf(`write "0.0.0.0/0" or "::/0"`)
+		return p, fmt.Errorf(`write "0.0.0.0/0" or "::/0" instead of "default"`)
 	case err != nil:
 		return p, fmt.Errorf(`%s is not a prefix, like "0.0.0.0/0"`, quoteShort(s))
 	case p.Masked() != p:
-		return p, fmt.Errorf("%v is an address in %v, not the network itself", p, p.Masked())
+		return p, fmt.Errorf("%v has bits beyond its prefix length: write %v", p, p.Masked())
 	}
 	_, err = plainAddress(p.Addr())
 	return p, err
@@ -270,7 +270,7 @@ var routePrefix = textual(`a prefix, like "0.0.0.0/0",`, func(s string) (netip.P
 // processName is what a process calls itself, or the path of its program.
 var processName = textual("the name of a process", func(s string) (string, error) {
 	if s == "" || strings.ContainsAny(s, "\x00\n") || strings.Contains(s, "/") && !strings.HasPrefix(s, "/") {
-		return "", fmt.Errorf("must be the name of a process, or its program with an absolute path, not %s", quoteShort(s))
+		return "", fmt.Errorf("must be the name of a process or the absolute path of its program, not %s", quoteShort(s))
 	}
 	return s, nil
 }, func(s string) string { return s })
@@ -296,12 +296,12 @@ var tracking = codec[Tracking]{
 			case "weight":
 				k.Weight, good = weight.decode(keys[key], fail)
 			default:
-				fail(keys[key], fmt.Sprintf("unknown key %q%s", key, suggest(key, []string{"name", "weight"})))
+				fail(keys[key], unknownKey(key, []string{"name", "weight"}))
 			}
 			ok = ok && good
 		}
 		if _, named := keys["name"]; !named && ok {
-			fail(v, `must have a name, like { name = "gw", weight = -50 }`)
+			fail(v, `the key name is required, as in { name = "gw", weight = -50 }`)
 			return k, false
 		}
 		return k, ok
@@ -322,7 +322,7 @@ func (c *Config) checkTracking(s sections) {
 		k := &c.Tracks[i]
 		if k.Name != "" && t.ok("name") {
 			if first := seen.use(k.Name, t.where("name")); first != "" {
-				t.failf("name", "%q is taken, by %s", k.Name, first)
+				t.failf("name", "%q is already used at %s", k.Name, first)
 			}
 		}
 		if k.Service != "" && t.ok("service", "type") {
@@ -373,7 +373,7 @@ func (c *Config) resolveTracking(t *table, list []Tracking) {
 		case at < 0:
 			t.failf("track", "there is no [[track]] named %q%s", list[i].Name, suggest(list[i].Name, names))
 		case seen[list[i].Name]:
-			t.failf("track", "%q is there twice", list[i].Name)
+			t.failf("track", "%q is listed twice", list[i].Name)
 		case list[i].Weight == trackerWeight:
 			list[i].Weight = c.Tracks[at].Weight
 		}
@@ -388,7 +388,7 @@ func (c *Config) checkOwnerTracks(t *table, in *Instance) {
 	}
 	for _, k := range in.Track {
 		if k.Weight != 0 {
-			t.failf("track", "%q has a weight, but the priority of the owner (%d) does not change", k.Name, in.Priority)
+			t.failf("track", "%q has a weight, but the priority of the owner, %d, never changes", k.Name, in.Priority)
 			return
 		}
 	}
@@ -413,7 +413,7 @@ func (c *Config) checkSharedTracking(s sections) {
 			}
 			for _, k := range in.Track {
 				if w, there := weights[k.Name]; there && w != k.Weight {
-					t.failf("track", "%q has weight %d here and %d elsewhere in group %q, which moves as one", k.Name, k.Weight, w, g.Name)
+					t.failf("track", "%q has weight %d here, but %d elsewhere in the group %q: all members need the same weight", k.Name, k.Weight, w, g.Name)
 					break
 				}
 				weights[k.Name] = k.Weight

@@ -45,7 +45,7 @@ func (r *Retry) visit(t *table, def Retry) {
 	field(t, "give_up", &r.GiveUp, duration(time.Second, 30*24*time.Hour), def.GiveUp)
 	field(t, "queue", &r.Queue, queueLength, def.Queue)
 	if t.reading() && r.PauseMax < r.Pause && t.ok("retry", "retry_max") {
-		t.failf("retry_max", "must not be shorter than retry, %s", formatDuration(r.Pause))
+		t.failf("retry_max", "must be at least retry, %s", formatDuration(r.Pause))
 	}
 }
 
@@ -59,9 +59,9 @@ var httpURL = textual("a URL", func(s string) (string, error) {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		return "", fmt.Errorf(`must be a URL like "https://alerts.example/hook", not %s`, quoteShort(s))
 	case u.User != nil:
-		return "", fmt.Errorf("must not hold a password, which config show would show: use token_file")
+		return "", fmt.Errorf("must not contain a password, because config show prints it: use token_file")
 	case u.Fragment != "":
-		return "", fmt.Errorf("has a fragment (#%s), which no server is sent", u.Fragment)
+		return "", fmt.Errorf("must not have a fragment (#%s), because it is not sent to servers", u.Fragment)
 	}
 	return s, nil
 }, func(s string) string { return s })
@@ -89,7 +89,7 @@ var headers = codec[[]Header]{
 			case !headerName.MatchString(name):
 				fail(keys[name], fmt.Sprintf("%s is not the name of a header", quoteShort(name)))
 			case slices.ContainsFunc(ownHeaders, own):
-				fail(keys[name], name+" is set by holdfast")
+				fail(keys[name], name+" is reserved: holdfast sets it")
 			default:
 				list = append(list, Header{name, text})
 				continue
@@ -126,7 +126,7 @@ func (w *Webhook) visit(t *table) {
 	w.Secret = readSecretFile(t, "secret_file", w.SecretFile)
 	w.Token = readSecretFile(t, "token_file", w.TokenFile)
 	if strings.HasPrefix(w.URL, "http://") && t.ok("url") {
-		forbidUnless(t, "with a URL that is not https", map[string]bool{"ca": w.CA == ""})
+		forbidUnless(t, "with an http URL", map[string]bool{"ca": w.CA == ""})
 	}
 	w.CAText = readCAFile(t, w.CA)
 }
@@ -153,7 +153,7 @@ func readCAFile(t *table, path string) string {
 	case err != nil:
 		t.failf("ca", "%v", err)
 	case !x509.NewCertPool().AppendCertsFromPEM(pem):
-		t.failf("ca", "%s holds no certificate in PEM form", path)
+		t.failf("ca", "%s contains no certificate in PEM format", path)
 	}
 	return string(pem)
 }

@@ -23,8 +23,8 @@ func TestSplitWords(t *testing.T) {
 		{"nothing", "  ", nil, ""},
 		{"open double", `/x "a`, nil, `the quote " is not closed`},
 		{"open single", `/x 'a`, nil, `the quote ' is not closed`},
-		{"escape of nothing", `/x a\`, nil, "nothing follows the last backslash"},
-		{"control character", "/x \x00", nil, `must not hold the control character '\x00'`},
+		{"escape of nothing", `/x a\`, nil, "must not end with a backslash"},
+		{"control character", "/x \x00", nil, `must not contain the control character '\x00'`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

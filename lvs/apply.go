@@ -6,57 +6,59 @@ import (
 	"slices"
 )
 
-// A Kernel is an IPVS table. What it gives and takes is in canonical form.
+// A Kernel is an IPVS table. All values that it returns and takes are canonical.
 type Kernel interface {
 	// Dump returns the whole content of the table.
 	Dump() ([]Wanted, error)
-	// Do makes one change. Its errors wrap those of this package where they fit.
+	// Do makes one change. Its error wraps one of the errors below if that applies.
 	Do(Op) error
 }
 
-// What a Kernel says of a change that it does not make.
+// Errors of [Kernel.Do], with the error number of Linux.
 var (
-	// ErrExists: the service or server to be added is there already (EEXIST).
-	ErrExists = errors.New("exists already")
-	// ErrNoService: the service is not there (ESRCH).
+	// ErrExists: the service or server to be added exists already (EEXIST).
+	ErrExists = errors.New("already exists")
+	// ErrNoService: the service does not exist (ESRCH).
 	ErrNoService = errors.New("no such service")
-	// ErrNoServer: the server to be edited or deleted is not there (ENOENT).
+	// ErrNoServer: the server to be edited or deleted does not exist (ENOENT).
 	ErrNoServer = errors.New("no such server")
-	// ErrNoScheduler: the kernel has no such scheduler and finds no module for it (ENOENT).
+	// ErrNoScheduler: the kernel does not have the scheduler and cannot load its module (ENOENT).
 	ErrNoScheduler = errors.New("no such scheduler")
-	// ErrUnanswered: no answer came in time; the change may have been made.
+	// ErrUnanswered: the kernel did not answer in time. It may have made the change.
 	ErrUnanswered = errors.New("no answer from the kernel")
 )
 
-// surprising reports whether an error means that the table is not what the
-// dump said, so that another look is worth it.
-func surprising(err error) bool {
+// outdated reports whether an error means that the table has changed since the
+// dump, so that planning again may help.
+func outdated(err error) bool {
 	return errors.Is(err, ErrExists) || errors.Is(err, ErrNoService) ||
 		errors.Is(err, ErrNoServer) || errors.Is(err, ErrUnanswered)
 }
 
-// An Applier brings a Kernel to what is wanted and knows which services are
-// ours. It is not safe for concurrent use.
+// An Applier makes the changes in a Kernel and keeps track of the services that
+// are ours. It is not safe for concurrent use.
 type Applier struct {
 	kernel   Kernel
-	remember func([]Key) error
-	stored   []Key          // what remember was told last
-	ours     map[Key]bool   // true while configured, false when left over
-	last     map[Key]Wanted // what the last Apply wanted; nil before the first
-	troubled map[Key]bool   // services of which it could not make every change
+	save     func([]Key) error
+	saved    []Key          // the argument of the last call of save
+	ours     map[Key]bool   // our services; the value says whether it is configured
+	last     map[Key]Wanted // the want of the last Apply; nil before the first
+	unsynced map[Key]bool   // services for which the last Apply could not make every change
 }
 
-// NewApplier returns an applier over k. remembered are the keys that a former
-// run was responsible for: they are deleted unless they are configured again.
-// remember is told all keys that are ours whenever they change, before
-// anything is made and after everything is deleted, so that no crash leaves a
-// service behind that nobody knows; nil is for a caller that keeps no memory.
-func NewApplier(k Kernel, remembered []Key, remember func([]Key) error) *Applier {
-	a := &Applier{kernel: k, remember: remember, ours: make(map[Key]bool)}
-	for _, key := range remembered {
+// NewApplier returns an applier for k. known are the keys that a previous run was
+// responsible for. The first Apply deletes those that are not configured any
+// more.
+//
+// Apply calls save with the keys of all services that are ours when they have
+// changed: before it adds a service and after it has deleted one. So after a
+// crash no service of ours is unknown. save may be nil.
+func NewApplier(k Kernel, known []Key, save func([]Key) error) *Applier {
+	a := &Applier{kernel: k, save: save, ours: make(map[Key]bool)}
+	for _, key := range known {
 		a.ours[key.Canonical()] = false
 	}
-	a.stored = a.Owned()
+	a.saved = a.Owned()
 	return a
 }
 
@@ -73,29 +75,29 @@ func (a *Applier) Owned() []Key {
 // A Change is a change that was made.
 type Change struct {
 	Op Op
-	// Drift tells that it undid what somebody else did to the table.
+	// Drift says that the change undid a change that another program had made.
 	Drift bool
 }
 
-// An OpError is a change that was not made.
+// An OpError is a change that failed.
 type OpError struct {
 	Op  Op
 	Err error
 }
 
-// Error returns what was attempted, as an ipvsadm command, and what came of it.
+// Error returns the ipvsadm command for the change and the cause of the failure.
 func (e *OpError) Error() string { return fmt.Sprintf("%v: %v", e.Op, e.Err) }
 
 // Unwrap returns the cause.
 func (e *OpError) Unwrap() error { return e.Err }
 
-// A Report says what Apply did.
+// A Report is the result of Apply.
 type Report struct {
-	Changes []Change   // made, in order
-	Failed  []*OpError // not made
+	Changes []Change   // the changes that were made, in order
+	Failed  []*OpError // the changes that failed
 }
 
-// Err returns the failed changes joined, or nil.
+// Err returns all failed changes as one error, or nil.
 func (r *Report) Err() error {
 	errs := make([]error, len(r.Failed))
 	for i, f := range r.Failed {
@@ -104,47 +106,48 @@ func (r *Report) Err() error {
 	return errors.Join(errs...)
 }
 
-// Apply brings the kernel to want. configured are the keys of all services
-// that are configured, wanted at the moment or not ([Table.Keys]). With neither
-// it deletes everything that is ours.
+// Apply makes the kernel's table hold want. configured are the keys of all
+// configured services, those included that are not wanted at the moment
+// ([Table.Keys]). If both are empty, Apply deletes all services that are ours.
 //
-// It looks at the table, plans and makes the changes in order; a change that
-// fails does not keep the others from being made, except those of the servers
-// of a service that could not be added. If the table turns out to have changed
-// under our hands it looks and plans once more. The error is that of looking or
-// of remembering; changes that failed are in the report.
+// A change that fails does not stop the others, except that no server is added
+// to a service that could not be added. If a failure shows that another program
+// has changed the table meanwhile, Apply reads it and plans once more.
+//
+// The report contains the changes that failed. The error says that the table
+// could not be read, or that the keys could not be saved.
 func (a *Applier) Apply(configured []Key, want []Wanted) (Report, error) {
 	var report Report
 	a.claim(configured, want)
-	if err := a.store(); err != nil {
+	if err := a.saveKeys(); err != nil {
 		return report, err
 	}
 	for range 2 {
 		have, err := a.kernel.Dump()
 		if err != nil {
-			return report, fmt.Errorf("read the ipvs table: %w", err)
+			return report, fmt.Errorf("read the IPVS table: %w", err)
 		}
 		report.Failed = nil
 		a.do(Plan(have, want, a.isOurs), index(want), &report)
-		if !slices.ContainsFunc(report.Failed, func(e *OpError) bool { return surprising(e.Err) }) {
+		if !slices.ContainsFunc(report.Failed, func(e *OpError) bool { return outdated(e.Err) }) {
 			break
 		}
 	}
 	a.settle(want, &report)
-	return report, a.store()
+	return report, a.saveKeys()
 }
 
-// Preview returns the changes that Apply would make now. It makes none.
+// Preview returns the changes that Apply would make now. It changes nothing.
 func (a *Applier) Preview(configured []Key, want []Wanted) ([]Op, error) {
 	have, err := a.kernel.Dump()
 	if err != nil {
-		return nil, fmt.Errorf("read the ipvs table: %w", err)
+		return nil, fmt.Errorf("read the IPVS table: %w", err)
 	}
 	return Plan(have, want, func(k Key) bool { return a.isOurs(k) || slices.Contains(configured, k) }), nil
 }
 
-// claim makes the configured services ours; former ones stay ours until they
-// are deleted.
+// claim makes the configured services ours. A service that is not configured any
+// more stays ours until it is deleted.
 func (a *Applier) claim(configured []Key, want []Wanted) {
 	for key := range a.ours {
 		a.ours[key] = false
@@ -157,15 +160,15 @@ func (a *Applier) claim(configured []Key, want []Wanted) {
 	}
 }
 
-func (a *Applier) store() error {
+func (a *Applier) saveKeys() error {
 	owned := a.Owned()
-	if a.remember == nil || slices.Equal(owned, a.stored) {
+	if a.save == nil || slices.Equal(owned, a.saved) {
 		return nil
 	}
-	if err := a.remember(owned); err != nil {
-		return fmt.Errorf("remember which services are ours: %w", err)
+	if err := a.save(owned); err != nil {
+		return fmt.Errorf("save which IPVS services are ours: %w", err)
 	}
-	a.stored = owned
+	a.saved = owned
 	return nil
 }
 
@@ -174,7 +177,7 @@ func (a *Applier) isOurs(k Key) bool {
 	return ok
 }
 
-// do makes changes in order and notes them.
+// do makes the changes in order and adds them to the report.
 func (a *Applier) do(ops []Op, want map[Key]Wanted, report *Report) {
 	missing := make(map[Key]bool)
 	for _, op := range ops {
@@ -191,11 +194,11 @@ func (a *Applier) do(ops []Op, want map[Key]Wanted, report *Report) {
 	}
 }
 
-// drift reports whether op makes again what the last Apply had made already:
-// then somebody else undid it.
+// drift reports whether op undoes a change of another program. That is so if the
+// last Apply left the service or server of op as it is wanted now.
 func (a *Applier) drift(op Op, want map[Key]Wanted) bool {
 	key := op.Service.Key
-	if a.last == nil || a.troubled[key] {
+	if a.last == nil || a.unsynced[key] {
 		return false
 	}
 	before, wasThere := a.last[key]
@@ -208,15 +211,15 @@ func (a *Applier) drift(op Op, want map[Key]Wanted) bool {
 	return wasIn == isIn && b == n
 }
 
-// settle remembers what was wanted and what of it could not be made, and
-// forgets services that are neither configured nor in the kernel any more.
+// settle keeps want and the services with failed changes for drift. Services that
+// are neither configured nor in the kernel any more cease to be ours.
 func (a *Applier) settle(want []Wanted, report *Report) {
-	a.last, a.troubled = index(want), make(map[Key]bool)
+	a.last, a.unsynced = index(want), make(map[Key]bool)
 	for _, f := range report.Failed {
-		a.troubled[f.Op.Service.Key] = true
+		a.unsynced[f.Op.Service.Key] = true
 	}
 	for key, configured := range a.ours {
-		if !configured && !a.troubled[key] {
+		if !configured && !a.unsynced[key] {
 			delete(a.ours, key)
 		}
 	}

@@ -37,7 +37,7 @@ func TestApplyRepairsDriftAndSaysSo(t *testing.T) {
 	first := apply(t, a, wanted(web, rs1), wanted(tls))
 	for _, c := range first.Changes {
 		if c.Drift {
-			t.Errorf("drift at the first look: %v", c.Op)
+			t.Errorf("drift at the first Apply: %v", c.Op)
 		}
 	}
 
@@ -56,7 +56,7 @@ func TestApplyRepairsDriftAndSaysSo(t *testing.T) {
 		got[c.Op.String()] = c.Drift
 	}
 	want := map[string]bool{
-		"ipvsadm -a -t 10.0.0.1:80 -r 192.168.0.12:80 -m -w 3": false, // asked for
+		"ipvsadm -a -t 10.0.0.1:80 -r 192.168.0.12:80 -m -w 3": false, // a change of the configuration
 		"ipvsadm -e -t 10.0.0.1:80 -r 192.168.0.11:80 -m -w 5": true,
 		"ipvsadm -d -t 10.0.0.1:80 -r 192.168.0.66:80":         true,
 		"ipvsadm -A -t 10.0.0.1:443 -s wlc":                    true,
@@ -78,8 +78,8 @@ func TestApplyDeletesWhatIsOursAndNothingElse(t *testing.T) {
 		stored = append(stored, keys)
 		return nil
 	})
-	// web is configured but not wanted (its group is BACKUP here), left was a
-	// former run's and is not configured any more.
+	// web is configured but not wanted, because its group is BACKUP here. left is
+	// of a previous run and not configured any more.
 	if _, err := a.Apply([]lvs.Key{web.Key, tls.Key}, []lvs.Wanted{wanted(tls)}); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestApplyDeletesWhatIsOursAndNothingElse(t *testing.T) {
 	}
 	wantStored := [][]lvs.Key{{left.Key, web.Key, tls.Key}, {web.Key, tls.Key}}
 	if diff := cmp.Diff(wantStored, stored, cmp.Comparer(func(a, b lvs.Key) bool { return a == b })); diff != "" {
-		t.Errorf("remembered keys (-want +got):\n%s", diff)
+		t.Errorf("saved keys (-want +got):\n%s", diff)
 	}
 	if _, err := a.Apply(nil, nil); err != nil {
 		t.Fatal(err)
@@ -119,7 +119,7 @@ func TestApplyLooksAgainWhenSurprised(t *testing.T) {
 	load(t, &kernel, wanted(web, rs1))
 	looks := 0
 	kernel.Looked = func() {
-		if looks++; looks == 1 { // somebody is quicker
+		if looks++; looks == 1 { // another program changes the table after the dump
 			must(t, kernel.Do(lvs.Op{Verb: lvs.AddServer, Service: web, Server: rs2}))
 			must(t, kernel.Do(lvs.Op{Verb: lvs.DeleteServer, Service: web, Server: rs1}))
 		}
@@ -147,10 +147,10 @@ func TestApplyGoesOnPastAFailure(t *testing.T) {
 	if got := kernel.String(); got != webLine+rs1Line {
 		t.Errorf("table:\n%swant:\n%s", got, webLine+rs1Line)
 	}
-	kernel.Schedulers = nil // the module is there now
+	kernel.Schedulers = nil // the module is loaded now
 	for _, c := range apply(t, a, want...).Changes {
 		if c.Drift {
-			t.Errorf("a change that had failed is called drift: %v", c.Op)
+			t.Errorf("a change that had failed is reported as drift: %v", c.Op)
 		}
 	}
 	if got := len(kernel.Ops); got != 4 {
@@ -174,9 +174,9 @@ func TestPreviewChangesNothing(t *testing.T) {
 	}
 }
 
-// Somebody else changes our services at random between any look and the
-// changes after it; with quiet the table is as wanted, and foreign services
-// are as their owner left them.
+// Another program changes our services at random between a dump and the changes
+// after it. When it stops, the table is as wanted, and foreign services are as
+// that program left them.
 func TestApplyConvergesAgainstAnotherHand(t *testing.T) {
 	g := generator{rand.New(rand.NewPCG(7, 8))}
 	mine, foreign := keys()[:4], keys()[4:]

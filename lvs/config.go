@@ -6,49 +6,53 @@ import "net/netip"
 type OnDown uint8
 
 const (
-	// Remove deletes it from the table: persistent clients are freed to go elsewhere.
+	// Remove deletes the server from the table. Its persistent clients are free
+	// to go to another server.
 	Remove OnDown = iota
-	// Quiesce sets its weight to 0: its connections live on, no new ones come.
+	// Quiesce sets the weight of the server to 0. It keeps its connections and
+	// gets no new ones.
 	Quiesce
 )
 
-// Active says where a virtual service exists.
+// Active says on which directors a virtual service exists.
 type Active uint8
 
 const (
-	// ActiveAlways keeps the service on MASTER and BACKUP alike.
+	// ActiveAlways keeps the service on the MASTER and on every BACKUP.
 	ActiveAlways Active = iota
-	// ActiveMaster keeps it only where the group it follows is MASTER, so that
-	// two directors that are each other's realservers pass no packet in circles.
+	// ActiveMaster keeps the service only where the group that it follows is
+	// MASTER. Two directors that are each other's realservers need this: otherwise
+	// the BACKUP would balance a packet from the MASTER back to it.
 	ActiveMaster
 )
 
-// A ServiceConfig is a virtual service as its user wants it.
+// A ServiceConfig is the configuration of a virtual service.
 type ServiceConfig struct {
 	Name    string // unique
 	Service Service
 	Servers []ServerConfig
-	// Fallback takes the service's traffic while no server is up; the zero
-	// AddrPort is none. Others call it the sorry server.
+	// Fallback is the server that takes the traffic while no other server is up
+	// (keepalived's sorry server); the zero AddrPort is none.
 	Fallback        netip.AddrPort
-	FallbackForward Forward
+	FallbackForward Forward // the forwarding method of Fallback
 	OnDown          OnDown
 	Active          Active
-	// Follow names the VRRP group (or instance) that Active: ActiveMaster follows.
+	// Follow is the name of the VRRP group or instance that decides with
+	// ActiveMaster.
 	Follow string
 }
 
-// A ServerConfig is a realserver as its user wants it.
+// A ServerConfig is the configuration of a realserver.
 type ServerConfig struct {
-	Name   string // unique within its service; the address when not given
-	Server Server // Weight is the weight when it is up
-	// StartsUp counts the server as up until a check says otherwise. It is for
-	// servers that nothing checks, and for users who would rather lose a
-	// connection at start than wait for the first check.
+	Name   string // unique within the service; "" is the address
+	Server Server // its Weight applies while the server is up
+	// StartsUp makes the server count as up until a check reports something else.
+	// It is for servers without a check, and for users who prefer losing a
+	// connection at start to waiting for the first check.
 	StartsUp bool
 }
 
-// name returns the name by which the server is known within its service.
+// name returns the name of the server within its service.
 func (c *ServerConfig) name() string {
 	if c.Name != "" {
 		return c.Name

@@ -11,11 +11,11 @@ import (
 	"testing"
 )
 
-// What the package decides must depend on what it is told alone.
+// The package's decisions must depend on its inputs alone.
 func TestPackageIsPure(t *testing.T) {
 	allowed := map[string]bool{
 		"cmp": true, "errors": true, "fmt": true, "maps": true, "net/netip": true, "slices": true, "strconv": true, "strings": true,
-		"time": true, // durations; the clock is looked for below
+		"time": true, // for durations; clockUses finds uses of the clock
 	}
 	files, err := filepath.Glob("*.go")
 	if err != nil || len(files) == 0 {
@@ -40,7 +40,7 @@ func TestPackageIsPure(t *testing.T) {
 	}
 }
 
-// clockUses returns the uses of the clock, and the goroutines, in a file.
+// clockUses returns the uses of the clock and of goroutines in a file.
 func clockUses(file *ast.File) []string {
 	clock := []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick"}
 	var uses []string

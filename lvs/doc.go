@@ -1,32 +1,32 @@
-// Package lvs decides what the IPVS table of a director should be.
+// Package lvs decides what the IPVS table of a director should contain.
 //
-// It is pure: it has no socket, goroutine, clock or log. Configuration, health
-// and mastership go into a [Table]; what the kernel should hold comes out as
-// []Wanted; [Plan] says in which order to get there from what the kernel
-// holds; [Applier] walks that order over a [Kernel] (package lvs/ipvs, or the
-// fake of lvs/lvstest):
+// It is pure: it has no socket, goroutine, clock or log. A [Table] takes the
+// configuration, the health of the servers and the mastership of groups, and
+// returns what the kernel should hold ([Table.Wanted]). [Plan] returns the
+// ordered changes from what the kernel holds to that. An [Applier] makes these
+// changes in a [Kernel]: package lvs/ipvs, or the fake of package lvs/lvstest.
 //
 //	table.Configure(services)
-//	table.Adopt(have)                      // what a former run left in use
+//	table.Adopt(have)                      // keep servers in use that the kernel uses
 //	table.SetHealth(ref, lvs.Up)           // from a checker
 //	table.SetMaster("director", true)      // from VRRP
 //	report, err := applier.Apply(table.Keys(), table.Wanted())
 //
-// # What is ours
+// # Which services are ours
 //
 // A director shares its IPVS table with the administrator's ipvsadm and with
 // other programs. A service is ours when its [Key] is configured now, or when
-// we (or a former run of ours, whose keys the caller remembered) were
-// responsible for it. Every other service is never edited, emptied or deleted,
-// and the table is never flushed. A service that is ours is ours whole: a
-// server that somebody else put into it is removed, one that somebody else
-// removed comes back.
+// this process or a previous run of it (whose keys the caller has kept) was
+// responsible for it. Any other service is never edited, emptied or deleted,
+// and the table is never flushed. A service that is ours is ours with all its
+// servers: a server that another program adds is deleted, and one that another
+// program deletes is added again.
 //
-// # Order
+// # Order of the changes
 //
-// Parameters are changed in place: nothing is deleted to be added again, for a
-// deleted destination forgets its counters and its persistent clients. Within
-// a service what can take traffic is added before what took it goes, so a
-// service that has a usable server before and after has one at every moment
-// between. See [Plan].
+// Parameters are edited in place. Nothing is deleted and added again, because
+// the kernel would lose the counters and the persistent clients of a deleted
+// destination. Within a service, servers that can take traffic are added before
+// others are deleted: a service that has a usable server before and after a plan
+// has one at every moment between. See [Plan].
 package lvs

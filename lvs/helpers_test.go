@@ -13,12 +13,12 @@ import (
 
 func ap(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
 
-// tcp is a wlc service on a TCP address.
+// tcp returns a wlc service with a TCP address.
 func tcp(address string) lvs.Service {
 	return lvs.Service{Key: lvs.Key{Protocol: lvs.TCP, Address: ap(address)}, Scheduler: "wlc"}.Canonical()
 }
 
-// nat is a NAT server.
+// nat returns a NAT server.
 func nat(address string, weight int) lvs.Server {
 	return lvs.Server{Address: ap(address), Forward: lvs.NAT, Weight: weight}
 }
@@ -27,7 +27,7 @@ func wanted(service lvs.Service, servers ...lvs.Server) lvs.Wanted {
 	return lvs.Wanted{Service: service, Servers: servers}
 }
 
-// load puts content into a fake, outside its account of changes.
+// load puts content into a fake without adding to its Ops.
 func load(t *testing.T, f *lvstest.Fake, content ...lvs.Wanted) {
 	t.Helper()
 	for _, op := range lvs.Plan(nil, content, func(lvs.Key) bool { return false }) {
@@ -38,7 +38,7 @@ func load(t *testing.T, f *lvstest.Fake, content ...lvs.Wanted) {
 	f.Ops = nil
 }
 
-// commands are the ops as ipvsadm would be called, without its name.
+// commands returns the ops as arguments of ipvsadm.
 func commands(ops []lvs.Op) []string {
 	list := make([]string, len(ops))
 	for i, op := range ops {
@@ -47,11 +47,11 @@ func commands(ops []lvs.Op) []string {
 	return list
 }
 
-// A generator makes random table content from few addresses, so that states
-// overlap.
+// A generator makes random table content from few addresses, so that two results
+// have services and servers in common.
 type generator struct{ *rand.Rand }
 
-// keys are all services that a generator knows.
+// keys returns the keys of all services that a generator makes.
 func keys() []lvs.Key {
 	return []lvs.Key{
 		tcp("10.0.0.1:80").Key,
@@ -99,7 +99,7 @@ func (g generator) servers(k lvs.Key) []lvs.Server {
 	return servers
 }
 
-// render prints content as a fake would.
+// render prints content in the form of a fake.
 func render(t *testing.T, content []lvs.Wanted) string {
 	t.Helper()
 	var f lvstest.Fake

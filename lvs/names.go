@@ -13,14 +13,13 @@ var schedulers = []string{
 	"rr", "wrr", "lc", "wlc", "sed", "nq", "dh", "sh", "lblc", "lblcr", "mh", "fo", "ovf", "twos",
 }
 
-// Schedulers returns the names of the schedulers that Linux has, the common
-// ones first.
+// Schedulers returns the names of the schedulers of Linux, the common ones first.
+// A given kernel may not have all of them.
 func Schedulers() []string { return slices.Clone(schedulers) }
 
-// ParseScheduler returns the kernel's name of a scheduler. It knows the names
-// of [Schedulers], in any case; a scheduler of somebody's own kernel module is
-// refused, for a misspelt name would otherwise show only when the service is
-// made.
+// ParseScheduler returns the kernel's name of a scheduler. It accepts the names of
+// [Schedulers] in upper or lower case. It refuses others, because a misspelt name
+// would otherwise show only when the kernel refuses the service.
 func ParseScheduler(s string) (string, error) {
 	name := strings.ToLower(s)
 	if slices.Contains(schedulers, name) {
@@ -29,7 +28,8 @@ func ParseScheduler(s string) (string, error) {
 	return "", fmt.Errorf("unknown scheduler %q: want one of %s", s, strings.Join(schedulers, ", "))
 }
 
-// schedulerFlags are the flags that ipvsadm -b takes, by scheduler.
+// schedulerFlags are the flags of ipvsadm -b. A flag without a scheduler fits
+// every scheduler.
 var schedulerFlags = []struct {
 	name, scheduler string
 	flag            Flags
@@ -43,9 +43,9 @@ var schedulerFlags = []struct {
 	{"flag-3", "", FlagSched3},
 }
 
-// ParseSchedulerFlag returns the flag of a name as ipvsadm -b takes it:
-// sh-fallback, sh-port, mh-fallback, mh-port (each with its own scheduler
-// only), flag-1, flag-2, flag-3.
+// ParseSchedulerFlag returns the flag with a name of ipvsadm -b: sh-fallback,
+// sh-port, mh-fallback and mh-port, with their own scheduler only, or flag-1,
+// flag-2 and flag-3.
 func ParseSchedulerFlag(scheduler, name string) (Flags, error) {
 	var names []string
 	for _, f := range schedulerFlags {
@@ -60,8 +60,8 @@ func ParseSchedulerFlag(scheduler, name string) (Flags, error) {
 	return 0, fmt.Errorf("unknown scheduler flag %q: want one of %s", name, strings.Join(names, ", "))
 }
 
-// flagNames returns the names of the scheduler flags in f, as ipvsadm -S
-// prints them.
+// flagNames returns the names of the scheduler flags in f as ipvsadm -S prints
+// them.
 func flagNames(scheduler string, f Flags) []string {
 	var names []string
 	var seen Flags
@@ -74,8 +74,8 @@ func flagNames(scheduler string, f Flags) []string {
 	return names
 }
 
-// ParseForward returns the forwarding method named nat (or masq), dr (or
-// gate), tun (or ipip), in any case.
+// ParseForward returns the forwarding method of a name in upper or lower case:
+// nat or masq, dr or gate, tun or ipip.
 func ParseForward(s string) (Forward, error) {
 	switch strings.ToLower(s) {
 	case "nat", "masq":
@@ -101,7 +101,8 @@ func (f Forward) String() string {
 	return fmt.Sprintf("forward(%d)", uint8(f))
 }
 
-// ParseProtocol returns the protocol named tcp, udp or sctp, in any case.
+// ParseProtocol returns the protocol of the name tcp, udp or sctp, in upper or
+// lower case.
 func ParseProtocol(s string) (Protocol, error) {
 	switch strings.ToLower(s) {
 	case "tcp":
@@ -158,8 +159,8 @@ func (a Active) String() string {
 	return "always"
 }
 
-// String returns the key as a person would say it: "tcp 10.0.0.1:80",
-// "fwmark 7", "fwmark 7 ipv6". [Key.UnmarshalText] reads it back.
+// String returns the key in words: "tcp 10.0.0.1:80", "fwmark 7" or
+// "fwmark 7 ipv6". [Key.UnmarshalText] reads this form.
 func (k Key) String() string {
 	switch {
 	case k.Mark == 0:
@@ -170,10 +171,10 @@ func (k Key) String() string {
 	return fmt.Sprintf("fwmark %d", k.Mark)
 }
 
-// MarshalText returns String, so that keys can be remembered in a file.
+// MarshalText returns the form of String.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// UnmarshalText reads what MarshalText wrote.
+// UnmarshalText reads the form of String.
 func (k *Key) UnmarshalText(text []byte) error {
 	f := strings.Fields(string(text))
 	if len(f) >= 2 && f[0] == "fwmark" {

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// A Verb is what an Op does.
+// A Verb is a kind of change.
 type Verb uint8
 
-// The verbs, in the words of ipvsadm: -A, -E, -D for services, -a, -e, -d for
+// The verbs. They are ipvsadm's -A, -E and -D for services, -a, -e and -d for
 // servers.
 const (
 	AddService Verb = iota
@@ -21,7 +21,7 @@ const (
 	DeleteServer
 )
 
-// String returns the verb for a log line, like "add service".
+// String returns the verb in words, like "add service".
 func (v Verb) String() string {
 	return [...]string{"add service", "edit service", "delete service", "add server", "edit server", "delete server"}[v]
 }
@@ -29,15 +29,16 @@ func (v Verb) String() string {
 // Server reports whether the verb is about a server rather than a service.
 func (v Verb) Server() bool { return v >= AddServer }
 
-// An Op is one change of the kernel's table. Service is always whole, as it is
-// (or is to be) in the kernel; Server is set with the verbs for servers.
+// An Op is one change of the kernel's table.
 type Op struct {
-	Verb    Verb
+	Verb Verb
+	// Service is complete with every verb: as it will be in the kernel, or as it
+	// is there if it is to be deleted.
 	Service Service
-	Server  Server
+	Server  Server // with the verbs for servers; complete unless it is to be deleted
 }
 
-// String returns the ipvsadm command that would do the same.
+// String returns the ipvsadm command for the same change.
 func (o Op) String() string {
 	args := []string{"ipvsadm", [...]string{"-A", "-E", "-D", "-a", "-e", "-d"}[o.Verb]}
 	args = append(args, o.Service.Key.args()...)
@@ -88,8 +89,8 @@ func (s Service) args() []string {
 	return args
 }
 
-// mask returns the persistence prefix as ipvsadm -M takes it: a dotted mask
-// for IPv4, a length for IPv6.
+// mask returns the persistence prefix as ipvsadm -M takes it: as a netmask for
+// IPv4, as a length for IPv6.
 func (s Service) mask() string {
 	if s.Key.Canonical().IPv6 {
 		return strconv.Itoa(s.PersistPrefix)

@@ -5,25 +5,25 @@ import (
 	"slices"
 )
 
-// Plan returns the changes that lead from have, what the kernel holds, to
-// want. ours tells whether a service that is in have and not in want is ours to
-// delete; services in want are ours anyway, and all others stay as they are.
-// Both lists are in canonical form, as [Table.Wanted] and a [Kernel] give
-// them, each key and each address once; they may be in any order.
+// Plan returns the changes that turn have, the content of the kernel's table,
+// into want. A service that is in have and not in want is deleted if ours reports
+// true for its key, and left alone otherwise. Both lists must be canonical, as
+// [Table.Wanted] and [Kernel.Dump] return them, with each key and each address
+// once. Their order has no effect.
 //
-// The result depends on the content of its arguments alone and is in this
-// order:
+// The changes come in this order:
 //
-//   - service by service in the order of their keys, added or edited in place,
-//     and after each its servers: first those that are added with a weight, then
-//     all edits but those that set a weight to 0, then those and the servers
-//     that are added with weight 0, then those that are deleted;
-//   - last, services that are deleted (the kernel deletes their servers with
-//     them).
+//  1. For each service of want, sorted by key: the service is added or edited.
+//     Then its servers follow:
+//     a) servers to add with a weight above 0,
+//     b) edits, except those that set the weight to 0,
+//     c) edits that set the weight to 0, and servers to add with weight 0,
+//     d) servers to delete.
+//  2. Services to delete. The kernel deletes their servers with them.
 //
-// So a service that has a usable server in have and in want has one all the
-// time, and a fallback server is there before the last server goes and goes
-// after the first is back.
+// Therefore a service that has a usable server in have and in want has one all
+// the time. A fallback server is added before the last other server is deleted,
+// and deleted after the first one is added again.
 func Plan(have, want []Wanted, ours func(Key) bool) []Op {
 	held := make(map[Key]*Wanted, len(have))
 	for i := range have {
@@ -62,8 +62,8 @@ func Plan(have, want []Wanted, ours func(Key) bool) []Op {
 	return ops
 }
 
-// The order of changes within a service: what gives capacity comes before what
-// takes it.
+// The order of the changes within a service: first those that add capacity, then
+// those that take it away.
 const (
 	rankAdd = iota
 	rankEdit
@@ -111,8 +111,8 @@ func planServers(ops []Op, service Service, have, want []Server) []Op {
 	return ops
 }
 
-// compareHeads orders the first servers of two sorted lists; an empty list
-// comes last.
+// compareHeads compares the first servers of two sorted lists, one of which may be
+// empty: a list that is empty comes after the other.
 func compareHeads(a, b []Server) int {
 	switch {
 	case len(a) == 0:
@@ -130,8 +130,7 @@ func editRank(have, want Server) int {
 	return rankEdit
 }
 
-// sorted returns servers in the order of their addresses, without changing
-// the caller's slice.
+// sorted returns the servers sorted by address. It does not change the slice.
 func sorted(servers []Server) []Server {
 	if slices.IsSortedFunc(servers, byAddress) {
 		return servers
@@ -145,7 +144,7 @@ func byAddress(a, b Server) int { return a.Address.Compare(b.Address) }
 
 func byKey(a, b *Wanted) int { return a.Service.Key.Compare(b.Service.Key) }
 
-// Compare orders keys: by protocol (a fwmark service has 0), address, mark,
+// Compare orders keys by protocol (0 for a fwmark service), address, mark and
 // family.
 func (k Key) Compare(o Key) int {
 	family := func(k Key) int {

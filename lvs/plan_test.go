@@ -98,7 +98,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// naive is the plan without a thought for order: a set of commands.
+// naive returns the commands of a plan without their order.
 func naive(have, want []lvs.Wanted, ours func(lvs.Key) bool) map[string]bool {
 	set := make(map[string]bool)
 	add := func(verb lvs.Verb, s lvs.Service, r lvs.Server) {
@@ -170,7 +170,7 @@ func TestPlanDependsOnContentAlone(t *testing.T) {
 	}
 }
 
-// usable maps services to whether they have a server that takes connections.
+// usable reports for each service whether it has a server that gets connections.
 func usable(content []lvs.Wanted) map[lvs.Key]bool {
 	m := make(map[lvs.Key]bool)
 	for _, w := range content {
@@ -217,7 +217,7 @@ func TestRandomWalk(t *testing.T) {
 	}
 }
 
-// large is 1000 services with 10 servers each.
+// large returns 1000 services with 10 servers each.
 func large(weight int) []lvs.Wanted {
 	all := make([]lvs.Wanted, 1000)
 	for i := range all {

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// A Protocol is the transport of a virtual service. The values are IP
+// A Protocol is the transport protocol of a virtual service. The values are IP
 // protocol numbers.
 type Protocol uint8
 
-// The protocols IPVS can balance. A fwmark service has none.
+// The protocols that IPVS can balance. A fwmark service has ProtocolNone.
 const (
 	ProtocolNone Protocol = 0
 	TCP          Protocol = 6
@@ -23,24 +23,23 @@ type Forward uint8
 
 // The forwarding methods.
 const (
-	NAT Forward = 0 // masquerading: both directions pass the director
-	TUN Forward = 2 // IP in IP to another network
-	DR  Forward = 3 // direct routing: same wire, answers go straight to the client
+	NAT Forward = 0 // masquerading: requests and answers pass through the director
+	TUN Forward = 2 // requests are sent in a tunnel, answers go directly to the client
+	DR  Forward = 3 // direct routing: like TUN, but to a server on the same link without a tunnel
 )
 
-// A Key names a virtual service in the kernel: protocol, address and port, or
-// a firewall mark and a family. It is comparable; two keys of one service are
-// equal when both are canonical (see [Key.Canonical]).
+// A Key identifies a virtual service in the kernel: by protocol, address and
+// port, or by a firewall mark and an address family. Two canonical keys of one
+// service are equal (see [Key.Canonical]).
 type Key struct {
 	Protocol Protocol
-	Address  netip.AddrPort // port 0 takes every port and needs persistence
-	Mark     uint32         // not 0: a fwmark service; Protocol and Address are zero
-	IPv6     bool           // family of a fwmark service; derived for the others
+	Address  netip.AddrPort // port 0 is every port, with persistence only
+	Mark     uint32         // a firewall mark, with Protocol and Address zero; 0 is none
+	IPv6     bool           // the family; Canonical derives it from Address without a mark
 }
 
-// Canonical returns k as the kernel would tell it: family derived, an
-// IPv4-mapped address as IPv4, and nothing but mark and family for a fwmark
-// service.
+// Canonical returns k as the kernel reports it: IPv6 says the family of Address,
+// an IPv4-mapped address is IPv4, and a fwmark service has only mark and family.
 func (k Key) Canonical() Key {
 	if k.Mark != 0 {
 		return Key{Mark: k.Mark, IPv6: k.IPv6}
@@ -53,19 +52,20 @@ func (k Key) Canonical() Key {
 // A Service is a virtual service as the kernel holds it, without its servers.
 type Service struct {
 	Key       Key
-	Scheduler string // rr, wrr, lc, wlc, ... the kernel's module name
-	// Flags are the scheduler and service flags (IP_VS_SVC_F_*) that a user can choose.
+	Scheduler string // the kernel's name: rr, wrr, lc, wlc, ...
+	// Flags are the service and scheduler flags that a user can choose
+	// (IP_VS_SVC_F_*).
 	Flags       Flags
-	Persistence time.Duration // 0: none; whole seconds
-	// PersistPrefix is the prefix length by which clients are kept together:
-	// 32 (IPv4) or 128 (IPv6) is one client alone, and so is 0.
+	Persistence time.Duration // whole seconds; 0 is none
+	// PersistPrefix is the prefix length of the clients that go to one server
+	// together. 0 is the length of an address, 32 or 128: each client by itself.
 	PersistPrefix int
 	PersistEngine string // "" or "sip"
 }
 
-// Canonical returns s in the one form in which equal services compare equal:
-// a canonical key, FlagPersistent exactly when there is a persistence timeout,
-// no FlagHashed, and a prefix that means something.
+// Canonical returns s in the form in which equal services compare equal: with a
+// canonical key, with FlagPersistent exactly if there is a persistence timeout,
+// without FlagHashed, and with the prefix length that applies.
 func (s Service) Canonical() Service {
 	s.Key = s.Key.Canonical()
 	s.Flags &^= FlagHashed | FlagPersistent
@@ -78,7 +78,7 @@ func (s Service) Canonical() Service {
 	return s
 }
 
-// bits is the length of an address of the service's family.
+// bits returns the length in bits of an address of the key's family.
 func (k Key) bits() int {
 	if k.Canonical().IPv6 {
 		return 128
@@ -89,34 +89,35 @@ func (k Key) bits() int {
 // Flags of a virtual service.
 type Flags uint32
 
-// The flags (include/uapi/linux/ip_vs.h). The first scheduler flags mean
-// sh-fallback and sh-port, or mh-fallback and mh-port.
+// The flags (include/uapi/linux/ip_vs.h). The scheduler defines what FlagSched1
+// and the others mean: with sh and mh, FlagSched1 is sh-fallback or mh-fallback
+// and FlagSched2 is sh-port or mh-port.
 const (
-	FlagPersistent Flags = 0x1 // follows Service.Persistence, see Canonical
-	FlagHashed     Flags = 0x2 // the kernel's own; never compared
-	FlagOnePacket  Flags = 0x4
+	FlagPersistent Flags = 0x1 // Canonical sets it according to Service.Persistence
+	FlagHashed     Flags = 0x2 // internal to the kernel; Canonical removes it
+	FlagOnePacket  Flags = 0x4 // each packet is scheduled by itself
 	FlagSched1     Flags = 0x8
 	FlagSched2     Flags = 0x10
 	FlagSched3     Flags = 0x20
 )
 
-// A Server is a realserver (destination) of a virtual service as the kernel
-// holds it. Address is its key within the service.
+// A Server is a realserver of a virtual service as the kernel holds it (the
+// kernel calls it a destination). Address identifies it within the service.
 type Server struct {
 	Address netip.AddrPort
 	Forward Forward
-	Weight  int    // 0 (no new connections) to MaxWeight
-	Upper   uint32 // no new connections above this many; 0 is no limit
-	Lower   uint32 // new connections again below this many
+	Weight  int    // 0 to MaxWeight; 0 is no new connections
+	Upper   uint32 // with this many connections the server gets no new ones; 0 is no limit
+	Lower   uint32 // below this many it gets new ones again; 0 is three quarters of Upper
 	Tunnel  Tunnel // with Forward TUN only
 }
 
-// MaxWeight is the largest weight that every reader of the table shows right:
-// the kernel takes 31 bits, but several tools read 16.
+// MaxWeight is the largest weight that a configuration may have. The kernel takes
+// 31 bits, but several tools read only 16 of them and would show another weight.
 const MaxWeight = 65535
 
-// Canonical returns s in the one form in which equal servers compare equal: an
-// IPv4-mapped address as IPv4, and no tunnel setting that has no effect.
+// Canonical returns s in the form in which equal servers compare equal: an
+// IPv4-mapped address is IPv4, and tunnel settings without effect are zero.
 func (s Server) Canonical() Server {
 	s.Address = netip.AddrPortFrom(s.Address.Addr().Unmap(), s.Address.Port())
 	switch {
@@ -129,15 +130,16 @@ func (s Server) Canonical() Server {
 	return s
 }
 
-// Tunnel says how packets are wrapped for a TUN server.
+// A Tunnel says how packets to a TUN server are encapsulated.
 type Tunnel struct {
 	Type           TunnelType
-	Port           uint16 // GUE only
-	Checksum       bool   // outer checksum, GUE and GRE
-	RemoteChecksum bool   // remote checksum offload, GUE only
+	Port           uint16 // UDP port, with GUE only
+	Checksum       bool   // checksum of the outer header, with GUE and GRE
+	RemoteChecksum bool   // remote checksum offload, with GUE only
 }
 
-// A TunnelType is an encapsulation; the values are the kernel's (IP_VS_CONN_F_TUNNEL_TYPE_*).
+// A TunnelType is an encapsulation. The values are the kernel's
+// (IP_VS_CONN_F_TUNNEL_TYPE_*).
 type TunnelType uint8
 
 // The encapsulations.
@@ -147,17 +149,17 @@ const (
 	GRE  TunnelType = 2
 )
 
-// Wanted is one virtual service and its servers: a piece of what the kernel
-// should hold, or of what it holds.
+// Wanted is one virtual service with its servers, either as the kernel should
+// hold it or as the kernel holds it.
 type Wanted struct {
 	Service Service
-	Servers []Server // in the order of their addresses, each address once
+	Servers []Server // sorted by address, each address once
 }
 
-// Timeouts say after how long the kernel forgets idle connections; whole
-// seconds, and a zero is as it was.
+// Timeouts say after how much idle time the kernel forgets a connection, in whole
+// seconds. To set 0 leaves a timeout unchanged.
 type Timeouts struct {
-	TCP    time.Duration // established
-	TCPFin time.Duration // after a FIN
+	TCP    time.Duration // an established connection
+	TCPFin time.Duration // a connection after a FIN
 	UDP    time.Duration
 }

@@ -2,9 +2,9 @@ package lvs
 
 import "net/netip"
 
-// Counters are what the kernel counts of a service or a server since it was
-// made, and its estimate of the rates per second. It brings both up to date
-// every two seconds.
+// Counters are what the kernel has counted for a service or a server since it was
+// added, and the rates per second that it estimates. The kernel updates the rates
+// every two seconds (net/netfilter/ipvs/ip_vs_est.c).
 type Counters struct {
 	Connections uint64 `json:"connections"`
 	PacketsIn   uint64 `json:"packets_in"`
@@ -19,24 +19,24 @@ type Counters struct {
 	ByteOutRate    uint64 `json:"bytes_out_per_second"`
 }
 
-// Usage is a service in the kernel with what it counted.
+// Usage is a service in the kernel with its counters.
 type Usage struct {
 	Service  Service
 	Counters Counters
-	Servers  []ServerUsage // in the order of their addresses
+	Servers  []ServerUsage // sorted by address
 }
 
-// ServerUsage is a server in the kernel with what it counted and the
-// connections it has now.
+// ServerUsage is a server in the kernel with its counters and the numbers of its
+// present connections.
 type ServerUsage struct {
 	Server     Server
 	Counters   Counters
 	Active     uint32 // established connections
 	Inactive   uint32 // connections in every other state
-	Persistent uint32 // clients that are tied to it
+	Persistent uint32 // persistent clients (persistence templates)
 }
 
-// Wanted returns the content of u without its counters.
+// Wanted returns u without its counters.
 func (u *Usage) Wanted() Wanted {
 	w := Wanted{Service: u.Service, Servers: make([]Server, len(u.Servers))}
 	for i := range u.Servers {
@@ -45,41 +45,37 @@ func (u *Usage) Wanted() Wanted {
 	return w
 }
 
-// A ServiceStatus is a service for a person or a program to read.
+// A ServiceStatus is the state of a service, for status output.
 type ServiceStatus struct {
-	Name      string `json:"name"`    // "" when it is not ours
-	Service   string `json:"service"` // as Key.String
+	Name      string `json:"name"`    // "" for a foreign service
+	Service   string `json:"service"` // the form of Key.String
 	Scheduler string `json:"scheduler"`
 	Active    string `json:"active"`           // always or master
-	Follow    string `json:"follow,omitempty"` // the group that decides with active master
-	// Wanted and Present tell whether the service should be, and is, in the
-	// kernel.
-	Wanted  bool `json:"wanted"`
-	Present bool `json:"present"`
-	// Foreign tells that the service is somebody else's.
+	Follow    string `json:"follow,omitempty"` // the group that decides, with active master
+	Wanted    bool   `json:"wanted"`           // the service should be in the kernel
+	Present   bool   `json:"present"`          // the service is in the kernel
+	// Foreign says that another program is responsible for the service.
 	Foreign      bool           `json:"foreign,omitempty"`
-	OnFallback   bool           `json:"on_fallback"`   // the fallback server takes its traffic
-	PersistSecs  int            `json:"persistence_s"` // 0 is none
+	OnFallback   bool           `json:"on_fallback"`   // the fallback server gets the traffic
+	PersistSecs  int            `json:"persistence_s"` // the persistence timeout in seconds; 0 is none
 	ServersUp    int            `json:"servers_up"`
 	ServersTotal int            `json:"servers_total"`
 	Counters     Counters       `json:"counters"`
 	Servers      []ServerStatus `json:"servers"`
 }
 
-// A ServerStatus is a server for a person or a program to read.
+// A ServerStatus is the state of a server, for status output.
 type ServerStatus struct {
-	Name    string `json:"name"`
-	Address string `json:"address"`
-	Forward string `json:"forward"`
-	Health  string `json:"health"` // up, down or unknown
-	// Configured is the weight of the configuration, Weight the one in the
-	// kernel now.
-	Configured int  `json:"configured_weight"`
-	Weight     int  `json:"weight"`
-	Present    bool `json:"present"` // in the kernel
-	Fallback   bool `json:"fallback,omitempty"`
-	Drained    bool `json:"drained"`
-	Overridden bool `json:"overridden"` // the weight was set by an operator
+	Name       string `json:"name"`
+	Address    string `json:"address"`
+	Forward    string `json:"forward"`
+	Health     string `json:"health"` // up, down or unknown
+	Configured int    `json:"configured_weight"`
+	Weight     int    `json:"weight"`  // in the kernel; 0 if it is not there
+	Present    bool   `json:"present"` // the server is in the kernel
+	Fallback   bool   `json:"fallback,omitempty"`
+	Drained    bool   `json:"drained"`
+	Overridden bool   `json:"overridden"` // an operator has set the weight
 
 	Active     uint32   `json:"active_connections"`
 	Inactive   uint32   `json:"inactive_connections"`
@@ -87,8 +83,8 @@ type ServerStatus struct {
 	Counters   Counters `json:"counters"`
 }
 
-// Status joins what is configured and known with what the kernel holds: our
-// services in the order of their configuration, then those of others.
+// Status returns the state of all services, given what the kernel holds: first
+// ours in the order of the configuration, then the foreign ones.
 func (t *Table) Status(have []Usage) []ServiceStatus {
 	held := make(map[Key]*Usage, len(have))
 	for i := range have {
@@ -149,8 +145,8 @@ func (t *Table) serverStatus(c *ServiceConfig, s *ServerConfig) ServerStatus {
 	}
 }
 
-// use fills in what the kernel says of the server; nil is a server that is not
-// in the kernel.
+// use fills in the values of the kernel. u is nil if the server is not in the
+// kernel.
 func (r *ServerStatus) use(u *ServerUsage) {
 	if u == nil {
 		return

@@ -8,62 +8,62 @@ import (
 	"slices"
 )
 
-// A SyncConfig is the connection synchronization that a user wants: the
-// director that is MASTER multicasts its connections, the others learn them.
+// A SyncConfig is the configuration of connection synchronization: the MASTER
+// sends its connections by multicast, the other directors receive them.
 type SyncConfig struct {
-	Interface string     // the device that carries the multicast
-	ID        uint8      // directors with one ID form a set
-	MaxLen    uint16     // largest UDP payload; 0 is what fits the interface's MTU
-	Group     netip.Addr // multicast group; the zero Addr is 224.0.0.81
-	Port      uint16     // 0 is 8848
-	TTL       uint8      // 0 is 1
-	// Follow names the VRRP group (or instance) that decides between sending
-	// and learning. With none, both go on all the time.
+	Interface string     // the interface for the multicast
+	ID        uint8      // directors with the same ID share their connections
+	MaxLen    uint16     // largest UDP payload in bytes; 0 is what fits the interface's MTU
+	Group     netip.Addr // multicast group; the zero Addr is DefaultSyncGroup
+	Port      uint16     // UDP port; 0 is DefaultSyncPort
+	TTL       uint8      // of the multicast; 0 is DefaultSyncTTL
+	// Follow is the name of the VRRP group or instance whose MASTER sends. If it is
+	// "", this director sends and receives all the time.
 	Follow string
 }
 
-// What the kernel uses for what is not given (net/netfilter/ipvs/ip_vs_sync.c).
+// The kernel's defaults (net/netfilter/ipvs/ip_vs_sync.c).
 const (
 	DefaultSyncPort = 8848
 	DefaultSyncTTL  = 1
 
-	// minBackupLen is the least that the kernel lets a backup receive.
+	// minBackupLen is the smallest MaxLen that the kernel accepts of a backup
+	// daemon.
 	minBackupLen = 1024
-	// maxSyncLen is the largest payload of a UDP packet over IPv6; the kernel
-	// cuts what is larger.
+	// maxSyncLen is the largest payload of a UDP packet over IPv6. The kernel
+	// reduces a larger MaxLen to it.
 	maxSyncLen = 65535 - 40 - 8
 )
 
-// DefaultSyncGroup is the multicast group of a SyncConfig without one.
+// DefaultSyncGroup is the kernel's multicast group, 224.0.0.81.
 var DefaultSyncGroup = netip.AddrFrom4([4]byte{224, 0, 0, 81})
 
-// Validate returns every way in which c cannot work, joined; each is a
-// *FieldError.
+// Validate returns all faults of c, joined. Each is a *FieldError.
 func (c *SyncConfig) Validate() error {
-	f := faults{server: -1}
+	f := fieldErrors{server: -1}
 	switch {
 	case c.Interface == "":
-		f.bad("interface", "is needed")
+		f.add("interface", "is needed")
 	case len(c.Interface) > 15:
-		f.bad("interface", "%q is longer than the 15 characters of a device name", c.Interface)
+		f.add("interface", "%q is longer than the 15 characters of a device name", c.Interface)
 	}
 	if c.Group.IsValid() && !c.Group.IsMulticast() {
-		f.bad("group", "%v is no multicast group", c.Group)
+		f.add("group", "%v is not a multicast address", c.Group)
 	}
 	if c.MaxLen != 0 && (c.MaxLen < 64 || c.MaxLen > maxSyncLen) {
-		f.bad("max_len", "must be 64 (room for a connection) to %d, not %d", maxSyncLen, c.MaxLen)
+		f.add("max_len", "must be 64 (enough for one connection) to %d, not %d", maxSyncLen, c.MaxLen)
 	}
 	return errors.Join(f.errs...)
 }
 
-// A SyncRole is what a sync daemon does. The values are the kernel's
+// A SyncRole is the role of a sync daemon. The values are the kernel's
 // (IP_VS_STATE_MASTER, IP_VS_STATE_BACKUP).
 type SyncRole uint8
 
 // The roles.
 const (
-	SyncMaster SyncRole = 1 // sends
-	SyncBackup SyncRole = 2 // learns
+	SyncMaster SyncRole = 1 // sends connections
+	SyncBackup SyncRole = 2 // receives connections
 )
 
 // String returns "master" or "backup".
@@ -77,13 +77,13 @@ func (r SyncRole) String() string {
 	return fmt.Sprintf("role(%d)", uint8(r))
 }
 
-// A SyncDaemon is a sync daemon of the kernel. MaxLen 0 leaves the length to
-// the kernel.
+// A SyncDaemon is a sync daemon of the kernel. Its fields are those of
+// [SyncConfig] without defaults.
 type SyncDaemon struct {
 	Role      SyncRole
 	Interface string
 	ID        uint8
-	MaxLen    uint16
+	MaxLen    uint16 // 0 lets the kernel choose
 	Group     netip.Addr
 	Port      uint16
 	TTL       uint8
@@ -94,9 +94,9 @@ func (d SyncDaemon) String() string {
 	return fmt.Sprintf("--start-daemon %v --mcast-interface %s --syncid %d", d.Role, d.Interface, d.ID)
 }
 
-// Wanted returns the sync daemons that should run, given whether the group
-// that c follows is MASTER here. A director that is not MASTER, for whatever
-// reason, learns.
+// Wanted returns the sync daemons that should run. master says whether the group
+// that c follows is MASTER on this director. Every other director receives,
+// whatever its state is.
 func (c *SyncConfig) Wanted(master bool) []SyncDaemon {
 	d := SyncDaemon{
 		Interface: c.Interface, ID: c.ID, MaxLen: c.MaxLen,
@@ -128,7 +128,7 @@ type SyncOp struct {
 	Daemon SyncDaemon
 }
 
-// String returns the ipvsadm command that would do the same.
+// String returns the ipvsadm command for the same change.
 func (o SyncOp) String() string {
 	if o.Stop {
 		return fmt.Sprintf("ipvsadm --stop-daemon %v", o.Daemon.Role)
@@ -136,12 +136,14 @@ func (o SyncOp) String() string {
 	return "ipvsadm " + o.Daemon.String()
 }
 
-// PlanSync returns the steps from the daemons that run to those that should:
-// what is to stop stops before anything starts, so that a director that takes
-// over does not learn its own connections back. A daemon whose parameters
-// differ is stopped and started, for the kernel cannot change one. A network
-// namespace has one daemon of each role at most; a caller that wants none and
-// never wanted any does not ask.
+// PlanSync returns the steps from the daemons that run to those that should run.
+// It stops daemons before it starts others: a director that takes over must not
+// receive the connections that it sends. A daemon with other parameters is
+// stopped and started, because the kernel cannot change it.
+//
+// A network namespace has at most one daemon of each role, so PlanSync also
+// stops daemons of other programs. A caller without a SyncConfig should call it
+// only to stop its own.
 func PlanSync(have, want []SyncDaemon) []SyncOp {
 	var stops, starts []SyncOp
 	for _, h := range have {
@@ -157,7 +159,7 @@ func PlanSync(have, want []SyncDaemon) []SyncOp {
 	return append(stops, starts...)
 }
 
-// serves reports whether the running daemon d is what want asks for.
+// serves reports whether the running daemon d has the parameters of want.
 func (d SyncDaemon) serves(want SyncDaemon) bool {
 	if want.MaxLen == 0 {
 		d.MaxLen = 0

@@ -26,7 +26,7 @@ func TestSyncFollowsTheGroup(t *testing.T) {
 		startBackup, stopBackup = "ipvsadm --start-daemon backup --mcast-interface eth1 --syncid 1", "ipvsadm --stop-daemon backup"
 	)
 	running := func(daemons []lvs.SyncDaemon) []lvs.SyncDaemon {
-		for i := range daemons { // the kernel fills in what was left to it
+		for i := range daemons { // the kernel chooses a length
 			daemons[i].MaxLen = 1472
 		}
 		return daemons
@@ -76,7 +76,7 @@ func TestSyncConfigValidate(t *testing.T) {
 		{lvs.SyncConfig{Interface: "a-name-of-16-cha"}, `interface: "a-name-of-16-cha" is longer than the 15 characters of a device name`},
 		{
 			lvs.SyncConfig{Interface: "eth1", Group: netip.MustParseAddr("10.0.0.1"), MaxLen: 10},
-			"group: 10.0.0.1 is no multicast group\nmax_len: must be 64 (room for a connection) to 65487, not 10",
+			"group: 10.0.0.1 is not a multicast address\nmax_len: must be 64 (enough for one connection) to 65487, not 10",
 		},
 	}
 	for _, tt := range tests {
@@ -84,7 +84,7 @@ func TestSyncConfigValidate(t *testing.T) {
 		if err := tt.config.Validate(); err != nil {
 			got = err.Error()
 			if field := new(lvs.FieldError); !errors.As(err, &field) {
-				t.Errorf("%v is no FieldError", err)
+				t.Errorf("%v is not a FieldError", err)
 			}
 		}
 		if got != tt.want {

@@ -8,12 +8,12 @@ import (
 	"slices"
 )
 
-// Health is what is known of a server.
+// Health is the health of a server.
 type Health uint8
 
-// The states of a server's health.
+// The values of Health.
 const (
-	Unknown Health = iota // nothing was heard yet
+	Unknown Health = iota // no check has reported yet
 	Up
 	Down
 )
@@ -29,35 +29,35 @@ func (h Health) String() string {
 	return "unknown"
 }
 
-// A Ref names a server by the names of its configuration.
+// A Ref identifies a server by its name and the name of its service.
 type Ref struct{ Service, Server string }
 
 // String returns "service/server".
 func (r Ref) String() string { return r.Service + "/" + r.Server }
 
-// An Override is what an operator changed at run time.
+// An Override is an operator's change of a server at run time.
 type Override struct {
-	Drained bool // weight 0, whatever else is said
-	Weight  *int // instead of the configured weight; nil is none
+	Drained bool // the weight is 0, even if Weight is set
+	Weight  *int // replaces the configured weight unless it is nil
 }
 
-// Errors of the calls that name a server.
+// Errors of the methods that take a Ref.
 var (
 	ErrUnknownService = errors.New("no such service is configured")
 	ErrUnknownServer  = errors.New("the service has no such server")
 )
 
-// A Table knows the configured services, the health of their servers, which
-// groups are MASTER and what an operator overrode, and says what the kernel
-// should hold. It is not safe for concurrent use.
+// A Table computes what the kernel should hold from the configured services, the
+// health of their servers, the mastership of groups and the overrides of
+// operators. It is not safe for concurrent use.
 type Table struct {
 	services []ServiceConfig
 	masters  map[string]bool
 	servers  map[serverID]*serverState
 }
 
-// A serverID is what a server's state hangs on: giving it another name is no
-// reason to forget its health, giving it another address is.
+// A serverID identifies a server across configurations. A server keeps its state
+// when its name changes, and loses it when its address changes.
 type serverID struct {
 	service string
 	address netip.AddrPort
@@ -65,7 +65,7 @@ type serverID struct {
 
 type serverState struct {
 	health   Health
-	held     bool // the kernel had it with weight 0 when we came
+	quiesced bool // Adopt has found it with weight 0, and no check has reported yet
 	override Override
 }
 
@@ -75,13 +75,14 @@ func NewTable() *Table {
 }
 
 // Configure replaces the configuration. A server keeps its health and its
-// override as long as its service keeps its name and itself its address; an
-// overridden weight gives way when the configured weight changes. The services
-// must be valid ([ServiceConfig.Validate]); two with one name or one key are an
-// error, and then nothing changes.
+// override if its address and its service's name are the same as before. A weight
+// that an operator has set is dropped when the configured weight changes.
 //
-// A new server's health is Unknown (Up with StartsUp). Call [Table.Adopt]
-// next, so that servers that are in use already stay in use.
+// The services must be valid ([ServiceConfig.Validate]). If two have the same
+// name or key, Configure returns an error and changes nothing.
+//
+// The health of a new server is Up with StartsUp and Unknown otherwise. Call
+// [Table.Adopt] next, so that servers that the kernel uses stay in use.
 func (t *Table) Configure(services []ServiceConfig) error {
 	if err := distinct(services); err != nil {
 		return err
@@ -113,10 +114,10 @@ func distinct(services []ServiceConfig) error {
 	for i := range services {
 		name, key := services[i].Name, services[i].Service.Key.Canonical()
 		if names[name] {
-			return fmt.Errorf("configure services: two are named %q", name)
+			return fmt.Errorf("configure services: two have the name %q", name)
 		}
 		if other, ok := keys[key]; ok {
-			return fmt.Errorf("configure services: %q and %q are both %v", other, name, key)
+			return fmt.Errorf("configure services: %q and %q are both for %v", other, name, key)
 		}
 		names[name], keys[key] = true, name
 	}
@@ -139,8 +140,7 @@ func (t *Table) weights() map[serverID]int {
 	return w
 }
 
-// Clone returns a table that knows what t knows and goes its own way from
-// there: to try a configuration out.
+// Clone returns an independent copy of t, for trying out a configuration.
 func (t *Table) Clone() *Table {
 	c := &Table{
 		services: slices.Clone(t.services),
@@ -154,10 +154,11 @@ func (t *Table) Clone() *Table {
 	return c
 }
 
-// Adopt takes over what the kernel holds: a server of unknown health that the
-// kernel uses counts as Up until a check says otherwise, one that it holds with
-// weight 0 stays there with weight 0 until then. So a restart, or a service
-// that is given another name, takes nothing out of service.
+// Adopt takes over the state of servers from the kernel's table, where their
+// health is Unknown. A server with a weight above 0 counts as Up until a check
+// reports something else. A server with weight 0 stays in the table with weight
+// 0 until a check reports. So no server goes out of service because the daemon
+// restarts or because a service gets another name.
 func (t *Table) Adopt(have []Wanted) {
 	held := make(map[Key][]Server, len(have))
 	for _, h := range have {
@@ -173,25 +174,24 @@ func (t *Table) Adopt(have []Wanted) {
 			if s.Weight > 0 {
 				state.health = Up
 			} else {
-				state.held = true
+				state.quiesced = true
 			}
 		}
 	}
 }
 
-// SetHealth notes what a check found and reports whether that changes
-// anything. A server that is not configured (any more) changes nothing.
+// SetHealth sets the health of a server and reports whether that is a change. It
+// ignores a server that is not configured.
 func (t *Table) SetHealth(ref Ref, h Health) bool {
 	state, err := t.find(ref)
 	if err != nil || state.health == h {
 		return false
 	}
-	state.health, state.held = h, false
+	state.health, state.quiesced = h, false
 	return true
 }
 
-// Health returns what is known of a server; of one that is not configured,
-// nothing is.
+// Health returns the health of a server, Unknown for one that is not configured.
 func (t *Table) Health(ref Ref) Health {
 	state, err := t.find(ref)
 	if err != nil {
@@ -200,8 +200,8 @@ func (t *Table) Health(ref Ref) Health {
 	return state.health
 }
 
-// SetMaster notes whether a group (or instance) is MASTER here and reports
-// whether that changes anything. A group of which nothing was said is not.
+// SetMaster sets whether a group or instance is MASTER on this director and
+// reports whether that is a change. At first no group is MASTER.
 func (t *Table) SetMaster(group string, master bool) bool {
 	if t.masters[group] == master {
 		return false
@@ -210,19 +210,20 @@ func (t *Table) SetMaster(group string, master bool) bool {
 	return true
 }
 
-// Drain gives a server weight 0 until Enable: its connections live on, no new
-// ones come. The error is ErrUnknownService or ErrUnknownServer.
+// Drain gives a server weight 0 until Enable: it keeps its connections and gets no
+// new ones. The error wraps ErrUnknownService or ErrUnknownServer.
 func (t *Table) Drain(ref Ref) error {
 	return t.override(ref, func(o *Override) { o.Drained = true })
 }
 
-// Enable takes back Drain and SetWeight.
+// Enable undoes Drain and SetWeight. The error is as for Drain.
 func (t *Table) Enable(ref Ref) error {
 	return t.override(ref, func(o *Override) { *o = Override{} })
 }
 
-// SetWeight replaces the configured weight of a server, 0 to MaxWeight, until
-// Enable or until the configured weight changes.
+// SetWeight sets a weight of 0 to MaxWeight in place of the configured one, until
+// Enable or until the configured weight changes. The error says that the weight
+// is out of range, or is as for Drain.
 func (t *Table) SetWeight(ref Ref, weight int) error {
 	if weight < 0 || weight > MaxWeight {
 		return fmt.Errorf("set weight of %v: must be 0 to %d, not %d", ref, MaxWeight, weight)
@@ -230,8 +231,8 @@ func (t *Table) SetWeight(ref Ref, weight int) error {
 	return t.override(ref, func(o *Override) { o.Weight = &weight })
 }
 
-// Overrides returns what operators changed, so that it can be kept over a
-// restart; SetOverride puts it back.
+// Overrides returns the overrides of all servers, so that the caller can save
+// them and restore them with SetOverride after a restart.
 func (t *Table) Overrides() map[Ref]Override {
 	all := make(map[Ref]Override)
 	for i := range t.services {
@@ -246,7 +247,7 @@ func (t *Table) Overrides() map[Ref]Override {
 	return all
 }
 
-// SetOverride replaces the override of a server.
+// SetOverride replaces the override of a server. The error is as for Drain.
 func (t *Table) SetOverride(ref Ref, o Override) error {
 	return t.override(ref, func(old *Override) { *old = o })
 }
@@ -260,7 +261,8 @@ func (t *Table) override(ref Ref, change func(*Override)) error {
 	return nil
 }
 
-// find returns the state of the server that ref names: by its name or by its address.
+// find returns the state of the server of ref, which may have its address in place
+// of its name.
 func (t *Table) find(ref Ref) (*serverState, error) {
 	for i := range t.services {
 		c := &t.services[i]
@@ -278,8 +280,8 @@ func (t *Table) find(ref Ref) (*serverState, error) {
 	return nil, ErrUnknownService
 }
 
-// Keys returns the keys of all configured services, those included that are
-// not wanted at the moment: they are ours.
+// Keys returns the keys of all configured services, those included that are not
+// wanted at the moment.
 func (t *Table) Keys() []Key {
 	keys := make([]Key, 0, len(t.services))
 	for i := range t.services {
@@ -288,7 +290,7 @@ func (t *Table) Keys() []Key {
 	return keys
 }
 
-// Wanted returns what the kernel should hold of our services.
+// Wanted returns the services that the kernel should hold now.
 func (t *Table) Wanted() []Wanted {
 	want := make([]Wanted, 0, len(t.services))
 	for i := range t.services {
@@ -299,7 +301,7 @@ func (t *Table) Wanted() []Wanted {
 	return want
 }
 
-// present tells whether a service should be in the kernel.
+// present reports whether a service should be in the kernel.
 func (t *Table) present(c *ServiceConfig) bool {
 	return c.Active == ActiveAlways || t.masters[c.Follow]
 }
@@ -319,21 +321,21 @@ func (t *Table) wanted(c *ServiceConfig) Wanted {
 	return w
 }
 
-// server returns s with the weight it should have, and whether it should be
-// in the table.
+// server returns s with the weight that it should have, and whether it should be
+// in the kernel at all.
 func (st *serverState) server(s Server, onDown OnDown) (Server, bool) {
 	switch {
 	case st.health == Up:
 		s.Weight = st.weight(s.Weight)
 		return s, true
-	case st.health == Down && onDown == Quiesce, st.held:
+	case st.health == Down && onDown == Quiesce, st.quiesced:
 		s.Weight = 0
 		return s, true
 	}
 	return s, false
 }
 
-// weight returns the weight of a server that is up, given the configured one.
+// weight returns the weight of a server that is up.
 func (st *serverState) weight(configured int) int {
 	switch {
 	case st.override.Drained:
@@ -344,7 +346,7 @@ func (st *serverState) weight(configured int) int {
 	return configured
 }
 
-// usable reports whether one of the servers takes new connections.
+// usable reports whether at least one of the servers gets new connections.
 func usable(servers []Server) bool {
 	return slices.ContainsFunc(servers, func(s Server) bool { return s.Weight > 0 })
 }

@@ -10,7 +10,7 @@ import (
 	"holdfast/lvs/lvstest"
 )
 
-// web has two servers and a fallback.
+// web returns a service with two servers and a fallback.
 func web() lvs.ServiceConfig {
 	return lvs.ServiceConfig{
 		Name: "web", Service: tcp("10.0.0.1:80"),
@@ -240,7 +240,7 @@ func TestTableCloneGoesItsOwnWay(t *testing.T) {
 	follower.Active, follower.Follow = lvs.ActiveMaster, "director"
 	must(t, original.Configure([]lvs.ServiceConfig{follower}))
 	if got := render(t, original.Wanted()); got != "" {
-		t.Errorf("mastership of the clone has reached the original:\n%s", got)
+		t.Errorf("SetMaster of the clone changed the original:\n%s", got)
 	}
 	must(t, original.Configure([]lvs.ServiceConfig{web()}))
 	if diff := cmp.Diff(before, render(t, original.Wanted())); diff != "" {
@@ -267,7 +267,7 @@ func TestTableRefuses(t *testing.T) {
 	}
 	for _, weight := range []int{-1, lvs.MaxWeight + 1} {
 		if err := table.SetWeight(rs1, weight); err == nil {
-			t.Errorf("weight %d is taken", weight)
+			t.Errorf("weight %d is accepted", weight)
 		}
 	}
 	sameName, sameKey := web(), web()
@@ -275,7 +275,7 @@ func TestTableRefuses(t *testing.T) {
 	sameKey.Name = "web2"
 	for _, other := range []lvs.ServiceConfig{sameName, sameKey} {
 		if err := table.Configure([]lvs.ServiceConfig{web(), other}); err == nil {
-			t.Errorf("services web and %s %v are taken together", other.Name, other.Service.Key)
+			t.Errorf("services web and %s %v are accepted together", other.Name, other.Service.Key)
 		}
 	}
 	if got := len(table.Keys()); got != 1 {
@@ -328,7 +328,8 @@ func TestTableOverridesSurviveARestart(t *testing.T) {
 	}
 }
 
-// A whole life of a service over the fake, with every moment looked at.
+// A service from its start to its end, with a check before every change of the
+// kernel.
 func TestFallbackNeverLeavesAGap(t *testing.T) {
 	table := table(t, web())
 	var kernel lvstest.Fake

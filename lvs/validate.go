@@ -8,19 +8,18 @@ import (
 	"time"
 )
 
-// MaxPersistence bounds a persistence timeout, as ipvsadm does.
+// MaxPersistence is the largest persistence timeout, the same as ipvsadm's.
 const MaxPersistence = 31 * 24 * time.Hour
 
-// A FieldError is one fault of a configuration, with the key that it is about
-// as the configuration file spells it.
+// A FieldError is one fault of a configuration.
 type FieldError struct {
-	Server  int    // index into ServiceConfig.Servers of the server it is about, or -1
+	Server  int    // the index of the faulty server in ServiceConfig.Servers, or -1
 	Name    string // that server's name
-	Key     string
+	Key     string // the key as in the configuration file
 	Problem string
 }
 
-// Error returns "key: problem" or "server NAME: key: problem".
+// Error returns "KEY: PROBLEM" or "server NAME: KEY: PROBLEM".
 func (e *FieldError) Error() string {
 	if e.Server < 0 {
 		return e.Key + ": " + e.Problem
@@ -28,28 +27,28 @@ func (e *FieldError) Error() string {
 	return "server " + e.Name + ": " + e.Key + ": " + e.Problem
 }
 
-// faults collects field errors.
-type faults struct {
+// fieldErrors collects the faults of a configuration. server and name are those
+// of the server that is being validated.
+type fieldErrors struct {
 	errs   []error
 	server int
 	name   string
 }
 
-func (f *faults) bad(key, format string, args ...any) {
+func (f *fieldErrors) add(key, format string, args ...any) {
 	f.errs = append(f.errs, &FieldError{Server: f.server, Name: f.name, Key: key, Problem: fmt.Sprintf(format, args...)})
 }
 
-// Validate returns every way in which c cannot work, joined; each is a
-// *FieldError. What the kernel refuses, or takes and then does not heed, is a
-// fault.
+// Validate returns all faults of c, joined. Each is a *FieldError. A fault is a
+// setting that the kernel refuses, or accepts without any effect.
 func (c *ServiceConfig) Validate() error {
-	f := faults{server: -1}
+	f := fieldErrors{server: -1}
 	if c.Name == "" {
-		f.bad("name", "is needed")
+		f.add("name", "is needed")
 	}
 	c.Service.validate(&f)
 	if c.Active == ActiveMaster && c.Follow == "" {
-		f.bad("follow", "active = \"master\" needs the name of a group or instance to follow")
+		f.add("follow", "is needed with active = \"master\": the name of a group or instance")
 	}
 	if c.Fallback != (netip.AddrPort{}) {
 		c.validateFallback(&f)
@@ -62,81 +61,81 @@ func (c *ServiceConfig) Validate() error {
 		c.Service.validateServer(&f, s.Server)
 		address := s.Server.Canonical().Address
 		if addresses[address] {
-			f.bad("address", "%v is listed twice", address)
+			f.add("address", "%v is listed twice", address)
 		}
 		if names[s.name()] && s.Name != "" {
-			f.bad("name", "is given twice")
+			f.add("name", "is given twice")
 		}
 		names[s.name()], addresses[address] = true, true
 	}
 	return errors.Join(f.errs...)
 }
 
-func (s *Service) validate(f *faults) {
+func (s *Service) validate(f *fieldErrors) {
 	k := s.Key
 	switch {
 	case k.Mark != 0 && (k.Protocol != ProtocolNone || k.Address != netip.AddrPort{}):
-		f.bad("mark", "a service has a mark, or a protocol and an address, not both")
+		f.add("mark", "cannot be combined with protocol and address")
 	case k.Mark != 0:
 	case !k.Address.Addr().IsValid():
-		f.bad("address", "is needed, or a mark")
+		f.add("address", "is needed, or mark")
 	case k.Address.Addr().Zone() != "":
-		f.bad("address", "%v must not name an interface", k.Address.Addr())
+		f.add("address", "%v must not contain an interface", k.Address.Addr())
 	case k.Protocol != TCP && k.Protocol != UDP && k.Protocol != SCTP:
-		f.bad("protocol", "must be tcp, udp or sctp")
+		f.add("protocol", "must be tcp, udp or sctp")
 	case k.Address.Port() == 0 && s.Persistence == 0:
 		// net/netfilter/ipvs/ip_vs_core.c, ip_vs_schedule: "port zero only
 		// supported in persistent services".
-		f.bad("address", "port 0 (every port) needs persistence")
+		f.add("address", "port 0 (every port) needs persistence")
 	}
 	if !slices.Contains(schedulers, s.Scheduler) {
-		f.bad("scheduler", "%q is none of %v", s.Scheduler, schedulers)
+		f.add("scheduler", "%q is not one of %v", s.Scheduler, schedulers)
 	}
 	if s.Persistence < 0 || s.Persistence > MaxPersistence || s.Persistence%time.Second != 0 {
-		f.bad("persistence", "must be whole seconds up to %v, not %v", MaxPersistence, s.Persistence)
+		f.add("persistence", "must be whole seconds up to %v, not %v", MaxPersistence, s.Persistence)
 	}
 	if s.PersistPrefix < 0 || s.PersistPrefix > k.bits() {
-		f.bad("persistence_prefix", "must be 1 to %d, not %d", k.bits(), s.PersistPrefix)
+		f.add("persistence_prefix", "must be 1 to %d, not %d", k.bits(), s.PersistPrefix)
 	}
 	if s.PersistEngine != "" && s.PersistEngine != "sip" {
-		f.bad("persistence_engine", "must be sip, not %q", s.PersistEngine)
+		f.add("persistence_engine", "must be sip, not %q", s.PersistEngine)
 	}
 	if s.PersistEngine != "" && s.Persistence == 0 {
-		f.bad("persistence_engine", "has no effect without persistence")
+		f.add("persistence_engine", "has no effect without persistence")
 	}
 	if s.Flags&FlagOnePacket != 0 && k.Mark == 0 && k.Protocol != UDP {
-		f.bad("one_packet", "is for udp services")
+		f.add("one_packet", "works with udp services only")
 	}
 }
 
-func (s *Service) validateServer(f *faults, r Server) {
+func (s *Service) validateServer(f *fieldErrors, r Server) {
 	if validAddress(f, "address", r.Address) {
 		s.validateForward(f, "address", "forward", r)
 	}
 	if r.Weight < 0 || r.Weight > MaxWeight {
-		f.bad("weight", "must be 0 to %d, not %d", MaxWeight, r.Weight)
+		f.add("weight", "must be 0 to %d, not %d", MaxWeight, r.Weight)
 	}
 	if r.Lower > r.Upper {
-		f.bad("lower_threshold", "%d is above the upper threshold %d", r.Lower, r.Upper)
+		f.add("lower_threshold", "%d is above upper_threshold, %d", r.Lower, r.Upper)
 	}
 	t := r.Tunnel
 	switch {
 	case t != Tunnel{} && r.Forward != TUN:
-		f.bad("tunnel", "has no effect with forward %v", r.Forward)
+		f.add("tunnel", "has no effect with forward %v", r.Forward)
 	case t.Type > GRE:
-		f.bad("tunnel", "unknown type %v", t.Type)
+		f.add("tunnel", "unknown type %v", t.Type)
 	case t.Type == GUE && t.Port == 0:
-		f.bad("tunnel_port", "is needed with gue")
+		f.add("tunnel_port", "is needed with gue")
 	case t.Type != GUE && t.Port != 0:
-		f.bad("tunnel_port", "has no effect with %v", t.Type)
+		f.add("tunnel_port", "has no effect with %v", t.Type)
 	case t.Type == IPIP && t.Checksum:
-		f.bad("tunnel_checksum", "has no effect with ipip")
+		f.add("tunnel_checksum", "has no effect with ipip")
 	case t.Type != GUE && t.RemoteChecksum:
-		f.bad("tunnel_checksum", "remote checksum is for gue")
+		f.add("tunnel_checksum", "a remote checksum works with gue only")
 	}
 }
 
-func (c *ServiceConfig) validateFallback(f *faults) {
+func (c *ServiceConfig) validateFallback(f *fieldErrors) {
 	if !validAddress(f, "fallback", c.Fallback) {
 		return
 	}
@@ -144,19 +143,19 @@ func (c *ServiceConfig) validateFallback(f *faults) {
 	c.Service.validateForward(f, "fallback", "fallback_forward", fallback)
 	for i := range c.Servers {
 		if c.Servers[i].Server.Canonical().Address == fallback.Address {
-			f.bad("fallback", "%v is one of the servers", c.Fallback)
+			f.add("fallback", "%v is one of the servers", c.Fallback)
 		}
 	}
 }
 
-func validAddress(f *faults, key string, a netip.AddrPort) bool {
+func validAddress(f *fieldErrors, key string, a netip.AddrPort) bool {
 	switch {
 	case !a.Addr().IsValid():
-		f.bad(key, "is needed")
+		f.add(key, "is needed")
 	case a.Addr().Zone() != "":
-		f.bad(key, "%v must not name an interface", a.Addr())
+		f.add(key, "%v must not contain an interface", a.Addr())
 	case a.Addr().IsUnspecified() || a.Addr().IsMulticast():
-		f.bad(key, "%v is no host's address", a.Addr())
+		f.add(key, "%v is not the address of a host", a.Addr())
 	default:
 		return true
 	}
@@ -164,38 +163,38 @@ func validAddress(f *faults, key string, a netip.AddrPort) bool {
 }
 
 // validateForward checks the address of a server of s against its forwarding
-// method: what the kernel refuses (another family without a tunnel,
-// ip_vs_genl_set_cmd) and what it cannot do (translate ports without NAT).
-func (s *Service) validateForward(f *faults, addressKey, forwardKey string, r Server) {
+// method. The kernel refuses another address family without a tunnel
+// (ip_vs_genl_set_cmd) and cannot translate ports without NAT.
+func (s *Service) validateForward(f *fieldErrors, addressKey, forwardKey string, r Server) {
 	r = r.Canonical()
 	k := s.Key.Canonical()
 	switch r.Forward {
 	case NAT, DR, TUN:
 	default:
-		f.bad(forwardKey, "must be nat, dr or tun")
+		f.add(forwardKey, "must be nat, dr or tun")
 		return
 	}
 	known := k.Mark != 0 || k.Address.IsValid()
 	if known && r.Address.Addr().Is6() != k.IPv6 && r.Forward != TUN {
-		f.bad(addressKey, "%v is of another family than the service: only tun can cross", r.Address.Addr())
+		f.add(addressKey, "%v and the service are of different address families, which needs %s = \"tun\"", r.Address.Addr(), forwardKey)
 	}
 	if r.Forward == NAT && r.Address.Addr().IsLoopback() {
-		// net/netfilter/ipvs/ip_vs_xmit.c, "stopping DNAT to loopback address"
-		f.bad(addressKey, "the kernel does not translate to a loopback address, %v: give one of the director's own", r.Address.Addr())
+		// net/netfilter/ipvs/ip_vs_xmit.c: "stopping DNAT to loopback address"
+		f.add(addressKey, "the kernel does not forward with nat to a loopback address, %v: use another address of this director", r.Address.Addr())
 	}
 	if known && r.Forward != NAT && k.Mark == 0 && r.Address.Port() != k.Address.Port() {
-		f.bad(addressKey, "%v keeps the port of the service, %d: %d cannot be reached", r.Forward, k.Address.Port(), r.Address.Port())
+		f.add(addressKey, "must have the service's port %d, not %d: forward %v does not change ports", k.Address.Port(), r.Address.Port(), r.Forward)
 	}
 }
 
-// fallback returns the fallback server as the kernel gets it.
+// fallback returns the fallback server as it is added to the kernel.
 func (c *ServiceConfig) fallback() Server {
 	return Server{Address: c.Fallback, Forward: c.FallbackForward, Weight: 1}.Canonical()
 }
 
-// MixedFamilies reports whether a server (or the fallback) is of another
+// MixedFamilies reports whether a server or the fallback is of another address
 // family than the service. The kernel refuses such a server while a sync daemon
-// runs, and a sync daemon while such a server exists (EINVAL).
+// runs, and a sync daemon while there is such a server (EINVAL).
 func (c *ServiceConfig) MixedFamilies() bool {
 	v6 := c.Service.Key.Canonical().IPv6
 	if c.Fallback.IsValid() && c.fallback().Address.Addr().Is6() != v6 {

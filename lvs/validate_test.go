@@ -24,35 +24,35 @@ func TestValidate(t *testing.T) {
 		{"valid", func(*lvs.ServiceConfig) {}, ""},
 		{"fwmark", service(func(s *lvs.Service) { s.Key = lvs.Key{Mark: 7} }), ""},
 		{"loopback", func(c *lvs.ServiceConfig) { c.Fallback = ap("127.0.0.1:8080") },
-			"fallback: the kernel does not translate to a loopback address, 127.0.0.1: give one of the director's own"},
+			"fallback: the kernel does not forward with nat to a loopback address, 127.0.0.1: use another address of this director"},
 		{"every port", service(func(s *lvs.Service) { s.Key.Address = ap("10.0.0.1:0"); s.Persistence = time.Minute }), ""},
 		{"no name", func(c *lvs.ServiceConfig) { c.Name = "" }, "name: is needed"},
-		{"mark and address", service(func(s *lvs.Service) { s.Key.Mark = 7 }), "mark: a service has a mark, or a protocol and an address, not both"},
-		{"neither", func(c *lvs.ServiceConfig) { c.Service.Key = lvs.Key{} }, "address: is needed, or a mark"},
+		{"mark and address", service(func(s *lvs.Service) { s.Key.Mark = 7 }), "mark: cannot be combined with protocol and address"},
+		{"neither", func(c *lvs.ServiceConfig) { c.Service.Key = lvs.Key{} }, "address: is needed, or mark"},
 		{"protocol", service(func(s *lvs.Service) { s.Key.Protocol = 1 }), "protocol: must be tcp, udp or sctp"},
 		{"every port without persistence", service(func(s *lvs.Service) { s.Key.Address = ap("10.0.0.1:0") }), "address: port 0 (every port) needs persistence"},
-		{"zone", service(func(s *lvs.Service) { s.Key.Address = ap("[fe80::1%eth0]:80") }), "address: fe80::1%eth0 must not name an interface\n" +
-			"fallback: 192.168.0.1 is of another family than the service: only tun can cross\n" +
-			"server 192.168.0.11:80: address: 192.168.0.11 is of another family than the service: only tun can cross\n" +
-			"server rs2: address: 192.168.0.12 is of another family than the service: only tun can cross"},
-		{"scheduler", service(func(s *lvs.Service) { s.Scheduler = "best" }), `scheduler: "best" is none of [rr wrr lc wlc sed nq dh sh lblc lblcr mh fo ovf twos]`},
+		{"zone", service(func(s *lvs.Service) { s.Key.Address = ap("[fe80::1%eth0]:80") }), "address: fe80::1%eth0 must not contain an interface\n" +
+			"fallback: 192.168.0.1 and the service are of different address families, which needs fallback_forward = \"tun\"\n" +
+			"server 192.168.0.11:80: address: 192.168.0.11 and the service are of different address families, which needs forward = \"tun\"\n" +
+			"server rs2: address: 192.168.0.12 and the service are of different address families, which needs forward = \"tun\""},
+		{"scheduler", service(func(s *lvs.Service) { s.Scheduler = "best" }), `scheduler: "best" is not one of [rr wrr lc wlc sed nq dh sh lblc lblcr mh fo ovf twos]`},
 		{"persistence", service(func(s *lvs.Service) { s.Persistence = 1500 * time.Millisecond }), "persistence: must be whole seconds up to 744h0m0s, not 1.5s"},
 		{"prefix", service(func(s *lvs.Service) { s.Persistence, s.PersistPrefix = time.Second, 33 }), "persistence_prefix: must be 1 to 32, not 33"},
 		{"engine", service(func(s *lvs.Service) { s.Persistence, s.PersistEngine = time.Second, "h323" }), `persistence_engine: must be sip, not "h323"`},
 		{"engine alone", service(func(s *lvs.Service) { s.PersistEngine = "sip" }), "persistence_engine: has no effect without persistence"},
-		{"one packet", service(func(s *lvs.Service) { s.Flags = lvs.FlagOnePacket }), "one_packet: is for udp services"},
-		{"follow", func(c *lvs.ServiceConfig) { c.Active = lvs.ActiveMaster }, `follow: active = "master" needs the name of a group or instance to follow`},
+		{"one packet", service(func(s *lvs.Service) { s.Flags = lvs.FlagOnePacket }), "one_packet: works with udp services only"},
+		{"follow", func(c *lvs.ServiceConfig) { c.Active = lvs.ActiveMaster }, `follow: is needed with active = "master": the name of a group or instance`},
 		{"fallback among the servers", func(c *lvs.ServiceConfig) { c.Fallback = ap("192.168.0.12:80") }, "fallback: 192.168.0.12:80 is one of the servers"},
-		{"fallback's family", func(c *lvs.ServiceConfig) { c.Fallback = ap("[fd00::1]:80") }, "fallback: fd00::1 is of another family than the service: only tun can cross"},
-		{"fallback's port", func(c *lvs.ServiceConfig) { c.FallbackForward = lvs.DR }, "fallback: dr keeps the port of the service, 80: 8080 cannot be reached"},
+		{"fallback's family", func(c *lvs.ServiceConfig) { c.Fallback = ap("[fd00::1]:80") }, "fallback: fd00::1 and the service are of different address families, which needs fallback_forward = \"tun\""},
+		{"fallback's port", func(c *lvs.ServiceConfig) { c.FallbackForward = lvs.DR }, "fallback: must have the service's port 80, not 8080: forward dr does not change ports"},
 		{"server's address", server(func(s *lvs.Server) { s.Address = netip.AddrPort{} }), "server rs2: address: is needed"},
-		{"no host", server(func(s *lvs.Server) { s.Address = ap("0.0.0.0:80") }), "server rs2: address: 0.0.0.0 is no host's address"},
+		{"no host", server(func(s *lvs.Server) { s.Address = ap("0.0.0.0:80") }), "server rs2: address: 0.0.0.0 is not the address of a host"},
 		{"twice", server(func(s *lvs.Server) { s.Address = ap("[::ffff:192.168.0.11]:80") }), "server rs2: address: 192.168.0.11:80 is listed twice"},
 		{"name twice", func(c *lvs.ServiceConfig) { c.Servers[0].Name = "rs2" }, "server rs2: name: is given twice"},
 		{"forward", server(func(s *lvs.Server) { s.Forward = 1 }), "server rs2: forward: must be nat, dr or tun"},
-		{"port of dr", server(func(s *lvs.Server) { s.Forward, s.Address = lvs.DR, ap("192.168.0.12:81") }), "server rs2: address: dr keeps the port of the service, 80: 81 cannot be reached"},
+		{"port of dr", server(func(s *lvs.Server) { s.Forward, s.Address = lvs.DR, ap("192.168.0.12:81") }), "server rs2: address: must have the service's port 80, not 81: forward dr does not change ports"},
 		{"weight", server(func(s *lvs.Server) { s.Weight = 65536 }), "server rs2: weight: must be 0 to 65535, not 65536"},
-		{"thresholds", server(func(s *lvs.Server) { s.Lower = 5 }), "server rs2: lower_threshold: 5 is above the upper threshold 0"},
+		{"thresholds", server(func(s *lvs.Server) { s.Lower = 5 }), "server rs2: lower_threshold: 5 is above upper_threshold, 0"},
 		{"tunnel without tun", server(func(s *lvs.Server) { s.Tunnel.Type = lvs.GRE }), "server rs2: tunnel: has no effect with forward nat"},
 		{"gue without port", server(func(s *lvs.Server) { s.Forward, s.Tunnel.Type = lvs.TUN, lvs.GUE }), "server rs2: tunnel_port: is needed with gue"},
 		{"gre with port", server(func(s *lvs.Server) { s.Forward, s.Tunnel = lvs.TUN, lvs.Tunnel{Type: lvs.GRE, Port: 1} }), "server rs2: tunnel_port: has no effect with gre"},
@@ -77,7 +77,7 @@ func TestValidate(t *testing.T) {
 			}
 			for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
 				if field := new(lvs.FieldError); !errors.As(e, &field) {
-					t.Errorf("%v is no FieldError", e)
+					t.Errorf("%v is not a FieldError", e)
 				}
 			}
 		})
@@ -87,10 +87,10 @@ func TestValidate(t *testing.T) {
 func TestMixedFamilies(t *testing.T) {
 	c := web()
 	if c.MixedFamilies() {
-		t.Error("IPv4 alone is called mixed")
+		t.Error("a service with IPv4 only is reported as mixed")
 	}
 	c.Servers[1].Server.Address = ap("[fd00::1]:80")
 	if !c.MixedFamilies() {
-		t.Error("an IPv6 server of an IPv4 service is not noticed")
+		t.Error("an IPv6 server of an IPv4 service is not reported as mixed")
 	}
 }

@@ -331,12 +331,12 @@ func TestDoomedIsSilent(t *testing.T) {
 	o, err := observe(h.conn)
 	testns.Must(t, err)
 	r := deleteRequests(o, []int{o.byName["vrrp6-51"].index, o.byName["vrrp6-52"].index})
-	testns.Must(t, errors.Join(h.conn.do(r[:2])...))
+	testns.Must(t, errors.Join(h.conn.Do(r[:2])...))
 	frames := tap.During(testns.Chatter)
 	if n := len(testns.From(frames, vmac6)) + len(testns.From(frames, other.MAC)); n != 0 {
 		t.Errorf("%d frames from the virtual MACs", n)
 	}
-	testns.Must(t, errors.Join(h.conn.do(r[2:])...))
+	testns.Must(t, errors.Join(h.conn.Do(r[2:])...))
 	if show := p.Director.Run("ip link show"); strings.Contains(show, "vrrp6") {
 		t.Errorf("still there:\n%s", show)
 	}

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 
+	"holdfast/netdev/rtnl"
+
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -95,7 +97,7 @@ func (h *Host) apply(ops []op, failed map[*device]error) []Repair {
 		}
 	}
 	bad := map[int]bool{}
-	for i, err := range h.conn.do(requests) {
+	for i, err := range h.conn.Do(requests) {
 		if err == nil {
 			continue
 		}
@@ -124,14 +126,9 @@ func (o op) harmless(err error) bool {
 	case create, addAddress:
 		return errors.Is(err, unix.EEXIST)
 	case remove, removeAddress:
-		return gone(err)
+		return rtnl.Gone(err)
 	}
 	return false
-}
-
-// gone reports whether a device or address is not there any more.
-func gone(err error) bool {
-	return errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENXIO)
 }
 
 // enforce sets what interfaces that are not ours need.
@@ -251,8 +248,8 @@ func (h *Host) reconcileDevices(devices []*device) (repairs []Repair, broken, er
 
 // mendRest puts right what is neither a device nor a sysctl.
 func (h *Host) mendRest(devices []*device) ([]Repair, error) {
-	repairs, err := h.policy(devices)
-	mended, egress := h.mendEgress()
+	repairs, err := h.applyPolicy(devices)
+	mended, egress := h.applyEgress()
 	repairs = append(repairs, mended...)
 	mended, refusal := h.mendRefusal()
 	return append(repairs, mended...), errors.Join(err, egress, refusal)

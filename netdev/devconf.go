@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"strconv"
 
+	"holdfast/netdev/rtnl"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -17,8 +19,6 @@ type devconf struct{ v4, v6 [confLen]int32 }
 const (
 	confLen    = 48
 	confAbsent = -1 << 31
-	// attributeKind leaves out the flags of an attribute's kind (NLA_F_NESTED ...).
-	attributeKind = 0x3fff
 )
 
 // Places in the arrays, from 0. IPV4_DEVCONF_* count from 1.
@@ -49,7 +49,7 @@ func parseDevconf(attributes []byte) *devconf {
 	for i := range confLen {
 		c.v4[i], c.v6[i] = confAbsent, confAbsent
 	}
-	eachAttribute(attributes, func(kind uint16, value []byte) {
+	rtnl.EachAttribute(attributes, func(kind uint16, value []byte) {
 		if kind != unix.IFLA_AF_SPEC {
 			return
 		}
@@ -66,8 +66,8 @@ func parseDevconf(attributes []byte) *devconf {
 
 // eachConf calls do with the arrays in an IFLA_AF_SPEC and their families.
 func eachConf(spec []byte, do func(family uint16, values []byte)) {
-	eachAttribute(spec, func(family uint16, value []byte) {
-		eachAttribute(value, func(kind uint16, value []byte) {
+	rtnl.EachAttribute(spec, func(family uint16, value []byte) {
+		rtnl.EachAttribute(value, func(kind uint16, value []byte) {
 			if family == unix.AF_INET && kind == iflaInetConf || family == unix.AF_INET6 && kind == iflaInet6Conf {
 				do(family, value)
 			}
@@ -79,18 +79,6 @@ func fillConf(into *[confLen]int32, b []byte) {
 	for i := 0; i < confLen && len(b) >= 4; i++ {
 		into[i] = int32(binary.NativeEndian.Uint32(b))
 		b = b[4:]
-	}
-}
-
-// eachAttribute calls do with the kind and value of every netlink attribute.
-func eachAttribute(b []byte, do func(kind uint16, value []byte)) {
-	for len(b) >= unix.SizeofRtAttr {
-		length := int(binary.NativeEndian.Uint16(b))
-		if length < unix.SizeofRtAttr || length > len(b) {
-			return
-		}
-		do(binary.NativeEndian.Uint16(b[2:])&attributeKind, b[unix.SizeofRtAttr:length])
-		b = b[min((length+3)&^3, len(b)):]
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"holdfast/netdev/internal/testns"
+	"holdfast/netdev/rtnl"
 )
 
 // TestDevconfAgreesWithProc: every place in the kernel's arrays is the setting
@@ -16,11 +17,11 @@ func TestDevconfAgreesWithProc(t *testing.T) {
 	n.Run(`
 		ip link add name q type veth peer name r
 		ip link add name p link q type macvlan`)
-	c, err := dial()
+	c, err := rtnl.Dial()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.close()
+	defer c.Close()
 	for family, places := range map[string]map[string]int{"ipv4": places4, "ipv6": places6} {
 		for name := range places {
 			key := confKey(family, "p", name)

@@ -3,6 +3,8 @@ package netdev
 import (
 	"hash/maphash"
 
+	"holdfast/netdev/rtnl"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -14,15 +16,15 @@ type digest struct{ links, addresses uint64 }
 var digestSeed = maphash.MakeSeed()
 
 // glance looks at all links and addresses.
-func glance(c *conn) (d digest, err error) {
-	err = c.dump(linkDump, unix.RTM_NEWLINK, func() { d.links = 0 }, func(b []byte) error {
+func glance(c *rtnl.Conn) (d digest, err error) {
+	err = c.Dump(linkDump, unix.RTM_NEWLINK, func() { d.links = 0 }, func(b []byte) error {
 		d.addLink(b)
 		return nil
 	})
 	if err != nil {
 		return d, err
 	}
-	err = c.dump(addressDump, unix.RTM_NEWADDR, func() { d.addresses = 0 }, func(b []byte) error {
+	err = c.Dump(addressDump, unix.RTM_NEWADDR, func() { d.addresses = 0 }, func(b []byte) error {
 		d.addAddress(b)
 		return nil
 	})
@@ -42,7 +44,7 @@ func (d *digest) addLink(b []byte) {
 		return
 	}
 	sum := mixIn(d.links, b[:unix.SizeofIfInfomsg])
-	eachAttribute(b[unix.SizeofIfInfomsg:], func(kind uint16, value []byte) {
+	rtnl.EachAttribute(b[unix.SizeofIfInfomsg:], func(kind uint16, value []byte) {
 		switch kind {
 		case unix.IFLA_IFNAME, unix.IFLA_IFALIAS, unix.IFLA_ADDRESS, unix.IFLA_LINK, unix.IFLA_LINK_NETNSID,
 			unix.IFLA_MASTER, unix.IFLA_MTU, unix.IFLA_GROUP, unix.IFLA_PROTO_DOWN:
@@ -59,7 +61,7 @@ func (d *digest) addLink(b []byte) {
 // mixInfo adds what readInfo reads.
 func mixInfo(sum uint64, info []byte) uint64 {
 	var ofKind bool
-	eachAttribute(info, func(kind uint16, value []byte) {
+	rtnl.EachAttribute(info, func(kind uint16, value []byte) {
 		switch {
 		case kind == unix.IFLA_INFO_KIND:
 			sum = mixIn(sum, value)
@@ -83,7 +85,7 @@ func (d *digest) addAddress(b []byte) {
 		return
 	}
 	sum := mixIn(d.addresses, b[:unix.SizeofIfAddrmsg])
-	eachAttribute(b[unix.SizeofIfAddrmsg:], func(kind uint16, value []byte) {
+	rtnl.EachAttribute(b[unix.SizeofIfAddrmsg:], func(kind uint16, value []byte) {
 		if kind != unix.IFA_CACHEINFO {
 			sum = mixIn(sum, value)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"holdfast/netdev/internal/testns"
+	"holdfast/netdev/rtnl"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -17,15 +18,15 @@ import (
 func setByNetlink(t *testing.T, n *testns.NS, name, setting string, value uint32) {
 	t.Helper()
 	index := n.Index(name)
-	c, err := dial()
+	c, err := rtnl.Dial()
 	testns.Must(t, err)
-	defer c.close()
+	defer c.Close()
 	r := linkRequest(unix.RTM_SETLINK, 0, index, 0, 0)
 	spec := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
 	conf := spec.AddRtAttr(unix.AF_INET, nil).AddRtAttr(iflaInetConf, nil)
 	conf.AddRtAttr(places4[setting]+1, nl.Uint32Attr(value))
 	r.AddData(spec)
-	for _, err := range c.do([]*nl.NetlinkRequest{r}) {
+	for _, err := range c.Do([]*nl.NetlinkRequest{r}) {
 		testns.Must(t, err)
 	}
 }

@@ -12,6 +12,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"holdfast/netdev/policy"
+	"holdfast/netdev/rtnl"
+
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -30,14 +33,15 @@ type Options struct {
 // methods may be called from any goroutine; they run one at a time.
 type Host struct {
 	owner string
-	conn  *conn
+	conn  *rtnl.Conn
 
 	mu      sync.Mutex
 	journal *journal
 	devices map[string]*device
 	left    []Spec // what the journal of a former run named
 	refusal refusal
-	egress  bool // there are, or may be, tables and rules of egress
+	policy  *policy.Set
+	egress  *policy.Egress
 
 	unwritten bool // there are specs that the journal is to be told of
 
@@ -45,9 +49,6 @@ type Host struct {
 	settled bool   // which found nothing to do, and nothing is to be otherwise since
 
 	localLimit time.Duration // for tests
-
-	placed  map[any]*placed // by routeKey or PolicyRule: what is ours
-	foreign map[any]string  // and what is not, whose place it has
 
 	settings atomic.Pointer[settingWatch] // nil: nobody wants to hear of them
 }
@@ -88,15 +89,16 @@ func OpenHost(o Options) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := dial()
+	c, err := rtnl.Dial()
 	if err != nil {
 		return nil, err
 	}
 	h := &Host{
 		owner: o.Owner, conn: c, journal: j,
 		devices: map[string]*device{}, left: slices.Clone(j.Devices), refusal: newRefusal(o.Owner, o.RuntimeDir),
-		placed: map[any]*placed{}, foreign: map[any]string{}, localLimit: localLimit,
+		egress: policy.NewEgress(c), localLimit: localLimit,
 	}
+	h.policy = policy.NewSet(c, func(name string) bool { return h.devices[name] != nil && h.devices[name].state != Bare })
 	h.refusal.there = slices.ContainsFunc(h.left, func(s Spec) bool { return s.Refuse })
 	return h, nil
 }
@@ -151,8 +153,8 @@ func (h *Host) Ensure(specs ...Spec) ([]Device, error) {
 	if err := h.prune(devices, failed); err != nil {
 		return result, err
 	}
-	_, _ = h.policy(devices) // as for Claim
-	_, _ = h.mendEgress()
+	_, _ = h.applyPolicy(devices) // as for Claim
+	_, _ = h.applyEgress()
 	_, _ = h.mendRefusal() // addresses that are off now
 	return h.report(result, failed)
 }
@@ -234,7 +236,7 @@ func (h *Host) report(result []Device, failed map[*device]error) ([]Device, erro
 func (h *Host) register(s Spec, o *observation) (d *device, news bool) {
 	d = h.devices[s.Name]
 	if d == nil {
-		d = &device{mine: map[netip.Prefix]bool{}}
+		d = newDevice()
 		h.devices[s.Name] = d
 	}
 	news = !s.virtual() || !d.seen || !reflect.DeepEqual(d.spec, s)
@@ -260,11 +262,11 @@ func (h *Host) register(s Spec, o *observation) (d *device, news bool) {
 // plan of its new place.
 func (h *Host) retire(d *device, o *observation) {
 	if !d.spec.virtual() {
-		h.conn.do(h.releaseRequests(nil, d))
+		h.conn.Do(h.releaseRequests(nil, d))
 		return
 	}
 	if have := o.byName[d.spec.Name]; have != nil && foreign(h.owner, d, have) == nil {
-		h.conn.do([]*nl.NetlinkRequest{linkRequest(unix.RTM_DELLINK, 0, have.index, 0, 0)})
+		h.conn.Do([]*nl.NetlinkRequest{linkRequest(unix.RTM_DELLINK, 0, have.index, 0, 0)})
 	}
 }
 

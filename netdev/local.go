@@ -6,6 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"holdfast/netdev/policy"
+	"holdfast/netdev/rtnl"
+
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -46,7 +49,7 @@ func (h *Host) settleIn(names []string, limit time.Duration) {
 		return
 	}
 	refused := map[string]bool{} // asked for again when the device comes up
-	for i, err := range h.conn.do(requests) {
+	for i, err := range h.conn.Do(requests) {
 		if err != nil && !errors.Is(err, unix.EEXIST) {
 			refused[of[i]] = true
 		}
@@ -77,15 +80,9 @@ func (h *Host) awaitLocal(names []string, limit time.Duration) {
 
 // A localWait is one wait for many addresses.
 type localWait struct {
-	conn      *conn
+	conn      *rtnl.Conn
 	end, look time.Time // when to give up, and when to look for the routes
-	routed    map[localRoute]bool
-}
-
-// A localRoute is what makes an address local.
-type localRoute struct {
-	index   int
-	address netip.Addr
+	routed    map[policy.LocalRoute]bool
 }
 
 func (h *Host) waitLocal(limit time.Duration) *localWait {
@@ -96,16 +93,16 @@ func (h *Host) waitLocal(limit time.Duration) *localWait {
 func (w *localWait) becomeLocal(d *device, addresses []Address) {
 	for _, a := range addresses {
 		if to := a.Prefix.Addr(); to.Is6() {
-			w.await(localRoute{d.index, to})
+			w.await(policy.LocalRoute{Index: d.index, Address: to})
 		}
 	}
 }
 
-func (w *localWait) await(r localRoute) {
-	for pause := localPoll; !w.conn.isLocal(r.index, r.address); pause = min(2*pause, localPollMax) {
+func (w *localWait) await(r policy.LocalRoute) {
+	for pause := localPoll; !isLocal(w.conn, r.Index, r.Address); pause = min(2*pause, localPollMax) {
 		now := time.Now()
 		if !now.Before(w.look) && !w.routed[r] {
-			w.routed, w.look = localRoutes(), now.Add(localPause)
+			w.routed, w.look = policy.LocalRoutes(), now.Add(localPause)
 		}
 		if w.routed[r] || !now.Before(w.end) {
 			return
@@ -114,40 +111,13 @@ func (w *localWait) await(r localRoute) {
 	}
 }
 
-// localRoutes returns the IPv6 addresses that the kernel has taken notice of,
-// whatever rules say about them.
-func localRoutes() map[localRoute]bool {
-	c, err := dialStrict()
-	if err != nil {
-		return nil
-	}
-	defer c.close()
-	var all map[localRoute]bool
-	err = eachRoute(c, true, routeFilter{table: unix.RT_TABLE_LOCAL}, func() { all = map[localRoute]bool{} }, func(b []byte) error {
-		m, k, err := parseRouteKey(b)
-		if err != nil || m.Type != unix.RTN_LOCAL || k.table != unix.RT_TABLE_LOCAL || !k.to.IsSingleIP() {
-			return err
-		}
-		eachAttribute(b[unix.SizeofRtMsg:], func(kind uint16, value []byte) {
-			if kind == unix.RTA_OIF {
-				all[localRoute{int(attributeNumber(value)), k.to.Addr()}] = true
-			}
-		})
-		return nil
-	})
-	if err != nil {
-		return nil // it is waited for
-	}
-	return all
-}
-
 // isLocal reports whether the kernel would keep a packet that comes in by an
 // interface for an IPv6 address.
-func (c *conn) isLocal(index int, address netip.Addr) bool {
+func isLocal(c *rtnl.Conn, index int, address netip.Addr) bool {
 	r := nl.NewNetlinkRequest(unix.RTM_GETROUTE, 0)
 	r.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET6, Dst_len: 128}})
 	r.AddData(nl.NewRtAttr(unix.RTA_DST, address.AsSlice()))
 	r.AddData(nl.NewRtAttr(unix.RTA_IIF, nl.Uint32Attr(uint32(index))))
-	route, err := c.ask(r, unix.RTM_NEWROUTE)
+	route, err := c.Ask(r, unix.RTM_NEWROUTE)
 	return err == nil && len(route) >= unix.SizeofRtMsg && route[7] == unix.RTN_LOCAL
 }

@@ -22,13 +22,13 @@ func TestClaimedIsLocal(t *testing.T) {
 		for range 20 {
 			testns.Must(t, h.Claim(name))
 			for _, a := range h.devices[name].spec.Addresses {
-				if !h.conn.isLocal(index, a.Prefix.Addr()) {
+				if !isLocal(h.conn, index, a.Prefix.Addr()) {
 					t.Errorf("%s: %v is not local", name, a.Prefix.Addr())
 				}
 			}
 			testns.Must(t, h.Release(name))
 		}
-		if h.conn.isLocal(index, netip.MustParseAddr("2001:db8::100")) {
+		if isLocal(h.conn, index, netip.MustParseAddr("2001:db8::100")) {
 			t.Error("the released address is local: the test tests nothing")
 		}
 	}
@@ -91,7 +91,7 @@ func TestLateLocal(t *testing.T) {
 	testns.Must(t, h.Release("vrrp6-51"))
 	testns.Must(t, h.Claim("vrrp6-51"))
 	h.awaitLocal([]string{"vrrp6-51"}, localLimit)
-	if !h.conn.isLocal(h.devices["vrrp6-51"].index, netip.MustParseAddr("2001:db8::100")) {
+	if !isLocal(h.conn, h.devices["vrrp6-51"].index, netip.MustParseAddr("2001:db8::100")) {
 		t.Error("a claimed address is not local")
 	}
 }

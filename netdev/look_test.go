@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"holdfast/netdev/internal/testns"
+	"holdfast/netdev/policy"
 )
 
 func TestLinkUp(t *testing.T) {
@@ -42,30 +43,30 @@ func TestRoute(t *testing.T) {
 		t.Helper()
 		p.Director.Enter()
 		got := ""
-		if err := Route(netip.MustParsePrefix(prefix), table, via); err != nil {
+		if err := policy.Usable(netip.MustParsePrefix(prefix), table, via); err != nil {
 			got = err.Error()
 		}
 		if got != want {
 			t.Errorf("%s table %d by %q: got %q, want %q", prefix, table, via, got, want)
 		}
 	}
-	check("0.0.0.0/0", MainTable, "", "")
-	check("0.0.0.0/0", MainTable, "eth0", "")
-	check("0.0.0.0/0", MainTable, "lo", "no route to 0.0.0.0/0 by lo works")
-	check("0.0.0.0/0", MainTable, "eth7", "interface eth7 does not exist")
-	check("10.8.0.0/16", MainTable, "", "")
-	check("10.8.0.0/24", MainTable, "", "there is no route to 10.8.0.0/24")
-	check("10.9.0.0/16", MainTable, "", "no route to 10.9.0.0/16 works")
-	check("10.10.0.0/16", MainTable, "eth0", "")
-	check("10.11.0.0/16", MainTable, "", "there is no route to 10.11.0.0/16")
+	check("0.0.0.0/0", policy.MainTable, "", "")
+	check("0.0.0.0/0", policy.MainTable, "eth0", "")
+	check("0.0.0.0/0", policy.MainTable, "lo", "no route to 0.0.0.0/0 by lo works")
+	check("0.0.0.0/0", policy.MainTable, "eth7", "interface eth7 does not exist")
+	check("10.8.0.0/16", policy.MainTable, "", "")
+	check("10.8.0.0/24", policy.MainTable, "", "there is no route to 10.8.0.0/24")
+	check("10.9.0.0/16", policy.MainTable, "", "no route to 10.9.0.0/16 works")
+	check("10.10.0.0/16", policy.MainTable, "eth0", "")
+	check("10.11.0.0/16", policy.MainTable, "", "there is no route to 10.11.0.0/16")
 	check("10.11.0.0/16", 7, "", "")
-	check("::/0", MainTable, "", "")
-	check("2001:db8:8::/48", MainTable, "eth0", "")
-	check("2001:db8:9::/48", MainTable, "", "no route to 2001:db8:9::/48 works")
-	check("2001:db8:7::/48", MainTable, "", "there is no route to 2001:db8:7::/48")
+	check("::/0", policy.MainTable, "", "")
+	check("2001:db8:8::/48", policy.MainTable, "eth0", "")
+	check("2001:db8:9::/48", policy.MainTable, "", "no route to 2001:db8:9::/48 works")
+	check("2001:db8:7::/48", policy.MainTable, "", "there is no route to 2001:db8:7::/48")
 
 	p.Neighbour.Run("ip link set net0 down")
 	testns.Eventually(t, "the carrier is lost", func() bool { return strings.Contains(p.Director.Run("ip link show eth0"), "NO-CARRIER") })
-	check("10.8.0.0/16", MainTable, "", "no route to 10.8.0.0/16 works")
-	check("10.10.0.0/16", MainTable, "", "no route to 10.10.0.0/16 works")
+	check("10.8.0.0/16", policy.MainTable, "", "no route to 10.8.0.0/16 works")
+	check("10.10.0.0/16", policy.MainTable, "", "no route to 10.10.0.0/16 works")
 }

@@ -1,12 +1,12 @@
 package netdev
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
 
 	"holdfast/netdev/frame"
+	"holdfast/netdev/rtnl"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -63,7 +63,7 @@ func parseLink(b []byte) (link, error) {
 	}
 	m := nl.DeserializeIfInfomsg(b)
 	l := link{index: int(m.Index), flags: m.Flags, ethernet: m.Type == unix.ARPHRD_ETHER, kind: "device"}
-	eachAttribute(b[unix.SizeofIfInfomsg:], l.read)
+	rtnl.EachAttribute(b[unix.SizeofIfInfomsg:], l.read)
 	return l, nil
 }
 
@@ -73,23 +73,23 @@ func parseLink(b []byte) (link, error) {
 func (l *link) read(kind uint16, value []byte) {
 	switch kind {
 	case unix.IFLA_IFNAME:
-		l.name = attributeText(value)
+		l.name = rtnl.AttributeText(value)
 	case unix.IFLA_IFALIAS:
-		l.alias = attributeText(value)
+		l.alias = rtnl.AttributeText(value)
 	case unix.IFLA_ADDRESS:
 		if len(value) == len(l.mac) {
 			l.mac = frame.MAC(value)
 		}
 	case unix.IFLA_LINK:
-		l.parent = int(attributeNumber(value))
+		l.parent = int(rtnl.AttributeNumber(value))
 	case unix.IFLA_LINK_NETNSID:
 		l.abroad = true
 	case unix.IFLA_MASTER:
-		l.master = int(attributeNumber(value))
+		l.master = int(rtnl.AttributeNumber(value))
 	case unix.IFLA_MTU:
-		l.mtu = int(attributeNumber(value))
+		l.mtu = int(rtnl.AttributeNumber(value))
 	case unix.IFLA_GROUP:
-		l.group = attributeNumber(value)
+		l.group = rtnl.AttributeNumber(value)
 	case unix.IFLA_PROTO_DOWN:
 		l.protoDown = len(value) > 0 && value[0] != 0
 	case unix.IFLA_LINKINFO:
@@ -102,38 +102,21 @@ func (l *link) read(kind uint16, value []byte) {
 // readInfo takes in what links of a kind have of their own. The kernel tells the
 // kind first (net/core/rtnetlink.c rtnl_link_info_fill).
 func (l *link) readInfo(info []byte) {
-	eachAttribute(info, func(kind uint16, value []byte) {
+	rtnl.EachAttribute(info, func(kind uint16, value []byte) {
 		switch kind {
 		case unix.IFLA_INFO_KIND:
-			l.kind = attributeText(value)
+			l.kind = rtnl.AttributeText(value)
 		case unix.IFLA_INFO_DATA:
-			eachAttribute(value, func(kind uint16, value []byte) {
+			rtnl.EachAttribute(value, func(kind uint16, value []byte) {
 				switch {
 				case l.kind == "macvlan" && kind == nl.IFLA_MACVLAN_MODE:
-					l.bridgeMode = attributeNumber(value) == nl.MACVLAN_MODE_BRIDGE
+					l.bridgeMode = rtnl.AttributeNumber(value) == nl.MACVLAN_MODE_BRIDGE
 				case l.kind == "vrf" && kind == nl.IFLA_VRF_TABLE:
-					l.table = attributeNumber(value)
+					l.table = rtnl.AttributeNumber(value)
 				}
 			})
 		}
 	})
-}
-
-func attributeText(value []byte) string {
-	if end := bytes.IndexByte(value, 0); end >= 0 {
-		value = value[:end]
-	}
-	if string(value) == "macvlan" {
-		return "macvlan" // the same for all of many
-	}
-	return string(value)
-}
-
-func attributeNumber(value []byte) uint32 {
-	if len(value) < 4 {
-		return 0
-	}
-	return binary.NativeEndian.Uint32(value)
 }
 
 // quiet reports whether l speaks for no address.
@@ -147,7 +130,7 @@ func parseAddress(b []byte) (address, error) {
 	m := nl.DeserializeIfAddrmsg(b)
 	a := address{index: int(m.Index), flags: uint32(m.Flags), scope: m.Scope}
 	var local, peer netip.Addr
-	eachAttribute(b[unix.SizeofIfAddrmsg:], func(kind uint16, value []byte) {
+	rtnl.EachAttribute(b[unix.SizeofIfAddrmsg:], func(kind uint16, value []byte) {
 		switch kind {
 		case unix.IFA_LOCAL:
 			local, _ = netip.AddrFromSlice(value)
@@ -186,10 +169,10 @@ type observation struct {
 }
 
 // observe reads all links and addresses.
-func observe(c *conn) (*observation, error) {
+func observe(c *rtnl.Conn) (*observation, error) {
 	o := &observation{}
 	resetLinks := func() { o.byName, o.byIndex, o.digest.links = map[string]*link{}, map[int]*link{}, 0 }
-	err := c.dump(linkDump, unix.RTM_NEWLINK, resetLinks, func(b []byte) error {
+	err := c.Dump(linkDump, unix.RTM_NEWLINK, resetLinks, func(b []byte) error {
 		l, err := parseLink(b)
 		if err == nil {
 			if l.kind == "macvlan" { // nobody asks for that of others
@@ -204,7 +187,7 @@ func observe(c *conn) (*observation, error) {
 		return nil, fmt.Errorf("list links: %w", err)
 	}
 	resetAddresses := func() { o.addresses, o.digest.addresses = map[int][]address{}, 0 }
-	err = c.dump(addressDump, unix.RTM_NEWADDR, resetAddresses, o.addAddress)
+	err = c.Dump(addressDump, unix.RTM_NEWADDR, resetAddresses, o.addAddress)
 	if err != nil {
 		return nil, fmt.Errorf("list addresses: %w", err)
 	}

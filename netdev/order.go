@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"holdfast/netdev/rtnl"
+
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -52,7 +54,6 @@ func (h *Host) claim(names []string, up func([]Part)) error {
 	}
 	h.mu.Unlock()
 	h.claimPolicy(names)
-	h.claimEgress()
 	return err
 }
 
@@ -131,9 +132,9 @@ func (h *Host) TakeDown(name string) error {
 	if d.index == 0 {
 		return nil
 	}
-	_, _ = h.policy([]*device{d}) // what stays is found when devices are reconciled
-	for _, err := range h.conn.do(h.releaseRequests(nil, d)) {
-		if err != nil && !gone(err) {
+	_, _ = h.applyPolicy([]*device{d}) // what stays is found when devices are reconciled
+	for _, err := range h.conn.Do(h.releaseRequests(nil, d)) {
+		if err != nil && !rtnl.Gone(err) {
 			return fmt.Errorf("release: device %s: %w", name, err)
 		}
 	}
@@ -144,7 +145,7 @@ func (h *Host) TakeDown(name string) error {
 // what became of each, or nil if all went well.
 type carrier func(requests []*nl.NetlinkRequest, of []*device) []error
 
-func (h *Host) atOnce(requests []*nl.NetlinkRequest, _ []*device) []error { return h.conn.do(requests) }
+func (h *Host) atOnce(requests []*nl.NetlinkRequest, _ []*device) []error { return h.conn.Do(requests) }
 
 // order sets a state by the requests that lead there from any other, without
 // looking first. If one is refused, the device is looked at. h.mu is held.
@@ -155,7 +156,7 @@ func (h *Host) order(names []string, verb string, to State,
 		return fmt.Errorf("%s: %w", verb, err)
 	}
 	if to != Claimed {
-		h.endEgress(devices)
+		h.egress.End(egressDevices(devices))
 	}
 	h.settled = false
 	var requests []*nl.NetlinkRequest
@@ -173,7 +174,7 @@ func (h *Host) order(names []string, verb string, to State,
 		}
 	}
 	for i, err := range carry(requests, of) {
-		usual := errors.Is(err, unix.EEXIST) || to == Bare && gone(err)
+		usual := errors.Is(err, unix.EEXIST) || to == Bare && rtnl.Gone(err)
 		if err != nil && !usual {
 			again[of[i]] = true
 			of[i].noProtoDown = of[i].noProtoDown || errors.Is(err, unix.EOPNOTSUPP)
@@ -248,8 +249,8 @@ func (h *Host) remove(names []string) error {
 			continue
 		}
 		d.state = Bare
-		h.endEgress([]*device{d})
-		if _, err := h.policy([]*device{d}); err != nil {
+		h.egress.End(egressDevices([]*device{d}))
+		if _, err := h.applyPolicy([]*device{d}); err != nil {
 			return fmt.Errorf("remove devices: %w", err)
 		}
 		if !d.spec.virtual() && d.index != 0 {
@@ -261,8 +262,8 @@ func (h *Host) remove(names []string) error {
 	}
 	requests = append(requests, deleteRequests(o, links)...)
 	var errs []error
-	for _, err := range h.conn.do(requests) {
-		if err != nil && !gone(err) {
+	for _, err := range h.conn.Do(requests) {
+		if err != nil && !rtnl.Gone(err) {
 			errs = append(errs, fmt.Errorf("remove device: %w", err))
 		}
 	}
@@ -272,7 +273,7 @@ func (h *Host) remove(names []string) error {
 	for _, name := range names {
 		h.forget(name)
 	}
-	_, err = h.mendEgress() // a device that somebody deleted has left its rules
+	_, err = h.applyEgress() // a device that somebody deleted has left its rules
 	_, refusal := h.mendRefusal()
 	return errors.Join(err, refusal, h.giveBack(o))
 }
@@ -363,22 +364,20 @@ func (h *Host) Sweep() ([]Repair, error) {
 			repairs = append(repairs, Repair{l.name, fmt.Sprintf("remove address %v, which a former run left", a.Prefix)})
 		}
 	}
-	for i, err := range h.conn.do(requests) {
-		if err != nil && !gone(err) {
+	for i, err := range h.conn.Do(requests) {
+		if err != nil && !rtnl.Gone(err) {
 			return repairs[:i], fmt.Errorf("sweep: %v: %w", repairs[i], err)
 		}
 	}
 	swept, err := h.sweepPolicy()
 	repairs = append(repairs, swept...)
-	h.egress = true // what a former run left may be there
-	swept, egress := h.mendEgress()
 	_, refusal := h.mendRefusal()
-	err = errors.Join(err, egress, refusal)
+	err = errors.Join(err, refusal)
 	j := h.journal
 	j.Devices = slices.DeleteFunc(j.Devices, func(s Spec) bool { return h.devices[s.Name] == nil })
 	j.Addresses = slices.DeleteFunc(j.Addresses, func(a heldAddress) bool { return !h.holds(a) })
 	h.left = nil
-	return append(repairs, swept...), errors.Join(err, h.giveBack(o))
+	return repairs, errors.Join(err, h.giveBack(o))
 }
 
 func (h *Host) knows(name string) bool {
@@ -396,6 +395,6 @@ func (h *Host) Close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	err := h.remove(slices.Collect(maps.Keys(h.devices)))
-	h.conn.close()
+	h.conn.Close()
 	return err
 }

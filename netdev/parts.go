@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 
+	"holdfast/netdev/rtnl"
+
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -43,9 +45,9 @@ func (h *Host) inParts(up func([]Part)) carrier {
 	return func(requests []*nl.NetlinkRequest, of []*device) []error {
 		var failed []error
 		t := tally{local: h.waitLocal(localUnserved), have: map[*device]int{}, wrong: map[*device]bool{}}
-		for at, size := 0, firstPart; at < len(requests); size = min(4*size, chunkMessages) {
+		for at, size := 0, firstPart; at < len(requests); size = min(4*size, rtnl.Batch) {
 			next := min(at+size, len(requests))
-			errs := h.conn.do(requests[at:next])
+			errs := h.conn.Do(requests[at:next])
 			if errs != nil {
 				failed = slices.Grow(failed, len(requests))[:len(requests)]
 				copy(failed[at:], errs)

@@ -54,7 +54,7 @@ func TestClaimInParts(t *testing.T) {
 					if show := p.Director.Run("ip link show " + on); !strings.Contains(show, "state UP") {
 						t.Errorf("%s is not up:\n%s", on, show)
 					}
-					if last := s.Addresses[n-1].Prefix.Addr(); last.Is6() && !h.conn.isLocal(h.devices[s.Name].index, last) {
+					if last := s.Addresses[n-1].Prefix.Addr(); last.Is6() && !isLocal(h.conn, h.devices[s.Name].index, last) {
 						t.Errorf("%s: %v is told of and is not local", s.Name, last)
 					}
 				}, s.Name))

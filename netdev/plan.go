@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"holdfast/netdev/policy"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -32,10 +34,7 @@ type device struct {
 	// falling says that the device is silent and TakeDown has still to come: that
 	// it is up and has its addresses is no damage.
 	falling bool
-	// policies are the routes' and rules' states when last looked at; tidied
-	// says that the device is bare and none of them is left.
-	policies []PolicyState
-	tidied   bool
+	policy  *policy.Device
 }
 
 // muteFlags returns how the device is made Muted. IFF_NOARP ends ARP and

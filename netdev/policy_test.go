@@ -8,6 +8,7 @@ import (
 
 	"holdfast/netdev/frame"
 	"holdfast/netdev/internal/testns"
+	"holdfast/netdev/policy"
 )
 
 // policySpec is a device whose VIP answers by the virtual MAC alone.
@@ -15,13 +16,13 @@ func policySpec() Spec {
 	vip := netip.MustParsePrefix("10.0.0.100/24")
 	return Spec{
 		Name: "vrrp4-51", Parent: "eth0", MAC: frame.MAC{0, 0, 0x5e, 0, 1, 51}, Addresses: []Address{{Prefix: vip}},
-		Routes: []PolicyRoute{
+		Routes: []policy.Route{
 			{To: netip.MustParsePrefix("10.0.0.0/24"), Table: 7, Source: vip.Addr()},
 			{To: netip.MustParsePrefix("0.0.0.0/0"), Via: netip.MustParseAddr("10.0.0.9"), Table: 7, Metric: 5},
-			{To: netip.MustParsePrefix("10.9.0.0/16"), Via: netip.MustParseAddr("10.0.0.9"), Device: "eth0", Table: MainTable},
-			{To: netip.MustParsePrefix("10.8.0.0/16"), Device: "eth7", Table: MainTable}, // is not there
+			{To: netip.MustParsePrefix("10.9.0.0/16"), Via: netip.MustParseAddr("10.0.0.9"), Device: "eth0", Table: policy.MainTable},
+			{To: netip.MustParsePrefix("10.8.0.0/16"), Device: "eth7", Table: policy.MainTable}, // is not there
 		},
-		Rules: []PolicyRule{
+		Rules: []policy.Rule{
 			{From: netip.PrefixFrom(vip.Addr(), 32), Table: 7, Priority: 1000},
 			{To: netip.MustParsePrefix("10.20.0.0/16"), Interface: "eth0", Mark: 3, Table: 7, Priority: 1001},
 		},
@@ -111,8 +112,8 @@ func TestPolicyAfterCrash(t *testing.T) {
 	h, err := OpenHost(Options{RuntimeDir: dir})
 	testns.Must(t, err)
 	s := policySpec()
-	s.Routes = append(s.Routes, PolicyRoute{To: netip.MustParsePrefix("2001:db8:9::/48"), Via: netip.MustParseAddr("2001:db8::9"), Device: "eth0", Table: 8})
-	s.Rules = append(s.Rules, PolicyRule{IPv6: true, Interface: "eth0", Table: 8, Priority: 1003})
+	s.Routes = append(s.Routes, policy.Route{To: netip.MustParsePrefix("2001:db8:9::/48"), Via: netip.MustParseAddr("2001:db8::9"), Device: "eth0", Table: 8})
+	s.Rules = append(s.Rules, policy.Rule{IPv6: true, Interface: "eth0", Table: 8, Priority: 1003})
 	_, err = h.Ensure(s)
 	testns.Must(t, err)
 	testns.Must(t, h.Claim("vrrp4-51"))
@@ -126,7 +127,7 @@ func TestPolicyAfterCrash(t *testing.T) {
 			t.Fatalf("%s is not in\n%s", want, got)
 		}
 	}
-	h.conn.close() // the process ends
+	h.conn.Close() // the process ends
 	h, err = OpenHost(Options{RuntimeDir: dir})
 	testns.Must(t, err)
 	s.Routes, s.Rules = nil, s.Rules[:1] // and the configuration is another

@@ -8,6 +8,7 @@ import (
 
 	"holdfast/netdev/frame"
 	"holdfast/netdev/internal/testns"
+	"holdfast/netdev/policy"
 )
 
 // mended are the texts of what Reconcile did.
@@ -28,8 +29,8 @@ func whys(h *Host, name string) []string {
 	return all
 }
 
-func event(route string, table uint32) RouteEvent {
-	return RouteEvent{Prefix: netip.MustParsePrefix(route), Table: table}
+func event(route string, table uint32) policy.Event {
+	return policy.Event{Prefix: netip.MustParsePrefix(route), Table: table}
 }
 
 // A place that somebody else has is left to him, and taken when he goes.
@@ -39,16 +40,16 @@ func TestPolicyForeign(t *testing.T) {
 	defer h.Close()
 	via, to := netip.MustParseAddr("10.0.0.9"), netip.MustParsePrefix("10.9.0.0/16")
 	s := spec4()
-	s.Routes = []PolicyRoute{{To: to, Via: via, Device: "eth0", Table: 7}, {To: to, Via: via, Device: "eth0", Table: 7, Metric: 5}}
-	s.Rules = []PolicyRule{{From: netip.MustParsePrefix("10.0.0.100/32"), Table: 7, Priority: 1000}}
+	s.Routes = []policy.Route{{To: to, Via: via, Device: "eth0", Table: 7}, {To: to, Via: via, Device: "eth0", Table: 7, Metric: 5}}
+	s.Rules = []policy.Rule{{From: netip.MustParsePrefix("10.0.0.100/32"), Table: 7, Priority: 1000}}
 	// A rule has its place beside theirs.
 	p.Director.Run("ip route add 10.9.0.0/16 via 10.0.0.7 dev eth0 table 7 proto static\nip rule add priority 1000 from 10.0.0.100 lookup 7")
 	theirs := "a route via 10.0.0.7 by eth0 of protocol static has its place"
 	look := func(what string, present bool, why string) {
 		t.Helper()
-		got, err := LookPolicies(&s)
+		got, err := policy.Look(s.Routes, s.Rules)
 		testns.Must(t, err)
-		if len(got) != 3 || got[0] != (PolicyState{Text: s.Routes[0].String(), Why: why}) || got[1].Present != present || got[2].Present != present {
+		if len(got) != 3 || got[0] != (policy.State{Text: s.Routes[0].String(), Why: why}) || got[1].Present != present || got[2].Present != present {
 			t.Errorf("%s: %+v", what, got)
 		}
 	}
@@ -74,7 +75,7 @@ func TestPolicyForeign(t *testing.T) {
 
 	p.Director.Run("ip route del 10.9.0.0/16 via 10.0.0.7 table 7\nip rule del priority 1000 protocol 112")
 	e := event("10.9.0.0/16", 7)
-	if e.Gone = true; !h.RouteConcerns(e) || !h.RouteConcerns(RouteEvent{Gone: true}) {
+	if e.Gone = true; !h.RouteConcerns(e) || !h.RouteConcerns(policy.Event{Gone: true}) {
 		t.Error("that their route and our rule have gone is of no concern")
 	}
 	want := []string{"add " + s.Routes[0].String(), "add " + s.Rules[0].String()}
@@ -109,10 +110,10 @@ func TestPolicyFlushed(t *testing.T) {
 	defer h.Close()
 	prefix, addr := netip.MustParsePrefix, netip.MustParseAddr
 	s := spec4()
-	s.Routes = []PolicyRoute{
-		{To: prefix("10.9.0.0/16"), Table: MainTable, Source: addr("10.0.0.100")},
+	s.Routes = []policy.Route{
+		{To: prefix("10.9.0.0/16"), Table: policy.MainTable, Source: addr("10.0.0.100")},
 		{To: prefix("10.8.0.0/16"), Via: addr("10.0.0.9"), Device: "up0", Table: 7},
-		{To: prefix("2001:db8:7::/48"), Table: 7, Hops: []PolicyHop{
+		{To: prefix("2001:db8:7::/48"), Table: 7, Hops: []policy.Hop{
 			{Via: addr("fe80::9"), Device: "eth0"}, {Via: addr("fe80::9"), Device: "up0"},
 		}},
 	}
@@ -163,10 +164,10 @@ func TestPolicyShared(t *testing.T) {
 	p := testns.NewPair(t)
 	h := openHost(t, p.Director, t.TempDir())
 	defer h.Close()
-	route := PolicyRoute{To: netip.MustParsePrefix("10.9.0.0/16"), Via: netip.MustParseAddr("10.0.0.9"), Device: "eth0", Table: 7}
+	route := policy.Route{To: netip.MustParsePrefix("10.9.0.0/16"), Via: netip.MustParseAddr("10.0.0.9"), Device: "eth0", Table: 7}
 	first, second := spec4(), spec4()
 	second.Name, second.MAC, second.Addresses = "vrrp4-52", frame.MAC{0, 0, 0x5e, 0, 1, 52}, addresses("10.0.0.102/24")
-	first.Routes, second.Routes = []PolicyRoute{route}, []PolicyRoute{route}
+	first.Routes, second.Routes = []policy.Route{route}, []policy.Route{route}
 	claim(t, h, first)
 	claim(t, h, second)
 	has := func(what, want string) {
@@ -184,22 +185,29 @@ func TestPolicyShared(t *testing.T) {
 	testns.Must(t, h.Claim("vrrp4-51", "vrrp4-52"))
 	other := route
 	other.Via = netip.MustParseAddr("10.0.0.8")
-	second.Routes = []PolicyRoute{other}
+	second.Routes = []policy.Route{other}
 	ensure(t, h, second)
 	if got := whys(h, "vrrp4-52"); len(got) != 1 || got[0] == "" {
 		t.Errorf("two that want different routes in one place: %q", got)
 	}
 	has("the first has it", line)
 	testns.Must(t, h.Remove("vrrp4-52"))
-	first.Routes = []PolicyRoute{other}
+	first.Routes = []policy.Route{other}
 	ensure(t, h, first)
 	has("changed", "10.9.0.0/16 via 10.0.0.8 dev eth0 proto 112 onlink")
 
 	// A run that comes after a crash changes what it finds, and does not take
 	// it away first.
-	h.conn.close()
+	h.conn.Close()
 	h = openHost(t, p.Director, t.TempDir())
-	first.Keep, first.Routes = true, []PolicyRoute{route}
+	first.Keep, first.Routes = true, []policy.Route{route}
 	ensure(t, h, first)
 	has("after a crash", line)
+}
+
+func claim(t *testing.T, h *Host, s Spec) {
+	t.Helper()
+	_, err := h.Ensure(s)
+	testns.Must(t, err)
+	testns.Must(t, h.Claim(s.Name))
 }

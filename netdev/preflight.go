@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 
+	"holdfast/netdev/rtnl"
+
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -18,15 +20,15 @@ func Preflight() error {
 }
 
 func tryAdmin() error {
-	c, err := dial()
+	c, err := rtnl.Dial()
 	if err != nil {
 		return err
 	}
-	defer c.close()
+	defer c.Close()
 	// The kernel looks at the right before it looks for the interface, and
 	// there is none with this index.
 	probe := linkRequest(unix.RTM_SETLINK, 0, math.MaxInt32, 0, 0)
-	for _, err := range c.do([]*nl.NetlinkRequest{probe}) {
+	for _, err := range c.Do([]*nl.NetlinkRequest{probe}) {
 		if errors.Is(err, unix.EPERM) {
 			return fmt.Errorf("CAP_NET_ADMIN is missing (%w): run as root or grant it, to manage devices and addresses", err)
 		}

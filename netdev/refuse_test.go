@@ -136,7 +136,7 @@ func TestRefuse(t *testing.T) {
 	reconcile("another daemon came and went", 0)
 
 	// A crash leaves the table, the next run takes it over.
-	h.conn.close()
+	h.conn.Close()
 	h, err = OpenHost(Options{RuntimeDir: dir})
 	testns.Must(t, err)
 	less := refusedSpec()

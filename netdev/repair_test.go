@@ -221,7 +221,7 @@ func TestReloadOfAddresses(t *testing.T) {
 }
 
 // crash ends a Host as SIGKILL does.
-func (h *Host) crash() { h.conn.close() }
+func (h *Host) crash() { h.conn.Close() }
 
 func TestCrash(t *testing.T) {
 	t.Parallel()

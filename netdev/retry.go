@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"holdfast/netdev/rtnl"
+
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -31,7 +33,7 @@ func (h *Host) RetryNeighbours(indexes ...int) error {
 		r.AddData(&neighbourHeader{family: unix.AF_UNSPEC})
 		return r
 	}
-	err := h.conn.dump(ask, unix.RTM_NEWNEIGH, func() { requests = nil }, func(b []byte) error {
+	err := h.conn.Dump(ask, unix.RTM_NEWNEIGH, func() { requests = nil }, func(b []byte) error {
 		n, ok := parseNeighbour(b)
 		if ok && n.state&(unix.NUD_INCOMPLETE|unix.NUD_FAILED) != 0 && slices.Contains(concerned, int(n.ifindex)) {
 			requests = append(requests, n.deletion())
@@ -41,8 +43,8 @@ func (h *Host) RetryNeighbours(indexes ...int) error {
 	if err != nil {
 		return fmt.Errorf("list neighbours: %w", err)
 	}
-	for _, err := range h.conn.do(requests) {
-		if err != nil && !gone(err) && !errors.Is(err, unix.ENOENT) {
+	for _, err := range h.conn.Do(requests) {
+		if err != nil && !rtnl.Gone(err) && !errors.Is(err, unix.ENOENT) {
 			return fmt.Errorf("forget neighbours: %w", err)
 		}
 	}
@@ -78,7 +80,7 @@ func parseNeighbour(b []byte) (n neighbour, ok bool) {
 		return n, false
 	}
 	n.family, n.ifindex, n.state = b[0], int32(binary.NativeEndian.Uint32(b[4:])), binary.NativeEndian.Uint16(b[8:])
-	eachAttribute(b[unix.SizeofNdMsg:], func(kind uint16, value []byte) {
+	rtnl.EachAttribute(b[unix.SizeofNdMsg:], func(kind uint16, value []byte) {
 		if kind == unix.NDA_DST {
 			n.addr, ok = netip.AddrFromSlice(value)
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"holdfast/netdev/frame"
+	"holdfast/netdev/policy"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,8 +29,8 @@ type Spec struct {
 	// Addresses are put on when the device is claimed.
 	Addresses []Address
 	// Routes and Rules are there while the device is claimed or quiet.
-	Routes []PolicyRoute `json:",omitempty"`
-	Rules  []PolicyRule  `json:",omitempty"`
+	Routes []policy.Route `json:",omitempty"`
+	Rules  []policy.Rule  `json:",omitempty"`
 	// Egress has what the addresses send leave by the macvlan, and so with the
 	// virtual MAC, while the device is claimed.
 	Egress bool `json:",omitempty"`

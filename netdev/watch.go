@@ -8,9 +8,9 @@ import (
 	"log/slog"
 	"net/netip"
 	"syscall"
-	"time"
 
 	"holdfast/netdev/frame"
+	"holdfast/netdev/rtnl"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -63,7 +63,7 @@ const watchedFlags = carrierFlags | unix.IFF_NOARP
 // of the thread that opened it.
 type Watcher struct {
 	log    *slog.Logger
-	conn   *conn
+	conn   *rtnl.Conn
 	socket *nl.NetlinkSocket
 	table  table
 }
@@ -72,11 +72,11 @@ type Watcher struct {
 func OpenWatcher(log *slog.Logger) (*Watcher, error) {
 	w := &Watcher{log: log, table: newTable()}
 	var err error
-	if w.conn, err = dial(); err != nil {
+	if w.conn, err = rtnl.Dial(); err != nil {
 		return nil, err
 	}
 	if err := w.subscribe(); err != nil {
-		w.conn.close()
+		w.conn.Close()
 		return nil, err
 	}
 	return w, nil
@@ -101,13 +101,13 @@ func (w *Watcher) subscribe() error {
 // subscription failed, it looks at everything again, tells the differences,
 // and then Resync. It returns nil when ctx is done.
 func (w *Watcher) Run(ctx context.Context, handle func(Event)) error {
-	defer w.conn.close()
+	defer w.conn.Close()
 	relist := true
 	for {
 		if relist {
 			if err := w.relist(handle); err != nil {
 				w.log.Warn("cannot list links and addresses", "error", err)
-				if !pause(ctx) {
+				if !rtnl.Pause(ctx) {
 					w.socket.Close()
 					return nil
 				}
@@ -121,25 +121,15 @@ func (w *Watcher) Run(ctx context.Context, handle func(Event)) error {
 		relist = true
 		if errors.Is(err, unix.ENOBUFS) {
 			w.log.Warn("link and address events were lost; looking at everything")
-			drain(w.socket.GetFd())
+			rtnl.Drain(w.socket.GetFd())
 			continue
 		}
 		w.log.Warn("the subscription to link and address events failed", "error", err)
 		for w.socket.Close(); w.subscribe() != nil; {
-			if !pause(ctx) {
+			if !rtnl.Pause(ctx) {
 				return nil
 			}
 		}
-	}
-}
-
-// pause waits a second; it returns false when ctx is done.
-func pause(ctx context.Context) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(time.Second):
-		return true
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"holdfast/netdev/internal/testns"
+	"holdfast/netdev/rtnl"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/vishvananda/netlink/nl"
@@ -213,9 +214,9 @@ func TestWatcherOverrun(t *testing.T) {
 	})
 	await(t, events, "resync")
 	// Nobody reads events while these are made.
-	c, err := dial()
+	c, err := rtnl.Dial()
 	testns.Must(t, err)
-	defer c.close()
+	defer c.Close()
 	var add []*nl.NetlinkRequest
 	for i := range 500 {
 		ip := make([]byte, 4)
@@ -223,7 +224,7 @@ func TestWatcherOverrun(t *testing.T) {
 		addr, _ := netip.AddrFromSlice(ip)
 		add = append(add, addRequest(p.Director.Index("many"), &Address{Prefix: netip.PrefixFrom(addr, 32)}, false))
 	}
-	for _, err := range c.do(add) {
+	for _, err := range c.Do(add) {
 		testns.Must(t, err)
 	}
 	seen := map[netip.Prefix]bool{}

@@ -131,7 +131,7 @@ func (c *Config) Validate() error {
 		bad("preempt_delay", "must not be negative")
 	}
 	if c.PreemptDelay > 0 && !c.Preempt {
-		bad("preempt_delay", "has no meaning without preempt")
+		bad("preempt_delay", "has no effect without preempt")
 	}
 	c.validateHoldoff(bad)
 	c.validateSending(bad)

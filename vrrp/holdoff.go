@@ -83,8 +83,8 @@ func (c *Config) validateHoldoff(bad func(key, format string, args ...any)) {
 	switch {
 	case c.MinHold == 0:
 	case c.Priority == PriorityOwner:
-		bad("min_hold", "has no meaning with priority 255: the owner always preempts")
+		bad("min_hold", "has no effect with priority 255: the owner always preempts")
 	case !c.Preempt:
-		bad("min_hold", "has no meaning without preempt")
+		bad("min_hold", "has no effect without preempt")
 	}
 }

@@ -38,6 +38,6 @@ func (c *Config) validateSending(bad func(key, format string, args ...any)) {
 	case !g.IsMulticast() || g.IsInterfaceLocalMulticast():
 		bad("multicast", "%v is not a multicast group of a wire", g)
 	case c.Unicast:
-		bad("multicast", "has no meaning with unicast")
+		bad("multicast", "has no effect with unicast")
 	}
 }

@@ -14,14 +14,14 @@ import (
 	"holdfast/lvs"
 )
 
-// native is the byte order of netlink; ports and addresses are big-endian
-// nevertheless.
+// native is the byte order of netlink. Most ports and all addresses are
+// big-endian nevertheless.
 var native = binary.NativeEndian
 
 var errMalformed = errors.New("malformed answer from the kernel")
 
-// walk calls f with the type (without flags) and the value of every attribute
-// in b.
+// walk calls f for every attribute in b, with its type without flags and its
+// value.
 func walk(b []byte, f func(kind uint16, value []byte) error) error {
 	for len(b) > 0 {
 		if len(b) < unix.SizeofRtAttr {
@@ -29,7 +29,7 @@ func walk(b []byte, f func(kind uint16, value []byte) error) error {
 		}
 		length, kind := int(native.Uint16(b)), native.Uint16(b[2:])
 		if length < unix.SizeofRtAttr || length > len(b) {
-			return fmt.Errorf("%w: attribute %d says %d bytes of %d", errMalformed, kind, length, len(b))
+			return fmt.Errorf("%w: attribute %d has a length of %d where %d bytes are left", errMalformed, kind, length, len(b))
 		}
 		if err := f(kind&^(unix.NLA_F_NESTED|unix.NLA_F_NET_BYTEORDER), b[unix.SizeofRtAttr:length]); err != nil {
 			return err
@@ -39,8 +39,8 @@ func walk(b []byte, f func(kind uint16, value []byte) error) error {
 	return nil
 }
 
-// nest returns the value of the attribute of one kind in an answer, which
-// starts with the generic netlink header.
+// nest returns the value of an attribute of a message that starts with the
+// generic netlink header.
 func nest(message []byte, kind uint16) ([]byte, error) {
 	if len(message) < headerLen {
 		return nil, fmt.Errorf("%w: %d bytes", errMalformed, len(message))
@@ -58,8 +58,8 @@ func nest(message []byte, kind uint16) ([]byte, error) {
 	return found, err
 }
 
-// integer returns the value of an unsigned attribute of any width. Widths are
-// the kernel's to choose; what counts is the number.
+// integer returns the value of an unsigned attribute of any width, because widths
+// differ between kernels.
 func integer(value []byte) (uint64, error) {
 	switch len(value) {
 	case 1:
@@ -79,8 +79,8 @@ func text(value []byte) string {
 	return s
 }
 
-// address returns the address in a union nf_inet_addr: an IPv4 address is its
-// first four bytes.
+// address returns the address in a union nf_inet_addr, whose first four bytes are
+// an IPv4 address.
 func address(value []byte, v6 bool) (netip.Addr, error) {
 	n := 4
 	if v6 {
@@ -93,7 +93,7 @@ func address(value []byte, v6 bool) (netip.Addr, error) {
 	return a, nil
 }
 
-// union returns the sixteen bytes of a union nf_inet_addr.
+// union returns a as a union nf_inet_addr of 16 bytes.
 func union(a netip.Addr) []byte {
 	b := make([]byte, 16)
 	copy(b, a.AsSlice())
@@ -109,7 +109,7 @@ func family(v6 bool) uint16 {
 
 func nested(kind int) *nl.RtAttr { return nl.NewRtAttr(kind|unix.NLA_F_NESTED, nil) }
 
-// encodeKey returns the attribute that addresses a service.
+// encodeKey returns the attribute that identifies a service.
 func encodeKey(k lvs.Key) *nl.RtAttr {
 	a := nested(attrService)
 	a.AddRtAttr(svcFamily, nl.Uint16Attr(family(k.IPv6)))
@@ -123,9 +123,9 @@ func encodeKey(k lvs.Key) *nl.RtAttr {
 	return a
 }
 
-// encodeServer returns the attribute of a server. To delete one its address
-// is enough; a family is said in any case, for without it the kernel takes the
-// service's.
+// encodeServer returns the attribute of a server, with all parameters or only with
+// its address, which is enough to delete it. Both include the address family:
+// without it the kernel assumes the family of the service.
 func encodeServer(s lvs.Server, whole bool) *nl.RtAttr {
 	a := nested(attrDest)
 	a.AddRtAttr(destAddress, union(s.Address.Addr()))
@@ -139,7 +139,7 @@ func encodeServer(s lvs.Server, whole bool) *nl.RtAttr {
 	a.AddRtAttr(destUpper, nl.Uint32Attr(s.Upper))
 	a.AddRtAttr(destLower, nl.Uint32Attr(s.Lower))
 	if s.Tunnel == (lvs.Tunnel{}) {
-		return a // kernels before 5.2 do not know the rest
+		return a // kernels before 5.2 do not know the attributes below
 	}
 	var flags uint16
 	switch {
@@ -154,8 +154,8 @@ func encodeServer(s lvs.Server, whole bool) *nl.RtAttr {
 	return a
 }
 
-// encodeDaemon returns the attribute of a sync daemon. To stop one its role is
-// enough.
+// encodeDaemon returns the attribute of a sync daemon, with all parameters or only
+// with its role, which is enough to stop it.
 func encodeDaemon(d lvs.SyncDaemon, whole bool) *nl.RtAttr {
 	a := nested(attrDaemon)
 	a.AddRtAttr(daemonState, nl.Uint32Attr(uint32(d.Role)))
@@ -172,12 +172,12 @@ func encodeDaemon(d lvs.SyncDaemon, whole bool) *nl.RtAttr {
 	} else {
 		a.AddRtAttr(daemonGroup6, d.Group.AsSlice())
 	}
-	a.AddRtAttr(daemonPort, nl.Uint16Attr(d.Port)) // host order, unlike every other port
+	a.AddRtAttr(daemonPort, nl.Uint16Attr(d.Port)) // in host byte order, unlike every other port
 	a.AddRtAttr(daemonTTL, nl.Uint8Attr(d.TTL))
 	return a
 }
 
-// decodeService reads a service and its counters.
+// decodeService decodes a service and its counters.
 func decodeService(b []byte) (lvs.Usage, error) {
 	var (
 		u             lvs.Usage
@@ -204,7 +204,7 @@ func decodeService(b []byte) (lvs.Usage, error) {
 			s.Key.Mark = uint32(n)
 		case svcScheduler:
 			s.Scheduler = text(v)
-		case svcFlags: // struct ip_vs_flags: the flags, then a mask
+		case svcFlags: // struct ip_vs_flags: the flags, followed by a mask
 			n, err = integer(v[:min(4, len(v))])
 			s.Flags = lvs.Flags(n)
 		case svcTimeout:
@@ -236,8 +236,9 @@ func decodeService(b []byte) (lvs.Usage, error) {
 	return u, err
 }
 
-// prefix reads the netmask of a service: an IPv4 mask in network order, or the
-// length of an IPv6 prefix in the host's.
+// prefix returns the prefix length for the netmask attribute of a service: an IPv4
+// netmask in network byte order, or the length of an IPv6 prefix in host byte
+// order.
 func prefix(mask []byte, v6 bool) (int, error) {
 	if len(mask) != 4 {
 		return 0, fmt.Errorf("%w: a netmask of %d bytes", errMalformed, len(mask))
@@ -253,7 +254,8 @@ func prefix(mask []byte, v6 bool) (int, error) {
 	return length, nil
 }
 
-// decodeServer reads a server of a service of the given family.
+// decodeServer decodes a server with its counters. Without a family of its own the
+// server has the service's.
 func decodeServer(b []byte, serviceV6 bool) (lvs.ServerUsage, error) {
 	var (
 		u       lvs.ServerUsage
@@ -315,7 +317,8 @@ func setServer(u *lvs.ServerUsage, kind uint16, n uint64) {
 	}
 }
 
-// decodeStats reads 64-bit counters (IPVS_STATS_ATTR_*, in this order from 1).
+// decodeStats decodes 64-bit counters. The attributes IPVS_STATS_ATTR_* have the
+// numbers 1 to 10, in the order of fields.
 func decodeStats(b []byte) (lvs.Counters, error) {
 	var c lvs.Counters
 	fields := [...]*uint64{
@@ -324,7 +327,7 @@ func decodeStats(b []byte) (lvs.Counters, error) {
 	}
 	err := walk(b, func(kind uint16, v []byte) error {
 		if kind < 1 || int(kind) > len(fields) {
-			return nil // padding
+			return nil // padding (IPVS_STATS_ATTR_PAD)
 		}
 		n, err := integer(v)
 		*fields[kind-1] = n
@@ -333,7 +336,7 @@ func decodeStats(b []byte) (lvs.Counters, error) {
 	return c, err
 }
 
-// decodeDaemon reads a sync daemon.
+// decodeDaemon decodes a sync daemon.
 func decodeDaemon(b []byte) (lvs.SyncDaemon, error) {
 	var d lvs.SyncDaemon
 	err := walk(b, func(kind uint16, v []byte) (err error) {

@@ -17,7 +17,7 @@ import (
 	"holdfast/lvs"
 )
 
-// bytesOf reads a file of hexadecimal digits with comments.
+// bytesOf reads a file of hexadecimal digits and comments.
 func bytesOf(t testing.TB, name string) []byte {
 	t.Helper()
 	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
@@ -113,7 +113,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// Counters beyond 32 bits, in every field of its own.
+// Each counter is decoded with all 64 bits.
 func TestDecodeStats(t *testing.T) {
 	var b []byte
 	for i := range 10 {
@@ -167,8 +167,8 @@ func TestMalformedAnswersAreErrors(t *testing.T) {
 	}
 }
 
-// Whatever comes, no decoder panics, and a service or server that is read has
-// an address of a family that fits.
+// No input makes a decoder panic, and every decoded service or server has a valid
+// address.
 func FuzzDecode(f *testing.F) {
 	for _, name := range []string{"service-tcp4", "service-udp6", "service-mark", "server-nat4", "server-gue6", "daemon-backup"} {
 		f.Add(bytesOf(f, name))

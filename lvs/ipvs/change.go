@@ -12,8 +12,8 @@ import (
 	"holdfast/lvs"
 )
 
-// Do makes one change. Its error wraps the error number of the kernel and,
-// where one fits, the error of package lvs.
+// Do makes one change. Its error wraps the kernel's error number and, if one
+// applies, an error of package lvs such as [lvs.ErrExists].
 func (c *Conn) Do(op lvs.Op) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -42,7 +42,7 @@ func (c *Conn) doServer(op lvs.Op) error {
 	return err
 }
 
-// explain joins what the kernel answered with what that means
+// explain adds the meaning of the kernel's error number
 // (net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_genl_set_cmd).
 func explain(op lvs.Op, err error) error {
 	var known error
@@ -54,18 +54,18 @@ func explain(op lvs.Op, err error) error {
 	case errors.Is(err, syscall.ENOENT) && op.Verb.Server():
 		known = lvs.ErrNoServer
 	case errors.Is(err, syscall.ENOENT) && op.Service.PersistEngine != "":
-		known = fmt.Errorf("%w, or no such persistence engine: modprobe ip_vs_%s ip_vs_pe_%s", lvs.ErrNoScheduler, op.Service.Scheduler, op.Service.PersistEngine)
+		known = fmt.Errorf("%w, or no such persistence engine (modules ip_vs_%s and ip_vs_pe_%s)", lvs.ErrNoScheduler, op.Service.Scheduler, op.Service.PersistEngine)
 	case errors.Is(err, syscall.ENOENT):
-		known = fmt.Errorf("%w: modprobe ip_vs_%s", lvs.ErrNoScheduler, op.Service.Scheduler)
+		known = fmt.Errorf("%w (module ip_vs_%s)", lvs.ErrNoScheduler, op.Service.Scheduler)
 	case errors.Is(err, syscall.EINVAL) && op.Verb.Server() && op.Server.Address.Addr().Unmap().Is6() != op.Service.Key.Canonical().IPv6:
-		known = errors.New("a server of another family needs forward tun and no sync daemon")
+		known = errors.New("the kernel accepts a server of another address family than the service only with forward tun and while no sync daemon runs")
 	default:
 		return err
 	}
 	return fmt.Errorf("%w (%w)", known, err)
 }
 
-// toMoby translates a service.
+// toMoby converts a service.
 func toMoby(s lvs.Service) *moby.Service {
 	s = s.Canonical()
 	m := &moby.Service{
@@ -85,8 +85,8 @@ func toMoby(s lvs.Service) *moby.Service {
 	return m
 }
 
-// netmask is the inverse of prefix: moby/ipvs sends the number in the host's
-// byte order, and the kernel reads an IPv4 mask in network order.
+// netmask is the inverse of prefix. The kernel expects an IPv4 netmask in network
+// byte order, and moby/ipvs sends the number in host byte order.
 func netmask(length int, v6 bool) uint32 {
 	if v6 {
 		return uint32(length)
@@ -95,47 +95,28 @@ func netmask(length int, v6 bool) uint32 {
 	return native.Uint32(mask)
 }
 
-// Zero sets the counters of the given services to 0, those of all services
-// if none is given.
-func (c *Conn) Zero(keys ...lvs.Key) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(keys) == 0 {
-		_, err := c.own.do(request{command: cmdZero})
-		return wrap(err, "zero the counters")
-	}
-	for _, key := range keys {
-		key = key.Canonical()
-		if _, err := c.own.do(request{command: cmdZero, attrs: []*nl.RtAttr{encodeKey(key)}}); err != nil {
-			return wrap(explain(lvs.Op{Verb: lvs.EditService}, err), "zero the counters of %v", key)
-		}
-	}
-	return nil
-}
-
-// Timeouts returns after how long the kernel forgets idle connections.
+// Timeouts returns the connection timeouts.
 func (c *Conn) Timeouts() (lvs.Timeouts, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m, err := call(c, (*moby.Handle).GetConfig)
 	if err != nil {
-		return lvs.Timeouts{}, wrap(err, "read the connection timeouts")
+		return lvs.Timeouts{}, wrap(err, "read the IPVS connection timeouts")
 	}
 	return lvs.Timeouts{TCP: m.TimeoutTCP, TCPFin: m.TimeoutTCPFin, UDP: m.TimeoutUDP}, nil
 }
 
-// SetTimeouts sets after how long the kernel forgets idle connections. A zero
-// leaves the timeout as it is.
+// SetTimeouts sets the connection timeouts. A timeout of 0 is left unchanged.
 func (c *Conn) SetTimeouts(t lvs.Timeouts) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, err := call(c, func(h *moby.Handle) (struct{}, error) {
 		return struct{}{}, h.SetConfig(&moby.Config{TimeoutTCP: t.TCP, TimeoutTCPFin: t.TCPFin, TimeoutUDP: t.UDP})
 	})
-	return wrap(err, "set the connection timeouts")
+	return wrap(err, "set the IPVS connection timeouts")
 }
 
-// wrap says what was attempted; nil stays nil.
+// wrap returns err with what was attempted before it, or nil.
 func wrap(err error, format string, args ...any) error {
 	if err == nil {
 		return nil

@@ -16,27 +16,27 @@ import (
 	"holdfast/lvs"
 )
 
-// ErrAbsent is the error of Open where the kernel has no IPVS and its module
-// cannot be loaded.
+// ErrAbsent is wrapped by the error of Open if the kernel has no IPVS and its
+// module cannot be loaded.
 var ErrAbsent = errors.New("the kernel has no IPVS")
 
-// modprobeTimeout bounds the loading of the module.
+// modprobeTimeout bounds the loading of module ip_vs.
 const modprobeTimeout = 10 * time.Second
 
-// callTimeout bounds a call of moby/ipvs, whose own timeout has no effect. It
-// covers the loading of a scheduler's module by the kernel.
+// callTimeout bounds a call of moby/ipvs, whose own timeout has no effect. During a
+// call the kernel may have to load the module of a scheduler.
 const callTimeout = 5 * time.Second
 
-// A Conn is the IPVS table of the network namespace in which it was opened. It
-// is safe for concurrent use: calls wait for each other.
+// A Conn gives access to the IPVS table of the network namespace in which it was
+// opened. It is safe for concurrent use: calls wait for each other.
 type Conn struct {
 	mu       sync.Mutex
 	own      transport
-	moby     *moby.Handle // nil after a call of it was given up
-	watchdog time.Duration
+	moby     *moby.Handle  // nil after a call has timed out
+	watchdog time.Duration // the timeout of a call of moby
 }
 
-// transport is what a Conn needs of its socket.
+// transport is the part of a socket that a Conn uses.
 type transport interface {
 	do(request) ([][]byte, error)
 	dump(request) ([][]byte, error)
@@ -45,55 +45,55 @@ type transport interface {
 
 var _ lvs.Kernel = (*Conn)(nil)
 
-// Open connects to IPVS, after loading the module ip_vs with modprobe if the
-// kernel does not have it yet. Without it the error wraps ErrAbsent and says
-// what to do; without CAP_NET_ADMIN it wraps EPERM. ctx bounds the opening, not
-// the Conn.
+// Open connects to IPVS. It loads the module ip_vs with modprobe if the kernel
+// does not have it yet. If that fails, the error wraps ErrAbsent and says what
+// to do. Without CAP_NET_ADMIN the error wraps EPERM. ctx bounds Open only.
 func Open(ctx context.Context, log *slog.Logger) (*Conn, error) {
-	quiet(log)
+	redirectLogrus(log)
 	s, err := openFamily(ctx, familyName, "modprobe")
 	if err != nil {
 		return nil, err
 	}
 	c := &Conn{own: s, watchdog: callTimeout}
-	info, err := c.Info()
+	info, err := c.info()
 	if err != nil {
 		s.close()
 		if errors.Is(err, syscall.EPERM) {
-			return nil, fmt.Errorf("open ipvs: CAP_NET_ADMIN is needed: %w", err)
+			return nil, fmt.Errorf("open IPVS: CAP_NET_ADMIN is needed: %w", err)
 		}
-		return nil, fmt.Errorf("open ipvs: %w", err)
+		return nil, fmt.Errorf("open IPVS: %w", err)
 	}
 	if err := warmUp(ctx); err != nil {
 		s.close()
-		return nil, fmt.Errorf("open ipvs: %w", err)
+		return nil, fmt.Errorf("open IPVS: %w", err)
 	}
 	if c.moby, err = moby.New(""); err != nil {
 		s.close()
-		return nil, fmt.Errorf("open ipvs: %w", err)
+		return nil, fmt.Errorf("open IPVS: %w", err)
 	}
-	log.Debug("ipvs is open", "version", info.Version, "connection_table", info.TableSize)
+	log.Debug("opened IPVS", "version", info.version, "connection_table", info.tableSize)
 	return c, nil
 }
 
-// openFamily returns a socket that speaks to a generic netlink family.
+// openFamily returns a socket for a generic netlink family. It runs modprobe if the
+// kernel does not have the family.
 func openFamily(ctx context.Context, family, modprobe string) (*socket, error) {
 	s, err := openSocket()
 	if err != nil {
-		return nil, fmt.Errorf("open ipvs: %w", err)
+		return nil, fmt.Errorf("open IPVS: %w", err)
 	}
 	if s.family, err = s.find(family); errors.Is(err, syscall.ENOENT) {
 		loading := load(ctx, modprobe)
 		if s.family, err = s.find(family); errors.Is(err, syscall.ENOENT) {
 			err = fmt.Errorf("%w: load its module with \"modprobe ip_vs\" (in a container: on the host)", ErrAbsent)
 			if loading != nil {
-				err = fmt.Errorf("%w; trying that: %w", err, loading)
+				err = fmt.Errorf("%w; holdfast tried that: %w", err, loading)
 			}
 		}
 	}
 	if err != nil {
 		s.close()
-		return nil, fmt.Errorf("open ipvs: %w", err)
+		return nil, fmt.Errorf("open IPVS: %w", err)
 	}
 	return s, nil
 }
@@ -111,8 +111,9 @@ func load(ctx context.Context, modprobe string) error {
 	return err
 }
 
-// warmUp makes moby/ipvs do what it does once in a process, looking for its
-// family and running modprobe, without a bound: so it is done beside us.
+// warmUp makes moby/ipvs look for its generic netlink family and run modprobe,
+// which it does once in a process. That may take for ever, so warmUp does it in
+// another goroutine and waits no longer than modprobeTimeout.
 func warmUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, modprobeTimeout)
 	defer cancel()
@@ -132,7 +133,7 @@ func warmUp(ctx context.Context) error {
 	}
 }
 
-// Close frees the sockets. The table stays as it is.
+// Close closes the sockets. The table stays as it is.
 func (c *Conn) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -142,8 +143,8 @@ func (c *Conn) Close() {
 	}
 }
 
-// call runs a call of moby/ipvs under a watchdog. The mutex must be held: the
-// handle mixes up the answers of concurrent callers.
+// call calls f and returns after the watchdog's time at the latest. c.mu must be
+// held, because a moby.Handle mixes up the answers of concurrent calls.
 func call[T any](c *Conn, f func(*moby.Handle) (T, error)) (T, error) {
 	type result struct {
 		value T
@@ -152,7 +153,7 @@ func call[T any](c *Conn, f func(*moby.Handle) (T, error)) (T, error) {
 	if c.moby == nil {
 		h, err := moby.New("")
 		if err != nil {
-			return *new(T), fmt.Errorf("open ipvs again: %w", err)
+			return *new(T), fmt.Errorf("open IPVS again: %w", err)
 		}
 		c.moby = h
 	}
@@ -168,7 +169,7 @@ func call[T any](c *Conn, f func(*moby.Handle) (T, error)) (T, error) {
 	case r := <-done:
 		return r.value, r.err
 	case <-watchdog.C:
-		h.Close() // which ends the call, and the goroutine with it
+		h.Close() // ends the call and so the goroutine
 		c.moby = nil
 		return *new(T), fmt.Errorf("%w in %v", lvs.ErrUnanswered, c.watchdog)
 	}

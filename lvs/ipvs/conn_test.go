@@ -46,14 +46,14 @@ func TestOpenIsBounded(t *testing.T) {
 	}
 }
 
-// The kernel takes message type NLMSG_NOOP without a word.
+// The kernel does not answer a message of type NLMSG_NOOP.
 func TestARequestWithoutAnswerEnds(t *testing.T) {
 	s, err := openSocket()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.close()
-	if _, err := s.send(unix.NLMSG_NOOP, header{}, request{query: true, patience: 20 * time.Millisecond}); !errors.Is(err, lvs.ErrUnanswered) {
+	if _, err := s.send(unix.NLMSG_NOOP, header{}, request{query: true, timeout: 20 * time.Millisecond}); !errors.Is(err, lvs.ErrUnanswered) {
 		t.Errorf("got %v", err)
 	}
 	if id, err := s.find("nlctrl"); err != nil || id != unix.GENL_ID_CTRL {
@@ -61,8 +61,8 @@ func TestARequestWithoutAnswerEnds(t *testing.T) {
 	}
 }
 
-// Closing a socket is what ends a call that the watchdog gave up: moby/ipvs reads
-// on after EAGAIN, which a reader gets who waited when the socket was closed.
+// Closing the socket ends a call that has timed out, although moby/ipvs reads again
+// after EAGAIN, which a waiting reader gets when the socket is closed.
 func TestCloseWakesAReader(t *testing.T) {
 	s, err := openSocket()
 	if err != nil {
@@ -87,11 +87,11 @@ func TestCloseWakesAReader(t *testing.T) {
 			t.Error("the reader read something from a closed socket")
 		}
 	case <-time.After(10 * time.Second):
-		t.Fatal("the reader reads on")
+		t.Fatal("the reader still reads")
 	}
 }
 
-// A call of moby/ipvs that hangs costs its time and its handle, and no more.
+// After a call of moby/ipvs that hangs, the next call works with a new handle.
 func TestWatchdogOpensAgain(t *testing.T) {
 	c := kernel(t)
 	c.watchdog = 50 * time.Millisecond
@@ -99,7 +99,7 @@ func TestWatchdogOpensAgain(t *testing.T) {
 	defer close(release)
 	c.mu.Lock()
 	_, err := call(c, func(*moby.Handle) (struct{}, error) {
-		<-release // as if no answer came
+		<-release // no answer comes
 		return struct{}{}, nil
 	})
 	c.mu.Unlock()
@@ -117,8 +117,8 @@ func TestWatchdogOpensAgain(t *testing.T) {
 
 func TestWhatMobySaysGoesToTheLog(t *testing.T) {
 	var b bytes.Buffer
-	quiet(slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	defer quiet(discard)
+	redirectLogrus(slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	defer redirectLogrus(discard)
 	logrus.Warn("modprobe was not amused")
 	if !strings.Contains(b.String(), "moby/ipvs: modprobe was not amused") {
 		t.Errorf("the log has %q", b.String())

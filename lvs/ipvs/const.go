@@ -1,6 +1,6 @@
 package ipvs
 
-// The interface of the kernel, include/uapi/linux/ip_vs.h.
+// The generic netlink family of IPVS (include/uapi/linux/ip_vs.h).
 const (
 	familyName    = "IPVS"
 	familyVersion = 1
@@ -17,7 +17,6 @@ const (
 	cmdDelDaemon  = 10
 	cmdGetDaemon  = 11
 	cmdGetInfo    = 15
-	cmdZero       = 16
 )
 
 // Attributes of a command (IPVS_CMD_ATTR_*).
@@ -75,7 +74,7 @@ const (
 	daemonTTL       = 8
 )
 
-// Attributes of the information (IPVS_INFO_ATTR_*).
+// Attributes of the answer to cmdGetInfo (IPVS_INFO_ATTR_*).
 const (
 	infoVersion   = 1
 	infoTableSize = 2

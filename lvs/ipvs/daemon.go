@@ -12,17 +12,17 @@ import (
 	"holdfast/lvs"
 )
 
-// The kernel sends no acknowledgement when it stops a sync daemon whose thread
-// has not run yet: kthread_stop returns EINTR, and netlink_rcv_skb answers
-// nothing to that. The daemon is stopped nevertheless. So a silent kernel is
-// soon asked what is true, again and again until it is what was ordered or
-// syncTimeout is over.
+// The kernel sends no acknowledgement when it stops a sync daemon whose thread has
+// not run yet: kthread_stop returns EINTR, to which netlink_rcv_skb does not
+// reply. The daemon is stopped nevertheless. Therefore doSync waits only
+// syncAckTimeout for the acknowledgement. After that it reads the daemons, at
+// the same interval, until the change has happened or syncTimeout is over.
 const (
-	syncPatience = 25 * time.Millisecond
-	syncTimeout  = 3 * time.Second
+	syncAckTimeout = 25 * time.Millisecond
+	syncTimeout    = 3 * time.Second
 )
 
-// SyncDaemons returns the sync daemons that run, the master first.
+// SyncDaemons returns the running sync daemons, the master first.
 func (c *Conn) SyncDaemons() ([]lvs.SyncDaemon, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -32,13 +32,13 @@ func (c *Conn) SyncDaemons() ([]lvs.SyncDaemon, error) {
 func (c *Conn) syncDaemons() ([]lvs.SyncDaemon, error) {
 	messages, err := c.own.dump(request{command: cmdGetDaemon})
 	if err != nil {
-		return nil, fmt.Errorf("read the sync daemons: %w", err)
+		return nil, fmt.Errorf("read the IPVS sync daemons: %w", err)
 	}
 	daemons := make([]lvs.SyncDaemon, 0, len(messages))
 	for _, m := range messages {
 		d, err := decode(m, attrDaemon, decodeDaemon)
 		if err != nil {
-			return nil, fmt.Errorf("read the sync daemons: %w", err)
+			return nil, fmt.Errorf("read the IPVS sync daemons: %w", err)
 		}
 		daemons = append(daemons, d)
 	}
@@ -46,10 +46,9 @@ func (c *Conn) syncDaemons() ([]lvs.SyncDaemon, error) {
 	return daemons, nil
 }
 
-// ApplySync stops and starts sync daemons until those that run are those that
-// are wanted ([lvs.PlanSync]), and returns the steps that it made. A step that
-// fails ends it. It stops daemons that others have started: whoever wants no
-// synchronization does not call it, but once to end his own.
+// ApplySync stops and starts sync daemons so that those of want run, and returns
+// the steps that it has made ([lvs.PlanSync]). It stops at the first step that
+// fails. It also stops daemons that other programs have started.
 func (c *Conn) ApplySync(want []lvs.SyncDaemon) ([]lvs.SyncOp, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -67,10 +66,10 @@ func (c *Conn) ApplySync(want []lvs.SyncDaemon) ([]lvs.SyncOp, error) {
 	return made, nil
 }
 
-// doSync makes one step. A daemon that is stopped already is no error; one that
-// was started meanwhile by somebody else with other parameters is EEXIST.
+// doSync makes one step. It returns no error if the daemon is stopped already, and
+// EEXIST if another program has meanwhile started one with other parameters.
 func (c *Conn) doSync(op lvs.SyncOp) error {
-	r := request{command: cmdNewDaemon, patience: syncPatience, attrs: []*nl.RtAttr{encodeDaemon(op.Daemon, !op.Stop)}}
+	r := request{command: cmdNewDaemon, timeout: syncAckTimeout, attrs: []*nl.RtAttr{encodeDaemon(op.Daemon, !op.Stop)}}
 	if op.Stop {
 		r.command = cmdDelDaemon
 	}
@@ -86,14 +85,14 @@ func (c *Conn) doSync(op lvs.SyncOp) error {
 	case errors.Is(err, syscall.ENODEV):
 		return fmt.Errorf("interface %s: %w", op.Daemon.Interface, err)
 	case errors.Is(err, syscall.EINVAL):
-		return fmt.Errorf("%w (the kernel synchronizes no table with a server of another family than its service)", err)
+		return fmt.Errorf("%w (the kernel starts no sync daemon while a server is of another address family than its service)", err)
 	}
 	return err
 }
 
-// awaitSync waits until what was ordered is true.
+// awaitSync waits until the step has happened.
 func (c *Conn) awaitSync(op lvs.SyncOp) error {
-	for deadline := time.Now().Add(syncTimeout); ; time.Sleep(syncPatience) {
+	for deadline := time.Now().Add(syncTimeout); ; time.Sleep(syncAckTimeout) {
 		done, err := c.syncDone(op)
 		if done {
 			return nil
@@ -104,7 +103,7 @@ func (c *Conn) awaitSync(op lvs.SyncOp) error {
 	}
 }
 
-// syncDone reports whether what op orders is the case.
+// syncDone reports whether the step has happened.
 func (c *Conn) syncDone(op lvs.SyncOp) (bool, error) {
 	have, err := c.syncDaemons()
 	if err != nil {
@@ -116,7 +115,7 @@ func (c *Conn) syncDone(op lvs.SyncOp) (bool, error) {
 	return len(lvs.PlanSync(have, append(others(have, op.Daemon.Role), op.Daemon))) == 0, nil
 }
 
-// others returns the daemons of other roles.
+// others returns the daemons that have another role.
 func others(daemons []lvs.SyncDaemon, role lvs.SyncRole) []lvs.SyncDaemon {
 	return slices.DeleteFunc(slices.Clone(daemons), func(d lvs.SyncDaemon) bool { return d.Role == role })
 }

@@ -13,11 +13,11 @@ import (
 	"holdfast/lvs"
 )
 
-// A wire is a kernel that runs sync daemons and loses answers.
+// A wire is a fake kernel that runs sync daemons and loses answers.
 type wire struct {
-	lose    int           // of how many orders the answer is lost
-	delay   time.Duration // until an order whose answer is lost takes effect
-	deaf    bool          // nothing takes effect, nothing is answered
+	lose    int           // how many more answers are lost
+	delay   time.Duration // until a request takes effect whose answer is lost
+	deaf    bool          // no request takes effect or is answered
 	log     []string
 	running []pending
 }
@@ -26,7 +26,7 @@ type pending struct {
 	daemon []byte // the attribute that would be dumped
 	role   lvs.SyncRole
 	from   time.Time
-	until  time.Time // the zero time is for ever
+	until  time.Time // zero is for ever
 }
 
 func (w *wire) do(r request) ([][]byte, error) {
@@ -37,10 +37,10 @@ func (w *wire) do(r request) ([][]byte, error) {
 	effect := time.Now()
 	var answer error
 	if w.deaf || w.lose > 0 {
-		time.Sleep(r.patience)
+		time.Sleep(r.timeout)
 		w.lose--
 		effect = effect.Add(w.delay)
-		answer = fmt.Errorf("%w in %v", lvs.ErrUnanswered, r.patience)
+		answer = fmt.Errorf("%w in %v", lvs.ErrUnanswered, r.timeout)
 	}
 	i := slices.IndexFunc(w.running, func(p pending) bool { return p.role == d.Role && p.until.IsZero() })
 	switch {
@@ -85,8 +85,8 @@ func TestSyncAsksWhatIsTrueWhenNobodyAnswers(t *testing.T) {
 		most  time.Duration
 	}{
 		{"all answered", 0, 0, 0},
-		{"stop unanswered", 1, 0, syncPatience},
-		{"both unanswered", 2, 0, 2 * syncPatience},
+		{"stop unanswered", 1, 0, syncAckTimeout},
+		{"both unanswered", 2, 0, 2 * syncAckTimeout},
 		{"both unanswered and slow", 2, 400 * time.Millisecond, 900 * time.Millisecond},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -124,7 +124,7 @@ func TestSyncGivesUpOnADeafKernel(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		if took := time.Since(start); took > syncTimeout+2*answerTimeout {
-			t.Errorf("gave up after %v", took)
+			t.Errorf("returned after %v", took)
 		}
 	})
 }
@@ -135,7 +135,7 @@ func TestSyncTakesWhatSomebodyElseDidMeanwhile(t *testing.T) {
 		c := &Conn{own: w}
 		backup := syncConfig.Wanted(false)[0]
 		if err := c.doSync(lvs.SyncOp{Stop: true, Daemon: backup}); err != nil {
-			t.Errorf("stop what is stopped: %v", err)
+			t.Errorf("stop a daemon that does not run: %v", err)
 		}
 		for range 2 {
 			if err := c.doSync(lvs.SyncOp{Daemon: backup}); err != nil {

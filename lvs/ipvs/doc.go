@@ -1,20 +1,23 @@
-// Package ipvs is the [lvs.Kernel] of Linux: it reads and changes the IPVS
-// table of the process's network namespace.
+// Package ipvs is the [lvs.Kernel] of Linux. It reads and changes the IPVS table
+// of the process's network namespace.
 //
-// github.com/moby/ipvs makes, edits and deletes services and sets the
-// connection timeouts. What it cannot say goes through generic netlink of our
-// own over a second socket: servers (it drops the address family, so that an
-// IPv6 server of an IPv4 service would become an IPv4 address made of its
-// first four bytes, and it knows no tunnel), reading (it cuts weights to 16
-// bits and counters to 32 and skips the persistence engine), the sync daemons,
-// zeroing and the version.
+// github.com/moby/ipvs adds, edits and deletes services and sets the connection
+// timeouts. For everything else the package sends generic netlink messages of
+// its own over a second socket, because moby/ipvs v1.1.0
 //
-// Two more of its habits are guarded against. Without the ip_vs module its
-// requests go out with message type 0, which the kernel acknowledges: every
-// change "succeeds". [Open] therefore insists on the generic netlink family
-// first. And it waits for an answer without end: its calls run under a
-// watchdog that closes its socket.
+//   - leaves out the address family of a server, so that an IPv6 server of an
+//     IPv4 service would become an IPv4 server with the first four bytes of its
+//     address,
+//   - does not know tunnels, sync daemons and the IPVS version,
+//   - reads only 16 bits of a weight and 32 bits of a counter, and no persistence
+//     engine.
 //
-// No call waits for ever; one that gets no answer in time returns an error that
-// wraps [lvs.ErrUnanswered].
+// The package works around two more properties of moby/ipvs. Without the kernel
+// module ip_vs, its requests have message type 0, which the kernel acknowledges:
+// every change "succeeds". Therefore [Open] fails unless the generic netlink
+// family exists. And moby/ipvs waits for an answer without a limit. Therefore a
+// watchdog closes its socket if a call takes too long.
+//
+// No call of this package waits for ever. One that gets no answer in time returns
+// an error that wraps [lvs.ErrUnanswered].
 package ipvs

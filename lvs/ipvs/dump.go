@@ -9,7 +9,7 @@ import (
 	"holdfast/lvs"
 )
 
-// Dump returns the content of the table, services in the order of their keys.
+// Dump returns the content of the table, with the services sorted by key.
 func (c *Conn) Dump() ([]lvs.Wanted, error) {
 	usage, err := c.Usage()
 	if err != nil {
@@ -22,24 +22,24 @@ func (c *Conn) Dump() ([]lvs.Wanted, error) {
 	return content, nil
 }
 
-// Usage returns the content of the table with its counters, services in the
-// order of their keys. A service that is deleted meanwhile may be in it
-// without servers.
+// Usage returns the content of the table with its counters, with the services
+// sorted by key. A service that another program deletes meanwhile may be in the
+// result without servers.
 func (c *Conn) Usage() ([]lvs.Usage, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	messages, err := c.own.dump(request{command: cmdGetService})
 	if err != nil {
-		return nil, fmt.Errorf("read the ipvs services: %w", err)
+		return nil, fmt.Errorf("read the IPVS services: %w", err)
 	}
 	all := make([]lvs.Usage, 0, len(messages))
 	for _, m := range messages {
 		u, err := decode(m, attrService, decodeService)
 		if err != nil {
-			return nil, fmt.Errorf("read the ipvs services: %w", err)
+			return nil, fmt.Errorf("read the IPVS services: %w", err)
 		}
 		if u.Servers, err = c.servers(u.Service.Key); err != nil {
-			return nil, fmt.Errorf("read the servers of %v: %w", u.Service.Key, err)
+			return nil, fmt.Errorf("read the servers of IPVS service %v: %w", u.Service.Key, err)
 		}
 		all = append(all, u)
 	}
@@ -64,7 +64,7 @@ func (c *Conn) servers(key lvs.Key) ([]lvs.ServerUsage, error) {
 	return servers, nil
 }
 
-// decode reads the one nested attribute of an answer.
+// decode decodes the nested attribute of a message.
 func decode[T any](message []byte, kind uint16, read func([]byte) (T, error)) (T, error) {
 	b, err := nest(message, kind)
 	if err != nil {
@@ -73,33 +73,32 @@ func decode[T any](message []byte, kind uint16, read func([]byte) (T, error)) (T
 	return read(b)
 }
 
-// Info is what the kernel says of its IPVS.
-type Info struct {
-	Version   string // "1.2.1"
-	TableSize int    // buckets of the connection table
+// info is the kernel's answer to cmdGetInfo.
+type info struct {
+	version   string // "1.2.1"
+	tableSize int    // the number of buckets of the connection table
 }
 
-// Info asks for the version of IPVS.
-func (c *Conn) Info() (Info, error) {
+func (c *Conn) info() (info, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	messages, err := c.own.do(request{command: cmdGetInfo, query: true})
 	if err != nil {
-		return Info{}, fmt.Errorf("read the ipvs version: %w", err)
+		return info{}, fmt.Errorf("read the IPVS version: %w", err)
 	}
 	if len(messages) != 1 || len(messages[0]) < headerLen {
-		return Info{}, fmt.Errorf("read the ipvs version: %w", errMalformed)
+		return info{}, fmt.Errorf("read the IPVS version: %w", errMalformed)
 	}
-	var info Info
+	var i info
 	err = walk(messages[0][headerLen:], func(kind uint16, v []byte) error {
 		n, err := integer(v)
 		switch kind {
 		case infoVersion:
-			info.Version = fmt.Sprintf("%d.%d.%d", n>>16&0xff, n>>8&0xff, n&0xff)
+			i.version = fmt.Sprintf("%d.%d.%d", n>>16&0xff, n>>8&0xff, n&0xff)
 		case infoTableSize:
-			info.TableSize = int(n)
+			i.tableSize = int(n)
 		}
 		return err
 	})
-	return info, wrap(err, "read the ipvs version")
+	return i, wrap(err, "read the IPVS version")
 }

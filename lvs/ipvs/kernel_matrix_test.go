@@ -11,8 +11,8 @@ import (
 	"holdfast/lvs"
 )
 
-// available are the schedulers of this kernel. ovf came with 4.2, mh with
-// 4.18, twos with 5.8; a distribution leaves out what it likes.
+// available returns the schedulers of this kernel. Linux 4.2 added ovf, 4.18 mh and
+// 5.8 twos, and distributions leave some out.
 func available(t *testing.T, c *Conn) []string {
 	t.Helper()
 	var names []string
@@ -38,8 +38,8 @@ func available(t *testing.T, c *Conn) []string {
 	return names
 }
 
-// matrix is every protocol with every scheduler, every forwarding method and
-// tunnel, and every pair of families.
+// matrix returns services with every combination of protocol and scheduler, and
+// servers with every forwarding method, tunnel and pair of families.
 func matrix(schedulers []string, change int) []lvs.Wanted {
 	var all []lvs.Wanted
 	for _, protocol := range []lvs.Protocol{lvs.TCP, lvs.UDP, lvs.SCTP, lvs.ProtocolNone} {
@@ -61,7 +61,7 @@ func matrix(schedulers []string, change int) []lvs.Wanted {
 	return all
 }
 
-// options gives a service one of the combinations of what it can have.
+// options gives a service the i-th combination of its options.
 func options(s lvs.Service, i int) lvs.Service {
 	if i%3 == 1 {
 		s.Persistence = time.Duration(60+i) * time.Second
@@ -79,8 +79,8 @@ func options(s lvs.Service, i int) lvs.Service {
 	return s
 }
 
-// servers is one server for every forwarding method, tunnel and family; change
-// gives each the method of another and other numbers.
+// servers returns a server for every forwarding method, tunnel and family. Another
+// change gives each the method of another server and other numbers.
 func servers(v6 bool, change int) []lvs.Server {
 	kinds := []lvs.Server{
 		{Forward: lvs.NAT}, {Forward: lvs.DR}, {Forward: lvs.TUN},
@@ -131,7 +131,7 @@ func TestReadBack(t *testing.T) {
 	t.Logf("ipvsadm -Ln has %d lines, the first of them:\n%s", strings.Count(listing, "\n"), strings.Join(strings.SplitAfterN(listing, "\n", 20)[:19], ""))
 	reach(t, c)
 	if got, _ := c.Dump(); len(got) == 0 {
-		t.Error("an applier that owns nothing has deleted everything")
+		t.Error("an applier that owns no service has deleted all")
 	}
 	last := lvs.NewApplier(c, keysOf(matrix(schedulers, 0)), nil)
 	if report, err := last.Apply(nil, nil); err != nil || report.Err() != nil {

@@ -15,10 +15,10 @@ import (
 	"holdfast/lvs"
 )
 
-// link makes a device with an address, as a sync daemon needs one.
+// link makes an interface with an address, which a sync daemon needs.
 func link(t *testing.T, name string) {
 	t.Helper()
-	// A veth pair of which both ends are here: dummy devices are not in every kernel.
+	// A veth pair with both ends here, because not every kernel has dummy devices.
 	veth := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: name + "p"}
 	if err := netlink.LinkAdd(veth); err != nil {
 		t.Fatal(err)
@@ -82,9 +82,9 @@ func TestSyncDaemonFollows(t *testing.T) {
 	}
 }
 
-// A daemon that is stopped before its thread has run is stopped without an
-// acknowledgement. Started and stopped at once, with one processor, that is the
-// rule and not the exception.
+// The kernel does not acknowledge that it has stopped a daemon whose thread has not
+// run yet. With one processor that is usual for a daemon that is stopped right
+// after its start.
 func TestSyncDaemonStoppedAtOnce(t *testing.T) {
 	c := kernel(t)
 	link(t, "sync0")
@@ -100,7 +100,7 @@ func TestSyncDaemonStoppedAtOnce(t *testing.T) {
 			t.Fatalf("stop %d: %v", i, err)
 		}
 		took := time.Since(start)
-		if took > syncPatience {
+		if took > syncAckTimeout {
 			late++
 		}
 		if took > time.Second {
@@ -136,7 +136,7 @@ func TestSyncDaemonParameters(t *testing.T) {
 	}
 	none := lvs.SyncConfig{Interface: "nosuch0", Follow: "g"}
 	if _, err := c.ApplySync(none.Wanted(true)); !errors.Is(err, syscall.ENODEV) || !strings.Contains(err.Error(), "nosuch0") {
-		t.Errorf("an interface that is not there: %v", err)
+		t.Errorf("a missing interface: %v", err)
 	}
 }
 
@@ -159,7 +159,7 @@ func TestSyncAndMixedFamiliesExcludeEachOther(t *testing.T) {
 	if err := c.Do(crossing); err != nil {
 		t.Error(err)
 	}
-	if _, err := c.ApplySync(config.Wanted(true)); !errors.Is(err, syscall.EINVAL) || !strings.Contains(err.Error(), "another family") {
+	if _, err := c.ApplySync(config.Wanted(true)); !errors.Is(err, syscall.EINVAL) || !strings.Contains(err.Error(), "another address family") {
 		t.Errorf("a sync daemon beside a server of another family: %v", err)
 	}
 }

@@ -31,9 +31,9 @@ import (
 	"holdfast/lvs/lvstest"
 )
 
-// TestMain runs the tests where IPVS is, if need be in User Mode Linux. The
-// fuzzer and the race detector stay here: the one needs to write, for the other
-// see underRace.
+// TestMain runs the tests in User Mode Linux if this kernel has no IPVS. The fuzzer
+// and the race detector run on this kernel: the fuzzer must write files, and for
+// the race detector see underRace.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if underRace || flag.Lookup("test.fuzz").Value.String() != "" {
@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 
 var discard = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-// kernel opens IPVS in a network namespace of the test's own.
+// kernel opens IPVS in a new network namespace.
 func kernel(t *testing.T) *Conn {
 	t.Helper()
 	namespace(t)
@@ -59,8 +59,8 @@ func kernel(t *testing.T) *Conn {
 	return c
 }
 
-// namespace moves the test's goroutine into a new network namespace with lo
-// up. The thread is not given back, so nothing else ever runs in it.
+// namespace moves the test's goroutine into a new network namespace with lo up. The
+// goroutine keeps its thread, so nothing else ever runs there.
 func namespace(t *testing.T) {
 	t.Helper()
 	runtime.LockOSThread()
@@ -78,8 +78,8 @@ func namespace(t *testing.T) {
 	}
 }
 
-// ipvsadm runs the program in the test's namespace: a child starts in the
-// namespace of the thread that forks it, and the goroutine is locked to its.
+// ipvsadm runs ipvsadm in the test's namespace: a child starts in the namespace of
+// the thread that forks it, and the test's goroutine is locked to its thread.
 func ipvsadm(t *testing.T, args ...string) string {
 	t.Helper()
 	program, err := tools.Find("ipvsadm")
@@ -111,7 +111,7 @@ func keysOf(content []lvs.Wanted) []lvs.Key {
 	return keys
 }
 
-// reach brings the kernel to what is wanted and returns the changes.
+// reach makes the kernel hold want and returns the changes.
 func reach(t *testing.T, c *Conn, want ...lvs.Wanted) []lvs.Op {
 	t.Helper()
 	report, err := lvs.NewApplier(c, nil, nil).Apply(keysOf(want), want)
@@ -125,8 +125,8 @@ func reach(t *testing.T, c *Conn, want ...lvs.Wanted) []lvs.Op {
 	return ops
 }
 
-// compare fails the test unless the kernel holds what is wanted, as we read it
-// and as ipvsadm does.
+// compare fails the test unless the kernel holds want, both as Dump and as ipvsadm
+// read it.
 func compare(t *testing.T, c *Conn, want []lvs.Wanted) {
 	t.Helper()
 	got, err := c.Dump()
@@ -156,11 +156,11 @@ func compare(t *testing.T, c *Conn, want []lvs.Wanted) {
 	}
 }
 
-// unsaid is what ipvsadm -S says of defaults, and what it keeps to itself: the
+// unsaid matches what only ipvsadm -S prints (defaults) and what it leaves out: the
 // thresholds, and the third flag of a scheduler whose other two have names.
 var unsaid = regexp.MustCompile(` --tun-type ipip| --tun-nocsum| -[xy] [0-9]+|,?\bflag-3$`)
 
-// saved is the output of ipvsadm -S, or of a fake, for comparison.
+// saved is the output of ipvsadm -S or of a fake, in a form to compare.
 func saved(s string) []string {
 	all := sortedLines(s)
 	for i := range all {
@@ -191,7 +191,7 @@ func listedThresholds(s string) []string {
 	return all
 }
 
-// lines is content for a readable difference.
+// lines returns content with one line per service or server, for a readable diff.
 func lines(content []lvs.Wanted) []string {
 	var all []string
 	for _, w := range content {
@@ -212,7 +212,8 @@ func sortedLines(s string) []string {
 	return all
 }
 
-// What ipvsadm makes is read as ipvsadm says it, beyond what we would make.
+// What ipvsadm has added is read as ipvsadm prints it, also if we would never add
+// it.
 func TestReadWhatIpvsadmMade(t *testing.T) {
 	c := kernel(t)
 	ipvsadm(t, "-A", "-t", "10.0.0.1:80", "-s", "mh", "-b", "mh-port,mh-fallback", "-p", "77", "-M", "255.255.240.0")
@@ -256,7 +257,7 @@ func TestDriftIsRepairedAndForeignServicesStay(t *testing.T) {
 	}
 	for _, change := range report.Changes {
 		if !change.Drift {
-			t.Errorf("not called drift: %v", change.Op)
+			t.Errorf("not reported as drift: %v", change.Op)
 		}
 	}
 	if len(report.Changes) != 3 {
@@ -267,8 +268,8 @@ func TestDriftIsRepairedAndForeignServicesStay(t *testing.T) {
 	}
 }
 
-// The fake and the kernel get the same random orders, most of them wrong in
-// some way: they must refuse the same ones for the same reason.
+// The fake and the kernel get the same random changes, most of them faulty. They
+// must refuse the same changes with the same error.
 func TestFakeRefusesWhatTheKernelRefuses(t *testing.T) {
 	c := kernel(t)
 	g := rand.New(rand.NewPCG(1, 2))
@@ -279,7 +280,7 @@ func TestFakeRefusesWhatTheKernelRefuses(t *testing.T) {
 		op := lvs.Op{Verb: lvs.Verb(g.IntN(6)), Service: services[g.IntN(len(services))]}
 		op.Service.Scheduler = []string{"rr", "wlc"}[g.IntN(2)]
 		if g.IntN(20) == 0 {
-			op.Service.Scheduler = "nosuch" // the kernel calls modprobe, which takes its time
+			op.Service.Scheduler = "nosuch" // slow, because the kernel calls modprobe
 		}
 		op.Service = op.Service.Canonical()
 		op.Server = lvs.Server{
@@ -355,21 +356,9 @@ func TestCounters(t *testing.T) {
 	if s.Active+s.Inactive != 1 || s.Persistent != 1 {
 		t.Errorf("connections: %d active, %d inactive, %d persistent; want 1 and 1 persistent", s.Active, s.Inactive, s.Persistent)
 	}
-	if err := c.Zero(key); err != nil {
-		t.Fatal(err)
-	}
-	if usage, err := c.Usage(); err != nil || usage[0].Counters.PacketsIn != 0 {
-		t.Errorf("after zero: %+v, %v", usage[0].Counters, err)
-	}
-	if err := c.Zero(); err != nil {
-		t.Error(err)
-	}
-	if err := c.Zero(tcp("10.0.0.1:1").Key); !errors.Is(err, lvs.ErrNoService) {
-		t.Errorf("zero of a service that is not there: %v", err)
-	}
 }
 
-// awaitUsage looks at the one service until it is as hoped: the kernel sums its
+// awaitUsage reads the one service until hoped reports true: the kernel sums its
 // counters up every two seconds.
 func awaitUsage(t *testing.T, c *Conn, hoped func(lvs.Usage) bool) lvs.Usage {
 	t.Helper()
@@ -406,11 +395,11 @@ func TestTimeouts(t *testing.T) {
 }
 
 func TestInfo(t *testing.T) {
-	info, err := kernel(t).Info()
-	if err != nil || info.Version != "1.2.1" || info.TableSize < 256 {
+	info, err := kernel(t).info()
+	if err != nil || info.version != "1.2.1" || info.tableSize < 256 {
 		t.Errorf("got %+v, %v", info, err)
 	}
-	if out := ipvsadm(t, "-Ln"); !strings.Contains(out, fmt.Sprintf("version %s (size=%d)", info.Version, info.TableSize)) {
+	if out := ipvsadm(t, "-Ln"); !strings.Contains(out, fmt.Sprintf("version %s (size=%d)", info.version, info.tableSize)) {
 		t.Errorf("got %+v, ipvsadm says %s", info, out)
 	}
 }

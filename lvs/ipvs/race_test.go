@@ -2,6 +2,6 @@
 
 package ipvs
 
-// underRace tells that the race detector is in this program. Its memory map
-// does not fit into a process of User Mode Linux.
+// underRace says whether this program was built with the race detector, whose memory
+// layout does not fit into a process of User Mode Linux.
 const underRace = true

@@ -1,5 +1,5 @@
-// Package lvstest has an IPVS table in memory that refuses what the kernel
-// refuses.
+// Package lvstest provides an IPVS table in memory, for tests. It refuses the same
+// changes as the kernel's.
 package lvstest
 
 import (
@@ -11,20 +11,20 @@ import (
 	"holdfast/lvs"
 )
 
-// A Fake is an IPVS table in memory. The zero Fake is empty. It is a
-// [lvs.Kernel], and String prints it much as ipvsadm -Sn prints the kernel's.
+// A Fake is an IPVS table in memory and a [lvs.Kernel]. The zero Fake is empty.
 type Fake struct {
-	// Fail, if not nil, is asked before every change; an error keeps the change
-	// from being made.
+	// Fail, if not nil, is called before every change. If it returns an error, Do
+	// returns that error and makes no change.
 	Fail func(lvs.Op) error
-	// Looked, if not nil, is called after every Dump, before it returns: the
-	// moment at which another program can change the table unseen.
+	// Looked, if not nil, is called at the end of every Dump. It may change the
+	// table, as another program may do between a dump and the changes after it.
 	Looked func()
-	// Ops are the changes that were made, in order.
+	// Ops are the changes that Do has made, in order.
 	Ops []lvs.Op
-	// Schedulers that the kernel has; nil is all.
+	// Schedulers are the schedulers that Do accepts; nil accepts all.
 	Schedulers []string
-	// SyncRunning refuses servers of another family, as a running sync daemon does.
+	// SyncRunning makes Do refuse servers of another address family than their
+	// service, as the kernel does while a sync daemon runs.
 	SyncRunning bool
 
 	services map[lvs.Key]*entry
@@ -37,10 +37,10 @@ type entry struct {
 
 var _ lvs.Kernel = (*Fake)(nil)
 
-// Dump returns the content, in an order that is not that of the keys.
+// Dump returns the content of the table, in random order.
 func (f *Fake) Dump() ([]lvs.Wanted, error) {
 	var all []lvs.Wanted
-	for _, e := range f.services { // map order: callers must not rely on any
+	for _, e := range f.services {
 		all = append(all, lvs.Wanted{Service: e.service, Servers: slices.Clone(e.servers)})
 	}
 	if f.Looked != nil {
@@ -49,8 +49,8 @@ func (f *Fake) Dump() ([]lvs.Wanted, error) {
 	return all, nil
 }
 
-// Do makes one change or refuses it with the kernel's error (EEXIST, ESRCH,
-// ENOENT, EINVAL, ERANGE) and the one of package lvs that says the same.
+// Do makes one change, or returns the kernel's error number (EEXIST, ESRCH, ENOENT,
+// EINVAL or ERANGE), wrapped with the error of package lvs that has its meaning.
 func (f *Fake) Do(op lvs.Op) error {
 	if f.Fail != nil {
 		if err := f.Fail(op); err != nil {
@@ -117,8 +117,8 @@ func (f *Fake) doServer(e *entry, op lvs.Op) error {
 	return nil
 }
 
-// check refuses what ip_vs_genl_set_cmd, ip_vs_add_dest and ip_vs_edit_dest
-// refuse.
+// check returns the error of ip_vs_genl_set_cmd, ip_vs_add_dest and ip_vs_edit_dest
+// for a server (net/netfilter/ipvs/ip_vs_ctl.c).
 func (f *Fake) check(service lvs.Service, s lvs.Server) error {
 	mixed := s.Address.Addr().Is6() != service.Key.IPv6
 	switch {
@@ -138,9 +138,8 @@ func refuse(sentinel error, errno syscall.Errno) error {
 	return fmt.Errorf("%w (%w)", sentinel, errno)
 }
 
-// String returns the commands that make the table, as ipvsadm -Sn does (which
-// leaves out thresholds), services in the order of their keys and servers in
-// the order of their addresses.
+// String returns the table in the form of ipvsadm -Sn, but with thresholds.
+// Services are sorted by key, servers by address.
 func (f *Fake) String() string {
 	var keys []lvs.Key
 	for key := range f.services {

@@ -117,7 +117,7 @@ func (c *Config) Validate(version uint8) error {
 	switch c.Kind {
 	case Password, Header:
 		if version != 2 {
-			bad("type", "this one is a matter of version 2: version 3 has hmac")
+			bad("type", "is possible with version 2 only: use hmac with version 3")
 		}
 		if n := len(c.Secret); n < 1 || n > 8 {
 			bad("secret", "must be 1 to 8 bytes long")

@@ -83,11 +83,11 @@ func (b *burst) deadline() time.Time {
 
 // wind starts the rounds whose time has come.
 func (b *burst) wind(now time.Time, p AnnounceConfig) {
-	if due(b.second, now) {
+	if reached(b.second, now) {
 		b.second = time.Time{}
 		b.start(now, p.Repeat, p)
 	}
-	if due(b.again, now) {
+	if reached(b.again, now) {
 		b.rearm(now, p)
 		b.start(now, p.RefreshRepeat, p)
 	}
@@ -110,7 +110,7 @@ func (b *burst) once(now time.Time, p AnnounceConfig) {
 
 // take returns the index of the next due frame of n, or -1, and moves on.
 func (b *burst) take(now time.Time, n int) int {
-	if b.held() || !due(b.at, now) {
+	if b.held() || !reached(b.at, now) {
 		return -1
 	}
 	if n == 0 {
@@ -152,4 +152,4 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
+func reached(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }

@@ -127,7 +127,7 @@ func (s *Speaker) Announce(name string) error {
 			return fmt.Errorf("%s is %v here, and only a MASTER announces its addresses", name, state)
 		}
 		r.burst.once(now, r.announce)
-		s.deadlines.set(r.group, r.group.nextDeadline())
+		s.schedule(r.group)
 		return nil
 	})
 }

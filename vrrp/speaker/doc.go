@@ -1,7 +1,7 @@
 // Package speaker runs virtual routers against real time.
 //
 // A [Speaker] is one loop over all groups of a director: it hears adverts,
-// keeps the deadlines in one heap, and sends what is due at a wake-up in one
+// keeps the deadlines in one queue, and sends what is due at a wake-up in one
 // batch. Nothing in the loop waits for anything but its [Port]: devices are
 // changed by whoever takes its orders, scripts are run by whoever reads its
 // reports. So a slow netlink call or a hanging script delays no advert.

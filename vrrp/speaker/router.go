@@ -6,6 +6,7 @@ import (
 
 	"holdfast/vrrp"
 	"holdfast/vrrp/auth"
+	"holdfast/vrrp/due"
 )
 
 // A Router is a virtual router to be run.
@@ -19,10 +20,9 @@ type Router struct {
 // group is a running vrrp.Group.
 type group struct {
 	*vrrp.Group
-	name     string // "" for a lone router
-	routers  []*router
-	deadline time.Time // in the heap; zero when not
-	slot     int       // index in the heap, or -1
+	name    string // "" for a lone router
+	routers []*router
+	timer   due.Item[*group]
 }
 
 // router is a member of a running group.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"holdfast/vrrp"
+	"holdfast/vrrp/due"
 )
 
 // announcementsPerTurn bounds the announcement frames of one turn of the
@@ -40,7 +41,7 @@ type Speaker struct {
 	groups       map[string]*group  // by the name of the group or the lone router
 	routers      map[string]*router // by name
 	byKey        map[key]*router
-	deadlines    heap
+	deadlines    due.Queue[*group]
 	stray        map[int]*Stray        // what no router could be found for, by interface
 	dropped      [vrrp.NumDrops]uint64 // all, by routers that are gone too
 	advert       vrrp.Advert
@@ -80,7 +81,7 @@ func New(opts Options) *Speaker {
 // The caller may lock it to a thread and give that a real-time priority.
 func (s *Speaker) Run() error {
 	for {
-		packets, err := s.opts.Port.Receive(s.deadlines.next(), s.packets[:0])
+		packets, err := s.opts.Port.Receive(s.deadlines.Next(), s.packets[:0])
 		if err != nil {
 			s.end()
 			return fmt.Errorf("receive adverts: %w", err)
@@ -251,10 +252,10 @@ func (r *router) mismatch(p *Packet, a *vrrp.Advert, log *slog.Logger) {
 // elapse lets every group whose deadline has come act.
 func (s *Speaker) elapse(now time.Time) {
 	budget := announcementsPerTurn
-	for len(s.deadlines) > 0 && !s.deadlines[0].deadline.After(now) {
-		g := s.deadlines[0]
+	for item := s.deadlines.Due(now); item != nil; item = s.deadlines.Due(now) {
+		g := item.Value
 		before := len(s.frames)
-		late := now.Sub(g.deadline)
+		late := now.Sub(item.At())
 		s.actAll(now, g, g.Elapse(now))
 		if len(s.frames) > before {
 			for _, r := range g.routers {
@@ -262,7 +263,7 @@ func (s *Speaker) elapse(now time.Time) {
 			}
 		}
 		budget = s.announce(now, g, budget)
-		s.deadlines.set(g, g.nextDeadline())
+		s.schedule(g)
 		if budget <= 0 {
 			return // what is still due comes in the next turn, after the packets
 		}
@@ -293,8 +294,11 @@ func (s *Speaker) announce(now time.Time, g *group, budget int) int {
 // time again.
 func (s *Speaker) perform(now time.Time, g *group, actions []vrrp.MemberAction) {
 	s.actAll(now, g, actions)
-	s.deadlines.set(g, g.nextDeadline())
+	s.schedule(g)
 }
+
+// schedule notes when the group has to act next.
+func (s *Speaker) schedule(g *group) { s.deadlines.Set(&g.timer, g.nextDeadline()) }
 
 // actAll does what the members want, in order.
 func (s *Speaker) actAll(now time.Time, g *group, actions []vrrp.MemberAction) {

@@ -54,7 +54,8 @@ func (s *Speaker) areNew(routers []Router) error {
 // form makes a group of the routers of a unit. It goes on as former, if that is
 // not nil.
 func (s *Speaker) form(now time.Time, u *Unit, former *vrrp.Group) {
-	g := &group{name: u.Name, slot: -1}
+	g := &group{name: u.Name}
+	g.timer.Value = g
 	var machines []*vrrp.Machine
 	for _, name := range u.Running {
 		r := s.routers[name]
@@ -155,7 +156,7 @@ func (s *Speaker) regroup(now time.Time, units []Unit, leave []string) {
 
 // dissolve forgets a group, and not its routers.
 func (s *Speaker) dissolve(g *group) *vrrp.Group {
-	s.deadlines.remove(g)
+	s.deadlines.Remove(&g.timer)
 	delete(s.groups, g.id())
 	return g.Group
 }

@@ -214,10 +214,7 @@ func (s *Speaker) wait() {
 		fds = append(fds, unix.PollFd{Fd: int32(e.fd), Events: unix.POLLIN})
 	}
 	var timeout *unix.Timespec
-	var next time.Time
-	if e := s.table.agenda.next(); e != nil {
-		next = e.deadline
-	}
+	next := s.table.timers.Next()
 	if !s.retry.IsZero() && (next.IsZero() || s.retry.Before(next)) {
 		next = s.retry
 	}
@@ -259,9 +256,9 @@ func (s *Speaker) receive(now time.Time, e *rxSocket) {
 
 // elapse does what is due.
 func (s *Speaker) elapse(now time.Time) {
-	for e := s.table.agenda.next(); e != nil && !now.Before(e.deadline); e = s.table.agenda.next() {
-		e.machine.elapse(now)
-		s.perform(e)
+	for item := s.table.timers.Due(now); item != nil; item = s.table.timers.Due(now) {
+		item.Value.machine.elapse(now)
+		s.perform(item.Value)
 	}
 	if !s.retry.IsZero() && !now.Before(s.retry) {
 		s.open(now)

@@ -3,6 +3,8 @@ package bfd
 import (
 	"net/netip"
 	"time"
+
+	"holdfast/vrrp/due"
 )
 
 // HopLimit is the TTL or hop limit that packets over a single hop have when
@@ -41,8 +43,7 @@ type Datagram struct {
 type session struct {
 	Config
 	machine  machine
-	slot     int // in the agenda; -1: not there
-	deadline time.Time
+	timer    due.Item[*session]
 	tx       *txSocket
 	trouble  string // why it cannot be heard or spoken on; "": it can
 	sent     uint64
@@ -57,7 +58,7 @@ type session struct {
 type table struct {
 	list   []*session // in the order of the configuration
 	byDisc map[uint32]*session
-	agenda agenda
+	timers due.Queue[*session]
 	// drops counts packets that are no session's.
 	drops [NumDrops]uint64
 }
@@ -66,7 +67,7 @@ func newTable() *table { return &table{byDisc: map[uint32]*session{}} }
 
 // add adds a session whose machine has its discriminator.
 func (t *table) add(s *session) {
-	s.slot = -1
+	s.timer.Value = s
 	t.byDisc[s.machine.local] = s
 	t.list = append(t.list, s)
 }
@@ -74,7 +75,7 @@ func (t *table) add(s *session) {
 // forget removes a session from all but the list.
 func (t *table) forget(s *session) {
 	delete(t.byDisc, s.machine.local)
-	t.agenda.remove(s)
+	t.timers.Remove(&s.timer)
 }
 
 // discriminator returns one that is not in use.
@@ -87,7 +88,7 @@ func (t *table) discriminator(random func() uint32) uint32 {
 }
 
 // plan notes when the session has to do something next.
-func (t *table) plan(s *session) { t.agenda.set(s, s.machine.deadline()) }
+func (t *table) plan(s *session) { t.timers.Set(&s.timer, s.machine.deadline()) }
 
 // receive takes in a datagram and returns the session that heeded it, nil if
 // none did.

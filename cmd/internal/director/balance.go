@@ -38,6 +38,7 @@ type balancer struct {
 	syncOurs bool           // we have started a daemon since the start
 	timeouts lvs.Timeouts   // zero: the kernel's are left alone
 	masters  map[string]bool
+	adopted  bool            // the table has taken over the servers that the kernel used
 	failing  map[string]bool // changes that failed the last time, to say each once
 	changed  func(lvs.Report)
 }
@@ -72,18 +73,29 @@ func (b *balancer) configure(c *conf.Config) ([]checker.Config, error) {
 		return nil, err
 	}
 	b.sync, b.timeouts = c.LVS.Sync, lvs.Timeouts(c.LVS.Timeouts)
-	if b.kernel == nil {
-		return checks, nil
+	b.adopted = false
+	if err := b.adopt(); err != nil {
+		b.log.Warn("cannot see which servers IPVS uses", "err", err) // apply tries again
 	}
-	have, err := b.kernel.Dump()
-	if err != nil {
-		return nil, fmt.Errorf("read the ipvs table: %w", err)
-	}
-	b.table.Adopt(have)
 	for i := range checks {
 		checks[i].InitiallyUp = b.table.Health(ref(checks[i].ID)) == lvs.Up
 	}
 	return checks, nil
+}
+
+// adopt takes over the servers that the kernel uses, once after each configure.
+// Before that the table must not be applied: it would take them out of service.
+func (b *balancer) adopt() error {
+	if b.adopted || b.kernel == nil {
+		return nil
+	}
+	have, err := b.kernel.Dump()
+	if err != nil {
+		return fmt.Errorf("read the IPVS table: %w", err)
+	}
+	b.table.Adopt(have)
+	b.adopted = true
+	return nil
 }
 
 // ref returns the server that a check's ID names.
@@ -100,17 +112,28 @@ func (b *balancer) setMaster(name string, master bool) bool {
 	return matters
 }
 
-// apply brings the kernel to what is wanted.
-func (b *balancer) apply() error {
+// ipvsFaults are the parts of IPVS that are not as they should be; nil is well.
+type ipvsFaults struct {
+	table error // services, servers and timeouts
+	sync  error // sync daemons
+}
+
+// apply makes the kernel hold what is wanted. A part that fails does not stop the
+// others.
+func (b *balancer) apply() ipvsFaults {
 	if b.kernel == nil {
-		return nil
+		return ipvsFaults{}
 	}
-	report, err := b.applier.Apply(b.table.Keys(), b.table.Wanted())
-	if err != nil {
+	return ipvsFaults{table: errors.Join(b.applyTable(), b.applyTimeouts()), sync: b.applySync()}
+}
+
+func (b *balancer) applyTable() error {
+	if err := b.adopt(); err != nil {
 		return err
 	}
+	report, err := b.applier.Apply(b.table.Keys(), b.table.Wanted())
 	b.tell(report)
-	return errors.Join(report.Err(), b.applySync(), b.applyTimeouts())
+	return errors.Join(err, report.Err())
 }
 
 // applyTimeouts sets the connection timeouts that are configured. What the
@@ -123,12 +146,12 @@ func (b *balancer) applyTimeouts() error {
 	}
 	now, err := b.kernel.Timeouts()
 	if err != nil {
-		return fmt.Errorf("read the ipvs timeouts: %w", err)
+		return fmt.Errorf("read the IPVS timeouts: %w", err)
 	}
 	if former == (lvs.Timeouts{}) {
 		former = now
 		if err := b.memory.SetTimeouts(former); err != nil {
-			return fmt.Errorf("remember the ipvs timeouts: %w", err)
+			return fmt.Errorf("save the former IPVS timeouts: %w", err)
 		}
 	}
 	want := lvs.Timeouts{
@@ -138,7 +161,7 @@ func (b *balancer) applyTimeouts() error {
 	}
 	if now != want {
 		if err := b.kernel.SetTimeouts(want); err != nil {
-			return fmt.Errorf("set the ipvs timeouts: %w", err)
+			return fmt.Errorf("set the IPVS timeouts: %w", err)
 		}
 		b.log.Info("ipvs timeouts", "tcp", want.TCP, "tcpfin", want.TCPFin, "udp", want.UDP)
 	}
@@ -159,7 +182,7 @@ func (b *balancer) preview(c *conf.Config) ([]lvs.Op, error) {
 	}
 	have, err := b.kernel.Dump()
 	if err != nil {
-		return nil, fmt.Errorf("read the ipvs table: %w", err)
+		return nil, fmt.Errorf("read the IPVS table: %w", err)
 	}
 	table.Adopt(have)
 	return b.applier.Preview(table.Keys(), table.Wanted())
@@ -215,25 +238,27 @@ func (b *balancer) syncTo(want []lvs.SyncDaemon) error {
 		b.log.Info("ipvs sync daemon", "op", op.String())
 	}
 	if err != nil {
-		return fmt.Errorf("set the ipvs sync daemons: %w", err)
+		return fmt.Errorf("set the IPVS sync daemons: %w", err)
 	}
 	return nil
 }
 
-// status returns what the kernel holds, joined with what is known.
-func (b *balancer) status() ([]lvs.ServiceStatus, []lvs.SyncDaemon, error) {
+// status returns the services and the sync daemons in the kernel, and what of that
+// could not be read.
+func (b *balancer) status() ([]lvs.ServiceStatus, []lvs.SyncDaemon, ipvsFaults) {
 	if b.kernel == nil {
-		return nil, nil, nil
+		return nil, nil, ipvsFaults{}
 	}
+	var faults ipvsFaults
 	usage, err := b.kernel.Usage()
 	if err != nil {
-		return b.table.Status(nil), nil, fmt.Errorf("read the ipvs table: %w", err)
+		faults.table = fmt.Errorf("read the IPVS table: %w", err)
 	}
 	daemons, err := b.kernel.SyncDaemons()
 	if err != nil {
-		err = fmt.Errorf("ask for the ipvs sync daemons: %w", err)
+		faults.sync = fmt.Errorf("read the IPVS sync daemons: %w", err)
 	}
-	return b.table.Status(usage), daemons, err
+	return b.table.Status(usage), daemons, faults
 }
 
 // stop leaves the table as the configuration wants it left.

@@ -1,7 +1,6 @@
 package director
 
 import (
-	"errors"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -24,6 +23,8 @@ type fakeIPVS struct {
 	steps    []string
 	timeouts lvs.Timeouts
 	closed   bool
+	failDump error
+	failSync error
 }
 
 func newFakeIPVS() *fakeIPVS {
@@ -33,14 +34,35 @@ func newFakeIPVS() *fakeIPVS {
 	}
 }
 
+func (f *fakeIPVS) Dump() ([]lvs.Wanted, error) {
+	if f.failDump != nil {
+		return nil, f.failDump
+	}
+	return f.Fake.Dump()
+}
+
 func (f *fakeIPVS) Usage() ([]lvs.Usage, error) {
-	return nil, errors.New("not asked for in these tests")
+	content, err := f.Dump()
+	if err != nil {
+		return nil, err
+	}
+	usage := make([]lvs.Usage, len(content))
+	for i, w := range content {
+		usage[i].Service = w.Service
+		for _, s := range w.Servers {
+			usage[i].Servers = append(usage[i].Servers, lvs.ServerUsage{Server: s})
+		}
+	}
+	return usage, nil
 }
 func (f *fakeIPVS) SyncDaemons() ([]lvs.SyncDaemon, error) { return f.daemons, nil }
 func (f *fakeIPVS) Timeouts() (lvs.Timeouts, error)        { return f.timeouts, nil }
 func (f *fakeIPVS) SetTimeouts(t lvs.Timeouts) error       { f.timeouts = t; return nil }
 func (f *fakeIPVS) Close()                                 { f.closed = true }
 func (f *fakeIPVS) ApplySync(want []lvs.SyncDaemon) ([]lvs.SyncOp, error) {
+	if f.failSync != nil {
+		return nil, f.failSync
+	}
 	ops := lvs.PlanSync(f.daemons, want)
 	for _, op := range ops {
 		f.steps = append(f.steps, op.String())
@@ -82,10 +104,15 @@ func balance(t *testing.T, dir string, kernel *fakeIPVS, text string) *balancer 
 	if _, err := b.configure(parse(t, text)); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.apply(); err != nil {
-		t.Fatal(err)
-	}
+	mustApply(t, b)
 	return b
+}
+
+func mustApply(t *testing.T, b *balancer) {
+	t.Helper()
+	if faults := b.apply(); faults != (ipvsFaults{}) {
+		t.Fatalf("%+v", faults)
+	}
 }
 
 func TestBalancerFollowsTheGroup(t *testing.T) {
@@ -97,9 +124,7 @@ func TestBalancerFollowsTheGroup(t *testing.T) {
 	if !b.setMaster("director", true) {
 		t.Fatal("mastership of the group is said not to matter")
 	}
-	if err := b.apply(); err != nil {
-		t.Fatal(err)
-	}
+	mustApply(t, b)
 	if got := kernel.String(); !strings.Contains(got, "-a -t 10.0.0.100:81 -r 192.168.0.11:81") {
 		t.Errorf("the service of the MASTER is missing:\n%s", got)
 	}
@@ -119,9 +144,7 @@ func TestBalancerRestart(t *testing.T) {
 	dir, kernel := t.TempDir(), newFakeIPVS()
 	b := balance(t, dir, kernel, balanced)
 	b.table.SetHealth(lvs.Ref{Service: "web", Server: "rs1"}, lvs.Up)
-	if err := b.apply(); err != nil {
-		t.Fatal(err)
-	}
+	mustApply(t, b)
 	before := kernel.String()
 	if !strings.Contains(before, "-r 192.168.0.11:80") {
 		t.Fatalf("the server is not in use:\n%s", before)

@@ -1,7 +1,6 @@
 package director
 
 import (
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -27,19 +26,14 @@ type bfdSessions struct {
 	savedAt    time.Duration               // when that binary saved them, since boot
 }
 
-// newBFDSessions starts the speaker, in a goroutine that is as much in time on a
-// busy machine as adverts are.
-func newBFDSessions(b base, verdict func(session string, v bfd.Verdict, reason string)) (*bfdSessions, error) {
-	s := &bfdSessions{base: b, verdict: verdict}
-	var err error
+// open starts the speaker, in a goroutine that is as punctual on a busy machine as
+// adverts are.
+func (s *bfdSessions) open() (err error) {
 	s.speaker, err = bfd.NewSpeaker(bfd.Options{
-		Log: b.log, Realtime: goRealtime,
-		OnChange: func(c bfd.Change) { b.post(func() { s.changed(c) }) },
+		Log: s.log, Realtime: goRealtime,
+		OnChange: func(c bfd.Change) { s.post(func() { s.changed(c) }) },
 	})
-	if err != nil {
-		return nil, fmt.Errorf("open BFD: %w", err)
-	}
-	return s, nil
+	return err
 }
 
 func (s *bfdSessions) restore(u *upgradeState) { s.known, s.savedAt = u.BFD, u.At }
@@ -80,7 +74,11 @@ func (s *bfdSessions) save(u *upgradeState) { u.BFD = s.speaker.Save() }
 
 func (s *bfdSessions) withdraw() { s.speaker.AdminDown() }
 
-func (s *bfdSessions) close() { s.speaker.Close() }
+func (s *bfdSessions) close() {
+	if s.speaker != nil {
+		s.speaker.Close()
+	}
+}
 
 // changed hears what became of a session.
 func (s *bfdSessions) changed(c bfd.Change) {

@@ -108,3 +108,36 @@ func (b *busService) tellReloaded() {
 var busStates = map[vrrp.State]dbus.State{
 	vrrp.Init: dbus.Init, vrrp.Backup: dbus.Backup, vrrp.Master: dbus.Master, vrrp.Fault: dbus.Fault,
 }
+
+// onBus implements busRouters.
+func (rs *routers) onBus() []dbus.Instance { return rs.busInstances(rs.allInstances()) }
+
+// busInstances returns instances as D-Bus shows them.
+func (rs *routers) busInstances(list []*instance) []dbus.Instance {
+	if len(list) == 0 {
+		return nil
+	}
+	snap, err := rs.speaker.Snapshot()
+	if err != nil {
+		return nil // the VRRP loop has ended, and so does the director
+	}
+	shown := make([]dbus.Instance, len(list))
+	for i, in := range list {
+		c := &in.conf
+		shown[i] = dbus.Instance{Name: c.Name, Interface: c.Interface, VRID: c.VRID, IPv6: c.Family == vrrp.IPv6}
+		if st, ok := snap.Routers[c.Name]; ok {
+			shown[i].State = busStates[st.Machine.State]
+		}
+	}
+	return shown
+}
+
+// settled implements busRouters.
+func (rs *routers) settled() bool {
+	for _, u := range rs.units {
+		if u.stopping {
+			return false
+		}
+	}
+	return len(rs.coming) == 0
+}

@@ -66,12 +66,12 @@ type earlyRouter struct {
 // saveEarlySpeaker has every MASTER send an advert, and leaves what a stand-in goes on
 // with. It returns the environment variable that tells of it, and how to take that
 // back.
-func (d *Director) saveEarlySpeaker(usual unix.SchedAttr) (variable string, takeBack func() error, err error) {
-	if err := d.speaker.AdvertiseNow(); err != nil {
+func (rs *routers) saveEarlySpeaker(usual unix.SchedAttr) (variable string, takeBack func() error, err error) {
+	if err := rs.speaker.AdvertiseNow(); err != nil {
 		return "", nil, err
 	}
 	at := sinceBoot()
-	snap, err := d.speaker.Snapshot()
+	snap, err := rs.speaker.Snapshot()
 	if err != nil {
 		return "", nil, err
 	}
@@ -80,12 +80,12 @@ func (d *Director) saveEarlySpeaker(usual unix.SchedAttr) (variable string, take
 		return "", nil, fmt.Errorf("make a file for the stand-in: %w", err)
 	}
 	file := os.NewFile(uintptr(fd), "holdfast-stand-in")
-	sockets, err := d.port.HandOn()
+	sockets, err := rs.port.HandOn()
 	if err == nil {
 		to := gob.NewEncoder(file)
-		err = errors.Join(to.Encode(execState{earlySpeakerVersion, usual, sockets}), to.Encode(d.earlyUnits(at, &snap)))
+		err = errors.Join(to.Encode(execState{earlySpeakerVersion, usual, sockets}), to.Encode(rs.earlyUnits(at, &snap)))
 	}
-	takeBack = func() error { return errors.Join(d.port.Keep(), file.Close()) }
+	takeBack = func() error { return errors.Join(rs.port.Keep(), file.Close()) }
 	if err != nil {
 		return "", nil, errors.Join(err, takeBack())
 	}
@@ -93,12 +93,12 @@ func (d *Director) saveEarlySpeaker(usual unix.SchedAttr) (variable string, take
 }
 
 // earlyUnits lists the units that are MASTER in every member.
-func (d *Director) earlyUnits(at time.Duration, snap *speaker.Snapshot) earlyUnits {
+func (rs *routers) earlyUnits(at time.Duration, snap *speaker.Snapshot) earlyUnits {
 	s := earlyUnits{At: at}
-	for _, u := range d.units {
+	for _, u := range rs.units {
 		spoken := earlyUnit{Name: u.speakerName()}
 		for i := range u.members {
-			in := d.instances[u.members[i].Name]
+			in := rs.instances[u.members[i].Name]
 			if st, ok := snap.Routers[in.conf.Name]; ok && st.Resume.State == vrrp.Master {
 				spoken.Routers = append(spoken.Routers, in.earlyRouter(snap.At, &st))
 			}
@@ -111,7 +111,7 @@ func (d *Director) earlyUnits(at time.Duration, snap *speaker.Snapshot) earlyUni
 }
 
 func (in *instance) earlyRouter(now time.Time, st *speaker.Status) earlyRouter {
-	s := speechOf(in)
+	s := txSourceOf(in)
 	return earlyRouter{
 		Config: st.Config, Auth: in.conf.Auth.Config, TTL: in.conf.TTL,
 		Index: s.index, Source: s.source, MAC: s.advertMAC, Weight: in.weight, Was: saveRouter(now, &st.Resume),
@@ -210,9 +210,9 @@ func (u *earlyUnit) unit(at time.Time) (speaker.Unit, error) {
 		r := &u.Routers[i]
 		in := conf.Instance{Config: r.Config, TTL: r.TTL}
 		in.Auth.Config = r.Auth
-		v, err := voice(speech{index: r.Index, source: r.Source, group: r.Config.MulticastGroup(), advertMAC: r.MAC}, nil)
+		v, err := newTxConfig(txSource{index: r.Index, source: r.Source, group: r.Config.MulticastGroup(), advertMAC: r.MAC}, nil)
 		if err == nil {
-			err = address(&v, &in, r.MAC)
+			err = addRecipients(&v, &in, r.MAC)
 		}
 		if err != nil {
 			return unit, err

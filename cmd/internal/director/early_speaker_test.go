@@ -35,7 +35,7 @@ func TestEarlySpeakerSpeaksAlike(t *testing.T) {
 	elsewhere.AdvertMAC, elsewhere.Multicast = conf.AdvertInterface, netip.MustParseAddr("224.0.0.99")
 	for name, c := range map[string]conf.Instance{"multicast": plain, "unicast": peers, "HMAC": hmac, "header": header, "elsewhere": elsewhere} {
 		in := &instance{conf: c, weight: -20, facts: netdev.Interface{Index: 4, MAC: frame.MAC{2, 0, 0, 0, 0, 1}, IPv4: own}}
-		d := &Director{instances: map[string]*instance{"v": in}, units: map[string]*runningUnit{"v": {unit: unit{name: "v", members: []conf.Instance{c}}}}}
+		d := &routers{instances: map[string]*instance{"v": in}, units: map[string]*runningUnit{"v": {unit: unit{name: "v", members: []conf.Instance{c}}}}}
 		now := time.Now()
 		snap := speaker.Snapshot{At: now, Routers: map[string]speaker.Status{"v": {Config: c.Config, Resume: vrrp.Resume{
 			State: vrrp.Master, Since: now.Add(-time.Hour).Round(0), LastAdvert: now.Add(-30 * time.Millisecond), Promised: time.Second,
@@ -63,7 +63,7 @@ func TestEarlySpeakerSpeaksAlike(t *testing.T) {
 		if diff := cmp.Diff(want, got.Events, cmp.Comparer(func(a, b time.Time) bool { return a.Sub(b).Abs() < time.Millisecond })); diff != "" {
 			t.Errorf("%s: what it hears first (-want +got):\n%s", name, diff)
 		}
-		v, err := d.voiceOf(in)
+		v, err := txConfigOf(in)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +90,7 @@ func TestEarlySpeakerForWholeUnits(t *testing.T) {
 	member := func(name string) conf.Instance {
 		return conf.Instance{Config: vrrp.Config{Name: name, Interval: time.Second}}
 	}
-	d := &Director{instances: map[string]*instance{}, units: map[string]*runningUnit{
+	d := &routers{instances: map[string]*instance{}, units: map[string]*runningUnit{
 		"g": {unit: unit{name: "g", group: true, members: []conf.Instance{member("a"), member("b")}}},
 	}}
 	snap := speaker.Snapshot{At: time.Now(), Routers: map[string]speaker.Status{}}

@@ -130,7 +130,7 @@ func (in *instance) announceExtraInterfaces(v *speaker.TxConfig) error {
 		if f.Index == 0 {
 			continue
 		}
-		if err := announce(v, f.Index, mac, f.Forwarding6, announced(&in.conf, p.Interface)); err != nil {
+		if err := addAnnouncements(v, f.Index, mac, f.Forwarding6, announced(&in.conf, p.Interface)); err != nil {
 			return err
 		}
 	}
@@ -139,22 +139,22 @@ func (in *instance) announceExtraInterfaces(v *speaker.TxConfig) error {
 
 // changeDevices brings the devices of an instance to what a reload made of it.
 // New ones are bare until they are claimed.
-func (d *Director) changeDevices(in *instance, old *conf.Instance) {
+func (rs *routers) changeDevices(in *instance, old *conf.Instance) {
 	before := in.extra
 	in.stale = true
-	d.look([]*instance{in})
+	rs.look([]*instance{in})
 	names := namesOf(&in.conf)
-	d.devices.set(in.conf.Name, names)
+	rs.devices.set(in.conf.Name, names)
 	gone := slices.DeleteFunc(namesOf(old), func(name string) bool { return slices.Contains(names, name) })
 	if len(gone) > 0 {
-		d.executor.drain() // an order that names them may be under way
-		if err := d.host.Remove(gone...); err != nil {
-			d.log.Error("cannot remove a device", "vrrp", in.conf.Name, "err", err)
+		rs.executor.drain() // an order that names them may be under way
+		if err := rs.host.Remove(gone...); err != nil {
+			rs.log.Error("cannot remove a device", "vrrp", in.conf.Name, "err", err)
 		}
 	}
 	for name, f := range before {
 		if !slices.Contains(in.conf.Interfaces(), name) {
-			d.leave(name, f.Index)
+			rs.leave(name, f.Index)
 		}
 	}
 }

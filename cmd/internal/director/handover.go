@@ -20,7 +20,7 @@ const handoverPoll = 5 * time.Millisecond
 func (b backend) Handover(ctx context.Context, name string) (*control.HandedOver, error) {
 	var given []handingOver
 	var err error
-	if e := b.d.ask(ctx, func() { given, err = b.d.yield(name) }); e != nil {
+	if e := b.d.ask(ctx, func() { given, err = b.d.routers.yield(name) }); e != nil {
 		return nil, e // and the loop may still be about to set the others
 	}
 	if err != nil {
@@ -29,7 +29,7 @@ func (b backend) Handover(ctx context.Context, name string) (*control.HandedOver
 	result := &control.HandedOver{}
 	var errs []error
 	for _, h := range given {
-		to, err := b.d.awaitSuccessor(ctx, &h)
+		to, err := b.d.routers.awaitSuccessor(ctx, &h)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -50,19 +50,19 @@ type handingOver struct {
 }
 
 // yield tells units to yield: the one that is named, or every MASTER.
-func (d *Director) yield(name string) ([]handingOver, error) {
-	snap, err := d.speaker.Snapshot()
+func (rs *routers) yield(name string) ([]handingOver, error) {
+	snap, err := rs.speaker.Snapshot()
 	if err != nil {
 		return nil, err
 	}
-	if in := d.instances[name]; in != nil && d.units[in.unit].group {
+	if in := rs.instances[name]; in != nil && rs.units[in.unit].group {
 		return nil, fmt.Errorf("%s moves with its group: hand over %s", name, in.unit)
 	}
-	if name != "" && d.units[name] == nil {
+	if name != "" && rs.units[name] == nil {
 		return nil, fmt.Errorf("no group or instance is named %s", name)
 	}
 	var given []handingOver
-	for unitName, u := range d.units {
+	for unitName, u := range rs.units {
 		if name != "" && unitName != name {
 			continue
 		}
@@ -77,7 +77,7 @@ func (d *Director) yield(name string) ([]handingOver, error) {
 			h.members = append(h.members, m.Name)
 			h.interval = max(h.interval, m.Interval)
 		}
-		if err := d.speaker.Yield(unitName); err != nil {
+		if err := rs.speaker.Yield(unitName); err != nil {
 			return given, err
 		}
 		given = append(given, h)
@@ -98,13 +98,13 @@ func masterAll(u *unit, snap *speaker.Snapshot) bool {
 }
 
 // awaitSuccessor returns who took over, once everything is released.
-func (d *Director) awaitSuccessor(ctx context.Context, h *handingOver) (string, error) {
+func (rs *routers) awaitSuccessor(ctx context.Context, h *handingOver) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*h.interval+2*time.Second)
 	defer cancel()
 	tick := time.NewTicker(handoverPoll)
 	defer tick.Stop()
 	for {
-		snap, err := d.speaker.Snapshot()
+		snap, err := rs.speaker.Snapshot()
 		if err != nil {
 			return "", err
 		}

@@ -33,30 +33,30 @@ func (u *unit) tracking(member int) []conf.Tracking {
 // beginTracking makes the trackers of an instance count. One that starts from
 // nothing waits for all that could fault it or change its priority: it would
 // take over from a better one and give back.
-func (d *Director) beginTracking(in *instance, list []conf.Tracking, wait bool) {
+func (rs *routers) beginTracking(in *instance, list []conf.Tracking, wait bool) {
 	in.track = list
 	in.awaits = map[string]bool{}
 	for _, k := range list {
-		if wait && !d.trackers.startsUp(k.Name) {
+		if wait && !rs.trackers.startsUp(k.Name) {
 			in.awaits[k.Name] = true
 		}
 	}
 }
 
 // tellTracking tells the speaker what is new of what trackers do to an instance.
-func (d *Director) tellTracking(in *instance) {
+func (rs *routers) tellTracking(in *instance) {
 	if !in.added {
 		return
 	}
-	for _, ev := range d.trackingNews(in) {
-		d.tell(in, ev)
+	for _, ev := range rs.trackingNews(in) {
+		rs.tell(in, ev)
 	}
 }
 
 // trackingNews returns what the speaker is to be told of what trackers do to an
 // instance: what it was not told before.
-func (d *Director) trackingNews(in *instance) []vrrp.Event {
-	faults, sum := d.tracked(in)
+func (rs *routers) trackingNews(in *instance) []vrrp.Event {
+	faults, sum := rs.tracked(in)
 	var news []vrrp.Event
 	if sum != in.weight {
 		news = append(news, vrrp.TrackerWeight{Sum: sum})
@@ -77,9 +77,9 @@ func (d *Director) trackingNews(in *instance) []vrrp.Event {
 
 // tracked returns the faults that trackers raise in an instance, and the sum
 // of what they add to its priority.
-func (d *Director) tracked(in *instance) (faults map[string]vrrp.Faulted, sum int) {
+func (rs *routers) tracked(in *instance) (faults map[string]vrrp.Faulted, sum int) {
 	faults = map[string]vrrp.Faulted{}
-	standings := d.trackers.set.Status()
+	standings := rs.trackers.set.Status()
 	for _, k := range in.track {
 		st, key := standings[k.Name], faultTrack+k.Name
 		if st.State != track.Unknown {
@@ -98,18 +98,18 @@ func (d *Director) tracked(in *instance) (faults map[string]vrrp.Faulted, sum in
 }
 
 // trackerChanged implements trackingRouters.
-func (d *Director) trackerChanged(tracker string) {
-	for _, in := range d.instances {
+func (rs *routers) trackerChanged(tracker string) {
+	for _, in := range rs.instances {
 		if slices.ContainsFunc(in.track, func(k conf.Tracking) bool { return k.Name == tracker }) {
-			d.tellTracking(in)
+			rs.tellTracking(in)
 		}
 	}
 }
 
 // trackedBy implements trackingRouters.
-func (d *Director) trackedBy(tracker string) map[string]int {
+func (rs *routers) trackedBy(tracker string) map[string]int {
 	weights := map[string]int{}
-	for name, in := range d.instances {
+	for name, in := range rs.instances {
 		for _, k := range in.track {
 			if k.Name == tracker {
 				weights[name] = k.Weight

@@ -47,7 +47,7 @@ func TestUnitTracking(t *testing.T) {
 }
 
 func TestTracked(t *testing.T) {
-	d := &Director{conf: parse(t, tracked)}
+	d := &routers{}
 	d.trackers = &trackers{set: track.NewSet(slog.New(slog.DiscardHandler), func(track.Change) {})}
 	defer d.trackers.set.Close()
 	apply := func(spec string) {

@@ -7,11 +7,12 @@ import (
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/netdev"
+	"holdfast/netdev/policy"
 	"holdfast/vrrp"
 )
 
-// policy gives a device the routes and rules of its instance.
-func policy(s *netdev.Spec, in *conf.Instance) {
+// addPolicy gives a device the routes and rules of its instance.
+func addPolicy(s *netdev.Spec, in *conf.Instance) {
 	for i := range in.Routes {
 		s.Routes = append(s.Routes, route(&in.Routes[i]))
 	}
@@ -20,28 +21,28 @@ func policy(s *netdev.Spec, in *conf.Instance) {
 	}
 }
 
-func route(r *conf.Route) netdev.PolicyRoute {
-	p := netdev.PolicyRoute{
+func route(r *conf.Route) policy.Route {
+	p := policy.Route{
 		To: r.To, Type: r.Type, Via: r.Via, Device: r.Device, Table: r.Table, VRF: r.VRF, Source: r.Source,
-		Metric: r.Metric, Scope: r.Scope, TOS: r.TOS, Checked: !r.OnLink, Realm: netdev.Realm(r.Realm),
-		Preference: r.Preference, Options: netdev.RouteOptions(r.Options), Encap: netdev.Encap(r.Encap),
+		Metric: r.Metric, Scope: r.Scope, TOS: r.TOS, Checked: !r.OnLink, Realm: policy.Realm(r.Realm),
+		Preference: r.Preference, Options: policy.RouteOptions(r.Options), Encap: policy.Encap(r.Encap),
 	}
 	for _, h := range r.Hops {
-		p.Hops = append(p.Hops, netdev.PolicyHop{
-			Via: h.Via, Device: h.Device, Weight: h.Weight, Checked: !h.OnLink, Encap: netdev.Encap(h.Encap),
+		p.Hops = append(p.Hops, policy.Hop{
+			Via: h.Via, Device: h.Device, Weight: h.Weight, Checked: !h.OnLink, Encap: policy.Encap(h.Encap),
 		})
 	}
 	return p
 }
 
-func rule(r *conf.Rule, in *conf.Instance) netdev.PolicyRule {
-	return netdev.PolicyRule{
+func rule(r *conf.Rule, in *conf.Instance) policy.Rule {
+	return policy.Rule{
 		From: r.From, To: r.To, IPv6: r.Family == vrrp.IPv6, Not: r.Invert,
 		Interface: deviceOf(r.Interface, in), Output: deviceOf(r.Output, in),
-		Mark: r.Mark.Value, MarkMask: r.Mark.Mask, TOS: r.TOS, UIDs: netdev.Range(r.UIDs), Protocol: r.Protocol,
-		SourcePorts: netdev.Range(r.SourcePorts), DestinationPorts: netdev.Range(r.DestinationPorts),
+		Mark: r.Mark.Value, MarkMask: r.Mark.Mask, TOS: r.TOS, UIDs: policy.Range(r.UIDs), Protocol: r.Protocol,
+		SourcePorts: policy.Range(r.SourcePorts), DestinationPorts: policy.Range(r.DestinationPorts),
 		TunnelID: r.TunnelID, L3MDev: r.L3MDev,
-		Action: r.Action, Table: r.Table, Goto: r.Goto, Realm: netdev.Realm(r.Realm),
+		Action: r.Action, Table: r.Table, Goto: r.Goto, Realm: policy.Realm(r.Realm),
 		SuppressLength: r.SuppressLength, SuppressGroup: r.SuppressGroup, Priority: r.Priority,
 	}
 }
@@ -58,21 +59,21 @@ func deviceOf(name string, in *conf.Instance) string {
 	return in.Device
 }
 
-// belongings counts what is compared in a look: devices, routes and rules.
-func (d *Director) belongings() int {
-	n := len(d.instances)
-	for _, in := range d.instances {
+// belongings implements deviceOwner.
+func (rs *routers) belongings() int {
+	n := len(rs.instances)
+	for _, in := range rs.instances {
 		n += len(in.conf.Routes) + len(in.conf.Rules)
 	}
 	return n
 }
 
 // policyStatus says what became of the routes and rules of an instance.
-func (d *Director) policyStatus(in *conf.Instance) (routes, rules []status.Policy) {
+func (rs *routers) policyStatus(in *conf.Instance) (routes, rules []status.Policy) {
 	if len(in.Routes)+len(in.Rules) == 0 {
 		return nil, nil
 	}
-	for _, s := range d.host.Policies(deviceName(in)) {
+	for _, s := range rs.host.Policies(deviceName(in)) {
 		p := status.Policy{Text: s.Text, Present: s.Present, Why: s.Why}
 		if s.Rule {
 			rules = append(rules, p)
@@ -83,20 +84,21 @@ func (d *Director) policyStatus(in *conf.Instance) (routes, rules []status.Polic
 	return routes, rules
 }
 
-// tellMissing logs which routes and rules cannot be had, once for each reason.
-func (d *Director) tellMissing() {
-	for _, in := range d.instances {
+// looked implements deviceOwner. It logs which routes and rules cannot be had, once
+// for each reason.
+func (rs *routers) looked() {
+	for _, in := range rs.instances {
 		if len(in.conf.Routes)+len(in.conf.Rules) == 0 {
 			continue
 		}
 		missing := map[string]string{}
-		for _, s := range d.host.Policies(deviceName(&in.conf)) {
+		for _, s := range rs.host.Policies(deviceName(&in.conf)) {
 			if s.Why == "" || s.Present {
 				continue
 			}
 			missing[s.Text] = s.Why
 			if in.missing[s.Text] != s.Why {
-				d.log.Warn("a route or rule cannot be had", "vrrp", in.conf.Name, "what", s.Text, "why", s.Why)
+				rs.log.Warn("a route or rule cannot be had", "vrrp", in.conf.Name, "what", s.Text, "why", s.Why)
 			}
 		}
 		in.missing = missing
@@ -108,7 +110,7 @@ func (d *Director) tellMissing() {
 func previewPolicy(in *conf.Instance) []string {
 	s := spec(in)
 	var list []string
-	states, err := netdev.LookPolicies(&s)
+	states, err := policy.Look(s.Routes, s.Rules)
 	for _, p := range states {
 		text := "while MASTER, " + p.Text
 		switch {
@@ -153,4 +155,13 @@ func policyTexts(s *netdev.Spec) []string {
 		texts = append(texts, r.String())
 	}
 	return texts
+}
+
+// deviceLost implements deviceOwner.
+func (rs *routers) deviceLost(device string, err error) {
+	for _, in := range rs.instances {
+		if slices.Contains(namesOf(&in.conf), device) {
+			rs.tell(in, vrrp.ClaimLost{Problem: err.Error()})
+		}
+	}
 }

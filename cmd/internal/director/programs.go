@@ -3,6 +3,7 @@ package director
 import (
 	"cmp"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"holdfast/cmd/internal/event"
@@ -34,13 +35,13 @@ func script(c *conf.Command, limit time.Duration, d *conf.Director) *notify.Comm
 func (d *Director) scriptsFor(e *event.Event) notify.Scripts {
 	switch e.Kind {
 	case event.KindGroup:
-		if u := d.units[e.Subject]; u != nil {
+		if u := d.routers.units[e.Subject]; u != nil {
 			return d.scripts(&u.notify)
 		}
 	case event.KindServer:
 		return d.serverScripts(ref(e.Subject))
 	case event.KindInstance, event.KindRival, event.KindPriority:
-		if in := d.instances[e.Subject]; in != nil {
+		if in := d.routers.instances[e.Subject]; in != nil {
 			return d.scripts(&in.conf.Notify)
 		}
 	}
@@ -49,7 +50,7 @@ func (d *Director) scriptsFor(e *event.Event) notify.Scripts {
 
 // serverScripts returns the scripts of a server.
 func (d *Director) serverScripts(r lvs.Ref) notify.Scripts {
-	s := d.balance.services[r.Service]
+	s := d.services.balance.services[r.Service]
 	for i := range s.Servers {
 		if n := &s.Health[i].Notify; s.Servers[i].Name == r.Server {
 			return notify.Scripts{Up: script(&n.Up, n.Timeout, &d.conf.Director), Down: script(&n.Down, n.Timeout, &d.conf.Director)}
@@ -115,13 +116,10 @@ func UnfitPrograms(c *conf.Config) []string {
 	return list
 }
 
-// warnOfPrograms logs what UnfitPrograms finds. To look may take long, where
-// users are asked for over the network: nobody waits for it.
-func (d *Director) warnOfPrograms() {
-	c := d.conf
-	d.threads.Go(func() {
-		for _, text := range UnfitPrograms(c) {
-			d.log.Warn("a program would not be run", "reason", text)
-		}
-	})
+// warnOfPrograms logs what UnfitPrograms finds. That may take long, where users are
+// looked up over the network.
+func warnOfPrograms(c *conf.Config, log *slog.Logger) {
+	for _, text := range UnfitPrograms(c) {
+		log.Warn("a program would not be run", "reason", text)
+	}
 }

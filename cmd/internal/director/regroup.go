@@ -3,15 +3,13 @@ package director
 import (
 	"slices"
 
-	"holdfast/cmd/internal/notify"
 	"holdfast/conf"
-	"holdfast/vrrp"
 	"holdfast/vrrp/speaker"
 )
 
 // regroup moves virtual routers that run between units, and has the members
 // leave that are wanted no more. Nobody's state changes by that alone.
-func (d *Director) regroup(diff *unitDiff) {
+func (rs *routers) regroup(diff *unitDiff) {
 	var list []speaker.Unit
 	var moved []conf.Instance
 	for i := range diff.stay {
@@ -23,93 +21,88 @@ func (d *Director) regroup(diff *unitDiff) {
 	if len(list) == 0 {
 		return
 	}
-	former := d.takeApart(append(moved, diff.leave...))
+	former := rs.takeApart(append(moved, diff.leave...))
 	for _, in := range diff.leave {
-		d.devices.leave(in.Name)
-		d.enter(&runningUnit{unit: unit{name: in.Name, members: []conf.Instance{in}}, stopping: true})
+		rs.devices.leave(in.Name)
+		rs.enter(&runningUnit{unit: unit{name: in.Name, members: []conf.Instance{in}}, stopping: true})
 	}
 	for i := range diff.stay {
 		if p := &diff.stay[i]; p.regrouped() {
 			u := p.new
 			u.members = p.was
-			d.enter(&runningUnit{unit: u})
+			rs.enter(&runningUnit{unit: u})
 		}
 	}
-	if err := d.speaker.Regroup(list, memberNames(diff.leave)...); err != nil {
-		d.log.Error("cannot change the groups", "err", err)
+	if err := rs.speaker.Regroup(list, memberNames(diff.leave)...); err != nil {
+		rs.log.Error("cannot change the groups", "err", err)
 	}
-	d.forgetGroups(former)
-	d.believeGroups()
+	rs.forgetGroups(former)
+	rs.believeGroups()
 }
 
 // takeApart forgets the units of virtual routers, and returns those units.
-func (d *Director) takeApart(members []conf.Instance) map[string]*runningUnit {
+func (rs *routers) takeApart(members []conf.Instance) map[string]*runningUnit {
 	former := map[string]*runningUnit{}
 	for _, in := range members {
-		name := d.instances[in.Name].unit
-		if u := d.units[name]; u != nil {
-			d.publishGroupDeleted(u) // while its scripts are known
+		name := rs.instances[in.Name].unit
+		if u := rs.units[name]; u != nil {
+			rs.observer.takenApart(u)
 			former[name] = u
-			delete(d.units, name)
+			delete(rs.units, name)
 		}
 	}
 	return former
 }
 
 // enter notes a unit of virtual routers that run.
-func (d *Director) enter(u *runningUnit) {
-	d.units[u.name] = u
+func (rs *routers) enter(u *runningUnit) {
+	rs.units[u.name] = u
 	for i := range u.members {
-		d.instances[u.members[i].Name].unit = u.name
+		rs.instances[u.members[i].Name].unit = u.name
 	}
 }
 
 // forgetGroups forgets the groups among former units that are no more.
-func (d *Director) forgetGroups(former map[string]*runningUnit) {
+func (rs *routers) forgetGroups(former map[string]*runningUnit) {
 	for name, u := range former {
-		if now := d.units[name]; !u.group || now != nil && now.group {
+		if now := rs.units[name]; !u.group || now != nil && now.group {
 			continue
 		}
-		d.notifier.Forget(notify.Group, name)
-		if d.balance.setMaster(name, false) {
-			d.dirty = true
-		}
+		rs.observer.groupGone(name)
 	}
 }
 
 // believeGroups has IPVS follow the groups as they are. A group that is made of
 // a MASTER tells that it is one too, but later than the table is looked at.
-func (d *Director) believeGroups() {
-	snap, err := d.speaker.Snapshot()
+func (rs *routers) believeGroups() {
+	snap, err := rs.speaker.Snapshot()
 	if err != nil {
 		return // the loop has ended, and so does the director
 	}
 	for name, g := range snap.Groups {
-		if d.balance.setMaster(name, g.State == vrrp.Master) {
-			d.dirty = true
-		}
+		rs.observer.groupIs(name, g.State)
 	}
 }
 
 // join has new virtual routers become members of a unit that runs.
-func (d *Director) join(r *runningUnit, members []conf.Instance) {
+func (rs *routers) join(r *runningUnit, members []conf.Instance) {
 	running := memberNames(r.members)
 	u := r.unit
 	u.members = slices.Concat(u.members, members)
-	routers, err := d.routers(&u, len(running))
+	routers, err := rs.starting(&u, len(running))
 	if err == nil {
-		err = d.speaker.Regroup([]speaker.Unit{{Name: u.speakerName(), Running: running, Routers: routers}})
+		err = rs.speaker.Regroup([]speaker.Unit{{Name: u.speakerName(), Running: running, Routers: routers}})
 	}
 	r.unit = u
 	if err != nil {
-		d.log.Error("cannot start", "unit", u.name, "err", err)
+		rs.log.Error("cannot start", "unit", u.name, "err", err)
 		return
 	}
 	for i := range u.members {
-		in := d.instances[u.members[i].Name]
+		in := rs.instances[u.members[i].Name]
 		in.added = true
 		in.track = u.tracking(i) // fellows share what they track
-		d.tellTracking(in)
+		rs.tellTracking(in)
 	}
 }
 

@@ -2,13 +2,12 @@ package director
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"holdfast/conf"
 	"holdfast/netdev"
-	"holdfast/netdev/port"
 	"holdfast/vrrp"
+	"holdfast/vrrp/speaker"
 )
 
 // Release does for a daemon that died what its clean stop would have done, from
@@ -18,29 +17,32 @@ import (
 // refuses while a daemon runs.
 func Release(o Options) error {
 	d := newDirector(o)
-	d.conf = o.Config
-	dir := o.Config.Director.RuntimeDir
-	var err error
-	if d.locked, err = lockRuntimeDir(dir, d.log); err != nil {
-		return err
+	if err := d.openHost(); err != nil {
+		return errors.Join(err, d.close())
 	}
-	if d.host, err = netdev.OpenHost(netdev.Options{RuntimeDir: dir}); err != nil {
-		return errors.Join(fmt.Errorf("open the host's devices: %w", err), d.close())
+	rs := d.routers
+	rs.observer, rs.releasing = nobody{}, true
+	d.subsystems = []subsystem{rs}
+	if err := rs.open(); err != nil {
+		return errors.Join(err, d.close())
 	}
-	p, err := port.New()
-	if err != nil {
-		return errors.Join(fmt.Errorf("open the VRRP port: %w", err), d.close())
-	}
-	d.port = &vrrpPort{Port: p}
-	d.releasing = true
-	d.bus, d.trackers = &busService{base: d.base()}, newTrackers(d.base(), dir, false, d) // of which nothing is asked
-	defer d.trackers.close()
-	d.startThreads()
-	d.startUnits(leftUnits(units(o.Config), d.host.Left()))
-	err = d.stopUnits()
-	d.sweep()
+	rs.startUnits(leftUnits(units(o.Config), d.host.Left()))
+	err := rs.stopUnits()
+	rs.sweep()
 	return errors.Join(err, d.close())
 }
+
+// nobody is the observer of virtual routers that are only released.
+type nobody struct{}
+
+func (nobody) reported(speaker.Report)          {}
+func (nobody) routersCame([]*instance)          {}
+func (nobody) routerResumed(string, vrrp.State) {}
+func (nobody) unitGone(*runningUnit)            {}
+func (nobody) takenApart(*runningUnit)          {}
+func (nobody) groupGone(string)                 {}
+func (nobody) groupIs(string, vrrp.State)       {}
+func (nobody) routersSettled()                  {}
 
 // leftUnits returns the units of which a run that died has left a device.
 func leftUnits(all []unit, left []netdev.Spec) []unit {

@@ -26,7 +26,7 @@ var readInPlace = map[string]string{
 func TestReloadHeedsEveryField(t *testing.T) {
 	before, after := sampleInstance(), sampleInstance()
 	told := func() bool {
-		return identity(before) != identity(after) || !sameSpeech(before, after) ||
+		return identity(before) != identity(after) || !sameTx(before, after) ||
 			!reflect.DeepEqual(specs(before), specs(after))
 	}
 	if told() {
@@ -53,7 +53,7 @@ func TestReloadHeedsEveryField(t *testing.T) {
 func TestReloadAnnouncesElsewhere(t *testing.T) {
 	before, after := sampleInstance(), sampleInstance()
 	after.Excluded[0].Interface = "b"
-	if sameSpeech(before, after) {
+	if sameTx(before, after) {
 		t.Error("an address is on another interface, and is announced on the former")
 	}
 }

@@ -3,13 +3,11 @@ package director
 import (
 	"slices"
 	"strconv"
-	"strings"
 
-	"holdfast/checker"
+	"holdfast/cmd/internal/dbus"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/notify"
 	"holdfast/conf"
-	"holdfast/lvs"
 	"holdfast/vrrp"
 	"holdfast/vrrp/speaker"
 )
@@ -27,11 +25,9 @@ func (d *Director) reported(r speaker.Report) {
 	case vrrp.Transition:
 		d.transition(r)
 	case vrrp.Rival:
-		d.rivalNews(r)
+		d.rivals.reported(r)
 	case vrrp.PriorityChanged:
 		d.repriced(r)
-	case vrrp.Stopped:
-		d.memberStopped(r.Router)
 	}
 }
 
@@ -48,16 +44,13 @@ func (d *Director) transition(r speaker.Report) {
 		if e.Instance = d.eventInstance(&r); e.Instance != nil {
 			e.Instance.Takeover = r.Takeover.String()
 		}
-	} else if u := d.units[r.Group]; u != nil {
+	} else if u := d.routers.units[r.Group]; u != nil {
 		e.Group = eventGroup(u)
 	}
-	d.leftMaster(r)
+	d.rivals.leftMaster(r)
 	d.log.Info("transition", subject, e.Subject, "from", e.From, "to", e.To, "reason", r.Why)
-	if d.balance.setMaster(e.Subject, r.To == vrrp.Master) {
-		d.dirty = true
-	}
 	if r.To == vrrp.Master {
-		d.repairWithin(lookPause) // the devices are not bare any more
+		d.routers.repair.within(lookPause) // the devices are not bare any more
 	}
 	d.publish(e)
 }
@@ -65,7 +58,7 @@ func (d *Director) transition(r speaker.Report) {
 // eventInstance is what events tell of the instance of a report; nil if it is
 // gone.
 func (d *Director) eventInstance(r *speaker.Report) *event.Instance {
-	in := d.instances[r.Router]
+	in := d.routers.instances[r.Router]
 	if in == nil {
 		return nil
 	}
@@ -87,6 +80,41 @@ func (in *instance) forEvent(state vrrp.State, priority uint8) *event.Instance {
 
 // eventGroup is what events tell of a group.
 func eventGroup(u *runningUnit) *event.Group { return &event.Group{Members: memberNames(u.members)} }
+
+// routersCame implements routersObserver.
+func (d *Director) routersCame(list []*instance) {
+	d.bus.add(func() []dbus.Instance { return d.routers.busInstances(list) })
+}
+
+// routerResumed implements routersObserver.
+func (d *Director) routerResumed(name string, state vrrp.State) { d.bus.resumed(name, state) }
+
+// unitGone implements routersObserver.
+func (d *Director) unitGone(u *runningUnit) {
+	d.publishDeleted(u)
+	for i := range u.members {
+		d.outlets.forget(notify.Instance, u.members[i].Name)
+		d.bus.remove(u.members[i].Name)
+	}
+	d.outlets.forget(notify.Group, u.name)
+}
+
+// takenApart implements routersObserver.
+func (d *Director) takenApart(u *runningUnit) { d.publishGroupDeleted(u) }
+
+// groupGone implements routersObserver.
+func (d *Director) groupGone(name string) {
+	d.outlets.forget(notify.Group, name)
+	d.groupIs(name, vrrp.Init)
+}
+
+// groupIs implements routersObserver.
+func (d *Director) groupIs(group string, state vrrp.State) {
+	d.services.setMaster(group, state == vrrp.Master)
+}
+
+// routersSettled implements routersObserver.
+func (d *Director) routersSettled() { d.bus.tellReloaded() }
 
 // repriced publishes a change of the effective priority.
 func (d *Director) repriced(r speaker.Report) {
@@ -114,7 +142,7 @@ func (d *Director) publishDeleted(u *runningUnit) {
 	}
 	for i := range u.members {
 		name := u.members[i].Name
-		if in := d.instances[name]; in != nil && !named(name) {
+		if in := d.routers.instances[name]; in != nil && !named(name) {
 			e := deletion(event.KindInstance, name)
 			e.Instance = in.forEvent(vrrp.Init, 0)
 			d.publish(e)
@@ -141,80 +169,10 @@ func deletion(kind, name string) event.Event {
 	}
 }
 
-// scriptEnded publishes that a script failed.
-func (d *Director) scriptEnded(r notify.Result) {
-	if r.Err == nil {
-		return
-	}
-	d.publish(event.Event{
-		Kind: event.KindNotify, Subject: r.Subject, To: r.State, Reason: r.Err.Error(),
-		Detail: map[string]string{"script": strings.Join(r.Command.Argv, " ")},
-	})
-}
-
 func prefixTexts(list []conf.Address) []string {
 	texts := make([]string, len(list))
 	for i, p := range list {
 		texts[i] = p.String()
 	}
 	return texts
-}
-
-// verdict hears what the checker found.
-func (d *Director) verdict(c checker.Change) {
-	health, to := lvs.Down, event.Down
-	if c.Up {
-		health, to = lvs.Up, event.Up
-	}
-	r := ref(c.ID)
-	before := d.balance.table.Health(r)
-	if !d.balance.table.SetHealth(r, health) {
-		return
-	}
-	d.dirty = true
-	if s, ok := d.balance.services[r.Service]; ok {
-		d.trackers.tellService(&s, d.balance.table.Health)
-	}
-	d.log.Info("server is "+health.String(), "server", c.ID, "reason", c.Reason)
-	d.publish(event.Event{
-		At: c.At, Kind: event.KindServer, Subject: c.ID,
-		From: eventHealth(before), To: to, Reason: c.Reason, Service: d.eventServer(r),
-	})
-	d.serviceNews(c.At, c.ID+" is "+to)
-}
-
-func eventHealth(h lvs.Health) string {
-	switch h {
-	case lvs.Up:
-		return event.Up
-	case lvs.Down:
-		return event.Down
-	}
-	return ""
-}
-
-// eventServer is what events tell of a server; nil if its service is gone.
-func (d *Director) eventServer(r lvs.Ref) *event.Service {
-	s, ok := d.balance.services[r.Service]
-	if !ok {
-		return nil
-	}
-	about, _ := d.eventService(&s)
-	about.Server = r.Server
-	for i := range s.Servers {
-		if server := &s.Servers[i]; server.Name == r.Server {
-			about.Weight, about.ServerAddress = server.Server.Weight, server.Server.Address.String()
-		}
-	}
-	return about
-}
-
-// ipvsChanged publishes what the balancer put back.
-func (d *Director) ipvsChanged(report lvs.Report) {
-	for _, c := range report.Changes {
-		if c.Drift {
-			d.repairs++
-			d.publish(event.Event{Kind: event.KindRepair, Subject: "ipvs", Reason: c.Op.String()})
-		}
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 	"holdfast/netdev/frame"
 	"holdfast/netdev/port"
 	"holdfast/vrrp"
@@ -32,6 +33,15 @@ type rivalry struct {
 	cancel context.CancelFunc // ends the listening
 }
 
+// A rivals is the subsystem that knows which other routers send adverts as MASTER
+// beside an instance of ours that is MASTER.
+type rivals struct {
+	base
+	instance func(name string) *instance             // nil: it is gone
+	about    func(r *speaker.Report) *event.Instance // what events tell of the instance of a report
+	known    map[string]*rivalry                     // by instance
+}
+
 // mac is the address that a rival speaks from; "" as long as it is not known.
 func (r *rivalry) mac(rival netip.Addr) string {
 	if r == nil {
@@ -43,63 +53,63 @@ func (r *rivalry) mac(rival netip.Addr) string {
 	return ""
 }
 
-// rivalNews hears of a rival that came, that turned out to be an owner too, or
+// reported hears of a rival that came, that turned out to be an owner too, or
 // that has fallen silent.
-func (d *Director) rivalNews(r speaker.Report) {
-	known := d.rivals[r.Router]
+func (rv *rivals) reported(r speaker.Report) {
+	known := rv.known[r.Router]
 	r.To = vrrp.Master // only a MASTER has rivals
 	switch {
 	case r.Peer == nil:
-		d.endRivalry(r)
+		rv.end(r)
 	case known != nil:
-		d.tellRival(known)
+		rv.publishSeen(known)
 		known.news = r
 		known.told = false
-		d.tellRival(known)
+		rv.publishSeen(known)
 	default:
-		d.beginRivalry(r)
+		rv.begin(r)
 	}
 }
 
-// beginRivalry listens to what the rival sends. Its next advert tells its MAC
+// begin listens to what the rival sends. Its next advert tells its MAC
 // address, for which the news waits a little.
-func (d *Director) beginRivalry(r speaker.Report) {
-	in := d.instances[r.Router]
+func (rv *rivals) begin(r speaker.Report) {
+	in := rv.instance(r.Router)
 	if in == nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	v := &rivalry{news: r, family: in.conf.Family, macs: map[netip.Addr]frame.MAC{}, cancel: cancel}
-	d.rivals[r.Router] = v
+	rv.known[r.Router] = v
 	post := func(f func()) {
-		d.mail.post(func() {
-			if d.rivals[r.Router] == v {
+		rv.post(func() {
+			if rv.known[r.Router] == v {
 				f()
 			}
 		})
 	}
 	name, vrid := in.conf.Interface, in.conf.VRID
 	last := map[netip.Addr]frame.MAC{}
-	d.threads.Go(func() {
+	rv.spawn(func() {
 		err := port.Overhear(ctx, name, v.family == vrrp.IPv6, vrid, func(source netip.Addr, mac frame.MAC) {
 			if last[source] != mac {
 				remember(last, source, mac)
-				post(func() { d.overheard(v, source, mac) })
+				post(func() { rv.overheard(v, source, mac) })
 			}
 		})
 		if err != nil {
-			d.log.Warn("the MAC address of a rival is not known", "vrrp", r.Router, "err", err)
+			rv.log.Warn("the MAC address of a rival is not known", "vrrp", r.Router, "err", err)
 		}
 	})
-	wait := time.AfterFunc(min(2*r.Peer.Interval, maxMACWait), func() { post(func() { d.tellRival(v) }) })
+	wait := time.AfterFunc(min(2*r.Peer.Interval, maxMACWait), func() { post(func() { rv.publishSeen(v) }) })
 	context.AfterFunc(ctx, func() { wait.Stop() })
 }
 
 // overheard notes where adverts of a rival's virtual router come from.
-func (d *Director) overheard(v *rivalry, source netip.Addr, mac frame.MAC) {
+func (rv *rivals) overheard(v *rivalry, source netip.Addr, mac frame.MAC) {
 	remember(v.macs, source, mac)
 	if source == v.news.Peer.Address {
-		d.tellRival(v)
+		rv.publishSeen(v)
 	}
 }
 
@@ -112,59 +122,69 @@ func remember(macs map[netip.Addr]frame.MAC, source netip.Addr, mac frame.MAC) {
 	macs[source] = mac
 }
 
-// tellRival tells of a rival, once.
-func (d *Director) tellRival(v *rivalry) {
+// publishSeen publishes that a rival came, once.
+func (rv *rivals) publishSeen(v *rivalry) {
 	if v.told {
 		return
 	}
 	v.told = true
-	d.publishRival(v, &v.news, event.RivalSeen, v.news.Why)
+	rv.publishRival(v, &v.news, event.RivalSeen, v.news.Why)
 }
 
-// endRivalry tells that there is no rival any more, if there was one: because of a
+// end tells that there is no rival any more, if there was one: because of a
 // report that it is silent, or that the instance is not MASTER any more.
-func (d *Director) endRivalry(r speaker.Report) {
-	v := d.rivals[r.Router]
+func (rv *rivals) end(r speaker.Report) {
+	v := rv.known[r.Router]
 	if v == nil {
 		return
 	}
-	d.tellRival(v)
-	d.publishRival(v, &r, event.RivalGone, r.Why)
+	rv.publishSeen(v)
+	rv.publishRival(v, &r, event.RivalGone, r.Why)
 	v.cancel()
-	delete(d.rivals, r.Router)
+	delete(rv.known, r.Router)
 }
 
 // publishRival publishes that a rival came or went. The report says what the
 // instance is at that moment.
-func (d *Director) publishRival(v *rivalry, r *speaker.Report, to, why string) {
+func (rv *rivals) publishRival(v *rivalry, r *speaker.Report, to, why string) {
 	p := v.news.Peer
 	e := event.Event{
 		At: r.At, Kind: event.KindRival, Subject: r.Router, To: to, Reason: why,
 		Detail:   map[string]string{"address": p.Address.String(), "priority": strconv.Itoa(int(p.Priority))},
-		Instance: d.eventInstance(r),
+		Instance: rv.about(r),
 	}
-	log := d.log.With("vrrp", e.Subject, "address", p.Address, "priority", p.Priority)
+	log := rv.log.With("vrrp", e.Subject, "address", p.Address, "priority", p.Priority)
 	if mac := v.mac(p.Address); mac != "" {
 		e.Detail["mac"] = mac
 		log = log.With("mac", mac)
 	}
 	log.Warn("rival MASTER "+to, "reason", why)
-	d.publish(e)
+	rv.publish(e)
 }
 
 // leftMaster ends the rivalry of an instance that is not MASTER any more: whoever
 // is speaks by right.
-func (d *Director) leftMaster(r speaker.Report) {
+func (rv *rivals) leftMaster(r speaker.Report) {
 	if r.Router != "" && r.From == vrrp.Master {
 		r.Why = fmt.Sprintf("%s is %s now", r.Router, r.To)
-		d.endRivalry(r)
+		rv.end(r)
 	}
 }
 
-// endRivalries ends the listening for all.
-func (d *Director) endRivalries() {
-	for name, v := range d.rivals {
+// report adds to the status the addresses that rivals send from.
+func (rv *rivals) report(s *status.Status) {
+	for i := range s.VRRP {
+		if rival := s.VRRP[i].Rival; rival != nil {
+			address, _ := netip.ParseAddr(rival.Address) // which was one
+			rival.MAC = rv.known[s.VRRP[i].Name].mac(address)
+		}
+	}
+}
+
+// close ends the listening for all.
+func (rv *rivals) close() {
+	for name, v := range rv.known {
 		v.cancel()
-		delete(d.rivals, name)
+		delete(rv.known, name)
 	}
 }

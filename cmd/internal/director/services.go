@@ -1,17 +1,206 @@
 package director
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
+	"holdfast/checker"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/lvs"
+	"holdfast/lvs/ipvs"
 )
+
+// openIPVSTimeout bounds the wait for the kernel to load the IPVS module.
+const openIPVSTimeout = 10 * time.Second
+
+// A virtualServices is the subsystem of the virtual services: the checks say which
+// servers are well, and the balancer keeps the kernel's IPVS table accordingly.
+type virtualServices struct {
+	base
+	balance *balancer
+	checks  *checker.Set
+	// kernel opens the kernel's IPVS table, once a configuration needs it.
+	kernel func(context.Context, *slog.Logger) (ipvsTable, error)
+	// tracked is told what a service is, after every verdict about a server.
+	tracked func(s *conf.Service, health func(lvs.Ref) lvs.Health)
+
+	conf    *conf.Config      // nil until the first apply
+	dirty   bool              // the table may have to change
+	faults  ipvsFaults        // of the last reconcile
+	repairs uint64            // changes that others had made to our part of the table
+	healths map[string]string // UP or DOWN by service; absent: not known
+}
+
+// newVirtualServices returns the subsystem with what a former run left in IPVS.
+func newVirtualServices(b base, dir string) *virtualServices {
+	memory, err := recall(dir)
+	if err != nil {
+		b.log.Warn("what a former run left in IPVS is not known", "err", err)
+	}
+	v := &virtualServices{base: b, kernel: openIPVS, healths: map[string]string{}}
+	v.balance = newBalancer(b.log, memory, v.changed)
+	return v
+}
+
+func openIPVS(ctx context.Context, log *slog.Logger) (ipvsTable, error) { return ipvs.Open(ctx, log) }
+
+func (v *virtualServices) open() error {
+	v.checks = checker.New(checker.Options{Log: v.log, OnChange: func(c checker.Change) {
+		v.post(func() { v.verdict(c) })
+	}})
+	return nil
+}
+
+// admit opens the IPVS table if the configuration needs it.
+func (v *virtualServices) admit(ctx context.Context, c *conf.Config) error {
+	if !needsIPVS(c) || v.balance.kernel != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, openIPVSTimeout)
+	defer cancel()
+	kernel, err := v.kernel(ctx, v.log)
+	if err != nil {
+		return fmt.Errorf("the configuration needs IPVS: %w", err)
+	}
+	v.balance.attach(kernel)
+	return nil
+}
+
+// apply gives the table and the checks the services of a configuration.
+func (v *virtualServices) apply(c *conf.Config) {
+	v.conf, v.dirty = c, true
+	checks, err := v.balance.configure(c)
+	if err != nil {
+		v.log.Error("cannot take over the services", "err", err)
+	} else if err := v.checks.Apply(checks); err != nil {
+		v.log.Error("cannot take over the checks", "err", err)
+	}
+	v.publishServices(time.Now(), "the configuration changed")
+}
+
+// handle follows the mastership of instances and groups.
+func (v *virtualServices) handle(e *event.Event) {
+	if e.Kind == event.KindInstance || e.Kind == event.KindGroup {
+		v.setMaster(e.Subject, e.To == event.Master)
+	}
+}
+
+// setMaster notes whether an instance or group is MASTER.
+func (v *virtualServices) setMaster(name string, master bool) {
+	if v.balance.setMaster(name, master) {
+		v.dirty = true
+	}
+}
+
+func (v *virtualServices) report(s *status.Status) {
+	s.Checks = v.checks.Status()
+	if !needsIPVS(v.conf) && v.faults == (ipvsFaults{}) {
+		return
+	}
+	services, daemons, unread := v.balance.status()
+	s.LVS = &status.LVS{Error: errorText(cmp.Or(v.faults.table, unread.table)), Services: services, Repairs: v.repairs}
+	if c := v.conf.LVS.Sync; c.Interface != "" {
+		s.LVS.Sync = &status.Sync{
+			Interface: c.Interface, ID: int(c.ID), Follow: c.Follow, Roles: []string{},
+			Error: errorText(cmp.Or(v.faults.sync, unread.sync)),
+		}
+		for _, daemon := range daemons {
+			s.LVS.Sync.Roles = append(s.LVS.Sync.Roles, daemon.Role.String())
+		}
+	} else if v.faults.sync != nil { // a daemon of the former configuration cannot be stopped
+		s.LVS.Error = errorText(errors.Join(v.faults.table, v.faults.sync))
+	}
+}
+
+func (v *virtualServices) withdraw() { v.checks.Close() }
+
+func (v *virtualServices) stop() error { return v.balance.stop(v.conf.LVS.OnStop) }
+
+// reconcile brings the table to what is wanted, if that may have changed.
+func (v *virtualServices) reconcile() {
+	if !v.dirty {
+		return
+	}
+	v.dirty = false
+	former := v.faults
+	v.faults = v.balance.apply()
+	v.logFault("cannot bring IPVS to the wanted state; holdfast tries again", former.table, v.faults.table)
+	v.logFault("cannot bring the IPVS sync daemons to the wanted state; holdfast tries again", former.sync, v.faults.sync)
+}
+
+// logFault logs an error unless the same one was logged before.
+func (v *virtualServices) logFault(msg string, former, err error) {
+	if err != nil && errorText(former) != err.Error() {
+		v.log.Error(msg, "err", err)
+	}
+}
+
+// errorText returns the text of an error, "" for nil.
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// verdict takes over what the checks found of a server.
+func (v *virtualServices) verdict(c checker.Change) {
+	health, to := lvs.Down, event.Down
+	if c.Up {
+		health, to = lvs.Up, event.Up
+	}
+	r := ref(c.ID)
+	before := v.balance.table.Health(r)
+	if !v.balance.table.SetHealth(r, health) {
+		return
+	}
+	v.dirty = true
+	if s, ok := v.balance.services[r.Service]; ok {
+		v.tracked(&s, v.balance.table.Health)
+	}
+	v.log.Info("server is "+health.String(), "server", c.ID, "reason", c.Reason)
+	v.publish(event.Event{
+		At: c.At, Kind: event.KindServer, Subject: c.ID,
+		From: eventHealth(before), To: to, Reason: c.Reason, Service: v.eventServer(r),
+	})
+	v.publishServices(c.At, c.ID+" is "+to)
+}
+
+func eventHealth(h lvs.Health) string {
+	switch h {
+	case lvs.Up:
+		return event.Up
+	case lvs.Down:
+		return event.Down
+	}
+	return ""
+}
+
+// eventServer is what events tell of a server; nil if its service is gone.
+func (v *virtualServices) eventServer(r lvs.Ref) *event.Service {
+	s, ok := v.balance.services[r.Service]
+	if !ok {
+		return nil
+	}
+	about, _ := v.eventService(&s)
+	about.Server = r.Server
+	for i := range s.Servers {
+		if server := &s.Servers[i]; server.Name == r.Server {
+			about.Weight, about.ServerAddress = server.Server.Weight, server.Server.Address.String()
+		}
+	}
+	return about
+}
 
 // eventService is what events tell of a service. It also returns how many of its
 // servers have not been judged yet.
-func (d *Director) eventService(s *conf.Service) (about *event.Service, unknown int) {
+func (v *virtualServices) eventService(s *conf.Service) (about *event.Service, unknown int) {
 	about = &event.Service{
 		Name: s.Name, Protocol: s.Service.Key.Protocol.String(), Mark: s.Service.Key.Mark, ServersTotal: len(s.Servers),
 	}
@@ -19,7 +208,7 @@ func (d *Director) eventService(s *conf.Service) (about *event.Service, unknown 
 		about.Address = s.Service.Key.Address.String()
 	}
 	for i := range s.Servers {
-		switch d.balance.table.Health(lvs.Ref{Service: s.Name, Server: s.Servers[i].Name}) {
+		switch v.balance.table.Health(lvs.Ref{Service: s.Name, Server: s.Servers[i].Name}) {
 		case lvs.Up:
 			about.ServersUp++
 		case lvs.Unknown:
@@ -29,15 +218,15 @@ func (d *Director) eventService(s *conf.Service) (about *event.Service, unknown 
 	return about, unknown
 }
 
-// serviceNews tells of virtual services that have the first server that is up,
-// or the last one no more. As long as servers that nobody has judged could decide
-// it, nothing is told.
-func (d *Director) serviceNews(at time.Time, reason string) {
-	former := d.healths
-	d.healths = make(map[string]string, len(d.conf.Services))
-	for i := range d.conf.Services {
-		s := &d.conf.Services[i]
-		about, unknown := d.eventService(s)
+// publishServices publishes which services got their first server that is up, and
+// which lost the last. It publishes nothing about a service as long as servers that
+// were not checked yet could decide it.
+func (v *virtualServices) publishServices(at time.Time, reason string) {
+	former := v.healths
+	v.healths = make(map[string]string, len(v.conf.Services))
+	for i := range v.conf.Services {
+		s := &v.conf.Services[i]
+		about, unknown := v.eventService(s)
 		was := former[s.Name]
 		now := was
 		switch {
@@ -47,20 +236,30 @@ func (d *Director) serviceNews(at time.Time, reason string) {
 			now = event.Down
 		}
 		if now != "" {
-			d.healths[s.Name] = now
+			v.healths[s.Name] = now
 		}
 		if now == was {
 			continue
 		}
 		text := fmt.Sprintf("%d of %d servers are up; %s", about.ServersUp, about.ServersTotal, reason)
-		d.log.Info("service is "+now, "service", s.Name, "reason", text)
-		d.publish(event.Event{At: at, Kind: event.KindService, Subject: s.Name, From: was, To: now, Reason: text, Service: about})
+		v.log.Info("service is "+now, "service", s.Name, "reason", text)
+		v.publish(event.Event{At: at, Kind: event.KindService, Subject: s.Name, From: was, To: now, Reason: text, Service: about})
 	}
 }
 
-// tellServices tells the trackers of virtual services what these are.
-func (d *Director) tellServices() {
-	for i := range d.conf.Services {
-		d.trackers.tellService(&d.conf.Services[i], d.balance.table.Health)
+// tellTracked tells the trackers of services what all services are.
+func (v *virtualServices) tellTracked() {
+	for i := range v.conf.Services {
+		v.tracked(&v.conf.Services[i], v.balance.table.Health)
+	}
+}
+
+// changed publishes what the balancer put back.
+func (v *virtualServices) changed(report lvs.Report) {
+	for _, c := range report.Changes {
+		if c.Drift {
+			v.repairs++
+			v.publish(event.Event{Kind: event.KindRepair, Subject: "ipvs", Reason: c.Op.String()})
+		}
 	}
 }

@@ -2,7 +2,8 @@ package director
 
 import (
 	"context"
-	"log/slog"
+	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +11,9 @@ import (
 	"holdfast/checker"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/notify"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
+	"holdfast/lvs"
 )
 
 const twoServers = twoUnits + `
@@ -40,20 +43,17 @@ func (l lineKeeper) Close() { close(l.lines) }
 // A service is up with its first server, and down when the last that could be up
 // is known not to be. Readers of a FIFO hear of it as from keepalived.
 func TestServiceNews(t *testing.T) {
-	d := newDirector(Options{Log: slog.New(slog.DiscardHandler)})
-	d.conf = parse(t, twoServers)
-	d.trackers = newTrackers(d.base(), t.TempDir(), false, d)
-	defer d.trackers.close()
-	d.journal = event.NewJournal(journalSize, 0)
-	d.events = event.NewBus(d.journal.Handle, d.tellSinks)
-	d.balance = balance(t, t.TempDir(), newFakeIPVS(), twoServers)
+	b, heard := alone(t)
+	c := parse(t, twoServers)
+	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, tracked: func(*conf.Service, func(lvs.Ref) lvs.Health) {}}
+	v.balance = balance(t, t.TempDir(), newFakeIPVS(), twoServers)
 	keeper := lineKeeper{make(chan string, 100)}
-	d.sinks = []*sink{{
-		Sink:   notify.NewSink("test", d.log, notify.SinkOptions{Transport: keeper, Queue: 100}),
-		events: d.conf.Notify.FIFOs[0].Events, lines: true,
-	}}
+	out := &outlets{base: b, sinks: []*sink{{
+		Sink:   notify.NewSink("test", b.log, notify.SinkOptions{Transport: keeper, Queue: 100}),
+		events: c.Notify.FIFOs[0].Events, lines: true,
+	}}}
 	verdict := func(server string, up bool) {
-		d.verdict(checker.Change{ID: "web/" + server, Up: up, At: time.Now(), Reason: "r"})
+		v.verdict(checker.Change{ID: "web/" + server, Up: up, At: time.Now(), Reason: "r"})
 	}
 	verdict("192.168.0.11:80", false) // the other is not known
 	verdict("192.168.0.12:80", false)
@@ -61,12 +61,15 @@ func TestServiceNews(t *testing.T) {
 	verdict("192.168.0.12:80", true)
 	verdict("192.168.0.11:80", false)
 	verdict("192.168.0.12:80", false)
-	d.conf = parse(t, strings.Replace(twoServers, "web", "other", 1))
-	if _, err := d.balance.configure(d.conf); err != nil {
+	v.conf = parse(t, strings.Replace(twoServers, "web", "other", 1))
+	if _, err := v.balance.configure(v.conf); err != nil {
 		t.Fatal(err)
 	}
-	d.serviceNews(time.Now(), "the configuration changed")
-	d.closeAllSinks()
+	v.publishServices(time.Now(), "the configuration changed")
+	for i := range heard.events {
+		out.tellSinks(&heard.events[i])
+	}
+	out.close()
 
 	var lines []string
 	for line := range keeper.lines {
@@ -85,7 +88,7 @@ VS [10.0.0.100]:tcp:80 DOWN`
 		t.Errorf("lines:\n%s\nwant:\n%s", got, want)
 	}
 	var news []string
-	for _, e := range d.journal.Since(0) {
+	for _, e := range heard.events {
 		if e.Kind == event.KindService {
 			news = append(news, e.From+"->"+e.To+": "+e.Reason)
 		}
@@ -106,5 +109,55 @@ func TestEventKindsAreTheJournals(t *testing.T) {
 	}
 	if got, want := strings.Join(conf.EventKinds, " "), strings.Join(kinds, " "); got != want {
 		t.Errorf("conf has %s, want %s", got, want)
+	}
+}
+
+// Each part of IPVS that cannot be brought to the wanted state is in the status
+// while that lasts, and does not stop the other parts.
+func TestIPVSFaultsAreInTheStatus(t *testing.T) {
+	b, _ := alone(t)
+	c := parse(t, balanced)
+	kernel, dir := newFakeIPVS(), t.TempDir()
+	state, err := recall(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, checks: checker.New(checker.Options{Log: b.log})}
+	defer v.checks.Close()
+	v.balance = newBalancer(b.log, state, v.changed)
+	v.balance.attach(kernel)
+	noTable, noSync := errors.New("no table"), errors.New("no daemon")
+	used := lvs.Server{Address: netip.MustParseAddrPort("192.168.0.11:80"), Forward: lvs.NAT, Weight: 1}
+	web := c.Services[0].Service.Canonical()
+	for _, op := range []lvs.Op{{Verb: lvs.AddService, Service: web}, {Verb: lvs.AddServer, Service: web, Server: used}} {
+		if err := kernel.Do(op); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kernel.failDump, kernel.failSync = noTable, noSync
+	if _, err := v.balance.configure(c); err != nil {
+		t.Fatal(err)
+	}
+	check := func(when string, table, sync bool) {
+		t.Helper()
+		v.dirty = true
+		v.reconcile()
+		var s status.Status
+		v.report(&s)
+		got, gotSync := s.LVS.Error, s.LVS.Sync.Error
+		if strings.Contains(got, "no table") != table || (got != "") != table || strings.Contains(gotSync, "no daemon") != sync || (gotSync != "") != sync {
+			t.Errorf("%s: table %q, sync %q", when, got, gotSync)
+		}
+	}
+	check("nothing works", true, true)
+	kernel.failSync = nil
+	check("sync works", true, false)
+	if len(kernel.daemons) != 1 || kernel.timeouts.TCP != time.Minute {
+		t.Errorf("daemons %v and timeouts %v while the table cannot be read", kernel.daemons, kernel.timeouts)
+	}
+	kernel.failDump = nil
+	check("all works", false, false)
+	if got := kernel.String(); !strings.Contains(got, "-r 192.168.0.11:80") {
+		t.Errorf("a server in use went out of service, though no check has failed:\n%s", got)
 	}
 }

@@ -1,6 +1,7 @@
 package director
 
 import (
+	"context"
 	"log/slog"
 
 	"holdfast/cmd/internal/event"
@@ -14,12 +15,19 @@ import (
 //
 // A subsystem embeds base, which does nothing for the verbs that it has no use for.
 type subsystem interface {
+	// open acquires what can be refused, before anything is changed.
+	open() error
 	// restore takes over what the former binary saved. It is called once, before
-	// the first apply, and only s.At is set when no binary was replaced.
+	// the first apply; s.At is zero if no binary was replaced.
 	restore(s *upgradeState)
+	// admit says why a configuration cannot be applied here and now, which the file
+	// alone does not show. It changes nothing.
+	admit(ctx context.Context, c *conf.Config) error
 	// apply brings the subsystem to a configuration. The first call starts it, and
 	// a call after suspend starts it again.
 	apply(c *conf.Config)
+	// handle is called for every event that is published.
+	handle(e *event.Event)
 	// report adds what status shows of the subsystem.
 	report(s *status.Status)
 	// suspend ends what must not run while the binary is replaced.
@@ -46,14 +54,17 @@ type base struct {
 	publish func(event.Event)
 }
 
-func (*base) restore(*upgradeState) {}
-func (*base) apply(*conf.Config)    {}
-func (*base) report(*status.Status) {}
-func (*base) suspend()              {}
-func (*base) save(*upgradeState)    {}
-func (*base) withdraw()             {}
-func (*base) stop() error           { return nil }
-func (*base) close()                {}
+func (*base) open() error                               { return nil }
+func (*base) restore(*upgradeState)                     {}
+func (*base) admit(context.Context, *conf.Config) error { return nil }
+func (*base) apply(*conf.Config)                        {}
+func (*base) handle(*event.Event)                       {}
+func (*base) report(*status.Status)                     {}
+func (*base) suspend()                                  {}
+func (*base) save(*upgradeState)                        {}
+func (*base) withdraw()                                 {}
+func (*base) stop() error                               { return nil }
+func (*base) close()                                    {}
 
 // base returns what the director gives to its subsystems.
 func (d *Director) base() base {

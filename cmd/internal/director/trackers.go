@@ -18,6 +18,7 @@ import (
 	"holdfast/conf"
 	"holdfast/lvs"
 	"holdfast/netdev"
+	"holdfast/netdev/policy"
 	"holdfast/netdev/port"
 )
 
@@ -33,7 +34,7 @@ type trackers struct {
 
 	set       *track.Set
 	processes *track.Processes
-	files     optional[track.Watch] // without it, files are looked at in intervals only
+	files     *track.Watch
 	conf      []conf.Track
 	known     map[string]track.Memory // states of the former binary, until the first apply
 }
@@ -47,18 +48,13 @@ type trackingRouters interface {
 	trackedBy(tracker string) map[string]int
 }
 
-// newTrackers starts the goroutine in which trackers look, and the watch that has
+// open starts the goroutine in which trackers look, and the watch that has
 // trackers of files look when their files change.
-func newTrackers(b base, dir string, crashed bool, routers trackingRouters) *trackers {
-	t := &trackers{base: b, dir: dir, crashed: crashed, routers: routers, tellOthers: func() {}}
-	t.set = track.NewSet(b.log, func(c track.Change) { b.post(func() { t.changed(c) }) })
-	t.processes = track.NewProcesses(b.log, t.set.Nudge)
-	var err error
-	t.files.value, err = track.NewWatch(func(path string) { b.post(func() { t.fileChanged(path) }) })
-	if err != nil {
-		b.log.Warn("tracked files are looked at in intervals only", "err", err)
-	}
-	return t
+func (t *trackers) open() error {
+	t.set = track.NewSet(t.log, func(c track.Change) { t.post(func() { t.changed(c) }) })
+	t.processes = track.NewProcesses(t.log, t.set.Nudge)
+	t.files = track.NewWatch(func(path string) { t.post(func() { t.fileChanged(path) }) })
+	return nil
 }
 
 // restore takes over what the former binary knew, or, after a crash, what the
@@ -102,12 +98,8 @@ func (t *trackers) apply(c *conf.Config) {
 	}
 	t.conf, t.known = c.Tracks, nil
 	t.processes.Set(processes)
+	t.files.Set(files)
 	t.set.Apply(configs)
-	t.files.with(func(w *track.Watch) {
-		if err := w.Set(files); err != nil {
-			t.log.Warn("a tracked file is looked at in intervals only", "err", err)
-		}
-	})
 	t.tellOthers()
 }
 
@@ -119,9 +111,12 @@ func (t *trackers) withdraw() { t.close() }
 func (t *trackers) stop() error { return forgetTrackers(t.dir) }
 
 func (t *trackers) close() {
+	if t.set == nil {
+		return
+	}
 	t.set.Close()
 	t.processes.Close()
-	t.files.take(func(w *track.Watch) { _ = w.Close() }) // it was only read
+	t.files.Close()
 }
 
 // lookedAt is the part of a tracker that its state depends on.
@@ -138,7 +133,7 @@ func (t *trackers) looker(k *conf.Track, c *conf.Director) func(context.Context)
 	case conf.TrackScript:
 		return track.Script(runAs(&k.Command, c), track.Environ(c.Name, k.Name))
 	case conf.TrackFile:
-		return track.File(k.File, k.Missing)
+		return t.files.Look(k.File, k.Missing)
 	case conf.TrackProcess:
 		return t.processes.Look(k.Name, process(k))
 	case conf.TrackNeighbour:
@@ -146,7 +141,7 @@ func (t *trackers) looker(k *conf.Track, c *conf.Director) func(context.Context)
 	case conf.TrackPing:
 		return pingLook(k)
 	case conf.TrackRoute:
-		return reading(func(context.Context) error { return netdev.Route(k.Route, k.Table, k.Interface) })
+		return reading(func(context.Context) error { return policy.Usable(k.Route, k.Table, k.Interface) })
 	}
 	return nil
 }
@@ -213,7 +208,7 @@ func (t *trackers) linkChanged(e *netdev.Event) {
 
 // routeChanged has the trackers of a route look; those of every route if events
 // were lost.
-func (t *trackers) routeChanged(e *netdev.RouteEvent) {
+func (t *trackers) routeChanged(e *policy.Event) {
 	t.nudge(func(k *conf.Track) bool { return k.Kind == conf.TrackRoute && (e.Lost || k.Route == e.Prefix) })
 }
 
@@ -310,14 +305,25 @@ func (t *trackers) report(s *status.Status) {
 			Looks: st.Looks, Bad: st.Bad, TimedOut: st.TimedOut,
 			For: t.routers.trackedBy(k.Name),
 		}
-		if err := t.processes.Err(); k.Kind == conf.TrackProcess && err != nil {
-			shown.Note = "looked at in intervals only: " + err.Error()
+		if err := t.slow(k); err != nil {
+			shown.Note = "checked at intervals only: " + err.Error()
 		}
 		if st.Numeric {
 			shown.Number = &st.Number
 		}
 		s.Trackers = append(s.Trackers, shown)
 	}
+}
+
+// slow returns why a tracker that could react to events checks at intervals only.
+func (t *trackers) slow(k *conf.Track) error {
+	switch k.Kind {
+	case conf.TrackFile:
+		return t.files.Err(k.File)
+	case conf.TrackProcess:
+		return t.processes.Err()
+	}
+	return nil
 }
 
 // describeTrackers says in sentences how the trackers of two configurations

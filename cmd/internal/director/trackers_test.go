@@ -1,8 +1,14 @@
 package director
 
 import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
+	"holdfast/cmd/internal/status"
 	"holdfast/cmd/internal/track"
 	"holdfast/conf"
 	"holdfast/lvs"
@@ -59,3 +65,56 @@ weight = 1
 		})
 	}
 }
+
+// The status of a file's tracker says that its directory cannot be watched, until
+// it can.
+func TestTrackerThatChecksAtIntervalsOnly(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	c := parse(t, fmt.Sprintf(`
+[[vrrp]]
+name = "a"
+interface = "eth0"
+vrid = 1
+addresses = ["10.0.0.1/24"]
+track = ["load"]
+[[track]]
+name = "load"
+type = "file"
+file = %q
+interval = "1h"
+weight = -1
+`, filepath.Join(dir, "load")))
+	tr := &trackers{
+		base:    base{log: slog.New(slog.DiscardHandler), post: func(func()) {}},
+		dir:     t.TempDir(),
+		routers: nobodyTracks{}, tellOthers: func() {},
+	}
+	if err := tr.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer tr.close()
+	tr.apply(c)
+	note := func() string {
+		var s status.Status
+		tr.report(&s)
+		return s.Trackers[0].Note
+	}
+	if got, want := note(), "checked at intervals only: watch "+dir+": no such file or directory"; got != want {
+		t.Errorf("note %q, want %q", got, want)
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	tr.set.Nudge("load")
+	for end := time.Now().Add(10 * time.Second); note() != ""; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("note %q although the directory exists", note())
+		}
+	}
+}
+
+// nobodyTracks are no virtual routers.
+type nobodyTracks struct{}
+
+func (nobodyTracks) trackerChanged(string)           {}
+func (nobodyTracks) trackedBy(string) map[string]int { return nil }

@@ -6,15 +6,100 @@ import (
 	"slices"
 
 	"holdfast/conf"
+	"holdfast/netdev"
 	"holdfast/netdev/frame"
-	"holdfast/netdev/port"
-	"holdfast/vrrp"
 	"holdfast/vrrp/auth"
 	"holdfast/vrrp/speaker"
 )
 
-// lines are the ways from source to the peers of an instance.
-func lines(source netip.Addr, in *conf.Instance, ah bool) ([]speaker.PeerTx, error) {
+// A txSource says on which interface, and from which addresses, a virtual router
+// sends.
+type txSource struct {
+	index     int
+	source    netip.Addr
+	group     netip.Addr
+	mac       frame.MAC // of the device that has the addresses
+	advertMAC frame.MAC // that adverts are sent from
+	router    bool      // the host forwards IPv6
+}
+
+// newTxConfig returns how a virtual router sends adverts, and announces addresses.
+// Both forms of gratuitous ARP are sent: the request, which RFC 9568 §6.4.1 asks for,
+// and the reply, which is all that some neighbours heed.
+func newTxConfig(s txSource, addresses []netip.Addr) (speaker.TxConfig, error) {
+	tx := speaker.TxConfig{IfIndex: s.index, Source: s.source, Multicast: s.group}
+	if _, err := frame.NewAdvert(s.advertMAC, s.source, s.group); err != nil {
+		return tx, err
+	}
+	// A template has room for the longest advert, and the speaker keeps the frames
+	// that it makes: the template is not kept.
+	tx.Wrap = func(advert []byte) []byte {
+		template, err := frame.NewAdvert(s.advertMAC, s.source, s.group)
+		if err != nil {
+			return nil
+		}
+		return slices.Clone(template.Wrap(advert))
+	}
+	return tx, addAnnouncements(&tx, s.index, s.mac, s.router, addresses)
+}
+
+// addAnnouncements adds the frames that announce addresses at a MAC on an interface.
+func addAnnouncements(tx *speaker.TxConfig, index int, mac frame.MAC, router bool, addresses []netip.Addr) error {
+	for _, a := range addresses {
+		frames, err := announcements(mac, a, router)
+		if err != nil {
+			return err
+		}
+		for _, f := range frames {
+			tx.Announcements = append(tx.Announcements, speaker.Frame{IfIndex: index, Bytes: f})
+		}
+		tx.Ends = append(tx.Ends, len(tx.Announcements))
+	}
+	return nil
+}
+
+func announcements(mac frame.MAC, addr netip.Addr, router bool) ([][]byte, error) {
+	if addr.Is6() {
+		na, err := frame.UnsolicitedNA(mac, addr, router)
+		return [][]byte{na}, err
+	}
+	var frames [][]byte
+	for _, op := range []frame.ARPOperation{frame.ARPRequest, frame.ARPReply} {
+		f, err := frame.GratuitousARP(mac, addr, op)
+		if err != nil {
+			return nil, err
+		}
+		frames = append(frames, f)
+	}
+	return frames, nil
+}
+
+// addRecipients adds to whom an instance sends adverts, and how it authenticates them.
+func addRecipients(tx *speaker.TxConfig, in *conf.Instance, mac frame.MAC) error {
+	ah := in.Auth.Kind == auth.Header
+	tx.Auth = in.Auth.Config
+	if in.Unicast {
+		var err error
+		tx.Peers, err = peerTx(tx.Source, in, ah)
+		return err
+	}
+	if in.Auth.Kind == auth.None {
+		return nil
+	}
+	// Every advert has a frame of its own: this template is kept.
+	template, err := frame.NewAdvert(mac, tx.Source, tx.Multicast)
+	if err != nil {
+		return err
+	}
+	if ah {
+		template = template.Authenticated()
+	}
+	tx.Wrap, tx.Header = template.Wrap, template.Header()
+	return nil
+}
+
+// peerTx returns how an instance sends from source to each of its unicast peers.
+func peerTx(source netip.Addr, in *conf.Instance, ah bool) ([]speaker.PeerTx, error) {
 	list := make([]speaker.PeerTx, 0, len(in.Peers))
 	for _, p := range in.Peers {
 		packet, err := frame.NewRoutedAdvert(source, p.Address)
@@ -30,81 +115,83 @@ func lines(source netip.Addr, in *conf.Instance, ah bool) ([]speaker.PeerTx, err
 	return list, nil
 }
 
-// address gives a voice what depends on how its instance authenticates and on
-// whom it speaks to.
-func address(v *speaker.TxConfig, in *conf.Instance, mac frame.MAC) error {
-	ah := in.Auth.Kind == auth.Header
-	v.Auth = in.Auth.Config
-	if in.Unicast {
-		var err error
-		v.Peers, err = lines(v.Source, in, ah)
-		return err
-	}
-	if in.Auth.Kind == auth.None {
-		return nil
-	}
-	// Frames are made for every advert: this template is kept.
-	template, err := frame.NewAdvert(mac, v.Source, v.Multicast)
-	if err != nil {
-		return err
-	}
-	if ah {
-		template = template.Authenticated()
-	}
-	v.Wrap, v.Header = template.Wrap, template.Header()
-	return nil
-}
-
-// sameSpeech reports whether two configurations have an instance speak alike:
-// the same adverts, and the same announcements on the same interfaces.
-func sameSpeech(a, b *conf.Instance) bool {
+// sameTx reports whether an instance sends the same by two configurations: the same
+// adverts, and the same announcements on the same interfaces.
+func sameTx(a, b *conf.Instance) bool {
 	return reflect.DeepEqual(a.Config, b.Config) && a.Announce == b.Announce && a.Auth.Equal(&b.Auth.Config) &&
 		a.AdvertMAC == b.AdvertMAC && a.TTL == b.TTL &&
 		slices.Equal(a.Prefixes, b.Prefixes) && slices.Equal(a.Excluded, b.Excluded)
 }
 
-// hear tells the port what the instances on an interface want to hear and how
-// they speak.
-func (d *Director) hear(l *port.Listen) {
-	for _, in := range d.instances {
-		if in.conf.Interface == l.Name {
-			l.IPv4 = l.IPv4 || in.conf.Family == vrrp.IPv4
-			l.IPv6 = l.IPv6 || in.conf.Family == vrrp.IPv6
-			l.Unicast = l.Unicast || in.conf.Unicast
-			if g := in.conf.MulticastGroup(); !slices.Contains(l.Groups, g) {
-				l.Groups = append(l.Groups, g)
-			}
-			l.AH = l.AH || in.conf.Auth.Kind == auth.Header
-		}
+// sameSource reports whether an instance sends the same from its interface in two
+// states.
+func sameSource(in *instance, a, b *netdev.Interface) bool {
+	return a.Index == b.Index && a.MAC == b.MAC && source(in, a) == source(in, b) && a.Forwarding6 == b.Forwarding6
+}
+
+// txSourceOf returns from where an instance sends, on its interface as it is now.
+func txSourceOf(in *instance) txSource {
+	s := txSource{
+		index: in.facts.Index, source: source(in, &in.facts), group: in.conf.MulticastGroup(),
+		mac: frame.MAC(in.conf.MAC.Address), router: in.facts.Forwarding6,
+	}
+	if in.conf.MAC.Mode == conf.MACInterface {
+		s.mac = in.facts.MAC
+	}
+	s.advertMAC = s.mac
+	if in.conf.AdvertMAC == conf.AdvertInterface {
+		s.advertMAC = in.facts.MAC
+	}
+	return s
+}
+
+// txConfigOf returns how an instance sends. Without a source address it cannot.
+func txConfigOf(in *instance) (speaker.TxConfig, error) {
+	s := txSourceOf(in)
+	if !s.source.IsValid() {
+		return speaker.TxConfig{IfIndex: s.index}, nil
+	}
+	tx, err := newTxConfig(s, announced(&in.conf, ""))
+	if err == nil {
+		err = in.announceExtraInterfaces(&tx)
+	}
+	if err == nil {
+		err = addRecipients(&tx, &in.conf, s.advertMAC)
+	}
+	return tx, err
+}
+
+// updateTx tells the speaker what is new about an instance: its faults, and how it
+// sends if that changed. One that can no longer send is told the fault first, so
+// that it can still say that it stops.
+func (rs *routers) updateTx(in *instance, changed bool) {
+	if !source(in, &in.facts).IsValid() {
+		rs.tellFaults(in, diagnose(in))
+	}
+	if changed {
+		rs.setTx(in)
+	}
+	rs.tellFaults(in, diagnose(in))
+}
+
+// setTx tells the speaker how an instance sends now. An instance that the speaker
+// does not have yet gets that when it is added.
+func (rs *routers) setTx(in *instance) {
+	if !in.added {
+		return
+	}
+	tx, err := txConfigOf(in)
+	if err == nil {
+		err = rs.speaker.SetTx(in.conf.Name, tx, announceConfig(&in.conf.Announce))
+	}
+	if err != nil {
+		rs.log.Error("cannot change how a virtual router sends", "vrrp", in.conf.Name, "err", err)
 	}
 }
 
-// reopen changes what the port hears after a reload changed an instance.
-func (d *Director) reopen(in *instance) {
-	if in.facts.Index != 0 {
-		d.rehear(in.conf.Interface, in.facts.Index)
-	}
-}
-
-// leave closes the port on an interface that an instance does not use any more,
-// or hears there what the others want.
-func (d *Director) leave(name string, index int) {
-	switch {
-	case index == 0:
-	case d.runsOn(name):
-		d.rehear(name, index)
-	default:
-		d.port.Close(index)
-	}
-}
-
-// rehear hears on an interface what its instances want by now.
-func (d *Director) rehear(name string, index int) {
-	err := d.openPort(name, index)
-	for _, in := range d.instances {
-		if in.conf.Interface == name && (in.portErr != nil || err != nil) {
-			in.portErr = err
-			d.tellFaults(in, diagnose(in))
-		}
+func announceConfig(a *conf.Announce) speaker.AnnounceConfig {
+	return speaker.AnnounceConfig{
+		Repeat: a.Repeat, Delay: a.Delay, Refresh: a.Refresh,
+		RefreshRepeat: a.RefreshRepeat, Interval: a.Interval,
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 )
 
 // upgradeGrace is how long running scripts, and then what else tells of events,
@@ -53,43 +55,28 @@ func installedBinary() (string, error) {
 // fails; then everything goes on as before.
 func (d *Director) replace(path string) error {
 	d.log.Info("upgrade: the binary is replaced", "path", path)
-	scripts, cancel := context.WithTimeout(context.Background(), upgradeGrace)
-	defer cancel()
-	if err := d.notifier.Wait(scripts); err != nil {
-		d.log.Warn("scripts are still running; they go on without being watched", "err", err)
-	}
-	d.readMail() // what happened meanwhile, and scripts that failed
-	sinks := d.sinks
-	d.sinks = nil
-	rest, cancel := context.WithTimeout(context.Background(), upgradeGrace)
-	defer cancel()
-	closeSinks(rest, sinks) // their readers would read beside the new binary's
 	for _, s := range d.subsystems {
 		s.suspend()
 	}
-	closing, done := context.WithTimeout(context.Background(), closeGrace)
-	defer done()
-	closed := d.server.Leave(closing) // so that the answer is through
-	d.server = nil
-	err := d.saveUpgradeState()
+	closed := d.socket.leave()
+	err := d.files.write()
 	if err == nil {
 		err = d.exec(path)
 	} else {
-		err = fmt.Errorf("leave word for the new binary: %w", err)
+		err = fmt.Errorf("save the state for the new binary: %w", err)
 	}
-	return errors.Join(err, d.removeUpgradeState(), closed, d.goOn())
+	return errors.Join(err, d.files.remove(), closed, d.resume())
 }
 
-// goOn opens again what was closed for a new binary.
-func (d *Director) goOn() error {
-	d.repairWithin(repairPause) // which has them watched again
-	d.applySinks(d.conf)
+// resume opens again what was closed for a new binary.
+func (d *Director) resume() error {
+	d.routers.repair.within(repairPause) // which has sysctls watched again
 	for _, s := range d.subsystems {
 		s.apply(d.conf)
 	}
-	err := d.openSocket()
+	err := d.socket.open()
 	if err == nil {
-		d.serve()
+		d.socket.serve()
 	}
 	return err
 }
@@ -104,7 +91,7 @@ func (d *Director) exec(path string) error {
 	usual, calm := hurry()
 	defer calm()
 	env := os.Environ()
-	variable, takeBack, err := d.saveEarlySpeaker(usual)
+	variable, takeBack, err := d.routers.saveEarlySpeaker(usual)
 	if err != nil {
 		calm() // nobody would settle the new binary
 		d.log.Warn("no advert is sent until the new binary is up", "err", err)
@@ -114,4 +101,42 @@ func (d *Director) exec(path string) error {
 	}
 	err = syscall.Exec(path, os.Args, env)
 	return errors.Join(fmt.Errorf("run %s: %w", path, err), takeBack())
+}
+
+// newUpgradeFiles returns the files that this binary finds and leaves.
+func (d *Director) newUpgradeFiles() *upgradeFiles {
+	return &upgradeFiles{
+		dir: d.opts.Config.Director.RuntimeDir, log: d.log, version: d.opts.Version, journal: d.journal,
+		flush: d.readMail, count: d.counts,
+		save: func(u *upgradeState) {
+			for _, s := range d.subsystems {
+				s.save(u)
+			}
+		},
+	}
+}
+
+// counts returns the totals that the new binary goes on from.
+func (d *Director) counts() (counts, error) {
+	s, err := d.vrrpStatus()
+	if err != nil {
+		return counts{}, err
+	}
+	c := counts{map[string]status.Counters{}, s.Dropped, s.UnknownVRID, d.services.repairs}
+	for i := range s.VRRP {
+		c.Instances[s.VRRP[i].Name] = s.VRRP[i].Counters
+	}
+	return c, nil
+}
+
+// restoreHistory takes over the journal and the totals of the former binary, and
+// publishes that it was replaced.
+func (d *Director) restoreHistory() {
+	c := d.files.restoreJournal(&d.inherited)
+	d.services.repairs += c.Repairs
+	d.routers.restoreCounts(&c)
+	if d.inherited.At != 0 {
+		d.publish(event.Event{Kind: event.KindDirector, From: d.inherited.Software, To: d.opts.Version, Reason: "upgraded"})
+	}
+	d.inherited = upgradeState{At: d.inherited.At}
 }

@@ -9,6 +9,7 @@ import (
 
 	"holdfast/conf"
 	"holdfast/netdev"
+	"holdfast/netdev/policy"
 )
 
 // A routeWatch is the subsystem that hears of changes of routes and rules. It runs
@@ -18,7 +19,7 @@ type routeWatch struct {
 	base
 	host    *netdev.Host
 	repair  func(within time.Duration) // in the loop: has the host repair what is ours
-	changed func(*netdev.RouteEvent)   // in the loop: a tracked route may have changed
+	changed func(*policy.Event)        // in the loop: a tracked route may have changed
 
 	heeded atomic.Pointer[heededRoutes] // read by the goroutine of the watch
 	end    context.CancelFunc           // nil: the watch does not run
@@ -32,8 +33,8 @@ type heededRoutes struct {
 
 // copies reports whether an event may change what a table of egress repeats.
 // The local table is in none.
-func (h *heededRoutes) copies(e *netdev.RouteEvent) bool {
-	return h.copied && !e.Ours && e.Prefix.IsValid() && e.Table != netdev.LocalTable
+func (h *heededRoutes) copies(e *policy.Event) bool {
+	return h.copied && !e.Ours && e.Prefix.IsValid() && e.Table != policy.LocalTable
 }
 
 func (w *routeWatch) apply(c *conf.Config) {
@@ -52,7 +53,7 @@ func (w *routeWatch) apply(c *conf.Config) {
 }
 
 func (w *routeWatch) start() {
-	run, err := netdev.WatchRoutes(w.log)
+	run, err := policy.Watch(w.log)
 	if err != nil {
 		w.log.Warn("changes of routes are seen in intervals only", "err", err)
 		return
@@ -69,7 +70,7 @@ func (w *routeWatch) close() {
 }
 
 // event is called in the goroutine of the watch, and posts what concerns us.
-func (w *routeWatch) event(e netdev.RouteEvent) {
+func (w *routeWatch) event(e policy.Event) {
 	heeded := w.heeded.Load()
 	broken := w.host.RouteConcerns(e)
 	suspect := e.Lost || e.Ours && e.Gone || heeded.copies(&e)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -186,15 +187,17 @@ func TestFileIsNoPipe(t *testing.T) {
 func TestWatch(t *testing.T) {
 	dir := t.TempDir()
 	changed := make(chan string, 100)
-	w, err := NewWatch(func(path string) { changed <- path })
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := NewWatch(func(path string) { changed <- path })
 	defer w.Close()
 	path, other := filepath.Join(dir, "load"), filepath.Join(dir, "other")
 	marks := []string{filepath.Join(dir, "mark1"), filepath.Join(dir, "mark2"), filepath.Join(dir, "mark3"), filepath.Join(dir, "mark4")}
-	if err := w.Set(append([]string{path, filepath.Join(dir, "none", "x")}, marks...)); err == nil {
-		t.Error("no error for a directory that is not there")
+	none := filepath.Join(dir, "none", "x")
+	w.Set(append([]string{path, none}, marks...))
+	if err := w.Err(none); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file in a directory that does not exist: %v", err)
+	}
+	if err := w.Err(path); err != nil {
+		t.Error(err)
 	}
 	// reported makes a mark and returns the paths that were reported before it.
 	reported := func(mark string) map[string]bool {
@@ -238,9 +241,7 @@ func TestWatch(t *testing.T) {
 	if got := reported(marks[2]); !got[path] || len(got) != 1 {
 		t.Errorf("removed: reported %v", got)
 	}
-	if err := w.Set([]string{other, marks[3]}); err != nil {
-		t.Error(err)
-	}
+	w.Set([]string{other, marks[3]})
 	write(path)
 	write(other)
 	if got := reported(marks[3]); !got[other] || len(got) != 1 {
@@ -257,14 +258,9 @@ func TestWatchReportsARewriteWhenItIsClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	changed := make(chan string, 100)
-	w, err := NewWatch(func(path string) { changed <- path })
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := NewWatch(func(path string) { changed <- path })
 	defer w.Close()
-	if err := w.Set([]string{path, mark}); err != nil {
-		t.Fatal(err)
-	}
+	w.Set([]string{path, mark})
 	next := func(want string) {
 		t.Helper()
 		select {
@@ -289,6 +285,67 @@ func TestWatchReportsARewriteWhenItIsClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	next(path)
+}
+
+// A directory that is removed or renamed, or that does not exist at first, is
+// watched from the next look on after it exists.
+func TestWatchRetries(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	path := filepath.Join(dir, "load")
+	changed := make(chan string, 100)
+	w := NewWatch(func(path string) { changed <- path })
+	defer w.Close()
+	w.Set([]string{path})
+	look := w.Look(path, 0)
+	write := func() {
+		t.Helper()
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		look(t.Context())
+		if err := w.Err(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("1"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reported := func() {
+		t.Helper()
+		select {
+		case <-changed:
+		case <-time.After(10 * time.Second):
+			t.Fatal("nothing was reported")
+		}
+	}
+	gone := func() {
+		t.Helper()
+		for w.Err(path) == nil {
+			reported()
+		}
+		for len(changed) > 0 {
+			<-changed
+		}
+		look(t.Context())
+		if err := w.Err(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("without the directory: %v", err)
+		}
+	}
+	gone() // it has not existed yet
+	write()
+	reported()
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	gone()
+	write()
+	reported()
+	if err := os.Rename(dir, dir+".old"); err != nil {
+		t.Fatal(err)
+	}
+	gone()
+	write()
+	reported()
 }
 
 // Every file is reported after the kernel's queue has overflowed.

@@ -33,6 +33,7 @@ func NewProcesses(log *slog.Logger, changed func(tracker string)) *Processes {
 
 // Set replaces the trackers with those of a map, by name. It subscribes to
 // process events while there are any, and does not wait for the kernel's answer.
+// If the subscription failed, the next Set tries it again.
 func (p *Processes) Set(trackers map[string]Process) {
 	p.known.set(trackers)
 	p.mu.Lock()
@@ -40,7 +41,7 @@ func (p *Processes) Set(trackers map[string]Process) {
 	switch {
 	case len(trackers) == 0:
 		p.unsubscribe()
-	case !p.wanted && p.failed == nil:
+	case !p.wanted:
 		p.wanted = true
 		go p.subscribe()
 	}
@@ -53,14 +54,14 @@ func (p *Processes) subscribe() {
 	p.mu.Lock()
 	switch {
 	case err != nil:
-		if p.failed == nil {
+		if p.failed == nil || p.failed.Error() != err.Error() {
 			p.log.Info("tracked processes are checked at intervals only, because the kernel reports no process events", "err", err)
 		}
-		p.failed = err
+		p.failed, p.wanted = err, false // the next Set tries again
 	case !p.wanted || p.feed != nil:
 		feed.close()
 	default:
-		p.feed = feed
+		p.feed, p.failed = feed, nil
 		feed.start(p.receive)
 	}
 	p.mu.Unlock()
@@ -86,7 +87,7 @@ func (p *Processes) Close() {
 }
 
 func (p *Processes) unsubscribe() {
-	p.wanted = false
+	p.wanted, p.failed = false, nil
 	if p.feed != nil {
 		p.feed.close()
 		p.feed = nil

@@ -1,85 +1,140 @@
 package track
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
-// fileEvents are the events after which a file may contain something else. A
-// rewritten file is reported when its writer closes it, not at every write.
-const fileEvents = unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_DELETE | unix.IN_CREATE | unix.IN_ONLYDIR
+// fileEvents are the events after which a file may contain something else, or
+// after which a directory has another path. A rewritten file is reported when
+// its writer closes it, not at every write.
+const fileEvents = unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_DELETE | unix.IN_CREATE | unix.IN_MOVE_SELF | unix.IN_ONLYDIR
 
 // A Watch reports when files change. It watches the directory of each file,
 // because a program that replaces a file renames another one over it. A Watch
-// only makes trackers react sooner: they look at intervals anyway.
+// only makes trackers react sooner: they look at intervals anyway. At each look
+// it tries again to watch a directory that could not be watched.
 //
 // It uses inotify directly. fsnotify v1.10.1 does not export IN_CLOSE_WRITE and
 // reports every write, the truncation by a writer that has not written yet
 // included: a tracker would look at once and read an empty file.
 type Watch struct {
-	inotify *os.File
 	changed func(path string)
 	reader  sync.WaitGroup
 
-	mu   sync.Mutex
-	dirs map[int32]string // the watched directories, by watch descriptor
-	want map[string]bool  // the paths to report
+	mu      sync.Mutex
+	inotify *os.File // nil until the first file, and after Close
+	closed  bool
+	want    map[string]bool  // the paths to report
+	dirs    map[int32]string // the watched directories, by watch descriptor
+	failed  map[string]error // why other directories of want are not watched
 }
 
 // NewWatch returns a Watch without files. It calls changed with a path of
-// [Watch.Set], from a goroutine of its own, when that file has changed.
-func NewWatch(changed func(path string)) (*Watch, error) {
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err != nil {
-		return nil, fmt.Errorf("watch files: %w", err)
-	}
-	w := &Watch{inotify: os.NewFile(uintptr(fd), "inotify"), changed: changed, dirs: map[int32]string{}}
-	w.reader.Go(w.read)
-	return w, nil
+// [Watch.Set], from a goroutine of its own, when that file may have changed.
+func NewWatch(changed func(path string)) *Watch {
+	return &Watch{changed: changed, dirs: map[int32]string{}, failed: map[string]error{}}
 }
 
-// Set replaces the watched files with paths. It returns an error if a directory
-// cannot be watched, and watches the others nevertheless.
-func (w *Watch) Set(paths []string) error {
+// Set replaces the watched files with paths.
+func (w *Watch) Set(paths []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.want = make(map[string]bool, len(paths))
-	fresh := map[int32]string{}
-	var failed error
+	dirs := map[string]bool{}
 	for _, p := range paths {
 		p = filepath.Clean(p)
 		w.want[p] = true
-		dir := filepath.Dir(p)
-		wd, err := w.add(dir)
-		if err != nil {
-			failed = fmt.Errorf("watch %s: %w", dir, err)
-			continue
-		}
-		fresh[int32(wd)] = dir
+		dirs[filepath.Dir(p)] = true
 	}
-	for wd := range w.dirs {
-		if _, still := fresh[wd]; !still {
+	for wd, dir := range w.dirs {
+		if !dirs[dir] {
 			w.drop(wd)
 		}
 	}
-	w.dirs = fresh
-	return failed
-}
-
-func (w *Watch) add(dir string) (wd int, err error) {
-	e := w.control(func(fd int) { wd, err = unix.InotifyAddWatch(fd, dir, fileEvents) })
-	if e != nil {
-		return 0, e
+	maps.DeleteFunc(w.failed, func(dir string, _ error) bool { return !dirs[dir] })
+	for dir := range dirs {
+		w.add(dir)
 	}
-	return wd, err
 }
 
+// Err returns why the file is not watched at the moment, or nil.
+func (w *Watch) Err(path string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failed[filepath.Dir(filepath.Clean(path))]
+}
+
+// Look returns the look of [File] for a path of [Watch.Set].
+func (w *Watch) Look(path string, missing int) func(context.Context) Reading {
+	look := File(path, missing)
+	return func(ctx context.Context) Reading {
+		w.retry(filepath.Dir(filepath.Clean(path)))
+		return look(ctx)
+	}
+}
+
+// retry watches the directory if that failed before.
+func (w *Watch) retry(dir string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.failed[dir] != nil {
+		w.add(dir)
+	}
+}
+
+// add watches a directory, or notes why that failed.
+func (w *Watch) add(dir string) {
+	wd, err := w.inotifyAdd(dir)
+	if err != nil {
+		w.failed[dir] = fmt.Errorf("watch %s: %w", dir, err)
+		return
+	}
+	delete(w.failed, dir)
+	w.dirs[wd] = dir
+}
+
+func (w *Watch) inotifyAdd(dir string) (int32, error) {
+	if err := w.open(); err != nil {
+		return 0, err
+	}
+	var wd int
+	var failed error
+	err := w.control(func(fd int) { wd, failed = unix.InotifyAddWatch(fd, dir, fileEvents) })
+	return int32(wd), errors.Join(err, failed)
+}
+
+// open opens inotify and starts to read, if that has not been done yet.
+func (w *Watch) open() error {
+	switch {
+	case w.closed:
+		return fs.ErrClosed
+	case w.inotify != nil:
+		return nil
+	}
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return fmt.Errorf("open inotify: %w", err)
+	}
+	inotify := os.NewFile(uintptr(fd), "inotify")
+	w.inotify = inotify
+	w.reader.Go(func() { w.read(inotify) })
+	return nil
+}
+
+// drop ends the watch of a directory.
 func (w *Watch) drop(wd int32) {
-	_ = w.control(func(fd int) { _, _ = unix.InotifyRmWatch(fd, uint32(wd)) })
+	delete(w.dirs, wd)
+	_ = w.control(func(fd int) { _, _ = unix.InotifyRmWatch(fd, uint32(wd)) }) // fails if the directory is gone
 }
 
 func (w *Watch) control(f func(fd int)) error {
@@ -91,16 +146,21 @@ func (w *Watch) control(f func(fd int)) error {
 }
 
 // Close stops the watch and waits for its goroutine.
-func (w *Watch) Close() error {
-	err := w.inotify.Close()
+func (w *Watch) Close() {
+	w.mu.Lock()
+	inotify := w.inotify
+	w.closed = true
+	w.mu.Unlock()
+	if inotify != nil {
+		_ = inotify.Close() // nothing is written to it
+	}
 	w.reader.Wait()
-	return err
 }
 
-func (w *Watch) read() {
+func (w *Watch) read(inotify *os.File) {
 	buf := make([]byte, 64*(unix.SizeofInotifyEvent+unix.NAME_MAX+1))
 	for {
-		n, err := w.inotify.Read(buf)
+		n, err := inotify.Read(buf)
 		if err != nil {
 			return // closed
 		}
@@ -116,15 +176,25 @@ func (w *Watch) changes(events []byte) []string {
 	defer w.mu.Unlock()
 	var paths []string
 	for _, e := range parseEvents(events) {
-		if e.lost { // any file may have changed
+		dir, watched := w.dirs[e.wd]
+		switch p := filepath.Join(dir, e.name); {
+		case e.lost: // any file may have changed
+			paths = slices.AppendSeq(paths, maps.Keys(w.want))
+		case !watched:
+		case e.gone:
+			w.drop(e.wd)
+			w.failed[dir] = fmt.Errorf("watch %s: %w", dir, errGone)
 			for p := range w.want {
-				paths = append(paths, p)
+				if filepath.Dir(p) == dir {
+					paths = append(paths, p)
+				}
 			}
-			continue
-		}
-		if p := filepath.Join(w.dirs[e.wd], e.name); w.want[p] {
+		case w.want[p]:
 			paths = append(paths, p)
 		}
 	}
 	return paths
 }
+
+// errGone is why a directory is not watched any more.
+var errGone = errors.New("the directory was removed or renamed")

@@ -22,13 +22,17 @@ import (
 func after(t *testing.T, dir string, p upgradeState) (*Director, *strings.Builder) {
 	t.Helper()
 	log := &strings.Builder{}
-	d := newDirector(Options{Log: slog.New(slog.NewTextHandler(log, nil)), Version: "2.0"})
-	d.conf = &conf.Config{}
+	d := newDirector(Options{Log: slog.New(slog.NewTextHandler(log, nil)), Version: "2.0", Config: &conf.Config{}})
+	d.conf = d.opts.Config
 	d.conf.Director.RuntimeDir = dir
 	d.inherited = p
 	d.journal = event.NewJournal(journalSize, p.Seq)
 	d.events = event.NewBus(d.journal.Handle)
-	d.instances["v"] = &instance{}
+	d.routers = newRouters(d.base(), nil, d)
+	d.routers.instances["v"] = &instance{}
+	d.routers.conf = d.conf
+	d.services = &virtualServices{}
+	d.files = d.newUpgradeFiles()
 	return d, log
 }
 
@@ -43,7 +47,7 @@ func journalText(d *Director) string {
 // The new binary's journal begins with the former one's. A history that it cannot
 // read, or that is not the one it was told of, costs that and nothing else: the
 // numbers go on, and the log says it.
-func TestRecallHistory(t *testing.T) {
+func TestRestoreHistory(t *testing.T) {
 	const none = "8 director  1.0>2.0"
 	const late = "7 instance a MASTER>FAULT\n" + none // which the upgrade state has
 	const whole = "5 instance a >BACKUP\n6 instance a BACKUP>MASTER\n" + late
@@ -89,12 +93,12 @@ func TestRecallHistory(t *testing.T) {
 				}
 			}
 			d, log := after(t, dir, test.inherited)
-			d.recallHistory()
+			d.restoreHistory()
 			if got := journalText(d); got != test.want {
 				t.Errorf("the journal is\n%s\nwant\n%s", got, test.want)
 			}
-			if got := d.instances["v"].before.Transitions == 4 && d.before.Dropped["type"] == 3 && d.before.UnknownVRID == 2 && d.repairs == 1; got != test.counted {
-				t.Errorf("counted before: %+v, %+v, %d repairs", d.instances["v"].before, d.before, d.repairs)
+			if got := d.routers.instances["v"].before.Transitions == 4 && d.routers.before.Dropped["type"] == 3 && d.routers.before.UnknownVRID == 2 && d.services.repairs == 1; got != test.counted {
+				t.Errorf("counted before: %+v, %+v, %d repairs", d.routers.instances["v"].before, d.routers.before, d.services.repairs)
 			}
 			if got := log.String(); (got != "") != (test.complaint != "") || !strings.Contains(got, test.complaint) {
 				t.Errorf("the log says %q, want %q", got, test.complaint)
@@ -121,23 +125,24 @@ func (p mutePort) Wake()                                    { p.wake <- struct{}
 func TestUpgradeStateHasWhatCameLate(t *testing.T) {
 	dir := t.TempDir()
 	d, log := after(t, dir, upgradeState{Seq: 4})
-	d.speaker = speaker.New(speaker.Options{Port: mutePort{make(chan struct{}, 1)}, Log: d.log})
+	d.subsystems = []subsystem{d.routers}
+	d.routers.speaker = speaker.New(speaker.Options{Port: mutePort{make(chan struct{}, 1)}, Log: d.log})
 	ended := make(chan error)
-	go func() { ended <- d.speaker.Run() }()
+	go func() { ended <- d.routers.speaker.Run() }()
 	post := func(subject string) {
 		d.mail.post(func() { d.publish(event.Event{Kind: event.KindInstance, Subject: subject, To: "MASTER"}) })
 	}
 	post("early")
 	d.readMail()
-	at, seq, err := d.writeHistory()
+	at, seq, err := d.files.writeHistory()
 	if err != nil {
 		t.Fatal(err)
 	}
 	post("late")
-	if err := d.writeUpgradeState(at, seq); err != nil {
+	if err := d.files.writeState(at, seq); err != nil {
 		t.Fatal(err)
 	}
-	d.speaker.Quit()
+	d.routers.speaker.Quit()
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
@@ -148,7 +153,7 @@ func TestUpgradeStateHasWhatCameLate(t *testing.T) {
 	}
 	p.Software = "1.0"
 	young, complaints := after(t, dir, p)
-	young.recallHistory()
+	young.restoreHistory()
 	want := "5 instance early >MASTER\n6 instance late >MASTER\n7 director  1.0>2.0"
 	if got := journalText(young); got != want {
 		t.Errorf("the journal is\n%s\nwant\n%s\n%s%s", got, want, log, complaints)

@@ -1,4 +1,4 @@
-package netdev
+package policy
 
 import (
 	"encoding/binary"
@@ -15,7 +15,7 @@ import (
 )
 
 // A PolicyRoute is a route that is there while a device is claimed.
-type PolicyRoute struct {
+type Route struct {
 	To     netip.Prefix
 	Type   string     // a word of RouteTypes; "": unicast
 	Via    netip.Addr // the zero Addr: on the link; an IPv4 route may lead via IPv6
@@ -31,15 +31,15 @@ type PolicyRoute struct {
 	// route, when the subnet is the parent's.
 	Checked bool
 	// Hops are several ways, instead of Via and Device.
-	Hops       []PolicyHop `json:",omitempty"`
-	Realm      Realm       // IPv4
-	Preference string      // IPv6 router preference: low, medium, high; "": medium
+	Hops       []Hop  `json:",omitempty"`
+	Realm      Realm  // IPv4
+	Preference string // IPv6 router preference: low, medium, high; "": medium
 	Options    RouteOptions
 	Encap      Encap
 }
 
 // A PolicyHop is one of several ways of a route.
-type PolicyHop struct {
+type Hop struct {
 	Via     netip.Addr
 	Device  string // "": the device itself
 	Weight  int    // 1 to 256; 0 is 1
@@ -85,13 +85,13 @@ func number(words []string, word string, def int) int {
 }
 
 // kind returns the RTN_ number of the route's type.
-func (r *PolicyRoute) kind() uint8 { return uint8(number(RouteTypes, r.Type, 0)) + unix.RTN_UNICAST }
+func (r *Route) kind() uint8 { return uint8(number(RouteTypes, r.Type, 0)) + unix.RTN_UNICAST }
 
 // refuses reports whether the route leads nowhere.
-func (r *PolicyRoute) refuses() bool { return r.kind() >= unix.RTN_BLACKHOLE }
+func (r *Route) refuses() bool { return r.kind() >= unix.RTN_BLACKHOLE }
 
 // scope returns the RT_SCOPE_ number, as `ip route` chooses it.
-func (r *PolicyRoute) scope() uint8 {
+func (r *Route) scope() uint8 {
 	leads := r.Via.IsValid() || len(r.Hops) > 0
 	switch kind := r.kind(); {
 	case r.To.Addr().Is6():
@@ -108,7 +108,7 @@ func (r *PolicyRoute) scope() uint8 {
 
 // String returns the route in the words of `ip route`, as far as tells it from
 // others: "route 0.0.0.0/0 via 10.0.0.1 table 7".
-func (r PolicyRoute) String() string {
+func (r Route) String() string {
 	var b strings.Builder
 	b.WriteString("route ")
 	if r.Type != "" && r.Type != RouteTypes[0] {
@@ -164,7 +164,7 @@ type routeKey struct {
 const ipv6Metric = 1024
 
 // key returns the route's key in a table.
-func (r *PolicyRoute) key(table uint32) routeKey {
+func (r *Route) key(table uint32) routeKey {
 	k := routeKey{r.To, table, r.Metric, r.TOS}
 	if r.To.Addr().Is6() && k.metric == 0 {
 		k.metric = ipv6Metric
@@ -182,7 +182,7 @@ type lookup interface {
 }
 
 // table returns the route's table, or what is missing.
-func (r *PolicyRoute) table(l lookup) (uint32, error) {
+func (r *Route) table(l lookup) (uint32, error) {
 	if r.VRF == "" {
 		return r.Table, nil
 	}
@@ -193,7 +193,7 @@ func (r *PolicyRoute) table(l lookup) (uint32, error) {
 }
 
 // devices are the interfaces by which a route leads.
-func (r *PolicyRoute) devices() []string {
+func (r *Route) devices() []string {
 	if r.refuses() {
 		return nil
 	}
@@ -212,7 +212,7 @@ func (k *routeKey) header(request, flags int, kind, scope uint8) (*nl.NetlinkReq
 	q := nl.NewNetlinkRequest(request, flags)
 	m := &nl.RtMsg{RtMsg: unix.RtMsg{
 		Family: uint8(family(k.to.Addr().Is6())), Dst_len: uint8(k.to.Bits()), Tos: k.tos,
-		Table: unix.RT_TABLE_UNSPEC, Protocol: policyProtocol, Scope: scope, Type: kind,
+		Table: unix.RT_TABLE_UNSPEC, Protocol: Protocol, Scope: scope, Type: kind,
 	}}
 	q.AddData(m)
 	q.AddData(nl.NewRtAttr(unix.RTA_DST, k.to.Addr().AsSlice()))
@@ -234,16 +234,16 @@ func (k *routeKey) deleteRequest() *nl.NetlinkRequest {
 // kernel looks for such a one in the route's table, and for one that is said to
 // be on the link in the main table (net/ipv6/route.c ip6_validate_gw), where it
 // must not find it by another device: it takes both to try.
-func (r *PolicyRoute) bending() bool {
+func (r *Route) bending() bool {
 	global := func(via netip.Addr, checked bool) bool {
 		return via.Is6() && !via.IsLinkLocalUnicast() && !checked
 	}
 	return r.To.Addr().Is6() && (global(r.Via, r.Checked) ||
-		slices.ContainsFunc(r.Hops, func(h PolicyHop) bool { return global(h.Via, h.Checked) }))
+		slices.ContainsFunc(r.Hops, func(h Hop) bool { return global(h.Via, h.Checked) }))
 }
 
 // nextHopFlags are those of a way; bend is for what bending reports.
-func (r *PolicyRoute) nextHopFlags(via netip.Addr, checked, bend bool) uint8 {
+func (r *Route) nextHopFlags(via netip.Addr, checked, bend bool) uint8 {
 	if via.IsValid() && !checked && (bend || r.To.Addr().Is4()) {
 		return unix.RTNH_F_ONLINK
 	}
@@ -251,7 +251,7 @@ func (r *PolicyRoute) nextHopFlags(via netip.Addr, checked, bend bool) uint8 {
 }
 
 // addRequest makes the route. An error says which interface is missing.
-func (r *PolicyRoute) addRequest(k routeKey, l lookup, bend bool) (*nl.NetlinkRequest, error) {
+func (r *Route) addRequest(k routeKey, l lookup, bend bool) (*nl.NetlinkRequest, error) {
 	q, m := k.header(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, r.kind(), r.scope())
 	for _, name := range r.devices() {
 		switch {
@@ -305,7 +305,7 @@ func wayAttributes(to netip.Prefix, via netip.Addr, e *Encap) []*nl.RtAttr {
 
 // hops returns the body of RTA_MULTIPATH: a struct rtnexthop with attributes
 // for each way.
-func (r *PolicyRoute) hops(l lookup, bend bool) []byte {
+func (r *Route) hops(l lookup, bend bool) []byte {
 	var out []byte
 	for i := range r.Hops {
 		h := &r.Hops[i]

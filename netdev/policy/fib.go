@@ -1,4 +1,4 @@
-package netdev
+package policy
 
 import (
 	"encoding/binary"
@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"holdfast/netdev/rtnl"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -51,7 +53,7 @@ func parseFIB(b []byte) (fibRoute, error) {
 		return r, err
 	}
 	r.dead = r.head.Flags&unix.RTNH_F_DEAD != 0
-	eachAttribute(slices.Clone(b[unix.SizeofRtMsg:]), func(kind uint16, value []byte) {
+	rtnl.EachAttribute(slices.Clone(b[unix.SizeofRtMsg:]), func(kind uint16, value []byte) {
 		switch kind {
 		case unix.RTA_OIF:
 			r.hops = append(r.hops, int(binary.NativeEndian.Uint32(value)))
@@ -109,7 +111,7 @@ func (r *fibRoute) by(a, b int) bool {
 func (r *fibRoute) through(index int, table uint32) fibRoute {
 	c := *r
 	c.table, c.hops = table, []int{index}
-	c.head.Protocol = policyProtocol
+	c.head.Protocol = Protocol
 	c.attributes = map[uint16][]byte{}
 	for kind, value := range r.attributes {
 		switch kind {
@@ -137,7 +139,7 @@ func (r *fibRoute) through(index int, table uint32) fibRoute {
 func (r *fibRoute) throw(table uint32) fibRoute {
 	c := fibRoute{routeKey: r.routeKey, head: r.head, attributes: map[uint16][]byte{}}
 	c.table = table
-	c.head.Type, c.head.Scope, c.head.Protocol, c.head.Flags = unix.RTN_THROW, unix.RT_SCOPE_UNIVERSE, policyProtocol, 0
+	c.head.Type, c.head.Scope, c.head.Protocol, c.head.Flags = unix.RTN_THROW, unix.RT_SCOPE_UNIVERSE, Protocol, 0
 	if p := r.attributes[unix.RTA_PRIORITY]; p != nil {
 		c.attributes[unix.RTA_PRIORITY] = p
 	}
@@ -191,12 +193,12 @@ func (r *fibRoute) String() string {
 
 // egressRoutes returns the table of a device with egress, made of the one that
 // it refines.
-func egressRoutes(all []fibRoute, d *device) []fibRoute {
+func egressRoutes(all []fibRoute, d *EgressDevice) []fibRoute {
 	var routes []fibRoute
 	taken := map[routeKey]bool{}
 	for i := range all {
-		if r := &all[i]; r.by(d.parent, d.index) && !r.dead {
-			routes = append(routes, r.through(d.index, d.egressTable()))
+		if r := &all[i]; r.by(d.Parent, d.Index) && !r.dead {
+			routes = append(routes, r.through(d.Index, d.table()))
 			taken[r.routeKey] = true
 		}
 	}
@@ -205,7 +207,7 @@ func egressRoutes(all []fibRoute, d *device) []fibRoute {
 		r := &all[i]
 		within := slices.ContainsFunc(own, func(o fibRoute) bool { return o.to.Bits() <= r.to.Bits() && o.to.Contains(r.to.Addr()) })
 		if within && !taken[r.routeKey] {
-			routes = append(routes, r.throw(d.egressTable()))
+			routes = append(routes, r.throw(d.table()))
 			taken[r.routeKey] = true
 		}
 	}
@@ -214,7 +216,7 @@ func egressRoutes(all []fibRoute, d *device) []fibRoute {
 
 // dumpRoutes returns the routes of both families that pass a filter, in the
 // kernel's order. c is of no use after an error.
-func dumpRoutes(c *conn, f routeFilter) ([]fibRoute, error) {
+func dumpRoutes(c *rtnl.Conn, f routeFilter) ([]fibRoute, error) {
 	var all []fibRoute
 	for _, v6 := range []bool{false, true} {
 		before := len(all)

@@ -1,4 +1,4 @@
-package netdev
+package policy
 
 import (
 	"encoding/binary"

@@ -1,4 +1,4 @@
-package netdev
+package policy
 
 import (
 	"cmp"
@@ -14,7 +14,7 @@ import (
 
 // A PolicyRule is a routing rule that is there while a device is claimed. A
 // selector that is zero is for any packet.
-type PolicyRule struct {
+type Rule struct {
 	From, To  netip.Prefix
 	IPv6      bool // the family
 	Not       bool // for the packets that the selectors do not fit
@@ -63,7 +63,7 @@ var ruleActions = [...]uint8{1, 2, 3, 6, 7, 8}
 
 // String returns the rule in the words of `ip rule`:
 // "rule 1000 from 10.0.0.100/32 table 7".
-func (r PolicyRule) String() string {
+func (r Rule) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "rule %d", r.Priority)
 	say := func(given bool, format string, args ...any) {
@@ -98,7 +98,7 @@ func (r PolicyRule) String() string {
 }
 
 // normal returns the rule as the kernel shows it.
-func (r PolicyRule) normal() PolicyRule {
+func (r Rule) normal() Rule {
 	for _, p := range []*netip.Prefix{&r.From, &r.To} {
 		if p.Bits() <= 0 {
 			*p = netip.Prefix{}
@@ -136,7 +136,7 @@ const (
 )
 
 // ruleRequest adds or deletes a rule.
-func ruleRequest(kind, flags int, r *PolicyRule) *nl.NetlinkRequest {
+func ruleRequest(kind, flags int, r *Rule) *nl.NetlinkRequest {
 	q := nl.NewNetlinkRequest(kind, flags)
 	n := r.normal()
 	// struct fib_rule_hdr has the layout of struct rtmsg.
@@ -177,7 +177,7 @@ func ruleRequest(kind, flags int, r *PolicyRule) *nl.NetlinkRequest {
 	put(n.Realm != (Realm{}), fraFlow, n.Realm.attribute())
 	put(n.SuppressLength != 0, fraSuppressLength, nl.Uint32Attr(n.SuppressLength-1))
 	put(n.SuppressGroup != 0, fraSuppressGroup, nl.Uint32Attr(n.SuppressGroup-1))
-	put(true, fraProtocol, []byte{policyProtocol})
+	put(true, fraProtocol, []byte{Protocol})
 	return q
 }
 
@@ -188,7 +188,7 @@ func (r Range) ports() []byte {
 
 // parseRule reads the body of an RTM_NEWRULE or RTM_DELRULE message: the rule,
 // as normal would return it, and who put it there.
-func parseRule(b []byte) (r PolicyRule, protocol uint8, err error) {
+func parseRule(b []byte) (r Rule, protocol uint8, err error) {
 	if len(b) < unix.SizeofRtMsg {
 		return r, 0, fmt.Errorf("parse rule message: %d bytes are too short", len(b))
 	}
@@ -216,7 +216,7 @@ func parseRule(b []byte) (r PolicyRule, protocol uint8, err error) {
 
 // parse reads one attribute. What has not the length that it must have is
 // passed over.
-func (r *PolicyRule) parse(kind uint16, v []byte, m *unix.RtMsg) {
+func (r *Rule) parse(kind uint16, v []byte, m *unix.RtMsg) {
 	word := func() uint32 {
 		if len(v) < 4 {
 			return 0

@@ -1,4 +1,4 @@
-package netdev
+package policy
 
 import (
 	"encoding/binary"
@@ -6,19 +6,11 @@ import (
 	"fmt"
 	"net/netip"
 
+	"holdfast/netdev/rtnl"
+
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
-
-// dialStrict opens a conn on which the kernel sends what a dump asks for and
-// nothing else; before Linux 5.0 it sends everything.
-func dialStrict() (*conn, error) {
-	c, err := dial()
-	if err == nil {
-		_ = unix.SetsockoptInt(c.fd, unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
-	}
-	return c, err
-}
 
 // A routeFilter says which routes are asked for; 0 is any.
 type routeFilter struct {
@@ -33,7 +25,7 @@ func (f routeFilter) passes(protocol uint8, k *routeKey) bool {
 // eachRoute calls do with the body of every route of a family that the kernel
 // lets through a filter, cached lookups left out; after reset once more from the
 // first, when the table changed meanwhile. c is of no use after an error.
-func eachRoute(c *conn, v6 bool, f routeFilter, reset func(), do func([]byte) error) error {
+func eachRoute(c *rtnl.Conn, v6 bool, f routeFilter, reset func(), do func([]byte) error) error {
 	ask := func() *nl.NetlinkRequest {
 		q := nl.NewNetlinkRequest(unix.RTM_GETROUTE, 0)
 		q.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family(v6)), Protocol: f.protocol}})
@@ -42,7 +34,7 @@ func eachRoute(c *conn, v6 bool, f routeFilter, reset func(), do func([]byte) er
 		}
 		return q
 	}
-	err := c.dump(ask, unix.RTM_NEWROUTE, reset, func(b []byte) error {
+	err := c.Dump(ask, unix.RTM_NEWROUTE, reset, func(b []byte) error {
 		if len(b) >= unix.SizeofRtMsg && nl.DeserializeRtMsg(b).Flags&unix.RTM_F_CLONED != 0 {
 			return nil
 		}
@@ -67,7 +59,7 @@ func parseRouteKey(b []byte) (m unix.RtMsg, k routeKey, err error) {
 	if m.Family == unix.AF_INET6 {
 		to = netip.IPv6Unspecified()
 	}
-	eachAttribute(b[unix.SizeofRtMsg:], func(kind uint16, value []byte) {
+	rtnl.EachAttribute(b[unix.SizeofRtMsg:], func(kind uint16, value []byte) {
 		switch {
 		case kind == unix.RTA_DST:
 			to, _ = netip.AddrFromSlice(value)

@@ -1,7 +1,6 @@
 package director
 
 import (
-	"log/slog"
 	"testing"
 	"time"
 
@@ -11,7 +10,8 @@ import (
 // What could not be mailed is mailed by the server that a reload names instead:
 // mostly it is why it was named.
 func TestMailServerChanges(t *testing.T) {
-	d := newDirector(Options{Log: slog.New(slog.DiscardHandler)})
+	b, _ := alone(t)
+	d := &outlets{base: b}
 	mail := func(server string) *conf.Config {
 		c := &conf.Config{}
 		c.Notify.Mail = conf.Mail{Server: server, Timeout: time.Second, Retry: conf.Retry{Pause: time.Hour, PauseMax: time.Hour, Queue: 1}}
@@ -27,5 +27,4 @@ func TestMailServerChanges(t *testing.T) {
 	if len(d.sinks) != 0 {
 		t.Errorf("mail is off: %+v", d.sinks)
 	}
-	d.threads.Wait()
 }

@@ -1,4 +1,4 @@
-package netdev
+package policy
 
 import (
 	"context"
@@ -8,12 +8,14 @@ import (
 	"net/netip"
 	"syscall"
 
+	"holdfast/netdev/rtnl"
+
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
 // A RouteEvent is a change to the routes or the rules.
-type RouteEvent struct {
+type Event struct {
 	Prefix netip.Prefix // of a route; the zero Prefix: a rule
 	Table  uint32       // of a route
 	Gone   bool
@@ -26,7 +28,7 @@ type RouteEvent struct {
 // namespace of the calling thread, and returns a function that calls handle
 // with each until ctx is done. Routes that go with their interface are not
 // told of for IPv4; the [Watcher] tells of the interface.
-func WatchRoutes(log *slog.Logger) (run func(ctx context.Context, handle func(RouteEvent)), err error) {
+func Watch(log *slog.Logger) (run func(ctx context.Context, handle func(Event)), err error) {
 	subscribe := func() (*nl.NetlinkSocket, error) {
 		s, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE,
 			unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE)
@@ -40,19 +42,19 @@ func WatchRoutes(log *slog.Logger) (run func(ctx context.Context, handle func(Ro
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, handle func(RouteEvent)) {
+	return func(ctx context.Context, handle func(Event)) {
 		for {
 			err := readRoutes(ctx, s, handle)
 			if ctx.Err() != nil {
 				return
 			}
-			handle(RouteEvent{Lost: true})
+			handle(Event{Lost: true})
 			if errors.Is(err, unix.ENOBUFS) {
 				continue
 			}
 			log.Warn("the subscription to route and rule events failed", "err", err)
 			for s.Close(); ; {
-				if !pause(ctx) {
+				if !rtnl.Pause(ctx) {
 					return
 				}
 				if s, err = subscribe(); err == nil {
@@ -65,7 +67,7 @@ func WatchRoutes(log *slog.Logger) (run func(ctx context.Context, handle func(Ro
 
 // readRoutes handles messages until there is an error. The end of ctx closes
 // the socket and is one.
-func readRoutes(ctx context.Context, s *nl.NetlinkSocket, handle func(RouteEvent)) error {
+func readRoutes(ctx context.Context, s *nl.NetlinkSocket, handle func(Event)) error {
 	stop := context.AfterFunc(ctx, s.Close)
 	defer stop()
 	for {
@@ -81,15 +83,15 @@ func readRoutes(ctx context.Context, s *nl.NetlinkSocket, handle func(RouteEvent
 	}
 }
 
-func parseRouteEvent(m syscall.NetlinkMessage) (e RouteEvent, ok bool) {
+func parseRouteEvent(m syscall.NetlinkMessage) (e Event, ok bool) {
 	switch m.Header.Type {
 	case unix.RTM_DELRULE, unix.RTM_NEWRULE:
 		if len(m.Data) < unix.SizeofRtMsg { // fib_rule_hdr has its length
 			return e, false
 		}
 		e.Gone = m.Header.Type == unix.RTM_DELRULE
-		eachAttribute(m.Data[unix.SizeofRtMsg:], func(kind uint16, value []byte) {
-			e.Ours = e.Ours || kind == fraProtocol && len(value) == 1 && value[0] == policyProtocol
+		rtnl.EachAttribute(m.Data[unix.SizeofRtMsg:], func(kind uint16, value []byte) {
+			e.Ours = e.Ours || kind == fraProtocol && len(value) == 1 && value[0] == Protocol
 		})
 		return e, true
 	case unix.RTM_DELROUTE, unix.RTM_NEWROUTE:
@@ -100,7 +102,7 @@ func parseRouteEvent(m syscall.NetlinkMessage) (e RouteEvent, ok bool) {
 	if err != nil || route.Flags&unix.RTM_F_CLONED != 0 { // a cached lookup
 		return e, false
 	}
-	e.Gone, e.Ours = m.Header.Type == unix.RTM_DELROUTE, route.Protocol == policyProtocol
+	e.Gone, e.Ours = m.Header.Type == unix.RTM_DELROUTE, route.Protocol == Protocol
 	e.Prefix, e.Table = key.to, key.table
 	return e, true
 }

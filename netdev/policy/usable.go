@@ -1,4 +1,4 @@
-package netdev
+package policy
 
 import (
 	"errors"
@@ -21,7 +21,7 @@ const (
 // by an interface if one is named, and otherwise what is wrong. A route that
 // refuses (blackhole, unreachable, prohibit) is none, and so is one whose
 // interfaces have no carrier.
-func Route(prefix netip.Prefix, table uint32, via string) error {
+func Usable(prefix netip.Prefix, table uint32, via string) error {
 	family := netlink.FAMILY_V4
 	if prefix.Addr().Is6() {
 		family = netlink.FAMILY_V6

@@ -1,4 +1,4 @@
-package netdev
+package policy
 
 import (
 	"bytes"
@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+
+	"holdfast/netdev/rtnl"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -52,12 +54,12 @@ func protocolName(p uint8) string {
 
 // seeRoutes calls do with the routes of a family, of one protocol and table if
 // these are not 0, until it returns false.
-func seeRoutes(v6 bool, f routeFilter, do func(seenRoute) bool) error {
-	c, err := dialStrict()
+func eachSeen(v6 bool, f routeFilter, do func(seenRoute) bool) error {
+	c, err := rtnl.DialStrict()
 	if err != nil {
 		return err
 	}
-	defer c.close()
+	defer c.Close()
 	err = eachRoute(c, v6, f, func() {}, func(b []byte) error {
 		r, err := parseRoute(b)
 		switch {
@@ -83,7 +85,7 @@ func parseRoute(b []byte) (seenRoute, error) {
 		return seenRoute{}, err
 	}
 	r := seenRoute{key: key, protocol: m.Protocol, kind: m.Type, body: bytes.Clone(b)} // the buffer is used again
-	eachAttribute(b[unix.SizeofRtMsg:], func(kind uint16, value []byte) {
+	rtnl.EachAttribute(b[unix.SizeofRtMsg:], func(kind uint16, value []byte) {
 		switch {
 		case kind == unix.RTA_GATEWAY:
 			r.via, _ = netip.AddrFromSlice(value)
@@ -96,20 +98,20 @@ func parseRoute(b []byte) (seenRoute, error) {
 
 // A seenRule is a rule as the kernel shows it.
 type seenRule struct {
-	rule     PolicyRule
+	rule     Rule
 	protocol uint8
 	body     []byte
 }
 
 // seeRules lists the rules of a family.
-func seeRules(c *conn, v6 bool) ([]seenRule, error) {
+func seeRules(c *rtnl.Conn, v6 bool) ([]seenRule, error) {
 	request := func() *nl.NetlinkRequest {
 		q := nl.NewNetlinkRequest(unix.RTM_GETRULE, 0)
 		q.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family(v6))}})
 		return q
 	}
 	var all []seenRule
-	err := c.dump(request, unix.RTM_NEWRULE, func() { all = nil }, func(b []byte) error {
+	err := c.Dump(request, unix.RTM_NEWRULE, func() { all = nil }, func(b []byte) error {
 		rule, protocol, err := parseRule(b)
 		all = append(all, seenRule{rule, protocol, bytes.Clone(b)})
 		return err
@@ -126,12 +128,12 @@ func seeRules(c *conn, v6 bool) ([]seenRule, error) {
 // LookPolicies compares the routes and rules of a spec with the kernel's, in the
 // order of Host.Policies, and changes nothing: Present is what is there with our
 // mark, Why is what would be in the way if they were claimed now.
-func LookPolicies(s *Spec) ([]PolicyState, error) {
-	states := policyStates(s)
+func Look(routes []Route, rules []Rule) ([]State, error) {
+	states := absent(routes, rules)
 	find := &names{indexes: map[string]int{}, tables: map[string]uint32{}}
 	var errs []error
-	for i := range s.Routes {
-		r, state := &s.Routes[i], &states[i]
+	for i := range routes {
+		r, state := &routes[i], &states[i]
 		table, err := r.table(find)
 		for _, name := range r.devices() {
 			if name != "" && find.index(name) == 0 && err == nil {
@@ -143,31 +145,31 @@ func LookPolicies(s *Spec) ([]PolicyState, error) {
 			continue
 		}
 		key := r.key(table)
-		errs = append(errs, seeRoutes(r.To.Addr().Is6(), routeFilter{table: table}, func(have seenRoute) bool {
+		errs = append(errs, eachSeen(r.To.Addr().Is6(), routeFilter{table: table}, func(have seenRoute) bool {
 			if have.key != key {
 				return true
 			}
-			if state.Present = have.protocol == policyProtocol; !state.Present {
+			if state.Present = have.protocol == Protocol; !state.Present {
 				state.Why = have.String() + " has its place"
 			}
 			return false
 		}))
 	}
-	for i := range s.Rules {
-		errs = append(errs, lookRule(&s.Rules[i], &states[len(s.Routes)+i]))
+	for i := range rules {
+		errs = append(errs, lookRule(&rules[i], &states[len(routes)+i]))
 	}
 	return states, errors.Join(errs...)
 }
 
-func lookRule(r *PolicyRule, state *PolicyState) error {
-	c, err := dial()
+func lookRule(r *Rule, state *State) error {
+	c, err := rtnl.Dial()
 	if err != nil {
 		return err
 	}
-	defer c.close()
+	defer c.Close()
 	seen, err := seeRules(c, r.IPv6)
 	for _, have := range seen {
-		state.Present = state.Present || have.protocol == policyProtocol && have.rule == r.normal()
+		state.Present = state.Present || have.protocol == Protocol && have.rule == r.normal()
 	}
 	return err
 }

@@ -1,12 +1,14 @@
-package netdev
+package rtnl
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -15,7 +17,7 @@ import (
 const (
 	// chunkMessages bounds how many requests share one sendmsg: should every
 	// one of them fail, the replies still fit the receive buffer.
-	chunkMessages = 512
+	Batch = 512
 	// rtnlTimeout bounds the wait for an answer. The kernel answers within
 	// the sendmsg; only a lost answer is waited for.
 	rtnlTimeout = 5 // seconds
@@ -24,7 +26,7 @@ const (
 // A conn is a route netlink socket. Many requests go in one system call and
 // are answered by one acknowledgement, which the library's own requests, one
 // round trip each, cannot do.
-type conn struct {
+type Conn struct {
 	mu  sync.Mutex
 	fd  int
 	seq uint32
@@ -32,12 +34,12 @@ type conn struct {
 }
 
 // dial opens a conn in the network namespace of the calling thread.
-func dial() (*conn, error) {
+func Dial() (*Conn, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("open route netlink socket: %w", err)
 	}
-	c := &conn{fd: fd, in: make([]byte, 1<<17)}
+	c := &Conn{fd: fd, in: make([]byte, 1<<17)}
 	if err := c.prepare(); err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("prepare route netlink socket: %w", err)
@@ -45,7 +47,17 @@ func dial() (*conn, error) {
 	return c, nil
 }
 
-func (c *conn) prepare() error {
+// dialStrict opens a conn on which the kernel sends what a dump asks for and
+// nothing else; before Linux 5.0 it sends everything.
+func DialStrict() (*Conn, error) {
+	c, err := Dial()
+	if err == nil {
+		_ = unix.SetsockoptInt(c.fd, unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
+	}
+	return c, err
+}
+
+func (c *Conn) prepare() error {
 	// Forcing needs CAP_NET_ADMIN; with the default sizes a batch of failing
 	// requests may lose answers, which is an error and then reconciled.
 	_ = unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 4<<20)
@@ -59,33 +71,33 @@ func (c *conn) prepare() error {
 	return unix.Bind(c.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
 }
 
-func (c *conn) close() { unix.Close(c.fd) }
+func (c *Conn) Close() { unix.Close(c.fd) }
 
 // A kernelError is a refused request: the error number and, where the kernel
 // gave one, its own words.
-type kernelError struct {
+type Error struct {
 	errno unix.Errno
 	text  string
 }
 
-func (e *kernelError) Error() string {
+func (e *Error) Error() string {
 	if e.text == "" {
 		return e.errno.Error()
 	}
 	return fmt.Sprintf("%v (%s)", e.errno, e.text)
 }
 
-func (e *kernelError) Unwrap() error { return e.errno }
+func (e *Error) Unwrap() error { return e.errno }
 
 // do carries out requests in order and returns what became of each; a nil
 // slice means that all went well. A failing request does not keep the later
 // ones from being carried out.
-func (c *conn) do(requests []*nl.NetlinkRequest) []error {
+func (c *Conn) Do(requests []*nl.NetlinkRequest) []error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var all []error
-	for at := 0; at < len(requests); at += chunkMessages {
-		chunk := requests[at:min(at+chunkMessages, len(requests))]
+	for at := 0; at < len(requests); at += Batch {
+		chunk := requests[at:min(at+Batch, len(requests))]
 		for i, err := range c.chunk(chunk) {
 			if err == nil {
 				continue
@@ -101,7 +113,7 @@ func (c *conn) do(requests []*nl.NetlinkRequest) []error {
 
 // chunk writes requests in one system call. Only the last asks for an
 // acknowledgement; a request that fails is answered in any case.
-func (c *conn) chunk(requests []*nl.NetlinkRequest) []error {
+func (c *Conn) chunk(requests []*nl.NetlinkRequest) []error {
 	first := c.seq + 1
 	var out []byte
 	for i, r := range requests {
@@ -122,7 +134,7 @@ func (c *conn) chunk(requests []*nl.NetlinkRequest) []error {
 	for {
 		messages, err := c.receive()
 		if err != nil {
-			drain(c.fd)
+			Drain(c.fd)
 			return fill(errs, fmt.Errorf("read netlink answer: %w", err))
 		}
 		for _, m := range messages {
@@ -151,7 +163,7 @@ func fill(errs []error, err error) []error {
 // goes on dropping messages, and says so no more, until the queue has been
 // empty once (net/netlink/af_netlink.c netlink_overrun, netlink_rcv_wake): only
 // what is looked up afterwards is whole.
-func drain(fd int) {
+func Drain(fd int) {
 	var b [1]byte // the rest of a message goes with it
 	for {
 		_, _, err := unix.Recvfrom(fd, b[:], unix.MSG_DONTWAIT)
@@ -161,7 +173,7 @@ func drain(fd int) {
 	}
 }
 
-func (c *conn) receive() ([]syscall.NetlinkMessage, error) {
+func (c *Conn) receive() ([]syscall.NetlinkMessage, error) {
 	for {
 		n, _, err := unix.Recvfrom(c.fd, c.in, 0)
 		if errors.Is(err, unix.EINTR) {
@@ -183,7 +195,7 @@ func parseError(m syscall.NetlinkMessage) error {
 	if errno == 0 {
 		return nil
 	}
-	e := &kernelError{errno: unix.Errno(errno)}
+	e := &Error{errno: unix.Errno(errno)}
 	if m.Header.Flags&unix.NLM_F_ACK_TLVS == 0 {
 		return e
 	}
@@ -209,7 +221,7 @@ func parseError(m syscall.NetlinkMessage) error {
 
 // dump asks for a whole table and calls f with the body of each message. It
 // asks again if the table changed meanwhile; reset is called before each try.
-func (c *conn) dump(request func() *nl.NetlinkRequest, kind uint16, reset func(), f func([]byte) error) error {
+func (c *Conn) Dump(request func() *nl.NetlinkRequest, kind uint16, reset func(), f func([]byte) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for range 5 {
@@ -225,7 +237,7 @@ func (c *conn) dump(request func() *nl.NetlinkRequest, kind uint16, reset func()
 	return errors.New("the table changed during each of five dumps")
 }
 
-func (c *conn) dumpOnce(r *nl.NetlinkRequest, kind uint16, f func([]byte) error) (interrupted bool, err error) {
+func (c *Conn) dumpOnce(r *nl.NetlinkRequest, kind uint16, f func([]byte) error) (interrupted bool, err error) {
 	c.seq++
 	r.Seq = c.seq
 	r.Flags = unix.NLM_F_REQUEST | unix.NLM_F_DUMP
@@ -262,7 +274,7 @@ func (c *conn) dumpOnce(r *nl.NetlinkRequest, kind uint16, f func([]byte) error)
 }
 
 // ask sends one request and returns the body of the answer to it.
-func (c *conn) ask(r *nl.NetlinkRequest, kind uint16) ([]byte, error) {
+func (c *Conn) Ask(r *nl.NetlinkRequest, kind uint16) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seq++
@@ -274,7 +286,7 @@ func (c *conn) ask(r *nl.NetlinkRequest, kind uint16) ([]byte, error) {
 	for {
 		messages, err := c.receive()
 		if err != nil {
-			drain(c.fd)
+			Drain(c.fd)
 			return nil, fmt.Errorf("read netlink answer: %w", err)
 		}
 		for _, m := range messages {
@@ -286,5 +298,20 @@ func (c *conn) ask(r *nl.NetlinkRequest, kind uint16) ([]byte, error) {
 				return slices.Clone(m.Data), nil
 			}
 		}
+	}
+}
+
+// gone reports whether a device or address is not there any more.
+func Gone(err error) bool {
+	return errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENXIO)
+}
+
+// pause waits a second; it returns false when ctx is done.
+func Pause(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(time.Second):
+		return true
 	}
 }

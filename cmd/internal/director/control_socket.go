@@ -1,0 +1,190 @@
+package director
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
+	"holdfast/conf"
+)
+
+// A controlSocket is the unix socket on which clients ask and command the director.
+type controlSocket struct {
+	base
+	path     string
+	backend  control.Backend // answers, outside the loop
+	journal  *event.Journal
+	version  control.VersionInfo
+	listener *control.Listener // open, but not served yet
+	server   *control.Server   // nil until it serves
+}
+
+// open opens the socket. A client that connects before serve waits.
+func (s *controlSocket) open() (err error) {
+	s.listener, err = control.Listen(s.path)
+	return err
+}
+
+// serve answers clients.
+func (s *controlSocket) serve() {
+	l := s.listener
+	s.listener = nil
+	server := control.NewServer(control.Options{Backend: s.backend, Events: s.journal, Log: s.log, Version: s.version})
+	s.server = server
+	s.spawn(func() {
+		if err := server.Serve(l); err != nil {
+			s.log.Error("the control socket is dead", "err", err)
+		}
+	})
+}
+
+// leave closes the socket for a binary that opens it again in a moment. The answer
+// that asked for that binary goes through.
+func (s *controlSocket) leave() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+	defer cancel()
+	err := s.server.Leave(ctx)
+	s.server = nil
+	return err
+}
+
+// end closes the socket.
+func (s *controlSocket) end() error {
+	var errs []error
+	if s.listener != nil {
+		errs = append(errs, s.listener.Close())
+	}
+	if s.server != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+		defer cancel()
+		errs = append(errs, s.server.Close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// backend answers the control socket for a director.
+type backend struct{ d *Director }
+
+// Status implements control.Backend.
+func (b backend) Status(ctx context.Context) (*status.Status, error) {
+	var s *status.Status
+	var err error
+	if e := b.d.ask(ctx, func() { s, err = b.d.status() }); e != nil {
+		return nil, e
+	}
+	return s, err
+}
+
+// Reload implements control.Backend.
+func (b backend) Reload(ctx context.Context) (*control.Reloaded, error) {
+	var r *control.Reloaded
+	var err error
+	e := b.d.ask(ctx, func() {
+		r, err = b.d.reload(ctx)
+		b.d.services.reconcile() // the answer comes when it is done
+	})
+	if e != nil {
+		return nil, e
+	}
+	return r, err
+}
+
+// Plan implements control.Backend.
+func (b backend) Plan(ctx context.Context) (*control.Plan, error) {
+	var p *control.Plan
+	var err error
+	if e := b.d.ask(ctx, func() { p, err = b.d.plan() }); e != nil {
+		return nil, e
+	}
+	return p, err
+}
+
+// plan says what a reload would change now.
+func (d *Director) plan() (*control.Plan, error) {
+	c, err := conf.Load(d.opts.Path)
+	if err != nil {
+		return nil, err
+	}
+	p := &control.Plan{Version: status.Version, Path: d.opts.Path, Steps: []control.Step{}}
+	for _, text := range describe(d.conf, c) {
+		p.Steps = append(p.Steps, control.Step{Area: "holdfast", Text: text})
+	}
+	ops, err := d.services.balance.preview(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, op := range ops {
+		p.Steps = append(p.Steps, control.Step{Area: "lvs", Text: op.String()})
+	}
+	return p, nil
+}
+
+// vrrpStatusSoon has the loop make a vrrpStatus.
+func (d *Director) vrrpStatusSoon(ctx context.Context) (*status.Status, error) {
+	var s *status.Status
+	var err error
+	if e := d.ask(ctx, func() { s, err = d.vrrpStatus() }); e != nil {
+		return nil, e
+	}
+	return s, err
+}
+
+// busDirector is the director as D-Bus sees it.
+type busDirector struct{ backend }
+
+// Reload implements dbus.Director.
+func (b busDirector) Reload(ctx context.Context) error {
+	_, err := b.backend.Reload(ctx)
+	return err
+}
+
+// Announce implements dbus.Director.
+func (b busDirector) Announce(ctx context.Context, name string) error {
+	var err error
+	e := b.d.ask(ctx, func() { err = b.d.routers.announce(name) })
+	return errors.Join(e, err)
+}
+
+// Write implements dbus.Director.
+func (b busDirector) Write(name string, content []byte) error {
+	path := filepath.Join(b.d.opts.Config.Director.RuntimeDir, name)
+	if err := replaceFile(path, content); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// stateText is the status for people, "" if the loop does not tell in time, as
+// when it stops.
+func (d *Director) stateText(ctx context.Context) string {
+	text := make(chan string, 1)
+	err := d.ask(ctx, func() {
+		if s, err := d.status(); err == nil {
+			text <- s.Text(status.SectionAll)
+		} else {
+			text <- ""
+		}
+	})
+	if err != nil {
+		return ""
+	}
+	return <-text
+}
+
+// newSocket returns the control socket of the director.
+func (d *Director) newSocket() *controlSocket {
+	path := d.opts.Socket
+	if path == "" {
+		path = filepath.Join(d.opts.Config.Director.RuntimeDir, "control.sock")
+	}
+	return &controlSocket{
+		base: d.base(), path: path, backend: backend{d}, journal: d.journal,
+		version: control.VersionInfo{Software: d.opts.Version, Go: runtime.Version(), PID: os.Getpid(), Started: d.started},
+	}
+}

@@ -1,0 +1,259 @@
+package director
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/notify"
+	"holdfast/cmd/internal/status"
+	"holdfast/conf"
+)
+
+// A FIFO that cannot be written is tried again soon: to try costs little.
+const (
+	fifoRetryMin = 100 * time.Millisecond
+	fifoRetryMax = 5 * time.Second
+)
+
+// An outlets is the subsystem that takes events out of the daemon: to scripts, and
+// to the sinks of the configuration, which are pipes, webhooks and mail.
+type outlets struct {
+	base
+	scripts   func(*event.Event) notify.Scripts // those of the subject of an event
+	stateText func(context.Context) string      // the status for people; called outside the loop
+	flush     func()                            // does what was posted to the loop
+
+	notifier *notify.Notifier
+	sinks    []*sink
+}
+
+func (o *outlets) open() error {
+	o.notifier = notify.New(notify.Options{
+		Log:     o.log,
+		Result:  func(r notify.Result) { o.post(func() { o.scriptEnded(r) }) },
+		Scripts: o.scripts,
+	})
+	return nil
+}
+
+func (o *outlets) apply(c *conf.Config) {
+	o.notifier.Rename(c.Director.Name)
+	o.applySinks(c)
+	o.spawn(func() { warnOfPrograms(c, o.log) })
+}
+
+func (o *outlets) handle(e *event.Event) {
+	o.tellSinks(e)
+	o.notifier.Handle(e)
+}
+
+// tellSinks hands an event to the sinks that want its kind.
+func (o *outlets) tellSinks(e *event.Event) {
+	for _, s := range o.sinks {
+		if s.wants(e) {
+			s.Send(*e)
+		}
+	}
+}
+
+// sendStates gives the sinks that want it what every instance and group is.
+func (o *outlets) sendStates(states func() []event.Event) {
+	if !slices.ContainsFunc(o.sinks, func(s *sink) bool { return s.states }) {
+		return
+	}
+	for _, e := range states() {
+		for _, s := range o.sinks {
+			if s.states && s.wants(&e) {
+				s.Send(e)
+			}
+		}
+	}
+}
+
+func (o *outlets) report(s *status.Status) {
+	s.Notify = []status.Outlet{outlet(status.OutletScripts, o.notifier.Status())}
+	for _, sink := range o.sinks {
+		s.Notify = append(s.Notify, outlet(sink.name, sink.Status()))
+	}
+}
+
+// suspend waits for scripts that run, and ends the sinks: the readers that they
+// have would read beside the new binary's.
+func (o *outlets) suspend() {
+	scripts, cancel := context.WithTimeout(context.Background(), upgradeGrace)
+	defer cancel()
+	if err := o.notifier.Wait(scripts); err != nil {
+		o.log.Warn("scripts are still running; they go on without being watched", "err", err)
+	}
+	o.flush() // what happened meanwhile, and scripts that failed
+	o.closeSinks(upgradeGrace)
+}
+
+// stop waits for the scripts before it ends the sinks, which report those that fail.
+func (o *outlets) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), scriptGrace)
+	defer cancel()
+	err := o.notifier.Close(ctx)
+	o.flush()
+	o.closeSinks(scriptGrace)
+	return err
+}
+
+func (o *outlets) close() { o.closeSinks(scriptGrace) }
+
+// forget drops what is kept about an instance or group that is gone.
+func (o *outlets) forget(kind notify.Kind, name string) { o.notifier.Forget(kind, name) }
+
+// A sink is one of the ways by which others hear of events.
+type sink struct {
+	*notify.Sink
+	key    string // by which a reload knows what stays, and the log what it is
+	name   string // for people
+	spec   any    // what it was made of
+	events []string
+	lines  bool // hears keepalived's lines, not the journal
+	states bool // hears the states after a reload
+}
+
+// wants reports whether the sink is told of an event: of one in the journal, or of
+// one that keepalived's lines tell of.
+func (s *sink) wants(e *event.Event) bool {
+	fit := !e.NotJournaled
+	if s.lines {
+		fit = notify.HasCall(e)
+	}
+	return fit && slices.Contains(s.events, e.Kind)
+}
+
+// A plannedSink is a sink of a configuration.
+type plannedSink struct {
+	sink
+	options notify.SinkOptions
+}
+
+// plannedSinks returns the sinks of a configuration.
+func (o *outlets) plannedSinks(c *conf.Config) []plannedSink {
+	var list []plannedSink
+	for i := range c.Notify.FIFOs {
+		f := &c.Notify.FIFOs[i]
+		fifo := notify.FIFOOptions{
+			Path: f.Path, User: f.User, Group: f.Group, JSON: f.Format == conf.FIFOJSON, Director: c.Director.Name, Log: o.log,
+		}
+		if len(f.Command.Argv) > 0 {
+			p := runAs(&f.Command, &c.Director)
+			fifo.Reader = &p
+		}
+		list = append(list, plannedSink{
+			sink{key: "fifo " + f.Path, name: "fifo " + f.Path, spec: []any{*f, fifo.Reader, fifo.Director}, events: f.Events, lines: !fifo.JSON, states: f.StatesOnReload},
+			notify.SinkOptions{Transport: notify.NewFIFO(fifo), Queue: f.Queue, RetryMin: fifoRetryMin, RetryMax: fifoRetryMax},
+		})
+	}
+	for i := range c.Notify.Webhooks {
+		list = append(list, webhookSink(&c.Notify.Webhooks[i], c.Director.Name))
+	}
+	if m := &c.Notify.Mail; m.Server != "" {
+		list = append(list, o.mailSink(m, c.Director.Name))
+	}
+	return list
+}
+
+func webhookSink(w *conf.Webhook, director string) plannedSink {
+	o := notify.WebhookOptions{
+		URL: w.URL, Headers: make(map[string]string, len(w.Headers)), Secret: string(w.Secret), Token: string(w.Token),
+		Timeout: w.Timeout, Director: director,
+	}
+	for _, h := range w.Headers {
+		o.Headers[h.Name] = h.Value
+	}
+	if w.CA != "" {
+		o.CA = []byte(w.CAText)
+	}
+	return plannedSink{
+		sink{key: "webhook " + w.Name, name: "webhook " + w.Name, spec: []any{*w, director}, events: w.Events},
+		retrying(&w.Retry, notify.SinkOptions{Transport: notify.NewWebhook(o)}),
+	}
+}
+
+func (o *outlets) mailSink(m *conf.Mail, director string) plannedSink {
+	mail := notify.MailOptions{
+		Server: m.Server, From: m.From, To: m.To, Helo: m.Helo, TLS: notify.MailTLS(m.TLS), User: m.User, Password: string(m.Password),
+		Timeout: m.Timeout, Director: director, State: o.stateText,
+	}
+	if m.CA != "" {
+		mail.CA = []byte(m.CAText)
+	}
+	return plannedSink{
+		sink{key: "mail", name: "mail " + m.Server, spec: []any{*m, director}, events: m.Events},
+		retrying(&m.Retry, notify.SinkOptions{Transport: notify.NewMail(mail), Gather: m.Gather}),
+	}
+}
+
+// retrying adds to options what becomes of failures.
+func retrying(r *conf.Retry, o notify.SinkOptions) notify.SinkOptions {
+	o.RetryMin, o.RetryMax, o.GiveUp, o.Queue = r.Pause, r.PauseMax, r.GiveUp, r.Queue
+	return o
+}
+
+// applySinks takes the sinks of a configuration over. One that is as before goes
+// on; of one that is not, what waits is told in the new way.
+func (o *outlets) applySinks(c *conf.Config) {
+	former := o.sinks
+	o.sinks = nil
+	for _, p := range o.plannedSinks(c) {
+		s := p.sink
+		if i := slices.IndexFunc(former, func(f *sink) bool { return f.key == s.key }); i >= 0 {
+			s.Sink = former[i].Sink
+			if !reflect.DeepEqual(former[i].spec, s.spec) {
+				s.Reconfigure(p.options)
+			}
+			former = slices.Delete(slices.Clone(former), i, i+1)
+		} else {
+			s.Sink = notify.NewSink(s.key, o.log, p.options)
+		}
+		o.sinks = append(o.sinks, &s)
+	}
+	for _, f := range former {
+		o.spawn(func() { closeSinks(scriptGrace, []*sink{f}) })
+	}
+}
+
+// closeSinks ends all sinks, and gives them some time to deliver what waits.
+func (o *outlets) closeSinks(grace time.Duration) {
+	sinks := o.sinks
+	o.sinks = nil
+	closeSinks(grace, sinks)
+}
+
+// closeSinks ends sinks, all at once.
+func closeSinks(grace time.Duration, list []*sink) {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, s := range list {
+		all.Go(func() { s.Close(ctx) })
+	}
+	all.Wait()
+}
+
+func outlet(name string, s notify.SinkStatus) status.Outlet {
+	return status.Outlet{
+		Name: name, Queued: s.Queued, Delivered: s.Delivered, Dropped: s.Dropped,
+		LastDelivery: s.LastDelivery, LastError: s.LastError, LastErrorAt: s.LastErrorAt, FailingSince: s.FailingSince,
+	}
+}
+
+// scriptEnded publishes that a script failed.
+func (o *outlets) scriptEnded(r notify.Result) {
+	if r.Err == nil {
+		return
+	}
+	o.publish(event.Event{
+		Kind: event.KindNotify, Subject: r.Subject, To: r.State, Reason: r.Err.Error(),
+		Detail: map[string]string{"script": strings.Join(r.Command.Argv, " ")},
+	})
+}

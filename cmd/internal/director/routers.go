@@ -1,0 +1,288 @@
+package director
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"holdfast/conf"
+	"holdfast/netdev"
+	"holdfast/netdev/port"
+	"holdfast/vrrp"
+	"holdfast/vrrp/speaker"
+)
+
+// A routers is the subsystem of the virtual routers: it connects their interfaces
+// and devices (netdev) with the VRRP loop (speaker), and starts, changes and stops
+// them. It is the last in the list of subsystems, so that whatever tells it of
+// faults and priorities is there before it, and ends after it.
+type routers struct {
+	base
+	host      *netdev.Host
+	port      *vrrpPort
+	speaker   *speaker.Speaker
+	executor  *executor
+	devices   *deviceNames
+	repair    *repairer
+	trackers  *trackers
+	observer  routersObserver
+	workUntil func(done func() bool, limit time.Duration) bool // runs the director's loop
+
+	conf      *conf.Config // nil until the first apply
+	instances map[string]*instance
+	units     map[string]*runningUnit
+	coming    []unit             // wait until what they replace has stopped
+	ended     []string           // units that have stopped
+	toLook    map[*instance]bool // whose interface an event was about
+	where     *whereabouts       // nil: to be worked out
+	laterEnd  chan struct{}      // closed to end what nobody waits for
+	realtime  error              // why adverts have no real-time priority; nil: they have
+	failed    error              // the VRRP loop ended by itself
+	releasing bool               // only to release what a crashed run left
+
+	// What the former binary left, and what its early speaker has come to since.
+	early     *EarlySpeaker
+	inherited map[string]savedRouter
+	savedAt   time.Duration // since boot
+	before    counts
+	continued map[string]vrrp.Resume
+}
+
+// A runningUnit is a unit that the speaker has.
+type runningUnit struct {
+	unit
+	stopping bool
+	stopped  int // members that have stopped
+}
+
+// A routersObserver is told which virtual routers there are. All calls are made in
+// the director's loop.
+type routersObserver interface {
+	// reported is told what the VRRP loop reports.
+	reported(r speaker.Report)
+	// routersCame is told of instances before they take part.
+	routersCame(list []*instance)
+	// routerResumed is told the state that an instance has from the former binary.
+	// The VRRP loop does not report it, because it is no transition.
+	routerResumed(name string, state vrrp.State)
+	// unitGone is told of a unit that has stopped, while its instances are still known.
+	unitGone(u *runningUnit)
+	// takenApart is told of a unit whose members are about to go on in other units,
+	// while the unit is still known.
+	takenApart(u *runningUnit)
+	// groupGone is told of a group that is no more, though its members go on.
+	groupGone(name string)
+	// groupIs is told the state of a group after its members changed.
+	groupIs(group string, state vrrp.State)
+	// routersSettled is told when nothing is being stopped any more.
+	routersSettled()
+}
+
+func newRouters(b base, host *netdev.Host, observer routersObserver) *routers {
+	rs := &routers{
+		base: b, host: host, observer: observer, devices: newDeviceNames(),
+		instances: map[string]*instance{}, units: map[string]*runningUnit{}, toLook: map[*instance]bool{},
+		laterEnd: make(chan struct{}),
+	}
+	rs.repair = newRepairer(b, host, rs)
+	return rs
+}
+
+// open opens the sockets and starts the VRRP loop and the executor of its orders.
+func (rs *routers) open() error {
+	p, err := port.New()
+	if err != nil {
+		return fmt.Errorf("open the VRRP port: %w", err)
+	}
+	rs.port = &vrrpPort{Port: p}
+	rs.speaker = speaker.New(speaker.Options{
+		Port: rs.port, Log: rs.log,
+		Order:  func(orders []speaker.Order) { rs.executor.order(orders) },
+		Report: func(r speaker.Report) { rs.post(func() { rs.reported(r) }) },
+	})
+	later := newMailbox()
+	rs.executor = newExecutor(deviceHost{rs.host, rs.devices, later.post, rs.log}, rs.speaker.Answer, rs.speaker.ClaimProgress, func(o speaker.Order, err error) {
+		rs.log.Error("cannot change a device", "vrrp", o.Router, "order", vrrp.Action{Verb: o.Verb}.String(), "err", err)
+	})
+	ready := make(chan error, 1)
+	rs.spawn(func() {
+		ready <- goRealtime()
+		if err := rs.speaker.Run(); err != nil {
+			rs.post(func() { rs.failed = err })
+		}
+	})
+	rs.spawn(rs.executor.run)
+	rs.spawn(func() { later.work(rs.laterEnd) })
+	if rs.realtime = <-ready; rs.realtime != nil {
+		rs.log.Warn("adverts may be late on a busy machine", "err", rs.realtime)
+	}
+	return nil
+}
+
+// reported hears what the VRRP loop reports.
+func (rs *routers) reported(r speaker.Report) {
+	if r.Verb == vrrp.Stopped && r.Drop == vrrp.DropNone {
+		rs.memberStopped(r.Router)
+	}
+	rs.observer.reported(r)
+}
+
+func (rs *routers) restore(u *upgradeState) { rs.inherited, rs.savedAt = u.Routers, u.At }
+
+// admit says which interfaces are not there. The interface of an instance that runs
+// may be gone: that is a fault of the instance. So it is for what the former binary
+// ran with.
+func (rs *routers) admit(_ context.Context, c *conf.Config) error {
+	if rs.conf == nil && rs.savedAt != 0 {
+		return nil
+	}
+	var errs []error
+	known := map[string]bool{}
+	for _, in := range c.VRRP {
+		for i, name := range in.Interfaces() {
+			if known[name] {
+				continue
+			}
+			known[name] = true
+			if f, err := rs.host.Interface(name); (err != nil || f.Index == 0) && !rs.runsOn(name) {
+				key := "interface"
+				if i > 0 {
+					key = "addresses"
+				}
+				errs = append(errs, fmt.Errorf("vrrp.%s.%s: there is no interface %s here", in.Name, key, name))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// apply brings the virtual routers from what runs to what a configuration wants.
+func (rs *routers) apply(c *conf.Config) {
+	running, stopping := rs.running()
+	diff := diffUnits(running, units(c), stopping...)
+	rs.conf = c
+	rs.repair.interval = c.Director.ReconcileInterval
+	for _, u := range diff.gone {
+		rs.stopUnit(u.name)
+	}
+	rs.regroup(&diff)
+	rs.coming = diff.come
+	for i := range diff.stay {
+		p := &diff.stay[i]
+		rs.changeUnit(p)
+		if len(p.join) > 0 {
+			rs.coming = append(rs.coming, p.joiners())
+		}
+	}
+	rs.startComing()
+}
+
+// save adds what the virtual routers are, and says when that was true. Those that
+// are neither MASTER nor BACKUP start anew.
+func (rs *routers) save(u *upgradeState) {
+	snap, err := rs.speaker.Snapshot()
+	if err != nil {
+		return // the VRRP loop has ended, and so does the director
+	}
+	u.At, u.Routers = sinceBoot(), map[string]savedRouter{}
+	for name, r := range snap.Routers {
+		if e := r.Resume; e.State == vrrp.Master || e.State == vrrp.Backup {
+			u.Routers[name] = saveRouter(snap.At, &e)
+		}
+	}
+}
+
+// stop gives all virtual routers away.
+func (rs *routers) stop() error {
+	rs.coming = nil
+	if rs.failed != nil {
+		return nil
+	}
+	return rs.stopUnits()
+}
+
+func (rs *routers) close() {
+	close(rs.laterEnd)
+	if rs.speaker != nil {
+		rs.speaker.Quit()
+		rs.executor.quit()
+	}
+}
+
+// closePort closes the sockets, once the VRRP loop and the executor have ended.
+func (rs *routers) closePort() {
+	if rs.port != nil {
+		rs.port.Shutdown()
+	}
+}
+
+// lookAll looks at every interface, whether or not an event was about it.
+func (rs *routers) lookAll() { rs.look(rs.allInstances()) }
+
+func (rs *routers) allInstances() []*instance {
+	all := make([]*instance, 0, len(rs.instances))
+	for _, in := range rs.instances {
+		all = append(all, in)
+	}
+	return all
+}
+
+// sweep removes what a former run left and the configuration does not want.
+func (rs *routers) sweep() {
+	repairs, err := rs.host.Sweep()
+	if err != nil {
+		rs.log.Error("cannot remove what a former run left", "err", err)
+	}
+	for _, r := range repairs {
+		rs.log.Warn("cleaned up after a former run", "what", r.String())
+	}
+}
+
+// tellFaults tells the speaker which faults came and which went.
+func (rs *routers) tellFaults(in *instance, faults map[string]vrrp.Faulted) {
+	if !in.added {
+		in.faults = faults
+		return
+	}
+	for key, f := range faults {
+		if in.faults[key] != f {
+			rs.tell(in, f)
+		}
+	}
+	for key := range in.faults {
+		if _, still := faults[key]; !still {
+			rs.tell(in, vrrp.Recovered{Key: key})
+		}
+	}
+	in.faults = faults
+}
+
+func (rs *routers) tell(in *instance, ev vrrp.Event) {
+	if err := rs.speaker.Deliver(in.conf.Name, ev); err != nil {
+		rs.log.Error("cannot tell the VRRP loop", "vrrp", in.conf.Name, "err", err)
+	}
+}
+
+// announce announces the addresses of an instance that is MASTER once more, or
+// with "" those of all that are.
+func (rs *routers) announce(name string) error {
+	if name != "" {
+		return rs.speaker.Announce(name)
+	}
+	snap, err := rs.speaker.Snapshot()
+	if err != nil {
+		return err
+	}
+	err = errors.New("nothing is MASTER here")
+	for name, st := range snap.Routers {
+		// One that has just ceased to be MASTER is not to announce anything.
+		if st.Machine.State == vrrp.Master && rs.speaker.Announce(name) == nil {
+			err = nil
+		}
+	}
+	return err
+}
+
+// instance returns the instance of a name, nil if there is none.
+func (rs *routers) instance(name string) *instance { return rs.instances[name] }

@@ -1,0 +1,42 @@
+package rtnl
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"golang.org/x/sys/unix"
+)
+
+// attributeKind masks the flags of an attribute's kind (NLA_F_NESTED and so on).
+const attributeKind = 0x3fff
+
+// eachAttribute calls do with the kind and value of every netlink attribute.
+func EachAttribute(b []byte, do func(kind uint16, value []byte)) {
+	for len(b) >= unix.SizeofRtAttr {
+		length := int(binary.NativeEndian.Uint16(b))
+		if length < unix.SizeofRtAttr || length > len(b) {
+			return
+		}
+		do(binary.NativeEndian.Uint16(b[2:])&attributeKind, b[unix.SizeofRtAttr:length])
+		b = b[min((length+3)&^3, len(b)):]
+	}
+}
+
+// attributeText returns the text of a string attribute.
+func AttributeText(value []byte) string {
+	if end := bytes.IndexByte(value, 0); end >= 0 {
+		value = value[:end]
+	}
+	if string(value) == "macvlan" {
+		return "macvlan" // one string for the kind of many links
+	}
+	return string(value)
+}
+
+// attributeNumber returns the value of a 32-bit attribute, 0 if it is shorter.
+func AttributeNumber(value []byte) uint32 {
+	if len(value) < 4 {
+		return 0
+	}
+	return binary.NativeEndian.Uint32(value)
+}
