@@ -8,25 +8,26 @@ import (
 	"strings"
 )
 
-// An Address is a virtual address with its prefix length, and how it is put on.
+// An Address is a virtual address with its prefix length and its attributes.
 type Address struct {
 	netip.Prefix
-	Interface string // to which it goes instead of the instance's; "": to that
-	// Label, Scope and Broadcast are for IPv4 alone. Without a label it is the
-	// device's name; without Broadcast there is none.
+	// Interface carries the address instead of the instance's own, which is "".
+	Interface string
+	// Label, Scope and Broadcast exist for IPv4 only. An empty Label is the name
+	// of the device; the zero Broadcast is none.
 	Label     string
 	Scope     Scope
 	Broadcast netip.Addr
-	// PrefixRoute says whether the kernel makes the route to the subnet.
+	// PrefixRoute says whether the kernel adds the route to the subnet.
 	PrefixRoute PrefixRoute
-	// Preferred lets the director pick it as a source by itself (IPv6 alone).
+	// Preferred lets the kernel choose it as a source address (IPv6 only).
 	Preferred bool
 }
 
-// A Scope is how far an IPv4 address is meant to be used, as the kernel counts.
+// A Scope is the scope of an IPv4 address, in the kernel's numbers.
 type Scope uint8
 
-// The scopes (include/uapi/linux/rtnetlink.h)
+// The scopes (include/uapi/linux/rtnetlink.h).
 const (
 	ScopeGlobal Scope = 0
 	ScopeSite   Scope = 200
@@ -41,12 +42,12 @@ var scope = choice(
 	option[Scope]{"host", ScopeHost},
 )
 
-// A PrefixRoute says whether an address brings the route to its subnet along.
+// A PrefixRoute says whether an address adds the route to its subnet.
 type PrefixRoute uint8
 
 // The choices.
 const (
-	PrefixRouteAuto   PrefixRoute = iota // unless the interface has one
+	PrefixRouteAuto   PrefixRoute = iota // unless the interface has such a route
 	PrefixRouteAlways                    // true
 	PrefixRouteNever                     // false
 )
@@ -58,10 +59,10 @@ var label = textual("a label", func(s string) (string, error) {
 	return s, nil
 }, func(s string) string { return s })
 
-// autoBroadcast is the broadcast address that follows from the prefix.
+// autoBroadcast stands for the last address of the subnet.
 const autoBroadcast = "auto"
 
-// virtualAddress is an address, or a table with the address and how it is put on.
+// virtualAddress is an address, or a table with the address and its attributes.
 var virtualAddress = codec[Address]{
 	decode: func(v value, fail func(value, string)) (Address, bool) {
 		keys, isTable := v.data.(map[string]value)
@@ -71,7 +72,7 @@ var virtualAddress = codec[Address]{
 		}
 		var a Address
 		good := true
-		bad := func(place value, message string) { good = false; fail(place, message) }
+		bad := func(at value, message string) { good = false; fail(at, message) }
 		a.decode(v, keys, bad)
 		return a, good
 	},
@@ -95,10 +96,10 @@ var virtualAddress = codec[Address]{
 	},
 }
 
-// addressKeys are the keys of the table of an address.
+// addressKeys are the keys of the table form of an address.
 var addressKeys = []string{"address", "broadcast", "interface", "label", "preferred", "prefix_route", "scope"}
 
-// decode reads the table of an address.
+// decode reads the table form of an address.
 func (a *Address) decode(v value, keys map[string]value, fail func(value, string)) {
 	if _, given := keys["address"]; !given {
 		fail(v, "the key address is required")
@@ -141,8 +142,8 @@ func (a *Address) decode(v value, keys map[string]value, fail func(value, string
 	}
 }
 
-// only says which of the keys are for one family alone: the length of its
-// addresses.
+// only has the keys that exist for one family only, with the length in bits of
+// its addresses.
 var only = map[string]int{"label": 32, "scope": 32, "broadcast": 32, "preferred": 128}
 
 func (a *Address) decodeBroadcast(v value, fail func(value, string)) {
@@ -167,14 +168,14 @@ func (a *Address) decodeBroadcast(v value, fail func(value, string)) {
 	a.Broadcast = netip.AddrFrom4(last)
 }
 
-// addressPrefix is an address with its prefix length; without one it stands
-// alone, as /32 or /128, but for link-local ones, which are /64.
+// addressPrefix is an address with its prefix length. The default is /32, /128,
+// or for a link-local address /64.
 var addressPrefix = textual(`an address with its prefix length, like "10.0.0.100/24",`, func(s string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	if a, alone := netip.ParseAddr(s); alone == nil {
 		bits := a.BitLen()
 		if a.Is6() && a.IsLinkLocalUnicast() {
-			bits = 64 // RFC 4291 section 2.5.6; without a route to its subnet it would answer nobody
+			bits = 64 // RFC 4291 §2.5.6; without the route to fe80::/64 it could not answer anybody
 		}
 		p, err = netip.PrefixFrom(a.WithZone(""), bits), nil
 		if a.Zone() != "" {

@@ -13,14 +13,14 @@ import (
 	"holdfast/vrrp/auth"
 )
 
-// Auth says how a virtual router authenticates.
+// Auth is how a virtual router authenticates its adverts.
 type Auth struct {
 	auth.Config
-	File     string   // path that Secret was read from; "": it stands in the configuration
-	KeyFiles []string // the same for each of Keys
+	File     string   // path of the file with Secret; "": Secret stands in the configuration
+	KeyFiles []string // the same for each element of Keys
 }
 
-// Name is the type's name in the configuration, and "" for none.
+// Name returns the value of the key type, and "" for none.
 func (a *Auth) Name() string {
 	if a.Kind == auth.None {
 		return ""
@@ -28,7 +28,7 @@ func (a *Auth) Name() string {
 	return fmt.Sprint(authKind.encode(a.Kind))
 }
 
-// notShown stands for a secret where a configuration is shown.
+// notShown is what Show writes instead of a secret.
 const notShown = "(not shown)"
 
 var authKind = choice(
@@ -72,7 +72,7 @@ func (in *Instance) visitAuth(t *table) {
 	}
 }
 
-// resolve reads the files of secrets and refuses what does not fit together.
+// resolve reads the secret files and checks combinations of keys.
 func (a *Auth) resolve(t *table, version uint8, keys []authKey) {
 	why := fmt.Sprintf("with type = %q", authKind.encode(a.Kind))
 	if a.Kind != auth.HMAC {
@@ -114,8 +114,8 @@ func (a *Auth) resolve(t *table, version uint8, keys []authKey) {
 	}
 }
 
-// forbidUnless notes an error for each key that is given though why makes it
-// meaningless, unless it says nothing.
+// forbidUnless is forbid for keys that are allowed while they have their
+// defaults: silent tells which have.
 func forbidUnless(t *table, why string, silent map[string]bool) {
 	for _, key := range slices.Sorted(maps.Keys(silent)) {
 		if !silent[key] && t.ok(key) {
@@ -124,7 +124,7 @@ func forbidUnless(t *table, why string, silent map[string]bool) {
 	}
 }
 
-// secret is text that no message and no Show repeats.
+// secret is text that neither messages nor Show contain.
 var secret = codec[auth.Secret]{
 	decode: func(v value, fail func(value, string)) (auth.Secret, bool) {
 		s, ok := v.data.(string)
@@ -145,7 +145,7 @@ var secret = codec[auth.Secret]{
 	},
 }
 
-// An authKey is a key of HMAC, from a file unless that is "".
+// An authKey is an HMAC key. It comes from file, unless that is "".
 type authKey struct {
 	auth.Key
 	file string
@@ -225,8 +225,7 @@ func decodeAuthKey(v value, fail func(value, string)) (authKey, bool) {
 	return k, ok
 }
 
-// unhex takes the prefix "hex:" off a key and decodes what follows. A key
-// without it stands for its own bytes.
+// unhex decodes a key that begins with "hex:". Any other key is its own bytes.
 func unhex(s auth.Secret) (auth.Secret, error) {
 	digits, ok := strings.CutPrefix(string(s), "hex:")
 	if !ok {
@@ -234,13 +233,12 @@ func unhex(s auth.Secret) (auth.Secret, error) {
 	}
 	b, err := hex.DecodeString(digits)
 	if err != nil {
-		return "", errors.New("must have pairs of hexadecimal digits after hex:")
+		return "", errors.New("must have pairs of hexadecimal digits after the prefix hex:, and nothing else")
 	}
 	return auth.Secret(b), nil
 }
 
-// secret reads a file that holds a secret and nothing else but the end of the
-// line.
+// secret returns the content of a secret file without the final line end.
 func (e environment) secret(path string) (auth.Secret, error) {
 	if e.readSecret == nil {
 		return "", fmt.Errorf("open %s: there are no files here", path)
@@ -253,7 +251,7 @@ func (e environment) secret(path string) (auth.Secret, error) {
 	return auth.Secret(text), err
 }
 
-// hexSecret is secret of a key that may be in hexadecimal digits.
+// hexSecret is secret for a key, which can have hexadecimal digits.
 func (e environment) hexSecret(path string) (auth.Secret, error) {
 	s, err := e.secret(path)
 	if err != nil {

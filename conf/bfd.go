@@ -10,20 +10,21 @@ import (
 type BFD struct {
 	Name      string
 	Neighbour netip.Addr
-	Source    netip.Addr // the zero Addr: the kernel's choice
+	Source    netip.Addr // the zero Addr: the kernel chooses
 	Interface string     // "": any
 	MinTx     time.Duration
 	MinRx     time.Duration
-	IdleTx    time.Duration // MinTx while the session is not up
-	// Multiplier is how many packets in a row the neighbour may miss.
+	IdleTx    time.Duration // instead of MinTx while the session is not up
+	// Multiplier is how many of our packets may be lost in a row before the
+	// neighbour takes the session down.
 	Multiplier uint8
-	Passive    bool // waits for the neighbour to speak first
-	Multihop   bool // RFC 5883
-	MaxHops    int  // routers on the way at most; 0 without Multihop
+	Passive    bool // send nothing before the neighbour does
+	Multihop   bool // the neighbour is behind routers (RFC 5883)
+	MaxHops    int  // at most so many routers in between; 0 without Multihop
 	TTL        uint8
 }
 
-// bfdHopLimit is the TTL over a single hop (RFC 5881 §5).
+// bfdHopLimit is the TTL of single-hop sessions (RFC 5881 §5).
 const bfdHopLimit = 255
 
 func (b *BFD) visit(t *table) {
@@ -46,7 +47,7 @@ func (b *BFD) visit(t *table) {
 	}
 }
 
-// check checks what concerns more than one key.
+// check checks combinations of keys.
 func (b *BFD) check(t *table) {
 	if !b.Multihop && t.ok("multihop") {
 		t.forbid("without multihop = true", "max_hops", "ttl")
@@ -67,8 +68,9 @@ func (b *BFD) check(t *table) {
 	}
 }
 
-// checkBFD refuses sessions that cannot be told apart: a packet that does not
-// name the session yet is known by who sent it and where it came in.
+// checkBFD refuses sessions with the same neighbour and interface. The first
+// packets of a neighbour do not name a session, so holdfast finds it by their
+// source and interface.
 func (c *Config) checkBFD(s sections) {
 	names := make(unique[string])
 	for i, t := range s.bfd {
@@ -89,7 +91,7 @@ func (c *Config) checkBFD(s sections) {
 	}
 }
 
-// checkTrackedBFD refuses a tracker of a session that is not there.
+// checkTrackedBFD refuses a tracker of an unknown session.
 func (c *Config) checkTrackedBFD(t *table, k *Track) {
 	var names []string
 	for i := range c.BFD {

@@ -7,8 +7,8 @@ import (
 	"holdfast/lvs"
 )
 
-// withoutDerived returns c with every value that resolving the rest would
-// choose again set back to what stands for "not given". c itself is unchanged.
+// withoutDerived returns a copy of c in which values that loading would derive
+// again are back at what stands for "not given".
 func (c *Config) withoutDerived() Config {
 	brief := *c
 	brief.VRRP = slices.Clone(c.VRRP)
@@ -62,9 +62,9 @@ func (in *Instance) forgetDerived() {
 	}
 }
 
-// forgetDevices clears the name of each device that nameDevices would choose
-// again. A name that stays may change what it chooses for the others, so it is
-// asked until it chooses all that were cleared.
+// forgetDevices clears the device names that nameDevices would choose again. A
+// name that stays can change the choice for other instances, so the loop ends
+// only when nameDevices chooses every cleared name.
 func forgetDevices(instances []Instance) {
 	forgotten := make([]bool, len(instances))
 	for i := range instances {

@@ -8,15 +8,16 @@ import (
 	"time"
 )
 
-// A codec turns a TOML value into a T and back. decode notes each fault with
-// fail and returns false after one; encode returns a string, int64, bool or
-// []any, or nil for a value that is not written.
+// A codec turns a TOML value into a T and back. decode reports every error by
+// fail, with the value that it stands at, and returns false if there was one.
+// encode returns a string, int64, bool, []any or inlineTable, or nil for a value
+// that is not written.
 type codec[T any] struct {
-	decode func(v value, fail func(place value, message string)) (T, bool)
+	decode func(v value, fail func(at value, message string)) (T, bool)
 	encode func(T) any
 }
 
-// simple makes a codec of a decoder that finds one fault at most.
+// simple makes a codec from a decoder that reports one error at most.
 func simple[T any](decode func(v value) (T, error), encode func(T) any) codec[T] {
 	return codec[T]{
 		decode: func(v value, fail func(value, string)) (T, bool) {
@@ -30,8 +31,8 @@ func simple[T any](decode func(v value) (T, error), encode func(T) any) codec[T]
 	}
 }
 
-// textual makes a codec of a type that has a written form. what describes
-// that form in messages: "an address".
+// textual makes a codec for a type that is written as a string. what describes
+// the string in messages: "an address".
 func textual[T any](what string, parse func(string) (T, error), format func(T) string) codec[T] {
 	return simple(func(v value) (T, error) {
 		s, ok := v.data.(string)
@@ -43,7 +44,7 @@ func textual[T any](what string, parse func(string) (T, error), format func(T) s
 	}, func(x T) any { return format(x) })
 }
 
-// optional makes the zero value one that is not written.
+// optional makes a codec that does not write the zero value.
 func optional[T comparable](c codec[T]) codec[T] {
 	return codec[T]{decode: c.decode, encode: func(x T) any {
 		var zero T
@@ -96,12 +97,12 @@ func integer[T ~int | ~uint8 | ~uint16 | ~uint32](low, high int64) codec[T] {
 	}, func(n T) any { return int64(n) })
 }
 
-// unnamed describes v where it is clear that a number was wanted.
+// unnamed describes v in a message that already says "number".
 func unnamed(v value) string {
 	return strings.TrimPrefix(v.String(), "the number ")
 }
 
-// duration is a length of time from low to high in Go's notation.
+// duration is a duration from low to high in the notation of Go.
 func duration(low, high time.Duration) codec[time.Duration] {
 	return simple(func(v value) (time.Duration, error) {
 		s, ok := v.data.(string)
@@ -119,7 +120,8 @@ func duration(low, high time.Duration) codec[time.Duration] {
 	}, func(d time.Duration) any { return formatDuration(d) })
 }
 
-// wholeSeconds narrows a codec to what the kernel can count.
+// wholeSeconds makes a codec that accepts whole seconds only, because the kernel
+// counts in seconds.
 func wholeSeconds(c codec[time.Duration]) codec[time.Duration] {
 	return codec[time.Duration]{decode: func(v value, fail func(value, string)) (time.Duration, bool) {
 		d, ok := c.decode(v, fail)
@@ -131,8 +133,8 @@ func wholeSeconds(c codec[time.Duration]) codec[time.Duration] {
 	}, encode: c.encode}
 }
 
-// formatDuration writes d like Duration.String, without trailing zero units:
-// "5m" and not "5m0s".
+// formatDuration is Duration.String without trailing zero units: "5m", not
+// "5m0s".
 func formatDuration(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
@@ -144,13 +146,13 @@ func formatDuration(d time.Duration) string {
 	return s
 }
 
-// An option is one of the words that a choice knows.
+// An option is one word of a choice.
 type option[T any] struct {
 	word  string
 	value T
 }
 
-// choice is one of a few words.
+// choice is a codec for one of a few words.
 func choice[T comparable](options ...option[T]) codec[T] {
 	words := make([]string, len(options))
 	for i, o := range options {
@@ -187,7 +189,7 @@ func orList(words []string) string {
 	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
 }
 
-// listOf is an array; an empty one is nil. Faults stand at their element.
+// listOf is an array. An empty array is nil. Errors are reported at the element.
 func listOf[T any](c codec[T]) codec[[]T] {
 	return codec[[]T]{
 		decode: func(v value, fail func(value, string)) ([]T, bool) {
@@ -217,8 +219,8 @@ func listOf[T any](c codec[T]) codec[[]T] {
 	}
 }
 
-// written makes an empty list one that is written: it means something else than
-// none.
+// written makes a codec that writes an empty list, for a key in which an empty
+// list differs from a missing key.
 func written[T any](c codec[[]T]) codec[[]T] {
 	return codec[[]T]{decode: c.decode, encode: func(xs []T) any {
 		if len(xs) == 0 {
@@ -228,7 +230,7 @@ func written[T any](c codec[[]T]) codec[[]T] {
 	}}
 }
 
-// parseAddress reads an IPv4 or IPv6 address without a zone.
+// parseAddress parses an IPv4 or IPv6 address without a zone.
 func parseAddress(s string) (netip.Addr, error) {
 	a, err := netip.ParseAddr(s)
 	if err != nil {
@@ -237,7 +239,7 @@ func parseAddress(s string) (netip.Addr, error) {
 	return plainAddress(a)
 }
 
-// plainAddress refuses the forms of an address that no device or table holds.
+// plainAddress refuses addresses with a zone and IPv4 addresses in IPv6 form.
 func plainAddress(a netip.Addr) (netip.Addr, error) {
 	switch {
 	case a.Zone() != "":

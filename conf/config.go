@@ -8,9 +8,9 @@ import (
 	"holdfast/vrrp"
 )
 
-// Config is a whole configuration, resolved: every default is filled in and
-// every reference between sections holds. It is made of plain values without
-// pointers, so reflect.DeepEqual tells whether a part changed in a reload.
+// Config is a whole configuration. Every default is filled in, and every
+// reference between sections is valid. It consists of plain values without
+// pointers, so reflect.DeepEqual tells whether a reload changes a part.
 type Config struct {
 	Director Director
 	VRRP     []Instance // in the order of the file, as are Groups and Services
@@ -22,42 +22,42 @@ type Config struct {
 	Notify   Notifications
 }
 
-// Director is what concerns the daemon itself.
+// Director is the configuration of the daemon itself.
 type Director struct {
 	Name       string // the host name unless given
 	RuntimeDir string // absolute path
 	Log        Log
 	Script     Script
-	// ReconcileInterval is the longest time that a kernel object stays other
-	// than configured when no netlink event tells of the change.
+	// ReconcileInterval is the pause between two comparisons of the kernel with
+	// the configuration. Most differences are found earlier, by netlink events.
 	ReconcileInterval time.Duration
 	DBus              DBus
 	SNMP              SNMP
 }
 
-// SNMP says how SNMP managers see the virtual routers; without an AgentX they
-// do not.
+// SNMP is how the virtual routers are published over SNMP. Without an AgentX they
+// are not.
 type SNMP struct {
 	AgentX AgentX
-	Traps  bool // RFC 6527's notifications are sent
+	Traps  bool // send the notifications of RFC 6527
 }
 
-// An AgentX is where an SNMP agent awaits those that extend it, in the notation of its own
-// configuration; "" is nowhere.
+// An AgentX is the address of the AgentX socket of an SNMP agent, in the notation
+// of snmpd.conf; "" is none.
 type AgentX string
 
-// Script says whom programs run as whose Command does not.
+// Script is the default user and group of programs.
 type Script struct {
-	User, Group string // "": the daemon's, mostly root; and the user's group
+	User, Group string // "": the user of the daemon, and the group of the user
 }
 
-// Log says what is logged and how it looks.
+// Log is the level and the format of the log.
 type Log struct {
 	Level  slog.Level
 	Format LogFormat
 }
 
-// A LogFormat is the look of a log line.
+// A LogFormat is the format of log lines.
 type LogFormat string
 
 // The log formats.
@@ -67,29 +67,29 @@ const (
 	LogJSON LogFormat = "json"
 )
 
-// An Instance is a virtual router and the device that carries its addresses.
+// An Instance is a virtual router with the device of its addresses.
 type Instance struct {
 	vrrp.Config
-	Interface string // the parent: adverts are received here
-	// Device is the macvlan's name, at most 15 characters without dots; "" with
-	// MACInterface, which has no device of its own.
+	Interface string // where adverts are sent and received; the parent of Device
+	// Device is the name of the macvlan, at most 15 characters without dots. It is
+	// "" with MACInterface, which has no macvlan.
 	Device string
 	MAC    MAC
-	// AdvertMAC is from which MAC address adverts come, and TTL the TTL or hop
-	// limit with which they are sent by unicast.
+	// AdvertMAC is the Ethernet source of adverts, and TTL the TTL or hop limit of
+	// unicast adverts.
 	AdvertMAC AdvertMAC
 	TTL       uint8
-	// TrackLink makes it a fault that the interface has no carrier.
+	// TrackLink makes it a fault when the interface has no carrier.
 	TrackLink bool
-	Egress    bool // what the addresses send leaves by the macvlan
-	Accept    bool // packets for the addresses are for this host (RFC 9568 §6.1)
+	Egress    bool // packets from the addresses leave by the macvlan
+	Accept    bool // packets for the addresses are accepted (RFC 9568 §6.1, Accept_Mode)
 	// Prefixes are the virtual addresses with their prefix lengths, in the
 	// order of Config.Addresses.
 	Prefixes []Address
-	// Excluded are addresses, of either family, that move with the others but
-	// are not in the adverts.
+	// Excluded are addresses of either family that move with the others but are
+	// not in the adverts.
 	Excluded []Address
-	// Extra are the other interfaces that carry some of both.
+	// Extra are further interfaces that carry some of Prefixes and Excluded.
 	Extra    []ExtraInterface
 	Announce Announce
 	Auth     Auth
@@ -99,72 +99,72 @@ type Instance struct {
 	Rules    []Rule
 }
 
-// A MAC says which MAC address the virtual addresses have.
+// A MAC is the MAC address of the virtual addresses.
 type MAC struct {
 	Mode    MACMode
 	Address [6]byte // zero with MACInterface
 }
 
-// A MACMode is a way to choose the virtual MAC address.
+// A MACMode is how the virtual MAC address is chosen.
 type MACMode uint8
 
 // The modes.
 const (
-	MACVirtual   MACMode = iota // "vrrp": the virtual router's (RFC 9568 §7.3)
+	MACVirtual   MACMode = iota // "vrrp": from the VRID (RFC 9568 §7.3)
 	MACPrivate                  // "private": see PrivateMAC
-	MACExplicit                 // written out in the file
-	MACInterface                // "interface": the parent's own; there is no macvlan
+	MACExplicit                 // an address in the file
+	MACInterface                // "interface": that of the parent; there is no macvlan
 )
 
-// Announce says how a new MASTER makes its addresses known: gratuitous ARP for
-// IPv4, unsolicited neighbour advertisements for IPv6.
+// Announce is how a new MASTER announces its addresses: by gratuitous ARP for
+// IPv4, and by unsolicited neighbour advertisements for IPv6.
 type Announce struct {
 	Repeat int           // announcements of each address in a burst
-	Delay  time.Duration // from the first burst to a second one; 0: no second
-	// Refresh is the time between announcements while MASTER; 0: none.
+	Delay  time.Duration // between the first burst and a second one; 0: no second burst
+	// Refresh is the time between announcements while MASTER; 0: no refresh.
 	Refresh       time.Duration
 	RefreshRepeat int           // announcements of each address at each refresh
-	Interval      time.Duration // pause between two announcements on one interface; 0: none
+	Interval      time.Duration // pause between two announcements on one interface; 0: no pause
 }
 
-// A Command is a program of the administrator's and how to run it.
+// A Command is a program of the administrator, and how to run it.
 type Command struct {
-	Argv []string // path and arguments; nil is no command
-	// User and Group, names or numbers, are whom it runs as; "" is what
-	// Director.Script says, and then the user's group.
+	Argv []string // path and arguments; nil: no command
+	// User and Group are names or numbers. The default of User is that of
+	// Director.Script, and the default of Group the group of the user.
 	User, Group string
-	Timeout     time.Duration // after which it is killed; 0 is what its table says
+	Timeout     time.Duration // after which the program is killed; 0: the timeout of its table
 }
 
-// Notify holds the commands to run at the transitions of an instance or group.
+// Notify has the commands for transitions of an instance or group.
 type Notify struct {
 	Master, Backup, Fault, Stop Command
-	Any                         Command // at every transition, after the one above
-	// Moments that leave the state as it is. Groups have Deleted alone.
-	Rival    Command       // another MASTER is heard, and when it has fallen silent
-	Priority Command       // the priority in force is another one
-	Deleted  Command       // a reload removed it; after Stop
+	Any                         Command // at every transition, after one of the commands above
+	// Events that do not change the state. Groups have Deleted only.
+	Rival    Command       // adverts of another MASTER arrive, and when they no longer do
+	Priority Command       // the effective priority changed
+	Deleted  Command       // a reload removed the instance or group; after Stop
 	Timeout  time.Duration // after which a command is killed
 }
 
-// A Group is a set of instances that are MASTER together or not at all.
+// A Group is a set of instances of which all are MASTER, or none.
 type Group struct {
 	Name    string
-	Members []string // names of instances; none is in two groups
+	Members []string // names of instances; an instance is in one group only
 	Notify  Notify
 	Track   []Tracking // for every member
 }
 
-// LVS is what concerns IPVS as a whole.
+// LVS is the configuration of IPVS as a whole.
 type LVS struct {
-	// Sync is how connections are copied to the other directors; without an
-	// Interface there is no sync daemon.
+	// Sync is the sync daemon, which copies connections to the other directors.
+	// Without an Interface there is none.
 	Sync     lvs.SyncConfig
 	OnStop   OnStop
 	Timeouts Timeouts
 }
 
-// OnStop says what happens to our virtual services at a clean stop.
+// OnStop is what a clean stop does with our virtual services.
 type OnStop string
 
 // The choices at a stop.
@@ -173,26 +173,26 @@ const (
 	Keep  OnStop = "keep"  // leave them in the kernel, working
 )
 
-// Timeouts are the connection timeouts of IPVS, whole seconds; 0 leaves the
+// Timeouts are the connection timeouts of IPVS in whole seconds; 0 keeps the
 // kernel's.
 type Timeouts struct{ TCP, TCPFin, UDP time.Duration }
 
-// A Service is a virtual service, its servers, and how these are checked.
+// A Service is a virtual service with its servers and their checks.
 type Service struct {
 	lvs.ServiceConfig
-	Check  Check        // what a server inherits
-	Notify ServerNotify // what a server inherits
-	// Health has one element for each of Servers, in the same order.
+	Check  Check        // the default of the servers
+	Notify ServerNotify // the default of the servers
+	// Health has one element for each element of Servers, in the same order.
 	Health []Health
 }
 
-// Health says how one server is checked and who hears of it.
+// Health is the check of one server and its commands.
 type Health struct {
 	Check  Check
 	Notify ServerNotify
 }
 
-// ServerNotify holds the commands to run when a server goes up or down.
+// ServerNotify has the commands to run when a server goes up or down.
 type ServerNotify struct {
 	Up, Down Command
 	Timeout  time.Duration

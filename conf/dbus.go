@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// DBus says how programs on the machine see the virtual routers over D-Bus.
+// DBus is how the virtual routers are published on D-Bus.
 type DBus struct {
 	Enabled bool
 	Bus     Bus
-	Name    string // of the service
+	Name    string // the well-known name of the service
 }
 
-// A Bus is SystemBus, or the address of a bus in D-Bus's own notation.
+// A Bus is SystemBus, or the address of a bus in the notation of D-Bus.
 type Bus string
 
-// SystemBus is the machine's bus.
+// SystemBus is the system bus of the machine.
 const SystemBus Bus = "system"
 
-// Socket is the unix socket of the bus, as net.Dial wants it.
+// Socket returns the unix socket of the bus for net.Dial.
 func (b Bus) Socket() string {
 	if b == SystemBus {
 		return "/run/dbus/system_bus_socket"
@@ -30,7 +30,7 @@ func (b Bus) Socket() string {
 	return path
 }
 
-// maxSocketPath is what the kernel has room for, without the final zero.
+// maxSocketPath is the length of sun_path without the final zero (unix(7)).
 const maxSocketPath = 107
 
 var bus = textual("a bus", func(s string) (Bus, error) {

@@ -8,10 +8,11 @@ import (
 	"holdfast/vrrp"
 )
 
-// nameDevices gives a name to each device that has none: "vrrp4-51" from
-// family and VRID. When several instances have both in common, on different
-// interfaces, the first in the file gets that name and the others add their
-// interface's, so that appending an instance never renames a device in use.
+// nameDevices names the devices that the file does not name, from family and
+// VRID: "vrrp4-51". If several instances share family and VRID on different
+// interfaces, the first one in the file gets that name, and the others append
+// the name of their interface. So a new instance at the end of the file never
+// renames a device in use.
 func nameDevices(instances []Instance) {
 	type router struct {
 		family vrrp.Family
@@ -42,9 +43,8 @@ func nameDevices(instances []Instance) {
 	}
 }
 
-// deriveDevice returns the name of a macvlan, with its parent's name in it
-// unless that is "". A parent's name that does not fit, or has a dot, is
-// replaced by its hash.
+// deriveDevice returns the name of a macvlan. A parent other than "" is appended;
+// if its name is too long or contains a dot, its hash is appended instead.
 func deriveDevice(family vrrp.Family, vrid uint8, parent string) string {
 	device := fmt.Sprintf("vrrp%d-%d", family, vrid)
 	if parent == "" {

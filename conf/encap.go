@@ -7,7 +7,8 @@ import (
 	"slices"
 )
 
-// An Encap is how packets are wrapped that take a route; the zero Encap: not.
+// An Encap is the encapsulation of packets that take a route. The zero Encap is
+// none.
 type Encap struct {
 	Type                string // mpls, ip, ip6 or seg6
 	Labels              []uint32
@@ -19,7 +20,7 @@ type Encap struct {
 	Segments            []netip.Addr
 }
 
-// encapKeys are the keys that each type has.
+// encapKeys are the keys of each type.
 var encapKeys = map[string][]string{
 	"mpls": {"labels", "ttl"},
 	"ip":   {"destination", "id", "source", "tos", "ttl"},
@@ -27,7 +28,7 @@ var encapKeys = map[string][]string{
 	"seg6": {"mode", "segments"},
 }
 
-// maxLabel is the highest label of MPLS (RFC 3032 §2.1).
+// maxLabel is the highest MPLS label (RFC 3032 §2.1).
 const maxLabel = 1<<20 - 1
 
 var encap = codec[Encap]{
@@ -81,7 +82,7 @@ var tunnelID = simple(func(v value) (uint64, error) {
 	return uint64(n), nil
 }, func(n uint64) any { return int64(n) })
 
-// check says what the type lacks, and what it has no use for.
+// check reports keys that the type requires, and keys that it does not have.
 func (e *Encap) check(v value, given map[string]value, fail func(value, string)) bool {
 	bad := func(format string, args ...any) bool {
 		fail(v, fmt.Sprintf(format, args...))

@@ -11,7 +11,8 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// gather reads the file at path and all that it includes, and returns one tree.
+// gather reads the file at path and the files that it includes, and returns them
+// as one tree.
 func (r *reader) gather(path string) value {
 	g := &gatherer{reader: r, included: make(map[string]string), root: make(map[string]value)}
 	src, err := r.env.readFile(path)
@@ -26,12 +27,12 @@ func (r *reader) gather(path string) value {
 // A gatherer merges files.
 type gatherer struct {
 	*reader
-	included map[string]string // real path ⇒ where it was included
+	included map[string]string // real path ⇒ file:line of the include
 	root     map[string]value
 }
 
-// add merges the file at path into the tree, then what it includes. chain is
-// the files that lead to it.
+// add merges the file at path into the tree, then the files that it includes.
+// chain has the real paths of the files that include it.
 func (g *gatherer) add(path string, src []byte, chain []string) {
 	chain = append(chain, g.env.realPath(path))
 	keys, ok := g.parse(path, string(src))
@@ -48,7 +49,8 @@ func (g *gatherer) add(path string, src []byte, chain []string) {
 	}
 }
 
-// merge adds a key of the top level: lists grow, anything else may be given once.
+// merge adds a key of the top level. Lists are joined; any other key must be
+// unique.
 func (g *gatherer) merge(key string, v value) {
 	first, ok := g.root[key]
 	if !ok {
@@ -67,7 +69,7 @@ func (g *gatherer) merge(key string, v value) {
 
 // include reads the files that the key include of the file at path names.
 func (g *gatherer) include(path string, include value, chain []string) {
-	fail := func(place value, message string) { g.fail(place, "include", "%s", message) }
+	fail := func(at value, message string) { g.fail(at, "include", "%s", message) }
 	if _, ok := listOf(text).decode(include, fail); !ok {
 		return
 	}
@@ -120,7 +122,7 @@ func (g *gatherer) parse(path, src string) (map[string]value, bool) {
 		return nil, false
 	}
 	// Before the library sees it: deep nesting costs the library quadratic time.
-	places, bad := locate(src)
+	positions, bad := locate(src)
 	if bad != nil {
 		g.fail(value{file: path, line: bad.line}, "", "%s", bad.message)
 		return nil, false
@@ -134,5 +136,5 @@ func (g *gatherer) parse(path, src string) (map[string]value, bool) {
 		g.fail(value{file: path, line: line}, "", "%s", message)
 		return nil, false
 	}
-	return joinTable(path, tree, places), true
+	return joinTable(path, tree, positions), true
 }

@@ -25,11 +25,11 @@ func (in *Instance) visit(t *table) {
 	need(t, "vrid", &in.VRID, integer[uint8](1, 255))
 	field(t, "version", &in.Version, integer[uint8](2, 3), 3)
 	field(t, "priority", &in.Priority, integer[uint8](1, 255), 100)
-	// vrrp.Config.Validate knows the bounds, which differ by version.
+	// vrrp.Config.Validate checks the bounds, because they depend on the version.
 	field(t, "interval", &in.Interval, duration(0, time.Hour), time.Second)
 	field(t, "preempt", &in.Preempt, boolean, true)
 	field(t, "preempt_delay", &in.PreemptDelay, duration(0, 24*time.Hour), 0)
-	in.visitPatience(t)
+	in.visitHoldoff(t)
 	in.visitPeers(t)
 	in.visitSending(t)
 	field(t, "mac", &in.MAC, mac, MAC{})
@@ -55,7 +55,7 @@ func (in *Instance) visit(t *table) {
 	}
 }
 
-// resolve derives what the file says in other words, and checks the instance.
+// resolve fills in what follows from the keys, and checks their combinations.
 func (in *Instance) resolve(t *table) {
 	in.Addresses = make([]netip.Addr, len(in.Prefixes))
 	for i, p := range in.Prefixes {
@@ -94,7 +94,7 @@ func (in *Instance) resolve(t *table) {
 	}
 }
 
-// faults takes apart what errors.Join put together.
+// faults returns the errors that errors.Join joined.
 func faults(err error) []error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()

@@ -46,8 +46,8 @@ func (r *reader) tableNames() *tableNames {
 	return r.tables
 }
 
-// parseTableNames reads lines of a number and a name. What it does not
-// understand it passes over, as iproute2 does.
+// parseTableNames parses lines with a number and a name. Like iproute2 it skips
+// lines that it does not understand.
 func parseTableNames(text string) map[string]uint32 {
 	names := map[string]uint32{}
 	for line := range strings.Lines(text) {
@@ -63,11 +63,12 @@ func parseTableNames(text string) map[string]uint32 {
 	return names
 }
 
-// egressTables and those that differ in the last three bytes hold the routes of
-// devices with egress.
+// egressTables is the first of the routing tables for egress. The others differ
+// in the last three bytes.
 const egressTables = 0x48000000
 
-// routeTable is a routing table: its number, or its name in iproute2's files.
+// routeTable is the number of a routing table, or its name in the files of
+// iproute2.
 func routeTable(t *table) codec[uint32] {
 	byNumber := integer[uint32](1, 1<<32-1)
 	return codec[uint32]{

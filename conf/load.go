@@ -75,7 +75,7 @@ func load(path string, env environment) (*Config, Errors, error) {
 
 // read turns the merged tree of all files into a Config.
 func (r *reader) read(root value) *Config {
-	t := &table{in: r, place: root, keys: root.data.(map[string]value), asked: []string{"include"}, known: r.known(""), wrong: make(map[string]bool)}
+	t := &table{in: r, self: root, keys: root.data.(map[string]value), asked: []string{"include"}, known: r.known(""), wrong: make(map[string]bool)}
 	var c Config
 	tables := c.visit(t)
 	t.finish()
@@ -84,19 +84,19 @@ func (r *reader) read(root value) *Config {
 		c.warn(tables)
 	}
 	if len(c.VRRP) == 0 && len(c.Services) == 0 && len(r.errs) == 0 {
-		// An empty file would have a reload take everything down.
+		// A reload of an empty file would take everything down.
 		t.failf("", "a configuration needs at least one [[vrrp]] or [[service]]")
 	}
 	return &c
 }
 
-// An environment is what loading needs of the machine.
+// An environment is how loading reaches the machine.
 type environment struct {
 	readFile func(path string) ([]byte, error)
 	glob     func(pattern string) ([]string, error) // sorted
 	realPath func(path string) string               // without symbolic links
 	hostname func() (string, error)
-	// readSecret reads a file of strict permissions; nil: there are none.
+	// readSecret reads a file that only its owner may read; nil: there are none.
 	readSecret func(path string) ([]byte, error)
 	// mode returns the permissions of a file; nil: all files are private.
 	mode func(path string) (os.FileMode, error)

@@ -11,8 +11,7 @@ import (
 
 var onStop = choice(option[OnStop]{"clear", Clear}, option[OnStop]{"keep", Keep})
 
-// visit walks over what concerns IPVS as a whole, and returns the table of the
-// sync daemon if there is one.
+// visit visits [lvs], and returns the table [lvs.sync] if there is one.
 func (l *LVS) visit(t *table) (sync *table) {
 	field(t, "on_stop", &l.OnStop, onStop, Clear)
 	t.maybe("sync", l.Sync.Interface != "", func(t *table) {
@@ -20,8 +19,8 @@ func (l *LVS) visit(t *table) (sync *table) {
 		visitSync(t, &l.Sync)
 	})
 	t.sub("timeouts", func(t *table) {
-		// The kernel takes up to INT_MAX/HZ seconds (net/netfilter/ipvs/ip_vs_ctl.c,
-		// ip_vs_set_timeout): 24.8 days where HZ is 1000.
+		// The limit of the kernel is INT_MAX/HZ seconds, with HZ = 1000 24.8 days
+		// (net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_set_timeout).
 		seconds := wholeSeconds(duration(0, 24*24*time.Hour))
 		field(t, "tcp", &l.Timeouts.TCP, seconds, 0)
 		field(t, "tcpfin", &l.Timeouts.TCPFin, seconds, 0)
@@ -30,8 +29,7 @@ func (l *LVS) visit(t *table) (sync *table) {
 	return sync
 }
 
-// visitSync walks over the sync daemon's keys; refs.go chooses Follow if it is
-// not given.
+// visitSync visits [lvs.sync]. The default of Follow is chosen in refs.go.
 func visitSync(t *table, s *lvs.SyncConfig) {
 	need(t, "interface", &s.Interface, interfaceName)
 	field(t, "id", &s.ID, integer[uint8](0, 255), 0)

@@ -32,7 +32,7 @@ func parseMAC(s string) (MAC, error) {
 	return MAC{Mode: MACExplicit, Address: [6]byte(hw)}, nil
 }
 
-// String returns the MAC as the file spells it.
+// String returns m as the configuration file writes it.
 func (m MAC) String() string {
 	switch m.Mode {
 	case MACVirtual:
@@ -47,10 +47,10 @@ func (m MAC) String() string {
 
 // PrivateMAC returns the address of mac = "private": 02:HH:HH:HH:FF:VV, where
 // VV is the VRID, FF the family (4 or 6) and HH:HH:HH a hash of family, VRID
-// and the instance's name. Directors that name an instance alike get the same
-// address, whatever their interfaces are called; two networks that share a
-// wire and a VRID are kept apart by their names. The first octet marks it as
-// locally administered and unicast (IEEE 802, §8.2).
+// and the name of the instance. Directors compute the same address if they use
+// the same name, whatever their interfaces are called. Two sites on one network
+// that use the same VRID get different addresses if they use different names.
+// The first octet makes it a locally administered unicast address (IEEE 802 §8.2).
 func PrivateMAC(family vrrp.Family, vrid uint8, name string) [6]byte {
 	sum := sha256.Sum256(fmt.Appendf(nil, "holdfast private mac\n%v\n%d\n%s", family, vrid, name))
 	return [6]byte{0x02, sum[0], sum[1], sum[2], byte(family), vrid}

@@ -10,31 +10,31 @@ import (
 	"holdfast/vrrp/auth"
 )
 
-// Mail says how events are mailed; without a Server they are not.
+// Mail is how events are sent by mail. Without a Server there is no mail.
 type Mail struct {
 	Server       string // host:port
 	From         string
 	To           []string
 	Events       []string // of EventKinds
-	Helo         string   // what the server is greeted with
+	Helo         string   // the name in HELO
 	TLS          MailTLS
-	CA, CAText   string // path of a PEM file, and what it held; "": the system's
-	User         string // "": without authentication
+	CA, CAText   string // path and content of a PEM file; "": the certificates of the system
+	User         string // "": no authentication
 	PasswordFile string
-	Password     auth.Secret // what that file held
+	Password     auth.Secret // the content of PasswordFile
 	Gather       time.Duration
 	Timeout      time.Duration
 	Retry        Retry
 }
 
-// A MailTLS says whether the way to the mail server is encrypted.
+// A MailTLS is how mail is encrypted on its way to the server.
 type MailTLS string
 
-// The ways.
+// The choices.
 const (
-	MailAuto     MailTLS = "auto"     // if the server offers it, whoever it is
-	MailStartTLS MailTLS = "starttls" // or not at all
-	MailImplicit MailTLS = "implicit" // from the first byte
+	MailAuto     MailTLS = "auto"     // STARTTLS if the server offers it, with any certificate
+	MailStartTLS MailTLS = "starttls" // STARTTLS with a valid certificate, or no mail
+	MailImplicit MailTLS = "implicit" // TLS from the first byte, with a valid certificate
 	MailPlain    MailTLS = "off"
 )
 
@@ -61,12 +61,12 @@ var hostPort = textual(`a host with a port, like "mail.example.org:25",`, func(s
 	return s, nil
 }, func(s string) string { return s })
 
-// visit walks over the mail of a director whose name is the default of helo.
+// visit visits [notify.mail]. The name of the director is the default of helo.
 func (m *Mail) visit(t *table, director string) {
 	need(t, "server", &m.Server, hostPort)
 	need(t, "from", &m.From, mailAddress)
 	need(t, "to", &m.To, listOf(mailAddress))
-	visitEvents(t, &m.Events, toldKinds)
+	visitEvents(t, &m.Events, defaultKinds)
 	field(t, "helo", &m.Helo, name, director)
 	field(t, "tls", &m.TLS, mailTLS, MailAuto)
 	field(t, "ca", &m.CA, optionalPath, "")
@@ -80,7 +80,7 @@ func (m *Mail) visit(t *table, director string) {
 	}
 }
 
-// check checks what concerns more than one key, and reads the files.
+// check checks combinations of keys, and reads the files.
 func (m *Mail) check(t *table) {
 	if len(m.To) == 0 && t.has("to") && t.ok("to") {
 		t.failf("to", "needs at least one address")

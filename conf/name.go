@@ -6,9 +6,9 @@ import (
 	"unicode"
 )
 
-// name is the name of an instance, group, service or server. It goes into
-// status lines, script arguments and "service/server", so it has neither
-// blanks nor slashes.
+// name is the name of an instance, group, service or server. Status lines, script
+// arguments and "service/server" contain it, so it must not have blanks or
+// slashes.
 var name = textual("a name", func(s string) (string, error) {
 	const limit = 64
 	switch {
@@ -27,10 +27,10 @@ var name = textual("a name", func(s string) (string, error) {
 	return s, nil
 }, func(s string) string { return s })
 
-// maxInterfaceName is the kernel's IFNAMSIZ without the final zero.
+// maxInterfaceName is IFNAMSIZ of the kernel without the final zero.
 const maxInterfaceName = 15
 
-// interfaceName is the name of an interface that exists.
+// interfaceName is the name of an interface that holdfast uses.
 var interfaceName = textual("the name of an interface", func(s string) (string, error) {
 	switch {
 	case s == "" || s == "." || s == ".." || strings.ContainsAny(s, "/: \t\n\v\f\r"): // dev_valid_name
@@ -41,8 +41,8 @@ var interfaceName = textual("the name of an interface", func(s string) (string, 
 	return s, nil
 }, func(s string) string { return s })
 
-// deviceName is the name of an interface that we make. A dot would read as a
-// level of the sysctl tree in net.ipv4.conf.NAME.
+// deviceName is the name of an interface that holdfast creates. It must not have
+// a dot, because tools read that as a level of net.ipv4.conf.NAME.
 var deviceName = textual("the name of a device", func(s string) (string, error) {
 	if strings.Contains(s, ".") {
 		return "", fmt.Errorf("%s must not contain a dot", quoteShort(s))
@@ -50,7 +50,7 @@ var deviceName = textual("the name of a device", func(s string) (string, error) 
 	return interfaceName.decodeText(s)
 }, func(s string) string { return s })
 
-// decodeText parses s as the codec does a string of the file.
+// decodeText decodes s like a string in the file.
 func (c codec[T]) decodeText(s string) (got T, err error) {
 	got, _ = c.decode(value{data: s}, func(_ value, message string) { err = fmt.Errorf("%s", message) })
 	return got, err

@@ -4,12 +4,12 @@ import (
 	"holdfast/vrrp"
 )
 
-// bare reports whether an instance carries no address at all, so that its
-// mastership is for scripts and routes to make something of.
+// bare reports whether an instance has no virtual address at all. Then only
+// scripts, routes and rules give its mastership an effect.
 func (in *Instance) bare() bool { return len(in.Prefixes)+len(in.Excluded) == 0 }
 
-// visitFamily finds out which family an instance speaks: that of its addresses
-// or, without any in the adverts, the one that the file names.
+// visitFamily determines the family of the adverts: that of the addresses in
+// them, or without such addresses the key family.
 func (in *Instance) visitFamily(t *table) {
 	if t.reading() || len(in.Prefixes) == 0 {
 		field(t, "family", &in.Family, ruleFamily, vrrp.IPv4)
@@ -20,7 +20,8 @@ func (in *Instance) visitFamily(t *table) {
 	}
 }
 
-// resolveBare refuses what has no effect without addresses. No macvlan is made.
+// resolveBare refuses keys that have no effect without addresses. There is no
+// macvlan without addresses.
 func (in *Instance) resolveBare(t *table) {
 	if in.MAC.Mode != MACInterface && t.has("mac") && t.ok("mac") {
 		t.failf("mac", `must be "interface" for an instance without addresses`)

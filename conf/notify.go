@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// command is a program and its arguments, or a table that has these under the
-// key command, and whom it runs as and for how long at most.
+// command is a program and its arguments, or a table with these under the key
+// command and with user, group and timeout.
 var command = codec[Command]{
 	decode: func(v value, fail func(value, string)) (Command, bool) {
 		var c Command
@@ -48,7 +48,7 @@ var command = codec[Command]{
 	},
 }
 
-// untimedCommand is a command without a timeout of its own.
+// untimedCommand is a command that must not have a timeout.
 var untimedCommand = codec[Command]{
 	decode: func(v value, fail func(value, string)) (Command, bool) {
 		c, ok := command.decode(v, fail)
@@ -70,8 +70,8 @@ func into[T any](p *T, c codec[T]) func(value, func(value, string)) bool {
 	}
 }
 
-// decodeKeys decodes the keys of a table within a line, of which one may be
-// needed.
+// decodeKeys decodes the keys of an inline table. The key needed must be given,
+// unless it is "".
 func decodeKeys(v value, keys map[string]value, fail func(value, string), needed string, known map[string]func(value, func(value, string)) bool) bool {
 	ok := true
 	names := slices.Sorted(maps.Keys(known))
@@ -110,8 +110,8 @@ var anyAccount = textual("a name", func(s string) (string, error) {
 	return account.decodeText(s)
 }, func(s string) string { return s })
 
-// words is a program and its arguments: a list, or one string that is split
-// at blanks like a shell's words. No shell runs it. An empty list is none.
+// words is a program and its arguments: a list, or one string that is split at
+// blanks as a shell does. An empty list is no program.
 var words = codec[[]string]{decode: decodeWords, encode: listOf(text).encode}
 
 func decodeWords(v value, fail func(value, string)) ([]string, bool) {
@@ -143,13 +143,12 @@ func decodeWords(v value, fail func(value, string)) ([]string, bool) {
 	return words, true
 }
 
-// splitWords splits s at blanks. Quotes keep blanks together, single quotes
-// everything else too, and a backslash takes the next character as it is.
-// Nothing is expanded.
+// splitWords splits s at blanks. Quotes protect blanks; a backslash protects the
+// next character, but not within single quotes. Nothing is expanded.
 func splitWords(s string) ([]string, error) {
 	var words []string
 	var word strings.Builder
-	started := false // a word may be empty: ''
+	started := false // because '' is a word too
 	var quote rune
 	escaped := false
 	for _, r := range s {
@@ -189,7 +188,8 @@ func splitWords(s string) ([]string, error) {
 	return words, nil
 }
 
-// notifyTimeout bounds a command that hangs, with room for one that mails.
+// notifyTimeout is the default timeout. It leaves time for a program that sends
+// mail.
 const notifyTimeout = 30 * time.Second
 
 var commandTimeout = duration(100*time.Millisecond, time.Hour)
@@ -204,24 +204,23 @@ func (n *Notify) visit(t *table) {
 	field(t, "timeout", &n.Timeout, commandTimeout, notifyTimeout)
 }
 
-// visitInstance walks over the commands of an instance, which has moments that a
-// group has not.
+// visitInstance visits [vrrp.notify], which has more keys than [group.notify].
 func (n *Notify) visitInstance(t *table) {
 	n.visit(t)
 	field(t, "rival", &n.Rival, command, Command{})
 	field(t, "priority", &n.Priority, command, Command{})
 }
 
-// visit walks over the commands of a service or of one server, which inherits
-// those of its service.
+// visit visits [service.notify] and [service.server.notify]. A server inherits
+// the commands of its service.
 func (n *ServerNotify) visit(t *table, inherited ServerNotify) {
 	field(t, "up", &n.Up, override(inherited.Up), inherited.Up)
 	field(t, "down", &n.Down, override(inherited.Down), inherited.Down)
 	field(t, "timeout", &n.Timeout, commandTimeout, inherited.Timeout)
 }
 
-// override is the codec of a command that would be inherited if nothing were
-// written, so that none is written as [].
+// override is the codec of a command that has an inherited default. It writes no
+// command as [].
 func override(inherited Command) codec[Command] {
 	if inherited.Argv == nil {
 		return command

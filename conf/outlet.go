@@ -5,36 +5,36 @@ import (
 	"slices"
 )
 
-// Notifications say who hears of events besides the commands of instances,
-// groups and services.
+// Notifications are the receivers of all events, in contrast to the commands of
+// single instances, groups and services.
 type Notifications struct {
 	FIFOs    []FIFO
 	Mail     Mail
 	Webhooks []Webhook
 }
 
-// EventKinds are the kinds of events of the journal that can be told.
+// EventKinds are the kinds of events in the journal that receivers can get.
 var EventKinds = []string{"instance", "group", "rival", "priority", "service", "server", "tracker", "bfd", "repair", "config", "director", "notify"}
 
-// keepalivedKinds are those of which keepalived writes to its FIFOs.
+// keepalivedKinds are the kinds that the FIFO format of keepalived has words for.
 var keepalivedKinds = []string{"instance", "group", "rival", "priority", "service", "server"}
 
 // A FIFO is a named pipe to which events are written.
 type FIFO struct {
 	Path   string
 	Format FIFOFormat
-	Events []string // of EventKinds; nil is none
-	// User and Group own the pipe where it is made; "": the daemon's, and the
-	// user's group.
+	Events []string // elements of EventKinds
+	// User and Group own a pipe that holdfast creates. "" is the user of the
+	// daemon, and the group of the user.
 	User, Group string
-	// Command reads the pipe, with its path as the last argument, and is kept
-	// running. Its Timeout is 0.
+	// Command is a program that reads the pipe. Its last argument is the path. It
+	// is started again when it ends. Its Timeout is 0.
 	Command        Command
 	StatesOnReload bool // a reload writes the state of every instance and group
-	Queue          int  // events that wait at most while the pipe is full
+	Queue          int  // how many events wait at most while the pipe is full
 }
 
-// A FIFOFormat is what the lines in a FIFO look like.
+// A FIFOFormat is the format of the lines in a FIFO.
 type FIFOFormat string
 
 // The formats.
@@ -102,7 +102,7 @@ func (f *FIFO) visit(t *table) {
 	}
 }
 
-// visitEvents walks over the kinds of events that are told.
+// visitEvents visits the key events.
 func visitEvents(t *table, p *[]string, def []string) {
 	field(t, "events", p, listOf(eventKind), def)
 	if t.reading() && t.ok("events") && len(*p) == 0 {

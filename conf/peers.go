@@ -8,7 +8,7 @@ import (
 	"holdfast/vrrp"
 )
 
-// visitPeers walks over who the other routers are and how they are reached.
+// visitPeers visits the keys about the other routers.
 func (in *Instance) visitPeers(t *table) {
 	field(t, "peers", &in.Peers, listOf(peer), nil)
 	field(t, "unicast", &in.Unicast, boolean, false)
@@ -16,10 +16,10 @@ func (in *Instance) visitPeers(t *table) {
 
 var peerAddress = textual(`an address, like "10.0.0.2",`, parseAddress, netip.Addr.String)
 
-// ttl is a time to live as it may arrive.
+// ttl is the TTL or hop limit of a packet.
 var ttl = integer[uint8](1, vrrp.HopLimit)
 
-// peer is an address, or a table with the address and limits of the TTL.
+// peer is an address, or a table with the address and the TTLs to accept.
 var peer = codec[vrrp.PeerConfig]{
 	decode: func(v value, fail func(value, string)) (vrrp.PeerConfig, bool) {
 		p := vrrp.PeerConfig{MinTTL: vrrp.HopLimit, MaxTTL: vrrp.HopLimit}

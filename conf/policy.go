@@ -1,14 +1,14 @@
 package conf
 
-// visitPolicy walks over the routes and rules of an instance.
+// visitPolicy visits the routes and rules of an instance.
 func (in *Instance) visitPolicy(t *table) {
-	places := unique[routePlace]{}
+	routes := unique[routeKey]{}
 	list(t, "route", &in.Routes, func(t *table, r *Route) {
 		r.visit(t, in.Family)
 		if !t.reading() || !t.has("to") || !t.clean() {
 			return
 		}
-		if first := places.use(r.place(), t.where("to")); first != "" {
+		if first := routes.use(r.key(), t.where("to")); first != "" {
 			t.failf("to", "there is already a route to %v with this table, metric and tos, at %s", r.To, first)
 		}
 	})
@@ -31,8 +31,9 @@ func (in *Instance) visitPolicy(t *table) {
 	})
 }
 
-// choosePriority gives a rule that has none a priority that depends on nothing
-// but the instance's VRID and the rules before it.
+// choosePriority sets the default priority of a rule. It depends only on the
+// VRID of the instance and the number of rules before it, so that a change
+// elsewhere in the file does not move the rule.
 func (in *Instance) choosePriority(t *table, r *Rule, position int) {
 	r.Priority = in.rulePriority(position)
 	switch {
@@ -43,8 +44,8 @@ func (in *Instance) choosePriority(t *table, r *Rule, position int) {
 	}
 }
 
-// rulePriority is the priority of the rule at a position among those of the
-// instance, unless the file gives one.
+// rulePriority returns the default priority of the rule at a position in the
+// instance, counted from 0.
 func (in *Instance) rulePriority(position int) uint32 {
 	return firstPriority + rulesEach*uint32(in.VRID) + uint32(position)
 }

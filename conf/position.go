@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// A node is the place of one TOML value, and the places of what it holds. The
-// TOML library tells the line of a syntax error only; the line of a wrong
-// value comes from here.
+// A node is the position of one TOML value, with the positions of what is inside
+// it. The TOML library reports lines for syntax errors only, so the line of a
+// wrong value comes from here.
 type node struct {
 	line  int
 	depth int              // of the path from the root
@@ -17,7 +17,7 @@ type node struct {
 	items []*node          // of an array
 }
 
-// child returns the place of key in the table n, made now if need be.
+// child returns the node of key in the table n, and makes it if necessary.
 func (n *node) child(key string, line int) *node {
 	if c := n.keys[key]; c != nil {
 		return c
@@ -37,8 +37,8 @@ func (n *node) add(line int) *node {
 	return item
 }
 
-// table returns what a header or a dotted key means by n: the last element of
-// an array of tables, or n itself.
+// table returns the table that a header or a dotted key means by n: the last
+// element of an array of tables, or n itself.
 func (n *node) table() *node {
 	if len(n.items) > 0 {
 		return n.items[len(n.items)-1]
@@ -60,7 +60,7 @@ type excess struct {
 	message string
 }
 
-// locate returns the places of everything in src, or what exceeds the bounds.
+// locate returns the positions of everything in src, or what exceeds the bounds.
 // It does not check the syntax: up to the first error of src it finds what the
 // TOML library finds, and after that anything, without panicking.
 func locate(src string) (*node, *excess) {
@@ -102,7 +102,7 @@ func (s *scanner) refuse(line int, format string, args ...any) {
 	s.pos = len(s.src)
 }
 
-// count notes one more value, whose place is n.
+// count counts the value at n, and checks the bounds.
 func (s *scanner) count(n *node) {
 	s.values++
 	switch {
@@ -156,7 +156,7 @@ func (s *scanner) space() {
 	}
 }
 
-// blank moves over white space, line ends, comments and the bytes of also.
+// blank moves over white space, line ends, comments and the bytes in also.
 func (s *scanner) blank(also string) {
 	for !s.done() {
 		switch c := s.src[s.pos]; {
@@ -241,7 +241,7 @@ func (s *scanner) keyPart() string {
 	return s.until(" \t\r\n.=[]{},#\"'")
 }
 
-// value reads a value, whose place is n.
+// value reads the value at n.
 func (s *scanner) value(n *node) {
 	s.space()
 	switch s.peek() {
@@ -291,7 +291,7 @@ func (s *scanner) inlineTable(n *node) {
 }
 
 // basic reads a string in double quotes, on one line or several, and returns
-// what is between them.
+// its raw content.
 func (s *scanner) basic() string {
 	if s.accept(`"""`) {
 		return s.multiline('"')

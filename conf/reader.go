@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// A reader is what the tables of one configuration have in common.
+// A reader collects what is found while one configuration is read.
 type reader struct {
 	env      environment
 	errs     Errors // at most maxErrors
@@ -50,7 +50,8 @@ func (r *reader) failures(path string) Errors {
 	return errs
 }
 
-// known returns the keys of a table that were asked for, to be added to.
+// known returns the set of keys that were asked for in tables of a schema. The
+// caller adds to it.
 func (r *reader) known(schema string) map[string]bool {
 	if r.schema[schema] == nil {
 		r.schema[schema] = make(map[string]bool)

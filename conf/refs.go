@@ -8,8 +8,8 @@ import (
 	"holdfast/lvs"
 )
 
-// resolve checks what concerns more than one table, and fills in what follows
-// from the whole.
+// resolve checks combinations of tables, and fills in what follows from several
+// of them.
 func (c *Config) resolve(s sections) {
 	nameDevices(c.VRRP)
 	c.checkNames(s)
@@ -22,11 +22,12 @@ func (c *Config) resolve(s sections) {
 	c.checkTracking(s)
 }
 
-// unique notes the second use of each key, with a message that may name the
-// place of the first.
+// unique finds the second use of a key. It maps each key to the file:line of its
+// first use.
 type unique[K comparable] map[K]string
 
-// use returns where key was used before, or "" and remembers it.
+// use returns where key was used before. If it was not, use remembers it and
+// returns "".
 func (u unique[K]) use(key K, where string) string {
 	if first, ok := u[key]; ok {
 		return first
@@ -35,8 +36,8 @@ func (u unique[K]) use(key K, where string) string {
 	return ""
 }
 
-// checkNames refuses names that mean two things: instances and groups are
-// called by name alone.
+// checkNames refuses duplicate names. Instances and groups share one name space,
+// because commands like handover take either.
 func (c *Config) checkNames(s sections) {
 	seen := make(unique[string])
 	check := func(t *table, name string) {
@@ -93,10 +94,10 @@ func (c *Config) instanceNames() []string {
 	return names
 }
 
-// resolveFollow finds whose state services and the sync daemon follow.
+// resolveFollow resolves what services and the sync daemon follow.
 func (c *Config) resolveFollow(s sections) {
 	if s.sync != nil {
-		// Without VRRP there is nothing to follow: the daemons run all the time.
+		// Without VRRP there is nothing to follow, and the daemons run all the time.
 		if follow := &c.LVS.Sync.Follow; *follow != "" || len(c.VRRP) > 0 {
 			c.follow(s.sync, "follow", follow)
 		}
@@ -113,8 +114,8 @@ func (c *Config) resolveFollow(s sections) {
 	}
 }
 
-// follow checks that *name is a group or instance, and chooses the only one
-// there is when it is "".
+// follow checks that *name is a group or instance. If it is "" and there is only
+// one candidate, follow chooses that.
 func (c *Config) follow(t *table, key string, name *string) {
 	if !t.ok(key) {
 		return
@@ -133,8 +134,8 @@ func (c *Config) follow(t *table, key string, name *string) {
 	}
 }
 
-// followable returns the names of everything that can be followed, and those
-// among which the default is chosen: the groups or, without any, the instances.
+// followable returns the names that can be followed, and the candidates for the
+// default: the groups or, without any, the instances.
 func (c *Config) followable() (all, candidates []string) {
 	for _, g := range c.Groups {
 		candidates = append(candidates, g.Name)
@@ -146,7 +147,7 @@ func (c *Config) followable() (all, candidates []string) {
 	return all, candidates
 }
 
-// checkServices refuses two services that the kernel would take for one.
+// checkServices refuses services with the same key in the kernel.
 func (c *Config) checkServices(tables []*table) {
 	seen := make(unique[lvs.Key])
 	for i, t := range tables {
@@ -161,15 +162,15 @@ func (c *Config) checkServices(tables []*table) {
 		if first := seen.use(k, t.where(key)); first != "" {
 			t.failf(key, "%s is already used at %s", fmt.Sprint(k), first)
 		}
-		// The kernel answers EINVAL to whichever comes second.
+		// The kernel refuses the second of the two with EINVAL.
 		if c.LVS.Sync.Interface != "" && c.Services[i].MixedFamilies() {
 			t.failf(key, "a server of the other address family is not possible together with [lvs.sync]")
 		}
 	}
 }
 
-// checkAccepted refuses services on addresses that are not accepted: IPVS would
-// never see their packets, since it comes after the filter (LOCAL_IN).
+// checkAccepted refuses services on addresses with accept = false. The filter
+// drops their packets before IPVS, which works in LOCAL_IN, sees them.
 func (c *Config) checkAccepted(s sections) {
 	refused := make(map[netip.Addr]string)
 	for i, t := range s.vrrp {

@@ -11,17 +11,17 @@ import (
 	"holdfast/vrrp"
 )
 
-// A Route is a route that is there while an instance holds its addresses. What
-// is "" or 0 is the kernel's choice.
+// A Route is a route that exists while an instance has its addresses. The kernel
+// chooses fields that are "" or 0.
 type Route struct {
 	To         netip.Prefix
 	Type       string     // as `ip route` calls it: unicast, blackhole, ...
 	Via        netip.Addr // the zero Addr: on the link
 	Device     string     // "": the device of the virtual addresses
 	OnLink     bool       // Via need not be in a subnet of the device
-	Hops       []Hop      // several ways, instead of the three above
+	Hops       []Hop      // several next hops, instead of the three fields above
 	Table      uint32
-	VRF        string // "": Table
+	VRF        string // a VRF device, whose table is used; "": Table
 	Source     netip.Addr
 	Metric     uint32
 	Scope      string
@@ -32,7 +32,7 @@ type Route struct {
 	Encap      Encap
 }
 
-// A Hop is one of several ways of a route.
+// A Hop is one of several next hops of a route.
 type Hop struct {
 	Via    netip.Addr
 	Device string // "": the device of the virtual addresses
@@ -41,11 +41,11 @@ type Hop struct {
 	Encap  Encap
 }
 
-// A Realm is a pair of classes for accounting; 0 is none.
+// A Realm is a pair of realms for accounting; 0 is none.
 type Realm struct{ From, To uint16 }
 
-// RouteOptions are the metrics of a route; Lock names those that the kernel
-// must not change by what it learns.
+// RouteOptions are the metrics of a route. Lock has the names of those that the
+// kernel must not change by what it measures.
 type RouteOptions struct {
 	MTU, AdvMSS, Window, SSThresh, Cwnd, InitCwnd, InitRwnd, Reordering, HopLimit uint32
 
@@ -56,8 +56,7 @@ type RouteOptions struct {
 	Lock                       []string
 }
 
-// VMAC names the device of the virtual addresses, whatever it is called and
-// whether or not it exists yet.
+// VMAC stands for the device of the virtual addresses in routes and rules.
 const VMAC = "vmac"
 
 var routeDevice = textual("the name of an interface", func(s string) (string, error) {
@@ -72,7 +71,7 @@ var routeDevice = textual("the name of an interface", func(s string) (string, er
 	return s
 })
 
-// word is one of a few words, as it is.
+// word is one of a few words.
 func word(words ...string) codec[string] {
 	options := make([]option[string], len(words))
 	for i, w := range words {
@@ -89,7 +88,7 @@ var (
 		"features", "rto_min", "initrwnd", "quickack", "congctl")
 )
 
-// everywhere is where a prefix of length 0 leads.
+// everywhere is the word for the prefix of length 0.
 const everywhere = "default"
 
 // destination is a prefix; "default" is the zero Prefix until the family is known.
@@ -140,7 +139,7 @@ func (r *Route) visit(t *table, own vrrp.Family) {
 	}
 }
 
-// check settles the family and refuses what does not go together.
+// check determines the family and checks combinations of keys.
 func (r *Route) check(t *table, own vrrp.Family, refuses bool) {
 	switch {
 	case refuses:
@@ -170,7 +169,7 @@ func (r *Route) check(t *table, own vrrp.Family, refuses bool) {
 	}
 }
 
-// family is that of a route to everywhere.
+// family returns the family of a route to "default".
 func (r *Route) family(own vrrp.Family) vrrp.Family {
 	all := []netip.Addr{r.Source, r.Via}
 	for _, h := range r.Hops {
@@ -189,7 +188,7 @@ func (r *Route) checkFamily(t *table) {
 	if r.Source.IsValid() && t.ok("source") && r.Source.Is4() != v4 {
 		t.failf("source", "%v and the destination %v must have the same address family", r.Source, r.To)
 	}
-	// An IPv4 route may lead via an IPv6 neighbour (RFC 8950).
+	// An IPv4 route may have an IPv6 gateway (RFC 8950).
 	if r.Via.IsValid() && t.ok("via") && r.Via.Is4() && !v4 {
 		t.failf("via", "%v must be an IPv6 address, as the destination %v is", r.Via, r.To)
 	}
@@ -208,8 +207,8 @@ func (r *Route) checkFamily(t *table) {
 	}
 }
 
-// A routePlace is what one route at most can have.
-type routePlace struct {
+// A routeKey identifies a route in the kernel: there is one route for each.
+type routeKey struct {
 	to     netip.Prefix
 	table  uint32
 	vrf    string
@@ -217,12 +216,12 @@ type routePlace struct {
 	tos    uint8
 }
 
-func (r *Route) place() routePlace {
-	p := routePlace{r.To, r.Table, r.VRF, r.Metric, r.TOS}
-	if r.To.Addr().Is6() && p.metric == 0 {
-		p.metric = 1024 // the kernel's
+func (r *Route) key() routeKey {
+	k := routeKey{r.To, r.Table, r.VRF, r.Metric, r.TOS}
+	if r.To.Addr().Is6() && k.metric == 0 {
+		k.metric = 1024 // the default of the kernel
 	}
-	return p
+	return k
 }
 
 var trafficClass = simple(func(v value) (uint8, error) {

@@ -7,7 +7,7 @@ import (
 	"holdfast/vrrp"
 )
 
-// checkRouters refuses instances that would be in each other's way.
+// checkRouters refuses instances that conflict with each other.
 func (c *Config) checkRouters(tables []*table) {
 	taken := newTaken(c.VRRP)
 	for i, t := range tables {
@@ -20,10 +20,10 @@ func (c *Config) checkRouters(tables []*table) {
 	}
 }
 
-// taken is what the instances so far have for themselves.
+// taken has what the instances so far use.
 type taken struct {
 	routers   unique[router]
-	addresses unique[place]
+	addresses unique[heldAddress]
 	stations  unique[station]
 	devices   unique[string]
 	parents   map[string]bool
@@ -36,8 +36,8 @@ type (
 		family vrrp.Family
 		vrid   uint8
 	}
-	place struct {
-		on   string // of a link-local address alone: each link may have it
+	heldAddress struct {
+		on   string // interface; "" unless the address is link-local, which each link may have
 		addr netip.Addr
 	}
 	station struct {
@@ -55,7 +55,7 @@ func newTaken(instances []Instance) taken {
 	}
 	return taken{
 		routers:   make(unique[router]),
-		addresses: make(unique[place]),
+		addresses: make(unique[heldAddress]),
 		stations:  make(unique[station]),
 		devices:   make(unique[string]),
 		parents:   parents,
@@ -63,8 +63,8 @@ func newTaken(instances []Instance) taken {
 	}
 }
 
-// claimVRID returns false if the instance's virtual router exists already:
-// then whatever else they share follows from that.
+// claimVRID returns false if another instance has the same virtual router. Then
+// the other conflicts between the two need no report.
 func (k *taken) claimVRID(t *table, in *Instance) bool {
 	if !t.ok("interface", "vrid", "addresses") {
 		return true
@@ -82,7 +82,7 @@ func (k *taken) claimAddresses(t *table, in *Instance) {
 			return
 		}
 		for _, p := range prefixes {
-			at := place{addr: p.Addr()}
+			at := heldAddress{addr: p.Addr()}
 			if at.addr.IsLinkLocalUnicast() {
 				at.on = cmp.Or(p.Interface, in.Interface)
 			}
@@ -95,12 +95,12 @@ func (k *taken) claimAddresses(t *table, in *Instance) {
 	claim("excluded_addresses", in.Excluded)
 }
 
-// maxGroups is how many groups Linux lets a socket join, unless it is told
-// otherwise (net.ipv4.igmp_max_memberships); there is a socket an interface.
+// maxGroups is how many multicast groups a socket can join, by the default of
+// net.ipv4.igmp_max_memberships. holdfast has one socket for each interface.
 const maxGroups = 20
 
-// claimGroup refuses more groups on an interface than can be joined: the port
-// would not open, to the harm of all instances there.
+// claimGroup refuses more multicast groups on one interface than its socket can
+// join. Otherwise the socket would fail for all instances on the interface.
 func (k *taken) claimGroup(t *table, in *Instance) {
 	if in.Unicast || in.Family != vrrp.IPv4 {
 		return

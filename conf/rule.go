@@ -9,20 +9,20 @@ import (
 	"holdfast/vrrp"
 )
 
-// A Rule is a routing rule that is there while an instance holds its addresses.
-// A selector that is zero is for any packet.
+// A Rule is a routing rule that exists while an instance has its addresses. A
+// selector that is zero matches every packet.
 type Rule struct {
 	Priority  uint32
 	Family    vrrp.Family
 	From, To  netip.Prefix
-	Invert    bool   // for the packets that the selectors do not fit
-	Interface string // by which packets come in; "vmac": the device of the virtual addresses
-	Output    string // to which a socket is bound
+	Invert    bool   // match the packets that the selectors do not match
+	Interface string // of incoming packets; VMAC: the device of the virtual addresses
+	Output    string // that the socket of the sender is bound to
 	Mark      Mark
 	TOS       uint8
 	UIDs      Range
 	Protocol  uint8 // IP protocol number
-	// Ports of both ends; 0 is no port.
+	// A zero Range matches every port.
 	SourcePorts, DestinationPorts Range
 	TunnelID                      uint64
 	L3MDev                        bool
@@ -31,24 +31,24 @@ type Rule struct {
 	Table  uint32 // of lookup
 	Goto   uint32 // of goto
 	Realm  Realm
-	// SuppressLength and SuppressGroup are one more than the file says; 0: not.
+	// SuppressLength and SuppressGroup are one more than in the file; 0 is none.
 	SuppressLength, SuppressGroup uint32
 }
 
-// A Mark is a firewall mark and which bits of it count; all zero is any.
+// A Mark is a firewall mark with a mask. The zero Mark matches every mark.
 type Mark struct{ Value, Mask uint32 }
 
-// A Range is from First to Last; Given tells one that is all zero from none.
+// A Range is from First to Last. Given is false for the range that is not given.
 type Range struct {
 	First, Last uint32
 	Given       bool
 }
 
-// lastPriority is the last before the kernel's own for the main table.
+// lastPriority is the last priority before the rule for the main table.
 const lastPriority = 32765
 
-// A rule without a priority gets firstPriority plus rulesEach for each VRID
-// plus its position among the rules of its instance.
+// The default priority of a rule is firstPriority plus rulesEach times the VRID
+// plus the position of the rule in its instance.
 const (
 	firstPriority = 10000
 	rulesEach     = 64
@@ -56,8 +56,8 @@ const (
 
 var ruleFamily = choice(option[vrrp.Family]{"ipv4", vrrp.IPv4}, option[vrrp.Family]{"ipv6", vrrp.IPv6})
 
-// anyPrefix is a prefix; "all" and "default" are the zero Prefix until the
-// family is known.
+// anyPrefix is a prefix. "all" and "default" are the zero Prefix until check has
+// determined the family.
 var anyPrefix = textual(`a prefix, like "10.0.0.100/32", or "all",`, func(s string) (netip.Prefix, error) {
 	if s == "all" || s == everywhere {
 		return netip.Prefix{}, nil
@@ -68,7 +68,7 @@ var anyPrefix = textual(`a prefix, like "10.0.0.100/32", or "all",`, func(s stri
 	return routePrefix.decodeText(s)
 }, netip.Prefix.String)
 
-// ruleSelectors are the keys that say for which packets a rule is.
+// ruleSelectors are the keys that select packets.
 var ruleSelectors = []string{
 	"from", "to", "interface", "output", "mark", "tos", "uid_range", "ip_protocol", "source_port", "destination_port",
 	"tunnel_id", "l3mdev",
@@ -105,7 +105,7 @@ func (r *Rule) visit(t *table, own vrrp.Family) {
 	}
 }
 
-// check settles the family and refuses what does not go together.
+// check determines the family and checks combinations of keys.
 func (r *Rule) check(t *table) {
 	for _, p := range []netip.Prefix{r.To, r.From} {
 		if p.IsValid() {
@@ -155,7 +155,7 @@ func (r *Rule) checkAction(t *table) {
 	}
 }
 
-// mark is a number, or a number and the bits that count: "7/0xff".
+// mark is a number, or a number and a mask: "7/0xff".
 var mark = simple(func(v value) (Mark, error) {
 	m, good := Mark{Mask: 1<<32 - 1}, false
 	switch data := v.data.(type) {
@@ -207,7 +207,8 @@ func numbers(high int64) codec[Range] {
 	})
 }
 
-// plusOne is a number up to high, kept as one more.
+// plusOne is a number from 0 to high. Its decoded form is one more, so that 0 is
+// none.
 func plusOne(high int64) codec[uint32] {
 	plain := integer[uint32](0, high)
 	return codec[uint32]{
@@ -219,7 +220,7 @@ func plusOne(high int64) codec[uint32] {
 	}
 }
 
-// protocolNumbers are the IP protocols that have names here (IANA).
+// protocolNumbers are the names of IP protocols (IANA).
 var protocolNumbers = map[string]uint8{
 	"icmp": 1, "igmp": 2, "ipip": 4, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "icmpv6": 58, "ospf": 89, "sctp": 132,
 }

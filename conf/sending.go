@@ -6,13 +6,13 @@ import (
 	"holdfast/vrrp"
 )
 
-// An AdvertMAC says from which MAC address adverts are sent.
+// An AdvertMAC is the Ethernet source of adverts.
 type AdvertMAC uint8
 
 // The choices.
 const (
-	AdvertVirtual   AdvertMAC = iota // that of the virtual addresses (RFC 9568 §7.3)
-	AdvertInterface                  // the interface's own
+	AdvertVirtual   AdvertMAC = iota // the MAC address of the virtual addresses (RFC 9568 §7.3)
+	AdvertInterface                  // the MAC address of the interface
 )
 
 var advertMAC = choice(
@@ -20,7 +20,7 @@ var advertMAC = choice(
 	option[AdvertMAC]{"interface", AdvertInterface},
 )
 
-// visitSending walks over how adverts leave.
+// visitSending visits the keys about sending adverts.
 func (in *Instance) visitSending(t *table) {
 	field(t, "source", &in.Source, optional(peerAddress), netip.Addr{})
 	field(t, "multicast", &in.Multicast, optional(peerAddress), netip.Addr{})
@@ -29,7 +29,7 @@ func (in *Instance) visitSending(t *table) {
 	field(t, "track_link", &in.TrackLink, boolean, true)
 }
 
-// resolveSending fills in the group, and refuses what has no effect.
+// resolveSending sets the default group, and refuses keys without effect.
 func (in *Instance) resolveSending(t *table) {
 	if !in.Unicast && !in.Multicast.IsValid() {
 		in.Multicast = in.Family.MulticastGroup()

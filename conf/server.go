@@ -9,14 +9,14 @@ import (
 	"holdfast/lvs"
 )
 
-// A server is what the file says of one realserver; a Service keeps it in two
-// parts.
+// A server is one [[service.server]]. A Service keeps the two parts in separate
+// lists.
 type server struct {
 	lvs.ServerConfig
 	Health
 }
 
-// servers returns the servers of s, whole.
+// servers joins the two lists of s.
 func (s *Service) servers() []server {
 	var servers []server
 	for i := range s.Servers {
@@ -25,7 +25,7 @@ func (s *Service) servers() []server {
 	return servers
 }
 
-// setServers takes the servers apart.
+// setServers sets the two lists of s.
 func (s *Service) setServers(servers []server) {
 	for _, r := range servers {
 		s.Servers = append(s.Servers, r.ServerConfig)
@@ -33,8 +33,8 @@ func (s *Service) setServers(servers []server) {
 	}
 }
 
-// visit walks over one server of s. The rest is what it inherits, and whether
-// the check that it inherits is without error: if not, it is not told again.
+// visit visits one server of s, with its inherited defaults. checkOK tells
+// whether the inherited check is valid; if not, its errors are not repeated.
 func (r *server) visit(t *table, s *Service, inherited delivery, startsUp, checkOK bool) {
 	v := &r.Server
 	need(t, "address", &v.Address, serverAddress(s.Service.Key))
@@ -64,7 +64,7 @@ func (r *server) visit(t *table, s *Service, inherited delivery, startsUp, check
 	}
 }
 
-// defaultServerName is the address, without a port that means nothing.
+// defaultServerName returns the address, without port 0.
 func defaultServerName(a netip.AddrPort) string {
 	if a.Port() == 0 {
 		return a.Addr().String()
@@ -72,8 +72,8 @@ func defaultServerName(a netip.AddrPort) string {
 	return a.String()
 }
 
-// resolveCheck refuses a check that has no port to connect to; a server that
-// is never asked is up.
+// resolveCheck refuses a check without a port. A server without a check is always
+// up.
 func (r *server) resolveCheck(t *table) {
 	if r.Check.Kind == checker.None {
 		if t.has("starts_up") && !r.StartsUp && t.ok("starts_up") {
@@ -88,8 +88,8 @@ func (r *server) resolveCheck(t *table) {
 	}
 }
 
-// serverAddress is an address whose port, when it is not given, is the
-// service's.
+// serverAddress is an address with a port. The default of the port is that of
+// the service.
 func serverAddress(key lvs.Key) codec[netip.AddrPort] {
 	return textual("an address", func(s string) (netip.AddrPort, error) {
 		if a, err := netip.ParseAddr(s); err == nil {
@@ -100,7 +100,8 @@ func serverAddress(key lvs.Key) codec[netip.AddrPort] {
 	}, netip.AddrPort.String)
 }
 
-// A delivery is the way of packets to a server, as the file spells it.
+// A delivery is the forwarding method of a server with its tunnel, in the form
+// of the file.
 type delivery struct {
 	forward  lvs.Forward
 	tunnel   lvs.TunnelType
@@ -170,8 +171,8 @@ func (d *delivery) visit(t *table, inherited delivery) {
 	}
 }
 
-// apply sets v's forwarding. A tunnel that is inherited by a server without
-// one has no effect.
+// apply sets the forwarding of v. It drops an inherited tunnel if the method is
+// not TUN.
 func (d delivery) apply(v *lvs.Server) {
 	v.Forward = d.forward
 	v.Tunnel = lvs.Tunnel{}

@@ -21,7 +21,7 @@ var (
 	engine     = choice(option[string]{"sip", "sip"})
 )
 
-// visit walks over a service. What servers inherit comes before them.
+// visit visits a service. It visits the defaults of servers before the servers.
 func (s *Service) visit(t *table) {
 	need(t, "name", &s.Name, name)
 	s.visitKey(t)
@@ -30,7 +30,7 @@ func (s *Service) visit(t *table) {
 	field(t, "follow", &s.Follow, optional(name), "")
 	field(t, "on_down", &s.OnDown, onDown, lvs.Remove)
 	inherited, startsUp := s.common(t.brief)
-	if t.reading() || t.brief { // otherwise each server is written with its own
+	if t.reading() || t.brief { // otherwise each server shows its own
 		inherited.visit(t, defaultDelivery)
 		field(t, "starts_up", &startsUp, boolean, false)
 	}
@@ -53,8 +53,8 @@ func (s *Service) visit(t *table) {
 	}
 }
 
-// visitCheck walks over what servers inherit of their check, and returns
-// whether it is without error.
+// visitCheck visits the check that servers inherit, and reports whether it is
+// valid.
 func (s *Service) visitCheck(t *table) (ok bool) {
 	inherited := defaultCheck(s.Service.Key.Protocol)
 	if t.reading() {
@@ -70,7 +70,7 @@ func (s *Service) visitCheck(t *table) (ok bool) {
 	return ok
 }
 
-// visitKey walks over what names the service in the kernel.
+// visitKey visits the keys that identify the service in the kernel.
 func (s *Service) visitKey(t *table) {
 	k := &s.Service.Key
 	field(t, "address", &k.Address, optional(addressPort), netip.AddrPort{})
@@ -128,8 +128,7 @@ func (s *Service) visitScheduling(t *table) {
 	}
 }
 
-// validate asks lvs what is wrong with the service, and puts it into its
-// canonical form.
+// validate reports what package lvs refuses, and makes the service canonical.
 func (s *Service) validate(t *table, servers []*table) {
 	for _, fault := range faults(s.ServiceConfig.Validate()) {
 		field, ok := errors.AsType[*lvs.FieldError](fault)
@@ -140,8 +139,8 @@ func (s *Service) validate(t *table, servers []*table) {
 		if field.Server >= 0 {
 			at = servers[field.Server]
 		}
-		// A key that could not be read has its error already, and follow has
-		// a default that refs.go finds.
+		// A key with an error has been reported, and the default of follow is set
+		// later, in refs.go.
 		if at.ok(field.Key) && at.ok("address", "mark") && field.Key != "follow" {
 			at.failf(field.Key, "%s", field.Problem)
 		}
@@ -155,7 +154,7 @@ func (s *Service) validate(t *table, servers []*table) {
 	}
 }
 
-// scheduler is one of the kernel's.
+// scheduler is a scheduler of the kernel.
 var scheduler = textual("the name of a scheduler", func(s string) (string, error) {
 	got, err := lvs.ParseScheduler(s)
 	if err != nil {
@@ -165,10 +164,10 @@ var scheduler = textual("the name of a scheduler", func(s string) (string, error
 	return got, nil
 }, func(s string) string { return s })
 
-// schedulerFlags is the set of flags that one scheduler knows.
+// schedulerFlags is a set of flags of one scheduler.
 func schedulerFlags(scheduler string) codec[lvs.Flags] {
 	flag := textual("the name of a flag", func(s string) (lvs.Flags, error) {
-		if scheduler == "" { // an unknown one, reported already
+		if scheduler == "" { // the unknown scheduler has been reported
 			return 0, nil
 		}
 		return lvs.ParseSchedulerFlag(scheduler, s)

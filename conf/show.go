@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Show returns c as a TOML file in which every key is written out, defaults
-// and derived values too. Loading it gives c again.
+// Show returns c as a TOML file with every key, also those that have defaults or
+// derived values. Loading the file returns c again, unless a secret stands in c
+// itself: Show writes "(not shown)" in its place.
 func Show(c *Config) []byte {
 	return show(*c, false)
 }
@@ -28,7 +29,7 @@ func show(c Config, brief bool) []byte {
 	return bytes.TrimLeft(b.Bytes(), "\n")
 }
 
-// A section is one table of a file that is being written.
+// A section is one table of a file to be written.
 type section struct {
 	name  string
 	array bool // one element of an array of tables
@@ -36,14 +37,14 @@ type section struct {
 	subs  []*section
 }
 
-// put adds "key = value"; nil is left out.
+// put adds "key = value", unless value is nil.
 func (s *section) put(key string, value any) {
 	if value != nil {
 		s.lines = append(s.lines, quoteKey(key)+" = "+literal(value))
 	}
 }
 
-// empty returns whether s says nothing.
+// empty reports whether s has no keys.
 func (s *section) empty() bool {
 	for _, sub := range s.subs {
 		if !sub.empty() {
@@ -53,7 +54,7 @@ func (s *section) empty() bool {
 	return len(s.lines) == 0
 }
 
-// print writes s, whose parent has the path given.
+// print writes s. parent is the path of the table around it.
 func (s *section) print(b *bytes.Buffer, parent string) {
 	if s.empty() {
 		return
@@ -72,7 +73,7 @@ func (s *section) print(b *bytes.Buffer, parent string) {
 	}
 }
 
-// An inlineTable is a small table that is written within a line.
+// An inlineTable is a table that is written on one line.
 type inlineTable []pair
 
 type pair struct {
@@ -80,7 +81,7 @@ type pair struct {
 	value any
 }
 
-// literal writes a value as TOML does.
+// literal returns v in TOML.
 func literal(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -101,7 +102,8 @@ func literal(v any) string {
 	return fmt.Sprint(v)
 }
 
-// quote writes s as a basic string. TOML has fewer escapes than Go.
+// quote returns s as a basic string. strconv.Quote does not fit: TOML has fewer
+// escapes than Go.
 func quote(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')
@@ -120,7 +122,7 @@ func quote(s string) string {
 	return b.String()
 }
 
-// quoteKey quotes s unless it can stand as a bare key.
+// quoteKey quotes s unless it is a bare key.
 func quoteKey(s string) string {
 	bare := func(r rune) bool {
 		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_' || r == '-'

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Dial returns a as net.Dial wants it. It is total for what was validated.
+// Dial returns the network and address for net.Dial.
 func (a AgentX) Dial() (network, address string) {
 	kind, rest, _ := strings.Cut(string(a), ":")
 	switch kind {
@@ -19,7 +19,7 @@ func (a AgentX) Dial() (network, address string) {
 	return "unix", string(a)
 }
 
-// agentX is snmpd's notation of agentXSocket, as far as it names one place.
+// agentX is an address in the notation of agentXSocket in snmpd.conf.
 var agentX = textual("the socket of an SNMP agent", func(s string) (AgentX, error) {
 	a := AgentX(s)
 	network, address := a.Dial()

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// suggest returns `; did you mean "word"?` for the one of words that is
-// nearest to got, or "" if none is near.
+// suggest returns `; did you mean "word"?` with the word that is nearest to got,
+// or "" if none is near.
 func suggest(got string, words []string) string { return didYouMean(nearest(got, words)) }
 
 // unknownKey is the message about a key that is none of known.
@@ -22,8 +22,8 @@ func didYouMean(word string) string {
 	return fmt.Sprintf("; did you mean %q?", word)
 }
 
-// nearest returns the one of words that got is likely a misspelling or the
-// beginning of, or "".
+// nearest returns the word that got probably is a misspelling or the beginning
+// of, or "".
 func nearest(got string, words []string) string {
 	best, distance := "", 0
 	for _, w := range words {
@@ -32,14 +32,14 @@ func nearest(got string, words []string) string {
 			best, distance = w, d
 		}
 	}
-	// A third of the letters may differ: more is another word.
+	// If more than a third of the letters differ, it is another word.
 	if best != "" && distance <= len(best)/3 {
 		return best
 	}
 	return onlyOne(words, func(w string) bool { return strings.HasPrefix(w, got+"_") })
 }
 
-// onlyOne returns the word that is meant if it is the only one, or "".
+// onlyOne returns the only word for which meant is true, or "".
 func onlyOne(words []string, meant func(string) bool) string {
 	i := slices.IndexFunc(words, meant)
 	if i < 0 || slices.ContainsFunc(words[i+1:], meant) {
@@ -48,8 +48,9 @@ func onlyOne(words []string, meant func(string) bool) string {
 	return words[i]
 }
 
-// editDistance counts the insertions, deletions, replacements and swaps of
-// neighbours that turn a into b (optimal string alignment), case apart.
+// editDistance returns the number of insertions, deletions, replacements and
+// swaps of neighbours that turn a into b (optimal string alignment). It ignores
+// case.
 func editDistance(a, b string) int {
 	if len(a) > 64 || len(b) > 64 {
 		return 64

@@ -9,35 +9,35 @@ import (
 )
 
 // A table is one table of the configuration while a visit function walks over
-// its keys. There are two kinds of walk, and a visit function serves both:
-// reading (in != nil) fills the visited variables, writing (out != nil) notes
-// their values. Checks belong to reading alone.
+// its keys. The same visit function serves two kinds of walk: reading (in != nil)
+// sets the visited variables from the file, and writing (out != nil) writes them
+// out. Only reading checks anything.
 type table struct {
-	path   string // for people: "service.web.check"
-	schema string // for the list of known keys: "service.check"
+	path   string // in messages: "service.web.check"
+	schema string // without names: "service.check"
 
 	in    *reader
-	place value // of the table itself
+	self  value // the table itself
 	keys  map[string]value
-	asked []string          // keys that the visit function knows
+	asked []string          // keys that the visit function asked for
 	wrong map[string]bool   // keys with an error
-	lacks map[string]string // required keys that are not given ⇒ what to say
-	known map[string]bool   // keys that any table of this schema was asked for
+	lacks map[string]string // required keys that are missing ⇒ message
+	known map[string]bool   // keys that were asked for in any table of this schema
 
 	out   *section
 	brief bool // keys that have their defaults are not written
 }
 
-// reading returns whether the walk fills variables.
+// reading reports whether the walk sets variables from a file.
 func (t *table) reading() bool { return t.in != nil }
 
-// has returns whether the file gives key.
+// has reports whether the file gives key.
 func (t *table) has(key string) bool {
 	_, ok := t.keys[key]
 	return ok
 }
 
-// ok returns whether none of keys has an error.
+// ok reports whether none of keys has an error.
 func (t *table) ok(keys ...string) bool {
 	for _, key := range keys {
 		if t.wrong[key] {
@@ -47,32 +47,33 @@ func (t *table) ok(keys ...string) bool {
 	return true
 }
 
-// clean returns whether the table has no error.
+// clean reports whether the table has no error.
 func (t *table) clean() bool { return len(t.wrong) == 0 }
 
-// failf notes an error of key, where it stands, or where the table does if it
-// is not given; key "" is the table itself.
-func (t *table) failf(key, format string, args ...any) {
-	place, ok := t.keys[key]
-	if !ok {
-		place = t.place
+// at returns the value of key, or the table itself if the file does not give the
+// key, for its position.
+func (t *table) at(key string) value {
+	if v, ok := t.keys[key]; ok {
+		return v
 	}
-	t.failAt(place, key, format, args...)
+	return t.self
 }
 
-// failAt notes an error of key at a place within its value.
-func (t *table) failAt(place value, key, format string, args ...any) {
+// failf notes an error of key, at the line of the key or, if it is not given, of
+// the table. Key "" is the table itself.
+func (t *table) failf(key, format string, args ...any) {
+	t.failAt(t.at(key), key, format, args...)
+}
+
+// failAt notes an error of key at a position within its value.
+func (t *table) failAt(at value, key, format string, args ...any) {
 	t.wrong[key] = true
-	t.in.fail(place, t.keyPath(key), format, args...)
+	t.in.fail(at, t.keyPath(key), format, args...)
 }
 
 // warnf notes a warning about key, where failf would note an error.
 func (t *table) warnf(key, format string, args ...any) {
-	place, ok := t.keys[key]
-	if !ok {
-		place = t.place
-	}
-	t.in.warn(place, t.keyPath(key), format, args...)
+	t.in.warn(t.at(key), t.keyPath(key), format, args...)
 }
 
 // keyPath is the whole path of key; key "" is the table itself.
@@ -88,15 +89,12 @@ func (t *table) keyPath(key string) string {
 
 // where returns "file:line" of key, or of the table if key is not given.
 func (t *table) where(key string) string {
-	place, ok := t.keys[key]
-	if !ok {
-		place = t.place
-	}
-	return place.file + ":" + strconv.Itoa(place.line)
+	at := t.at(key)
+	return at.file + ":" + strconv.Itoa(at.line)
 }
 
-// forbid notes an error for each of keys that is given though why makes it
-// meaningless.
+// forbid notes an error for each of keys that the file gives, because it has no
+// effect. why completes the message: "with forward = nat".
 func (t *table) forbid(why string, keys ...string) {
 	for _, key := range keys {
 		if t.has(key) {
@@ -105,7 +103,7 @@ func (t *table) forbid(why string, keys ...string) {
 	}
 }
 
-// ask notes that key is known, and returns its value.
+// ask marks key as known, and returns its value.
 func (t *table) ask(key string) (value, bool) {
 	t.asked = append(t.asked, key)
 	t.known[key] = true
@@ -113,8 +111,8 @@ func (t *table) ask(key string) (value, bool) {
 	return v, ok
 }
 
-// field visits a key that may be missing: *p is then def. A codec's error
-// leaves def too, so that checks across keys may run.
+// field visits an optional key with the default def. After an error of the codec
+// *p is def too, so that checks across keys can still run.
 func field[T any](t *table, key string, p *T, c codec[T], def T) {
 	if !t.reading() {
 		t.write(key, c.encode(*p), func() any { return c.encode(def) })
@@ -125,7 +123,7 @@ func field[T any](t *table, key string, p *T, c codec[T], def T) {
 	if !ok {
 		return
 	}
-	got, ok := c.decode(v, func(place value, message string) { t.failAt(place, key, "%s", message) })
+	got, ok := c.decode(v, func(at value, message string) { t.failAt(at, key, "%s", message) })
 	if ok {
 		*p = got
 	}
@@ -152,14 +150,14 @@ func need[T any](t *table, key string, p *T, c codec[T]) {
 	}
 }
 
-// lack notes that key is not given. It is told at the end, unless a misspelt
-// key explains it.
+// lack notes that a required key is missing. finish reports it, unless a
+// misspelt key explains it.
 func (t *table) lack(key, message string) {
 	t.wrong[key] = true
 	t.lacks[key] = message
 }
 
-// sub visits the table key. A missing one is visited like an empty one.
+// sub visits the table key. A missing table is visited like an empty one.
 func (t *table) sub(key string, visit func(*table)) {
 	if !t.reading() {
 		child := &table{out: &section{name: key}, brief: t.brief}
@@ -169,7 +167,7 @@ func (t *table) sub(key string, visit func(*table)) {
 	}
 	v, ok := t.ask(key)
 	if !ok {
-		v = value{file: t.place.file, line: t.place.line, data: map[string]value{}}
+		v = value{file: t.self.file, line: t.self.line, data: map[string]value{}}
 	}
 	keys, ok := v.data.(map[string]value)
 	if !ok {
@@ -179,7 +177,7 @@ func (t *table) sub(key string, visit func(*table)) {
 	t.child(key, key, v, keys, visit)
 }
 
-// maybe visits the table key if the file has it, or, when writing, if present.
+// maybe visits the table key if the file has it or, when writing, if present.
 func (t *table) maybe(key string, present bool, visit func(*table)) {
 	if t.reading() {
 		_, present = t.ask(key)
@@ -189,8 +187,8 @@ func (t *table) maybe(key string, present bool, visit func(*table)) {
 	}
 }
 
-// list visits each table of the array key, and returns them when reading. An
-// element that is not a table leaves a zero T and no *table behind.
+// list visits each table of the array key. When reading it returns the tables,
+// which run beside *items. An element that is not a table is left out.
 func list[T any](t *table, key string, items *[]T, visit func(*table, *T)) []*table {
 	if !t.reading() {
 		for i := range *items {
@@ -225,27 +223,26 @@ func list[T any](t *table, key string, items *[]T, visit func(*table, *T)) []*ta
 	return tables
 }
 
-// child walks over the table v of the key.
+// child visits the table v, which is the value of key or an element of it.
 func (t *table) child(key, name string, v value, keys map[string]value, visit func(*table)) *table {
 	schema := dotted(t.schema, key)
 	child := &table{
 		path:   dotted(t.path, name),
 		schema: schema,
 		in:     t.in,
-		place:  v,
+		self:   v,
 		keys:   keys,
 		known:  t.in.known(schema),
 		wrong:  make(map[string]bool),
 		lacks:  make(map[string]string),
 	}
-	child.asked = make([]string, 0, len(child.known)) // as many as one before it
+	child.asked = make([]string, 0, len(child.known)) // as many as the table before asked for
 	visit(child)
 	child.finish()
 	return child
 }
 
-// finish refuses the keys that nobody asked for, and tells of those that are
-// required and not given.
+// finish reports the unknown keys and the missing ones.
 func (t *table) finish() {
 	var unknown []string
 	for key := range t.keys {
@@ -264,8 +261,8 @@ func (t *table) finish() {
 	}
 }
 
-// selector says which element of an array is meant: by its name or address if
-// it has one (".web"), otherwise by number ("#2").
+// selector tells the elements of an array apart in messages: by name or address
+// (".web") or else by number ("#2").
 func selector(keys map[string]value, index int) string {
 	for _, key := range []string{"name", "address"} {
 		if name, ok := keys[key].data.(string); ok && name != "" {
@@ -275,5 +272,5 @@ func selector(keys map[string]value, index int) string {
 	return fmt.Sprintf("#%d", index+1)
 }
 
-// dotted joins two parts of a path, of which the first may be empty.
+// dotted joins two parts of a path. The first can be empty.
 func dotted(a, b string) string { return strings.TrimPrefix(a+"."+b, ".") }

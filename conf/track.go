@@ -2,58 +2,55 @@ package conf
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
-
-	"holdfast/vrrp"
 )
 
-// A Track is something besides its own interface on which the mastership of an
-// instance may depend. Fields that the Kind has no use for are zero.
+// A Track is a tracker: something that the mastership of instances can depend on.
+// Fields that do not belong to the Kind are zero.
 type Track struct {
 	Name     string
 	Kind     TrackKind
-	Weight   int           // where who tracks it says nothing else; see Tracking
-	Reverse  bool          // well when it is not, and the sign of a number turned
-	StartsUp bool          // does not keep an instance waiting until it is known
-	Interval time.Duration // from one look to the next; 0 for a service or BFD, which tell by themselves
-	Timeout  time.Duration // of a look that waits for somebody else
-	Rise     int           // good looks in a row that make it up
-	Fall     int           // bad looks in a row that make it down
-	// TimeoutFall is how many bad looks in a row make it down when they were
-	// only late; where nothing can be, Fall.
+	Weight   int           // the default of Tracking.Weight
+	Reverse  bool          // the tracker is up when the check fails; the sign of a number changes
+	StartsUp bool          // instances do not wait until the state is known
+	Interval time.Duration // between two checks; 0 for a service or BFD, which report changes themselves
+	Timeout  time.Duration // of one check; Interval where a check does not wait
+	Rise     int           // successful checks in a row that bring it up
+	Fall     int           // failed checks in a row that take it down
+	// TimeoutFall is Fall for checks that failed by their timeout. It is Fall for
+	// kinds without timeouts.
 	TimeoutFall int
 
 	Interface string  // interface; neighbour; route: "" is any
 	Command   Command // script; its Timeout is 0
 	File      string  // file: absolute path
-	Missing   int     // file: its number while there is none in it
+	Missing   int     // file: the number to use while there is none in the file
 	Process   string  // process: its name, or the absolute path of its program
-	// Parameters are those of the process, nil for any, and ParametersMatch is
-	// how much of its command line they are.
+	// Parameters are those of the process; nil matches any. ParametersMatch is how
+	// they are compared with the command line.
 	Parameters      []string
 	ParametersMatch ParametersMatch
 	Address         netip.Addr   // neighbour, ping
 	Route           netip.Prefix // route
 	Table           uint32       // route: the routing table
 	Service         string       // service: a name of Config.Services
-	Quorum          int          // service, process: so many at least
-	QuorumMax       int          // process: so many at most; 0: no matter
-	QuorumSum       int          // service: weights of the servers that are up; 0: no matter
+	Quorum          int          // service, process: at least so many
+	QuorumMax       int          // process: at most so many; 0: no limit
+	QuorumSum       int          // service: least sum of the weights of servers that are up; 0: no limit
 	BFD             string       // bfd: a name of Config.BFD
 }
 
-// A TrackKind is a way to look.
+// A TrackKind is what a tracker checks.
 type TrackKind string
 
 // The kinds of trackers.
 const (
 	TrackInterface TrackKind = "interface" // an interface is up and has a carrier
-	TrackScript    TrackKind = "script"    // a program ends with status 0
+	TrackScript    TrackKind = "script"    // a program exits with status 0
 	TrackFile      TrackKind = "file"      // the number in a file
 	TrackProcess   TrackKind = "process"   // processes of a name are running
 	TrackNeighbour TrackKind = "neighbour" // an address on the link answers ARP or neighbour discovery
@@ -63,29 +60,15 @@ const (
 	TrackBFD       TrackKind = "bfd"       // a session of Bidirectional Forwarding Detection is up
 )
 
-// ParametersMatch says which command lines parameters stand for.
+// ParametersMatch is how parameters are compared with a command line.
 type ParametersMatch string
 
-// The ways to compare parameters.
+// The choices.
 const (
-	ParametersExact   ParametersMatch = "exact"   // these and no others
-	ParametersInitial ParametersMatch = "initial" // it begins with these
-	ParametersPartial ParametersMatch = "partial" // so it does, and the last may go on
+	ParametersExact   ParametersMatch = "exact"   // the command line has these parameters and no others
+	ParametersInitial ParametersMatch = "initial" // the command line begins with them
+	ParametersPartial ParametersMatch = "partial" // as initial, and the last parameter may be longer
 )
-
-// Tracking says what a tracker is to an instance or group: with Weight 0 a
-// fault while it is down; a positive weight is added to the priority while it
-// is up, a negative one while it is down; a file's number is multiplied by it.
-type Tracking struct {
-	Name   string // of a Track
-	Weight int
-}
-
-// maxWeight is the most by which a priority can change.
-const maxWeight = 253
-
-// trackerWeight stands for the weight of the tracker itself until resolveTracking.
-const trackerWeight = math.MinInt
 
 var trackKind = choice(
 	option[TrackKind]{"interface", TrackInterface},
@@ -105,8 +88,8 @@ var parametersMatch = choice(
 	option[ParametersMatch]{"partial", ParametersPartial},
 )
 
-// trackKeys are the keys that belong to some kinds only: first those that are
-// needed, then, after "", those that are not.
+// trackKeys are the keys that belong to some kinds only: first the required ones
+// and then, after "", the optional ones.
 var trackKeys = map[TrackKind][]string{
 	TrackInterface: {"interface", "", "interval", "rise", "fall"},
 	TrackScript:    {"command", "", "interval", "timeout", "rise", "fall", "timeout_fall"},
@@ -119,7 +102,7 @@ var trackKeys = map[TrackKind][]string{
 	TrackBFD:       {"bfd", ""},
 }
 
-// has returns whether a key belongs to the kind.
+// has reports whether a key belongs to the kind.
 func (k TrackKind) has(key string) bool { return slices.Contains(trackKeys[k], key) }
 
 func (k *Track) visit(t *table) {
@@ -160,8 +143,8 @@ func (k *Track) visit(t *table) {
 	}
 }
 
-// fall is the default: what the kernel says is a fact; an answer that does not
-// come may be lost.
+// fall returns the default of the key fall. One answer can get lost, but what the
+// kernel reports is a fact.
 func (k TrackKind) fall() int {
 	switch k {
 	case TrackScript, TrackNeighbour, TrackPing:
@@ -170,7 +153,7 @@ func (k TrackKind) fall() int {
 	return 1
 }
 
-// resolve refuses and removes what the kind has no use for.
+// resolve refuses and clears what does not belong to the kind.
 func (k *Track) resolve(t *table) {
 	for _, key := range trackKeys[k.Kind] {
 		if key == "" {
@@ -226,7 +209,6 @@ func (k *Track) trim() {
 	if !k.Kind.has("interval") {
 		k.Interval = 0
 	}
-	// A look that waits for nobody else is given its interval.
 	if !k.Kind.has("timeout") {
 		k.Timeout = k.Interval
 	}
@@ -243,7 +225,7 @@ func (k *Track) trim() {
 
 var weight = integer[int](-maxWeight, maxWeight)
 
-// neighbourAddress is the address of somebody who can answer.
+// neighbourAddress is the address of a host.
 var neighbourAddress = textual("an address", func(s string) (netip.Addr, error) {
 	a, err := parseAddress(s)
 	if err == nil && (a.IsUnspecified() || a.IsMulticast()) {
@@ -267,157 +249,10 @@ var routePrefix = textual(`a prefix, like "0.0.0.0/0",`, func(s string) (netip.P
 	return p, err
 }, netip.Prefix.String)
 
-// processName is what a process calls itself, or the path of its program.
+// processName is the name of a process, or the path of its program.
 var processName = textual("the name of a process", func(s string) (string, error) {
 	if s == "" || strings.ContainsAny(s, "\x00\n") || strings.Contains(s, "/") && !strings.HasPrefix(s, "/") {
 		return "", fmt.Errorf("must be the name of a process or the absolute path of its program, not %s", quoteShort(s))
 	}
 	return s, nil
 }, func(s string) string { return s })
-
-// tracking is the name of a tracker, or a table that gives it a weight.
-var tracking = codec[Tracking]{
-	decode: func(v value, fail func(value, string)) (Tracking, bool) {
-		k := Tracking{Weight: trackerWeight}
-		keys, isTable := v.data.(map[string]value)
-		if !isTable {
-			if _, ok := v.data.(string); !ok {
-				fail(v, fmt.Sprintf(`must be the name of a [[track]], or a table like { name = "gw", weight = -50 }, not %v`, v))
-				return k, false
-			}
-			keys = map[string]value{"name": v}
-		}
-		ok := true
-		for _, key := range slices.Sorted(maps.Keys(keys)) {
-			var good bool
-			switch key {
-			case "name":
-				k.Name, good = name.decode(keys[key], fail)
-			case "weight":
-				k.Weight, good = weight.decode(keys[key], fail)
-			default:
-				fail(keys[key], unknownKey(key, []string{"name", "weight"}))
-			}
-			ok = ok && good
-		}
-		if _, named := keys["name"]; !named && ok {
-			fail(v, `the key name is required, as in { name = "gw", weight = -50 }`)
-			return k, false
-		}
-		return k, ok
-	},
-	encode: func(k Tracking) any {
-		if k.Weight == trackerWeight {
-			return k.Name
-		}
-		return inlineTable{{"name", k.Name}, {"weight", int64(k.Weight)}}
-	},
-}
-
-// checkTracking refuses trackers that nobody can find or that are tracked
-// twice, and fills in the weights that are the tracker's own.
-func (c *Config) checkTracking(s sections) {
-	seen := make(unique[string])
-	for i, t := range s.tracks {
-		k := &c.Tracks[i]
-		if k.Name != "" && t.ok("name") {
-			if first := seen.use(k.Name, t.where("name")); first != "" {
-				t.failf("name", "%q is already used at %s", k.Name, first)
-			}
-		}
-		if k.Service != "" && t.ok("service", "type") {
-			c.checkTrackedService(t, k)
-		}
-		if k.BFD != "" && t.ok("bfd", "type") {
-			c.checkTrackedBFD(t, k)
-		}
-	}
-	for i, t := range s.vrrp {
-		c.resolveTracking(t, c.VRRP[i].Track)
-		c.checkOwnerTracks(t, &c.VRRP[i])
-	}
-	for i, t := range s.groups {
-		c.resolveTracking(t, c.Groups[i].Track)
-	}
-	c.checkSharedTracking(s)
-}
-
-func (c *Config) checkTrackedService(t *table, k *Track) {
-	var names []string
-	for i := range c.Services {
-		v := &c.Services[i]
-		names = append(names, v.Name)
-		if v.Name != k.Service {
-			continue
-		}
-		if n := len(v.Servers); n > 0 && k.Quorum > n && t.ok("quorum") {
-			t.failf("quorum", "must be at most %d, the number of servers of service %q, not %d", n, v.Name, k.Quorum)
-		}
-		return
-	}
-	t.failf("service", "there is no [[service]] named %q%s", k.Service, suggest(k.Service, names))
-}
-
-func (c *Config) resolveTracking(t *table, list []Tracking) {
-	if !t.ok("track") {
-		return
-	}
-	var names []string
-	for i := range c.Tracks {
-		names = append(names, c.Tracks[i].Name)
-	}
-	seen := map[string]bool{}
-	for i := range list {
-		at := slices.Index(names, list[i].Name)
-		switch {
-		case at < 0:
-			t.failf("track", "there is no [[track]] named %q%s", list[i].Name, suggest(list[i].Name, names))
-		case seen[list[i].Name]:
-			t.failf("track", "%q is listed twice", list[i].Name)
-		case list[i].Weight == trackerWeight:
-			list[i].Weight = c.Tracks[at].Weight
-		}
-		seen[list[i].Name] = true
-	}
-}
-
-// checkOwnerTracks refuses weights that can change nothing.
-func (c *Config) checkOwnerTracks(t *table, in *Instance) {
-	if in.Priority != vrrp.PriorityOwner || !t.ok("track", "priority") {
-		return
-	}
-	for _, k := range in.Track {
-		if k.Weight != 0 {
-			t.failf("track", "%q has a weight, but the priority of the owner, %d, never changes", k.Name, in.Priority)
-			return
-		}
-	}
-}
-
-// checkSharedTracking refuses a tracker that a group and its members give
-// different weights: members move together, so there is one for all of them.
-func (c *Config) checkSharedTracking(s sections) {
-	for gi, gt := range s.groups {
-		g := &c.Groups[gi]
-		if !gt.ok("track", "members") {
-			continue
-		}
-		weights := map[string]int{}
-		for _, k := range g.Track {
-			weights[k.Name] = k.Weight
-		}
-		for i, t := range s.vrrp {
-			in := &c.VRRP[i]
-			if !slices.Contains(g.Members, in.Name) || !t.ok("track") {
-				continue
-			}
-			for _, k := range in.Track {
-				if w, there := weights[k.Name]; there && w != k.Weight {
-					t.failf("track", "%q has weight %d here, but %d elsewhere in the group %q: all members need the same weight", k.Name, k.Weight, w, g.Name)
-					break
-				}
-				weights[k.Name] = k.Weight
-			}
-		}
-	}
-}

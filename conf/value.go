@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// A value is one TOML value with its place.
+// A value is one TOML value with its position.
 type value struct {
 	file string
 	line int
 	data any // map[string]value, []value, or a scalar as the TOML library gives it
 }
 
-// join unites what the TOML library decoded with where it stood.
+// join adds positions to what the TOML library decoded.
 func join(file string, data any, n *node) value {
 	v := value{file: file, line: n.line}
 	switch data := data.(type) {
@@ -40,16 +40,16 @@ func join(file string, data any, n *node) value {
 func joinTable(file string, data map[string]any, n *node) map[string]value {
 	table := make(map[string]value, len(data))
 	for key, item := range data {
-		place := n.keys[key]
-		if place == nil {
-			place = n
+		at := n.keys[key]
+		if at == nil {
+			at = n
 		}
-		table[key] = join(file, item, place)
+		table[key] = join(file, item, at)
 	}
 	return table
 }
 
-// item returns the place of the array's element i.
+// item returns the node of element i of the array n.
 func (n *node) item(i int) *node {
 	if i < len(n.items) {
 		return n.items[i]
@@ -57,7 +57,7 @@ func (n *node) item(i int) *node {
 	return n
 }
 
-// String describes v in a message: what was found where something else was wanted.
+// String describes v in messages like "must be a number, not a list".
 func (v value) String() string {
 	switch data := v.data.(type) {
 	case string:
@@ -78,7 +78,7 @@ func (v value) String() string {
 	return fmt.Sprintf("a %T", v.data)
 }
 
-// quoteShort quotes s for a message, cut to a length that a line can bear.
+// quoteShort quotes s for a message, and shortens it if it is long.
 func quoteShort(s string) string {
 	const limit = 60
 	if utf8.RuneCountInString(s) > limit {

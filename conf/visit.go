@@ -1,14 +1,14 @@
 package conf
 
-// sections are the tables that Config.visit walked over, for the checks that
-// need the places of more than one of them. Each runs beside the slice of
-// Config that has the same name.
+// sections are the tables that Config.visit visited, for checks that need the
+// positions of several tables. Each list runs beside the slice of Config with
+// the same name.
 type sections struct {
 	vrrp, groups, tracks, bfd, services []*table
-	sync                                *table // nil without one
+	sync                                *table // nil without [lvs.sync]
 }
 
-// visit walks over the whole configuration. A new section is one line here.
+// visit visits the whole configuration. A new section is one line here.
 func (c *Config) visit(t *table) (s sections) {
 	t.sub("director", c.Director.visit)
 	s.vrrp = list(t, "vrrp", &c.VRRP, func(t *table, in *Instance) { in.visit(t) })

@@ -17,26 +17,26 @@ import (
 type Webhook struct {
 	Name    string
 	URL     string
-	Events  []string // of EventKinds; nil is none
+	Events  []string // elements of EventKinds
 	Headers []Header // sorted by name
-	// Secret is the key that documents are signed with, Token proves who we are;
-	// both were read from their files. "": there is none.
+	// Secret is the key of the signature, and Token the bearer token. They are the
+	// contents of their files; "" is none.
 	SecretFile, TokenFile string
 	Secret, Token         auth.Secret
-	CA, CAText            string // path of a PEM file, and what it held; "": the system's
+	CA, CAText            string // path and content of a PEM file; "": the certificates of the system
 	Timeout               time.Duration
 	Retry                 Retry
 }
 
-// A Header is a field of an HTTP request.
+// A Header is a header field of an HTTP request.
 type Header struct{ Name, Value string }
 
-// Retry says what becomes of what cannot be delivered.
+// Retry is how deliveries that failed are repeated.
 type Retry struct {
-	Pause    time.Duration // after the first failure; it doubles
+	Pause    time.Duration // after the first failure; it doubles up to PauseMax
 	PauseMax time.Duration
-	GiveUp   time.Duration // age at which an event is dropped
-	Queue    int           // events that wait at most
+	GiveUp   time.Duration // the age at which an event is dropped
+	Queue    int           // how many events wait at most
 }
 
 func (r *Retry) visit(t *table, def Retry) {
@@ -49,9 +49,9 @@ func (r *Retry) visit(t *table, def Retry) {
 	}
 }
 
-// toldKinds are the events that people and their programs hear of unless told
-// otherwise: what changes, not what leads to it.
-var toldKinds = []string{"instance", "group", "rival", "service", "server"}
+// defaultKinds are the kinds of events that receivers get by default: changes of
+// state, not their causes.
+var defaultKinds = []string{"instance", "group", "rival", "service", "server"}
 
 var httpURL = textual("a URL", func(s string) (string, error) {
 	u, err := url.Parse(s)
@@ -66,10 +66,10 @@ var httpURL = textual("a URL", func(s string) (string, error) {
 	return s, nil
 }, func(s string) string { return s })
 
-// headerName is what the name of a header may look like; HTTP allows more.
+// headerName matches the names of headers. HTTP allows more characters.
 var headerName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// ownHeaders are set by what sends.
+// ownHeaders are the headers that holdfast sets.
 var ownHeaders = []string{"Authorization", "Connection", "Content-Length", "Content-Type", "Holdfast-Signature", "Transfer-Encoding"}
 
 // headers is a table of HTTP header fields.
@@ -113,7 +113,7 @@ var headers = codec[[]Header]{
 func (w *Webhook) visit(t *table) {
 	need(t, "name", &w.Name, name)
 	need(t, "url", &w.URL, httpURL)
-	visitEvents(t, &w.Events, toldKinds)
+	visitEvents(t, &w.Events, defaultKinds)
 	field(t, "headers", &w.Headers, headers, nil)
 	field(t, "secret_file", &w.SecretFile, optionalPath, "")
 	field(t, "token_file", &w.TokenFile, optionalPath, "")
@@ -131,7 +131,8 @@ func (w *Webhook) visit(t *table) {
 	w.CAText = readCAFile(t, w.CA)
 }
 
-// readSecretFile returns what the file of a key holds; "" is no file.
+// readSecretFile returns the content of the secret file of a key, and "" for the
+// path "".
 func readSecretFile(t *table, key, path string) auth.Secret {
 	if path == "" || !t.ok(key) {
 		return ""
@@ -143,7 +144,8 @@ func readSecretFile(t *table, key, path string) auth.Secret {
 	return s
 }
 
-// readCAFile returns what the file of the key ca holds; "" is no file.
+// readCAFile returns the content of the file of the key ca, and "" for the
+// path "".
 func readCAFile(t *table, path string) string {
 	if path == "" || !t.ok("ca") {
 		return ""

@@ -40,7 +40,7 @@ func outdated(err error) bool {
 type Applier struct {
 	kernel   Kernel
 	save     func([]Key) error
-	saved    []Key          // the argument of the last call of save
+	saved    []Key          // our services as save has last saved them
 	ours     map[Key]bool   // our services; the value says whether it is configured
 	last     map[Key]Wanted // the want of the last Apply; nil before the first
 	unsynced map[Key]bool   // services for which the last Apply could not make every change
@@ -52,7 +52,8 @@ type Applier struct {
 //
 // Apply calls save with the keys of all services that are ours when they have
 // changed: before it adds a service and after it has deleted one. So after a
-// crash no service of ours is unknown. save may be nil.
+// crash no service of ours is unknown. While save fails, Apply adds no service
+// that is not saved yet. save may be nil.
 func NewApplier(k Kernel, known []Key, save func([]Key) error) *Applier {
 	a := &Applier{kernel: k, save: save, ours: make(map[Key]bool)}
 	for _, key := range known {
@@ -114,27 +115,37 @@ func (r *Report) Err() error {
 // to a service that could not be added. If a failure shows that another program
 // has changed the table meanwhile, Apply reads it and plans once more.
 //
-// The report contains the changes that failed. The error says that the table
-// could not be read, or that the keys could not be saved.
+// The report is complete even with an error. The error says that the table could
+// not be read, or that the keys could not be saved. Apply then makes no change of
+// the table, or leaves out the services that are not saved.
 func (a *Applier) Apply(configured []Key, want []Wanted) (Report, error) {
 	var report Report
 	a.claim(configured, want)
 	if err := a.saveKeys(); err != nil {
+		saved := slices.DeleteFunc(slices.Clone(want), func(w Wanted) bool { return !a.isSaved(w.Service.Key) })
+		return report, errors.Join(err, a.change(saved, &report))
+	}
+	if err := a.change(want, &report); err != nil {
 		return report, err
 	}
+	return report, a.saveKeys()
+}
+
+// change reads the table and makes it hold want.
+func (a *Applier) change(want []Wanted, report *Report) error {
 	for range 2 {
 		have, err := a.kernel.Dump()
 		if err != nil {
-			return report, fmt.Errorf("read the IPVS table: %w", err)
+			return fmt.Errorf("read the IPVS table: %w", err)
 		}
 		report.Failed = nil
-		a.do(Plan(have, want, a.isOurs), index(want), &report)
+		a.do(Plan(have, want, a.isSaved), index(want), report)
 		if !slices.ContainsFunc(report.Failed, func(e *OpError) bool { return outdated(e.Err) }) {
 			break
 		}
 	}
-	a.settle(want, &report)
-	return report, a.saveKeys()
+	a.settle(want, report)
+	return nil
 }
 
 // Preview returns the changes that Apply would make now. It changes nothing.
@@ -162,11 +173,13 @@ func (a *Applier) claim(configured []Key, want []Wanted) {
 
 func (a *Applier) saveKeys() error {
 	owned := a.Owned()
-	if a.save == nil || slices.Equal(owned, a.saved) {
+	if slices.Equal(owned, a.saved) {
 		return nil
 	}
-	if err := a.save(owned); err != nil {
-		return fmt.Errorf("save which IPVS services are ours: %w", err)
+	if a.save != nil {
+		if err := a.save(owned); err != nil {
+			return fmt.Errorf("save which IPVS services are ours: %w", err)
+		}
 	}
 	a.saved = owned
 	return nil
@@ -174,6 +187,11 @@ func (a *Applier) saveKeys() error {
 
 func (a *Applier) isOurs(k Key) bool {
 	_, ok := a.ours[k]
+	return ok
+}
+
+func (a *Applier) isSaved(k Key) bool {
+	_, ok := slices.BinarySearchFunc(a.saved, k, Key.Compare)
 	return ok
 }
 

@@ -102,13 +102,39 @@ func TestApplyDeletesWhatIsOursAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestApplyChangesNothingThatItCannotRemember(t *testing.T) {
+// While the keys cannot be saved, services that are saved already are kept as
+// wanted, and no others are touched.
+func TestApplyWhenKeysCannotBeSaved(t *testing.T) {
 	var kernel lvstest.Fake
-	full := errors.New("disk full")
+	var full error
 	a := lvs.NewApplier(&kernel, nil, func([]lvs.Key) error { return full })
-	_, err := a.Apply(nil, []lvs.Wanted{wanted(tcp("10.0.0.1:80"))})
-	if !errors.Is(err, full) || len(kernel.Ops) != 0 {
-		t.Errorf("error %v after %d changes, want %v after none", err, len(kernel.Ops), full)
+	web, tls, met := tcp("10.0.0.1:80"), tcp("10.0.0.1:443"), tcp("10.0.0.1:25")
+	apply := func(want ...lvs.Wanted) error {
+		t.Helper()
+		report, err := a.Apply(nil, want)
+		if report.Err() != nil {
+			t.Error(report.Err())
+		}
+		return err
+	}
+	rs1, rs2 := nat("192.168.0.11:80", 1), nat("192.168.0.12:80", 1)
+	if err := apply(wanted(web, rs1, rs2)); err != nil {
+		t.Fatal(err)
+	}
+	load(t, &kernel, wanted(met)) // another program's, and wanted from now on
+	full = errors.New("disk full")
+	if err := apply(wanted(web, rs2), wanted(tls, rs1), wanted(met, rs1)); !errors.Is(err, full) {
+		t.Errorf("error %v, want %v", err, full)
+	}
+	if diff := cmp.Diff(render(t, []lvs.Wanted{wanted(web, rs2), wanted(met)}), kernel.String()); diff != "" {
+		t.Errorf("while the keys cannot be saved (-want +got):\n%s", diff)
+	}
+	full = nil
+	if err := apply(wanted(web, rs2), wanted(tls, rs1), wanted(met, rs1)); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(render(t, []lvs.Wanted{wanted(web, rs2), wanted(tls, rs1), wanted(met, rs1)}), kernel.String()); diff != "" {
+		t.Errorf("afterwards (-want +got):\n%s", diff)
 	}
 }
 

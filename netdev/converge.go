@@ -12,82 +12,120 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxRounds bounds how often converge looks again: a device that has to be
-// removed, made and filled needs three.
+// maxRounds bounds how often converge looks again. A device that has to be
+// removed, made and given addresses needs three rounds.
 const maxRounds = 5
 
-// converge brings devices to their specs and states, and the sysctls that they
-// need: look, plan, apply, until there is nothing to do. A device that cannot
-// be brought there gets an entry in failed and is left; the error is of what
-// concerns all.
-func (h *Host) converge(devices []*device, failed map[*device]error) ([]Repair, error) {
+// errUnsettled is the error of devices that somebody else keeps changing.
+var errUnsettled = errors.New("devices do not settle: something else keeps changing them")
+
+// converge brings devices to their specs and states, and the sysctls to the
+// values that they need: it looks, plans and applies until nothing is left to do.
+// What cannot be done is recorded in f by object. The error says that the kernel
+// could not be looked at.
+func (h *Host) converge(devices []*device, f *failures) ([]Repair, error) {
 	h.settled = false
 	var repairs []Repair
 	parents, configured := parentConf{}, map[int]bool{}
 	var o *observation
 	var wants []want
+	h.persist(devices, f)
 	defer func() { h.settings.Load().holdInterfaces(o, wants, parents) }()
 	for round := range maxRounds {
 		var err error
-		if o, err = observe(h.conn); err != nil {
-			return repairs, err
+		if o, err = observe(h.conn, h.needs(), dumpTries); err != nil {
+			return repairs, whole(ObjectTables, err)
 		}
 		if round == 0 {
 			var did []string
-			wants, did, err = h.enforce(o)
+			wants, did = h.enforce(o, devices, f)
 			for _, text := range did {
 				repairs = append(repairs, Repair{Text: text})
-			}
-			if err != nil {
-				return repairs, err
 			}
 		}
 		var ops []op
 		for _, d := range devices {
-			if failed[d] != nil {
+			if f.stopped[d] {
 				continue
 			}
-			did, steps, err := h.step(d, o, parents, configured)
+			did, steps := h.step(d, o, parents, configured, f)
 			for _, text := range did {
 				repairs = append(repairs, Repair{d.spec.Name, text})
 			}
-			if err != nil {
-				failed[d] = err
-				continue
-			}
 			ops = append(ops, steps...)
 		}
+		if slices.ContainsFunc(ops, func(o op) bool { return !o.device.recorded }) { // its parent has another index now
+			h.persist(devices, f)
+			ops = slices.DeleteFunc(ops, func(o op) bool { return f.stopped[o.device] })
+		}
 		if len(ops) == 0 {
-			h.last = o.digest
+			h.last, h.partial = o.digest, o.partial
 			return repairs, nil
 		}
-		repairs = append(repairs, h.apply(ops, failed)...)
+		repairs = append(repairs, h.apply(ops, f)...)
 	}
-	return repairs, errors.New("devices do not settle: something else keeps changing them")
+	return repairs, whole(ObjectDevice, errUnsettled)
 }
 
-// step gives an existing macvlan its sysctls, once, and plans the rest.
-func (h *Host) step(d *device, o *observation, parents parentConf, configured map[int]bool) ([]string, []op, error) {
+// persist writes the journal if it is behind. Devices that are not in the journal
+// on disk must not be touched: after a crash nobody would know of them.
+func (h *Host) persist(devices []*device, f *failures) {
+	err := h.record()
+	if err == nil {
+		return
+	}
+	f.objects = append(f.objects, &ObjectError{Kind: ObjectJournal, Name: h.journal.path, Err: err})
+	for _, d := range devices {
+		if !d.recorded {
+			f.stop(d, fmt.Errorf("device %s: %w", d.spec.Name, err))
+		}
+	}
+}
+
+// step gives an existing macvlan its sysctls, once in a pass, and returns the
+// other steps that have not been tried in vain.
+func (h *Host) step(d *device, o *observation, parents parentConf, configured map[int]bool, f *failures) (did []string, steps []op) {
 	steps, err := plan(h.owner, d, o)
-	if err != nil || !d.spec.virtual() || d.index == 0 || configured[d.index] {
-		return nil, steps, err
+	if err != nil {
+		f.stop(d, err)
+		return nil, nil
+	}
+	steps = slices.DeleteFunc(steps, func(s op) bool { return f.tried[s.key()] })
+	if !d.spec.virtual() || d.index == 0 || configured[d.index] {
+		return nil, steps
 	}
 	configured[d.index] = true
+	did, errs := h.configure(d, o, parents)
+	if len(errs) == 0 {
+		d.ready = true
+		return did, steps
+	}
+	f.objects = append(f.objects, errs...)
+	if !d.ready {
+		// A device that never had its sysctls would draw traffic to the wrong MAC.
+		f.stop(d, errs[0].Err)
+		return did, nil
+	}
+	return did, steps
+}
+
+// configure gives a macvlan its sysctls.
+func (h *Host) configure(d *device, o *observation, parents parentConf) (did []string, errs []*ObjectError) {
 	all, err := parents.settings(&d.spec)
 	if err != nil {
-		return nil, steps, err
+		return nil, []*ObjectError{{ObjectSysctl, d.spec.Name, d.spec.Name, err}}
 	}
 	watch := h.settings.Load()
-	watch.holdDevice(d, all) // first, or what we write would be taken for damage
-	did, err := configure(&d.spec, all.settings, o.byIndex[d.index].conf)
+	watch.holdDevice(d, all) // before the writes, which would be taken for damage
+	did, errs = configure(&d.spec, all.settings, o.byIndex[d.index].conf)
 	if len(did) > 0 {
 		watch.doubt(d.spec.Name, d.index)
 	}
-	return did, steps, err
+	return did, errs
 }
 
 // apply carries out ops in as few system calls as possible.
-func (h *Host) apply(ops []op, failed map[*device]error) []Repair {
+func (h *Host) apply(ops []op, f *failures) []Repair {
 	ipv6 := hasIPv6()
 	var requests []*nl.NetlinkRequest
 	var of []int
@@ -98,17 +136,12 @@ func (h *Host) apply(ops []op, failed map[*device]error) []Repair {
 	}
 	bad := map[int]bool{}
 	for i, err := range h.conn.Do(requests) {
-		if err == nil {
-			continue
-		}
-		op := ops[of[i]]
-		if op.harmless(err) {
+		op := &ops[of[i]]
+		if err == nil || op.harmless(err) || bad[of[i]] {
 			continue
 		}
 		bad[of[i]] = true
-		if failed[op.device] == nil {
-			failed[op.device] = fmt.Errorf("device %s: %v: %w", op.device.spec.Name, op, err)
-		}
+		f.refused(op, err)
 	}
 	var repairs []Repair
 	for i, op := range ops {
@@ -119,8 +152,8 @@ func (h *Host) apply(ops []op, failed map[*device]error) []Repair {
 	return repairs
 }
 
-// harmless reports whether an error says that somebody was quicker. For a
-// device the next round looks at what is there now.
+// harmless reports whether an error says that somebody else has done the same.
+// The next round looks at what is there now.
 func (o op) harmless(err error) bool {
 	switch o.verb {
 	case create, addAddress:
@@ -131,13 +164,46 @@ func (o op) harmless(err error) bool {
 	return false
 }
 
-// enforce sets what interfaces that are not ours need.
-func (h *Host) enforce(o *observation) (wants []want, did []string, err error) {
-	if wants, err = h.wants(o); err != nil {
-		return nil, nil, err
+// needs lists the interfaces that the Host must not be wrong about.
+func (h *Host) needs() needs {
+	var n needs
+	seen := map[string]bool{}
+	for _, d := range h.devices {
+		for _, name := range []string{d.on(), d.spec.Parent} {
+			if !seen[name] {
+				seen[name] = true
+				n.names = append(n.names, name)
+			}
+		}
+		for _, index := range []int{d.index, d.parent} {
+			if index != 0 {
+				n.indexes = append(n.indexes, index)
+			}
+		}
 	}
-	did, err = h.journal.enforce(wants)
-	return wants, did, err
+	for _, a := range h.journal.Addresses {
+		n.indexes = append(n.indexes, a.IfIndex)
+	}
+	return n
+}
+
+// enforce sets the sysctls that interfaces that are not ours need. Devices that
+// never had theirs right are stopped if that fails.
+func (h *Host) enforce(o *observation, devices []*device, f *failures) (wants []want, did []string) {
+	wants, err := h.wants(o)
+	var errs []*ObjectError
+	if err != nil {
+		errs = append(errs, &ObjectError{Kind: ObjectSysctl, Name: "net.ipv4.conf.all.rp_filter", Err: err})
+	}
+	did, failed := h.journal.enforce(wants)
+	errs = append(errs, failed...)
+	f.objects = append(f.objects, errs...)
+	for _, d := range devices {
+		if len(errs) > 0 && !d.ready && d.spec.virtual() && d.spec.wantsIPv4() && !f.stopped[d] {
+			f.stop(d, errs[0].Err)
+		}
+	}
+	return wants, did
 }
 
 func (h *Host) wants(o *observation) ([]want, error) {
@@ -166,181 +232,4 @@ func (h *Host) wants(o *observation) ([]want, error) {
 // isOurs reports whether a link is a macvlan of this owner.
 func (h *Host) isOurs(l *link) bool {
 	return l.kind == "macvlan" && (ours(h.owner, l.alias) || h.devices[l.name] != nil)
-}
-
-// Reconcile compares all devices and sysctls with what they should be, puts
-// right what is not, and says what that was. What somebody else added is left
-// alone. A device whose parent does not exist is passed over, when nothing of it
-// is left on what had that name. The error is a
-// *DeviceError, or several joined with others, where a device is concerned.
-func (h *Host) Reconcile() ([]Repair, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	devices := h.standing()
-	repairs, broken, err := h.reconcileDevices(devices)
-	if err != nil {
-		return repairs, fmt.Errorf("reconcile devices: %w", err)
-	}
-	mended, err := h.mendRest(devices)
-	return append(repairs, mended...), errors.Join(err, broken)
-}
-
-// Look is Reconcile for who has no reason to believe that something has changed:
-// it does not compare devices and their sysctls where a glance says that
-// everything is as at the last look, which found nothing to do.
-func (h *Host) Look() ([]Repair, error) {
-	if !h.unchanged() {
-		return h.Reconcile()
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.mendRest(h.standing())
-}
-
-// unchanged reports whether links and addresses are as the last Reconcile found
-// them, and it was content with them.
-func (h *Host) unchanged() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.settled {
-		return false
-	}
-	now, err := glance(h.conn)
-	return err == nil && now == h.last
-}
-
-// Bare reports whether every device is.
-func (h *Host) Bare() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, d := range h.devices {
-		if d.state != Bare || d.falling {
-			return false
-		}
-	}
-	return true
-}
-
-// standing returns the devices that are not about to be taken down.
-func (h *Host) standing() []*device {
-	return slices.DeleteFunc(slices.Collect(maps.Values(h.devices)), func(d *device) bool { return d.falling })
-}
-
-// reconcileDevices puts devices and sysctls right. What could not be is in broken;
-// err is of what concerns all.
-func (h *Host) reconcileDevices(devices []*device) (repairs []Repair, broken, err error) {
-	failed := map[*device]error{}
-	watch := h.settings.Load()
-	watch.begin()
-	if repairs, err = h.converge(devices, failed); err != nil {
-		return repairs, nil, err
-	}
-	watch.end(func(name string) bool { return h.devices[name] != nil && h.devices[name].falling })
-	var errs []error
-	for d, err := range failed {
-		if !errors.Is(err, ErrNoParent) {
-			errs = append(errs, &DeviceError{d.spec.Name, err})
-		}
-	}
-	h.settled = len(repairs) == 0 && len(errs) == 0
-	return repairs, errors.Join(errs...), nil
-}
-
-// mendRest puts right what is neither a device nor a sysctl.
-func (h *Host) mendRest(devices []*device) ([]Repair, error) {
-	repairs, err := h.applyPolicy(devices)
-	mended, egress := h.applyEgress()
-	repairs = append(repairs, mended...)
-	mended, refusal := h.mendRefusal()
-	return append(repairs, mended...), errors.Join(err, egress, refusal)
-}
-
-// A DeviceError says why a device is not as it should be.
-type DeviceError struct {
-	Device string // as in its Spec
-	Err    error
-}
-
-// Error returns the text of Err, which names the device.
-func (e *DeviceError) Error() string { return e.Err.Error() }
-
-// Unwrap returns Err.
-func (e *DeviceError) Unwrap() error { return e.Err }
-
-// FailedDevices returns the devices that an error of Reconcile names, and why.
-func FailedDevices(err error) map[string]error {
-	failed := map[string]error{}
-	var of func(err error)
-	of = func(err error) {
-		switch e := err.(type) { //nolint:errorlint // this is how a tree of errors is walked
-		case *DeviceError:
-			failed[e.Device] = e.Err
-		case interface{ Unwrap() []error }:
-			for _, err := range e.Unwrap() {
-				of(err)
-			}
-		}
-	}
-	of(err)
-	return failed
-}
-
-// A Concern says what an event means for a Host's devices.
-type Concern uint8
-
-// The concerns, from none to certainty.
-const (
-	Nothing   Concern = iota // Reconcile would find nothing to do
-	Suspicion                // it may: the Host was at work, or events were lost
-	Damage                   // one of our devices is not as it should be
-)
-
-// Concerns says whether an event means that one of our devices is not as it
-// should be any more, so that Reconcile has something to do. It does not look
-// at the kernel, and knows the traces of the Host's own doings. It does not
-// wait: while the Host is at work every event is a Suspicion.
-func (h *Host) Concerns(e Event) Concern {
-	watch := h.settings.Load()
-	moved := watch.heed(e)
-	if e.Kind == Resync || !h.mu.TryLock() {
-		return Suspicion
-	}
-	defer h.mu.Unlock()
-	for _, d := range h.devices {
-		switch {
-		case e.Kind == LinkChanged && d.linkConcerns(e):
-			return Damage
-		case e.Kind == AddressChanged && d.index == e.Index && d.addressConcerns(e):
-			return Damage
-		case e.Kind == FilterChanged && e.Index == d.index && d.spec.virtual() && e.Filter != 0:
-			return Damage
-		}
-	}
-	if moved || e.Kind == FilterChanged && e.Filter != 0 {
-		return Suspicion // whether it is in the way, and was it before, takes a look
-	}
-	return watch.weigh(e)
-}
-
-func (d *device) linkConcerns(e Event) bool {
-	if !d.spec.virtual() {
-		return e.Name == d.spec.Parent && e.Present && e.Index != d.index
-	}
-	if e.Name == d.spec.Parent {
-		return e.Present && d.index == 0 // it has come back
-	}
-	if e.Name != d.spec.Name {
-		return e.Index == d.index && e.Present // ours, renamed
-	}
-	if !e.Present {
-		return e.Index == d.index
-	}
-	return e.Index != d.index || e.MAC != d.spec.MAC || e.Admin != (d.state != Bare) || e.Muted != (d.state == Muted)
-}
-
-func (d *device) addressConcerns(e Event) bool {
-	if e.Added {
-		return d.state == Bare && (d.spec.virtual() || d.mine[e.Prefix])
-	}
-	return d.state == Claimed && d.wants(e.Prefix)
 }

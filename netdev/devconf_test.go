@@ -42,7 +42,7 @@ func TestDevconfAgreesWithProc(t *testing.T) {
 			if err := writeSysctl(key, value); err != nil {
 				t.Fatal(err)
 			}
-			o, err := observe(c)
+			o, err := observe(c, needs{}, dumpPatience)
 			if err != nil {
 				t.Fatal(err)
 			}

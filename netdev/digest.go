@@ -8,37 +8,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A digest stands for all that Reconcile goes by of links and addresses. Two that
-// are equal say that there is nothing new, for a tenth of what it takes to make
-// something of every message. They can be compared within one process.
+// A digest is a hash of everything about links and addresses that Reconcile looks
+// at. Two equal digests mean that nothing changed. To compute one costs a tenth of
+// parsing all messages. Digests of two processes cannot be compared.
 type digest struct{ links, addresses uint64 }
 
 var digestSeed = maphash.MakeSeed()
 
-// glance looks at all links and addresses.
+// glance returns the digest of all links and addresses.
 func glance(c *rtnl.Conn) (d digest, err error) {
-	err = c.Dump(linkDump, unix.RTM_NEWLINK, func() { d.links = 0 }, func(b []byte) error {
+	err = c.DumpWithin(dumpTries, linkDump, unix.RTM_NEWLINK, func() { d.links = 0 }, func(b []byte) error {
 		d.addLink(b)
 		return nil
 	})
 	if err != nil {
 		return d, err
 	}
-	err = c.Dump(addressDump, unix.RTM_NEWADDR, func() { d.addresses = 0 }, func(b []byte) error {
+	err = c.DumpWithin(dumpTries, addressDump, unix.RTM_NEWADDR, func() { d.addresses = 0 }, func(b []byte) error {
 		d.addAddress(b)
 		return nil
 	})
 	return d, err
 }
 
-// mixIn adds bytes to a sum, in which their place counts.
+// mixIn adds bytes to a hash that depends on their order.
 func mixIn(sum uint64, b []byte) uint64 {
 	sum = (sum ^ maphash.Bytes(digestSeed, b)) * 0x9e3779b97f4a7c15
 	return sum ^ sum>>32
 }
 
-// addLink takes in what is the same as long as nobody changes the link: counters
-// and timers of bridges are left out.
+// addLink adds what stays the same until somebody changes the link. It leaves out
+// counters and the timers of bridges.
 func (d *digest) addLink(b []byte) {
 	if len(b) < unix.SizeofIfInfomsg {
 		return
@@ -58,7 +58,7 @@ func (d *digest) addLink(b []byte) {
 	d.links = sum
 }
 
-// mixInfo adds what readInfo reads.
+// mixInfo adds the attributes that link.readInfo reads.
 func mixInfo(sum uint64, info []byte) uint64 {
 	var ofKind bool
 	rtnl.EachAttribute(info, func(kind uint16, value []byte) {
@@ -79,7 +79,7 @@ func mixSettings(sum uint64, spec []byte) uint64 {
 	return sum
 }
 
-// addAddress takes in all but how long an address is valid for.
+// addAddress adds everything but the lifetimes of an address.
 func (d *digest) addAddress(b []byte) {
 	if len(b) < unix.SizeofIfAddrmsg {
 		return

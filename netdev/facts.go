@@ -46,18 +46,18 @@ func (h *Host) Interface(name string) (Interface, error) {
 // Interfaces describes interfaces, by name, from one look: beside a thousand
 // devices a look is milliseconds. Interfaces that do not exist are left out.
 func (h *Host) Interfaces(names ...string) (map[string]Interface, error) {
-	return interfaces(h, names, func(o *observation, name string) *link { return o.byName[name] })
+	return interfaces(h, names, needs{names: names}, func(o *observation, name string) *link { return o.byName[name] })
 }
 
 // InterfacesAt describes interfaces, by index, whatever their names are by now.
 func (h *Host) InterfacesAt(indexes ...int) (map[int]Interface, error) {
-	return interfaces(h, indexes, func(o *observation, index int) *link { return o.byIndex[index] })
+	return interfaces(h, indexes, needs{indexes: indexes}, func(o *observation, index int) *link { return o.byIndex[index] })
 }
 
-func interfaces[K comparable](h *Host, keys []K, find func(*observation, K) *link) (map[K]Interface, error) {
+func interfaces[K comparable](h *Host, keys []K, need needs, find func(*observation, K) *link) (map[K]Interface, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	o, err := observe(h.conn)
+	o, err := observe(h.conn, need, dumpTries)
 	if err != nil {
 		return nil, fmt.Errorf("look at interfaces: %w", err)
 	}

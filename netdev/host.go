@@ -21,16 +21,16 @@ import (
 
 // Options are what a Host needs to know.
 type Options struct {
-	// RuntimeDir holds the journal of what must be undone. It is made if it
-	// does not exist.
+	// RuntimeDir is the directory for the journal of what must be undone. OpenHost
+	// makes it if it does not exist.
 	RuntimeDir string
-	// Owner begins the alias of every device of ours, "holdfast" if empty. Two
-	// programs in one network namespace need different owners.
+	// Owner is the first word of the alias of every device of ours; "holdfast" if
+	// empty. Two programs in one network namespace need different owners.
 	Owner string
 }
 
-// A Host owns virtual devices, their addresses, and the sysctls they need. Its
-// methods may be called from any goroutine; they run one at a time.
+// A Host owns virtual devices, their addresses, and the sysctls that they need.
+// Any goroutine may call its methods; they run one at a time.
 type Host struct {
 	owner string
 	conn  *rtnl.Conn
@@ -38,34 +38,35 @@ type Host struct {
 	mu      sync.Mutex
 	journal *journal
 	devices map[string]*device
-	left    []Spec // what the journal of a former run named
+	left    []Spec // from the journal of a crashed run
 	refusal refusal
 	policy  *policy.Set
 	egress  *policy.Egress
 
-	unwritten bool // there are specs that the journal is to be told of
+	last    digest // of links and addresses at the last look at all devices
+	settled bool   // that look had nothing to do, and nothing was ordered since
+	partial bool   // that look did not see everything
+	unswept bool   // Sweep failed: Reconcile tries again
+	owing   bool   // so did giving sysctls back
 
-	last    digest // of the last look at all devices,
-	settled bool   // which found nothing to do, and nothing is to be otherwise since
+	localLimit time.Duration // shortened by tests
 
-	localLimit time.Duration // for tests
-
-	settings atomic.Pointer[settingWatch] // nil: nobody wants to hear of them
+	settings atomic.Pointer[settingWatch] // nil: nobody watches sysctls
 }
 
-// A Device is what Ensure made of a Spec.
+// A Device is the result of Ensure for one Spec.
 type Device struct {
 	Name        string
-	IfIndex     int // of the macvlan; in interface mode, and if Err is set, 0
+	IfIndex     int // of the macvlan; 0 in interface mode, and if Err is set
 	ParentIndex int // 0 if the parent does not exist
-	// Leftover says that the device was up, or that its addresses were there,
-	// before this Host touched it: a crashed run was MASTER. Unless the Spec
-	// says Keep it has been made Bare.
+	// Leftover says that the device was up or had addresses before this Host
+	// touched it: a crashed run was MASTER. Ensure has made it Bare, unless the
+	// Spec says Keep.
 	Leftover bool
 	Err      error
 }
 
-// A Repair is something that was not as it was left, and was put right.
+// A Repair is something that was not as we left it, and that was put right.
 type Repair struct {
 	Device string // "" for a sysctl of an interface that is not ours
 	Text   string // "add address 10.0.0.100/24"
@@ -80,7 +81,7 @@ func (r Repair) String() string {
 }
 
 // OpenHost returns a Host in the network namespace of the calling thread. It
-// changes nothing. If a run crashed, its journal is taken over.
+// changes nothing in the kernel. It takes over the journal of a crashed run.
 func OpenHost(o Options) (*Host, error) {
 	if o.Owner == "" {
 		o.Owner = "holdfast"
@@ -103,106 +104,118 @@ func OpenHost(o Options) (*Host, error) {
 	return h, nil
 }
 
-// Left returns the devices of a crashed run, as its journal names them: which
-// of them exist, and in which state, it does not say.
+// Left returns the specs of devices from the journal of a crashed run. Not all of
+// the devices need exist.
 func (h *Host) Left() []Spec { return slices.Clone(h.left) }
 
-// Adopt is the first half of Ensure, for who cannot wait for the second: it takes
-// specs into the table and the journal and says what a former run left, and which
-// devices cannot be had as things are. The kernel's devices stay as they are.
-// Until Ensure has made a device, a Claim does.
+// Adopt is the first half of Ensure, for a caller that cannot wait for the second.
+// It records specs in the journal, and reports what a crashed run left and which
+// devices cannot be made. It changes no device in the kernel. If a device is
+// claimed before Ensure has made it, Claim makes it.
 func (h *Host) Adopt(specs ...Spec) ([]Device, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	o, err := observe(h.conn)
+	o, err := h.observeFor(specs)
 	if err != nil {
 		return make([]Device, len(specs)), fmt.Errorf("adopt devices: %w", err)
 	}
-	failed := map[*device]error{}
-	result, devices, err := h.take(specs, o, failed)
+	f := newFailures()
+	result, devices, err := h.take(specs, o, f)
 	if err != nil {
 		return result, err
 	}
 	for _, d := range devices {
-		if _, failed[d] = plan(h.owner, d, o); !d.left {
-			d.index = 0 // nobody gets at it before it is as it should be
+		if _, err := plan(h.owner, d, o); err != nil {
+			f.stop(d, err)
+		}
+		if !d.left {
+			d.index = 0 // a claim must not use the device before it is as it should be
 		}
 	}
-	return h.report(result, failed)
+	return h.report(result, f)
 }
 
-// Ensure makes each device exist and be as its Spec says. A new one is Bare; one that
-// is known already keeps its state and gets or loses addresses. A device of a
-// former run is adopted. One that is not ours is an error. The Devices are in
-// the order of the specs; the error joins theirs.
+// Ensure makes each device exist and be as its Spec says. A new device is Bare. A
+// known one keeps its state, and gains or loses addresses. Ensure adopts the
+// device of a crashed run, and refuses one that is not ours. The Devices are in
+// the order of the specs, and the error joins theirs.
 func (h *Host) Ensure(specs ...Spec) ([]Device, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	o, err := observe(h.conn)
+	o, err := h.observeFor(specs)
 	if err != nil {
 		return make([]Device, len(specs)), fmt.Errorf("ensure devices: %w", err)
 	}
-	failed := map[*device]error{}
-	result, devices, err := h.take(specs, o, failed)
+	f := newFailures()
+	result, devices, err := h.take(specs, o, f)
 	if err != nil {
 		return result, err
 	}
-	if _, err := h.converge(devices, failed); err != nil {
+	if _, err := h.converge(devices, f); err != nil {
 		return result, fmt.Errorf("ensure devices: %w", err)
 	}
-	if err := h.prune(devices, failed); err != nil {
-		return result, err
-	}
-	_, _ = h.applyPolicy(devices) // as for Claim
+	h.prune(devices, f)
+	// Reconcile repeats and reports what fails here.
+	_, _ = h.applyPolicy(devices)
 	_, _ = h.applyEgress()
-	_, _ = h.mendRefusal() // addresses that are off now
-	return h.report(result, failed)
+	_, _ = h.mendRefusal() // for addresses that were removed
+	return h.report(result, f)
 }
 
-// take takes specs into table and journal, and has the host refuse packets for
-// the addresses of which that is wanted, before one of them is on. It returns the
-// devices that can be gone on with.
-func (h *Host) take(specs []Spec, o *observation, failed map[*device]error) ([]Device, []*device, error) {
+// observeFor looks at the kernel for specs beside the devices that are known.
+func (h *Host) observeFor(specs []Spec) (*observation, error) {
+	need := h.needs()
+	for i := range specs {
+		need.names = append(need.names, specs[i].Parent)
+		if specs[i].virtual() {
+			need.names = append(need.names, specs[i].Name)
+		}
+	}
+	return observe(h.conn, need, dumpTries)
+}
+
+// take records specs, and makes the host refuse packets for the addresses of
+// those that ask for it, before one of the addresses is there. It returns the
+// devices to go on with.
+func (h *Host) take(specs []Spec, o *observation, f *failures) ([]Device, []*device, error) {
 	h.settled = false
 	result := make([]Device, len(specs))
 	var devices []*device
 	for i, s := range specs {
 		result[i].Name = s.Name
 		if result[i].Err = s.validate(); result[i].Err == nil {
-			d, changed := h.register(s, o)
+			d := h.register(s, o)
 			h.adopt(d, o)
 			result[i].Leftover = d.left
-			devices, h.unwritten = append(devices, d), h.unwritten || changed
+			devices = append(devices, d)
 		}
 	}
-	if h.unwritten {
-		if err := h.record(); err != nil {
-			return result, nil, err
-		}
-		h.unwritten = false
+	if err := h.record(); err != nil {
+		return result, nil, &ObjectError{Kind: ObjectJournal, Name: h.journal.path, Err: err}
 	}
 	if _, err := h.mendRefusal(); err != nil {
-		devices = refuseNone(devices, failed, err)
+		devices = stopRefusing(devices, f, err)
 	}
 	return result, devices, nil
 }
 
-// refuseNone notes the failure of those devices whose packets cannot be
-// refused, and returns the others.
-func refuseNone(devices []*device, failed map[*device]error, err error) []*device {
+// stopRefusing stops the devices whose packets should be refused and cannot be,
+// and returns the others.
+func stopRefusing(devices []*device, f *failures, err error) []*device {
 	return slices.DeleteFunc(devices, func(d *device) bool {
 		if d.spec.Refuse {
-			failed[d] = fmt.Errorf("device %s: %w", d.spec.Name, err)
+			f.stop(d, fmt.Errorf("device %s: %w", d.spec.Name, err))
 		}
 		return d.spec.Refuse
 	})
 }
 
-// prune forgets addresses that specs no longer name, now that they are off:
-// should they come back, somebody else put them there.
-func (h *Host) prune(devices []*device, failed map[*device]error) error {
+// prune forgets addresses that specs no longer name, now that they are removed.
+// If one comes back, somebody else added it. The journal on disk may keep more
+// addresses than it needs to, so a failure to write it does no harm here.
+func (h *Host) prune(devices []*device, f *failures) {
 	for _, d := range devices {
-		if failed[d] == nil {
+		if f.of(d) == nil {
 			maps.DeleteFunc(d.mine, func(p netip.Prefix, _ bool) bool { return !d.wants(p) })
 		}
 	}
@@ -210,18 +223,17 @@ func (h *Host) prune(devices []*device, failed map[*device]error) error {
 	j.Addresses = slices.DeleteFunc(j.Addresses, func(a heldAddress) bool {
 		return !h.holds(a) && !slices.ContainsFunc(h.left, func(s Spec) bool { return h.devices[s.Name] == nil })
 	})
-	if len(j.Addresses) == before {
-		return nil
+	if len(j.Addresses) != before {
+		_ = j.save()
 	}
-	return j.save()
 }
 
-func (h *Host) report(result []Device, failed map[*device]error) ([]Device, error) {
+func (h *Host) report(result []Device, f *failures) ([]Device, error) {
 	var errs []error
 	for i := range result {
 		r := &result[i]
 		if d := h.devices[r.Name]; d != nil && r.Err == nil {
-			r.Err, r.ParentIndex = failed[d], d.parent
+			r.Err, r.ParentIndex = f.of(d), d.parent
 			if d.spec.virtual() && r.Err == nil {
 				r.IfIndex = d.index
 			}
@@ -231,19 +243,18 @@ func (h *Host) report(result []Device, failed map[*device]error) ([]Device, erro
 	return result, errors.Join(errs...)
 }
 
-// register takes a spec into the table, and reports whether the journal is to be
-// told of it.
-func (h *Host) register(s Spec, o *observation) (d *device, news bool) {
-	d = h.devices[s.Name]
+// register puts a spec into the table of devices.
+func (h *Host) register(s Spec, o *observation) *device {
+	d := h.devices[s.Name]
 	if d == nil {
 		d = newDevice()
 		h.devices[s.Name] = d
 	}
-	news = !s.virtual() || !d.seen || !reflect.DeepEqual(d.spec, s)
+	d.recorded = d.recorded && s.virtual() && reflect.DeepEqual(d.spec, s)
 	moved := d.spec.Parent != s.Parent || d.spec.MAC != s.MAC
 	if d.seen && moved {
 		h.retire(d, o)
-		d.seen, d.mine = false, map[netip.Prefix]bool{}
+		d.seen, d.ready, d.mine = false, false, map[netip.Prefix]bool{}
 	}
 	d.spec = s
 	d.spec.Addresses = slices.Clone(s.Addresses)
@@ -255,11 +266,11 @@ func (h *Host) register(s Spec, o *observation) (d *device, news bool) {
 			d.mine[a.Prefix] = true
 		}
 	}
-	return d, news
+	return d
 }
 
-// retire takes away what a device has at its old place. Errors show in the
-// plan of its new place.
+// retire removes what a device has on its former parent. Errors show when the
+// device is planned on its new parent.
 func (h *Host) retire(d *device, o *observation) {
 	if !d.spec.virtual() {
 		h.conn.Do(h.releaseRequests(nil, d))
@@ -270,8 +281,8 @@ func (h *Host) retire(d *device, o *observation) {
 	}
 }
 
-// foreignAddress reports whether, in interface mode, an address is on the
-// parent that neither we nor a crashed run put there.
+// foreignAddress reports whether, in interface mode, the parent has an address
+// that neither we nor a crashed run added.
 func (h *Host) foreignAddress(d *device, p netip.Prefix, o *observation) bool {
 	parent := o.byName[d.spec.Parent]
 	if d.spec.virtual() || parent == nil || d.mine[p] {
@@ -286,8 +297,8 @@ func (h *Host) foreignAddress(d *device, p netip.Prefix, o *observation) bool {
 	return false
 }
 
-// adopt notes whether a device that is new to us is one that a former run left as
-// MASTER, and sets the state it is to have.
+// adopt finds out whether a crashed run left a device as MASTER, when the device is
+// new to us, and sets the state that the device is to have.
 func (h *Host) adopt(d *device, o *observation) {
 	if d.seen {
 		return
@@ -309,8 +320,13 @@ func (h *Host) adopt(d *device, o *observation) {
 	}
 }
 
-// record writes to the journal what could be left behind.
+// record writes to the journal what a crash would leave behind, unless it is
+// there. A device is recorded once the journal on disk names it.
 func (h *Host) record() error {
+	unrecorded := slices.DeleteFunc(h.all(), func(d *device) bool { return d.recorded })
+	if len(unrecorded) == 0 && !h.journal.behind {
+		return nil
+	}
 	j := h.journal
 	j.Devices = slices.DeleteFunc(j.Devices, func(s Spec) bool { return h.devices[s.Name] != nil })
 	for _, d := range h.devices {
@@ -325,5 +341,11 @@ func (h *Host) record() error {
 		}
 	}
 	slices.SortFunc(j.Devices, func(a, b Spec) int { return strings.Compare(a.Name, b.Name) })
-	return j.save()
+	if err := j.save(); err != nil {
+		return err
+	}
+	for _, d := range unrecorded {
+		d.recorded = true
+	}
+	return nil
 }

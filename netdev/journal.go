@@ -17,25 +17,26 @@ import (
 // journalName is the file's name in the runtime directory.
 const journalName = "netdev.json"
 
-// journalVersion changes when an older file can no longer be read.
+// journalVersion is raised when older files can no longer be read.
 const journalVersion = 1
 
-// A journal is what must be undone, on disk before it is done: a run that
-// crashes leaves it to the next one, which then restores the values from
-// before the first of them.
+// A journal lists what must be undone. It is on disk before anything is changed,
+// so a run that crashes leaves it to the next run, which restores the values from
+// before the first run.
 type journal struct {
-	path string
+	path   string
+	behind bool // the file does not say what the fields say
 
 	Version int `json:"version"`
-	// Boot and Namespace say which kernel state the rest is about: after a
-	// reboot, or in another network namespace, it is about nothing.
+	// Boot and Namespace identify the kernel state that the rest describes. After a
+	// reboot, or in another network namespace, the rest means nothing.
 	Boot      string `json:"boot"`
 	Namespace string `json:"namespace"`
 
 	Sysctls []record `json:"sysctls,omitempty"`
-	// Devices may be up or hold addresses.
+	// Devices are those that may be up or have addresses.
 	Devices []Spec `json:"devices,omitempty"`
-	// Addresses were put on interfaces that are not ours.
+	// Addresses were added to interfaces that are not ours.
 	Addresses []heldAddress `json:"addresses,omitempty"`
 }
 
@@ -45,6 +46,8 @@ type record struct {
 	IfIndex int    `json:"ifindex,omitempty"` // of the interface in the key; 0 for all and default
 	Was     string `json:"was"`
 	Set     string `json:"set"`
+
+	unsaved bool // not in the file yet
 }
 
 type heldAddress struct {
@@ -52,8 +55,8 @@ type heldAddress struct {
 	Prefix  netip.Prefix `json:"prefix"`
 }
 
-// openJournal reads the journal in dir, or starts an empty one if there is
-// none, or if what is there speaks of another boot or namespace.
+// openJournal reads the journal in dir. It starts an empty one if there is none, or
+// if the file is about another boot or namespace.
 func openJournal(dir string) (*journal, error) {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -91,8 +94,8 @@ func openJournal(dir string) (*journal, error) {
 	return &old, nil
 }
 
-// namespaceID tells network namespaces apart, also after one has gone and
-// another got its inode number, where the kernel can (Linux 5.14).
+// namespaceID identifies the network namespace. Since Linux 5.14 it does so even
+// if a later namespace gets the inode number of one that is gone.
 func namespaceID() (string, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -106,9 +109,21 @@ func namespaceID() (string, error) {
 	return os.Readlink("/proc/thread-self/ns/net")
 }
 
-// save writes the journal, whole or not at all. There is no sync: a crash of
-// the machine makes the content void anyway.
+// save writes the journal, completely or not at all. It does not sync: a crash of
+// the machine makes the content meaningless anyway.
 func (j *journal) save() error {
+	if err := j.write(); err != nil {
+		j.behind = true
+		return err
+	}
+	j.behind = false
+	for i := range j.Sysctls {
+		j.Sysctls[i].unsaved = false
+	}
+	return nil
+}
+
+func (j *journal) write() error {
 	if len(j.Sysctls)+len(j.Devices)+len(j.Addresses) == 0 {
 		if err := os.Remove(j.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove journal: %w", err)
@@ -123,10 +138,18 @@ func (j *journal) save() error {
 	}
 	temporary := j.path + ".new"
 	if err := os.WriteFile(temporary, b.Bytes(), 0o600); err != nil {
-		return fmt.Errorf("write journal: %w", err)
+		return errors.Join(fmt.Errorf("write journal: %w", err), removeIfThere(temporary))
 	}
 	if err := os.Rename(temporary, j.path); err != nil {
 		return fmt.Errorf("write journal: %w", err)
+	}
+	return nil
+}
+
+// removeIfThere removes a file that is half written: it may fill the directory.
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }
@@ -141,8 +164,8 @@ func (j *journal) record(key string, index int) *record {
 	return nil
 }
 
-// is reports whether r is about this setting. An interface is known by its
-// index: it may have been renamed.
+// is reports whether r is about a sysctl. It compares interfaces by index, because
+// an interface may have been renamed.
 func (r *record) is(key string, index int) bool {
 	if r.IfIndex != index {
 		return false

@@ -12,39 +12,42 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A device is one Spec with what the Host knows of it.
+// A device is one Spec with what the Host knows about it.
 type device struct {
 	spec  Spec
 	state State
 	index int // of the macvlan, or of the parent in interface mode; 0: absent
-	// mine are the addresses that are ours to remove. In interface mode those
-	// that were there before us are not.
+	// mine are the addresses that we may remove. In interface mode that leaves out
+	// those that were there before us.
 	mine map[netip.Prefix]bool
-	// onParent are the parent's own subnets, when last seen.
+	// onParent are the parent's own subnets at the last look.
 	onParent []netip.Prefix
-	// parent and vrf are the parent's index and the routing table of the VRF that
-	// it is in, 0 if it is in none, when last seen.
+	// parent is the parent's index and vrf the routing table of the VRF that it is
+	// in (0: none), at the last look.
 	parent int
 	vrf    uint32
-	seen   bool // it has been looked at, and
-	left   bool // was up then, or had its addresses: a former run was MASTER
-	// protoDown is IFLA_PROTO_DOWN as last set or seen; noProtoDown says that
-	// the kernel refused it.
+
+	seen     bool // it was looked at once
+	left     bool // at that look it was up or had its addresses: a crashed run was MASTER
+	recorded bool // the journal on disk names it as it is
+	ready    bool // it had all its sysctls once
+	// disabled says that Disable was called and TakeDown is still to come. Until
+	// then the device may be up and have its addresses.
+	disabled bool
+	// protoDown is IFLA_PROTO_DOWN as last set or seen. noProtoDown says that the
+	// kernel refused it.
 	protoDown, noProtoDown bool
-	// falling says that the device is silent and TakeDown has still to come: that
-	// it is up and has its addresses is no damage.
-	falling bool
-	policy  *policy.Device
+	policy                 *policy.Device
 }
 
-// muteFlags returns how the device is made Muted. IFF_NOARP ends ARP and
-// neighbour answers at once; but the kernel takes any change of flags for a
-// roam and repeats its multicast listener reports (net/ipv6/addrconf.c
-// addrconf_notify), each of which draws the MAC back to this switch port. With
-// IPv6 it is therefore protocol down before: the kernel then sends nothing at all
-// through the device, and goes on receiving. That alone would come too late where
-// everybody wants the network's lock, for which the work queue waits that takes
-// notice of it (net/core/link_watch.c linkwatch_event).
+// muteFlags returns how the device is muted. IFF_NOARP ends answers to ARP and
+// neighbour solicitations at once. But on any change of flags the kernel repeats
+// its multicast listener reports (net/ipv6/addrconf.c addrconf_notify), and each
+// report makes the switch send the MAC's frames to this port. So a device with
+// IPv6 is set protocol down before: then the kernel sends nothing through it, and
+// goes on receiving. Protocol down alone would take effect too late on a busy
+// machine, because a work queue that waits for the network's lock has to notice
+// it (net/core/link_watch.c linkwatch_event).
 func (d *device) muteFlags() (flags uint32, protoDown bool) {
 	return unix.IFF_NOARP, d.spec.wantsIPv6() && !d.noProtoDown
 }
@@ -70,6 +73,15 @@ type op struct {
 	noPrefixRoute bool
 }
 
+// An opKey identifies a step among those of one pass.
+type opKey struct {
+	device *device
+	verb   verb
+	prefix netip.Prefix
+}
+
+func (o *op) key() opKey { return opKey{o.device, o.verb, o.prefix} }
+
 type verb uint8
 
 const (
@@ -80,7 +92,7 @@ const (
 	removeAddress
 )
 
-// String says what is done: "add address 10.0.0.100/24".
+// String describes the step: "add address 10.0.0.100/24".
 func (o op) String() string {
 	switch o.verb {
 	case create:
@@ -126,7 +138,7 @@ func ours(owner, alias string) bool {
 	return alias == owner || strings.HasPrefix(alias, owner+" ")
 }
 
-// aliasOf returns the alias of a spec's device.
+// aliasOf returns the alias for a spec's device.
 func aliasOf(owner string, s *Spec) string {
 	if s.Alias == "" {
 		return owner
@@ -134,19 +146,18 @@ func aliasOf(owner string, s *Spec) string {
 	return owner + " " + s.Alias
 }
 
-// ErrNoParent is the error of a device whose parent interface does not exist
-// (yet, or any more).
+// ErrNoParent is the error of a device whose parent interface does not exist now.
 var ErrNoParent = errors.New("does not exist")
 
-// plan returns the steps that bring a device nearer to its state, none if it
-// is there. A device that has to be made is planned in two goes, as its index
-// is not known before.
+// plan returns the steps that bring a device nearer to its state, none if it is
+// there. A device that has to be made is planned in two rounds, because its index
+// is not known in the first.
 func plan(owner string, d *device, o *observation) ([]op, error) {
 	parent := o.byName[d.spec.Parent]
 	if parent == nil {
 		missing := fmt.Errorf("device %s: interface %s %w", d.spec.Name, d.spec.Parent, ErrNoParent)
 		if d.state == Muted && o.byIndex[d.parent] != nil {
-			return nil, missing // it serves until it is released, under whatever name
+			return nil, missing // it serves until it is released, whatever the parent is called now
 		}
 		if steps := stranded(owner, d, o); len(steps) > 0 {
 			return steps, nil
@@ -160,6 +171,7 @@ func plan(owner string, d *device, o *observation) ([]op, error) {
 		d.vrf = o.byIndex[vrf].table
 	}
 	if !d.spec.virtual() {
+		d.recorded = d.recorded && d.index == parent.index // the journal names the index
 		d.index = parent.index
 		return planAddresses(d, o.addresses[parent.index]), nil
 	}
@@ -170,7 +182,7 @@ func plan(owner string, d *device, o *observation) ([]op, error) {
 	build := op{verb: create, device: d, parent: parent.index, master: o.vrf(parent)}
 	if have == nil {
 		steps := []op{build}
-		// Somebody renamed it. As it has our MAC no other can come up beside it.
+		// Somebody renamed it. No other device with its MAC can come up beside it.
 		if lost := o.byIndex[d.index]; lost != nil && lost.kind == "macvlan" && ours(owner, lost.alias) {
 			steps = []op{{verb: remove, device: d, index: lost.index}, build}
 		}
@@ -188,8 +200,8 @@ func plan(owner string, d *device, o *observation) ([]op, error) {
 	return append(planLink(owner, d, have, o.vrf(parent)), planAddresses(d, o.addresses[have.index])...), nil
 }
 
-// stranded takes away what a device has on a parent that has another name now, or
-// went to another network namespace: nobody else will.
+// stranded returns the steps that remove what a device has on a parent that was
+// renamed or went to another network namespace.
 func stranded(owner string, d *device, o *observation) []op {
 	if d.spec.virtual() {
 		have := o.byName[d.spec.Name]
@@ -208,8 +220,8 @@ func stranded(owner string, d *device, o *observation) []op {
 	return ops
 }
 
-// foreign says why a device of our name is not ours. One without an alias but
-// with our kind and MAC is: a run that crashed had not come to set it.
+// foreign says why a device with our name is not ours. One without an alias is ours
+// if it is a macvlan with our MAC: a run crashed before it set the alias.
 func foreign(owner string, d *device, have *link) error {
 	if have.kind == "macvlan" && (ours(owner, have.alias) || have.alias == "" && have.mac == d.spec.MAC) {
 		return nil
@@ -244,16 +256,16 @@ func planLink(owner string, d *device, have *link, vrf int) []op {
 	return []op{set}
 }
 
-// planAddresses compares addresses. Wanted ones that are missing are put on, and
-// those that are on otherwise than wanted put on anew.
-// Taken off is what is ours: everything on a macvlan that must be bare, as any
-// address there is one that the host would take traffic for, and otherwise
-// what carries our mark or is known to be ours.
+// planAddresses returns the steps that add missing addresses, replace those that
+// have other properties than the spec says, and remove those that are not wanted.
+// It removes only our own: those that carry our protocol number or that we know
+// we added, and every address on a macvlan that must be bare, because the host
+// would take traffic for any of them.
 func planAddresses(d *device, have []address) []op {
 	var ops []op
 	bare := d.state == Bare
 	present := map[netip.Prefix]bool{}
-	for _, a := range slices.Backward(have) { // secondaries before their primary
+	for _, a := range slices.Backward(have) { // secondary addresses before their primary
 		want := d.wanted(a.prefix)
 		our := d.mine[a.prefix]
 		if d.spec.virtual() {
@@ -291,10 +303,9 @@ func subnets(have []address) []netip.Prefix {
 	return all
 }
 
-// covered reports whether p lies in a subnet that the parent is connected to.
-// Its connected route must then not appear on the macvlan too: it would
-// compete with the parent's, which has the director's own address, and win
-// whenever that has a metric or came later.
+// covered reports whether p lies in a subnet of the parent. Then the macvlan must
+// not have a connected route too: it would compete with the parent's route, which
+// has the director's own address, and win if that has a metric or came later.
 func covered(p netip.Prefix, parent []netip.Prefix) bool {
 	return slices.ContainsFunc(parent, func(q netip.Prefix) bool {
 		return q.Bits() <= p.Bits() && q.Contains(p.Addr())

@@ -177,10 +177,10 @@ func TestRefuseWithoutNFTables(t *testing.T) {
 			t.Errorf("%v: %v, want %q", errno, err, want)
 		}
 	}
-	refusing, other := &device{spec: refusedSpec()}, &device{}
-	failed := map[*device]error{}
-	left := refuseNone([]*device{refusing, other}, failed, errors.New("no"))
-	if len(left) != 1 || left[0] != other || failed[refusing] == nil || failed[other] != nil {
-		t.Errorf("without nftables %v are left, %v failed", left, failed)
+	refusing, other := &device{spec: refusedSpec()}, &device{spec: Spec{Name: "other"}}
+	f := newFailures()
+	left := stopRefusing([]*device{refusing, other}, f, errors.New("no"))
+	if len(left) != 1 || left[0] != other || f.of(refusing) == nil || f.of(other) != nil {
+		t.Errorf("without nftables %v are left, %v failed", left, f.objects)
 	}
 }

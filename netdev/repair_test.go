@@ -426,7 +426,7 @@ func TestHeldAddresses(t *testing.T) {
 	ours, theirs := netip.MustParsePrefix("10.0.0.100/24"), netip.MustParsePrefix("10.0.0.1/24")
 	k.addresses[eth0.index] = []address{{index: eth0.index, prefix: ours}, {index: eth0.index, prefix: theirs}}
 	h := &Host{journal: &journal{Addresses: []heldAddress{{eth0.index, ours}}}, devices: map[string]*device{}}
-	d, _ := h.register(Spec{Name: "lan", Parent: "eth0", Addresses: []Address{{Prefix: ours}, {Prefix: theirs}}}, k.observation)
+	d := h.register(Spec{Name: "lan", Parent: "eth0", Addresses: []Address{{Prefix: ours}, {Prefix: theirs}}}, k.observation)
 	if !d.mine[ours] || d.mine[theirs] {
 		t.Errorf("ours: %v", d.mine)
 	}

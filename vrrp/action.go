@@ -2,53 +2,54 @@ package vrrp
 
 import "fmt"
 
-// A Verb is what an Action asks for.
+// A Verb says what an Action asks for.
 type Verb uint8
 
-// The verbs. The package documentation states their order.
+// The verbs. The package documentation states the order in which they come.
 const (
-	// SendAdvert sends an advert with Action.Priority at once.
+	// SendAdvert asks for an advert with Action.Priority, at once.
 	SendAdvert Verb = iota + 1
-	// Claim brings the virtual device up with all addresses. Answer with
-	// Claimed or ClaimFailed; before that, if Action.Unserved, with a ClaimedPart
-	// as often as more of many addresses are up. A claim of what is held
-	// refreshes it.
+	// Claim asks for the virtual device to be brought up with all addresses. The
+	// answer is a Claimed or ClaimFailed event. If Action.Unserved is set, any
+	// number of ClaimedPart events may come before it. A Claim of addresses that
+	// are held already refreshes them after a change of configuration.
 	Claim
-	// Announce starts the burst of gratuitous ARP or unsolicited neighbour
-	// advertisements for all addresses, and a later one. If Action.First is not 0
-	// it says so many addresses, from the first, ahead of the burst.
+	// Announce asks for gratuitous ARP or unsolicited neighbour advertisements for
+	// all addresses: a burst now and another one later. If Action.First is not 0,
+	// only that many addresses of the list are announced, ahead of the burst.
 	Announce
-	// Mute stops speaking for the addresses (no ARP or neighbour answers, no
-	// announcements), and goes on receiving for them.
+	// Mute asks to stop ARP and neighbour answers and announcements for the
+	// addresses, which stay on and go on receiving.
 	Mute
-	// Release takes the addresses off and the device down.
+	// Release asks for the addresses to be taken off and the device down.
 	Release
 	// Transition reports a change of state.
 	Transition
-	// Stopped reports that a stopped machine has let go of everything.
+	// Stopped reports that a stopped machine has released everything.
 	Stopped
-	// Rival reports that another router speaks as MASTER beside us, or that it
-	// has fallen silent.
+	// Rival reports that another router advertises as MASTER while this one is
+	// MASTER, or that it no longer does.
 	Rival
-	// Repriced reports that the priority in force is another one. Only a
-	// machine that takes part tells it.
+	// PriorityChanged reports another priority in force. A machine in INIT does
+	// not report it.
 	PriorityChanged
 )
 
-// An Action is one effect that a Machine wants.
+// An Action is one effect that a Machine asks for. Its fields are set for the
+// verbs named, and zero for the others.
 type Action struct {
 	Verb        Verb
-	Priority    uint8    // SendAdvert, Transition, Rival, Repriced: the priority in force
-	OldPriority uint8    // Repriced: the priority before
-	From, To    State    // Transition; Repriced: To is the state, which stays
-	Why         string   // Transition, Rival, Repriced: the reason, for people
-	Takeover    Takeover // Transition to Master: Why as one of a few
-	Peer        *Peer    // Rival: who it is; nil: it has fallen silent
-	Unserved    bool     // Claim: nobody serves the addresses
-	First       int      // Announce: how many addresses, from the first; 0: all
+	Priority    uint8    // SendAdvert: of the advert; otherwise the priority in force
+	OldPriority uint8    // PriorityChanged: the priority before
+	From, To    State    // Transition; PriorityChanged: To is the state
+	Why         string   // Transition, Rival, PriorityChanged: the reason, for people
+	Takeover    Takeover // Transition to Master: the reason as RFC 6527 classifies it
+	Peer        *Peer    // Rival: the other router; nil: it is gone
+	Unserved    bool     // Claim: no router serves the addresses
+	First       int      // Announce: the number of addresses; 0: all
 }
 
-// String describes the action in the words that scenario files use.
+// String describes the action as the scenario files of the tests do.
 func (a Action) String() string {
 	switch a.Verb {
 	case SendAdvert:

@@ -8,12 +8,12 @@ import (
 // Protocol is the IP protocol number of VRRP (RFC 9568 §5.1.1.4).
 const Protocol = 112
 
-// HopLimit is the TTL (IPv4) or hop limit (IPv6) with which every advert is
-// sent, and which every multicast advert must still carry when it is received
-// (RFC 9568 §5.1.1.3): an advert that crossed a router is a forgery.
+// HopLimit is the TTL (IPv4) or hop limit (IPv6) of adverts. A multicast advert
+// that arrives with another value has crossed a router and is refused (RFC 9568
+// §5.1.1.3).
 const HopLimit = 255
 
-// A Family is an IP version. A virtual router speaks exactly one.
+// A Family is an IP version. A virtual router has exactly one.
 type Family uint8
 
 // The two families. The values are the IP version numbers.
@@ -38,8 +38,8 @@ var (
 	group6 = netip.MustParseAddr("ff02::12")
 )
 
-// Group returns the multicast group of adverts: 224.0.0.18 or ff02::12
-// (RFC 9568 §5.1.1.2, §5.1.2.2).
+// MulticastGroup returns the group of adverts, 224.0.0.18 or ff02::12 (RFC
+// 9568 §5.1.1.2, §5.1.2.2).
 func (f Family) MulticastGroup() netip.Addr {
 	if f == IPv4 {
 		return group4

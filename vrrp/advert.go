@@ -21,11 +21,11 @@ const (
 	intervalMask = 0x0fff // the upper four bits are reserved
 )
 
-// A Packet is a VRRP message as the IP layer delivered it.
+// A Packet is a VRRP message as the IP layer delivers it.
 type Packet struct {
 	Source, Destination netip.Addr
 	HopLimit            uint8  // TTL or hop limit
-	Payload             []byte // from the VRRP header on; more may follow the message
+	Payload             []byte // from the VRRP header on, up to the end of the IP packet
 }
 
 // An Advert is the content of an ADVERTISEMENT, the only message of VRRP
@@ -34,22 +34,22 @@ type Advert struct {
 	Version  uint8 // 2 or 3
 	VRID     uint8
 	Priority uint8
-	// Interval is whole seconds up to 255 s in version 2, whole centiseconds
-	// up to 40.95 s in version 3. Decode never yields zero.
+	// Interval is whole seconds up to 255 s in version 2, whole centiseconds up to
+	// 40.95 s in version 3. It is never zero.
 	Interval time.Duration
-	// AuthType is the authentication type of version 2. RFC 3768 knows 0 only,
-	// RFC 2338 §5.3.6 also 1 and 2. AuthData is zero unless it is 1.
+	// AuthType is the authentication type of a version 2 message: 0, or 1 and 2 of
+	// RFC 2338 §5.3.6. AuthData is zero unless the type is 1.
 	AuthType  uint8
 	AuthData  [authLen]byte
-	Addresses []netip.Addr // all of the family that carries the message
-	// Checksum is the form in which a version 3 message over IPv4 came. Append
-	// does not read it.
+	Addresses []netip.Addr // of the family that carries the message
+	// Checksum is the form in which a received version 3 message over IPv4 was
+	// summed. Append does not read it.
 	Checksum Checksum
 }
 
 // Peek returns the version and VRID of a message without any check, so that
-// its receiver can be found before the message is decoded. It reports false
-// for a payload too short to have them.
+// the router it is for can be found before it is decoded. ok is false if the
+// payload is too short.
 func Peek(payload []byte) (version, vrid uint8, ok bool) {
 	if len(payload) < 2 {
 		return 0, 0, false
@@ -57,10 +57,10 @@ func Peek(payload []byte) (version, vrid uint8, ok bool) {
 	return payload[0] >> 4, payload[1], true
 }
 
-// Append appends the message to b and returns the result. src and dst are the
-// addresses of the IP header around it, which checksums cover. form counts for
-// version 3 over IPv4 only. The fields must be in the ranges that
-// Config.Validate states.
+// Append appends the message to b and returns the extended slice. src and dst
+// are the addresses of the IP header, which the checksum covers. form matters
+// only for version 3 over IPv4. The fields must be in the ranges of
+// Config.Validate.
 func (a *Advert) Append(b []byte, src, dst netip.Addr, form Checksum) []byte {
 	start := len(b)
 	b = append(b, a.Version<<4|typeAdvert, a.VRID, a.Priority, uint8(len(a.Addresses)))
@@ -93,13 +93,13 @@ func (a *Advert) Append(b []byte, src, dst netip.Addr, form Checksum) []byte {
 
 // Decode reads the message of p into a and makes every check that needs no
 // configuration, in the order of RFC 3768 §7.1 and RFC 9568 §7.1. It returns
-// DropNone, or the first check that failed; a is then not to be used. It
-// reuses the capacity of a.Addresses and keeps nothing of p.
+// DropNone, or the first check that failed; a is then undefined. It reuses
+// the capacity of a.Addresses and keeps no part of p.
 //
-// The count of addresses says where the message ends. What follows, such as
-// padding of a short Ethernet frame, is ignored.
+// The count of addresses determines where the message ends. Bytes behind it,
+// such as the padding of a short Ethernet frame, are ignored.
 func Decode(p Packet, a *Advert) Drop {
-	// What comes by unicast may have crossed routers: see PeerConfig.
+	// Unicast adverts may have crossed routers: see PeerConfig.
 	if p.Destination.IsMulticast() && p.HopLimit != HopLimit {
 		return DropHopLimit
 	}
@@ -130,15 +130,15 @@ func Decode(p Packet, a *Advert) Drop {
 		a.Interval = time.Duration(binary.BigEndian.Uint16(msg[4:])&intervalMask) * centisecond
 	}
 	a.decodeAddresses(msg, family)
-	// An interval of zero would have every BACKUP take over at once.
+	// With an interval of zero every BACKUP would take over at once.
 	if a.Interval == 0 {
 		return DropInterval
 	}
 	return DropNone
 }
 
-// complete returns the message at the start of payload, without what follows
-// it, or nil if the payload ends before the message does.
+// complete returns the message at the start of payload, without the bytes
+// behind it. It returns nil if the payload ends before the message does.
 func complete(payload []byte, version uint8, family Family) []byte {
 	if len(payload) < headerLen {
 		return nil
@@ -153,8 +153,8 @@ func complete(payload []byte, version uint8, family Family) []byte {
 	return payload[:n]
 }
 
-// MessageLen returns the length of the messages of c, without what
-// authentication puts in front or behind.
+// MessageLen returns the length of our messages in bytes, without what
+// authentication adds in front or behind.
 func (c *Config) MessageLen() int {
 	n := headerLen + len(c.Addresses)*addrLen(c.Family)
 	if c.Version == 2 {

@@ -40,12 +40,12 @@ func sumAddr(acc uint32, addr netip.Addr) uint32 {
 	return sum(acc, b[:])
 }
 
-// verify checks the checksum of a complete message msg. Version 2 sums the
-// message alone (RFC 3768 §5.3.8); version 3 over IPv6 adds the pseudo-header
-// (RFC 9568 §5.2.8). Version 3 over IPv4 is sent in both forms: RFC 5798
-// §5.2.8 was read both ways, RFC 9568 decided for the message alone, and most
-// implementations in the field add the pseudo-header. verify accepts both and
-// says which it found.
+// verify checks the checksum of a complete message and says which form it
+// has. Version 2 sums the message alone (RFC 3768 §5.3.8). Version 3 over
+// IPv6 adds the pseudo-header (RFC 9568 §5.2.8). Version 3 over IPv4 exists
+// in both forms: RFC 5798 §5.2.8 could be read either way, RFC 9568 chose the
+// message alone, and most implementations add the pseudo-header. verify
+// accepts both.
 func verify(msg []byte, p Packet) (form Checksum, ok bool) {
 	plain := sum(0, msg)
 	if msg[0]>>4 == 2 {

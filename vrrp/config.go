@@ -10,10 +10,10 @@ import (
 // Limits of what an advert can say.
 const (
 	// PriorityOwner is the priority of the router that owns the addresses
-	// (RFC 9568 §5.2.4). It never yields.
+	// (RFC 9568 §5.2.4). No other priority preempts it.
 	PriorityOwner = 255
-	// PriorityStop is advertised by a MASTER that stops being one, so that a
-	// BACKUP takes over after its skew time alone (RFC 9568 §5.2.4).
+	// PriorityStop is the priority in the last advert of a MASTER. A BACKUP then
+	// takes over after its skew time alone (RFC 9568 §5.2.4).
 	PriorityStop = 0
 
 	// MinIntervalV3 and MaxIntervalV3 bound a version 3 interval: 12 bits of
@@ -23,37 +23,37 @@ const (
 	// MaxIntervalV2 bounds a version 2 interval: 8 bits of seconds.
 	MaxIntervalV2 = 255 * time.Second
 
-	// MaxAddresses is the largest count the advert's 8-bit field can carry.
+	// MaxAddresses is what the 8-bit count in an advert can express.
 	MaxAddresses = 255
 )
 
-// Checksum says which form of the version 3 checksum over IPv4 is sent. Both
-// forms are accepted whatever is sent.
+// Checksum is a form of the version 3 checksum over IPv4. It says which one is
+// sent; both are accepted.
 type Checksum uint8
 
 const (
-	// ChecksumPseudo covers the IPv4 pseudo-header too: what keepalived, FRR
-	// and Wireshark do.
+	// ChecksumPseudo covers the message and the IPv4 pseudo-header, as in
+	// keepalived, FRR and Wireshark.
 	ChecksumPseudo Checksum = iota
 	// ChecksumRFC9568 covers the VRRP message alone (RFC 9568 §5.2.8).
 	ChecksumRFC9568
 )
 
-// AddressCheck says what becomes of an advert whose address list differs from
-// ours (the optional check of RFC 9568 §7.1).
+// AddressCheck says what happens to an advert whose address list differs from
+// ours (an optional check in RFC 9568 §7.1).
 type AddressCheck uint8
 
 const (
-	// AddressCount counts the difference and shows it, and heeds the advert:
-	// two directors whose lists differ during a change must not both be MASTER.
+	// AddressCount accepts the advert and counts the difference. Two directors
+	// whose lists differ while a change is rolled out must not both be MASTER.
 	AddressCount AddressCheck = iota
-	// AddressDrop drops the advert unless its sender is the owner
+	// AddressDrop refuses the advert unless its sender is the owner
 	// (RFC 3768 §7.1).
 	AddressDrop
 )
 
-// Config is what a virtual router is told about itself. It is a value: a
-// running Machine changes it only through a Reconfigure event.
+// Config is the configuration of a virtual router. A running Machine gets
+// another one with a Reconfigure event only.
 type Config struct {
 	Name     string // unique among the director's virtual routers
 	Family   Family
@@ -63,47 +63,48 @@ type Config struct {
 	// Interval is the time between two adverts of ours: whole seconds in
 	// version 2, whole centiseconds in version 3.
 	Interval time.Duration
-	// Preempt lets a higher priority take mastership from a lower one that
-	// works (RFC 9568 §6.1, Preempt_Mode). The owner always preempts.
+	// Preempt lets this router take mastership from a working MASTER with a lower
+	// priority (RFC 9568 §6.1, Preempt_Mode). The owner always preempts.
 	Preempt bool
-	// PreemptDelay is how long the lower MASTER must have been heard, without
-	// a pause, before it is preempted.
+	// PreemptDelay is how long adverts of a lower-priority MASTER must have
+	// arrived, without a gap, before it is preempted.
 	PreemptDelay time.Duration
-	// DownAfter is how many adverts in a row must be missing until the MASTER
-	// counts as dead, 1 to 100; 0 means 3, as RFC 9568 §6.1 has it. It should
-	// be the same on all directors.
+	// DownAfter is how many adverts in a row must be missing before the MASTER
+	// counts as dead, 1 to 100. 0 means 3, as in RFC 9568 §6.1. All directors
+	// should have the same value.
 	DownAfter uint8
-	// StartDelay is how long after Start, and LinkDelay how long after the end
-	// of a LinkFault, the election begins: adverts are heard meanwhile, but no
-	// timer runs. A port that STP or LACP has not opened yet looks like a LAN
-	// without a MASTER.
+	// StartDelay is the time from Start, and LinkDelay the time from the end of a
+	// LinkFault, to the beginning of the election. Adverts are received meanwhile,
+	// but no timer runs. While STP or LACP still blocks a port, a LAN looks as if
+	// it had no MASTER.
 	StartDelay, LinkDelay time.Duration
-	// MinHold is how long a router that ceased to be MASTER does not preempt
-	// its successor, so that a fault that comes and goes does not move
-	// mastership each time. A successor that fails is replaced at once.
+	// MinHold is how long a router that ceased to be MASTER does not preempt its
+	// successor. A fault that comes and goes then does not move mastership each
+	// time. A successor that fails is replaced at once.
 	MinHold time.Duration
-	// AuthType is the authentication type that version 2 messages must have.
-	// Whether what they prove is right is for package auth to say.
+	// AuthType is the authentication type of version 2 messages, ours and theirs.
+	// Package auth checks what the messages prove.
 	AuthType uint8
-	// Source is the address that adverts come from, one of the interface's own;
-	// the zero Addr leaves the choice to who knows the interface.
+	// Source is the address that adverts come from, one of the interface's own.
+	// With the zero Addr the caller chooses one.
 	Source netip.Addr
-	// Multicast is the group that adverts are sent to, the same on all
-	// directors; the zero Addr is the family's (RFC 9568 §5.1.1.2, §5.1.2.2).
+	// Multicast is the group that adverts are sent to, the same on all directors.
+	// The zero Addr means the family's group (RFC 9568 §5.1.1.2, §5.1.2.2).
 	Multicast netip.Addr
 	// Unicast sends adverts to each of Peers instead of the multicast group.
 	Unicast bool
-	// Peers are the routers from which adverts are heeded; none means all.
+	// Peers are the routers whose adverts are accepted. None means every router.
 	Peers []PeerConfig
-	// Addresses are advertised in this order, at most 255 of them, all of
-	// Family. None is for routers whose mastership has another effect than
-	// addresses: they heed each other, against RFC 9568 §5.2.5.
+	// Addresses are the virtual addresses in the order in which they are
+	// advertised: at most 255, all of Family. Routers without addresses, whose
+	// mastership has another effect, accept each other's adverts, although
+	// RFC 9568 §5.2.5 forbids adverts without addresses.
 	Addresses    []netip.Addr
 	Checksum     Checksum
 	AddressCheck AddressCheck
 }
 
-// Validate returns every way in which c cannot work, joined.
+// Validate returns every error in c, joined. Each is a *FieldError.
 func (c *Config) Validate() error {
 	var errs []error
 	bad := func(key, format string, args ...any) {
@@ -152,11 +153,10 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// A FieldError is one fault of a configuration, with the key that it is about
-// as the configuration file spells it.
+// A FieldError is one error in a configuration.
 type FieldError struct {
-	Key     string
-	Problem string
+	Key     string // as the configuration file spells it, such as "preempt_delay"
+	Problem string // what is wrong, for people
 }
 
 // Error returns "key: problem".

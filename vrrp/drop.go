@@ -5,36 +5,36 @@ import (
 	"slices"
 )
 
-// A Drop names the check for which a received message was discarded.
+// A Drop names the check that a received message failed.
 type Drop uint8
 
-// The checks, in the order in which they are made; hop_limit, which for unicast
-// depends on the peer, is made after peer then. RFC 3768 §7.1 and RFC 9568
-// §7.1 give the order; own_address stands where it does because no later check
-// means anything for a message of our own.
+// The checks, in the order in which they are made. The order is that of RFC 3768
+// §7.1 and RFC 9568 §7.1. DropOwnAddress comes early because no later check is
+// meaningful for a message of our own. For unicast, DropHopLimit comes after
+// DropPeer, because the limit is the peer's.
 const (
-	DropNone        Drop = iota // heed the message
+	DropNone        Drop = iota // no check failed
 	DropHopLimit                // TTL or hop limit below 255: it crossed a router
 	DropVersion                 // neither 2 nor 3, 2 over IPv6, or not the configured one
 	DropType                    // not an ADVERTISEMENT
 	DropLength                  // shorter than its fields and address count say
 	DropChecksum                // checksum wrong in every accepted form
-	DropOwnAddress              // source is our own address: a loop, or an address used twice
-	DropVRID                    // not this virtual router
+	DropOwnAddress              // the source is our own address: a loop, or a duplicate address
+	DropVRID                    // another virtual router's VRID or family
 	DropCount                   // version 3 without addresses (RFC 9568 §5.2.5), and we have some
-	DropDestination             // by multicast, and we speak unicast, or the other way round, or to another group
-	DropPeer                    // source is none of the configured peers
+	DropDestination             // multicast while we use unicast, the reverse, or another group
+	DropPeer                    // the source is not a configured peer
 	DropOwner                   // version 2, and we own the addresses (RFC 3768 §7.1)
-	DropAuthType                // version 2 authentication of another type than ours
-	DropAddresses               // other addresses than ours, under AddressDrop
-	DropInterval                // zero, or in version 2 another one than ours
-	// What package auth says of a message that passed all the checks above.
-	DropAuthMissing // not authenticated at all
-	DropAuthFormat  // a header or trailer that makes no sense
+	DropAuthType                // another version 2 authentication type than ours
+	DropAddresses               // another address list than ours, under AddressDrop
+	DropInterval                // zero, or in version 2 another interval than ours
+	// Package auth makes these, after all checks above.
+	DropAuthMissing // not authenticated
+	DropAuthFormat  // a malformed authentication header or trailer
 	DropAuthStale   // the time in the trailer is too far from ours
-	DropAuthKey     // of a key that is not configured
+	DropAuthKey     // authenticated with a key that is not configured
 	DropAuth        // wrong password, check value or HMAC
-	DropReplay      // a sequence number that was used already
+	DropReplay      // a sequence number that was used before
 
 	// NumDrops is the length of an array with one element per Drop.
 	NumDrops = int(iota)
@@ -63,7 +63,7 @@ var dropNames = [NumDrops]string{
 	DropReplay:      "replay",
 }
 
-// String returns the name of the check as a metric label has it, such as
+// String returns the name of the check in metrics and JSON, such as
 // "hop_limit", and "" for DropNone.
 func (d Drop) String() string {
 	if int(d) < NumDrops {
@@ -75,23 +75,23 @@ func (d Drop) String() string {
 // MarshalText makes drops readable in JSON, as map keys too.
 func (d Drop) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// ProtocolError reports whether RFC 6527 counts the check among the protocol
-// errors of a virtual router.
+// ProtocolError reports whether RFC 6527 counts the check as a protocol error
+// of a virtual router.
 func (d Drop) ProtocolError() bool {
 	return d == DropHopLimit || d == DropVersion || d == DropChecksum
 }
 
-// Admit makes the checks that need the configuration, after Decode has made
-// the others, and returns DropNone or the first check that failed. own is the
-// address that our own messages come from; the zero Addr if there is none.
+// Admit makes the checks that need the configuration, after Decode. It
+// returns DropNone or the first check that failed. own is the source address
+// of our own messages, or the zero Addr.
 //
-// An owner discards version 2 messages, as RFC 3768 §7.1 wants. RFC 9568 §7.1
-// took that sentence over and erratum 8298 struck it out, so that two owners of
-// one address can find out about each other; for the same reason messages of
-// another owner pass in version 2 too.
+// An owner refuses version 2 messages (RFC 3768 §7.1), except those of
+// another owner. RFC 9568 §7.1 repeats the rule for version 3, but erratum
+// 8298 removes it, so that two owners of one address can notice each other.
+// The exception in version 2 is for the same reason.
 //
-// An interval that differs from ours is a reason in version 2 alone: in
-// version 3 a BACKUP learns it.
+// Another interval than ours is an error in version 2 only. A version 3
+// BACKUP adopts the MASTER's interval.
 func (c *Config) Admit(p Packet, own netip.Addr, a *Advert) Drop {
 	switch {
 	case a.Version != c.Version:
@@ -120,8 +120,7 @@ func (c *Config) Admit(p Packet, own netip.Addr, a *Advert) Drop {
 	return DropNone
 }
 
-// SameAddresses reports whether a lists the addresses of c, in any order. Use
-// it to count and show differences under AddressCount.
+// SameAddresses reports whether a lists the addresses of c, in any order.
 func (c *Config) SameAddresses(a *Advert) bool {
 	if slices.Equal(c.Addresses, a.Addresses) {
 		return true

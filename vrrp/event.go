@@ -5,116 +5,119 @@ import (
 	"time"
 )
 
-// An Event is something that a Machine must hear of.
+// An Event is an input of a Machine. [Group.Step] takes it.
 type Event interface{ event() }
 
 type (
-	// Start lets the machine take part (RFC 9568 §6.4.1, Startup).
+	// Start makes the machine take part (RFC 9568 §6.4.1, Startup).
 	Start struct{}
 
-	// StartHolding is Start for a machine whose addresses are on its device,
-	// as a crashed run left them.
+	// StartHolding is Start for a machine whose addresses are on its device
+	// already, as a crashed run left them.
 	StartHolding struct{}
 
-	// Resume makes the machine what it was a moment ago in the process that
-	// this one replaces: MASTER with the addresses on, or BACKUP.
+	// Resume makes a new machine continue the state of the process that this one
+	// replaces: MASTER with the addresses on, or BACKUP. [Machine.Resume] returns
+	// it.
 	Resume struct {
 		State State
-		Since time.Time // when it became that
-		// Interval is that of the MASTER that was heard, 0 if none was.
+		Since time.Time // when the machine entered State
+		// Interval is that of the MASTER whose advert came last, and 0 if there was
+		// none.
 		Interval time.Duration
-		// GaveAway says that mastership was given away on request: nobody is
-		// preempted. Lost is when the machine ceased to be MASTER, from which
-		// MinHold counts; zero if it was not.
+		// GaveAway is set if mastership was given away with Yield: the machine does
+		// not preempt until it has been MASTER again.
 		GaveAway bool
-		Lost     time.Time
-		// UpSince and Takeover are those of Status; zero if a former binary did
-		// not know them.
+		// Lost is when the machine ceased to be MASTER, from which MinHold counts.
+		// The zero time means that it never was.
+		Lost time.Time
+		// UpSince and Takeover are those of Status, and zero if the former process
+		// did not save them.
 		UpSince  time.Time
 		Takeover Takeover
-		// LastAdvert is when a MASTER sent its last advert, after which the next is
-		// due as ever, and Promised the interval that it told. Zero: they are not
-		// known, and the next is due now.
+		// LastAdvert is when a MASTER sent its last advert, and Promised the interval
+		// in it: the next advert is due as usual. If they are zero it is due now.
 		LastAdvert time.Time
 		Promised   time.Duration
 	}
 
-	// Remind makes a MASTER send an advert before it is due: it may be late with
-	// the next.
+	// AdvertiseNow makes a MASTER send an advert before it is due, because the
+	// next one may be late.
 	AdvertiseNow struct{}
 
-	// Abandon makes a machine that was never started let go of what a crashed
+	// Abandon makes a machine that was never started release what a crashed
 	// MASTER left on its device, as Stop would have.
 	Abandon struct{}
 
-	// Yield gives mastership away. The machine then follows whoever takes
-	// over, and is MASTER again if nobody does.
+	// Yield gives mastership away on request. The machine then follows whoever
+	// takes over, and becomes MASTER again if no router does.
 	Yield struct{}
 
-	// Stop makes the machine leave (Shutdown). A MASTER goes on serving until
-	// it has heard its successor; the Stopped action says when all is let go.
+	// Stop ends the machine's part in the election (RFC 9568 §6.4, Shutdown). A
+	// MASTER goes on serving until its successor's advert arrives. The Stopped
+	// action says when everything is released.
 	Stop struct{}
 
-	// Leave makes a member leave its group for good, at once and without a word:
-	// its addresses are wanted no more. Other directors' groups, which may still
-	// have it, would take a farewell for the going of the whole MASTER.
+	// Leave takes a member out of its group for good. Its addresses are released
+	// at once and no advert is sent: other directors, whose groups may still have
+	// this member, would take priority 0 for the end of the whole MASTER.
 	Leave struct{}
 
-	// Received is an advert that passed Decode and Admit. The machine keeps
-	// nothing of it.
+	// Received is an advert that passed Decode, Admit and authentication. The
+	// machine keeps neither the Advert nor its addresses.
 	Received struct {
 		Advert *Advert
 		Source netip.Addr
 	}
 
-	// Elapsed says that Deadline is reached.
+	// Elapsed says that the Deadline has passed. [Group.Elapse] sends it.
 	Elapsed struct{}
 
-	// Claimed answers Claim: the device is up and has all addresses.
+	// Claimed answers Claim: the device is up with all addresses.
 	Claimed struct{}
 
-	// ClaimedPart tells of a Claim of what nobody serves: the device is up and has
-	// so many of its addresses, from the first. Claimed or ClaimFailed follows.
+	// ClaimedPart reports the progress of a Claim that is Unserved: the device is
+	// up with the first Addresses of the list. Claimed or ClaimFailed follows.
 	ClaimedPart struct{ Addresses int }
 
-	// ClaimFailed answers Claim: the addresses could not be had. The machine
-	// faults and tries again by itself.
+	// ClaimFailed answers Claim: the addresses could not be put on. The machine
+	// goes to FAULT and tries again after a pause.
 	ClaimFailed struct{ Problem string }
 
-	// ClaimLost says that addresses that were held are gone and cannot be had
-	// back. The machine gives up, faults and tries again by itself.
+	// ClaimLost says that addresses which were held are gone and cannot be
+	// restored. The machine goes to FAULT and tries again after a pause.
 	ClaimLost struct{ Problem string }
 
-	// Faulted says that something forbids to be MASTER until the Recovered of
-	// the same key.
+	// Faulted forbids the machine to be MASTER until Recovered of the same key.
 	Faulted struct {
 		Key     string // identity, such as "link"
-		Problem string // for people: "eth0 has no carrier"
-		// WireLost says that nothing can be sent or received any more, so
-		// that going on serving would be pointless.
+		Problem string // for people, such as "eth0 has no carrier"
+		// WireLost is set if nothing can be sent or received any more. The addresses
+		// are then released at once: serving them is pointless.
 		WireLost bool
 	}
 
-	// Recovered takes back the Faulted of the same key.
+	// Recovered ends the fault of the same key.
 	Recovered struct{ Key string }
 
-	// Primary gives the interface's own address, the source of adverts, by
-	// which equal priorities are told apart.
+	// Primary sets the interface's own address, which adverts come from. It
+	// decides between equal priorities.
 	Primary struct{ Address netip.Addr }
 
-	// Weigh sets the sum by which trackers change the priority.
+	// TrackerWeight sets the sum of the trackers' weights, which is added to the
+	// configured priority.
 	TrackerWeight struct{ Sum int }
 
-	// Reconfigure replaces the configuration. Family, VRID, Version and Name
-	// must stay as they are. Reclaim says that what the addresses are on has
-	// changed, so that whoever has them must claim and announce them again; if
-	// the addresses of the configuration changed that follows.
+	// Reconfigure replaces the configuration. Family, VRID, Version and Name must
+	// not change. A machine that holds addresses claims and announces them again
+	// if the addresses changed or if Reclaim is set, which says that the device or
+	// the prefixes changed.
 	Reconfigure struct {
 		Config  Config
 		Reclaim bool
 	}
 
-	// promote, demote and hasten come from the group.
+	// The group sends these to its members.
 	promote struct{ unserved bool }
 	demote  struct{ why string }
 	hasten  struct{ source netip.Addr }

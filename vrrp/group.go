@@ -7,45 +7,47 @@ import (
 	"time"
 )
 
-// WholeGroup is the Member of an action that concerns the group itself.
+// WholeGroup is the Member of an action that is about the group itself.
 const WholeGroup = -1
 
-// groupFault is the key of the fault that a member gets from its fellows.
+// groupFault is the key of the fault that a member has because of another
+// member.
 const groupFault = "group"
 
-// A MemberAction is an Action of one member. The only action of the
-// [WholeGroup] is Transition.
+// A MemberAction is an Action of one member, or a Transition of the
+// [WholeGroup].
 type MemberAction struct {
 	Member int
 	Action
 }
 
-// A Group is one or more machines that are MASTER together or not at all: the
-// VIP outside and the DIP inside are of no use apart.
+// A Group is one or more machines that are MASTER together or not at all. A
+// VIP outside and a DIP inside, for instance, are of no use apart.
 //
-//   - It takes over when every member is ready to, and then all claim at once.
-//   - A member that ceases to be MASTER takes the others along.
+//   - It takes over when every member is ready to, and all members claim at once.
+//   - A member that ceases to be MASTER takes the other members along.
 //   - A fault of one member is a fault of all.
-//   - Among equal priorities the address of the member with the lowest VRID
-//     decides for all.
-//   - When the MASTER gives up in one member, the timers of all are shortened:
-//     the other director's members move together as well, and a dead link on
-//     one of its sides need not be waited for.
+//   - Between equal priorities, the member with the lowest VRID decides for all.
+//   - When the MASTER sends priority 0 to one member, the timers of all members
+//     are shortened. The other director's members move together too, and its
+//     last advert may be lost on a dead link.
 //
-// A group that is MASTER may have a member that is not yet: it came with
-// [Regroup]. That one takes over without the others when it is ready to, as
-// nobody else serves what it has. If somebody does, the others follow it.
+// A group that is MASTER may have a member that is not, which came with
+// [Regroup]. That member takes over by itself when it is ready, because no
+// other router serves its addresses. If another router does, the other
+// members follow it.
 type Group struct {
 	name    string
 	members []*Machine
 	state   State
 	since   time.Time
-	mover   int // the member that the last event was for
+	mover   int // the member that got the last event
 	out     []MemberAction
 }
 
-// NewGroup makes a group of new machines, one a configuration. A lone machine
-// is a group of one without a name, which reports no transitions of its own.
+// NewGroup returns a group of new machines, one for each configuration. A
+// lone machine is a group of one without a name, which reports no transitions
+// of its own.
 func NewGroup(name string, cfgs ...Config) *Group {
 	machines := make([]*Machine, len(cfgs))
 	for i, cfg := range cfgs {
@@ -54,9 +56,10 @@ func NewGroup(name string, cfgs ...Config) *Group {
 	return Regroup(name, nil, machines...)
 }
 
-// Regroup makes a group of machines as they are, be they new or of other groups,
-// which must not be used any more. It goes on in the state of former, one of
-// these; without one its state is INIT. [Group.Settle] must follow.
+// Regroup makes a group of existing machines: new ones, or members of other
+// groups, which must not be used any more. The group continues in the state
+// of former, which is one of those groups, or starts in INIT if former is
+// nil. [Group.Settle] must be called next.
 func Regroup(name string, former *Group, machines ...*Machine) *Group {
 	g := &Group{name: name, members: machines, out: make([]MemberAction, 0, 8*len(machines))}
 	if former != nil {
@@ -69,8 +72,8 @@ func Regroup(name string, former *Group, machines ...*Machine) *Group {
 	return g
 }
 
-// Settle draws the consequences of a Regroup: who has other fellow members now
-// shares their faults, and waits for them or no longer does.
+// Settle applies the consequences of a Regroup: members share the faults of
+// their new fellow members, and wait for them to take over.
 func (g *Group) Settle(now time.Time) []MemberAction {
 	g.out = g.out[:0]
 	g.mover = 0
@@ -80,7 +83,7 @@ func (g *Group) Settle(now time.Time) []MemberAction {
 	return g.out
 }
 
-// byVRID orders machines in a way that is the same on every director.
+// byVRID orders machines in the same way on every director.
 func byVRID(a, b *Machine) int {
 	return cmp.Or(cmp.Compare(a.cfg.VRID, b.cfg.VRID), cmp.Compare(a.cfg.Family, b.cfg.Family))
 }
@@ -91,18 +94,19 @@ func (g *Group) Name() string { return g.name }
 // Len returns the number of members.
 func (g *Group) Len() int { return len(g.members) }
 
-// Member returns member i, for reading.
+// Member returns member i, for reading only.
 func (g *Group) Member(i int) *Machine { return g.members[i] }
 
-// State returns MASTER when every member is MASTER, FAULT when one is FAULT,
-// INIT when all are INIT, and BACKUP when all are. While members start, stop or
-// take over one by one it stays as it was.
+// State returns MASTER when every member is MASTER, FAULT when at least one
+// is in FAULT, INIT when all are in INIT, and BACKUP when all are BACKUP.
+// While members change one after the other, it stays what it was.
 func (g *Group) State() State { return g.state }
 
 // Since returns the time of the last change of State.
 func (g *Group) Since() time.Time { return g.since }
 
-// Deadline returns the earliest deadline of the members; the zero time is never.
+// Deadline returns when Elapse must be called: the earliest deadline of the
+// members. The zero time means never.
 func (g *Group) Deadline() time.Time {
 	var d time.Time
 	for _, m := range g.members {
@@ -111,8 +115,8 @@ func (g *Group) Deadline() time.Time {
 	return d
 }
 
-// Step lets member i hear an event. The actions, which may be those of other
-// members too, are valid until the next call.
+// Step gives member i an event. The actions may be other members' too. They
+// are valid until the next call.
 func (g *Group) Step(now time.Time, i int, ev Event) []MemberAction {
 	g.out = g.out[:0]
 	g.mover = i
@@ -124,7 +128,8 @@ func (g *Group) Step(now time.Time, i int, ev Event) []MemberAction {
 	return g.out
 }
 
-// Elapse lets every member whose deadline has come hear of it.
+// Elapse handles the deadlines that have passed. The actions are valid until
+// the next call.
 func (g *Group) Elapse(now time.Time) []MemberAction {
 	g.out = g.out[:0]
 	for i, m := range g.members {
@@ -137,7 +142,8 @@ func (g *Group) Elapse(now time.Time) []MemberAction {
 	return g.out
 }
 
-// step lets one member hear an event, and its fellows what follows at once.
+// step gives one member an event, and its fellow members what follows from it
+// at once.
 func (g *Group) step(now time.Time, i int, ev Event) {
 	m := g.members[i]
 	wasActive, wasMaster := m.active(), m.state == Master
@@ -167,15 +173,16 @@ func (g *Group) step(now time.Time, i int, ev Event) {
 	}
 }
 
-// yieldsTo reports whether an event is an advert of somebody whom the machine, a
-// BACKUP, accepts as MASTER.
+// yieldsTo reports whether an event is an advert of a router that the
+// machine, a BACKUP, follows as MASTER.
 func (m *Machine) yieldsTo(ev Event) bool {
 	r, ok := ev.(*Received)
 	return ok && r.Advert.Priority != PriorityStop && m.accepts(r)
 }
 
-// ownAffair reports whether what a member makes of an event is not passed on:
-// every member is given it, or it is about to be no member any more.
+// staysLocal reports whether the other members need not follow what an event
+// did to a member. Either every member gets the event, or the member is about
+// to leave.
 func staysLocal(ev Event) bool {
 	switch ev.(type) {
 	case Stop, Yield, Leave:
@@ -184,11 +191,11 @@ func staysLocal(ev Event) bool {
 	return false
 }
 
-// active reports whether the machine is MASTER or about to be.
+// active reports whether the machine is MASTER or claims its addresses.
 func (m *Machine) active() bool { return m.state == Master || m.hold == claiming }
 
-// settle brings what members owe each other in order: faults, the common
-// takeover and the group's own state.
+// settle makes the members agree: it shares faults, lets them take over
+// together, and updates the group's own state.
 func (g *Group) settle(now time.Time) {
 	if len(g.members) > 1 {
 		g.shareFaults(now)
@@ -205,7 +212,8 @@ func (g *Group) settle(now time.Time) {
 	}
 }
 
-// shareFaults makes every member fault while a fellow has a fault of its own.
+// shareFaults raises the group fault in every member while another one has a
+// fault of its own.
 func (g *Group) shareFaults(now time.Time) {
 	for i, m := range g.members {
 		fellow := slices.IndexFunc(g.members, func(f *Machine) bool { return f != m && f.ownFault() != nil })
@@ -220,7 +228,7 @@ func (g *Group) shareFaults(now time.Time) {
 	}
 }
 
-// ownFault returns the first fault that does not come from the group.
+// ownFault returns the first fault that does not come from another member.
 func (m *Machine) ownFault() *FaultReason {
 	for i := range m.faults {
 		if m.faults[i].Key != groupFault {
@@ -234,7 +242,7 @@ func (m *Machine) hasFault(key string) bool {
 	return slices.ContainsFunc(m.faults, func(f FaultReason) bool { return f.Key == key })
 }
 
-// takeOverTogether promotes the members once each of them is ready.
+// takeOverTogether promotes the members when all of them are ready.
 func (g *Group) takeOverTogether(now time.Time) {
 	ready, unserved := false, true
 	for _, m := range g.members {
@@ -253,6 +261,7 @@ func (g *Group) takeOverTogether(now time.Time) {
 	}
 }
 
+// fold returns the state that the members' states add up to: see State.
 func (g *Group) fold() State {
 	all := func(s State) bool {
 		return !slices.ContainsFunc(g.members, func(m *Machine) bool { return m.state != s })
@@ -273,8 +282,9 @@ func (g *Group) fold() State {
 	return g.state
 }
 
-// why returns the reason of the member that moved the group, or, when another
-// one had its change already, of the one that changed last.
+// why returns the reason of a transition of the group. It is that of the
+// member that got the event or, if another member changed after it, of that
+// one.
 func (g *Group) why() string {
 	last := g.members[g.mover]
 	for _, m := range g.members {
@@ -285,6 +295,7 @@ func (g *Group) why() string {
 	return last.cfg.Name + ": " + last.why
 }
 
+// others calls do for every member but i.
 func (g *Group) others(i int, do func(j int)) {
 	for j := range g.members {
 		if j != i {

@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// demote follows a fellow member that ceased to be MASTER or to want it.
+// demote follows a fellow member that is MASTER no longer, or no longer
+// claims.
 func (m *Machine) demote(now time.Time, why string) {
 	switch {
 	case m.state == Master && m.overslept(now):
-		m.wakeLate(now, m.silentFor(now)) // our priority 0 would come as late
+		m.wakeLate(now, m.silentFor(now)) // priority 0 would come too late as well
 	case m.state == Master:
 		m.letGo(now, true)
 		m.become(now, Backup, why)
@@ -20,8 +21,9 @@ func (m *Machine) demote(now time.Time, why string) {
 	}
 }
 
-// hasten shortens the timer: the MASTER gave up in a fellow member, and
-// members move together there as they do here.
+// hasten shortens the master-down timer because the MASTER sent priority 0 to
+// a fellow member. The members of the other director's group move together,
+// as ours do.
 func (m *Machine) hasten(now time.Time, source netip.Addr) {
 	if m.state != Backup || m.downAt.IsZero() {
 		return

@@ -2,31 +2,32 @@ package vrrp
 
 import "time"
 
-// LinkFault is the key of the fault after whose end LinkDelay begins.
+// LinkFault is the key of the link's fault. LinkDelay begins when it is gone.
 const LinkFault = "link"
 
-// heldBack is what keeps a machine from taking part, or from preempting.
+// holdoff keeps a machine out of the election, or from preempting, for a while.
 type holdoff struct {
-	begin time.Time // when the election begins, StartDelay and LinkDelay over
-	why   string    // the key of the delay that ends then
-	lost  time.Time // when we ceased to be MASTER; MinHold counts from here
+	begin time.Time // when StartDelay and LinkDelay are over and the election begins
+	why   string    // "start_delay" or "link_delay", whichever ends at begin
+	lost  time.Time // when the machine was last MASTER; MinHold counts from here
 }
 
-// A Wait is something that holds a machine back for a while.
+// A Wait is a holdoff that is or was in force.
 type Wait struct {
-	Why   string // the configuration's key: "start_delay", "link_delay" or "min_hold"
+	Why   string // the configuration key: "start_delay", "link_delay" or "min_hold"
 	Until time.Time
 }
 
-// delay holds back from the election for d, unless it is for longer already.
+// delay postpones the election to d from now, unless it is postponed further
+// already.
 func (b *holdoff) delay(now time.Time, d time.Duration, why string) {
 	if t := now.Add(d); d > 0 && t.After(b.begin) {
 		b.begin, b.why = t, why
 	}
 }
 
-// from returns the time from which timers of the election count: now, or when
-// the machine may take part.
+// from returns when election timers start: now, or when the machine may take
+// part.
 func (b *holdoff) from(now time.Time) time.Time {
 	if b.begin.After(now) {
 		return b.begin
@@ -34,7 +35,8 @@ func (b *holdoff) from(now time.Time) time.Time {
 	return now
 }
 
-// preemptFrom returns when a lower priority that is heard now may be preempted.
+// preemptFrom returns when a lower-priority MASTER that is heard now may be
+// preempted.
 func (b *holdoff) preemptFrom(now time.Time, c *Config) time.Time {
 	at := b.from(now).Add(c.PreemptDelay)
 	if b.lost.IsZero() || c.MinHold == 0 {
@@ -46,7 +48,7 @@ func (b *holdoff) preemptFrom(now time.Time, c *Config) time.Time {
 	return at
 }
 
-// moved hears of a change of state.
+// stateChanged notes a transition, for MinHold.
 func (b *holdoff) stateChanged(now time.Time, from, to State) {
 	if from == Master && to != Master {
 		b.lost = now
@@ -56,7 +58,8 @@ func (b *holdoff) stateChanged(now time.Time, from, to State) {
 	}
 }
 
-// waits lists what may hold back; what is over by now is for the reader to see.
+// waits lists the holdoffs. Those that are over are included; the reader
+// compares Until with the time.
 func (b *holdoff) waits(c *Config) []Wait {
 	var list []Wait
 	if b.why != "" {

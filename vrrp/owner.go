@@ -7,22 +7,23 @@ import (
 
 const ownerReason = "owner of the addresses"
 
-// owns reports whether the machine speaks as the owner of the addresses: it is
-// configured to, and no other owner made it yield.
+// owns reports whether the machine acts as the owner of the addresses
+// (priority 255). It does not while it gives way to another owner.
 func (m *Machine) owns() bool {
 	return m.cfg.Priority == PriorityOwner && !m.ceded.Address.IsValid()
 }
 
 // contested reports whether an advert comes from another owner with a higher
-// address, to whom we have to cede. Two owners are a mistake in a
-// configuration, of which the standards say nothing.
+// address, to which this one gives way. Two owners are a configuration error
+// that the RFCs do not cover.
 func (m *Machine) contested(r *Received) bool {
 	return m.owns() && r.Advert.Priority == PriorityOwner && m.primary.Less(r.Source)
 }
 
-// contest cedes ownership when the other owner is heard for the second time; a
-// single advert may be an old one, of a router that is being reconfigured. With
-// priority 254 the election is then lost like any other.
+// contest gives up ownership at the second advert of the other owner. A
+// single advert may be an old one, from a router that is being reconfigured.
+// The priority is 254 from then on, and the election goes on as between any
+// two routers.
 func (m *Machine) contest(now time.Time, r *Received) {
 	if m.rival.Address != r.Source {
 		m.noteRival(now, r)

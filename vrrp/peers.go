@@ -2,17 +2,17 @@ package vrrp
 
 import "net/netip"
 
-// A PeerConfig is a router from which adverts are heeded, and with Config.Unicast
-// one to which ours are sent.
+// A PeerConfig is a router whose adverts are accepted. With Config.Unicast,
+// our adverts are sent to it.
 type PeerConfig struct {
 	Address netip.Addr
-	// MinTTL and MaxTTL bound the TTL or hop limit of its adverts when they
-	// come by unicast; both zero stand for 255, so that nobody farther away
-	// than the wire can forge them (RFC 5082).
+	// MinTTL and MaxTTL bound the TTL or hop limit of its unicast adverts. Both
+	// zero mean exactly 255: then a host beyond a router cannot forge adverts
+	// (RFC 5082).
 	MinTTL, MaxTTL uint8
 }
 
-// near reports whether the hop limit of an advert is within the bounds.
+// near reports whether a hop limit is within the bounds.
 func (p *PeerConfig) near(hopLimit uint8) bool {
 	if p.MaxTTL == 0 {
 		return hopLimit == HopLimit
@@ -20,11 +20,11 @@ func (p *PeerConfig) near(hopLimit uint8) bool {
 	return hopLimit >= p.MinTTL && hopLimit <= p.MaxTTL
 }
 
-// anyPeer stands for whoever speaks when no peers are configured.
+// anyPeer is every router, when no peers are configured.
 var anyPeer = &PeerConfig{}
 
-// peer returns what is configured of the router with the address, or nil if
-// its adverts are not to be heeded.
+// peer returns the configured peer with the address, or nil if its adverts
+// are refused.
 func (c *Config) peer(address netip.Addr) *PeerConfig {
 	if len(c.Peers) == 0 && !c.Unicast {
 		return anyPeer
@@ -37,7 +37,8 @@ func (c *Config) peer(address netip.Addr) *PeerConfig {
 	return nil
 }
 
-// admitPeer checks where a message comes from and by which way.
+// admitPeer checks the source, the destination and the hop limit of a
+// message.
 func (c *Config) admitPeer(p Packet) Drop {
 	if c.Unicast == p.Destination.IsMulticast() || !c.Unicast && p.Destination != c.MulticastGroup() {
 		return DropDestination

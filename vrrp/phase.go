@@ -2,24 +2,25 @@ package vrrp
 
 import "time"
 
-// beatVRIDs is how many virtual router IDs share a beat. A thousand adverts in
-// one go would keep everything else waiting for milliseconds.
+// phaseVRIDs is how many VRIDs send at the same moment. A thousand adverts in one
+// batch would delay everything else by milliseconds.
 const phaseVRIDs = 64
 
-// Beat lets the members keep time: their adverts as MASTER are due whole
-// intervals after start, and some quarters of an interval by their VRID. Groups
-// with the same start and interval so send together, in one wake-up and one
-// system call. It costs each MASTER one advert at most: the second comes before a
-// whole interval has passed, and then each after one. Without a beat it is the
-// moment of the takeover that each counts from.
-func (g *Group) SetPhase(start time.Time) {
+// SetPhase aligns the adverts of the members: as MASTER they send whole
+// intervals after origin, shifted by up to three quarters of an interval
+// depending on the VRID. Groups with the same origin and interval thus send
+// together, in one wake-up and one system call. This costs a MASTER at most
+// one extra advert, because the second advert comes earlier than an interval
+// after the first. Without SetPhase, adverts count from the moment of the
+// takeover.
+func (g *Group) SetPhase(origin time.Time) {
 	for _, m := range g.members {
-		m.phase = start
+		m.phase = origin
 	}
 }
 
-// nextAdvert returns when an advert is due after one at a given time: an interval
-// later, or on the beat before that.
+// nextAdvert returns when the advert after one at the given time is due: an
+// interval later, or earlier to be in phase.
 func (m *Machine) nextAdvert(after time.Time) time.Time {
 	interval := m.cfg.Interval
 	next := after.Add(interval)
@@ -27,5 +28,5 @@ func (m *Machine) nextAdvert(after time.Time) time.Time {
 		return next
 	}
 	phase := m.phase.Add(interval / (256 / phaseVRIDs) * time.Duration(m.cfg.VRID/phaseVRIDs))
-	return next.Add(-(next.Sub(phase) % interval)) // nobody sends before start
+	return next.Add(-(next.Sub(phase) % interval)) // next is never before the origin
 }

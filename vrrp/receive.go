@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// received is what a machine makes of an advert (RFC 9568 §6.4.2, §6.4.3).
+// receive handles an advert (RFC 9568 §6.4.2, §6.4.3).
 func (m *Machine) receive(now time.Time, r *Received) {
 	m.counters.Received++
 	if m.state == Master && m.overslept(now) {
-		m.wakeLate(now, m.silentFor(now)) // before anything is answered
+		m.wakeLate(now, m.silentFor(now)) // a MASTER that slept must not answer
 	}
 	if r.Advert.Priority == PriorityStop {
 		m.counters.StopReceived++
@@ -32,9 +32,10 @@ func (m *Machine) receive(now time.Time, r *Received) {
 	}
 }
 
-// heardStop: the MASTER gives up (RFC 9568 §6.4.2, §6.4.3). A BACKUP heeds only
-// the MASTER that it heard last: the farewell of one that was preempted may
-// come after the first advert of the new one, and would have us preempt that.
+// receiveStop handles priority 0: the MASTER stops (RFC 9568 §6.4.2, §6.4.3).
+// A BACKUP accepts it only from the MASTER whose advert came last. The
+// priority 0 of a preempted MASTER may arrive after the first advert of the
+// new one, and would make us preempt the new one.
 func (m *Machine) receiveStop(now time.Time, source netip.Addr) {
 	switch {
 	case m.state == Master:
@@ -55,7 +56,7 @@ func (m *Machine) receiveAsBackup(now time.Time, r *Received) {
 		m.follow(now, r)
 		return
 	}
-	// A lower priority is MASTER: not listening to it is what preempts it.
+	// The MASTER has a lower priority. It is preempted by letting the timer run out.
 	at := m.holdoff.preemptFrom(now, &m.cfg)
 	if !at.After(now) || m.wants {
 		return
@@ -67,13 +68,13 @@ func (m *Machine) receiveAsBackup(now time.Time, r *Received) {
 	m.listen(now)
 }
 
-// accepts reports whether a BACKUP takes the sender for MASTER, and not for one
-// to be preempted (RFC 9568 §6.4.2).
+// accepts reports whether a BACKUP follows the sender instead of preempting
+// it (RFC 9568 §6.4.2).
 func (m *Machine) accepts(r *Received) bool {
 	return r.Advert.Priority >= m.Priority() || !m.preempts()
 }
 
-// follow accepts the sender as MASTER (RFC 9568 §6.4.2).
+// follow takes the sender for the MASTER (RFC 9568 §6.4.2).
 func (m *Machine) follow(now time.Time, r *Received) {
 	m.peer.update(r, now)
 	m.learn(r)
@@ -82,8 +83,9 @@ func (m *Machine) follow(now time.Time, r *Received) {
 	m.listen(now)
 }
 
-// beats reports whether the sender wins an election against us: by priority,
-// and among equals by address (RFC 9568 §6.4.3).
+// beats reports whether the sender wins an election against this machine: by
+// priority, or between equal priorities by the higher address (RFC 9568
+// §6.4.3).
 func (m *Machine) beats(r *Received) bool {
 	if p := m.Priority(); r.Advert.Priority != p {
 		return r.Advert.Priority > p
@@ -91,11 +93,12 @@ func (m *Machine) beats(r *Received) bool {
 	return m.primary.Less(r.Source)
 }
 
-// undecided reports whether an election that we would lose by address alone is
-// first the business of the member that leads. If every member decided for
-// itself, each of two groups could lose on another wire and take the rest
-// along, and nobody would be left. When the leading member has not decided
-// after an interval, because its wire is cut, we do.
+// undecided reports whether this member has to leave an election to the
+// leading member of its group. This is the case when it would lose by address
+// alone. If every member decided for itself, each of two directors could lose
+// on one wire, take its other members along, and no director would be MASTER.
+// If the leading member has not decided after an interval, because its wire
+// is cut, this member decides.
 func (m *Machine) undecided(now time.Time, r *Received) bool {
 	if !m.grouped || m.leads || r.Advert.Priority != m.Priority() || !m.beats(r) {
 		return false
@@ -103,10 +106,11 @@ func (m *Machine) undecided(now time.Time, r *Received) bool {
 	return m.rivalFrom.IsZero() || now.Before(m.rivalFrom.Add(max(m.cfg.Interval, r.Advert.Interval)))
 }
 
-// heardWhileClaiming: who claims is as good as MASTER, and yields as such. Only
-// a router that does not preempt gives way to the MASTER that it believed dead.
+// receiveWhileClaiming handles an advert during a claim. A claiming router
+// counts as MASTER and gives way only to a sender that beats it, or, without
+// preemption, to the MASTER that it took for dead.
 func (m *Machine) receiveWhileClaiming(now time.Time, r *Received) {
-	m.unserved = false // somebody was quicker, or is back
+	m.unserved = false // another router took over first, or is back
 	if m.undecided(now, r) || m.contested(r) {
 		return
 	}
@@ -119,7 +123,7 @@ func (m *Machine) receiveWhileClaiming(now time.Time, r *Received) {
 func (m *Machine) receiveAsMaster(now time.Time, r *Received) {
 	switch {
 	case m.undecided(now, r):
-		m.noteRival(now, r) // without an answer, which would be answered
+		m.noteRival(now, r) // no answer: the sender would answer that
 	case m.contested(r):
 		m.contest(now, r)
 	case m.beats(r):
@@ -127,7 +131,7 @@ func (m *Machine) receiveAsMaster(now time.Time, r *Received) {
 		m.become(now, Backup, beatenBy(r, m.Priority()))
 		m.follow(now, r)
 	case m.silentFor(now) > m.cfg.missed(m.promised, 0):
-		// We were the silent one, so the sender took over by right.
+		// It was this router that was silent, so the sender took over rightly.
 		m.foundLate = now
 		m.mute(m.lingerUntil(now, r))
 		m.become(now, Backup, fmt.Sprintf("was silent for %v, and %v took over", m.silentFor(now), r.Source))
@@ -138,9 +142,9 @@ func (m *Machine) receiveAsMaster(now time.Time, r *Received) {
 	}
 }
 
-// meetRival answers a lower priority that speaks as MASTER: our advert tells
-// it, and the switches on the way, who is (RFC 9568 §6.4.3); the announcement
-// mends the neighbours that listened to it.
+// meetRival answers a lower-priority router that advertises as MASTER. Our
+// advert makes it and the switches on the way change back (RFC 9568 §6.4.3),
+// and the announcement corrects the neighbours that learned its MAC.
 func (m *Machine) meetRival(now time.Time, r *Received) {
 	m.counters.RivalAdverts++
 	m.send(now, m.Priority())
@@ -151,6 +155,8 @@ func (m *Machine) meetRival(now time.Time, r *Received) {
 	m.noteRival(now, r)
 }
 
+// noteRival records another router that advertises as MASTER. It is gone
+// after three intervals without an advert.
 func (m *Machine) noteRival(now time.Time, r *Received) {
 	if m.rivalFrom.IsZero() {
 		m.rivalFrom = now
@@ -160,12 +166,15 @@ func (m *Machine) noteRival(now time.Time, r *Received) {
 	m.rivalUntil = now.Add(3 * max(m.cfg.Interval, r.Advert.Interval))
 }
 
+// reportRival reports another router that advertises as MASTER.
 func (m *Machine) reportRival(now time.Time, r *Received, why string) {
 	var p Peer
 	p.update(r, now)
 	m.out = append(m.out, Action{Verb: Rival, Priority: m.Priority(), Why: why, Peer: &p})
 }
 
+// rivalGone reports that the other router has stopped advertising, and
+// corrects the neighbours once more.
 func (m *Machine) rivalGone() {
 	m.out = append(m.out, Action{Verb: Rival, Priority: m.Priority(), Why: fmt.Sprintf("%v has fallen silent", m.rival.Address)})
 	m.do(Announce)

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// Group returns the multicast group that adverts are sent to and heeded from.
+// MulticastGroup returns the multicast group that adverts are sent to and
+// accepted from.
 func (c *Config) MulticastGroup() netip.Addr {
 	if c.Multicast.IsValid() {
 		return c.Multicast
@@ -13,8 +14,9 @@ func (c *Config) MulticastGroup() netip.Addr {
 	return c.Family.MulticastGroup()
 }
 
-// linkLocal reports whether adverts must come from a link-local address, as
-// they must over IPv6 (RFC 9568 §5.1.2.1) unless they go to routers elsewhere.
+// linkLocal reports whether adverts must come from a link-local address. Over
+// IPv6 they must (RFC 9568 §5.1.2.1), except for unicast from a global source
+// address.
 func (c *Config) linkLocal() bool {
 	return c.Family == IPv6 && !(c.Unicast && c.Source.IsValid() && !c.Source.IsLinkLocalUnicast())
 }

@@ -27,8 +27,7 @@ func (s State) String() string {
 	return "?"
 }
 
-// A Takeover is why a virtual router became MASTER, as RFC 6527 tells reasons
-// apart.
+// A Takeover is why a virtual router became MASTER, in the terms of RFC 6527.
 type Takeover uint8
 
 // The takeovers.

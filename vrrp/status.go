@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A Peer is another router that was heard as MASTER.
+// A Peer is another router whose advert was received.
 type Peer struct {
 	Address   netip.Addr
 	Priority  uint8
@@ -18,7 +18,7 @@ func (p *Peer) update(r *Received, now time.Time) {
 	*p = Peer{Address: r.Source, Priority: r.Advert.Priority, Interval: r.Advert.Interval, LastHeard: now}
 }
 
-// A FaultReason is one thing that forbids to be MASTER.
+// A FaultReason is one reason why the machine cannot be MASTER.
 type FaultReason struct {
 	Key     string
 	Problem string
@@ -30,31 +30,34 @@ type Counters struct {
 	Sent         uint64 // adverts, those with priority 0 included
 	StopSent     uint64 // adverts with priority 0
 	Received     uint64 // adverts that passed every check
-	StopReceived uint64 // of them those with priority 0
-	RivalAdverts uint64 // adverts of a lower priority heard as MASTER
+	StopReceived uint64 // of these, adverts with priority 0
+	RivalAdverts uint64 // lower-priority adverts received while MASTER
 	Transitions  uint64
-	BecameMaster uint64 // of them those to Master
+	BecameMaster uint64 // of these, transitions to Master
 }
 
-// Status is what a Machine shows of itself.
+// Status is the state of a Machine, for display.
 type Status struct {
 	State State
 	Since time.Time
 	Why   string // reason of the last transition
-	// UpSince is when it left Init or Fault; the zero time in these.
+	// UpSince is when the machine left Init or Fault, and the zero time in these.
 	UpSince time.Time
 	// Takeover is why it became MASTER the last time.
 	Takeover Takeover
 	Priority uint8 // in force
-	// Holding says whether the device is up with the addresses, which in a
-	// change of MASTER outlives the state.
+	// Holding is set while the device is up with the addresses. During a change
+	// of MASTER it stays set for a moment after the state has changed.
 	Holding bool
-	Master  Peer // the MASTER last heard; the zero Peer when we are it or nobody was heard
-	Rival   Peer // who speaks as MASTER beside us
-	// Ceded is the other owner of the addresses, because of whom an owner's
-	// priority fell to 254; the zero Peer when there is none.
+	// Master is the MASTER whose advert came last. It is the zero Peer while the
+	// machine is MASTER itself, and while no advert was received.
+	Master Peer
+	// Rival is another router that advertises as MASTER while the machine is it.
+	Rival Peer
+	// Ceded is another owner of the addresses (priority 255), to which this owner
+	// gives way with priority 254. The zero Peer means that there is none.
 	Ceded Peer
-	// Waits says what held or holds the machine back, and until when.
+	// Waits are the holdoffs, those that are over included.
 	Waits    []Wait
 	Faults   []FaultReason
 	Deadline time.Time

@@ -2,9 +2,10 @@ package vrrp
 
 import "time"
 
-// skewTime is the part of the master-down interval that lets higher
-// priorities time out first: (256-priority)/256 of a second in version 2
-// (RFC 3768 §6.1), of the MASTER's interval in version 3 (RFC 9568 §6.1).
+// skewTime is the part of the master-down interval that depends on the
+// priority, so that higher priorities time out first. It is
+// (256-priority)/256 of a second in version 2 (RFC 3768 §6.1) and of the
+// MASTER's interval in version 3 (RFC 9568 §6.1).
 func skewTime(version, priority uint8, masterInterval time.Duration) time.Duration {
 	unit := masterInterval
 	if version == 2 {
@@ -33,8 +34,8 @@ func (c *Config) downAfter() int {
 	return int(c.DownAfter)
 }
 
-// missed returns how long adverts must be missing until a MASTER of the interval
-// counts as dead, and then more intervals.
+// missed returns how long a MASTER that advertises at an interval must be
+// silent to count as dead, plus more intervals.
 func (c *Config) missed(interval time.Duration, more int) time.Duration {
 	return time.Duration(c.downAfter()+more) * interval
 }

@@ -337,6 +337,9 @@ func (d *Device) States() []State {
 	return slices.Clone(d.states)
 }
 
+// Tidy reports whether d is Away and nothing of it is left in the kernel.
+func (d *Device) Tidy() bool { return d.Want == Away && d.tidied }
+
 // Doubt makes the next Apply check whether the routes and rules that are there
 // are still ours.
 func (t *Set) Doubt() { t.doubt(func(any) bool { return true }) }

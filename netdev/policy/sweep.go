@@ -29,7 +29,7 @@ func (t *Set) Sweep(devices []*Device) ([]Change, error) {
 			q := nl.NewNetlinkRequest(kind, 0)
 			q.AddRawData(body) // as the kernel showed it
 			requests = append(requests, q)
-			repairs = append(repairs, Change{Text: "remove " + text + ", which a former run left"})
+			repairs = append(repairs, Change{Text: "remove " + text + ", which a crashed run left"})
 		}
 	}
 	for _, v6 := range []bool{false, true} {

@@ -10,7 +10,8 @@ import (
 // attributeKind masks the flags of an attribute's kind (NLA_F_NESTED and so on).
 const attributeKind = 0x3fff
 
-// eachAttribute calls do with the kind and value of every netlink attribute.
+// EachAttribute calls do with the kind, without flags, and the value of every
+// netlink attribute. It stops at one that is malformed.
 func EachAttribute(b []byte, do func(kind uint16, value []byte)) {
 	for len(b) >= unix.SizeofRtAttr {
 		length := int(binary.NativeEndian.Uint16(b))
@@ -22,7 +23,7 @@ func EachAttribute(b []byte, do func(kind uint16, value []byte)) {
 	}
 }
 
-// attributeText returns the text of a string attribute.
+// AttributeText returns the text of a string attribute.
 func AttributeText(value []byte) string {
 	if end := bytes.IndexByte(value, 0); end >= 0 {
 		value = value[:end]
@@ -33,7 +34,7 @@ func AttributeText(value []byte) string {
 	return string(value)
 }
 
-// attributeNumber returns the value of a 32-bit attribute, 0 if it is shorter.
+// AttributeNumber returns the value of a 32-bit attribute, 0 if it is shorter.
 func AttributeNumber(value []byte) uint32 {
 	if len(value) < 4 {
 		return 0

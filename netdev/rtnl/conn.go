@@ -15,17 +15,17 @@ import (
 )
 
 const (
-	// chunkMessages bounds how many requests share one sendmsg: should every
-	// one of them fail, the replies still fit the receive buffer.
+	// Batch is the most requests that share one sendmsg. The answers fit the
+	// receive buffer even if the kernel refuses every request.
 	Batch = 512
-	// rtnlTimeout bounds the wait for an answer. The kernel answers within
-	// the sendmsg; only a lost answer is waited for.
-	rtnlTimeout = 5 // seconds
+	// answerTimeout bounds the wait for an answer. The kernel answers within the
+	// sendmsg, so this is the wait for an answer that was lost.
+	answerTimeout = 5 // seconds
 )
 
-// A conn is a route netlink socket. Many requests go in one system call and
-// are answered by one acknowledgement, which the library's own requests, one
-// round trip each, cannot do.
+// A Conn is a route netlink socket. It sends many requests in one system call
+// and waits for one acknowledgement. The netlink library needs a round trip for
+// each request.
 type Conn struct {
 	mu  sync.Mutex
 	fd  int
@@ -33,7 +33,7 @@ type Conn struct {
 	in  []byte
 }
 
-// dial opens a conn in the network namespace of the calling thread.
+// Dial opens a Conn in the network namespace of the calling thread.
 func Dial() (*Conn, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	if err != nil {
@@ -47,8 +47,8 @@ func Dial() (*Conn, error) {
 	return c, nil
 }
 
-// dialStrict opens a conn on which the kernel sends what a dump asks for and
-// nothing else; before Linux 5.0 it sends everything.
+// DialStrict opens a Conn whose dumps the kernel filters by what the request
+// says. Before Linux 5.0 the kernel sends the whole table.
 func DialStrict() (*Conn, error) {
 	c, err := Dial()
 	if err == nil {
@@ -58,28 +58,30 @@ func DialStrict() (*Conn, error) {
 }
 
 func (c *Conn) prepare() error {
-	// Forcing needs CAP_NET_ADMIN; with the default sizes a batch of failing
-	// requests may lose answers, which is an error and then reconciled.
+	// Forcing needs CAP_NET_ADMIN. With the default sizes a batch of failing
+	// requests may lose answers, which is reported as an error.
 	_ = unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 4<<20)
 	_ = unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 1<<20)
-	// Without CAP_ACK each answer repeats the request. Both are since 4.12.
+	// Without CAP_ACK each answer repeats the request. Both exist since Linux 4.12.
 	_ = unix.SetsockoptInt(c.fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1)
 	_ = unix.SetsockoptInt(c.fd, unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1)
-	if err := unix.SetsockoptTimeval(c.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: rtnlTimeout}); err != nil {
+	if err := unix.SetsockoptTimeval(c.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: answerTimeout}); err != nil {
 		return err
 	}
 	return unix.Bind(c.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
 }
 
+// Close closes the socket.
 func (c *Conn) Close() { unix.Close(c.fd) }
 
-// A kernelError is a refused request: the error number and, where the kernel
-// gave one, its own words.
+// An Error is a request that the kernel refused: the error number and the
+// kernel's own text, if it gave one.
 type Error struct {
 	errno unix.Errno
 	text  string
 }
 
+// Error returns the error number's text and the kernel's.
 func (e *Error) Error() string {
 	if e.text == "" {
 		return e.errno.Error()
@@ -87,11 +89,12 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%v (%s)", e.errno, e.text)
 }
 
+// Unwrap returns the unix.Errno.
 func (e *Error) Unwrap() error { return e.errno }
 
-// do carries out requests in order and returns what became of each; a nil
-// slice means that all went well. A failing request does not keep the later
-// ones from being carried out.
+// Do sends requests and returns the error of each, in order. A nil slice means
+// that all succeeded. The kernel carries out the requests after one that it
+// refuses.
 func (c *Conn) Do(requests []*nl.NetlinkRequest) []error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -111,8 +114,8 @@ func (c *Conn) Do(requests []*nl.NetlinkRequest) []error {
 	return all
 }
 
-// chunk writes requests in one system call. Only the last asks for an
-// acknowledgement; a request that fails is answered in any case.
+// chunk sends requests in one system call. Only the last asks for an
+// acknowledgement. The kernel always answers a request that it refuses.
 func (c *Conn) chunk(requests []*nl.NetlinkRequest) []error {
 	first := c.seq + 1
 	var out []byte
@@ -140,7 +143,7 @@ func (c *Conn) chunk(requests []*nl.NetlinkRequest) []error {
 		for _, m := range messages {
 			i := m.Header.Seq - first
 			if m.Header.Type != unix.NLMSG_ERROR || i >= uint32(len(requests)) {
-				continue // left over from a request that timed out
+				continue // the late answer to a request that timed out
 			}
 			errs[i] = parseError(m)
 			if int(i) == len(requests)-1 {
@@ -159,12 +162,12 @@ func fill(errs []error, err error) []error {
 	return errs
 }
 
-// drain throws away what waits in a netlink socket. After an overrun the kernel
-// goes on dropping messages, and says so no more, until the queue has been
-// empty once (net/netlink/af_netlink.c netlink_overrun, netlink_rcv_wake): only
-// what is looked up afterwards is whole.
+// Drain discards the queue of a netlink socket. After an overrun the kernel drops
+// further messages without reporting it, until the queue has been empty once
+// (net/netlink/af_netlink.c netlink_overrun, netlink_rcv_wake). So a reader that
+// lost messages must drain the queue before it lists everything again.
 func Drain(fd int) {
-	var b [1]byte // the rest of a message goes with it
+	var b [1]byte // the kernel discards the rest of the message
 	for {
 		_, _, err := unix.Recvfrom(fd, b[:], unix.MSG_DONTWAIT)
 		if err != nil && !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.ENOBUFS) {
@@ -186,7 +189,7 @@ func (c *Conn) receive() ([]syscall.NetlinkMessage, error) {
 	}
 }
 
-// parseError reads an NLMSG_ERROR; an error number of 0 is the good answer.
+// parseError reads an NLMSG_ERROR. The error number 0 acknowledges success.
 func parseError(m syscall.NetlinkMessage) error {
 	if len(m.Data) < 4+unix.SizeofNlMsghdr {
 		return errors.New("short netlink answer")
@@ -219,22 +222,43 @@ func parseError(m syscall.NetlinkMessage) error {
 	return e
 }
 
-// dump asks for a whole table and calls f with the body of each message. It
-// asks again if the table changed meanwhile; reset is called before each try.
+// ErrInterrupted is the error of a dump that never was consistent: the table
+// changed during each try. What the last try delivered may lack entries that are
+// there, and have entries that are not.
+var ErrInterrupted = errors.New("the table kept changing while it was read")
+
+const (
+	// dumpLimit bounds the tries of Dump.
+	dumpLimit = 2 * time.Second
+	// dumpPause is the pause after the first interrupted try. It doubles with
+	// each, up to dumpPauseMax.
+	dumpPause    = time.Millisecond
+	dumpPauseMax = 64 * time.Millisecond
+)
+
+// Dump reads a whole table and calls f with the body of each message. It tries
+// again if the table changed meanwhile (NLM_F_DUMP_INTR), and calls reset before
+// each try. After two seconds it gives up with ErrInterrupted.
 func (c *Conn) Dump(request func() *nl.NetlinkRequest, kind uint16, reset func(), f func([]byte) error) error {
+	return c.DumpWithin(dumpLimit, request, kind, reset, f)
+}
+
+// DumpWithin is Dump with another limit. It tries at least once.
+func (c *Conn) DumpWithin(limit time.Duration, request func() *nl.NetlinkRequest, kind uint16, reset func(), f func([]byte) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for range 5 {
+	end := time.Now().Add(limit)
+	for pause := dumpPause; ; pause = min(2*pause, dumpPauseMax) {
 		reset()
 		interrupted, err := c.dumpOnce(request(), kind, f)
-		if err != nil {
+		if err != nil || !interrupted {
 			return err
 		}
-		if !interrupted {
-			return nil
+		if time.Until(end) < pause {
+			return ErrInterrupted
 		}
+		time.Sleep(pause)
 	}
-	return errors.New("the table changed during each of five dumps")
 }
 
 func (c *Conn) dumpOnce(r *nl.NetlinkRequest, kind uint16, f func([]byte) error) (interrupted bool, err error) {
@@ -273,7 +297,7 @@ func (c *Conn) dumpOnce(r *nl.NetlinkRequest, kind uint16, f func([]byte) error)
 	}
 }
 
-// ask sends one request and returns the body of the answer to it.
+// Ask sends one request and returns the body of the answer.
 func (c *Conn) Ask(r *nl.NetlinkRequest, kind uint16) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -301,12 +325,13 @@ func (c *Conn) Ask(r *nl.NetlinkRequest, kind uint16) ([]byte, error) {
 	}
 }
 
-// gone reports whether a device or address is not there any more.
+// Gone reports whether an error says that an interface or address does not exist.
 func Gone(err error) bool {
 	return errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENXIO)
 }
 
-// pause waits a second; it returns false when ctx is done.
+// Pause waits a second before a subscription is tried again. It returns false if
+// ctx is done.
 func Pause(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():

@@ -1,12 +1,24 @@
-// Package auth proves to routers that adverts come from one of them.
+// Package auth authenticates adverts.
 //
-// It knows the simple password and the IP authentication header of RFC 2338,
-// which version 2 may carry, and a trailer with an HMAC-SHA256 for versions 2
-// and 3. Like package vrrp it has no socket, clock or file: bytes and the time
-// come in.
+// It implements the simple password and the IP authentication header of RFC 2338,
+// both for version 2 only, and a trailer with an HMAC-SHA256 for versions 2 and 3.
+// The trailer has the form that keepalived sends since version 2.4.2; earlier
+// versions of keepalived have none. Like package vrrp it has no socket, clock or
+// file: bytes and the time come in.
 //
-// The password is no protection: it goes over the wire in clear text. It keeps
-// routers apart that share a VRID by mistake.
+// The password is no protection, because it is sent in clear text. It keeps apart
+// routers that share a VRID by mistake.
+//
+// A [Guard] authenticates for one virtual router. To send an advert:
+//
+//	guard.Mark(&advert)                        // sets the message's own fields
+//	b := guard.Begin(nil, now, source)         // an authentication header, if any
+//	b = advert.Append(b, source, destination, checksum)
+//	b = guard.Seal(b, now, source)             // a trailer, if any
+//	guard.Finish(packet)                       // after the IP header was put in front
+//
+// If [Guard.Fresh] is false, the result can be sent again and again. To receive
+// one, call [Guard.Check] after vrrp.Decode and Config.Admit.
 package auth
 
 import (
@@ -30,21 +42,22 @@ const (
 	HMAC          // a trailer with HMAC-SHA256, cut to 128 bits
 )
 
-// A Mode says how strict HMAC is, so that it can be introduced router by router.
+// A Mode says how strict HMAC is. The modes other than Enforce are for
+// introducing it router by router.
 type Mode uint8
 
-// The modes. In all of them a trailer that is there must be right.
+// The modes. In every mode, an advert with a wrong trailer is refused.
 const (
-	Enforce     Mode = iota // adverts without a trailer are dropped
-	Permissive              // ours have one, others need not
-	ReceiveOnly             // ours have none, others need not
+	Enforce     Mode = iota // we send a trailer, and refuse adverts without one
+	Permissive              // we send a trailer, and accept adverts without one
+	ReceiveOnly             // we send no trailer, and accept adverts without one
 )
 
-// masked is what a Secret shows of itself.
+// masked replaces a Secret wherever one is printed.
 const masked = "(secret)"
 
-// A Secret is a password or key, as raw bytes. Whatever prints it, formats it
-// or makes JSON of it gets a placeholder; a conversion to string gives the bytes.
+// A Secret is a password or key, as raw bytes. Printing, formatting or
+// marshalling it gives a placeholder; a conversion to string gives the bytes.
 type Secret string
 
 // String returns a placeholder.
@@ -59,22 +72,23 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(masked), nil }
 // LogValue returns a placeholder.
 func (Secret) LogValue() slog.Value { return slog.StringValue(masked) }
 
-// A Key is one of the keys of HMAC.
+// A Key is one HMAC key.
 type Key struct {
-	ID     uint8  // 1 to 255; goes over the wire
+	ID     uint8  // 1 to 255; sent in clear with each advert
 	Secret Secret // 32 to 64 bytes
 }
 
-// Config says how a virtual router authenticates. The zero Config is None.
+// Config says how a virtual router authenticates. The zero Config means None.
 type Config struct {
 	Kind   Kind
-	Secret Secret // of Password and Header: 1 to 8 bytes
-	// Keys are those of HMAC. All of them are accepted, and Active is used.
+	Secret Secret // for Password and Header: 1 to 8 bytes
+	// Keys are the HMAC keys. Adverts made with any of them are accepted. Ours are
+	// made with the key whose ID is Active.
 	Keys   []Key
 	Active uint8
 	Mode   Mode
-	// Window is how far the time in a trailer may be from ours, 1 s to 300 s;
-	// 0 asks only that it grows, for directors whose clocks may differ.
+	// Window is how far the time in a trailer may be from ours, 1 s to 300 s. With
+	// 0 it only has to grow, for directors whose clocks differ.
 	Window time.Duration
 }
 
@@ -84,7 +98,7 @@ func (c *Config) Equal(d *Config) bool {
 		c.Active == d.Active && c.Mode == d.Mode && c.Window == d.Window
 }
 
-// Type returns the authentication type that the messages of version 2 have.
+// Type returns the authentication type in version 2 messages.
 func (c *Config) Type() uint8 {
 	switch c.Kind {
 	case Password:
@@ -95,8 +109,7 @@ func (c *Config) Type() uint8 {
 	return 0
 }
 
-// Overhead returns how many bytes our messages have in front or behind for
-// their authentication.
+// Overhead returns how many bytes authentication adds to our messages.
 func (c *Config) Overhead() int {
 	switch {
 	case c.Kind == Header:
@@ -107,8 +120,8 @@ func (c *Config) Overhead() int {
 	return 0
 }
 
-// Validate returns every way in which c cannot work with a version, joined
-// *vrrp.FieldErrors. No error shows a secret.
+// Validate returns every error in c for a VRRP version, joined. Each is a
+// *vrrp.FieldError. No error text contains a secret.
 func (c *Config) Validate(version uint8) error {
 	var errs []error
 	bad := func(key, format string, args ...any) {
@@ -153,7 +166,7 @@ func (c *Config) validateHMAC(bad func(key, format string, args ...any)) {
 	}
 }
 
-// padded returns the bytes of a password with zeros up to eight.
+// padded returns a password's bytes, with zeros up to eight.
 func padded(s Secret) (b [8]byte) {
 	copy(b[:], s)
 	return b

@@ -12,8 +12,9 @@ import (
 	"holdfast/vrrp"
 )
 
-// A Guard seals the messages of one virtual router and checks those of others.
-// Sealing and checking allocate nothing. It is not safe for concurrent use.
+// A Guard authenticates the messages of one virtual router and checks those
+// of others. It does not allocate when it does. It is not safe for concurrent
+// use.
 type Guard struct {
 	cfg      Config
 	family   vrrp.Family
@@ -23,7 +24,7 @@ type Guard struct {
 	md5      hash.Hash // Header
 	keys     []key     // HMAC
 
-	sequence uint64 // the last that was sent or, with Header, heard
+	sequence uint64 // the last that was sent or, with Header, received
 	senders  senders
 	pseudo   [pseudoLen]byte
 	header   [ipv4Len]byte
@@ -35,9 +36,9 @@ type key struct {
 	mac hash.Hash
 }
 
-// New returns a guard, or nil if nothing is to be guarded. c must be valid.
-// former, which may be nil, is the guard before a change of the configuration:
-// what was heard then cannot be replayed now.
+// New returns a guard, or nil for None. c must be valid. former, which may be
+// nil, is the guard before a change of configuration. It passes on the
+// sequence numbers, so that old adverts cannot be replayed.
 func New(c Config, family vrrp.Family, version, vrid uint8, former *Guard) *Guard {
 	if c.Kind == None {
 		return nil
@@ -58,12 +59,13 @@ func New(c Config, family vrrp.Family, version, vrid uint8, former *Guard) *Guar
 // Config returns what the guard was made with.
 func (g *Guard) Config() *Config { return &g.cfg }
 
-// Fresh reports whether every message must be sealed anew when it is sent.
+// Fresh reports whether every message must be authenticated anew when it is
+// sent.
 func (g *Guard) Fresh() bool {
 	return g.cfg.Kind == Header || g.cfg.Kind == HMAC && g.cfg.Mode != ReceiveOnly
 }
 
-// Mark sets what the message itself says of its authentication.
+// Mark sets the authentication fields of the message itself.
 func (g *Guard) Mark(a *vrrp.Advert) {
 	a.AuthType = g.cfg.Type()
 	if g.cfg.Kind == Password {
@@ -71,7 +73,7 @@ func (g *Guard) Mark(a *vrrp.Advert) {
 	}
 }
 
-// Begin appends to b what goes in front of a message from source.
+// Begin appends to b the header that precedes a message from source.
 func (g *Guard) Begin(b []byte, now time.Time, source netip.Addr) []byte {
 	if g.cfg.Kind == Header {
 		return g.beginHeader(b, now, source)
@@ -79,8 +81,8 @@ func (g *Guard) Begin(b []byte, now time.Time, source netip.Addr) []byte {
 	return b
 }
 
-// Seal appends to b, which Begin has begun and to which a message from source
-// was appended, what goes behind that.
+// Seal appends the trailer that follows a message. b holds the result of
+// Begin and the message after it.
 func (g *Guard) Seal(b []byte, now time.Time, source netip.Addr) []byte {
 	if g.cfg.Kind == HMAC && g.cfg.Mode != ReceiveOnly {
 		return g.sealTrailer(b, now, source)
@@ -88,16 +90,17 @@ func (g *Guard) Seal(b []byte, now time.Time, source netip.Addr) []byte {
 	return b
 }
 
-// Finish completes a packet that is ready to be sent, from its IP header on.
+// Finish fills in the check value of a packet that is ready to be sent, from
+// its IP header on.
 func (g *Guard) Finish(packet []byte) {
 	if g.cfg.Kind == Header {
 		g.finishHeader(packet)
 	}
 }
 
-// Check decides about a message that vrrp.Decode and Config.Admit let pass.
-// datagram is the whole IP packet if the message came behind an IP
-// authentication header, and nil otherwise.
+// Check checks a message that passed vrrp.Decode and Config.Admit. datagram
+// is the whole IP packet if it has an IP authentication header, and nil
+// otherwise.
 func (g *Guard) Check(now time.Time, p vrrp.Packet, datagram []byte) vrrp.Drop {
 	switch g.cfg.Kind {
 	case Password:
@@ -121,8 +124,8 @@ func (g *Guard) checkPassword(p vrrp.Packet) vrrp.Drop {
 	return vrrp.DropNone
 }
 
-// numSenders is how many sources are remembered. They are remembered when they
-// have proved that they know the key, so strangers push nobody out.
+// numSenders is how many sources are remembered. A source is remembered only
+// after it proved that it knows the key, so strangers cannot push others out.
 const numSenders = 8
 
 // senders keeps the highest sequence number of each source.
@@ -137,8 +140,8 @@ type sender struct {
 	used     uint64 // by the clock; 0: never
 }
 
-// of returns the place of a source, if need be that of the one that has not
-// been heard for longest.
+// of returns the entry of a source. A new source replaces the one that was
+// silent for longest.
 func (s *senders) of(source netip.Addr) *sender {
 	oldest := &s.list[0]
 	s.clock++

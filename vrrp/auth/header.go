@@ -20,10 +20,10 @@ const (
 var noICV [icvLen]byte
 
 // beginHeader appends an authentication header without its check value. The
-// security parameters index is the source address, as keepalived has it: RFC
-// 2338 does not say which. The sequence number is the time in seconds unless
-// that would not make it grow, so a restart does not begin below what the
-// others have heard.
+// security parameters index is the source address, as in keepalived; RFC 2338
+// does not define it. The sequence number is the time in seconds, or one more
+// than the last if that is greater. After a restart it therefore exceeds what
+// others have received.
 func (g *Guard) beginHeader(b []byte, now time.Time, source netip.Addr) []byte {
 	g.sequence = max(g.sequence+1, uint64(now.Unix()))
 	spi := source.As4()
@@ -33,16 +33,17 @@ func (g *Guard) beginHeader(b []byte, now time.Time, source netip.Addr) []byte {
 	return append(b, noICV[:]...)
 }
 
-// finishHeader puts the check value in.
+// finishHeader fills in the check value.
 func (g *Guard) finishHeader(packet []byte) {
 	if len(packet) >= ipv4Len+ahLen {
 		copy(packet[ipv4Len+fixedLen:], g.icv(packet))
 	}
 }
 
-// icv returns the integrity check value of a packet (RFC 4302 §3.3.3): over the
-// IP header with what routers may change as zero, and all that follows, the
-// value itself as zero. The TTL of multicast, which no router forwards, counts.
+// icv returns the integrity check value of a packet (RFC 4302 §3.3.3). It
+// covers the IP header, with the fields that routers change as zero, and
+// everything behind it, with the value itself as zero. The TTL of a multicast
+// packet is covered, because no router forwards it.
 func (g *Guard) icv(packet []byte) []byte {
 	h := g.header[:]
 	copy(h, packet)
@@ -60,8 +61,9 @@ func (g *Guard) icv(packet []byte) []byte {
 	return g.md5.Sum(g.digest[:0])[:icvLen]
 }
 
-// checkHeader checks a datagram. Sequence numbers must grow with each source;
-// ours go on above all that were heard, as all routers share one key.
+// checkHeader checks a datagram. The sequence numbers of a source must grow.
+// Ours continue above every number received, because all routers share one
+// key.
 func (g *Guard) checkHeader(datagram []byte) vrrp.Drop {
 	if datagram == nil {
 		return vrrp.DropAuthMissing

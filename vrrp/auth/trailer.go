@@ -23,18 +23,20 @@ const (
 
 var zeros [macLen]byte
 
-// sequenceOf returns the sequence number of a time: seconds, 1/65536 of them,
-// and 16 bits that count what the clock does not tell apart.
+// sequenceOf returns the sequence number for a time: 32 bits of seconds, 16
+// bits of 1/65536 seconds, and 16 bits that count messages within these.
 func sequenceOf(now time.Time) uint64 {
 	return uint64(uint32(now.Unix()))<<32 | uint64(now.Nanosecond())<<16/1e9<<16
 }
 
-// after reports whether a comes after b, across the wrap of the numbers
-// (RFC 1982).
+// after reports whether sequence number a follows b, across the wrap (RFC
+// 1982).
 func after(a, b uint64) bool { return int64(a-b) > 0 }
 
-// next returns the number of the next message. One that a clock set back has
-// left in the future is given up, for nobody would accept what follows it.
+// next returns the sequence number of the next message. It normally grows. If
+// the clock was set back so far that the last number is outside the window,
+// it starts again from the clock, because others would refuse every number
+// after the last.
 func (g *Guard) next(now time.Time) uint64 {
 	clock := sequenceOf(now)
 	if after(clock, g.sequence) || g.beyond(now, g.sequence) {
@@ -45,7 +47,7 @@ func (g *Guard) next(now time.Time) uint64 {
 	return g.sequence
 }
 
-// beyond reports whether a number lies outside the window around now.
+// beyond reports whether a sequence number is outside the window around now.
 func (g *Guard) beyond(now time.Time, sequence uint64) bool {
 	if g.cfg.Window == 0 {
 		return false
@@ -78,8 +80,8 @@ func (g *Guard) key(id uint8) *key {
 }
 
 // mac returns the HMAC over a pseudo-header, the message with its checksum as
-// zero, the trailer up to the HMAC, and as many zeros as that is long. b ends
-// where the HMAC begins.
+// zero, the trailer up to the HMAC, and as many zeros as the HMAC is long. b
+// ends where the HMAC begins.
 func (g *Guard) mac(k *key, b []byte, source netip.Addr) []byte {
 	g.pseudo = [pseudoLen]byte{byte(g.family), g.version, g.vrid}
 	if source.Is4() {
@@ -98,8 +100,8 @@ func (g *Guard) mac(k *key, b []byte, source netip.Addr) []byte {
 	return k.mac.Sum(g.digest[:0])[:macLen]
 }
 
-// checkTrailer checks the trailer of a message, what is cheap first. Only the
-// HMAC proves anything: before it, nothing is believed, only dropped.
+// checkTrailer checks the trailer of a message, in order of cost. Nothing is
+// trusted before the HMAC has been checked.
 func (g *Guard) checkTrailer(now time.Time, p vrrp.Packet) vrrp.Drop {
 	_, trailer := vrrp.SplitTrailer(p.Payload, g.family)
 	if trailer == nil {

@@ -3,18 +3,18 @@ package speaker
 import "time"
 
 const (
-	// roundGap is the pause between two rounds of a burst: a switch or neighbour
-	// that missed one frame is told again a little later.
+	// roundGap is the pause between two rounds of a burst. The later rounds are for
+	// switches and neighbours that missed a frame.
 	roundGap = 10 * time.Millisecond
-	// frameGap is the pause for each frame of the round, if that is longer: the
-	// first round of many addresses is in a hurry, those after it are not, and a
-	// neighbour that was not quick enough had better not be told as fast again.
+	// frameGap is the pause between two rounds for each frame of a round, if that
+	// is longer than roundGap. Only the first round is urgent, and a neighbour that
+	// lost frames because it was too slow needs a slower pace.
 	frameGap = 100 * time.Microsecond
-	// calmGap is the pause between two frames when nobody waits for them.
+	// calmGap is the pause between two frames of a burst that is not urgent.
 	calmGap = time.Millisecond
 )
 
-// A burst announces a router's addresses in rounds. Its frames go out after
+// A burst announces a router's addresses in rounds. Its frames are sent after
 // the adverts of the same wake-up, a limited number at a time, so that many
 // addresses delay no advert.
 type burst struct {
@@ -22,12 +22,13 @@ type burst struct {
 	next   int           // index of the next frame of the running round
 	at     time.Time     // when that frame is due; zero while there is none
 	gap    time.Duration // between two frames
-	limit  int           // how many frames of the round may be said yet; 0: all
+	limit  int           // how many frames of the round may be sent so far; 0: all
 	second time.Time     // when the second burst starts; zero is never
 	again  time.Time     // when the next refresh starts; zero is never
 }
 
-// part lets the first frames of a takeover be said before the others may be.
+// part announces the first frames of a takeover before the others may be
+// sent.
 func (b *burst) part(now time.Time, p AnnounceConfig, frames int) {
 	if b.limit == 0 {
 		*b = burst{rounds: p.Repeat, at: now, gap: p.Interval}
@@ -41,10 +42,11 @@ func (b *burst) part(now time.Time, p AnnounceConfig, frames int) {
 	}
 }
 
-// held reports whether what may be said is said.
+// held reports whether every frame that may be sent was sent.
 func (b *burst) held() bool { return b.limit > 0 && b.next >= b.limit }
 
-// begin starts the bursts of a takeover, or goes on with what part began.
+// begin starts the bursts of a takeover, or continues the one that part
+// began.
 func (b *burst) begin(now time.Time, p AnnounceConfig) {
 	first, at := 0, now
 	if b.limit > 0 {
@@ -73,7 +75,8 @@ func (b *burst) rearm(now time.Time, p AnnounceConfig) {
 // stop ends all bursts.
 func (b *burst) stop() { *b = burst{} }
 
-// deadline returns when the burst wants to go on; the zero time is never.
+// deadline returns when the next frame or burst is due. The zero time means
+// never.
 func (b *burst) deadline() time.Time {
 	if b.held() {
 		return time.Time{}
@@ -81,7 +84,7 @@ func (b *burst) deadline() time.Time {
 	return earliest(earliest(b.at, b.second), b.again)
 }
 
-// wind starts the rounds whose time has come.
+// wind starts the second and the refresh burst when they are due.
 func (b *burst) wind(now time.Time, p AnnounceConfig) {
 	if reached(b.second, now) {
 		b.second = time.Time{}
@@ -99,7 +102,8 @@ func (b *burst) start(now time.Time, rounds int, p AnnounceConfig) {
 	}
 }
 
-// once announces everything once more, after what is being announced.
+// once announces every address once more, after the running burst if there is
+// one.
 func (b *burst) once(now time.Time, p AnnounceConfig) {
 	if b.at.IsZero() {
 		b.start(now, 1, p)
@@ -108,7 +112,8 @@ func (b *burst) once(now time.Time, p AnnounceConfig) {
 	}
 }
 
-// take returns the index of the next due frame of n, or -1, and moves on.
+// take returns the index of the next frame of n that is due, and moves on. It
+// returns -1 if none is due.
 func (b *burst) take(now time.Time, n int) int {
 	if b.held() || !reached(b.at, now) {
 		return -1
@@ -119,10 +124,10 @@ func (b *burst) take(now time.Time, n int) int {
 	}
 	i := b.next
 	switch {
-	case i >= n && b.limit > 0: // there are fewer now
+	case i >= n && b.limit > 0: // the configuration has fewer addresses now
 		b.limit = i
 		return -1
-	case i >= n: // all were said in parts
+	case i >= n: // part sent the whole round
 		b.endRound(n)
 		return -1
 	}

@@ -9,7 +9,7 @@ import (
 	"holdfast/vrrp"
 )
 
-// ErrEnded is returned by what is asked of a Speaker whose loop has ended.
+// ErrEnded is the error of every method of a Speaker whose loop has ended.
 var ErrEnded = errors.New("the VRRP loop has ended")
 
 // do runs f in the loop and waits for it.
@@ -22,14 +22,14 @@ func (s *Speaker) do(f func(now time.Time)) error {
 	return nil
 }
 
-// enqueue hands f to the loop. It reports false when the loop has ended.
+// enqueue hands f to the loop. It returns false if the loop has ended.
 func (s *Speaker) enqueue(f func(now time.Time)) bool {
 	s.mu.Lock()
 	if s.ended {
 		s.mu.Unlock()
 		return false
 	}
-	first := len(s.commands) == 0 // whoever came before has woken the loop
+	first := len(s.commands) == 0 // otherwise the loop was woken already
 	s.commands = append(s.commands, f)
 	s.mu.Unlock()
 	if first {
@@ -38,7 +38,8 @@ func (s *Speaker) enqueue(f func(now time.Time)) bool {
 	return true
 }
 
-// obey runs the commands that have come and reports whether Quit was one.
+// runCommands runs the queued commands and reports whether the loop is to
+// end.
 func (s *Speaker) runCommands(now time.Time) (quit bool) {
 	s.mu.Lock()
 	commands := s.commands
@@ -51,7 +52,7 @@ func (s *Speaker) runCommands(now time.Time) (quit bool) {
 	return quit
 }
 
-// end refuses further commands and lets those that wait return.
+// end refuses further commands and runs the queued ones, whose callers wait.
 func (s *Speaker) end() {
 	s.mu.Lock()
 	s.ended = true
@@ -60,7 +61,7 @@ func (s *Speaker) end() {
 }
 
 // Quit ends the loop after the commands given so far. Nothing is sent and
-// nothing is released; see [Speaker.Stop] for that.
+// nothing is released: see [Speaker.Stop] for that.
 func (s *Speaker) Quit() {
 	s.mu.Lock()
 	s.ended = true
@@ -68,14 +69,14 @@ func (s *Speaker) Quit() {
 	s.opts.Port.Wake()
 }
 
-// try runs f in the loop and returns what it could not do.
+// try runs f in the loop and returns its error.
 func (s *Speaker) try(f func(now time.Time) error) error {
 	var err error
 	ended := s.do(func(now time.Time) { err = f(now) })
 	return errors.Join(ended, err)
 }
 
-// with is try for a router that is given by its name.
+// with is try for the router of a name.
 func (s *Speaker) with(name string, f func(now time.Time, r *router) error) error {
 	return s.try(func(now time.Time) error {
 		r := s.routers[name]
@@ -86,7 +87,7 @@ func (s *Speaker) with(name string, f func(now time.Time, r *router) error) erro
 	})
 }
 
-// Tell lets a router hear an event.
+// Deliver gives a router an event.
 func (s *Speaker) Deliver(name string, ev vrrp.Event) error {
 	return s.with(name, func(now time.Time, r *router) error {
 		actions := r.group.Step(now, r.member, ev)
@@ -98,7 +99,7 @@ func (s *Speaker) Deliver(name string, ev vrrp.Event) error {
 	})
 }
 
-// Revoice gives a router a new voice and pace.
+// SetTx gives a router another transmit and announcement configuration.
 func (s *Speaker) SetTx(name string, v TxConfig, p AnnounceConfig) error {
 	return s.with(name, func(now time.Time, r *router) error {
 		delete(s.byKey, r.key())
@@ -113,14 +114,15 @@ func (s *Speaker) SetTx(name string, v TxConfig, p AnnounceConfig) error {
 	})
 }
 
-// Stop stops the members of a group (or a lone router), which is given by its
-// name. The Stopped reports say when each has let go of everything.
+// Stop stops all members of a group, or a lone router. Each member's Stopped
+// report says when it has released everything.
 func (s *Speaker) Stop(name string) error { return s.deliverAll(name, vrrp.Stop{}) }
 
-// Yield makes the members of a group (or a lone router) give mastership away.
+// Yield makes all members of a group, or a lone router, give mastership away.
 func (s *Speaker) Yield(name string) error { return s.deliverAll(name, vrrp.Yield{}) }
 
-// Announce makes a router that is MASTER announce its addresses once more.
+// Announce makes a router that is MASTER announce its addresses once more. It
+// is an error if the router is not MASTER.
 func (s *Speaker) Announce(name string) error {
 	return s.with(name, func(now time.Time, r *router) error {
 		if state := r.machine().State(); state != vrrp.Master {
@@ -132,8 +134,8 @@ func (s *Speaker) Announce(name string) error {
 	})
 }
 
-// Remind has every MASTER send an advert now, for what comes may keep them from it
-// for a while. They have left when it returns.
+// AdvertiseNow sends an advert of every MASTER before it is due, because the
+// caller may delay the next one. The adverts have been sent when it returns.
 func (s *Speaker) AdvertiseNow() error {
 	return s.do(func(now time.Time) {
 		for _, g := range s.groups {
@@ -158,7 +160,8 @@ func (s *Speaker) deliverAll(name string, ev vrrp.Event) error {
 	})
 }
 
-// Answer tells the outcome of an order. It does not wait for the loop.
+// Answer reports the outcome of an order; a nil error means success. It does
+// not wait for the loop.
 func (s *Speaker) Answer(o Order, outcome error) {
 	var ev vrrp.Event = vrrp.Claimed{}
 	if outcome != nil {
@@ -167,7 +170,7 @@ func (s *Speaker) Answer(o Order, outcome error) {
 	s.enqueue(func(now time.Time) { s.answered(now, o, ev) })
 }
 
-// Tally tells how far claims are. It does not wait for the loop.
+// ClaimProgress reports how far claims are. It does not wait for the loop.
 func (s *Speaker) ClaimProgress(parts []ClaimProgress) {
 	s.enqueue(func(now time.Time) {
 		for _, p := range parts {
@@ -188,8 +191,8 @@ type Snapshot struct {
 	Routers map[string]Status
 	Groups  map[string]GroupStatus
 	Stray   map[int]Stray // by interface index
-	// Dropped counts what came to any router or none, since the speaker was
-	// made. It never falls: those of routers that were removed stay in it.
+	// Dropped counts the refused packets of all routers, of removed ones too, and
+	// those for no router, since the speaker was made.
 	Dropped [vrrp.NumDrops]uint64
 }
 

@@ -8,93 +8,92 @@ import (
 	"holdfast/vrrp/auth"
 )
 
-// A Port is where a speaker hears and speaks, on all interfaces.
+// A Port sends and receives packets on all interfaces.
 type Port interface {
-	// Receive appends what has come to into and returns it. It blocks until
-	// there is something, the deadline has passed (the zero time is never) or
-	// Wake was called. Packets are valid until the next call. An error is
-	// final: the port is of no use any more.
+	// Receive appends the packets that have arrived to into and returns the
+	// result. It blocks until there is one, the deadline has passed (the zero time
+	// means never) or Wake was called. The packets are valid until the next call.
+	// After an error the port cannot be used any more.
 	Receive(deadline time.Time, into []Packet) ([]Packet, error)
-	// Send sends whole frames, in order, in as few system calls as it can.
-	// A frame that cannot be sent does not keep the others from being sent.
-	// It returns one Refusal for each interface that had such frames.
+	// Send sends frames in order, in as few system calls as it can. If a frame
+	// cannot be sent, it goes on with the next. It returns one SendError for each
+	// interface on which frames could not be sent.
 	Send(frames []Frame) []SendError
 	// Wake makes Receive return. It may be called from any goroutine.
 	Wake()
 }
 
-// A Refusal says that an interface does not take frames.
+// A SendError says that frames could not be sent on an interface.
 type SendError struct {
 	IfIndex int
 	Err     error
 }
 
-// A Packet is an advert as it came.
+// A Packet is an advert as it arrived.
 type Packet struct {
 	IfIndex int
 	vrrp.Packet
-	// Datagram is the whole IP packet if an IP authentication header stands
-	// before the payload, and nil otherwise.
+	// Datagram is the whole IP packet if it has an IP authentication header, and
+	// nil otherwise.
 	Datagram []byte
 }
 
-// A Frame is what leaves through an interface: a whole Ethernet frame or, if
-// it is Routed, an IP packet with its header, for which the kernel is to find
-// the Ethernet address.
+// A Frame is what is sent on an interface: a whole Ethernet frame or, if
+// Routed is set, a whole IP packet for which the kernel finds the Ethernet
+// address.
 type Frame struct {
 	IfIndex int
 	Bytes   []byte
 	Routed  bool
 }
 
-// A Voice is how a virtual router speaks on its interface. The speaker reads
-// it only; a change comes as a new Voice.
+// A TxConfig is how a virtual router transmits: from where, to whom, and with
+// which headers. The speaker does not change it; [Speaker.SetTx] replaces it.
 type TxConfig struct {
-	// IfIndex is the interface on which it hears and speaks.
+	// IfIndex is the interface that adverts are received and sent on.
 	IfIndex int
-	// Source is the interface's own address, the adverts' source.
+	// Source is the interface's own address, which adverts come from. The zero
+	// Addr means that there is none: nothing is sent.
 	Source netip.Addr
-	// Wrap returns a whole frame with the advert as payload, to the multicast
-	// group Group. What it returns may be valid until the next call only.
+	// Wrap returns a whole Ethernet frame to the group Multicast with the advert
+	// as payload. The speaker copies it before it calls Wrap again.
 	Wrap      func(advert []byte) []byte
 	Multicast netip.Addr
-	// Lines are the ways to the peers of a router that speaks unicast, to
-	// which adverts go instead.
+	// Peers are the unicast peers. A router whose Config.Unicast is set sends to
+	// them, and never to the multicast group.
 	Peers []PeerTx
-	// Auth says how adverts are authenticated. The advert that Wrap gets then
-	// includes what goes in front of it and behind it.
+	// Auth says how adverts are authenticated. The advert that is passed to Wrap
+	// includes the authentication header or trailer.
 	Auth auth.Config
-	// Header is how many bytes the frames of Wrap have in front of the IP
-	// header. It is needed with Auth alone.
+	// Header is how many bytes of Wrap's frames come before the IP header. Only
+	// authentication needs it.
 	Header int
-	// Announcements are the gratuitous ARP and unsolicited neighbour
-	// advertisement frames of its addresses, each with the interface through
-	// which it goes.
+	// Announcements are the gratuitous ARP and unsolicited neighbour advertisement
+	// frames of the addresses, in the order of the addresses.
 	Announcements []Frame
-	// Ends says for each address how many of the Announcements go with it and
-	// those before it.
+	// Ends[i] is how many of the Announcements belong to addresses 0 to i.
 	Ends []int
 }
 
-// A Line is the way to one peer.
+// A PeerTx is how adverts are sent to one unicast peer.
 type PeerTx struct {
 	Address netip.Addr
 	// Wrap returns a whole IP packet with the advert as payload, as Voice.Wrap.
 	Wrap func(advert []byte) []byte
 }
 
-// A Pace says how often addresses are announced.
+// An AnnounceConfig says how often addresses are announced.
 type AnnounceConfig struct {
-	Repeat        int           // rounds at a takeover; one round announces every address once
-	Delay         time.Duration // from the takeover to a second burst of as many rounds; 0: none
-	Refresh       time.Duration // between refreshing bursts while MASTER; 0: none
-	RefreshRepeat int           // rounds of a refreshing burst
-	Interval      time.Duration // between two frames; 0: as they come
+	Repeat        int           // rounds at a takeover; a round announces every address once
+	Delay         time.Duration // from the takeover to a second burst of Repeat rounds; 0: no second burst
+	Refresh       time.Duration // between refresh bursts while MASTER; 0: none
+	RefreshRepeat int           // rounds of a refresh burst
+	Interval      time.Duration // between two frames; 0: no pause
 }
 
-// An Order asks for a slow change of the host: Verb is vrrp.Claim, vrrp.Mute
-// or vrrp.Release. Claims are answered with [Speaker.Answer]; before that, if
-// nobody serves the addresses, [Speaker.Tally] may tell how far they are.
+// An Order asks for a change of the host that may take time: Verb is vrrp.Claim,
+// vrrp.Mute or vrrp.Release. [Speaker.Answer] reports the outcome of a claim, and
+// [Speaker.ClaimProgress] how far an Unserved one is.
 type Order struct {
 	Router   string
 	Verb     vrrp.Verb
@@ -102,14 +101,15 @@ type Order struct {
 	Seq      uint64
 }
 
-// A Part is how many addresses of a claim are up, from the first.
+// A ClaimProgress says how many addresses of a claim are up, from the first.
 type ClaimProgress struct {
 	Order     Order
 	Addresses int
 }
 
-// A Report tells of a change. Group reports have an empty Router. One with a
-// Drop tells that adverts are dropped for a protocol error, and has no Verb.
+// A Report is one change of a router or, with an empty Router, of a group. A
+// report with a Drop has no Verb: it says that adverts are refused because of a
+// protocol error.
 type Report struct {
 	At          time.Time
 	Group       string // "" for a lone router

@@ -14,7 +14,7 @@ type Router struct {
 	Config   vrrp.Config
 	Tx       TxConfig
 	Announce AnnounceConfig
-	Events   []vrrp.Event // what it hears before anything else, in order
+	Events   []vrrp.Event // delivered before any other event, in order
 }
 
 // group is a running vrrp.Group.
@@ -32,27 +32,27 @@ type router struct {
 	tx       TxConfig
 	announce AnnounceConfig
 	burst    burst
-	// advert and farewell are the frames ready to be sent: with the priority
-	// for which advert was made, and with priority 0.
+	// advert and farewell are frames ready to be sent: an advert with priority,
+	// and one with priority 0.
 	advert, farewell []Frame
 	priority         uint8
-	guard            *auth.Guard // nil when nothing is authenticated
-	seq              uint64      // of the last order that is to be answered
+	guard            *auth.Guard // nil without authentication
+	seq              uint64      // of the last order
 	counters         Counters
 	reported         reportedErrors
-	stopped          bool // it has let go of everything
+	stopped          bool // it has released everything
 }
 
-// Counters count what the speaker saw for one router.
+// Counters count what the speaker saw of one router.
 type Counters struct {
-	Since           time.Time             // when it was added: all were zero
-	Dropped         [vrrp.NumDrops]uint64 // by reason
-	LastError       vrrp.Drop             // the latest that is a protocol error
-	IntervalDiffers uint64                // heeded adverts with another interval than ours
-	AddressMismatch uint64                // heeded adverts with other addresses than ours
-	Announced       uint64                // gratuitous ARP and neighbour advertisements
-	// Late is the number of adverts sent more than half an interval after
-	// their time, MaxLate the longest such delay of all adverts.
+	Since           time.Time             // when counting began
+	Dropped         [vrrp.NumDrops]uint64 // refused adverts by reason
+	LastError       vrrp.Drop             // the latest protocol error (RFC 6527)
+	IntervalDiffers uint64                // accepted adverts with another interval than ours
+	AddressMismatch uint64                // accepted adverts with other addresses than ours
+	Announced       uint64                // gratuitous ARP and neighbour advertisement frames
+	// Late is the number of adverts sent more than half an interval late, and
+	// MaxLate the longest delay of any advert.
 	Late    uint64
 	MaxLate time.Duration
 }
@@ -60,7 +60,7 @@ type Counters struct {
 func (r *router) machine() *vrrp.Machine { return r.group.Member(r.member) }
 func (r *router) config() *vrrp.Config   { return r.machine().Config() }
 
-// key finds the router that a packet is for.
+// key identifies the router that a packet is for.
 type key struct {
 	ifindex int
 	family  vrrp.Family
@@ -72,8 +72,8 @@ func (r *router) key() key {
 	return key{r.tx.IfIndex, c.Family, c.VRID}
 }
 
-// frames returns the frames of an advert with a priority: one to the multicast
-// group, or one to each peer.
+// frames returns the frames of an advert with a priority: one to the
+// multicast group, or one to each unicast peer.
 func (r *router) frames(priority uint8) []Frame {
 	if priority == vrrp.PriorityStop {
 		return r.farewell
@@ -85,7 +85,7 @@ func (r *router) frames(priority uint8) []Frame {
 	return r.advert
 }
 
-// refresh makes the frames anew after a change of configuration or voice.
+// refresh renders the frames again after a change of configuration.
 func (r *router) refresh() {
 	c := r.config()
 	if r.guard == nil || !r.guard.Config().Equal(&r.tx.Auth) {
@@ -96,7 +96,8 @@ func (r *router) refresh() {
 	r.farewell = r.render(vrrp.PriorityStop)
 }
 
-// nextDeadline returns the earliest deadline of the group and its bursts.
+// nextDeadline returns the earliest deadline of the machines and the
+// announcements.
 func (g *group) nextDeadline() time.Time {
 	d := g.Deadline()
 	for _, r := range g.routers {
@@ -114,7 +115,7 @@ func (r *router) late(by time.Duration) {
 	}
 }
 
-// Status is what a router shows of itself.
+// Status is the state of a router, for display.
 type Status struct {
 	Group    string // "" for a lone router
 	Config   vrrp.Config

@@ -11,24 +11,25 @@ import (
 	"holdfast/vrrp/due"
 )
 
-// announcementsPerTurn bounds the announcement frames of one turn of the
-// loop, so that adverts get between those of many addresses.
+// announcementsPerTurn bounds the announcement frames that one turn of the
+// loop sends, so that adverts are not delayed by many addresses.
 const announcementsPerTurn = 64
 
-// Options are what a Speaker works with. None may be nil.
+// Options are what a Speaker needs. Every field is required.
 type Options struct {
 	Port Port
-	// Order hands over orders that follow from one wake-up, in order. It must
-	// not block; the slice is the speaker's again when it returns.
+	// Order receives the orders of one wake-up, in order. It must not block, and
+	// must not keep the slice. The loop calls it.
 	Order func([]Order)
-	// Report tells of one change. It must not block.
+	// Report receives one change. It must not block. The loop calls it.
 	Report func(Report)
 	Log    *slog.Logger
 }
 
 // A Speaker runs groups of virtual routers. Its methods may be called from
-// any goroutine; what they ask for happens in the loop, and they return when
-// it has happened or the loop has ended.
+// any goroutine, but not from Options.Order or Options.Report. They are
+// carried out by the loop, and return when that is done or the loop has
+// ended.
 type Speaker struct {
 	opts Options
 
@@ -36,7 +37,7 @@ type Speaker struct {
 	commands []func(now time.Time)
 	ended    bool
 
-	// What follows belongs to the loop.
+	// The fields below belong to the loop.
 	start        time.Time          // the beat of all groups
 	groups       map[string]*group  // by the name of the group or the lone router
 	routers      map[string]*router // by name
@@ -56,10 +57,10 @@ type Speaker struct {
 	sendFailures map[int]SendFailure // of interfaces that refused the last frames, or some of them
 }
 
-// Stray counts what came to an interface and was for none of our routers.
+// Stray counts packets on an interface that are for none of our routers.
 type Stray struct {
 	Dropped     [vrrp.NumDrops]uint64
-	UnknownVRID uint64 // well-formed, but of a virtual router that is not ours
+	UnknownVRID uint64 // well-formed adverts of virtual routers that are not ours
 }
 
 // New returns a Speaker without groups. Run starts it.
@@ -77,8 +78,9 @@ func New(opts Options) *Speaker {
 	}
 }
 
-// Run is the loop. It returns when Quit was called, or with the port's error.
-// The caller may lock it to a thread and give that a real-time priority.
+// Run is the loop. It returns nil after Quit, or the port's error. For
+// adverts that are in time on a busy machine, the caller can lock Run's
+// goroutine to a thread with real-time priority.
 func (s *Speaker) Run() error {
 	for {
 		packets, err := s.opts.Port.Receive(s.deadlines.Next(), s.packets[:0])
@@ -100,9 +102,9 @@ func (s *Speaker) Run() error {
 	}
 }
 
-// flush sends the turn's frames, hands over its orders and makes its reports.
-// Frames go first: an advert with priority 0 leaves before the device falls
-// silent. Reports go last: what they tell has been ordered by then.
+// flush sends the frames of this turn, then hands over its orders, then its
+// reports. An advert with priority 0 thus leaves before the device is muted,
+// and a report comes after everything that it stands for was ordered.
 func (s *Speaker) flush() {
 	if len(s.frames) > 0 {
 		s.sent(s.opts.Port.Send(s.frames))
@@ -118,14 +120,14 @@ func (s *Speaker) flush() {
 	s.reports = s.reports[:0]
 }
 
-// A Silence says that an interface takes no frames.
+// A SendFailure says that the kernel refuses to send on an interface.
 type SendFailure struct {
 	Since   time.Time
 	Problem string
 }
 
-// sent logs when an interface begins to refuse frames and when that ends: it is no
-// news at every advert.
+// sent logs when sending on an interface begins to fail and when it works
+// again, but not every advert in between.
 func (s *Speaker) sent(errs []SendError) {
 	if len(errs) == 0 && len(s.sendFailures) == 0 {
 		return
@@ -145,9 +147,7 @@ func (s *Speaker) sent(errs []SendError) {
 	}
 }
 
-// --- hearing
-
-// hear checks one packet and lets its router hear it.
+// receive checks one packet and passes it to its router.
 func (s *Speaker) receive(now time.Time, p *Packet) {
 	_, vrid, ok := vrrp.Peek(p.Payload)
 	var r *router
@@ -174,6 +174,7 @@ func (s *Speaker) receive(now time.Time, p *Packet) {
 	s.perform(now, r.group, r.group.Step(now, r.member, &s.received))
 }
 
+// check decodes a packet into s.advert and makes all checks.
 func (s *Speaker) check(now time.Time, r *router, p *Packet) vrrp.Drop {
 	if drop := vrrp.Decode(p.Packet, &s.advert); drop != vrrp.DropNone {
 		return drop
@@ -185,7 +186,7 @@ func (s *Speaker) check(now time.Time, r *router, p *Packet) vrrp.Drop {
 	return drop
 }
 
-// astray counts a packet that is for none of our routers.
+// countStray counts a packet that is for none of our routers.
 func (s *Speaker) countStray(p *Packet, decodable bool) {
 	st := s.stray[p.IfIndex]
 	if st == nil {
@@ -204,8 +205,8 @@ func (s *Speaker) countStray(p *Packet, decodable bool) {
 	s.dropped[drop]++
 }
 
-// drop counts a discarded packet. The first of a kind is logged; a neighbour
-// that is misconfigured would fill the disk otherwise.
+// drop counts a refused packet. Only the first one for each reason is logged:
+// a misconfigured neighbour would fill the disk otherwise.
 func (r *router) drop(d vrrp.Drop, p *Packet, log *slog.Logger) {
 	r.counters.Dropped[d]++
 	if r.counters.Dropped[d] == 1 {
@@ -214,17 +215,18 @@ func (r *router) drop(d vrrp.Drop, p *Packet, log *slog.Logger) {
 	}
 }
 
-// errorPause is how long a router's protocol errors of one kind are not told of
-// again: a neighbour can make hundreds a second.
+// errorPause is how long a further protocol error of the same kind is not
+// reported: a neighbour can cause hundreds a second.
 const errorPause = time.Minute
 
-// told says of which protocol errors a router told since when.
+// reportedErrors notes which protocol errors a router reported since a time.
 type reportedErrors struct {
 	since time.Time
 	kinds uint32 // a bit for each vrrp.Drop
 }
 
-// tellError reports a protocol error, the first of its kind in a while.
+// reportProtocolError reports a protocol error unless the same kind was
+// reported less than errorPause ago.
 func (s *Speaker) reportProtocolError(now time.Time, r *router, d vrrp.Drop) {
 	if !d.ProtocolError() {
 		return
@@ -239,6 +241,8 @@ func (s *Speaker) reportProtocolError(now time.Time, r *router, d vrrp.Drop) {
 	}
 }
 
+// mismatch counts an advert with other addresses than ours, and logs the
+// first.
 func (r *router) mismatch(p *Packet, a *vrrp.Advert, log *slog.Logger) {
 	r.counters.AddressMismatch++
 	if r.counters.AddressMismatch == 1 {
@@ -247,9 +251,7 @@ func (r *router) mismatch(p *Packet, a *vrrp.Advert, log *slog.Logger) {
 	}
 }
 
-// --- time
-
-// elapse lets every group whose deadline has come act.
+// elapse lets every group act whose deadline has passed.
 func (s *Speaker) elapse(now time.Time) {
 	budget := announcementsPerTurn
 	for item := s.deadlines.Due(now); item != nil; item = s.deadlines.Due(now) {
@@ -265,13 +267,13 @@ func (s *Speaker) elapse(now time.Time) {
 		budget = s.announce(now, g, budget)
 		s.schedule(g)
 		if budget <= 0 {
-			return // what is still due comes in the next turn, after the packets
+			return // the next turn goes on, after it has received packets
 		}
 	}
 }
 
-// announce queues the announcement frames of a group that are due, at most
-// budget of them, and returns what is left of the budget.
+// announce queues at most budget announcement frames of a group that are due.
+// It returns what is left of the budget.
 func (s *Speaker) announce(now time.Time, g *group, budget int) int {
 	for _, r := range g.routers {
 		r.burst.wind(now, r.announce)
@@ -288,10 +290,7 @@ func (s *Speaker) announce(now time.Time, g *group, budget int) int {
 	return budget
 }
 
-// --- acting
-
-// perform does what the members want, and notes when they want to hear of the
-// time again.
+// perform carries out actions and notes the group's next deadline.
 func (s *Speaker) perform(now time.Time, g *group, actions []vrrp.MemberAction) {
 	s.actAll(now, g, actions)
 	s.schedule(g)
@@ -300,7 +299,7 @@ func (s *Speaker) perform(now time.Time, g *group, actions []vrrp.MemberAction) 
 // schedule notes when the group has to act next.
 func (s *Speaker) schedule(g *group) { s.deadlines.Set(&g.timer, g.nextDeadline()) }
 
-// actAll does what the members want, in order.
+// actAll carries out actions in order.
 func (s *Speaker) actAll(now time.Time, g *group, actions []vrrp.MemberAction) {
 	for i := range actions {
 		a := &actions[i]
@@ -335,15 +334,15 @@ func (s *Speaker) act(now time.Time, r *router, a *vrrp.MemberAction) {
 	}
 }
 
-// order numbers an order. An answer to an older one is not heeded: what it
-// told has been overtaken.
+// order queues an order and numbers it. An answer to an older order of the
+// router is ignored.
 func (s *Speaker) order(r *router, a *vrrp.MemberAction) {
 	s.seq++
 	r.seq = s.seq
 	s.orders = append(s.orders, Order{Router: r.config().Name, Verb: a.Verb, Unserved: a.Unserved, Seq: s.seq})
 }
 
-// frames returns how many announcements go with the first addresses.
+// frames returns how many of the Announcements belong to the first addresses.
 func (v *TxConfig) frames(addresses int) int {
 	if n := min(addresses, len(v.Ends)); n > 0 {
 		return v.Ends[n-1]

@@ -8,17 +8,17 @@ import (
 	"holdfast/vrrp"
 )
 
-// A Unit is what is started and stopped as one: a group, or a lone router, whose
-// unit has no name.
+// A Unit is what is started and stopped as one: a group of routers, or a lone
+// router.
 type Unit struct {
-	Name    string
-	Running []string // its routers that run already, by name; see Regroup
-	Routers []Router // its new ones
+	Name    string   // of the group; "" for a lone router
+	Running []string // names of members that run already: see Regroup
+	Routers []Router // members to be started
 }
 
-// Add starts units, whose names must all be new, and lets their routers hear what
-// they are to hear first: all in one turn of the loop, so that the timers of a
-// thousand begin together. The errors are in the order of the units.
+// Add starts units with new names, and delivers the Events of their routers.
+// All of this happens in one turn of the loop, so that the timers of a
+// thousand routers start together. The errors are in the order of the units.
 func (s *Speaker) Add(units ...Unit) []error {
 	errs := make([]error, len(units))
 	err := s.do(func(now time.Time) {
@@ -51,8 +51,8 @@ func (s *Speaker) areNew(routers []Router) error {
 	return nil
 }
 
-// form makes a group of the routers of a unit. It goes on as former, if that is
-// not nil.
+// form makes a group of a unit's routers. The group continues the state of
+// former unless that is nil.
 func (s *Speaker) form(now time.Time, u *Unit, former *vrrp.Group) {
 	g := &group{name: u.Name}
 	g.timer.Value = g
@@ -76,7 +76,7 @@ func (s *Speaker) form(now time.Time, u *Unit, former *vrrp.Group) {
 	s.begin(now, g, len(u.Running), u.Routers)
 }
 
-// begin starts the new routers of a group, which follow those that run already.
+// begin starts the new routers of a group. They come after the running ones.
 func (s *Speaker) begin(now time.Time, g *group, running int, routers []Router) {
 	for i, r := range g.routers[running:] {
 		s.routers[r.config().Name] = r
@@ -91,11 +91,12 @@ func (s *Speaker) begin(now time.Time, g *group, running int, routers []Router) 
 	}
 }
 
-// Regroup makes units anew of routers that run and of new ones, in one turn of
-// the loop; what runs keeps its state, timers and counters. leave are routers
-// that leave their units and are on their own, until the Stopped reports say that
-// they may be removed. Of each unit that loses a router every router must be
-// named; if something is amiss nothing is changed.
+// Regroup rearranges running routers into units, which may have new routers
+// too, in one turn of the loop. Running routers keep their state, timers and
+// counters. The routers in leave get a Leave event and are on their own until
+// they are removed, after their Stopped reports. If a unit loses a router,
+// every router of it must be named in units or leave. After an error nothing
+// has changed.
 func (s *Speaker) Regroup(units []Unit, leave ...string) error {
 	return s.try(func(now time.Time) error {
 		if err := s.regroupable(units, leave); err != nil {
@@ -154,14 +155,14 @@ func (s *Speaker) regroup(now time.Time, units []Unit, leave []string) {
 	}
 }
 
-// dissolve forgets a group, and not its routers.
+// dissolve forgets a group but not its routers.
 func (s *Speaker) dissolve(g *group) *vrrp.Group {
 	s.deadlines.Remove(&g.timer)
 	delete(s.groups, g.id())
 	return g.Group
 }
 
-// Remove forgets a group whose members have all stopped.
+// Remove forgets a group, or a lone router, whose members have all stopped.
 func (s *Speaker) Remove(name string) error {
 	return s.try(func(time.Time) error {
 		g := s.groups[name]
@@ -184,8 +185,8 @@ func (s *Speaker) forget(g *group) {
 	}
 }
 
-// Drop forgets groups as they are: nothing is sent, and nothing is let go of. It
-// is for what another speaker goes on with; a name that is not known is no error.
+// Drop forgets groups as they are: nothing is sent and nothing is released.
+// It is for groups that another speaker continues. Unknown names are ignored.
 func (s *Speaker) Drop(names ...string) error {
 	return s.do(func(time.Time) {
 		for _, name := range names {

@@ -1,11 +1,11 @@
 package bfd
 
-// A Drop names the check for which a received packet was discarded.
+// A Drop names the check that a received packet failed.
 type Drop uint8
 
 // The checks, in the order in which they are made (RFC 5880 §6.8.6).
 const (
-	DropNone              Drop = iota // heed the packet
+	DropNone              Drop = iota // no check failed
 	DropLength                        // shorter than it must be or says to be
 	DropVersion                       // not 1
 	DropMultiplier                    // a detection multiplier of 0
@@ -13,10 +13,10 @@ const (
 	DropMyDiscriminator               // the sender's discriminator is 0
 	DropYourDiscriminator             // ours is 0, though the sender says Init or Up
 	DropAuth                          // authenticated, which we are not
-	DropSession                       // our discriminator is that of no session
-	DropNeighbour                     // from an address that is nobody's neighbour, or not this session's
-	DropPort                          // of a multihop session to the port of single hops, or the other way round
-	DropInterface                     // came in by another interface than the session's
+	DropSession                       // no session has the discriminator
+	DropNeighbour                     // no session has the source as its neighbour, or this one has not
+	DropPort                          // a multihop session's packet at the single-hop port, or the reverse
+	DropInterface                     // received on another interface than the session's
 	DropDestination                   // to another address than the session's source
 	DropTTL                           // TTL or hop limit too low: it crossed too many routers
 	DropAdminDown                     // the session is being ended
@@ -42,8 +42,8 @@ var dropNames = [NumDrops]string{
 	DropAdminDown:         "admin_down",
 }
 
-// String returns the name of the check as the status has it, such as "ttl", and
-// "" for DropNone.
+// String returns the name of the check in the status, such as "ttl", and ""
+// for DropNone.
 func (d Drop) String() string {
 	if int(d) < NumDrops {
 		return dropNames[d]

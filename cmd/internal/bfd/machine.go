@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// Timers are how often a session speaks and listens.
+// Timers are the intervals of a session.
 type Timers struct {
-	MinTx      time.Duration // between our packets at least, while Up
-	MinRx      time.Duration // between the neighbour's packets at least, as far as we can bear
-	IdleTx     time.Duration // MinTx while not Up; a second at least (RFC 5880 §6.8.3)
-	Multiplier uint8         // packets in a row that may be missed, by the neighbour
-	Passive    bool          // does not speak before the neighbour does
+	MinTx      time.Duration // shortest interval of our packets while Up
+	MinRx      time.Duration // shortest interval of the neighbour's packets that we accept
+	IdleTx     time.Duration // MinTx while not Up; at least one second (RFC 5880 §6.8.3)
+	Multiplier uint8         // of our packets in a row that the neighbour may miss
+	Passive    bool          // sends nothing before the neighbour has
 }
 
-// A Verdict is what a session says of the way to its neighbour.
+// A Verdict is what a session says about the path to its neighbour.
 type Verdict uint8
 
-// The verdicts. A neighbour that says AdminDown leaves the verdict as it was:
-// that its BFD was turned off says nothing of the way to it (RFC 5882 §3.2).
+// The verdicts. A neighbour in AdminDown does not change the verdict: that its BFD
+// was turned off says nothing about the path (RFC 5882 §3.2).
 const (
 	VerdictUnknown Verdict = iota // it may still come up
 	VerdictUp
@@ -35,8 +35,8 @@ type Change struct {
 	Reason   string
 }
 
-// A remote is what the neighbour said last. Zero fields are RFC 5880 §6.8.1's
-// initial values, but MinRx.
+// A remote is the content of the neighbour's last packet. Apart from MinRx,
+// zero fields are the initial values of RFC 5880 §6.8.1.
 type remote struct {
 	Discriminator uint32        `json:"discriminator"`
 	State         State         `json:"state"`
@@ -47,12 +47,12 @@ type remote struct {
 	Demand        bool          `json:"demand"`
 }
 
-// unheard is what is known of a neighbour of whom nothing is heard.
+// unheard is the remote of a neighbour whose packets do not arrive.
 var unheard = remote{State: Down, MinRx: time.Microsecond}
 
 // A machine is one session: RFC 5880 §6.8 without sockets, goroutines and
-// clock. Each event returns the packets to send, which are valid until the
-// next event, and the changes.
+// clock. An event sets out to the packets to send and changes to what
+// happened; both are valid until the next event.
 type machine struct {
 	Timers
 	name   string
@@ -66,11 +66,11 @@ type machine struct {
 	remote  remote
 	heard   time.Time // the latest packet; zero: none
 	verdict Verdict
-	excused bool      // the neighbour said AdminDown
-	doubt   time.Time // not Up by then is down; zero: that is settled
+	excused bool      // the neighbour is in AdminDown
+	doubt   time.Time // the verdict is Down if the session is not Up by then; zero: no limit
 
-	// minTx and minRx are what packets tell. What is in force differs during a
-	// poll sequence: txInForce is lower, rxInForce is higher.
+	// minTx and minRx are the values in our packets. During a poll sequence other
+	// values are in force: txInForce is lower, rxInForce is higher.
 	minTx, minRx         time.Duration
 	txInForce, rxInForce time.Duration
 	polling              bool
@@ -78,7 +78,7 @@ type machine struct {
 
 	lastSent time.Time
 	due      time.Time // of the next periodic packet; zero: none
-	expires  time.Time // the detection time; zero: nothing was heard in it
+	expires  time.Time // end of the detection time; zero: no packet arrived within it
 	ups      uint64    // how often it came Up
 	downs    uint64    // how often it left Up
 
@@ -96,12 +96,13 @@ func (m *machine) start(now time.Time) {
 	m.schedule(now)
 }
 
-// doubtFrom gives the session the time in which a neighbour that is well is up.
+// doubtFrom starts the time within which a working neighbour would be Up.
 func (m *machine) doubtFrom(now time.Time) {
 	m.doubt = now.Add(time.Duration(m.Multiplier) * max(m.IdleTx, m.MinTx))
 }
 
-// settle tells and puts in force what belongs to the state.
+// settle sets the intervals that belong to the state, in packets and in
+// force.
 func (m *machine) settle() {
 	m.minTx, m.minRx = m.MinTx, m.MinRx
 	if m.state != Up {
@@ -111,10 +112,10 @@ func (m *machine) settle() {
 	m.polling, m.pollAgain = false, false
 }
 
-// begin clears what an earlier event returned.
+// begin clears the results of the previous event.
 func (m *machine) begin() { m.out, m.changes = m.out[:0], m.changes[:0] }
 
-// receive takes in a packet that is for this session.
+// receive handles a packet for this session.
 func (m *machine) receive(now time.Time, p *Packet) Drop {
 	m.begin()
 	if m.state == AdminDown {
@@ -164,8 +165,8 @@ func (m *machine) follow(now time.Time, p *Packet) {
 	}
 }
 
-// excuse hears AdminDown. Who says so is reached, so nothing is held against
-// one of whom nothing is known either.
+// excuse handles AdminDown from the neighbour. It can be reached, since its
+// packet arrived; so the verdict becomes Up if there was none before.
 func (m *machine) excuse(now time.Time) {
 	m.excused, m.doubt = true, time.Time{}
 	unknown := m.verdict == VerdictUnknown
@@ -182,7 +183,7 @@ func (m *machine) excuse(now time.Time) {
 	}
 }
 
-// rise enters Up. What packets tell changes with it, so a poll sequence begins.
+// rise enters Up. Our intervals change with that, so a poll sequence begins.
 func (m *machine) rise(now time.Time) {
 	m.diag, m.verdict, m.doubt = DiagNone, VerdictUp, time.Time{}
 	m.ups++
@@ -211,14 +212,14 @@ func (m *machine) enter(now time.Time, to State, reason string) {
 	m.tell(now, from)
 }
 
-// tell notes a change.
+// tell records a change.
 func (m *machine) tell(now time.Time, from State) {
 	m.changes = append(m.changes, Change{
 		Name: m.name, At: now, From: from, To: m.state, Diag: m.diag, Verdict: m.verdict, Reason: m.reason,
 	})
 }
 
-// pollEnded puts in force what the neighbour has now seen.
+// pollEnded puts the values in force that the neighbour has confirmed.
 func (m *machine) pollEnded() {
 	m.polling, m.pollAgain = m.pollAgain, false
 	if !m.polling {
@@ -226,13 +227,14 @@ func (m *machine) pollEnded() {
 	}
 }
 
-// detection is how long the neighbour may be silent (RFC 5880 §6.8.4).
+// detection returns the detection time: how long packets of the neighbour may
+// be missing (RFC 5880 §6.8.4).
 func (m *machine) detection() time.Duration {
 	return time.Duration(m.remote.Multiplier) * max(m.rxInForce, m.remote.MinTx)
 }
 
-// interval is the time between periodic packets, without jitter; 0: there are
-// none (RFC 5880 §6.8.7).
+// interval returns the interval of our periodic packets, without jitter. 0
+// means that none are sent (RFC 5880 §6.8.7).
 func (m *machine) interval() time.Duration {
 	demanded := m.remote.Demand && m.state == Up && m.remote.State == Up && !m.polling
 	if m.Passive && m.remote.Discriminator == 0 || m.remote.MinRx == 0 || demanded {
@@ -254,8 +256,8 @@ func (m *machine) schedule(now time.Time) {
 	}
 }
 
-// jittered takes up to a quarter off the interval, and a tenth at least when a
-// single lost packet would be the end (RFC 5880 §6.8.7).
+// jittered shortens an interval by up to a quarter, and by at least a tenth
+// if a single lost packet ends the session (RFC 5880 §6.8.7).
 func (m *machine) jittered(interval time.Duration) time.Duration {
 	most := 1.0
 	if m.Multiplier == 1 {
@@ -264,7 +266,7 @@ func (m *machine) jittered(interval time.Duration) time.Duration {
 	return time.Duration(float64(interval) * (0.75 + (most-0.75)*m.jitter()))
 }
 
-// send sends what packets tell now. An answer to a poll does not poll.
+// send queues a packet. The answer to a poll is not a poll itself.
 func (m *machine) send(now time.Time, final bool) {
 	m.out = append(m.out, Packet{
 		Diag: m.diag, State: m.state, Poll: m.polling && !final, Final: final, Multiplier: m.Multiplier,
@@ -274,7 +276,7 @@ func (m *machine) send(now time.Time, final bool) {
 	m.schedule(now)
 }
 
-// deadline is when elapse is to be called; the zero time is never.
+// deadline returns when elapse must be called. The zero time means never.
 func (m *machine) deadline() time.Time {
 	var first time.Time
 	for _, t := range [...]time.Time{m.due, m.expires, m.doubt} {
@@ -285,7 +287,7 @@ func (m *machine) deadline() time.Time {
 	return first
 }
 
-// elapse does what is due.
+// elapse handles every deadline that has passed.
 func (m *machine) elapse(now time.Time) {
 	m.begin()
 	if !m.expires.IsZero() && !now.Before(m.expires) {
@@ -303,7 +305,7 @@ func (m *machine) elapse(now time.Time) {
 	}
 }
 
-// expire forgets a neighbour that was silent for the detection time.
+// expire handles the end of the detection time.
 func (m *machine) expire(now time.Time) {
 	silence := m.detection()
 	m.expires, m.remote = time.Time{}, unheard
@@ -312,14 +314,14 @@ func (m *machine) expire(now time.Time) {
 		return
 	}
 	m.fall(now, DiagExpired, fmt.Sprintf("no packet for %v: %v", silence, DiagExpired))
-	if m.interval() != 0 { // nor does a passive one speak to whom it does not hear
+	if m.interval() != 0 { // a passive session sends nothing now
 		m.send(now, false)
 	}
 }
 
-// retime changes the timers of a running session, which stays what it is: what
-// packets tell changes at once, and what is in force when the neighbour has
-// seen it (RFC 5880 §6.8.3).
+// retime changes the timers of a session without ending it. The new values go
+// into our packets at once, and into force when the neighbour has confirmed
+// them (RFC 5880 §6.8.3).
 func (m *machine) retime(now time.Time, t Timers) {
 	m.begin()
 	m.Timers = t
@@ -336,7 +338,7 @@ func (m *machine) retime(now time.Time, t Timers) {
 	m.send(now, false)
 }
 
-// end says AdminDown. Nothing that is heard later matters.
+// end enters AdminDown. Packets that arrive later are ignored.
 func (m *machine) end(now time.Time) {
 	m.begin()
 	from := m.state

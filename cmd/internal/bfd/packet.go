@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A State is that of a session, as it stands in packets (RFC 5880 §4.1).
+// A State is the state of a session, as encoded in packets (RFC 5880 §4.1).
 type State uint8
 
 // The states.
@@ -32,7 +32,7 @@ func (s State) String() string {
 	return "state " + strconv.Itoa(int(s))
 }
 
-// A Diag says why a session left Up last (RFC 5880 §4.1).
+// A Diag says why a session last left Up (RFC 5880 §4.1).
 type Diag uint8
 
 // The diagnostic codes that we send.
@@ -68,7 +68,7 @@ type Packet struct {
 	MinTx, MinRx, MinEchoRx time.Duration
 }
 
-// MaxInterval is the longest interval that a packet can tell.
+// MaxInterval is the longest interval that a packet can express.
 const MaxInterval = (1<<32 - 1) * time.Microsecond
 
 const (
@@ -106,8 +106,8 @@ func (p *Packet) Append(b []byte) []byte {
 	return binary.BigEndian.AppendUint32(b, uint32(p.MinEchoRx/time.Microsecond))
 }
 
-// Decode reads a UDP payload, and makes the checks of RFC 5880 §6.8.6 that need
-// nothing but the packet. Unless it returns DropNone, p is of no use.
+// Decode reads a UDP payload and makes those checks of RFC 5880 §6.8.6 that
+// need only the packet. p is undefined unless it returns DropNone.
 func Decode(b []byte, p *Packet) Drop {
 	if len(b) < PacketLen {
 		return DropLength

@@ -2,25 +2,24 @@ package bfd
 
 import "time"
 
-// A Memory is what a process leaves of a session that is Up to the one that
-// replaces it.
+// A SavedSession is an Up session, for the process that replaces this one.
 type SavedSession struct {
 	Config Config        `json:"config"`
 	Local  uint32        `json:"local"` // discriminator
 	Port   uint16        `json:"port"`  // that packets come from
 	Since  time.Time     `json:"since"`
 	Remote remote        `json:"remote"`
-	MinTx  time.Duration `json:"min_tx_ns"` // that packets tell
+	MinTx  time.Duration `json:"min_tx_ns"` // in our packets
 	MinRx  time.Duration `json:"min_rx_ns"`
 }
 
-// fresh reports whether the neighbour has not missed us yet when so much time
-// has gone by.
+// fresh reports whether the neighbour still waits for our next packet after a
+// time.
 func (m *SavedSession) fresh(age time.Duration) bool {
 	return age < time.Duration(m.Config.Multiplier)*max(m.MinTx, m.Remote.MinRx)
 }
 
-// memory returns what is to be left of a session that is Up.
+// saved returns an Up session for the process that replaces this one.
 func (s *session) saved() SavedSession {
 	m := &s.machine
 	c := s.Config
@@ -32,8 +31,8 @@ func (s *session) saved() SavedSession {
 	return k
 }
 
-// resume goes on with a session that a former process had Up, and then changes
-// its timers to those of the machine.
+// resume continues a session that was Up in the former process, and then
+// changes its timers to those of the machine.
 func (m *machine) resume(now time.Time, k *SavedSession) {
 	t := m.Timers
 	m.Timers = k.Config.Timers
@@ -45,8 +44,8 @@ func (m *machine) resume(now time.Time, k *SavedSession) {
 	m.retime(now, t)
 }
 
-// stretch has the neighbour wait a second at least for each of our packets, so
-// that a new process is in time.
+// relaxTimers makes the neighbour wait at least a second for each of our
+// packets, so that the new process is in time.
 func (m *machine) relaxTimers(now time.Time) {
 	m.begin()
 	if m.state == Up && m.minTx < time.Second {

@@ -31,7 +31,7 @@ const (
 // An rxKey says what an ear hears.
 type rxKey struct {
 	v6, multihop bool
-	device       string // "": every interface outside of VRFs that has no ear of its own
+	device       string // "": every interface outside of VRFs that has no socket of its own
 }
 
 func (c *Config) rxKey() rxKey { return rxKey{c.Neighbour.Is6(), c.Multihop, c.Interface} }
@@ -50,16 +50,16 @@ func family(v6 bool) int {
 	return unix.AF_INET
 }
 
-// An ear is a receive socket.
+// An rxSocket is a receive socket.
 type rxSocket struct {
 	rxKey
 	fd    int
 	index int // of the device
 }
 
-// openEar makes a receive socket. others are those that there are: ours may
-// share a port, on different devices, but never with another program, which
-// would take our packets.
+// openRx opens a receive socket. Sockets on different devices share the port
+// with others, the ones that are open; but never with another program, which
+// would receive our packets.
 func openRx(k rxKey, others []*rxSocket) (*rxSocket, error) {
 	index, err := deviceIndex(k.device)
 	if err != nil {
@@ -86,7 +86,7 @@ func (e *rxSocket) prepare() error {
 			return fmt.Errorf("bind to %s: %w", e.device, err)
 		}
 	}
-	// Beyond the system's limit only with CAP_NET_ADMIN over the machine.
+	// Exceeding the system's limit needs CAP_NET_ADMIN in the first user namespace.
 	if unix.SetsockoptInt(e.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, rxBuffer) != nil {
 		_ = unix.SetsockoptInt(e.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, rxBuffer)
 	}
@@ -167,8 +167,8 @@ func deviceIndex(name string) (int, error) {
 	return int(request.Uint32()), nil
 }
 
-// read reads a datagram into d, whose payload is then part of buf. ok is false
-// when there is none.
+// read reads a datagram into d, whose payload is then part of buf. It returns
+// false if there is none.
 func (e *rxSocket) read(buf, control []byte, d *Datagram) (ok bool) {
 	for {
 		n, cn, _, from, err := unix.Recvmsg(e.fd, buf, control, 0)
@@ -190,8 +190,8 @@ func (e *rxSocket) read(buf, control []byte, d *Datagram) (ok bool) {
 	}
 }
 
-// readControl reads what the kernel says besides. What it does not say stays
-// zero, with which no packet is heeded.
+// readControl reads the TTL and the destination address. What the kernel does
+// not say stays zero; the packet is then refused.
 func (d *Datagram) readControl(b []byte) {
 	messages, err := unix.ParseSocketControlMessage(b)
 	if err != nil {
@@ -211,8 +211,8 @@ func (d *Datagram) readControl(b []byte) {
 	}
 }
 
-// A voice is the socket of one session's packets, which all come from one port
-// that is no other session's (RFC 5881 §4).
+// A txSocket sends one session's packets. All of them come from one port,
+// which no other session uses (RFC 5881 §4).
 type txSocket struct {
 	fd    int
 	port  uint16
@@ -220,8 +220,8 @@ type txSocket struct {
 	index int // of the session's interface
 }
 
-// openVoice makes a send socket. wish is the port that the session had before;
-// 0: none.
+// openTx opens a transmit socket. wish is the port that the session had
+// before, or 0.
 func openTx(c *Config, wish uint16, random func() uint32) (*txSocket, error) {
 	index, err := deviceIndex(c.Interface)
 	if err != nil {
@@ -251,7 +251,7 @@ func (v *txSocket) prepare(c *Config) error {
 	if err := unix.SetsockoptInt(v.fd, level, ttl, int(c.TTL)); err != nil {
 		return fmt.Errorf("set the TTL: %w", err)
 	}
-	// What is sent to this port is nothing to us.
+	// Nothing is received on this port.
 	_ = unix.SetsockoptInt(v.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 0)
 	_ = unix.SetsockoptInt(v.fd, level, tos, class)
 	_ = unix.SetsockoptInt(v.fd, unix.SOL_SOCKET, unix.SO_PRIORITY, priority)
@@ -264,7 +264,7 @@ func (v *txSocket) prepare(c *Config) error {
 	return nil
 }
 
-// bind takes the port that is wished for, or one by chance.
+// bind binds to the port in wish, or to a random one.
 func (v *txSocket) bind(c *Config, wish uint16, random func() uint32) error {
 	var err error
 	for range 64 {

@@ -27,16 +27,16 @@ const (
 // Options are what a Speaker needs.
 type Options struct {
 	Log *slog.Logger
-	// OnChange is called from the speaker's goroutine, in the order of the
-	// changes, and must not call the speaker.
+	// OnChange receives every change, in order. The speaker's goroutine calls it,
+	// so it must not call the speaker.
 	OnChange func(Change)
-	// Realtime makes the calling goroutine, which keeps to its thread, one that
-	// is not late on a busy machine; nil: it stays as it is.
+	// Realtime gives the thread of the calling goroutine real-time priority. nil
+	// means that the priority stays as it is.
 	Realtime func() error
 }
 
-// A Speaker runs sessions, in one goroutine. Its methods may be called from any
-// other.
+// A Speaker runs sessions in one goroutine. Its methods may be called from
+// any other goroutine.
 type Speaker struct {
 	log      *slog.Logger
 	onChange func(Change)
@@ -47,7 +47,7 @@ type Speaker struct {
 	queue []func()
 	ended bool
 
-	// What follows belongs to the goroutine.
+	// The fields below belong to the goroutine.
 	table   *table
 	rx      map[rxKey]*rxSocket
 	retry   time.Time // when what could not be opened is tried again; zero: all is open
@@ -72,15 +72,16 @@ func NewSpeaker(o Options) (*Speaker, error) {
 	return s, nil
 }
 
-// Apply makes the sessions those of configs. One that talks as before to the
-// same neighbour stays what it is; one that is gone says AdminDown. known is
-// what another process left so long ago; nil: nothing.
+// Apply makes the sessions those of configs. A session to the same neighbour
+// with the same addresses continues; one that is not configured any more
+// enters AdminDown. known are the sessions that another process saved, age
+// ago; nil means none.
 func (s *Speaker) Apply(configs []Config, known map[string]SavedSession, age time.Duration) {
 	s.do(func() { s.apply(time.Now(), configs, known, age) })
 }
 
-// LinkChanged tells that interfaces may be others now, or have gone; without
-// names it may be any.
+// LinkChanged says that the named interfaces may have appeared, vanished or
+// been replaced. Without names, any may have.
 func (s *Speaker) LinkChanged(names ...string) {
 	s.post(func() {
 		for _, e := range s.table.list {
@@ -92,8 +93,9 @@ func (s *Speaker) LinkChanged(names ...string) {
 	})
 }
 
-// Stretch prepares for another process to go on with the sessions: neighbours
-// learn to wait longer. Apply takes it back.
+// RelaxTimers prepares an upgrade: neighbours are asked to wait longer for
+// our packets. It returns when they have confirmed it, or after a second.
+// Apply restores the timers.
 func (s *Speaker) RelaxTimers() {
 	settled := make(chan struct{})
 	s.do(func() {
@@ -112,7 +114,7 @@ func (s *Speaker) RelaxTimers() {
 	}
 }
 
-// Remember returns the sessions that are Up, by name.
+// Save returns the sessions that are Up, by name.
 func (s *Speaker) Save() map[string]SavedSession {
 	all := map[string]SavedSession{}
 	s.do(func() {
@@ -125,7 +127,7 @@ func (s *Speaker) Save() map[string]SavedSession {
 	return all
 }
 
-// AdminDown has all sessions say AdminDown, now and until Close.
+// AdminDown puts all sessions into AdminDown, until Close.
 func (s *Speaker) AdminDown() {
 	s.do(func() {
 		now := time.Now()
@@ -138,8 +140,8 @@ func (s *Speaker) AdminDown() {
 	})
 }
 
-// Close ends the speaker. Sessions say AdminDown, once more if they have
-// already: the first packet may have been lost.
+// Close ends the speaker. Every session sends AdminDown, again if AdminDown
+// did so before: the first packet may have been lost.
 func (s *Speaker) Close() {
 	s.do(func() {
 		now := time.Now()
@@ -152,7 +154,7 @@ func (s *Speaker) Close() {
 	<-s.done
 }
 
-// post has the goroutine call f; nothing happens after the end.
+// post queues f for the goroutine. It returns false if that has ended.
 func (s *Speaker) post(f func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,7 +167,7 @@ func (s *Speaker) post(f func()) bool {
 	return true
 }
 
-// do is post that waits.
+// do runs f in the goroutine and waits for it.
 func (s *Speaker) do(f func()) {
 	ready := make(chan struct{})
 	if s.post(func() { f(); close(ready) }) {
@@ -206,7 +208,7 @@ func (s *Speaker) run(realtime func() error) {
 	unix.Close(s.wake)
 }
 
-// wait waits for packets, a deadline or something to do.
+// wait waits for a packet, a deadline or a queued function.
 func (s *Speaker) wait() {
 	fds := make([]unix.PollFd, 1, 1+len(s.rx))
 	fds[0] = unix.PollFd{Fd: int32(s.wake), Events: unix.POLLIN}
@@ -228,7 +230,7 @@ func (s *Speaker) wait() {
 	}
 }
 
-// work does what was posted.
+// work runs the queued functions.
 func (s *Speaker) work() {
 	_, _ = unix.Read(s.wake, s.buf[:8])
 	s.mu.Lock()
@@ -240,7 +242,7 @@ func (s *Speaker) work() {
 	}
 }
 
-// hear reads what has come.
+// receive reads what has arrived on a socket.
 func (s *Speaker) receive(now time.Time, e *rxSocket) {
 	var d Datagram
 	for range batchLen {
@@ -254,7 +256,7 @@ func (s *Speaker) receive(now time.Time, e *rxSocket) {
 	}
 }
 
-// elapse does what is due.
+// elapse handles every deadline that has passed.
 func (s *Speaker) elapse(now time.Time) {
 	for item := s.table.timers.Due(now); item != nil; item = s.table.timers.Due(now) {
 		item.Value.machine.elapse(now)
@@ -265,7 +267,7 @@ func (s *Speaker) elapse(now time.Time) {
 	}
 }
 
-// perform does what an event of the session's machine asked for.
+// perform sends and reports what an event of the session's machine produced.
 func (s *Speaker) perform(e *session) {
 	for i := range e.machine.out {
 		s.send(e, &e.machine.out[i])
@@ -279,7 +281,7 @@ func (s *Speaker) perform(e *session) {
 
 func (s *Speaker) send(e *session, p *Packet) {
 	if e.tx == nil {
-		return // its trouble says why
+		return // e.trouble says why there is no socket
 	}
 	if err := e.tx.send(p.Append(s.packet[:0])); err != nil {
 		e.unsent++
@@ -290,8 +292,7 @@ func (s *Speaker) send(e *session, p *Packet) {
 	e.sendFail = ""
 }
 
-// tellSettled tells who waits for it that no neighbour has still to learn of
-// other timers.
+// notifySettled wakes RelaxTimers when no session polls any more.
 func (s *Speaker) notifySettled() {
 	if len(s.settled) == 0 || slices.ContainsFunc(s.table.list, func(e *session) bool { return e.machine.polling }) {
 		return
@@ -310,7 +311,7 @@ func (s *Speaker) apply(now time.Time, configs []Config, known map[string]SavedS
 			stay[e.Name] = e
 			continue
 		}
-		// Before another session with this neighbour may begin.
+		// The old session ends before a new one with this neighbour begins.
 		e.machine.end(now)
 		s.perform(e)
 		s.closeTx(e)
@@ -332,7 +333,7 @@ func (s *Speaker) apply(now time.Time, configs []Config, known map[string]SavedS
 	s.open(now)
 }
 
-// change gives a session that stays the rest of its configuration.
+// change gives a session that continues its new timers.
 func (s *Speaker) change(now time.Time, e *session, c *Config) {
 	e.Config = *c
 	s.table.list = append(s.table.list, e)
@@ -342,7 +343,7 @@ func (s *Speaker) change(now time.Time, e *session, c *Config) {
 	}
 }
 
-// begin adds a session; k is what another process left of it.
+// begin adds a session. k is what another process saved of it, or nil.
 func (s *Speaker) begin(now time.Time, c *Config, k *SavedSession) {
 	e := &session{Config: *c, machine: machine{Timers: c.Timers, name: c.Name, jitter: rand.Float64}}
 	m, wish := &e.machine, uint16(0)
@@ -361,8 +362,8 @@ func (s *Speaker) begin(now time.Time, c *Config, k *SavedSession) {
 	s.perform(e)
 }
 
-// open opens what could not be opened before or is on another interface by now,
-// and closes the ears that nobody needs any more.
+// open opens the sockets that are missing or belong to a former interface,
+// and closes the receive sockets that no session needs any more.
 func (s *Speaker) open(now time.Time) {
 	wanted := map[rxKey]bool{}
 	s.retry = time.Time{}
@@ -376,7 +377,8 @@ func (s *Speaker) open(now time.Time) {
 	s.closeRxExcept(func(k rxKey) bool { return wanted[k] })
 }
 
-// openSession opens what a session needs, and returns what is in the way.
+// openSession opens a session's sockets. It returns what prevents that, or
+// "".
 func (s *Speaker) openSession(e *session, wish uint16) string {
 	index, err := deviceIndex(e.Interface)
 	if e.tx != nil && (err != nil || e.tx.index != index) {
@@ -407,7 +409,7 @@ func (s *Speaker) openSession(e *session, wish uint16) string {
 	return ""
 }
 
-// silence closes a session's voice.
+// closeTx closes a session's transmit socket.
 func (s *Speaker) closeTx(e *session) {
 	if e.tx != nil {
 		unix.Close(e.tx.fd)
@@ -420,7 +422,7 @@ func (s *Speaker) closeRx(e *rxSocket) {
 	delete(s.rx, e.rxKey)
 }
 
-// hush closes the ears that are not wanted.
+// closeRxExcept closes the receive sockets that are not wanted.
 func (s *Speaker) closeRxExcept(wanted func(rxKey) bool) {
 	for k, e := range s.rx {
 		if !wanted(k) {

@@ -11,30 +11,30 @@ type Status struct {
 	Verdict        Verdict
 	Diag           Diag
 	Local          uint32        // discriminator
-	Port           uint16        // that packets come from; 0: there is no socket
+	Port           uint16        // source port; 0: there is no socket
 	Interval       time.Duration // between our packets, without jitter; 0: none are sent
-	Detection      time.Duration // how long the neighbour may be silent; 0: it is not heard
-	Heard          time.Time     // the latest packet; zero: none
+	Detection      time.Duration // the detection time; 0: no packets arrive
+	Heard          time.Time     // when the last packet arrived; zero: none did
 	RemoteState    State
 	RemoteDiag     Diag
-	Remote         uint32 // discriminator; 0: it is not heard
+	Remote         uint32 // discriminator; 0: no packets arrive
 	RemoteMinTx    time.Duration
 	RemoteMinRx    time.Duration
 	RemoteMultiple uint8
-	// Trouble is why it cannot be heard or spoken on, or why the kernel refused
-	// the last packet; "": neither.
+	// Trouble is why there is no socket, or why the kernel refused to send the last
+	// packet. It is "" if all is well.
 	Trouble  string
 	Sent     uint64
-	Unsent   uint64 // that the kernel refused
-	Received uint64 // that passed every check
+	Unsent   uint64 // packets that the kernel refused to send
+	Received uint64 // packets that passed every check
 	Ups      uint64 // how often it came Up
 	Downs    uint64 // how often it left Up
 	Dropped  map[string]uint64
 	LastDrop Drop
 }
 
-// Status returns what is known of all sessions, in the order of the
-// configuration, and how many packets were dropped that are no session's.
+// Status returns the state of all sessions in the order of the configuration,
+// and counts the dropped packets that are no session's.
 func (s *Speaker) Status() (sessions []Status, dropped map[string]uint64) {
 	s.do(func() {
 		for _, e := range s.table.list {

@@ -11,26 +11,26 @@ import (
 // they are sent, and must have when they arrive (RFC 5881 §5).
 const HopLimit = 255
 
-// A Config is a session.
+// A Config is the configuration of a session.
 type Config struct {
 	Name      string     // unique
 	Neighbour netip.Addr // without zone; a link-local one of IPv6 needs an Interface
-	Source    netip.Addr // the zero Addr: the kernel's choice, and packets to any address are heeded
-	Interface string     // by which packets come and go; "": any outside of VRFs
+	Source    netip.Addr // zero: the kernel chooses, and packets to any of our addresses are accepted
+	Interface string     // that packets are sent and received on; "": any outside of VRFs
 	Multihop  bool       // RFC 5883
-	TTL       uint8      // of the packets that are sent
-	MinTTL    uint8      // of those that are heeded
+	TTL       uint8      // of the packets we send
+	MinTTL    uint8      // of the packets we accept
 	Timers
 }
 
-// sameTalk reports whether two sessions are one to the neighbour and to our
-// sockets.
+// sameSession reports whether a session with configuration c can continue
+// with o: the neighbour and our sockets see no difference.
 func (c *Config) sameSession(o *Config) bool {
 	return c.Neighbour == o.Neighbour && c.Source == o.Source && c.Interface == o.Interface &&
 		c.Multihop == o.Multihop && c.TTL == o.TTL
 }
 
-// A Datagram is a UDP packet as it came.
+// A Datagram is a received UDP packet.
 type Datagram struct {
 	Interface           string // that the socket is bound to
 	Multihop            bool   // by the port
@@ -39,46 +39,46 @@ type Datagram struct {
 	Payload             []byte
 }
 
-// A session is a machine and what belongs to its neighbour.
+// A session is a machine with its sockets and counters.
 type session struct {
 	Config
 	machine  machine
 	timer    due.Item[*session]
 	tx       *txSocket
-	trouble  string // why it cannot be heard or spoken on; "": it can
+	trouble  string // why a socket could not be opened; "": both are open
 	sent     uint64
-	unsent   uint64 // that the kernel refused
-	sendFail string // why it refused the last one; "": it did not
-	received uint64 // that passed every check
+	unsent   uint64 // packets that the kernel refused to send
+	sendFail string // why it refused the last one; "": it was sent
+	received uint64 // packets that passed every check
 	drops    [NumDrops]uint64
 	lastDrop Drop
 }
 
-// A table is all sessions.
+// A table holds all sessions.
 type table struct {
 	list   []*session // in the order of the configuration
 	byDisc map[uint32]*session
 	timers due.Queue[*session]
-	// drops counts packets that are no session's.
+	// drops counts refused packets that are no session's.
 	drops [NumDrops]uint64
 }
 
 func newTable() *table { return &table{byDisc: map[uint32]*session{}} }
 
-// add adds a session whose machine has its discriminator.
+// add adds a session. Its machine must have its discriminator already.
 func (t *table) add(s *session) {
 	s.timer.Value = s
 	t.byDisc[s.machine.local] = s
 	t.list = append(t.list, s)
 }
 
-// forget removes a session from all but the list.
+// forget removes a session from everything but the list.
 func (t *table) forget(s *session) {
 	delete(t.byDisc, s.machine.local)
 	t.timers.Remove(&s.timer)
 }
 
-// discriminator returns one that is not in use.
+// discriminator returns a random discriminator that is not in use.
 func (t *table) discriminator(random func() uint32) uint32 {
 	for {
 		if d := random(); d != 0 && t.byDisc[d] == nil {
@@ -87,11 +87,11 @@ func (t *table) discriminator(random func() uint32) uint32 {
 	}
 }
 
-// plan notes when the session has to do something next.
+// plan notes the session's next deadline.
 func (t *table) plan(s *session) { t.timers.Set(&s.timer, s.machine.deadline()) }
 
-// receive takes in a datagram and returns the session that heeded it, nil if
-// none did.
+// receive handles a datagram and returns the session that accepted it, or
+// nil.
 func (t *table) receive(now time.Time, d *Datagram) *session {
 	var p Packet
 	if drop := Decode(d.Payload, &p); drop != DropNone {
@@ -114,7 +114,7 @@ func (t *table) receive(now time.Time, d *Datagram) *session {
 	return s
 }
 
-// drop counts a packet that is not heeded; s is nil if it is no session's.
+// drop counts a refused packet. s is nil if it is no session's.
 func (t *table) drop(s *session, drop Drop) {
 	if s == nil {
 		t.drops[drop]++
@@ -124,8 +124,9 @@ func (t *table) drop(s *session, drop Drop) {
 	s.lastDrop = drop
 }
 
-// find returns whom a packet is for: by our discriminator, or by who sent it
-// before it knows ours (RFC 5880 §6.3, RFC 5881 §3, RFC 5883 §3).
+// find returns the session that a packet is for: by our discriminator or, if
+// the neighbour does not know that yet, by its address (RFC 5880 §6.3, RFC
+// 5881 §3, RFC 5883 §3).
 func (t *table) find(d *Datagram, p *Packet) (*session, Drop) {
 	if p.Yours != 0 {
 		if s := t.byDisc[p.Yours]; s != nil {
@@ -139,8 +140,8 @@ func (t *table) find(d *Datagram, p *Packet) (*session, Drop) {
 	return nil, DropNeighbour
 }
 
-// neighbour returns the session with the sender, best one on the interface that
-// the packet came in by.
+// neighbour returns the session with the sender, if possible one on the
+// interface on which the packet arrived.
 func (t *table) neighbour(d *Datagram) *session {
 	var found *session
 	for _, s := range t.list {

@@ -1,0 +1,61 @@
+package netdev
+
+// A Concern says what an event means for a Host's devices.
+type Concern uint8
+
+// The concerns, from none to certainty.
+const (
+	Nothing   Concern = iota // Reconcile would find nothing to do
+	Suspicion                // it may: the Host was at work, or events were lost
+	Damage                   // one of our devices is not as it should be
+)
+
+// Concerns says whether an event means that one of our devices is not as it
+// should be any more, so that Reconcile has something to do. It does not look
+// at the kernel, and knows the traces of the Host's own doings. It does not
+// wait: while the Host is at work every event is a Suspicion.
+func (h *Host) Concerns(e Event) Concern {
+	watch := h.settings.Load()
+	moved := watch.heed(e)
+	if e.Kind == Resync || !h.mu.TryLock() {
+		return Suspicion
+	}
+	defer h.mu.Unlock()
+	for _, d := range h.devices {
+		switch {
+		case e.Kind == LinkChanged && d.linkConcerns(e):
+			return Damage
+		case e.Kind == AddressChanged && d.index == e.Index && d.addressConcerns(e):
+			return Damage
+		case e.Kind == FilterChanged && e.Index == d.index && d.spec.virtual() && e.Filter != 0:
+			return Damage
+		}
+	}
+	if moved || e.Kind == FilterChanged && e.Filter != 0 {
+		return Suspicion // whether it is in the way, and was it before, takes a look
+	}
+	return watch.weigh(e)
+}
+
+func (d *device) linkConcerns(e Event) bool {
+	if !d.spec.virtual() {
+		return e.Name == d.spec.Parent && e.Present && e.Index != d.index
+	}
+	if e.Name == d.spec.Parent {
+		return e.Present && d.index == 0 // it has come back
+	}
+	if e.Name != d.spec.Name {
+		return e.Index == d.index && e.Present // ours, renamed
+	}
+	if !e.Present {
+		return e.Index == d.index
+	}
+	return e.Index != d.index || e.MAC != d.spec.MAC || e.Admin != (d.state != Bare) || e.Muted != (d.state == Muted)
+}
+
+func (d *device) addressConcerns(e Event) bool {
+	if e.Added {
+		return d.state == Bare && (d.spec.virtual() || d.mine[e.Prefix])
+	}
+	return d.state == Claimed && d.wants(e.Prefix)
+}
