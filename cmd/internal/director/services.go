@@ -28,7 +28,7 @@ type virtualServices struct {
 	checks  *checker.Set
 	// kernel opens the kernel's IPVS table, once a configuration needs it.
 	kernel func(context.Context, *slog.Logger) (ipvsTable, error)
-	// tracked is told what a service is, after every verdict about a server.
+	// tracked is called after every result of a check that changed a server.
 	tracked func(s *conf.Service, health func(lvs.Ref) lvs.Health)
 
 	conf    *conf.Config // nil until the first apply
@@ -41,7 +41,7 @@ type virtualServices struct {
 
 // newVirtualServices returns the subsystem with what a former run left in IPVS.
 func newVirtualServices(b base, dir string) *virtualServices {
-	memory, err := recall(dir)
+	memory, err := readIPVSState(dir)
 	if err != nil {
 		b.log.Warn("what a former run left in IPVS is not known", "err", err)
 	}
@@ -195,7 +195,7 @@ func eventHealth(h lvs.Health) string {
 	return ""
 }
 
-// eventServer is what events tell of a server; nil if its service is gone.
+// eventServer returns a server as events have it; nil if its service is gone.
 func (v *virtualServices) eventServer(r lvs.Ref) *event.Service {
 	s, ok := v.balance.services[r.Service]
 	if !ok {
@@ -211,8 +211,8 @@ func (v *virtualServices) eventServer(r lvs.Ref) *event.Service {
 	return about
 }
 
-// eventService is what events tell of a service. It also returns how many of its
-// servers have not been judged yet.
+// eventService returns a service as events have it, and how many of its servers were
+// not checked yet.
 func (v *virtualServices) eventService(s *conf.Service) (about *event.Service, unknown int) {
 	about = &event.Service{
 		Name: s.Name, Protocol: s.Service.Key.Protocol.String(), Mark: s.Service.Key.Mark, ServersTotal: len(s.Servers),
@@ -260,8 +260,8 @@ func (v *virtualServices) publishServices(at time.Time, reason string) {
 	}
 }
 
-// tellTracked tells the trackers of services what all services are.
-func (v *virtualServices) tellTracked() {
+// reportAll calls tracked for all services.
+func (v *virtualServices) reportAll() {
 	for i := range v.conf.Services {
 		v.tracked(&v.conf.Services[i], v.balance.table.Health)
 	}
