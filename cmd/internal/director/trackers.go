@@ -12,8 +12,8 @@ import (
 
 	"holdfast/checker/probe"
 	"holdfast/cmd/internal/bfd"
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 	"holdfast/cmd/internal/track"
 	"holdfast/conf"
 	"holdfast/lvs"
@@ -293,13 +293,13 @@ func (t *trackers) startsUp(tracker string) bool {
 }
 
 // report lists all trackers in the order of the file.
-func (t *trackers) report(s *control.Status) {
-	status := t.set.Status()
-	s.Trackers = make([]control.Tracker, 0, len(t.conf))
+func (t *trackers) report(s *status.Status) {
+	standings := t.set.Status()
+	s.Trackers = make([]status.Tracker, 0, len(t.conf))
 	for i := range t.conf {
 		k := &t.conf[i]
-		st := status[k.Name]
-		shown := control.Tracker{
+		st := standings[k.Name]
+		shown := status.Tracker{
 			Name: k.Name, Type: string(k.Kind), State: st.State.String(), Since: st.Since,
 			Reason: st.Reason, LastLook: st.LastLook, TookMS: ms(st.Took.Round(10 * time.Microsecond)),
 			Looks: st.Looks, Bad: st.Bad, TimedOut: st.TimedOut,

@@ -1,4 +1,6 @@
-package control
+// Package status has the one value that says how the director is, its JSON form
+// and its text for people.
+package status
 
 import (
 	"encoding/json"
@@ -11,8 +13,8 @@ import (
 	"holdfast/lvs"
 )
 
-// StatusVersion is the value of Status.Version.
-const StatusVersion = 1
+// Version is the value of Status.Version: the version of the JSON form.
+const Version = 1
 
 // Status is everything that the daemon knows at one moment.
 type Status struct {
@@ -329,14 +331,14 @@ type Sync struct {
 
 // JSON is the status as the control socket tells it.
 func (s *Status) JSON() ([]byte, error) {
-	s.complete()
+	s.Complete()
 	text, err := json.MarshalIndent(s, "", "  ")
 	return append(text, '\n'), err
 }
 
-// complete replaces absent lists by empty ones, so that readers of the JSON need
+// Complete replaces absent lists by empty ones, so that readers of the JSON need
 // not tell null from [].
-func (s *Status) complete() {
+func (s *Status) Complete() {
 	s.VRRP, s.Groups, s.Checks, s.Trackers = list(s.VRRP), list(s.Groups), list(s.Checks), list(s.Trackers)
 	s.Notify = list(s.Notify)
 	if s.Dropped == nil {
@@ -474,52 +476,4 @@ func judged(v *lvs.ServiceStatus) bool {
 		}
 	}
 	return false
-}
-
-// VersionInfo says what runs.
-type VersionInfo struct {
-	Version  int       `json:"version"` // of these values
-	Software string    `json:"software"`
-	Go       string    `json:"go"`
-	PID      int       `json:"pid"`
-	Started  time.Time `json:"started"`
-}
-
-// Plan is what a reload would change in the kernel now.
-type Plan struct {
-	Version int    `json:"version"`
-	Path    string `json:"path"` // of the configuration
-	Steps   []Step `json:"steps"`
-}
-
-// A Step is one change.
-type Step struct {
-	Area string `json:"area"` // vrrp, netdev or lvs
-	Text string `json:"text"` // as a command or a sentence
-}
-
-// Reloaded says what a reload did.
-type Reloaded struct {
-	At      time.Time `json:"at"`
-	Changes []string  `json:"changes"` // one sentence each; empty if nothing was different
-}
-
-// HandedOver says to whom mastership was given.
-type HandedOver struct {
-	Units []HandedOverUnit `json:"units"`
-}
-
-// A HandedOverUnit is a group or lone instance that was handed over.
-type HandedOverUnit struct {
-	Name string `json:"name"`
-	To   string `json:"to"` // address of the new MASTER
-	// TookMS is the time until the new MASTER was heard and everything here
-	// was released.
-	TookMS float64 `json:"took_ms"`
-}
-
-// Upgrading says which binary replaces the running one.
-type Upgrading struct {
-	Path string `json:"path"`
-	PID  int    `json:"pid"` // stays as it is
 }

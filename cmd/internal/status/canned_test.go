@@ -1,4 +1,4 @@
-package control
+package status
 
 import (
 	"net/netip"
@@ -13,7 +13,7 @@ func canned() *Status {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC)
 	ago := func(d time.Duration) time.Time { return now.Add(-d) }
 	return &Status{
-		Version: StatusVersion, Director: "lvs1", Software: "1.2.3", PID: 812, Started: ago(77*time.Hour + 5*time.Minute), Now: now,
+		Version: Version, Director: "lvs1", Software: "1.2.3", PID: 812, Started: ago(77*time.Hour + 5*time.Minute), Now: now,
 		Config: Config{
 			Path: "/etc/holdfast/holdfast.toml", LoadedAt: ago(3*time.Hour + 12*time.Minute),
 			LastReload: &Reload{At: ago(30 * time.Second), Error: "holdfast.toml:3: vrrp.vrid: must be 1 to 255\nholdfast.toml:9: vrrp.mac: unknown"},

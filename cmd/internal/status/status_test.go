@@ -1,4 +1,4 @@
-package control
+package status
 
 import (
 	"encoding/json"
@@ -56,7 +56,7 @@ func TestTextOfAnIdleDirector(t *testing.T) {
 // Scripts depend on the keys: a change of this file breaks them.
 func TestStatusJSON(t *testing.T) {
 	s := canned()
-	s.complete()
+	s.Complete()
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		t.Fatal(err)
