@@ -210,7 +210,7 @@ func TestConfigurationsAreValid(t *testing.T) {
 			if err := os.WriteFile(path, []byte(m[1]), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := conf.Load(path); err != nil {
+			if _, err := conf.Load(path); err != nil {
 				t.Errorf("%s: %v", page, err)
 			}
 		}
