@@ -222,6 +222,7 @@ func (s *Speaker) snapshot(now time.Time) Snapshot {
 		snap.Routers[name] = Status{
 			Group: r.group.name, Config: *r.config(), Source: r.tx.Source,
 			Machine: r.machine().Status(), Resume: r.machine().Resume(), Counters: r.counters,
+			Refused: r.refused.snapshot(r), RefusedForgotten: r.refused.forgotten,
 		}
 		if failure, ok := s.sendFailures[r.tx.IfIndex]; ok {
 			st := snap.Routers[name]
