@@ -95,7 +95,7 @@ follow = "director"
 // balance returns a balancer over a kernel, as a start makes it.
 func balance(t *testing.T, dir string, kernel *fakeIPVS, text string) *balancer {
 	t.Helper()
-	memory, err := recall(dir)
+	memory, err := readIPVSState(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,19 +220,51 @@ func TestTimeoutsAreRememberedOverACrash(t *testing.T) {
 	}
 }
 
+// Nothing is changed in the kernel that a later run would not know of, however often
+// it is tried.
+func TestIPVSIsNotChangedUnrecorded(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "missing")
+	state, err := readIPVSState(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kernel := newFakeIPVS()
+	former := kernel.timeouts
+	b := newBalancer(slog.New(slog.DiscardHandler), state, func(lvs.Report) {})
+	b.attach(kernel)
+	if _, err := b.configure(parse(t, balanced)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if faults := b.apply(); faults.table == nil || faults.sync != nil {
+			t.Errorf("%+v", faults)
+		}
+	}
+	if len(kernel.Ops) != 0 || kernel.timeouts != former {
+		t.Errorf("changes %v, timeouts %v", kernel.Ops, kernel.timeouts)
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	mustApply(t, b)
+	if got := kernel.String(); !strings.Contains(got, "10.0.0.100:80") || kernel.timeouts.TCP != time.Minute {
+		t.Errorf("after the directory exists: timeouts %v, table:\n%s", kernel.timeouts, got)
+	}
+}
+
 func TestDamagedMemory(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "ipvs.json"), []byte(`{"services": [17`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m, err := recall(dir)
+	m, err := readIPVSState(dir)
 	if err == nil || len(m.Services()) != 0 {
 		t.Errorf("%v, %v", m.Services(), err)
 	}
 	if err := m.SetServices([]lvs.Key{{Mark: 7}}); err != nil {
 		t.Fatal(err)
 	}
-	if m, err = recall(dir); err != nil || len(m.Services()) != 1 {
+	if m, err = readIPVSState(dir); err != nil || len(m.Services()) != 1 {
 		t.Errorf("after a new write: %v, %v", m.Services(), err)
 	}
 }

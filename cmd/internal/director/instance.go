@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/netdev/frame"
@@ -29,7 +29,7 @@ const unitsPerTurn = 128
 type instance struct {
 	conf conf.Instance
 	unit string
-	// What was last told to the speaker.
+	// What the speaker has.
 	facts  netdev.Interface
 	index  int // the interface's, while there is none its last one
 	faults map[string]vrrp.Faulted
@@ -49,7 +49,7 @@ type instance struct {
 	portErr error // why the port is not open on the interface
 	added   bool  // the speaker has it
 
-	before control.Counters // what the binary before this one had counted
+	before status.Counters // what the binary before this one had counted
 }
 
 // spec is the device that an instance wants.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/netdev/policy"
@@ -59,8 +59,8 @@ func deviceOf(name string, in *conf.Instance) string {
 	return in.Device
 }
 
-// belongings implements deviceOwner.
-func (rs *routers) belongings() int {
+// ownedCount implements deviceOwner.
+func (rs *routers) ownedCount() int {
 	n := len(rs.instances)
 	for _, in := range rs.instances {
 		n += len(in.conf.Routes) + len(in.conf.Rules)
@@ -69,12 +69,12 @@ func (rs *routers) belongings() int {
 }
 
 // policyStatus says what became of the routes and rules of an instance.
-func (rs *routers) policyStatus(in *conf.Instance) (routes, rules []control.Policy) {
+func (rs *routers) policyStatus(in *conf.Instance) (routes, rules []status.Policy) {
 	if len(in.Routes)+len(in.Rules) == 0 {
 		return nil, nil
 	}
 	for _, s := range rs.host.Policies(deviceName(in)) {
-		p := control.Policy{Text: s.Text, Present: s.Present, Why: s.Why}
+		p := status.Policy{Text: s.Text, Present: s.Present, Why: s.Why}
 		if s.Rule {
 			rules = append(rules, p)
 		} else {
@@ -161,7 +161,7 @@ func policyTexts(s *netdev.Spec) []string {
 func (rs *routers) deviceLost(device string, err error) {
 	for _, in := range rs.instances {
 		if slices.Contains(namesOf(&in.conf), device) {
-			rs.tell(in, vrrp.ClaimLost{Problem: err.Error()})
+			rs.deliver(in, vrrp.ClaimLost{Problem: err.Error()})
 		}
 	}
 }

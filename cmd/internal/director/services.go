@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"holdfast/checker"
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/lvs"
 	"holdfast/lvs/ipvs"
@@ -27,23 +28,24 @@ type virtualServices struct {
 	checks  *checker.Set
 	// kernel opens the kernel's IPVS table, once a configuration needs it.
 	kernel func(context.Context, *slog.Logger) (ipvsTable, error)
-	// tracked is told what a service is, after every verdict about a server.
+	// tracked is called after every result of a check that changed a server.
 	tracked func(s *conf.Service, health func(lvs.Ref) lvs.Health)
 
-	conf    *conf.Config      // nil until the first apply
-	dirty   bool              // the table may have to change
-	faults  ipvsFaults        // of the last reconcile
-	repairs uint64            // changes that others had made to our part of the table
+	conf    *conf.Config // nil until the first apply
+	dirty   bool         // the table may have to change
+	faults  ipvsFaults   // of the last reconcile
+	repairs uint64       // changes that others had made to our part of the table
+	fights  contention
 	healths map[string]string // UP or DOWN by service; absent: not known
 }
 
 // newVirtualServices returns the subsystem with what a former run left in IPVS.
 func newVirtualServices(b base, dir string) *virtualServices {
-	memory, err := recall(dir)
+	memory, err := readIPVSState(dir)
 	if err != nil {
 		b.log.Warn("what a former run left in IPVS is not known", "err", err)
 	}
-	v := &virtualServices{base: b, kernel: openIPVS, healths: map[string]string{}}
+	v := &virtualServices{base: b, kernel: openIPVS, healths: map[string]string{}, fights: contention{}}
 	v.balance = newBalancer(b.log, memory, v.changed)
 	return v
 }
@@ -98,15 +100,18 @@ func (v *virtualServices) setMaster(name string, master bool) {
 	}
 }
 
-func (v *virtualServices) report(s *control.Status) {
+func (v *virtualServices) report(s *status.Status) {
 	s.Checks = v.checks.Status()
 	if !needsIPVS(v.conf) && v.faults == (ipvsFaults{}) {
 		return
 	}
 	services, daemons, unread := v.balance.status()
-	s.LVS = &control.LVS{Error: errorText(cmp.Or(v.faults.table, unread.table)), Services: services, Repairs: v.repairs}
+	for i := range services {
+		services[i].Problem = cmp.Or(services[i].Problem, v.fights.problem(time.Now(), services[i].Service))
+	}
+	s.LVS = &status.LVS{Error: errorText(cmp.Or(v.faults.table, unread.table)), Services: services, Repairs: v.repairs, RatesNote: ratesNote(services)}
 	if c := v.conf.LVS.Sync; c.Interface != "" {
-		s.LVS.Sync = &control.Sync{
+		s.LVS.Sync = &status.Sync{
 			Interface: c.Interface, ID: int(c.ID), Follow: c.Follow, Roles: []string{},
 			Error: errorText(cmp.Or(v.faults.sync, unread.sync)),
 		}
@@ -116,6 +121,14 @@ func (v *virtualServices) report(s *control.Status) {
 	} else if v.faults.sync != nil { // a daemon of the former configuration cannot be stopped
 		s.LVS.Error = errorText(errors.Join(v.faults.table, v.faults.sync))
 	}
+}
+
+// ratesNote returns why the counters have no rates, or "".
+func ratesNote(services []lvs.ServiceStatus) string {
+	if slices.ContainsFunc(services, func(s lvs.ServiceStatus) bool { return s.Present && s.Counters.Rates == nil }) {
+		return "the kernel does not estimate them while net.ipv4.vs.run_estimation is 0"
+	}
+	return ""
 }
 
 func (v *virtualServices) withdraw() { v.checks.Close() }
@@ -182,7 +195,7 @@ func eventHealth(h lvs.Health) string {
 	return ""
 }
 
-// eventServer is what events tell of a server; nil if its service is gone.
+// eventServer returns a server as events have it; nil if its service is gone.
 func (v *virtualServices) eventServer(r lvs.Ref) *event.Service {
 	s, ok := v.balance.services[r.Service]
 	if !ok {
@@ -198,8 +211,8 @@ func (v *virtualServices) eventServer(r lvs.Ref) *event.Service {
 	return about
 }
 
-// eventService is what events tell of a service. It also returns how many of its
-// servers have not been judged yet.
+// eventService returns a service as events have it, and how many of its servers were
+// not checked yet.
 func (v *virtualServices) eventService(s *conf.Service) (about *event.Service, unknown int) {
 	about = &event.Service{
 		Name: s.Name, Protocol: s.Service.Key.Protocol.String(), Mark: s.Service.Key.Mark, ServersTotal: len(s.Servers),
@@ -247,8 +260,8 @@ func (v *virtualServices) publishServices(at time.Time, reason string) {
 	}
 }
 
-// tellTracked tells the trackers of services what all services are.
-func (v *virtualServices) tellTracked() {
+// reportAll calls tracked for all services.
+func (v *virtualServices) reportAll() {
 	for i := range v.conf.Services {
 		v.tracked(&v.conf.Services[i], v.balance.table.Health)
 	}
@@ -256,6 +269,7 @@ func (v *virtualServices) tellTracked() {
 
 // changed publishes what the balancer put back.
 func (v *virtualServices) changed(report lvs.Report) {
+	v.fights.note(time.Now(), report.Changes)
 	for _, c := range report.Changes {
 		if c.Drift {
 			v.repairs++
