@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/netdev/frame"
@@ -52,7 +52,7 @@ type instance struct {
 
 	reannounced time.Time // when its device was last repaired and announced again
 
-	before control.Counters // what the binary before this one had counted
+	before status.Counters // what the binary before this one had counted
 }
 
 // spec is the device that an instance wants.
