@@ -99,15 +99,15 @@ func canned() *Status {
 			}},
 		},
 		Checks: []checker.Status{{
-			ID: "web/rs1", Kind: checker.HTTP, Address: netip.MustParseAddrPort("192.168.0.11:80"), State: checker.Up, Up: true, Since: ago(3 * time.Hour),
+			ID: "web/rs1", Kind: "http", Address: netip.MustParseAddrPort("192.168.0.11:80"), State: checker.Up, Up: true, Since: ago(3 * time.Hour),
 			Last: &checker.Result{At: ago(time.Second), Took: 1234567, OK: true}, Counts: checker.Counts{Attempts: 5400, Successes: 5399, Failures: 1},
 			Failures: []checker.Result{{At: ago(2 * time.Hour), Reason: "status 503"}},
 		}, {
-			ID: "web/rs2", Kind: checker.HTTP, Address: netip.MustParseAddrPort("192.168.0.12:80"), State: checker.Down, Since: ago(time.Minute),
+			ID: "web/rs2", Kind: "http", Address: netip.MustParseAddrPort("192.168.0.12:80"), State: checker.Down, Since: ago(time.Minute),
 			Last: &checker.Result{At: ago(2 * time.Second), Took: time.Second, Reason: "timeout"}, Counts: checker.Counts{Attempts: 30, Failures: 30},
 			Failures: []checker.Result{{At: ago(2 * time.Second), Reason: "connect: connection refused"}},
 		}, {
-			ID: "mail/rs1", Kind: checker.TCP, Address: netip.MustParseAddrPort("192.168.0.11:25"), State: checker.Unknown,
+			ID: "mail/rs1", Kind: "tcp", Address: netip.MustParseAddrPort("192.168.0.11:25"), State: checker.Unknown,
 		}},
 		Notify: []Outlet{
 			{Name: OutletScripts, Delivered: 12, Dropped: 1, LastDelivery: ago(time.Minute), LastError: "exit status 3", LastErrorAt: ago(time.Hour)},

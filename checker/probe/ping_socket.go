@@ -1,4 +1,4 @@
-package checker
+package probe
 
 import (
 	"context"
@@ -17,8 +17,8 @@ import (
 )
 
 // pingSockets are the raw sockets that ping checks share: one for each family
-// and Dial. A socket is opened for the first attempt that needs it and closed
-// with the last check that might.
+// and Dial. The first attempt that needs a socket opens it, and the end of the
+// last check that uses it closes it.
 type pingSockets struct {
 	mu   sync.Mutex
 	open map[pingKey]*pingSocket
@@ -29,8 +29,8 @@ type pingKey struct {
 	dial Dial
 }
 
-// A pingSocket sends echo requests and hands each reply to whom it is for. Its
-// goroutine lives as long as the socket is open.
+// A pingSocket sends echo requests and hands each reply to the attempt that
+// waits for it. Its goroutine lives as long as the socket is open.
 type pingSocket struct {
 	key   pingKey
 	users int // guarded by pingSockets.mu
@@ -44,16 +44,16 @@ type pingSocket struct {
 	waiting map[uint16]*echo
 }
 
-// An echo is a request whose reply is awaited.
+// An echo is a request that waits for its reply.
 type echo struct {
 	to     netip.Addr
-	cookie uint64 // in the request's data: no reply to another request has it
+	cookie uint64 // in the data of the request: a reply to another request has another
 	done   chan struct{}
 }
 
-func (s *pingSockets) prober(c *Config) Prober {
-	to := c.Address.Addr().Unmap()
-	key := pingKey{to.Is6(), c.Dial}
+func (s *pingSockets) prober(t Target) *pingProber {
+	to := t.Address.Addr().Unmap()
+	key := pingKey{to.Is6(), t.Dial}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sock := s.open[key]
@@ -65,8 +65,8 @@ func (s *pingSockets) prober(c *Config) Prober {
 		s.open[key] = sock
 	}
 	sock.users++
-	words := caller{source: c.Dial.Source, timeout: c.Timeout}
-	return &pingProber{caller: words, sockets: s, socket: sock, to: to}
+	words := dialer{source: t.Dial.Source, timeout: t.Timeout}
+	return &pingProber{dialer: words, sockets: s, socket: sock, to: to}
 }
 
 func (s *pingSockets) release(sock *pingSocket) {
@@ -78,36 +78,6 @@ func (s *pingSockets) release(sock *pingSocket) {
 	}
 }
 
-// A pingProber sends one ICMP echo request and waits for its reply.
-type pingProber struct {
-	caller  // for words
-	sockets *pingSockets
-	socket  *pingSocket
-	to      netip.Addr
-}
-
-// Close gives the shared socket back.
-func (p *pingProber) Close() error {
-	p.sockets.release(p.socket)
-	return nil
-}
-
-// Probe implements Prober.
-func (p *pingProber) Probe(ctx context.Context) error {
-	e := &echo{to: p.to, cookie: rand.Uint64(), done: make(chan struct{})}
-	seq, err := p.socket.send(e)
-	if err != nil {
-		return p.failed("ping", err)
-	}
-	defer p.socket.forget(seq)
-	select {
-	case <-e.done:
-		return nil
-	case <-ctx.Done():
-		return p.failed("ping", ctx.Err())
-	}
-}
-
 func (s *pingSocket) send(e *echo) (seq uint16, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,7 +86,7 @@ func (s *pingSocket) send(e *echo) (seq uint16, err error) {
 	}
 	for s.seq++; s.waiting[s.seq] != nil; s.seq++ {
 		if len(s.waiting) > 1<<16-1 {
-			return 0, errors.New("too many requests await their reply")
+			return 0, errors.New("too many requests wait for their reply")
 		}
 	}
 	m := icmp.Message{Type: ipv4.ICMPTypeEcho, Body: &icmp.Echo{
@@ -129,8 +99,8 @@ func (s *pingSocket) send(e *echo) (seq uint16, err error) {
 	if err != nil {
 		return 0, err
 	}
-	// A raw socket's buffer is the only thing that a send waits for; the reply
-	// cannot be looked up before the lock is released.
+	// A raw socket waits only for room in its buffer. The reply is looked up
+	// under the same lock, so it cannot come too early.
 	if _, err := s.conn.WriteTo(packet, &net.IPAddr{IP: e.to.AsSlice(), Zone: e.to.Zone()}); err != nil {
 		return 0, err
 	}
@@ -183,10 +153,10 @@ func (s *pingSocket) close() {
 	s.reader.Wait()
 }
 
-// receive takes in replies until the socket fails or is closed. The next
-// request opens one that failed anew.
+// receive reads replies until the socket fails or is closed. After a failure the
+// next request opens a new socket.
 func (s *pingSocket) receive(conn net.PacketConn) {
-	var buf [256]byte // more than a reply to us has
+	var buf [256]byte // longer than a reply to us
 	for {
 		n, from, err := conn.ReadFrom(buf[:])
 		if err != nil {
@@ -202,7 +172,7 @@ func (s *pingSocket) receive(conn net.PacketConn) {
 	}
 }
 
-// replied wakes the attempt that awaits the reply in packet, if it is one.
+// replied wakes the attempt that waits for the reply in packet, if it is one.
 func (s *pingSocket) replied(from netip.Addr, packet []byte) {
 	protocol := 1 // of ICMP; 58 is ICMPv6
 	if s.key.v6 {
@@ -227,8 +197,8 @@ func (s *pingSocket) replied(from netip.Addr, packet []byte) {
 	close(e.done)
 }
 
-// control returns what net calls with a socket before it binds it.
-func control(options []func(fd int) error) func(string, string, syscall.RawConn) error {
+// control returns the function that package net calls before it binds a socket.
+func control(options []socketOption) func(string, string, syscall.RawConn) error {
 	return func(_, _ string, conn syscall.RawConn) error {
 		var failed error
 		err := conn.Control(func(fd uintptr) {
@@ -242,7 +212,8 @@ func control(options []func(fd int) error) func(string, string, syscall.RawConn)
 	}
 }
 
-// repliesOnly spares us the copies of every other ICMP packet of the machine.
+// repliesOnly filters out all other ICMP packets, of which the kernel would
+// give this socket a copy.
 func repliesOnly(conn net.PacketConn, v6 bool) error {
 	if v6 {
 		var f ipv6.ICMPFilter

@@ -1,4 +1,4 @@
-package checker
+package probe
 
 import (
 	"context"
@@ -16,29 +16,30 @@ import (
 // A socket is a connected socket whose reads and writes end with a context. It
 // is a net.Conn, for crypto/tls.
 //
-// It stands for net.Dialer, which asks the kernel for both addresses, sets
-// options and parses text that a check has no use for: of the CPU time of a TCP
-// check that was a fifth.
+// It replaces net.Dialer, which asks the kernel for both addresses, sets options
+// and parses text that a check does not need. That was a fifth of the CPU time
+// of a TCP check.
 type socket struct {
 	*os.File
 	remote  netip.AddrPort
-	release func() bool // from the context
+	release func() bool // stops watching the context
 }
 
-// dial connects, until ctx ends. So do reads and writes on the result.
-func (c *caller) dial(ctx context.Context) (*socket, error) {
-	file, err := c.open()
+// dial connects. The end of ctx ends the attempt to connect, and every later
+// read and write.
+func (d *dialer) dial(ctx context.Context) (*socket, error) {
+	file, err := d.open()
 	if err != nil {
-		return nil, c.failed("connect", err)
+		return nil, d.failed("connect", err)
 	}
-	s := &socket{File: file, remote: c.remote}
+	s := &socket{File: file, remote: d.remote}
 	s.release = context.AfterFunc(ctx, func() {
-		// It fails on a closed socket only, where nobody waits.
+		// It fails only on a closed socket, on which nobody waits.
 		_ = file.SetDeadline(aLongTimeAgo)
 	})
 	if err := s.connected(); err != nil {
 		s.Close()
-		return nil, c.failed("connect", err)
+		return nil, d.failed("connect", err)
 	}
 	return s, nil
 }
@@ -46,33 +47,34 @@ func (c *caller) dial(ctx context.Context) (*socket, error) {
 // aLongTimeAgo is a deadline that ends every read and write at once.
 var aLongTimeAgo = time.Unix(1, 0)
 
-// open returns a socket that is connecting. The runtime's poller gets it only
-// then: a socket that is not yet connecting counts as hung up (EPOLLHUP).
-func (c *caller) open() (*os.File, error) {
+// open returns a socket that is connecting. The runtime's poller must not get it
+// earlier: epoll reports a socket that is not yet connecting as hung up
+// (EPOLLHUP).
+func (d *dialer) open() (*os.File, error) {
 	family := unix.AF_INET
-	if c.remote.Addr().Is6() {
+	if d.remote.Addr().Is6() {
 		family = unix.AF_INET6
 	}
-	fd, err := unix.Socket(family, c.kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, err := unix.Socket(family, d.kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	if err := c.begin(fd); err != nil {
+	if err := d.begin(fd); err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), "socket"), nil
 }
 
-// begin sets the options of a socket and has it connect.
-func (c *caller) begin(fd int) error {
-	for _, set := range c.options {
+// begin sets the options of a socket and makes it connect.
+func (d *dialer) begin(fd int) error {
+	for _, set := range d.options {
 		if err := set(fd); err != nil {
 			return err
 		}
 	}
-	if c.source.IsValid() {
-		from, err := sockaddr(netip.AddrPortFrom(c.source, 0))
+	if d.source.IsValid() {
+		from, err := sockaddr(netip.AddrPortFrom(d.source, 0))
 		if err != nil {
 			return err
 		}
@@ -80,7 +82,7 @@ func (c *caller) begin(fd int) error {
 			return os.NewSyscallError("bind", err)
 		}
 	}
-	to, err := sockaddr(c.remote)
+	to, err := sockaddr(d.remote)
 	if err != nil {
 		return err
 	}
@@ -113,9 +115,9 @@ func (s *socket) isConnected(fd int) (over bool, err error) {
 		}
 		return err != nil, err
 	}
-	// With nobody listening, a connection to a local port of the range that
-	// connect(2) chooses from may be given that same port, and then is one with
-	// itself (simultaneous open, RFC 9293 §3.5).
+	// Where nobody listens on a local port, connect(2) may choose that same port
+	// for our side. The connection is then one with itself (simultaneous open,
+	// RFC 9293 §3.5).
 	local, err := unix.Getsockname(fd)
 	if err == nil && addrPort(local) == netip.AddrPortFrom(s.remote.Addr().WithZone(""), s.remote.Port()) {
 		err = unix.ECONNREFUSED
@@ -132,7 +134,8 @@ func (s *socket) Close() error {
 // RemoteAddr implements net.Conn.
 func (s *socket) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(s.remote) }
 
-// LocalAddr implements net.Conn. Nobody has asked the kernel for it.
+// LocalAddr implements net.Conn. It returns no address, because a check does not
+// ask the kernel for one.
 func (s *socket) LocalAddr() net.Addr { return &net.TCPAddr{} }
 
 // scope returns the index of the interface that an IPv6 zone names.
@@ -159,8 +162,8 @@ func sockaddr(a netip.AddrPort) (unix.Sockaddr, error) {
 	return &unix.SockaddrInet6{Addr: a.Addr().As16(), Port: int(a.Port()), ZoneId: zone}, err
 }
 
-// addrPort returns what sa says, without its scope; zero if it is of neither
-// family.
+// addrPort returns the address and port of sa without its scope; the zero value
+// if sa is neither IPv4 nor IPv6.
 func addrPort(sa unix.Sockaddr) netip.AddrPort {
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:

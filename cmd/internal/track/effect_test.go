@@ -1,47 +1,6 @@
 package track
 
-import (
-	"cmp"
-	"testing"
-)
-
-// Readings are + (good), - (bad) and l (timed out); states are u, d and ? (unknown).
-func TestHealth(t *testing.T) {
-	tests := []struct {
-		name           string
-		rise, fall     int
-		readings, want string
-		lateFall       int // 0: as fall
-	}{
-		{"at once", 1, 1, "+-+", "udu", 0},
-		{"unknown until enough", 2, 3, "+---+-", "???ddd", 0},
-		{"fall", 1, 3, "+--+---", "uuuuuud", 0},
-		{"rise", 3, 1, "-++-+++", "ddddddu", 0},
-		{"unknown down", 1, 2, "--", "?d", 0},
-		{"late is bad", 1, 2, "+l-", "uud", 0},
-		{"late is bad by itself", 1, 2, "+ll", "uud", 0},
-		{"late counts less", 1, 2, "+lll+llll", "uuuuuuuud", 4},
-		{"bad ones among the late", 1, 2, "+l-l-", "uuuud", 9},
-		{"late repairs nothing", 2, 1, "-+l++", "ddddu", 3},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			h := health{rise: tt.rise, fall: tt.fall, lateFall: cmp.Or(tt.lateFall, tt.fall)}
-			got, before := "", h.state
-			for _, r := range tt.readings {
-				changed := h.record(r == '+', r == 'l')
-				if changed != (h.state != before) {
-					t.Errorf("after %q: changed %v, from %v to %v", got, changed, before, h.state)
-				}
-				before = h.state
-				got += map[State]string{Unknown: "?", Up: "u", Down: "d"}[h.state]
-			}
-			if got != tt.want {
-				t.Errorf("%s: got %s, want %s", tt.readings, got, tt.want)
-			}
-		})
-	}
-}
+import "testing"
 
 func TestEffect(t *testing.T) {
 	number := func(n int, s State) Standing { return Standing{State: s, Number: n, Numeric: true} }

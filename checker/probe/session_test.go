@@ -1,4 +1,4 @@
-package checker
+package probe
 
 import (
 	"crypto/tls"
@@ -49,9 +49,9 @@ func TestSessionIsResumed(t *testing.T) {
 				},
 			})
 			serveQuietly(t, l)
-			c := at(HTTPS, l.Addr())
-			c.HTTP.TLS.RootCAs = ca.pool()
-			p := newHTTPProber(&c)
+			s, c := https(), at(l.Addr())
+			s.TLS.CA = ca.pem()
+			p := newHTTPProber(s, c)
 			attempt := func(want bool) {
 				t.Helper()
 				wantReason(t, askWith(t, p, c.Timeout), "")
@@ -60,13 +60,13 @@ func TestSessionIsResumed(t *testing.T) {
 				}
 			}
 			attempt(false)
-			full := p.resume.fullAt
+			full := p.tls.resume.fullAt
 			attempt(true)
 			attempt(true)
-			if !p.resume.fullAt.Equal(full) {
+			if !p.tls.resume.fullAt.Equal(full) {
 				t.Error("a resumed handshake counts as a full one")
 			}
-			p.resume.fullAt = p.resume.fullAt.Add(-fullEvery)
+			p.tls.resume.fullAt = p.tls.resume.fullAt.Add(-fullEvery)
 			attempt(false)
 			attempt(true)
 			broken.Store(true)

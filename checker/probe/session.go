@@ -1,4 +1,4 @@
-package checker
+package probe
 
 import (
 	"crypto/tls"
@@ -9,16 +9,16 @@ import (
 // fullEvery is the longest time between two full TLS handshakes with a server.
 const fullEvery = time.Minute
 
-// A session lets the next handshake resume the last one, which spares both
-// sides the public-key work. Only for fullEvery, so that a certificate that the
-// server has been given since is looked at soon.
+// A session lets the next handshake resume the last one, which saves both sides
+// the public-key work. It does so for fullEvery after a full handshake, so that
+// the check soon sees a new certificate of the server.
 type session struct {
 	mu     sync.Mutex
 	state  *tls.ClientSessionState
 	fullAt time.Time // of the last full handshake
 }
 
-// Get implements tls.ClientSessionCache for the one server that is asked.
+// Get implements tls.ClientSessionCache for the one server that the check asks.
 func (s *session) Get(string) (*tls.ClientSessionState, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -28,14 +28,14 @@ func (s *session) Get(string) (*tls.ClientSessionState, bool) {
 	return s.state, true
 }
 
-// Put implements tls.ClientSessionCache. A handshake that fails puts nil.
+// Put implements tls.ClientSessionCache. A failed handshake puts nil.
 func (s *session) Put(_ string, state *tls.ClientSessionState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = state
 }
 
-// made notes that a handshake was done.
+// made notes that a handshake succeeded.
 func (s *session) made(resumed bool) {
 	if resumed {
 		return

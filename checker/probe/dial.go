@@ -1,4 +1,4 @@
-package checker
+package probe
 
 import (
 	"context"
@@ -15,25 +15,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A caller makes the connections of a check.
-type caller struct {
+// A dialer makes the connections of a check.
+type dialer struct {
 	kind    int            // SOCK_STREAM or SOCK_DGRAM
 	source  netip.Addr     // the zero Addr: the kernel chooses
-	remote  netip.AddrPort // IPv4 is not in IPv6
-	options []func(fd int) error
+	remote  netip.AddrPort // never an IPv4 address in IPv6 form
+	options []socketOption
 
-	timeout time.Duration // for words; the deadline is the context's
+	timeout time.Duration // for the words of errors; the context has the deadline
 }
 
-// newCaller returns the caller for c. The options are set on each socket before
-// it connects, after those of c.Dial.
-func newCaller(c *Config, kind int, options ...func(fd int) error) caller {
-	d := caller{
+// newDialer returns the dialer for a target. It sets the options on each socket
+// before the socket connects, after those of to.Dial.
+func newDialer(to Target, kind int, options ...socketOption) dialer {
+	d := dialer{
 		kind:    kind,
-		remote:  netip.AddrPortFrom(c.Address.Addr().Unmap(), c.Address.Port()),
-		options: c.Dial.options(),
-		source:  c.Dial.Source.Unmap(),
-		timeout: c.Timeout,
+		remote:  netip.AddrPortFrom(to.Address.Addr().Unmap(), to.Address.Port()),
+		options: to.Dial.options(),
+		source:  to.Dial.Source.Unmap(),
+		timeout: to.Timeout,
 	}
 	if d.source.IsValid() {
 		d.options = append(d.options, keepNoPort)
@@ -42,36 +42,20 @@ func newCaller(c *Config, kind int, options ...func(fd int) error) caller {
 	return d
 }
 
-// options returns what must be set on a socket for it to go the way of d.
-func (d *Dial) options() []func(fd int) error {
-	var all []func(int) error
-	if device := d.Device; device != "" {
-		all = append(all, func(fd int) error {
-			return os.NewSyscallError("bind to device "+device, unix.BindToDevice(fd, device))
-		})
-	}
-	if mark := int(d.Mark); mark != 0 {
-		all = append(all, func(fd int) error {
-			return os.NewSyscallError(fmt.Sprintf("set mark %d", mark),
-				unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, mark))
-		})
-	}
-	return all
-}
-
-// keepNoPort leaves the choice of a local port to connect(2). Without it bind(2)
-// takes one for itself alone, and a few hundred servers asked every second use
-// up the range within the minute that a port stays in TIME_WAIT.
+// keepNoPort lets connect(2) choose the local port. Without it bind(2) reserves
+// a port for this socket alone. A few hundred servers that are asked every
+// second would then use up the range of ports, because a port stays in TIME_WAIT
+// for a minute.
 func keepNoPort(fd int) error {
 	return os.NewSyscallError("set IP_BIND_ADDRESS_NO_PORT",
 		unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1))
 }
 
-// failed puts into words that err ended a step of an attempt ("connect",
-// "TLS", "answer"). Addresses are left out: the reader knows whom we asked.
-func (c *caller) failed(step string, err error) error {
+// failed returns the reason of an attempt that err ended in a step: "connect",
+// "TLS", "answer". The reason leaves out addresses.
+func (d *dialer) failed(step string, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
-		return &stepError{step, fmt.Sprintf("timeout after %v", c.timeout), err}
+		return &stepError{step, fmt.Sprintf("timeout after %v", d.timeout), err}
 	}
 	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
 		err = pathErr.Err
@@ -85,7 +69,7 @@ func (c *caller) failed(step string, err error) error {
 	if sysErr := (*os.SyscallError)(nil); errors.As(err, &sysErr) {
 		switch {
 		case sysErr.Syscall == "bind":
-			step = "bind to source " + c.source.String()
+			step = "bind to source " + d.source.String()
 		case !isPlainCall(sysErr.Syscall):
 			step = sysErr.Syscall
 		}
@@ -111,7 +95,7 @@ func isPlainCall(name string) bool {
 	return false
 }
 
-// A stepError is an error with the words that people read.
+// A stepError is the reason that people read, with the error behind it.
 type stepError struct {
 	step, text string
 	err        error

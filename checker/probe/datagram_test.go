@@ -1,9 +1,8 @@
-package checker
+package probe
 
 import (
 	"net"
 	"net/netip"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -57,29 +56,28 @@ func TestUDP(t *testing.T) {
 	tests := []struct {
 		name   string
 		server net.Addr
-		want   UDPConfig
+		want   UDP
 		reason string
 	}{
-		{"any answer", server, UDPConfig{}, ""},
-		{"over IPv6", server6, UDPConfig{Payload: []byte("ping")}, ""},
-		{"the answer matches", server, UDPConfig{Payload: []byte("ping"), Reply: regexp.MustCompile("^you said ping$")}, ""},
-		{"the answer does not", server, UDPConfig{Payload: []byte("ping"), Reply: regexp.MustCompile("pong")}, `answer "you said ping" does not match "pong"`},
-		{"an empty answer", empty, UDPConfig{}, ""},
-		{"an empty answer matches", empty, UDPConfig{Reply: regexp.MustCompile("^$")}, ""},
-		{"silence", silent, UDPConfig{}, "answer: timeout after 500ms"},
-		{"silence is golden", silent, UDPConfig{Silence: true}, ""},
-		{"nobody listens", closedUDPPort(t), UDPConfig{}, "answer: connection refused"},
-		{"nor is that silence", closedUDPPort(t), UDPConfig{Silence: true}, "answer: connection refused"},
+		{"any answer", server, UDP{}, ""},
+		{"over IPv6", server6, UDP{Send: "ping"}, ""},
+		{"the answer matches", server, UDP{Send: "ping", Expect: "^you said ping$"}, ""},
+		{"the answer does not", server, UDP{Send: "ping", Expect: "pong"}, `answer "you said ping" does not match "pong"`},
+		{"an empty answer", empty, UDP{}, ""},
+		{"an empty answer matches", empty, UDP{Expect: "^$"}, ""},
+		{"silence", silent, UDP{}, "answer: timeout after 500ms"},
+		{"silence is golden", silent, UDP{SilenceOK: true}, ""},
+		{"nobody listens", closedUDPPort(t), UDP{}, "answer: connection refused"},
+		{"nor is that silence", closedUDPPort(t), UDP{SilenceOK: true}, "answer: connection refused"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := at(UDP, tt.server)
-			c.UDP = tt.want
+			c := at(tt.server)
 			if tt.server == silent {
 				c.Timeout = hung
 			}
-			wantReason(t, ask(t, c), tt.reason)
+			wantReason(t, ask(t, tt.want, c), tt.reason)
 		})
 	}
 }
@@ -123,25 +121,24 @@ func TestDNS(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := at(DNS, answerUDP(t, "127.0.0.1:0", func(query []byte) (all [][]byte) {
+			c := at(answerUDP(t, "127.0.0.1:0", func(query []byte) (all [][]byte) {
 				for _, edit := range tt.edits {
 					all = append(all, answer(t, query, edit))
 				}
 				return all
 			}))
-			c.DNS = DNSConfig{Name: "www.example.com", Type: uint16(dnsmessage.TypeAAAA)}
 			if strings.Contains(tt.reason, "timeout") {
 				c.Timeout = hung
 			}
-			wantReason(t, ask(t, c), tt.reason)
+			wantReason(t, ask(t, DNS{Name: "www.example.com", Record: "AAAA"}, c), tt.reason)
 		})
 	}
 	t.Run("question", func(t *testing.T) {
 		queries := make(chan dnsmessage.Message, 1)
-		c := at(DNS, answerUDP(t, "127.0.0.1:0", func(query []byte) [][]byte {
+		c := at(answerUDP(t, "127.0.0.1:0", func(query []byte) [][]byte {
 			return [][]byte{answer(t, query, func(m *dnsmessage.Message) { queries <- *m })}
 		}))
-		wantReason(t, ask(t, c), "")
+		wantReason(t, ask(t, defaultDNS, c), "")
 		query := <-queries
 		asked := query.Questions[0]
 		if want := (dnsmessage.Question{Name: dnsmessage.MustNewName("."), Type: dnsmessage.TypeSOA, Class: dnsmessage.ClassINET}); asked != want {
@@ -159,37 +156,34 @@ func pingable(t *testing.T) {
 	tools.Root(t, "open raw sockets")
 }
 
+// pinged returns the target of a ping.
+func pinged(address string, dial Dial) Target {
+	return Target{Address: netip.AddrPortFrom(netip.MustParseAddr(address), 0), Dial: dial, Timeout: 5 * time.Second}
+}
+
 func TestPing(t *testing.T) {
 	pingable(t)
 	for _, address := range []string{"127.0.0.1", "::1", "::ffff:127.0.0.1"} {
 		t.Run(address, func(t *testing.T) {
-			c := Default(Ping)
-			c.ID, c.Address = "test", netip.AddrPortFrom(netip.MustParseAddr(address), 0)
-			wantReason(t, ask(t, c), "")
+			wantReason(t, ask(t, Ping{}, pinged(address, Dial{})), "")
 		})
 	}
-	ping := func(address string, dial Dial) Config {
-		c := Default(Ping)
-		c.ID, c.Address, c.Dial = "test", netip.AddrPortFrom(netip.MustParseAddr(address), 0), dial
-		c.Timeout = 5 * time.Second
-		return c
-	}
 	t.Run("source", func(t *testing.T) {
-		wantReason(t, ask(t, ping("127.0.0.1", Dial{Source: netip.MustParseAddr("127.0.0.9")})), "")
-		wantReason(t, ask(t, ping("::1", Dial{Source: netip.MustParseAddr("::1")})), "")
+		wantReason(t, ask(t, Ping{}, pinged("127.0.0.1", Dial{Source: netip.MustParseAddr("127.0.0.9")})), "")
+		wantReason(t, ask(t, Ping{}, pinged("::1", Dial{Source: netip.MustParseAddr("::1")})), "")
 	})
 	t.Run("a source that is not here", func(t *testing.T) {
-		wantReason(t, ask(t, ping("127.0.0.1", Dial{Source: netip.MustParseAddr("192.0.2.1")})),
+		wantReason(t, ask(t, Ping{}, pinged("127.0.0.1", Dial{Source: netip.MustParseAddr("192.0.2.1")})),
 			"bind to source 192.0.2.1: cannot assign requested address")
 	})
 	t.Run("device", func(t *testing.T) {
-		wantReason(t, ask(t, ping("127.0.0.1", Dial{Device: "lo"})), "")
-		wantReason(t, ask(t, ping("127.0.0.1", Dial{Device: "no-such-device"})), "bind to device no-such-device: no such device")
+		wantReason(t, ask(t, Ping{}, pinged("127.0.0.1", Dial{Device: "lo"})), "")
+		wantReason(t, ask(t, Ping{}, pinged("127.0.0.1", Dial{Device: "no-such-device"})), "bind to device no-such-device: no such device")
 	})
 	t.Run("no reply", func(t *testing.T) {
-		c := ping("127.0.0.1", Dial{})
+		c := pinged("127.0.0.1", Dial{})
 		c.Timeout = hung
-		p := newProber(t, c).(*pingProber)
+		p := newProber(t, Ping{}, c).(*pingProber)
 		p.to = netip.MustParseAddr("127.0.0.2")
 		// The reply's source is not whom we asked, as far as the socket knows.
 		p.socket.mu.Lock()
@@ -274,11 +268,9 @@ func TestPingReplyWithoutZone(t *testing.T) {
 // last of them.
 func TestPingSocketIsShared(t *testing.T) {
 	pingable(t)
-	tools := new(toolbox)
+	tools := new(Tools)
 	ping := func(address string, dial Dial) *pingProber {
-		c := Default(Ping)
-		c.Address, c.Dial = netip.AddrPortFrom(netip.MustParseAddr(address), 0), dial
-		return tools.prober(c).(*pingProber)
+		return tools.Prober(Ping{}, pinged(address, dial)).(*pingProber)
 	}
 	a, b := ping("127.0.0.1", Dial{}), ping("127.0.0.2", Dial{})
 	v6, marked := ping("::1", Dial{}), ping("127.0.0.1", Dial{Mark: 7})
@@ -302,9 +294,8 @@ func TestPingSocketIsShared(t *testing.T) {
 // TestPingSocketComesBack after an error, as when its device was gone.
 func TestPingSocketComesBack(t *testing.T) {
 	pingable(t)
-	c := Default(Ping)
-	c.Address = netip.MustParseAddrPort("127.0.0.1:0")
-	p := newProber(t, c).(*pingProber)
+	c := pinged("127.0.0.1", Dial{})
+	p := newProber(t, Ping{}, c).(*pingProber)
 	wantReason(t, askWith(t, p, 5*time.Second), "")
 	p.socket.mu.Lock()
 	p.socket.conn.Close()

@@ -1,4 +1,4 @@
-package checker
+package probe
 
 import (
 	"crypto/tls"
@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -61,45 +60,45 @@ func TestHTTP(t *testing.T) {
 
 	tests := []struct {
 		name string
-		set  func(*HTTPConfig)
+		set  func(*HTTP)
 		want string
 	}{
-		{"well", func(*HTTPConfig) {}, ""},
-		{"204 is in 200-299", func(h *HTTPConfig) { h.Path = "/status/204" }, ""},
-		{"503", func(h *HTTPConfig) { h.Path = "/status/503" }, "HTTP 503 Service Unavailable, want 200-299"},
-		{"a code of nobody", func(h *HTTPConfig) { h.Path = "/status/599" }, "HTTP 599, want 200-299"},
-		{"wanted 404", func(h *HTTPConfig) { h.Path, h.Status = "/status/404", []StatusRange{{200, 204}, {404, 404}} }, ""},
-		{"unwanted 200", func(h *HTTPConfig) { h.Status = []StatusRange{{201, 204}, {404, 404}} }, "HTTP 200 OK, want 201-204, 404"},
-		{"redirects are not followed", func(h *HTTPConfig) { h.Path = "/moved" }, `HTTP 302 Found to "https://elsewhere.example/", want 200-299`},
-		{"wanted redirect", func(h *HTTPConfig) { h.Path, h.Status = "/moved", []StatusRange{{302, 302}} }, ""},
-		{"interim answers", func(h *HTTPConfig) { h.Path, h.Body = "/early", regexp.MustCompile("^late") }, ""},
-		{"body", func(h *HTTPConfig) { h.Body = regexp.MustCompile(`^all is \w+$`) }, `body "all is well\n" does not match "^all is \\w+$"`},
-		{"body matches", func(h *HTTPConfig) { h.Body = regexp.MustCompile(`(?m)^all is \w+$`) }, ""},
-		{"body in chunks", func(h *HTTPConfig) { h.Path, h.Body = "/chunks", regexp.MustCompile("^(chunk ){3}$") }, ""},
-		{"HEAD", func(h *HTTPConfig) { h.Method = "HEAD" }, ""},
-		{"an endless body is read no further than 1 MiB", func(h *HTTPConfig) { h.Path = "/endless" }, ""},
-		{"and matched no further", func(h *HTTPConfig) { h.Path, h.Body = "/endless", regexp.MustCompile("y") },
+		{"well", func(*HTTP) {}, ""},
+		{"204 is in 200-299", func(h *HTTP) { h.Path = "/status/204" }, ""},
+		{"503", func(h *HTTP) { h.Path = "/status/503" }, "HTTP 503 Service Unavailable, want 200-299"},
+		{"a code of nobody", func(h *HTTP) { h.Path = "/status/599" }, "HTTP 599, want 200-299"},
+		{"wanted 404", func(h *HTTP) { h.Path, h.Status = "/status/404", []StatusRange{{200, 204}, {404, 404}} }, ""},
+		{"unwanted 200", func(h *HTTP) { h.Status = []StatusRange{{201, 204}, {404, 404}} }, "HTTP 200 OK, want 201-204, 404"},
+		{"redirects are not followed", func(h *HTTP) { h.Path = "/moved" }, `HTTP 302 Found to "https://elsewhere.example/", want 200-299`},
+		{"wanted redirect", func(h *HTTP) { h.Path, h.Status = "/moved", []StatusRange{{302, 302}} }, ""},
+		{"interim answers", func(h *HTTP) { h.Path, h.Body = "/early", "^late" }, ""},
+		{"body", func(h *HTTP) { h.Body = `^all is \w+$` }, `body "all is well\n" does not match "^all is \\w+$"`},
+		{"body matches", func(h *HTTP) { h.Body = `(?m)^all is \w+$` }, ""},
+		{"body in chunks", func(h *HTTP) { h.Path, h.Body = "/chunks", "^(chunk ){3}$" }, ""},
+		{"HEAD", func(h *HTTP) { h.Method = "HEAD" }, ""},
+		{"an endless body is read no further than 1 MiB", func(h *HTTP) { h.Path = "/endless" }, ""},
+		{"and matched no further", func(h *HTTP) { h.Path, h.Body = "/endless", "y" },
 			`body "` + strings.Repeat("x", 60) + `"... (1048576 bytes) does not match "y"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := at(HTTP, l.Addr())
-			tt.set(&c.HTTP)
-			wantReason(t, ask(t, c), tt.want)
+			s := defaultHTTP
+			tt.set(&s)
+			wantReason(t, ask(t, s, at(l.Addr())), tt.want)
 		})
 	}
 
 	t.Run("request", func(t *testing.T) {
-		c := at(HTTP, l.Addr())
-		c.HTTP.Host, c.HTTP.Path, c.HTTP.Method = "www.example.com:8080", "/healthz?full=1", "OPTIONS"
-		wantReason(t, ask(t, c), "")
+		s := defaultHTTP
+		s.Host, s.Path, s.Method = "www.example.com:8080", "/healthz?full=1", "OPTIONS"
+		wantReason(t, ask(t, s, at(l.Addr())), "")
 		r := seen.Load()
 		if got, want := fmt.Sprint(r.Method, " ", r.URL, " ", r.Proto, " ", r.Host, " ", r.Close), "OPTIONS /healthz?full=1 HTTP/1.1 www.example.com:8080 true"; got != want {
 			t.Errorf("request %s, want %s", got, want)
 		}
 	})
 	t.Run("the host is the address", func(t *testing.T) {
-		wantReason(t, ask(t, at(HTTP, l.Addr())), "")
+		wantReason(t, ask(t, defaultHTTP, at(l.Addr())), "")
 		if got, want := seen.Load().Host, l.Addr().String(); got != want {
 			t.Errorf("host %s, want %s", got, want)
 		}
@@ -107,29 +106,27 @@ func TestHTTP(t *testing.T) {
 }
 
 func TestRequestIsSentAtOnce(t *testing.T) {
-	c := at(HTTP, listen(t, "127.0.0.1:0").Addr())
-	p := newHTTPProber(&c)
-	if got := socketOption(t, &p.caller, unix.IPPROTO_TCP, unix.TCP_NODELAY); got == 0 {
+	p := newHTTPProber(defaultHTTP, at(listen(t, "127.0.0.1:0").Addr()))
+	if got := optionOf(t, &p.dialer, unix.IPPROTO_TCP, unix.TCP_NODELAY); got == 0 {
 		t.Error("TCP_NODELAY is not set")
 	}
 }
 
 func TestHostOf(t *testing.T) {
 	tests := []struct {
-		kind          Kind
+		secure        bool
 		address, want string
 	}{
-		{HTTP, "192.0.2.1:80", "192.0.2.1"},
-		{HTTP, "192.0.2.1:443", "192.0.2.1:443"},
-		{HTTPS, "192.0.2.1:443", "192.0.2.1"},
-		{HTTP, "[2001:db8::1]:80", "[2001:db8::1]"},
-		{HTTP, "[2001:db8::1]:8080", "[2001:db8::1]:8080"},
-		{HTTP, "[fe80::1%eth0]:8080", "[fe80::1]:8080"},
+		{false, "192.0.2.1:80", "192.0.2.1"},
+		{false, "192.0.2.1:443", "192.0.2.1:443"},
+		{true, "192.0.2.1:443", "192.0.2.1"},
+		{false, "[2001:db8::1]:80", "[2001:db8::1]"},
+		{false, "[2001:db8::1]:8080", "[2001:db8::1]:8080"},
+		{false, "[fe80::1%eth0]:8080", "[fe80::1]:8080"},
 	}
 	for _, tt := range tests {
-		c := Config{Kind: tt.kind, Address: netip.MustParseAddrPort(tt.address)}
-		if got := hostOf(&c); got != tt.want {
-			t.Errorf("%s %s: %s, want %s", tt.kind, tt.address, got, tt.want)
+		if got := hostOf(netip.MustParseAddrPort(tt.address), tt.secure); got != tt.want {
+			t.Errorf("TLS %v %s: %s, want %s", tt.secure, tt.address, got, tt.want)
 		}
 	}
 }
@@ -170,13 +167,20 @@ func TestRawAnswers(t *testing.T) {
 					<-over
 				}
 			}()
-			c := at(HTTP, l.Addr())
+			c := at(l.Addr())
 			if strings.Contains(tt.want, "timeout") {
 				c.Timeout = hung
 			}
-			wantReason(t, ask(t, c), tt.want)
+			wantReason(t, ask(t, defaultHTTP, c), tt.want)
 		})
 	}
+}
+
+// https returns the default settings with TLS settings of their own.
+func https() HTTP {
+	s := defaultHTTPS
+	s.TLS = &TLS{Verify: true}
+	return s
 }
 
 func TestHTTPS(t *testing.T) {
@@ -184,55 +188,48 @@ func TestHTTPS(t *testing.T) {
 	named := ca.issue(t, "www.example.com", 2*time.Hour)
 	addressed := ca.issue(t, "127.0.0.1", 2*time.Hour)
 	expired := ca.issue(t, "www.example.com", 30*time.Minute)
-	roots := func(h *HTTPConfig) { h.TLS.RootCAs = ca.pool() }
+	roots := func(h *HTTP) { h.TLS.CA = ca.pem() }
 	tests := []struct {
 		name string
 		cert tls.Certificate
-		set  func(*HTTPConfig)
+		set  func(*HTTP)
 		want string // a beginning
 	}{
-		{"by host", named, func(h *HTTPConfig) { roots(h); h.Host = "www.example.com:8443" }, ""},
-		{"by server name", named, func(h *HTTPConfig) { roots(h); h.Host, h.TLS.ServerName = "other.example", "www.example.com" }, ""},
+		{"by host", named, func(h *HTTP) { roots(h); h.Host = "www.example.com:8443" }, ""},
+		{"by server name", named, func(h *HTTP) { roots(h); h.Host, h.TLS.ServerName = "other.example", "www.example.com" }, ""},
 		{"by address", addressed, roots, ""},
-		{"another name", named, func(h *HTTPConfig) { roots(h); h.Host = "other.example" },
+		{"another name", named, func(h *HTTP) { roots(h); h.Host = "other.example" },
 			"TLS: certificate is valid for www.example.com, not other.example"},
 		{"the address is not in it", named, roots,
 			"TLS: cannot validate certificate for 127.0.0.1 because it doesn't contain any IP SANs"},
-		{"expired", expired, func(h *HTTPConfig) { roots(h); h.Host = "www.example.com" },
+		{"expired", expired, func(h *HTTP) { roots(h); h.Host = "www.example.com" },
 			"TLS: certificate has expired or is not yet valid: current time "},
-		{"another CA", named, func(h *HTTPConfig) { h.TLS.RootCAs, h.Host = other.pool(), "www.example.com" },
+		{"another CA", named, func(h *HTTP) { h.TLS.CA, h.Host = other.pem(), "www.example.com" },
 			"TLS: certificate signed by unknown authority"},
-		{"not verified", expired, func(h *HTTPConfig) { h.TLS.InsecureSkipVerify = true }, ""},
-		{"status", named, func(h *HTTPConfig) { roots(h); h.Host, h.Path = "www.example.com", "/down" },
+		{"not verified", expired, func(h *HTTP) { h.TLS.Verify = false }, ""},
+		{"status", named, func(h *HTTP) { roots(h); h.Host, h.Path = "www.example.com", "/down" },
 			"HTTP 503 Service Unavailable, want 200-299"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			l := tls.NewListener(listen(t, "127.0.0.1:0"), &tls.Config{Certificates: []tls.Certificate{tt.cert}})
 			serveQuietly(t, l)
-			c := at(HTTPS, l.Addr())
-			tt.set(&c.HTTP)
-			got := ask(t, c)
+			s := https()
+			tt.set(&s)
+			got := ask(t, s, at(l.Addr()))
 			if tt.want == "" && got != "" || !strings.HasPrefix(got, tt.want) {
 				t.Errorf("reason %q, want %q", got, tt.want)
 			}
 		})
 	}
-	t.Run("the caller's configuration stays as it is", func(t *testing.T) {
-		c := at(HTTPS, listen(t, "127.0.0.1:0").Addr())
-		newHTTPProber(&c)
-		if got := c.HTTP.TLS; got.ServerName != "" || got.ClientSessionCache != nil || got.NextProtos != nil {
-			t.Errorf("server name %q, session cache %v, protocols %v", got.ServerName, got.ClientSessionCache, got.NextProtos)
-		}
-	})
 	t.Run("the server speaks no TLS", func(t *testing.T) {
 		l := listen(t, "127.0.0.1:0")
 		serveQuietly(t, l)
-		wantReason(t, ask(t, at(HTTPS, l.Addr())), "TLS: first record does not look like a TLS handshake")
+		wantReason(t, ask(t, defaultHTTPS, at(l.Addr())), "TLS: first record does not look like a TLS handshake")
 	})
 	t.Run("the server says nothing", func(t *testing.T) {
-		c := at(HTTPS, listen(t, "127.0.0.1:0").Addr())
+		c := at(listen(t, "127.0.0.1:0").Addr())
 		c.Timeout = hung
-		wantReason(t, ask(t, c), "TLS: timeout after 500ms")
+		wantReason(t, ask(t, defaultHTTPS, c), "TLS: timeout after 500ms")
 	})
 }
