@@ -1,17 +1,27 @@
 package lvs
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
 
 // Counters are what the kernel has counted for a service or a server since it was
-// added, and the rates per second that it estimates. The kernel updates the rates
-// every two seconds (net/netfilter/ipvs/ip_vs_est.c).
+// added.
 type Counters struct {
 	Connections uint64 `json:"connections"`
 	PacketsIn   uint64 `json:"packets_in"`
 	PacketsOut  uint64 `json:"packets_out"`
 	BytesIn     uint64 `json:"bytes_in"`
 	BytesOut    uint64 `json:"bytes_out"`
+	*Rates             // nil if the kernel does not estimate them
+}
 
+// Rates are estimates per second. The kernel updates them every two seconds
+// (net/netfilter/ipvs/ip_vs_est.c), unless the sysctl net.ipv4.vs.run_estimation
+// is 0.
+type Rates struct {
 	ConnectionRate uint64 `json:"connections_per_second"`
 	PacketInRate   uint64 `json:"packets_in_per_second"`
 	PacketOutRate  uint64 `json:"packets_out_per_second"`
@@ -55,13 +65,20 @@ type ServiceStatus struct {
 	Wanted    bool   `json:"wanted"`           // the service should be in the kernel
 	Present   bool   `json:"present"`          // the service is in the kernel
 	// Foreign says that another program is responsible for the service.
-	Foreign      bool           `json:"foreign,omitempty"`
-	OnFallback   bool           `json:"on_fallback"`   // the fallback server gets the traffic
-	PersistSecs  int            `json:"persistence_s"` // the persistence timeout in seconds; 0 is none
-	ServersUp    int            `json:"servers_up"`
-	ServersTotal int            `json:"servers_total"`
-	Counters     Counters       `json:"counters"`
-	Servers      []ServerStatus `json:"servers"`
+	Foreign bool `json:"foreign,omitempty"`
+	// Problem is why the service does not get its traffic although it is in the
+	// kernel; "" for no such reason.
+	Problem       string         `json:"problem,omitempty"`
+	OnFallback    bool           `json:"on_fallback"`                  // the fallback server gets the traffic
+	PersistSecs   int            `json:"persistence_s"`                // the persistence timeout in seconds; 0 is none
+	PersistPrefix int            `json:"persistence_prefix,omitempty"` // the prefix length of clients; with persistence
+	PersistEngine string         `json:"persistence_engine,omitempty"`
+	OnePacket     bool           `json:"one_packet,omitempty"`
+	Flags         []string       `json:"scheduler_flags,omitempty"` // the names of ipvsadm -b
+	ServersUp     int            `json:"servers_up"`
+	ServersTotal  int            `json:"servers_total"`
+	Counters      Counters       `json:"counters"`
+	Servers       []ServerStatus `json:"servers"`
 }
 
 // A ServerStatus is the state of a server, for status output.
@@ -76,6 +93,14 @@ type ServerStatus struct {
 	Fallback   bool   `json:"fallback,omitempty"`
 	Drained    bool   `json:"drained"`
 	Overridden bool   `json:"overridden"` // an operator has set the weight
+	// Upper and Lower are the thresholds of connections; 0 is none.
+	Upper uint32 `json:"upper_threshold,omitempty"`
+	Lower uint32 `json:"lower_threshold,omitempty"`
+	// Tunnel is ipip, gue or gre with forward tun, TunnelPort the UDP port of gue,
+	// and TunnelChecksum outer, remote or "".
+	Tunnel         string `json:"tunnel,omitempty"`
+	TunnelPort     uint16 `json:"tunnel_port,omitempty"`
+	TunnelChecksum string `json:"tunnel_checksum,omitempty"`
 
 	Active     uint32   `json:"active_connections"`
 	Inactive   uint32   `json:"inactive_connections"`
@@ -96,6 +121,9 @@ func (t *Table) Status(have []Usage) []ServiceStatus {
 		list = append(list, t.serviceStatus(&t.services[i], held[key]))
 		delete(held, key)
 	}
+	for i := range t.services {
+		list[i].Problem = shadowed(t.services[i].Service.Key.Canonical(), held)
+	}
 	for i := range have {
 		if held[have[i].Service.Key] != nil {
 			list = append(list, foreignStatus(&have[i]))
@@ -104,21 +132,40 @@ func (t *Table) Status(have []Usage) []ServiceStatus {
 	return list
 }
 
+// shadowed returns what is wrong if a foreign service gets packets that are meant
+// for the service of key: a service with port 0 gets only the packets for which the
+// kernel has no service with their port (ip_vs_service_find).
+func shadowed(key Key, foreign map[Key]*Usage) string {
+	if key.Mark != 0 || key.Address.Port() != 0 {
+		return ""
+	}
+	var ports []int
+	for f := range foreign {
+		if f.Mark == 0 && f.Protocol == key.Protocol && f.Address.Addr() == key.Address.Addr() {
+			ports = append(ports, int(f.Address.Port()))
+		}
+	}
+	if len(ports) == 0 {
+		return ""
+	}
+	slices.Sort(ports)
+	return "another program's IPVS services get the packets for port " + strings.Trim(strings.ReplaceAll(fmt.Sprint(ports), " ", ", "), "[]")
+}
+
 func (t *Table) serviceStatus(c *ServiceConfig, u *Usage) ServiceStatus {
 	service := c.Service.Canonical()
 	s := ServiceStatus{
-		Name: c.Name, Service: service.Key.String(), Scheduler: service.Scheduler,
-		Active: c.Active.String(), Follow: c.Follow,
-		PersistSecs: int(service.Persistence.Seconds()),
-		Wanted:      t.present(c), Present: u != nil, ServersTotal: len(c.Servers),
+		Name: c.Name, Active: c.Active.String(), Follow: c.Follow,
+		Wanted: t.present(c), Present: u != nil, ServersTotal: len(c.Servers),
 	}
 	held := make(map[netip.AddrPort]*ServerUsage)
 	if u != nil {
-		s.Counters = u.Counters
+		service, s.Counters = u.Service, u.Counters
 		for i := range u.Servers {
 			held[u.Servers[i].Server.Address] = &u.Servers[i]
 		}
 	}
+	s.describe(service)
 	for i := range c.Servers {
 		r := t.serverStatus(c, &c.Servers[i])
 		r.use(held[c.Servers[i].Server.Canonical().Address])
@@ -128,7 +175,8 @@ func (t *Table) serviceStatus(c *ServiceConfig, u *Usage) ServiceStatus {
 		s.Servers = append(s.Servers, r)
 	}
 	if f := c.fallback(); c.Fallback.IsValid() && held[f.Address] != nil {
-		r := ServerStatus{Name: "fallback", Address: f.Address.String(), Forward: f.Forward.String(), Configured: 1, Fallback: true}
+		r := ServerStatus{Name: "fallback", Configured: 1, Fallback: true}
+		r.describe(f)
 		r.use(held[f.Address])
 		s.OnFallback = true
 		s.Servers = append(s.Servers, r)
@@ -138,10 +186,38 @@ func (t *Table) serviceStatus(c *ServiceConfig, u *Usage) ServiceStatus {
 
 func (t *Table) serverStatus(c *ServiceConfig, s *ServerConfig) ServerStatus {
 	state := t.servers[c.id(s)]
-	return ServerStatus{
-		Name: s.name(), Address: s.Server.Address.String(), Forward: s.Server.Forward.String(),
-		Health: state.health.String(), Configured: s.Server.Weight,
+	r := ServerStatus{
+		Name: s.name(), Health: state.health.String(), Configured: s.Server.Weight,
 		Drained: state.override.Drained, Overridden: state.override.Weight != nil,
+	}
+	r.describe(s.Server)
+	return r
+}
+
+// describe fills in the parameters of the service.
+func (s *ServiceStatus) describe(service Service) {
+	s.Service, s.Scheduler = service.Key.String(), service.Scheduler
+	s.PersistSecs, s.PersistEngine = int(service.Persistence.Seconds()), service.PersistEngine
+	if service.Persistence > 0 {
+		s.PersistPrefix = service.PersistPrefix
+	}
+	s.OnePacket = service.Flags&FlagOnePacket != 0
+	s.Flags = flagNames(service.Scheduler, service.Flags)
+}
+
+// describe fills in the parameters of the server, except its weight.
+func (r *ServerStatus) describe(s Server) {
+	s = s.Canonical()
+	r.Address, r.Forward, r.Upper, r.Lower = s.Address.String(), s.Forward.String(), s.Upper, s.Lower
+	r.Tunnel, r.TunnelPort, r.TunnelChecksum = "", s.Tunnel.Port, ""
+	if s.Forward == TUN {
+		r.Tunnel = s.Tunnel.Type.String()
+	}
+	switch {
+	case s.Tunnel.RemoteChecksum:
+		r.TunnelChecksum = "remote"
+	case s.Tunnel.Checksum:
+		r.TunnelChecksum = "outer"
 	}
 }
 
@@ -151,20 +227,17 @@ func (r *ServerStatus) use(u *ServerUsage) {
 	if u == nil {
 		return
 	}
-	r.Present, r.Weight, r.Forward = true, u.Server.Weight, u.Server.Forward.String()
+	r.describe(u.Server)
+	r.Present, r.Weight = true, u.Server.Weight
 	r.Active, r.Inactive, r.Persistent, r.Counters = u.Active, u.Inactive, u.Persistent, u.Counters
 }
 
 func foreignStatus(u *Usage) ServiceStatus {
-	s := ServiceStatus{
-		Service: u.Service.Key.String(), Scheduler: u.Service.Scheduler, Active: ActiveAlways.String(),
-		PersistSecs: int(u.Service.Persistence.Seconds()),
-		Present:     true, Foreign: true, Counters: u.Counters, ServersTotal: len(u.Servers),
-	}
+	s := ServiceStatus{Active: ActiveAlways.String(), Present: true, Foreign: true, Counters: u.Counters, ServersTotal: len(u.Servers)}
+	s.describe(u.Service)
 	for i := range u.Servers {
 		r := ServerStatus{
-			Name: u.Servers[i].Server.Address.String(), Address: u.Servers[i].Server.Address.String(),
-			Health: Unknown.String(), Configured: u.Servers[i].Server.Weight,
+			Name: u.Servers[i].Server.Address.String(), Health: Unknown.String(), Configured: u.Servers[i].Server.Weight,
 		}
 		r.use(&u.Servers[i])
 		s.Servers = append(s.Servers, r)

@@ -2,6 +2,7 @@ package lvs_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -45,5 +46,49 @@ func TestStatusWithoutAKernel(t *testing.T) {
 	status := table(t, web()).Status(nil)
 	if len(status) != 1 || status[0].Present || !status[0].Wanted || len(status[0].Servers) != 2 {
 		t.Errorf("got %+v", status)
+	}
+}
+
+// The status has all parameters, and those of the kernel rather than the configured
+// ones.
+func TestStatusHasTheParameters(t *testing.T) {
+	far := lvs.Server{
+		Address: ap("203.0.113.11:80"), Forward: lvs.TUN, Weight: 1 << 20, Upper: 100, Lower: 50,
+		Tunnel: lvs.Tunnel{Type: lvs.GUE, Port: 5555, RemoteChecksum: true},
+	}
+	service := tcp("10.0.0.1:80")
+	service.Scheduler, service.Flags = "sh", lvs.FlagSched2
+	service.Persistence, service.PersistPrefix = 5*time.Minute, 24
+	configured := lvs.ServiceConfig{Name: "web", Service: tcp("10.0.0.1:80"), Servers: []lvs.ServerConfig{{Server: nat("203.0.113.11:80", 1)}}}
+	got := table(t, configured).Status([]lvs.Usage{{Service: service.Canonical(), Servers: []lvs.ServerUsage{{Server: far}}}})
+	want := []lvs.ServiceStatus{{
+		Name: "web", Service: "tcp 10.0.0.1:80", Scheduler: "sh", Active: "always", Wanted: true, Present: true, ServersTotal: 1,
+		PersistSecs: 300, PersistPrefix: 24, Flags: []string{"sh-port"},
+		Servers: []lvs.ServerStatus{{
+			Name: "203.0.113.11:80", Address: "203.0.113.11:80", Forward: "tun", Health: "unknown", Configured: 1, Weight: 1 << 20, Present: true,
+			Upper: 100, Lower: 50, Tunnel: "gue", TunnelPort: 5555, TunnelChecksum: "remote",
+		}},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}
+
+// A service for every port does not get the packets for which another program has a
+// service.
+func TestStatusOfAShadowedService(t *testing.T) {
+	every := lvs.ServiceConfig{Name: "every", Service: tcp("10.0.0.1:0"), Servers: web().Servers}
+	every.Service.Persistence = time.Minute
+	other := web()
+	udp := lvs.Service{Key: lvs.Key{Protocol: lvs.UDP, Address: ap("10.0.0.1:53")}}.Canonical()
+	status := table(t, every, other).Status([]lvs.Usage{
+		{Service: tcp("10.0.0.1:443")}, {Service: tcp("10.0.0.1:25")}, // in the way
+		{Service: tcp("10.0.0.2:22")}, {Service: udp}, {Service: tcp("10.0.0.1:80")}, {Service: lvs.Service{Key: lvs.Key{Mark: 7}}},
+	})
+	want := map[string]string{"every": "another program's IPVS services get the packets for port 25, 443", "web": ""}
+	for _, s := range status[:2] {
+		if s.Problem != want[s.Name] {
+			t.Errorf("%s: problem %q, want %q", s.Name, s.Problem, want[s.Name])
+		}
 	}
 }

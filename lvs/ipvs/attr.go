@@ -320,7 +320,7 @@ func setServer(u *lvs.ServerUsage, kind uint16, n uint64) {
 // decodeStats decodes 64-bit counters. The attributes IPVS_STATS_ATTR_* have the
 // numbers 1 to 10, in the order of fields.
 func decodeStats(b []byte) (lvs.Counters, error) {
-	var c lvs.Counters
+	c := lvs.Counters{Rates: new(lvs.Rates)}
 	fields := [...]*uint64{
 		&c.Connections, &c.PacketsIn, &c.PacketsOut, &c.BytesIn, &c.BytesOut,
 		&c.ConnectionRate, &c.PacketInRate, &c.PacketOutRate, &c.ByteInRate, &c.ByteOutRate,

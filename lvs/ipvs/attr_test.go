@@ -123,7 +123,7 @@ func TestDecodeStats(t *testing.T) {
 	const base = math.MaxUint32
 	want := lvs.Counters{
 		Connections: base, PacketsIn: base + 1, PacketsOut: base + 2, BytesIn: base + 3, BytesOut: base + 4,
-		ConnectionRate: base + 5, PacketInRate: base + 6, PacketOutRate: base + 7, ByteInRate: base + 8, ByteOutRate: base + 9,
+		Rates: &lvs.Rates{ConnectionRate: base + 5, PacketInRate: base + 6, PacketOutRate: base + 7, ByteInRate: base + 8, ByteOutRate: base + 9},
 	}
 	got, err := decodeStats(b)
 	if err != nil || got != want {

@@ -2,7 +2,9 @@ package ipvs
 
 import (
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 
 	"github.com/vishvananda/netlink/nl"
 
@@ -43,8 +45,27 @@ func (c *Conn) Usage() ([]lvs.Usage, error) {
 		}
 		all = append(all, u)
 	}
+	if !c.estimates() {
+		dropRates(all)
+	}
 	slices.SortFunc(all, func(a, b lvs.Usage) int { return a.Service.Key.Compare(b.Service.Key) })
 	return all, nil
+}
+
+// estimates reports whether the kernel estimates rates.
+func (c *Conn) estimates() bool {
+	value, err := os.ReadFile(c.estimation)
+	return err != nil || strings.TrimSpace(string(value)) != "0"
+}
+
+// dropRates removes the rates, which are 0 if the kernel does not estimate them.
+func dropRates(all []lvs.Usage) {
+	for i := range all {
+		all[i].Counters.Rates = nil
+		for j := range all[i].Servers {
+			all[i].Servers[j].Counters.Rates = nil
+		}
+	}
 }
 
 func (c *Conn) servers(key lvs.Key) ([]lvs.ServerUsage, error) {

@@ -60,10 +60,12 @@ func canned() *Status {
 			Dropped: map[string]uint64{"session": 2},
 		},
 		LVS: &LVS{
-			Sync: &Sync{Interface: "eth1", ID: 1, Follow: "director", Roles: []string{"master"}},
+			Error:     "ipvsadm -A -t 10.0.0.100:53 -s twos: no such scheduler (module ip_vs_twos) (no such file or directory)\nread the IPVS timeouts: no answer from the kernel",
+			RatesNote: "net.ipv4.vs.run_estimation is 0",
+			Sync:      &Sync{Interface: "eth1", ID: 1, Follow: "director", Roles: []string{"master"}},
 			Services: []lvs.ServiceStatus{{
 				Name: "web", Service: "tcp 10.0.0.100:80", Scheduler: "wlc", Active: "always", Wanted: true, Present: true, ServersUp: 1, ServersTotal: 3,
-				Counters: lvs.Counters{Connections: 12345, BytesIn: 9999, BytesOut: 1_500_000_000},
+				Counters: lvs.Counters{Connections: 12345, BytesIn: 9999, BytesOut: 1_500_000_000, Rates: &lvs.Rates{ConnectionRate: 3}},
 				Servers: []lvs.ServerStatus{
 					{Name: "rs1", Address: "192.168.0.11:80", Forward: "nat", Health: "up", Configured: 5, Weight: 5, Present: true, Active: 7, Inactive: 30, Counters: lvs.Counters{Connections: 12345}},
 					{Name: "rs2", Address: "192.168.0.12:80", Forward: "nat", Health: "down", Configured: 5},
@@ -77,6 +79,14 @@ func canned() *Status {
 				},
 			}, {
 				Name: "ftp", Service: "tcp 10.0.0.100:21", Scheduler: "rr", Active: "master", Follow: "director", ServersTotal: 0,
+				PersistSecs: 300, PersistPrefix: 24, PersistEngine: "sip", OnePacket: true, Flags: []string{"flag-1"},
+			}, {
+				Name: "far", Service: "tcp 10.0.0.100:0", Scheduler: "wlc", Active: "always", Wanted: true, Present: true, ServersUp: 1, ServersTotal: 1,
+				PersistSecs: 60, PersistPrefix: 32, Problem: "another program's IPVS services get the packets for port 443",
+				Servers: []lvs.ServerStatus{{
+					Name: "far1", Address: "203.0.113.11:0", Forward: "tun", Health: "up", Configured: 1, Weight: 1, Present: true,
+					Upper: 100, Lower: 50, Tunnel: "gue", TunnelPort: 5555, TunnelChecksum: "remote",
+				}},
 			}, {
 				Name: "dns", Service: "udp 10.0.0.100:53", Scheduler: "rr", Active: "always", Wanted: true, ServersUp: 1, ServersTotal: 1,
 			}, {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/checker"
@@ -312,7 +313,9 @@ type LVS struct {
 	Error    string              `json:"error,omitempty"`
 	Sync     *Sync               `json:"sync,omitempty"` // nil: not configured
 	Services []lvs.ServiceStatus `json:"services"`
-	Repairs  uint64              `json:"repairs"` // changes made because somebody else had changed the table
+	// RatesNote is why the counters have no rates; "" if they have.
+	RatesNote string `json:"rates_note,omitempty"`
+	Repairs   uint64 `json:"repairs"` // changes made because somebody else had changed the table
 }
 
 // Sync is the state of connection synchronisation.
@@ -438,8 +441,8 @@ func (s *Status) Unwell() []string {
 	if s.LVS == nil {
 		return problems
 	}
-	if s.LVS.Error != "" {
-		say("lvs: %s", s.LVS.Error)
+	for problem := range strings.Lines(s.LVS.Error) {
+		say("lvs: %s", strings.TrimSpace(problem))
 	}
 	if s.LVS.Sync != nil && s.LVS.Sync.Error != "" {
 		say("lvs sync: %s", s.LVS.Sync.Error)
@@ -450,6 +453,8 @@ func (s *Status) Unwell() []string {
 		case v.Foreign || !v.Wanted:
 		case !v.Present:
 			say("service %s is not in the kernel", v.Name)
+		case v.Problem != "":
+			say("service %s: %s", v.Name, v.Problem)
 		case v.ServersUp == 0 && judged(v):
 			say("service %s has no server that is up", v.Name)
 		}

@@ -32,8 +32,11 @@ func (t *table) row(cells ...string) {
 	t.rows = append(t.rows, tableRow{cells: cells})
 }
 
-// note adds a line below the latest row.
+// note adds a line below the latest row unless it is "".
 func (t *table) note(text string) {
+	if text == "" {
+		return
+	}
 	r := &t.rows[len(t.rows)-1]
 	r.notes = append(r.notes, text)
 }

@@ -32,7 +32,7 @@ type balancer struct {
 	table    *lvs.Table
 	kernel   ipvsTable    // nil until services or sync are configured
 	applier  *lvs.Applier // nil with kernel
-	memory   *memory      // what outlives the process
+	memory   *ipvsState   // what outlives the process
 	services map[string]conf.Service
 	sync     lvs.SyncConfig // Interface "": none
 	syncOurs bool           // we have started a daemon since the start
@@ -43,7 +43,7 @@ type balancer struct {
 	changed  func(lvs.Report)
 }
 
-func newBalancer(log *slog.Logger, memory *memory, changed func(lvs.Report)) *balancer {
+func newBalancer(log *slog.Logger, memory *ipvsState, changed func(lvs.Report)) *balancer {
 	return &balancer{
 		log: log, table: lvs.NewTable(), memory: memory, changed: changed,
 		services: map[string]conf.Service{}, masters: map[string]bool{}, failing: map[string]bool{},
@@ -196,7 +196,7 @@ func serviceConfigs(c *conf.Config) []lvs.ServiceConfig {
 	return list
 }
 
-// tell logs what was changed, and what could not be, each failure once.
+// log logs what was changed, and what could not be changed, each failure once.
 func (b *balancer) tell(report lvs.Report) {
 	for _, c := range report.Changes {
 		msg := "ipvs changed"
@@ -218,8 +218,8 @@ func (b *balancer) tell(report lvs.Report) {
 	}
 }
 
-// applySync brings the sync daemons to what is wanted. Daemons that were
-// running before, when none is configured, are somebody else's.
+// applySync brings the sync daemons to what is wanted. If none is configured, a
+// daemon that runs was started by another program and is left alone.
 func (b *balancer) applySync() error {
 	var want []lvs.SyncDaemon
 	switch {

@@ -95,7 +95,7 @@ follow = "director"
 // balance returns a balancer over a kernel, as a start makes it.
 func balance(t *testing.T, dir string, kernel *fakeIPVS, text string) *balancer {
 	t.Helper()
-	memory, err := recall(dir)
+	memory, err := readIPVSState(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,14 +225,14 @@ func TestDamagedMemory(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "ipvs.json"), []byte(`{"services": [17`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m, err := recall(dir)
+	m, err := readIPVSState(dir)
 	if err == nil || len(m.Services()) != 0 {
 		t.Errorf("%v, %v", m.Services(), err)
 	}
 	if err := m.SetServices([]lvs.Key{{Mark: 7}}); err != nil {
 		t.Fatal(err)
 	}
-	if m, err = recall(dir); err != nil || len(m.Services()) != 1 {
+	if m, err = readIPVSState(dir); err != nil || len(m.Services()) != 1 {
 		t.Errorf("after a new write: %v, %v", m.Services(), err)
 	}
 }

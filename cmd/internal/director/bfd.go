@@ -18,7 +18,7 @@ import (
 type bfdSessions struct {
 	base
 	speaker *bfd.Speaker
-	// verdict hears what a session is known to be.
+	// verdict is called with what a session is known to be.
 	verdict func(session string, v bfd.Verdict, reason string)
 
 	configured bool
@@ -80,7 +80,7 @@ func (s *bfdSessions) close() {
 	}
 }
 
-// changed hears what became of a session.
+// changed publishes the change of a session, and passes its verdict on.
 func (s *bfdSessions) changed(c bfd.Change) {
 	// Init is on the way to Up, or shows in the status if it stays.
 	if c.From != c.To && c.To != bfd.Init {
@@ -92,8 +92,8 @@ func (s *bfdSessions) changed(c bfd.Change) {
 	s.verdict(c.Name, c.Verdict, c.Reason)
 }
 
-// tellAll tells what every session is known to be.
-func (s *bfdSessions) tellAll() {
+// reportAll passes on the verdict of every session.
+func (s *bfdSessions) reportAll() {
 	sessions, _ := s.speaker.Status()
 	for i := range sessions {
 		s.verdict(sessions[i].Config.Name, sessions[i].Verdict, sessions[i].Reason)

@@ -153,8 +153,8 @@ func (b busDirector) Write(name string, content []byte) error {
 	return nil
 }
 
-// stateText is the status for people, "" if the loop does not tell in time, as
-// when it stops.
+// stateText returns the text of the status; "" if the loop does not answer in time,
+// as when it stops.
 func (d *Director) stateText(ctx context.Context) string {
 	text := make(chan string, 1)
 	err := d.ask(ctx, func() {

@@ -26,7 +26,7 @@ type busService struct {
 	service  optional[dbus.Service]
 	director dbus.Director // answers the methods, outside the loop
 	routers  busRouters
-	reloaded bool // a reload that clients are still to be told of
+	reloaded bool // a reload is still to be signalled to clients
 }
 
 // busRouters are the virtual routers as D-Bus sees them.
@@ -96,9 +96,9 @@ func (b *busService) resumed(router string, state vrrp.State) {
 	b.service.with(func(s *dbus.Service) { s.Change(router, busStates[state]) })
 }
 
-// tellReloaded tells clients of a reload once all is there that it wanted, and
-// nothing else: a client that hears of a reload looks which instances there are.
-func (b *busService) tellReloaded() {
+// signalReloaded signals a reload once the instances are those that it wanted: a
+// client that gets the signal asks which instances there are.
+func (b *busService) signalReloaded() {
 	if b.reloaded && b.routers.settled() {
 		b.reloaded = false
 		b.service.with((*dbus.Service).Reloaded)

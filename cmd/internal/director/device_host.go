@@ -13,7 +13,7 @@ import (
 type deviceHost struct {
 	host  *netdev.Host
 	names *deviceNames
-	// later does what nobody waits for, in order, in another goroutine.
+	// later runs functions one after the other in another goroutine.
 	later func(func())
 	log   *slog.Logger
 }

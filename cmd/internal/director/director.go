@@ -1,10 +1,3 @@
-// Package director is the supervisor: it builds the rooms from a
-// configuration, connects, reloads and stops them.
-//
-// Everything that the director decides happens in one goroutine, its loop.
-// What others see (transitions, verdicts, link events, requests from the
-// control socket) is posted to the loop. Nothing in the loop is waited for by
-// the VRRP loop, which has a thread of its own.
 package director
 
 import (
@@ -31,11 +24,12 @@ type Options struct {
 	Log     *slog.Logger
 	// Level is changed by a reload; nil: the level is fixed.
 	Level *slog.LevelVar
-	// Ready is called once everything is up; nil: nobody wants to know.
+	// Ready is called once everything is up. It may be nil.
 	Ready func()
-	// EarlySpeaker speaks for what the former binary was MASTER of; nil: nobody does.
+	// EarlySpeaker sends adverts for what the former binary was MASTER of; nil if there
+	// was none.
 	EarlySpeaker *EarlySpeaker
-	// Reload delivers the wish to reload (SIGHUP); nil: there is none.
+	// Reload gets a value for every reload that is asked for by a signal (SIGHUP).
 	Reload <-chan struct{}
 }
 
@@ -161,8 +155,10 @@ func (d *Director) openHost() error {
 	return nil
 }
 
-// list makes the subsystems, and the bus by which they hear of events. A subsystem
-// comes behind those that it tells what it knows, so that they are there.
+// list makes the subsystems, and the bus that gives them events. The order is that
+// of start: outlets first, so that they get the events of the others; trackers after
+// the services and sessions that they ask; routers last, when all faults and
+// priorities are known.
 func (d *Director) list() {
 	b, dir := d.base(), d.opts.Config.Director.RuntimeDir
 	d.outlets = &outlets{base: b, scripts: d.scriptsFor, stateText: d.stateText, flush: d.readMail}
@@ -172,8 +168,8 @@ func (d *Director) list() {
 	d.trackers = &trackers{base: b, dir: dir, crashed: len(d.host.Left()) > 0, routers: d.routers}
 	d.rivals = &rivals{base: b, instance: d.routers.instance, about: d.eventInstance, known: map[string]*rivalry{}}
 
-	d.bfd.verdict, d.services.tracked = d.trackers.tellBFD, d.trackers.tellService
-	d.trackers.tellOthers = func() { d.services.tellTracked(); d.bfd.tellAll() }
+	d.bfd.verdict, d.services.tracked = d.trackers.sessionChanged, d.trackers.serviceChanged
+	d.trackers.reportOthers = func() { d.services.reportAll(); d.bfd.reportAll() }
 	d.routers.trackers, d.routers.early = d.trackers, d.opts.EarlySpeaker
 
 	d.subsystems = []subsystem{
@@ -196,7 +192,7 @@ func (d *Director) list() {
 	d.events = event.NewBus(subscribers...)
 }
 
-// linkChanged hears of changes of interfaces and addresses.
+// linkChanged passes on a change of an interface or address.
 func (d *Director) linkChanged(e *netdev.Event) {
 	d.trackers.linkChanged(e)
 	d.bfd.linkChanged(e)
@@ -260,7 +256,7 @@ func (d *Director) workUntil(done func() bool, limit time.Duration) bool {
 func (d *Director) ask(ctx context.Context, f func()) error {
 	done := make(chan struct{})
 	d.mail.post(func() {
-		if ctx.Err() == nil { // somebody waits for it still
+		if ctx.Err() == nil { // the caller still waits
 			f()
 			close(done)
 		}

@@ -22,23 +22,24 @@ import (
 	"holdfast/vrrp/speaker"
 )
 
-// earlySpeakerVariable gives the descriptor of the file in which a binary that is
-// replaced says what a stand-in needs. It has no name, for there are keys in it.
+// earlySpeakerVariable has the descriptor of the file in which a binary that is
+// replaced leaves what an early speaker needs. The file has no name, because it
+// contains keys. The variable's name is part of the interface between binaries.
 const earlySpeakerVariable = "HOLDFAST_STAND_IN"
 
-// earlySpeakerVersion is that of what follows the execState. Who finds another one has no
-// stand-in.
+// earlySpeakerVersion is the version of what follows the processState in the file. A
+// binary that finds another version starts without an early speaker.
 const earlySpeakerVersion = 1
 
-// An execState comes first in the file, in every version: what the new binary has
+// An processState comes first in the file, in every version: what the new binary has
 // whether it can use it or not.
-type execState struct {
+type processState struct {
 	Version int
 	Usual   unix.SchedAttr // the scheduling that its threads are to have
 	Sockets []port.OpenSocket
 }
 
-// A earlyUnits is what a stand-in speaks for: units that are MASTER.
+// An earlyUnits lists what an early speaker speaks for: units that are MASTER.
 type earlyUnits struct {
 	At    time.Duration // since boot
 	Units []earlyUnit
@@ -63,9 +64,9 @@ type earlyRouter struct {
 
 // --- the binary that is replaced
 
-// saveEarlySpeaker has every MASTER send an advert, and leaves what a stand-in goes on
-// with. It returns the environment variable that tells of it, and how to take that
-// back.
+// saveEarlySpeaker has every MASTER send an advert, and writes what the new binary's
+// early speaker needs. It returns the environment variable that names the file, and
+// a function that undoes everything.
 func (rs *routers) saveEarlySpeaker(usual unix.SchedAttr) (variable string, takeBack func() error, err error) {
 	if err := rs.speaker.AdvertiseNow(); err != nil {
 		return "", nil, err
@@ -75,15 +76,15 @@ func (rs *routers) saveEarlySpeaker(usual unix.SchedAttr) (variable string, take
 	if err != nil {
 		return "", nil, err
 	}
-	fd, err := unix.MemfdCreate("holdfast-stand-in", 0)
+	fd, err := unix.MemfdCreate("holdfast-early speaker", 0)
 	if err != nil {
-		return "", nil, fmt.Errorf("make a file for the stand-in: %w", err)
+		return "", nil, fmt.Errorf("make a file for the early speaker: %w", err)
 	}
-	file := os.NewFile(uintptr(fd), "holdfast-stand-in")
+	file := os.NewFile(uintptr(fd), "holdfast-early speaker")
 	sockets, err := rs.port.HandOn()
 	if err == nil {
 		to := gob.NewEncoder(file)
-		err = errors.Join(to.Encode(execState{earlySpeakerVersion, usual, sockets}), to.Encode(rs.earlyUnits(at, &snap)))
+		err = errors.Join(to.Encode(processState{earlySpeakerVersion, usual, sockets}), to.Encode(rs.earlyUnits(at, &snap)))
 	}
 	takeBack = func() error { return errors.Join(rs.port.Keep(), file.Close()) }
 	if err != nil {
@@ -120,34 +121,34 @@ func (in *instance) earlyRouter(now time.Time, st *speaker.Status) earlyRouter {
 
 // --- the binary that goes on
 
-// A EarlySpeaker speaks for what the former binary was MASTER of, from the first moment
-// of the new one until its director has got so far. To read the configuration
-// and to look at a thousand devices may take longer than the others wait. It
-// hears what came meanwhile before it speaks, and falls silent for what somebody
-// else is MASTER of; it changes no device.
+// An EarlySpeaker sends adverts for what the former binary was MASTER of, from the
+// first moment of the new binary until its director speaks itself: to read the
+// configuration and to look at a thousand devices may take longer than
+// Master_Down_Interval. It reads what has arrived before it sends, and stops sending
+// for a router of which somebody else is MASTER. It changes no device.
 type EarlySpeaker struct {
 	speaker *speaker.Speaker
 }
 
-// NewEarlySpeaker returns the stand-in that the former binary asked for, or nil if
+// NewEarlySpeaker returns the early speaker for which the former binary left a file, or nil if
 // there is none. It is to be called before anything that takes time.
 func NewEarlySpeaker() (*EarlySpeaker, error) {
 	text, ok := os.LookupEnv(earlySpeakerVariable)
 	if !ok {
 		return nil, nil
 	}
-	_ = os.Unsetenv(earlySpeakerVariable) // nobody else's; the name is a valid one
+	_ = os.Unsetenv(earlySpeakerVariable) // no child is to inherit it; the name is a valid one
 	fd, err := strconv.Atoi(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", earlySpeakerVariable, err)
 	}
-	file := os.NewFile(uintptr(fd), "holdfast-stand-in")
+	file := os.NewFile(uintptr(fd), "holdfast-early speaker")
 	if file == nil {
 		return nil, fmt.Errorf("%s: no descriptor", earlySpeakerVariable)
 	}
 	defer file.Close()
-	var left execState
-	defer func() { settle(left.Usual) }()
+	var left processState
+	defer func() { unboostThreads(left.Usual) }()
 	s, err := readEarlySpeaker(file, &left)
 	if err != nil {
 		return nil, fmt.Errorf("go on speaking before all is up: %w", err)
@@ -155,7 +156,7 @@ func NewEarlySpeaker() (*EarlySpeaker, error) {
 	return s, nil
 }
 
-func readEarlySpeaker(file *os.File, left *execState) (*EarlySpeaker, error) {
+func readEarlySpeaker(file *os.File, left *processState) (*EarlySpeaker, error) {
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
@@ -187,7 +188,7 @@ func startEarlySpeaker(p *port.Port, all *earlyUnits) *EarlySpeaker {
 		Order: func([]speaker.Order) {}, Report: func(speaker.Report) {},
 	})}
 	go func() {
-		_ = goRealtime() // the director tells of that
+		_ = goRealtime() // the director logs the failure of its own
 		_ = s.speaker.Run()
 		p.Shutdown()
 	}()
@@ -224,8 +225,8 @@ func (u *earlyUnit) unit(at time.Time) (speaker.Unit, error) {
 	return unit, nil
 }
 
-// resumes is what the virtual routers are by now for which the stand-in began to
-// speak. It may be called on nil, as what follows.
+// resumes returns what the virtual routers are by now for which the early speaker
+// speaks. It may be called on nil, as may relieve and end.
 func (s *EarlySpeaker) resumes() map[string]vrrp.Resume {
 	if s == nil {
 		return nil
@@ -241,7 +242,7 @@ func (s *EarlySpeaker) resumes() map[string]vrrp.Resume {
 	return all
 }
 
-// relieve ends the stand-in for units that speak for themselves now.
+// relieve has the early speaker drop units that the director's own speaker has now.
 func (s *EarlySpeaker) relieve(list []unit) {
 	if s == nil {
 		return
@@ -253,7 +254,7 @@ func (s *EarlySpeaker) relieve(list []unit) {
 	_ = s.speaker.Drop(names...) // it may have ended
 }
 
-// end ends the stand-in for all that is left.
+// end ends the early speaker.
 func (s *EarlySpeaker) end() {
 	if s != nil {
 		s.speaker.Quit()

@@ -116,7 +116,7 @@ func TestNoEarlySpeaker(t *testing.T) {
 	if r := none.resumes(); len(r) > 0 {
 		t.Errorf("it has come to %v", r)
 	}
-	for text, left := range map[string]any{"version 99": execState{Version: 99}, "EOF": nil} {
+	for text, left := range map[string]any{"version 99": processState{Version: 99}, "EOF": nil} {
 		fd, err := unix.MemfdCreate("test", unix.MFD_CLOEXEC)
 		if err != nil {
 			t.Fatal(err)
@@ -127,7 +127,7 @@ func TestNoEarlySpeaker(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		var e execState
+		var e processState
 		if _, err := readEarlySpeaker(file, &e); err == nil || !bytes.Contains([]byte(err.Error()), []byte(text)) {
 			t.Errorf("%s: %v", text, err)
 		}

@@ -11,19 +11,18 @@ import (
 // outcomes are in the order of the names.
 type devices interface {
 	Claim(names []string) []error
-	// ClaimInParts is Claim, and tells meanwhile what is up.
+	// ClaimInParts is Claim, and reports meanwhile what is up.
 	ClaimInParts(names []string, up func([]claimed)) []error
 	Mute(names []string) []error
 	Release(names []string) []error
 }
 
-// claimed tells how many addresses the router at an index has, from the first.
+// claimed says how many addresses the router at an index has, from the first.
 type claimed struct{ router, addresses int }
 
-// hands carries out the speaker's orders, which the speaker must not wait
-// for. Orders of one kind that wait together are carried out together, whatever
-// waits between them: a thousand takeovers are a few netlink messages, not
-// thousands.
+// An executor carries out the speaker's orders, for which the speaker must not wait.
+// Orders of one kind that wait together are carried out together, whatever waits
+// between them: a thousand takeovers are a few netlink messages, not thousands.
 type executor struct {
 	devices devices
 	answer  func(speaker.Order, error)
@@ -99,10 +98,11 @@ func (h *executor) take(pending bool) []speaker.Order {
 	return orders
 }
 
-// urgency says which orders go first: who speaks for what another has does harm,
-// what nobody serves is missed more than what another still does, and what is to
-// be released serves as long as it is there.
-func urgency(o *speaker.Order) int {
+// priorityOf returns the rank of an order; lower ranks go first. To mute comes first,
+// because a device that answers for what another router has does harm. A claim that
+// nobody serves comes before one that another router still serves. A release comes
+// last, because what is to be released serves until then.
+func priorityOf(o *speaker.Order) int {
 	switch {
 	case o.Verb == vrrp.Mute:
 		return 0
@@ -122,16 +122,16 @@ func urgency(o *speaker.Order) int {
 func next(pending []speaker.Order) (batch, rest []speaker.Order) {
 	seen := make(map[string]bool, len(pending))
 	first := make([]bool, len(pending))
-	most := urgency(&speaker.Order{Verb: vrrp.Release})
+	most := priorityOf(&speaker.Order{Verb: vrrp.Release})
 	for i, o := range pending {
 		first[i] = !seen[o.Router]
 		seen[o.Router] = true
 		if first[i] {
-			most = min(most, urgency(&o))
+			most = min(most, priorityOf(&o))
 		}
 	}
 	for i, o := range pending {
-		if first[i] && urgency(&o) == most {
+		if first[i] && priorityOf(&o) == most {
 			batch = append(batch, o)
 		} else {
 			rest = append(rest, o)

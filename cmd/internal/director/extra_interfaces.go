@@ -57,7 +57,7 @@ func addressesOn(in *conf.Instance, name string) []netdev.Address {
 	return list
 }
 
-// announced are the addresses on an interface whose MAC neighbours are told.
+// announced returns the addresses on an interface that are announced to neighbours.
 func announced(in *conf.Instance, name string) []netip.Addr {
 	var list []netip.Addr
 	for _, a := range addressesOn(in, name) {
@@ -66,8 +66,8 @@ func announced(in *conf.Instance, name string) []netip.Addr {
 	return list
 }
 
-// oneOf sums up the devices of an instance, its own first. One whose interface
-// does not exist is told of as that.
+// oneOf sums up the devices of an instance, its own first. A device whose interface
+// does not exist is left out: that is a fault of its own.
 func oneOf(devices []netdev.Device) netdev.Device {
 	d := devices[0]
 	for _, other := range devices[1:] {
@@ -79,7 +79,7 @@ func oneOf(devices []netdev.Device) netdev.Device {
 	return d
 }
 
-// at is what the speaker was last told of an interface of the instance.
+// at returns the state of an interface of the instance that the speaker has.
 func (in *instance) at(name string) netdev.Interface {
 	if name == in.conf.Interface {
 		return in.facts
@@ -101,7 +101,7 @@ func (in *instance) updateExtraInterfaces(facts map[string]netdev.Interface) (ch
 }
 
 // diagnoseExtraInterfaces says why an instance cannot have its addresses on other
-// interfaces. Its own wire still takes its farewell.
+// interfaces. It can still say on its own interface that it stops.
 func (in *instance) diagnoseExtraInterfaces(fault func(key string, wireLost bool, format string, args ...any)) {
 	for _, p := range in.conf.Extra {
 		key := faultLink + ":" + p.Interface
@@ -120,7 +120,7 @@ func (in *instance) diagnoseExtraInterfaces(fault func(key string, wireLost bool
 	}
 }
 
-// announceExtraInterfaces has a voice announce the addresses on other interfaces.
+// announceExtraInterfaces adds the announcements of the addresses on other interfaces.
 func (in *instance) announceExtraInterfaces(v *speaker.TxConfig) error {
 	for _, p := range in.conf.Extra {
 		f, mac := in.extra[p.Interface], frame.MAC(in.conf.MAC.Address)
@@ -135,26 +135,4 @@ func (in *instance) announceExtraInterfaces(v *speaker.TxConfig) error {
 		}
 	}
 	return nil
-}
-
-// changeDevices brings the devices of an instance to what a reload made of it.
-// New ones are bare until they are claimed.
-func (rs *routers) changeDevices(in *instance, old *conf.Instance) {
-	before := in.extra
-	in.stale = true
-	rs.look([]*instance{in})
-	names := namesOf(&in.conf)
-	rs.devices.set(in.conf.Name, names)
-	gone := slices.DeleteFunc(namesOf(old), func(name string) bool { return slices.Contains(names, name) })
-	if len(gone) > 0 {
-		rs.executor.drain() // an order that names them may be under way
-		if err := rs.host.Remove(gone...); err != nil {
-			rs.log.Error("cannot remove a device", "vrrp", in.conf.Name, "err", err)
-		}
-	}
-	for name, f := range before {
-		if !slices.Contains(in.conf.Interfaces(), name) {
-			rs.leave(name, f.Index)
-		}
-	}
 }

@@ -41,7 +41,7 @@ func (b backend) Handover(ctx context.Context, name string) (*control.HandedOver
 	return result, errors.Join(errs...)
 }
 
-// handingOver is a unit that was told to yield.
+// A handingOver is a unit that is giving mastership away.
 type handingOver struct {
 	unit     string
 	at       time.Time
@@ -49,7 +49,7 @@ type handingOver struct {
 	interval time.Duration
 }
 
-// yield tells units to yield: the one that is named, or every MASTER.
+// yield has the unit of a name give mastership away, or with "" every MASTER.
 func (rs *routers) yield(name string) ([]handingOver, error) {
 	snap, err := rs.speaker.Snapshot()
 	if err != nil {

@@ -29,7 +29,7 @@ const unitsPerTurn = 128
 type instance struct {
 	conf conf.Instance
 	unit string
-	// What was last told to the speaker.
+	// What the speaker has.
 	facts  netdev.Interface
 	index  int // the interface's, while there is none its last one
 	faults map[string]vrrp.Faulted

@@ -43,19 +43,19 @@ func (rs *routers) beginTracking(in *instance, list []conf.Tracking, wait bool) 
 	}
 }
 
-// tellTracking tells the speaker what is new of what trackers do to an instance.
-func (rs *routers) tellTracking(in *instance) {
+// applyTracking gives the speaker what changed in what trackers do to an instance.
+func (rs *routers) applyTracking(in *instance) {
 	if !in.added {
 		return
 	}
-	for _, ev := range rs.trackingNews(in) {
-		rs.tell(in, ev)
+	for _, ev := range rs.trackingEvents(in) {
+		rs.deliver(in, ev)
 	}
 }
 
-// trackingNews returns what the speaker is to be told of what trackers do to an
-// instance: what it was not told before.
-func (rs *routers) trackingNews(in *instance) []vrrp.Event {
+// trackingEvents returns what changed, since the last call, in what trackers do to an
+// instance.
+func (rs *routers) trackingEvents(in *instance) []vrrp.Event {
 	faults, sum := rs.tracked(in)
 	var news []vrrp.Event
 	if sum != in.weight {
@@ -101,7 +101,7 @@ func (rs *routers) tracked(in *instance) (faults map[string]vrrp.Faulted, sum in
 func (rs *routers) trackerChanged(tracker string) {
 	for _, in := range rs.instances {
 		if slices.ContainsFunc(in.track, func(k conf.Tracking) bool { return k.Name == tracker }) {
-			rs.tellTracking(in)
+			rs.applyTracking(in)
 		}
 	}
 }

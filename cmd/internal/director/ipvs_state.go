@@ -2,96 +2,63 @@ package director
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"holdfast/lvs"
 )
 
-// A memory is what the director writes under its runtime directory so that a
-// later run knows what this one has left in the kernel. Nothing to remember is
-// no file.
-type memory struct {
+// An ipvsState is the file ipvs.json in the runtime directory. It tells a later run
+// what this one has left in the kernel. There is no file when there is nothing left.
+type ipvsState struct {
 	path    string
-	content remembered
+	content ipvsContent
 }
 
-type remembered struct {
+type ipvsContent struct {
 	// Services are the virtual services that are ours.
 	Services []lvs.Key `json:"services,omitempty"`
 	// Timeouts are those that IPVS had before we set ours; zero: we have not.
 	Timeouts lvs.Timeouts `json:"timeouts,omitzero"`
 }
 
-// recall reads the memory of a former run. What cannot be read is said, and
-// counts as nothing: services that nobody knows are left alone.
-func recall(dir string) (*memory, error) {
-	m := &memory{path: filepath.Join(dir, "ipvs.json")}
+// readIPVSState reads what a former run wrote. With an error the state is empty, so
+// that the services which that run left are not touched.
+func readIPVSState(dir string) (*ipvsState, error) {
+	m := &ipvsState{path: filepath.Join(dir, "ipvs.json")}
 	if _, err := readFile(m.path, &m.content); err != nil {
-		m.content = remembered{}
+		m.content = ipvsContent{}
 		return m, fmt.Errorf("read what a former run left: %w", err)
 	}
 	return m, nil
 }
 
 // Services returns the virtual services that are ours.
-func (m *memory) Services() []lvs.Key { return m.content.Services }
+func (m *ipvsState) Services() []lvs.Key { return m.content.Services }
 
 // SetServices replaces them.
-func (m *memory) SetServices(keys []lvs.Key) error {
+func (m *ipvsState) SetServices(keys []lvs.Key) error {
 	m.content.Services = keys
 	return m.write()
 }
 
 // Timeouts returns the timeouts that IPVS had before us.
-func (m *memory) Timeouts() lvs.Timeouts { return m.content.Timeouts }
+func (m *ipvsState) Timeouts() lvs.Timeouts { return m.content.Timeouts }
 
 // SetTimeouts replaces them.
-func (m *memory) SetTimeouts(t lvs.Timeouts) error {
+func (m *ipvsState) SetTimeouts(t lvs.Timeouts) error {
 	m.content.Timeouts = t
 	return m.write()
 }
 
 // write replaces the file in one step as far as a crash can see.
-func (m *memory) write() error {
+func (m *ipvsState) write() error {
 	if len(m.content.Services) == 0 && m.content.Timeouts == (lvs.Timeouts{}) {
-		if err := os.Remove(m.path); !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
+		return removeFile(m.path)
 	}
 	b, err := json.Marshal(m.content)
 	if err != nil {
 		return err
 	}
 	return replaceFile(m.path, b)
-}
-
-// readFile reads what replaceFile wrote, as JSON; there tells whether there is any.
-func readFile(path string, into any) (there bool, err error) {
-	b, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return false, nil
-	case err != nil:
-		return false, err
-	}
-	if err := json.Unmarshal(b, into); err != nil {
-		return true, fmt.Errorf("%s: %w", path, err)
-	}
-	return true, nil
-}
-
-// replaceFile writes a file so that a reader sees the old or the new content. Of
-// what it cannot write, for the disk is full, nothing stays.
-func replaceFile(path string, content []byte) error {
-	tmp := path + ".new"
-	if err := os.WriteFile(tmp, content, 0o600); err != nil {
-		_ = os.Remove(tmp)
-		return err
-	}
-	return os.Rename(tmp, path)
 }

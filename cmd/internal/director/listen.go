@@ -23,7 +23,7 @@ func (rs *routers) listen(instances []*instance, facts map[string]netdev.Interfa
 	for _, in := range instances {
 		in.extraPortErr = nil
 		for i, name := range in.conf.Interfaces() {
-			if _, done := opened[name]; !done && isThere(facts, name) {
+			if _, done := opened[name]; !done && exists(facts, name) {
 				opened[name] = rs.openPort(name, facts[name].Index)
 			}
 			if i == 0 {
@@ -75,7 +75,7 @@ func (rs *routers) relisten(name string, index int) {
 	for _, in := range rs.instances {
 		if in.conf.Interface == name && (in.portErr != nil || err != nil) {
 			in.portErr = err
-			rs.tellFaults(in, diagnose(in))
+			rs.setFaults(in, diagnose(in))
 		}
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A place is what a director has for itself: its runtime directory, and its
-// network namespace. The kernel gives both back when the process ends, however
-// it ends, and at an upgrade, after which the new binary takes them anew.
+// A lockedDir is what a director has for itself: its runtime directory, and its
+// network namespace. The kernel frees both when the process ends, however it ends,
+// and at an upgrade, after which the new binary locks them anew.
 type lockedDir struct {
 	dir       *os.File
 	namespace *net.UnixListener // nil: it could not be had, and no director has it
@@ -35,7 +35,7 @@ func lockRuntimeDir(dir string, log *slog.Logger) (*lockedDir, error) {
 	return &lockedDir{file, namespace}, nil
 }
 
-// leave gives the place back. It may be called on nil.
+// unlock gives both back. It may be called on nil.
 func (p *lockedDir) unlock() error {
 	if p == nil {
 		return nil
@@ -73,7 +73,7 @@ const namespaceName = "@holdfast"
 // that the other needs.
 func lockNamespace(log *slog.Logger) (*net.UnixListener, error) {
 	address := &net.UnixAddr{Name: namespaceName, Net: "unix"}
-	for range 3 { // the holder may end while it is asked who it is
+	for range 3 { // the holder may end meanwhile
 		l, err := net.ListenUnix("unix", address)
 		if err == nil {
 			go answer(l)
@@ -87,7 +87,7 @@ func lockNamespace(log *slog.Logger) (*net.UnixListener, error) {
 			continue
 		}
 		if holder.Uid != 0 && int(holder.Uid) != os.Geteuid() {
-			// Anybody may take the name. Who may not change the network is no director.
+			// Any process may take the name. One that may not change the network is no director.
 			log.Warn("the network namespace is not locked against a second holdfast: somebody else has its name",
 				"socket", namespaceName, "pid", holder.Pid, "uid", holder.Uid)
 			return nil, nil
@@ -100,7 +100,7 @@ func lockNamespace(log *slog.Logger) (*net.UnixListener, error) {
 	return nil, nil
 }
 
-// answer lets everybody connect who wants to know who holds the namespace.
+// answer accepts connections: who connects learns who holds the namespace.
 func answer(l *net.UnixListener) {
 	for {
 		c, err := l.Accept()

@@ -48,12 +48,12 @@ func (o *outlets) apply(c *conf.Config) {
 }
 
 func (o *outlets) handle(e *event.Event) {
-	o.tellSinks(e)
+	o.sendToSinks(e)
 	o.notifier.Handle(e)
 }
 
-// tellSinks hands an event to the sinks that want its kind.
-func (o *outlets) tellSinks(e *event.Event) {
+// sendToSinks hands an event to the sinks that want its kind.
+func (o *outlets) sendToSinks(e *event.Event) {
 	for _, s := range o.sinks {
 		if s.wants(e) {
 			s.Send(*e)
@@ -109,19 +109,19 @@ func (o *outlets) close() { o.closeSinks(scriptGrace) }
 // forget drops what is kept about an instance or group that is gone.
 func (o *outlets) forget(kind notify.Kind, name string) { o.notifier.Forget(kind, name) }
 
-// A sink is one of the ways by which others hear of events.
+// A sink is a pipe, a webhook or mail.
 type sink struct {
 	*notify.Sink
 	key    string // by which a reload knows what stays, and the log what it is
 	name   string // for people
 	spec   any    // what it was made of
 	events []string
-	lines  bool // hears keepalived's lines, not the journal
-	states bool // hears the states after a reload
+	lines  bool // gets keepalived's lines, not the journal
+	states bool // gets the states after a reload
 }
 
-// wants reports whether the sink is told of an event: of one in the journal, or of
-// one that keepalived's lines tell of.
+// wants reports whether the sink gets an event. A sink gets those that are in the
+// journal; one with keepalived's lines gets those that have such a line.
 func (s *sink) wants(e *event.Event) bool {
 	fit := !e.NotJournaled
 	if s.lines {
@@ -200,7 +200,7 @@ func retrying(r *conf.Retry, o notify.SinkOptions) notify.SinkOptions {
 }
 
 // applySinks takes the sinks of a configuration over. One that is as before goes
-// on; of one that is not, what waits is told in the new way.
+// on; one that is not is given its new settings, and sends what waits with these.
 func (o *outlets) applySinks(c *conf.Config) {
 	former := o.sinks
 	o.sinks = nil

@@ -74,7 +74,7 @@ func previewTable(ctx context.Context, c *conf.Config, log *slog.Logger) ([]lvs.
 		}
 	}
 	table.Adopt(have)
-	memory, err := recall(c.Director.RuntimeDir)
+	memory, err := readIPVSState(c.Director.RuntimeDir)
 	if err != nil {
 		log.Warn("what a former run left in IPVS is not known", "err", err)
 	}

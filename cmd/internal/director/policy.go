@@ -59,8 +59,8 @@ func deviceOf(name string, in *conf.Instance) string {
 	return in.Device
 }
 
-// belongings implements deviceOwner.
-func (rs *routers) belongings() int {
+// ownedCount implements deviceOwner.
+func (rs *routers) ownedCount() int {
 	n := len(rs.instances)
 	for _, in := range rs.instances {
 		n += len(in.conf.Routes) + len(in.conf.Rules)
@@ -161,7 +161,7 @@ func policyTexts(s *netdev.Spec) []string {
 func (rs *routers) deviceLost(device string, err error) {
 	for _, in := range rs.instances {
 		if slices.Contains(namesOf(&in.conf), device) {
-			rs.tell(in, vrrp.ClaimLost{Problem: err.Error()})
+			rs.deliver(in, vrrp.ClaimLost{Problem: err.Error()})
 		}
 	}
 }

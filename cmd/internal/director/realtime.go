@@ -9,12 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// realtimePriority is low among the real-time priorities: above everything
-// that is not real-time, below whoever knows better (kernel threads have 50).
+// realtimePriority is low among the real-time priorities: above everything that is
+// not real-time, and below the kernel's own threads, which have 50.
 const realtimePriority = 10
 
-// hastyPriority is that of threads in a hurry, by which they are known.
-const hastyPriority = realtimePriority - 1
+// boostPriority is that of threads in a hurry, by which they are known.
+const boostPriority = realtimePriority - 1
 
 // realtime is round-robin scheduling. Threads and programs started from a thread
 // that has it are normal again.
@@ -36,18 +36,18 @@ func goRealtime() error {
 	return nil
 }
 
-// hurry gives all threads real-time scheduling, and returns what the calling one
+// boostThreads gives all threads real-time scheduling, and returns what the calling one
 // had and how to give it back to all. An exec waits until the other threads have
 // ended, for which each of them needs a processor; the calling thread is the
 // first of the next program, which begins with its scheduling.
-func hurry() (usual unix.SchedAttr, calm func()) {
+func boostThreads() (usual unix.SchedAttr, restore func()) {
 	had := map[int]*unix.SchedAttr{}
 	if attr, err := unix.SchedGetAttr(0, 0); err == nil {
 		usual = *attr
 	}
 	eachThread(func(id int) {
 		attr, err := unix.SchedGetAttr(id, 0)
-		if err == nil && unix.SchedSetAttr(id, realtime(hastyPriority), 0) == nil {
+		if err == nil && unix.SchedSetAttr(id, realtime(boostPriority), 0) == nil {
 			had[id] = attr
 		}
 	})
@@ -58,13 +58,13 @@ func hurry() (usual unix.SchedAttr, calm func()) {
 	}
 }
 
-// settle gives the threads of a program that another one has run in a hurry their
+// unboostThreads gives the threads of a program that another one has run in a hurry their
 // usual scheduling, but for those that have asked for real time themselves.
-func settle(usual unix.SchedAttr) {
+func unboostThreads(usual unix.SchedAttr) {
 	usual.Size = unix.SizeofSchedAttr
 	eachThread(func(id int) {
 		attr, err := unix.SchedGetAttr(id, 0)
-		if err == nil && (attr.Policy != unix.SCHED_RR || attr.Priority == hastyPriority) {
+		if err == nil && (attr.Policy != unix.SCHED_RR || attr.Priority == boostPriority) {
 			_ = unix.SchedSetAttr(id, &usual, 0) // what may not be set was not changed
 		}
 	})

@@ -23,10 +23,10 @@ func byScheduling(t *testing.T) map[string]int {
 }
 
 // A hurry takes all threads, and each gets back what it had.
-func TestHurry(t *testing.T) {
+func TestBoostThreads(t *testing.T) {
 	tools.Root(t, "set real-time scheduling")
 	// "2" is round-robin.
-	normal, real, hasty := "0/0", fmt.Sprintf("2/%d", realtimePriority), fmt.Sprintf("2/%d", hastyPriority)
+	normal, real, boosted := "0/0", fmt.Sprintf("2/%d", realtimePriority), fmt.Sprintf("2/%d", boostPriority)
 	ready, done := make(chan error), make(chan struct{})
 	defer close(done)
 	go func() {
@@ -38,21 +38,21 @@ func TestHurry(t *testing.T) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	usual, calm := hurry()
-	if n := byScheduling(t); usual.Policy != unix.SCHED_NORMAL || n[hasty] < 2 {
+	usual, restore := boostThreads()
+	if n := byScheduling(t); usual.Policy != unix.SCHED_NORMAL || n[boosted] < 2 {
 		t.Errorf("in a hurry: %v; usually %+v", n, usual)
 	}
-	calm()
-	if n := byScheduling(t); n[hasty] != 0 || n[real] == 0 || n[normal] == 0 {
+	restore()
+	if n := byScheduling(t); n[boosted] != 0 || n[real] == 0 || n[normal] == 0 {
 		t.Errorf("after it: %v", n)
 	}
 
 	// The next program begins with one thread in a hurry.
-	if err := unix.SchedSetAttr(0, realtime(hastyPriority), 0); err != nil {
+	if err := unix.SchedSetAttr(0, realtime(boostPriority), 0); err != nil {
 		t.Fatal(err)
 	}
-	settle(usual)
-	if n := byScheduling(t); n[hasty] != 0 || n[real] == 0 || n[normal] == 0 {
+	unboostThreads(usual)
+	if n := byScheduling(t); n[boosted] != 0 || n[real] == 0 || n[normal] == 0 {
 		t.Errorf("settled: %v", n)
 	}
 }

@@ -53,8 +53,8 @@ func leftUnits(all []unit, left []netdev.Spec) []unit {
 	})
 }
 
-// releaseEvent is what the instance of a dead daemon is told: to let go of what
-// it had, or that there is nothing to do.
+// releaseEvent is the first event of an instance of a dead daemon: it gives away
+// what it had, or stops if it had nothing.
 func releaseEvent(in *instance) vrrp.Event {
 	if in.device.Leftover {
 		return vrrp.Abandon{}

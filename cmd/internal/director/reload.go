@@ -30,7 +30,7 @@ func (d *Director) reload(ctx context.Context) (*control.Reloaded, error) {
 	d.applyConf(c)
 	d.outlets.sendStates(func() []event.Event { return d.routers.states("reloaded") })
 	d.bus.reloaded = true
-	d.bus.tellReloaded()
+	d.bus.signalReloaded()
 	d.loaded = at
 	d.log.Info("reloaded", "changes", len(changes))
 	d.publish(event.Event{At: at, Kind: event.KindConfig, To: "reloaded", Reason: strings.Join(changes, "; ")})

@@ -15,7 +15,7 @@ import (
 var readInPlace = map[string]string{
 	".TrackLink":     "diagnose",
 	".Notify":        "scriptsFor",
-	".Track":         "tellTracking",
+	".Track":         "applyTracking",
 	".Auth.File":     "nobody: the secret itself is compared",
 	".Auth.KeyFiles": "nobody: the keys themselves are compared",
 }

@@ -60,8 +60,8 @@ type repairer struct {
 
 // A deviceOwner has the devices that are repaired.
 type deviceOwner interface {
-	// belongings counts the devices, routes and rules.
-	belongings() int
+	// ownedCount counts the devices, routes and rules.
+	ownedCount() int
 	// deviceLost is told of a device that two looks could not repair.
 	deviceLost(device string, err error)
 	// looked is called after every look.
@@ -113,7 +113,7 @@ func (r *repairer) everything() {
 func (r *repairer) reconcile(look func() ([]netdev.Repair, error)) {
 	repairs, err := look()
 	r.pending, r.looked = false, time.Now()
-	r.timer.Reset(untilNextLook(r.owner.belongings(), r.host.Bare(), r.interval))
+	r.timer.Reset(untilNextLook(r.owner.ownedCount(), r.host.Bare(), r.interval))
 	r.reportFailure(err)
 	for _, one := range repairs {
 		r.log.Warn("repaired", "what", one.String())

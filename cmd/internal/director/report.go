@@ -12,10 +12,10 @@ import (
 	"holdfast/vrrp/speaker"
 )
 
-// publish tells all subscribers of an event.
+// publish gives an event to all subscribers.
 func (d *Director) publish(e event.Event) { d.events.Publish(e) }
 
-// reported hears what the VRRP loop tells.
+// reported implements routersObserver.
 func (d *Director) reported(r speaker.Report) {
 	if r.Drop != vrrp.DropNone {
 		d.protocolError(&r)
@@ -55,7 +55,7 @@ func (d *Director) transition(r speaker.Report) {
 	d.publish(e)
 }
 
-// eventInstance is what events tell of the instance of a report; nil if it is
+// eventInstance returns the instance of a report as events have it; nil if it is
 // gone.
 func (d *Director) eventInstance(r *speaker.Report) *event.Instance {
 	in := d.routers.instances[r.Router]
@@ -65,7 +65,7 @@ func (d *Director) eventInstance(r *speaker.Report) *event.Instance {
 	return in.forEvent(r.To, r.Priority)
 }
 
-// forEvent is what events tell of an instance.
+// forEvent returns an instance as events have it.
 func (in *instance) forEvent(state vrrp.State, priority uint8) *event.Instance {
 	i := &event.Instance{
 		State: state.String(), Priority: int(priority),
@@ -78,7 +78,7 @@ func (in *instance) forEvent(state vrrp.State, priority uint8) *event.Instance {
 	return i
 }
 
-// eventGroup is what events tell of a group.
+// eventGroup returns a group as events have it.
 func eventGroup(u *runningUnit) *event.Group { return &event.Group{Members: memberNames(u.members)} }
 
 // routersCame implements routersObserver.
@@ -114,7 +114,7 @@ func (d *Director) groupIs(group string, state vrrp.State) {
 }
 
 // routersSettled implements routersObserver.
-func (d *Director) routersSettled() { d.bus.tellReloaded() }
+func (d *Director) routersSettled() { d.bus.signalReloaded() }
 
 // repriced publishes a change of the effective priority.
 func (d *Director) repriced(r speaker.Report) {

@@ -19,8 +19,8 @@ import (
 // that tells its MAC address.
 const maxMACWait = 1500 * time.Millisecond
 
-// maxOverheard bounds how many speakers are remembered: whoever can send on the
-// wire can send from as many addresses as he likes.
+// maxOverheard bounds how many senders are remembered: a host can send from as many
+// addresses as it likes.
 const maxOverheard = 64
 
 // A rivalry is the time in which another router speaks as MASTER beside an
@@ -28,7 +28,7 @@ const maxOverheard = 64
 type rivalry struct {
 	news   speaker.Report // of its coming
 	family vrrp.Family
-	macs   map[netip.Addr]frame.MAC // of all who were overheard, by address
+	macs   map[netip.Addr]frame.MAC // of all senders, by address
 	told   bool
 	cancel context.CancelFunc // ends the listening
 }
@@ -53,8 +53,8 @@ func (r *rivalry) mac(rival netip.Addr) string {
 	return ""
 }
 
-// reported hears of a rival that came, that turned out to be an owner too, or
-// that has fallen silent.
+// reported takes a report of a rival that came, that turned out to be an owner too,
+// or that no longer sends.
 func (rv *rivals) reported(r speaker.Report) {
 	known := rv.known[r.Router]
 	r.To = vrrp.Master // only a MASTER has rivals
@@ -113,8 +113,8 @@ func (rv *rivals) overheard(v *rivalry, source netip.Addr, mac frame.MAC) {
 	}
 }
 
-// remember notes a speaker. Where there are too many it begins anew: who goes on
-// speaking is soon there again.
+// remember notes the MAC of a sender. When there are too many it begins anew: one
+// that goes on sending is soon there again.
 func remember(macs map[netip.Addr]frame.MAC, source netip.Addr, mac frame.MAC) {
 	if _, known := macs[source]; !known && len(macs) >= maxOverheard {
 		clear(macs)
@@ -131,8 +131,8 @@ func (rv *rivals) publishSeen(v *rivalry) {
 	rv.publishRival(v, &v.news, event.RivalSeen, v.news.Why)
 }
 
-// end tells that there is no rival any more, if there was one: because of a
-// report that it is silent, or that the instance is not MASTER any more.
+// end publishes that there is no rival any more, if there was one: it no longer
+// sends, or the instance is not MASTER any more.
 func (rv *rivals) end(r speaker.Report) {
 	v := rv.known[r.Router]
 	if v == nil {
@@ -162,8 +162,8 @@ func (rv *rivals) publishRival(v *rivalry, r *speaker.Report, to, why string) {
 	rv.publish(e)
 }
 
-// leftMaster ends the rivalry of an instance that is not MASTER any more: whoever
-// is speaks by right.
+// leftMaster ends the rivalry of an instance that is not MASTER any more: then the
+// other router is no rival.
 func (rv *rivals) leftMaster(r speaker.Report) {
 	if r.Router != "" && r.From == vrrp.Master {
 		r.Why = fmt.Sprintf("%s is %s now", r.Router, r.To)

@@ -5,18 +5,19 @@ import (
 	"reflect"
 	"slices"
 
+	"holdfast/conf"
 	"holdfast/vrrp"
 )
 
-// changeUnit tells the members of a unit that stays what changed in them.
+// changeUnit applies what a reload changed in the members of a unit that stays.
 func (rs *routers) changeUnit(p *unitPair) {
 	rs.units[p.new.name].unit = p.new
 	for i, c := range p.new.members {
 		old, in := &p.was[i], rs.instances[c.Name]
 		in.conf = c
-		rs.where = nil
+		rs.index = nil
 		in.track = p.new.tracking(i)
-		rs.tellTracking(in)
+		rs.applyTracking(in)
 		moved := false
 		if !reflect.DeepEqual(specs(old), specs(&c)) {
 			moved = true
@@ -24,7 +25,7 @@ func (rs *routers) changeUnit(p *unitPair) {
 		}
 		if moved || !reflect.DeepEqual(old.Config, c.Config) {
 			rs.reopen(in)
-			rs.tell(in, vrrp.Reconfigure{Config: c.Config, Reclaim: moved})
+			rs.deliver(in, vrrp.Reconfigure{Config: c.Config, Reclaim: moved})
 		}
 		rs.updateTx(in, !sameTx(old, &c))
 	}
@@ -81,4 +82,26 @@ func (rs *routers) blocked(u *unit) bool {
 // runsOn reports whether an instance runs on the interface, or has addresses
 // there: then it has been
 // there, and its absence is a fault of the instance, not of the file.
-func (rs *routers) runsOn(name string) bool { return len(rs.whereabouts().interfaces[name]) > 0 }
+func (rs *routers) runsOn(name string) bool { return len(rs.eventIndex().interfaces[name]) > 0 }
+
+// changeDevices brings the devices of an instance to what a reload made of it.
+// New ones are bare until they are claimed.
+func (rs *routers) changeDevices(in *instance, old *conf.Instance) {
+	before := in.extra
+	in.stale = true
+	rs.look([]*instance{in})
+	names := namesOf(&in.conf)
+	rs.devices.set(in.conf.Name, names)
+	gone := slices.DeleteFunc(namesOf(old), func(name string) bool { return slices.Contains(names, name) })
+	if len(gone) > 0 {
+		rs.executor.drain() // an order that names them may be under way
+		if err := rs.host.Remove(gone...); err != nil {
+			rs.log.Error("cannot remove a device", "vrrp", in.conf.Name, "err", err)
+		}
+	}
+	for name, f := range before {
+		if !slices.Contains(in.conf.Interfaces(), name) {
+			rs.leave(name, f.Index)
+		}
+	}
+}

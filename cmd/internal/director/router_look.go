@@ -26,11 +26,11 @@ func (rs *routers) look(instances []*instance) {
 			}
 			unsettledNow = unsettledNow || facts[name].Index != was
 		}
-		if unsettledNow && isThere(facts, in.conf.Interface) {
+		if unsettledNow && exists(facts, in.conf.Interface) {
 			unsettled = append(unsettled, in)
 		}
 	}
-	rs.settle(unsettled, facts)
+	rs.setUp(unsettled, facts)
 	for _, in := range instances {
 		f := facts[in.conf.Interface]
 		changed := !sameSource(in, &f, &in.facts)
@@ -41,8 +41,8 @@ func (rs *routers) look(instances []*instance) {
 }
 
 // askInterfaces returns what the kernel says of the instances' interfaces, by
-// name; of one that is not there, nothing. One that has another name by now is told
-// of with that.
+// name. It leaves out those that do not exist. One that was renamed is listed with
+// its new name under the old one.
 func (rs *routers) askInterfaces(instances []*instance) (map[string]netdev.Interface, error) {
 	var names []string
 	seen := map[string]bool{}
@@ -68,7 +68,7 @@ func (rs *routers) askRenamed(instances []*instance, facts map[string]netdev.Int
 	var indexes []int
 	for _, in := range instances {
 		for _, name := range in.conf.Interfaces() {
-			if was := in.at(name); was.Index != 0 && !isThere(facts, name) {
+			if was := in.at(name); was.Index != 0 && !exists(facts, name) {
 				missing[name] = was
 				indexes = append(indexes, was.Index)
 			}
@@ -87,18 +87,18 @@ func (rs *routers) askRenamed(instances []*instance, facts map[string]netdev.Int
 	return err
 }
 
-// settle opens the port on interfaces that came, or came back with another
+// setUp opens the port on interfaces that came, or came back with another
 // index, and makes the devices above them, all at once.
-func (rs *routers) settle(instances []*instance, facts map[string]netdev.Interface) {
+func (rs *routers) setUp(instances []*instance, facts map[string]netdev.Interface) {
 	if len(instances) == 0 {
 		return
 	}
 	rs.listen(instances, facts)
-	rs.take(instances, rs.host.Ensure)
+	rs.makeDevices(instances, rs.host.Ensure)
 }
 
-// take has the host adopt or ensure the devices of instances.
-func (rs *routers) take(instances []*instance, do func(...netdev.Spec) ([]netdev.Device, error)) {
+// makeDevices has the host adopt or ensure the devices of instances.
+func (rs *routers) makeDevices(instances []*instance, do func(...netdev.Spec) ([]netdev.Device, error)) {
 	var all []netdev.Spec
 	for _, in := range instances {
 		all = append(all, specs(&in.conf)...)
@@ -120,8 +120,8 @@ func (rs *routers) take(instances []*instance, do func(...netdev.Spec) ([]netdev
 	}
 }
 
-// isThere reports whether there is an interface of that name.
-func isThere(facts map[string]netdev.Interface, name string) bool { return facts[name].Name == name }
+// exists reports whether there is an interface of that name.
+func exists(facts map[string]netdev.Interface, name string) bool { return facts[name].Name == name }
 
 // lookAtNoted looks at the instances that events concerned.
 func (rs *routers) lookAtNoted() {
@@ -138,22 +138,22 @@ func (rs *routers) lookAtNoted() {
 	rs.look(list)
 }
 
-// whereabouts is worked out anew when rs.where was set to nil: after a change of
+// eventIndex is worked out anew when rs.index was set to nil: after a change of
 // instances.
-func (rs *routers) whereabouts() *whereabouts {
-	if rs.where != nil {
-		return rs.where
+func (rs *routers) eventIndex() *eventIndex {
+	if rs.index != nil {
+		return rs.index
 	}
-	rs.where = &whereabouts{interfaces: map[string][]*instance{}}
+	rs.index = &eventIndex{interfaces: map[string][]*instance{}}
 	for _, in := range rs.instances {
 		for _, name := range in.conf.Interfaces() {
-			rs.where.interfaces[name] = append(rs.where.interfaces[name], in)
+			rs.index.interfaces[name] = append(rs.index.interfaces[name], in)
 		}
 		if len(in.conf.Routes) > 0 {
-			rs.where.routed = append(rs.where.routed, in)
+			rs.index.routed = append(rs.index.routed, in)
 		}
 	}
-	return rs.where
+	return rs.index
 }
 
 // linkBack has the kernel ask anew for neighbours that it asked for while the
@@ -178,7 +178,7 @@ func (rs *routers) linkChanged(e *netdev.Event) {
 	if e.Back {
 		rs.linkBack(e)
 	}
-	on := rs.whereabouts()
+	on := rs.eventIndex()
 	for _, name := range []string{e.Name, e.Was} {
 		for _, in := range on.interfaces[name] {
 			rs.toLook[in] = true
@@ -193,9 +193,9 @@ func (rs *routers) linkChanged(e *netdev.Event) {
 	rs.repair.concern(rs.host.Concerns(*e))
 }
 
-// A whereabouts tells which instances an event may concern: a takeover of a
+// An eventIndex says which instances an event may concern: a takeover of a
 // thousand routers makes thousands of events.
-type whereabouts struct {
+type eventIndex struct {
 	interfaces map[string][]*instance
 	routed     []*instance // that have routes
 }

@@ -11,7 +11,7 @@ import (
 // a tenth of a second, in which the timers run already. Whoever is MASTER at
 // once waits for its device, as every claim is waited for.
 func (rs *routers) startUnits(list []unit) {
-	rs.where = nil
+	rs.index = nil
 	var all []*instance
 	for _, u := range list {
 		for _, c := range u.members {
@@ -22,16 +22,16 @@ func (rs *routers) startUnits(list []unit) {
 		}
 	}
 	rs.observer.routersCame(all)
-	rs.meet(all)
+	rs.adopt(all)
 	for part := range slices.Chunk(list, unitsPerTurn) {
 		rs.addUnits(part)
 	}
 	rs.look(all)
 }
 
-// meet gets to know the interfaces of instances that are new, and what a former
+// adopt gets to know the interfaces of instances that are new, and what a former
 // run left of their devices.
-func (rs *routers) meet(instances []*instance) {
+func (rs *routers) adopt(instances []*instance) {
 	if len(instances) == 0 {
 		return
 	}
@@ -41,7 +41,7 @@ func (rs *routers) meet(instances []*instance) {
 		facts = nil // none of them exists, until the next look
 	}
 	rs.listen(instances, facts)
-	rs.take(slices.DeleteFunc(slices.Clone(instances), func(in *instance) bool {
+	rs.makeDevices(slices.DeleteFunc(slices.Clone(instances), func(in *instance) bool {
 		return facts[in.conf.Interface].Index == 0
 	}), rs.host.Adopt)
 	for _, in := range instances {
@@ -109,7 +109,7 @@ func (rs *routers) starting(u *unit, running int) ([]speaker.Router, error) {
 			rs.observer.routerResumed(c.Name, r.State)
 		}
 		rs.beginTracking(in, u.tracking(i), running == 0 && start == vrrp.Event(vrrp.Start{}))
-		r.Events = append(r.Events, append(rs.trackingNews(in), start)...)
+		r.Events = append(r.Events, append(rs.trackingEvents(in), start)...)
 		routers = append(routers, r)
 	}
 	return routers, nil

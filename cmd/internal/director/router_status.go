@@ -181,8 +181,7 @@ func (rs *routers) states(reason string) []event.Event {
 	return list
 }
 
-// listedState is a state as lists of states have it, which keepalived's scripts
-// set the words for.
+// listedState returns a state with the name that keepalived gives it in scripts.
 func listedState(s vrrp.State) string {
 	if s == vrrp.Init {
 		return event.Stop

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// stopUnit lets a unit go. It has gone when its members have reported that
-// they let go of everything.
+// stopUnit stops a unit. It has stopped when each member has reported that it has
+// given away everything.
 func (rs *routers) stopUnit(name string) {
 	u := rs.units[name]
 	u.stopping = true
@@ -19,7 +19,7 @@ func (rs *routers) stopUnit(name string) {
 	}
 }
 
-// memberStopped notes that a member has let go of everything.
+// memberStopped notes that a member has given away everything.
 func (rs *routers) memberStopped(router string) {
 	in := rs.instances[router]
 	if in == nil {
@@ -66,7 +66,7 @@ func (rs *routers) forgetEnded() {
 func (rs *routers) forgetUnit(name string, left map[string]int) {
 	u := rs.units[name]
 	rs.observer.unitGone(u)
-	rs.where = nil
+	rs.index = nil
 	if err := rs.speaker.Remove(name); err != nil {
 		rs.log.Error("cannot forget a stopped unit", "unit", name, "err", err)
 	}
@@ -81,8 +81,8 @@ func (rs *routers) forgetUnit(name string, left map[string]int) {
 	delete(rs.units, name)
 }
 
-// stopUnits stops all virtual routers and waits until they have let go. Their
-// devices are removed with the host.
+// stopUnits stops all virtual routers and waits for that. Their devices are removed
+// when the host is closed.
 func (rs *routers) stopUnits() error {
 	longest := time.Duration(0)
 	for _, in := range rs.instances {
@@ -93,9 +93,9 @@ func (rs *routers) stopUnits() error {
 			rs.stopUnit(name)
 		}
 	}
-	// Each lets go by itself within an interval and a moment.
+	// Each stops within an advert interval and a moment.
 	if !rs.workUntil(func() bool { return len(rs.ended) >= len(rs.units) }, longest+2*time.Second) {
-		return fmt.Errorf("%d virtual routers did not let go in time", len(rs.units)-len(rs.ended))
+		return fmt.Errorf("%d virtual routers did not stop in time", len(rs.units)-len(rs.ended))
 	}
 	return nil
 }

@@ -15,8 +15,8 @@ import (
 
 // A routers is the subsystem of the virtual routers: it connects their interfaces
 // and devices (netdev) with the VRRP loop (speaker), and starts, changes and stops
-// them. It is the last in the list of subsystems, so that whatever tells it of
-// faults and priorities is there before it, and ends after it.
+// them. In the list of subsystems it comes behind all that report faults and
+// priorities to it.
 type routers struct {
 	base
 	host      *netdev.Host
@@ -35,8 +35,8 @@ type routers struct {
 	coming    []unit             // wait until what they replace has stopped
 	ended     []string           // units that have stopped
 	toLook    map[*instance]bool // whose interface an event was about
-	where     *whereabouts       // nil: to be worked out
-	laterEnd  chan struct{}      // closed to end what nobody waits for
+	index     *eventIndex        // nil: to be worked out
+	laterEnd  chan struct{}      // closed to end what is done later
 	realtime  error              // why adverts have no real-time priority; nil: they have
 	failed    error              // the VRRP loop ended by itself
 	releasing bool               // only to release what a crashed run left
@@ -120,7 +120,7 @@ func (rs *routers) open() error {
 	return nil
 }
 
-// reported hears what the VRRP loop reports.
+// reported takes a report of the VRRP loop.
 func (rs *routers) reported(r speaker.Report) {
 	if r.Verb == vrrp.Stopped && r.Drop == vrrp.DropNone {
 		rs.memberStopped(r.Router)
@@ -239,26 +239,26 @@ func (rs *routers) sweep() {
 	}
 }
 
-// tellFaults tells the speaker which faults came and which went.
-func (rs *routers) tellFaults(in *instance, faults map[string]vrrp.Faulted) {
+// setFaults gives the speaker the faults that came and went.
+func (rs *routers) setFaults(in *instance, faults map[string]vrrp.Faulted) {
 	if !in.added {
 		in.faults = faults
 		return
 	}
 	for key, f := range faults {
 		if in.faults[key] != f {
-			rs.tell(in, f)
+			rs.deliver(in, f)
 		}
 	}
 	for key := range in.faults {
 		if _, still := faults[key]; !still {
-			rs.tell(in, vrrp.Recovered{Key: key})
+			rs.deliver(in, vrrp.Recovered{Key: key})
 		}
 	}
 	in.faults = faults
 }
 
-func (rs *routers) tell(in *instance, ev vrrp.Event) {
+func (rs *routers) deliver(in *instance, ev vrrp.Event) {
 	if err := rs.speaker.Deliver(in.conf.Name, ev); err != nil {
 		rs.log.Error("cannot tell the VRRP loop", "vrrp", in.conf.Name, "err", err)
 	}

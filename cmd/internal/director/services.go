@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"holdfast/checker"
@@ -27,7 +28,7 @@ type virtualServices struct {
 	checks  *checker.Set
 	// kernel opens the kernel's IPVS table, once a configuration needs it.
 	kernel func(context.Context, *slog.Logger) (ipvsTable, error)
-	// tracked is told what a service is, after every verdict about a server.
+	// tracked is called after every result of a check that changed a server.
 	tracked func(s *conf.Service, health func(lvs.Ref) lvs.Health)
 
 	conf    *conf.Config      // nil until the first apply
@@ -39,7 +40,7 @@ type virtualServices struct {
 
 // newVirtualServices returns the subsystem with what a former run left in IPVS.
 func newVirtualServices(b base, dir string) *virtualServices {
-	memory, err := recall(dir)
+	memory, err := readIPVSState(dir)
 	if err != nil {
 		b.log.Warn("what a former run left in IPVS is not known", "err", err)
 	}
@@ -104,7 +105,7 @@ func (v *virtualServices) report(s *control.Status) {
 		return
 	}
 	services, daemons, unread := v.balance.status()
-	s.LVS = &control.LVS{Error: errorText(cmp.Or(v.faults.table, unread.table)), Services: services, Repairs: v.repairs}
+	s.LVS = &control.LVS{Error: errorText(cmp.Or(v.faults.table, unread.table)), Services: services, Repairs: v.repairs, RatesNote: ratesNote(services)}
 	if c := v.conf.LVS.Sync; c.Interface != "" {
 		s.LVS.Sync = &control.Sync{
 			Interface: c.Interface, ID: int(c.ID), Follow: c.Follow, Roles: []string{},
@@ -116,6 +117,14 @@ func (v *virtualServices) report(s *control.Status) {
 	} else if v.faults.sync != nil { // a daemon of the former configuration cannot be stopped
 		s.LVS.Error = errorText(errors.Join(v.faults.table, v.faults.sync))
 	}
+}
+
+// ratesNote returns why the counters have no rates, or "".
+func ratesNote(services []lvs.ServiceStatus) string {
+	if slices.ContainsFunc(services, func(s lvs.ServiceStatus) bool { return s.Present && s.Counters.Rates == nil }) {
+		return "the kernel does not estimate them while net.ipv4.vs.run_estimation is 0"
+	}
+	return ""
 }
 
 func (v *virtualServices) withdraw() { v.checks.Close() }
@@ -182,7 +191,7 @@ func eventHealth(h lvs.Health) string {
 	return ""
 }
 
-// eventServer is what events tell of a server; nil if its service is gone.
+// eventServer returns a server as events have it; nil if its service is gone.
 func (v *virtualServices) eventServer(r lvs.Ref) *event.Service {
 	s, ok := v.balance.services[r.Service]
 	if !ok {
@@ -198,8 +207,8 @@ func (v *virtualServices) eventServer(r lvs.Ref) *event.Service {
 	return about
 }
 
-// eventService is what events tell of a service. It also returns how many of its
-// servers have not been judged yet.
+// eventService returns a service as events have it, and how many of its servers were
+// not checked yet.
 func (v *virtualServices) eventService(s *conf.Service) (about *event.Service, unknown int) {
 	about = &event.Service{
 		Name: s.Name, Protocol: s.Service.Key.Protocol.String(), Mark: s.Service.Key.Mark, ServersTotal: len(s.Servers),
@@ -247,8 +256,8 @@ func (v *virtualServices) publishServices(at time.Time, reason string) {
 	}
 }
 
-// tellTracked tells the trackers of services what all services are.
-func (v *virtualServices) tellTracked() {
+// reportAll calls tracked for all services.
+func (v *virtualServices) reportAll() {
 	for i := range v.conf.Services {
 		v.tracked(&v.conf.Services[i], v.balance.table.Health)
 	}

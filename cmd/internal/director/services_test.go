@@ -67,7 +67,7 @@ func TestServiceNews(t *testing.T) {
 	}
 	v.publishServices(time.Now(), "the configuration changed")
 	for i := range heard.events {
-		out.tellSinks(&heard.events[i])
+		out.sendToSinks(&heard.events[i])
 	}
 	out.close()
 
@@ -118,7 +118,7 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 	b, _ := alone(t)
 	c := parse(t, balanced)
 	kernel, dir := newFakeIPVS(), t.TempDir()
-	state, err := recall(dir)
+	state, err := readIPVSState(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

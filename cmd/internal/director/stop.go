@@ -13,10 +13,10 @@ const (
 	closeGrace = time.Second
 )
 
-// stop lets go of everything in the order that loses nothing: the checks
-// first, so that no verdict is made of a director that is closing; then the
-// virtual routers, which serve until their successors are heard; then the
-// table, through which they served.
+// stop ends everything in the order that loses no traffic: checks and trackers first,
+// so that they judge nothing while the director closes; then the virtual routers,
+// which serve until their successors are heard; then the IPVS table, through which
+// they served.
 func (d *Director) stop() error {
 	d.log.Info("stopping")
 	for _, s := range d.subsystems {

@@ -2,10 +2,7 @@ package director
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -41,9 +38,4 @@ func readKnownTrackers(dir string) (knownTrackers, error) {
 }
 
 // forgetTrackers removes what was written: after a clean stop nobody starts from it.
-func forgetTrackers(dir string) error {
-	if err := os.Remove(knownTrackersPath(dir)); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
+func forgetTrackers(dir string) error { return removeFile(knownTrackersPath(dir)) }

@@ -23,14 +23,15 @@ import (
 )
 
 // A trackers is the subsystem of what virtual routers track. Most trackers look
-// themselves; those of virtual services and BFD sessions are told by these.
+// themselves; those of virtual services and BFD sessions get their readings from
+// these.
 type trackers struct {
 	base
 	dir     string // where states are kept for a start after a crash
 	crashed bool   // the former run ended without a stop
 	routers trackingRouters
-	// tellOthers has those that know services and sessions tell what these are now.
-	tellOthers func()
+	// reportOthers has the services and sessions report what they are now.
+	reportOthers func()
 
 	set       *track.Set
 	processes *track.Processes
@@ -100,7 +101,7 @@ func (t *trackers) apply(c *conf.Config) {
 	t.processes.Set(processes)
 	t.files.Set(files)
 	t.set.Apply(configs)
-	t.tellOthers()
+	t.reportOthers()
 }
 
 func (t *trackers) save(u *upgradeState) { u.Trackers = t.set.Remember() }
@@ -125,7 +126,8 @@ func lookedAt(k conf.Track, c *conf.Director) any {
 	return [...]any{k, runAs(&k.Command, c), c.Name}
 }
 
-// looker returns how a tracker looks; nil: it is told.
+// looker returns how a tracker looks; nil if it gets its readings from another
+// subsystem.
 func (t *trackers) looker(k *conf.Track, c *conf.Director) func(context.Context) track.Reading {
 	switch k.Kind {
 	case conf.TrackInterface:
@@ -212,8 +214,8 @@ func (t *trackers) routeChanged(e *policy.Event) {
 	t.nudge(func(k *conf.Track) bool { return k.Kind == conf.TrackRoute && (e.Lost || k.Route == e.Prefix) })
 }
 
-// tellService tells the trackers of a virtual service what it is.
-func (t *trackers) tellService(s *conf.Service, health func(lvs.Ref) lvs.Health) {
+// serviceChanged gives the trackers of a virtual service a reading.
+func (t *trackers) serviceChanged(s *conf.Service, health func(lvs.Ref) lvs.Health) {
 	for i := range t.conf {
 		k := &t.conf[i]
 		if k.Kind != conf.TrackService || k.Service != s.Name {
@@ -225,8 +227,8 @@ func (t *trackers) tellService(s *conf.Service, health func(lvs.Ref) lvs.Health)
 	}
 }
 
-// tellBFD tells the trackers of a BFD session what it is.
-func (t *trackers) tellBFD(session string, v bfd.Verdict, reason string) {
+// sessionChanged gives the trackers of a BFD session a reading.
+func (t *trackers) sessionChanged(session string, v bfd.Verdict, reason string) {
 	if v == bfd.VerdictUnknown {
 		return
 	}
@@ -268,8 +270,8 @@ func serviceReading(k *conf.Track, s *conf.Service, health func(lvs.Ref) lvs.Hea
 	return r, true
 }
 
-// changed tells the journal, and the instances that track it, what became of a
-// tracker.
+// changed publishes the change of a tracker, and has the instances that track it
+// take it into account.
 func (t *trackers) changed(c track.Change) {
 	e := event.Event{
 		At: c.At, Kind: event.KindTracker, Subject: c.Name,

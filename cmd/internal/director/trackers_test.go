@@ -87,7 +87,7 @@ weight = -1
 	tr := &trackers{
 		base:    base{log: slog.New(slog.DiscardHandler), post: func(func()) {}},
 		dir:     t.TempDir(),
-		routers: nobodyTracks{}, tellOthers: func() {},
+		routers: nobodyTracks{}, reportOthers: func() {},
 	}
 	if err := tr.open(); err != nil {
 		t.Fatal(err)

@@ -166,12 +166,12 @@ func txConfigOf(in *instance) (speaker.TxConfig, error) {
 // that it can still say that it stops.
 func (rs *routers) updateTx(in *instance, changed bool) {
 	if !source(in, &in.facts).IsValid() {
-		rs.tellFaults(in, diagnose(in))
+		rs.setFaults(in, diagnose(in))
 	}
 	if changed {
 		rs.setTx(in)
 	}
-	rs.tellFaults(in, diagnose(in))
+	rs.setFaults(in, diagnose(in))
 }
 
 // setTx tells the speaker how an instance sends now. An instance that the speaker

@@ -15,8 +15,8 @@ import (
 	"holdfast/cmd/internal/event"
 )
 
-// upgradeGrace is how long running scripts, and then what else tells of events,
-// are waited for before the binary is replaced; adverts go on meanwhile.
+// upgradeGrace is how long the director waits for running scripts, and then for the
+// sinks, before it replaces the binary; adverts go on meanwhile.
 const upgradeGrace = 2 * time.Second
 
 // Upgrade implements control.Backend: it replaces the running binary by the
@@ -83,16 +83,16 @@ func (d *Director) resume() error {
 // exec runs the binary at path, which goes on speaking at once for what is MASTER
 // now. It returns only if that fails.
 func (d *Director) exec(path string) error {
-	syscall.ForkLock.Lock() // nobody else is to inherit what the new binary gets
+	syscall.ForkLock.Lock() // no child is to inherit what the new binary gets
 	defer syscall.ForkLock.Unlock()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	usual, calm := hurry()
-	defer calm()
+	usual, restore := boostThreads()
+	defer restore()
 	env := os.Environ()
 	variable, takeBack, err := d.routers.saveEarlySpeaker(usual)
 	if err != nil {
-		calm() // nobody would settle the new binary
+		restore() // nothing would restore it in the new binary
 		d.log.Warn("no advert is sent until the new binary is up", "err", err)
 		takeBack = func() error { return nil }
 	} else {

@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -42,18 +40,14 @@ func (f *upgradeFiles) write() error {
 	err = f.writeState(at, seq)
 	if err != nil && at != 0 {
 		f.log.Warn("the new binary will not know the journal: its place is needed", "err", err)
-		err = errors.Join(forgetHistory(f.dir), f.writeState(0, 0))
+		err = errors.Join(removeFile(historyPath(f.dir)), f.writeState(0, 0))
 	}
 	return err
 }
 
 // remove removes what was left for a binary that does not come.
 func (f *upgradeFiles) remove() error {
-	err := os.Remove(upgradeStatePath(f.dir))
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	return errors.Join(err, forgetHistory(f.dir))
+	return errors.Join(removeFile(upgradeStatePath(f.dir)), removeFile(historyPath(f.dir)))
 }
 
 // writeHistory writes the history. It returns the At of what was written, and the
@@ -100,7 +94,7 @@ func readUpgradeState(dir string) (upgradeState, error) {
 	var u upgradeState
 	there, err := readFile(upgradeStatePath(dir), &u)
 	if there {
-		err = errors.Join(err, os.Remove(upgradeStatePath(dir)))
+		err = errors.Join(err, removeFile(upgradeStatePath(dir)))
 	}
 	if err != nil {
 		return upgradeState{}, fmt.Errorf("read what the former binary left: %w", err)
@@ -125,7 +119,7 @@ func (f *upgradeFiles) restoreJournal(u *upgradeState) counts {
 // that time is zero.
 func readHistory(dir string, at time.Duration) (history, error) {
 	if at == 0 {
-		return history{}, forgetHistory(dir)
+		return history{}, removeFile(historyPath(dir))
 	}
 	var h history
 	there, err := readFile(historyPath(dir), &h)
@@ -135,16 +129,9 @@ func readHistory(dir string, at time.Duration) (history, error) {
 	case err == nil && h.At != at:
 		err = fmt.Errorf("%s is not what was left by the former binary", historyPath(dir))
 	}
-	err = errors.Join(err, forgetHistory(dir))
+	err = errors.Join(err, removeFile(historyPath(dir)))
 	if err != nil {
 		return history{}, fmt.Errorf("read what has been: %w", err)
 	}
 	return h, nil
-}
-
-func forgetHistory(dir string) error {
-	if err := os.Remove(historyPath(dir)); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
 }

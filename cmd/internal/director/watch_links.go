@@ -7,7 +7,7 @@ import (
 	"holdfast/netdev"
 )
 
-// A linkWatch is the subsystem that hears of changes of interfaces and addresses.
+// A linkWatch is the subsystem that reports changes of interfaces and addresses.
 type linkWatch struct {
 	base
 	changed func(*netdev.Event) // in the loop

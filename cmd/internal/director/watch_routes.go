@@ -12,42 +12,42 @@ import (
 	"holdfast/netdev/policy"
 )
 
-// A routeWatch is the subsystem that hears of changes of routes and rules. It runs
-// from the first configuration on that has to do with them: where a routing
-// daemon moves thousands of routes, nobody else should have to read about it.
+// A routeWatch is the subsystem that reports changes of routes and rules. It runs from
+// the first configuration on that depends on them: a routing daemon may move thousands
+// of routes, which costs time to read.
 type routeWatch struct {
 	base
 	host    *netdev.Host
 	repair  func(within time.Duration) // in the loop: has the host repair what is ours
 	changed func(*policy.Event)        // in the loop: a tracked route may have changed
 
-	heeded atomic.Pointer[heededRoutes] // read by the goroutine of the watch
-	end    context.CancelFunc           // nil: the watch does not run
+	filter atomic.Pointer[routeFilter] // read by the goroutine of the watch
+	end    context.CancelFunc          // nil: the watch does not run
 }
 
-// heededRoutes says which changes of routes that are not ours matter.
-type heededRoutes struct {
+// A routeFilter says which changes of routes that are not ours matter.
+type routeFilter struct {
 	tracked map[netip.Prefix]bool
 	copied  bool // tables of egress follow them
 }
 
 // copies reports whether an event may change what a table of egress repeats.
 // The local table is in none.
-func (h *heededRoutes) copies(e *policy.Event) bool {
+func (h *routeFilter) copies(e *policy.Event) bool {
 	return h.copied && !e.Ours && e.Prefix.IsValid() && e.Table != policy.LocalTable
 }
 
 func (w *routeWatch) apply(c *conf.Config) {
-	heeded := heededRoutes{tracked: map[netip.Prefix]bool{}}
+	filter := routeFilter{tracked: map[netip.Prefix]bool{}}
 	for i := range c.Tracks {
 		if k := &c.Tracks[i]; k.Kind == conf.TrackRoute {
-			heeded.tracked[k.Route] = true
+			filter.tracked[k.Route] = true
 		}
 	}
-	heeded.copied = slices.ContainsFunc(c.VRRP, func(in conf.Instance) bool { return in.Egress })
-	w.heeded.Store(&heeded)
+	filter.copied = slices.ContainsFunc(c.VRRP, func(in conf.Instance) bool { return in.Egress })
+	w.filter.Store(&filter)
 	own := slices.ContainsFunc(c.VRRP, func(in conf.Instance) bool { return len(in.Routes)+len(in.Rules) > 0 })
-	if w.end == nil && (len(heeded.tracked) > 0 || heeded.copied || own) {
+	if w.end == nil && (len(filter.tracked) > 0 || filter.copied || own) {
 		w.start()
 	}
 }
@@ -71,10 +71,10 @@ func (w *routeWatch) close() {
 
 // event is called in the goroutine of the watch, and posts what concerns us.
 func (w *routeWatch) event(e policy.Event) {
-	heeded := w.heeded.Load()
+	filter := w.filter.Load()
 	broken := w.host.RouteConcerns(e)
-	suspect := e.Lost || e.Ours && e.Gone || heeded.copies(&e)
-	if !broken && !suspect && !heeded.tracked[e.Prefix] {
+	suspect := e.Lost || e.Ours && e.Gone || filter.copies(&e)
+	if !broken && !suspect && !filter.tracked[e.Prefix] {
 		return
 	}
 	w.post(func() {

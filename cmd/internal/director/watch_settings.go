@@ -7,8 +7,8 @@ import (
 	"holdfast/netdev"
 )
 
-// A settingsWatch is the subsystem that hears when somebody changes a sysctl that
-// the host has set.
+// A settingsWatch is the subsystem that reports when another program changes a
+// sysctl that the host has set.
 type settingsWatch struct {
 	base
 	host    *netdev.Host

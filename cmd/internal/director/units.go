@@ -53,7 +53,7 @@ func units(c *conf.Config) []unit {
 
 // A unitDiff is what a reload does to the units. What goes is stopped before what
 // comes is started; virtual routers that stay keep their sockets, timers and
-// mastership, whatever unit they are in now, and are told of what changed in them.
+// mastership, whatever unit they are in now, and get what changed in them.
 type unitDiff struct {
 	gone  []unit          // as a whole
 	leave []conf.Instance // members of units of which others stay
@@ -127,7 +127,7 @@ func diffUnits(old, new []unit, stopping ...string) unitDiff {
 }
 
 // goneUnits returns the units that go as a whole, by name. Nothing moves to a unit
-// whose name another has until it has stopped: who is to be there goes too.
+// whose name another unit has until it has stopped: its members are stopped too.
 func goneUnits(old, new []unit, wanted map[string]*conf.Instance, stopping []string) map[string]bool {
 	gone, busy := map[string]bool{}, map[string]bool{}
 	for _, name := range stopping {

@@ -8,7 +8,7 @@ import (
 )
 
 // regroup moves virtual routers that run between units, and has the members
-// leave that are wanted no more. Nobody's state changes by that alone.
+// leave that are not wanted any more. That alone changes no state.
 func (rs *routers) regroup(diff *unitDiff) {
 	var list []speaker.Unit
 	var moved []conf.Instance
@@ -73,7 +73,7 @@ func (rs *routers) forgetGroups(former map[string]*runningUnit) {
 }
 
 // believeGroups has IPVS follow the groups as they are. A group that is made of
-// a MASTER tells that it is one too, but later than the table is looked at.
+// a MASTER reports that it is MASTER too, but after the next look at the table.
 func (rs *routers) believeGroups() {
 	snap, err := rs.speaker.Snapshot()
 	if err != nil {
@@ -102,7 +102,7 @@ func (rs *routers) join(r *runningUnit, members []conf.Instance) {
 		in := rs.instances[u.members[i].Name]
 		in.added = true
 		in.track = u.tracking(i) // fellows share what they track
-		rs.tellTracking(in)
+		rs.applyTracking(in)
 	}
 }
 

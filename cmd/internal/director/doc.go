@@ -1,0 +1,66 @@
+// Package director is the supervisor: it builds the parts of the daemon from a
+// configuration, connects them, reloads them and stops them.
+//
+// # The loop
+//
+// Everything that the director decides happens in one goroutine, its loop
+// (director.go). What other goroutines see, such as transitions, results of checks,
+// link events and requests on the control socket, they post to the loop
+// (mailbox.go). The VRRP loop has a thread of its own and never waits for the
+// director's.
+//
+// # Subsystems
+//
+// Whatever has a state of its own is a subsystem: a type with the verbs of
+// subsystem.go, most of which do nothing unless it defines them. Director.list makes
+// all of them and puts them in one list. Start, reload, status, upgrade and stop walk
+// that list, stop backwards. A new subsystem is a file of its own and a line in
+// Director.list. It gets no Director but the base of subsystem.go and the functions
+// that it names in its fields, and so it can be tested alone (subsystem_test.go).
+//
+//	outlets.go         scripts, pipes, webhooks and mail; programs.go: what is run
+//	snmp.go, dbus.go   SNMP and D-Bus
+//	bfd.go             BFD sessions
+//	watch_links.go     changes of interfaces and addresses
+//	watch_settings.go  changes of sysctls
+//	watch_routes.go    changes of routes and rules
+//	services.go        virtual services: checks and events; balance.go: the IPVS table;
+//	                   ipvs_state.go: what a later run must know of it
+//	trackers.go        trackers; tracker_state.go: what a start after a crash knows
+//	routers.go         the virtual routers; see below
+//	rival.go           routers that send adverts as MASTER beside ours
+//
+// Something that happened is one event (package event), published by one call; each
+// subsystem may handle it. report.go makes the events of what the VRRP loop reports.
+// status.go puts the status together. reload.go applies another configuration;
+// plan.go says in sentences what that would change.
+//
+// # Virtual routers
+//
+// units.go turns a configuration into units, which start, stop and move together, and
+// compares two configurations. router_start.go, router_change.go, router_regroup.go
+// and router_stop.go carry the difference out. instance.go is one virtual router and
+// what keeps it from being MASTER; extra_interfaces.go are its addresses on other
+// interfaces, policy.go its routes and rules, instance_tracking.go its trackers.
+// router_look.go compares the interfaces with what the VRRP loop was told;
+// transmit.go says how a router sends, listen.go on what the sockets listen.
+// vrrp_port.go connects the sockets with the VRRP loop. The VRRP loop orders devices
+// to be claimed and released; executor.go carries the orders out on device_host.go.
+// repair.go says when the host compares what is ours with what it should be.
+// router_status.go is what status shows. handover.go gives mastership away on request.
+//
+// # Start, upgrade and end
+//
+// lock.go keeps a second director out. control_socket.go answers clients. upgrade.go
+// runs a newer binary in this process; upgrade_files.go leaves it what upgrade_state.go
+// describes, and early_speaker.go speaks for it until it has read its configuration.
+// stop.go ends everything. release.go gives away what a daemon that crashed has left.
+// realtime.go sets the scheduling of threads; state_file.go reads and replaces files.
+//
+// # What reaches the kernel
+//
+// The director is not divided into a part that decides and one that acts; most
+// decisions need what the kernel says at that moment. But only the files that
+// kernel_test.go lists call the kernel, the host's devices or the disk. All others
+// decide on values, and can be tested without either.
+package director
