@@ -13,6 +13,10 @@ import (
 // a thousand services stays far below.
 const MaxFileSize = 4 << 20
 
+// ReadFile reads a regular file of at most MaxFileSize bytes. It refuses anything
+// else without waiting for it. Its errors name the file.
+func ReadFile(path string) ([]byte, error) { return readRegular(path, MaxFileSize) }
+
 // readRegular reads a regular file of at most limit bytes. It refuses anything
 // else without waiting for it. Its errors name the file.
 func readRegular(path string, limit int64) ([]byte, error) {

@@ -103,7 +103,7 @@ type environment struct {
 }
 
 var system = environment{
-	readFile: func(path string) ([]byte, error) { return readRegular(path, MaxFileSize) },
+	readFile: ReadFile,
 	glob:     filepath.Glob,
 	realPath: func(path string) string {
 		if real, err := filepath.EvalSymlinks(path); err == nil {

@@ -45,7 +45,7 @@ Exit status: 0 all is well, 1 what was asked for failed or is unwell, 2 wrong us
 	root.PersistentFlags().StringVar(&f.socket, "socket", "", "control socket (default control.sock in the configuration's runtime_dir)")
 	root.AddCommand(
 		newRun(f), newCheck(f), newConfig(f), newPlan(f),
-		newStatus(f), newEvents(f), newReload(f), newHandover(f), newUpgrade(f), newRelease(f), newVersion(f),
+		newStatus(f), newEvents(f), newReload(f), newHandover(f), newUpgrade(f), newRelease(f), newConvert(), newVersion(f),
 	)
 	return root
 }

@@ -220,6 +220,38 @@ func TestTimeoutsAreRememberedOverACrash(t *testing.T) {
 	}
 }
 
+// Nothing is changed in the kernel that a later run would not know of, however often
+// it is tried.
+func TestIPVSIsNotChangedUnrecorded(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "missing")
+	state, err := readIPVSState(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kernel := newFakeIPVS()
+	former := kernel.timeouts
+	b := newBalancer(slog.New(slog.DiscardHandler), state, func(lvs.Report) {})
+	b.attach(kernel)
+	if _, err := b.configure(parse(t, balanced)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if faults := b.apply(); faults.table == nil || faults.sync != nil {
+			t.Errorf("%+v", faults)
+		}
+	}
+	if len(kernel.Ops) != 0 || kernel.timeouts != former {
+		t.Errorf("changes %v, timeouts %v", kernel.Ops, kernel.timeouts)
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	mustApply(t, b)
+	if got := kernel.String(); !strings.Contains(got, "10.0.0.100:80") || kernel.timeouts.TCP != time.Minute {
+		t.Errorf("after the directory exists: timeouts %v, table:\n%s", kernel.timeouts, got)
+	}
+}
+
 func TestDamagedMemory(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "ipvs.json"), []byte(`{"services": [17`), 0o600); err != nil {

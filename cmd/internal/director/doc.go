@@ -25,7 +25,8 @@
 //	watch_settings.go  changes of sysctls
 //	watch_routes.go    changes of routes and rules
 //	services.go        virtual services: checks and events; balance.go: the IPVS table;
-//	                   ipvs_state.go: what a later run must know of it
+//	                   ipvs_state.go: what a later run must know of it; contention.go:
+//	                   services that another program keeps changing
 //	trackers.go        trackers; tracker_state.go: what a start after a crash knows
 //	routers.go         the virtual routers; see below
 //	conflicts.go       what others have in the kernel that is in our way

@@ -38,8 +38,9 @@ func (m *ipvsState) Services() []lvs.Key { return m.content.Services }
 
 // SetServices replaces them.
 func (m *ipvsState) SetServices(keys []lvs.Key) error {
-	m.content.Services = keys
-	return m.write()
+	content := m.content
+	content.Services = keys
+	return m.write(content)
 }
 
 // Timeouts returns the timeouts that IPVS had before us.
@@ -47,18 +48,24 @@ func (m *ipvsState) Timeouts() lvs.Timeouts { return m.content.Timeouts }
 
 // SetTimeouts replaces them.
 func (m *ipvsState) SetTimeouts(t lvs.Timeouts) error {
-	m.content.Timeouts = t
-	return m.write()
+	content := m.content
+	content.Timeouts = t
+	return m.write(content)
 }
 
-// write replaces the file in one step as far as a crash can see.
-func (m *ipvsState) write() error {
-	if len(m.content.Services) == 0 && m.content.Timeouts == (lvs.Timeouts{}) {
-		return removeFile(m.path)
+// write writes the file, in one step as far as a crash can see. If that fails the
+// content stays as it was: it is always what a later run would read.
+func (m *ipvsState) write(content ipvsContent) error {
+	var err error
+	if len(content.Services) == 0 && content.Timeouts == (lvs.Timeouts{}) {
+		err = removeFile(m.path)
+	} else if b, failed := json.Marshal(content); failed != nil {
+		err = failed
+	} else {
+		err = replaceFile(m.path, b)
 	}
-	b, err := json.Marshal(m.content)
-	if err != nil {
-		return err
+	if err == nil {
+		m.content = content
 	}
-	return replaceFile(m.path, b)
+	return err
 }

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"holdfast/checker"
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/lvs"
 	"holdfast/lvs/ipvs"
@@ -31,10 +31,11 @@ type virtualServices struct {
 	// tracked is called after every result of a check that changed a server.
 	tracked func(s *conf.Service, health func(lvs.Ref) lvs.Health)
 
-	conf    *conf.Config      // nil until the first apply
-	dirty   bool              // the table may have to change
-	faults  ipvsFaults        // of the last reconcile
-	repairs uint64            // changes that others had made to our part of the table
+	conf    *conf.Config // nil until the first apply
+	dirty   bool         // the table may have to change
+	faults  ipvsFaults   // of the last reconcile
+	repairs uint64       // changes that others had made to our part of the table
+	fights  contention
 	healths map[string]string // UP or DOWN by service; absent: not known
 }
 
@@ -44,7 +45,7 @@ func newVirtualServices(b base, dir string) *virtualServices {
 	if err != nil {
 		b.log.Warn("what a former run left in IPVS is not known", "err", err)
 	}
-	v := &virtualServices{base: b, kernel: openIPVS, healths: map[string]string{}}
+	v := &virtualServices{base: b, kernel: openIPVS, healths: map[string]string{}, fights: contention{}}
 	v.balance = newBalancer(b.log, memory, v.changed)
 	return v
 }
@@ -99,15 +100,18 @@ func (v *virtualServices) setMaster(name string, master bool) {
 	}
 }
 
-func (v *virtualServices) report(s *control.Status) {
+func (v *virtualServices) report(s *status.Status) {
 	s.Checks = v.checks.Status()
 	if !needsIPVS(v.conf) && v.faults == (ipvsFaults{}) {
 		return
 	}
 	services, daemons, unread := v.balance.status()
-	s.LVS = &control.LVS{Error: errorText(cmp.Or(v.faults.table, unread.table)), Services: services, Repairs: v.repairs, RatesNote: ratesNote(services)}
+	for i := range services {
+		services[i].Problem = cmp.Or(services[i].Problem, v.fights.problem(time.Now(), services[i].Service))
+	}
+	s.LVS = &status.LVS{Error: errorText(cmp.Or(v.faults.table, unread.table)), Services: services, Repairs: v.repairs, RatesNote: ratesNote(services)}
 	if c := v.conf.LVS.Sync; c.Interface != "" {
-		s.LVS.Sync = &control.Sync{
+		s.LVS.Sync = &status.Sync{
 			Interface: c.Interface, ID: int(c.ID), Follow: c.Follow, Roles: []string{},
 			Error: errorText(cmp.Or(v.faults.sync, unread.sync)),
 		}
@@ -265,6 +269,7 @@ func (v *virtualServices) reportAll() {
 
 // changed publishes what the balancer put back.
 func (v *virtualServices) changed(report lvs.Report) {
+	v.fights.note(time.Now(), report.Changes)
 	for _, c := range report.Changes {
 		if c.Drift {
 			v.repairs++

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"holdfast/checker"
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/notify"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/lvs"
 )
@@ -45,7 +45,7 @@ func (l lineKeeper) Close() { close(l.lines) }
 func TestServiceNews(t *testing.T) {
 	b, heard := alone(t)
 	c := parse(t, twoServers)
-	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, tracked: func(*conf.Service, func(lvs.Ref) lvs.Health) {}}
+	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, fights: contention{}, tracked: func(*conf.Service, func(lvs.Ref) lvs.Health) {}}
 	v.balance = balance(t, t.TempDir(), newFakeIPVS(), twoServers)
 	keeper := lineKeeper{make(chan string, 100)}
 	out := &outlets{base: b, sinks: []*sink{{
@@ -122,7 +122,7 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, checks: checker.New(checker.Options{Log: b.log})}
+	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, fights: contention{}, checks: checker.New(checker.Options{Log: b.log})}
 	defer v.checks.Close()
 	v.balance = newBalancer(b.log, state, v.changed)
 	v.balance.attach(kernel)
@@ -142,7 +142,7 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 		t.Helper()
 		v.dirty = true
 		v.reconcile()
-		var s control.Status
+		var s status.Status
 		v.report(&s)
 		got, gotSync := s.LVS.Error, s.LVS.Sync.Error
 		if strings.Contains(got, "no table") != table || (got != "") != table || strings.Contains(gotSync, "no daemon") != sync || (gotSync != "") != sync {
@@ -157,6 +157,17 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 	}
 	kernel.failDump = nil
 	check("all works", false, false)
+	for range contentionRepairs {
+		if err := kernel.Do(lvs.Op{Verb: lvs.DeleteService, Service: web}); err != nil {
+			t.Fatal(err)
+		}
+		check("another program deletes a service", false, false)
+	}
+	var s status.Status
+	v.report(&s)
+	if got := s.LVS.Services[0].Problem; !strings.Contains(got, "repaired it 3 times") {
+		t.Errorf("problem %q", got)
+	}
 	if got := kernel.String(); !strings.Contains(got, "-r 192.168.0.11:80") {
 		t.Errorf("a server in use went out of service, though no check has failed:\n%s", got)
 	}

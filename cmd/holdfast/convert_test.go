@@ -1,0 +1,51 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"holdfast/conf"
+)
+
+func TestConvert(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		if err := os.WriteFile(dir+"/"+name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const good = "-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 192.168.0.1:80 -m -w 1\n"
+	write("good", good)
+	write("part", good+"-A -t www:80\n")
+	write("none", "# nothing\n")
+	for _, tt := range []struct {
+		line           string
+		code           int
+		stdout, stderr string
+	}{
+		{"convert --from ipvsadm @good", exitWell, "address = \"10.0.0.1:80\"", "2 directives read: 4 notes, all translated\n"},
+		{"convert --from ipvsadm --director lvs1 @good", exitWell, "[director]\nname = \"lvs1\"", "all translated\n"},
+		{"convert --from ipvsadm @part", exitFault, "address = \"10.0.0.1:80\"", "part:3: needs a person: \"www:80\" is not a numeric address"},
+		{"convert --from ipvsadm @none", exitFault, "", "nothing could be converted"},
+		{"convert --from ipvsadm @missing", exitUsage, "", "no such file"},
+		{"convert --from ipvsadm @.", exitUsage, "", "not a regular file"},
+		{"convert --from nonsense @good", exitUsage, "", "--from must be ipvsadm, not \"nonsense\""},
+		{"convert --from ipvsadm", exitUsage, "", "requires at least 1 arg"},
+	} {
+		code, stdout, stderr := call(t, dir, tt.line)
+		if code != tt.code || !strings.Contains(stdout, tt.stdout) || (stdout == "") != (tt.stdout == "") || !strings.Contains(stderr, tt.stderr) {
+			t.Errorf("%s: %d\n%s\n%s", tt.line, code, stdout, stderr)
+		}
+	}
+	// What is written to a file is valid, and no file is overwritten.
+	if code, stdout, stderr := call(t, dir, "convert --from ipvsadm -o @out.toml @good"); code != exitWell || stdout != "" {
+		t.Errorf("-o: %d %s%s", code, stdout, stderr)
+	}
+	if c, err := conf.Load(dir + "/out.toml"); err != nil || len(c.Services) != 1 {
+		t.Errorf("-o: %v", err)
+	}
+	if code, _, stderr := call(t, dir, "convert --from ipvsadm -o @out.toml @good"); code != exitFault || !strings.Contains(stderr, "file exists") {
+		t.Errorf("-o of a file that exists: %d %s", code, stderr)
+	}
+}

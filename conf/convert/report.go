@@ -1,0 +1,101 @@
+package convert
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A File is an input file.
+type File struct {
+	Name string
+	Text string
+}
+
+// A Position is a line of an input file, from 1.
+type Position struct {
+	File string
+	Line int
+}
+
+// String returns "file:line".
+func (p Position) String() string { return fmt.Sprintf("%s:%d", p.File, p.Line) }
+
+// A Finding is what an administrator should know about one directive.
+type Finding struct {
+	At Position
+	// Person is true if the directive was not translated, so that a person has to
+	// decide. Otherwise the finding is a note.
+	Person  bool
+	Message string
+}
+
+// String returns "file:line: message", with a mark if a person is needed.
+func (f Finding) String() string {
+	kind := "note"
+	if f.Person {
+		kind = "needs a person"
+	}
+	return fmt.Sprintf("%v: %s: %s", f.At, kind, f.Message)
+}
+
+// A Report collects the findings of a conversion.
+type Report struct {
+	Directives int // all that were read, translated or not
+	Findings   []Finding
+}
+
+// Note adds a note.
+func (r *Report) Note(at Position, format string, args ...any) {
+	r.Findings = append(r.Findings, Finding{at, false, fmt.Sprintf(format, args...)})
+}
+
+// Person adds a finding about a directive that was not translated.
+func (r *Report) Person(at Position, format string, args ...any) {
+	r.Findings = append(r.Findings, Finding{at, true, fmt.Sprintf(format, args...)})
+}
+
+// Untranslated returns how many findings need a person.
+func (r *Report) Untranslated() int {
+	n := 0
+	for _, f := range r.Findings {
+		if f.Person {
+			n++
+		}
+	}
+	return n
+}
+
+// String returns the findings in the order of the files, one a line, and then a
+// summary.
+func (r *Report) String() string {
+	findings := slices.Clone(r.Findings)
+	slices.SortStableFunc(findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.At.File, b.At.File), cmp.Compare(a.At.Line, b.At.Line))
+	})
+	var b strings.Builder
+	for _, f := range findings {
+		fmt.Fprintln(&b, f)
+	}
+	person, notes := r.Untranslated(), len(findings)-r.Untranslated()
+	fmt.Fprintf(&b, "%s read: %s, %s\n", count(r.Directives, "directive"), count(notes, "note"), needPerson(person))
+	return b.String()
+}
+
+func needPerson(n int) string {
+	switch n {
+	case 0:
+		return "all translated"
+	case 1:
+		return "1 needs a person"
+	}
+	return fmt.Sprintf("%d need a person", n)
+}
+
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
