@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/netdev"
 )
@@ -56,7 +56,7 @@ func (c *conflicts) look() {
 		return
 	}
 	found := c.routers.host.Conflicts(c.links.watcher)
-	all := make([]control.Problem, 0, len(found))
+	all := make([]status.Problem, 0, len(found))
 	for _, one := range found {
 		all = append(all, c.problem(one))
 	}
@@ -65,8 +65,8 @@ func (c *conflicts) look() {
 }
 
 // problem returns a conflict as the status shows it.
-func (c *conflicts) problem(one netdev.Conflict) control.Problem {
-	p := control.Problem{
+func (c *conflicts) problem(one netdev.Conflict) status.Problem {
+	p := status.Problem{
 		Kind: "conflict-" + one.Kind, Name: one.Device, Interface: one.Interface, Text: one.Text,
 		VRRP: c.routers.instanceOf(one.Device),
 	}
@@ -102,7 +102,7 @@ func (c *conflicts) lookAtFirewall() {
 				c.log.Debug("cannot look at the firewall", "err", err)
 				return
 			}
-			var all []control.Problem
+			var all []status.Problem
 			for _, one := range found {
 				p := c.problem(one)
 				p.Name = one.Interface
@@ -128,17 +128,17 @@ func (rs *routers) instanceOf(device string) string {
 }
 
 // objectProblems returns what an error of a look says, object by object.
-func objectProblems(err error, instanceOf func(device string) string) []control.Problem {
-	var all []control.Problem
+func objectProblems(err error, instanceOf func(device string) string) []status.Problem {
+	var all []status.Problem
 	for _, o := range netdev.Failures(err) {
-		p := control.Problem{Kind: o.Kind, Name: o.Name, Text: o.Error()}
+		p := status.Problem{Kind: o.Kind, Name: o.Name, Text: o.Error()}
 		if o.Device != "" {
 			p.VRRP = instanceOf(o.Device)
 		}
 		all = append(all, p)
 	}
 	if err != nil && len(all) == 0 {
-		all = append(all, control.Problem{Kind: netdev.ObjectTables, Name: "devices", Text: err.Error()})
+		all = append(all, status.Problem{Kind: netdev.ObjectTables, Name: "devices", Text: err.Error()})
 	}
 	return all
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 )
 
 // problems is the subsystem that lists what is not as it should be and cannot be
@@ -15,12 +15,12 @@ import (
 // when it comes and when it goes.
 type problems struct {
 	base
-	bySource map[string]map[control.Problem]time.Time // since when, by Problem without Since
+	bySource map[string]map[status.Problem]time.Time // since when, by Problem without Since
 }
 
 // set replaces the problems that one source knows.
-func (p *problems) set(source string, now []control.Problem) {
-	before, after := p.bySource[source], map[control.Problem]time.Time{}
+func (p *problems) set(source string, now []status.Problem) {
+	before, after := p.bySource[source], map[status.Problem]time.Time{}
 	for _, one := range now {
 		since, known := before[one]
 		if _, twice := after[one]; twice {
@@ -40,12 +40,12 @@ func (p *problems) set(source string, now []control.Problem) {
 		}
 	}
 	if p.bySource == nil {
-		p.bySource = map[string]map[control.Problem]time.Time{}
+		p.bySource = map[string]map[status.Problem]time.Time{}
 	}
 	p.bySource[source] = after
 }
 
-func (p *problems) tell(one control.Problem, to string) {
+func (p *problems) tell(one status.Problem, to string) {
 	detail := map[string]string{"object": one.Kind, "name": one.Name}
 	for key, value := range map[string]string{"interface": one.Interface, "address": one.Address} {
 		if value != "" {
@@ -55,15 +55,15 @@ func (p *problems) tell(one control.Problem, to string) {
 	p.publish(event.Event{Kind: event.KindProblem, Subject: cmp.Or(one.VRRP, one.Name), To: to, Reason: one.Text, Detail: detail})
 }
 
-func (p *problems) report(s *control.Status) {
-	s.Problems = []control.Problem{}
+func (p *problems) report(s *status.Status) {
+	s.Problems = []status.Problem{}
 	for _, known := range p.bySource {
 		for one, since := range known {
 			one.Since = since
 			s.Problems = append(s.Problems, one)
 		}
 	}
-	slices.SortFunc(s.Problems, func(a, b control.Problem) int {
+	slices.SortFunc(s.Problems, func(a, b status.Problem) int {
 		return cmp.Or(cmp.Compare(a.VRRP, b.VRRP), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Text, b.Text))
 	})
 }
