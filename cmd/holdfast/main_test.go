@@ -21,6 +21,7 @@ import (
 
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/lvs"
 )
@@ -47,15 +48,15 @@ func golden(t *testing.T, name, got string) {
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // wellStatus is that of a BACKUP on which all is well.
-func wellStatus() *control.Status {
-	return &control.Status{
+func wellStatus() *status.Status {
+	return &status.Status{
 		Director: "lvs2", Software: "1.2.3", PID: 812, Started: noon.Add(-time.Hour), Now: noon, Realtime: true,
-		Config: control.Config{Path: "/etc/holdfast/holdfast.toml", LoadedAt: noon.Add(-time.Hour)},
-		VRRP: []control.Instance{{
+		Config: status.Config{Path: "/etc/holdfast/holdfast.toml", LoadedAt: noon.Add(-time.Hour)},
+		VRRP: []status.Instance{{
 			Name: "outside", Interface: "eth0", Device: "vrrp4-51", Family: "ipv4", VRID: 51, Protocol: 3, State: "BACKUP", Since: noon.Add(-time.Minute),
-			Priority: 100, EffectivePriority: 100, IntervalMS: 100, Addresses: []string{"10.0.0.100/24"}, Master: &control.Peer{Address: "10.0.0.2", Priority: 150},
+			Priority: 100, EffectivePriority: 100, IntervalMS: 100, Addresses: []string{"10.0.0.100/24"}, Master: &status.Peer{Address: "10.0.0.2", Priority: 150},
 		}},
-		LVS: &control.LVS{Services: []lvs.ServiceStatus{{
+		LVS: &status.LVS{Services: []lvs.ServiceStatus{{
 			Name: "web", Service: "tcp 10.0.0.100:80", Scheduler: "wlc", Active: "always", Wanted: true, Present: true, ServersUp: 1, ServersTotal: 1,
 			Servers: []lvs.ServerStatus{{Name: "rs1", Address: "192.168.0.11:80", Forward: "nat", Health: "up", Configured: 5, Weight: 5, Present: true}},
 		}}},
@@ -63,14 +64,14 @@ func wellStatus() *control.Status {
 }
 
 type fakeDaemon struct {
-	status *control.Status
+	status *status.Status
 	err    error
 	empty  bool
 	fails  string // why an upgrade that is begun does not come to an end
 	events *event.Journal
 }
 
-func (f *fakeDaemon) Status(context.Context) (*control.Status, error) { return f.status, f.err }
+func (f *fakeDaemon) Status(context.Context) (*status.Status, error) { return f.status, f.err }
 
 func (f *fakeDaemon) Plan(context.Context) (*control.Plan, error) {
 	p := &control.Plan{Version: 1, Path: "/etc/holdfast/holdfast.toml", Steps: []control.Step{
@@ -158,7 +159,7 @@ func TestCommandLine(t *testing.T) {
 		}
 	}
 	unwell := wellStatus()
-	unwell.VRRP[0].State, unwell.VRRP[0].Reasons = "FAULT", []control.Reason{{Key: "link", Text: "eth0 has no carrier", Since: noon}}
+	unwell.VRRP[0].State, unwell.VRRP[0].Reasons = "FAULT", []status.Reason{{Key: "link", Text: "eth0 has no carrier", Since: noon}}
 	daemonAt(t, dir+"/well/control.sock", &fakeDaemon{status: wellStatus()})
 	daemonAt(t, dir+"/unwell.sock", &fakeDaemon{status: unwell, empty: true})
 	daemonAt(t, dir+"/fleeting.sock", &fakeDaemon{fails: "the upgrade failed: run /usr/local/sbin/holdfast: no such file or directory"})

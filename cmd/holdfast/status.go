@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/status"
 )
 
 // watchInterval is the time between two looks of status --watch.
@@ -27,7 +28,7 @@ func newStatus(f *flags) *cobra.Command {
 them. Its exit status is 1 if the daemon does not run or something is unwell: a
 virtual router is in FAULT or has a rival, a service has no server that is up,
 the last reload failed.`,
-		ValidArgs: []string{string(control.SectionVRRP), string(control.SectionLVS), string(control.SectionChecks)},
+		ValidArgs: []string{string(status.SectionVRRP), string(status.SectionLVS), string(status.SectionChecks)},
 		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
 		PreRunE: func(*cobra.Command, []string) error {
 			if asJSON && watch {
@@ -36,24 +37,24 @@ the last reload failed.`,
 			return nil
 		},
 		RunE: do(func(cmd *cobra.Command, args []string) error {
-			section := control.SectionAll
+			section := status.SectionAll
 			if len(args) > 0 {
-				section = control.Section(args[0])
+				section = status.Section(args[0])
 			}
 			client, out := f.client(), cmd.OutOrStdout()
 			if watch {
 				return watchStatus(cmd.Context(), client, out, section)
 			}
-			status, err := client.Status(cmd.Context())
+			st, err := client.Status(cmd.Context())
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				err = printJSON(out, selectSection(status, section))
+				err = printJSON(out, selectSection(st, section))
 			} else {
-				_, err = io.WriteString(out, status.Text(section))
+				_, err = io.WriteString(out, st.Text(section))
 			}
-			if err == nil && len(status.Unwell()) > 0 {
+			if err == nil && len(st.Unwell()) > 0 {
 				return errUnwell
 			}
 			return err
@@ -65,13 +66,13 @@ the last reload failed.`,
 }
 
 // selectSection returns what of the status is printed as JSON.
-func selectSection(s *control.Status, section control.Section) any {
+func selectSection(s *status.Status, section status.Section) any {
 	switch section {
-	case control.SectionVRRP:
+	case status.SectionVRRP:
 		return map[string]any{"version": s.Version, "vrrp": s.VRRP, "groups": s.Groups, "trackers": s.Trackers}
-	case control.SectionLVS:
+	case status.SectionLVS:
 		return map[string]any{"version": s.Version, "lvs": s.LVS}
-	case control.SectionChecks:
+	case status.SectionChecks:
 		return map[string]any{"version": s.Version, "checks": s.Checks}
 	}
 	return s
@@ -79,7 +80,7 @@ func selectSection(s *control.Status, section control.Section) any {
 
 // watchStatus shows the status anew every second until ctx is done. A daemon
 // that is not there may come back: that is shown, and watched on.
-func watchStatus(ctx context.Context, client *control.Client, out io.Writer, section control.Section) error {
+func watchStatus(ctx context.Context, client *control.Client, out io.Writer, section status.Section) error {
 	before := ""
 	if isTerminal(out) {
 		before = clearScreen
@@ -87,7 +88,7 @@ func watchStatus(ctx context.Context, client *control.Client, out io.Writer, sec
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	for {
-		status, err := client.Status(ctx)
+		st, err := client.Status(ctx)
 		var text string
 		switch {
 		case ctx.Err() != nil:
@@ -97,7 +98,7 @@ func watchStatus(ctx context.Context, client *control.Client, out io.Writer, sec
 		case err != nil:
 			return err
 		default:
-			text = status.Text(section)
+			text = st.Text(section)
 		}
 		if _, err := io.WriteString(out, before+text); err != nil {
 			return fmt.Errorf("show the status: %w", err)

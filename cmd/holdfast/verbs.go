@@ -13,6 +13,7 @@ import (
 
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/director"
+	"holdfast/cmd/internal/status"
 )
 
 func newReload(f *flags) *cobra.Command {
@@ -113,7 +114,7 @@ func newVersion(f *flags) *cobra.Command {
 			}
 			out := cmd.OutOrStdout()
 			if asJSON {
-				return printJSON(out, map[string]any{"version": control.StatusVersion, "software": softwareVersion(), "go": runtime.Version(), "daemon": daemon})
+				return printJSON(out, map[string]any{"version": status.Version, "software": softwareVersion(), "go": runtime.Version(), "daemon": daemon})
 			}
 			fmt.Fprintf(out, "holdfast %s %s\n", softwareVersion(), runtime.Version())
 			if daemon != nil {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 )
 
 // ErrNotRunning is wrapped by the errors of a Client when no daemon listens on
@@ -54,8 +55,8 @@ func NewClient(path string) *Client {
 }
 
 // Status asks for the status.
-func (c *Client) Status(ctx context.Context) (*Status, error) {
-	return ask[Status](ctx, c, http.MethodGet, "status")
+func (c *Client) Status(ctx context.Context) (*status.Status, error) {
+	return ask[status.Status](ctx, c, http.MethodGet, "status")
 }
 
 // Version asks what runs.

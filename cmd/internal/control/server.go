@@ -14,13 +14,14 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 )
 
 // A Backend is the daemon as its control socket sees it. Its methods are called
 // from several goroutines.
 type Backend interface {
 	// Status returns a value of the caller's own.
-	Status(context.Context) (*Status, error)
+	Status(context.Context) (*status.Status, error)
 	// Plan reads the configuration file again and changes nothing.
 	Plan(context.Context) (*Plan, error)
 	// Reload applies the configuration file. On an error everything is as it
@@ -66,7 +67,7 @@ const streamTimeout = 10 * time.Second
 // NewServer returns a Server. Call Serve, then Close.
 func NewServer(o Options) *Server {
 	s := &Server{backend: o.Backend, events: o.Events, version: o.Version, log: o.Log, uid: os.Geteuid()}
-	s.version.Version = StatusVersion
+	s.version.Version = status.Version
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.http = http.Server{
 		Handler:           s.handler(),
@@ -98,14 +99,14 @@ func (s *Server) handler() http.Handler {
 	return mux
 }
 
-func (s *Server) status(ctx context.Context) (*Status, error) {
-	status, err := s.backend.Status(ctx)
+func (s *Server) status(ctx context.Context) (*status.Status, error) {
+	st, err := s.backend.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
-	status.Version = StatusVersion
-	status.complete()
-	return status, nil
+	st.Version = status.Version
+	st.Complete()
+	return st, nil
 }
 
 // Serve answers on l until Close. It returns nil after Close.

@@ -6,8 +6,8 @@ import (
 	"context"
 	"log/slog"
 
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 )
 
 // Built tells whether this binary speaks D-Bus.
@@ -44,6 +44,6 @@ func (s *Service) Stopped() {}
 func (s *Service) Close(context.Context) {}
 
 // Status says that there is nothing.
-func (s *Service) Status() control.DBus {
-	return control.DBus{Bus: s.opts.Bus, Name: s.opts.Name, Error: "this binary was built without D-Bus"}
+func (s *Service) Status() status.DBus {
+	return status.DBus{Bus: s.opts.Bus, Name: s.opts.Name, Error: "this binary was built without D-Bus"}
 }

@@ -3,7 +3,7 @@ package dbus
 import (
 	"context"
 
-	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/status"
 )
 
 // Options are what may change while a Service runs.
@@ -38,9 +38,9 @@ const (
 // goroutines, and heed ctx.
 type Director interface {
 	// Status returns a value of the caller's own.
-	Status(ctx context.Context) (*control.Status, error)
+	Status(ctx context.Context) (*status.Status, error)
 	// Reload applies the configuration file.
-	Reload(ctx context.Context) (*control.Reloaded, error)
+	Reload(ctx context.Context) error
 	// Announce announces the addresses of a MASTER once more, with "" those of
 	// every MASTER.
 	Announce(ctx context.Context, instance string) error

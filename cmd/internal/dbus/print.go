@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/status"
 )
 
 // Files in the runtime directory, which only root can read: what keepalived
@@ -25,7 +25,7 @@ const patience = 20 * time.Second
 // The counters themselves go on: others read them too.
 type baseline struct {
 	at     time.Time
-	values map[string]control.Counters
+	values map[string]status.Counters
 }
 
 // A statsDocument is what statsFile holds.
@@ -37,8 +37,8 @@ type statsDocument struct {
 }
 
 type statsOfARouter struct {
-	Name     string           `json:"name"`
-	Counters control.Counters `json:"counters"`
+	Name     string          `json:"name"`
+	Counters status.Counters `json:"counters"`
 }
 
 // methodsOfRouter are those of the one object beside the instances.
@@ -47,11 +47,8 @@ func (s *Service) methodsOfRouter() map[string]func(context.Context) error {
 		"PrintData":       s.printData,
 		"PrintStats":      func(ctx context.Context) error { return s.printStats(ctx, false) },
 		"PrintStatsClear": func(ctx context.Context) error { return s.printStats(ctx, true) },
-		"ReloadConfig": func(ctx context.Context) error {
-			_, err := s.director.Reload(ctx)
-			return err
-		},
-		"SendGarp": func(ctx context.Context) error { return s.director.Announce(ctx, "") },
+		"ReloadConfig":    s.director.Reload,
+		"SendGarp":        func(ctx context.Context) error { return s.director.Announce(ctx, "") },
 	}
 }
 
@@ -70,11 +67,11 @@ func (s *Service) do(ctx context.Context, name, instance string, f func(context.
 }
 
 func (s *Service) printData(ctx context.Context) error {
-	status, err := s.director.Status(ctx)
+	st, err := s.director.Status(ctx)
 	if err != nil {
 		return err
 	}
-	text, err := status.JSON()
+	text, err := st.JSON()
 	if err != nil {
 		return err
 	}
@@ -82,14 +79,14 @@ func (s *Service) printData(ctx context.Context) error {
 }
 
 func (s *Service) printStats(ctx context.Context, clear bool) error {
-	status, err := s.director.Status(ctx)
+	st, err := s.director.Status(ctx)
 	if err != nil {
 		return err
 	}
-	doc := statsDocument{Version: status.Version, At: status.Now, Cleared: s.stats.at, VRRP: []statsOfARouter{}}
-	values := map[string]control.Counters{}
-	for i := range status.VRRP {
-		v := &status.VRRP[i]
+	doc := statsDocument{Version: st.Version, At: st.Now, Cleared: s.stats.at, VRRP: []statsOfARouter{}}
+	values := map[string]status.Counters{}
+	for i := range st.VRRP {
+		v := &st.VRRP[i]
 		values[v.Name] = v.Counters
 		doc.VRRP = append(doc.VRRP, statsOfARouter{v.Name, v.Counters.Minus(s.stats.values[v.Name])})
 	}
@@ -101,7 +98,7 @@ func (s *Service) printStats(ctx context.Context, clear bool) error {
 		return err
 	}
 	if clear {
-		s.stats = baseline{status.Now, values}
+		s.stats = baseline{st.Now, values}
 	}
 	return nil
 }

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 )
 
 // Built tells whether this binary speaks D-Bus.
@@ -77,7 +77,7 @@ type Service struct {
 	tree   tree
 	queue  []signal
 	told   bool // VrrpStarted was said
-	status control.DBus
+	status status.DBus
 }
 
 // New returns a running Service. Close it.
@@ -88,7 +88,7 @@ func newService(log *slog.Logger, d Director, o Options, dial dialer) *Service {
 	s := &Service{
 		log: log, director: d, dial: dial, stop: stop, opts: o, tree: newTree(),
 		ending: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1), work: make(chan struct{}, 1),
-		status: control.DBus{Since: time.Now()},
+		status: status.DBus{Since: time.Now()},
 	}
 	go s.run(life)
 	return s
@@ -190,7 +190,7 @@ func (s *Service) Close(ctx context.Context) {
 }
 
 // Status tells how the service is.
-func (s *Service) Status() control.DBus {
+func (s *Service) Status() status.DBus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.status

@@ -18,7 +18,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/status"
 )
 
 // fakeBus is a bus that can be away, and what it heard.
@@ -200,24 +200,24 @@ func TestBusThatHangs(t *testing.T) {
 
 // fakeDirector does what methods ask for.
 type fakeDirector struct {
-	status control.Status
+	status status.Status
 	files  map[string]string
 	asked  []string
 	hold   time.Duration
 }
 
-func (d *fakeDirector) Status(context.Context) (*control.Status, error) {
+func (d *fakeDirector) Status(context.Context) (*status.Status, error) {
 	s := d.status
 	return &s, nil
 }
 
-func (d *fakeDirector) Reload(ctx context.Context) (*control.Reloaded, error) {
+func (d *fakeDirector) Reload(ctx context.Context) error {
 	d.asked = append(d.asked, "reload")
 	select {
 	case <-time.After(d.hold):
-		return &control.Reloaded{}, nil
+		return nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 }
 
@@ -255,7 +255,7 @@ func call(t *testing.T, s *Service, path, iface, name string, args ...any) ([]an
 func TestMethods(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &fakeDirector{files: map[string]string{}}
-		d.status = control.Status{Version: 1, VRRP: []control.Instance{{Name: "outside", Counters: control.Counters{AdvertsSent: 5}}}}
+		d.status = status.Status{Version: 1, VRRP: []status.Instance{{Name: "outside", Counters: status.Counters{AdvertsSent: 5}}}}
 		s := newService(quiet(), d, Options{}, (&fakeBus{}).dial)
 		defer s.Close(t.Context())
 		s.Add(four)
@@ -268,7 +268,7 @@ func TestMethods(t *testing.T) {
 			t.Error(err)
 		}
 		expect(t, "asked", d.asked, "reload", "announce ", "announce outside")
-		var status control.Status
+		var status status.Status
 		if err := json.Unmarshal([]byte(d.files[dataFile]), &status); err != nil || len(status.VRRP) != 1 {
 			t.Errorf("%v in %s", err, d.files[dataFile])
 		}

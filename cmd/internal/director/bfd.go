@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/bfd"
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/netdev"
 )
@@ -55,12 +55,12 @@ func bfdConfig(b *conf.BFD) bfd.Config {
 	}
 }
 
-func (s *bfdSessions) report(st *control.Status) {
+func (s *bfdSessions) report(st *status.Status) {
 	if !s.configured {
 		return
 	}
 	sessions, dropped := s.speaker.Status()
-	st.BFD = &control.BFD{Dropped: dropped}
+	st.BFD = &status.BFD{Dropped: dropped}
 	for i := range sessions {
 		st.BFD.Sessions = append(st.BFD.Sessions, sessionStatus(&sessions[i]))
 	}
@@ -110,9 +110,9 @@ func (s *bfdSessions) linkChanged(e *netdev.Event) {
 	}
 }
 
-func sessionStatus(s *bfd.Status) control.BFDSession {
+func sessionStatus(s *bfd.Status) status.BFDSession {
 	c := &s.Config
-	out := control.BFDSession{
+	out := status.BFDSession{
 		Name: c.Name, Neighbour: c.Neighbour.String(), Interface: c.Interface, Multihop: c.Multihop,
 		State: s.State.String(), Since: s.Since, Reason: s.Reason, Diag: s.Diag.String(),
 		Discriminator: s.Local, Port: int(s.Port), TxMS: ms(s.Interval), DetectionMS: ms(s.Detection), LastHeard: s.Heard,
@@ -124,7 +124,7 @@ func sessionStatus(s *bfd.Status) control.BFDSession {
 		out.Source = c.Source.String()
 	}
 	if s.Remote != 0 {
-		out.Remote = &control.BFDRemote{
+		out.Remote = &status.BFDRemote{
 			State: s.RemoteState.String(), Diag: s.RemoteDiag.String(), Discriminator: s.Remote,
 			MinTxMS: ms(s.RemoteMinTx), MinRxMS: ms(s.RemoteMinRx), Multiplier: int(s.RemoteMultiple),
 		}

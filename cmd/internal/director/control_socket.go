@@ -10,6 +10,7 @@ import (
 
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 )
 
@@ -71,8 +72,8 @@ func (s *controlSocket) end() error {
 type backend struct{ d *Director }
 
 // Status implements control.Backend.
-func (b backend) Status(ctx context.Context) (*control.Status, error) {
-	var s *control.Status
+func (b backend) Status(ctx context.Context) (*status.Status, error) {
+	var s *status.Status
 	var err error
 	if e := b.d.ask(ctx, func() { s, err = b.d.status() }); e != nil {
 		return nil, e
@@ -110,7 +111,7 @@ func (d *Director) plan() (*control.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &control.Plan{Version: control.StatusVersion, Path: d.opts.Path, Steps: []control.Step{}}
+	p := &control.Plan{Version: status.Version, Path: d.opts.Path, Steps: []control.Step{}}
 	for _, text := range describe(d.conf, c) {
 		p.Steps = append(p.Steps, control.Step{Area: "holdfast", Text: text})
 	}
@@ -125,8 +126,8 @@ func (d *Director) plan() (*control.Plan, error) {
 }
 
 // vrrpStatusSoon has the loop make a vrrpStatus.
-func (d *Director) vrrpStatusSoon(ctx context.Context) (*control.Status, error) {
-	var s *control.Status
+func (d *Director) vrrpStatusSoon(ctx context.Context) (*status.Status, error) {
+	var s *status.Status
 	var err error
 	if e := d.ask(ctx, func() { s, err = d.vrrpStatus() }); e != nil {
 		return nil, e
@@ -136,6 +137,12 @@ func (d *Director) vrrpStatusSoon(ctx context.Context) (*control.Status, error) 
 
 // busDirector is the director as D-Bus sees it.
 type busDirector struct{ backend }
+
+// Reload implements dbus.Director.
+func (b busDirector) Reload(ctx context.Context) error {
+	_, err := b.backend.Reload(ctx)
+	return err
+}
 
 // Announce implements dbus.Director.
 func (b busDirector) Announce(ctx context.Context, name string) error {
@@ -159,7 +166,7 @@ func (d *Director) stateText(ctx context.Context) string {
 	text := make(chan string, 1)
 	err := d.ask(ctx, func() {
 		if s, err := d.status(); err == nil {
-			text <- s.Text(control.SectionAll)
+			text <- s.Text(status.SectionAll)
 		} else {
 			text <- ""
 		}

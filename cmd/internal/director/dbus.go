@@ -3,9 +3,9 @@ package director
 import (
 	"context"
 
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/dbus"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/vrrp"
 )
@@ -51,7 +51,7 @@ func (b *busService) apply(c *conf.Config) {
 	b.service.want(&b.base, want.Enabled, start, func(s *dbus.Service) { s.Configure(o) }, closeBus)
 }
 
-func (b *busService) report(s *control.Status) {
+func (b *busService) report(s *status.Status) {
 	b.service.with(func(service *dbus.Service) {
 		st := service.Status()
 		s.DBus = &st

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/netdev/frame"
@@ -49,7 +49,7 @@ type instance struct {
 	portErr error // why the port is not open on the interface
 	added   bool  // the speaker has it
 
-	before control.Counters // what the binary before this one had counted
+	before status.Counters // what the binary before this one had counted
 }
 
 // spec is the device that an instance wants.

@@ -79,9 +79,9 @@ func (rs *routers) trackingEvents(in *instance) []vrrp.Event {
 // of what they add to its priority.
 func (rs *routers) tracked(in *instance) (faults map[string]vrrp.Faulted, sum int) {
 	faults = map[string]vrrp.Faulted{}
-	status := rs.trackers.set.Status()
+	standings := rs.trackers.set.Status()
 	for _, k := range in.track {
-		st, key := status[k.Name], faultTrack+k.Name
+		st, key := standings[k.Name], faultTrack+k.Name
 		if st.State != track.Unknown {
 			delete(in.awaits, k.Name)
 		}

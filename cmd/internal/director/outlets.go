@@ -8,9 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/notify"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 )
 
@@ -75,8 +75,8 @@ func (o *outlets) sendStates(states func() []event.Event) {
 	}
 }
 
-func (o *outlets) report(s *control.Status) {
-	s.Notify = []control.Outlet{outlet(control.OutletScripts, o.notifier.Status())}
+func (o *outlets) report(s *status.Status) {
+	s.Notify = []status.Outlet{outlet(status.OutletScripts, o.notifier.Status())}
 	for _, sink := range o.sinks {
 		s.Notify = append(s.Notify, outlet(sink.name, sink.Status()))
 	}
@@ -240,8 +240,8 @@ func closeSinks(grace time.Duration, list []*sink) {
 	all.Wait()
 }
 
-func outlet(name string, s notify.SinkStatus) control.Outlet {
-	return control.Outlet{
+func outlet(name string, s notify.SinkStatus) status.Outlet {
+	return status.Outlet{
 		Name: name, Queued: s.Queued, Delivered: s.Delivered, Dropped: s.Dropped,
 		LastDelivery: s.LastDelivery, LastError: s.LastError, LastErrorAt: s.LastErrorAt, FailingSince: s.FailingSince,
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/lvs"
 	"holdfast/lvs/ipvs"
@@ -18,7 +19,7 @@ import (
 // Preview says what a start with the configuration would change in the kernel
 // now. It changes nothing, and is for when no director runs.
 func Preview(ctx context.Context, path string, c *conf.Config, log *slog.Logger) (*control.Plan, error) {
-	p := &control.Plan{Version: control.StatusVersion, Path: path, Steps: []control.Step{}}
+	p := &control.Plan{Version: status.Version, Path: path, Steps: []control.Step{}}
 	step := func(area, format string, args ...any) {
 		p.Steps = append(p.Steps, control.Step{Area: area, Text: fmt.Sprintf(format, args...)})
 	}

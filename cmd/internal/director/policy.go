@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/netdev/policy"
@@ -69,12 +69,12 @@ func (rs *routers) ownedCount() int {
 }
 
 // policyStatus says what became of the routes and rules of an instance.
-func (rs *routers) policyStatus(in *conf.Instance) (routes, rules []control.Policy) {
+func (rs *routers) policyStatus(in *conf.Instance) (routes, rules []status.Policy) {
 	if len(in.Routes)+len(in.Rules) == 0 {
 		return nil, nil
 	}
 	for _, s := range rs.host.Policies(deviceName(in)) {
-		p := control.Policy{Text: s.Text, Present: s.Present, Why: s.Why}
+		p := status.Policy{Text: s.Text, Present: s.Present, Why: s.Why}
 		if s.Rule {
 			rules = append(rules, p)
 		} else {

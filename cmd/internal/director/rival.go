@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"time"
 
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 	"holdfast/netdev/frame"
 	"holdfast/netdev/port"
 	"holdfast/vrrp"
@@ -172,7 +172,7 @@ func (rv *rivals) leftMaster(r speaker.Report) {
 }
 
 // report adds to the status the addresses that rivals send from.
-func (rv *rivals) report(s *control.Status) {
+func (rv *rivals) report(s *status.Status) {
 	for i := range s.VRRP {
 		if rival := s.VRRP[i].Rival; rival != nil {
 			address, _ := netip.ParseAddr(rival.Address) // which was one

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/netdev/frame"
 	"holdfast/vrrp"
@@ -15,12 +15,12 @@ import (
 
 // addStatus adds what is known of virtual routers and groups. It fails only when
 // the VRRP loop has ended.
-func (rs *routers) addStatus(s *control.Status) error {
+func (rs *routers) addStatus(s *status.Status) error {
 	snap, err := rs.speaker.Snapshot()
 	if err != nil {
 		return err
 	}
-	s.Now, s.VRRP, s.Groups = snap.At, []control.Instance{}, []control.Group{}
+	s.Now, s.VRRP, s.Groups = snap.At, []status.Instance{}, []status.Group{}
 	if s.Realtime = rs.realtime == nil; !s.Realtime {
 		s.RealtimeNote = rs.realtime.Error()
 	}
@@ -42,7 +42,7 @@ func (rs *routers) addStatus(s *control.Status) error {
 	}
 	for _, g := range rs.conf.Groups {
 		if st, ok := snap.Groups[g.Name]; ok {
-			s.Groups = append(s.Groups, control.Group{
+			s.Groups = append(s.Groups, status.Group{
 				Name: g.Name, State: st.State.String(), Members: st.Members, Since: st.Since,
 			})
 		}
@@ -51,7 +51,7 @@ func (rs *routers) addStatus(s *control.Status) error {
 }
 
 // addStatus adds what is known of the interface, and what was counted before.
-func (in *instance) addStatus(i *control.Instance) {
+func (in *instance) addStatus(i *status.Instance) {
 	if in == nil {
 		return
 	}
@@ -61,19 +61,19 @@ func (in *instance) addStatus(i *control.Instance) {
 	}
 }
 
-func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) control.Instance {
+func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) status.Instance {
 	m := &st.Machine
-	i := control.Instance{
+	i := status.Instance{
 		Name: c.Name, Group: st.Group, Interface: c.Interface, Device: c.Device,
 		Family: c.Family.String(), VRID: int(c.VRID), Protocol: int(c.Version),
 		State: m.State.String(), Since: m.Since, Why: m.Why, UpSince: m.UpSince, Takeover: m.Takeover.String(), Holding: m.Holding,
 		Priority: int(c.Priority), EffectivePriority: int(m.Priority), IntervalMS: ms(c.Interval),
 		Preempt: c.Preempt, Addresses: prefixTexts(slices.Concat(c.Prefixes, c.Excluded)),
-		Master: peer(&m.Master), Rival: peer(&m.Rival), Reasons: []control.Reason{},
+		Master: peer(&m.Master), Rival: peer(&m.Rival), Reasons: []status.Reason{},
 		Excluded: prefixTexts(c.Excluded), Counters: counters(st),
 	}
 	if s := st.SendFailure; s != nil && m.State == vrrp.Master {
-		i.Silenced = &control.Reason{Key: "send", Text: s.Problem, Since: s.Since}
+		i.Silenced = &status.Reason{Key: "send", Text: s.Problem, Since: s.Since}
 	}
 	if c.MAC.Mode != conf.MACInterface {
 		i.MAC = net.HardwareAddr(c.MAC.Address[:]).String()
@@ -83,7 +83,7 @@ func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) control
 	}
 	for _, p := range c.Extra {
 		on := func(a conf.Address) bool { return a.Interface != p.Interface }
-		i.Elsewhere = append(i.Elsewhere, control.Place{
+		i.Elsewhere = append(i.Elsewhere, status.Place{
 			Interface: p.Interface, Device: p.Device,
 			Addresses: prefixTexts(slices.DeleteFunc(slices.Concat(c.Prefixes, c.Excluded), on)),
 		})
@@ -99,18 +99,18 @@ func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) control
 	i.CededTo = peer(&m.Ceded)
 	for _, w := range m.Waits {
 		if w.Until.After(now) {
-			i.Waits = append(i.Waits, control.Wait{Key: w.Why, Until: w.Until})
+			i.Waits = append(i.Waits, status.Wait{Key: w.Why, Until: w.Until})
 		}
 	}
 	for _, f := range m.Faults {
-		i.Reasons = append(i.Reasons, control.Reason{Key: f.Key, Text: f.Problem, Since: f.Since})
+		i.Reasons = append(i.Reasons, status.Reason{Key: f.Key, Text: f.Problem, Since: f.Since})
 	}
 	return i
 }
 
-func counters(st *speaker.Status) control.Counters {
+func counters(st *speaker.Status) status.Counters {
 	m, c := &st.Machine.Counters, &st.Counters
-	out := control.Counters{
+	out := status.Counters{
 		AdvertsSent: m.Sent, AdvertsReceived: m.Received, StopSent: m.StopSent, StopReceived: m.StopReceived,
 		RivalAdverts: m.RivalAdverts, AddressMismatch: c.AddressMismatch, Transitions: m.Transitions,
 		AnnouncementsOut: c.Announced, Dropped: dropped(&c.Dropped),
@@ -131,11 +131,11 @@ func dropped(counts *[vrrp.NumDrops]uint64) map[string]uint64 {
 	return names
 }
 
-func peer(p *vrrp.Peer) *control.Peer {
+func peer(p *vrrp.Peer) *status.Peer {
 	if !p.Address.IsValid() {
 		return nil
 	}
-	return &control.Peer{
+	return &status.Peer{
 		Address: p.Address.String(), Priority: int(p.Priority),
 		IntervalMS: ms(p.Interval), LastHeard: p.LastHeard,
 	}

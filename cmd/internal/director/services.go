@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"holdfast/checker"
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/lvs"
 	"holdfast/lvs/ipvs"
@@ -100,7 +100,7 @@ func (v *virtualServices) setMaster(name string, master bool) {
 	}
 }
 
-func (v *virtualServices) report(s *control.Status) {
+func (v *virtualServices) report(s *status.Status) {
 	s.Checks = v.checks.Status()
 	if !needsIPVS(v.conf) && v.faults == (ipvsFaults{}) {
 		return
@@ -109,9 +109,9 @@ func (v *virtualServices) report(s *control.Status) {
 	for i := range services {
 		services[i].Problem = cmp.Or(services[i].Problem, v.fights.problem(time.Now(), services[i].Service))
 	}
-	s.LVS = &control.LVS{Error: errorText(cmp.Or(v.faults.table, unread.table)), Services: services, Repairs: v.repairs, RatesNote: ratesNote(services)}
+	s.LVS = &status.LVS{Error: errorText(cmp.Or(v.faults.table, unread.table)), Services: services, Repairs: v.repairs, RatesNote: ratesNote(services)}
 	if c := v.conf.LVS.Sync; c.Interface != "" {
-		s.LVS.Sync = &control.Sync{
+		s.LVS.Sync = &status.Sync{
 			Interface: c.Interface, ID: int(c.ID), Follow: c.Follow, Roles: []string{},
 			Error: errorText(cmp.Or(v.faults.sync, unread.sync)),
 		}

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"holdfast/checker"
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/notify"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/lvs"
 )
@@ -142,7 +142,7 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 		t.Helper()
 		v.dirty = true
 		v.reconcile()
-		var s control.Status
+		var s status.Status
 		v.report(&s)
 		got, gotSync := s.LVS.Error, s.LVS.Sync.Error
 		if strings.Contains(got, "no table") != table || (got != "") != table || strings.Contains(gotSync, "no daemon") != sync || (gotSync != "") != sync {
@@ -163,7 +163,7 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 		}
 		check("another program deletes a service", false, false)
 	}
-	var s control.Status
+	var s status.Status
 	v.report(&s)
 	if got := s.LVS.Services[0].Problem; !strings.Contains(got, "repaired it 3 times") {
 		t.Errorf("problem %q", got)

@@ -3,9 +3,9 @@ package director
 import (
 	"context"
 
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/snmp"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 )
 
@@ -16,7 +16,7 @@ type snmpAgent struct {
 	agent optional[snmp.Agent]
 	// routers returns the status of the virtual routers. It is called outside the
 	// loop.
-	routers func(context.Context) (*control.Status, error)
+	routers func(context.Context) (*status.Status, error)
 }
 
 func (a *snmpAgent) apply(c *conf.Config) {
@@ -29,7 +29,7 @@ func (a *snmpAgent) apply(c *conf.Config) {
 		(*snmp.Agent).Close)
 }
 
-func (a *snmpAgent) report(s *control.Status) {
+func (a *snmpAgent) report(s *status.Status) {
 	a.agent.with(func(agent *snmp.Agent) {
 		st := agent.Status()
 		s.SNMP = &st

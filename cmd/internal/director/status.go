@@ -3,11 +3,11 @@ package director
 import (
 	"os"
 
-	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/status"
 )
 
 // status is everything that is known at this moment.
-func (d *Director) status() (*control.Status, error) {
+func (d *Director) status() (*status.Status, error) {
 	s, err := d.vrrpStatus()
 	if err != nil {
 		return nil, err
@@ -20,14 +20,14 @@ func (d *Director) status() (*control.Status, error) {
 
 // vrrpStatus is status without what has nothing to do with virtual routers. SNMP
 // asks for it often, and it takes less time.
-func (d *Director) vrrpStatus() (*control.Status, error) {
-	s := &control.Status{
-		Version: control.StatusVersion, Director: d.conf.Director.Name, Software: d.opts.Version,
+func (d *Director) vrrpStatus() (*status.Status, error) {
+	s := &status.Status{
+		Version: status.Version, Director: d.conf.Director.Name, Software: d.opts.Version,
 		PID: os.Getpid(), Started: d.started,
-		Config: control.Config{Path: d.opts.Path, LoadedAt: d.loaded},
+		Config: status.Config{Path: d.opts.Path, LoadedAt: d.loaded},
 	}
 	if r := d.reloaded; !r.at.IsZero() {
-		s.Config.LastReload = &control.Reload{At: r.at, OK: r.err == nil}
+		s.Config.LastReload = &status.Reload{At: r.at, OK: r.err == nil}
 		if r.err != nil {
 			s.Config.LastReload.Error = r.err.Error()
 		}

@@ -4,8 +4,8 @@ import (
 	"context"
 	"log/slog"
 
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 )
 
@@ -29,7 +29,7 @@ type subsystem interface {
 	// handle is called for every event that is published.
 	handle(e *event.Event)
 	// report adds what status shows of the subsystem.
-	report(s *control.Status)
+	report(s *status.Status)
 	// suspend ends what must not run while the binary is replaced.
 	suspend()
 	// save adds what the new binary continues with.
@@ -59,7 +59,7 @@ func (*base) restore(*upgradeState)                     {}
 func (*base) admit(context.Context, *conf.Config) error { return nil }
 func (*base) apply(*conf.Config)                        {}
 func (*base) handle(*event.Event)                       {}
-func (*base) report(*control.Status)                    {}
+func (*base) report(*status.Status)                     {}
 func (*base) suspend()                                  {}
 func (*base) save(*upgradeState)                        {}
 func (*base) withdraw()                                 {}

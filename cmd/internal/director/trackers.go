@@ -10,10 +10,10 @@ import (
 	"strconv"
 	"time"
 
-	"holdfast/checker"
+	"holdfast/checker/probe"
 	"holdfast/cmd/internal/bfd"
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 	"holdfast/cmd/internal/track"
 	"holdfast/conf"
 	"holdfast/lvs"
@@ -158,16 +158,14 @@ func process(k *conf.Track) track.Process {
 // pingLook returns a look that pings. It has a socket only while it looks:
 // nothing of it outlives its tracker.
 func pingLook(k *conf.Track) func(context.Context) track.Reading {
-	c := checker.Default(checker.Ping)
 	addr := k.Address
 	if addr.IsLinkLocalUnicast() && addr.Is6() {
 		addr = addr.WithZone(k.Interface)
 	}
-	c.Address, c.Dial.Device = netip.AddrPortFrom(addr, 0), k.Interface
-	c.Interval, c.Timeout = k.Interval, k.Timeout
+	to := probe.Target{Address: netip.AddrPortFrom(addr, 0), Dial: probe.Dial{Device: k.Interface}, Timeout: k.Timeout}
 	return reading(func(ctx context.Context) error {
-		p, done := checker.NewProber(c)
-		defer done()
+		p := new(probe.Tools).Prober(probe.Ping{}, to)
+		defer probe.Discard(p)
 		return p.Probe(ctx)
 	})
 }
@@ -295,13 +293,13 @@ func (t *trackers) startsUp(tracker string) bool {
 }
 
 // report lists all trackers in the order of the file.
-func (t *trackers) report(s *control.Status) {
-	status := t.set.Status()
-	s.Trackers = make([]control.Tracker, 0, len(t.conf))
+func (t *trackers) report(s *status.Status) {
+	standings := t.set.Status()
+	s.Trackers = make([]status.Tracker, 0, len(t.conf))
 	for i := range t.conf {
 		k := &t.conf[i]
-		st := status[k.Name]
-		shown := control.Tracker{
+		st := standings[k.Name]
+		shown := status.Tracker{
 			Name: k.Name, Type: string(k.Kind), State: st.State.String(), Since: st.Since,
 			Reason: st.Reason, LastLook: st.LastLook, TookMS: ms(st.Took.Round(10 * time.Microsecond)),
 			Looks: st.Looks, Bad: st.Bad, TimedOut: st.TimedOut,

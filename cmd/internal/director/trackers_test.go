@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/status"
 	"holdfast/cmd/internal/track"
 	"holdfast/conf"
 	"holdfast/lvs"
@@ -95,7 +95,7 @@ weight = -1
 	defer tr.close()
 	tr.apply(c)
 	note := func() string {
-		var s control.Status
+		var s status.Status
 		tr.report(&s)
 		return s.Trackers[0].Note
 	}

@@ -13,6 +13,7 @@ import (
 
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 )
 
 // upgradeGrace is how long the director waits for running scripts, and then for the
@@ -121,7 +122,7 @@ func (d *Director) counts() (counts, error) {
 	if err != nil {
 		return counts{}, err
 	}
-	c := counts{map[string]control.Counters{}, s.Dropped, s.UnknownVRID, d.services.repairs}
+	c := counts{map[string]status.Counters{}, s.Dropped, s.UnknownVRID, d.services.repairs}
 	for i := range s.VRRP {
 		c.Instances[s.VRRP[i].Name] = s.VRRP[i].Counters
 	}

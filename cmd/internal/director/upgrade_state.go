@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdfast/cmd/internal/bfd"
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 	"holdfast/cmd/internal/track"
 	"holdfast/vrrp"
 )
@@ -44,10 +44,10 @@ type history struct {
 
 // counts are the totals of the status, which only grow.
 type counts struct {
-	Instances   map[string]control.Counters `json:"instances,omitempty"`
-	Dropped     map[string]uint64           `json:"dropped,omitempty"`
-	UnknownVRID uint64                      `json:"unknown_vrid,omitempty"`
-	Repairs     uint64                      `json:"repairs,omitempty"`
+	Instances   map[string]status.Counters `json:"instances,omitempty"`
+	Dropped     map[string]uint64          `json:"dropped,omitempty"`
+	UnknownVRID uint64                     `json:"unknown_vrid,omitempty"`
+	Repairs     uint64                     `json:"repairs,omitempty"`
 }
 
 // A savedRouter is a vrrp.Resume as upgrade.json has it.

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/status"
 )
 
 const (
@@ -29,7 +29,7 @@ type Options struct {
 
 // A Source returns a status, of which what concerns virtual routers counts. It
 // heeds ctx.
-type Source func(ctx context.Context) (*control.Status, error)
+type Source func(ctx context.Context) (*status.Status, error)
 
 // An Agent extends the master agent. It keeps a session with it, in a
 // goroutine of its own. Its methods may be called from any goroutine, and none
@@ -45,7 +45,7 @@ type Agent struct {
 	mu     sync.Mutex
 	opts   Options
 	end    context.CancelFunc // ends what goes on with the options before these
-	status control.SNMP
+	status status.SNMP
 	traps  queue
 
 	clock clock // belongs to the goroutine, as told by the latest master agent
@@ -61,7 +61,7 @@ func newAgent(log *slog.Logger, source Source, o Options, dial func(context.Cont
 	ctx, stop := context.WithCancel(context.Background())
 	a := &Agent{
 		log: log, source: source, dial: dial, stop: stop, done: make(chan struct{}), wake: make(chan struct{}, 1), opts: o,
-		status: control.SNMP{Since: time.Now()},
+		status: status.SNMP{Since: time.Now()},
 	}
 	go a.run(ctx)
 	return a
@@ -90,7 +90,7 @@ func (a *Agent) Close() {
 }
 
 // Status tells how the agent is.
-func (a *Agent) Status() control.SNMP {
+func (a *Agent) Status() status.SNMP {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := a.status

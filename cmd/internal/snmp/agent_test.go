@@ -15,9 +15,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/snmp/agentx"
+	"holdfast/cmd/internal/status"
 )
 
 // A rig is an agent and the place where master agents are, in a bubble of
@@ -88,7 +88,7 @@ func (r *rig) serve(master func(net.Conn)) {
 	r.master = master
 }
 
-func (r *rig) source(ctx context.Context) (*control.Status, error) {
+func (r *rig) source(ctx context.Context) (*status.Status, error) {
 	r.mu.Lock()
 	r.looks++
 	deaf := r.deaf

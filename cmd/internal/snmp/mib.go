@@ -1,8 +1,8 @@
 package snmp
 
 import (
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/snmp/agentx"
+	"holdfast/cmd/internal/status"
 )
 
 // Names of RFC 6527 §9, and of SNMPv2-MIB (RFC 3418).
@@ -70,17 +70,17 @@ var operations = []column{
 var statistics = []column{
 	{1, func(_ *view, r *row) agentx.Value { return agentx.Counter32(uint32(r.Counters.BecameMaster)) }},
 	{columnTakeover, func(_ *view, r *row) agentx.Value { return agentx.Integer(takeovers[r.Takeover]) }},
-	{3, counter(func(c *control.Counters) uint64 { return c.AdvertsReceived })},
-	{4, counter(func(c *control.Counters) uint64 { return c.Dropped["interval"] + c.IntervalDiffers })},
-	{5, counter(func(c *control.Counters) uint64 { return c.Dropped["hop_limit"] })},
+	{3, counter(func(c *status.Counters) uint64 { return c.AdvertsReceived })},
+	{4, counter(func(c *status.Counters) uint64 { return c.Dropped["interval"] + c.IntervalDiffers })},
+	{5, counter(func(c *status.Counters) uint64 { return c.Dropped["hop_limit"] })},
 	{columnLastError, func(_ *view, r *row) agentx.Value { return agentx.Integer(protocolErrors[r.Counters.LastError]) }},
-	{7, counter(func(c *control.Counters) uint64 { return c.StopReceived })},
-	{8, counter(func(c *control.Counters) uint64 { return c.StopSent })},
-	{9, counter(func(c *control.Counters) uint64 { return c.Dropped["type"] })},
-	{10, counter(func(c *control.Counters) uint64 { // AddressListErrors
+	{7, counter(func(c *status.Counters) uint64 { return c.StopReceived })},
+	{8, counter(func(c *status.Counters) uint64 { return c.StopSent })},
+	{9, counter(func(c *status.Counters) uint64 { return c.Dropped["type"] })},
+	{10, counter(func(c *status.Counters) uint64 { // AddressListErrors
 		return c.Dropped["addresses"] + c.Dropped["count"] + c.AddressMismatch
 	})},
-	{11, counter(func(c *control.Counters) uint64 { return c.Dropped["length"] })},
+	{11, counter(func(c *status.Counters) uint64 { return c.Dropped["length"] })},
 	{12, func(v *view, r *row) agentx.Value { return agentx.TimeTicks(v.clock.at(r.Counters.Since)) }},
 	{13, func(*view, *row) agentx.Value { return agentx.Gauge(uint32(freshFor.Milliseconds())) }}, // RefreshRate
 }
@@ -93,7 +93,7 @@ var global = []func(v *view) agentx.Value{
 	func(v *view) agentx.Value { return agentx.TimeTicks(v.clock.at(v.status.Started)) }, // GlobalStatisticsDiscontinuityTime
 }
 
-func counter(read func(*control.Counters) uint64) func(*view, *row) agentx.Value {
+func counter(read func(*status.Counters) uint64) func(*view, *row) agentx.Value {
 	return func(_ *view, r *row) agentx.Value { return agentx.Counter64(read(&r.Counters)) }
 }
 

@@ -5,8 +5,8 @@ import (
 	"net/netip"
 	"slices"
 
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/snmp/agentx"
+	"holdfast/cmd/internal/status"
 )
 
 // A routerKey names a row of the MIB's tables.
@@ -28,14 +28,14 @@ func (r routerKey) index() agentx.OID {
 
 // A row is an instance in the tables.
 type row struct {
-	*control.Instance
+	*status.Instance
 	router     routerKey
 	advertised []netip.Addr // the addresses in the adverts, sorted
 }
 
 // rowsOf returns the rows of a status in the order of their index. An instance
 // whose interface was never there has none.
-func rowsOf(s *control.Status) []row {
+func rowsOf(s *status.Status) []row {
 	rows := make([]row, 0, len(s.VRRP))
 	for i := range s.VRRP {
 		in := &s.VRRP[i]
@@ -50,7 +50,7 @@ func rowsOf(s *control.Status) []row {
 	return slices.CompactFunc(rows, func(a, b row) bool { return a.router == b.router })
 }
 
-func advertised(in *control.Instance) []netip.Addr {
+func advertised(in *status.Instance) []netip.Addr {
 	var list []netip.Addr
 	for _, text := range in.Addresses {
 		p, err := netip.ParsePrefix(text)

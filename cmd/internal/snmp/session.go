@@ -224,11 +224,11 @@ func (s *session) look(ctx context.Context) (*view, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	status, err := s.source(ctx)
+	st, err := s.source(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s.view, s.viewed = newView(status, s.Agent.clock), time.Now()
+	s.view, s.viewed = newView(st, s.Agent.clock), time.Now()
 	return s.view, nil
 }
 

@@ -3,13 +3,13 @@ package snmp
 import (
 	"time"
 
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/snmp/agentx"
+	"holdfast/cmd/internal/status"
 )
 
 // A view is what the MIB's objects are at one moment.
 type view struct {
-	status  *control.Status
+	status  *status.Status
 	clock   clock
 	objects []object // in the order of their names
 }
@@ -25,7 +25,7 @@ type object struct {
 var scalar = []agentx.OID{{0}}
 
 // newView makes a view of a status, whose moment counts.
-func newView(s *control.Status, c clock) *view {
+func newView(s *status.Status, c clock) *view {
 	v := &view{status: s, clock: c}
 	rows := rowsOf(s)
 	routers := make([]agentx.OID, len(rows))

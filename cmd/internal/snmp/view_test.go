@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/snmp/agentx"
+	"holdfast/cmd/internal/status"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -24,24 +24,24 @@ func ago(d time.Duration) time.Time { return moment.Add(-d) }
 // sample has what rows can be: either family and version, MASTER, BACKUP and
 // FAULT, out of order, one whose interface never was, and one whose interface
 // has got the number of another's that is gone.
-func sample() *control.Status {
-	return &control.Status{
+func sample() *status.Status {
+	return &status.Status{
 		Now: moment, Started: ago(time.Hour), UnknownVRID: 9,
 		Dropped: map[string]uint64{"checksum": 11, "version": 12, "hop_limit": 13, "vrid": 1},
-		VRRP: []control.Instance{{
+		VRRP: []status.Instance{{
 			Name: "old", IfIndex: 10, VRID: 52, Family: "ipv4", Protocol: 2, State: "BACKUP", UpSince: ago(time.Minute), MAC: "00:00:5e:00:01:34",
-			Source: "192.168.0.3", Master: &control.Peer{Address: "192.168.0.2"}, EffectivePriority: 100, IntervalMS: 2000, Preempt: true,
+			Source: "192.168.0.3", Master: &status.Peer{Address: "192.168.0.2"}, EffectivePriority: 100, IntervalMS: 2000, Preempt: true,
 			Addresses: []string{"192.168.0.254/24"},
-			Counters: control.Counters{Since: ago(time.Hour), AdvertsReceived: 1 << 33, StopReceived: 2, StopSent: 3, BecameMaster: 1<<32 + 4, IntervalDiffers: 5, AddressMismatch: 6,
+			Counters: status.Counters{Since: ago(time.Hour), AdvertsReceived: 1 << 33, StopReceived: 2, StopSent: 3, BecameMaster: 1<<32 + 4, IntervalDiffers: 5, AddressMismatch: 6,
 				Dropped: map[string]uint64{"interval": 7, "hop_limit": 8, "type": 9, "addresses": 10, "count": 11, "length": 12, "auth": 99}, LastError: "checksum"},
 			Takeover: "no_response",
 		}, {
 			Name: "six", IfIndex: 2, VRID: 51, Family: "ipv6", State: "MASTER", UpSince: ago(1500 * time.Millisecond), MAC: "00:00:5e:00:02:33",
 			Source: "fe80::2", EffectivePriority: 255, IntervalMS: 10, Refused: true, Addresses: []string{"fe80::5e:51/64", "2001:db8::1/64", "10.0.0.9/24"}, Excluded: []string{"10.0.0.9/24"},
-			Counters: control.Counters{Since: ago(30 * time.Minute)}, Takeover: "priority",
+			Counters: status.Counters{Since: ago(30 * time.Minute)}, Takeover: "priority",
 		}, {
 			Name: "four", IfIndex: 2, VRID: 51, Family: "ipv4", State: "FAULT", MAC: "00:00:5e:00:01:33", EffectivePriority: 140, IntervalMS: 100,
-			Addresses: []string{"10.0.0.101/24", "10.0.0.100/24"}, Counters: control.Counters{Since: ago(2 * time.Hour), LastError: "hop_limit"}, Takeover: "preempted",
+			Addresses: []string{"10.0.0.101/24", "10.0.0.100/24"}, Counters: status.Counters{Since: ago(2 * time.Hour), LastError: "hop_limit"}, Takeover: "preempted",
 		}, {
 			Name: "nowhere", VRID: 7, Family: "ipv4", State: "FAULT",
 		}, {
@@ -208,7 +208,7 @@ func TestBulk(t *testing.T) {
 }
 
 func TestEmpty(t *testing.T) {
-	v := newView(&control.Status{}, clock{})
+	v := newView(&status.Status{}, clock{})
 	if all := walk(t, v, agentx.Range{Start: oidMIB}); len(all) != len(global) {
 		t.Errorf("without instances there are %v", all)
 	}

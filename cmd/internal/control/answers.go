@@ -1,0 +1,51 @@
+package control
+
+import "time"
+
+// VersionInfo says what runs.
+type VersionInfo struct {
+	Version  int       `json:"version"` // of these values
+	Software string    `json:"software"`
+	Go       string    `json:"go"`
+	PID      int       `json:"pid"`
+	Started  time.Time `json:"started"`
+}
+
+// Plan is what a reload would change in the kernel now.
+type Plan struct {
+	Version int    `json:"version"`
+	Path    string `json:"path"` // of the configuration
+	Steps   []Step `json:"steps"`
+}
+
+// A Step is one change.
+type Step struct {
+	Area string `json:"area"` // vrrp, netdev or lvs
+	Text string `json:"text"` // as a command or a sentence
+}
+
+// Reloaded says what a reload did.
+type Reloaded struct {
+	At      time.Time `json:"at"`
+	Changes []string  `json:"changes"` // one sentence each; empty if nothing was different
+}
+
+// HandedOver says to whom mastership was given.
+type HandedOver struct {
+	Units []HandedOverUnit `json:"units"`
+}
+
+// A HandedOverUnit is a group or lone instance that was handed over.
+type HandedOverUnit struct {
+	Name string `json:"name"`
+	To   string `json:"to"` // address of the new MASTER
+	// TookMS is the time until the new MASTER was heard and everything here
+	// was released.
+	TookMS float64 `json:"took_ms"`
+}
+
+// Upgrading says which binary replaces the running one.
+type Upgrading struct {
+	Path string `json:"path"`
+	PID  int    `json:"pid"` // stays as it is
+}

@@ -1,0 +1,262 @@
+package status
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"holdfast/checker"
+	"holdfast/lvs"
+)
+
+// A Section is a part of the status text.
+type Section string
+
+// The sections; SectionAll is every one that has something to show.
+const (
+	SectionAll    Section = ""
+	SectionVRRP   Section = "vrrp"
+	SectionLVS    Section = "lvs"
+	SectionChecks Section = "checks"
+)
+
+// Text returns s for people, or one section of it: a line for the director,
+// what is not well, and a line for each thing.
+func (s *Status) Text(section Section) string {
+	var b strings.Builder
+	s.head(&b)
+	if section == SectionVRRP || section == SectionAll && len(s.VRRP) > 0 {
+		s.vrrp(&b)
+		s.policies(&b)
+		s.trackers(&b)
+	}
+	if section == SectionVRRP || section == SectionAll {
+		s.bfd(&b)
+	}
+	if section == SectionLVS || section == SectionAll && s.LVS != nil {
+		s.lvs(&b)
+	}
+	if section == SectionChecks || section == SectionAll && len(s.Checks) > 0 {
+		s.checks(&b)
+	}
+	if section == SectionAll {
+		s.notify(&b)
+		s.dbus(&b)
+		s.snmp(&b)
+	}
+	return b.String()
+}
+
+func (s *Status) head(b *strings.Builder) {
+	fmt.Fprintf(b, "%s  up %s  holdfast %s  pid %d\n", s.Director, s.ago(s.Started), s.Software, s.PID)
+	fmt.Fprintf(b, "  configuration %s, in force for %s\n", s.Config.Path, s.ago(s.Config.LoadedAt))
+	if r := s.Config.LastReload; r != nil && !r.OK {
+		fmt.Fprintf(b, "  reload failed %s ago:\n", s.ago(r.At))
+		for line := range strings.Lines(r.Error) {
+			b.WriteString("      " + strings.TrimRight(line, "\n") + "\n")
+		}
+	}
+	if !s.Realtime && s.RealtimeNote != "" {
+		fmt.Fprintf(b, "  no real-time priority: %s\n", s.RealtimeNote)
+	}
+	for _, problem := range s.Unwell() {
+		b.WriteString("  UNWELL: " + problem + "\n")
+	}
+}
+
+func (s *Status) vrrp(b *strings.Builder) {
+	b.WriteString("\nVRRP\n")
+	if len(s.VRRP) == 0 {
+		b.WriteString("  none\n")
+		return
+	}
+	var t table
+	t.header("NAME", "STATE", ">FOR", ">PRIORITY", ">INTERVAL", "INTERFACE", "DEVICE", ">VRID", "MASTER", "ADDRESSES")
+	for i := range s.VRRP {
+		v := &s.VRRP[i]
+		t.row(v.Name, v.State, s.ago(v.Since), v.priority(), milliseconds(v.IntervalMS), v.Interface,
+			cmp.Or(v.Device, "-"), strconv.Itoa(v.VRID), v.master(), cmp.Or(strings.Join(v.Addresses, " "), "-"))
+		for _, r := range v.Reasons {
+			t.note(fmt.Sprintf("%s, for %s: %s", r.Key, s.ago(r.Since), r.Text))
+		}
+		for _, p := range v.Elsewhere {
+			t.note(fmt.Sprintf("%s on %s", strings.Join(p.Addresses, " "), cmp.Or(p.Device, p.Interface)))
+		}
+		if v.Refused {
+			t.note("packets for its addresses are not accepted")
+		}
+		if v.Unicast {
+			t.note("unicast to " + strings.Join(v.Peers, " "))
+		}
+		for _, w := range v.Waits {
+			t.note(fmt.Sprintf("waits another %s for %s", w.Until.Sub(s.Now).Round(time.Second), w.Key))
+		}
+		if c := v.CededTo; c != nil {
+			t.note(fmt.Sprintf("priority 255 ceded to %s, which has it too", c.Address))
+		}
+		if r := v.Rival; r != nil {
+			from := r.Address
+			if r.MAC != "" {
+				from += " at " + r.MAC
+			}
+			t.note(fmt.Sprintf("rival %s with priority %d, heard %s ago", from, r.Priority, s.ago(r.LastHeard)))
+		}
+	}
+	t.write(b)
+	if len(s.Groups) == 0 {
+		return
+	}
+	b.WriteString("\nGROUPS\n")
+	t = table{}
+	t.header("NAME", "STATE", ">FOR", "MEMBERS")
+	for _, g := range s.Groups {
+		t.row(g.Name, g.State, s.ago(g.Since), strings.Join(g.Members, " "))
+	}
+	t.write(b)
+}
+
+// priority is the one in force, and the configured one if that differs.
+func (i *Instance) priority() string {
+	if i.EffectivePriority == i.Priority {
+		return strconv.Itoa(i.Priority)
+	}
+	return fmt.Sprintf("%d of %d", i.EffectivePriority, i.Priority)
+}
+
+func (i *Instance) master() string {
+	switch {
+	case i.State == "MASTER":
+		return "here"
+	case i.Master != nil:
+		return i.Master.Address
+	}
+	return "-"
+}
+
+func (s *Status) lvs(b *strings.Builder) {
+	b.WriteString("\nLVS\n")
+	if s.LVS == nil {
+		b.WriteString("  none\n")
+		return
+	}
+	if y := s.LVS.Sync; y != nil {
+		fmt.Fprintf(b, "  sync %s on %s, id %d\n", cmp.Or(strings.Join(y.Roles, " and "), "stopped"), y.Interface, y.ID)
+	}
+	if s.LVS.RatesNote != "" {
+		fmt.Fprintf(b, "  no rates: %s\n", s.LVS.RatesNote)
+	}
+	var t table
+	t.header("NAME", "ADDRESS", "BY", "HEALTH", ">WEIGHT", ">ACTIVE", ">INACTIVE", ">CONNECTIONS", ">IN", ">OUT")
+	for i := range s.LVS.Services {
+		v := &s.LVS.Services[i]
+		t.row(cmp.Or(v.Name, "-"), v.Service, v.Scheduler, serviceHealth(v), "", "", "",
+			count(v.Counters.Connections), count(v.Counters.BytesIn), count(v.Counters.BytesOut))
+		t.note(serviceNote(v))
+		for j := range v.Servers {
+			r := &v.Servers[j]
+			t.row("-> "+r.Name, r.Address, r.Forward, serverHealth(r), weight(r), strconv.FormatUint(uint64(r.Active), 10),
+				strconv.FormatUint(uint64(r.Inactive), 10), count(r.Counters.Connections), count(r.Counters.BytesIn), count(r.Counters.BytesOut))
+			t.note(serverNote(r))
+		}
+	}
+	t.write(b)
+}
+
+func serviceHealth(v *lvs.ServiceStatus) string {
+	switch {
+	case v.Foreign:
+		return "not ours"
+	case !v.Wanted:
+		return "not here" // active where the group is MASTER
+	case !v.Present:
+		return "MISSING"
+	case v.OnFallback:
+		return "fallback"
+	}
+	return fmt.Sprintf("%d of %d up", v.ServersUp, v.ServersTotal)
+}
+
+func serverHealth(r *lvs.ServerStatus) string {
+	switch {
+	case r.Fallback:
+		return "fallback"
+	case r.Drained:
+		return r.Health + ", drained"
+	}
+	return r.Health
+}
+
+// weight is the one in the kernel, and the configured one if that differs.
+func weight(r *lvs.ServerStatus) string {
+	switch {
+	case !r.Present:
+		return "-"
+	case r.Weight == r.Configured:
+		return strconv.Itoa(r.Weight)
+	}
+	return fmt.Sprintf("%d of %d", r.Weight, r.Configured)
+}
+
+func (s *Status) checks(b *strings.Builder) {
+	b.WriteString("\nCHECKS\n")
+	if len(s.Checks) == 0 {
+		b.WriteString("  none\n")
+		return
+	}
+	var t table
+	t.header("SERVER", "TYPE", "ADDRESS", "STATE", ">FOR", ">LAST", ">TOOK", ">ATTEMPTS", ">FAILURES")
+	for i := range s.Checks {
+		c := &s.Checks[i]
+		since, last, took := "-", "-", "-"
+		if !c.Since.IsZero() {
+			since = s.ago(c.Since)
+		}
+		if c.Last != nil {
+			last, took = s.ago(c.Last.At)+" ago", c.Last.Took.Round(10*time.Microsecond).String()
+		}
+		t.row(c.ID, string(c.Kind), c.Address.String(), string(c.State), since, last, took,
+			strconv.FormatUint(c.Counts.Attempts, 10), strconv.FormatUint(c.Counts.Failures, 10))
+		if c.State != checker.Up && len(c.Failures) > 0 {
+			t.note(fmt.Sprintf("%s ago: %s", s.ago(c.Failures[0].At), c.Failures[0].Reason))
+		}
+	}
+	t.write(b)
+}
+
+// ago returns how long t was before the moment of the status, in at most two
+// units: 4s, 5m12s, 3h10m, 12d4h.
+func (s *Status) ago(t time.Time) string {
+	seconds := int64(max(0, s.Now.Sub(t)) / time.Second)
+	switch {
+	case t.IsZero():
+		return "-"
+	case seconds < 60:
+		return fmt.Sprintf("%ds", seconds)
+	case seconds < 3600:
+		return fmt.Sprintf("%dm%ds", seconds/60, seconds%60)
+	case seconds < 86400:
+		return fmt.Sprintf("%dh%dm", seconds/3600, seconds/60%60)
+	}
+	return fmt.Sprintf("%dd%dh", seconds/86400, seconds/3600%24)
+}
+
+func milliseconds(ms float64) string {
+	return time.Duration(ms * float64(time.Millisecond)).String()
+}
+
+// count returns n with at most four digits before a decimal prefix: 9999, 10.0K, 1.5M.
+func count(n uint64) string {
+	if n < 10_000 {
+		return strconv.FormatUint(n, 10)
+	}
+	value := float64(n)
+	for _, prefix := range "KMGTPE" {
+		value /= 1000
+		if value < 999.95 {
+			return fmt.Sprintf("%.1f%c", value, prefix)
+		}
+	}
+	return strconv.FormatUint(n, 10)
+}

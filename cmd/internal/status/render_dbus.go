@@ -1,0 +1,20 @@
+package status
+
+import (
+	"fmt"
+	"strings"
+)
+
+// dbus shows the service on D-Bus.
+func (s *Status) dbus(b *strings.Builder) {
+	d := s.DBus
+	if d == nil {
+		return
+	}
+	state := "on"
+	if !d.Connected {
+		state = "not on"
+	}
+	fmt.Fprintf(b, "\nD-BUS\n  %s %s the bus %s for %s, signals: %s sent, %s dropped\n",
+		d.Name, state, d.Bus, s.ago(d.Since), count(d.SignalsSent), count(d.SignalsDropped))
+}

@@ -1,0 +1,47 @@
+package status
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"holdfast/lvs"
+)
+
+// serviceNote returns the parameters of a service that the table of services has no
+// column for, "" if all have their defaults.
+func serviceNote(v *lvs.ServiceStatus) string {
+	var parts []string
+	if v.PersistSecs > 0 {
+		parts = append(parts, fmt.Sprintf("persistence %v", time.Duration(v.PersistSecs)*time.Second))
+		if v.PersistPrefix != 0 && v.PersistPrefix != 32 && v.PersistPrefix != 128 {
+			parts = append(parts, fmt.Sprintf("by /%d", v.PersistPrefix))
+		}
+		if v.PersistEngine != "" {
+			parts = append(parts, "engine "+v.PersistEngine)
+		}
+	}
+	if v.OnePacket {
+		parts = append(parts, "one packet")
+	}
+	return strings.Join(slices.Concat(parts, v.Flags), ", ")
+}
+
+// serverNote is serviceNote for a server.
+func serverNote(r *lvs.ServerStatus) string {
+	var parts []string
+	if r.Tunnel != "" && r.Tunnel != lvs.IPIP.String() {
+		parts = append(parts, "tunnel "+r.Tunnel)
+		if r.TunnelPort != 0 {
+			parts = append(parts, fmt.Sprintf("port %d", r.TunnelPort))
+		}
+		if r.TunnelChecksum != "" {
+			parts = append(parts, r.TunnelChecksum+" checksum")
+		}
+	}
+	if r.Upper > 0 {
+		parts = append(parts, fmt.Sprintf("thresholds %d and %d", r.Upper, r.Lower))
+	}
+	return strings.Join(parts, ", ")
+}

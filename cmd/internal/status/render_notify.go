@@ -1,0 +1,37 @@
+package status
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// notify shows who tells of events. Scripts that were never called and never
+// will be are not worth a line.
+func (s *Status) notify(b *strings.Builder) {
+	var t table
+	t.header("NAME", ">QUEUED", ">DELIVERED", ">DROPPED", ">LAST")
+	shown := false
+	for i := range s.Notify {
+		o := &s.Notify[i]
+		if *o == (Outlet{Name: OutletScripts}) {
+			continue
+		}
+		shown = true
+		last := "-"
+		if !o.LastDelivery.IsZero() {
+			last = s.ago(o.LastDelivery) + " ago"
+		}
+		t.row(o.Name, strconv.Itoa(o.Queued), strconv.FormatUint(o.Delivered, 10), strconv.FormatUint(o.Dropped, 10), last)
+		switch {
+		case !o.FailingSince.IsZero():
+			t.note(fmt.Sprintf("fails for %s: %s", s.ago(o.FailingSince), o.LastError))
+		case o.LastError != "":
+			t.note(fmt.Sprintf("failed %s ago: %s", s.ago(o.LastErrorAt), o.LastError))
+		}
+	}
+	if shown {
+		b.WriteString("\nNOTIFY\n")
+		t.write(b)
+	}
+}

@@ -1,0 +1,37 @@
+package status
+
+import (
+	"slices"
+	"strings"
+)
+
+// policies shows the routes and rules that move with the virtual routers.
+func (s *Status) policies(b *strings.Builder) {
+	var t table
+	t.header("VRRP", "STATE", "ROUTE OR RULE")
+	found := false
+	for i := range s.VRRP {
+		v := &s.VRRP[i]
+		for _, p := range slices.Concat(v.Routes, v.Rules) {
+			found = true
+			t.row(v.Name, v.policyState(&p), p.Text)
+			if p.Why != "" {
+				t.note(p.Why)
+			}
+		}
+	}
+	if found {
+		b.WriteString("\nROUTES AND RULES\n")
+		t.write(b)
+	}
+}
+
+func (i *Instance) policyState(p *Policy) string {
+	switch {
+	case p.Present:
+		return "there"
+	case i.Holding:
+		return "MISSING"
+	}
+	return "not here" // it is where the MASTER is
+}

@@ -1,0 +1,56 @@
+package status
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// trackers shows what the virtual routers depend on besides their interfaces.
+func (s *Status) trackers(b *strings.Builder) {
+	if len(s.Trackers) == 0 {
+		return
+	}
+	b.WriteString("\nTRACKERS\n")
+	var t table
+	t.header("NAME", "TYPE", "STATE", ">FOR", ">LOOKED", ">TOOK", ">BAD", ">LATE", "TRACKED BY")
+	for i := range s.Trackers {
+		k := &s.Trackers[i]
+		last, took := "-", "-"
+		if !k.LastLook.IsZero() {
+			last, took = s.ago(k.LastLook)+" ago", milliseconds(k.TookMS)
+		}
+		t.row(k.Name, k.Type, k.state(), s.ago(k.Since), last, took, fmt.Sprintf("%d of %d", k.Bad, k.Looks),
+			strconv.FormatUint(k.TimedOut, 10), k.trackedBy())
+		if k.Reason != "" {
+			t.note(k.Reason)
+		}
+		if k.Note != "" {
+			t.note(k.Note)
+		}
+	}
+	t.write(b)
+}
+
+func (k *Tracker) state() string {
+	if k.Number == nil {
+		return k.State
+	}
+	return fmt.Sprintf("%s (%d)", k.State, *k.Number)
+}
+
+func (k *Tracker) trackedBy() string {
+	if len(k.For) == 0 {
+		return "-"
+	}
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(k.For)) {
+		if w := k.For[name]; w != 0 {
+			name += fmt.Sprintf(" (%+d)", w)
+		}
+		list = append(list, name)
+	}
+	return strings.Join(list, ", ")
+}
