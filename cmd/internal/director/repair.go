@@ -64,6 +64,9 @@ type deviceOwner interface {
 	ownedCount() int
 	// deviceLost is told of a device that two looks could not repair.
 	deviceLost(device string, err error)
+	// deviceRepaired is told of a device that did not serve its addresses, and does
+	// again.
+	deviceRepaired(device string)
 	// looked is called after every look.
 	looked()
 }
@@ -115,7 +118,12 @@ func (r *repairer) reconcile(look func() ([]netdev.Repair, error)) {
 	r.pending, r.looked = false, time.Now()
 	r.timer.Reset(untilNextLook(r.owner.ownedCount(), r.host.Bare(), r.interval))
 	r.reportFailure(err)
+	announce := map[string]bool{}
 	for _, one := range repairs {
+		if one.Announce && !announce[one.Device] {
+			announce[one.Device] = true
+			r.owner.deviceRepaired(one.Device)
+		}
 		r.log.Warn("repaired", "what", one.String())
 		r.publish(event.Event{Kind: event.KindRepair, Subject: one.Device, Reason: one.Text})
 	}
