@@ -73,6 +73,9 @@ type Device struct {
 type Repair struct {
 	Device string // "" for a sysctl of an interface that is not ours
 	Text   string // "add address 10.0.0.100/24"
+	// Announce says that the device did not serve its addresses meanwhile, so that
+	// neighbours may have learnt another MAC.
+	Announce bool
 }
 
 // String returns "vrrp4-51: add address 10.0.0.100/24".

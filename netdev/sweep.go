@@ -75,13 +75,13 @@ func (h *Host) sweepDevices(o *observation) ([]Repair, error) {
 	for _, l := range o.byIndex {
 		if l.kind == "macvlan" && ours(h.owner, l.alias) && !h.knows(l.name) {
 			requests = append(requests, linkRequest(unix.RTM_DELLINK, 0, l.index, 0, 0))
-			repairs = append(repairs, Repair{l.name, "remove the device, which a crashed run left"})
+			repairs = append(repairs, Repair{Device: l.name, Text: "remove the device, which a crashed run left"})
 		}
 	}
 	for _, a := range h.journal.Addresses {
 		if l := o.byIndex[a.IfIndex]; l != nil && !h.holds(a) && has(o.addresses[a.IfIndex], a.Prefix) {
 			requests = append(requests, deleteAddressRequest(a.IfIndex, a.Prefix))
-			repairs = append(repairs, Repair{l.name, fmt.Sprintf("remove address %v, which a crashed run left", a.Prefix)})
+			repairs = append(repairs, Repair{Device: l.name, Text: fmt.Sprintf("remove address %v, which a crashed run left", a.Prefix)})
 		}
 	}
 	var done []Repair

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
@@ -48,6 +49,8 @@ type instance struct {
 
 	portErr error // why the port is not open on the interface
 	added   bool  // the speaker has it
+
+	reannounced time.Time // when its device was last repaired and announced again
 
 	before status.Counters // what the binary before this one had counted
 }

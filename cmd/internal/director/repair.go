@@ -65,6 +65,9 @@ type deviceOwner interface {
 	ownedCount() int
 	// deviceLost is told of a device that two looks could not repair.
 	deviceLost(device string, err error)
+	// deviceRepaired is told of a device that did not serve its addresses, and does
+	// again.
+	deviceRepaired(device string)
 	// looked is called after every look.
 	looked()
 }
@@ -119,7 +122,12 @@ func (r *repairer) reconcile(look func() ([]netdev.Repair, error)) {
 	if r.failed != nil {
 		r.failed(err)
 	}
+	announce := map[string]bool{}
 	for _, one := range repairs {
+		if one.Announce && !announce[one.Device] {
+			announce[one.Device] = true
+			r.owner.deviceRepaired(one.Device)
+		}
 		r.log.Warn("repaired", "what", one.String())
 		r.publish(event.Event{Kind: event.KindRepair, Subject: one.Device, Reason: one.Text})
 	}

@@ -53,7 +53,8 @@ const (
 )
 
 // The values of To of a KindRival event. Its Detail has address, priority and,
-// once it is known, mac.
+// once it is known, mac. If its adverts are refused it has refused instead, the
+// reason as in the counters of dropped adverts, such as "peer".
 const (
 	RivalSeen = "seen"
 	RivalGone = "gone"

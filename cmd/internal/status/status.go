@@ -177,6 +177,11 @@ type Instance struct {
 	Master *Peer `json:"master,omitempty"`
 	// Rival is another router that speaks as MASTER beside us.
 	Rival *Peer `json:"rival,omitempty"`
+	// RefusedSpeakers are other routers whose adverts for this virtual router are
+	// refused, at most 16, in no particular order. RefusedForgotten is how many
+	// more there were.
+	RefusedSpeakers  []RefusedSpeaker `json:"refused_speakers,omitempty"`
+	RefusedForgotten uint64           `json:"refused_forgotten,omitempty"`
 	// CededTo is another owner of the addresses, because of whom the priority of
 	// this one fell from 255 to 254.
 	CededTo *Peer `json:"ceded_to,omitempty"`
@@ -201,6 +206,22 @@ type Peer struct {
 	Priority   int       `json:"priority"`
 	IntervalMS float64   `json:"interval_ms"`
 	LastHeard  time.Time `json:"last_heard"`
+}
+
+// A RefusedSpeaker is another router that uses our VRID and whose adverts are
+// refused, which is often a mistake in a configuration.
+type RefusedSpeaker struct {
+	Address    string    `json:"address"`
+	Reason     string    `json:"reason"`      // of the last advert, as in counters.dropped
+	Problem    string    `json:"problem"`     // reason for people
+	Priority   int       `json:"priority"`    // in the last advert
+	IntervalMS float64   `json:"interval_ms"` // in the last advert; 0: it could not be decoded
+	Since      time.Time `json:"since"`       // of the first advert
+	LastHeard  time.Time `json:"last_heard"`
+	Count      uint64    `json:"count"` // of adverts
+	// Advertises says that it advertises as MASTER: three adverts came in a row,
+	// and the last one less than three intervals ago.
+	Advertises bool `json:"advertises"`
 }
 
 // A Wait is a delay of the configuration that has not ended yet.
@@ -432,6 +453,11 @@ func (s *Status) Unwell() []string {
 		}
 		if i.Rival != nil {
 			say("vrrp %s: %s speaks as MASTER too", i.Name, i.Rival.Address)
+		}
+		for _, r := range i.RefusedSpeakers {
+			if i.State == "MASTER" && r.Advertises {
+				say("vrrp %s: %s advertises as MASTER too, but its adverts are refused: %s", i.Name, r.Address, r.Problem)
+			}
 		}
 		for _, p := range slices.Concat(i.Routes, i.Rules) {
 			if i.missing(&p) {
