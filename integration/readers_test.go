@@ -117,7 +117,7 @@ func askRaw(t *testing.T, socket string, reads bool) (time.Duration, error) {
 	}
 	defer answer.Body.Close()
 	n, err := io.Copy(io.Discard, answer.Body)
-	if err == nil && (answer.StatusCode != http.StatusOK || n < 1<<20) {
+	if err == nil && (answer.StatusCode != http.StatusOK || n < 1<<19) {
 		err = fmt.Errorf("%s, %d bytes", answer.Status, n)
 	}
 	return time.Since(start), err
