@@ -169,7 +169,7 @@ func address(s string, port uint16) (netip.AddrPort, error) {
 	if ap, err := netip.ParseAddrPort(s); err == nil {
 		return ap, nil
 	}
-	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+	if a, err := netip.ParseAddr(s); err == nil {
 		return netip.AddrPortFrom(a, port), nil
 	}
 	return netip.AddrPort{}, fmt.Errorf("%q is not a numeric address with a port: convert the output of `ipvsadm -Sn`, where n is for numbers", s)
