@@ -51,7 +51,10 @@ type Host struct {
 
 	localLimit time.Duration // shortened by tests
 
+	shadows []Conflict // rules in the way of ours, at the last look
+
 	settings atomic.Pointer[settingWatch] // nil: nobody watches sysctls
+	claims   atomic.Pointer[claims]       // nil: no device yet
 }
 
 // A Device is the result of Ensure for one Spec.
@@ -182,6 +185,7 @@ func (h *Host) observeFor(specs []Spec) (*observation, error) {
 // devices to go on with.
 func (h *Host) take(specs []Spec, o *observation, f *failures) ([]Device, []*device, error) {
 	h.settled = false
+	defer h.publishClaims()
 	result := make([]Device, len(specs))
 	var devices []*device
 	for i, s := range specs {

@@ -60,7 +60,8 @@ func spec(in *conf.Instance) netdev.Spec {
 	s := netdev.Spec{
 		Name: deviceName(in), Parent: in.Interface, MAC: frame.MAC(in.MAC.Address),
 		Alias: in.Name, IPv6: in.Family == vrrp.IPv6, Egress: in.Egress, Refuse: !in.Accept,
-		Keep: true, // what a crashed run left is served until it is known who is MASTER
+		Owner: in.Priority == vrrp.PriorityOwner,
+		Keep:  true, // what a crashed run left is served until it is known who is MASTER
 	}
 	s.Addresses = addressesOn(in, "")
 	addPolicy(&s, in)

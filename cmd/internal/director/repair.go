@@ -55,6 +55,7 @@ type repairer struct {
 	at       time.Time       // when that is done, if pending
 	looked   time.Time       // when the host last looked
 	failure  string          // why the last look could not repair everything
+	failed   func(error)     // told of the error of every look; nil: nobody
 	failing  map[string]bool // devices that the last look could not repair
 }
 
@@ -118,6 +119,9 @@ func (r *repairer) reconcile(look func() ([]netdev.Repair, error)) {
 	r.pending, r.looked = false, time.Now()
 	r.timer.Reset(untilNextLook(r.owner.ownedCount(), r.host.Bare(), r.interval))
 	r.reportFailure(err)
+	if r.failed != nil {
+		r.failed(err)
+	}
 	announce := map[string]bool{}
 	for _, one := range repairs {
 		if one.Announce && !announce[one.Device] {
