@@ -3,6 +3,7 @@ package checker
 import (
 	"bufio"
 	"fmt"
+	"holdfast/checker/probe"
 	"io"
 	"net"
 	"net/netip"
@@ -95,12 +96,12 @@ func startBenchServer(b *testing.B) uint16 {
 // process for each, kernel included. Run it with -benchtime=1x.
 func BenchmarkSet(b *testing.B) {
 	const servers, period = 5000, 5 * time.Second
-	for _, kind := range []Kind{TCP, HTTP} {
-		b.Run(string(kind), func(b *testing.B) {
+	for _, kind := range []string{"tcp", "http"} {
+		b.Run(kind, func(b *testing.B) {
 			port := startBenchServer(b)
 			configs := make([]Config, servers)
 			for i := range configs {
-				c := Default(kind)
+				c := Default(probe.Default(kind))
 				c.ID = fmt.Sprintf("bench/%d", i)
 				c.Interval = time.Second
 				c.Address = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 1, byte(i / 250), byte(1 + i%250)}), port)

@@ -4,6 +4,10 @@ import (
 	"context"
 	"strconv"
 	"time"
+
+	"holdfast/checker/health"
+	"holdfast/checker/probe"
+	"holdfast/vrrp/due"
 )
 
 // keptFailures is how many failures a question remembers.
@@ -22,7 +26,7 @@ const grain = 10 * time.Millisecond
 // subjects. Its Set's lock guards it.
 type question struct {
 	cfg      Config // of the subject that came first
-	prober   Prober
+	prober   probe.Prober
 	subjects []*subject
 	ctx      context.Context // ends when nobody asks any more
 	cancel   context.CancelFunc
@@ -30,7 +34,7 @@ type question struct {
 	// The schedule. A beat is when the next attempt is due by it; at is when
 	// the attempt will begin, which Force puts earlier.
 	at, beat time.Time
-	index    int // in the Set's agenda, which it leaves while an attempt runs
+	timer    due.Item[*question] // in the Set's queue, which it leaves while an attempt runs
 	running  bool
 	offbeat  bool    // the running attempt began before its beat
 	settle   float64 // in [0, 1): draws the first whole interval; negative once it has been
@@ -39,9 +43,9 @@ type question struct {
 	served   []chan Result // want the running attempt's result
 
 	// The results.
-	answer   Result // the latest conclusive one
-	streak   int    // how many in a row were like it
-	excused  bool   // the latest one was put down to a stall of this process
+	answer   Result     // the latest conclusive one
+	run      health.Run // the latest conclusive ones
+	excused  bool       // the latest one was put down to a stall of this process
 	last     Result
 	failures []Result // newest first
 	counts   Counts
@@ -51,8 +55,8 @@ type question struct {
 // A subject is one Config of the Set: who wants the answer to a question.
 type subject struct {
 	cfg      Config
-	question *question // nil with Kind None
-	health   health
+	question *question // nil if its check asks nobody
+	health   health.Health
 	since    time.Time // of the verdict
 }
 
@@ -126,7 +130,7 @@ func (q *question) pending() bool {
 		return true
 	}
 	for _, s := range q.subjects {
-		if s.health.pending() {
+		if s.health.Pending() {
 			return true
 		}
 	}
@@ -147,11 +151,11 @@ func (q *question) record(r Result) (conclusive bool) {
 		q.counts.Failures++
 		q.remember(r)
 	}
-	if q.answer.OK != r.OK {
-		q.streak = 0
+	if q.run.Good != r.OK {
+		q.run = health.Run{Good: r.OK}
 	}
 	q.answer = r
-	q.streak++
+	q.run.Streak++
 	return true
 }
 
@@ -167,10 +171,10 @@ func (q *question) remember(r Result) {
 func (s *subject) verdict(r Result) Change {
 	first := s.since.IsZero()
 	s.since = r.At
-	c := Change{ID: s.cfg.ID, Up: s.health.up, First: first, Reason: r.Reason, At: r.At, Took: r.Took}
+	c := Change{ID: s.cfg.ID, Up: s.health.State == health.Up, First: first, Reason: r.Reason, At: r.At, Took: r.Took}
 	if c.Up {
 		c.Reason = "answered"
-		if n := s.health.streak; n > 1 {
+		if n := s.health.Run.Streak; n > 1 {
 			c.Reason += " " + strconv.Itoa(n) + " times in a row"
 		}
 	}

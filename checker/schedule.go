@@ -40,13 +40,14 @@ func (s *Set) beginDue() time.Time {
 	defer s.mu.Unlock()
 	now := time.Now()
 	s.alarm = time.Time{}
-	for s.ctx.Err() == nil && s.running < s.limit && len(s.agenda) > 0 {
-		q := s.agenda[0]
-		if q.at.After(now) {
-			s.alarm = q.at
+	for s.ctx.Err() == nil && s.running < s.limit {
+		first := s.queue.Due(now)
+		if first == nil {
+			s.alarm = s.queue.Next()
 			break
 		}
-		s.agenda.remove(q)
+		q := first.Value
+		s.queue.Remove(first)
 		q.begin(now)
 		s.running++
 		s.done.Go(func() { s.attempt(q) })
@@ -56,10 +57,10 @@ func (s *Set) beginDue() time.Time {
 
 // rouse wakes the scheduler if it would sleep beyond the next attempt.
 func (s *Set) rouse() {
-	if len(s.agenda) == 0 || s.running >= s.limit {
+	if s.queue.Len() == 0 || s.running >= s.limit {
 		return
 	}
-	if !s.alarm.IsZero() && !s.agenda[0].at.Before(s.alarm) {
+	if !s.alarm.IsZero() && !s.queue.Next().Before(s.alarm) {
 		return
 	}
 	select {
@@ -105,8 +106,8 @@ func (s *Set) finish(q *question, begun, ended time.Time, err error) {
 	}
 	if q.record(r) {
 		for _, sub := range q.subjects {
-			if sub.health.observe(r.OK) {
-				s.outbox.put(sub.verdict(r))
+			if sub.health.Observe(r.OK, false) {
+				s.pending.put(sub.verdict(r))
 			}
 		}
 	}
@@ -114,7 +115,7 @@ func (s *Set) finish(q *question, begun, ended time.Time, err error) {
 		w <- r
 	}
 	q.reschedule(begun, ended)
-	s.agenda.add(q)
+	s.queue.Set(&q.timer, q.at)
 	s.rouse()
 }
 

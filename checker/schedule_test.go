@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"holdfast/checker/probe"
 	"net/netip"
 	"syscall"
 	"testing"
@@ -236,7 +237,7 @@ func TestWantHereIsNoVerdict(t *testing.T) {
 				w.apply(t, c)
 				time.Sleep(500 * time.Millisecond)
 				w.took()
-				w.answers(always(&stepError{"connect", tt.errno.Error(), tt.errno}))
+				w.answers(always(fmt.Errorf("connect: %w", tt.errno)))
 				time.Sleep(4 * time.Second)
 				w.wantChanges(t, tt.want...)
 				if got := w.status(t, "a").Counts; (got.Inconclusive == 4) != (tt.want == nil) {
@@ -268,8 +269,8 @@ func TestStallIsExcusedOnce(t *testing.T) {
 		c := second("a", 1)
 		c.Fall, c.InitiallyUp = 1, true
 		w.set.Close()
-		w.set = New(Options{OnChange: w.note, NewProber: func(Config) Prober {
-			return ProberFunc(func(ctx context.Context) error {
+		w.set = New(Options{OnChange: w.note, NewProber: func(Config) probe.Prober {
+			return probe.ProberFunc(func(ctx context.Context) error {
 				time.Sleep(2 * time.Second)
 				return ctx.Err()
 			})
@@ -293,7 +294,7 @@ func TestForce(t *testing.T) {
 		w.answers(func(attempt) (time.Duration, error) { return 200 * time.Millisecond, nil })
 		c, other := second("a", 1), second("b", 2)
 		c.Interval, other.Interval = time.Minute, time.Hour
-		w.apply(t, c, other, Config{ID: "none", Kind: None})
+		w.apply(t, c, other, Config{ID: "none", Probe: probe.None{}})
 		time.Sleep(100 * time.Millisecond)
 
 		// The running attempt is not what the caller asked for.

@@ -10,6 +10,10 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"holdfast/checker/health"
+	"holdfast/checker/probe"
+	"holdfast/vrrp/due"
 )
 
 // DefaultLimit is how many attempts run at once unless Options say otherwise.
@@ -29,9 +33,11 @@ type Options struct {
 	Limit int
 	// Rand returns numbers in [0, 1), for the jitter.
 	Rand func() float64
-	// NewProber makes the Prober of a question, for tests; nil: a real one. A
-	// Prober that is an io.Closer is closed when its question ends.
-	NewProber func(Config) Prober
+	// Tools make the probers; nil: tools without clients of other packages.
+	Tools *probe.Tools
+	// NewProber makes the prober of a question instead of Tools, for tests. A
+	// prober that is an io.Closer is closed when its question ends.
+	NewProber func(Config) probe.Prober
 }
 
 // A Set is a number of checks that are being made.
@@ -39,26 +45,26 @@ type Set struct {
 	log       *slog.Logger
 	limit     int
 	rand      func() float64
-	newProber func(Config) Prober
+	newProber func(Config) probe.Prober
 
-	ctx    context.Context
-	cancel context.CancelFunc
-	done   sync.WaitGroup // every goroutine
-	outbox *outbox
-	epoch  time.Time
-	wake   chan struct{} // holds one token while the agenda's head came nearer
+	ctx     context.Context
+	cancel  context.CancelFunc
+	done    sync.WaitGroup // every goroutine
+	pending *pending
+	epoch   time.Time
+	wake    chan struct{} // holds one token while the first attempt due came nearer
 
 	mu        sync.Mutex
 	subjects  map[string]*subject
 	questions map[place][]*question
-	agenda    agenda
-	running   int       // attempts
-	alarm     time.Time // when the scheduler wakes by itself; zero: it does not
+	queue     due.Queue[*question] // those whose attempts do not run
+	running   int                  // attempts
+	alarm     time.Time            // when the scheduler wakes by itself; zero: it does not
 }
 
 // A place is where questions are looked for that are the same.
 type place struct {
-	kind    Kind
+	kind    string
 	address netip.AddrPort
 }
 
@@ -74,7 +80,7 @@ var (
 func New(o Options) *Set {
 	s := &Set{
 		log: o.Log, limit: o.Limit, rand: o.Rand, newProber: o.NewProber,
-		outbox: newOutbox(), epoch: time.Now(), wake: make(chan struct{}, 1),
+		pending: newPending(), epoch: time.Now(), wake: make(chan struct{}, 1),
 		subjects: make(map[string]*subject), questions: make(map[place][]*question),
 	}
 	if s.log == nil {
@@ -87,14 +93,18 @@ func New(o Options) *Set {
 		s.rand = rand.Float64
 	}
 	if s.newProber == nil {
-		s.newProber = new(toolbox).prober
+		tools := o.Tools
+		if tools == nil {
+			tools = new(probe.Tools)
+		}
+		s.newProber = func(c Config) probe.Prober { return tools.Prober(c.Probe, c.target()) }
 	}
 	if o.OnChange == nil {
 		o.OnChange = func(Change) {}
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.done.Go(s.run)
-	s.done.Go(func() { s.outbox.deliver(s.ctx, o.OnChange) })
+	s.done.Go(func() { s.pending.deliver(s.ctx, o.OnChange) })
 	return s
 }
 
@@ -134,7 +144,7 @@ func (s *Set) Apply(configs []Config) error {
 	for id, sub := range s.subjects {
 		if !wanted[id] {
 			delete(s.subjects, id)
-			s.outbox.drop(id)
+			s.pending.drop(id)
 			s.leave(sub)
 		}
 	}
@@ -151,7 +161,7 @@ func validate(configs []Config) error {
 			errs = append(errs, fmt.Errorf("check %q: %w", c.ID, err))
 		}
 		if seen[c.ID] {
-			errs = append(errs, fmt.Errorf("check %q: %w", c.ID, &FieldError{Key: "id", Problem: "is given twice"}))
+			errs = append(errs, fmt.Errorf("check %q: %w", c.ID, &probe.FieldError{Key: "id", Problem: "is given twice"}))
 		}
 		seen[c.ID] = true
 	}
@@ -161,43 +171,46 @@ func validate(configs []Config) error {
 func (s *Set) applyOne(c Config, now time.Time) {
 	sub := s.subjects[c.ID]
 	if sub == nil {
-		sub = &subject{cfg: c, health: health{up: c.InitiallyUp}}
+		sub = &subject{cfg: c, health: health.Health{Assumed: health.Down}}
+		if c.InitiallyUp {
+			sub.health.Assumed = health.Up
+		}
 		s.subjects[c.ID] = sub
 	} else if sub.cfg.asksSame(&c) {
 		sub.cfg = c
-		sub.health.rise, sub.health.fall = c.Rise, c.Fall
+		sub.health.Rise, sub.health.Fall = c.Rise, c.Fall
 		return
 	}
 	s.leave(sub)
 	sub.cfg = c
-	sub.health = health{rise: c.Rise, fall: c.Fall, up: sub.health.up, known: sub.health.known}
-	if c.Kind == None {
+	sub.health.Rise, sub.health.Fall, sub.health.Run = c.Rise, c.Fall, health.Run{}
+	if c.asksNobody() {
 		s.assumeUp(sub, now)
 		return
 	}
 	q := s.questionFor(&c, now)
 	sub.question = q
 	q.subjects = append(q.subjects, sub)
-	if sub.health.adopt(q.answer.OK, q.streak) {
-		s.outbox.put(sub.verdict(q.answer))
+	if sub.health.Adopt(q.run) {
+		s.pending.put(sub.verdict(q.answer))
 	}
 }
 
 // assumeUp is the verdict on a subject that nobody asks.
 func (s *Set) assumeUp(sub *subject, now time.Time) {
-	if sub.health.known && sub.health.up {
+	if sub.health.State == health.Up {
 		return
 	}
-	sub.health.up, sub.health.known = true, true
+	sub.health.State = health.Up
 	c := sub.verdict(Result{At: now})
 	c.Reason = "not checked"
-	s.outbox.put(c)
+	s.pending.put(c)
 }
 
 // questionFor returns the question of c, which is a new one unless somebody
 // asks it already.
 func (s *Set) questionFor(c *Config, now time.Time) *question {
-	p := place{c.Kind, c.Address}
+	p := place{c.Probe.Kind(), c.Address}
 	for _, q := range s.questions[p] {
 		if q.cfg.asksSame(c) {
 			return q
@@ -205,9 +218,10 @@ func (s *Set) questionFor(c *Config, now time.Time) *question {
 	}
 	q := &question{cfg: *c, prober: s.newProber(*c)}
 	q.ctx, q.cancel = context.WithCancel(s.ctx)
+	q.timer.Value = q
 	q.schedule(s.epoch, now, s.rand(), s.rand())
 	s.questions[p] = append(s.questions[p], q)
-	s.agenda.add(q)
+	s.queue.Set(&q.timer, q.at)
 	return q
 }
 
@@ -223,15 +237,13 @@ func (s *Set) leave(sub *subject) {
 		return
 	}
 	q.cancel()
-	discard(q.prober)
-	p := place{q.cfg.Kind, q.cfg.Address}
+	probe.Discard(q.prober)
+	p := place{q.cfg.Probe.Kind(), q.cfg.Address}
 	s.questions[p] = slices.DeleteFunc(s.questions[p], func(other *question) bool { return other == q })
 	if len(s.questions[p]) == 0 {
 		delete(s.questions, p)
 	}
-	if !q.running {
-		s.agenda.remove(q)
-	}
+	s.queue.Remove(&q.timer)
 }
 
 // Force asks about a subject now, whatever its schedule, and returns what was
@@ -273,7 +285,7 @@ func (s *Set) force(id string) (*question, <-chan Result, error) {
 	q.waiters = append(q.waiters, result)
 	if now := time.Now(); !q.running && q.at.After(now) {
 		q.at = now
-		s.agenda.moved(q)
+		s.queue.Set(&q.timer, q.at)
 		s.rouse()
 	}
 	return q, result, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"holdfast/checker/probe"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,14 +77,14 @@ func TestNoneIsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
 		w.answers(always(errRefused))
-		none := Config{ID: "none", Kind: None}
+		none := Config{ID: "none", Probe: probe.None{}}
 		w.apply(t, none, second("a", 1))
 		w.wantChanges(t, "0s none up first: not checked", "0s a down first: connect: connection refused")
 		// A check that is taken away brings its server up.
-		w.apply(t, none, Config{ID: "a", Kind: None})
+		w.apply(t, none, Config{ID: "a", Probe: probe.None{}})
 		time.Sleep(3 * time.Second)
 		w.wantChanges(t, "0s a up: not checked")
-		moved := Config{ID: "a", Kind: None, Address: second("a", 2).Address}
+		moved := Config{ID: "a", Probe: probe.None{}, Address: second("a", 2).Address}
 		w.apply(t, none, moved)
 		w.wantChanges(t)
 		w.apply(t, none, second("a", 1))
@@ -258,11 +259,11 @@ func TestSlowReceiver(t *testing.T) {
 		})
 		flapping := second("flapping", 1)
 		flapping.Fall = 1
-		w.apply(t, Config{ID: "blocker", Kind: None})
+		w.apply(t, Config{ID: "blocker", Probe: probe.None{}})
 		synctest.Wait()
-		w.apply(t, Config{ID: "blocker", Kind: None}, flapping, Config{ID: "gone", Kind: None})
+		w.apply(t, Config{ID: "blocker", Probe: probe.None{}}, flapping, Config{ID: "gone", Probe: probe.None{}})
 		time.Sleep(3500 * time.Millisecond)
-		w.apply(t, Config{ID: "blocker", Kind: None}, flapping)
+		w.apply(t, Config{ID: "blocker", Probe: probe.None{}}, flapping)
 		w.wantAttempts(t, "1 0s", "1 1s", "1 2s", "1 3s")
 		close(release)
 		w.wantChanges(t, "3s flapping down first: connect: connection refused")
@@ -280,7 +281,7 @@ func TestStatus(t *testing.T) {
 			return 10 * time.Millisecond, nil
 		})
 		c := second("a", 1)
-		w.apply(t, c, Config{ID: "none", Kind: None})
+		w.apply(t, c, Config{ID: "none", Probe: probe.None{}})
 		time.Sleep(9500 * time.Millisecond)
 		synctest.Wait()
 		bad := func(n int) Result {
@@ -289,12 +290,12 @@ func TestStatus(t *testing.T) {
 		last := bad(9)
 		want := []Status{
 			{
-				ID: "a", Kind: TCP, Address: c.Address, State: Down, Since: at(5020 * time.Millisecond), Streak: 6,
+				ID: "a", Kind: "tcp", Address: c.Address, State: Down, Since: at(5020 * time.Millisecond), Streak: 6,
 				Last: &last, Failures: []Result{bad(9), bad(8), bad(7), bad(6), bad(5)},
 				Counts:  Counts{Attempts: 10, Successes: 3, Failures: 7},
 				NextDue: at(10 * time.Second), Shared: 1,
 			},
-			{ID: "none", Kind: None, State: Up, Up: true, Since: at(0)},
+			{ID: "none", Kind: "none", State: Up, Up: true, Since: at(0)},
 		}
 		if diff := cmp.Diff(want, w.set.Status(), addresses); diff != "" {
 			t.Errorf("status (-want +got):\n%s", diff)
@@ -302,9 +303,9 @@ func TestStatus(t *testing.T) {
 	})
 }
 
-// A closer is a Prober that counts how often it is closed.
+// A closer is a probe.Prober that counts how often it is closed.
 type closer struct {
-	ProberFunc
+	probe.Prober
 	closed *int
 }
 
@@ -318,8 +319,8 @@ func (c closer) Close() error {
 func TestProbersAreClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		closed := map[string]*int{"1": new(int), "2": new(int)}
-		s := New(Options{NewProber: func(c Config) Prober {
-			return closer{func(context.Context) error { return nil }, closed[lastByte(c.Address)]}
+		s := New(Options{NewProber: func(c Config) probe.Prober {
+			return closer{probe.ProberFunc(func(context.Context) error { return nil }), closed[lastByte(c.Address)]}
 		}})
 		apply := func(configs ...Config) {
 			t.Helper()

@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"holdfast/checker/health"
 	"net/netip"
 	"slices"
 	"strings"
@@ -45,7 +46,7 @@ type Counts struct {
 // same share Last, Failures, Counts, MaxLate and NextDue.
 type Status struct {
 	ID      string         `json:"id"`
-	Kind    Kind           `json:"type"`
+	Kind    string         `json:"type"`
 	Address netip.AddrPort `json:"address"`
 	State   State          `json:"state"`
 	// Up is what the subject counts as: differs from State while that is unknown.
@@ -63,6 +64,16 @@ type Status struct {
 	Shared   int           `json:"shared"` // subjects that share the question
 }
 
+// A State is what is known of a subject.
+type State string
+
+// The states.
+const (
+	Unknown State = "unknown" // no verdict yet: counts as down unless InitiallyUp
+	Up      State = "up"
+	Down    State = "down"
+)
+
 // Status returns what is known of every subject, sorted by ID.
 func (s *Set) Status() []Status {
 	s.mu.Lock()
@@ -77,8 +88,8 @@ func (s *Set) Status() []Status {
 
 func (s *subject) status() Status {
 	st := Status{
-		ID: s.cfg.ID, Kind: s.cfg.Kind, Address: s.cfg.Address,
-		State: s.health.state(), Up: s.health.up, Since: s.since, Streak: s.health.streak,
+		ID: s.cfg.ID, Kind: s.cfg.Probe.Kind(), Address: s.cfg.Address,
+		State: State(s.health.State.String()), Up: s.health.Counts() == health.Up, Since: s.since, Streak: s.health.Run.Streak,
 	}
 	q := s.question
 	if q == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"holdfast/checker/probe"
 	"net/netip"
 	"strings"
 	"sync"
@@ -53,9 +54,9 @@ func newWorld(t *testing.T, o Options) *world {
 	return w
 }
 
-func (w *world) prober(c Config) Prober {
+func (w *world) prober(c Config) probe.Prober {
 	n := 0
-	return ProberFunc(func(ctx context.Context) error {
+	return probe.ProberFunc(func(ctx context.Context) error {
 		w.mu.Lock()
 		a := attempt{To: lastByte(c.Address), At: time.Since(w.start), n: n}
 		n++
@@ -165,7 +166,7 @@ func lastByte(a netip.AddrPort) string {
 
 // second returns the check of the server with this last byte, each second.
 func second(id string, last byte) Config {
-	c := Default(TCP)
+	c := Default(probe.TCP{})
 	c.ID = id
 	c.Address = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, last}), 80)
 	c.Interval, c.Timeout = time.Second, 500*time.Millisecond

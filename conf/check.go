@@ -1,56 +1,31 @@
 package conf
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"regexp"
-	"strconv"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"holdfast/checker"
+	"holdfast/checker/probe"
 	"holdfast/lvs"
 )
 
-// A Check says how a server is asked whether it is well. Unlike
-// checker.Config, which Service.Checks makes of it, it is comparable by value.
+// A Check says how a server is asked whether it is well.
 type Check struct {
-	Kind          checker.Kind
-	Port          uint16 // 0: the server's own
+	Probe         probe.Settings // what is asked; its type is the kind of check
+	Port          uint16         // 0: the server's own
 	Interval      time.Duration
 	Timeout       time.Duration
 	RetryInterval time.Duration // 0: Interval
 	Rise, Fall    int
-	HTTP          HTTPCheck // zero unless Kind is HTTP or HTTPS
-	TLS           TLSCheck  // zero unless Kind is HTTPS
 }
 
-// HTTPCheck is the request of an HTTP or HTTPS check and the answer it wants.
-type HTTPCheck struct {
-	Method string
-	Host   string // "": the server's address
-	Path   string // with query
-	Status []checker.StatusRange
-	Body   string // regular expression; "": any body
-}
-
-// TLSCheck says how an HTTPS check knows the server.
-type TLSCheck struct {
-	Verify     bool
-	CA         string // path of a PEM file; "": the system's
-	CAText     string // what that file held when it was read
-	ServerName string // "": HTTPCheck.Host
-}
-
-// http returns whether the check is a request.
-func (c *Check) http() bool { return c.Kind == checker.HTTP || c.Kind == checker.HTTPS }
-
-// Checks returns the checks of the servers of s, one each, in order. s comes
-// from Load: a regular expression or certificate that was not validated panics.
+// Checks returns the checks of the servers of s, one for each, in order.
 func (s *Service) Checks() []checker.Config {
 	configs := make([]checker.Config, len(s.Servers))
 	for i, server := range s.Servers {
@@ -61,9 +36,9 @@ func (s *Service) Checks() []checker.Config {
 
 // config returns the check of the server at an address.
 func (c *Check) config(id string, server netip.AddrPort) checker.Config {
-	config := checker.Config{
+	return checker.Config{
 		ID:            id,
-		Kind:          c.Kind,
+		Probe:         c.Probe,
 		Address:       c.address(server),
 		Interval:      c.Interval,
 		Timeout:       c.Timeout,
@@ -71,97 +46,124 @@ func (c *Check) config(id string, server netip.AddrPort) checker.Config {
 		Rise:          c.Rise,
 		Fall:          c.Fall,
 	}
-	if c.http() {
-		config.HTTP = checker.HTTPConfig{Method: c.HTTP.Method, Host: c.HTTP.Host, Path: c.HTTP.Path, Status: c.HTTP.Status}
-		if c.HTTP.Body != "" {
-			config.HTTP.Body = regexp.MustCompile(c.HTTP.Body)
-		}
-	}
-	if c.Kind == checker.HTTPS {
-		config.HTTP.TLS = c.tls()
-	}
-	return config
 }
 
+// address returns what the check connects to. It has no port if the kind of
+// check uses none, so that services on different ports share such a check.
 func (c *Check) address(server netip.AddrPort) netip.AddrPort {
-	if c.Port != 0 {
+	switch {
+	case c.Probe.Needs() != probe.NeedsPort:
+		return netip.AddrPortFrom(server.Addr(), 0)
+	case c.Port != 0:
 		return netip.AddrPortFrom(server.Addr(), c.Port)
 	}
 	return server
 }
 
-func (c *Check) tls() *tls.Config {
-	config := checker.Default(checker.HTTPS).HTTP.TLS
-	config.ServerName, config.InsecureSkipVerify = c.TLS.ServerName, !c.TLS.Verify
-	if config.ServerName == "" {
-		config.ServerName = hostOnly(c.HTTP.Host)
-	}
-	if c.TLS.CA != "" {
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM([]byte(c.TLS.CAText)) {
-			panic("conf: " + c.TLS.CA + " was not validated")
-		}
-	}
-	return config
-}
+// asks reports whether the check asks the server anything.
+func (c *Check) asks() bool { return c.Probe.Needs() != probe.NeedsNothing }
 
-// hostOnly returns host without its port.
-func hostOnly(host string) string {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		return h
-	}
-	return strings.Trim(host, "[]")
-}
-
-// defaultCheck returns what is done when the file says nothing: a connection
-// to a TCP server. The other protocols have no answer that one could wait for.
+// defaultCheck returns the check of a service whose file says nothing about it:
+// a TCP server must accept a connection. Of other protocols nothing is known
+// that every server answers.
 func defaultCheck(p lvs.Protocol) Check {
-	kind := checker.None
+	var settings probe.Settings = probe.None{}
 	if p == lvs.TCP {
-		kind = checker.TCP
+		settings = probe.TCP{}
 	}
-	d := checker.Default(kind)
-	return Check{Kind: kind, Interval: d.Interval, Timeout: d.Timeout, RetryInterval: d.RetryInterval, Rise: d.Rise, Fall: d.Fall}
+	d := checker.Default(settings)
+	return Check{Probe: settings, Interval: d.Interval, Timeout: d.Timeout, RetryInterval: d.RetryInterval, Rise: d.Rise, Fall: d.Fall}
 }
 
-// defaultHTTP returns the request of an HTTP check of which only the type is given.
-func defaultHTTP() HTTPCheck {
-	d := checker.Default(checker.HTTP).HTTP
-	return HTTPCheck{Method: d.Method, Host: d.Host, Path: d.Path, Status: d.Status}
+// checkKinds has one entry for each kind of check, in the order of the
+// documentation.
+var checkKinds = []checkKind{
+	keysOf("none", func(*table, *probe.None, probe.None) {}),
+	keysOf("tcp", func(*table, *probe.TCP, probe.TCP) {}),
+	keysOf("http", visitHTTP),
+	keysOf("https", visitHTTPS),
 }
 
-var kind = choice(
-	option[checker.Kind]{"none", checker.None},
-	option[checker.Kind]{"tcp", checker.TCP},
-	option[checker.Kind]{"http", checker.HTTP},
-	option[checker.Kind]{"https", checker.HTTPS},
-)
+// A checkKind holds the keys of one kind of check.
+type checkKind struct {
+	name string
+	// visit walks over the keys. When it reads, it returns the settings that the
+	// table gives; when it writes, it writes those of current. The inherited
+	// settings may be of another kind.
+	visit func(t *table, current, inherited probe.Settings) probe.Settings
+}
 
-// visit walks over a check, of a service or of one server. Every key that
-// matters to the kind is written, for the inherited one may be another.
+// keysOf makes a kind of a function that visits the fields of its settings. A
+// check that inherits from one of another type inherits the kind's defaults.
+func keysOf[S probe.Settings](name string, visit func(t *table, s *S, inherited S)) checkKind {
+	return checkKind{name, func(t *table, current, inherited probe.Settings) probe.Settings {
+		from, ok := inherited.(S)
+		if !ok {
+			from = probe.Default(name).(S)
+		}
+		s, _ := current.(S)
+		visit(t, &s, from)
+		return s
+	}}
+}
+
+// keys returns the keys of the kind.
+func (k *checkKind) keys() []string {
+	t := &table{in: &reader{schema: map[string]map[string]bool{}}, known: map[string]bool{}, wrong: map[string]bool{}, lacks: map[string]string{}}
+	k.visit(t, nil, nil)
+	return t.asked
+}
+
+// kindKeys returns the keys of all kinds together.
+var kindKeys = sync.OnceValue(func() []string {
+	var all []string
+	for i := range checkKinds {
+		all = append(all, checkKinds[i].keys()...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+})
+
+// kindName is the name of a kind of check.
+var kindName = func() codec[string] {
+	var options []option[string]
+	for _, k := range checkKinds {
+		options = append(options, option[string]{k.name, k.name})
+	}
+	return choice(options...)
+}()
+
+// visit walks over a check, of a service or of one server. It writes every key
+// that the kind uses, because the inherited check may be of another kind.
 func (c *Check) visit(t *table, inherited Check) {
-	field(t, "type", &c.Kind, kind, inherited.Kind)
-	if t.reading() || c.Kind != checker.None {
+	name := inherited.Probe.Kind()
+	if !t.reading() {
+		name = c.Probe.Kind()
+	}
+	field(t, "type", &name, kindName, inherited.Probe.Kind())
+	needs := probe.Default(name).Needs()
+	if t.reading() || needs == probe.NeedsPort {
+		field(t, "port", &c.Port, integer[uint16](0, 65535), inherited.Port)
+	}
+	if t.reading() || needs != probe.NeedsNothing {
 		c.visitTiming(t, inherited)
 	}
-	if t.reading() || c.http() {
-		c.HTTP.visit(t, inherited)
-	}
-	if t.reading() || c.Kind == checker.HTTPS {
-		t.sub("tls", func(sub *table) {
-			c.TLS.visit(sub, inherited)
-			if !sub.ok("ca") {
-				t.wrong["tls"] = true
-			}
-		})
-	}
-	if t.reading() && t.ok("type") {
-		c.trim(t)
+	kind := checkKinds[slices.IndexFunc(checkKinds, func(k checkKind) bool { return k.name == name })]
+	switch {
+	case !t.reading():
+		kind.visit(t, c.Probe, inherited.Probe)
+	case t.ok("type"):
+		c.Probe = kind.visit(t, nil, inherited.Probe)
+		c.trim(t, needs, kind.name)
+	default: // which keys have a meaning is not known
+		c.Probe = inherited.Probe
+		for _, key := range kindKeys() {
+			t.ask(key)
+		}
 	}
 }
 
 func (c *Check) visitTiming(t *table, inherited Check) {
-	field(t, "port", &c.Port, integer[uint16](0, 65535), inherited.Port)
 	field(t, "interval", &c.Interval, duration(checker.MinInterval, 24*time.Hour), inherited.Interval)
 	field(t, "timeout", &c.Timeout, duration(time.Millisecond, time.Hour), inherited.Timeout)
 	field(t, "retry_interval", &c.RetryInterval, duration(0, 24*time.Hour), inherited.RetryInterval)
@@ -169,23 +171,25 @@ func (c *Check) visitTiming(t *table, inherited Check) {
 	field(t, "fall", &c.Fall, integer[int](1, 1000), inherited.Fall)
 }
 
-// trim refuses and removes what the kind of check has no use for.
-func (c *Check) trim(t *table) {
-	why := fmt.Sprintf("with type = %q", c.Kind)
-	if c.Kind == checker.None {
-		t.forbid(why, "port", "interval", "timeout", "retry_interval", "rise", "fall")
+// trim refuses the keys that have no meaning for the kind of check.
+func (c *Check) trim(t *table, needs probe.Needs, kind string) {
+	why := fmt.Sprintf("with type = %q", kind)
+	own := slices.Clone(t.asked)
+	for _, key := range kindKeys() {
+		if !slices.Contains(own, key) {
+			t.ask(key)
+			t.forbid(why, key)
+		}
 	}
-	if !c.http() {
-		t.forbid(why, "method", "host", "path", "status", "body")
-		c.HTTP = HTTPCheck{}
+	if needs != probe.NeedsPort {
+		t.forbid(why, "port")
 	}
-	if c.Kind != checker.HTTPS {
-		t.forbid(why, "tls")
-		c.TLS = TLSCheck{}
+	if needs == probe.NeedsNothing {
+		t.forbid(why, "interval", "timeout", "retry_interval", "rise", "fall")
 	}
 }
 
-// validate asks checker what is wrong with the keys of the table.
+// validate asks package checker what is wrong with the keys of the table.
 func (c *Check) validate(t *table) {
 	if c.Timeout > c.Interval && t.ok("interval", "timeout") {
 		key := "timeout"
@@ -195,55 +199,11 @@ func (c *Check) validate(t *table) {
 		t.failf(key, "the timeout of %s is longer than the interval of %s",
 			formatDuration(c.Timeout), formatDuration(c.Interval))
 	}
-	if !t.ok("body", "tls") {
-		return
-	}
 	config := c.config("any", netip.MustParseAddrPort("127.0.0.1:1"))
 	for _, fault := range faults(config.Validate()) {
-		if field, ok := errors.AsType[*checker.FieldError](fault); ok && t.ok(field.Key) {
+		if field, ok := errors.AsType[*probe.FieldError](fault); ok && t.ok(field.Key) {
 			t.failf(field.Key, "%s", field.Problem)
 		}
-	}
-}
-
-func (h *HTTPCheck) visit(t *table, check Check) {
-	inherited := check.HTTP
-	if !check.http() {
-		inherited = defaultHTTP()
-	}
-	field(t, "method", &h.Method, text, inherited.Method)
-	field(t, "host", &h.Host, text, inherited.Host)
-	field(t, "path", &h.Path, text, inherited.Path)
-	field(t, "status", &h.Status, listOf(statusRange), inherited.Status)
-	field(t, "body", &h.Body, regularExpression, inherited.Body)
-}
-
-func (s *TLSCheck) visit(t *table, check Check) {
-	inherited := check.TLS
-	if check.Kind != checker.HTTPS {
-		inherited = TLSCheck{Verify: true}
-	}
-	field(t, "verify", &s.Verify, boolean, inherited.Verify)
-	field(t, "ca", &s.CA, optionalPath, inherited.CA)
-	field(t, "server_name", &s.ServerName, text, inherited.ServerName)
-	switch {
-	case !t.reading():
-	case !t.has("ca"):
-		s.CAText = inherited.CAText
-	case s.CA != "":
-		s.readCA(t)
-	}
-}
-
-func (s *TLSCheck) readCA(t *table) {
-	pem, err := t.in.env.readFile(s.CA)
-	switch {
-	case err != nil:
-		t.failf("ca", "%v", err)
-	case !x509.NewCertPool().AppendCertsFromPEM(pem):
-		t.failf("ca", "%s holds no certificate in PEM form", s.CA)
-	default:
-		s.CAText = string(pem)
 	}
 }
 
@@ -261,31 +221,3 @@ var regularExpression = textual("a regular expression", func(s string) (string, 
 	}
 	return s, nil
 }, func(s string) string { return s })
-
-// statusRange is 200 or "200-299".
-var statusRange = simple(func(v value) (checker.StatusRange, error) {
-	var r checker.StatusRange
-	ok := false
-	switch data := v.data.(type) {
-	case int64:
-		r.Low, r.High, ok = int(data), int(data), true
-	case string:
-		low, high, found := strings.Cut(data, "-")
-		if !found {
-			high = low
-		}
-		var err1, err2 error
-		r.Low, err1 = strconv.Atoi(low)
-		r.High, err2 = strconv.Atoi(high)
-		ok = err1 == nil && err2 == nil
-	}
-	if !ok {
-		return r, fmt.Errorf(`must be a status like 200 or a range like "200-299", not %v`, unnamed(v))
-	}
-	return r, nil
-}, func(r checker.StatusRange) any {
-	if r.Low == r.High {
-		return int64(r.Low)
-	}
-	return r.String()
-})

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"holdfast/checker"
+	"holdfast/checker/probe"
 )
 
 // certificate writes a PEM file with a certificate that trusts nobody.
@@ -77,36 +78,38 @@ check = { type = "http", host = "", port = 80, body = "", path = "/" }
 		}
 	}
 
-	https := got[0]
-	if tls := https.HTTP.TLS; tls.ServerName != "www.example.com" || tls.InsecureSkipVerify || tls.RootCAs == nil {
-		t.Errorf("TLS of the first: name %q, skip %v, roots %v", tls.ServerName, tls.InsecureSkipVerify, tls.RootCAs)
+	https := got[0].Probe.(probe.HTTP)
+	if tls := https.TLS; tls.ServerName != "" || !tls.Verify || tls.CA == "" {
+		t.Errorf("TLS of the first: %+v", tls)
 	}
-	if https.HTTP.Body.String() != "^ok$" {
-		t.Errorf("body %v", https.HTTP.Body)
-	}
-	https.HTTP.TLS, https.HTTP.Body = nil, nil
+	https.TLS = nil
+	got[0].Probe = https
 	want := checker.Config{
-		ID: "web/10.0.0.11:443", Kind: checker.HTTPS, Address: netip.MustParseAddrPort("10.0.0.11:443"),
+		ID: "web/10.0.0.11:443", Address: netip.MustParseAddrPort("10.0.0.11:443"),
 		Interval: 4 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2,
-		HTTP: checker.HTTPConfig{Method: "GET", Host: "www.example.com:8443", Path: "/up", Status: []checker.StatusRange{{Low: 200, High: 200}, {Low: 300, High: 302}}},
+		Probe: probe.HTTP{
+			Method: "GET", Host: "www.example.com:8443", Path: "/up", Body: "^ok$",
+			Status: []probe.StatusRange{{Low: 200, High: 200}, {Low: 300, High: 302}},
+		},
 	}
-	if diff := cmp.Diff(want, https, compareText); diff != "" {
+	if diff := cmp.Diff(want, got[0], compareText); diff != "" {
 		t.Errorf("the first (-want +got):\n%s", diff)
 	}
 
 	want = checker.Config{
-		ID: "web/plain", Kind: checker.TCP, Address: netip.MustParseAddrPort("10.0.0.12:80"),
+		ID: "web/plain", Probe: probe.TCP{}, Address: netip.MustParseAddrPort("10.0.0.12:80"),
 		Interval: 4 * time.Second, Timeout: time.Second, Rise: 3, Fall: 2,
 	}
 	if diff := cmp.Diff(want, got[1], compareText); diff != "" {
 		t.Errorf("the second (-want +got):\n%s", diff)
 	}
 
-	if tls := got[2].HTTP.TLS; tls.ServerName != "other" || !tls.InsecureSkipVerify || tls.RootCAs != nil {
-		t.Errorf("TLS of the third: name %q, skip %v, roots %v", tls.ServerName, tls.InsecureSkipVerify, tls.RootCAs)
+	if diff := cmp.Diff(&probe.TLS{ServerName: "other"}, got[2].Probe.(probe.HTTP).TLS); diff != "" {
+		t.Errorf("TLS of the third (-want +got):\n%s", diff)
 	}
-	if got[3].HTTP.TLS != nil || got[3].HTTP.Body != nil || got[3].HTTP.Host != "" {
-		t.Errorf("the fourth inherits what it must not: %+v", got[3].HTTP)
+	wantHTTP := probe.HTTP{Method: "GET", Path: "/", Status: https.Status}
+	if diff := cmp.Diff(wantHTTP, got[3].Probe); diff != "" {
+		t.Errorf("the fourth inherits what it must not (-want +got):\n%s", diff)
 	}
 }
 
@@ -138,16 +141,16 @@ func TestCertificateIsPartOfConfig(t *testing.T) {
 
 // Without a word on checks, TCP servers are connected to, others are up.
 func TestDefaultCheck(t *testing.T) {
-	for protocol, want := range map[string]checker.Kind{"tcp": checker.TCP, "udp": checker.None, "sctp": checker.None} {
+	for protocol, want := range map[string]probe.Settings{"tcp": probe.TCP{}, "udp": probe.None{}, "sctp": probe.None{}} {
 		c, err := Parse("a.toml", []byte("[[service]]\nname = \"a\"\naddress = \"10.0.0.1:53\"\nprotocol = \""+protocol+"\"\nserver = [{ address = \"10.0.0.2\" }]\n"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		s := c.Services[0]
-		if got := s.Checks()[0].Kind; got != want || s.Servers[0].StartsUp != (want == checker.None) {
-			t.Errorf("%s: check %s, starts up %v", protocol, got, s.Servers[0].StartsUp)
+		if got := s.Checks()[0].Probe; got != want || s.Servers[0].StartsUp != (protocol != "tcp") {
+			t.Errorf("%s: check %v, starts up %v", protocol, got, s.Servers[0].StartsUp)
 		}
-		if diff := cmp.Diff(Check{Kind: want, Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2}, s.Health[0].Check); diff != "" {
+		if diff := cmp.Diff(Check{Probe: want, Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2}, s.Health[0].Check); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", protocol, diff)
 		}
 	}

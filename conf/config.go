@@ -162,6 +162,9 @@ type LVS struct {
 	Sync     lvs.SyncConfig
 	OnStop   OnStop
 	Timeouts Timeouts
+	// Sysctls are the values of sysctls net.ipv4.vs.NAME by NAME, in the form of
+	// lvs.Sysctl.Parse. The others keep the kernel's.
+	Sysctls map[string]string
 }
 
 // OnStop is what a clean stop does with our virtual services.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"holdfast/lvs"
@@ -26,7 +27,41 @@ func (l *LVS) visit(t *table) (sync *table) {
 		field(t, "tcpfin", &l.Timeouts.TCPFin, seconds, 0)
 		field(t, "udp", &l.Timeouts.UDP, seconds, 0)
 	})
+	t.sub("sysctl", func(t *table) { visitSysctls(t, &l.Sysctls) })
 	return sync
+}
+
+// visitSysctls visits [lvs.sysctl].
+func visitSysctls(t *table, all *map[string]string) {
+	for _, s := range lvs.Sysctls() {
+		value := (*all)[s.Name]
+		field(t, s.Name, &value, optional(sysctl(s)), "")
+		if !t.reading() || value == "" {
+			continue
+		}
+		if *all == nil {
+			*all = map[string]string{}
+		}
+		(*all)[s.Name] = value
+	}
+}
+
+// sysctl is the value of a sysctl: a number, or text with several.
+func sysctl(s lvs.Sysctl) codec[string] {
+	return simple(func(v value) (string, error) {
+		switch data := v.data.(type) {
+		case int64:
+			return s.Parse(strconv.FormatInt(data, 10))
+		case string:
+			return s.Parse(data)
+		}
+		return s.Parse(v.String())
+	}, func(text string) any {
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return n
+		}
+		return text
+	})
 }
 
 // visitSync visits [lvs.sync]. The default of Follow is chosen in refs.go.

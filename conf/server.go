@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"reflect"
 
-	"holdfast/checker"
+	"holdfast/checker/probe"
 	"holdfast/lvs"
 )
 
@@ -40,7 +40,7 @@ func (r *server) visit(t *table, s *Service, inherited delivery, startsUp, check
 	need(t, "address", &v.Address, serverAddress(s.Service.Key))
 	field(t, "name", &r.Name, name, defaultServerName(v.Address))
 	field(t, "weight", &v.Weight, integer[int](0, lvs.MaxWeight), 1)
-	if t.reading() || !t.brief || r.Check.Kind != checker.None {
+	if t.reading() || !t.brief || r.Check.asks() {
 		field(t, "starts_up", &r.StartsUp, boolean, startsUp)
 	}
 	field(t, "upper_threshold", &v.Upper, integer[uint32](0, 1<<32-1), 0)
@@ -75,7 +75,7 @@ func defaultServerName(a netip.AddrPort) string {
 // resolveCheck refuses a check without a port. A server without a check is always
 // up.
 func (r *server) resolveCheck(t *table) {
-	if r.Check.Kind == checker.None {
+	if !r.Check.asks() {
 		if t.has("starts_up") && !r.StartsUp && t.ok("starts_up") {
 			t.failf("starts_up", "must be true for a server without a check: such a server is always up")
 		}
@@ -83,7 +83,7 @@ func (r *server) resolveCheck(t *table) {
 		return
 	}
 	address := r.Server.Address
-	if address.IsValid() && r.Check.address(address).Port() == 0 {
+	if address.IsValid() && r.Check.Probe.Needs() == probe.NeedsPort && r.Check.address(address).Port() == 0 {
 		t.failf("check", "the key port is required, because the server has no port")
 	}
 }
@@ -137,7 +137,7 @@ func (s *Service) common(brief bool) (d delivery, startsUp bool) {
 	}
 	checked, up := 0, 0
 	for i, h := range s.Health {
-		if h.Check.Kind != checker.None {
+		if h.Check.asks() {
 			checked++
 			if s.Servers[i].StartsUp {
 				up++

@@ -50,7 +50,7 @@ func (h *Host) converge(devices []*device, f *failures) ([]Repair, error) {
 			}
 			did, steps := h.step(d, o, parents, configured, f)
 			for _, text := range did {
-				repairs = append(repairs, Repair{d.spec.Name, text})
+				repairs = append(repairs, Repair{Device: d.spec.Name, Text: text})
 			}
 			ops = append(ops, steps...)
 		}
@@ -146,7 +146,7 @@ func (h *Host) apply(ops []op, f *failures) []Repair {
 	var repairs []Repair
 	for i, op := range ops {
 		if !bad[i] {
-			repairs = append(repairs, Repair{op.device.spec.Name, op.String()})
+			repairs = append(repairs, Repair{op.device.spec.Name, op.String(), op.verb != remove && op.verb != removeAddress})
 		}
 	}
 	return repairs

@@ -51,7 +51,10 @@ type Host struct {
 
 	localLimit time.Duration // shortened by tests
 
+	shadows []Conflict // rules in the way of ours, at the last look
+
 	settings atomic.Pointer[settingWatch] // nil: nobody watches sysctls
+	claims   atomic.Pointer[claims]       // nil: no device yet
 }
 
 // A Device is the result of Ensure for one Spec.
@@ -70,6 +73,9 @@ type Device struct {
 type Repair struct {
 	Device string // "" for a sysctl of an interface that is not ours
 	Text   string // "add address 10.0.0.100/24"
+	// Announce says that the device did not serve its addresses meanwhile, so that
+	// neighbours may have learnt another MAC.
+	Announce bool
 }
 
 // String returns "vrrp4-51: add address 10.0.0.100/24".
@@ -179,6 +185,7 @@ func (h *Host) observeFor(specs []Spec) (*observation, error) {
 // devices to go on with.
 func (h *Host) take(specs []Spec, o *observation, f *failures) ([]Device, []*device, error) {
 	h.settled = false
+	defer h.publishClaims()
 	result := make([]Device, len(specs))
 	var devices []*device
 	for i, s := range specs {

@@ -49,7 +49,7 @@ func (h *Host) all() []*device {
 func repairsOf(changes []policy.Change) []Repair {
 	repairs := make([]Repair, len(changes))
 	for i, c := range changes {
-		repairs[i] = Repair(c)
+		repairs[i] = Repair{Device: c.Device, Text: c.Text}
 	}
 	return repairs
 }

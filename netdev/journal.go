@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// journalName is the file's name in the runtime directory.
-const journalName = "netdev.json"
+// JournalName is the name of the journal in the runtime directory.
+const JournalName = "netdev.json"
 
 // journalVersion is raised when older files can no longer be read.
 const journalVersion = 1
@@ -70,7 +70,7 @@ func openJournal(dir string) (*journal, error) {
 		return nil, fmt.Errorf("make runtime directory: %w", err)
 	}
 	fresh := &journal{
-		path: filepath.Join(dir, journalName), Version: journalVersion,
+		path: filepath.Join(dir, JournalName), Version: journalVersion,
 		Boot: strings.TrimSpace(string(boot)), Namespace: namespace,
 	}
 	data, err := os.ReadFile(fresh.path)

@@ -138,7 +138,7 @@ func TestFullRuntimeDirectory(t *testing.T) {
 		if _, err := h.Ensure(spec4()); err == nil || !errors.Is(err, unix.ENOSPC) {
 			t.Errorf("Ensure: %v", err)
 		}
-		if _, err := h.Reconcile(); !contains(kindsOf(err), "journal "+filepath.Join(dir, journalName)) {
+		if _, err := h.Reconcile(); !contains(kindsOf(err), "journal "+filepath.Join(dir, JournalName)) {
 			t.Errorf("Reconcile: %v", err)
 		}
 		if err := h.Claim("vrrp4-51"); err == nil {
@@ -148,7 +148,7 @@ func TestFullRuntimeDirectory(t *testing.T) {
 	if after := state(p.Director); after != before {
 		t.Error("something was changed without a journal")
 	}
-	if _, err := os.Stat(filepath.Join(dir, journalName+".new")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(dir, JournalName+".new")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("half a journal is left: %v", err)
 	}
 	testns.Must(t, os.Remove(fill))

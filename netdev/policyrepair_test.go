@@ -54,7 +54,7 @@ func TestPolicyForeign(t *testing.T) {
 		}
 	}
 	look("before", false, theirs)
-	claim(t, h, s)
+	claimed(t, h, s)
 	look("claimed", true, theirs)
 	check := func(what string, want ...string) {
 		t.Helper()
@@ -117,7 +117,7 @@ func TestPolicyFlushed(t *testing.T) {
 			{Via: addr("fe80::9"), Device: "eth0"}, {Via: addr("fe80::9"), Device: "up0"},
 		}},
 	}
-	claim(t, h, s)
+	claimed(t, h, s)
 	absent := "interface up0 does not exist"
 	if got := whys(h, s.Name); !slices.Equal(got, []string{"", absent, absent}) {
 		t.Errorf("before the interface exists: %q", got)
@@ -168,8 +168,8 @@ func TestPolicyShared(t *testing.T) {
 	first, second := spec4(), spec4()
 	second.Name, second.MAC, second.Addresses = "vrrp4-52", frame.MAC{0, 0, 0x5e, 0, 1, 52}, addresses("10.0.0.102/24")
 	first.Routes, second.Routes = []policy.Route{route}, []policy.Route{route}
-	claim(t, h, first)
-	claim(t, h, second)
+	claimed(t, h, first)
+	claimed(t, h, second)
 	has := func(what, want string) {
 		t.Helper()
 		if got := p.Director.Run("ip route show table 7"); strings.TrimSpace(got) != want {
@@ -205,7 +205,7 @@ func TestPolicyShared(t *testing.T) {
 	has("after a crash", line)
 }
 
-func claim(t *testing.T, h *Host, s Spec) {
+func claimed(t *testing.T, h *Host, s Spec) {
 	t.Helper()
 	_, err := h.Ensure(s)
 	testns.Must(t, err)

@@ -81,11 +81,12 @@ func (h *Host) reconcileDevices(devices []*device) ([]Repair, error) {
 // what failed before: to remove what a crashed run left, and to give sysctls back.
 func (h *Host) reconcileRest(devices []*device) ([]Repair, error) {
 	repairs, err := h.applyPolicy(devices)
+	shadows := h.findShadows(devices)
 	changed, egress := h.applyEgress()
 	repairs = append(repairs, changed...)
 	changed, refusal := h.mendRefusal()
 	repairs = append(repairs, changed...)
-	errs := []error{whole(ObjectRoutes, errors.Join(err, egress)), whole(ObjectFirewall, refusal)}
+	errs := []error{whole(ObjectRoutes, errors.Join(err, shadows, egress)), whole(ObjectFirewall, refusal)}
 	if h.unswept {
 		changed, err := h.sweep(dumpTries)
 		repairs = append(repairs, changed...)

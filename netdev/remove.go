@@ -80,6 +80,7 @@ func (h *Host) remove(names []string, limit time.Duration) error {
 			h.forget(name)
 		}
 	}
+	h.publishClaims()
 	_, err = h.applyEgress() // a device that somebody else deleted has left its rules
 	_, refusal := h.mendRefusal()
 	return errors.Join(append(errs, err, refusal, h.giveBack(limit))...)

@@ -457,8 +457,8 @@ func TestJournalOfAnotherBoot(t *testing.T) {
 	if j, err = openJournal(dir); err != nil || len(j.Sysctls) != 0 {
 		t.Errorf("journal of another boot: %+v, %v", j, err)
 	}
-	testns.Must(t, os.WriteFile(filepath.Join(dir, journalName), []byte(`{"version":`), 0o600))
-	if _, err = openJournal(dir); err == nil || !strings.Contains(err.Error(), journalName) {
+	testns.Must(t, os.WriteFile(filepath.Join(dir, JournalName), []byte(`{"version":`), 0o600))
+	if _, err = openJournal(dir); err == nil || !strings.Contains(err.Error(), JournalName) {
 		t.Errorf("half a journal: %v", err)
 	}
 }

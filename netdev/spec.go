@@ -37,6 +37,9 @@ type Spec struct {
 	// Refuse has the host take no packets for the addresses, and send none from
 	// them, but for neighbour discovery. It needs nftables.
 	Refuse bool `json:",omitempty"`
+	// Owner says that the parent may have the addresses as its own: the virtual
+	// router is the address owner (RFC 9568 §1.7). That is no conflict.
+	Owner bool `json:"-"`
 	// Keep leaves a device that Ensure finds up as it is, as claimed.
 	// Otherwise what a crashed run left is made Bare.
 	Keep bool `json:"-"`

@@ -22,6 +22,26 @@ func (h *Host) Sweep() ([]Repair, error) {
 	return h.sweep(dumpPatience)
 }
 
+// Unrecorded returns the devices with our alias that the journal of a crashed run
+// does not name. Which sysctls that run changed for them is not known.
+func (h *Host) Unrecorded() ([]string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	o, err := observe(h.conn, h.needs(), dumpPatience)
+	if err != nil {
+		return nil, fmt.Errorf("look for devices that the journal does not name: %w", err)
+	}
+	var names []string
+	for _, l := range o.byIndex {
+		recorded := slices.ContainsFunc(h.journal.Devices, func(s Spec) bool { return s.Name == l.name })
+		if l.kind == "macvlan" && ours(h.owner, l.alias) && !recorded {
+			names = append(names, l.name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
 func (h *Host) sweep(limit time.Duration) ([]Repair, error) {
 	h.unswept = true
 	o, err := observe(h.conn, h.needs(), limit)
@@ -55,13 +75,13 @@ func (h *Host) sweepDevices(o *observation) ([]Repair, error) {
 	for _, l := range o.byIndex {
 		if l.kind == "macvlan" && ours(h.owner, l.alias) && !h.knows(l.name) {
 			requests = append(requests, linkRequest(unix.RTM_DELLINK, 0, l.index, 0, 0))
-			repairs = append(repairs, Repair{l.name, "remove the device, which a crashed run left"})
+			repairs = append(repairs, Repair{Device: l.name, Text: "remove the device, which a crashed run left"})
 		}
 	}
 	for _, a := range h.journal.Addresses {
 		if l := o.byIndex[a.IfIndex]; l != nil && !h.holds(a) && has(o.addresses[a.IfIndex], a.Prefix) {
 			requests = append(requests, deleteAddressRequest(a.IfIndex, a.Prefix))
-			repairs = append(repairs, Repair{l.name, fmt.Sprintf("remove address %v, which a crashed run left", a.Prefix)})
+			repairs = append(repairs, Repair{Device: l.name, Text: fmt.Sprintf("remove address %v, which a crashed run left", a.Prefix)})
 		}
 	}
 	var done []Repair

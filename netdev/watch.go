@@ -56,7 +56,7 @@ type Event struct {
 }
 
 // watchedFlags are the link flags that make an event.
-const watchedFlags = carrierFlags | unix.IFF_NOARP
+const watchedFlags = carrierFlags | unix.IFF_NOARP | unix.IFF_LOOPBACK
 
 // A Watcher reports changes to links and addresses in the network namespace of the
 // thread that opened it. It keeps a table of all of them.

@@ -34,9 +34,7 @@ type Conn struct {
 	own      transport
 	moby     *moby.Handle  // nil after a call has timed out
 	watchdog time.Duration // the timeout of a call of moby
-	// estimation is the file of the sysctl that says whether the kernel estimates
-	// rates. Kernels before 6.2 do not have it and always do.
-	estimation string
+	sysctls  string        // the directory of the sysctls
 }
 
 // transport is the part of a socket that a Conn uses.
@@ -57,7 +55,7 @@ func Open(ctx context.Context, log *slog.Logger) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{own: s, watchdog: callTimeout, estimation: "/proc/sys/net/ipv4/vs/run_estimation"}
+	c := &Conn{own: s, watchdog: callTimeout, sysctls: sysctlDir}
 	info, err := c.info()
 	if err != nil {
 		s.close()

@@ -2,9 +2,7 @@ package ipvs
 
 import (
 	"fmt"
-	"os"
 	"slices"
-	"strings"
 
 	"github.com/vishvananda/netlink/nl"
 
@@ -50,12 +48,6 @@ func (c *Conn) Usage() ([]lvs.Usage, error) {
 	}
 	slices.SortFunc(all, func(a, b lvs.Usage) int { return a.Service.Key.Compare(b.Service.Key) })
 	return all, nil
-}
-
-// estimates reports whether the kernel estimates rates.
-func (c *Conn) estimates() bool {
-	value, err := os.ReadFile(c.estimation)
-	return err != nil || strings.TrimSpace(string(value)) != "0"
 }
 
 // dropRates removes the rates, which are 0 if the kernel does not estimate them.

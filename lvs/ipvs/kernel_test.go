@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -357,8 +358,8 @@ func TestCounters(t *testing.T) {
 			t.Errorf("counters of the %s: %+v, want %+v", what, got, want)
 		}
 	}
-	c.estimation = filepath.Join(t.TempDir(), "run_estimation")
-	if err := os.WriteFile(c.estimation, []byte("0\n"), 0o644); err != nil {
+	c.sysctls = t.TempDir()
+	if err := os.WriteFile(filepath.Join(c.sysctls, "run_estimation"), []byte("0\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	unrated, err := c.Usage()
@@ -367,6 +368,41 @@ func TestCounters(t *testing.T) {
 	}
 	if s.Active+s.Inactive != 1 || s.Persistent != 1 {
 		t.Errorf("connections: %d active, %d inactive, %d persistent; want 1 and 1 persistent", s.Active, s.Inactive, s.Persistent)
+	}
+}
+
+// Each sysctl that the kernel has takes the bounds of its values, and the value that
+// it had before.
+func TestSysctls(t *testing.T) {
+	c := kernel(t)
+	var absent []string
+	for _, s := range lvs.Sysctls() {
+		former, err := c.Sysctl(s.Name)
+		if errors.Is(err, lvs.ErrNoSysctl) {
+			absent = append(absent, s.Name)
+			if err := c.SetSysctl(s.Name, "1"); !errors.Is(err, lvs.ErrNoSysctl) {
+				t.Errorf("set %s, which this kernel does not have: %v", s.Name, err)
+			}
+			continue
+		}
+		values := []string{strconv.Itoa(s.Low), strconv.Itoa(s.High), former}
+		if s.Numbers == 2 {
+			values = []string{"0 0", fmt.Sprintf("%d %d", s.High-1, s.High), former}
+		}
+		for _, value := range values {
+			if parsed, err := s.Parse(value); err != nil || parsed != value {
+				t.Errorf("%s: %q is read as %q, %v", s.Name, value, parsed, err)
+			}
+			if err := c.SetSysctl(s.Name, value); err != nil {
+				t.Error(err)
+			}
+			if got, err := c.Sysctl(s.Name); err != nil || got != value {
+				t.Errorf("%s is %q, %v; want %q", s.Name, got, err, value)
+			}
+		}
+	}
+	if slices.Contains(absent, "expire_nodest_conn") || slices.Contains(absent, "sync_threshold") {
+		t.Errorf("this kernel does not have %v", absent)
 	}
 }
 

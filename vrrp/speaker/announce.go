@@ -23,6 +23,7 @@ type burst struct {
 	at     time.Time     // when that frame is due; zero while there is none
 	gap    time.Duration // between two frames
 	limit  int           // how many frames of the round may be sent so far; 0: all
+	begun  bool          // the addresses are claimed, and were announced
 	second time.Time     // when the second burst starts; zero is never
 	again  time.Time     // when the next refresh starts; zero is never
 }
@@ -55,7 +56,7 @@ func (b *burst) begin(now time.Time, p AnnounceConfig) {
 			at = b.at
 		}
 	}
-	*b = burst{rounds: p.Repeat, next: first, at: at, gap: p.Interval}
+	*b = burst{rounds: p.Repeat, next: first, at: at, gap: p.Interval, begun: true}
 	if p.Repeat <= 0 {
 		b.at = time.Time{}
 	}
@@ -99,6 +100,14 @@ func (b *burst) wind(now time.Time, p AnnounceConfig) {
 func (b *burst) start(now time.Time, rounds int, p AnnounceConfig) {
 	if rounds > 0 {
 		b.rounds, b.next, b.at, b.gap = rounds, 0, now, max(calmGap, p.Interval)
+	}
+}
+
+// restart starts the bursts of a takeover anew. Before the first of them it does
+// nothing: the addresses are not claimed yet.
+func (b *burst) restart(now time.Time, p AnnounceConfig) {
+	if b.begun {
+		b.begin(now, p)
 	}
 }
 

@@ -134,6 +134,19 @@ func (s *Speaker) Announce(name string) error {
 	})
 }
 
+// Reannounce makes a router that is MASTER announce its addresses as at a takeover,
+// at once and again after the delay of its AnnounceConfig: neighbours may have learnt
+// another MAC, or another way to it. It does nothing if the router is not MASTER.
+func (s *Speaker) Reannounce(name string) error {
+	return s.with(name, func(now time.Time, r *router) error {
+		if r.machine().State() == vrrp.Master {
+			r.burst.restart(now, r.announce)
+			s.schedule(r.group)
+		}
+		return nil
+	})
+}
+
 // AdvertiseNow sends an advert of every MASTER before it is due, because the
 // caller may delay the next one. The adverts have been sent when it returns.
 func (s *Speaker) AdvertiseNow() error {
@@ -222,6 +235,7 @@ func (s *Speaker) snapshot(now time.Time) Snapshot {
 		snap.Routers[name] = Status{
 			Group: r.group.name, Config: *r.config(), Source: r.tx.Source,
 			Machine: r.machine().Status(), Resume: r.machine().Resume(), Counters: r.counters,
+			Refused: r.refused.snapshot(r), RefusedForgotten: r.refused.forgotten,
 		}
 		if failure, ok := s.sendFailures[r.tx.IfIndex]; ok {
 			st := snap.Routers[name]

@@ -78,7 +78,8 @@ type TxConfig struct {
 // A PeerTx is how adverts are sent to one unicast peer.
 type PeerTx struct {
 	Address netip.Addr
-	// Wrap returns a whole IP packet with the advert as payload, as Voice.Wrap.
+	// Wrap returns a whole IP packet with the advert as payload. The speaker copies
+	// it before it calls Wrap again.
 	Wrap func(advert []byte) []byte
 }
 
@@ -108,8 +109,8 @@ type ClaimProgress struct {
 }
 
 // A Report is one change of a router or, with an empty Router, of a group. A
-// report with a Drop has no Verb: it says that adverts are refused because of a
-// protocol error.
+// report without a Verb says that an advert was refused because of a protocol
+// error.
 type Report struct {
 	At          time.Time
 	Group       string // "" for a lone router
@@ -121,5 +122,10 @@ type Report struct {
 	Why         string
 	Peer        *vrrp.Peer // vrrp.Rival: who it is; nil: it has fallen silent
 	Takeover    vrrp.Takeover
-	Drop        vrrp.Drop
+	// Drop is why adverts are refused: those that caused a protocol error, or with
+	// vrrp.Rival those of Peer.
+	Drop vrrp.Drop
+	// Gone says that a refused Peer no longer advertises as MASTER, or that this
+	// router is no longer MASTER itself. To is its state.
+	Gone bool
 }

@@ -40,6 +40,7 @@ type router struct {
 	seq              uint64      // of the last order
 	counters         Counters
 	reported         reportedErrors
+	refused          refusedTable
 	stopped          bool // it has released everything
 }
 
@@ -101,7 +102,7 @@ func (r *router) refresh() {
 func (g *group) nextDeadline() time.Time {
 	d := g.Deadline()
 	for _, r := range g.routers {
-		d = earliest(d, r.burst.deadline())
+		d = earliest(d, earliest(r.burst.deadline(), r.refused.next))
 	}
 	return d
 }
@@ -123,6 +124,11 @@ type Status struct {
 	Machine  vrrp.Status
 	Resume   vrrp.Resume // for the process that replaces this one
 	Counters Counters
-	// Silenced is why its interface does not take frames; nil if it took the last.
+	// Refused are the routers whose adverts for this one are refused, at most 16.
+	// RefusedForgotten is how many more there were.
+	Refused          []RefusedSpeaker
+	RefusedForgotten uint64
+	// SendFailure is why nothing can be sent on its interface. It is nil if the
+	// last frame was sent.
 	SendFailure *SendFailure
 }

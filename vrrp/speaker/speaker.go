@@ -162,6 +162,7 @@ func (s *Speaker) receive(now time.Time, p *Packet) {
 		s.dropped[drop]++
 		r.drop(drop, p, s.opts.Log)
 		s.reportProtocolError(now, r, drop)
+		s.refuse(now, r, p, drop)
 		return
 	}
 	if s.advert.Interval != r.config().Interval {
@@ -264,6 +265,11 @@ func (s *Speaker) elapse(now time.Time) {
 				r.late(late)
 			}
 		}
+		for _, r := range g.routers {
+			if reached(r.refused.next, now) {
+				s.reviewRefused(now, r)
+			}
+		}
 		budget = s.announce(now, g, budget)
 		s.schedule(g)
 		if budget <= 0 {
@@ -329,6 +335,9 @@ func (s *Speaker) act(now time.Time, r *router, a *vrrp.MemberAction) {
 	case vrrp.Stopped:
 		r.stopped = true
 		s.report(now, r, a)
+	case vrrp.Transition:
+		s.report(now, r, a)
+		s.reviewRefused(now, r)
 	default:
 		s.report(now, r, a)
 	}

@@ -494,3 +494,34 @@ func TestAnnounceOnceMore(t *testing.T) {
 		}
 	})
 }
+
+// A MASTER announces as at a takeover when it is asked to: at once, and again after
+// the delay. A BACKUP does nothing.
+func TestReannounce(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a, b := l.host(t, "192.0.2.1"), l.host(t, "192.0.2.2")
+		a.begin(t, "", 200, "v")
+		b.begin(t, "", 100, "v")
+		var began time.Time
+		announced := func() (early, all int) {
+			for _, s := range l.sightings() {
+				if len(s.bytes) == 1 && !s.at.Before(began) {
+					all++
+					if s.at.Sub(began) < time.Second {
+						early++
+					}
+				}
+			}
+			return early, all
+		}
+		time.Sleep(20 * time.Second)
+		began = time.Now()
+		if err := errors.Join(a.Reannounce("v"), b.Reannounce("v")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Second)
+		if early, all := announced(); early != 3 || all != 6 {
+			t.Errorf("%d announcements at once and %d in all, want 3 and 6", early, all)
+		}
+	})
+}

@@ -28,7 +28,7 @@ const (
 	priority = 7
 )
 
-// An rxKey says what an ear hears.
+// An rxKey says what a receive socket is for.
 type rxKey struct {
 	v6, multihop bool
 	device       string // "": every interface outside of VRFs that has no socket of its own

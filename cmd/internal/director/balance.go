@@ -21,6 +21,8 @@ type ipvsTable interface {
 	ApplySync(want []lvs.SyncDaemon) ([]lvs.SyncOp, error)
 	Timeouts() (lvs.Timeouts, error)
 	SetTimeouts(lvs.Timeouts) error
+	Sysctl(name string) (string, error)
+	SetSysctl(name, value string) error
 	Close()
 }
 
@@ -37,6 +39,7 @@ type balancer struct {
 	sync     lvs.SyncConfig // Interface "": none
 	syncOurs bool           // we have started a daemon since the start
 	timeouts lvs.Timeouts   // zero: the kernel's are left alone
+	sysctls  map[string]string
 	masters  map[string]bool
 	adopted  bool            // the table has taken over the servers that the kernel used
 	failing  map[string]bool // changes that failed the last time, to say each once
@@ -72,7 +75,7 @@ func (b *balancer) configure(c *conf.Config) ([]checker.Config, error) {
 	if err := b.table.Configure(serviceConfigs(c)); err != nil {
 		return nil, err
 	}
-	b.sync, b.timeouts = c.LVS.Sync, lvs.Timeouts(c.LVS.Timeouts)
+	b.sync, b.timeouts, b.sysctls = c.LVS.Sync, lvs.Timeouts(c.LVS.Timeouts), c.LVS.Sysctls
 	b.adopted = false
 	if err := b.adopt(); err != nil {
 		b.log.Warn("cannot see which servers IPVS uses", "err", err) // apply tries again
@@ -114,7 +117,7 @@ func (b *balancer) setMaster(name string, master bool) bool {
 
 // ipvsFaults are the parts of IPVS that are not as they should be; nil is well.
 type ipvsFaults struct {
-	table error // services, servers and timeouts
+	table error // services, servers, timeouts and sysctls
 	sync  error // sync daemons
 }
 
@@ -124,7 +127,8 @@ func (b *balancer) apply() ipvsFaults {
 	if b.kernel == nil {
 		return ipvsFaults{}
 	}
-	return ipvsFaults{table: errors.Join(b.applyTable(), b.applyTimeouts()), sync: b.applySync()}
+	// The sysctls come first: a sync daemon reads some of them when it starts.
+	return ipvsFaults{table: errors.Join(b.applySysctls(), b.applyTable(), b.applyTimeouts()), sync: b.applySync()}
 }
 
 func (b *balancer) applyTable() error {
@@ -274,8 +278,8 @@ func (b *balancer) stop(onStop conf.OnStop) error {
 	if b.syncOurs || b.sync.Interface != "" {
 		errs = append(errs, b.syncTo(nil))
 	}
-	b.timeouts = lvs.Timeouts{}
-	errs = append(errs, b.applyTimeouts())
+	b.timeouts, b.sysctls = lvs.Timeouts{}, nil
+	errs = append(errs, b.applyTimeouts(), b.applySysctls())
 	b.kernel.Close()
 	return errors.Join(errs...)
 }

@@ -1,8 +1,12 @@
 package director
 
 import (
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -22,6 +26,7 @@ type fakeIPVS struct {
 	daemons  []lvs.SyncDaemon
 	steps    []string
 	timeouts lvs.Timeouts
+	sysctls  map[string]string
 	closed   bool
 	failDump error
 	failSync error
@@ -30,6 +35,7 @@ type fakeIPVS struct {
 func newFakeIPVS() *fakeIPVS {
 	return &fakeIPVS{
 		Fake:     &lvstest.Fake{},
+		sysctls:  map[string]string{"conntrack": "0", "sync_threshold": "3 50", "expire_nodest_conn": "0"},
 		timeouts: lvs.Timeouts{TCP: 900 * time.Second, TCPFin: 120 * time.Second, UDP: 300 * time.Second},
 	}
 }
@@ -59,6 +65,18 @@ func (f *fakeIPVS) SyncDaemons() ([]lvs.SyncDaemon, error) { return f.daemons, n
 func (f *fakeIPVS) Timeouts() (lvs.Timeouts, error)        { return f.timeouts, nil }
 func (f *fakeIPVS) SetTimeouts(t lvs.Timeouts) error       { f.timeouts = t; return nil }
 func (f *fakeIPVS) Close()                                 { f.closed = true }
+func (f *fakeIPVS) Sysctl(name string) (string, error) {
+	if f.sysctls[name] == "" {
+		return "", fmt.Errorf("read net.ipv4.vs.%s: %w", name, lvs.ErrNoSysctl)
+	}
+	return f.sysctls[name], nil
+}
+
+func (f *fakeIPVS) SetSysctl(name, value string) error {
+	f.sysctls[name] = value
+	return nil
+}
+
 func (f *fakeIPVS) ApplySync(want []lvs.SyncDaemon) ([]lvs.SyncOp, error) {
 	if f.failSync != nil {
 		return nil, f.failSync
@@ -217,6 +235,44 @@ func TestTimeoutsAreRememberedOverACrash(t *testing.T) {
 	}
 	if kernel.timeouts != former {
 		t.Errorf("timeouts %+v, want %+v", kernel.timeouts, former)
+	}
+}
+
+// Sysctls are set, and put back when they are not configured any more and at a stop,
+// with the values from before the first run. One that is absent is named, and does not
+// stop the others.
+func TestIPVSSysctls(t *testing.T) {
+	dir, kernel := t.TempDir(), newFakeIPVS()
+	former := maps.Clone(kernel.sysctls)
+	text := func(sysctls string) string {
+		return strings.Replace(balanced, "[[service]]", "[lvs.sysctl]\n"+sysctls+"\n[[service]]", 1)
+	}
+	balance(t, dir, kernel, text("conntrack = 1\nsync_threshold = \"1 20\"")) // and crashes
+	b := balance(t, dir, kernel, text("conntrack = 1\nexpire_nodest_conn = 1"))
+	want := map[string]string{"conntrack": "1", "expire_nodest_conn": "1", "sync_threshold": "3 50"}
+	if !maps.Equal(kernel.sysctls, want) {
+		t.Errorf("sysctls %v, want %v", kernel.sysctls, want)
+	}
+	kernel.sysctls["conntrack"] = "0" // another program
+	if _, err := b.configure(parse(t, text("conntrack = 1\nconn_lfactor = -4"))); err != nil {
+		t.Fatal(err)
+	}
+	faults := b.apply()
+	if text := errorText(faults.table); text != "read net.ipv4.vs.conn_lfactor: this kernel does not have it" {
+		t.Errorf("faults: %q", text)
+	}
+	want = map[string]string{"conntrack": "1", "expire_nodest_conn": "0", "sync_threshold": "3 50"}
+	if !maps.Equal(kernel.sysctls, want) {
+		t.Errorf("sysctls %v, want %v", kernel.sysctls, want)
+	}
+	if err := b.stop(conf.Clear); err != nil {
+		t.Error(err)
+	}
+	if !maps.Equal(kernel.sysctls, former) {
+		t.Errorf("after the stop: sysctls %v, want %v", kernel.sysctls, former)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "ipvs.json")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the saved values are still there: %v", err)
 	}
 }
 

@@ -59,6 +59,8 @@ type Director struct {
 	trackers   *trackers
 	routers    *routers
 	rivals     *rivals
+	problems   *problems
+	conflicts  *conflicts
 
 	conf      *conf.Config // nil until the first is applied
 	loaded    time.Time
@@ -97,7 +99,7 @@ func Run(ctx context.Context, o Options) error {
 	d.applyConf(o.Config)
 	d.opts.EarlySpeaker.end()
 	d.routers.repair.reconcile(d.host.Reconcile)
-	d.routers.sweep()
+	_ = d.routers.sweep() // it is logged, and the host tries again
 	d.restoreHistory()
 	d.socket.serve()
 	if o.Ready != nil {
@@ -178,12 +180,22 @@ func (d *Director) list() {
 	d.trackers.reportOthers = func() { d.services.reportAll(); d.bfd.reportAll() }
 	d.routers.trackers, d.routers.early = d.trackers, d.opts.EarlySpeaker
 
+	links := &linkWatch{base: b, changed: d.linkChanged}
+	d.problems = &problems{base: b}
+	d.conflicts = &conflicts{base: b, routers: d.routers, links: links, problems: d.problems}
+	d.routers.repair.failed = func(err error) {
+		d.problems.set("repair", objectProblems(err, d.routers.instanceOf))
+		d.conflicts.repaired()
+	}
+
 	d.subsystems = []subsystem{
 		d.outlets,
 		&snmpAgent{base: b, routers: d.vrrpStatusSoon},
 		d.bus,
 		d.bfd,
-		&linkWatch{base: b, changed: d.linkChanged},
+		d.problems,
+		links,
+		d.conflicts,
 		&settingsWatch{base: b, host: d.host, concern: d.routers.repair.concern},
 		&routeWatch{base: b, host: d.host, repair: d.routers.repair.within, changed: d.trackers.routeChanged},
 		d.services,
@@ -203,6 +215,7 @@ func (d *Director) linkChanged(e *netdev.Event) {
 	d.trackers.linkChanged(e)
 	d.bfd.linkChanged(e)
 	d.routers.linkChanged(e)
+	d.conflicts.heed(e)
 }
 
 // loop does what is posted until ctx is done or the VRRP loop fails.
@@ -219,6 +232,7 @@ func (d *Director) loop(ctx context.Context) {
 		case <-d.ticker.C:
 			d.routers.lookAll()
 			d.routers.repair.everything()
+			d.conflicts.lookAtFirewall()
 			d.services.dirty = true
 		}
 		d.services.reconcile()

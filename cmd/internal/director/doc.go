@@ -26,9 +26,12 @@
 //	watch_routes.go    changes of routes and rules
 //	services.go        virtual services: checks and events; balance.go: the IPVS table;
 //	                   ipvs_state.go: what a later run must know of it; contention.go:
-//	                   services that another program keeps changing
+//	                   services that another program keeps changing; ipvs_sysctl.go:
+//	                   the sysctls of IPVS
 //	trackers.go        trackers; tracker_state.go: what a start after a crash knows
 //	routers.go         the virtual routers; see below
+//	conflicts.go       what others have in the kernel that is in our way
+//	problems.go        the list of what is not as it should be, for status and events
 //	rival.go           routers that send adverts as MASTER beside ours
 //
 // Something that happened is one event (package event), published by one call; each

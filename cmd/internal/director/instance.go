@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
@@ -49,6 +50,8 @@ type instance struct {
 	portErr error // why the port is not open on the interface
 	added   bool  // the speaker has it
 
+	reannounced time.Time // when its device was last repaired and announced again
+
 	before status.Counters // what the binary before this one had counted
 }
 
@@ -57,7 +60,8 @@ func spec(in *conf.Instance) netdev.Spec {
 	s := netdev.Spec{
 		Name: deviceName(in), Parent: in.Interface, MAC: frame.MAC(in.MAC.Address),
 		Alias: in.Name, IPv6: in.Family == vrrp.IPv6, Egress: in.Egress, Refuse: !in.Accept,
-		Keep: true, // what a crashed run left is served until it is known who is MASTER
+		Owner: in.Priority == vrrp.PriorityOwner,
+		Keep:  true, // what a crashed run left is served until it is known who is MASTER
 	}
 	s.Addresses = addressesOn(in, "")
 	addPolicy(&s, in)

@@ -3,6 +3,7 @@ package director
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 
 	"holdfast/lvs"
@@ -20,6 +21,8 @@ type ipvsContent struct {
 	Services []lvs.Key `json:"services,omitempty"`
 	// Timeouts are those that IPVS had before we set ours; zero: we have not.
 	Timeouts lvs.Timeouts `json:"timeouts,omitzero"`
+	// Sysctls are the values that net.ipv4.vs.NAME had before we set it, by NAME.
+	Sysctls map[string]string `json:"sysctls,omitempty"`
 }
 
 // readIPVSState reads what a former run wrote. With an error the state is empty, so
@@ -53,11 +56,21 @@ func (m *ipvsState) SetTimeouts(t lvs.Timeouts) error {
 	return m.write(content)
 }
 
+// Sysctls returns the values that sysctls had before us.
+func (m *ipvsState) Sysctls() map[string]string { return maps.Clone(m.content.Sysctls) }
+
+// SetSysctls replaces them.
+func (m *ipvsState) SetSysctls(former map[string]string) error {
+	content := m.content
+	content.Sysctls = former
+	return m.write(content)
+}
+
 // write writes the file, in one step as far as a crash can see. If that fails the
 // content stays as it was: it is always what a later run would read.
 func (m *ipvsState) write(content ipvsContent) error {
 	var err error
-	if len(content.Services) == 0 && content.Timeouts == (lvs.Timeouts{}) {
+	if len(content.Services) == 0 && content.Timeouts == (lvs.Timeouts{}) && len(content.Sysctls) == 0 {
 		err = removeFile(m.path)
 	} else if b, failed := json.Marshal(content); failed != nil {
 		err = failed

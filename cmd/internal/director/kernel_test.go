@@ -14,6 +14,7 @@ import (
 // kernelFiles are the files that may reach the kernel, or the disk, and what for.
 // All others decide on values alone.
 var kernelFiles = map[string]string{
+	"conflicts.go":      "looks for conflicts",
 	"device_host.go":    "claims and releases devices",
 	"director.go":       "opens the host",
 	"early_speaker.go":  "hands sockets over to the next binary",

@@ -3,6 +3,7 @@ package director
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
@@ -159,9 +160,31 @@ func policyTexts(s *netdev.Spec) []string {
 
 // deviceLost implements deviceOwner.
 func (rs *routers) deviceLost(device string, err error) {
+	if in := rs.ownerOf(device); in != nil {
+		rs.deliver(in, vrrp.ClaimLost{Problem: err.Error()})
+	}
+}
+
+// deviceRepaired implements deviceOwner.
+func (rs *routers) deviceRepaired(device string) {
+	in := rs.ownerOf(device)
+	if in == nil || time.Since(in.reannounced) < reannouncePause {
+		return
+	}
+	in.reannounced = time.Now()
+	rs.reannounce(in)
+}
+
+// reannouncePause bounds how often a device that somebody changes over and over is
+// announced.
+const reannouncePause = time.Second
+
+// ownerOf returns the instance that has a device, nil if there is none.
+func (rs *routers) ownerOf(device string) *instance {
 	for _, in := range rs.instances {
 		if slices.Contains(namesOf(&in.conf), device) {
-			rs.deliver(in, vrrp.ClaimLost{Problem: err.Error()})
+			return in
 		}
 	}
+	return nil
 }

@@ -2,7 +2,9 @@ package director
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"holdfast/conf"
 	"holdfast/netdev"
@@ -26,10 +28,22 @@ func Release(o Options) error {
 	if err := rs.open(); err != nil {
 		return errors.Join(err, d.close())
 	}
+	unknown := unknownSysctls(d.host)
 	rs.startUnits(leftUnits(units(o.Config), d.host.Left()))
 	err := rs.stopUnits()
-	rs.sweep()
-	return errors.Join(err, d.close())
+	return errors.Join(err, rs.sweep(), unknown, d.close())
+}
+
+// unknownSysctls says which devices were made by a run of which there is no
+// journal: what else that run changed is not known.
+func unknownSysctls(host *netdev.Host) error {
+	names, err := host.Unrecorded()
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	return fmt.Errorf("%s in the runtime directory does not name %s: the devices are removed, but sysctls that were changed "+
+		"for them (arp_ignore, arp_announce and rp_filter of interfaces) are not known and stay as they are",
+		netdev.JournalName, strings.Join(names, ", "))
 }
 
 // nobody is the observer of virtual routers that are only released.

@@ -55,6 +55,7 @@ type repairer struct {
 	at       time.Time       // when that is done, if pending
 	looked   time.Time       // when the host last looked
 	failure  string          // why the last look could not repair everything
+	failed   func(error)     // told of the error of every look; nil: nobody
 	failing  map[string]bool // devices that the last look could not repair
 }
 
@@ -64,6 +65,9 @@ type deviceOwner interface {
 	ownedCount() int
 	// deviceLost is told of a device that two looks could not repair.
 	deviceLost(device string, err error)
+	// deviceRepaired is told of a device that did not serve its addresses, and does
+	// again.
+	deviceRepaired(device string)
 	// looked is called after every look.
 	looked()
 }
@@ -115,7 +119,15 @@ func (r *repairer) reconcile(look func() ([]netdev.Repair, error)) {
 	r.pending, r.looked = false, time.Now()
 	r.timer.Reset(untilNextLook(r.owner.ownedCount(), r.host.Bare(), r.interval))
 	r.reportFailure(err)
+	if r.failed != nil {
+		r.failed(err)
+	}
+	announce := map[string]bool{}
 	for _, one := range repairs {
+		if one.Announce && !announce[one.Device] {
+			announce[one.Device] = true
+			r.owner.deviceRepaired(one.Device)
+		}
 		r.log.Warn("repaired", "what", one.String())
 		r.publish(event.Event{Kind: event.KindRepair, Subject: one.Device, Reason: one.Text})
 	}

@@ -17,11 +17,9 @@ func (d *Director) publish(e event.Event) { d.events.Publish(e) }
 
 // reported implements routersObserver.
 func (d *Director) reported(r speaker.Report) {
-	if r.Drop != vrrp.DropNone {
-		d.protocolError(&r)
-		return
-	}
 	switch r.Verb {
+	case 0: // an advert was refused
+		d.protocolError(&r)
 	case vrrp.Transition:
 		d.transition(r)
 	case vrrp.Rival:

@@ -56,6 +56,10 @@ func (r *rivalry) mac(rival netip.Addr) string {
 // reported takes a report of a rival that came, that turned out to be an owner too,
 // or that no longer sends.
 func (rv *rivals) reported(r speaker.Report) {
+	if r.Drop != vrrp.DropNone {
+		rv.publishRefused(&r)
+		return
+	}
 	known := rv.known[r.Router]
 	r.To = vrrp.Master // only a MASTER has rivals
 	switch {
@@ -159,6 +163,25 @@ func (rv *rivals) publishRival(v *rivalry, r *speaker.Report, to, why string) {
 		log = log.With("mac", mac)
 	}
 	log.Warn("rival MASTER "+to, "reason", why)
+	rv.publish(e)
+}
+
+// publishRefused publishes that a router whose adverts are refused advertises as
+// MASTER beside an instance of ours, or no longer does.
+func (rv *rivals) publishRefused(r *speaker.Report) {
+	to := event.RivalSeen
+	if r.Gone {
+		to = event.RivalGone
+	}
+	p := r.Peer
+	e := event.Event{
+		At: r.At, Kind: event.KindRival, Subject: r.Router, To: to, Reason: r.Why,
+		Detail: map[string]string{
+			"address": p.Address.String(), "priority": strconv.Itoa(int(p.Priority)), "refused": r.Drop.String(),
+		},
+		Instance: rv.about(r),
+	}
+	rv.log.Warn("rival MASTER "+to, "vrrp", e.Subject, "address", p.Address, "priority", p.Priority, "refused", r.Drop.String(), "reason", r.Why)
 	rv.publish(e)
 }
 

@@ -32,11 +32,14 @@ func (rs *routers) look(instances []*instance) {
 	}
 	rs.setUp(unsettled, facts)
 	for _, in := range instances {
-		f := facts[in.conf.Interface]
+		f, before := facts[in.conf.Interface], txSourceOf(in)
 		changed := !sameSource(in, &f, &in.facts)
 		in.setFacts(f)
-		changed = in.updateExtraInterfaces(facts) || changed
-		rs.updateTx(in, changed)
+		elsewhere := in.updateExtraInterfaces(facts)
+		rs.updateTx(in, changed || elsewhere)
+		if elsewhere || !txSourceOf(in).sameAnnouncements(&before) {
+			rs.reannounce(in)
+		}
 	}
 }
 
@@ -157,10 +160,11 @@ func (rs *routers) eventIndex() *eventIndex {
 }
 
 // linkBack has the kernel ask anew for neighbours that it asked for while the
-// interface of an instance had no carrier.
-func (rs *routers) linkBack(e *netdev.Event) {
-	if !rs.runsOn(e.Name) {
-		return
+// interface of instances had no carrier. Those that stayed MASTER announce their
+// addresses: the interface may be connected to another port of the switch now.
+func (rs *routers) linkBack(e *netdev.Event, on []*instance) {
+	for _, in := range on {
+		rs.reannounce(in)
 	}
 	if err := rs.host.RetryNeighbours(e.Index); err != nil {
 		rs.log.Warn("neighbours that were asked for without carrier are missed for a second", "interface", e.Name, "err", err)
@@ -175,10 +179,10 @@ func (rs *routers) linkChanged(e *netdev.Event) {
 			rs.toLook[in] = true
 		}
 	}
-	if e.Back {
-		rs.linkBack(e)
-	}
 	on := rs.eventIndex()
+	if e.Back && len(on.interfaces[e.Name]) > 0 {
+		rs.linkBack(e, on.interfaces[e.Name])
+	}
 	for _, name := range []string{e.Name, e.Was} {
 		for _, in := range on.interfaces[name] {
 			rs.toLook[in] = true

@@ -72,6 +72,10 @@ func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) status.
 		Master: peer(&m.Master), Rival: peer(&m.Rival), Reasons: []status.Reason{},
 		Excluded: prefixTexts(c.Excluded), Counters: counters(st),
 	}
+	for j := range st.Refused {
+		i.RefusedSpeakers = append(i.RefusedSpeakers, refusedSpeaker(&st.Refused[j]))
+	}
+	i.RefusedForgotten = st.RefusedForgotten
 	if s := st.SendFailure; s != nil && m.State == vrrp.Master {
 		i.Silenced = &status.Reason{Key: "send", Text: s.Problem, Since: s.Since}
 	}
@@ -138,6 +142,13 @@ func peer(p *vrrp.Peer) *status.Peer {
 	return &status.Peer{
 		Address: p.Address.String(), Priority: int(p.Priority),
 		IntervalMS: ms(p.Interval), LastHeard: p.LastHeard,
+	}
+}
+
+func refusedSpeaker(s *speaker.RefusedSpeaker) status.RefusedSpeaker {
+	return status.RefusedSpeaker{
+		Address: s.Source.String(), Priority: int(s.Priority), IntervalMS: ms(s.Interval), Reason: s.Reason.String(),
+		Problem: s.Problem, Since: s.Since, LastHeard: s.Last, Count: s.Count, Advertises: s.Advertises,
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/netdev/port"
@@ -145,7 +147,12 @@ func (rs *routers) admit(_ context.Context, c *conf.Config) error {
 				continue
 			}
 			known[name] = true
-			if f, err := rs.host.Interface(name); (err != nil || f.Index == 0) && !rs.runsOn(name) {
+			f, err := rs.host.Interface(name)
+			if err != nil && !errors.Is(err, unix.ENODEV) {
+				errs = append(errs, fmt.Errorf("look at interface %s: %w", name, err))
+				continue
+			}
+			if f.Index == 0 && !rs.runsOn(name) {
 				key := "interface"
 				if i > 0 {
 					key = "addresses"
@@ -229,7 +236,7 @@ func (rs *routers) allInstances() []*instance {
 }
 
 // sweep removes what a former run left and the configuration does not want.
-func (rs *routers) sweep() {
+func (rs *routers) sweep() error {
 	repairs, err := rs.host.Sweep()
 	if err != nil {
 		rs.log.Error("cannot remove what a former run left", "err", err)
@@ -237,6 +244,7 @@ func (rs *routers) sweep() {
 	for _, r := range repairs {
 		rs.log.Warn("cleaned up after a former run", "what", r.String())
 	}
+	return err
 }
 
 // setFaults gives the speaker the faults that came and went.

@@ -105,7 +105,7 @@ UP->DOWN: 0 of 2 servers are up; web/192.168.0.12:80 is DOWN`
 func TestEventKindsAreTheJournals(t *testing.T) {
 	kinds := []string{
 		event.KindInstance, event.KindGroup, event.KindRival, event.KindPriority, event.KindService, event.KindServer,
-		event.KindTracker, event.KindBFD, event.KindRepair, event.KindConfig, event.KindDirector, event.KindNotify,
+		event.KindTracker, event.KindBFD, event.KindRepair, event.KindProblem, event.KindConfig, event.KindDirector, event.KindNotify,
 	}
 	if got, want := strings.Join(conf.EventKinds, " "), strings.Join(kinds, " "); got != want {
 		t.Errorf("conf has %s, want %s", got, want)

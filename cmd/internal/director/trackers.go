@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	"holdfast/checker"
+	"holdfast/checker/probe"
 	"holdfast/cmd/internal/bfd"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
@@ -158,16 +158,14 @@ func process(k *conf.Track) track.Process {
 // pingLook returns a look that pings. It has a socket only while it looks:
 // nothing of it outlives its tracker.
 func pingLook(k *conf.Track) func(context.Context) track.Reading {
-	c := checker.Default(checker.Ping)
 	addr := k.Address
 	if addr.IsLinkLocalUnicast() && addr.Is6() {
 		addr = addr.WithZone(k.Interface)
 	}
-	c.Address, c.Dial.Device = netip.AddrPortFrom(addr, 0), k.Interface
-	c.Interval, c.Timeout = k.Interval, k.Timeout
+	to := probe.Target{Address: netip.AddrPortFrom(addr, 0), Dial: probe.Dial{Device: k.Interface}, Timeout: k.Timeout}
 	return reading(func(ctx context.Context) error {
-		p, done := checker.NewProber(c)
-		defer done()
+		p := new(probe.Tools).Prober(probe.Ping{}, to)
+		defer probe.Discard(p)
 		return p.Probe(ctx)
 	})
 }

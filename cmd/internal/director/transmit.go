@@ -23,6 +23,11 @@ type txSource struct {
 	router    bool      // the host forwards IPv6
 }
 
+// sameAnnouncements reports whether two sources announce addresses in the same way.
+func (s txSource) sameAnnouncements(t *txSource) bool {
+	return s.index == t.index && s.mac == t.mac && s.router == t.router
+}
+
 // newTxConfig returns how a virtual router sends adverts, and announces addresses.
 // Both forms of gratuitous ARP are sent: the request, which RFC 9568 §6.4.1 asks for,
 // and the reply, which is all that some neighbours heed.
@@ -186,6 +191,16 @@ func (rs *routers) setTx(in *instance) {
 	}
 	if err != nil {
 		rs.log.Error("cannot change how a virtual router sends", "vrrp", in.conf.Name, "err", err)
+	}
+}
+
+// reannounce has an instance that is MASTER announce its addresses as at a takeover.
+func (rs *routers) reannounce(in *instance) {
+	if !in.added {
+		return
+	}
+	if err := rs.speaker.Reannounce(in.conf.Name); err != nil {
+		rs.log.Error("cannot announce the addresses of a virtual router", "vrrp", in.conf.Name, "err", err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 type linkWatch struct {
 	base
 	changed func(*netdev.Event) // in the loop
+	watcher *netdev.Watcher     // nil: not open
 	end     context.CancelFunc  // nil: not open
 }
 
@@ -20,7 +21,7 @@ func (w *linkWatch) open() error {
 		return fmt.Errorf("watch the interfaces: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	w.end = cancel
+	w.watcher, w.end = watcher, cancel
 	w.spawn(func() {
 		if err := watcher.Run(ctx, func(e netdev.Event) { w.post(func() { w.changed(&e) }) }); err != nil {
 			w.log.Error("link events are not heard any more", "err", err)

@@ -24,6 +24,7 @@ const (
 	KindTracker  = "tracker"  // a tracker is up or down, or its number changed
 	KindBFD      = "bfd"      // a BFD session came up or went down
 	KindRepair   = "repair"   // a kernel object that somebody else had changed was put back
+	KindProblem  = "problem"  // something is not as it should be and cannot be put right, or is right again
 	KindConfig   = "config"   // a reload was applied or refused
 	KindNotify   = "notify"   // a script failed
 	KindDirector = "director" // the daemon itself: an upgrade was done or failed
@@ -52,10 +53,18 @@ const (
 )
 
 // The values of To of a KindRival event. Its Detail has address, priority and,
-// once it is known, mac.
+// once it is known, mac. If its adverts are refused it has refused instead, the
+// reason as in the counters of dropped adverts, such as "peer".
 const (
 	RivalSeen = "seen"
 	RivalGone = "gone"
+)
+
+// The values of To of a KindProblem event. Its Detail has object, name and, for a
+// conflict, interface and address.
+const (
+	ProblemFound = "found"
+	ProblemGone  = "gone"
 )
 
 // An Event is one thing that happened. Its JSON form is the line of

@@ -64,6 +64,7 @@ type subject struct {
 	key     subjectKey
 	state   string      // last sent
 	rival   string      // last sent of a rivalry, in this state
+	rivals  []string    // addresses of the rivals that are there, in this state
 	pending []*delivery // not yet begun, the newest last
 	cancel  context.CancelCauseFunc
 	running bool
@@ -137,7 +138,7 @@ func (n *Notifier) send(c call, commands []Command) error {
 		n.subjects[key] = s
 	}
 	s.forget = false
-	if !s.news(c.state) || len(commands) == 0 {
+	if !s.news(&c) || len(commands) == 0 {
 		return nil
 	}
 	if len(s.pending) == 0 && !s.running {
@@ -160,20 +161,33 @@ func (n *Notifier) send(c call, commands []Command) error {
 
 // news reports whether a state or moment is not what was sent before, and
 // remembers it.
-func (s *subject) news(state string) bool {
-	last := &s.state
-	switch momentOf(state) {
+func (s *subject) news(c *call) bool {
+	switch momentOf(c.state) {
 	case transition:
-		if s.state != state {
-			s.rival = ""
+		news := s.state != c.state
+		if news {
+			s.rival, s.rivals = "", nil
 		}
+		s.state = c.state
+		return news
 	case rivalry:
-		last = &s.rival
-	default:
-		return true
+		return s.rivalNews(c.state, c.Detail["address"])
 	}
-	news := *last != state
-	*last = state
+	return true
+}
+
+// rivalNews is news for RIVAL and RIVAL_GONE. Of several rivals, only the coming of
+// the first and the going of the last are news.
+func (s *subject) rivalNews(state, address string) bool {
+	s.rivals = slices.DeleteFunc(s.rivals, func(a string) bool { return a == address })
+	alone := len(s.rivals) == 0
+	if state == Rival {
+		s.rivals = append(s.rivals, address)
+	}
+	news := alone && s.rival != state
+	if alone {
+		s.rival = state
+	}
 	return news
 }
 
@@ -183,7 +197,7 @@ func (n *Notifier) Forget(kind Kind, name string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if s := n.subjects[subjectKey{kind, name}]; s != nil {
-		s.state, s.rival, s.forget = "", "", true
+		s.state, s.rival, s.rivals, s.forget = "", "", nil, true
 		n.drop(s)
 	}
 }

@@ -252,6 +252,32 @@ func TestRivalIsToldOnceUntilItIsGoneOrTheStateAnother(t *testing.T) {
 	}
 }
 
+// Of several rivals, scripts are told of the first that comes and the last that goes.
+func TestSeveralRivals(t *testing.T) {
+	b := newBench(t, nil)
+	command := script(t, b.dir, "true", "exit 0")
+	b.send(t, event.Master, command)
+	b.result(t)
+	for _, step := range []struct {
+		state, address string
+		told           bool
+	}{{Rival, "10.0.0.3", true}, {Rival, "10.0.0.4", false}, {RivalGone, "10.0.0.3", false}, {Rival, "10.0.0.4", false}, {RivalGone, "10.0.0.4", true}, {Rival, "10.0.0.4", true}} {
+		e := told("a", step.state)
+		e.Detail = map[string]string{"address": step.address}
+		if err := b.Send(e, command); err != nil {
+			t.Fatal(err)
+		}
+		if step.told {
+			if r := b.result(t); r.State != step.state {
+				t.Fatalf("%s was told, want %s of %s", r.State, step.state, step.address)
+			}
+		}
+	}
+	if err := b.Close(t.Context()); err != nil || len(b.results) > 0 {
+		t.Errorf("close: %v; %d more were told", err, len(b.results))
+	}
+}
+
 // A user who has a BACKUP script and none for STOP must find BACKUP told.
 func TestStateWithoutScriptTakesNobodysPlace(t *testing.T) {
 	b := newBench(t, nil)

@@ -27,9 +27,14 @@ func canned() *Status {
 				{Text: "route 0.0.0.0/0 via 10.0.0.1 table 7", Present: true},
 				{Text: "route 10.9.0.0/16 dev eth7 table 254", Why: "interface eth7 does not exist"},
 			},
-			Rules:    []Policy{{Text: "rule 1000 from 10.0.0.100/32 table 7", Present: true}},
-			Rival:    &Peer{Address: "10.0.0.3", MAC: "00:00:5e:00:01:33", Priority: 100, IntervalMS: 100, LastHeard: ago(0)},
-			Counters: Counters{AdvertsSent: 6000, Transitions: 2, Dropped: map[string]uint64{"checksum": 4}, MaxLateMS: 1.5},
+			Rules: []Policy{{Text: "rule 1000 from 10.0.0.100/32 table 7", Present: true}},
+			RefusedSpeakers: []RefusedSpeaker{{
+				Address: "10.0.0.4", Reason: "peer", Problem: "it is not one of the configured peers", Priority: 90, IntervalMS: 100,
+				Since: ago(time.Minute), LastHeard: ago(0), Count: 600, Advertises: true,
+			}},
+			RefusedForgotten: 2,
+			Rival:            &Peer{Address: "10.0.0.3", MAC: "00:00:5e:00:01:33", Priority: 100, IntervalMS: 100, LastHeard: ago(0)},
+			Counters:         Counters{AdvertsSent: 6000, Transitions: 2, Dropped: map[string]uint64{"checksum": 4}, MaxLateMS: 1.5},
 		}, {
 			Name: "inside", Group: "director", Interface: "eth1", Device: "vrrp4-52", Family: "ipv4", VRID: 52, Protocol: 3,
 			State: "FAULT", Since: ago(12 * time.Second), Priority: 150, EffectivePriority: 150, IntervalMS: 100, Addresses: []string{"192.168.0.254/24"},
@@ -94,15 +99,15 @@ func canned() *Status {
 			}},
 		},
 		Checks: []checker.Status{{
-			ID: "web/rs1", Kind: checker.HTTP, Address: netip.MustParseAddrPort("192.168.0.11:80"), State: checker.Up, Up: true, Since: ago(3 * time.Hour),
+			ID: "web/rs1", Kind: "http", Address: netip.MustParseAddrPort("192.168.0.11:80"), State: checker.Up, Up: true, Since: ago(3 * time.Hour),
 			Last: &checker.Result{At: ago(time.Second), Took: 1234567, OK: true}, Counts: checker.Counts{Attempts: 5400, Successes: 5399, Failures: 1},
 			Failures: []checker.Result{{At: ago(2 * time.Hour), Reason: "status 503"}},
 		}, {
-			ID: "web/rs2", Kind: checker.HTTP, Address: netip.MustParseAddrPort("192.168.0.12:80"), State: checker.Down, Since: ago(time.Minute),
+			ID: "web/rs2", Kind: "http", Address: netip.MustParseAddrPort("192.168.0.12:80"), State: checker.Down, Since: ago(time.Minute),
 			Last: &checker.Result{At: ago(2 * time.Second), Took: time.Second, Reason: "timeout"}, Counts: checker.Counts{Attempts: 30, Failures: 30},
 			Failures: []checker.Result{{At: ago(2 * time.Second), Reason: "connect: connection refused"}},
 		}, {
-			ID: "mail/rs1", Kind: checker.TCP, Address: netip.MustParseAddrPort("192.168.0.11:25"), State: checker.Unknown,
+			ID: "mail/rs1", Kind: "tcp", Address: netip.MustParseAddrPort("192.168.0.11:25"), State: checker.Unknown,
 		}},
 		Notify: []Outlet{
 			{Name: OutletScripts, Delivered: 12, Dropped: 1, LastDelivery: ago(time.Minute), LastError: "exit status 3", LastErrorAt: ago(time.Hour)},

@@ -103,6 +103,11 @@ func (s *Status) vrrp(b *strings.Builder) {
 			}
 			t.note(fmt.Sprintf("rival %s with priority %d, heard %s ago", from, r.Priority, s.ago(r.LastHeard)))
 		}
+		for _, r := range v.RefusedSpeakers {
+			if r.Advertises || s.Now.Sub(r.LastHeard) < refusedShown {
+				t.note(fmt.Sprintf("%s with priority %d: %d of its adverts were refused since %s ago: %s", r.Address, r.Priority, r.Count, s.ago(r.Since), r.Problem))
+			}
+		}
 	}
 	t.write(b)
 	if len(s.Groups) == 0 {
@@ -116,6 +121,9 @@ func (s *Status) vrrp(b *strings.Builder) {
 	}
 	t.write(b)
 }
+
+// refusedShown is how long the text shows a router whose adverts were refused.
+const refusedShown = 10 * time.Minute
 
 // priority is the one in force, and the configured one if that differs.
 func (i *Instance) priority() string {

@@ -31,9 +31,12 @@ type Status struct {
 	RealtimeNote string     `json:"realtime_note,omitempty"`
 	VRRP         []Instance `json:"vrrp"`   // in the order of the configuration, as are the others
 	Groups       []Group    `json:"groups"` // sync groups
-	LVS          *LVS       `json:"lvs,omitempty"`
-	Trackers     []Tracker  `json:"trackers"`
-	BFD          *BFD       `json:"bfd,omitempty"` // nil: not configured
+	// Problems are kernel objects that could not be repaired, and what others have
+	// in the kernel that is in our way.
+	Problems []Problem `json:"problems"`
+	LVS      *LVS      `json:"lvs,omitempty"`
+	Trackers []Tracker `json:"trackers"`
+	BFD      *BFD      `json:"bfd,omitempty"` // nil: not configured
 	// Checks are by "service/server"; one that is not checked is not listed.
 	Checks []checker.Status `json:"checks"`
 	// Notify is how those are who tell of events: the scripts first.
@@ -44,6 +47,20 @@ type Status struct {
 	Dropped     map[string]uint64 `json:"dropped"`
 	UnknownVRID uint64            `json:"unknown_vrid"`
 	SNMP        *SNMP             `json:"snmp,omitempty"` // nil: not configured
+}
+
+// A Problem is one thing that is not as it should be, and cannot be put right now.
+type Problem struct {
+	// Kind is device, address, sysctl, routes, nftables, journal, leftovers or
+	// kernel for what could not be repaired, and conflict-address, conflict-mac,
+	// conflict-rule or conflict-firewall for what is in the way.
+	Kind      string    `json:"kind"`
+	Name      string    `json:"name"`                // of the object
+	VRRP      string    `json:"vrrp,omitempty"`      // the virtual router that it concerns
+	Interface string    `json:"interface,omitempty"` // that has the address or the MAC
+	Address   string    `json:"address,omitempty"`   // with prefix length
+	Text      string    `json:"text"`                // for people
+	Since     time.Time `json:"since"`
 }
 
 // DBus is the service on D-Bus.
@@ -160,6 +177,11 @@ type Instance struct {
 	Master *Peer `json:"master,omitempty"`
 	// Rival is another router that speaks as MASTER beside us.
 	Rival *Peer `json:"rival,omitempty"`
+	// RefusedSpeakers are other routers whose adverts for this virtual router are
+	// refused, at most 16, in no particular order. RefusedForgotten is how many
+	// more there were.
+	RefusedSpeakers  []RefusedSpeaker `json:"refused_speakers,omitempty"`
+	RefusedForgotten uint64           `json:"refused_forgotten,omitempty"`
 	// CededTo is another owner of the addresses, because of whom the priority of
 	// this one fell from 255 to 254.
 	CededTo *Peer `json:"ceded_to,omitempty"`
@@ -184,6 +206,22 @@ type Peer struct {
 	Priority   int       `json:"priority"`
 	IntervalMS float64   `json:"interval_ms"`
 	LastHeard  time.Time `json:"last_heard"`
+}
+
+// A RefusedSpeaker is another router that uses our VRID and whose adverts are
+// refused, which is often a mistake in a configuration.
+type RefusedSpeaker struct {
+	Address    string    `json:"address"`
+	Reason     string    `json:"reason"`      // of the last advert, as in counters.dropped
+	Problem    string    `json:"problem"`     // reason for people
+	Priority   int       `json:"priority"`    // in the last advert
+	IntervalMS float64   `json:"interval_ms"` // in the last advert; 0: it could not be decoded
+	Since      time.Time `json:"since"`       // of the first advert
+	LastHeard  time.Time `json:"last_heard"`
+	Count      uint64    `json:"count"` // of adverts
+	// Advertises says that it advertises as MASTER: three adverts came in a row,
+	// and the last one less than three intervals ago.
+	Advertises bool `json:"advertises"`
 }
 
 // A Wait is a delay of the configuration that has not ended yet.
@@ -340,7 +378,7 @@ func (s *Status) JSON() ([]byte, error) {
 // not tell null from [].
 func (s *Status) Complete() {
 	s.VRRP, s.Groups, s.Checks, s.Trackers = list(s.VRRP), list(s.Groups), list(s.Checks), list(s.Trackers)
-	s.Notify = list(s.Notify)
+	s.Notify, s.Problems = list(s.Notify), list(s.Problems)
 	if s.Dropped == nil {
 		s.Dropped = map[string]uint64{}
 	}
@@ -416,10 +454,22 @@ func (s *Status) Unwell() []string {
 		if i.Rival != nil {
 			say("vrrp %s: %s speaks as MASTER too", i.Name, i.Rival.Address)
 		}
+		for _, r := range i.RefusedSpeakers {
+			if i.State == "MASTER" && r.Advertises {
+				say("vrrp %s: %s advertises as MASTER too, but its adverts are refused: %s", i.Name, r.Address, r.Problem)
+			}
+		}
 		for _, p := range slices.Concat(i.Routes, i.Rules) {
 			if i.missing(&p) {
 				say("vrrp %s: %s is missing: %s", i.Name, p.Text, p.Why)
 			}
+		}
+	}
+	for _, p := range s.Problems {
+		if p.VRRP != "" {
+			say("vrrp %s: %s", p.VRRP, p.Text)
+		} else {
+			say("%s", p.Text)
 		}
 	}
 	for i := range s.Notify {

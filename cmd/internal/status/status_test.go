@@ -34,6 +34,13 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
+// refusedBy is a virtual router that refuses the adverts of another one.
+func refusedBy(state string, advertises bool) *Status {
+	return &Status{VRRP: []Instance{{Name: "a", State: state, RefusedSpeakers: []RefusedSpeaker{
+		{Address: "10.0.0.4", Problem: "it is not one of the configured peers", Advertises: advertises},
+	}}}}
+}
+
 func TestText(t *testing.T) {
 	for name, section := range map[string]Section{"all": SectionAll, "vrrp": SectionVRRP, "lvs": SectionLVS, "checks": SectionChecks} {
 		golden(t, "status-"+name+".txt", canned().Text(section))
@@ -89,6 +96,9 @@ func TestUnwell(t *testing.T) {
 		{"backup", &Status{VRRP: []Instance{{Name: "a", State: "BACKUP"}, {Name: "b", State: "MASTER"}, {Name: "c", State: "INIT"}}}, ""},
 		{"fault", &Status{VRRP: []Instance{{Name: "a", State: "FAULT"}}}, "vrrp a is in FAULT"},
 		{"rival", &Status{VRRP: []Instance{{Name: "a", State: "MASTER", Rival: &Peer{Address: "10.0.0.3"}}}}, "vrrp a: 10.0.0.3 speaks as MASTER too"},
+		{"refused", refusedBy("MASTER", true), "vrrp a: 10.0.0.4 advertises as MASTER too, but its adverts are refused: it is not one of the configured peers"},
+		{"refused by a BACKUP", refusedBy("BACKUP", true), ""},
+		{"refused now and then", refusedBy("MASTER", false), ""},
 		{"silenced", &Status{Now: time.Unix(9, 0), VRRP: []Instance{{Name: "a", State: "MASTER", Silenced: &Reason{Text: "send on eth0: network is down", Since: time.Unix(4, 0)}}}}, "vrrp a: its adverts have not been sent for 5s: send on eth0: network is down"},
 		{"no route", &Status{VRRP: []Instance{{Name: "a", Holding: true, Routes: []Policy{{Text: "route x", Why: "no way"}, {Text: "route y", Present: true}}}}}, "vrrp a: route x is missing: no way"},
 		{"no rule", &Status{VRRP: []Instance{{Name: "a", Holding: true, Rules: []Policy{{Text: "rule x", Why: "no way"}}}}}, "vrrp a: rule x is missing: no way"},

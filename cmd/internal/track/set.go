@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"sync"
 	"time"
+
+	"holdfast/checker/health"
 )
 
 // A Reading is the result of one look.
@@ -52,7 +54,7 @@ type Config struct {
 // that replaces it.
 type Memory struct {
 	Status
-	Run run `json:"run"` // the latest readings
+	Run health.Run `json:"run"` // the latest readings
 }
 
 // A Change reports that a tracker has another state or number.
@@ -93,7 +95,7 @@ type Set struct {
 // A tracker is guarded by its Set's mutex.
 type tracker struct {
 	Config
-	health  health
+	health  health.Health
 	status  Status
 	due     time.Time // when the next look starts
 	looking bool
@@ -125,12 +127,12 @@ func (s *Set) Apply(configs []Config) {
 			continue
 		}
 		t := &tracker{Config: c, due: time.Now()}
-		t.health = health{rise: c.Rise, fall: c.Fall, lateFall: cmp.Or(c.TimeoutFall, c.Fall)}
+		t.health = health.Health{Rise: c.Rise, Fall: c.Fall, LateFall: cmp.Or(c.TimeoutFall, c.Fall)}
 		t.status.Numeric = c.Numeric
 		if k := c.Known; k != nil && k.Numeric == c.Numeric {
-			t.status, t.health.state, t.health.run = k.Status, k.State, k.Run
+			t.status, t.health.State, t.health.Run = k.Status, k.State, k.Run
 		} else if o := old[c.Name]; o != nil && o.Numeric == c.Numeric {
-			t.status, t.health.state = o.status, o.health.state
+			t.status, t.health.State = o.status, o.health.State
 		}
 		t.ctx, t.cancel = context.WithCancel(s.ctx)
 		s.trackers[c.Name] = t
@@ -155,7 +157,7 @@ func (s *Set) Nudge(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.trackers[name]
-	if t == nil || t.Look == nil || t.health.pending() {
+	if t == nil || t.Look == nil || t.health.Pending() {
 		return
 	}
 	t.again = t.looking
@@ -190,7 +192,7 @@ func (s *Set) Remember() map[string]Memory {
 	defer s.mu.Unlock()
 	all := make(map[string]Memory, len(s.trackers))
 	for name, t := range s.trackers {
-		all[name] = Memory{t.status, t.health.run}
+		all[name] = Memory{t.status, t.health.Run}
 	}
 	return all
 }
@@ -300,7 +302,7 @@ func (s *Set) looked(t *tracker, r Reading, stuck bool, took time.Duration) {
 	}
 	now := time.Now()
 	switch {
-	case t.again && !t.health.pending():
+	case t.again && !t.health.Pending():
 		t.due = now
 	case t.due.Before(now): // a look that took longer than the interval skips some
 		skipped := int64((now.Sub(t.due) + t.Interval - 1) / t.Interval)
@@ -334,9 +336,9 @@ func (s *Set) record(t *tracker, r Reading) {
 		s.log.Debug("tracker", "name", t.Name, "up", r.Up, "reason", r.Reason)
 	}
 	from := st.State
-	changed := t.health.record(r.Up, r.TimedOut)
+	changed := t.health.Observe(r.Up, r.TimedOut)
 	if changed {
-		st.State, st.Since = t.health.state, now
+		st.State, st.Since = t.health.State, now
 	}
 	changed = changed || t.Numeric && r.Number != st.Number
 	if changed {

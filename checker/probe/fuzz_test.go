@@ -1,0 +1,78 @@
+package probe
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"testing"
+
+	"golang.org/x/net/dns/dnsmessage"
+	"golang.org/x/net/icmp"
+	"golang.org/x/net/ipv4"
+)
+
+// FuzzEchoReply throws arbitrary packets at what reads echo replies: only one
+// that comes from whom was asked, with the number and the secret of the
+// request, ends the wait for it.
+func FuzzEchoReply(f *testing.F) {
+	const id, seq, cookie = 0x1234, 7, 0x0102030405060708
+	from := netip.MustParseAddr("192.0.2.1")
+	body := &icmp.Echo{ID: id, Seq: seq, Data: binary.BigEndian.AppendUint64(nil, cookie)}
+	good, err := (&icmp.Message{Type: ipv4.ICMPTypeEchoReply, Body: body}).Marshal(nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good, false)
+	f.Add(good, true)
+	f.Add([]byte{129, 0, 0, 0, 0x12, 0x34, 0, 7, 1, 2, 3, 4, 5, 6, 7, 8}, true)
+	f.Fuzz(func(t *testing.T, packet []byte, v6 bool) {
+		e := &echo{to: from, cookie: cookie, done: make(chan struct{})}
+		s := &pingSocket{key: pingKey{v6: v6}, id: id, waiting: map[uint16]*echo{seq: e}}
+		s.replied(netip.MustParseAddr("192.0.2.2"), packet)
+		if len(s.waiting) == 0 {
+			t.Fatal("taken from another host")
+		}
+		s.replied(from, packet)
+		if len(s.waiting) > 0 {
+			return
+		}
+		if len(packet) != 16 || binary.BigEndian.Uint16(packet[4:]) != id || binary.BigEndian.Uint16(packet[6:]) != seq ||
+			binary.BigEndian.Uint64(packet[8:]) != cookie {
+			t.Errorf("taken for the reply: % x", packet)
+		}
+	})
+}
+
+// FuzzDNSAnswer throws arbitrary datagrams at what reads answers: one to
+// another question is none, and none but NOERROR is well.
+func FuzzDNSAnswer(f *testing.F) {
+	question := dnsmessage.Question{
+		Name: dnsmessage.MustNewName("example.com."), Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET,
+	}
+	for _, code := range []dnsmessage.RCode{dnsmessage.RCodeSuccess, dnsmessage.RCodeNameError} {
+		m := dnsmessage.Message{
+			Header:    dnsmessage.Header{ID: 9, Response: true, RCode: code},
+			Questions: []dnsmessage.Question{question},
+		}
+		packed, err := m.Pack()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(packed)
+	}
+	p := &dnsProber{question: question}
+	f.Fuzz(func(t *testing.T, datagram []byte) {
+		ours, err := p.answered(datagram, 9)
+		if !ours {
+			if err != nil {
+				t.Errorf("not ours, and %v", err)
+			}
+			return
+		}
+		if len(datagram) < 12 || binary.BigEndian.Uint16(datagram) != 9 || datagram[2]&0x80 == 0 {
+			t.Errorf("taken for the answer: % x", datagram)
+		}
+		if well := datagram[3]&0x0f == 0; well != (err == nil) {
+			t.Errorf("code %d: %v", datagram[3]&0x0f, err)
+		}
+	})
+}

@@ -1,0 +1,126 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// A Prober asks one server one question. The caller asks again and again, but
+// never twice at once.
+type Prober interface {
+	// Probe asks once. It returns nil if the server is well, otherwise the
+	// reason why it is not. Probe returns soon after ctx ends.
+	Probe(ctx context.Context) error
+}
+
+// ProberFunc makes a Prober of a function.
+type ProberFunc func(ctx context.Context) error
+
+// Probe calls f.
+func (f ProberFunc) Probe(ctx context.Context) error { return f(ctx) }
+
+// Settings say what one kind of check asks and which answer it accepts. Only
+// the types of this package implement it. They have exported fields only, of
+// types that reflect.DeepEqual compares by value.
+type Settings interface {
+	// Kind returns the name of the kind as the configuration file spells it.
+	Kind() string
+	// Needs returns which part of the Target the kind uses.
+	Needs() Needs
+	// Validate returns every fault.
+	Validate() FieldErrors
+
+	// prober returns what asks. The settings are valid. A Prober that is an
+	// io.Closer is closed when it is no longer needed.
+	prober(*Tools, Target) Prober
+}
+
+// Needs is the part of a Target that a kind of check uses.
+type Needs int
+
+// What a kind uses.
+const (
+	NeedsNothing Needs = iota // it asks nobody
+	NeedsAddress              // the address without the port
+	NeedsPort                 // the address and the port
+)
+
+// kinds holds the default settings of every kind, in the order of the
+// documentation.
+var kinds = []Settings{
+	None{},
+	TCP{},
+	defaultHTTP,
+	defaultHTTPS,
+	Ping{},
+	UDP{},
+	defaultDNS,
+}
+
+// Kinds returns the names of all kinds, in the order of the documentation.
+func Kinds() []string {
+	names := make([]string, len(kinds))
+	for i, s := range kinds {
+		names[i] = s.Kind()
+	}
+	return names
+}
+
+// Default returns the settings that a kind has when the configuration gives
+// only its name; nil if there is no such kind.
+func Default(kind string) Settings {
+	for _, s := range kinds {
+		if s.Kind() == kind {
+			return s
+		}
+	}
+	return nil
+}
+
+// Tools make Probers and hold what these share. The zero value is ready for
+// use. A Tools must not be copied after its first use.
+type Tools struct {
+	// Clients make the Probers of kinds whose client is outside this package.
+	// The key is the kind.
+	Clients map[string]func(Settings, Target) Prober
+
+	pings pingSockets
+}
+
+// Prober returns what asks the question of valid settings. The caller passes it
+// to Discard when it is no longer needed.
+func (t *Tools) Prober(s Settings, to Target) Prober {
+	if client := t.Clients[s.Kind()]; client != nil {
+		return client(s, to)
+	}
+	return s.prober(t, to)
+}
+
+// Discard ends the use of a Prober. No Probe may run then.
+func Discard(p Prober) {
+	if c, ok := p.(io.Closer); ok {
+		_ = c.Close() // nothing was written that could be lost
+	}
+}
+
+// A FieldError is one fault of a configuration.
+type FieldError struct {
+	Key     string // as the configuration file spells it
+	Problem string
+}
+
+// Error returns "key: problem".
+func (e *FieldError) Error() string { return e.Key + ": " + e.Problem }
+
+// FieldErrors are the faults of a configuration; each is a *FieldError.
+type FieldErrors []error
+
+// Addf adds a fault of a key.
+func (e *FieldErrors) Addf(key, format string, args ...any) {
+	*e = append(*e, &FieldError{Key: key, Problem: fmt.Sprintf(format, args...)})
+}
+
+// Join returns the faults as one error; nil if there are none.
+func (e FieldErrors) Join() error { return errors.Join(e...) }

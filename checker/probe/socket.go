@@ -1,0 +1,175 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A socket is a connected socket whose reads and writes end with a context. It
+// is a net.Conn, for crypto/tls.
+//
+// It replaces net.Dialer, which asks the kernel for both addresses, sets options
+// and parses text that a check does not need. That was a fifth of the CPU time
+// of a TCP check.
+type socket struct {
+	*os.File
+	remote  netip.AddrPort
+	release func() bool // stops watching the context
+}
+
+// dial connects. The end of ctx ends the attempt to connect, and every later
+// read and write.
+func (d *dialer) dial(ctx context.Context) (*socket, error) {
+	file, err := d.open()
+	if err != nil {
+		return nil, d.failed("connect", err)
+	}
+	s := &socket{File: file, remote: d.remote}
+	s.release = context.AfterFunc(ctx, func() {
+		// It fails only on a closed socket, on which nobody waits.
+		_ = file.SetDeadline(aLongTimeAgo)
+	})
+	if err := s.connected(); err != nil {
+		s.Close()
+		return nil, d.failed("connect", err)
+	}
+	return s, nil
+}
+
+// aLongTimeAgo is a deadline that ends every read and write at once.
+var aLongTimeAgo = time.Unix(1, 0)
+
+// open returns a socket that is connecting. The runtime's poller must not get it
+// earlier: epoll reports a socket that is not yet connecting as hung up
+// (EPOLLHUP).
+func (d *dialer) open() (*os.File, error) {
+	family := unix.AF_INET
+	if d.remote.Addr().Is6() {
+		family = unix.AF_INET6
+	}
+	fd, err := unix.Socket(family, d.kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	if err := d.begin(fd); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "socket"), nil
+}
+
+// begin sets the options of a socket and makes it connect.
+func (d *dialer) begin(fd int) error {
+	for _, set := range d.options {
+		if err := set(fd); err != nil {
+			return err
+		}
+	}
+	if d.source.IsValid() {
+		from, err := sockaddr(netip.AddrPortFrom(d.source, 0))
+		if err != nil {
+			return err
+		}
+		if err := unix.Bind(fd, from); err != nil {
+			return os.NewSyscallError("bind", err)
+		}
+	}
+	to, err := sockaddr(d.remote)
+	if err != nil {
+		return err
+	}
+	if err := unix.Connect(fd, to); err != nil && err != unix.EINPROGRESS {
+		return os.NewSyscallError("connect", err)
+	}
+	return nil
+}
+
+// connected waits for the connection.
+func (s *socket) connected() error {
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Write(func(fd uintptr) (done bool) {
+		done, failed = s.isConnected(int(fd))
+		return done
+	})
+	return errors.Join(err, failed)
+}
+
+// isConnected reports whether connecting is over, and how it failed.
+func (s *socket) isConnected(fd int) (over bool, err error) {
+	if _, err := unix.Getpeername(fd); err != nil {
+		code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+		if err == nil && code != 0 {
+			err = syscall.Errno(code)
+		}
+		return err != nil, err
+	}
+	// Where nobody listens on a local port, connect(2) may choose that same port
+	// for our side. The connection is then one with itself (simultaneous open,
+	// RFC 9293 §3.5).
+	local, err := unix.Getsockname(fd)
+	if err == nil && addrPort(local) == netip.AddrPortFrom(s.remote.Addr().WithZone(""), s.remote.Port()) {
+		err = unix.ECONNREFUSED
+	}
+	return true, err
+}
+
+// Close ends the connection.
+func (s *socket) Close() error {
+	s.release()
+	return s.File.Close()
+}
+
+// RemoteAddr implements net.Conn.
+func (s *socket) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(s.remote) }
+
+// LocalAddr implements net.Conn. It returns no address, because a check does not
+// ask the kernel for one.
+func (s *socket) LocalAddr() net.Addr { return &net.TCPAddr{} }
+
+// scope returns the index of the interface that an IPv6 zone names.
+func scope(zone string) (uint32, error) {
+	if zone == "" {
+		return 0, nil
+	}
+	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+		return uint32(n), nil
+	}
+	device, err := net.InterfaceByName(zone)
+	if err != nil {
+		return 0, err
+	}
+	return uint32(device.Index), nil
+}
+
+// sockaddr fails only if a has a zone that is no interface at the moment.
+func sockaddr(a netip.AddrPort) (unix.Sockaddr, error) {
+	if a.Addr().Is4() {
+		return &unix.SockaddrInet4{Addr: a.Addr().As4(), Port: int(a.Port())}, nil
+	}
+	zone, err := scope(a.Addr().Zone())
+	return &unix.SockaddrInet6{Addr: a.Addr().As16(), Port: int(a.Port()), ZoneId: zone}, err
+}
+
+// addrPort returns the address and port of sa without its scope; the zero value
+// if sa is neither IPv4 nor IPv6.
+func addrPort(sa unix.Sockaddr) netip.AddrPort {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port))
+	}
+	return netip.AddrPort{}
+}
