@@ -82,6 +82,9 @@ var checkKinds = []checkKind{
 	keysOf("tcp", func(*table, *probe.TCP, probe.TCP) {}),
 	keysOf("http", visitHTTP),
 	keysOf("https", visitHTTPS),
+	keysOf("ping", func(*table, *probe.Ping, probe.Ping) {}),
+	keysOf("udp", visitUDP),
+	keysOf("dns", visitDNS),
 }
 
 // A checkKind holds the keys of one kind of check.

@@ -12,6 +12,7 @@ var forbiddenDeps = map[string]string{
 	"github.com/moby/ipvs":           "the IPVS table is lvs/ipvs's",
 	"github.com/mdlayher/":           "sockets are netdev's",
 	"holdfast/netdev":                "devices are made elsewhere",
+	"holdfast/checker/probe/":        "the clients of heavy kinds of check are the daemon's",
 	"holdfast/lvs/ipvs":              "the IPVS table is made elsewhere",
 	"holdfast/vrrp/speaker":          "what runs is not what is configured",
 	"holdfast/cmd/":                  "the daemon reads conf, not the other way round",

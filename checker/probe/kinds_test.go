@@ -79,7 +79,7 @@ func TestValidate(t *testing.T) {
 		{"certificate", http(func(s *HTTP) { s.TLS = &TLS{CA: "x", CAFile: "/x.pem"} }), `tls: /x.pem holds no certificate in PEM form`},
 		{"long datagram", UDP{Send: strings.Repeat("x", 65508)}, `send: a datagram holds at most 65507 bytes, not 65508`},
 		{"expect", UDP{Expect: "("}, "expect: is not a regular expression: missing closing ): `(`"},
-		{"expect and silence", UDP{Expect: "a", SilenceOK: true}, `expect: has no meaning if the server need not answer`},
+		{"expect and silence", UDP{Expect: "a", SilenceOK: true}, `expect: has no effect with silence_ok = true`},
 		{"domain name", DNS{Name: "a..b", Record: "A"}, `name: "a..b" is not a domain name`},
 		{"long label", DNS{Name: label, Record: "A"}, `name: "` + label + `" is not a domain name`},
 		{"record", DNS{Name: "a", Record: "soa"}, `record: must be one of A AAAA CNAME MX NS PTR SOA SRV TXT, not "soa"`},

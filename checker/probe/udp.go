@@ -37,7 +37,7 @@ func (s UDP) Validate() FieldErrors {
 	}
 	errs.pattern("expect", s.Expect)
 	if s.SilenceOK && s.Expect != "" {
-		errs.Addf("expect", "has no meaning if the server need not answer")
+		errs.Addf("expect", "has no effect with silence_ok = true")
 	}
 	return errs
 }

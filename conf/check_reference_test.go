@@ -1,0 +1,55 @@
+package conf
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"holdfast/checker/probe"
+)
+
+// Every kind of check can be configured.
+func TestCheckKinds(t *testing.T) {
+	var names []string
+	for _, kind := range checkKinds {
+		names = append(names, kind.name)
+	}
+	if diff := cmp.Diff(probe.Kinds(), names); diff != "" {
+		t.Errorf("the kinds of package probe and those of this package differ (-probe +conf):\n%s", diff)
+	}
+}
+
+// The reference has at least one service for each kind of check. Together the
+// services of a kind show all its keys, and no others.
+func TestReferenceShowsCheckKinds(t *testing.T) {
+	shared := []string{"type", "port", "interval", "timeout", "retry_interval", "rise", "fall"}
+	r := &reader{env: nowhere(uncommented()), schema: make(map[string]map[string]bool)}
+	root := r.gather("fuzz.toml").data.(map[string]value)
+	shown := make(map[string][]string)
+	for _, service := range root["service"].data.([]value) {
+		check, ok := service.data.(map[string]value)["check"].data.(map[string]value)
+		if !ok {
+			t.Errorf("a service of the reference has no check")
+			continue
+		}
+		kind, _ := check["type"].data.(string)
+		shown[kind] = append(shown[kind], "type")
+		for key := range check {
+			shown[kind] = append(shown[kind], key)
+		}
+	}
+	for _, kind := range checkKinds {
+		if shown[kind.name] == nil {
+			t.Errorf("no service of the reference has a check of type %s", kind.name)
+		}
+		want := kind.keys()
+		slices.Sort(want)
+		got := slices.DeleteFunc(shown[kind.name], func(key string) bool { return slices.Contains(shared, key) })
+		slices.Sort(got)
+		if diff := cmp.Diff(want, slices.Compact(got), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("keys of type %s (-conf +reference):\n%s", kind.name, diff)
+		}
+	}
+}
