@@ -1,13 +1,13 @@
 # holdfast: build, test and look at it work.
 #
-#   make demo     two directors, a router, realservers: the MASTER dies, watch what happens
-#   make test     every test, from pure functions to real kernels
-#   make bench    failovers, handovers, load and scale with holdfast and with keepalived, side by side, in 20 minutes
+#   make demo     two directors, a router, two realservers, traffic; the MASTER dies
+#   make test     all tests, in some 20 minutes
+#   make bench    failover, handover, load and scale of holdfast and keepalived, side by side, in some 20 minutes
 #                 (BENCHARGS="-quick" for a look, "-only failover/cut" for some rows, "-before BINARY" to compare with
 #                 another build of holdfast, "-h" for more)
 #
-# Test peers and User Mode Linux are fetched into a cache folder ($HOLDFAST_CACHE, or holdfast in the user's cache
-# folder). Nothing is installed on the machine, except by `make install`.
+# Test peers and User Mode Linux are fetched into a cache folder ($HOLDFAST_CACHE, or else holdfast in the
+# user's cache folder). Only `make install` installs anything on the machine.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := build
@@ -22,7 +22,7 @@ DBUSDIR   ?= /etc/dbus-1/system.d
 # Seconds for each fuzz target.
 FUZZTIME  ?= 10
 BENCHARGS ?=
-# TAGS=dbus builds a binary that has [director.dbus], half a megabyte larger.
+# TAGS=dbus adds [director.dbus] to the binary, which grows by half a megabyte.
 TAGS      ?=
 
 STATICCHECK_VERSION  := v0.8.2
@@ -34,7 +34,7 @@ GOLANGCILINT := $(TOOLBIN)/golangci-lint-$(GOLANGCILINT_VERSION)
 
 # The race detector needs a C compiler.
 RACE := $(if $(shell command -v cc),-race)
-# Tests inside User Mode Linux cannot have it, those among namespaces lose their timing by it.
+# It does not run inside User Mode Linux, and it slows tests in namespaces too much.
 SLOW  = $(shell $(GO) list ./lvs/ipvs/... ./integration/...)
 QUICK = $(filter-out $(SLOW),$(shell $(GO) list ./...))
 
@@ -76,7 +76,7 @@ lint: tools $(STATICCHECK) golangci-lint
 	@if [ -x $(TOOLBIN)/shellcheck ]; then $(TOOLBIN)/shellcheck integration/tools/*.sh .ci/run; fi
 	@if [ -x $(GOLANGCILINT) ]; then $(GOLANGCILINT) run && $(GOLANGCILINT) run --build-tags dbus ./cmd/...; fi
 
-# A linter is kept under its version: another version is another file.
+# Each linter is kept under its version, so another version is fetched anew.
 $(STATICCHECK):
 	GOBIN=$(TOOLBIN) $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 	@mv $(TOOLBIN)/staticcheck $@
@@ -87,7 +87,7 @@ golangci-lint:
 		echo "golangci-lint $(GOLANGCILINT_VERSION): compiling, once"; \
 		GOBIN=$(TOOLBIN) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCILINT_VERSION) && \
 		mv $(TOOLBIN)/golangci-lint $(GOLANGCILINT); } || \
-		echo "golangci-lint: could not be compiled, going on without it"
+		echo "golangci-lint: could not be compiled; linting goes on without it"
 
 .PHONY: ci
 ci: tools lint

@@ -9,9 +9,9 @@ import (
 	"holdfast/integration/lab"
 )
 
-// Without accept mode a director resolves its virtual addresses and forwards
-// what comes to their MAC, and takes nothing for itself; over failover,
-// handover, upgrade, somebody else's flush and a crash.
+// With accept = false a director answers ARP for its virtual addresses and forwards
+// packets for their MAC, but takes no packet for itself. That holds through a
+// failover, a handover, an upgrade, `nft flush ruleset` and a crash.
 func TestAcceptMode(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)

@@ -32,7 +32,7 @@ func TestAnnouncesAgain(t *testing.T) {
 		{"carrier", "track_link = false", nil, func(_ *testing.T, h *lab.Host) {
 			h.Wires["eth0"].Cut()
 			time.Sleep(300 * time.Millisecond) // for so long it is gone
-			h.Wires["eth0"].Mend()
+			h.Wires["eth0"].Replug()
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"holdfast/integration/lab"
 )
 
-// A router with another password is not heard, and says why in its status.
+// Adverts with another password are dropped, and the status says why.
 func TestWrongPassword(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)

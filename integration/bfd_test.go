@@ -20,7 +20,7 @@ const (
 	bfdMultiplier = 6
 )
 
-// A bfdSession is one of holdfast's, as the status tells it.
+// A bfdSession is one of holdfast's, as the status shows it.
 type bfdSession struct {
 	Name          string            `json:"name"`
 	State         string            `json:"state"`
@@ -91,9 +91,9 @@ func bfdTables(weight int, pace time.Duration, sessions ...string) string {
 // of the director's.
 const farAddress = "10.99.0.1"
 
-// With FRR as the router: sessions of every kind come up, go through a reload
-// and an upgrade without a flap, tell in time that the router is gone, and end
-// with AdminDown.
+// With FRR as the router, sessions of every kind come up, survive a reload and an
+// upgrade without a flap, detect in time that the router is gone, and end with
+// AdminDown.
 func TestBFD(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)

@@ -23,10 +23,10 @@ type victim struct {
 	wasMaster bool // of the group, when it was last looked at
 	read      uint64
 	routers   map[string]*account
-	dead      []span // nobody told the kernel anything; it may go on as it was
+	dead      []span // the process is gone; its kernel may go on as it was
 }
 
-// An account is what a director tells and shows of one virtual router.
+// An account is what a director reports of one virtual router, and what the wire shows.
 type account struct {
 	vrid    byte
 	address string

@@ -25,7 +25,7 @@ const (
 	loneVIP  = "10.0.0.200"
 )
 
-// A chaos is three directors to which things happen.
+// A chaos is three directors into which faults are injected.
 type chaos struct {
 	t       *testing.T
 	p       *lab.Pair
@@ -133,7 +133,7 @@ func cut(wire string) func(c *chaos, v *victim) func() {
 		hears := v.deafens(wire)
 		v.host.Wires[wire].Cut()
 		return func() {
-			v.host.Wires[wire].Mend()
+			v.host.Wires[wire].Replug()
 			hears()
 		}
 	}
@@ -147,12 +147,11 @@ func sabotage(command ...string) func(c *chaos, v *victim) func() {
 	}
 }
 
-// TestChaos lets one thing after another happen to three directors, sometimes
-// two at a time, so that there is always one that could serve. Seen from the
-// router and the realservers no virtual address ever has another MAC than its
-// own and each comes back within the time that the protocol takes; on the wires
-// no director speaks from a virtual MAC unless it is MASTER. In the end
-// everything is as it was.
+// TestChaos injects one fault after another into three directors, sometimes two at a
+// time, so that one director could always serve. The router and the realservers never
+// see another MAC than the virtual one, and each virtual address is back within the
+// time that the protocol takes. No director sends from a virtual MAC unless it is
+// MASTER. In the end everything is as it was.
 func TestChaos(t *testing.T) {
 	seed := *chaosSeed
 	if seed == 0 {
@@ -293,8 +292,8 @@ func (c *chaos) restart(v *victim) {
 	v.returns(time.Now())
 }
 
-// settle waits until every virtual router has one MASTER and two BACKUPs, the
-// members of the group on one director, and the probes are answered.
+// settle waits until every virtual router has one MASTER and two BACKUPs, all members
+// of the group have the same MASTER, and the probes are answered.
 func (c *chaos) settle() {
 	c.t.Helper()
 	lab.Wait(c.t, 10*time.Second, "one MASTER everywhere", func() (string, bool) {

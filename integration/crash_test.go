@@ -12,12 +12,12 @@ import (
 	"holdfast/integration/lab"
 )
 
-// promptly is what a daemon may take, on a busy machine, to carry out what it
-// has decided: the kernel answers ARP until it is told not to.
+// promptly is how long a daemon may take on a busy machine to carry out what it has
+// decided. Until then the kernel answers ARP.
 const promptly = 50 * time.Millisecond
 
-// ask returns a function by which a host outside begins to ask everybody for
-// the VIP's MAC address, so that each who would answer does.
+// ask returns a function that makes a host outside broadcast ARP requests for the
+// VIP, so that every director that would answer does.
 func ask(p *lab.Pair) (every func(time.Duration) (stop func())) {
 	wire := p.Host("asker").Plug(p.Outside, "eth0", "10.0.0.77/24")
 	request := wire.ARPRequest("10.0.0.77", lab.VIP)
@@ -79,9 +79,9 @@ func onlySpokeWhileMaster(t *testing.T, host *lab.Host, d *lab.Daemon, capture *
 	}
 }
 
-// A director that crashed and comes back, at once or when the other one has
-// taken over, finds its addresses on its devices. Nothing is lost, and there
-// are never two that answer for the VIP.
+// A director crashes and starts again, at once or after the other one has taken
+// over. It finds its addresses still on its devices. No packet is lost, and two
+// directors never answer for the VIP at the same time.
 func TestCrashAndReturn(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -120,7 +120,7 @@ func TestCrashAndReturn(t *testing.T) {
 	}
 }
 
-// After a crash, release hands over on the dead daemon's behalf: nothing is
+// After a crash, release hands over in place of the dead daemon. No packet is
 // lost, and the machine is as it was before the start.
 func TestRelease(t *testing.T) {
 	for _, c := range []struct {
@@ -157,8 +157,8 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// Release is for the dead: of a daemon that runs it takes nothing away. With
-// nobody to hand over to it still leaves nothing behind.
+// Release refuses while a daemon runs. If no other director takes over, it still
+// removes everything.
 func TestReleaseRefuses(t *testing.T) {
 	p := lab.NewPair(t, 1)
 	before := p.Directors[0].Snapshot()
@@ -178,8 +178,8 @@ func TestReleaseRefuses(t *testing.T) {
 	}
 }
 
-// A MASTER that could not run for longer than the others wait for it learns
-// that before it says another word. Meanwhile its kernel has gone on answering.
+// A MASTER that was stopped for longer than the others wait for its adverts learns
+// of the new MASTER before it sends another advert. Its kernel answered meanwhile.
 func TestStalledMaster(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -217,17 +217,17 @@ func TestStalledMaster(t *testing.T) {
 				}
 				quiet()
 				onlySpokeWhileMaster(t, p.Directors[0], daemons[0], capture, woken)
-				firstWord(t, daemons[0], "outside", capture.Frames(lab.Advertised(51)), woken)
-				firstWord(t, daemons[0], "inside", inside.Frames(lab.Advertised(52)), woken)
+				firstAdvert(t, daemons[0], "outside", capture.Frames(lab.Advertised(51)), woken)
+				firstAdvert(t, daemons[0], "inside", inside.Frames(lab.Advertised(52)), woken)
 			}
 			v.end(t)
 		})
 	}
 }
 
-// firstWord fails the test if the director sent an advert between waking and
-// being elected again: not even promptly is allowed there.
-func firstWord(t *testing.T, d *lab.Daemon, router string, adverts []lab.Frame, woken time.Time) {
+// firstAdvert fails the test if the director sent an advert between waking and
+// being elected again; no grace applies here.
+func firstAdvert(t *testing.T, d *lab.Daemon, router string, adverts []lab.Frame, woken time.Time) {
 	t.Helper()
 	elected := time.Now()
 	stepped := false

@@ -102,8 +102,8 @@ func (s spell) longest(t *testing.T) (longest time.Duration) {
 	return longest
 }
 
-// The binary is replaced below a thousand MASTERs, for whose adverts the others
-// wait for two thirds of a second: nobody changes its state.
+// The binary of a thousand MASTERs is replaced. The other director waits two thirds of
+// a second for adverts, and no virtual router changes its state.
 func TestUpgradeOfMany(t *testing.T) {
 	c := newCrowd(t)
 	d, other := c.daemons[0], c.daemons[1]

@@ -83,9 +83,8 @@ func heard(t *testing.T, monitor *lab.Process, path, signal, argument string) {
 	})
 }
 
-// Programs that were written for keepalived on D-Bus find what they know: its
-// objects, properties, methods and signals, through a failover and a restart of
-// the bus.
+// Programs that were written for keepalived's D-Bus interface find its objects,
+// properties, methods and signals, also after a failover and a restart of the bus.
 func TestDBus(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)

@@ -2,8 +2,8 @@
 // this kernel: real macvlans, ARP as a router sees it, real keepalived and FRR
 // as peers. What needs IPVS is in the folder ipvs.
 //
-// Nothing here measures: a limit on a time only tells a hang from a success.
-// The figures that the tests log, the benchmark compares.
+// No test here measures. A time limit only distinguishes a hang from a success; the
+// benchmark compares the figures that tests log.
 package integration_test
 
 import (

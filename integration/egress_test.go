@@ -9,9 +9,9 @@ import (
 	"holdfast/integration/lab"
 )
 
-// With egress all that the router gets from a virtual address has the virtual
-// MAC: answers, connections that begin or end there, and the questions of a
-// director that does not know the router. Without, the data has the director's.
+// With egress, every frame from a virtual address has the virtual MAC as its source:
+// answers, connections in both directions, and ARP requests of a director that does
+// not know the router. Without it, data has the director's MAC.
 func TestEgress(t *testing.T) {
 	for _, egress := range []bool{true, false} {
 		name := map[bool]string{true: "on", false: "off"}[egress]

@@ -26,11 +26,11 @@ var failures = []failure{
 	{name: "cut outside", after: "FAULT", do: func(_ *testing.T, p *lab.Pair, _ *lab.Daemon) func() {
 		// One wire is enough: the group moves together.
 		p.Directors[0].Wires["eth0"].Cut()
-		return p.Directors[0].Wires["eth0"].Mend
+		return p.Directors[0].Wires["eth0"].Replug
 	}},
 	{name: "cut inside", after: "FAULT", do: func(_ *testing.T, p *lab.Pair, _ *lab.Daemon) func() {
 		p.Directors[0].Wires["eth1"].Cut()
-		return p.Directors[0].Wires["eth1"].Mend
+		return p.Directors[0].Wires["eth1"].Replug
 	}},
 	{name: "black hole", after: "MASTER", do: func(_ *testing.T, p *lab.Pair, _ *lab.Daemon) func() {
 		// Both wires: with one, the other side would still hear adverts.
@@ -158,8 +158,9 @@ func TestThirdDirector(t *testing.T) {
 	macs.check(t)
 }
 
-// Two directors that do not hear each other are both MASTER; when they do
-// again, one remains: the higher priority, or else the higher address.
+// Two directors that do not hear each other are both MASTER. When they hear each
+// other again, the one with the higher priority remains, or else the one with the
+// higher address.
 func TestHealedPartition(t *testing.T) {
 	for _, c := range []struct {
 		name       string

@@ -106,7 +106,7 @@ func TestUpgradeKeepsJournal(t *testing.T) {
 	d.AwaitState(t, "MASTER")
 	mistreat(t, p, d)
 	deleteVIP(t, p.Directors[0])
-	lab.Wait(t, mended, "repair", func() (string, bool) { return deviceServes(p.Directors[0]) })
+	lab.Wait(t, repaired, "repair", func() (string, bool) { return deviceServes(p.Directors[0]) })
 	follower := d.Follow()
 	others := mark(t, daemons[1])
 	for range 2 {
@@ -126,7 +126,7 @@ func TestUpgradeKeepsJournal(t *testing.T) {
 		caughtUp(t, follower, after)
 		news := events(t, d, before.Last())
 		if told := news.Of("director"); len(told) != 1 || told[0].Seq <= before.Last() || told[0].From == "" || told[0].From != told[0].To || told[0].Reason != "upgraded" {
-			t.Errorf("of the upgrade the journal tells:\n%v", news)
+			t.Errorf("of the upgrade the journal says:\n%v", news)
 		}
 		stayed(t, "the upgraded director", d, before.Last())
 	}
@@ -134,7 +134,7 @@ func TestUpgradeKeepsJournal(t *testing.T) {
 }
 
 // A disk without room for the journal, or only just for that, stops no upgrade and
-// costs nothing else: the numbers go on, and who follows is told.
+// costs nothing else: the numbers go on, and followers are told of the gap.
 func TestUpgradeWithoutRoomForJournal(t *testing.T) {
 	p := lab.NewPair(t, 2)
 	daemons := installed(t, p, unhurried)
@@ -151,7 +151,7 @@ func TestUpgradeWithoutRoomForJournal(t *testing.T) {
 		}
 		obeyed(t, d, "upgrade")
 		if log := d.LogText(); strings.Count(log, "the new binary will not know the journal") != i+1 {
-			t.Errorf("the log does not tell of the loss:\n%s", log)
+			t.Errorf("the log does not say of the loss:\n%s", log)
 		}
 		news := events(t, d, 0)
 		if len(news.Of("director")) != 1 || len(news.Transitions()) > 0 || news[0].Seq != before.Last()+1 {
@@ -191,7 +191,7 @@ func TestUpgradeThatFailsIsToldOf(t *testing.T) {
 	d.Install(good)
 	news := events(t, d, own)
 	if told := news.Of("director"); len(told) != 1 || !strings.Contains(told[0].Reason, "the upgrade failed: run ") {
-		t.Errorf("of the upgrade the journal tells:\n%v", news)
+		t.Errorf("of the upgrade the journal says:\n%v", news)
 	}
 	stayed(t, "the director", d, own)
 	stayed(t, "the other director", daemons[1], others)

@@ -49,7 +49,7 @@ func awaitLines(t *testing.T, what string, read func() []string, want ...string)
 	})
 }
 
-// Scripts hear of what is no change of state too: another priority, a rival, and
+// Scripts also run for what is no change of state: another priority, a rival, and
 // that a reload removed the instance.
 func TestNotifyMoments(t *testing.T) {
 	t.Parallel()

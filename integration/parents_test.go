@@ -6,8 +6,8 @@ import (
 	"holdfast/integration/lab"
 )
 
-// A bridge is a parent like any other: what comes for the virtual MAC gets
-// through it, and nothing of a BACKUP's does.
+// A bridge works as a parent: frames for the virtual MAC pass it, and a BACKUP sends
+// none through it.
 func TestBridgeParent(t *testing.T) {
 	for name, options := range map[string]string{"plain": "", "egress": "egress = true\n"} {
 		t.Run(name, func(t *testing.T) {
@@ -27,7 +27,7 @@ func TestBridgeParent(t *testing.T) {
 	}
 }
 
-// A macvlan as the parent: the kernel puts ours beside it, above the same
+// A macvlan works as a parent: the kernel puts ours beside it, above the same
 // interface.
 func TestMacvlanParent(t *testing.T) {
 	t.Parallel()

@@ -75,7 +75,7 @@ func TestRoutesMoveWithTheMaster(t *testing.T) {
 
 	for _, damage := range []string{"rule del priority 1000", "route del default table 7"} {
 		p.Directors[0].Run("ip", strings.Fields(damage)...)
-		await(p.Directors[0], true) // the kernel tells: the next look at everything is in an hour
+		await(p.Directors[0], true) // the kernel reports it: the next full look is in an hour
 	}
 
 	// So do addresses that no advert names, of both families, at once.

@@ -8,9 +8,9 @@ import (
 	"holdfast/integration/lab"
 )
 
-// Programs run as the user that the configuration says, and not at all when
-// another user could have written them: check warns of that, and the daemon
-// says it in log and journal when the program would have run.
+// Programs run as the user that the configuration names. A program that another
+// user could have written is not run: check warns of it, and the daemon reports it in
+// the log and the journal each time.
 func TestProgramUsers(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 1)

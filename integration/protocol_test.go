@@ -28,7 +28,7 @@ func waited(t *testing.T, d *lab.Daemon) time.Duration {
 	return ended.Sub(began)
 }
 
-// How long an instance waits before it is MASTER: as long as it is told.
+// An instance waits as long as its configuration says before it becomes MASTER.
 func TestWaits(t *testing.T) {
 	for _, c := range []struct {
 		name, option string
@@ -48,7 +48,7 @@ func TestWaits(t *testing.T) {
 			if c.cut {
 				p.Directors[0].Wires["eth0"].Cut()
 				d.AwaitState(t, "FAULT")
-				p.Directors[0].Wires["eth0"].Mend()
+				p.Directors[0].Wires["eth0"].Replug()
 				d.AwaitState(t, "MASTER")
 			}
 			if took := waited(t, d); took < c.atLeast {
@@ -58,8 +58,8 @@ func TestWaits(t *testing.T) {
 	}
 }
 
-// Of two that are said to own the addresses one gives way, and the other is
-// the only one that speaks.
+// If two directors have priority 255, one gives way and only the other sends
+// adverts.
 func TestTwoOwners(t *testing.T) {
 	for _, version := range []int{2, 3} {
 		t.Run(fmt.Sprintf("v%d", version), func(t *testing.T) {
@@ -86,7 +86,7 @@ func counted(t *testing.T, d *lab.Daemon, pattern func(text string) bool) {
 	})
 }
 
-// Adverts that list other addresses are heeded and counted, or dropped.
+// Adverts with another list of addresses are accepted and counted, or dropped.
 func TestOtherAddresses(t *testing.T) {
 	for _, c := range []struct {
 		name, option string
@@ -110,7 +110,7 @@ func TestOtherAddresses(t *testing.T) {
 	}
 }
 
-// A peer's adverts count if they crossed as many routers as they may.
+// A peer's adverts are accepted if their TTL is in the range configured for it.
 func TestPeerTTL(t *testing.T) {
 	for _, c := range []struct {
 		limits string
@@ -135,8 +135,8 @@ func TestPeerTTL(t *testing.T) {
 	}
 }
 
-// Both ways to make the checksum of version 3 over IPv4 are understood,
-// whichever is sent.
+// Both forms of the version 3 checksum over IPv4 are accepted, whichever one is
+// sent.
 func TestChecksumForms(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)

@@ -8,9 +8,9 @@ import (
 	"holdfast/integration/lab"
 )
 
-// A reload that changes groups costs nothing: the MASTER goes on in what stays,
-// and the other director does not notice. A member that is new becomes MASTER
-// beside its fellows.
+// A reload that changes groups causes no transition: the MASTER stays MASTER of the
+// routers that remain, and the other director does not notice. A new member becomes
+// MASTER with the rest of its group.
 func TestReloadChangesGroups(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)

@@ -9,8 +9,8 @@ import (
 	"holdfast/integration/lab"
 )
 
-// A reload that changes something else leaves a virtual router alone: traffic
-// flows, the adverts go on, the other director does not notice.
+// A reload that changes something else does not disturb a virtual router: traffic
+// flows, adverts go on, and the other director does not notice.
 func TestReloadUnderTraffic(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)
@@ -63,7 +63,7 @@ func TestReloadUnderTraffic(t *testing.T) {
 	}
 }
 
-// A reload changes what has changed: the addresses, the priority.
+// A reload applies changed addresses and a changed priority.
 func TestReloadChanges(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)
@@ -110,7 +110,8 @@ func TestBadReload(t *testing.T) {
 
 const duplicate = "[[vrrp]]\nname = \"again\"\ninterface = \"eth0\"\nvrid = 51\naddresses = [\"10.0.0.101/24\"]\n"
 
-// What cannot work is refused with the reason, and nothing stays behind.
+// A configuration that cannot work is refused with the reason, and leaves nothing
+// behind.
 func TestRefuses(t *testing.T) {
 	good := lab.Director{Priority: 100, Interval: fast}.TOML()
 	for _, c := range []struct{ name, config, want string }{
@@ -136,7 +137,7 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
-// Scripts hear of every transition, in order.
+// Scripts run for every transition, in order.
 func TestNotify(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)
@@ -149,7 +150,7 @@ func TestNotify(t *testing.T) {
 	d.AwaitState(t, "MASTER")
 	p.Directors[0].Wires["eth0"].Cut()
 	d.AwaitState(t, "FAULT")
-	p.Directors[0].Wires["eth0"].Mend()
+	p.Directors[0].Wires["eth0"].Replug()
 	d.AwaitState(t, "MASTER")
 	if status := d.Stop(); status != 0 {
 		t.Errorf("exit status %d", status)

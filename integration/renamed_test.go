@@ -10,9 +10,9 @@ import (
 	"holdfast/integration/tools"
 )
 
-// The wire of an interface that somebody gives another name works still: the MASTER
-// says farewell through it and serves until its successor is heard, and tells what
-// the interface is called now. When the name is back, so is it.
+// A renamed interface still carries frames. The MASTER sends priority 0 through it
+// and serves until its successor is heard, and the fault says the new name. When the
+// old name is back, the fault is gone.
 func TestInterfaceRenamed(t *testing.T) {
 	for _, c := range []struct{ name, options string }{
 		{"on a macvlan", ""},
@@ -45,7 +45,7 @@ func TestInterfaceRenamed(t *testing.T) {
 				out, _, _ := daemons[0].CLI("status")
 				return out, strings.Contains(out, "FAULT") && strings.Contains(out, "interface eth0 does not exist; it is called wan0 now")
 			})
-			lab.Wait(t, mended, "nothing of the addresses stays behind", func() (string, bool) {
+			lab.Wait(t, repaired, "nothing of the addresses stays behind", func() (string, bool) {
 				out := p.Directors[0].Run("ip", "addr")
 				return out, !strings.Contains(out, lab.VIP+"/") && !strings.Contains(out, lab.DIP+"/")
 			})
@@ -70,8 +70,8 @@ func TestInterfaceRenamed(t *testing.T) {
 	}
 }
 
-// One that is taken down for it has no wire to say farewell through. What it is
-// called is told all the same.
+// An interface that is down while it is renamed cannot carry priority 0. The fault
+// says its new name all the same.
 func TestInterfaceRenamedWhileDown(t *testing.T) {
 	p := lab.NewPair(t, 2)
 	daemons := directors(t, p, lab.Director{})

@@ -115,8 +115,8 @@ func turnBackByNetlink(device, setting string, number int, value uint32) damage 
 	return d
 }
 
-// turnBackElsewhere writes through another mount of /proc than the director's.
-func turnBackElsewhere(path, value string) damage {
+// turnBackThroughOtherMount writes through another mount of /proc than the director's.
+func turnBackThroughOtherMount(path, value string) damage {
 	d := turnBackBy(path, value, func(_ *testing.T, h *lab.Host) {
 		h.Run("unshare", "-m", "sh", "-c", "mount -t proc proc /proc && echo "+value+" >/proc/sys/"+path)
 	})
@@ -144,7 +144,7 @@ var damages = []damage{
 		h.Run("ip", "addr", "flush", "dev", "vrrp4-51")
 	}},
 	{name: "macvlan renamed", whole: deviceServes, do: func(_ *testing.T, h *lab.Host) {
-		// In one go, and even so it may be mended before it is done.
+		// All at once; even so holdfast may repair a part before the rest is done.
 		_, _ = h.Try("sh", "-c", `printf 'link set vrrp4-51 down\nlink set vrrp4-51 name mine\nlink set mine up\n' | ip -batch -`)
 	}},
 	{name: "macvlan moved to another namespace", whole: deviceServes, do: func(t *testing.T, h *lab.Host) {
@@ -176,13 +176,13 @@ var damages = []damage{
 	turnBack("net/ipv6/conf/vrrp4-51/disable_ipv6", "0", true),
 	turnBackByNetlink("vrrp4-51", "arp_ignore", 19, 0),
 	turnBackByNetlink("eth0", "arp_announce", 18, 0),
-	turnBackElsewhere("net/ipv4/conf/eth0/arp_announce", "0"),
-	turnBackElsewhere("net/ipv4/conf/vrrp4-51/drop_gratuitous_arp", "0"),
+	turnBackThroughOtherMount("net/ipv4/conf/eth0/arp_announce", "0"),
+	turnBackThroughOtherMount("net/ipv4/conf/vrrp4-51/drop_gratuitous_arp", "0"),
 }
 
-// What somebody else breaks is mended soon. The MASTER stays it and
-// says what it did.
-func TestMends(t *testing.T) {
+// Whatever somebody else changes is repaired soon. The MASTER stays MASTER and
+// reports the repair.
+func TestRepairs(t *testing.T) {
 	p := lab.NewPair(t, 2)
 	for _, which := range []string{"all", "default", "eth0", "eth1"} {
 		p.Directors[0].Sysctl("net/ipv4/conf/"+which+"/rp_filter", "1")
@@ -196,8 +196,8 @@ func TestMends(t *testing.T) {
 			own, others := mark(t, daemons[0]), mark(t, daemons[1])
 			began := time.Now()
 			c.do(t, p.Directors[0])
-			lab.Wait(t, mended, "repair", func() (string, bool) { return c.whole(p.Directors[0]) })
-			t.Logf("mended within %v", time.Since(began).Round(time.Millisecond))
+			lab.Wait(t, repaired, "repair", func() (string, bool) { return c.whole(p.Directors[0]) })
+			t.Logf("repaired within %v", time.Since(began).Round(time.Millisecond))
 			probe.AwaitAnswers(t, 20*time.Second, 20)
 			adverts(t, p.Directors[0], 5)
 
@@ -221,9 +221,9 @@ func TestMends(t *testing.T) {
 	}
 }
 
-// With so many devices that to look at them all is due every two seconds, a
-// sysctl is put back within one second too.
-func TestMendsSysctlsOfMany(t *testing.T) {
+// With so many devices that a look at all of them is due only every two seconds, a
+// sysctl is still restored within one second.
+func TestRepairsSysctlsOfMany(t *testing.T) {
 	const n = 250
 	l := lab.New(t)
 	director := l.Host("lvs1")
@@ -254,7 +254,7 @@ func TestMendsSysctlsOfMany(t *testing.T) {
 		c.do(t, director)
 		lab.Wait(t, 10*time.Second, c.name, func() (string, bool) { return c.whole(director) })
 		took := time.Since(start)
-		t.Logf("%s: mended within %v", c.name, took.Round(time.Millisecond))
+		t.Logf("%s: repaired within %v", c.name, took.Round(time.Millisecond))
 		if took > time.Second {
 			slow++
 		}
@@ -267,23 +267,23 @@ func TestMendsSysctlsOfMany(t *testing.T) {
 	}
 }
 
-// mended is when what an event tells of is mended, also on a machine with much else
-// to do, and half of the time after which it would be without one.
-const mended = 5 * time.Second
+// repaired is the time within which a reported change is repaired, on a busy machine
+// too. It is half of the time after which it would be repaired without a report.
+const repaired = 5 * time.Second
 
-// A BACKUP's device is made again too, and stays as silent as it was.
-func TestMendsBackup(t *testing.T) {
+// A BACKUP's device is made again too, and stays down.
+func TestRepairsBackup(t *testing.T) {
 	p := lab.NewPair(t, 2)
 	daemons := directors(t, p, lab.Director{})
 	v := keepVigil(t, p)
 	capture := p.Directors[1].Wires["eth0"].Capture()
 	deleteDevice(t, p.Directors[1])
-	lab.Wait(t, mended, "repair", func() (string, bool) {
+	lab.Wait(t, repaired, "repair", func() (string, bool) {
 		out, err := p.Directors[1].Try("ip", "link", "show", "dev", "vrrp4-51")
 		return out, err == nil
 	})
 	p.Directors[1].Run("ip", "link", "set", "vrrp4-51", "up")
-	lab.Wait(t, mended, "repair", func() (string, bool) {
+	lab.Wait(t, repaired, "repair", func() (string, bool) {
 		out := p.Directors[1].Run("ip", "link", "show", "dev", "vrrp4-51")
 		return out, !strings.Contains(out, ",UP")
 	})
@@ -297,9 +297,8 @@ func TestMendsBackup(t *testing.T) {
 	v.end(t)
 }
 
-// A MASTER that cannot have its addresses back hands over instead of being one
-// in name only, and comes back when it can.
-func TestGivesUpWhatCannotBeMended(t *testing.T) {
+// A MASTER that cannot restore its addresses hands over, and returns when it can.
+func TestHandsOverWhatCannotBeRepaired(t *testing.T) {
 	p := lab.NewPair(t, 2)
 	daemons := directors(t, p, lab.Director{})
 	director := p.Directors[0]

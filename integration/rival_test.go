@@ -42,9 +42,9 @@ func awaitRival(t *testing.T, d *lab.Daemon, router, want string) {
 	})
 }
 
-// toldOfRival fails the test unless the daemon told of one rival, when it came
+// checkRivalEvents fails the test unless the daemon reported one rival, when it came
 // and when it went.
-func toldOfRival(t *testing.T, d *lab.Daemon, since uint64, router, address string, mac lab.MAC) {
+func checkRivalEvents(t *testing.T, d *lab.Daemon, since uint64, router, address string, mac lab.MAC) {
 	t.Helper()
 	var told lab.Journal
 	for _, e := range events(t, d, since).Of("rival") {
@@ -63,8 +63,8 @@ func toldOfRival(t *testing.T, d *lab.Daemon, since uint64, router, address stri
 	}
 }
 
-// Another router that speaks as MASTER, with a lower priority, is answered,
-// seen in the status and told of when it comes and when it goes.
+// Another router that sends adverts as MASTER with a lower priority is answered, and
+// is shown in the status. An event reports when it comes and when it goes.
 func TestRival(t *testing.T) {
 	p := lab.NewPair(t, 2)
 	daemons := directors(t, p, lab.Director{})
@@ -80,15 +80,15 @@ func TestRival(t *testing.T) {
 	silence()
 	awaitRival(t, daemons[0], "outside", "")
 
-	toldOfRival(t, daemons[0], own, "outside", address, wire.MAC)
+	checkRivalEvents(t, daemons[0], own, "outside", address, wire.MAC)
 	stayed(t, "the MASTER", daemons[0], own)
 	stayed(t, "the BACKUP", daemons[1], others)
 	v.end(t)
 }
 
-// A keepalived without virtual MAC, of a lower priority, hears nothing and
-// becomes MASTER beside ours. The routers that listened to its gratuitous ARP are
-// told better when it comes and when it goes.
+// A keepalived without a virtual MAC and with a lower priority hears no adverts and
+// becomes MASTER beside ours. Routers that believed its gratuitous ARP are corrected
+// when it comes and when it goes.
 func TestRivalKeepalived(t *testing.T) {
 	t.Parallel()
 	// A MASTER that a busy machine keeps from its adverts for three intervals
@@ -144,8 +144,8 @@ func TestRivalKeepalived(t *testing.T) {
 	lab.Wait(t, 20*time.Second, "the router knows better", func() (string, bool) {
 		return fmt.Sprint(watch.Seen()), believes(watch, lab.VirtualMAC(51))
 	})
-	toldOfRival(t, one, own, "outside", "10.0.0.88", wire.MAC)
-	toldOfRival(t, one, own, "outside6", linkLocal, wire.MAC)
+	checkRivalEvents(t, one, own, "outside", "10.0.0.88", wire.MAC)
+	checkRivalEvents(t, one, own, "outside6", linkLocal, wire.MAC)
 	stayed(t, "the MASTER", one, own)
 }
 

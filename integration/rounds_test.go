@@ -70,8 +70,8 @@ var ways = []way{
 	}},
 }
 
-// No planned change of the MASTER loses a packet to the virtual addresses or
-// through the director, of either family.
+// No planned change of the MASTER loses a packet, to the virtual addresses or through
+// the director, over IPv4 or IPv6.
 func TestChangesLoseNothing(t *testing.T) {
 	for _, c := range []struct {
 		interval time.Duration

@@ -101,9 +101,8 @@ func awaitTables(t *testing.T, h *lab.Host, limit time.Duration, there bool, lin
 	})
 }
 
-// Routes and rules of every kind come and go with the MASTER, a reload changes
-// them in their place, whoever takes one away gets it back, and what cannot be
-// had is told.
+// Routes and rules of every kind move with the MASTER, and a reload changes them in
+// place. A deleted one is restored, and one that cannot be installed is reported.
 func TestRoutesOfEveryKind(t *testing.T) {
 	t.Parallel()
 	const limit = 20 * time.Second
@@ -156,11 +155,11 @@ func TestRoutesOfEveryKind(t *testing.T) {
 		words := strings.Fields(damage)
 		one.Run(words[0], words[1:]...)
 		awaitTables(t, one, limit, true, routeLines...)
-		t.Logf("%s: mended after %v", damage, time.Since(began).Round(time.Millisecond))
+		t.Logf("%s: repaired after %v", damage, time.Since(began).Round(time.Millisecond))
 	}
 	daemons[0].AwaitState(t, "MASTER")
 	if text, _, _ := daemons[0].CLI("events"); !strings.Contains(text, "add rule 13392") || !strings.Contains(text, "add route 10.60.0.0/16") {
-		t.Errorf("the events do not tell what was mended:\n%s", text)
+		t.Errorf("the events do not tell what was repaired:\n%s", text)
 	}
 
 	// A reload takes one away, changes one in its place and adds one.

@@ -8,8 +8,8 @@ import (
 	"holdfast/integration/lab"
 )
 
-// A second daemon in a network namespace is refused, as a release on behalf of
-// another runtime folder is, whatever became of the first one's process.
+// A second daemon in a network namespace is refused, and so is a release with another
+// runtime folder, whether or not the first daemon's process still answers.
 func TestSecondDaemon(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 1)

@@ -48,9 +48,8 @@ func wellMade(t *testing.T, p *lab.Pair, capture *lab.Capture) {
 	}
 }
 
-// Adverts come from the address that is asked for, and an instance whose
-// address is taken from the interface gives up, with a word to its peers, and
-// comes back with it.
+// Adverts are sent from the configured source. When that address is removed from the
+// interface, the instance sends priority 0 and is in FAULT until it is back.
 func TestSource(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)
@@ -66,7 +65,7 @@ func TestSource(t *testing.T) {
 	p.Directors[0].Run("ip", "addr", "del", "10.0.0.22/24", "dev", "eth0")
 	mine.AwaitState(t, "FAULT")
 	if text, _, _ := mine.CLI("status"); !strings.Contains(text, "interface eth0 does not have the address 10.0.0.22") {
-		t.Errorf("status does not tell:\n%s", text)
+		t.Errorf("status does not say:\n%s", text)
 	}
 	theirs.AwaitState(t, "MASTER")
 	if n := wire.Count(func(f lab.Frame) bool {
@@ -87,8 +86,8 @@ func TestSource(t *testing.T) {
 	theirs.AwaitState(t, "BACKUP")
 }
 
-// Directors that speak to different groups do not hear each other; a reload
-// brings them together, without a restart.
+// Directors with different multicast groups do not hear each other. A reload brings
+// them together without a restart.
 func TestMulticastGroup(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)
@@ -209,8 +208,8 @@ func TestNoAddresses(t *testing.T) {
 	}
 }
 
-// keepalived without addresses, which the version of the tests knows in
-// version 2 alone (and then sends nothing as MASTER), heeds adverts without any.
+// keepalived accepts adverts without addresses. The tested release knows virtual
+// routers without addresses in version 2 only, and sends nothing as their MASTER.
 func TestKeepalivedWithoutAddresses(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)
@@ -253,7 +252,7 @@ func TestAdvertTooLongForTheWire(t *testing.T) {
 	mine.AwaitState(t, "FAULT")
 	text, _, _ := mine.CLI("status")
 	if want := "an advert with 92 addresses has 1520 bytes, and interface eth0 carries 1500: move addresses to excluded_addresses"; !strings.Contains(text, want) {
-		t.Errorf("status does not tell %q:\n%s", want, text)
+		t.Errorf("status does not say %q:\n%s", want, text)
 	}
 	p.Directors[0].Run("ip", "link", "set", "eth0", "mtu", "9000")
 	mine.AwaitState(t, "MASTER")

@@ -12,9 +12,9 @@ import (
 	"holdfast/integration/lab"
 )
 
-// A BACKUP sends nothing from the virtual MAC, which would pull the MASTER's
-// traffic to its own port in every switch, and answers nothing for the virtual
-// addresses, even when frames for the virtual MAC reach it.
+// A BACKUP sends no frame from the virtual MAC, because that would move the MASTER's
+// traffic to its own port in every switch. It answers nothing for the virtual
+// addresses, even if frames for the virtual MAC reach it.
 func TestBackupIsSilent(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)
@@ -67,9 +67,8 @@ func isVirtual(address netip.Addr) bool {
 	return false
 }
 
-// The VIP's MAC is the virtual one also when the director speaks first: when
-// it must ask for a client's MAC, and with a reverse path filter that would drop
-// what comes in by the macvlan.
+// Clients see the virtual MAC also when the director has to resolve them first, and
+// when the machine's reverse path filter would drop packets from the macvlan.
 func TestStrictMachine(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)
@@ -93,8 +92,8 @@ func TestStrictMachine(t *testing.T) {
 	macs.check(t)
 }
 
-// Nothing of holdfast stays on the machine after a clean stop, nor after a
-// crash that is followed by a start and a clean stop.
+// A clean stop leaves nothing of holdfast on the machine, and neither does a crash
+// that is followed by a start and a clean stop.
 func TestLeavesNothingBehind(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -141,7 +140,7 @@ func TestLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// What somebody else takes away comes back; what somebody else made stays.
+// What somebody else removes is restored; what somebody else made stays.
 func TestRepairsItsDevices(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 1)

@@ -42,7 +42,7 @@ var trackers = []tracked{
 		},
 	},
 	{
-		// An hour until the next look: inotify tells.
+		// The next look is in an hour: inotify reports the change.
 		name:    "file",
 		weights: []int{0, -60},
 		table:   "type = \"file\"\ninterval = \"1h\"\nfile = \"DIR/number\"\n",
@@ -50,7 +50,7 @@ var trackers = []tracked{
 		mend:    func(t *testing.T, dir string, _ *lab.Pair) { write(t, filepath.Join(dir, "number"), "0") },
 	},
 	{
-		// As above: the kernel tells.
+		// As above: the kernel reports it.
 		name:    "interface",
 		weights: []int{0},
 		table:   "type = \"interface\"\ninterval = \"1h\"\ninterface = \"uplink\"\n",

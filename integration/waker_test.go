@@ -59,7 +59,7 @@ func TestLateWaker(t *testing.T) {
 				capture = inside
 			}
 			six := name[len(name)-1] == '6'
-			firstWord(t, daemons[sleeper], name, capture.Frames(func(f lab.Frame) bool {
+			firstAdvert(t, daemons[sleeper], name, capture.Frames(func(f lab.Frame) bool {
 				a, ok := f.Advert()
 				return ok && f.FromHost && a.VRID == vrid && a.Source.Is6() == six
 			}), woken)

@@ -16,7 +16,7 @@ type failure struct {
 
 var failures = []failure{
 	{name: "cut", strike: func(a *arena) func() { // the carrier goes
-		return onWires(a, (*lab.Wire).Cut, (*lab.Wire).Mend)
+		return onWires(a, (*lab.Wire).Cut, (*lab.Wire).Replug)
 	}},
 	{name: "blackhole", strike: func(a *arena) func() { // the director sees nothing
 		return onWires(a, (*lab.Wire).BlackHole, (*lab.Wire).Restore)

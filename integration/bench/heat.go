@@ -31,7 +31,7 @@ func newHeat(o options, experiment, name string, interval time.Duration, c conte
 	return &heat{row: r, run: run, turn: new(sync.Mutex), lock: new(sync.Mutex)}
 }
 
-// note writes figures into the row, and tells of the progress.
+// note writes figures into the row, and prints the progress.
 func (h *heat) note(write func(r *row), format string, args ...any) {
 	h.lock.Lock()
 	defer h.lock.Unlock()

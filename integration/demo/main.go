@@ -1,6 +1,6 @@
 // Command demo shows the main job of holdfast: two directors between a router
 // and two realservers, traffic through them; a realserver dies and returns, the
-// MASTER dies and returns, and is stopped for maintenance. It tells what it did
+// MASTER dies and returns, and is stopped for maintenance. It prints what it did
 // and what it saw. Its last line is one JSON object with what was measured, and
 // its exit status is 1 if any of that is not as it should be.
 package main

@@ -88,7 +88,7 @@ func TestActiveOnMaster(t *testing.T) {
 	awaitTable(t, p.Directors[0], "!"+web)
 	p.Router.AwaitServers(t, 20*time.Second, web, "rs1", "rs2")
 
-	p.Directors[0].Wires["eth0"].Mend()
+	p.Directors[0].Wires["eth0"].Replug()
 	daemons[0].AwaitState(t, "MASTER")
 	awaitTable(t, p.Directors[0], "-A -t "+web, rs1, rs2)
 	awaitTable(t, p.Directors[1], "!"+web)

@@ -15,7 +15,7 @@ import (
 )
 
 // An AddressWatch records when IPv4 addresses come up on a host, as its kernel
-// tells over netlink.
+// reports over netlink.
 type AddressWatch struct {
 	socket *nl.NetlinkSocket
 	done   chan struct{}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A BFDSession is one session as a peer of holdfast's is told to run it.
+// A BFDSession is the configuration of a session on a peer of holdfast.
 type BFDSession struct {
 	Neighbour  string
 	Source     string

@@ -10,8 +10,8 @@ import (
 	"holdfast/integration/tools"
 )
 
-// A Bus is a D-Bus of a host's own, with the rules of a system bus: nobody may
-// own a name or call a method unless a policy allows it.
+// A Bus is a D-Bus daemon on a host, with the rules of a system bus: owning a name
+// or calling a method needs a policy that allows it.
 type Bus struct {
 	Address string // in D-Bus's notation
 	host    *Host
@@ -83,7 +83,7 @@ func (b *Bus) Call(name, path, method string, args ...string) (string, error) {
 
 // CallAsNobody calls a method as a user without rights.
 func (b *Bus) CallAsNobody(name, path, method string, args ...string) (string, error) {
-	// The way to the socket and to the program may be root's alone.
+	// Only root may be able to reach the socket and the program.
 	program, err := tools.Find("dbus-send")
 	if err != nil {
 		return "", err

@@ -103,7 +103,7 @@ func (l *Lab) WriteFile(name, text string) string {
 
 func (l *Lab) close() {
 	if l.t.Failed() {
-		l.tellLogs()
+		l.showLogs()
 	}
 	l.mu.Lock()
 	processes, hosts := l.processes, l.hosts
@@ -127,8 +127,8 @@ func (l *Lab) close() {
 	}
 }
 
-// tellLogs shows the ends of all logs in the lab's folder.
-func (l *Lab) tellLogs() {
+// showLogs shows the ends of all logs in the lab's folder.
+func (l *Lab) showLogs() {
 	const enough = 4000
 	_ = filepath.WalkDir(l.dir, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".log") {
@@ -155,8 +155,8 @@ func patience(limit time.Duration) time.Duration {
 }
 
 // Wait looks every few milliseconds until look says that what is awaited has
-// come, and ends the test when it has not come within the limit. The text that
-// look returns last is part of the complaint.
+// come, and ends the test when it has not come within the limit. The failure
+// quotes the text that look returned last.
 func Wait(t T, limit time.Duration, what string, look func() (seen string, ok bool)) {
 	t.Helper()
 	deadline := time.Now().Add(patience(limit))

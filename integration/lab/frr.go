@@ -51,8 +51,8 @@ type frr struct {
 
 func (h *Host) frr() *frr {
 	h.lab.t.Helper()
-	// FRR's daemons insist on a group of theirs, which the machine need not
-	// have, and write below /run and /var/tmp: they see other ones.
+	// FRR's daemons need a group of their own, which the machine may not have,
+	// and write below /run and /var/tmp. They get private ones.
 	groups, err := os.ReadFile("/etc/group")
 	if err != nil {
 		h.lab.t.Fatalf("host %s: %v", h.Name, err)

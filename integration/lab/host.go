@@ -165,12 +165,12 @@ func (w *Wire) plug(addresses []string) error {
 	return awaitCarrier(here, w.Device)
 }
 
-// unhurried is how long the kernel may take to see to a link that came up: it has
-// one lock for all namespaces, and others may make and destroy many.
+// unhurried is how long the kernel may take to process a link that came up. It has
+// one lock for all namespaces, and other tests may be making and removing many.
 const unhurried = 30 * time.Second
 
-// awaitCarrier waits until the kernel has seen a carrier: until then it drops all
-// packets.
+// awaitCarrier waits until the kernel has seen a carrier. Before that it drops
+// every packet.
 func awaitCarrier(handle *netlink.Handle, name string) error {
 	for end := time.Now().Add(patience(unhurried)); ; time.Sleep(time.Millisecond) {
 		device, err := handle.LinkByName(name)
@@ -257,8 +257,8 @@ func (h *Host) Sysctl(path, value string) {
 // Cut pulls the wire: the host sees its carrier go.
 func (w *Wire) Cut() { w.set("cut", w.fabric().LinkSetDown) }
 
-// Mend plugs the wire in again.
-func (w *Wire) Mend() { w.set("mend", w.fabric().LinkSetUp) }
+// Replug plugs the wire in again.
+func (w *Wire) Replug() { w.set("replug", w.fabric().LinkSetUp) }
 
 // BlackHole makes the switch drop whatever comes over the wire in either
 // direction; the host's carrier stays.
@@ -266,8 +266,7 @@ func (w *Wire) BlackHole() {
 	w.set("black-hole", func(port netlink.Link) error { return w.portSetting(port, nl.IFLA_BRPORT_STATE, 0) })
 }
 
-// Deafen keeps from the host whatever is sent to multicast groups; what it sends
-// itself is delivered.
+// Deafen drops all multicast to the host. Frames from the host still pass.
 func (w *Wire) Deafen() {
 	w.set("deafen", func(port netlink.Link) error { return w.portSetting(port, nl.IFLA_BRPORT_MCAST_FLOOD, 0) })
 }

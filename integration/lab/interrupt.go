@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// folders are those of the labs that stand: all that an interrupted run could
-// leave behind.
+// folders are those of the running labs. An interrupted run could leave nothing
+// else behind.
 var folders folderSet
 
 type folderSet struct {
@@ -20,8 +20,8 @@ type folderSet struct {
 	names map[string]bool
 }
 
-// add notes a folder, and from the first one on removes all of them when the
-// process is told to end.
+// add notes a folder. From the first one on, a signal that ends the process removes
+// all of them.
 func (s *folderSet) add(name string) {
 	s.once.Do(func() {
 		s.names = map[string]bool{}
@@ -31,7 +31,7 @@ func (s *folderSet) add(name string) {
 			<-told
 			s.mu.Lock() // and never lets go: no lab begins any more
 			for _, name := range slices.Collect(maps.Keys(s.names)) {
-				_ = os.RemoveAll(name) // there is nobody left to tell
+				_ = os.RemoveAll(name) // nobody is left to report it to
 			}
 			os.Exit(130)
 		}()

@@ -62,7 +62,7 @@ func TestCutIsSeenByTheHost(t *testing.T) {
 	carrier(true)
 	wire.Cut()
 	carrier(false)
-	wire.Mend()
+	wire.Replug()
 	carrier(true)
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // A NeighbourWatch records what MAC address a host believes an address to
-// have, as the kernel tells it over netlink.
+// have, as the kernel reports it over netlink.
 type NeighbourWatch struct {
 	Address netip.Addr
 
@@ -75,8 +75,8 @@ func (h *Host) WatchNeighbour(address string) *NeighbourWatch {
 	w := &NeighbourWatch{Address: netip.MustParseAddr(address)}
 	updates := make(chan netlink.NeighUpdate, 64)
 	done := make(chan struct{})
-	// The library asks for what exists already by a message to the whole
-	// multicast group, which ends every other subscription: list it ourselves.
+	// With ListExisting the library sends its request to the whole multicast group,
+	// which disturbs every other subscriber. So we list what exists ourselves.
 	err := netlink.NeighSubscribeWithOptions(updates, done, netlink.NeighSubscribeOptions{
 		Namespace: &h.ns, ErrorCallback: w.fail,
 	})
@@ -137,7 +137,7 @@ func (w *NeighbourWatch) Seen() []Sighting {
 // and learning the same one again is no change.
 func (w *NeighbourWatch) Changes() int { return max(0, len(w.Seen())-1) }
 
-// Err tells of a watch that broke: what it counted is then not all.
+// Err returns why the watch broke; its counts are then incomplete.
 func (w *NeighbourWatch) Err() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

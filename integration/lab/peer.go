@@ -9,8 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A VirtualRouter is one virtual router as a peer of holdfast's is told to run
-// it.
+// A VirtualRouter is the configuration of a virtual router on a peer of holdfast.
 type VirtualRouter struct {
 	Name      string
 	Version   int

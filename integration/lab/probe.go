@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Probe asks an address at a steady rate, with echo requests, and keeps
-// account of the answers. It measures loss, not its own delays: a probe that
-// was sent late because our thread was not running is no outage.
+// A Probe sends echo requests to an address at a steady rate and records the
+// answers. It measures loss, not its own delays: a probe that was sent late because
+// our thread did not run is no outage.
 type Probe struct {
 	host     *Host
 	interval time.Duration

@@ -19,8 +19,8 @@ import (
 	"holdfast/integration/tools"
 )
 
-// A Process is a program that runs on a host. Its output goes to a file: a
-// daemon that writes to a slow terminal is late with its adverts.
+// A Process is a program that runs on a host. Its output goes to a file, because a
+// daemon that logs to a slow terminal sends its adverts late.
 type Process struct {
 	Name string
 	Log  string // path of the file with its output
@@ -87,7 +87,7 @@ func (h *Host) Run(program string, args ...string) string {
 }
 
 // Try runs a program to its end and returns what it said on both outputs. An
-// *exec.ExitError tells of a status other than 0.
+// *exec.ExitError carries a status other than 0.
 func (h *Host) Try(program string, args ...string) (string, error) {
 	stdout, stderr, err := h.Output(program, args...)
 	return stdout + stderr, err
@@ -153,8 +153,8 @@ func (p *Process) Stop() int {
 	return p.Wait(20 * time.Second)
 }
 
-// Crash kills the process and its descendants all at once: they are stopped
-// first, so that none sees another die and tidies up.
+// Crash kills the process and its descendants at the same moment. They are stopped
+// first, so that none sees another die and cleans up.
 func (p *Process) Crash() {
 	p.once.Do(func() {
 		if !p.Alive() {
@@ -180,8 +180,8 @@ func (p *Process) Crash() {
 	})
 }
 
-// PowerCut ends the host's daemons and its connections as if all at once: a
-// daemon that saw its wires go one by one could still say goodbye over the last.
+// PowerCut ends the host's daemons and cuts its wires at the same moment. A daemon
+// that saw its wires go one by one could still send priority 0 over the last one.
 func (h *Host) PowerCut() {
 	h.lab.t.Helper()
 	h.lab.mu.Lock()
@@ -207,12 +207,12 @@ func (h *Host) PowerCut() {
 func (h *Host) PowerOn() {
 	h.lab.t.Helper()
 	for _, w := range h.Wires {
-		w.Mend()
+		w.Replug()
 	}
 }
 
-// runs says whether a process is more than an entry that its parent has not
-// yet removed.
+// runs reports whether a process is more than a zombie that its parent has not
+// yet reaped.
 func runs(pid int) bool {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

@@ -40,9 +40,9 @@ func (h *Host) Snapshot() Snapshot {
 	return s
 }
 
-// settle waits until the kernel has seen the carriers of the host's wires and made
-// the IPv6 addresses on them, which it does by and by. A wire that is cut has
-// settled in the end.
+// settle waits until the kernel has seen the carriers of the host's wires and has
+// made the IPv6 addresses on them, which takes it a while. A wire that is cut
+// settles too.
 func (h *Host) settle() {
 	h.lab.t.Helper()
 	former := ""
@@ -55,8 +55,8 @@ func (h *Host) settle() {
 	}
 }
 
-// unseen tells whether one of the host's wires has no carrier in what ip -o link
-// shows.
+// unseen reports whether one of the host's wires has no carrier in the output of
+// ip -o link.
 func (h *Host) unseen(links string) bool {
 	for line := range strings.Lines(links) {
 		words := strings.Fields(line)

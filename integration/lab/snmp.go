@@ -20,9 +20,9 @@ func (h *Host) snmpSettings() []string {
 // AgentX is where the host's SNMP agent awaits those that extend it.
 func (h *Host) AgentX() string { return filepath.Join(h.lab.dir, h.Name+"-agentx") }
 
-// SNMPAgent starts Net-SNMP's snmpd on a host, and waits until it answers. Who
-// sends "public" may read, who sends "private" may write. Its traps go to the
-// host itself.
+// SNMPAgent starts Net-SNMP's snmpd on a host and waits until it answers. The
+// community "public" may read, "private" may write. Its traps go to the host
+// itself.
 func (h *Host) SNMPAgent() *Process {
 	h.lab.t.Helper()
 	config := h.lab.WriteFile(h.Name+"-snmpd.conf", fmt.Sprintf(`master agentx

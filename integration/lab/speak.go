@@ -2,6 +2,7 @@ package lab
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -14,18 +15,7 @@ import (
 // returned function is called, or the test ends.
 func (w *Wire) Repeat(frame []byte, interval time.Duration) (stop func()) {
 	w.Host.lab.t.Helper()
-	var socket int
-	err := w.Host.Do(func() (err error) {
-		device, err := w.Host.link.LinkByName(w.Device)
-		if err != nil {
-			return err
-		}
-		socket, err = openSender(device.Attrs().Index)
-		return err
-	})
-	if err != nil {
-		w.Host.lab.t.Fatalf("send from %s of %s: %v", w.Device, w.Host.Name, err)
-	}
+	socket := w.sender()
 	done := make(chan struct{})
 	var sender sync.WaitGroup
 	sender.Go(func() {
@@ -47,6 +37,42 @@ func (w *Wire) Repeat(frame []byte, interval time.Duration) (stop func()) {
 	})
 	w.Host.lab.t.Cleanup(stop)
 	return stop
+}
+
+// Flood sends n frames out of the wire's device as fast as it takes them. frame
+// returns each by its number; it may return the same slice again.
+func (w *Wire) Flood(n int, frame func(i int) []byte) {
+	w.Host.lab.t.Helper()
+	socket := w.sender()
+	defer unix.Close(socket)
+	for i := range n {
+		for {
+			_, err := unix.Write(socket, frame(i))
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, unix.ENOBUFS) && !errors.Is(err, unix.EINTR) {
+				w.Host.lab.t.Fatalf("send from %s of %s: %v", w.Device, w.Host.Name, err)
+			}
+		}
+	}
+}
+
+// sender opens a socket that sends frames out of the wire's device.
+func (w *Wire) sender() (socket int) {
+	w.Host.lab.t.Helper()
+	err := w.Host.Do(func() error {
+		device, err := w.Host.link.LinkByName(w.Device)
+		if err != nil {
+			return err
+		}
+		socket, err = openSender(device.Attrs().Index)
+		return err
+	})
+	if err != nil {
+		w.Host.lab.t.Fatalf("send from %s of %s: %v", w.Device, w.Host.Name, err)
+	}
+	return socket
 }
 
 func openSender(index int) (int, error) {

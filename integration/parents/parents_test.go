@@ -84,7 +84,7 @@ func TestBondFailover(t *testing.T) {
 			})
 		}
 		probe.AwaitAnswers(t, 20*time.Second, 20)
-		from.Mend()
+		from.Replug()
 		_ = wire.Stop()
 		lab.Wait(t, 10*time.Second, turn[0]+" is back in the bond", func() (string, bool) {
 			slaves := master.Run("ip", "-d", "link", "show", turn[0])

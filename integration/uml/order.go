@@ -11,7 +11,7 @@ import (
 // host: the order is read from it, the exit status written to it.
 const orderVariable = "HOLDFAST_UML_ORDER"
 
-// order is what the host tells the guest to run.
+// order is what the host wants the guest to run.
 type order struct {
 	Program string
 	Args    []string // without the program's name

@@ -1,6 +1,7 @@
 package speaker
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"time"
@@ -12,8 +13,8 @@ const (
 	// maxRefused bounds the refused speakers that one router remembers. Anybody on
 	// the wire can send from as many addresses as he likes.
 	maxRefused = 16
-	// refusedStreak is how many refused adverts in a row, an interval apart, make a
-	// speaker one that advertises as MASTER. A few forged or late adverts do not.
+	// refusedStreak is how many refused adverts in a row, at the speaker's own pace,
+	// make it one that advertises as MASTER. A few late or copied adverts do not.
 	refusedStreak = 3
 	// refusedReports and refusedPause bound the reports about refused speakers: so
 	// many at once, and one more after each pause.
@@ -36,8 +37,9 @@ type RefusedSpeaker struct {
 	// adverts came in a row, and the last one not more than three intervals ago.
 	Advertises bool
 
-	streak   int  // of adverts an interval apart
-	reported bool // as a rival, and not yet as gone
+	streak   int       // of adverts without a gap, up to refusedStreak
+	from     time.Time // when the streak began
+	reported bool      // as a rival, and not yet as gone
 }
 
 // refusedTable has the refused speakers of one router.
@@ -60,23 +62,23 @@ func (t *refusedTable) add(now time.Time, source netip.Addr, reason vrrp.Drop, a
 		t.forgotten++
 		return false
 	}
-	interval := max(own, a.Interval)
-	switch since := now.Sub(s.Last); {
+	switch {
 	case a.Priority == vrrp.PriorityStop || reason == vrrp.DropOwnAddress:
 		// The speaker stops; or the adverts are our own, which a switch sent back.
 		s.streak = 0
-	case s.streak > 0 && since < interval/2: // a copy, or an early advert
-	case s.streak > 0 && since <= s.lost(own):
+	case s.streak > 0 && now.Sub(s.Last) <= s.lost(own):
 		s.streak = min(s.streak+1, refusedStreak)
 	default:
-		s.streak = 1
+		s.streak, s.from = 1, now
 	}
 	s.Reason, s.Priority, s.Interval, s.Last = reason, a.Priority, a.Interval, now
 	s.Count++
-	if s.Advertises == (s.streak == refusedStreak) {
+	pace := cmp.Or(a.Interval, own)
+	advertises := s.streak == refusedStreak && now.Sub(s.from) >= (refusedStreak-1)*pace-pace/2
+	if s.Advertises == advertises {
 		return false
 	}
-	s.Advertises = !s.Advertises
+	s.Advertises = advertises
 	t.next = now
 	return true
 }

@@ -123,6 +123,41 @@ func TestRefusedSpeakerAfterStop(t *testing.T) {
 	})
 }
 
+// The pace of a speaker is its own: ten adverts a second at our one a second, or the
+// other way round. Copies of one advert are no adverts in a row.
+func TestRefusedPace(t *testing.T) {
+	var table refusedTable
+	now := time.Now()
+	own := time.Second
+	when := func(interval, gap time.Duration) int {
+		table = refusedTable{}
+		for i := 1; i <= 20; i++ {
+			table.add(now, strangers, vrrp.DropVersion, &vrrp.Advert{Priority: 1, Interval: interval}, own)
+			if table.list[0].Advertises {
+				return i
+			}
+			now = now.Add(gap)
+		}
+		return 0
+	}
+	for _, c := range []struct {
+		interval, gap time.Duration
+		want          int
+	}{
+		{time.Second, time.Second, 3},
+		{100 * time.Millisecond, 100 * time.Millisecond, 3},
+		{40 * time.Second, 40 * time.Second, 3},
+		{40 * time.Second, 121 * time.Second, 0},
+		{0, time.Second, 3},
+		{time.Second, time.Millisecond, 0},
+		{time.Second, 4 * time.Second, 0},
+	} {
+		if got := when(c.interval, c.gap); got != c.want {
+			t.Errorf("interval %v, an advert each %v: MASTER from advert %d on, want %d", c.interval, c.gap, got, c.want)
+		}
+	}
+}
+
 // Every reason for which adverts are refused is recorded and put in words.
 func TestRefusedReasons(t *testing.T) {
 	source := netip.MustParseAddr("192.0.2.9")

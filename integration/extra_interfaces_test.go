@@ -30,9 +30,9 @@ func pings(t *testing.T, from *lab.Host, address string) lab.MAC {
 	return mac
 }
 
-// An address on another interface is on a macvlan there, with the same virtual
-// MAC, moves with the others, and goes on being announced there; when that
-// interface fails the whole virtual router moves.
+// An address on another interface is on a macvlan there with the same virtual MAC.
+// It moves with the other addresses and is announced on its own interface. When that
+// interface fails, the whole virtual router moves.
 func TestAddressOnAnotherInterface(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)
@@ -66,20 +66,20 @@ func TestAddressOnAnotherInterface(t *testing.T) {
 	}
 	wire.Await(t, 20*time.Second, "refreshing announcements", wire.Count(announced)+2, announced)
 	if text, _, _ := daemons[0].CLI("status"); !strings.Contains(text, inner+"/24 on vrrp4-51-eth1") {
-		t.Errorf("status does not tell:\n%s", text)
+		t.Errorf("status does not say:\n%s", text)
 	}
 
 	p.Directors[0].Wires["eth1"].Cut()
 	daemons[0].AwaitState(t, "FAULT")
 	daemons[1].AwaitState(t, "MASTER")
 	if text, _, _ := daemons[0].CLI("status"); !strings.Contains(text, "interface eth1, where it has addresses, has no carrier") {
-		t.Errorf("status does not tell:\n%s", text)
+		t.Errorf("status does not say:\n%s", text)
 	}
 	p.Realservers[0].FlushNeighbours()
 	if seen := pings(t, p.Realservers[0], inner); seen != lab.VirtualMAC(51) {
 		t.Errorf("the realserver found it at %v", seen)
 	}
-	p.Directors[0].Wires["eth1"].Mend()
+	p.Directors[0].Wires["eth1"].Replug()
 	daemons[0].AwaitState(t, "MASTER")
 	daemons[1].AwaitState(t, "BACKUP")
 	pings(t, p.Realservers[0], inner)
@@ -102,7 +102,7 @@ func TestAddressOnAnotherInterface(t *testing.T) {
 }
 
 // A reload moves an address of a MASTER to another interface and back.
-func TestReloadMovesAddressElsewhere(t *testing.T) {
+func TestReloadMovesAddressToOtherInterface(t *testing.T) {
 	for _, mac := range []string{"vrrp", "interface"} {
 		t.Run(mac, func(t *testing.T) {
 			t.Parallel()
