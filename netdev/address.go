@@ -8,38 +8,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An Address is one virtual address with its prefix length, and how it is put
-// on.
+// An Address is one virtual address with its prefix length and properties.
 type Address struct {
 	Prefix netip.Prefix
-	// Label, Scope and Broadcast are for IPv4 alone. Without a label it is the
-	// interface's name; the zero Scope is global; without Broadcast there is
-	// none.
+	// Label, Scope and Broadcast are for IPv4 only. An empty label means the
+	// interface's name, the zero Scope means global, and the zero Broadcast means no
+	// broadcast address.
 	Label     string     `json:",omitempty"` // at most 15 bytes
-	Scope     uint8      `json:",omitempty"` // as the kernel counts: 253 is link, 254 host
+	Scope     uint8      `json:",omitempty"` // the kernel's number: 253 is link, 254 is host
 	Broadcast netip.Addr `json:",omitzero"`
-	// PrefixRoute says whether the kernel makes the route to the subnet.
+	// PrefixRoute says whether the kernel adds the route to the subnet.
 	PrefixRoute PrefixRoute `json:",omitempty"`
-	// Preferred lets the host pick the address as a source by itself. It is
-	// for IPv6 alone: for IPv4 the kernel knows nothing of the kind.
+	// Preferred lets the host choose the address as a source by itself. It is for
+	// IPv6 only; IPv4 has no such property.
 	Preferred bool `json:",omitempty"`
 }
 
-// A PrefixRoute says whether an address brings the route to its subnet along.
+// A PrefixRoute says whether the kernel adds the route to the subnet with an address.
 type PrefixRoute uint8
 
 // The choices.
 const (
-	// PrefixRouteAuto makes it unless the parent has one that covers it.
+	// PrefixRouteAuto adds the route unless one of the parent's covers it.
 	PrefixRouteAuto PrefixRoute = iota
 	PrefixRouteAlways
 	PrefixRouteNever
 )
 
-// noPrefixRoute reports whether the kernel is to be kept from making the route
-// to the subnet of an address. A link-local one on a macvlan has it unless the
-// configuration says otherwise: what was asked on one link is answered on the
-// same, which takes a route there, and competes with none.
+// noPrefixRoute reports whether the kernel must not add the route to the subnet of
+// an address. A link-local address on a macvlan has the route by default: an answer
+// on that link needs it, and it competes with no other.
 func (d *device) noPrefixRoute(a *Address) bool {
 	switch a.PrefixRoute {
 	case PrefixRouteAlways:
@@ -51,8 +49,8 @@ func (d *device) noPrefixRoute(a *Address) bool {
 	return covered(a.Prefix, d.onParent) && !here
 }
 
-// like reports whether an address is on as the spec wants it. What the parent's
-// subnets decide is not asked for: they may have changed since.
+// like reports whether an address has the properties that the spec wants. It ignores
+// a prefix route that depends on the parent's subnets, which may have changed since.
 func (d *device) like(have *address, a *Address) bool {
 	if a.PrefixRoute != PrefixRouteAuto && (have.flags&unix.IFA_F_NOPREFIXROUTE != 0) != d.noPrefixRoute(a) {
 		return false
@@ -67,7 +65,7 @@ func (d *device) like(have *address, a *Address) bool {
 	return have.label == label && have.scope == a.Scope && have.broadcast == a.Broadcast
 }
 
-// on is the name of the interface that the addresses are on.
+// on returns the name of the interface that has the addresses.
 func (d *device) on() string {
 	if d.spec.virtual() {
 		return d.spec.Name
@@ -75,7 +73,7 @@ func (d *device) on() string {
 	return d.spec.Parent
 }
 
-// wanted returns what the spec says of an address, nil if nothing.
+// wanted returns the spec's Address with a prefix, nil if there is none.
 func (d *device) wanted(p netip.Prefix) *Address {
 	for i := range d.spec.Addresses {
 		if a := &d.spec.Addresses[i]; a.Prefix == p {
@@ -85,10 +83,10 @@ func (d *device) wanted(p netip.Prefix) *Address {
 	return nil
 }
 
-// addRequest puts a virtual address on. For IPv6 there is no duplicate address
-// detection, since the protocol decides who has it; and unless it is preferred
-// it is deprecated, so that the director never picks it as a source by itself
-// (RFC 6724 §5 rule 3).
+// addRequest adds a virtual address. For IPv6 it disables duplicate address
+// detection, because VRRP decides who has the address. An IPv6 address that is not
+// preferred is added as deprecated, so that the host never chooses it as a source
+// by itself (RFC 6724 §5 rule 3).
 func addRequest(index int, a *Address, noPrefixRoute bool) *nl.NetlinkRequest {
 	r := addressRequest(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, index, a.Prefix, a.Scope)
 	flags := uint32(0)

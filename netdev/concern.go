@@ -1,19 +1,19 @@
 package netdev
 
-// A Concern says what an event means for a Host's devices.
+// A Concern says what an event means for the devices of a Host.
 type Concern uint8
 
-// The concerns, from none to certainty.
+// The concerns, from the least to the most.
 const (
 	Nothing   Concern = iota // Reconcile would find nothing to do
-	Suspicion                // it may: the Host was at work, or events were lost
+	Suspicion                // it may find something: the Host was at work, or events were lost
 	Damage                   // one of our devices is not as it should be
 )
 
-// Concerns says whether an event means that one of our devices is not as it
-// should be any more, so that Reconcile has something to do. It does not look
-// at the kernel, and knows the traces of the Host's own doings. It does not
-// wait: while the Host is at work every event is a Suspicion.
+// Concerns says whether an event means that one of our devices is no longer as it
+// should be, so that Reconcile has something to do. It does not look at the kernel,
+// and it recognises events that the Host itself caused. It does not wait: while the
+// Host is at work, every event is a Suspicion.
 func (h *Host) Concerns(e Event) Concern {
 	watch := h.settings.Load()
 	moved := watch.heed(e)
@@ -32,7 +32,7 @@ func (h *Host) Concerns(e Event) Concern {
 		}
 	}
 	if moved || e.Kind == FilterChanged && e.Filter != 0 {
-		return Suspicion // whether it is in the way, and was it before, takes a look
+		return Suspicion // only a look can tell whether the value is in the way
 	}
 	return watch.weigh(e)
 }
@@ -42,7 +42,7 @@ func (d *device) linkConcerns(e Event) bool {
 		return e.Name == d.spec.Parent && e.Present && e.Index != d.index
 	}
 	if e.Name == d.spec.Parent {
-		return e.Present && d.index == 0 // it has come back
+		return e.Present && d.index == 0 // the parent has come back
 	}
 	if e.Name != d.spec.Name {
 		return e.Index == d.index && e.Present // ours, renamed

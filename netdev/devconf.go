@@ -9,19 +9,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A devconf is what a link message says of an interface's sysctls: the arrays
-// of include/uapi/linux/ip.h and ipv6.h. A dump of links so tells the settings
-// of a thousand devices without opening a file for each.
+// A devconf is what a link message says about an interface's sysctls: the arrays of
+// include/uapi/linux/ip.h and ipv6.h. With it a dump of links tells the sysctls of a
+// thousand devices, and no file has to be opened.
 type devconf struct{ v4, v6 [confLen]int32 }
 
-// confLen is more than we look at of either array. What a kernel does not
-// have reads as absent.
+// confLen is more than we read of either array. An entry that a kernel does not have
+// is confAbsent.
 const (
 	confLen    = 48
 	confAbsent = -1 << 31
 )
 
-// Places in the arrays, from 0. IPV4_DEVCONF_* count from 1.
+// Indexes in the arrays, from 0. IPV4_DEVCONF_* count from 1.
 var (
 	places4 = map[string]int{
 		"forwarding": 0, "proxy_arp": 2, "accept_redirects": 3, "secure_redirects": 4, "send_redirects": 5,
@@ -37,7 +37,7 @@ var (
 	}
 )
 
-// The attributes on the way to the arrays (include/uapi/linux/if_link.h).
+// The attributes that hold the arrays (include/uapi/linux/if_link.h).
 const (
 	iflaInetConf  = 1 // below AF_INET
 	iflaInet6Conf = 2 // below AF_INET6
@@ -82,8 +82,8 @@ func fillConf(into *[confLen]int32, b []byte) {
 	}
 }
 
-// get returns the value of a setting as its file in /proc has it, and false
-// for one that the message does not tell.
+// get returns the value of a sysctl as its file in /proc has it. It returns false if
+// the message does not mention it.
 func (c *devconf) get(family, name string) (string, bool) {
 	places, values := places4, &c.v4
 	if family == "ipv6" {

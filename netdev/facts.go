@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An Interface is what is known of an interface that is not ours.
+// An Interface describes an interface that is not ours.
 type Interface struct {
 	Name  string
 	Index int
@@ -17,20 +17,20 @@ type Interface struct {
 	MTU   int
 	Admin bool // administratively up
 	Up    bool // Admin, and it has a carrier
-	// IPv4 is the primary address: the first that is neither secondary nor
-	// ours. LinkLocal is the first usable IPv6 link-local address that is not
-	// ours. Either is the zero Addr if there is none.
+	// IPv4 is the primary address: the first that is neither secondary nor ours.
+	// LinkLocal is the first usable IPv6 link-local address that is not ours. Each
+	// is the zero Addr if there is none.
 	IPv4      netip.Addr
 	LinkLocal netip.Addr
-	// Addresses are all usable ones that are not ours.
+	// Addresses are all usable addresses that are not ours.
 	Addresses []netip.Prefix
-	// Forwarding says whether the host routes what comes in here: the router
-	// flag of neighbour advertisements.
+	// Forwarding4 and Forwarding6 say whether the host routes packets that come in
+	// here. The router flag of neighbour advertisements must say the same.
 	Forwarding4, Forwarding6 bool
 }
 
-// Interface returns what is known of an interface. The error is unix.ENODEV
-// if it does not exist.
+// Interface describes an interface. The error wraps unix.ENODEV if it does not exist,
+// and only then.
 func (h *Host) Interface(name string) (Interface, error) {
 	all, err := h.Interfaces(name)
 	if err != nil {
@@ -43,13 +43,13 @@ func (h *Host) Interface(name string) (Interface, error) {
 	return i, nil
 }
 
-// Interfaces describes interfaces, by name, from one look: beside a thousand
-// devices a look is milliseconds. Interfaces that do not exist are left out.
+// Interfaces describes interfaces, by name, from one look at the kernel, which takes
+// milliseconds beside a thousand devices. It leaves out interfaces that do not exist.
 func (h *Host) Interfaces(names ...string) (map[string]Interface, error) {
 	return interfaces(h, names, needs{names: names}, func(o *observation, name string) *link { return o.byName[name] })
 }
 
-// InterfacesAt describes interfaces, by index, whatever their names are by now.
+// InterfacesAt describes interfaces, by index, whatever their names are now.
 func (h *Host) InterfacesAt(indexes ...int) (map[int]Interface, error) {
 	return interfaces(h, indexes, needs{indexes: indexes}, func(o *observation, index int) *link { return o.byIndex[index] })
 }
@@ -102,8 +102,7 @@ func (a address) usable() bool {
 	return !tentative && a.flags&unix.IFA_F_DADFAILED == 0
 }
 
-// isHeld reports whether an address is one that we put on an interface that is
-// not ours.
+// isHeld reports whether we added an address to an interface that is not ours.
 func (h *Host) isHeld(a address) bool {
 	if a.protocol == AddressProtocol {
 		return true

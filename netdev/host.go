@@ -164,7 +164,7 @@ func (h *Host) Ensure(specs ...Spec) ([]Device, error) {
 	// Reconcile repeats and reports what fails here.
 	_, _ = h.applyPolicy(devices)
 	_, _ = h.applyEgress()
-	_, _ = h.mendRefusal() // for addresses that were removed
+	_, _ = h.applyRefusal() // for addresses that were removed
 	return h.report(result, f)
 }
 
@@ -200,7 +200,7 @@ func (h *Host) take(specs []Spec, o *observation, f *failures) ([]Device, []*dev
 	if err := h.record(); err != nil {
 		return result, nil, &ObjectError{Kind: ObjectJournal, Name: h.journal.path, Err: err}
 	}
-	if _, err := h.mendRefusal(); err != nil {
+	if _, err := h.applyRefusal(); err != nil {
 		devices = stopRefusing(devices, f, err)
 	}
 	return result, devices, nil

@@ -14,24 +14,24 @@ import (
 )
 
 const (
-	// localLimit bounds the wait for the kernel to take an address for its own.
-	// Some 0.1 ms is usual, hundreds of ms where everybody wants that lock.
+	// localLimit bounds the wait until the kernel treats an address as local. That
+	// usually takes 0.1 ms, and hundreds of ms if many processes want the lock.
 	localLimit = time.Second
-	// localUnserved bounds it where nobody serves: who waits loses no less than who
-	// speaks too early, and the claims of others wait behind.
+	// localUnserved bounds the wait if no director serves the address. Then waiting
+	// loses as many packets as announcing too early, and other claims wait behind.
 	localUnserved = 100 * time.Millisecond
-	localBrief    = 10 * time.Millisecond  // until it is found out what it waits for,
-	localPause    = 100 * time.Millisecond // and until that again
-	// localPoll is the first pause between two looks, localPollMax the longest: who
-	// is waited for needs a processor too.
+	localBrief    = 10 * time.Millisecond  // after this, the first look for the local routes
+	localPause    = 100 * time.Millisecond // between two such looks
+	// localPoll is the first pause between two queries and localPollMax the longest.
+	// The kernel's work queue needs a processor too.
 	localPoll    = 50 * time.Microsecond
 	localPollMax = time.Millisecond
 )
 
-// settleIn puts the addresses of devices with IPv6 that are down on them, and
-// waits until they are local. A device that comes up reports its multicast
-// groups, which draws what is sent to its MAC: by then the addresses must be the
-// director's own. h.mu is held, or a look would take them off a bare device.
+// settleIn adds the addresses to devices with IPv6 that are still down, and waits
+// until they are local. A device that comes up reports its multicast groups, and
+// then switches send it the frames to its MAC. By then the host must treat the
+// addresses as its own. h.mu is held, or a look would remove them from a bare device.
 func (h *Host) settleIn(names []string, limit time.Duration) {
 	var requests []*nl.NetlinkRequest
 	var of []string
@@ -48,7 +48,7 @@ func (h *Host) settleIn(names []string, limit time.Duration) {
 	if len(requests) == 0 {
 		return
 	}
-	refused := map[string]bool{} // asked for again when the device comes up
+	refused := map[string]bool{} // these are added when the device comes up
 	for i, err := range h.conn.Do(requests) {
 		if err != nil && !errors.Is(err, unix.EEXIST) {
 			refused[of[i]] = true
@@ -57,16 +57,15 @@ func (h *Host) settleIn(names []string, limit time.Duration) {
 	h.awaitLocal(slices.DeleteFunc(slices.Compact(of), func(name string) bool { return refused[name] }), limit)
 }
 
-// awaitLocal returns when the kernel takes packets for the devices' IPv6
-// addresses for its own. An address is there when its request is acknowledged,
-// but the route that makes it local is put in by a work queue, which waits for
-// the lock of the network's configuration (net/ipv6/addrconf.c
-// addrconf_dad_start, __ipv6_ifa_notify). What an advert draws here before that
-// is forwarded, and lost.
+// awaitLocal returns when the kernel treats the devices' IPv6 addresses as local.
+// The kernel has an address once it acknowledges the request. But a work queue adds
+// the route that makes it local, and waits for the lock of the network's
+// configuration (net/ipv6/addrconf.c addrconf_dad_start, __ipv6_ifa_notify).
+// Packets that arrive before are forwarded, and lost.
 //
-// An address that has that route and still is not local is not waited for: a rule
-// or a route of somebody's keeps it from that, and the claims of all others wait
-// behind. h.mu is held.
+// awaitLocal does not wait for an address that has the route and still is not
+// local: somebody's rule or route is in the way, and all other claims would have to
+// wait. h.mu is held.
 func (h *Host) awaitLocal(names []string, limit time.Duration) {
 	w := h.waitLocal(limit)
 	for _, name := range names {
@@ -81,7 +80,7 @@ func (h *Host) awaitLocal(names []string, limit time.Duration) {
 // A localWait is one wait for many addresses.
 type localWait struct {
 	conn      *rtnl.Conn
-	end, look time.Time // when to give up, and when to look for the routes
+	end, look time.Time // when to give up, and when to look for the local routes
 	routed    map[policy.LocalRoute]bool
 }
 
@@ -111,8 +110,8 @@ func (w *localWait) await(r policy.LocalRoute) {
 	}
 }
 
-// isLocal reports whether the kernel would keep a packet that comes in by an
-// interface for an IPv6 address.
+// isLocal reports whether the kernel would deliver to the host a packet that comes
+// in on an interface for an IPv6 address.
 func isLocal(c *rtnl.Conn, index int, address netip.Addr) bool {
 	r := nl.NewNetlinkRequest(unix.RTM_GETROUTE, 0)
 	r.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET6, Dst_len: 128}})

@@ -10,27 +10,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// firstPart is how many requests the first part of a claim has: the kernel does
-// them in 2 ms, most of which is a device that comes up. Each part is then four
-// times as large as the one before it.
+// firstPart is the number of requests in the first part of a claim. The kernel needs
+// 2 ms for them, most of it to bring a device up. Each further part is four times as
+// large as the one before.
 const firstPart = 16
 
-// A Part is how many addresses of a device that is claimed are up, from the first.
+// A Part says how many addresses of a claimed device are up, counted from the first.
 type Part struct {
 	Device    string
 	Addresses int
 }
 
-// ClaimInParts is Claim for addresses that nobody serves: up hears of the first of
-// many as soon as packets for them are the director's own, and again when there
-// are more. It is not called for a few, nor for a device that something is wrong
-// with, and must not call the Host.
+// ClaimInParts is Claim for addresses that no director serves. It calls up as soon
+// as the host takes packets for the first of many addresses, and again when there
+// are more. It does not call up for a few addresses, nor for a device with an error.
+// up must not call the Host.
 //
-// Devices come up before their IPv6 addresses are on: what that draws here too
-// early (see settleIn) nobody else would have got.
+// Here devices come up before their IPv6 addresses are there (see settleIn): nobody
+// else would have received the packets that come too early.
 func (h *Host) ClaimInParts(up func([]Part), names ...string) error { return h.claim(names, up) }
 
-// few reports whether a claim of devices is not worth taking apart.
+// few reports whether a claim is too small to be split into parts.
 func (h *Host) few(names []string) bool {
 	n := len(names)
 	for _, name := range names {
@@ -68,8 +68,8 @@ type tally struct {
 	wrong map[*device]bool
 }
 
-// count adds what became of some requests, and returns how far the devices are
-// that have more than before.
+// count adds the results of some requests, and returns the devices that have more
+// addresses than before.
 func (t *tally) count(requests []*nl.NetlinkRequest, of []*device, errs []error) []Part {
 	var more []*device
 	before := map[*device]int{}

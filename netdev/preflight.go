@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Preflight says what the process lacks to do the work of this package in its
-// network namespace: CAP_NET_ADMIN, CAP_NET_RAW, a writable /proc/sys/net. It
-// tries instead of reading capability sets, which in a user namespace may be
-// full and yet give no right over the network.
+// Preflight says what the process lacks for the work of this package in its network
+// namespace: CAP_NET_ADMIN, CAP_NET_RAW, a writable /proc/sys/net. It tries each. In
+// a user namespace the capability sets may be full and give no right over the
+// network.
 func Preflight() error {
 	return errors.Join(tryAdmin(), tryRaw(), trySysctl())
 }
@@ -25,8 +25,8 @@ func tryAdmin() error {
 		return err
 	}
 	defer c.Close()
-	// The kernel looks at the right before it looks for the interface, and
-	// there is none with this index.
+	// The kernel checks the capability before it looks for the interface, and there
+	// is no interface with this index.
 	probe := linkRequest(unix.RTM_SETLINK, 0, math.MaxInt32, 0, 0)
 	for _, err := range c.Do([]*nl.NetlinkRequest{probe}) {
 		if errors.Is(err, unix.EPERM) {
@@ -39,7 +39,7 @@ func tryAdmin() error {
 func tryRaw() error {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("CAP_NET_RAW is missing (%w): run as root or grant it, to send and hear adverts", err)
+		return fmt.Errorf("CAP_NET_RAW is missing (%w): run as root or grant it, to send and receive adverts", err)
 	}
 	return unix.Close(fd)
 }

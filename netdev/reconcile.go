@@ -84,7 +84,7 @@ func (h *Host) reconcileRest(devices []*device) ([]Repair, error) {
 	shadows := h.findShadows(devices)
 	changed, egress := h.applyEgress()
 	repairs = append(repairs, changed...)
-	changed, refusal := h.mendRefusal()
+	changed, refusal := h.applyRefusal()
 	repairs = append(repairs, changed...)
 	errs := []error{whole(ObjectRoutes, errors.Join(err, shadows, egress)), whole(ObjectFirewall, refusal)}
 	if h.unswept {

@@ -20,13 +20,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Addresses that are refused are there for ARP, neighbour discovery and routing
-// alone: the host takes no packet for them and sends none from them (RFC 9568
-// §6.1, Accept_Mode false). That is a table of nftables which drops both. It is
-// in force as long as the device is known, whatever its state, so that nothing
-// depends on who is quicker at a takeover.
+// Refused addresses serve ARP, neighbour discovery and routing only: the host accepts
+// no packet for them and sends none from them (RFC 9568 §6.1, Accept_Mode false). A
+// table of nftables drops both. It is in the kernel as long as the device is known,
+// in every state, so that a takeover does not depend on which change comes first.
 
-// refuseTimeout bounds the wait for the kernel's answers. It answers at once.
+// refuseTimeout bounds the wait for the kernel's answers, which come at once.
 const refuseTimeout = 2 * time.Second
 
 // ICMPv6 types that pass.
@@ -39,12 +38,12 @@ const (
 
 // A refusal is the table of one Host.
 type refusal struct {
-	name  string // of the table; of no other runtime directory
-	there bool   // it is in the kernel, or may be
+	name  string // of the table; unique to the runtime directory
+	there bool   // the table is in the kernel, or may be
 }
 
-// newRefusal names the table after the runtime directory, so that a run that
-// crashed and the next one have the same, and two daemons have not.
+// newRefusal names the table after the runtime directory. So a crashed run and the
+// next one use the same table, and two daemons use two.
 func newRefusal(owner, dir string) refusal {
 	if absolute, err := filepath.Abs(dir); err == nil {
 		dir = absolute
@@ -52,8 +51,8 @@ func newRefusal(owner, dir string) refusal {
 	return refusal{name: fmt.Sprintf("%s-%x", owner, sha256.Sum256([]byte(dir)))[:len(owner)+9]}
 }
 
-// refused returns the addresses that the host must not take packets for: also
-// those that are about to be taken off.
+// refused returns the addresses that the host must accept no packets for, including
+// those that are about to be removed.
 func (h *Host) refused() []netip.Addr {
 	set := map[netip.Addr]bool{}
 	for _, d := range h.devices {
@@ -75,8 +74,8 @@ func (h *Host) refused() []netip.Addr {
 	return all
 }
 
-// mendRefusal makes the table as it should be, in one transaction.
-func (h *Host) mendRefusal() ([]Repair, error) {
+// applyRefusal makes the table as it should be, in one transaction.
+func (h *Host) applyRefusal() ([]Repair, error) {
 	r, want := &h.refusal, h.refused()
 	if len(want) == 0 && !r.there {
 		return nil, nil
@@ -113,15 +112,15 @@ func (h *Host) mendRefusal() ([]Repair, error) {
 	return []Repair{{Text: text}}, nil
 }
 
-// dialFirewall returns a connection that waits for no answer for ever: the
-// kernel answers a transaction that it does not understand only once.
+// dialFirewall returns a connection with a deadline. The kernel answers a transaction
+// that it does not understand only once, and the library waits for more.
 func dialFirewall() (*nftables.Conn, error) {
 	return nftables.New(nftables.WithSockOptions(func(c *mdlayher.Conn) error {
 		return c.SetDeadline(time.Now().Add(refuseTimeout))
 	}))
 }
 
-// find returns our table, nil if it is not there.
+// find returns our table, nil if there is none.
 func (r *refusal) find(c *nftables.Conn) (*nftables.Table, error) {
 	tables, err := c.ListTablesOfFamily(nftables.TableFamilyINet)
 	switch {
@@ -148,10 +147,10 @@ type direction struct {
 	icmp6 [][2]byte // ranges of ICMPv6 types that pass
 }
 
-// What passes is neighbour discovery. On the way out there are also router
-// advertisements and redirects, which a virtual router may send from its
-// link-local address (RFC 9568 §8.2), and multicast listener reports, without
-// which switches that snoop keep the neighbours' solicitations from us.
+// Neighbour discovery passes in both directions. Outgoing router advertisements and
+// redirects pass too, because a virtual router may send them from its link-local
+// address (RFC 9568 §8.2). So do multicast listener reports, without which switches
+// with MLD snooping would not forward neighbour solicitations to us.
 var directions = []direction{
 	{"input", nftables.ChainHookInput, 16, 24, [][2]byte{{frame.ICMPv6NS, frame.ICMPv6NA}}},
 	{"output", nftables.ChainHookOutput, 12, 8, [][2]byte{{icmpMLDQuery + 1, icmpRedirect}, {icmpMLDv2Report, icmpMLDv2Report}}},
@@ -175,7 +174,7 @@ func (r *refusal) build(c *nftables.Conn, have *nftables.Table, want []netip.Add
 		if err := c.AddSet(set, nil); err != nil {
 			return fmt.Errorf("make nftables set: %w", err)
 		}
-		// A message has room for some 2,000 of them.
+		// One message has room for some 2,000 elements.
 		for some := range slices.Chunk(elements(want, set == set6), 500) {
 			if err := c.SetAddElements(set, some); err != nil {
 				return fmt.Errorf("fill nftables set: %w", err)
@@ -206,14 +205,14 @@ func elements(all []netip.Addr, v6 bool) []nftables.SetElement {
 	return list
 }
 
-// mark is the user data of the rule at a place: what nft shows as a comment
-// (type, length, text with a final zero).
+// mark returns the user data of the nth rule, which nft shows as a comment: type,
+// length, and text with a final zero.
 func (d *direction) mark(n int) []byte {
 	text := fmt.Sprintf("holdfast %s %d\x00", d.name, n)
 	return append([]byte{0, byte(len(text))}, text...)
 }
 
-// rules are those of a chain: what passes, and then the addresses.
+// rules returns the rules of a chain: first what passes, then the addresses.
 func (d *direction) rules(set4, set6 *nftables.Set) [][]expr.Any {
 	var all [][]expr.Any
 	family := func(f byte) []expr.Any {
@@ -241,9 +240,9 @@ func (d *direction) rules(set4, set6 *nftables.Set) [][]expr.Any {
 	return append(all, drop(unix.NFPROTO_IPV4, d.at4, 4, set4), drop(unix.NFPROTO_IPV6, d.at6, 16, set6))
 }
 
-// matches reports whether the table is as build makes it. Rules are known by
-// their marks, which no editing of a rule keeps; what is there beside them is
-// somebody's wish. What cannot be read is not as it should be.
+// matches reports whether the table is as build makes it. It recognises our rules by
+// their marks, which are lost when somebody edits a rule, and accepts rules that
+// somebody added. A table that cannot be read does not match.
 func (r *refusal) matches(c *nftables.Conn, have *nftables.Table, want []netip.Addr) bool {
 	if have.Flags != 0 { // dormant
 		return false

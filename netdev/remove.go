@@ -82,7 +82,7 @@ func (h *Host) remove(names []string, limit time.Duration) error {
 	}
 	h.publishClaims()
 	_, err = h.applyEgress() // a device that somebody else deleted has left its rules
-	_, refusal := h.mendRefusal()
+	_, refusal := h.applyRefusal()
 	return errors.Join(append(errs, err, refusal, h.giveBack(limit))...)
 }
 

@@ -15,8 +15,8 @@ const (
 	forever              = 0xffffffff
 )
 
-// requests turns an op into netlink messages. ipv6 says whether the kernel has
-// IPv6 at all.
+// requests returns the netlink messages of an op. ipv6 says whether the kernel has
+// IPv6.
 func (o op) requests(owner string, ipv6 bool) []*nl.NetlinkRequest {
 	switch o.verb {
 	case create:
@@ -45,9 +45,9 @@ func (o op) requests(owner string, ipv6 bool) []*nl.NetlinkRequest {
 	}
 }
 
-// createRequests makes a macvlan that is down, and then, which creation does
-// not take, sets its alias, its VRF, and that the kernel gives it no
-// link-local address when it comes up.
+// createRequests makes a macvlan that is down. A second message sets what the first
+// cannot: its alias, its VRF, and that the kernel gives it no link-local address
+// when it comes up.
 func (o op) createRequests(owner string, ipv6 bool) []*nl.NetlinkRequest {
 	s := &o.device.spec
 	add := linkRequest(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, 0, 0, 0)
@@ -68,8 +68,8 @@ func (o op) createRequests(owner string, ipv6 bool) []*nl.NetlinkRequest {
 	return []*nl.NetlinkRequest{add, set}
 }
 
-// markLink sets the alias and, in the same message, what a message can set of a
-// device's settings: that many files in /proc less to write.
+// markLink sets the alias, and those sysctls of a device that a message can set. That
+// saves writing as many files in /proc.
 func markLink(r *nl.NetlinkRequest, alias string, ipv6 bool) {
 	r.AddData(nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(alias)))
 	spec := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
@@ -87,14 +87,15 @@ func markLink(r *nl.NetlinkRequest, alias string, ipv6 bool) {
 // operDormant is IF_OPER_DORMANT (RFC 2863).
 const operDormant = 5
 
-// setDormant keeps the kernel from taking what changes for a roam (see muteFlags).
+// setDormant keeps the kernel from repeating its multicast reports because of a
+// change (see muteFlags).
 func setDormant(r *nl.NetlinkRequest) {
 	r.AddData(nl.NewRtAttr(unix.IFLA_OPERSTATE, []byte{operDormant}))
 }
 
-// protoDownRequest takes the protocol down, and makes the link dormant until the
-// kernel has taken notice of that. Flags are to be changed in another request:
-// in one they would be changed first (net/core/rtnetlink.c do_setlink).
+// protoDownRequest sets protocol down, and makes the link dormant until the kernel has
+// noticed it. Flags must be changed in another request: within one, the kernel
+// changes them first (net/core/rtnetlink.c do_setlink).
 func protoDownRequest(index int) *nl.NetlinkRequest {
 	r := linkRequest(unix.RTM_SETLINK, 0, index, 0, 0)
 	setDormant(r)

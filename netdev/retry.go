@@ -14,10 +14,10 @@ import (
 )
 
 // RetryNeighbours makes the kernel forget which neighbours did not answer on
-// interfaces, named by index, and on the macvlans above them. It is for an
-// interface whose carrier has come back: who was asked for meanwhile would be
-// asked for again only when a whole retransmission time (1 s) has passed
-// (net/core/neighbour.c neigh_timer_handler), instead of with the next packet.
+// interfaces, named by index, and on the macvlans above them. Call it when the
+// carrier of an interface has come back. Otherwise the kernel asks for a neighbour
+// that did not answer again after its retransmission time (1 s), and not with the
+// next packet (net/core/neighbour.c neigh_timer_handler).
 func (h *Host) RetryNeighbours(indexes ...int) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -73,8 +73,8 @@ func (m *neighbourHeader) Serialize() []byte {
 	return append(b, 0, 0)
 }
 
-// parseNeighbour reads an RTM_NEWNEIGH message about an address of IPv4 or
-// IPv6; bridges tell of theirs too.
+// parseNeighbour reads an RTM_NEWNEIGH message about an IPv4 or IPv6 address. Bridges
+// report entries of another kind.
 func parseNeighbour(b []byte) (n neighbour, ok bool) {
 	if len(b) < unix.SizeofNdMsg || b[0] != unix.AF_INET && b[0] != unix.AF_INET6 {
 		return n, false

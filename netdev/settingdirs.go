@@ -11,17 +11,16 @@ import (
 )
 
 const (
-	// watchDelay is how long nothing more must have come to be watched before
-	// what came is, and watchLimit the longest wait. Who makes a thousand devices
-	// has better to do first.
+	// watchDelay is the quiet time after which new directories are watched, and
+	// watchLimit the longest wait: making a thousand devices comes first.
 	watchDelay = 300 * time.Millisecond
 	watchLimit = 2 * time.Second
-	// watchShare is the part of the process's open files that may be directories
-	// of settings; checks and scripts need some too.
+	// watchShare is the divisor for the part of the process's open files that may be
+	// directories of sysctls. Checks and scripts need open files too.
 	watchShare = 4
 )
 
-// begin notes that everything is looked at from now on.
+// begin starts a look at everything.
 func (w *settingWatch) begin() {
 	if w == nil {
 		return
@@ -41,8 +40,8 @@ func (w *settingWatch) begin() {
 	}
 }
 
-// end lets go of the directories that were not held since begin, but for those
-// of names that keep wants.
+// end releases the directories that were not held since begin, except those whose
+// name keep accepts.
 func (w *settingWatch) end(keep func(name string) bool) {
 	if w == nil {
 		return
@@ -57,7 +56,7 @@ func (w *settingWatch) end(keep func(name string) bool) {
 	}
 }
 
-// hold notes what settings have to be in a directory from now on.
+// hold records the values that the sysctls in a directory must have from now on.
 func (w *settingWatch) hold(dir confDir, what *holding) {
 	if w == nil {
 		return
@@ -71,7 +70,7 @@ func (w *settingWatch) hold(dir confDir, what *holding) {
 		w.dirs[dir] = d
 		w.wait(d)
 	case d.pass != w.pass:
-	case what.settings == nil: // who looks at some devices says nothing of the others
+	case what.settings == nil: // a look at some devices says nothing about the others
 		what = &holding{settings: d.settings, wants: what.wants}
 	case what.wants == nil && d.wants != nil:
 		what = &holding{settings: what.settings, wants: d.wants}
@@ -79,8 +78,8 @@ func (w *settingWatch) hold(dir confDir, what *holding) {
 	d.pass, d.holding = w.pass, what
 }
 
-// doubt has the directories of an interface watched anew if others have taken
-// their place, and reports whether there are any.
+// doubt makes the keeper watch the directories of an interface again if others have
+// replaced them, and reports whether any are held.
 func (w *settingWatch) doubt(name string, index int) (held bool) {
 	if w == nil {
 		return false
@@ -96,9 +95,8 @@ func (w *settingWatch) doubt(name string, index int) (held bool) {
 	return held
 }
 
-// heed takes in an event, and reports whether an interface has another name
-// than settings are held under. With its name its directories are others, also
-// when it has got its old name back.
+// heed applies an event, and reports whether an interface was renamed whose sysctls are
+// held. A renamed interface has new directories, even if it gets its old name back.
 func (w *settingWatch) heed(e Event) (moved bool) {
 	switch {
 	case w == nil:
@@ -117,7 +115,7 @@ func (w *settingWatch) heed(e Event) (moved bool) {
 	return moved
 }
 
-// wait puts a directory in line to be watched. w.mu is held.
+// wait queues a directory to be watched. w.mu is held.
 func (w *settingWatch) wait(d *heldDir) {
 	if d.waits {
 		return
@@ -130,16 +128,16 @@ func (w *settingWatch) wait(d *heldDir) {
 	}
 }
 
-// keep watches what waits for it.
+// keep watches the queued directories.
 func (w *settingWatch) keep(ctx context.Context, told func(Concern)) {
 	for w.awaitAll(ctx) {
 		if w.watchWaiting() {
-			told(Suspicion) // somebody may have been quicker
+			told(Suspicion) // somebody may have written before the watch
 		}
 	}
 }
 
-// awaitAll waits until directories wait and no more come; it returns false when
+// awaitAll waits until directories are queued and no more come. It returns false when
 // ctx is done.
 func (w *settingWatch) awaitAll(ctx context.Context) bool {
 	select {
@@ -161,8 +159,8 @@ func (w *settingWatch) awaitAll(ctx context.Context) bool {
 	}
 }
 
-// watchWaiting watches what waits, and reports whether that was anything new.
-// Where one directory cannot be watched the others wait for the next look.
+// watchWaiting watches the queued directories, and reports whether any watch is new.
+// If one cannot be watched, the others stay for the next look.
 func (w *settingWatch) watchWaiting() (anew bool) {
 	for {
 		d := w.next()
@@ -177,7 +175,7 @@ func (w *settingWatch) watchWaiting() (anew bool) {
 	}
 }
 
-// next takes a directory from the line; nil: there is none.
+// next takes a directory from the queue, nil if it is empty.
 func (w *settingWatch) next() *heldDir {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -190,7 +188,7 @@ func (w *settingWatch) next() *heldDir {
 	return d
 }
 
-// giveUp empties the line until the next look, and says why, once.
+// giveUp empties the queue until the next look, and logs the reason once.
 func (w *settingWatch) giveUp(err error) {
 	w.mu.Lock()
 	for _, d := range w.waiting {
@@ -201,12 +199,12 @@ func (w *settingWatch) giveUp(err error) {
 	w.short, w.said = true, true
 	w.mu.Unlock()
 	if !said {
-		w.log.Warn("some sysctls that somebody turns back are found in intervals only: not all can be watched", "err", err)
+		w.log.Warn("not all sysctls can be watched: a change of some is found only by the periodic look", "err", err)
 	}
 }
 
-// rewatch watches a directory if it is held still, and is not watched yet or is
-// another now. One that is not there is no error.
+// rewatch watches a directory that is still held, if it is not watched or was replaced
+// by another. A directory that does not exist is no error.
 func (w *settingWatch) rewatch(d *heldDir) (fresh bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -230,7 +228,7 @@ func (w *settingWatch) rewatch(d *heldDir) (fresh bool, err error) {
 		unix.Close(fd)
 		return false, usedUp(err, unix.ENOSPC, "fs.inotify.max_user_watches")
 	}
-	if other := w.heard[int32(watch)]; other != nil { // held for an interface of this name that has gone
+	if other := w.heard[int32(watch)]; other != nil { // it was held for an interface with this name that is gone
 		unix.Close(int(other.fd))
 		other.fd, w.short = -1, true
 	}
@@ -244,7 +242,7 @@ func (w *settingWatch) leave(d *heldDir) {
 	if d.fd < 0 || w.ended {
 		return
 	}
-	_, _ = unix.InotifyRmWatch(w.queue, uint32(d.watch)) // only a watch that is not there is refused
+	_, _ = unix.InotifyRmWatch(w.queue, uint32(d.watch)) // fails only if there is no such watch
 	unix.Close(int(d.fd))
 	delete(w.heard, d.watch)
 	d.fd = -1

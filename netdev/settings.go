@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// A confDir names a directory of settings below /proc/sys/net/ipv4/conf, or
-// ipv6: that of an interface, or one of commonSettings.
+// A confDir names a directory of sysctls below /proc/sys/net/ipv4/conf or ipv6: that
+// of an interface, or one of commonSettings.
 type confDir struct {
 	name  string
 	index int32 // of the interface; 0 for the others
@@ -24,29 +24,28 @@ func (c confDir) family() string {
 	return "ipv4"
 }
 
-// A holding is what the settings of a directory have to be. All macvlans of a
-// parent share one.
+// A holding lists the values that the sysctls of a directory must have. All macvlans
+// of a parent share one.
 type holding struct {
-	settings []setting // with the one value that will do; of the other family too
-	wants    []want    // with other values that will do
-	common   []string  // names; every write may have changed some interface's
+	settings []setting // each with the one value that will do; of both families
+	wants    []want    // these accept other values too
+	common   []string  // names; a write to one may change the sysctls of interfaces
 }
 
-// A heldDir is a directory in which there are settings that we hold. There are
-// thousands.
+// A heldDir is a directory with sysctls that we hold. There may be thousands.
 type heldDir struct {
 	confDir
 	*holding
 
-	pass  int32 // in which it was held last
+	pass  int32 // the last pass that held it
 	fd    int32 // of the directory; -1: not open
 	watch int32 // if it is open
-	waits bool  // in line to be watched
+	waits bool  // queued to be watched
 }
 
-// commonSettings are those that the kernel copies to interfaces: `all` and
-// ip_forward to all of them, and the IPv4 ones of `default` to those whose own
-// was never set (net/ipv4/devinet.c devinet_copy_dflt_conf).
+// commonSettings returns the sysctls that the kernel copies to interfaces: `all` and
+// ip_forward to all of them, and IPv4's `default` to those whose own was never set
+// (net/ipv4/devinet.c devinet_copy_dflt_conf).
 func commonSettings() map[confDir][]string {
 	all := map[confDir][]string{
 		confDirOf("ipv4", "..", 0):      {"ip_forward"},
@@ -62,7 +61,7 @@ func commonSettings() map[confDir][]string {
 	return all
 }
 
-// concern says what a write to a setting means, by what it says now.
+// concern says what a write to a sysctl means, by its value now.
 func (d *heldDir) concern(name string) Concern {
 	if slices.Contains(d.common, name) {
 		return Suspicion
@@ -72,7 +71,7 @@ func (d *heldDir) concern(name string) Concern {
 	}
 	now, err := readValue(int(d.fd), name)
 	if err != nil || d.fine(name, now) {
-		return Nothing // or it has gone, with its interface
+		return Nothing // or it is gone with its interface
 	}
 	return Damage
 }
@@ -96,7 +95,7 @@ func (d *heldDir) fine(name, now string) bool {
 	return true
 }
 
-// wrong returns a setting that is not as it has to be in a link message.
+// wrong returns a sysctl that has a wrong value in a link message.
 func (d *heldDir) wrong(told *devconf) (name string, found bool) {
 	for _, s := range d.settings {
 		if value, ok := told.get(s.family, s.name); ok && s.family == d.family() && s.value != value {
@@ -112,7 +111,7 @@ func (d *heldDir) wrong(told *devconf) (name string, found bool) {
 	return "", false
 }
 
-// holdDevice notes what the settings of a macvlan have to be from now on.
+// holdDevice records the values that the sysctls of a macvlan must have from now on.
 func (w *settingWatch) holdDevice(d *device, all *holding) {
 	w.hold(confDirOf("ipv4", d.spec.Name, d.index), all)
 	if s := all.settings; s[len(s)-1].family == "ipv6" {
@@ -120,8 +119,8 @@ func (w *settingWatch) holdDevice(d *device, all *holding) {
 	}
 }
 
-// holdInterfaces notes what settings of interfaces that are not ours have to
-// be, and which our macvlans have copied from them.
+// holdInterfaces records the values that the sysctls of interfaces that are not ours
+// must have, and those that our macvlans have copied from them.
 func (w *settingWatch) holdInterfaces(o *observation, wants []want, parents parentConf) {
 	if w == nil || o == nil {
 		return
@@ -155,7 +154,7 @@ func (w *settingWatch) holdInterfaces(o *observation, wants []want, parents pare
 	}
 }
 
-// copied returns those of a macvlan's settings that are its parent's.
+// copied returns those sysctls of a macvlan that are copied from its parent.
 func copied(all []setting) []setting {
 	return slices.DeleteFunc(slices.Clone(all), func(s setting) bool {
 		return s.family == "ipv4" && !slices.Contains(copied4, s.name) || s.family == "ipv6" && !slices.Contains(copied6, s.name)

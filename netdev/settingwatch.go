@@ -14,40 +14,41 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hearPause lets what is written without pause come together, so that we have
-// less to do than the writer.
-const hearPause = time.Millisecond
+// readPause lets events accumulate, so that somebody who writes all the time has more
+// work with it than we do.
+const readPause = time.Millisecond
 
-// A settingWatch hears of writes to settings that we hold. The kernel tells of
-// them as of writes to any file, unless they come by netlink or through another
-// mount of /proc.
+// A settingWatch receives an inotify event for each write to a sysctl that we hold. The
+// kernel sends none for a write by netlink or through another mount of /proc.
 //
-// A directory of /proc/sys is made when it is looked up, and is the one that the
-// next one looks up only as long as somebody has it open.
+// The kernel makes a directory of /proc/sys when somebody looks it up, and the next
+// lookup finds the same one only while somebody has it open. So each directory is
+// kept open and watched by its descriptor. fsnotify cannot do that: it identifies a
+// watch by its path, and /proc/self/fd/N is another directory once N is used again.
 type settingWatch struct {
 	log     *slog.Logger
 	inotify *os.File
 	queue   int            // inotify's descriptor
-	roots   map[string]int // the directory of interfaces' directories, by family
-	limit   int            // of directories that are open
-	wake    chan struct{}  // holds a token while directories wait
+	roots   map[string]int // .../conf, opened, by family
+	limit   int            // of open directories
+	wake    chan struct{}  // holds a token while directories are queued
 	ending  sync.Once
 
 	mu      sync.Mutex
 	ended   bool
 	dirs    map[confDir]*heldDir
-	heard   map[int32]*heldDir // by watch: those that are open
+	heard   map[int32]*heldDir // those that are open, by watch
 	waiting []*heldDir
 	pass    int32
-	told    Concern // since the last pass began
+	told    Concern // the worst that was reported since the last pass began
 	short   bool    // not every directory could be watched
-	said    bool    // that this was so
+	said    bool    // short was logged
 }
 
-// WatchSettings returns a function that calls told, until ctx is done, when
-// somebody has written to a sysctl what is not as it should be. It says so once,
-// and again when Reconcile has begun to look since. The sysctls are those of
-// the network namespace of the calling thread.
+// WatchSettings returns a function that calls told, until ctx is done, when somebody has
+// written a wrong value to a sysctl. After one call it is silent until Reconcile has
+// begun to look. The sysctls are those of the network namespace of the calling
+// thread.
 func (h *Host) WatchSettings(log *slog.Logger) (run func(ctx context.Context, told func(Concern)), err error) {
 	w, err := openSettingWatch(log)
 	if err != nil {
@@ -97,7 +98,7 @@ func (w *settingWatch) openRoot(family string) error {
 	return nil
 }
 
-// usedUp says which sysctl's limit an error is about.
+// usedUp names the sysctl whose limit an error is about.
 func usedUp(err, of error, limit string) error {
 	if errors.Is(err, of) {
 		return fmt.Errorf("%s is used up (%w)", limit, err)
@@ -117,18 +118,18 @@ func (w *settingWatch) run(ctx context.Context, told func(Concern)) {
 		n, err := w.inotify.Read(buf)
 		if err != nil {
 			if ctx.Err() == nil {
-				w.log.Warn("sysctls that somebody turns back are found in intervals only", "err", err)
+				w.log.Warn("sysctls are not watched any more: a change is found only by the periodic look", "err", err)
 			}
 			return
 		}
 		if c := w.judge(buf[:n]); c != Nothing {
 			told(c)
 		}
-		time.Sleep(hearPause)
+		time.Sleep(readPause)
 	}
 }
 
-// close ends all watches. The kernel may take a quarter of a second for it.
+// close ends all watches. The kernel may need a quarter of a second.
 func (w *settingWatch) close() {
 	w.ending.Do(func() {
 		w.mu.Lock()
@@ -144,8 +145,8 @@ func (w *settingWatch) close() {
 	})
 }
 
-// judge says what a series of events (inotify(7)) means, unless that was said
-// since the last look.
+// judge says what a series of inotify(7) events means. It returns Nothing if as much
+// was reported since the last look began.
 func (w *settingWatch) judge(events []byte) Concern {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -172,10 +173,9 @@ func (w *settingWatch) judge(events []byte) Concern {
 	return worst
 }
 
-// weigh says what the sysctls in a link message mean, which somebody may have set
-// by netlink. The message may be older than what we have put right since: where it
-// has something that should not be, the sysctl is read, and with the first one of
-// them the message is true or old.
+// weigh says what the sysctls in a link message mean, which somebody may have set by
+// netlink. The message may be older than our last repair. So the first sysctl that is
+// wrong in the message is read: its value now tells whether the message is current.
 func (w *settingWatch) weigh(e Event) Concern {
 	switch {
 	case e.conf == nil:

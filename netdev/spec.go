@@ -11,37 +11,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Spec is a virtual device as it should be. It can be stored as JSON.
+// A Spec describes a virtual device as it should be. It can be stored as JSON.
 type Spec struct {
-	// Name is the name of the macvlan, 1 to 15 bytes without dots, slashes or
-	// spaces; in interface mode any unique text. It identifies the device.
+	// Name identifies the device. It is the name of the macvlan, 1 to 15 bytes
+	// without dots, slashes and spaces. In interface mode it is any unique text.
 	Name string
 	// Parent is the name of the interface below.
 	Parent string
-	// MAC is the virtual MAC. The zero MAC is interface mode: there is no
-	// macvlan, and the addresses are put on the parent itself.
+	// MAC is the virtual MAC. The zero MAC means interface mode: there is no
+	// macvlan, and the addresses are added to the parent itself.
 	MAC frame.MAC
-	// Alias is a word for people in the device's alias, after the owner's.
+	// Alias is a word for people. It follows the owner in the device's alias.
 	Alias string
-	// IPv6 keeps IPv6 enabled on the macvlan, even with no IPv6 address. With
-	// neither it is disabled there, so that the device never speaks it.
+	// IPv6 enables IPv6 on the macvlan even without an IPv6 address. Otherwise IPv6
+	// is disabled there, so that the device never sends any.
 	IPv6 bool
-	// Addresses are put on when the device is claimed.
+	// Addresses are added when the device is claimed.
 	Addresses []Address
-	// Routes and Rules are there while the device is claimed or quiet.
+	// Routes and Rules are in the kernel while the device is claimed or muted.
 	Routes []policy.Route `json:",omitempty"`
 	Rules  []policy.Rule  `json:",omitempty"`
-	// Egress has what the addresses send leave by the macvlan, and so with the
+	// Egress makes packets from the addresses leave by the macvlan, and so with the
 	// virtual MAC, while the device is claimed.
 	Egress bool `json:",omitempty"`
-	// Refuse has the host take no packets for the addresses, and send none from
-	// them, but for neighbour discovery. It needs nftables.
+	// Refuse makes the host drop packets for the addresses and from them, except
+	// neighbour discovery. It needs nftables.
 	Refuse bool `json:",omitempty"`
 	// Owner says that the parent may have the addresses as its own: the virtual
 	// router is the address owner (RFC 9568 §1.7). That is no conflict.
 	Owner bool `json:"-"`
-	// Keep leaves a device that Ensure finds up as it is, as claimed.
-	// Otherwise what a crashed run left is made Bare.
+	// Keep makes Ensure leave a device claimed that a crashed run left up. Otherwise
+	// Ensure makes it Bare.
 	Keep bool `json:"-"`
 }
 
@@ -57,8 +57,8 @@ func (s *Spec) wantsIPv6() bool {
 	return s.IPv6
 }
 
-// wantsIPv4 reports whether the parent must be kept from speaking for our
-// IPv4 addresses.
+// wantsIPv4 reports whether the parent must be kept from answering for our IPv4
+// addresses.
 func (s *Spec) wantsIPv4() bool {
 	for _, a := range s.Addresses {
 		if a.Prefix.Addr().Is4() {
@@ -94,15 +94,15 @@ func (s *Spec) validate() error {
 	return nil
 }
 
-// A State is what a device is supposed to be.
+// A State is the state that a device should be in.
 type State uint8
 
-// The states of a device. In interface mode Muted is as Claimed: the parent's
-// own addresses must go on being answered for.
+// The states of a device. In interface mode Muted is the same as Claimed, because
+// the parent must go on answering for its own addresses.
 const (
 	Bare    State = iota // down, without addresses
 	Claimed              // up, with all addresses
-	Muted                // as Claimed, but answers no ARP and no neighbour solicitation
+	Muted                // as Claimed, but it answers no ARP and no neighbour solicitations
 )
 
 // String returns "bare", "claimed" or "muted".

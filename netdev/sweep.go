@@ -54,7 +54,7 @@ func (h *Host) sweep(limit time.Duration) ([]Repair, error) {
 	}
 	repairs, err := h.sweepDevices(o)
 	swept, policy := h.sweepPolicy()
-	_, refusal := h.mendRefusal()
+	_, refusal := h.applyRefusal()
 	errs = append(errs, err, policy, refusal)
 	if err := errors.Join(errs...); err != nil {
 		return append(repairs, swept...), err // the journal keeps what is left

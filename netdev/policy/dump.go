@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A routeFilter says which routes are asked for; 0 is any.
+// A routeFilter says which routes to dump; 0 means any.
 type routeFilter struct {
 	table    uint32
 	protocol uint8
@@ -22,9 +22,9 @@ func (f routeFilter) passes(protocol uint8, k *routeKey) bool {
 	return (f.protocol == 0 || protocol == f.protocol) && (f.table == 0 || k.table == f.table)
 }
 
-// eachRoute calls do with the body of every route of a family that the kernel
-// lets through a filter, cached lookups left out; after reset once more from the
-// first, when the table changed meanwhile. c is of no use after an error.
+// eachRoute calls do with the body of every route of a family that the kernel's filter
+// lets through, without cached lookups. If the table changed meanwhile, it calls reset
+// and starts again. c cannot be used after an error of do.
 func eachRoute(c *rtnl.Conn, v6 bool, f routeFilter, reset func(), do func([]byte) error) error {
 	ask := func() *nl.NetlinkRequest {
 		q := nl.NewNetlinkRequest(unix.RTM_GETROUTE, 0)
@@ -40,15 +40,15 @@ func eachRoute(c *rtnl.Conn, v6 bool, f routeFilter, reset func(), do func([]byt
 		}
 		return do(b)
 	})
-	// A table that has never had a route is not there; nor may the family be.
+	// A table without routes does not exist; nor may the family.
 	if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EAFNOSUPPORT) {
 		return fmt.Errorf("list routes: %w", err)
 	}
 	return nil
 }
 
-// parseRouteKey reads what tells a route apart from others, in the body of an
-// RTM_NEWROUTE or RTM_DELROUTE message.
+// parseRouteKey reads the key of a route from the body of an RTM_NEWROUTE or RTM_DELROUTE
+// message.
 func parseRouteKey(b []byte) (m unix.RtMsg, k routeKey, err error) {
 	if len(b) < unix.SizeofRtMsg {
 		return m, k, fmt.Errorf("parse route message: %d bytes are too short", len(b))

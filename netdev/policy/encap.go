@@ -8,22 +8,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An Encap is how packets are wrapped that take a route; the zero Encap: not.
+// An Encap says how packets that take a route are encapsulated. The zero Encap means
+// not at all.
 type Encap struct {
 	Type string // mpls, ip, ip6 or seg6; "": none
 	// mpls: the labels, outermost first, and the TTL, 0 for the packet's.
 	Labels []uint32 `json:",omitempty"`
-	TTL    uint8    // of ip and ip6 too, 0 for the kernel's
-	// ip, ip6: of a tunnel device with external metadata.
+	TTL    uint8    // also for ip and ip6, where 0 means the kernel's
+	// ip, ip6: for a tunnel device with external metadata.
 	ID                  uint64
 	Source, Destination netip.Addr
 	TOS                 uint8
-	// seg6: encap, inline or l2encap, and the segments in the order of the way.
+	// seg6: encap, inline or l2encap, and the segments in the order of the path.
 	Mode     string       `json:",omitempty"`
 	Segments []netip.Addr `json:",omitempty"`
 }
 
-// Seg6Modes are the words of Encap.Mode, in the kernel's order
+// Seg6Modes are the values of Encap.Mode, in the kernel's order
 // (include/uapi/linux/seg6_iptunnel.h).
 var Seg6Modes = []string{"inline", "encap", "l2encap"}
 
@@ -44,7 +45,7 @@ const (
 	seg6Tunnel = 1
 )
 
-// attributes returns RTA_ENCAP_TYPE and RTA_ENCAP, or nothing.
+// attributes returns RTA_ENCAP_TYPE and RTA_ENCAP, or nil.
 func (e *Encap) attributes() []*nl.RtAttr {
 	body := nl.NewRtAttr(unix.RTA_ENCAP|unix.NLA_F_NESTED, nil)
 	var kind uint16
@@ -88,8 +89,8 @@ func (e *Encap) tunnel(body *nl.RtAttr) {
 	}
 }
 
-// labelStack is a stack of MPLS labels as on the wire (RFC 3032 §2.1), the last
-// marked as the bottom.
+// labelStack returns MPLS labels in wire format (RFC 3032 §2.1). The last is marked as
+// the bottom of the stack.
 func labelStack(labels []uint32) []byte {
 	var out []byte
 	for i, label := range labels {
@@ -102,9 +103,9 @@ func labelStack(labels []uint32) []byte {
 	return out
 }
 
-// segmentHeader is struct seg6_iptunnel_encap: the mode and a segment routing
-// header (RFC 8754 §2), whose list of segments is last to first. In inline mode
-// the kernel puts the packet's own destination into the slot that is left free.
+// segmentHeader returns struct seg6_iptunnel_encap: the mode and a segment routing
+// header (RFC 8754 §2), which lists the segments from last to first. In inline mode
+// the first slot stays free for the packet's own destination.
 func (e *Encap) segmentHeader() []byte {
 	segments := make([]netip.Addr, 0, len(e.Segments)+1)
 	if e.Mode == Seg6Modes[0] {

@@ -13,21 +13,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxFIB bounds how many routes of a table are looked at: where there are more,
-// copying what they say of one interface is not for us.
+// maxFIB is the most routes of a table that egress copies from. It refuses to work with
+// a table that has more.
 const maxFIB = 10000
 
 var errManyRoutes = fmt.Errorf("the table has more than %d routes", maxFIB)
 
-// A fibRoute is a route as the kernel tells it, as far as a copy of it needs.
+// A fibRoute is a route with what a copy of it needs.
 type fibRoute struct {
 	routeKey
 	head unix.RtMsg
 	via  bool // there is a gateway
 	hops []int
 	dead bool
-	// attributes are those that a copy has, by kind, without destination and
-	// table. An index in them is that of the interface.
+	// attributes are those of a copy, by kind, without destination and table. They
+	// contain the index of the interface.
 	attributes map[uint16][]byte
 }
 
@@ -39,8 +39,8 @@ const (
 	rtaEncap     = 22
 )
 
-// copiedAttributes are what a route is, as opposed to what the kernel adds when
-// it tells of it.
+// copiedAttributes are the attributes that define a route. The kernel reports others
+// too.
 var copiedAttributes = []uint16{
 	unix.RTA_OIF, unix.RTA_GATEWAY, unix.RTA_PRIORITY, unix.RTA_METRICS, unix.RTA_MULTIPATH, unix.RTA_FLOW,
 	rtaVia, rtaPref, rtaEncapType, rtaEncap,
@@ -62,7 +62,7 @@ func parseFIB(b []byte) (fibRoute, error) {
 		case unix.RTA_MULTIPATH:
 			r.via = true
 			eachHop(value, func(h []byte) {
-				h[2] &= unix.RTNH_F_ONLINK // flags; the others are of the moment
+				h[2] &= unix.RTNH_F_ONLINK // the other flags are its current state
 				r.hops = append(r.hops, int(binary.NativeEndian.Uint32(h[4:])))
 			})
 		}
@@ -74,11 +74,11 @@ func parseFIB(b []byte) (fibRoute, error) {
 	return r, nil
 }
 
-// normalise takes off what does not tell routes apart.
+// normalise removes what does not distinguish routes.
 func (r *fibRoute) normalise() {
 	r.head.Table = unix.RT_TABLE_UNSPEC
 	r.head.Flags &= unix.RTNH_F_ONLINK
-	if r.head.Type == unix.RTN_THROW { // IPv6 says that it is by lo
+	if r.head.Type == unix.RTN_THROW { // IPv6 reports lo as its interface
 		r.hops = nil
 		for kind := range r.attributes {
 			if kind != unix.RTA_PRIORITY {
@@ -100,14 +100,14 @@ func eachHop(b []byte, do func([]byte)) {
 	}
 }
 
-// by reports whether all ways of a route are by one of two interfaces.
+// by reports whether all next hops of a route leave by one of two interfaces.
 func (r *fibRoute) by(a, b int) bool {
 	return r.head.Type == unix.RTN_UNICAST && len(r.hops) > 0 &&
 		!slices.ContainsFunc(r.hops, func(i int) bool { return i != a && i != b })
 }
 
-// through returns the route by another interface, in another table. An IPv4
-// gateway need not be in a subnet there: the subnet may be the parent's alone.
+// through returns the route by another interface, in another table. An IPv4 gateway is
+// marked as on the link, because only the parent may have its subnet.
 func (r *fibRoute) through(index int, table uint32) fibRoute {
 	c := *r
 	c.table, c.hops = table, []int{index}
@@ -134,8 +134,7 @@ func (r *fibRoute) through(index int, table uint32) fibRoute {
 	return c
 }
 
-// throw returns the route that has a lookup of this one's destination leave the
-// table.
+// throw returns the route that makes a lookup of this one's destination leave the table.
 func (r *fibRoute) throw(table uint32) fibRoute {
 	c := fibRoute{routeKey: r.routeKey, head: r.head, attributes: map[uint16][]byte{}}
 	c.table = table
@@ -162,14 +161,14 @@ func (r *fibRoute) request(kind, flags int) *nl.NetlinkRequest {
 	return q
 }
 
-// whole is equal for routes that are equal.
+// whole returns a string that is equal for equal routes.
 func (r *fibRoute) whole() string {
 	q := r.request(0, 0)
 	q.Seq = 0
 	return string(q.Serialize())
 }
 
-// order puts what a gateway's validity depends on before it.
+// order sorts routes with a gateway behind those that make the gateway reachable.
 func (r *fibRoute) order() int {
 	if r.via {
 		return 1
@@ -191,8 +190,8 @@ func (r *fibRoute) String() string {
 	return s.String()
 }
 
-// egressRoutes returns the table of a device with egress, made of the one that
-// it refines.
+// egressRoutes returns the routes of a device's table, made from those of the table that
+// it repeats.
 func egressRoutes(all []fibRoute, d *EgressDevice) []fibRoute {
 	var routes []fibRoute
 	taken := map[routeKey]bool{}
@@ -214,8 +213,8 @@ func egressRoutes(all []fibRoute, d *EgressDevice) []fibRoute {
 	return routes
 }
 
-// dumpRoutes returns the routes of both families that pass a filter, in the
-// kernel's order. c is of no use after an error.
+// dumpRoutes returns the routes of both families that pass a filter, in the kernel's
+// order. c cannot be used after an error.
 func dumpRoutes(c *rtnl.Conn, f routeFilter) ([]fibRoute, error) {
 	var all []fibRoute
 	for _, v6 := range []bool{false, true} {

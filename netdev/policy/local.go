@@ -8,14 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A localRoute is what makes an address local.
+// A LocalRoute is a route that makes an address of an interface local.
 type LocalRoute struct {
 	Index   int // of the interface
 	Address netip.Addr
 }
 
-// localRoutes returns the IPv6 addresses that the kernel has taken notice of,
-// whatever rules say about them.
+// LocalRoutes returns the routes that make IPv6 addresses local, whatever rules say
+// about them; nil if they could not be read.
 func LocalRoutes() map[LocalRoute]bool {
 	c, err := rtnl.DialStrict()
 	if err != nil {
@@ -36,7 +36,7 @@ func LocalRoutes() map[LocalRoute]bool {
 		return nil
 	})
 	if err != nil {
-		return nil // it is waited for
+		return nil // the caller waits
 	}
 	return all
 }

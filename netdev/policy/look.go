@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A seenRoute is a route as the kernel shows it.
+// A seenRoute is a route as the kernel reports it.
 type seenRoute struct {
 	key      routeKey
 	protocol uint8
@@ -24,7 +24,7 @@ type seenRoute struct {
 	body     []byte // of the message
 }
 
-// String says what tells it from ours: "unicast by eth0 via 10.0.0.9, protocol static".
+// String describes the route: "a route via 10.0.0.9 by eth0 of protocol static".
 func (r *seenRoute) String() string {
 	text := "a route"
 	if i := int(r.kind) - unix.RTN_UNICAST; i > 0 && i < len(RouteTypes) {
@@ -39,7 +39,7 @@ func (r *seenRoute) String() string {
 	return text + " of protocol " + protocolName(r.protocol)
 }
 
-// protocolName names who put a route there, as `ip route` does
+// protocolName names whoever added a route, as `ip route` does
 // (include/uapi/linux/rtnetlink.h RTPROT_*).
 func protocolName(p uint8) string {
 	names := map[uint8]string{
@@ -52,8 +52,8 @@ func protocolName(p uint8) string {
 	return fmt.Sprint(p)
 }
 
-// seeRoutes calls do with the routes of a family, of one protocol and table if
-// these are not 0, until it returns false.
+// eachSeen calls do with the routes of a family that pass a filter, until do returns
+// false.
 func eachSeen(v6 bool, f routeFilter, do func(seenRoute) bool) error {
 	c, err := rtnl.DialStrict()
 	if err != nil {
@@ -96,7 +96,7 @@ func parseRoute(b []byte) (seenRoute, error) {
 	return r, nil
 }
 
-// A seenRule is a rule as the kernel shows it.
+// A seenRule is a rule as the kernel reports it.
 type seenRule struct {
 	rule     Rule
 	protocol uint8
@@ -125,9 +125,9 @@ func seeRules(c *rtnl.Conn, v6 bool) ([]seenRule, error) {
 	return all, nil
 }
 
-// LookPolicies compares the routes and rules of a spec with the kernel's, in the
-// order of Host.Policies, and changes nothing: Present is what is there with our
-// mark, Why is what would be in the way if they were claimed now.
+// Look compares routes and rules with the kernel's and changes nothing. In the result,
+// routes come first, each in the order of the arguments. Present says that ours is
+// there. Why says what would keep it from being there if its device were claimed now.
 func Look(routes []Route, rules []Rule) ([]State, error) {
 	states := absent(routes, rules)
 	find := &names{indexes: map[string]int{}, tables: map[string]uint32{}}
@@ -174,7 +174,7 @@ func lookRule(r *Rule, state *State) error {
 	return err
 }
 
-// A names finds interfaces for one pass over routes; what it found holds so long.
+// A names looks up interfaces for one pass over routes, each once.
 type names struct {
 	own     int
 	indexes map[string]int

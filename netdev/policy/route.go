@@ -14,23 +14,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A PolicyRoute is a route that is there while a device is claimed.
+// A Route is a route that is in the kernel while a device is claimed.
 type Route struct {
 	To     netip.Prefix
-	Type   string     // a word of RouteTypes; "": unicast
-	Via    netip.Addr // the zero Addr: on the link; an IPv4 route may lead via IPv6
+	Type   string     // an element of RouteTypes; "": unicast
+	Via    netip.Addr // the zero Addr: none; an IPv4 route may have an IPv6 gateway
 	Device string     // "": the device itself
 	Table  uint32
-	VRF    string     // not "": the table is that of this VRF device
-	Source netip.Addr // preferred; the zero Addr: the kernel's choice
+	VRF    string     // not "": use the table of this VRF device instead
+	Source netip.Addr // preferred source; the zero Addr: the kernel's choice
 	Metric uint32     // 0: the kernel's
-	Scope  string     // a word of RouteScopes; "": link without a gateway, host for local, otherwise global
+	Scope  string     // an element of RouteScopes; "": link without a gateway, host for type local, else global
 	TOS    uint8      // IPv4
-	// Checked has the kernel see that Via is in a subnet of the device.
-	// Otherwise it is taken to be on the link: the device may have no connected
-	// route, when the subnet is the parent's.
+	// Checked makes the kernel check that Via is in a subnet of the device. Otherwise
+	// Via is taken to be on the link, because the device has no connected route if
+	// the subnet is the parent's.
 	Checked bool
-	// Hops are several ways, instead of Via and Device.
+	// Hops are several next hops. They replace Via and Device.
 	Hops       []Hop  `json:",omitempty"`
 	Realm      Realm  // IPv4
 	Preference string // IPv6 router preference: low, medium, high; "": medium
@@ -38,7 +38,7 @@ type Route struct {
 	Encap      Encap
 }
 
-// A PolicyHop is one of several ways of a route.
+// A PolicyHop is one of several next hops of a route.
 type Hop struct {
 	Via     netip.Addr
 	Device  string // "": the device itself
@@ -47,11 +47,11 @@ type Hop struct {
 	Encap   Encap
 }
 
-// A Realm is what routes and rules sort packets into, for accounting; 0 is none.
+// A Realm classifies packets for accounting; 0 is none.
 type Realm struct{ From, To uint16 }
 
-// RouteOptions are the metrics of a route (include/uapi/linux/rtnetlink.h
-// RTAX_*); 0 is the kernel's own. Durations are in whole milliseconds.
+// RouteOptions are the metrics of a route (include/uapi/linux/rtnetlink.h RTAX_*). 0
+// means the kernel's own. Durations are whole milliseconds.
 type RouteOptions struct {
 	MTU, AdvMSS, Window, SSThresh, Cwnd, InitCwnd, InitRwnd, Reordering, HopLimit uint32
 
@@ -59,10 +59,10 @@ type RouteOptions struct {
 	QuickAck, FastOpenNoCookie bool
 	ECN                        bool
 	Congestion                 string   // the algorithm; "": the kernel's
-	Lock                       []string `json:",omitempty"` // what the kernel must not change by what it learns
+	Lock                       []string `json:",omitempty"` // elements of LockableOptions that the kernel must not change
 }
 
-// RouteTypes are what a route can be, as `ip route` calls it.
+// RouteTypes are the types of routes, as `ip route` calls them.
 var RouteTypes = []string{"unicast", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable", "prohibit", "throw"}
 
 // RouteScopes are the scopes of a route, as `ip route` calls them.
@@ -73,8 +73,7 @@ var scopeNumbers = [...]uint8{unix.RT_SCOPE_UNIVERSE, unix.RT_SCOPE_SITE, unix.R
 // routerPreferences are those of RFC 4191 §2.1.
 var routerPreferences = map[string]uint8{"medium": 0, "high": 1, "low": 3}
 
-// number returns where word stands in words, and the default for "" and what
-// is not there.
+// number returns the index of word in words, and def if it is not there.
 func number(words []string, word string, def int) int {
 	for i, w := range words {
 		if w == word {
@@ -87,7 +86,7 @@ func number(words []string, word string, def int) int {
 // kind returns the RTN_ number of the route's type.
 func (r *Route) kind() uint8 { return uint8(number(RouteTypes, r.Type, 0)) + unix.RTN_UNICAST }
 
-// refuses reports whether the route leads nowhere.
+// refuses reports whether the route drops packets.
 func (r *Route) refuses() bool { return r.kind() >= unix.RTN_BLACKHOLE }
 
 // scope returns the RT_SCOPE_ number, as `ip route` chooses it.
@@ -106,8 +105,8 @@ func (r *Route) scope() uint8 {
 	return unix.RT_SCOPE_LINK
 }
 
-// String returns the route in the words of `ip route`, as far as tells it from
-// others: "route 0.0.0.0/0 via 10.0.0.1 table 7".
+// String returns the route as `ip route` writes it, without its options:
+// "route 0.0.0.0/0 via 10.0.0.1 table 7".
 func (r Route) String() string {
 	var b strings.Builder
 	b.WriteString("route ")
@@ -151,8 +150,8 @@ func family(v6 bool) int {
 	return netlink.FAMILY_V4
 }
 
-// A routeKey is what the kernel tells routes apart by: of two with one key
-// only one is there, unless the second was asked to be beside the first.
+// A routeKey is what the kernel distinguishes routes by. It refuses a second route with
+// the same key, unless the request asks to append it.
 type routeKey struct {
 	to     netip.Prefix
 	table  uint32
@@ -160,7 +159,7 @@ type routeKey struct {
 	tos    uint8
 }
 
-// ipv6Metric is what IPv6 makes of the metric 0 (IP6_RT_PRIO_USER).
+// ipv6Metric is the metric that IPv6 uses instead of 0 (IP6_RT_PRIO_USER).
 const ipv6Metric = 1024
 
 // key returns the route's key in a table.
@@ -174,14 +173,14 @@ func (r *Route) key(table uint32) routeKey {
 
 // A lookup finds interfaces by their names.
 type lookup interface {
-	// index returns the index of an interface, "" being the device itself, or
-	// 0 if it does not exist.
+	// index returns the index of an interface, or 0 if it does not exist. "" means
+	// the device itself.
 	index(name string) int
 	// vrf returns the table of a VRF device, or 0 if it does not exist.
 	vrf(name string) uint32
 }
 
-// table returns the route's table, or what is missing.
+// table returns the route's table. The error says what is missing.
 func (r *Route) table(l lookup) (uint32, error) {
 	if r.VRF == "" {
 		return r.Table, nil
@@ -192,7 +191,7 @@ func (r *Route) table(l lookup) (uint32, error) {
 	return 0, fmt.Errorf("VRF device %s does not exist", r.VRF)
 }
 
-// devices are the interfaces by which a route leads.
+// devices returns the interfaces that a route leaves by.
 func (r *Route) devices() []string {
 	if r.refuses() {
 		return nil
@@ -207,7 +206,7 @@ func (r *Route) devices() []string {
 	return names
 }
 
-// header begins a request about the route with a key.
+// header starts a request about the route with a key.
 func (k *routeKey) header(request, flags int, kind, scope uint8) (*nl.NetlinkRequest, *nl.RtMsg) {
 	q := nl.NewNetlinkRequest(request, flags)
 	m := &nl.RtMsg{RtMsg: unix.RtMsg{
@@ -223,17 +222,17 @@ func (k *routeKey) header(request, flags int, kind, scope uint8) (*nl.NetlinkReq
 	return q, m
 }
 
-// deleteRequest takes our route with a key away, whatever else it says: ways
-// may have changed their index, or be gone.
+// deleteRequest removes our route with a key, whatever its next hops are: their
+// interfaces may have another index by now, or be gone.
 func (k *routeKey) deleteRequest() *nl.NetlinkRequest {
 	q, _ := k.header(unix.RTM_DELROUTE, 0, 0, unix.RT_SCOPE_NOWHERE)
 	return q
 }
 
-// bending reports whether an unchecked gateway is IPv6 and not link-local. The
-// kernel looks for such a one in the route's table, and for one that is said to
-// be on the link in the main table (net/ipv6/route.c ip6_validate_gw), where it
-// must not find it by another device: it takes both to try.
+// bending reports whether an unchecked gateway is IPv6 and not link-local. The kernel
+// looks for such a gateway in the route's table, or, if the request says that it is on
+// the link, in the main table, where it must not be reached through another device
+// (net/ipv6/route.c ip6_validate_gw). Either may fail, so both are tried.
 func (r *Route) bending() bool {
 	global := func(via netip.Addr, checked bool) bool {
 		return via.Is6() && !via.IsLinkLocalUnicast() && !checked
@@ -242,7 +241,7 @@ func (r *Route) bending() bool {
 		slices.ContainsFunc(r.Hops, func(h Hop) bool { return global(h.Via, h.Checked) }))
 }
 
-// nextHopFlags are those of a way; bend is for what bending reports.
+// nextHopFlags returns the flags of a next hop; bend is for what bending reports.
 func (r *Route) nextHopFlags(via netip.Addr, checked, bend bool) uint8 {
 	if via.IsValid() && !checked && (bend || r.To.Addr().Is4()) {
 		return unix.RTNH_F_ONLINK
@@ -250,7 +249,7 @@ func (r *Route) nextHopFlags(via netip.Addr, checked, bend bool) uint8 {
 	return 0
 }
 
-// addRequest makes the route. An error says which interface is missing.
+// addRequest adds the route. The error says which interface is missing.
 func (r *Route) addRequest(k routeKey, l lookup, bend bool) (*nl.NetlinkRequest, error) {
 	q, m := k.header(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, r.kind(), r.scope())
 	for _, name := range r.devices() {
@@ -290,7 +289,7 @@ func (r *Route) addRequest(k routeKey, l lookup, bend bool) (*nl.NetlinkRequest,
 
 func (r Realm) attribute() []byte { return nl.Uint32Attr(uint32(r.From)<<16 | uint32(r.To)) }
 
-// wayAttributes say how the next hop is reached.
+// wayAttributes returns the attributes that say how the next hop is reached.
 func wayAttributes(to netip.Prefix, via netip.Addr, e *Encap) []*nl.RtAttr {
 	var all []*nl.RtAttr
 	switch {
@@ -303,8 +302,8 @@ func wayAttributes(to netip.Prefix, via netip.Addr, e *Encap) []*nl.RtAttr {
 	return append(all, e.attributes()...)
 }
 
-// hops returns the body of RTA_MULTIPATH: a struct rtnexthop with attributes
-// for each way.
+// hops returns the body of RTA_MULTIPATH: a struct rtnexthop with attributes for each
+// next hop.
 func (r *Route) hops(l lookup, bend bool) []byte {
 	var out []byte
 	for i := range r.Hops {
@@ -321,8 +320,8 @@ func (r *Route) hops(l lookup, bend bool) []byte {
 	return out
 }
 
-// LockableOptions are the words of RouteOptions.Lock; the kernel numbers them
-// as RTAX_MTU and so on.
+// LockableOptions are the values of RouteOptions.Lock, in the order of the kernel's
+// numbers (RTAX_MTU and so on).
 var LockableOptions = []string{
 	"mtu", "window", "rtt", "rttvar", "ssthresh", "cwnd", "advmss", "reordering", "hoplimit", "initcwnd",
 	"features", "rto_min", "initrwnd", "quickack", "congctl",
@@ -333,8 +332,8 @@ const (
 	rtaxFeatureECN       = 1
 )
 
-// attribute returns RTA_METRICS, or nil if all is the kernel's own. Times are
-// in the kernel's units: eighths, quarters and whole milliseconds.
+// attribute returns RTA_METRICS, or nil if no option is set. The kernel's units of the
+// three times are eighths, quarters and whole milliseconds.
 func (o *RouteOptions) attribute() *nl.RtAttr {
 	values := map[int]uint32{
 		unix.RTAX_MTU: o.MTU, unix.RTAX_WINDOW: o.Window, unix.RTAX_SSTHRESH: o.SSThresh, unix.RTAX_CWND: o.Cwnd,
@@ -354,7 +353,7 @@ func (o *RouteOptions) attribute() *nl.RtAttr {
 	for _, word := range o.Lock {
 		values[unix.RTAX_LOCK] |= 1 << (unix.RTAX_MTU + number(LockableOptions, word, 0))
 	}
-	if o.RTOMin != 0 { // it is of no effect otherwise (net/ipv4/tcp_output.c tcp_rto_min)
+	if o.RTOMin != 0 { // the kernel ignores it unless it is locked (net/ipv4/tcp_output.c tcp_rto_min)
 		values[unix.RTAX_LOCK] |= 1 << unix.RTAX_RTO_MIN
 	}
 	metrics, empty := nl.NewRtAttr(unix.RTA_METRICS, nil), true

@@ -12,12 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A PolicyRule is a routing rule that is there while a device is claimed. A
-// selector that is zero is for any packet.
+// A PolicyRule is a routing rule that is in the kernel while a device is claimed. A zero
+// selector fits any packet.
 type Rule struct {
 	From, To  netip.Prefix
 	IPv6      bool // the family
-	Not       bool // for the packets that the selectors do not fit
+	Not       bool // the rule fits the packets that the selectors do not fit
 	Interface string
 	Output    string // the interface that a socket is bound to
 	Mark      uint32
@@ -25,29 +25,29 @@ type Rule struct {
 	TOS       uint8
 	UIDs      Range // of the socket's owner
 	Protocol  uint8 // IP protocol number
-	// Ports of both ends; 0 is no port.
+	// SourcePorts and DestinationPorts are ranges; 0 is no port.
 	SourcePorts, DestinationPorts Range
 	TunnelID                      uint64
-	L3MDev                        bool // the table is that of the packet's VRF
+	L3MDev                        bool // use the table of the packet's VRF
 
-	Action string // a word of RuleActions; "": lookup
+	Action string // an element of RuleActions; "": lookup
 	Table  uint32 // of lookup
 	Goto   uint32 // of goto: a priority
 	Realm  Realm
-	// SuppressLength and SuppressGroup pass over what the lookup found if its
-	// prefix is this long or shorter, less one, or its interface is in this
-	// group, less one; 0: nothing.
+	// SuppressLength, less one, is the longest prefix, and SuppressGroup, less one,
+	// the interface group, whose routes the lookup ignores. 0: none.
 	SuppressLength, SuppressGroup uint32
 
 	Priority uint32
 }
 
-// A Range is from First to Last; Given tells one that is all zero from none.
+// A Range is from First to Last, inclusive. Given distinguishes 0-0 from no range.
 type Range struct {
 	First, Last uint32
 	Given       bool
 }
 
+// String returns "5" or "5-9".
 func (r Range) String() string {
 	if r.First == r.Last {
 		return fmt.Sprint(r.First)
@@ -55,13 +55,13 @@ func (r Range) String() string {
 	return fmt.Sprintf("%d-%d", r.First, r.Last)
 }
 
-// RuleActions are what a rule can do.
+// RuleActions are the actions of rules, as `ip rule` calls them.
 var RuleActions = []string{"lookup", "goto", "nop", "blackhole", "unreachable", "prohibit"}
 
 // ruleActions are their numbers (include/uapi/linux/fib_rules.h FR_ACT_*).
 var ruleActions = [...]uint8{1, 2, 3, 6, 7, 8}
 
-// String returns the rule in the words of `ip rule`:
+// String returns the rule as `ip rule` writes it:
 // "rule 1000 from 10.0.0.100/32 table 7".
 func (r Rule) String() string {
 	var b strings.Builder
@@ -186,8 +186,8 @@ func (r Range) ports() []byte {
 	return append(nl.Uint16Attr(uint16(r.First)), nl.Uint16Attr(uint16(r.Last))...)
 }
 
-// parseRule reads the body of an RTM_NEWRULE or RTM_DELRULE message: the rule,
-// as normal would return it, and who put it there.
+// parseRule reads the body of an RTM_NEWRULE or RTM_DELRULE message. It returns the rule
+// as normal returns it, and the protocol number of whoever added it.
 func parseRule(b []byte) (r Rule, protocol uint8, err error) {
 	if len(b) < unix.SizeofRtMsg {
 		return r, 0, fmt.Errorf("parse rule message: %d bytes are too short", len(b))
@@ -214,8 +214,7 @@ func parseRule(b []byte) (r Rule, protocol uint8, err error) {
 	return r, protocol, nil
 }
 
-// parse reads one attribute. What has not the length that it must have is
-// passed over.
+// parse reads one attribute. It ignores one that is too short.
 func (r *Rule) parse(kind uint16, v []byte, m *unix.RtMsg) {
 	word := func() uint32 {
 		if len(v) < 4 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -17,10 +18,10 @@ const (
 	LocalTable = unix.RT_TABLE_LOCAL
 )
 
-// Route returns nil if a routing table has a usable route to exactly a prefix,
-// by an interface if one is named, and otherwise what is wrong. A route that
-// refuses (blackhole, unreachable, prohibit) is none, and so is one whose
-// interfaces have no carrier.
+// Usable returns nil if a routing table has a usable route to exactly a prefix, and
+// otherwise what is wrong. If via is not "", the route must leave by that interface. A
+// blackhole, unreachable or prohibit route is not usable, nor is one whose interfaces
+// have no carrier.
 func Usable(prefix netip.Prefix, table uint32, via string) error {
 	family := netlink.FAMILY_V4
 	if prefix.Addr().Is6() {
@@ -34,18 +35,15 @@ func Usable(prefix netip.Prefix, table uint32, via string) error {
 		}
 		index = l.Attrs().Index
 	}
-	usable, there := false, false
-	err := netlink.RouteListFilteredIter(family, &netlink.Route{Table: int(table)}, netlink.RT_FILTER_TABLE, func(r netlink.Route) bool {
-		if destination(r.Dst, prefix.Addr().Is6()) == prefix {
-			there = true
-			usable = usable || leads(&r, index)
-		}
-		return !usable
-	})
+	usable, there, err := findRoute(family, prefix, table, index)
+	for pause := lookPause; !usable && errors.Is(err, netlink.ErrDumpInterrupted) && pause <= lookPauseMax; pause *= 2 {
+		time.Sleep(pause)
+		usable, there, err = findRoute(family, prefix, table, index)
+	}
 	switch {
 	case usable:
 		return nil
-	case err != nil && !errors.Is(err, netlink.ErrDumpInterrupted):
+	case err != nil: // what an interrupted dump lacks may be there
 		return fmt.Errorf("look at the routes: %w", err)
 	case there && via != "":
 		return fmt.Errorf("no route to %v by %s works", prefix, via)
@@ -55,7 +53,26 @@ func Usable(prefix netip.Prefix, table uint32, via string) error {
 	return fmt.Errorf("there is no route to %v", prefix)
 }
 
-// destination is where a route leads to; nil is everywhere.
+// lookPause is the pause after the first dump that a change interrupted. It doubles up
+// to lookPauseMax, which makes half a second in all.
+const (
+	lookPause    = time.Millisecond
+	lookPauseMax = 256 * time.Millisecond
+)
+
+// findRoute reports whether a route to a prefix is there, and whether one is usable.
+func findRoute(family int, prefix netip.Prefix, table uint32, index int) (usable, there bool, err error) {
+	err = netlink.RouteListFilteredIter(family, &netlink.Route{Table: int(table)}, netlink.RT_FILTER_TABLE, func(r netlink.Route) bool {
+		if destination(r.Dst, prefix.Addr().Is6()) == prefix {
+			there = true
+			usable = usable || leads(&r, index)
+		}
+		return !usable
+	})
+	return usable, there, err
+}
+
+// destination converts a destination; nil is the default route.
 func destination(dst *net.IPNet, v6 bool) netip.Prefix {
 	if dst == nil {
 		if v6 {
@@ -71,7 +88,7 @@ func destination(dst *net.IPNet, v6 bool) netip.Prefix {
 	return netip.PrefixFrom(a, ones)
 }
 
-// leads reports whether a route can be taken, by the interface if index is not 0.
+// leads reports whether a route can be used, by the interface if index is not 0.
 func leads(r *netlink.Route, index int) bool {
 	if r.Type != unix.RTN_UNICAST && r.Type != unix.RTN_LOCAL {
 		return false

@@ -14,20 +14,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A RouteEvent is a change to the routes or the rules.
+// An Event is a change of a route or a rule.
 type Event struct {
-	Prefix netip.Prefix // of a route; the zero Prefix: a rule
-	Table  uint32       // of a route
+	Prefix netip.Prefix // of the route; the zero Prefix: it is a rule
+	Table  uint32       // of the route
 	Gone   bool
-	Ours   bool // it carries our mark
-	// Lost says that the kernel had to drop events: all the rest is unset.
+	Ours   bool // it carries Protocol
+	// Lost says that the kernel dropped events. The other fields are unset.
 	Lost bool
 }
 
-// WatchRoutes subscribes to the changes of routes and rules in the network
-// namespace of the calling thread, and returns a function that calls handle
-// with each until ctx is done. Routes that go with their interface are not
-// told of for IPv4; the [Watcher] tells of the interface.
+// Watch subscribes to changes of routes and rules in the network namespace of the calling
+// thread. It returns a function that calls handle with each until ctx is done. The
+// kernel does not report IPv4 routes that go with their interface; a netdev.Watcher
+// reports the interface.
 func Watch(log *slog.Logger) (run func(ctx context.Context, handle func(Event)), err error) {
 	subscribe := func() (*nl.NetlinkSocket, error) {
 		s, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE,
@@ -35,7 +35,7 @@ func Watch(log *slog.Logger) (run func(ctx context.Context, handle func(Event)),
 		if err != nil {
 			return nil, fmt.Errorf("subscribe to route and rule events: %w", err)
 		}
-		_ = s.SetReceiveBufferSize(4<<20, true) // what is lost is told as such
+		_ = s.SetReceiveBufferSize(4<<20, true) // a loss is reported
 		return s, nil
 	}
 	s, err := subscribe()

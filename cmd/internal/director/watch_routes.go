@@ -55,7 +55,7 @@ func (w *routeWatch) apply(c *conf.Config) {
 func (w *routeWatch) start() {
 	run, err := policy.Watch(w.log)
 	if err != nil {
-		w.log.Warn("changes of routes are seen in intervals only", "err", err)
+		w.log.Warn("routes are not watched: a change is found only by the periodic look", "err", err)
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())

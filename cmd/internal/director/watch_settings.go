@@ -23,7 +23,7 @@ func (w *settingsWatch) apply(*conf.Config) {
 	}
 	run, err := w.host.WatchSettings(w.log)
 	if err != nil {
-		w.log.Warn("sysctls that somebody turns back are found in intervals only", "err", err)
+		w.log.Warn("sysctls are not watched: a change is found only by the periodic look", "err", err)
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
