@@ -61,7 +61,7 @@ func TestLooksWhileAddressesChange(t *testing.T) {
 	for range 50 {
 		o, err := observe(c, needs{names: []string{"eth0", "none"}}, 0)
 		testns.Must(t, err)
-		if o.partial {
+		if o.partial() {
 			partial++
 		}
 		eth0 := o.byName["eth0"]
