@@ -175,7 +175,7 @@ func TestBFD(t *testing.T) {
 	two.AwaitState(t, "BACKUP")
 	awaitBFD(t, one, "all are up again", isUp)
 	said, _, err := one.CLI("events")
-	for _, want := range []string{" bfd session0 Up -> Down: no packet for 2.4s: control detection time expired", " -> Up: the neighbour hears us", " tracker session0 up -> down: no packet"} {
+	for _, want := range []string{" bfd session0 Up -> Down: no packet for 2.4s: control detection time expired", " -> Up: the neighbour receives our packets", " tracker session0 up -> down: no packet"} {
 		if err != nil || !strings.Contains(said, want) {
 			t.Errorf("the events do not have %q (%v):\n%s", want, err, said)
 		}

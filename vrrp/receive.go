@@ -160,7 +160,7 @@ func (m *Machine) meetRival(now time.Time, r *Received) {
 func (m *Machine) noteRival(now time.Time, r *Received) {
 	if m.rivalFrom.IsZero() {
 		m.rivalFrom = now
-		m.reportRival(now, r, fmt.Sprintf("%v (priority %d) speaks as MASTER too", r.Source, r.Advert.Priority))
+		m.reportRival(now, r, fmt.Sprintf("%v (priority %d) advertises as MASTER too", r.Source, r.Advert.Priority))
 	}
 	m.rival.update(r, now)
 	m.rivalUntil = now.Add(3 * max(m.cfg.Interval, r.Advert.Interval))
@@ -176,7 +176,7 @@ func (m *Machine) reportRival(now time.Time, r *Received, why string) {
 // rivalGone reports that the other router has stopped advertising, and
 // corrects the neighbours once more.
 func (m *Machine) rivalGone() {
-	m.out = append(m.out, Action{Verb: Rival, Priority: m.Priority(), Why: fmt.Sprintf("%v has fallen silent", m.rival.Address)})
+	m.out = append(m.out, Action{Verb: Rival, Priority: m.Priority(), Why: fmt.Sprintf("%v has stopped advertising", m.rival.Address)})
 	m.do(Announce)
 	m.rival, m.rivalFrom = Peer{}, time.Time{}
 	m.rivalUntil = time.Time{}

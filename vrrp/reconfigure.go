@@ -10,9 +10,9 @@ import (
 func (m *Machine) setWeight(now time.Time, sum int) {
 	before := m.Priority()
 	m.weight = sum
-	why := "trackers weigh nothing any more"
+	why := "tracker weights add nothing"
 	if sum != 0 {
-		why = fmt.Sprintf("trackers weigh %+d", sum)
+		why = fmt.Sprintf("tracker weights add %+d", sum)
 	}
 	m.priorityChanged(before, why)
 	m.retime(now)

@@ -28,7 +28,7 @@ func (m *Machine) resume(now time.Time, e Resume) {
 		m.start(now)
 		return
 	}
-	m.state, m.since, m.why = e.State, e.Since, "went on after an upgrade"
+	m.state, m.since, m.why = e.State, e.Since, "continued after an upgrade"
 	m.upSince, m.takeover = e.UpSince, e.Takeover
 	if m.upSince.IsZero() {
 		m.upSince = e.Since

@@ -118,7 +118,7 @@ func (m *Machine) takeOverReason(now time.Time) (string, Takeover) {
 	case m.gaveUp.IsValid():
 		return fmt.Sprintf("%v gave up (priority 0)", m.gaveUp), TakeoverPriority
 	case m.deferring && m.peer.LastHeard.Before(m.timerFrom):
-		return "nobody took over what was handed over", TakeoverNoResponse
+		return "no router took over after the handover", TakeoverNoResponse
 	case !m.peer.Address.IsValid():
 		return fmt.Sprintf("no advert heard for %v", now.Sub(m.timerFrom).Round(time.Millisecond)), TakeoverNoResponse
 	case m.peer.Priority < m.Priority() && lastHeard < m.cfg.missed(m.peer.Interval, 0):

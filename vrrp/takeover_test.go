@@ -71,7 +71,7 @@ func TestUpSince(t *testing.T) {
 	}
 }
 
-// What went on after an upgrade has been up, and MASTER, all the while.
+// What continued after an upgrade has been up, and MASTER, all the while.
 func TestUpSinceResumed(t *testing.T) {
 	began, later := epoch.Add(-time.Hour), epoch.Add(-time.Minute)
 	r := newRig(t, 3, nil)

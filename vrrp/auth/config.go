@@ -2,8 +2,8 @@
 //
 // It implements the simple password and the IP authentication header of RFC 2338,
 // both for version 2 only, and a trailer with an HMAC-SHA256 for versions 2 and 3.
-// The trailer has the form that keepalived sends since version 2.4.2; earlier
-// versions of keepalived have none. Like package vrrp it has no socket, clock or
+// The trailer (auth_hmac in keepalived) has the form of keepalived 2.4.2 and later;
+// 2.4.0 and 2.4.1 send other ones. Like package vrrp it has no socket, clock or
 // file: bytes and the time come in.
 //
 // The password is no protection, because it is sent in clear text. It keeps apart

@@ -120,7 +120,7 @@ type Report struct {
 	Priority    uint8
 	OldPriority uint8 // vrrp.Repriced: the priority before
 	Why         string
-	Peer        *vrrp.Peer // vrrp.Rival: who it is; nil: it has fallen silent
+	Peer        *vrrp.Peer // vrrp.Rival: who it is; nil: it has stopped advertising
 	Takeover    vrrp.Takeover
 	// Drop is why adverts are refused: those that caused a protocol error, or with
 	// vrrp.Rival those of Peer.

@@ -142,7 +142,7 @@ func (s *Speaker) sent(errs []SendError) {
 			s.opts.Log.Warn("cannot send adverts", "err", errs[at].Err)
 		case at < 0 && failing:
 			delete(s.sendFailures, index)
-			s.opts.Log.Info("adverts are sent again", "after", time.Since(failure.Since).Round(time.Millisecond), "problem", failure.Problem)
+			s.opts.Log.Info("adverts are sent again", "after", time.Since(failure.Since).Round(time.Millisecond), "err", failure.Problem)
 		}
 	}
 }

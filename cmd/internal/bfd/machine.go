@@ -89,7 +89,7 @@ type machine struct {
 // start begins a session that is Down.
 func (m *machine) start(now time.Time) {
 	m.remote, m.state, m.since = unheard, Down, now
-	m.reason = "nothing has been heard of the neighbour"
+	m.reason = "no packet from the neighbour has arrived"
 	m.settle()
 	m.doubtFrom(now)
 	m.due = now
@@ -157,11 +157,11 @@ func (m *machine) follow(now time.Time, p *Packet) {
 	}
 	switch {
 	case m.state == Down && p.State == Down:
-		m.enter(now, Init, "the neighbour is heard, but does not hear us yet")
+		m.enter(now, Init, "packets from the neighbour arrive, but it does not receive ours yet")
 	case m.state == Down && p.State == Init, m.state == Init && p.State >= Init:
 		m.rise(now)
 	case m.state == Up && p.State == Down:
-		m.fall(now, DiagNeighbourDown, "the neighbour says Down: "+p.Diag.String())
+		m.fall(now, DiagNeighbourDown, "the neighbour reports Down: "+p.Diag.String())
 	}
 }
 
@@ -173,7 +173,7 @@ func (m *machine) excuse(now time.Time) {
 	if unknown {
 		m.verdict = VerdictUp
 	}
-	const reason = "the neighbour says AdminDown: its BFD was turned off"
+	const reason = "the neighbour reports AdminDown: its BFD was turned off"
 	switch {
 	case m.state != Down:
 		m.fall(now, DiagNeighbourDown, reason)
@@ -188,7 +188,7 @@ func (m *machine) rise(now time.Time) {
 	m.diag, m.verdict, m.doubt = DiagNone, VerdictUp, time.Time{}
 	m.ups++
 	told := m.minTx
-	m.enter(now, Up, "the neighbour hears us")
+	m.enter(now, Up, "the neighbour receives our packets")
 	m.polling = m.minTx != told
 }
 

@@ -178,7 +178,7 @@ func TestSlowWhileDown(t *testing.T) {
 			t.Fatalf("sent %+v", s.p)
 		}
 	}
-	want := []string{"3s a Down->Down verdict 2: nothing has been heard of the neighbour", "3s b Down->Down verdict 2: nothing has been heard of the neighbour"}
+	want := []string{"3s a Down->Down verdict 2: no packet from the neighbour has arrived", "3s b Down->Down verdict 2: no packet from the neighbour has arrived"}
 	if !slices.Equal(l.story, want) {
 		t.Errorf("changes %q", l.story)
 	}
@@ -217,7 +217,7 @@ func TestDetection(t *testing.T) {
 		t.Errorf("down %v after the last packet, want 600ms", at.Sub(last))
 	}
 	if len(l.story) != 2 || !strings.HasSuffix(l.story[0], "a Up->Down verdict 2: no packet for 600ms: control detection time expired") ||
-		!strings.HasSuffix(l.story[1], "b Up->Down verdict 2: the neighbour says Down: control detection time expired") {
+		!strings.HasSuffix(l.story[1], "b Up->Down verdict 2: the neighbour reports Down: control detection time expired") {
 		t.Errorf("changes %q", l.story)
 	}
 	// The one that heard nothing says why, at once.

@@ -36,7 +36,7 @@ func (s *session) saved() SavedSession {
 func (m *machine) resume(now time.Time, k *SavedSession) {
 	t := m.Timers
 	m.Timers = k.Config.Timers
-	m.state, m.since, m.reason, m.verdict = Up, k.Since, "a former process had it Up", VerdictUp
+	m.state, m.since, m.reason, m.verdict = Up, k.Since, "it was Up before an upgrade", VerdictUp
 	m.remote, m.heard = k.Remote, now
 	m.minTx, m.minRx = k.MinTx, k.MinRx
 	m.txInForce, m.rxInForce = k.MinTx, k.MinRx

@@ -20,10 +20,10 @@ const (
 )
 
 const (
-	// earBuffer is what a socket may queue while we are away.
+	// rxBuffer is how many bytes a socket may queue while the process is busy.
 	rxBuffer = 1 << 20
-	// class is that of routing protocols: DSCP CS6, and the first band of the
-	// usual queue.
+	// class and priority are those of routing protocols: DSCP CS6, and the first
+	// band of the default queueing discipline.
 	class    = 0xc0
 	priority = 7
 )

@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	// retryPause is between attempts to open what could not be opened.
+	// retryPause is the pause between attempts to open a socket.
 	retryPause = time.Second
-	// stretchLimit is how long neighbours have to learn that we will be slow.
+	// relaxLimit is how long RelaxTimers waits for the neighbours' confirmation.
 	relaxLimit = time.Second
-	// batchLen bounds what is read of one socket at once: a full queue of the
-	// shortest packets, so that no detection time ends before the packets that
-	// came in it are read.
+	// batchLen bounds how many packets are read from one socket at once. It is a
+	// full socket queue of the shortest packets: all packets that arrived within a
+	// detection time are read before that time ends.
 	batchLen = 4096
 )
 

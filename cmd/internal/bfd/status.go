@@ -2,7 +2,7 @@ package bfd
 
 import "time"
 
-// A Status is what is known of a session.
+// A Status is the state of a session, for display.
 type Status struct {
 	Config         Config
 	State          State

@@ -92,7 +92,7 @@ func (c *Client) Reload(ctx context.Context) (*Reloaded, error) {
 // goes on with what the new binary tells, and leaves nothing out.
 func (c *Client) Events(ctx context.Context, since uint64, follow bool) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
-		answer, err := c.request(ctx, http.MethodGet, eventsQuery(since, follow)) //nolint:bodyclose // readEvents does it
+		answer, err := c.request(ctx, http.MethodGet, eventsPath(since, follow)) //nolint:bodyclose // readEvents does it
 		for err == nil {
 			since, err = readEvents(answer, since, yield)
 			switch {
@@ -113,7 +113,7 @@ func (c *Client) Events(ctx context.Context, since uint64, follow bool) iter.Seq
 	}
 }
 
-func eventsQuery(since uint64, follow bool) string {
+func eventsPath(since uint64, follow bool) string {
 	query := url.Values{"since": {strconv.FormatUint(since, 10)}}
 	if follow {
 		query.Set("follow", "1")
@@ -160,7 +160,7 @@ func (c *Client) rejoin(ctx context.Context, since uint64) (*http.Response, erro
 			return nil, ctx.Err()
 		}
 		var answer *http.Response
-		answer, err = c.request(ctx, http.MethodGet, eventsQuery(since, true))
+		answer, err = c.request(ctx, http.MethodGet, eventsPath(since, true))
 		// Whatever else is wrong with a socket that is being left or made passes.
 		if refused := (*RefusedError)(nil); err == nil || errors.As(err, &refused) {
 			return answer, err

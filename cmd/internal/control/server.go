@@ -55,25 +55,43 @@ type Server struct {
 	stopping context.Context // ends streams, so that Close need not wait for their readers
 	stop     context.CancelFunc
 	returns  atomic.Bool // the daemon answers again soon
+
+	snapshots *snapshots
+	streams   chan struct{} // one token for each stream of events
+	// writeTimeout is how long a reader may take for an answer, or for a batch of
+	// events.
+	writeTimeout time.Duration
 }
+
+const (
+	// maxConnections bounds the connections that are open at once. More wait until
+	// one of them is closed.
+	maxConnections = 512
+	// maxStreams bounds the streams of events among them: a stream may last for ever.
+	maxStreams = 128
+)
 
 // returnsTrailer comes after a stream of events that the daemon goes on with soon,
 // in another connection: who follows asks again, from the last seq.
 const returnsTrailer = "Holdfast-Returns"
 
-// streamTimeout is how long a reader of events may take for one batch.
-const streamTimeout = 10 * time.Second
+// writeTimeout is Server.writeTimeout outside of tests.
+const writeTimeout = 10 * time.Second
 
 // NewServer returns a Server. Call Serve, then Close.
 func NewServer(o Options) *Server {
-	s := &Server{backend: o.Backend, events: o.Events, version: o.Version, log: o.Log, uid: os.Geteuid()}
+	s := &Server{
+		backend: o.Backend, events: o.Events, version: o.Version, log: o.Log, uid: os.Geteuid(),
+		streams: make(chan struct{}, maxStreams), writeTimeout: writeTimeout,
+	}
 	s.version.Version = status.Version
 	s.stopping, s.stop = context.WithCancel(context.Background())
+	s.snapshots = newSnapshots(s.stopping, s.encodeStatus)
 	s.http = http.Server{
 		Handler:           s.handler(),
 		ConnContext:       withPeer,
 		ReadHeaderTimeout: 5 * time.Second,
-		IdleTimeout:       time.Minute,
+		IdleTimeout:       10 * time.Second,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 	}
@@ -82,36 +100,50 @@ func NewServer(o Options) *Server {
 
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/version", read(func(context.Context) (*VersionInfo, error) { return &s.version, nil }))
-	mux.HandleFunc("GET /v1/status", read(s.status))
-	mux.HandleFunc("GET /v1/plan", read(s.backend.Plan))
+	mux.HandleFunc("GET /v1/version", read(s, func(context.Context) (*VersionInfo, error) { return &s.version, nil }))
+	mux.HandleFunc("GET /v1/status", s.serveStatus)
+	mux.HandleFunc("GET /v1/plan", read(s, s.backend.Plan))
 	mux.HandleFunc("GET /v1/events", s.serveEvents)
-	mux.HandleFunc("POST /v1/reload", s.write("reload", read(s.backend.Reload)))
-	mux.HandleFunc("POST /v1/upgrade", s.write("upgrade", read(s.backend.Upgrade)))
+	mux.HandleFunc("POST /v1/reload", s.write("reload", read(s, s.backend.Reload)))
+	mux.HandleFunc("POST /v1/upgrade", s.write("upgrade", read(s, s.backend.Upgrade)))
 	mux.HandleFunc("POST /v1/handover", s.write("handover", func(w http.ResponseWriter, r *http.Request) {
-		read(func(ctx context.Context) (*HandedOver, error) {
-			return s.backend.Handover(ctx, r.FormValue("name"))
+		read(s, func(ctx context.Context) (*HandedOver, error) {
+			return s.backend.Handover(ctx, r.URL.Query().Get("name"))
 		})(w, r)
 	}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		fail(w, http.StatusNotFound, fmt.Errorf("this daemon has no %s %s", r.Method, r.URL.Path))
+		s.fail(w, http.StatusNotFound, fmt.Errorf("this daemon has no %s %s", r.Method, r.URL.Path))
 	})
 	return mux
 }
 
-func (s *Server) status(ctx context.Context) (*status.Status, error) {
+// serveStatus answers with a status that others who ask now get too.
+func (s *Server) serveStatus(w http.ResponseWriter, r *http.Request) {
+	body, release, err := s.snapshots.get(r.Context())
+	if err != nil {
+		s.fail(w, http.StatusUnprocessableEntity, err)
+		return
+	}
+	defer release()
+	s.send(w, http.StatusOK, body)
+}
+
+// encodeStatus returns the status as it is sent: without the blanks that would
+// double what a thousand virtual routers take.
+func (s *Server) encodeStatus(ctx context.Context) ([]byte, error) {
 	st, err := s.backend.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
 	st.Version = status.Version
 	st.Complete()
-	return st, nil
+	body, err := json.Marshal(st)
+	return append(body, '\n'), err
 }
 
 // Serve answers on l until Close. It returns nil after Close.
 func (s *Server) Serve(l net.Listener) error {
-	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(newBounded(l, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve the control socket: %w", err)
 	}
 	return nil
@@ -136,14 +168,14 @@ func (s *Server) Close(ctx context.Context) error {
 }
 
 // read answers with what ask returns.
-func read[T any](ask func(context.Context) (*T, error)) http.HandlerFunc {
+func read[T any](s *Server, ask func(context.Context) (*T, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		answer, err := ask(r.Context())
 		if err != nil {
-			fail(w, http.StatusUnprocessableEntity, err)
+			s.fail(w, http.StatusUnprocessableEntity, err)
 			return
 		}
-		reply(w, http.StatusOK, answer)
+		s.reply(w, http.StatusOK, answer)
 	}
 }
 
@@ -151,7 +183,7 @@ func read[T any](ask func(context.Context) (*T, error)) http.HandlerFunc {
 func (s *Server) write(verb string, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !mayWrite(r.Context(), s.uid) {
-			fail(w, http.StatusForbidden, fmt.Errorf("%s is for root only", verb))
+			s.fail(w, http.StatusForbidden, fmt.Errorf("%s is for root only", verb))
 			return
 		}
 		s.log.Info("asked over the control socket", "verb", verb, "uid", r.Context().Value(peerKey{}))
@@ -159,76 +191,31 @@ func (s *Server) write(verb string, next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
-	var since uint64
-	if text := r.FormValue("since"); text != "" {
-		var err error
-		if since, err = strconv.ParseUint(text, 10, 64); err != nil {
-			fail(w, http.StatusBadRequest, fmt.Errorf("since must be the number of an event, not %q", text))
-			return
-		}
-	}
-	follow, err := strconv.ParseBool(r.FormValue("follow"))
-	if err != nil && r.FormValue("follow") != "" {
-		fail(w, http.StatusBadRequest, fmt.Errorf("follow must be 1 or 0, not %q", r.FormValue("follow")))
-		return
-	}
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	defer context.AfterFunc(s.stopping, cancel)()
-
-	w.Header().Set("Content-Type", "application/jsonl")
-	out := http.NewResponseController(w)
-	if !follow {
-		_ = writeEvents(w, out, s.events.Since(since))
-		return
-	}
-	w.Header().Set("Trailer", returnsTrailer)
-	// The header goes out at once: the reader knows that nothing escapes it from now on.
-	for err := out.Flush(); err == nil; {
-		events := s.events.Follow(ctx, since)
-		if events == nil {
-			if s.returns.Load() {
-				w.Header().Set(returnsTrailer, "1")
-			}
-			return
-		}
-		err = writeEvents(w, out, events)
-		since = events[len(events)-1].Seq
-	}
-}
-
-// writeEvents writes one event per line. A reader that does not read for
-// streamTimeout is given up.
-func writeEvents(w http.ResponseWriter, out *http.ResponseController, events []event.Event) error {
-	if err := out.SetWriteDeadline(time.Now().Add(streamTimeout)); err != nil {
-		return err
-	}
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	for i := range events {
-		if err := encoder.Encode(&events[i]); err != nil {
-			return err
-		}
-	}
-	return out.Flush()
-}
-
 type failure struct {
 	Error string `json:"error"`
 }
 
-func fail(w http.ResponseWriter, code int, err error) {
-	reply(w, code, failure{err.Error()})
+func (s *Server) fail(w http.ResponseWriter, code int, err error) {
+	s.reply(w, code, failure{err.Error()})
 }
 
-func reply(w http.ResponseWriter, code int, value any) {
+func (s *Server) reply(w http.ResponseWriter, code int, value any) {
 	body, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
 		code, body = http.StatusInternalServerError, []byte(`{"error": "the answer cannot be put into JSON"}`)
 	}
+	s.send(w, code, append(body, '\n'))
+}
+
+// send sends an answer to a reader, who has writeTimeout to take it.
+func (s *Server) send(w http.ResponseWriter, code int, body []byte) {
+	out, deadline := http.NewResponseController(w), time.Now().Add(s.writeTimeout)
+	// A connection on which this fails is closed, and what follows fails too. The
+	// deadline for reading is for a body that was promised and never sent.
+	_ = errors.Join(out.SetWriteDeadline(deadline), out.SetReadDeadline(deadline))
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(code)
 	// A reader that has gone away is no fault of ours.
-	_, _ = w.Write(append(body, '\n'))
+	_, _ = w.Write(body)
 }

@@ -104,6 +104,9 @@ type peerKey struct{}
 // withPeer keeps in ctx who is at the other end of conn: their user id, as the
 // kernel knows it from the time of the connection.
 func withPeer(ctx context.Context, conn net.Conn) context.Context {
+	if b, ok := conn.(*boundedConn); ok {
+		conn = b.Conn
+	}
 	c, ok := conn.(*net.UnixConn)
 	if !ok {
 		return ctx

@@ -83,34 +83,24 @@ func (b backend) Status(ctx context.Context) (*status.Status, error) {
 
 // Reload implements control.Backend.
 func (b backend) Reload(ctx context.Context) (*control.Reloaded, error) {
-	var r *control.Reloaded
-	var err error
-	e := b.d.ask(ctx, func() {
-		r, err = b.d.reload(ctx)
-		b.d.services.reconcile() // the answer comes when it is done
-	})
-	if e != nil {
-		return nil, e
-	}
-	return r, err
+	return b.d.reload(ctx)
 }
 
 // Plan implements control.Backend.
 func (b backend) Plan(ctx context.Context) (*control.Plan, error) {
+	n, err := b.d.read(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var p *control.Plan
-	var err error
-	if e := b.d.ask(ctx, func() { p, err = b.d.plan() }); e != nil {
+	if e := b.d.ask(ctx, func() { p, err = b.d.plan(n.conf) }); e != nil {
 		return nil, e
 	}
 	return p, err
 }
 
-// plan says what a reload would change now.
-func (d *Director) plan() (*control.Plan, error) {
-	c, err := conf.Load(d.opts.Path)
-	if err != nil {
-		return nil, err
-	}
+// plan says what a reload of a configuration would change now.
+func (d *Director) plan(c *conf.Config) (*control.Plan, error) {
 	p := &control.Plan{Version: status.Version, Path: d.opts.Path, Steps: []control.Step{}}
 	for _, text := range describe(d.conf, c) {
 		p.Steps = append(p.Steps, control.Step{Area: "holdfast", Text: text})

@@ -65,6 +65,8 @@ type Director struct {
 	conf      *conf.Config // nil until the first is applied
 	loaded    time.Time
 	reloaded  reloadResult
+	reloading chan struct{} // has an element while a reload runs
+	load      func(context.Context, string) (*conf.Config, conf.Errors, error)
 	inherited upgradeState // what the former binary saved
 	upgradeTo string       // path of the binary that is to replace this one; "": none
 }
@@ -105,13 +107,17 @@ func Run(ctx context.Context, o Options) error {
 	}
 	d.log.Info("holdfast is up", "version", o.Version, "director", o.Config.Director.Name,
 		"instances", len(o.Config.VRRP), "services", len(o.Config.Services))
+	running, stop := context.WithCancel(ctx)
+	d.threads.Go(func() { d.reloadOnSignal(running) })
 	d.loop(ctx)
+	stop()
 	return errors.Join(d.routers.failed, d.stop(), d.close())
 }
 
 func newDirector(o Options) *Director {
 	return &Director{
 		opts: o, log: o.Log, started: time.Now(), loaded: time.Now(), mail: newMailbox(),
+		reloading: make(chan struct{}, 1), load: conf.LoadContext,
 	}
 }
 
@@ -228,8 +234,6 @@ func (d *Director) loop(ctx context.Context) {
 			d.routers.repair.everything()
 			d.conflicts.lookAtFirewall()
 			d.services.dirty = true
-		case <-d.opts.Reload:
-			_, _ = d.reload(ctx) // the outcome is logged and in the status
 		}
 		d.services.reconcile()
 		if path := d.upgradeTo; path != "" {

@@ -1,11 +1,17 @@
 package director
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"reflect"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"holdfast/cmd/internal/event"
 	"holdfast/conf"
 	"holdfast/vrrp"
 )
@@ -140,4 +146,71 @@ func alter(t *testing.T, path string, v reflect.Value) {
 	default:
 		t.Fatalf("%s is a %v: how to change it is not known", path, v.Type())
 	}
+}
+
+// A configuration that cannot be read, because its file server is gone, does not
+// hold up the loop: others are answered meanwhile, the verb ends with the reason,
+// and status has it.
+func TestUnreadableConfigurationHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := errors.New("no answer from the file system about /nfs/a.toml")
+		d := newDirector(Options{Path: "/nfs/a.toml", Log: slog.New(slog.DiscardHandler)})
+		d.load = func(ctx context.Context, _ string) (*conf.Config, conf.Errors, error) {
+			<-ctx.Done()
+			return nil, nil, gone
+		}
+		var published []event.Event
+		d.events = event.NewBus(func(e *event.Event) { published = append(published, *e) })
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() {
+			for {
+				select {
+				case <-d.mail.signal:
+					for _, f := range d.mail.take() {
+						f()
+					}
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+		start := time.Now()
+		ended := make(chan error, 2)
+		go func() { _, err := backend{d}.Reload(ctx); ended <- err }()
+		go func() { _, err := backend{d}.Plan(ctx); ended <- err }()
+		synctest.Wait()
+		if err := d.ask(ctx, func() {}); err != nil || time.Since(start) != 0 {
+			t.Errorf("the loop answered after %v: %v", time.Since(start), err)
+		}
+		for range 2 {
+			if err := <-ended; !errors.Is(err, gone) {
+				t.Errorf("got %v", err)
+			}
+		}
+		if took := time.Since(start); took != configPatience {
+			t.Errorf("the verbs ended after %v", took)
+		}
+		synctest.Wait()
+		if !errors.Is(d.reloaded.err, gone) || len(published) != 1 || published[0].To != "refused" {
+			t.Errorf("reloaded %v, events %v", d.reloaded.err, published)
+		}
+	})
+}
+
+// A reload waits for the one before it, as long as its caller does.
+func TestReloadsAreInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDirector(Options{Log: slog.New(slog.DiscardHandler)})
+		d.reloading <- struct{}{}
+		d.load = func(context.Context, string) (*conf.Config, conf.Errors, error) {
+			t.Error("two reloads read at once")
+			return nil, nil, errors.New("")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := d.reload(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+	})
 }

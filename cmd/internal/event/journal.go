@@ -79,13 +79,17 @@ func (l *Journal) Append(e Event) uint64 {
 // first one that it returns is a KindLost event if some of those after seq are
 // gone, and also if the journal has not yet reached seq: then the caller knows
 // the journal of a process before a restart, and gets all events of this one.
-func (l *Journal) Since(seq uint64) []Event {
+func (l *Journal) Since(seq uint64) []Event { return l.Next(seq, len(l.ring)) }
+
+// Next is Since, but returns at most that many events, and a KindLost event before
+// them where one belongs.
+func (l *Journal) Next(seq uint64, most int) []Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.since(seq)
+	return l.next(seq, most)
 }
 
-func (l *Journal) since(seq uint64) []Event {
+func (l *Journal) next(seq uint64, most int) []Event {
 	if seq == l.last || l.last < l.first {
 		return nil
 	}
@@ -106,7 +110,8 @@ func (l *Journal) since(seq uint64) []Event {
 			Kind: KindLost, Reason: fmt.Sprintf("%d events were %s", oldest-seq-1, gone),
 		})
 	}
-	for i := max(seq+1, oldest); i <= l.last; i++ {
+	from := max(seq+1, oldest)
+	for i := from; i <= min(l.last, from+uint64(most)-1); i++ {
 		events = append(events, l.ring[(i-1)%size])
 	}
 	if events[0].Seq == 0 { // a marker: resuming after it finds what follows it
@@ -115,12 +120,12 @@ func (l *Journal) since(seq uint64) []Event {
 	return events
 }
 
-// Follow is Since, but it waits until there is something to return. It returns
+// Follow is Next, but it waits until there is something to return. It returns
 // nil when ctx is done.
-func (l *Journal) Follow(ctx context.Context, seq uint64) []Event {
+func (l *Journal) Follow(ctx context.Context, seq uint64, most int) []Event {
 	for {
 		l.mu.Lock()
-		if events := l.since(seq); events != nil {
+		if events := l.next(seq, most); events != nil {
 			l.mu.Unlock()
 			return events
 		}

@@ -115,7 +115,7 @@ func TestFollowWaitsAndEnds(t *testing.T) {
 		got := make(chan string)
 		go func() {
 			for seq := uint64(0); ; {
-				events := l.Follow(ctx, seq)
+				events := l.Follow(ctx, seq, 100)
 				if events == nil {
 					close(got)
 					return
@@ -157,7 +157,7 @@ func TestFollowersMissNothing(t *testing.T) {
 		all.Go(func() {
 			want := uint64(1)
 			for want <= writers*each {
-				for _, e := range l.Follow(t.Context(), want-1) {
+				for _, e := range l.Follow(t.Context(), want-1, 2) {
 					if e.Seq != want || e.Kind == KindLost {
 						t.Errorf("event %d %s, want %d", e.Seq, e.Kind, want)
 						return

@@ -54,7 +54,7 @@ func canned() *Status {
 		}},
 		BFD: &BFD{
 			Sessions: []BFDSession{{
-				Name: "gw", Neighbour: "10.0.0.1", Source: "10.0.0.2", Interface: "eth0", State: "Up", Since: ago(time.Hour), Reason: "the neighbour hears us",
+				Name: "gw", Neighbour: "10.0.0.1", Source: "10.0.0.2", Interface: "eth0", State: "Up", Since: ago(time.Hour), Reason: "the neighbour receives our packets",
 				Diag: "no diagnostic", Discriminator: 7, Port: 49999, TxMS: 300, DetectionMS: 900, LastHeard: ago(time.Second / 10),
 				Remote:      &BFDRemote{State: "Up", Diag: "no diagnostic", Discriminator: 9, MinTxMS: 300, MinRxMS: 200, Multiplier: 3},
 				PacketsSent: 14_000, PacketsReceived: 13_900, Ups: 2, Downs: 1, Dropped: map[string]uint64{"ttl": 3, "auth": 1}, LastDrop: "ttl",

@@ -323,7 +323,7 @@ type BFDSession struct {
 	TxMS        float64   `json:"tx_ms"`
 	DetectionMS float64   `json:"detection_ms"` // how long the neighbour may be silent; 0: it is not heard
 	LastHeard   time.Time `json:"last_heard,omitzero"`
-	// Remote is what the neighbour says; nil: it is not heard.
+	// Remote is what the neighbour reports; nil: it is not heard.
 	Remote *BFDRemote `json:"remote,omitempty"`
 	// Trouble is why packets cannot be heard or sent.
 	Trouble         string `json:"trouble,omitempty"`
@@ -452,7 +452,7 @@ func (s *Status) Unwell() []string {
 			say("vrrp %s: %s is configured with priority 255 too", i.Name, i.CededTo.Address)
 		}
 		if i.Rival != nil {
-			say("vrrp %s: %s speaks as MASTER too", i.Name, i.Rival.Address)
+			say("vrrp %s: %s advertises as MASTER too", i.Name, i.Rival.Address)
 		}
 		for _, r := range i.RefusedSpeakers {
 			if i.State == "MASTER" && r.Advertises {
