@@ -63,8 +63,8 @@ func slowUpgrade(t *testing.T, p *lab.Pair, d *lab.Daemon, host *lab.Host) (fini
 	}
 }
 
-// However long the new binary takes until it knows what it is to do, adverts go on
-// and mastership stays.
+// However long the new binary takes to read its configuration, adverts go on and
+// mastership stays.
 func TestSlowUpgrade(t *testing.T) {
 	p := lab.NewPair(t, 2)
 	daemons := installed(t, p, fast)
@@ -84,7 +84,7 @@ func TestSlowUpgrade(t *testing.T) {
 	v.end(t)
 }
 
-// Who is heard meanwhile to be MASTER by right is left alone.
+// If a router with a better claim is heard meanwhile, the new binary yields to it.
 func TestSlowUpgradeYields(t *testing.T) {
 	p := lab.NewPair(t, 2)
 	daemons := installed(t, p, fast)
@@ -109,8 +109,8 @@ func TestSlowUpgradeYields(t *testing.T) {
 	d.AwaitState(t, "MASTER")
 }
 
-// A new binary that could not run for longer than others wait does not speak when
-// it can, for another is MASTER by then.
+// A new binary that was stopped for longer than the others wait sends no advert when
+// it runs again, because another director is MASTER by then.
 func TestSlowUpgradeSleeps(t *testing.T) {
 	p := lab.NewPair(t, 2)
 	daemons := directors(t, p, lab.Director{Options: "preempt = false"})

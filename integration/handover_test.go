@@ -122,9 +122,9 @@ func adverts(t *testing.T, host *lab.Host, n int) {
 	}
 }
 
-// Mastership goes to the other director and back by request, and nobody
-// notices. It does not come back before it is asked for, though the first
-// director has the higher priority and preempts.
+// handover moves mastership to the other director and back without losing a packet.
+// It does not come back by itself, although the first director has the higher priority
+// and preempts.
 func TestHandover(t *testing.T) {
 	for _, c := range []struct {
 		interval time.Duration
@@ -155,7 +155,7 @@ func TestHandover(t *testing.T) {
 	}
 }
 
-// Without anybody who could take over there is no handover, and no harm.
+// Without a director that could take over, handover fails and changes nothing.
 func TestHandoverToNobody(t *testing.T) {
 	p := lab.NewPair(t, 1)
 	alone := directors(t, p, lab.Director{})[0]
@@ -225,8 +225,8 @@ func scheduling(t *testing.T, d *lab.Daemon) []string {
 	return ways
 }
 
-// The binary is replaced below a director that works, be it MASTER or BACKUP,
-// and neither it nor the other one changes its state.
+// The binary of a running director is replaced, MASTER or BACKUP, and neither it nor
+// the other director changes its state.
 func TestUpgrade(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -273,8 +273,8 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// A binary that cannot do the work is not run: neither one that the machine
-// does not execute nor one that does not accept the configuration.
+// A binary that cannot take over is not run: one that the machine cannot execute, and
+// one that refuses the configuration.
 func TestUpgradeToBrokenBinary(t *testing.T) {
 	p := lab.NewPair(t, 2)
 	daemons := installed(t, p, fast)
@@ -309,8 +309,8 @@ func TestUpgradeToBrokenBinary(t *testing.T) {
 	v.end(t)
 }
 
-// Several directors that are told to leave at once leave nothing unserved as
-// long as one remains.
+// Several directors stop at the same time. As long as one remains, every address
+// stays served.
 func TestAllButOneStop(t *testing.T) {
 	p := lab.NewPair(t, 3)
 	daemons := directors(t, p, lab.Director{})

@@ -92,9 +92,8 @@ func mistreat(t *testing.T, p *lab.Pair, d *lab.Daemon) {
 	})
 }
 
-// An upgrade is an entry of the journal. What was in it stays, under its numbers,
-// and who follows it reads on as if nothing had happened; nothing that is counted
-// falls.
+// An upgrade is an event in the journal. Earlier events keep their numbers, followers
+// read on, and no counter goes back.
 func TestUpgradeKeepsJournal(t *testing.T) {
 	p := lab.NewPair(t, 2)
 	daemons := installed(t, p, unhurried)
@@ -133,7 +132,7 @@ func TestUpgradeKeepsJournal(t *testing.T) {
 	stayed(t, "the other director", daemons[1], others)
 }
 
-// A disk without room for the journal, or only just for that, stops no upgrade and
+// A disk without room for the journal, or with just enough, stops no upgrade and
 // costs nothing else: the numbers go on, and followers are told of the gap.
 func TestUpgradeWithoutRoomForJournal(t *testing.T) {
 	p := lab.NewPair(t, 2)
@@ -172,8 +171,8 @@ func TestUpgradeWithoutRoomForJournal(t *testing.T) {
 	v.end(t)
 }
 
-// An upgrade that fails at the last is an entry too, and who follows goes on.
-func TestUpgradeThatFailsIsToldOf(t *testing.T) {
+// An upgrade that fails at its last step is an event too, and followers read on.
+func TestFailedUpgradeIsAnEvent(t *testing.T) {
 	p := lab.NewPair(t, 2)
 	daemons := installed(t, p, unhurried)
 	d := daemons[0]

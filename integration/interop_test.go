@@ -357,8 +357,8 @@ var interop = map[string][]pairing{
 	},
 }
 
-// holdfast beside keepalived and FRR: each as MASTER and as BACKUP, each taking
-// over from the other when it dies and when it stops, each coming back.
+// holdfast beside keepalived and FRR: each as MASTER and as BACKUP. Each takes over
+// from the other when that one dies and when it stops, and each comes back.
 func TestInterop(t *testing.T) {
 	for name, pairings := range interop {
 		program, _, _ := strings.Cut(name, " ")
@@ -371,8 +371,8 @@ func TestInterop(t *testing.T) {
 	}
 }
 
-// Whoever does not preempt stays BACKUP when it comes, and MASTER when it was
-// the last one left.
+// A router without preemption stays BACKUP when it comes, and stays MASTER once it
+// is.
 func TestInteropWithoutPreemption(t *testing.T) {
 	for _, program := range []string{"keepalived", "FRR"} {
 		pairings := interop[program+" v3"]

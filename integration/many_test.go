@@ -10,9 +10,9 @@ import (
 	"holdfast/integration/lab"
 )
 
-// A director that takes over many addresses announces each of them after the
-// advert that makes it MASTER for the others, whether it takes them from nobody,
-// bit by bit, or from one that hands them over.
+// A director that takes over many addresses announces each of them after its first
+// advert: in parts if nobody serves them, and all at once if another director hands
+// them over.
 func TestManyAddresses(t *testing.T) {
 	t.Parallel()
 	const many = 200

@@ -164,9 +164,9 @@ func (p *pipeLog) await(t *testing.T, beginning, want string) {
 	})
 }
 
-// A failover is in the pipes of both directors, in keepalived's words, and once
-// each; a reload neither makes the pipe anew nor loses a line, and repeats the
-// states where that is wanted.
+// A failover appears once in the pipes of both directors, in keepalived's words. A
+// reload does not make the pipe anew and loses no line, and repeats the states if the
+// configuration asks for it.
 func TestFIFO(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)
@@ -217,8 +217,8 @@ func TestFIFO(t *testing.T) {
 	}
 }
 
-// The program that reads the pipe gets its lines, survives neither the daemon nor
-// an upgrade of it, and is started again by the next.
+// The program that reads the pipe gets its lines. It ends with the daemon and at an
+// upgrade, and the next daemon starts it again.
 func TestFIFOReader(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 1)
@@ -339,8 +339,8 @@ func takeHooks(t *testing.T, listener net.Listener, key string) <-chan hookEvent
 	return events
 }
 
-// The backup that takes over mails it, with the state of everything, and posts it,
-// in order and although the first try fails.
+// A BACKUP that takes over sends mail with the state of everything, and posts its
+// events in order, although the first try fails.
 func TestMailAndWebhook(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)

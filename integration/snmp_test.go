@@ -218,8 +218,8 @@ func awaitTrap(t *testing.T, p *lab.Process, want string) {
 	})
 }
 
-// Managers see the virtual routers through the hosts' SNMP agents, and hear of
-// a new MASTER.
+// SNMP managers see the virtual routers through the hosts' agents, and get a
+// notification of a new MASTER.
 func TestSNMP(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)

@@ -106,8 +106,8 @@ func follow(t *testing.T, dir string, p *lab.Pair) {
 	followers.Store(dir, p.Directors[0].Start("tail", "-f", filepath.Join(dir, "alive")))
 }
 
-// What a group tracks moves it: with weight 0 by a fault, otherwise by the
-// priority, which then is below the other director's.
+// A tracker moves its group: with weight 0 by a fault, otherwise by lowering the
+// priority below the other director's.
 func TestTracking(t *testing.T) {
 	for _, k := range trackers {
 		for _, weight := range k.weights {
@@ -181,7 +181,7 @@ func testTracking(t *testing.T, k tracked, weight int) {
 	}
 }
 
-// An instance does not become MASTER before what it tracks is known.
+// An instance does not become MASTER before the state of its trackers is known.
 func TestTrackingAtStart(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 1)
@@ -207,8 +207,8 @@ func TestTrackingAtStart(t *testing.T) {
 	d.AwaitState(t, "MASTER")
 }
 
-// A new binary knows what the old one knew: a tracker that looks every five
-// seconds keeps nobody waiting, and no priority goes up and down again.
+// A new binary starts with the states of trackers that the old one knew. A tracker
+// with an interval of five seconds delays nothing, and no priority goes up and down.
 func TestUpgradeKeepsTrackers(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)
@@ -274,8 +274,8 @@ func TestUpgradeKeepsTrackers(t *testing.T) {
 	v.end(t)
 }
 
-// Nor does one that starts anew, or after a crash, take over with a priority
-// that it has not: it waits for what it tracks, or knows it from before.
+// An instance that starts, also after a crash, does not take over with a priority that
+// its trackers do not allow: it waits for them, or knows their state from before.
 func TestStartKeepsPriority(t *testing.T) {
 	for _, crash := range []bool{false, true} {
 		t.Run(fmt.Sprintf("crash %v", crash), func(t *testing.T) {

@@ -32,9 +32,8 @@ func advertsAre(multicast bool) func(lab.Frame) bool {
 	}
 }
 
-// Adverts of a router that is not among the peers are not heeded, whatever its
-// priority.
-func TestStrangerIsNotHeeded(t *testing.T) {
+// Adverts of a router that is not among the peers are refused, whatever its priority.
+func TestUnlistedRouterIsRefused(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)
 	wire := p.Directors[1].Wires["eth0"].Capture()
@@ -52,8 +51,8 @@ func TestStrangerIsNotHeeded(t *testing.T) {
 	}
 }
 
-// From multicast to unicast by a reload of one director after the other, with
-// authentication on top: nobody notices.
+// Reloads of one director after the other change from multicast to unicast and add
+// authentication, without a transition.
 func TestReloadToUnicast(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)

@@ -72,8 +72,8 @@ type lookout struct {
 	watch *lab.NeighbourWatch
 }
 
-// Two directors run virtual routers of every kind side by side, and each of
-// them moves from the one to the other and back.
+// Two directors run virtual routers of every kind side by side, and each moves from
+// one director to the other and back.
 func TestEveryKindTogether(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)

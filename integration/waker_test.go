@@ -16,9 +16,9 @@ func spokeForBoth(f lab.Frame) bool {
 	return spokeAsMaster(f) || ok && f.FromHost && isVirtual(address)
 }
 
-// A MASTER that slept for longer than the others wait, again and again: when it
-// wakes it sends no advert of any of its virtual routers, and its kernel, which
-// went on answering ARP and neighbour solicitations, is silenced at once.
+// A MASTER is stopped for longer than the others wait, again and again. When it runs
+// again it sends no advert for any of its virtual routers, and mutes its kernel at
+// once, which had gone on answering ARP and neighbour solicitations.
 func TestLateWaker(t *testing.T) {
 	p := lab.NewPair(t, 2)
 	daemons := directors(t, p, lab.Director{IPv6: true, Options: "preempt = false"})

@@ -28,9 +28,9 @@ func streams(captures ...*lab.Capture) []stream {
 	return all
 }
 
-// late lists by how many milliseconds longer than the interval two adverts are
-// apart: what the timer of a BACKUP, which each advert sets anew, has to bear.
-// An advert that is early counts as 0.
+// late lists by how many milliseconds two adverts are further apart than the
+// interval. That is what a BACKUP's timer, which each advert restarts, must tolerate.
+// An early advert counts as 0.
 func late(interval time.Duration, all ...stream) figures {
 	var ms figures
 	for _, s := range all {
@@ -41,8 +41,8 @@ func late(interval time.Duration, all ...stream) figures {
 	return ms
 }
 
-// due counts how many adverts so many virtual routers should have sent in a
-// time, given when each sent its first in it: a stream that ends early, or
+// due counts how many adverts a number of virtual routers should have sent in a
+// period, given when each sent its first one in it. A stream that ends early, or
 // never begins, has sent too few.
 func due(from, to time.Time, interval time.Duration, routers int, all ...stream) (sent, due float64) {
 	for _, s := range all {

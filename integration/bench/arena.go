@@ -15,9 +15,9 @@ const (
 	pulse       = time.Millisecond // between two probes
 )
 
-// An arena is a network with two directors of one contender, of which the
-// first has the higher priority, and what watches them: the router outside, a
-// realserver inside.
+// An arena is a network with two directors of one contender, the first with the
+// higher priority, and those that watch them: the router outside and a realserver
+// inside.
 type arena struct {
 	t         lab.T
 	pair      *lab.Pair
@@ -103,7 +103,7 @@ func (a *arena) awaitMaster(i int) {
 	}
 }
 
-// inARow counts the adverts of a priority that came last, one after the other.
+// inARow counts the adverts at the end that all have one priority.
 func inARow(c *lab.Capture, priority int) int {
 	row := 0
 	for _, f := range c.Frames(func(lab.Frame) bool { return true }) {
@@ -140,8 +140,8 @@ func (a *arena) probeVirtual() *probes {
 	})
 }
 
-// probeThrough asks the VIP from outside, and from inside the router, to which
-// the way leads through the DIP there and through the VIP back.
+// probeThrough probes the VIP from outside, and from inside the router, by way of the
+// DIP there and of the VIP back.
 func (a *arena) probeThrough() *probes {
 	return a.flowing(&probes{
 		arena: a, vip: a.pair.Router.Probe(lab.VIP, pulse), through: a.pair.Realservers[1].Probe(lab.RouterIP, pulse),
@@ -153,7 +153,7 @@ func (a *arena) flowing(p *probes) *probes {
 	return p
 }
 
-// watch lets the probes get so many more answers.
+// watch waits until the probes have had n more answers.
 func (p *probes) watch(answers int) {
 	for _, probe := range p.all() {
 		probe.AwaitAnswers(p.arena.t, p.arena.limit(), answers)
@@ -196,10 +196,10 @@ func (a *arena) close(c *lab.Capture) {
 	}
 }
 
-// phases picks when in the interval the failures come: at random, but evenly
-// over all rounds, and the same for everybody. An outage is shorter the later
-// in the interval the failure comes, by up to a whole interval: with phases of
-// their own, luck would decide between two contenders.
+// phases picks the moments within the interval at which the failures happen: at
+// random, evenly spread over all rounds, and the same for all contenders. The later in
+// the interval a failure happens, the shorter is the outage, by up to a whole
+// interval. With phases of their own, luck would decide between contenders.
 func phases(seed uint64, rounds int) []float64 {
 	random := rand.New(rand.NewPCG(seed, 0))
 	phases := make([]float64, rounds)

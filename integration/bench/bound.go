@@ -2,9 +2,9 @@ package main
 
 import "fmt"
 
-// A bound is what holdfast has to keep in a row: a statistic of a measure is
-// not above (or, with floor, not below) a limit, which is a number or
-// keepalived's value plus some slack.
+// A bound is a requirement on holdfast in a row: a statistic of a measure must not be
+// above (with floor: below) a limit, which is a number, or keepalived's value plus
+// some slack.
 type bound struct {
 	measure string
 	of      statistic
@@ -35,8 +35,8 @@ func atLeast(measure string, of statistic, limit float64) bound {
 	return bound{measure: measure, of: of, limit: limit, floor: true}
 }
 
-// noMoreThanKeepalived bears a slack that is the resolution of the measure:
-// two equal programs would otherwise fall short of each other every second time.
+// noMoreThanKeepalived allows a slack of the measure's resolution. Without it, two
+// equal programs would each exceed the other half of the time.
 func noMoreThanKeepalived(measure string, of statistic, slack float64) bound {
 	return bound{measure: measure, of: of, beside: true, limit: slack}
 }
@@ -56,8 +56,8 @@ func (b bound) String() string {
 	return fmt.Sprintf("%s: %s %s %s", b.measure, b.of.name, sign, limit)
 }
 
-// judge compares every row of holdfast's with its bounds. What has nothing to
-// be compared with is left out.
+// judge compares every row of holdfast with its bounds. It leaves out bounds for
+// which there is nothing to compare with.
 func (r *report) judge() {
 	for _, mine := range r.Rows {
 		mine.Met, mine.Short = nil, nil

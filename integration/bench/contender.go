@@ -9,7 +9,7 @@ import (
 	"holdfast/integration/lab"
 )
 
-// A router is one virtual router as every contender is told to run it.
+// A router is the configuration of a virtual router, the same for every contender.
 type router struct {
 	name      string
 	device    string
@@ -32,13 +32,13 @@ type director interface {
 	process() *lab.Process
 	// restart starts the daemon, after a stop or a crash again.
 	restart()
-	// handover gives mastership away; errNone where the program cannot.
+	// handover gives mastership away; errNone if the program cannot.
 	handover() error
-	// renew brings a new binary into use as the program would have it done.
+	// renew replaces the binary in the way that the program provides for.
 	renew() error
 	// reload applies another configuration.
 	reload(setup) error
-	// release does what a service manager does after a crash; errNone.
+	// release does what a service manager does after a crash; errNone if that is nothing.
 	release() error
 }
 
@@ -60,8 +60,8 @@ var (
 // formerName is the contender that -before adds.
 const formerName = "before"
 
-// addFormer lets another holdfast binary take part, so that one run on one
-// machine tells what a change of the code costs.
+// addFormer adds another holdfast binary as a contender, so that one run on one
+// machine shows what a change of the code costs.
 func addFormer(binary string) {
 	contenders = append(contenders, contender{name: formerName, launch: func(h *lab.Host, s setup) director {
 		return &holdfastDirector{daemon: h.HoldfastAt(binary, s.toml())}
@@ -139,7 +139,7 @@ func (d *keepalivedDirector) restart()              { d.running = d.host.Keepali
 func (d *keepalivedDirector) handover() error       { return errNone }
 func (d *keepalivedDirector) release() error        { return errNone }
 
-// renew is a restart: keepalived has nothing else.
+// renew is a restart, because keepalived has no upgrade in place.
 func (d *keepalivedDirector) renew() error {
 	d.running.Stop()
 	d.restart()

@@ -9,7 +9,7 @@ import (
 // A failure is what happens to the MASTER without notice.
 type failure struct {
 	name string
-	// strike lets it happen and returns the repair.
+	// strike makes it happen and returns the function that repairs it.
 	strike func(a *arena) (repair func())
 	only   string // the contender, if only one has what it takes
 }
@@ -44,9 +44,9 @@ func onWires(a *arena, spoil, mend func(*lab.Wire)) func() {
 	}
 }
 
-// runFailovers runs all rows. At 1 s the failures run at the same time, each in
-// networks of its own, at shorter intervals one after the other; the
-// contenders alternate, at the same phases.
+// runFailovers runs all rows. At 1 s the failures run at the same time, each in its
+// own networks; at shorter intervals they run one after the other. The contenders
+// alternate, at the same phases.
 func runFailovers(o options) []*row {
 	var rows []*row
 	for _, interval := range o.intervals {
@@ -84,8 +84,8 @@ func (o options) failoverHeats(f failure, interval time.Duration) []*heat {
 	return heats
 }
 
-// failoverBounds: the floor is what the protocol allows, one probe is what an
-// outage is measured to.
+// failoverBounds are relative to the floor, which the protocol sets. Outages are
+// measured with a resolution of one probe.
 func failoverBounds(c contender, f failure) []bound {
 	if c.name != holdfast.name {
 		return nil
@@ -158,9 +158,9 @@ func (h *heat) failover(a *arena, f failure, phase float64) {
 		vip.Lost, milliseconds(first.Sub(floor)), backVIP.Lost, backDIP.Lost, changed)
 }
 
-// floorOf is when the second director may take over: its Master_Down_Interval
-// after the last advert of the first that came over the wire before it did.
-// What the first one says later is no longer heard.
+// floorOf returns when the second director may take over: its Master_Down_Interval
+// after the last advert of the first director that crossed the wire before that.
+// Later adverts of the first one are no longer received.
 func floorOf(a *arena, atRouter *lab.Capture, taken time.Time) time.Time {
 	var last time.Time
 	for _, f := range atRouter.Frames(heard(0)) {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// figures are what one thing came to in each round, or in the only one.
+// figures are the values of one measure in each round.
 type figures []float64
 
 func (f figures) sorted() figures {
@@ -15,7 +15,7 @@ func (f figures) sorted() figures {
 	return g
 }
 
-// at is the value that a part of them do not exceed.
+// at returns the quantile: the value that this part of them does not exceed.
 func (f figures) at(part float64) float64 {
 	if len(f) == 0 {
 		return 0
@@ -87,7 +87,7 @@ func losses(f figures) string {
 	}
 }
 
-// number has the digits that mean something.
+// number prints the significant digits.
 func number(v float64) string {
 	switch {
 	case v > 99 && v < 100: // of percentages the last step counts

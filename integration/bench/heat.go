@@ -15,8 +15,8 @@ type heat struct {
 	row  *row
 	lane int // rows with many rounds share them between lanes
 	run  func(t lab.T, h *heat)
-	// turn is held while the contenders of one case do what is timed: they
-	// alternate, and noise hits both.
+	// turn is held during a timed part. The contenders of one case alternate, so
+	// that noise hits both.
 	turn *sync.Mutex
 	// lock guards the row, which lanes share.
 	lock *sync.Mutex

@@ -13,8 +13,8 @@ const hogsPerCPU = 2
 
 var hogIntervals = []time.Duration{time.Second, 100 * time.Millisecond, 10 * time.Millisecond}
 
-// runHogs lets each contender work under load: a pair of directors at each
-// interval, all at once, since they themselves need next to nothing.
+// runHogs runs each contender under load: a pair of directors for each interval, all
+// at the same time, because they need hardly any processor time themselves.
 func runHogs(o options) []*row {
 	if o.hogs == 0 {
 		return nil
@@ -81,8 +81,8 @@ func startHogs() (stop func() error, err error) {
 	}
 }
 
-// underLoad watches the adverts of two directors from outside, by the kernel's
-// timestamps: we suffer from the load ourselves.
+// underLoad watches the adverts of two directors from outside. It uses the kernel's
+// timestamps, because the load delays this program too.
 func (h *heat) underLoad(t lab.T, c contender, interval, length time.Duration) {
 	l := lab.New(t)
 	wire := l.Switch("wire")

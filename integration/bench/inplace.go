@@ -8,7 +8,8 @@ import (
 	"holdfast/integration/lab"
 )
 
-// A renewal is a change of the MASTER that need not change mastership.
+// A renewal changes the MASTER's program or configuration, which need not change who
+// is MASTER.
 type renewal struct {
 	name string
 	do   func(h *heat, a *arena) (measure string, took time.Duration)
@@ -88,7 +89,7 @@ func runInPlace(o options) []*row {
 }
 
 // crowded is how many virtual routers change their binary at once, at the shortest
-// interval that is sensible for so many.
+// sensible interval for that number.
 const (
 	crowded         = 1000
 	crowdedInterval = 100 * time.Millisecond

@@ -1,8 +1,7 @@
-// Command bench puts holdfast and keepalived through the same things in one
-// run, on the same machine, and prints what came of it side by side. Absolute
-// times are the machine's; the ratios are what counts. What holdfast is held to
-// is judged in the last column of each table, and all figures are written as
-// JSON.
+// Command bench puts holdfast and keepalived through the same failures in one run on
+// one machine, and prints the results side by side. Absolute times depend on the
+// machine; compare ratios. The last column of each table judges holdfast's bounds. All
+// figures are also written as JSON.
 //
 // -only picks rows by their names, experiment/case/interval/contender; -quick
 // is a short run that shows that everything works.

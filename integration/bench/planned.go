@@ -37,8 +37,8 @@ var departures = []departure{
 	},
 }
 
-// slowLanes are the networks between which rounds at 1 s are shared: they are
-// long, and what they count does not suffer from company.
+// slowLanes is the number of networks that share the rounds at 1 s. These rounds are
+// long, and their counts are not affected by others that run beside them.
 const slowLanes = 2
 
 func runPlanned(o options) []*row {

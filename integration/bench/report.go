@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A report is all figures of one run.
+// A report has all figures of one run.
 type report struct {
 	Time    time.Time `json:"time"`
 	Took    string    `json:"took"`

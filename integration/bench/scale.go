@@ -98,15 +98,15 @@ func (c *crowd) captures(i int) []*lab.Capture {
 }
 
 // awaitAll waits until a director has advertised all virtual routers, ends the
-// captures, and says when it was done with the last.
+// captures, and returns when the last one was advertised.
 func (c *crowd) awaitAll(i int, captures []*lab.Capture) time.Time {
 	last := c.awaitEach(i, captures)
 	c.stop(captures)
 	return last
 }
 
-// awaitEach waits until a director has advertised all virtual routers, and says
-// when it was done with the last.
+// awaitEach waits until a director has advertised all virtual routers, and returns
+// when the last one was advertised.
 func (c *crowd) awaitEach(i int, captures []*lab.Capture) (last time.Time) {
 	lab.Wait(c.t, 60*time.Second, "adverts of all virtual routers of "+c.hosts[i].Name, func() (string, bool) {
 		all := streams(captures...)
@@ -143,13 +143,13 @@ func (c *crowd) devicesLeft(i int) int {
 
 // scale starts the directors, watches them and stops them.
 func (h *heat) scale(t lab.T, c *crowd, o options) {
-	// The BACKUP starts last, or it would be MASTER first.
+	// The BACKUP starts last; otherwise it would become MASTER.
 	first := c.captures(0)
 	started := time.Now()
 	master := c.contender.launch(c.hosts[0], c.setup(0))
 	ready := c.awaitAll(0, first).Sub(started)
 	backup := c.contender.launch(c.hosts[1], c.setup(1))
-	// The start is over when the gratuitous ARP of the takeover is.
+	// The start ends with the gratuitous ARP of the takeover.
 	if !o.quick {
 		time.Sleep(6 * time.Second)
 	}
@@ -168,7 +168,7 @@ func (h *heat) scale(t lab.T, c *crowd, o options) {
 		spurious += len(s)
 	}
 
-	// The first stop has a successor, the second has none.
+	// At the first stop there is a successor, at the second there is none.
 	successor := c.captures(1)
 	stop := timeToStop(master)
 	c.awaitAll(1, successor)

@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 )
 
-// print shows one table an experiment, and last what came of all bounds.
+// print shows one table for each experiment, and last the result of all bounds.
 func (r *report) print(w io.Writer) {
 	r.judge()
 	fmt.Fprintf(w, "\nLinux %s, %d CPUs, load before %s, seed %d, took %s\n"+

@@ -65,7 +65,7 @@ type scene struct {
 	talker    *talker
 }
 
-// tell is the whole story.
+// tell runs the whole demo.
 func (s *story) tell(t lab.T) {
 	fmt.Printf("holdfast on Linux %s\n%s", s.kernel(), picture)
 	c := &scene{story: s, t: t}
@@ -270,8 +270,8 @@ func (c *scene) end() {
 
 func round(d time.Duration) float64 { return float64(d.Round(time.Millisecond).Milliseconds()) }
 
-// A talker says a line every 50 ms on one connection until it is stopped or
-// the connection dies.
+// A talker sends a line every 50 ms on one connection until it is stopped or the
+// connection breaks.
 type talker struct {
 	server string
 	talk   *lab.Conversation
@@ -336,7 +336,7 @@ func (k *talker) awaitMore(t lab.T, n int) {
 	})
 }
 
-// stop ends the conversation and says whether it was alive to the end.
+// stop ends the conversation and reports whether the connection lived to the end.
 func (k *talker) stop() (lines int, alive bool) {
 	k.once.Do(func() { close(k.ended) })
 	k.done.Wait()

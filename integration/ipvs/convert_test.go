@@ -14,7 +14,7 @@ import (
 )
 
 // The table that holdfast makes from a converted `ipvsadm -Sn` is the table that
-// ipvsadm printed, in the kernel's own words.
+// ipvsadm printed.
 func TestConvertedTableIsTheSame(t *testing.T) {
 	p := lab.NewPair(t, 1)
 	host := p.Directors[0]

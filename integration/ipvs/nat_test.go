@@ -9,8 +9,8 @@ import (
 	"holdfast/integration/lab"
 )
 
-// Dead realservers leave the table, return when they are well, and when none is
-// left the fallback serves.
+// Dead realservers leave the table and return when they are well. When none is left,
+// the fallback serves.
 func TestRealserverDiesAndReturns(t *testing.T) {
 	p := lab.NewPair(t, 1)
 	host := p.Directors[0]
@@ -48,7 +48,7 @@ func TestRealserverDiesAndReturns(t *testing.T) {
 	p.Router.AwaitServers(t, 20*time.Second, web, "rs1")
 }
 
-// A quiesced server keeps its place with weight 0, and its connections.
+// A quiesced server stays in the table with weight 0 and keeps its connections.
 func TestQuiesce(t *testing.T) {
 	p := lab.NewPair(t, 1)
 	host := p.Directors[0]

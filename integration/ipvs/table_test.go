@@ -9,7 +9,7 @@ import (
 	"holdfast/integration/lab"
 )
 
-// What somebody deletes or changes comes back; what somebody else made stays,
+// What somebody deletes or changes is restored. What somebody else made stays,
 // through a reload and a stop.
 func TestDriftIsRepaired(t *testing.T) {
 	p := lab.NewPair(t, 1)
@@ -71,7 +71,7 @@ func TestRestartKeepsServing(t *testing.T) {
 	awaitTable(t, p.Directors[0], rs1, rs2)
 }
 
-// A service that is active on the MASTER only is nowhere else.
+// A service with active = "master" is in no other director's table.
 func TestActiveOnMaster(t *testing.T) {
 	p := lab.NewPair(t, 2)
 	for _, h := range p.Realservers {

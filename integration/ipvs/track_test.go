@@ -8,8 +8,8 @@ import (
 	"holdfast/integration/lab"
 )
 
-// A director that cannot reach its realservers hands over to one that can,
-// though VRRP itself sees nothing wrong; and takes back when it can again.
+// A director that cannot reach its realservers hands over to one that can, although
+// VRRP sees no fault, and takes over again when it can reach them.
 func TestServiceTracking(t *testing.T) {
 	p := lab.NewPair(t, 2)
 	for _, h := range p.Realservers {

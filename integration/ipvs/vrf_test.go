@@ -8,8 +8,8 @@ import (
 	"holdfast/integration/lab"
 )
 
-// A route of a VRF is in the table that the VRF device has, when it has come,
-// and moves when that is another.
+// A route of a VRF is in the VRF device's table once that device exists, and moves
+// when the device's table changes.
 func TestRouteOfVRF(t *testing.T) {
 	p := lab.NewPair(t, 2)
 	more := `
