@@ -96,6 +96,7 @@ func (e *OpError) Unwrap() error { return e.Err }
 type Report struct {
 	Changes []Change   // the changes that were made, in order
 	Failed  []*OpError // the changes that failed
+	Foreign []Key      // the services in the kernel that are not ours, sorted
 }
 
 // Err returns all failed changes as one error, or nil.
@@ -138,7 +139,7 @@ func (a *Applier) change(want []Wanted, report *Report) error {
 		if err != nil {
 			return fmt.Errorf("read the IPVS table: %w", err)
 		}
-		report.Failed = nil
+		report.Failed, report.Foreign = nil, a.foreign(have)
 		a.do(Plan(have, want, a.isSaved), index(want), report)
 		if !slices.ContainsFunc(report.Failed, func(e *OpError) bool { return outdated(e.Err) }) {
 			break
@@ -183,6 +184,18 @@ func (a *Applier) saveKeys() error {
 	}
 	a.saved = owned
 	return nil
+}
+
+// foreign returns the keys of services that are not ours.
+func (a *Applier) foreign(have []Wanted) []Key {
+	var keys []Key
+	for i := range have {
+		if key := have[i].Service.Key; !a.isOurs(key) {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, Key.Compare)
+	return keys
 }
 
 func (a *Applier) isOurs(k Key) bool {

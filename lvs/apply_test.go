@@ -3,6 +3,7 @@ package lvs_test
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -80,8 +81,12 @@ func TestApplyDeletesWhatIsOursAndNothingElse(t *testing.T) {
 	})
 	// web is configured but not wanted, because its group is BACKUP here. left is
 	// of a previous run and not configured any more.
-	if _, err := a.Apply([]lvs.Key{web.Key, tls.Key}, []lvs.Wanted{wanted(tls)}); err != nil {
+	report, err := a.Apply([]lvs.Key{web.Key, tls.Key}, []lvs.Wanted{wanted(tls)})
+	if err != nil {
 		t.Fatal(err)
+	}
+	if !slices.Equal(report.Foreign, []lvs.Key{other.Key}) {
+		t.Errorf("foreign services %v", report.Foreign)
 	}
 	want := "-A -t 10.0.0.1:443 -s wlc\n-A -t 10.9.9.9:9 -s wlc\n"
 	if diff := cmp.Diff(want, kernel.String()); diff != "" {

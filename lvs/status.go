@@ -1,10 +1,7 @@
 package lvs
 
 import (
-	"fmt"
 	"net/netip"
-	"slices"
-	"strings"
 )
 
 // Counters are what the kernel has counted for a service or a server since it was
@@ -65,10 +62,7 @@ type ServiceStatus struct {
 	Wanted    bool   `json:"wanted"`           // the service should be in the kernel
 	Present   bool   `json:"present"`          // the service is in the kernel
 	// Foreign says that another program is responsible for the service.
-	Foreign bool `json:"foreign,omitempty"`
-	// Problem is why the service does not get its traffic although it is in the
-	// kernel; "" for no such reason.
-	Problem       string         `json:"problem,omitempty"`
+	Foreign       bool           `json:"foreign,omitempty"`
 	OnFallback    bool           `json:"on_fallback"`                  // the fallback server gets the traffic
 	PersistSecs   int            `json:"persistence_s"`                // the persistence timeout in seconds; 0 is none
 	PersistPrefix int            `json:"persistence_prefix,omitempty"` // the prefix length of clients; with persistence
@@ -121,35 +115,12 @@ func (t *Table) Status(have []Usage) []ServiceStatus {
 		list = append(list, t.serviceStatus(&t.services[i], held[key]))
 		delete(held, key)
 	}
-	for i := range t.services {
-		list[i].Problem = shadowed(t.services[i].Service.Key.Canonical(), held)
-	}
 	for i := range have {
 		if held[have[i].Service.Key] != nil {
 			list = append(list, foreignStatus(&have[i]))
 		}
 	}
 	return list
-}
-
-// shadowed returns what is wrong if a foreign service gets packets that are meant
-// for the service of key: a service with port 0 gets only the packets for which the
-// kernel has no service with their port (ip_vs_service_find).
-func shadowed(key Key, foreign map[Key]*Usage) string {
-	if key.Mark != 0 || key.Address.Port() != 0 {
-		return ""
-	}
-	var ports []int
-	for f := range foreign {
-		if f.Mark == 0 && f.Protocol == key.Protocol && f.Address.Addr() == key.Address.Addr() {
-			ports = append(ports, int(f.Address.Port()))
-		}
-	}
-	if len(ports) == 0 {
-		return ""
-	}
-	slices.Sort(ports)
-	return "another program's IPVS services get the packets for port " + strings.Trim(strings.ReplaceAll(fmt.Sprint(ports), " ", ", "), "[]")
 }
 
 func (t *Table) serviceStatus(c *ServiceConfig, u *Usage) ServiceStatus {

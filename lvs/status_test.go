@@ -73,22 +73,3 @@ func TestStatusHasTheParameters(t *testing.T) {
 		t.Errorf("status (-want +got):\n%s", diff)
 	}
 }
-
-// A service for every port does not get the packets for which another program has a
-// service.
-func TestStatusOfAShadowedService(t *testing.T) {
-	every := lvs.ServiceConfig{Name: "every", Service: tcp("10.0.0.1:0"), Servers: web().Servers}
-	every.Service.Persistence = time.Minute
-	other := web()
-	udp := lvs.Service{Key: lvs.Key{Protocol: lvs.UDP, Address: ap("10.0.0.1:53")}}.Canonical()
-	status := table(t, every, other).Status([]lvs.Usage{
-		{Service: tcp("10.0.0.1:443")}, {Service: tcp("10.0.0.1:25")}, // in the way
-		{Service: tcp("10.0.0.2:22")}, {Service: udp}, {Service: tcp("10.0.0.1:80")}, {Service: lvs.Service{Key: lvs.Key{Mark: 7}}},
-	})
-	want := map[string]string{"every": "another program's IPVS services get the packets for port 25, 443", "web": ""}
-	for _, s := range status[:2] {
-		if s.Problem != want[s.Name] {
-			t.Errorf("%s: problem %q, want %q", s.Name, s.Problem, want[s.Name])
-		}
-	}
-}

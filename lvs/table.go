@@ -290,6 +290,28 @@ func (t *Table) Keys() []Key {
 	return keys
 }
 
+// Shadowed returns, by the name of our service, the ports whose packets it does not
+// get because of foreign services. A service with port 0 gets only the packets for
+// which the kernel has no service with their port (ip_vs_service_find in
+// net/netfilter/ipvs/ip_vs_ctl.c).
+func (t *Table) Shadowed(foreign []Key) map[string][]uint16 {
+	shadowed := map[string][]uint16{}
+	for i := range t.services {
+		c := &t.services[i]
+		key := c.Service.Key.Canonical()
+		if key.Mark != 0 || key.Address.Port() != 0 || !t.present(c) {
+			continue
+		}
+		for _, f := range foreign {
+			if f.Mark == 0 && f.Protocol == key.Protocol && f.Address.Addr() == key.Address.Addr() {
+				shadowed[c.Name] = append(shadowed[c.Name], f.Address.Port())
+			}
+		}
+		slices.Sort(shadowed[c.Name])
+	}
+	return shadowed
+}
+
 // Wanted returns the services that the kernel should hold now.
 func (t *Table) Wanted() []Wanted {
 	want := make([]Wanted, 0, len(t.services))

@@ -3,6 +3,7 @@ package lvs_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -367,5 +368,21 @@ func TestFallbackNeverLeavesAGap(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, commands(kernel.Ops)); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+}
+
+// A service for every port does not get the packets for which another program has a
+// service.
+func TestShadowed(t *testing.T) {
+	every := lvs.ServiceConfig{Name: "every", Service: tcp("10.0.0.1:0"), Servers: web().Servers}
+	every.Service.Persistence = time.Minute
+	other := lvs.ServiceConfig{Name: "other", Service: tcp("10.0.0.3:0"), Active: lvs.ActiveMaster, Follow: "director"}
+	table := table(t, every, web(), other)
+	got := table.Shadowed([]lvs.Key{
+		tcp("10.0.0.1:443").Key, tcp("10.0.0.1:25").Key, tcp("10.0.0.3:25").Key,
+		tcp("10.0.0.2:22").Key, lvs.Key{Protocol: lvs.UDP, Address: ap("10.0.0.1:53")}.Canonical(), {Mark: 7},
+	})
+	if diff := cmp.Diff(map[string][]uint16{"every": {25, 443}}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -82,9 +82,9 @@ func TestOtherProgramsInTheWay(t *testing.T) {
 	awaitTable(t, host, "-A -t "+web, "-A -t "+lab.VIP+":0")
 
 	host.Run("ipvsadm", "-A", "-t", lab.VIP+":443", "-s", "rr")
-	awaitStatus(t, daemon, "UNWELL: service every: another program's IPVS services get the packets for port 443")
+	awaitStatus(t, daemon, "UNWELL: service every: an IPVS service of another program gets the packets for port 443")
 	host.Run("ipvsadm", "-D", "-t", lab.VIP+":443")
-	awaitStatus(t, daemon, "!another program's IPVS services")
+	awaitStatus(t, daemon, "!an IPVS service of another program")
 
 	for i := range 3 {
 		awaitStatus(t, daemon, "!another program keeps changing it")
@@ -93,7 +93,13 @@ func TestOtherProgramsInTheWay(t *testing.T) {
 			return fmt.Sprintf("%d repairs", s.LVS.Repairs), s.LVS.Repairs >= uint64(2*(i+1))
 		})
 	}
-	awaitStatus(t, daemon, "UNWELL: service web: another program keeps changing it: holdfast has repaired it 3 times in the last 10 minutes")
+	awaitStatus(t, daemon, "UNWELL: service web: another program keeps changing it in the kernel: 3 repairs and more within 10 minutes")
+	events, _, err := daemon.CLI("events")
+	for _, to := range []string{"found", "gone"} {
+		if event := "problem every " + to; !strings.Contains(strings.ReplaceAll(events, "-> ", ""), event) || err != nil {
+			t.Errorf("no event %q, %v:\n%s", event, err, events)
+		}
+	}
 }
 
 // Each parameter of services and servers reaches the kernel, and the status shows what the

@@ -41,6 +41,7 @@ type balancer struct {
 	timeouts lvs.Timeouts   // zero: the kernel's are left alone
 	sysctls  map[string]string
 	masters  map[string]bool
+	foreign  []lvs.Key       // services of other programs
 	adopted  bool            // the table has taken over the servers that the kernel used
 	failing  map[string]bool // changes that failed the last time, to say each once
 	changed  func(lvs.Report)
@@ -136,6 +137,9 @@ func (b *balancer) applyTable() error {
 		return err
 	}
 	report, err := b.applier.Apply(b.table.Keys(), b.table.Wanted())
+	if err == nil {
+		b.foreign = report.Foreign
+	}
 	b.tell(report)
 	return errors.Join(err, report.Err())
 }

@@ -1,7 +1,6 @@
 package director
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 const (
 	contentionWindow  = 10 * time.Minute
 	contentionRepairs = 3
-	contentionMax     = 100 // repairs that are kept of a service
 )
 
 // A contention holds when each service was repaired, by the text of its key. With
@@ -36,20 +34,17 @@ func (c contention) note(now time.Time, changes []lvs.Change) {
 	}
 	for service := range repaired {
 		times := c[service]
-		c[service] = append(times[max(0, len(times)-contentionMax+1):], now)
+		c[service] = append(times[max(0, len(times)-contentionRepairs+1):], now)
 	}
 }
 
-// problem returns what to report of a service, "" if there is no contention.
-func (c contention) problem(now time.Time, service string) string {
+// of reports whether a service is in contention.
+func (c contention) of(now time.Time, service string) bool {
 	n := 0
 	for _, t := range c[service] {
 		if now.Sub(t) < contentionWindow {
 			n++
 		}
 	}
-	if n < contentionRepairs {
-		return ""
-	}
-	return fmt.Sprintf("another program keeps changing it: holdfast has repaired it %d times in the last %d minutes", n, int(contentionWindow.Minutes()))
+	return n >= contentionRepairs
 }

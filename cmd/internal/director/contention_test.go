@@ -16,30 +16,29 @@ func TestContention(t *testing.T) {
 	start := time.Now()
 	at := func(d time.Duration) time.Time { return start.Add(d) }
 	c := contention{}
-	want := func(d time.Duration, times string) {
+	want := func(d time.Duration, want bool) {
 		t.Helper()
-		text := ""
-		if times != "" {
-			text = "another program keeps changing it: holdfast has repaired it " + times + " times in the last 10 minutes"
+		if got := c.of(at(d), "tcp 10.0.0.1:80"); got != want {
+			t.Errorf("after %v: %v, want %v", d, got, want)
 		}
-		if got := c.problem(at(d), "tcp 10.0.0.1:80"); got != text {
-			t.Errorf("after %v: %q, want %q", d, got, text)
-		}
-		if got := c.problem(at(d), "fwmark 7"); got != "" {
-			t.Errorf("after %v: the other service: %q", d, got)
+		if c.of(at(d), "fwmark 7") {
+			t.Errorf("after %v: the other service is in contention", d)
 		}
 	}
 	c.note(at(0), []lvs.Change{drift(web), drift(web), drift(web), drift(mark)}) // one look
 	c.note(at(time.Minute), []lvs.Change{drift(web), {Op: lvs.Op{Service: mark}}})
-	want(time.Minute, "")
+	want(time.Minute, false)
 	c.note(at(2*time.Minute), []lvs.Change{drift(web)})
-	want(2*time.Minute, "3")
-	want(contentionWindow-1, "3")
-	want(contentionWindow, "")
-	for range 10 * contentionMax {
+	want(2*time.Minute, true)
+	want(contentionWindow-1, true)
+	want(contentionWindow, false)
+	for range 100 {
 		c.note(at(11*time.Minute), []lvs.Change{drift(web)})
 	}
-	want(11*time.Minute, "100")
+	want(11*time.Minute, true)
+	if n := len(c["tcp 10.0.0.1:80"]); n > contentionRepairs {
+		t.Errorf("%d times are kept", n)
+	}
 	c.note(at(time.Hour), nil)
 	if len(c) != 0 {
 		t.Errorf("%d services are kept for ever", len(c))

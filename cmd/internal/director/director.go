@@ -10,6 +10,7 @@ import (
 
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/program"
+	"holdfast/cmd/internal/status"
 	"holdfast/cmd/internal/track"
 	"holdfast/conf"
 	"holdfast/netdev"
@@ -84,6 +85,9 @@ type reloadResult struct {
 func Run(ctx context.Context, o Options) error {
 	d := newDirector(o)
 	var err error
+	if err := checkRuntimeDir(o.Config.Director.RuntimeDir); err != nil {
+		return err
+	}
 	if d.inherited, err = readUpgradeState(o.Config.Director.RuntimeDir); err != nil {
 		d.log.Warn("starting anew", "err", err)
 	}
@@ -182,6 +186,8 @@ func (d *Director) list() {
 
 	links := &linkWatch{base: b, changed: d.linkChanged}
 	d.problems = &problems{base: b}
+	d.services.problems = func(all []status.Problem) { d.problems.set("ipvs", all) }
+	d.trackers.problems = func(all []status.Problem) { d.problems.set("trackers", all) }
 	d.conflicts = &conflicts{base: b, routers: d.routers, links: links, problems: d.problems}
 	d.routers.repair.failed = func(err error) {
 		d.problems.set("repair", objectProblems(err, d.routers.instanceOf))

@@ -30,6 +30,8 @@ type virtualServices struct {
 	kernel func(context.Context, *slog.Logger) (ipvsTable, error)
 	// tracked is called after every result of a check that changed a server.
 	tracked func(s *conf.Service, health func(lvs.Ref) lvs.Health)
+	// problems replaces the problems of services.
+	problems func([]status.Problem)
 
 	conf    *conf.Config // nil until the first apply
 	dirty   bool         // the table may have to change
@@ -106,9 +108,6 @@ func (v *virtualServices) report(s *status.Status) {
 		return
 	}
 	services, daemons, unread := v.balance.status()
-	for i := range services {
-		services[i].Problem = cmp.Or(services[i].Problem, v.fights.problem(time.Now(), services[i].Service))
-	}
 	s.LVS = &status.LVS{Error: errorText(cmp.Or(v.faults.table, unread.table)), Services: services, Repairs: v.repairs, RatesNote: ratesNote(services)}
 	if c := v.conf.LVS.Sync; c.Interface != "" {
 		s.LVS.Sync = &status.Sync{
@@ -143,8 +142,29 @@ func (v *virtualServices) reconcile() {
 	v.dirty = false
 	former := v.faults
 	v.faults = v.balance.apply()
+	v.problems(v.conflicts(time.Now()))
 	v.logFault("cannot bring IPVS to the wanted state; holdfast tries again", former.table, v.faults.table)
 	v.logFault("cannot bring the IPVS sync daemons to the wanted state; holdfast tries again", former.sync, v.faults.sync)
+}
+
+// conflicts returns what other programs do to our services in the kernel.
+func (v *virtualServices) conflicts(now time.Time) []status.Problem {
+	var all []status.Problem
+	add := func(s *conf.Service, format string, args ...any) {
+		text := fmt.Sprintf("service %s: ", s.Name) + fmt.Sprintf(format, args...)
+		all = append(all, status.Problem{Kind: "conflict-ipvs", Name: s.Name, Address: s.Service.Key.String(), Text: text})
+	}
+	shadowed := v.balance.table.Shadowed(v.balance.foreign)
+	for i := range v.conf.Services {
+		s := &v.conf.Services[i]
+		for _, port := range shadowed[s.Name] {
+			add(s, "an IPVS service of another program gets the packets for port %d", port)
+		}
+		if v.fights.of(now, s.Service.Key.Canonical().String()) {
+			add(s, "another program keeps changing it in the kernel: %d repairs and more within %d minutes", contentionRepairs, int(contentionWindow.Minutes()))
+		}
+	}
+	return all
 }
 
 // logFault logs an error unless the same one was logged before.

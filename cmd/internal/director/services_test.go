@@ -45,7 +45,7 @@ func (l lineKeeper) Close() { close(l.lines) }
 func TestServiceNews(t *testing.T) {
 	b, heard := alone(t)
 	c := parse(t, twoServers)
-	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, fights: contention{}, tracked: func(*conf.Service, func(lvs.Ref) lvs.Health) {}}
+	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, fights: contention{}, problems: func([]status.Problem) {}, tracked: func(*conf.Service, func(lvs.Ref) lvs.Health) {}}
 	v.balance = balance(t, t.TempDir(), newFakeIPVS(), twoServers)
 	keeper := lineKeeper{make(chan string, 100)}
 	out := &outlets{base: b, sinks: []*sink{{
@@ -122,7 +122,8 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, fights: contention{}, checks: checker.New(checker.Options{Log: b.log})}
+	var problems []status.Problem
+	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, fights: contention{}, problems: func(all []status.Problem) { problems = all }, checks: checker.New(checker.Options{Log: b.log})}
 	defer v.checks.Close()
 	v.balance = newBalancer(b.log, state, v.changed)
 	v.balance.attach(kernel)
@@ -163,10 +164,8 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 		}
 		check("another program deletes a service", false, false)
 	}
-	var s status.Status
-	v.report(&s)
-	if got := s.LVS.Services[0].Problem; !strings.Contains(got, "repaired it 3 times") {
-		t.Errorf("problem %q", got)
+	if len(problems) != 1 || problems[0].Text != "service web: another program keeps changing it in the kernel: 3 repairs and more within 10 minutes" {
+		t.Errorf("problems %+v", problems)
 	}
 	if got := kernel.String(); !strings.Contains(got, "-r 192.168.0.11:80") {
 		t.Errorf("a server in use went out of service, though no check has failed:\n%s", got)

@@ -30,6 +30,8 @@ type trackers struct {
 	dir     string // where states are kept for a start after a crash
 	crashed bool   // the former run ended without a stop
 	routers trackingRouters
+	// problems replaces the problems of saving the states.
+	problems func([]status.Problem)
 	// reportOthers has the services and sessions report what they are now.
 	reportOthers func()
 
@@ -38,6 +40,7 @@ type trackers struct {
 	files     *track.Watch
 	conf      []conf.Track
 	known     map[string]track.Memory // states of the former binary, until the first apply
+	unsaved   bool                    // the states could not be saved
 }
 
 // trackingRouters are the virtual routers as trackers see them.
@@ -112,6 +115,7 @@ func (t *trackers) withdraw() { t.close() }
 func (t *trackers) stop() error { return forgetTrackers(t.dir) }
 
 func (t *trackers) close() {
+	t.unsaved = false // nothing is saved any more
 	if t.set == nil {
 		return
 	}
@@ -280,10 +284,29 @@ func (t *trackers) changed(c track.Change) {
 	}
 	t.log.Info("tracker", "name", c.Name, "from", e.From, "to", e.To, "reason", c.Reason)
 	t.publish(e)
-	if err := keepTrackers(t.dir, t.set.Remember()); err != nil {
-		t.log.Warn("a start after a crash will not know the trackers", "err", err)
-	}
+	t.keep()
 	t.routers.trackerChanged(c.Name)
+}
+
+// keepAgain is the time after which states that could not be saved are saved again.
+const keepAgain = 10 * time.Second
+
+// keep saves the states for a start after a crash.
+func (t *trackers) keep() {
+	var failed []status.Problem
+	err := keepTrackers(t.dir, t.set.Remember())
+	t.unsaved = err != nil
+	if err != nil {
+		time.AfterFunc(keepAgain, func() {
+			t.post(func() {
+				if t.unsaved {
+					t.keep()
+				}
+			})
+		})
+		failed = []status.Problem{{Kind: "journal", Name: "trackers", Text: fmt.Sprintf("a start after a crash will not know the trackers: %v", err)}}
+	}
+	t.problems(failed)
 }
 
 // startsUp reports whether a tracker counts as up until it has looked.

@@ -6,8 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
 	"holdfast/cmd/internal/track"
 	"holdfast/conf"
@@ -118,3 +120,37 @@ type nobodyTracks struct{}
 
 func (nobodyTracks) trackerChanged(string)           {}
 func (nobodyTracks) trackedBy(string) map[string]int { return nil }
+
+// States that cannot be saved are a problem until they are saved, which is tried again.
+func TestTrackersThatCannotBeSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "run")
+		var found []status.Problem
+		tr := &trackers{
+			base:    base{log: slog.New(slog.DiscardHandler), post: func(f func()) { f() }, publish: func(event.Event) {}},
+			dir:     dir,
+			routers: nobodyTracks{}, problems: func(all []status.Problem) { found = all },
+		}
+		if err := tr.open(); err != nil {
+			t.Fatal(err)
+		}
+		tr.changed(track.Change{Name: "load", Standing: track.Standing{State: track.Down}})
+		if len(found) != 1 || found[0].Kind != "journal" {
+			t.Errorf("problems %+v", found)
+		}
+		time.Sleep(keepAgain + time.Second)
+		synctest.Wait()
+		if len(found) != 1 {
+			t.Errorf("problems %+v although the directory is still missing", found)
+		}
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(keepAgain)
+		synctest.Wait()
+		if len(found) != 0 {
+			t.Errorf("problems %+v although the directory exists", found)
+		}
+		tr.close()
+	})
+}

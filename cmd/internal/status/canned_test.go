@@ -87,7 +87,7 @@ func canned() *Status {
 				PersistSecs: 300, PersistPrefix: 24, PersistEngine: "sip", OnePacket: true, Flags: []string{"flag-1"},
 			}, {
 				Name: "far", Service: "tcp 10.0.0.100:0", Scheduler: "wlc", Active: "always", Wanted: true, Present: true, ServersUp: 1, ServersTotal: 1,
-				PersistSecs: 60, PersistPrefix: 32, Problem: "another program's IPVS services get the packets for port 443",
+				PersistSecs: 60, PersistPrefix: 32,
 				Servers: []lvs.ServerStatus{{
 					Name: "far1", Address: "203.0.113.11:0", Forward: "tun", Health: "up", Configured: 1, Weight: 1, Present: true,
 					Upper: 100, Lower: 50, Tunnel: "gue", TunnelPort: 5555, TunnelChecksum: "remote",

@@ -53,7 +53,7 @@ type Status struct {
 type Problem struct {
 	// Kind is device, address, sysctl, routes, nftables, journal, leftovers or
 	// kernel for what could not be repaired, and conflict-address, conflict-mac,
-	// conflict-rule or conflict-firewall for what is in the way.
+	// conflict-rule, conflict-firewall or conflict-ipvs for what is in the way.
 	Kind      string    `json:"kind"`
 	Name      string    `json:"name"`                // of the object
 	VRRP      string    `json:"vrrp,omitempty"`      // the virtual router that it concerns
@@ -505,8 +505,6 @@ func (s *Status) Unwell() []string {
 		case v.Foreign || !v.Wanted:
 		case !v.Present:
 			say("service %s is not in the kernel", v.Name)
-		case v.Problem != "":
-			say("service %s: %s", v.Name, v.Problem)
 		case v.ServersUp == 0 && judged(v):
 			say("service %s has no server that is up", v.Name)
 		}
