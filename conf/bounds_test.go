@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What exceeds a bound is refused with its line, and what just keeps it is not.
+// A file beyond a bound is refused with the line. A file just within is not.
 func TestBounds(t *testing.T) {
 	nested := func(open, close string, n int) string {
 		return "\nx = " + strings.Repeat(open, n) + strings.Repeat(close, n) + "\n"
@@ -39,8 +39,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// A hundred errors are listed, the first ones of each kind of walk; the rest is
-// counted.
+// At most 100 errors are listed, and the others are counted.
 func TestErrorsAreBounded(t *testing.T) {
 	for _, tt := range []struct{ wrong, listed, more int }{{99, 99, 0}, {100, 100, 0}, {123, 100, 23}} {
 		var src strings.Builder

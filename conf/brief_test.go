@@ -59,8 +59,8 @@ func TestShowBrief(t *testing.T) {
 	}
 }
 
-// Random walk: from a full configuration keys are taken away one after the
-// other. ShowBrief holds for all that still loads.
+// A random walk removes keys from a full configuration, one after the other.
+// ShowBrief must keep the meaning of every configuration that still loads.
 func TestShowBriefRandomWalk(t *testing.T) {
 	const steps = 200
 	loaded := 0

@@ -49,7 +49,8 @@ func mustGlob(t testing.TB, pattern string) []string {
 	return paths
 }
 
-// Each good file has its resolved form beside it, and that form means the same.
+// Each good file has the output of Show beside it, which loads as the same
+// configuration.
 func TestLoadGood(t *testing.T) {
 	for _, path := range append(mustGlob(t, "testdata/ok/*.toml"), "reference.toml") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
@@ -70,7 +71,7 @@ func TestLoadGood(t *testing.T) {
 	}
 }
 
-// Each bad file has its errors beside it, all of them, word by word.
+// Each bad file has all of its errors beside it.
 func TestLoadBad(t *testing.T) {
 	for _, path := range mustGlob(t, "testdata/bad/*.toml") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
@@ -84,7 +85,7 @@ func TestLoadBad(t *testing.T) {
 	}
 }
 
-// A mistake must not drag others behind it.
+// One mistake causes one error.
 func TestOneMistakeOneError(t *testing.T) {
 	for _, path := range mustGlob(t, "testdata/bad/*.toml") {
 		if strings.HasPrefix(filepath.Base(path), "many") {
@@ -116,7 +117,7 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-// Lines order as numbers, and an error that was found twice is told once.
+// Errors are sorted by line number, and duplicates are removed.
 func TestErrorsSorted(t *testing.T) {
 	errs := Errors{
 		{"b.toml", 1, "x", "m"},

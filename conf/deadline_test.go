@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// stuck is an environment in which reading one path never ends, like a file on
-// a dead server, until release is called.
+// stuck is an environment in which the read of one path hangs until release is
+// called, like a file on a dead server.
 func stuck(src, path string) (env environment, release func()) {
 	env = nowhere(src)
 	dead := make(chan struct{})
@@ -26,7 +26,7 @@ func stuck(src, path string) (env environment, release func()) {
 	return env, func() { close(dead) }
 }
 
-// A load whose file does not answer ends with its context, and names the file.
+// A load that hangs ends with its context, and its error names the file.
 func TestLoadContextGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		env, release := stuck("include = [\"a.toml\"]\n", "a.toml")
@@ -45,7 +45,7 @@ func TestLoadContextGivesUp(t *testing.T) {
 	})
 }
 
-// Loads that hang are bounded in number, and count no more once they end.
+// The number of loads that hang is bounded. A load that ends no longer counts.
 func TestLoadContextBoundsWhatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		env, release := stuck("", "fuzz.toml")

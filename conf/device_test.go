@@ -48,8 +48,8 @@ func TestNameDevices(t *testing.T) {
 	}
 }
 
-// Devices elsewhere have their interface's name, unless that is taken: then the
-// instance's makes it another.
+// The device on an extra interface has the name of that interface in its name. If
+// another device has this name, a hash with the name of the instance replaces it.
 func TestNamePlaces(t *testing.T) {
 	a := Instance{Config: vrrp.Config{Name: "a", Family: vrrp.IPv4, VRID: 51}, Interface: "eth0", Extra: []ExtraInterface{{Interface: "eth2"}, {Interface: "e0.5"}}}
 	b := Instance{Config: vrrp.Config{Name: "b", Family: vrrp.IPv4, VRID: 51}, Interface: "eth1", Extra: []ExtraInterface{{Interface: "eth2"}}}

@@ -63,7 +63,7 @@ func opening(err error) error {
 }
 
 func wantRegular(path string, info os.FileInfo) error {
-	kind := ""
+	var kind string
 	switch mode := info.Mode(); {
 	case mode.IsRegular():
 		return nil

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Names of routing tables are iproute2's, from all the places where it looks.
+// Names of routing tables come from all files that iproute2 reads.
 func TestTableNames(t *testing.T) {
 	files := map[string]string{
 		"/usr/share/iproute2/rt_tables":       "255\tlocal\n254 main\n9 red # and not\n12 blue\n",

@@ -27,7 +27,7 @@ func write(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// instance is a valid [[vrrp]] whose VRID n makes it unlike others.
+// instance is a valid [[vrrp]] with VRID n and an address of its own.
 func instance(name, n string) string {
 	return "[[vrrp]]\nname = \"" + name + "\"\ninterface = \"eth0\"\nvrid = " + n + "\naddresses = [\"10.0.0." + n + "/24\"]\n"
 }
@@ -153,7 +153,7 @@ func TestParseByteOrderMark(t *testing.T) {
 	}
 }
 
-// The director's name is the host's unless the file says otherwise.
+// The default of the name of the director is the host name.
 func TestDirectorNameFromHost(t *testing.T) {
 	env := nowhere(instance("a", "1"))
 	c, _, err := load("fuzz.toml", env)

@@ -80,7 +80,7 @@ func TestLocate(t *testing.T) {
 	}
 }
 
-// agree checks that each value has a place, and each place a value.
+// agree checks that each value has a position, and each position a value.
 func agree(t *testing.T, data any, n *node, path string) {
 	t.Helper()
 	if n.line < 1 {
@@ -113,7 +113,7 @@ func agree(t *testing.T, data any, n *node, path string) {
 	}
 }
 
-// A value whose place is not known has that of the table or list around it.
+// A value without a position has the position of the table or list around it.
 func TestJoinWithoutPlaces(t *testing.T) {
 	tree := map[string]any{"a": []any{map[string]any{"b": int64(1)}}}
 	a := joinTable("x.toml", tree, &node{line: 7})["a"]

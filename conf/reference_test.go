@@ -10,12 +10,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// uncommented is the reference with every key in force that shows its default.
+// uncommented returns the reference with its commented defaults made active.
 func uncommented() string {
 	return regexp.MustCompile(`(?m)^#([a-z_]+ *= )`).ReplaceAllString(Reference, "$1")
 }
 
-// What the reference shows as a default is one: to write it out changes nothing.
+// The defaults that the reference shows are the defaults of the code.
 func TestReferenceDefaults(t *testing.T) {
 	as, err := Parse("reference.toml", []byte(Reference))
 	if err != nil {
@@ -34,8 +34,8 @@ func TestReferenceDefaults(t *testing.T) {
 	}
 }
 
-// Every key that is read is in the reference, in each table that has it. That
-// the reference has no other is what makes it load.
+// The reference has every key of every table. It has no unknown keys, because it
+// would not load with one.
 func TestReferenceComplete(t *testing.T) {
 	r := &reader{env: nowhere(uncommented()), schema: make(map[string]map[string]bool)}
 	root := r.gather("fuzz.toml")

@@ -106,7 +106,7 @@ func TestEditDistance(t *testing.T) {
 	}
 }
 
-// What quote writes, the TOML library reads back: see FuzzLoad for the rest.
+// FuzzLoad checks that the TOML library reads what quote writes.
 func TestQuoteKey(t *testing.T) {
 	for in, want := range map[string]string{
 		"a-b_9": "a-b_9", "": `""`, "a b": `"a b"`, "10.0.0.1:80": `"10.0.0.1:80"`,

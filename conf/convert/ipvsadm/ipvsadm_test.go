@@ -210,7 +210,7 @@ func randomTable(r *rand.Rand) string {
 	var b strings.Builder
 	for i := range 1 + r.IntN(5) {
 		s := lvs.Service{Scheduler: []string{"rr", "wlc", "sh", "sed"}[r.IntN(4)]}
-		s.Key = lvs.Key{Protocol: lvs.Protocol([]lvs.Protocol{lvs.TCP, lvs.UDP, lvs.SCTP}[r.IntN(3)]), Address: netip.MustParseAddrPort(fmt.Sprintf("10.0.%d.1:80", i))}
+		s.Key = lvs.Key{Protocol: []lvs.Protocol{lvs.TCP, lvs.UDP, lvs.SCTP}[r.IntN(3)], Address: netip.MustParseAddrPort(fmt.Sprintf("10.0.%d.1:80", i))}
 		if r.IntN(3) == 0 {
 			s.Key = lvs.Key{Mark: uint32(i + 1)}
 		}

@@ -55,7 +55,7 @@ func (t *table) run(d directive, report *convert.Report) error {
 	case "add-service", "edit-service", "delete-service":
 		return t.changeService(d.at, verb.name, rest)
 	case "add-server", "edit-server", "delete-server":
-		return t.changeServer(d.at, verb.name, rest)
+		return t.changeServer(verb.name, rest)
 	case "clear":
 		t.services = nil
 	case "zero":
@@ -125,7 +125,7 @@ func (t *table) changeService(at convert.Position, verb string, options []option
 	return nil
 }
 
-func (t *table) changeServer(at convert.Position, verb string, options []option) error {
+func (t *table) changeServer(verb string, options []option) error {
 	key, err := parseKey(options)
 	if err != nil {
 		return err
