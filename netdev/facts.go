@@ -24,6 +24,10 @@ type Interface struct {
 	LinkLocal netip.Addr
 	// Addresses are all usable addresses that are not ours.
 	Addresses []netip.Prefix
+	// Tentative are the IPv6 addresses that are not usable yet, because duplicate
+	// address detection (RFC 4862 §5.4) is not over. Duplicate are those that it
+	// found on another host, which stay unusable. Neither are ours.
+	Tentative, Duplicate []netip.Addr
 	// Forwarding4 and Forwarding6 say whether the host routes packets that come in
 	// here. The router flag of neighbour advertisements must say the same.
 	Forwarding4, Forwarding6 bool
@@ -80,11 +84,18 @@ func (h *Host) describe(l *link, addresses []address) Interface {
 		i.MAC = l.mac
 	}
 	for _, a := range addresses {
-		if h.isHeld(a) || !a.usable() {
+		ip := a.prefix.Addr()
+		switch {
+		case h.isHeld(a):
+			continue
+		case a.flags&unix.IFA_F_DADFAILED != 0:
+			i.Duplicate = append(i.Duplicate, ip)
+			continue
+		case !a.usable():
+			i.Tentative = append(i.Tentative, ip)
 			continue
 		}
 		i.Addresses = append(i.Addresses, a.prefix)
-		ip := a.prefix.Addr()
 		switch {
 		case ip.Is4() && !i.IPv4.IsValid() && a.flags&unix.IFA_F_SECONDARY == 0:
 			i.IPv4 = ip

@@ -136,17 +136,32 @@ func (j *journal) write() error {
 	if err := e.Encode(j); err != nil {
 		return fmt.Errorf("encode journal: %w", err)
 	}
-	temporary := j.path + ".new"
-	if err := os.WriteFile(temporary, b.Bytes(), 0o600); err != nil {
-		return errors.Join(fmt.Errorf("write journal: %w", err), removeIfThere(temporary))
-	}
-	if err := os.Rename(temporary, j.path); err != nil {
+	return replaceFile(j.path, b.Bytes())
+}
+
+// replaceFile writes a file so that a reader sees the old or the new content. It
+// never writes through a symbolic link: the new content is a file that did not exist
+// before. A file that is half written is removed: it may fill the directory.
+func replaceFile(path string, content []byte) error {
+	temporary := path + ".new"
+	if err := removeIfThere(temporary); err != nil {
 		return fmt.Errorf("write journal: %w", err)
+	}
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("write journal: %w", err)
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(temporary, path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write journal: %w", err), removeIfThere(temporary))
 	}
 	return nil
 }
 
-// removeIfThere removes a file that is half written: it may fill the directory.
+// removeIfThere removes a file that may not exist.
 func removeIfThere(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Only what nobody serves may be taken over bit by bit.
+// Only addresses that no router serves may be taken over one after the other.
 func TestUnserved(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Config)
@@ -45,7 +45,7 @@ func TestUnserved(t *testing.T) {
 	}
 }
 
-// hearUntilDue lets a MASTER be heard every second until it may be preempted.
+// hearUntilDue lets a MASTER's advert arrive every second until it may be preempted.
 func hearUntilDue(r *rig, priority uint8, source netip.Addr) {
 	r.backup()
 	r.hear(priority, source)

@@ -262,7 +262,7 @@ func (l *lan) fail(format string, args ...any) {
 	}
 }
 
-// note tells what the play does to the directors.
+// note records what the play does to the directors.
 func (l *lan) note(format string, args ...any) {
 	if l.tell != nil {
 		l.tell(fmt.Sprintf("%12v * %s", l.now, fmt.Sprintf(format, args...)))

@@ -25,7 +25,7 @@ func (r *rig) claim() {
 	r.want("timer", r.only(Elapsed{}), "claim unserved")
 }
 
-// Who claims is as good as MASTER: it yields to who beats it, and to nobody else.
+// A router that claims counts as MASTER: it gives way only to one that beats it.
 func TestClaimingHears(t *testing.T) {
 	for _, test := range []struct {
 		name     string
@@ -173,7 +173,7 @@ func TestMasterWakesLate(t *testing.T) {
 	r.want("linger", r.elapse(woke+time.Second+linger), "release")
 }
 
-// So do its fellow members: not one of them says goodbye.
+// So do its fellow members: none of them sends priority 0.
 func TestMastersWakeLate(t *testing.T) {
 	g := newTwins(t)
 	at := g.Deadline()

@@ -50,7 +50,7 @@ func TestResumeTooLate(t *testing.T) {
 	r.want("a quick successor", r.hear(50, lowAddr), "mute", "MASTER -> BACKUP")
 }
 
-// By which interval others wait counts, whatever the configuration says by now.
+// The interval that the others wait by counts, not the configured one.
 func TestResumePromised(t *testing.T) {
 	was := newRig(t, 3, nil)
 	was.master()

@@ -267,7 +267,7 @@ func TestMasterShutdown(t *testing.T) {
 	})
 }
 
-// The same with a successor, which is heard.
+// The same with a successor whose advert arrives.
 func TestMasterShutdownSuccessor(t *testing.T) {
 	both(t, func(t *testing.T, version uint8) {
 		r := newRig(t, version, nil)

@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write what the scenarios print into the
 
 // TestScenarios plays the files of testdata/scenario. A file is a row of
 // blocks: commands, a line "----", what happens, an empty line. What happens
-// is told in the machines' own words, with the time since the beginning.
+// is printed as Action.String has it, with the time since the beginning.
 //
 //	router NAME[/WIRE] KEY=VALUE...  a virtual router; of one name on several
 //	                                 wires they are a sync group
@@ -30,13 +30,13 @@ var update = flag.Bool("update", false, "write what the scenarios print into the
 //	handover NAME...                 mastership is given away on request
 //	crash|restart|upgrade NAME...    the daemon; its kernel stays as it is
 //	pause|resume NAME...             the daemon as by SIGSTOP and SIGCONT
-//	cut|heal PORT...                 the switch, which nobody is told about
+//	cut|heal PORT...                 the switch port, which no daemon notices
 //	unplug|plug PORT...              the link, which the daemon sees
-//	fault PORT KEY PROBLEM...        what a tracker says, and its end
+//	fault PORT KEY PROBLEM...        a fault, and its end
 //	recover PORT KEY
 //	weigh PORT SUM                   the sum of the trackers' weights
 //	set PORT KEY=VALUE...            another configuration
-//	claims PORT fail|work|parts      whether devices can be had, and told of in parts
+//	claims PORT fail|work|parts      whether claims fail, work, or report their progress
 //	run DURATION
 //	status
 func TestScenarios(t *testing.T) {
@@ -96,7 +96,7 @@ func play(text string) (string, error) {
 	return out.String(), nil
 }
 
-// A stage is a world that is commanded by lines and tells what happens.
+// A stage is a world that takes commands as lines and prints what happens.
 type stage struct {
 	*world
 	specs map[string][]string // wires by node name, until it starts
@@ -407,7 +407,7 @@ func setKey(cfg *Config, source *netip.Addr, arg string) (err error) {
 	return err
 }
 
-// status tells what each router shows of itself.
+// status prints the status of each router.
 func (s *stage) status() {
 	for _, n := range s.nodes {
 		if !n.on {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Why a machine became MASTER is told as one of a few, and kept.
+// The reason for becoming MASTER is reported as a Takeover, and kept.
 func TestTakeover(t *testing.T) {
 	for _, test := range []struct {
 		name   string

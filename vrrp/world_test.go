@@ -121,7 +121,7 @@ type port struct {
 
 	device     device
 	claimFails bool
-	// claimsParts tells of the first address before all are there.
+	// claimsParts reports the first address before all are up.
 	claimsParts bool
 	part        bool                         // the running claim has told of it
 	arrival     map[netip.Addr]time.Duration // of the last frame, by sender
@@ -201,7 +201,7 @@ func (n *node) start() {
 	n.startWith(func(int) Event { return Start{} })
 }
 
-// startWith starts a daemon; first is what each member is told first.
+// startWith starts a daemon; first is each member's first event.
 func (n *node) startWith(first func(i int) Event) {
 	n.on, n.paused = true, false
 	n.life++

@@ -196,13 +196,16 @@ func (p *httpProber) ask(conn net.Conn) error {
 	if !p.wants(answer.StatusCode) {
 		return p.unwanted(answer)
 	}
-	if err := r.readBody(answer.Body, p.body != nil); err != nil {
+	cut, err := r.readBody(answer.Body, p.body != nil)
+	switch {
+	case err != nil:
 		return p.failed("body", err)
+	case p.body == nil || p.body.Match(r.body.Bytes()):
+		return nil
+	case cut:
+		return fmt.Errorf("body %s does not match %q in its first MiB, and the rest is not read", excerpt(r.body.Bytes()), p.body)
 	}
-	if p.body != nil && !p.body.Match(r.body.Bytes()) {
-		return fmt.Errorf("body %s does not match %q", excerpt(r.body.Bytes()), p.body)
-	}
-	return nil
+	return fmt.Errorf("body %s does not match %q", excerpt(r.body.Bytes()), p.body)
 }
 
 func (p *httpProber) wants(code int) bool {

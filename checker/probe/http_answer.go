@@ -61,17 +61,37 @@ func (r *reader) answer(to *http.Request) (*http.Response, error) {
 	}
 }
 
-// readBody reads at most maxBody bytes of a body, and keeps them on request. The
-// body is read even where nobody looks at it: an incomplete answer is a failure,
-// and to close a connection with unread bytes sends a reset, which some servers
-// log.
-func (r *reader) readBody(body io.Reader, keep bool) error {
+// readBody reads at most maxBody bytes of a body, and keeps them on request. It
+// reports whether the body is longer. The body is read even where nobody looks at
+// it: an incomplete answer is a failure, and to close a connection with unread
+// bytes sends a reset, which some servers log.
+func (r *reader) readBody(body io.Reader, keep bool) (cut bool, err error) {
 	var to io.Writer = io.Discard
 	if keep {
 		to = &r.body
 	}
-	if _, err := io.CopyN(to, body, maxBody); err != nil && !errors.Is(err, io.EOF) {
-		return err
+	n, err := io.CopyN(to, body, maxBody+1)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, plainer(err)
 	}
-	return nil
+	if n <= maxBody {
+		return false, nil
+	}
+	if keep {
+		r.body.Truncate(maxBody)
+	}
+	return true, nil
+}
+
+// plainer returns an error of reading a body in words that name the fault.
+//
+// Package net/http refuses a chunk whose length has a blank before a ";", though
+// RFC 9112 §7.1.1 tells recipients to skip it. Servers and proxies that disagree
+// about where a chunk ends let requests be smuggled, so net/http skips nothing
+// there. Clients that use net/http refuse such a server too.
+func plainer(err error) error {
+	if err.Error() == "invalid byte in chunk length" { // net/http/internal exports no error for it
+		return errors.New(`the length of a chunk is not hexadecimal, or a blank is between it and ";"`)
+	}
+	return err
 }

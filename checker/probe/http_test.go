@@ -49,6 +49,11 @@ func TestHTTP(t *testing.T) {
 			io.WriteString(w, "unk ")
 		}
 	})
+	mux.HandleFunc("/bytes/{n}", func(w http.ResponseWriter, r *http.Request) {
+		var n int
+		fmt.Sscan(r.PathValue("n"), &n)
+		io.WriteString(w, strings.Repeat("x", min(n, maxBody))+strings.Repeat("y", max(n-maxBody, 0)))
+	})
 	mux.HandleFunc("/endless", func(w http.ResponseWriter, r *http.Request) {
 		page := []byte(strings.Repeat("x", 1<<16))
 		for r.Context().Err() == nil {
@@ -78,7 +83,11 @@ func TestHTTP(t *testing.T) {
 		{"HEAD", func(h *HTTP) { h.Method = "HEAD" }, ""},
 		{"an endless body is read no further than 1 MiB", func(h *HTTP) { h.Path = "/endless" }, ""},
 		{"and matched no further", func(h *HTTP) { h.Path, h.Body = "/endless", "y" },
+			`body "` + strings.Repeat("x", 60) + `"... (1048576 bytes) does not match "y" in its first MiB, and the rest is not read`},
+		{"1 MiB is not cut", func(h *HTTP) { h.Path, h.Body = "/bytes/1048576", "y" },
 			`body "` + strings.Repeat("x", 60) + `"... (1048576 bytes) does not match "y"`},
+		{"a byte more is", func(h *HTTP) { h.Path, h.Body = "/bytes/1048577", "y" },
+			`body "` + strings.Repeat("x", 60) + `"... (1048576 bytes) does not match "y" in its first MiB, and the rest is not read`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -134,6 +143,8 @@ func TestHostOf(t *testing.T) {
 // TestRawAnswers is about servers that do not speak HTTP as they should.
 func TestRawAnswers(t *testing.T) {
 	const head = "HTTP/1.1 200 OK\r\n"
+	const chunked = head + "Transfer-Encoding: chunked\r\n\r\n"
+	const notLength = `body: the length of a chunk is not hexadecimal, or a blank is between it and ";"`
 	tests := []struct {
 		name   string
 		answer string
@@ -143,6 +154,11 @@ func TestRawAnswers(t *testing.T) {
 		{"HTTP/1.0 without a length", "HTTP/1.0 200 OK\r\n\r\nhello", false, ""},
 		{"a body that is shorter than said", head + "Content-Length: 10\r\n\r\nhello", false, "body: the server closed the connection too early"},
 		{"a body that does not end", head + "Content-Length: 10\r\n\r\nhello", true, "body: timeout after 500ms"},
+		{"chunks with extensions", chunked + "5;name=value\r\nhello\r\n0;last\r\n\r\n", false, ""},
+		{"a chunk's length that is padded", chunked + "5  \r\nhello\r\n0 \r\n\r\n", false, ""},
+		{"a blank before an extension", chunked + "5 ;name\r\nhello\r\n0\r\n\r\n", false, notLength},
+		{"a blank before the last extension", chunked + "5\r\nhello\r\n0 ;name\r\n\r\n", false, notLength},
+		{"a chunk without a length", chunked + "hello\r\n0\r\n\r\n", false, notLength},
 		{"no answer", "", false, "answer: the server closed the connection too early"},
 		{"silence", "", true, "answer: timeout after 500ms"},
 		{"half a head", head + "Content-", false, `answer: malformed MIME header: missing colon: "Content-"`},

@@ -295,7 +295,7 @@ func TestHeaderImage(t *testing.T) {
 	}
 }
 
-// Each router's numbers grow, and ours lie above all that were heard.
+// Each router's numbers grow, and ours exceed all that were received.
 func TestHeaderSequence(t *testing.T) {
 	image := unhex(t, ahImage)
 	g := header()
@@ -343,7 +343,7 @@ func TestPassword(t *testing.T) {
 	}
 }
 
-// Strangers, who do not know the key, push nobody out of the memory of senders.
+// A source without the key replaces no sender that is remembered.
 func TestSenders(t *testing.T) {
 	var s senders
 	src := netip.MustParseAddr("10.0.0.1")

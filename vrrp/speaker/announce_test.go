@@ -65,7 +65,7 @@ func TestBurstRefresh(t *testing.T) {
 	}
 }
 
-// said plays what is due now of a burst of n frames and returns their numbers.
+// said returns the numbers of the frames of a burst of n that are due now.
 func said(b *burst, now time.Time, n int) []int {
 	var all []int
 	for i := b.take(now, n); i >= 0; i = b.take(now, n) {

@@ -48,7 +48,7 @@ func (l *lan) last(h *host) sighting {
 	return sighting{}
 }
 
-// TestPlannedStopOverlaps: the old MASTER serves until the new one was heard.
+// TestPlannedStopOverlaps: the old MASTER serves until the new one's advert arrives.
 func TestPlannedStopOverlaps(t *testing.T) {
 	inBubble(t, func(t *testing.T, l *lan) {
 		a, b := l.host(t, "192.0.2.1"), l.host(t, "192.0.2.2")
@@ -76,7 +76,7 @@ func TestPlannedStopOverlaps(t *testing.T) {
 	})
 }
 
-// TestStopWithoutSuccessor: nobody takes over, and the wait for one is bounded.
+// TestStopWithoutSuccessor: no router takes over, and the wait for one is bounded.
 func TestStopWithoutSuccessor(t *testing.T) {
 	inBubble(t, func(t *testing.T, l *lan) {
 		a := l.host(t, "192.0.2.1")
@@ -283,7 +283,7 @@ func TestPartsAreAnnounced(t *testing.T) {
 	}
 }
 
-// Who cannot send says so in its status, and no longer than that is so.
+// A router that cannot send says so in its status, for as long as it cannot.
 func TestRefusedFramesAreTold(t *testing.T) {
 	inBubble(t, func(t *testing.T, l *lan) {
 		h := l.host(t, "192.0.2.1")
@@ -412,7 +412,7 @@ func TestProtocolErrorsAreReported(t *testing.T) {
 	})
 }
 
-// TestNoAllocationPerAdvert: neither a heard nor a sent advert allocates.
+// TestNoAllocationPerAdvert: neither a received nor a sent advert allocates.
 func TestNoAllocationPerAdvert(t *testing.T) {
 	l := &lan{}
 	h := &host{port: l.port("192.0.2.1")}

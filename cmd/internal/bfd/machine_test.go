@@ -220,7 +220,7 @@ func TestDetection(t *testing.T) {
 		!strings.HasSuffix(l.story[1], "b Up->Down verdict 2: the neighbour reports Down: control detection time expired") {
 		t.Errorf("changes %q", l.story)
 	}
-	// The one that heard nothing says why, at once.
+	// The one that received nothing says why, at once.
 	i := slices.IndexFunc(l.sent[0], func(s sent) bool { return s.p.Diag == DiagExpired })
 	if i < 0 || !l.sent[0][i].at.Equal(l.ends[0].since) || l.sent[0][i].p.Yours != 0 {
 		t.Errorf("the neighbour is told %+v", l.sent[0][i:])

@@ -94,7 +94,7 @@ func newLAN(t *testing.T) (here, there *ns) {
 	return here, there
 }
 
-// A witness keeps what a speaker tells.
+// A witness records the changes of a speaker.
 type witness struct {
 	mu   sync.Mutex
 	list []Change
@@ -327,7 +327,7 @@ func TestApply(t *testing.T) {
 	})
 }
 
-// Every packet that is not heeded is counted by what is wrong with it.
+// Every refused packet is counted by its reason.
 func TestDropsOnTheWire(t *testing.T) {
 	here, there := newLAN(t)
 	here.run("ip link add name eth9 type veth peer name far9\nip link set eth9 up\nip link set far9 up")

@@ -85,6 +85,9 @@ type reloadResult struct {
 func Run(ctx context.Context, o Options) error {
 	d := newDirector(o)
 	var err error
+	if err := checkRuntimeDir(o.Config.Director.RuntimeDir); err != nil {
+		return err
+	}
 	if d.inherited, err = readUpgradeState(o.Config.Director.RuntimeDir); err != nil {
 		d.log.Warn("starting anew", "err", err)
 	}

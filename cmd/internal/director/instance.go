@@ -102,10 +102,8 @@ func diagnose(in *instance) map[string]vrrp.Faulted {
 		fault(faultLink, true, "interface %s has no carrier", name)
 	case in.portErr != nil:
 		fault(faultLink, true, "%v", in.portErr)
-	case !source(in, f).IsValid() && in.conf.Source.IsValid():
-		fault(faultAddress, false, "interface %s does not have the address %v, which adverts are to come from", name, in.conf.Source)
 	case !source(in, f).IsValid():
-		fault(faultAddress, false, "interface %s has no %s address of its own", name, addressKind(in.conf.Family))
+		fault(faultAddress, false, "%s", noSource(in, f))
 	}
 	if n := advertLen(&in.conf); f.Index != 0 && n > f.MTU {
 		fault(faultMTU, false, "an advert with %d addresses has %d bytes, and interface %s carries %d: move addresses to excluded_addresses",
@@ -132,6 +130,25 @@ func addressKind(f vrrp.Family) string {
 		return "link-local IPv6"
 	}
 	return "IPv4"
+}
+
+// noSource says why an instance has no address for its adverts to come from. An
+// address that the interface has but that cannot be used is named.
+func noSource(in *instance, f *netdev.Interface) string {
+	lacks := fmt.Sprintf("interface %s has no %s address of its own", in.conf.Interface, addressKind(in.conf.Family))
+	fits := func(a netip.Addr) bool { return in.conf.Family == vrrp.IPv6 && a.IsLinkLocalUnicast() }
+	if s := in.conf.Source; s.IsValid() {
+		lacks = fmt.Sprintf("interface %s does not have the address %v, which adverts are to come from", in.conf.Interface, s)
+		fits = func(a netip.Addr) bool { return a == s }
+	}
+	// A detection that runs can still end well.
+	if i := slices.IndexFunc(f.Tentative, fits); i >= 0 {
+		return fmt.Sprintf("interface %s cannot use its address %v yet: it is tentative, because duplicate address detection is not over", in.conf.Interface, f.Tentative[i])
+	}
+	if i := slices.IndexFunc(f.Duplicate, fits); i >= 0 {
+		return fmt.Sprintf("interface %s cannot use its address %v: another host on the link has it (dadfailed)", in.conf.Interface, f.Duplicate[i])
+	}
+	return lacks
 }
 
 // source is the address that an instance's adverts come from; the zero Addr if

@@ -13,6 +13,12 @@ import (
 // through it still.
 func TestDiagnose(t *testing.T) {
 	const now = "interface eth0 does not exist; it is called wan0 now"
+	addrs := func(list ...string) (all []netip.Addr) {
+		for _, s := range list {
+			all = append(all, netip.MustParseAddr(s))
+		}
+		return all
+	}
 	own, other := netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.0.0.3")
 	up := netdev.Interface{Name: "eth0", Index: 7, MTU: 1500, Admin: true, Up: true, IPv4: own, Addresses: []netip.Prefix{netip.PrefixFrom(own, 24)}}
 	for name, c := range map[string]struct {
@@ -31,6 +37,23 @@ func TestDiagnose(t *testing.T) {
 		"bare":            {func(in *instance) { in.facts.IPv4 = netip.Addr{} }, faultAddress, vrrp.Faulted{Problem: "interface eth0 has no IPv4 address of its own"}},
 		"another address": {func(in *instance) { in.conf.Source = other }, faultAddress, vrrp.Faulted{
 			Problem: "interface eth0 does not have the address 10.0.0.3, which adverts are to come from"}},
+		"tentative": {func(in *instance) {
+			in.conf.Family, in.facts.Tentative = vrrp.IPv6, addrs("2001:db8::2", "fe80::2")
+			in.facts.Duplicate = addrs("fe80::3")
+		}, faultAddress, vrrp.Faulted{
+			Problem: "interface eth0 cannot use its address fe80::2 yet: it is tentative, because duplicate address detection is not over"}},
+		"duplicate": {func(in *instance) {
+			in.conf.Family, in.facts.Duplicate = vrrp.IPv6, addrs("2001:db8::2", "fe80::2")
+		}, faultAddress, vrrp.Faulted{
+			Problem: "interface eth0 cannot use its address fe80::2: another host on the link has it (dadfailed)"}},
+		"other addresses are duplicates": {func(in *instance) {
+			in.conf.Family, in.facts.Duplicate, in.facts.Tentative = vrrp.IPv6, addrs("2001:db8::2"), addrs("2001:db8::3")
+		}, faultAddress, vrrp.Faulted{Problem: "interface eth0 has no link-local IPv6 address of its own"}},
+		"the source is a duplicate": {func(in *instance) {
+			in.conf.Family, in.conf.Source = vrrp.IPv6, netip.MustParseAddr("2001:db8::2")
+			in.facts.Duplicate = addrs("fe80::2", "2001:db8::2")
+		}, faultAddress, vrrp.Faulted{
+			Problem: "interface eth0 cannot use its address 2001:db8::2: another host on the link has it (dadfailed)"}},
 		"renamed elsewhere": {func(in *instance) {
 			in.conf.Extra = []conf.ExtraInterface{{Interface: "eth1"}}
 			in.extra = map[string]netdev.Interface{"eth1": {Name: "lan0", Index: 8, Admin: true, Up: true}}

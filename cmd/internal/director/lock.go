@@ -3,10 +3,12 @@ package director
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -53,7 +55,10 @@ func lockDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the runtime directory: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err := checkRuntimeDir(dir); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock the runtime directory: %w", err)
 	}
@@ -62,6 +67,29 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("runtime directory %s: another holdfast is running there", dir)
 	}
 	return f, nil
+}
+
+// checkRuntimeDir says why the files in a runtime directory cannot be trusted: who
+// can write there decides what is put back into the kernel. A directory that does
+// not exist yet is well.
+func checkRuntimeDir(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look at the runtime directory: %w", err)
+	case !info.IsDir():
+		return fmt.Errorf("runtime directory %s is not a directory", dir)
+	}
+	st := info.Sys().(*syscall.Stat_t)
+	if st.Uid != 0 && int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("runtime directory %s belongs to user %d: it must belong to root, or to user %d who runs the daemon", dir, st.Uid, os.Geteuid())
+	}
+	if perm := info.Mode().Perm(); perm&0o022 != 0 {
+		return fmt.Errorf("runtime directory %s can be written by others than its owner (mode %#o): chmod go-w %s", dir, perm, dir)
+	}
+	return nil
 }
 
 // namespaceName is an abstract socket address, which a network namespace has

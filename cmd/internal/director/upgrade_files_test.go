@@ -12,9 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
+	"holdfast/integration/tools"
 	"holdfast/vrrp/speaker"
 )
 
@@ -160,23 +163,86 @@ func TestUpgradeStateHasWhatCameLate(t *testing.T) {
 	}
 }
 
-// Of a file that cannot be written nothing stays that needs room.
+// When a file cannot be replaced, nothing stays that needs room.
 func TestReplaceFileLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
-	if err := replaceFile(path, []byte("old")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink("/dev/full", path+".new"); err != nil {
+	if err := os.MkdirAll(filepath.Join(path, "not empty"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := replaceFile(path, []byte("new")); err == nil {
-		t.Error("it was written where there is no room")
-	}
-	if b, err := os.ReadFile(path); string(b) != "old" {
-		t.Errorf("the file holds %q, %v", b, err)
+		t.Error("it was written in place of a directory")
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, "*")); len(left) != 1 {
 		t.Errorf("left: %v, %v", left, err)
 	}
+}
+
+// Nothing is written or read through a symbolic link that somebody laid, and a
+// reader does not wait for a pipe.
+func TestStateFilesAreNotLinks(t *testing.T) {
+	dir := t.TempDir()
+	path, victim := filepath.Join(dir, "f"), filepath.Join(dir, "victim")
+	if err := os.WriteFile(victim, []byte(`"old"`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range []string{path, path + ".new"} {
+		if err := os.Symlink(victim, link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var text string
+	if _, err := readFile(path, &text); err == nil {
+		t.Errorf("it read %q through a link", text)
+	}
+	if err := replaceFile(path, []byte(`"new"`)); err == nil || !strings.Contains(err.Error(), "symbolic link") {
+		t.Errorf("of the link under the temporary name it says %v", err)
+	}
+	if err := replaceFile(path, []byte(`"new"`)); err != nil {
+		t.Fatal(err)
+	}
+	if there, err := readFile(path, &text); !there || err != nil || text != "new" {
+		t.Errorf("the file holds %q, %v", text, err)
+	}
+	if b, err := os.ReadFile(victim); err != nil || string(b) != `"old"` {
+		t.Errorf("the file that the links named holds %q, %v", b, err)
+	}
+	pipe := filepath.Join(dir, "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readFile(pipe, &text); err == nil {
+		t.Error("it read a pipe")
+	}
+}
+
+// A runtime directory that others can write, or own, is refused.
+func TestRuntimeDirIsOurs(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	f, err := lockDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	try := func(what, want string) {
+		t.Helper()
+		f, err := lockDir(dir)
+		if err == nil {
+			f.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", what, err, want)
+		}
+	}
+	for _, mode := range []os.FileMode{0o775, 0o757, 0o777} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		try(mode.String(), "can be written by others than its owner")
+	}
+	tools.Root(t, "give files away")
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Chown(dir, 65534, 0)); err != nil {
+		t.Fatal(err)
+	}
+	try("of nobody", "belongs to user 65534")
 }
