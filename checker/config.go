@@ -8,9 +8,9 @@ import (
 	"holdfast/checker/probe"
 )
 
-// A Config says how and how often one realserver is asked.
+// A Config is the check of one realserver.
 type Config struct {
-	// ID names the check's subject in reports. It is unique. The director uses
+	// ID names the subject of the check. It is unique in a Set. The director uses
 	// "service/server".
 	ID string
 	// Probe is what the check asks. Its type is the kind of check.
@@ -22,12 +22,12 @@ type Config struct {
 	Timeout  time.Duration // of a whole attempt
 	Rise     int           // consecutive successes that bring a down server up
 	Fall     int           // consecutive failures that take an up server down
-	// RetryInterval replaces Interval while a verdict is pending: the latest
-	// results speak against it, but are fewer than Rise or Fall. 0: Interval.
+	// RetryInterval replaces Interval while the latest results contradict the verdict
+	// but are fewer than Rise or Fall. 0: Interval.
 	RetryInterval time.Duration
-	// InitiallyUp makes the server start up, because the kernel's table has it
-	// already. Otherwise the server starts down until its first Rise successes.
-	// The Set looks at it only when the ID is new.
+	// InitiallyUp makes the server count as up before its first verdict, for instance
+	// because the kernel's table has it already. Otherwise it counts as down. It has
+	// an effect only when the ID is new to the Set.
 	InitiallyUp bool
 }
 
@@ -37,8 +37,8 @@ func Default(s probe.Settings) Config {
 	return Config{Probe: s, Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2}
 }
 
-// MinInterval is the shortest interval and retry interval that a Config may
-// have: a faster check would be an attack.
+// MinInterval is the shortest Interval and RetryInterval of a Config. More frequent
+// checks would load the server like an attack.
 const MinInterval = 10 * time.Millisecond
 
 // Validate returns every fault of c, joined; each is a *probe.FieldError.
@@ -87,8 +87,8 @@ func (c *Config) target() probe.Target {
 }
 
 // asksSame reports whether c and d ask the same question of the same server at
-// the same pace, so that one attempt answers both. ID, Rise, Fall and
-// InitiallyUp may differ: each subject makes its own verdict of the answer.
+// the same interval, so that one attempt answers both. ID, Rise, Fall and
+// InitiallyUp may differ, because each subject has a verdict of its own.
 func (c *Config) asksSame(d *Config) bool {
 	return c.Address == d.Address &&
 		c.Dial == d.Dial &&

@@ -1,16 +1,14 @@
-// Package checker asks realservers whether they are well, on a schedule, and
-// reports what changes.
+// Package checker checks realservers on a schedule and reports changes of their
+// health.
 //
-// A Set is given Configs, one for each subject (a realserver in a service), and
-// calls back with a Change whenever a verdict does. Between the two:
+// A Set takes one Config for each subject, which is a realserver in a service. It
+// calls Options.OnChange with a Change for each new verdict. On the way are:
 //
-//	Config ⇒ question (identical ones shared) ⇒ schedule ⇒ Prober ⇒ health ⇒ Change
+//	Config ⇒ question ⇒ schedule ⇒ probe.Prober ⇒ health.Health ⇒ Change
 //
-// One goroutine holds the schedule of all questions. An attempt has a goroutine
-// only while it runs, and Options.Limit bounds how many run at once. What an
-// attempt found becomes a verdict in health, which is pure.
-//
-// A probe is one file and one method, Probe(ctx) error. Its error is the reason
-// that people read, so it names what was being done, then what went wrong:
-// "connect: connection refused", "HTTP 503 Service Unavailable, want 200".
+// Subjects with the same settings and address share one question, so the server
+// is asked once for all of them. One goroutine holds the schedule of all
+// questions. An attempt has a goroutine only while it runs, and Options.Limit
+// bounds how many run at once. Package health turns results into verdicts, and
+// package probe holds the kinds of check.
 package checker

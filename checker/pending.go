@@ -5,11 +5,11 @@ import (
 	"sync"
 )
 
-// An pending holds Changes until they are delivered. It never makes the sender
-// wait: while the receiver is slow, a newer Change of a subject takes the place
-// of the older one, so it holds at most one for each.
+// A pending holds Changes until they are delivered, at most one for each subject:
+// a newer Change replaces the older one. So the sender never waits for a slow
+// receiver.
 type pending struct {
-	filled chan struct{} // holds one token while there may be something
+	filled chan struct{} // holds one token after a put
 
 	mu     sync.Mutex
 	order  []string // IDs by their oldest Change; those dropped since are not in newest
@@ -35,7 +35,7 @@ func (p *pending) put(c Change) {
 	}
 }
 
-// drop forgets what waits for a subject that is no more.
+// drop forgets the Change of a subject that was removed.
 func (p *pending) drop(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

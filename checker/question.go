@@ -13,46 +13,46 @@ import (
 // keptFailures is how many failures a question remembers.
 const keptFailures = 5
 
-// spread is the time over which first attempts are spread, so that every
-// server is known soon, and the shortest gap between a first attempt and a
-// second one that is moved to spread the rest over the whole interval.
+// spread is the time over which the first attempts of all questions are spread.
+// It is short, so that every server gets a verdict soon. Second attempts are
+// spread over the whole interval, but come at least this long after the first.
 const spread = time.Second
 
-// grain is the grid on which beats fall. Intervals are multiples of it as a
-// rule, so that the attempts of one grain begin in one wakening.
+// grain is the step of the grid on which slots lie. Attempts in one slot of the
+// grid begin in one wake-up of the scheduler.
 const grain = 10 * time.Millisecond
 
-// A question is what is asked of one server at one pace, for one or more
-// subjects. Its Set's lock guards it.
+// A question is a check of one server with one interval, for one or more subjects.
+// The lock of its Set guards it.
 type question struct {
 	cfg      Config // of the subject that came first
 	prober   probe.Prober
 	subjects []*subject
-	ctx      context.Context // ends when nobody asks any more
+	ctx      context.Context // ends with the last subject
 	cancel   context.CancelFunc
 
-	// The schedule. A beat is when the next attempt is due by it; at is when
-	// the attempt will begin, which Force puts earlier.
-	at, beat time.Time
+	// The schedule. slot is the regular time of the next attempt. at is when the
+	// attempt will begin, which Force can make earlier.
+	at, slot time.Time
 	timer    due.Item[*question] // in the Set's queue, which it leaves while an attempt runs
 	running  bool
-	offbeat  bool    // the running attempt began before its beat
-	settle   float64 // in [0, 1): draws the first whole interval; negative once it has been
+	early    bool    // the running attempt began before its slot
+	settle   float64 // in [0, 1): random number for the time of the second attempt; -1: used
 	ended    time.Time
-	waiters  []chan Result // want the next attempt's result
-	served   []chan Result // want the running attempt's result
+	waiters  []chan Result // get the result of the next attempt
+	served   []chan Result // get the result of the running attempt
 
 	// The results.
 	answer   Result     // the latest conclusive one
 	run      health.Run // the latest conclusive ones
-	excused  bool       // the latest one was put down to a stall of this process
+	excused  bool       // the latest failure counted as a stall of this process
 	last     Result
 	failures []Result // newest first
 	counts   Counts
 	maxLate  time.Duration
 }
 
-// A subject is one Config of the Set: who wants the answer to a question.
+// A subject is what one Config of the Set is about.
 type subject struct {
 	cfg      Config
 	question *question // nil if its check asks nobody
@@ -60,24 +60,24 @@ type subject struct {
 	since    time.Time // of the verdict
 }
 
-// schedule begins the schedule of a new question, given two numbers in [0, 1).
-// The beats lie on the grid of whole grains after epoch.
+// schedule begins the schedule of a new question. first and second are random
+// numbers in [0, 1). Slots are whole grains after epoch.
 func (q *question) schedule(epoch, now time.Time, first, second float64) {
 	jitter := time.Duration(first * float64(min(q.cfg.Interval, spread)))
-	q.beat = epoch.Add((now.Sub(epoch) + jitter + grain - 1).Truncate(grain))
-	q.at = q.beat
+	q.slot = epoch.Add((now.Sub(epoch) + jitter + grain - 1).Truncate(grain))
+	q.at = q.slot
 	q.settle = second
 }
 
 // begin notes that an attempt begins.
 func (q *question) begin(now time.Time) {
 	q.running = true
-	q.offbeat = q.beat.After(now)
+	q.early = q.slot.After(now)
 	q.served, q.waiters = q.waiters, nil
 }
 
-// late returns how much later than it could have the attempt began: the time
-// that the previous one took beyond its beat is the server's doing.
+// late returns the delay that this process caused. If the previous attempt ran
+// beyond the slot, that time is the server's and does not count.
 func (q *question) late(begun time.Time) time.Duration {
 	ready := q.at
 	if q.ended.After(ready) {
@@ -86,38 +86,37 @@ func (q *question) late(begun time.Time) time.Duration {
 	return max(begun.Sub(ready), 0)
 }
 
-// reschedule sets the next beat after an attempt that began and ended then.
-// Beats are counted from beats, so that lateness does not add up; one that an
-// attempt overran follows at once, further ones are left out.
+// reschedule sets the next slot after an attempt. A slot is counted from the slot
+// before, so delays do not add up. If the attempt ran beyond the next slot, the
+// next attempt begins at once; further slots that it ran over are skipped.
 func (q *question) reschedule(begun, ended time.Time) {
 	gap, retry := q.gap()
 	switch {
-	case !q.offbeat:
-		q.beat = q.beat.Add(gap)
-		if q.beat.Before(ended) {
+	case !q.early:
+		q.slot = q.slot.Add(gap)
+		if q.slot.Before(ended) {
 			q.counts.Overruns++
 		}
-	case retry && begun.Add(gap).Before(q.beat):
-		q.beat = begun.Add(gap)
+	case retry && begun.Add(gap).Before(q.slot):
+		q.slot = begun.Add(gap)
 	}
-	if behind := ended.Sub(q.beat); behind >= gap {
-		q.beat = q.beat.Add(behind.Truncate(gap))
+	if behind := ended.Sub(q.slot); behind >= gap {
+		q.slot = q.slot.Add(behind.Truncate(gap))
 	}
 	q.ended = ended
-	q.at = q.beat
+	q.at = q.slot
 	if len(q.waiters) > 0 {
 		q.at = ended
 	}
 }
 
-// gap returns the time to the next beat, and whether that is the shorter one
-// of a question that needs an answer.
+// gap returns the time to the next slot, and whether it is RetryInterval.
 func (q *question) gap() (gap time.Duration, retry bool) {
 	if q.cfg.RetryInterval > 0 && q.pending() {
 		return q.cfg.RetryInterval, true
 	}
 	gap = q.cfg.Interval
-	if q.settle >= 0 && !q.offbeat {
+	if q.settle >= 0 && !q.early {
 		soonest := min(gap, spread)
 		gap = soonest + time.Duration(q.settle*float64(gap-soonest)).Truncate(grain)
 		q.settle = -1
@@ -137,7 +136,7 @@ func (q *question) pending() bool {
 	return false
 }
 
-// record takes in a result and reports whether it says something of the server.
+// record notes a result and reports whether it is conclusive.
 func (q *question) record(r Result) (conclusive bool) {
 	q.last = r
 	q.counts.Attempts++
@@ -167,7 +166,7 @@ func (q *question) remember(r Result) {
 	q.failures[0] = r
 }
 
-// verdict returns the Change that q's latest conclusive result makes for s.
+// verdict returns the Change of a new verdict that the result r made.
 func (s *subject) verdict(r Result) Change {
 	first := s.since.IsZero()
 	s.since = r.At

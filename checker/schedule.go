@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// stall is how much longer than its timeout an attempt must have taken for us
-// to think that this process stood still (a paused virtual machine, a stopped
-// process) and that the answer may have been here in time.
+// stall is how far beyond its timeout an attempt must have run to show that this
+// process was stopped, for instance in a paused virtual machine. The answer may
+// then have come in time.
 const stall = 500 * time.Millisecond
 
-// run begins the attempts when they are due, until the Set is closed.
+// run begins attempts when they are due, until the Set is closed.
 func (s *Set) run() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -33,8 +33,9 @@ func (s *Set) run() {
 	}
 }
 
-// beginDue begins every attempt that is due, within the limit, and returns when
-// the next one is; zero if another event must come first.
+// beginDue begins the attempts that are due, as far as the limit allows. It
+// returns the time of the next one; the zero time if the scheduler has to wait for
+// the end of an attempt or for a new question.
 func (s *Set) beginDue() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,7 +56,7 @@ func (s *Set) beginDue() time.Time {
 	return s.alarm
 }
 
-// rouse wakes the scheduler if it would sleep beyond the next attempt.
+// rouse wakes the scheduler if its timer fires after the next attempt is due.
 func (s *Set) rouse() {
 	if s.queue.Len() == 0 || s.running >= s.limit {
 		return
@@ -78,8 +79,8 @@ func (s *Set) attempt(q *question) {
 	s.finish(q, begun, ended, err)
 }
 
-// probe turns a panic into a failure: a defect in one probe must not take the
-// director down.
+// probe makes an attempt. A panic counts as a failure, because a defect in one kind
+// of check must not end the daemon.
 func (s *Set) probe(ctx context.Context, q *question) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -95,7 +96,7 @@ func (s *Set) finish(q *question, begun, ended time.Time, err error) {
 	defer s.mu.Unlock()
 	s.running--
 	q.running = false
-	if q.ctx.Err() != nil { // nobody asks any more
+	if q.ctx.Err() != nil { // the last subject is gone
 		s.rouse()
 		return
 	}
@@ -119,7 +120,7 @@ func (s *Set) finish(q *question, begun, ended time.Time, err error) {
 	s.rouse()
 }
 
-// judge makes a result of what a probe returned.
+// judge returns the result of an attempt that ended with err.
 func (q *question) judge(begun, ended time.Time, err error) Result {
 	r := Result{At: ended, Took: ended.Sub(begun), OK: err == nil}
 	if err == nil {
@@ -128,8 +129,8 @@ func (q *question) judge(begun, ended time.Time, err error) Result {
 	}
 	r.Reason = err.Error()
 	stalled := r.Took > q.cfg.Timeout+stall && !q.excused
-	// Only once in a row: a process that is always this late must not keep a
-	// dead server in service.
+	// A stall excuses one failure in a row. Otherwise a process that is always this
+	// late would keep a dead server in service.
 	q.excused = stalled
 	if stalled {
 		r.Reason = fmt.Sprintf("this process stood still for about %v: %s",
@@ -139,7 +140,7 @@ func (q *question) judge(begun, ended time.Time, err error) Result {
 	return r
 }
 
-// isOurs reports whether err is for want of something here, not at the server.
+// isOurs reports whether err is a fault of this host, not of the server.
 func (q *question) isOurs(err error) bool {
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {

@@ -17,7 +17,7 @@ import (
 func TestBeatsDoNotDrift(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Options{Rand: numbers(0.25, 0)})
-		w.set.epoch = w.set.epoch.Add(-3 * time.Millisecond) // beats fall on its grid
+		w.set.epoch = w.set.epoch.Add(-3 * time.Millisecond) // slots fall on its grid
 		w.answers(func(a attempt) (time.Duration, error) {
 			return time.Duration(a.n) * 77 * time.Millisecond, nil
 		})
@@ -28,7 +28,7 @@ func TestBeatsDoNotDrift(t *testing.T) {
 }
 
 // TestFirstAttemptsAreSpread: all servers are asked within a second, and then
-// their beats lie anywhere in the interval.
+// their slots lie anywhere in the interval.
 func TestFirstAttemptsAreSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Options{Rand: numbers(0, 0, 0.5, 0.5, 0.999, 0.999)})
@@ -56,7 +56,7 @@ func TestShortIntervalBoundsTheSpread(t *testing.T) {
 }
 
 // TestOverrun: an attempt that outlasts its interval never meets the next one.
-// One overrun beat follows at once, others are left out.
+// One overrun slot follows at once, others are left out.
 func TestOverrun(t *testing.T) {
 	tests := []struct {
 		first time.Duration // how long the first attempt takes
@@ -309,7 +309,7 @@ func TestForce(t *testing.T) {
 			t.Errorf("Force: %+v, %v; want refused at 500ms", r, err)
 		}
 		time.Sleep(time.Second)
-		w.wantAttempts(t, "1 0s", "2 0s", "1 200ms", "1 500ms", "1 1s", "2 1s") // the second beats are at 1s
+		w.wantAttempts(t, "1 0s", "2 0s", "1 200ms", "1 500ms", "1 1s", "2 1s") // the second slots are at 1s
 		if _, err := w.set.Force(t.Context(), "b"); err != nil {
 			t.Error(err)
 		}

@@ -23,24 +23,24 @@ const DefaultLimit = 1024
 // stands for a default.
 type Options struct {
 	Log *slog.Logger // nil: none
-	// OnChange receives every verdict, one call at a time, those of one subject
-	// in their order. While it is slow the schedule goes on, and of each
-	// subject only the newest Change is kept for it. It may call the Set, but
-	// not Close, which waits for it.
+	// OnChange receives every verdict, one call at a time. The verdicts of one
+	// subject come in order. While a call runs the schedule goes on, and only the
+	// newest Change of each subject waits. OnChange may call the Set's methods
+	// except Close, which waits for it.
 	OnChange func(Change)
-	// Limit is how many attempts run at once; those beyond it wait, the one
-	// that was due first coming first.
+	// Limit is how many attempts run at once. Others wait, and begin in the order
+	// in which they were due.
 	Limit int
 	// Rand returns numbers in [0, 1), for the jitter.
 	Rand func() float64
 	// Tools make the probers; nil: tools without clients of other packages.
 	Tools *probe.Tools
-	// NewProber makes the prober of a question instead of Tools, for tests. A
-	// prober that is an io.Closer is closed when its question ends.
+	// NewProber replaces Tools in tests. A prober that is an io.Closer is closed
+	// when its question ends.
 	NewProber func(Config) probe.Prober
 }
 
-// A Set is a number of checks that are being made.
+// A Set runs checks. Its methods may be called by several goroutines at once.
 type Set struct {
 	log       *slog.Logger
 	limit     int
@@ -52,23 +52,23 @@ type Set struct {
 	done    sync.WaitGroup // every goroutine
 	pending *pending
 	epoch   time.Time
-	wake    chan struct{} // holds one token while the first attempt due came nearer
+	wake    chan struct{} // holds one token after the first attempt due was moved forward
 
 	mu        sync.Mutex
 	subjects  map[string]*subject
-	questions map[place][]*question
-	queue     due.Queue[*question] // those whose attempts do not run
-	running   int                  // attempts
-	alarm     time.Time            // when the scheduler wakes by itself; zero: it does not
+	questions map[questionKey][]*question
+	queue     due.Queue[*question] // without those whose attempts run
+	running   int                  // number of attempts
+	alarm     time.Time            // when the scheduler's timer fires; zero: it is stopped
 }
 
-// A place is where questions are looked for that are the same.
-type place struct {
+// A questionKey is what equal questions have in common that a map can look up.
+type questionKey struct {
 	kind    string
 	address netip.AddrPort
 }
 
-// Errors of a Set's verbs.
+// The errors that methods of a Set wrap.
 var (
 	ErrClosed  = errors.New("the checker is closed")
 	ErrUnknown = errors.New("no such check")
@@ -81,7 +81,7 @@ func New(o Options) *Set {
 	s := &Set{
 		log: o.Log, limit: o.Limit, rand: o.Rand, newProber: o.NewProber,
 		pending: newPending(), epoch: time.Now(), wake: make(chan struct{}, 1),
-		subjects: make(map[string]*subject), questions: make(map[place][]*question),
+		subjects: make(map[string]*subject), questions: make(map[questionKey][]*question),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -108,8 +108,8 @@ func New(o Options) *Set {
 	return s
 }
 
-// Close ends all attempts and returns when the last goroutine has ended. After
-// it OnChange is not called.
+// Close ends all attempts and returns when the last goroutine has ended. OnChange
+// is not called after that.
 func (s *Set) Close() {
 	// Under the lock no attempt begins, so none is added while we wait.
 	s.mu.Lock()
@@ -121,10 +121,11 @@ func (s *Set) Close() {
 	s.done.Wait()
 }
 
-// Apply makes configs the Set's checks: new ones begin, those that are missing
-// end, and the others go on. One that changed keeps its verdict until the new
-// question refutes it; one that did not keeps its schedule too. With an error
-// nothing changes; it wraps a *FieldError for each fault of each Config.
+// Apply makes configs the Set's checks. New checks begin, missing ones end, and
+// the others go on. A check that changed keeps its verdict until results of the
+// new question refute it. A check that did not change also keeps its schedule.
+// If Apply returns an error, nothing has changed. The error wraps a
+// *probe.FieldError for each fault of each Config.
 func (s *Set) Apply(configs []Config) error {
 	if err := validate(configs); err != nil {
 		return err
@@ -140,7 +141,7 @@ func (s *Set) Apply(configs []Config) error {
 		wanted[c.ID] = true
 		s.applyOne(c, now)
 	}
-	// Last, so that a subject with a new name finds its old question.
+	// This comes last, so that a subject with a new ID finds its old question.
 	for id, sub := range s.subjects {
 		if !wanted[id] {
 			delete(s.subjects, id)
@@ -196,7 +197,7 @@ func (s *Set) applyOne(c Config, now time.Time) {
 	}
 }
 
-// assumeUp is the verdict on a subject that nobody asks.
+// assumeUp makes the verdict on a subject whose check asks nobody.
 func (s *Set) assumeUp(sub *subject, now time.Time) {
 	if sub.health.State == health.Up {
 		return
@@ -207,11 +208,11 @@ func (s *Set) assumeUp(sub *subject, now time.Time) {
 	s.pending.put(c)
 }
 
-// questionFor returns the question of c, which is a new one unless somebody
-// asks it already.
+// questionFor returns the question that c asks. It makes one if no subject asks
+// it yet.
 func (s *Set) questionFor(c *Config, now time.Time) *question {
-	p := place{c.Probe.Kind(), c.Address}
-	for _, q := range s.questions[p] {
+	key := questionKey{c.Probe.Kind(), c.Address}
+	for _, q := range s.questions[key] {
 		if q.cfg.asksSame(c) {
 			return q
 		}
@@ -220,12 +221,12 @@ func (s *Set) questionFor(c *Config, now time.Time) *question {
 	q.ctx, q.cancel = context.WithCancel(s.ctx)
 	q.timer.Value = q
 	q.schedule(s.epoch, now, s.rand(), s.rand())
-	s.questions[p] = append(s.questions[p], q)
+	s.questions[key] = append(s.questions[key], q)
 	s.queue.Set(&q.timer, q.at)
 	return q
 }
 
-// leave takes sub from its question, which ends with its last subject.
+// leave takes sub from its question. A question without subjects ends.
 func (s *Set) leave(sub *subject) {
 	q := sub.question
 	if q == nil {
@@ -238,17 +239,17 @@ func (s *Set) leave(sub *subject) {
 	}
 	q.cancel()
 	probe.Discard(q.prober)
-	p := place{q.cfg.Probe.Kind(), q.cfg.Address}
-	s.questions[p] = slices.DeleteFunc(s.questions[p], func(other *question) bool { return other == q })
-	if len(s.questions[p]) == 0 {
-		delete(s.questions, p)
+	key := questionKey{q.cfg.Probe.Kind(), q.cfg.Address}
+	s.questions[key] = slices.DeleteFunc(s.questions[key], func(other *question) bool { return other == q })
+	if len(s.questions[key]) == 0 {
+		delete(s.questions, key)
 	}
 	s.queue.Remove(&q.timer)
 }
 
-// Force asks about a subject now, whatever its schedule, and returns what was
-// found. A running attempt is not it: that one's question may be older than
-// what the caller wants to know. The schedule goes on as if nothing had been.
+// Force makes an attempt for a subject now and returns its result. If an attempt
+// runs, Force waits for the next one, because the running one may have asked
+// before the change that the caller asks about. The schedule does not change.
 func (s *Set) Force(ctx context.Context, id string) (Result, error) {
 	q, result, err := s.force(id)
 	if err != nil {

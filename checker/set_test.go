@@ -160,7 +160,7 @@ func TestChangedThresholdsNeedNoNewQuestion(t *testing.T) {
 }
 
 // TestNewSubjectAdoptsWhatIsKnown: a new service in front of a server that is
-// checked already, and a service with a new name, need not wait for a beat.
+// checked already, and a service with a new name, need not wait for a slot.
 func TestNewSubjectAdoptsWhatIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Options{})

@@ -1,75 +1,77 @@
 package checker
 
 import (
-	"holdfast/checker/health"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
+
+	"holdfast/checker/health"
 )
 
-// A Change is a verdict on a subject: the first one, or another than before.
+// A Change is a new verdict on a subject.
 type Change struct {
 	ID string
 	Up bool
-	// First is true of the first verdict since the ID came to the Set.
+	// First says that this is the first verdict since the ID is in the Set.
 	First bool
-	// Reason is what the latest attempt found: "connect: connection refused",
-	// or "answered 3 times in a row".
+	// Reason is the result of the latest attempt: "connect: connection refused" or
+	// "answered 3 times in a row".
 	Reason string
 	At     time.Time     // when the latest attempt ended
-	Took   time.Duration // how long that took
+	Took   time.Duration // how long it took
 }
 
-// A Result is what one attempt found.
+// A Result is the result of one attempt.
 type Result struct {
 	At   time.Time     `json:"at"` // when it ended
 	Took time.Duration `json:"took_ns"`
 	OK   bool          `json:"ok"`
-	// Inconclusive results say nothing of the server, because the attempt
-	// failed for want of something here (file descriptors, ports, a right), or
-	// because this process stood still. They make no verdict.
+	// Inconclusive says that the attempt failed because of this host: it lacked file
+	// descriptors, ports or a permission, or this process was stopped. Such a result
+	// does not change the verdict.
 	Inconclusive bool   `json:"inconclusive,omitempty"`
 	Reason       string `json:"reason,omitempty"` // "" if OK
 }
 
-// Counts are totals since the question was first asked.
+// Counts are totals since the first attempt.
 type Counts struct {
 	Attempts     uint64 `json:"attempts"`
 	Successes    uint64 `json:"successes"`
 	Failures     uint64 `json:"failures"`
 	Inconclusive uint64 `json:"inconclusive"`
-	Overruns     uint64 `json:"overruns"` // attempts that outlasted the interval
+	Overruns     uint64 `json:"overruns"` // attempts that took longer than the interval
 }
 
-// A Status is what is known of one subject. Subjects whose questions are the
-// same share Last, Failures, Counts, MaxLate and NextDue.
+// A Status is what is known of one subject. Subjects that share a question have the
+// same Last, Failures, Counts, MaxLate and NextDue.
 type Status struct {
 	ID      string         `json:"id"`
 	Kind    string         `json:"type"`
 	Address netip.AddrPort `json:"address"`
 	State   State          `json:"state"`
-	// Up is what the subject counts as: differs from State while that is unknown.
+	// Up says whether the subject counts as up. While State is Unknown, that is
+	// Config.InitiallyUp.
 	Up    bool      `json:"up"`
 	Since time.Time `json:"since,omitzero"` // of the verdict; zero without one
-	// Streak is how many results in a row were like the last conclusive one.
+	// Streak is how many conclusive results in a row were the same.
 	Streak int     `json:"streak"`
 	Last   *Result `json:"last,omitempty"`
-	// Failures are the latest ones, newest first, successes left out.
+	// Failures are the latest failures, newest first.
 	Failures []Result      `json:"failures,omitempty"`
 	Counts   Counts        `json:"counts"`
-	MaxLate  time.Duration `json:"max_late_ns"` // the latest that an attempt has begun after it could
+	MaxLate  time.Duration `json:"max_late_ns"` // longest delay of an attempt by this process
 	NextDue  time.Time     `json:"next_due,omitzero"`
 	Running  bool          `json:"running,omitempty"`
 	Shared   int           `json:"shared"` // subjects that share the question
 }
 
-// A State is what is known of a subject.
+// A State is the verdict on a subject.
 type State string
 
 // The states.
 const (
-	Unknown State = "unknown" // no verdict yet: counts as down unless InitiallyUp
+	Unknown State = "unknown" // no verdict yet; counts as down unless Config.InitiallyUp is set
 	Up      State = "up"
 	Down    State = "down"
 )

@@ -15,7 +15,7 @@ import (
 	"holdfast/lvs"
 )
 
-// A Check says how a server is asked whether it is well.
+// A Check is how the health of a server is checked.
 type Check struct {
 	Probe         probe.Settings // what is asked; its type is the kind of check
 	Port          uint16         // 0: the server's own
@@ -60,12 +60,12 @@ func (c *Check) address(server netip.AddrPort) netip.AddrPort {
 	return server
 }
 
-// asks reports whether the check asks the server anything.
+// asks reports whether the check sends anything to the server.
 func (c *Check) asks() bool { return c.Probe.Needs() != probe.NeedsNothing }
 
-// defaultCheck returns the check of a service whose file says nothing about it:
-// a TCP server must accept a connection. Of other protocols nothing is known
-// that every server answers.
+// defaultCheck returns the check of a service without [service.check]: a TCP server
+// must accept a connection. Servers of other protocols are not checked, because
+// there is no request that all of them answer.
 func defaultCheck(p lvs.Protocol) Check {
 	var settings probe.Settings = probe.None{}
 	if p == lvs.TCP {
@@ -158,7 +158,7 @@ func (c *Check) visit(t *table, inherited Check) {
 	case t.ok("type"):
 		c.Probe = kind.visit(t, nil, inherited.Probe)
 		c.trim(t, needs, kind.name)
-	default: // which keys have a meaning is not known
+	default: // without a kind no key is known to be wrong
 		c.Probe = inherited.Probe
 		for _, key := range kindKeys() {
 			t.ask(key)

@@ -109,7 +109,7 @@ check = { type = "http", host = "", port = 80, body = "", path = "/" }
 	}
 	wantHTTP := probe.HTTP{Method: "GET", Path: "/", Status: https.Status}
 	if diff := cmp.Diff(wantHTTP, got[3].Probe); diff != "" {
-		t.Errorf("the fourth inherits what it must not (-want +got):\n%s", diff)
+		t.Errorf("the fourth inherits from another kind (-want +got):\n%s", diff)
 	}
 }
 
@@ -139,7 +139,7 @@ func TestCertificateIsPartOfConfig(t *testing.T) {
 	}
 }
 
-// Without a word on checks, TCP servers are connected to, others are up.
+// A service without a check: TCP servers must accept a connection, others are up.
 func TestDefaultCheck(t *testing.T) {
 	for protocol, want := range map[string]probe.Settings{"tcp": probe.TCP{}, "udp": probe.None{}, "sctp": probe.None{}} {
 		c, err := Parse("a.toml", []byte("[[service]]\nname = \"a\"\naddress = \"10.0.0.1:53\"\nprotocol = \""+protocol+"\"\nserver = [{ address = \"10.0.0.2\" }]\n"))

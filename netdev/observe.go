@@ -17,10 +17,13 @@ type observation struct {
 	byIndex   map[int]*link
 	addresses map[int][]address // by interface index, in the kernel's order
 	digest    digest
-	// partial says that the tables kept changing while they were read. Then the
-	// links and addresses that were needed are right, but others may be missing.
-	partial bool
+	// partialLinks and partialAddresses say that the table kept changing while it was
+	// read. Then what was needed is right, but the rest may be missing.
+	partialLinks, partialAddresses bool
 }
+
+// partial reports whether links or addresses may be missing.
+func (o *observation) partial() bool { return o.partialLinks || o.partialAddresses }
 
 // needs lists the interfaces of which an observation must tell the truth, also
 // while the tables change all the time.
@@ -46,7 +49,7 @@ func observe(c *rtnl.Conn, need needs, limit time.Duration) (*observation, error
 	resetLinks := func() { o.byName, o.byIndex, o.digest.links = map[string]*link{}, map[int]*link{}, 0 }
 	err := c.DumpWithin(limit, linkDump, unix.RTM_NEWLINK, resetLinks, o.addLink)
 	if errors.Is(err, rtnl.ErrInterrupted) {
-		o.partial = true
+		o.partialLinks = true
 		err = o.confirmLinks(c, need)
 	}
 	if err != nil {
@@ -55,7 +58,7 @@ func observe(c *rtnl.Conn, need needs, limit time.Duration) (*observation, error
 	resetAddresses := func() { o.addresses, o.digest.addresses = map[int][]address{}, 0 }
 	err = c.DumpWithin(limit, addressDump, unix.RTM_NEWADDR, resetAddresses, o.addAddress)
 	if errors.Is(err, rtnl.ErrInterrupted) {
-		o.partial = true
+		o.partialAddresses = true
 		err = o.confirmAddresses(need)
 	}
 	if err != nil {
@@ -88,6 +91,15 @@ func (o *observation) confirmLinks(c *rtnl.Conn, need needs) error {
 	for _, index := range need.indexes {
 		b, err := c.Ask(linkQuery(index, ""), unix.RTM_NEWLINK)
 		if err := o.confirmLink(b, err, o.byIndex[index]); err != nil {
+			return err
+		}
+	}
+	for _, l := range o.byIndex { // the VRFs that they are in
+		if l.master == 0 || o.byIndex[l.master] != nil {
+			continue
+		}
+		b, err := c.Ask(linkQuery(l.master, ""), unix.RTM_NEWLINK)
+		if err := o.confirmLink(b, err, nil); err != nil {
 			return err
 		}
 	}

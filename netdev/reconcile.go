@@ -2,6 +2,7 @@ package netdev
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 )
@@ -90,7 +91,9 @@ func (h *Host) reconcileRest(devices []*device) ([]Repair, error) {
 	if h.unswept {
 		changed, err := h.sweep(dumpTries)
 		repairs = append(repairs, changed...)
-		errs = append(errs, whole(ObjectLeftovers, err))
+		if err != nil {
+			errs = append(errs, whole(ObjectLeftovers, fmt.Errorf("what a crashed run left is not all removed: %w", err)))
+		}
 	} else if h.owing {
 		errs = append(errs, whole(ObjectSysctl, h.giveBack(dumpTries)))
 	}

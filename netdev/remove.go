@@ -83,7 +83,11 @@ func (h *Host) remove(names []string, limit time.Duration) error {
 	h.publishClaims()
 	_, err = h.applyEgress() // a device that somebody else deleted has left its rules
 	_, refusal := h.applyRefusal()
-	return errors.Join(append(errs, err, refusal, h.giveBack(limit))...)
+	back := h.giveBack(limit)
+	if limit == dumpTries && errors.Is(back, rtnl.ErrInterrupted) {
+		back = nil // Reconcile tries again
+	}
+	return errors.Join(append(errs, err, refusal, back)...)
 }
 
 // remaining returns the devices that are still there, or may be.
@@ -171,7 +175,7 @@ func (h *Host) giveBack(limit time.Duration) error {
 	switch {
 	case err != nil:
 		return err
-	case o.partial && len(h.journal.Sysctls) > 0:
+	case o.partialLinks && len(h.journal.Sysctls) > 0:
 		return fmt.Errorf("sysctls are not given back: list links: %w", rtnl.ErrInterrupted)
 	}
 	wants, err := h.wants(o)

@@ -49,7 +49,7 @@ func (h *Host) sweep(limit time.Duration) ([]Repair, error) {
 		return nil, fmt.Errorf("sweep: %w", err)
 	}
 	var errs []error
-	if o.partial {
+	if o.partialLinks {
 		errs = append(errs, fmt.Errorf("sweep: list links: %w", rtnl.ErrInterrupted))
 	}
 	repairs, err := h.sweepDevices(o)

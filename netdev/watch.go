@@ -188,5 +188,5 @@ func (w *Watcher) relist(handle func(Event)) (whole bool, err error) {
 	for _, e := range events {
 		handle(e)
 	}
-	return !o.partial, nil
+	return !o.partial(), nil
 }

@@ -96,7 +96,7 @@ func parseFilter(b []byte) (e Event, ok bool) {
 func (t *table) sync(o *observation) []Event {
 	var events []Event
 	for index := range t.links {
-		if o.byIndex[index] == nil && !o.partial {
+		if o.byIndex[index] == nil && !o.partialLinks {
 			events = t.dropLink(events, index)
 		}
 	}
@@ -108,7 +108,7 @@ func (t *table) sync(o *observation) []Event {
 			events = t.putAddress(events, a)
 		}
 		for p := range t.addresses[l.index] {
-			if !now[p] && !o.partial {
+			if !now[p] && !o.partialAddresses {
 				events = t.dropAddress(events, l.index, p)
 			}
 		}

@@ -13,7 +13,9 @@
 // Package conf links this package, so no file here imports a large client
 // library (SQL, LDAP). A kind that needs one keeps its settings here and its
 // client in a package of its own, checker/probe/<kind>. The daemon hands the
-// client over in [Tools.Clients].
+// client over in [Tools.Clients]. A kind that runs programs declares here the
+// interface of the runner that it needs, as a field of [Tools], and the director
+// sets that field.
 //
 // The error of a probe is the reason that people read in status and logs. It
 // names the step that failed, then what went wrong: "connect: connection

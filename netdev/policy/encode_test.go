@@ -146,7 +146,7 @@ func canAdd(n *testns.NS, command string) bool {
 	return err == nil
 }
 
-// newSet returns a Table in a namespace.
+// newSet returns a Set in a namespace.
 func newSet(t *testing.T, n *testns.NS) *Set {
 	t.Helper()
 	n.Enter()

@@ -38,12 +38,12 @@ type Route struct {
 	Encap      Encap
 }
 
-// A PolicyHop is one of several next hops of a route.
+// A Hop is one of several next hops of a route.
 type Hop struct {
 	Via     netip.Addr
 	Device  string // "": the device itself
 	Weight  int    // 1 to 256; 0 is 1
-	Checked bool   // as in PolicyRoute
+	Checked bool   // as in Route
 	Encap   Encap
 }
 

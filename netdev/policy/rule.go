@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A PolicyRule is a routing rule that is in the kernel while a device is claimed. A zero
+// A Rule is a routing rule that is in the kernel while a device is claimed. A zero
 // selector fits any packet.
 type Rule struct {
 	From, To  netip.Prefix

@@ -17,9 +17,9 @@ import (
 // show it: VRRP's IP protocol number.
 const Protocol = 112
 
-// A PolicyState says whether one route or rule of a device is in the kernel.
+// A State says whether one route or rule of a device is in the kernel.
 type State struct {
-	Text    string // as PolicyRoute.String or PolicyRule.String writes it
+	Text    string // as Route.String or Rule.String writes it
 	Rule    bool
 	Present bool // it is there; a rule also if somebody else added the same one
 	// Why says what keeps it from being there while the device needs it, or what
@@ -37,8 +37,8 @@ const (
 	Held             // add what is missing
 )
 
-// A PolicyDevice is a device with routes and rules. Its owner fills in the
-// exported fields and passes it to the methods of a Table.
+// A Device is a device with routes and rules. Its owner fills in the
+// exported fields and passes it to the methods of a Set.
 type Device struct {
 	Name   string
 	Index  int // 0: the device does not exist
@@ -56,16 +56,16 @@ type Change struct {
 	Text   string // "add route 0.0.0.0/0 via 10.0.0.1 table 7"
 }
 
-// A Table keeps the routes and rules of devices in the kernel. It is not safe
+// A Set keeps the routes and rules of devices in the kernel. It is not safe
 // for concurrent use.
 type Set struct {
 	conn    *rtnl.Conn
 	held    func(name string) bool
-	placed  map[any]*placed // ours, by routeKey or PolicyRule
+	placed  map[any]*placed // ours, by routeKey or Rule
 	foreign map[any]string  // by the same keys: somebody else's route or rule that has the place of ours
 }
 
-// NewTable returns a Table that knows nothing yet. held must report whether the
+// NewSet returns a Set that knows nothing yet. held must report whether the
 // device with a name has a Want other than Away.
 func NewSet(c *rtnl.Conn, held func(name string) bool) *Set {
 	return &Set{conn: c, held: held, placed: map[any]*placed{}, foreign: map[any]string{}}
@@ -80,13 +80,13 @@ type placed struct {
 	doubtful bool
 }
 
-// A policyJob is one route or rule to add.
+// A job is one route or rule to add.
 type job struct {
 	device  *Device
 	state   *State
 	request *nl.NetlinkRequest
 	second  *nl.NetlinkRequest // tried if the kernel refuses request; nil: none
-	key     any                // a routeKey, or a normalised PolicyRule
+	key     any                // a routeKey, or a normalised Rule
 	text    string
 	content string // of request
 }
@@ -129,7 +129,7 @@ func (t *Set) carryOut(jobs []*job) []error {
 // Apply adds and removes routes and rules as devices want. It removes and
 // replaces only those that carry Protocol, and leaves everybody else's. It
 // returns what it changed. A route or rule that the kernel refuses is no error:
-// [PolicyDevice.States] says why.
+// [Device.States] says why.
 func (t *Set) Apply(devices []*Device) ([]Change, error) {
 	var jobs []*job
 	find := &names{indexes: map[string]int{}, tables: map[string]uint32{}}
@@ -159,7 +159,7 @@ func boolInt(b bool) int {
 	return 0
 }
 
-// policyJobs lists what a device wants, adds their keys to wanted, and resets the
+// jobs lists what a device wants, adds their keys to wanted, and resets the
 // device's states.
 func (t *Set) jobs(d *Device, find *names, wanted map[any]map[string]bool) []*job {
 	d.states = absent(d.Routes, d.Rules)
@@ -200,7 +200,7 @@ func (t *Set) jobs(d *Device, find *names, wanted map[any]map[string]bool) []*jo
 	return jobs
 }
 
-// policyStates returns the states of routes and rules that are not there.
+// absent returns the states of routes and rules that are not there.
 func absent(routes []Route, rules []Rule) []State {
 	states := make([]State, 0, len(routes)+len(rules))
 	for _, r := range routes {

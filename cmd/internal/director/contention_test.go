@@ -14,7 +14,7 @@ func TestContention(t *testing.T) {
 	mark := lvs.Service{Key: lvs.Key{Mark: 7}}
 	drift := func(s lvs.Service) lvs.Change { return lvs.Change{Op: lvs.Op{Service: s}, Drift: true} }
 	start := time.Now()
-	at := func(d time.Duration) time.Time { return start.Add(d) }
+	at := start.Add
 	c := contention{}
 	want := func(d time.Duration, want bool) {
 		t.Helper()

@@ -60,7 +60,7 @@ func TestLine(t *testing.T) {
 
 func newFIFO(t *testing.T, change func(*FIFOOptions)) *FIFO {
 	t.Helper()
-	o := FIFOOptions{Path: filepath.Join(tempDir(t), "fifo"), Director: "lvs1", Log: slog.New(slog.DiscardHandler)}
+	o := FIFOOptions{Path: filepath.Join(tools.Dir(t), "fifo"), Director: "lvs1", Log: slog.New(slog.DiscardHandler)}
 	if change != nil {
 		change(&o)
 	}
@@ -217,7 +217,7 @@ func TestFIFOFull(t *testing.T) {
 
 // The reader gets the lines, is started again when it ends, and ends with the pipe.
 func TestFIFOReader(t *testing.T) {
-	dir := tempDir(t)
+	dir := tools.Dir(t)
 	got := newGate(t, dir, "got")
 	reader := script(t, dir, "reader", fmt.Sprintf(`while read line; do echo "$HOLDFAST_DIRECTOR $# $line" >%s; case $line in *die*) exit 3 ;; esac; done <"$2"; echo end >%s`, got, got))
 	reader.Argv = append(reader.Argv, "word")
@@ -249,7 +249,7 @@ func TestFIFOReader(t *testing.T) {
 
 // A reader that does not end by itself is killed, with what it started.
 func TestFIFOReaderIsKilled(t *testing.T) {
-	dir := tempDir(t)
+	dir := tools.Dir(t)
 	command, begun := family(t, dir, "trap '' TERM")
 	f := newFIFO(t, func(o *FIFOOptions) { o.Reader = &command.Program })
 	deliver(t, f)

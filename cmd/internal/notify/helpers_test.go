@@ -15,6 +15,7 @@ import (
 
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/program"
+	"holdfast/integration/tools"
 )
 
 // patience bounds every wait for something that must come.
@@ -28,18 +29,6 @@ func script(t *testing.T, dir, name, body string) Command {
 		t.Fatal(err)
 	}
 	return Command{Program: program.Program{Argv: []string{path}}}
-}
-
-// tempDir is a directory that a Program's Check accepts even where the umask is 0.
-func tempDir(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	for _, d := range []string{dir, filepath.Dir(dir)} {
-		if err := os.Chmod(d, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
 }
 
 // A gate is a named pipe by which a script and the test wait for each other.
@@ -113,7 +102,7 @@ type bench struct {
 
 func newBench(t *testing.T, change func(*Options)) *bench {
 	t.Helper()
-	b := &bench{dir: tempDir(t), log: &logBuffer{}, results: make(chan Result, 100)}
+	b := &bench{dir: tools.Dir(t), log: &logBuffer{}, results: make(chan Result, 100)}
 	o := Options{
 		Director: "lvs1",
 		Log:      slog.New(slog.NewTextHandler(b.log, nil)),

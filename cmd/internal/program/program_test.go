@@ -24,18 +24,6 @@ import (
 // nobody is the id of a user and of a group that exist on every system.
 const nobody = 65534
 
-// tempDir returns a directory that Check accepts whatever the umask is.
-func tempDir(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	for _, d := range []string{dir, filepath.Dir(dir)} {
-		if err := os.Chmod(d, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
 // file makes a script below dir that belongs to uid and gid.
 func file(t *testing.T, dir, name string, mode os.FileMode, uid, gid int) string {
 	t.Helper()
@@ -62,7 +50,7 @@ func change(t *testing.T, path string, mode os.FileMode, uid, gid int) {
 
 func TestCheckSaysWhatIsWrong(t *testing.T) {
 	tools.Root(t, "give files away")
-	dir := tempDir(t)
+	dir := tools.Dir(t)
 	inOpen, inSticky := file(t, dir, "open/script", 0o755, 0, 0), file(t, dir, "sticky/script", 0o755, 0, 0)
 	change(t, filepath.Join(dir, "open"), 0o777, 0, 0)
 	change(t, filepath.Join(dir, "sticky"), 0o777|os.ModeSticky, 0, 0)
@@ -120,7 +108,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 
 func TestRunsAsTheUser(t *testing.T) {
 	tools.Root(t, "give files away")
-	dir := tempDir(t)
+	dir := tools.Dir(t)
 	script := file(t, dir, "who", 0o755, 0, 0)
 	for _, test := range []struct{ name, user, group, want string }{
 		{"the daemon", "", "", "0\n0\n"},
