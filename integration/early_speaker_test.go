@@ -1,7 +1,6 @@
 package integration_test
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -11,52 +10,23 @@ import (
 	"holdfast/integration/lab"
 )
 
-// slowUpgrade begins an upgrade of a director whose new binary does not get to
-// read its configuration before the returned function is called, which waits for
+// slowUpgrade begins an upgrade of a director whose new binary cannot open its
+// configuration until the returned function is called. That function waits for
 // the end of the upgrade.
 func slowUpgrade(t *testing.T, p *lab.Pair, d *lab.Daemon, host *lab.Host) (finish func()) {
 	t.Helper()
-	path := filepath.Join(p.Dir(), host.Name+".toml")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	gate := p.Gate(filepath.Join(p.Dir(), host.Name+".toml"))
 	done := make(chan error, 1)
 	go func() {
 		_, _, err := d.CLI("upgrade")
 		done <- err
 	}()
-	reader := func() *os.File { // returns when somebody reads
-		t.Helper()
-		pipe, err := os.OpenFile(path, os.O_WRONLY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return pipe
-	}
-	write := func(pipe *os.File) {
-		t.Helper()
-		_, err := pipe.Write(text)
-		if e := pipe.Close(); err != nil || e != nil {
-			t.Fatal(err, e)
-		}
-	}
-	write(reader()) // to who checks it first
+	gate.Await()() // the check before the upgrade
 	lab.Wait(t, 20*time.Second, "the new binary", func() (string, bool) { return "", runs(t, d, d.Binary()) })
-	pipe := reader()
+	gate.Await()
 	return func() {
 		t.Helper()
-		p.WriteFile(host.Name+".later", string(text))
-		if err := os.Rename(filepath.Join(p.Dir(), host.Name+".later"), path); err != nil {
-			t.Fatal(err)
-		}
-		write(pipe)
+		gate.Open()
 		if err := <-done; err != nil {
 			t.Errorf("upgrade: %v", err)
 		}
