@@ -15,12 +15,12 @@ func newCheck(f *flags) *cobra.Command {
 	var strict bool
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Say whether the configuration is valid",
+		Short: "Check whether the configuration is valid",
 		Long: `Check reads the configuration and prints every error in it as file:line: key: message.
-It then warns, in the same form, of what is valid but has no effect or does harm: for
-example a weight that cannot change the priority, a secret that others can read, or a
-program that would not be run here because it is missing or others can change it.
-Warnings do not change the exit code, unless --strict makes them errors.`,
+It then prints, in the same form, a warning for each setting that is valid but has no
+effect or is dangerous: for example a weight that cannot change the priority, a secret
+file that other users can read, or a program that is missing or that other users can
+change. Warnings do not change the exit code, unless --strict makes them errors.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), configPatience)
@@ -46,11 +46,11 @@ Warnings do not change the exit code, unless --strict makes them errors.`,
 	return cmd
 }
 
-// configPatience bounds how long a command waits for the configuration's files.
+// configPatience is how long a command waits for the configuration's files.
 const configPatience = 30 * time.Second
 
-// loadConfig reads the configuration, but does not wait for ever for a file
-// server that is gone.
+// loadConfig reads the configuration. The timeout is for a file on a file server
+// that does not answer.
 func loadConfig(ctx context.Context, path string) (*conf.Config, error) {
 	ctx, cancel := context.WithTimeout(ctx, configPatience)
 	defer cancel()
@@ -58,8 +58,8 @@ func loadConfig(ctx context.Context, path string) (*conf.Config, error) {
 	return c, err
 }
 
-// warningsHere returns what is wrong with a valid configuration on this machine
-// and in this binary.
+// warningsHere returns warnings that depend on this machine or on how this binary
+// was built.
 func warningsHere(path string, c *conf.Config) conf.Errors {
 	var warnings conf.Errors
 	for _, text := range director.UnfitPrograms(c) {
@@ -109,7 +109,7 @@ func newConfigShow(f *flags) *cobra.Command {
 		Short: "Print the configuration with every default filled in",
 		Long: `Show prints the configuration as one file, with every default filled in and without
 comments. The result is a valid configuration file. Secrets that stand in the
-configuration itself are not shown.`,
+configuration itself are left out.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(cmd.Context(), f.config)

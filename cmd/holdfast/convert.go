@@ -14,8 +14,7 @@ import (
 	"holdfast/conf/convert/ipvsadm"
 )
 
-// converters has a function for each program whose configuration can be
-// converted. A new one is one line here.
+// converters maps the values of --from to the functions that convert.
 var converters = map[string]func([]convert.File, *convert.Report) *conf.Config{
 	"ipvsadm": ipvsadm.Convert,
 }
@@ -29,9 +28,9 @@ func newConvert() *cobra.Command {
 holdfast that does the same. FILE is the output of ipvsadm -Sn or a script of ipvsadm
 commands; - is standard input.
 
-A report on standard error has every directive that was not translated, with file, line
-and reason, and notes about what to look at. Exit status: 0 everything was translated,
-1 something needs a person, 2 a file cannot be read.`,
+A report on standard error names every directive that was not translated, with file, line
+and reason, and adds notes about what to check. Exit status: 0 everything was translated,
+1 an administrator must decide something, 2 wrong usage or a file that cannot be read.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			converter := converters[from]

@@ -15,16 +15,16 @@ import (
 	"holdfast/conf"
 )
 
-// logJournal is the log format of systemd's journal: text without the time,
-// which the journal has, after a priority as syslog has it.
+// logJournal is text for systemd's journal: each line begins with its syslog
+// priority and has no time, because the journal adds its own.
 const logJournal conf.LogFormat = "journal"
 
 // logFormats are the values of --log-format.
 var logFormats = []conf.LogFormat{conf.LogAuto, conf.LogText, conf.LogJSON, logJournal}
 
-// newLogHandler returns a handler that writes to w in the format, which is
-// looked up with auto: the journal's where w goes there, text on a terminal,
-// JSON otherwise.
+// newLogHandler returns a handler that writes to w in the format. LogAuto selects
+// logJournal if w is connected to systemd's journal, text on a terminal, and JSON
+// otherwise.
 func newLogHandler(w io.Writer, format conf.LogFormat, level slog.Leveler) slog.Handler {
 	if format == conf.LogAuto {
 		switch {
@@ -46,8 +46,10 @@ func newLogHandler(w io.Writer, format conf.LogFormat, level slog.Leveler) slog.
 	return slog.NewJSONHandler(w, options)
 }
 
-// A journalHandler is a text handler that puts "<6>" or the like before each
-// line (sd-daemon(3)).
+// A journalHandler is a text handler that puts a priority such as "<6>" before each
+// line (sd-daemon(3)). It writes to w rather than to journald's socket, as
+// go-systemd's journal.Send does: --log-format journal works on any pipe,
+// and log lines keep their order with whatever else goes to stderr, such as a panic.
 type journalHandler struct {
 	slog.Handler // writes to out.line
 	out          *journalOutput
@@ -64,7 +66,7 @@ func newJournalHandler(w io.Writer, options *slog.HandlerOptions) slog.Handler {
 	text := slog.NewTextHandler(&out.line, &slog.HandlerOptions{
 		Level: options.Level,
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-			// Attributes of a message may have these names too.
+			// A message may have attributes with the same names; keep those.
 			_, isLevel := a.Value.Any().(slog.Level)
 			isTime := a.Value.Kind() == slog.KindTime
 			if len(groups) == 0 && (a.Key == slog.TimeKey && isTime || a.Key == slog.LevelKey && isLevel) {
@@ -99,7 +101,7 @@ func (h journalHandler) WithGroup(name string) slog.Handler {
 	return journalHandler{h.Handler.WithGroup(name), h.out}
 }
 
-// syslogPriority is the severity of RFC 5424 §6.2.1 for a level.
+// syslogPriority returns the severity for a level (RFC 5424 §6.2.1).
 func syslogPriority(level slog.Level) int {
 	switch {
 	case level >= slog.LevelError:
@@ -112,9 +114,9 @@ func syslogPriority(level slog.Level) int {
 	return 7
 }
 
-// isJournal tells whether w is the stream that systemd has connected to the
-// journal: JOURNAL_STREAM has its device and inode (systemd.exec(5)). The
-// variable alone says nothing, since children inherit it.
+// isJournal reports whether systemd connected w to the journal: then stream, the
+// value of JOURNAL_STREAM, is w's device and inode (systemd.exec(5)). The variable
+// alone proves nothing, because children inherit it.
 func isJournal(w io.Writer, stream string) bool {
 	file, ok := w.(*os.File)
 	if !ok || stream == "" {

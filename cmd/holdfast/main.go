@@ -1,4 +1,4 @@
-// Command holdfast runs an LVS director and talks to a running one.
+// Command holdfast runs the director daemon of an LVS cluster, and controls a running one.
 package main
 
 import (
@@ -11,10 +11,10 @@ import (
 	"syscall"
 )
 
-// Exit codes; scripts depend on them.
+// Exit codes. Scripts depend on them: see docs/exit-codes-and-events.md.
 const (
 	exitWell  = 0
-	exitFault = 1 // the asked thing failed, or is unwell
+	exitFault = 1 // the command failed, or it found something unwell
 	exitUsage = 2
 )
 
@@ -25,12 +25,13 @@ func main() {
 	os.Exit(code)
 }
 
-// A failure is the error of a command that was called as it should be.
+// A failure is an error of a correctly called command. Any other error is wrong usage.
 type failure struct{ error }
 
 func (f failure) Unwrap() error { return f.error }
 
-// errUnwell ends a command that has shown what is unwell, without a word more.
+// errUnwell makes a command exit with exitFault without a message, because its
+// output already shows what is unwell.
 var errUnwell = errors.New("unwell")
 
 // run executes one command line and returns its exit code.

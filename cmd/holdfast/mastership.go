@@ -19,9 +19,10 @@ func newHandover(f *flags) *cobra.Command {
 		Use:   "handover [GROUP|INSTANCE]",
 		Short: "Give mastership away without losing a packet",
 		Long: `Handover makes another director MASTER of a group or a lone instance, or of all that are
-MASTER here. It returns when the other one was heard and everything is released here. The
-director then follows the new MASTER, even one of a lower priority, until that gives
-mastership back or dies. If no director takes over, this one stays MASTER and says so.`,
+MASTER here. It returns when this director has received the new MASTER's adverts and has
+released the addresses. It then stays BACKUP, even if its priority is higher, until the new
+MASTER gives mastership back or dies. If no director takes over, this one stays MASTER and
+the command reports an error.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: do(func(cmd *cobra.Command, args []string) error {
 			name := ""
@@ -46,11 +47,11 @@ const upgradePatience = 15 * time.Second
 func newUpgrade(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "upgrade",
-		Short: "Replace the running daemon by the installed binary, mastership kept",
-		Long: `Upgrade has the running daemon execute the binary that is installed where it was started
-from, in the same process. Virtual routers stay MASTER or BACKUP, devices, addresses and
-the IPVS table stay as they are. The new binary is tried on the configuration first; if it
-does not accept that, nothing happens. The command returns when the new binary answers.`,
+		Short: "Replace the running daemon with the installed binary and keep mastership",
+		Long: `Upgrade makes the running daemon execute the binary that is now installed at the path it was
+started from. The process keeps its pid. Virtual routers stay MASTER or BACKUP; devices,
+addresses and the IPVS table do not change. The new binary must accept the configuration
+first; if it does not, the old one goes on. The command returns when the new binary answers.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			client := f.client()
@@ -75,8 +76,8 @@ does not accept that, nothing happens. The command returns when the new binary a
 	}
 }
 
-// awaitRestart waits until a daemon answers that was started after before, or one
-// that wrote into its journal, after the event seq, why there is no other.
+// awaitRestart waits for a daemon that was started after before. It returns an error
+// if the journal has, after the event seq, the reason why the upgrade failed.
 func awaitRestart(ctx context.Context, client *control.Client, before time.Time, seq uint64) (*control.VersionInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, upgradePatience)
 	defer cancel()
@@ -122,12 +123,12 @@ func lastEvent(ctx context.Context, client *control.Client) (seq uint64, err err
 func newRelease(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "release",
-		Short: "After a crash: hand over what the daemon left behind",
-		Long: `Release does for a daemon that died what its clean stop would have done: it tells the other
-directors, serves silently until one of them has taken over, and puts devices, addresses
-and sysctls back. The IPVS table stays, for a restart to adopt. Where nothing was left
-there is nothing to do. It is for ExecStopPost of the systemd unit, and refuses while a
-daemon runs.`,
+		Short: "Clean up after a crashed daemon: hand over mastership, remove devices",
+		Long: `Release does what a clean stop would have done for a daemon that crashed. It sends adverts
+with priority 0, keeps the addresses without answering ARP until another director has taken
+over, and then removes devices and addresses and restores sysctls. It leaves the IPVS table
+to the next start. If the daemon left nothing behind, release does nothing. The systemd unit
+runs it as ExecStopPost. It refuses to work while a daemon runs.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(cmd.Context(), f.config)

@@ -11,7 +11,7 @@ import (
 	"holdfast/conf"
 )
 
-// Where things are unless a flag says otherwise.
+// The default configuration file, and the name of the control socket in runtime_dir.
 const (
 	defaultConfig = "/etc/holdfast/holdfast.toml"
 	socketName    = "control.sock"
@@ -23,7 +23,8 @@ type flags struct {
 	socket string
 }
 
-// newRoot returns the command line, fresh for one call.
+// newRoot returns a new command tree. Each call of run needs its own, because the
+// flags keep their values.
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "holdfast",
@@ -32,7 +33,7 @@ func newRoot() *cobra.Command {
 the virtual addresses on devices with virtual MAC addresses; health checks decide
 which realservers the IPVS table holds.
 
-Exit status: 0 all is well, 1 what was asked for failed or is unwell, 2 wrong usage.`,
+Exit status: 0 all is well, 1 the command failed or something is unwell, 2 wrong usage.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -50,19 +51,19 @@ Exit status: 0 all is well, 1 what was asked for failed or is unwell, 2 wrong us
 	return root
 }
 
-// noCommand is the error of a command line without one, or with an unknown one.
+// noCommand returns the error for a missing or an unknown command.
 func noCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("%s: a command is missing", cmd.CommandPath())
+		return fmt.Errorf("%s: no command given", cmd.CommandPath())
 	}
 	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
-		return fmt.Errorf("unknown command %q for %q; is it %s?", args[0], cmd.CommandPath(), strings.Join(like, " or "))
+		return fmt.Errorf("unknown command %q for %q; did you mean %s?", args[0], cmd.CommandPath(), strings.Join(like, " or "))
 	}
 	return fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
 }
 
-// do makes a cobra function of a command's own: an error of what it does is
-// told from one of cobra's, which is always about wrong usage.
+// do wraps the function of a command so that its errors become failures. Errors
+// that cobra itself returns are always about wrong usage.
 func do(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := f(cmd, args); err != nil {
@@ -77,8 +78,9 @@ func (f *flags) client() *control.Client {
 	return control.NewClient(f.socketPath())
 }
 
-// socketPath is where the socket is: as the flag says, or in the configuration's
-// runtime directory: a mistake in the file must not hide the running daemon.
+// socketPath returns the path of the control socket: the flag's, or control.sock
+// in the configuration's runtime_dir. It works with a configuration that has
+// errors, because the administrator must still reach the running daemon.
 func (f *flags) socketPath() string {
 	if f.socket != "" {
 		return f.socket

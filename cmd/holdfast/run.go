@@ -23,10 +23,10 @@ func newRun(f *flags) *cobra.Command {
 		Use:   "run",
 		Short: "Run the daemon, in the foreground",
 		Long: `Run runs the director until SIGTERM or SIGINT. SIGHUP reloads the configuration, as
-"holdfast reload" does. systemd is told when everything is up.`,
+"holdfast reload" does. It notifies systemd when everything is up.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			// Wrong flags are wrong usage whatever the configuration says.
+			// Check the flags first: wrong usage exits with 2 even if the configuration has errors.
 			options, err := parseLogFlags(levelText, formatText)
 			if err != nil {
 				return err
@@ -68,9 +68,8 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	reload := hangups(ctx)
-	// A reader of the log that goes away must not take the daemon with it:
-	// where somebody takes note of SIGPIPE, the write fails, and that is all.
-	// Ignoring it would be inherited by notify scripts.
+	// The daemon must survive a closed log pipe. While SIGPIPE is caught, the write
+	// only fails. SIGPIPE is not ignored, because notify scripts would inherit that.
 	pipes := make(chan os.Signal, 1)
 	signal.Notify(pipes, syscall.SIGPIPE)
 	defer signal.Stop(pipes)
@@ -79,7 +78,7 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 	if err != nil {
 		return err
 	}
-	// A level that a flag has set is not the configuration's to change.
+	// A reload does not change a level that was set by a flag.
 	level := new(slog.LevelVar)
 	reloadable := level
 	level.Set(c.Director.Log.Level)
@@ -111,26 +110,26 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 	})
 }
 
-// How much garbage may lie about, in percent of what is in use. While the daemon
-// starts it is in a hurry, and most of what it makes stays; afterwards what it
-// throws away is little and soon done with.
+// Values of GOGC. At the start most allocations stay in use, so collecting often
+// costs time and frees little. Later the heap is small and memory matters more.
 const (
 	whileStarting = 400
 	whileRunning  = 50
 )
 
-// calm is how long after the start what only that needed is given back.
+// calm is how long after the start the memory that only the start needed is
+// returned to the kernel.
 const calm = 2 * time.Second
 
-// collectGarbage sets that, unless the environment does.
+// collectGarbage sets GOGC to percent, unless the environment sets it.
 func collectGarbage(percent int) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(percent)
 	}
 }
 
-// hangups returns a channel that delivers each SIGHUP until ctx is done; some
-// that come together count as one.
+// hangups returns a channel that delivers each SIGHUP until ctx is done. Signals
+// that arrive while one is waiting are merged into it.
 func hangups(ctx context.Context) <-chan struct{} {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP)
@@ -153,7 +152,8 @@ func hangups(ctx context.Context) <-chan struct{} {
 	return reload
 }
 
-// notifySystemd tells systemd of the daemon's state; without systemd it does nothing.
+// notifySystemd reports the daemon's state to systemd (sd_notify(3)). It does
+// nothing if the daemon was not started by systemd.
 func notifySystemd(log *slog.Logger, state string) {
 	if _, err := daemon.SdNotify(false, state); err != nil {
 		log.Warn("cannot notify systemd", "state", state, "err", err)

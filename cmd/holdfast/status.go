@@ -13,7 +13,7 @@ import (
 	"holdfast/cmd/internal/status"
 )
 
-// watchInterval is the time between two looks of status --watch.
+// watchInterval is the time between two refreshes of status --watch.
 const watchInterval = time.Second
 
 // clearScreen puts the cursor to the top left corner of an empty screen.
@@ -24,15 +24,15 @@ func newStatus(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [vrrp|lvs|checks]",
 		Short: "Show the state of the running daemon",
-		Long: `Status shows the virtual routers, the IPVS table and the health checks, or one of
-them. Its exit status is 1 if the daemon does not run or something is unwell: a
-virtual router is in FAULT or has a rival, a service has no server that is up,
-the last reload failed.`,
+		Long: `Status shows the virtual routers, the IPVS table and the health checks, or only the
+section that you name. Its exit status is 1 if the daemon does not run or if something
+is unwell, for example: a virtual router is in FAULT, another router is MASTER beside
+this one, a service has no server that is up, or the last reload failed.`,
 		ValidArgs: []string{string(status.SectionVRRP), string(status.SectionLVS), string(status.SectionChecks)},
 		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
 		PreRunE: func(*cobra.Command, []string) error {
 			if asJSON && watch {
-				return errors.New("status: --json and --watch exclude each other")
+				return errors.New("status: --json and --watch cannot be used together")
 			}
 			return nil
 		},
@@ -61,11 +61,11 @@ the last reload failed.`,
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().BoolVar(&watch, "watch", false, "show it anew every second")
+	cmd.Flags().BoolVar(&watch, "watch", false, "refresh every second")
 	return cmd
 }
 
-// selectSection returns what of the status is printed as JSON.
+// selectSection returns the part of the status that is printed as JSON.
 func selectSection(s *status.Status, section status.Section) any {
 	switch section {
 	case status.SectionVRRP:
@@ -78,8 +78,8 @@ func selectSection(s *status.Status, section status.Section) any {
 	return s
 }
 
-// watchStatus shows the status anew every second until ctx is done. A daemon
-// that is not there may come back: that is shown, and watched on.
+// watchStatus prints the status every second until ctx is done. While no daemon
+// runs it prints that and goes on, because the daemon may be restarting.
 func watchStatus(ctx context.Context, client *control.Client, out io.Writer, section status.Section) error {
 	before := ""
 	if isTerminal(out) {
@@ -104,7 +104,7 @@ func watchStatus(ctx context.Context, client *control.Client, out io.Writer, sec
 			return fmt.Errorf("show the status: %w", err)
 		}
 		if before == "" {
-			before = "\n" // no terminal: an empty line between two looks
+			before = "\n" // not a terminal: separate the outputs by an empty line
 		}
 		select {
 		case <-ticker.C:

@@ -20,8 +20,8 @@ func newReload(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reload",
 		Short: "Have the running daemon apply its configuration file",
-		Long: `Reload returns when the configuration is applied, and prints what was changed. A
-file with an error changes nothing; the errors are printed.`,
+		Long: `Reload returns when the daemon has applied the configuration, and prints what changed. If
+the file has errors, reload prints them and nothing changes.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			done, err := f.client().Reload(cmd.Context())
@@ -33,7 +33,7 @@ file with an error changes nothing; the errors are printed.`,
 				fmt.Fprintln(out, change)
 			}
 			if len(done.Changes) == 0 {
-				fmt.Fprintln(out, "nothing was different")
+				fmt.Fprintln(out, "nothing changed")
 			}
 			return nil
 		}),
@@ -45,8 +45,9 @@ func newPlan(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what a reload would change in the kernel now",
-		Long: `Plan has the running daemon compare its configuration file with what it runs and with the
-kernel. Without a daemon it says what a start would change. It changes nothing.`,
+		Long: `Plan asks the running daemon to compare the configuration file with the configuration in
+force and with the kernel. If no daemon runs, plan shows what a start would change. Plan
+itself changes nothing.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			plan, err := f.client().Plan(cmd.Context())
@@ -73,7 +74,7 @@ kernel. Without a daemon it says what a start would change. It changes nothing.`
 	return cmd
 }
 
-// previewStart plans a start in this process.
+// previewStart returns the changes that a start of the daemon would make.
 func previewStart(cmd *cobra.Command, f *flags) (*control.Plan, error) {
 	c, err := loadConfig(cmd.Context(), f.config)
 	if err != nil {
@@ -86,8 +87,8 @@ func previewStart(cmd *cobra.Command, f *flags) (*control.Plan, error) {
 // version is set by the linker in a release.
 var version string
 
-// softwareVersion is that of a release, or of the module, or the commit that
-// the binary was built from.
+// softwareVersion returns the version of the release, else the module's version,
+// which Go derives from the commit, else "(devel)".
 func softwareVersion() string {
 	if version != "" {
 		return version
@@ -106,8 +107,8 @@ func newVersion(f *flags) *cobra.Command {
 		Short: "Print the version of this program and of the running daemon",
 		Args:  cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
-			// A daemon that cannot be asked is none that runs, as far as a
-			// version is concerned.
+			// The version of this program is worth printing even if the daemon
+			// does not answer.
 			daemon, err := f.client().Version(cmd.Context())
 			if err != nil && !errors.Is(err, control.ErrNotRunning) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "version of the running daemon: %v\n", err)

@@ -27,7 +27,7 @@ type Step struct {
 // Reloaded says what a reload did.
 type Reloaded struct {
 	At      time.Time `json:"at"`
-	Changes []string  `json:"changes"` // one sentence each; empty if nothing was different
+	Changes []string  `json:"changes"` // one sentence each; empty if nothing changed
 }
 
 // HandedOver says to whom mastership was given.

@@ -263,7 +263,7 @@ func (n *Notifier) deliver(ctx context.Context, c *call, command Command) {
 		log = log.With("script", command.Argv[0])
 	}
 	if result.Err != nil {
-		log.Error("script failed", "error", result.Err, "exit_code", result.ExitCode)
+		log.Error("script failed", "err", result.Err, "exit_code", result.ExitCode)
 	} else {
 		log.Info("script done")
 	}
