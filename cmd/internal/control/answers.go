@@ -2,7 +2,7 @@ package control
 
 import "time"
 
-// VersionInfo says what runs.
+// VersionInfo describes the running daemon.
 type VersionInfo struct {
 	Version  int       `json:"version"` // of these values
 	Software string    `json:"software"`
@@ -24,13 +24,13 @@ type Step struct {
 	Text string `json:"text"` // as a command or a sentence
 }
 
-// Reloaded says what a reload did.
+// Reloaded is the result of a reload.
 type Reloaded struct {
 	At      time.Time `json:"at"`
 	Changes []string  `json:"changes"` // one sentence each; empty if nothing changed
 }
 
-// HandedOver says to whom mastership was given.
+// HandedOver is the result of a handover.
 type HandedOver struct {
 	Units []HandedOverUnit `json:"units"`
 }
@@ -39,13 +39,13 @@ type HandedOver struct {
 type HandedOverUnit struct {
 	Name string `json:"name"`
 	To   string `json:"to"` // address of the new MASTER
-	// TookMS is the time until the new MASTER was heard and everything here
-	// was released.
+	// TookMS is the time in ms until the new MASTER's adverts were received and
+	// this director had released everything.
 	TookMS float64 `json:"took_ms"`
 }
 
-// Upgrading says which binary replaces the running one.
+// Upgrading describes the binary that replaces the running one.
 type Upgrading struct {
 	Path string `json:"path"`
-	PID  int    `json:"pid"` // stays as it is
+	PID  int    `json:"pid"` // does not change
 }

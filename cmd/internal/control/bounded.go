@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// A bounded listener has so many connections open at most. More wait in the kernel
-// until one of them is closed.
+// A bounded listener limits the number of open connections. Further connections
+// wait in the kernel until one is closed.
 type bounded struct {
 	net.Listener
 	room   chan struct{} // one token for each connection

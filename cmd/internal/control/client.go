@@ -23,29 +23,29 @@ import (
 // the socket.
 var ErrNotRunning = errors.New("holdfast is not running")
 
-// A RefusedError is the daemon's answer that it does not do what was asked.
+// A RefusedError is an error that the daemon answered.
 type RefusedError struct {
 	Code int    // HTTP status
 	Text string // why
 }
 
-// Error returns why.
+// Error returns the daemon's text.
 func (e *RefusedError) Error() string { return e.Text }
 
-// A Client asks the daemon behind a socket.
+// A Client sends requests to the daemon.
 type Client struct {
 	path     string
 	patience time.Duration // for an answer that needs no work
 	http     http.Client
 }
 
-// NewClient returns a Client of the socket at path. It connects when it is used,
-// and waits at most half a minute for an answer, but for as long as its context
-// allows for a reload and for events.
+// NewClient returns a Client of the socket at path. It connects when it is used. A
+// GET request may take half a minute; POST requests and events may take as long as
+// their context allows.
 func NewClient(path string) *Client {
 	c := &Client{path: path, patience: 30 * time.Second}
 	c.http.Transport = &http.Transport{
-		DisableKeepAlives: true, // one question, mostly; and no goroutine is left behind
+		DisableKeepAlives: true, // most commands send one request; and no goroutine is left behind
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", path)
@@ -54,42 +54,42 @@ func NewClient(path string) *Client {
 	return c
 }
 
-// Status asks for the status.
+// Status returns the status of the daemon.
 func (c *Client) Status(ctx context.Context) (*status.Status, error) {
 	return ask[status.Status](ctx, c, http.MethodGet, "status")
 }
 
-// Version asks what runs.
+// Version returns the version of the daemon.
 func (c *Client) Version(ctx context.Context) (*VersionInfo, error) {
 	return ask[VersionInfo](ctx, c, http.MethodGet, "version")
 }
 
-// Plan asks what a reload would change now.
+// Plan returns what a reload would change now.
 func (c *Client) Plan(ctx context.Context) (*Plan, error) {
 	return ask[Plan](ctx, c, http.MethodGet, "plan")
 }
 
-// Handover has the mastership of a group or lone instance given away, or with
-// "" of everything, and waits until another router has it.
+// Handover asks the daemon to give away the mastership of a group or lone instance,
+// or of everything if name is "". It returns when another router is MASTER.
 func (c *Client) Handover(ctx context.Context, name string) (*HandedOver, error) {
 	return ask[HandedOver](ctx, c, http.MethodPost, "handover?name="+url.QueryEscape(name))
 }
 
-// Upgrade has the running binary replaced by the installed one. The answer
-// comes before that happens.
+// Upgrade asks the daemon to execute the installed binary. It returns before the
+// daemon does that.
 func (c *Client) Upgrade(ctx context.Context) (*Upgrading, error) {
 	return ask[Upgrading](ctx, c, http.MethodPost, "upgrade")
 }
 
-// Reload has the configuration applied and waits until it is.
+// Reload asks the daemon to apply its configuration file. It returns when that is done.
 func (c *Client) Reload(ctx context.Context) (*Reloaded, error) {
 	return ask[Reloaded](ctx, c, http.MethodPost, "reload")
 }
 
-// Events returns the events after since, and with follow those to come too. The
-// sequence ends with an error, or when there are no more, or when ctx is done; a
-// daemon that stops while it is followed is an error. At an upgrade the sequence
-// goes on with what the new binary tells, and leaves nothing out.
+// Events returns the events after since; with follow also future ones. The sequence
+// ends with an error, when there are no more events, or when ctx is done. With
+// follow, a daemon that stops is an error. After an upgrade the sequence goes on
+// with the events of the new binary, without a gap.
 func (c *Client) Events(ctx context.Context, since uint64, follow bool) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
 		answer, err := c.request(ctx, http.MethodGet, eventsPath(since, follow)) //nolint:bodyclose // readEvents does it
@@ -104,7 +104,7 @@ func (c *Client) Events(ctx context.Context, since uint64, follow bool) iter.Seq
 					return
 				}
 			case errors.Is(err, io.EOF):
-				err = errors.New("the daemon has ended the stream of events")
+				err = errors.New("the daemon ended the stream of events")
 			default:
 				err = fmt.Errorf("read events: %w", err)
 			}
@@ -121,11 +121,11 @@ func eventsPath(since uint64, follow bool) string {
 	return "events?" + query.Encode()
 }
 
-// errEnough says that who reads the events wants no more.
+// errEnough means that the caller of Events stopped the iteration.
 var errEnough = errors.New("enough")
 
-// readEvents hands on the events of an answer. It returns the number of the last
-// and why there are no more.
+// readEvents yields the events of an answer. It returns the number of the last
+// event and the reason why the answer ended.
 func readEvents(answer *http.Response, since uint64, yield func(event.Event, error) bool) (uint64, error) {
 	defer answer.Body.Close()
 	for decoder := json.NewDecoder(answer.Body); ; {
@@ -140,17 +140,16 @@ func readEvents(answer *http.Response, since uint64, yield func(event.Event, err
 	}
 }
 
-// rejoinPause is how long a client waits before it asks again for the events of a
-// daemon that returns.
+// rejoinPause is the pause between two attempts to reach a daemon that upgrades.
 const rejoinPause = 20 * time.Millisecond
 
-// rejoin follows the events after since once the daemon is back.
+// rejoin waits until the upgraded daemon answers, and follows the events after since.
 func (c *Client) rejoin(ctx context.Context, since uint64) (*http.Response, error) {
 	patience := time.NewTimer(c.patience)
 	defer patience.Stop()
 	pause := time.NewTicker(rejoinPause)
 	defer pause.Stop()
-	err := errors.New("the daemon does not return")
+	err := errors.New("the daemon did not come back")
 	for {
 		select {
 		case <-pause.C:
@@ -161,7 +160,7 @@ func (c *Client) rejoin(ctx context.Context, since uint64) (*http.Response, erro
 		}
 		var answer *http.Response
 		answer, err = c.request(ctx, http.MethodGet, eventsPath(since, true))
-		// Whatever else is wrong with a socket that is being left or made passes.
+		// Any other error can come from a socket that is being closed or made: retry.
 		if refused := (*RefusedError)(nil); err == nil || errors.As(err, &refused) {
 			return answer, err
 		}
@@ -181,12 +180,12 @@ func ask[T any](ctx context.Context, c *Client, method, what string) (*T, error)
 	defer answer.Body.Close()
 	value := new(T)
 	if err := json.NewDecoder(answer.Body).Decode(value); err != nil {
-		return nil, fmt.Errorf("understand the daemon's answer: %w", err)
+		return nil, fmt.Errorf("decode the daemon's answer: %w", err)
 	}
 	return value, nil
 }
 
-// request returns a good answer, whose body the caller closes.
+// request returns an answer with a status below 400. The caller closes its body.
 func (c *Client) request(ctx context.Context, method, what string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://holdfast/v1/"+what, nil)
 	if err != nil {
@@ -207,8 +206,8 @@ func (c *Client) request(ctx context.Context, method, what string) (*http.Respon
 	return nil, &RefusedError{Code: answer.StatusCode, Text: f.Error}
 }
 
-// explain says what a failed connection means. The URL that http puts around
-// errors means nothing to the user.
+// explain returns an error that names the probable cause of a failed connection. It
+// removes the URL that http adds, which means nothing to the user.
 func (c *Client) explain(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -220,7 +219,7 @@ func (c *Client) explain(err error) error {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("%w: nobody listens on the control socket %s", ErrNotRunning, c.path)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("the daemon does not answer on the control socket %s", c.path)
+		return fmt.Errorf("the daemon did not answer on the control socket %s", c.path)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("no permission to use the control socket %s: try as root", c.path)
 	}

@@ -1,5 +1,5 @@
-// Package control is the control socket, both ends of it: HTTP with JSON over a
-// unix socket.
+// Package control has the server and the client of the control socket: HTTP with
+// JSON over a unix socket.
 //
 //	GET  /v1/version                   VersionInfo
 //	GET  /v1/status                    status.Status

@@ -20,18 +20,18 @@ import (
 // A Backend is the daemon as its control socket sees it. Its methods are called
 // from several goroutines.
 type Backend interface {
-	// Status returns a value of the caller's own.
+	// Status returns a copy that the caller may change.
 	Status(context.Context) (*status.Status, error)
 	// Plan reads the configuration file again and changes nothing.
 	Plan(context.Context) (*Plan, error)
-	// Reload applies the configuration file. On an error everything is as it
-	// was before.
+	// Reload applies the configuration file. If it returns an error, nothing
+	// changed.
 	Reload(context.Context) (*Reloaded, error)
-	// Handover gives the mastership of a group or lone instance away, or with
-	// "" of everything, and returns when another router has it.
+	// Handover gives away the mastership of a group or lone instance, or of
+	// everything if name is "". It returns when another router is MASTER.
 	Handover(ctx context.Context, name string) (*HandedOver, error)
-	// Upgrade replaces the running binary by the installed one after it has
-	// returned. On an error nothing happens.
+	// Upgrade prepares the exec of the installed binary, which happens after
+	// Upgrade has returned. If it returns an error, nothing happens.
 	Upgrade(context.Context) (*Upgrading, error)
 }
 
@@ -117,7 +117,7 @@ func (s *Server) handler() http.Handler {
 	return mux
 }
 
-// serveStatus answers with a status that others who ask now get too.
+// serveStatus answers with a snapshot that is shared with concurrent requests.
 func (s *Server) serveStatus(w http.ResponseWriter, r *http.Request) {
 	body, release, err := s.snapshots.get(r.Context())
 	if err != nil {
@@ -128,8 +128,8 @@ func (s *Server) serveStatus(w http.ResponseWriter, r *http.Request) {
 	s.send(w, http.StatusOK, body)
 }
 
-// encodeStatus returns the status as it is sent: without the blanks that would
-// double what a thousand virtual routers take.
+// encodeStatus returns the status as JSON without indentation, which would double
+// its size.
 func (s *Server) encodeStatus(ctx context.Context) ([]byte, error) {
 	st, err := s.backend.Status(ctx)
 	if err != nil {
@@ -149,15 +149,14 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Leave is Close for a daemon that answers again in a moment, and tells that to who
-// follows the events.
+// Leave is Close before an upgrade: it makes clients that follow events reconnect.
 func (s *Server) Leave(ctx context.Context) error {
 	s.returns.Store(true)
 	return s.Close(ctx)
 }
 
-// Close stops listening, ends the streams of events and waits, as long as ctx
-// allows, for what else is being answered.
+// Close stops listening, ends the streams of events and waits for the other
+// requests to be answered, at most until ctx is done.
 func (s *Server) Close(ctx context.Context) error {
 	s.stop()
 	if err := s.http.Shutdown(ctx); err != nil {
@@ -167,7 +166,7 @@ func (s *Server) Close(ctx context.Context) error {
 	return nil
 }
 
-// read answers with what ask returns.
+// read returns a handler that answers with the result of ask.
 func read[T any](s *Server, ask func(context.Context) (*T, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		answer, err := ask(r.Context())
@@ -179,14 +178,15 @@ func read[T any](s *Server, ask func(context.Context) (*T, error)) http.HandlerF
 	}
 }
 
-// write guards what changes something, and logs it.
+// write returns a handler that logs a request and refuses it if the client may not
+// change anything.
 func (s *Server) write(verb string, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !mayWrite(r.Context(), s.uid) {
-			s.fail(w, http.StatusForbidden, fmt.Errorf("%s is for root only", verb))
+			s.fail(w, http.StatusForbidden, fmt.Errorf("only root may use %s", verb))
 			return
 		}
-		s.log.Info("asked over the control socket", "verb", verb, "uid", r.Context().Value(peerKey{}))
+		s.log.Info("request on the control socket", "verb", verb, "uid", r.Context().Value(peerKey{}))
 		next(w, r)
 	}
 }
@@ -207,15 +207,15 @@ func (s *Server) reply(w http.ResponseWriter, code int, value any) {
 	s.send(w, code, append(body, '\n'))
 }
 
-// send sends an answer to a reader, who has writeTimeout to take it.
+// send sends an answer. The client must read it within writeTimeout.
 func (s *Server) send(w http.ResponseWriter, code int, body []byte) {
 	out, deadline := http.NewResponseController(w), time.Now().Add(s.writeTimeout)
-	// A connection on which this fails is closed, and what follows fails too. The
-	// deadline for reading is for a body that was promised and never sent.
+	// This fails only on a closed connection, where the write fails too. The read
+	// deadline is for a request body that was announced and never sent.
 	_ = errors.Join(out.SetWriteDeadline(deadline), out.SetReadDeadline(deadline))
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(code)
-	// A reader that has gone away is no fault of ours.
+	// The client may have closed the connection; nothing can be done about it.
 	_, _ = w.Write(body)
 }

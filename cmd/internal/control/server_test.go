@@ -200,7 +200,7 @@ func TestWritingIsRefusedToOthers(t *testing.T) {
 		}
 	})
 	var refused *RefusedError
-	if _, err := client.Reload(t.Context()); !errors.As(err, &refused) || refused.Code != http.StatusForbidden || refused.Text != "reload is for root only" {
+	if _, err := client.Reload(t.Context()); !errors.As(err, &refused) || refused.Code != http.StatusForbidden || refused.Text != "only root may use reload" {
 		t.Errorf("reload: %v", err)
 	}
 	if _, err := client.Status(t.Context()); err != nil {
@@ -349,7 +349,7 @@ func TestListen(t *testing.T) {
 	if info.Mode().Perm() != 0o660 {
 		t.Errorf("mode %v, want 0660", info.Mode())
 	}
-	if _, err := Listen(path); !errors.Is(err, ErrInUse) || err.Error() != "a running daemon has the socket "+path {
+	if _, err := Listen(path); !errors.Is(err, ErrInUse) || err.Error() != "a running daemon uses the socket "+path {
 		t.Errorf("a second daemon: %v", err)
 	}
 	if _, err := os.Lstat(path); err != nil {
@@ -376,7 +376,7 @@ func TestListen(t *testing.T) {
 	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Listen(path); err == nil || err.Error() != path+" is in the way of the control socket and is no socket" {
+	if _, err := Listen(path); err == nil || err.Error() != path+" is not a socket, so the control socket cannot be made there" {
 		t.Errorf("a file in the way: %v", err)
 	}
 	if umask := unix.Umask(0o022); umask == 0o117 {
@@ -423,7 +423,7 @@ func TestClientUnderstandsStrangeAnswers(t *testing.T) {
 	if _, err := c.Status(t.Context()); err == nil || err.Error() != "the daemon answered 502 Bad Gateway" {
 		t.Errorf("status: %v", err)
 	}
-	if _, err := c.Plan(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "understand the daemon's answer: ") {
+	if _, err := c.Plan(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "decode the daemon's answer: ") {
 		t.Errorf("plan: %v", err)
 	}
 	for _, err := range c.Events(t.Context(), 0, false) {
@@ -442,7 +442,7 @@ func TestClientDoesNotWaitForEver(t *testing.T) {
 	defer l.Close()
 	c := NewClient(path)
 	c.patience = time.Millisecond
-	if _, err := c.Status(t.Context()); err == nil || err.Error() != "the daemon does not answer on the control socket "+path {
+	if _, err := c.Status(t.Context()); err == nil || err.Error() != "the daemon did not answer on the control socket "+path {
 		t.Errorf("status: %v", err)
 	}
 }

@@ -7,31 +7,32 @@ import (
 )
 
 const (
-	// maxSnapshots bounds the encoded statuses in memory: the one that is being
-	// made, and those that slow readers still read.
+	// maxSnapshots is how many encoded statuses may be in memory: the one that is
+	// being made, and those that slow clients still read.
 	maxSnapshots = 3
 	// maxPause bounds the pause between two snapshots.
 	maxPause = 200 * time.Millisecond
 )
 
-// snapshots makes the status for all who ask for it within a moment: once, however
-// many they are. A status of a thousand virtual routers is some megabytes, and it
-// is the director's loop that gathers it.
+// snapshots encodes the status once for all concurrent requests. With a thousand
+// virtual routers a status has some megabytes, and the director's loop must gather
+// it.
 //
-// Nobody gets a status that began to be made before they asked: a client that has
-// just had something changed sees the change.
+// A request never gets a status whose encoding began before the request: a client
+// that has just changed something must see the change.
 type snapshots struct {
 	life context.Context
-	// encode returns the status as it is sent.
+	// encode returns the status as JSON.
 	encode func(context.Context) ([]byte, error)
 	room   chan struct{} // one token for each snapshot in memory
 
 	mu      sync.Mutex
-	next    *snapshot // not begun; nil: nobody waits
+	next    *snapshot // whose encoding has not begun; nil if no request waits
 	working bool
 }
 
-// A snapshot is an encoded status, and how many still wait for it or read it.
+// A snapshot is an encoded status with the number of requests that wait for it or
+// read it.
 type snapshot struct {
 	done    chan struct{}
 	body    []byte
@@ -44,8 +45,8 @@ func newSnapshots(life context.Context, encode func(context.Context) ([]byte, er
 	return &snapshots{life: life, encode: encode, room: make(chan struct{}, maxSnapshots)}
 }
 
-// get returns a status that was made after the call began. The caller calls
-// release once it does not need the bytes any more.
+// get returns a status whose encoding began after the call. The caller must call
+// release when it does not need body any more.
 func (s *snapshots) get(ctx context.Context) (body []byte, release func(), err error) {
 	s.mu.Lock()
 	if s.next == nil {
@@ -71,7 +72,7 @@ func (s *snapshots) get(ctx context.Context) (body []byte, release func(), err e
 	return n.body, release, err
 }
 
-// leave notes that a reader has done with a snapshot. The last one makes room.
+// leave removes one reader of a snapshot. The last one makes room for another.
 func (s *snapshots) leave(n *snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +80,7 @@ func (s *snapshots) leave(n *snapshot) {
 	s.free(n)
 }
 
-// free makes room if nobody reads n any more. s.mu is held.
+// free makes room if n has no readers left. s.mu is held.
 func (s *snapshots) free(n *snapshot) {
 	if n.readers == 0 && n.counted {
 		n.counted = false
@@ -87,8 +88,8 @@ func (s *snapshots) free(n *snapshot) {
 	}
 }
 
-// work makes snapshots as long as somebody waits for one. After each it pauses for
-// as long as that took, so that readers take half of the director's time at most.
+// work encodes snapshots while requests wait. After each it pauses for as long as
+// the encoding took, so that requests use at most half of the director's time.
 func (s *snapshots) work() {
 	for {
 		counted := s.takeRoom()
@@ -109,7 +110,7 @@ func (s *snapshots) work() {
 		n.body, n.err = s.encode(s.life)
 		close(n.done)
 		s.mu.Lock()
-		s.free(n) // all may have gone meanwhile
+		s.free(n) // all readers may have left meanwhile
 		s.mu.Unlock()
 		select {
 		case <-time.After(min(time.Since(began), maxPause)):
@@ -118,8 +119,8 @@ func (s *snapshots) work() {
 	}
 }
 
-// takeRoom waits until there is room for one more snapshot. Whoever asks meanwhile
-// shares the next one. It reports false when the server ends instead.
+// takeRoom waits until there is room for one more snapshot. Requests that arrive
+// meanwhile share it. It reports false if the server is closed before that.
 func (s *snapshots) takeRoom() bool {
 	select {
 	case s.room <- struct{}{}:

@@ -15,29 +15,29 @@ import (
 )
 
 // ErrInUse is wrapped by Listen when a running daemon answers on the socket.
-var ErrInUse = errors.New("a running daemon has the socket")
+var ErrInUse = errors.New("a running daemon uses the socket")
 
-// A Listener is a unix socket that takes its file away when it is closed,
-// unless the file is somebody else's by then.
+// A Listener is a unix socket that removes its file when it is closed, unless
+// another process has replaced the file.
 type Listener struct {
 	*net.UnixListener
 	path string
 	file os.FileInfo
 }
 
-// Listen makes the socket at path with mode 0660, and the directory, with mode
-// 0755, if it is missing. A socket on which nobody answers is replaced; one on
-// which somebody does is an error that wraps ErrInUse.
+// Listen makes the socket at path with mode 0660 and, if it is missing, its
+// directory with mode 0755. It replaces the socket of a daemon that does not run
+// any more. If a daemon listens on it, the error wraps ErrInUse.
 //
-// For a moment Listen changes the umask, which the whole process shares: other
-// files made in it come out with fewer rights, never with more.
+// Listen changes the umask of the process for a moment. Files that other goroutines
+// make in that moment get fewer permissions, never more.
 func Listen(path string) (*Listener, error) {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the directory of the control socket: %w", err)
 	}
-	// Two daemons that start together must not take each other's new socket for
-	// a stale one.
+	// The lock keeps two daemons that start together from taking each other's new
+	// socket for a stale one.
 	lock, err := os.Open(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open the directory of the control socket: %w", err)
@@ -64,7 +64,7 @@ func Listen(path string) (*Listener, error) {
 	return &Listener{UnixListener: l, path: path, file: file}, nil
 }
 
-// removeStale removes the socket that a daemon left which is no more.
+// removeStale removes the socket of a daemon that does not run any more.
 func removeStale(path string) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -73,10 +73,10 @@ func removeStale(path string) error {
 	case err != nil:
 		return fmt.Errorf("look at the control socket: %w", err)
 	case info.Mode().Type() != fs.ModeSocket:
-		return fmt.Errorf("%s is in the way of the control socket and is no socket", path)
+		return fmt.Errorf("%s is not a socket, so the control socket cannot be made there", path)
 	}
-	// The kernel refuses the connection only if nobody holds the socket; every
-	// other answer means that somebody may.
+	// The kernel refuses the connection only if no process has the socket open.
+	// After any other result a daemon may be running.
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {
 		conn.Close()
@@ -92,7 +92,7 @@ func removeStale(path string) error {
 
 // Close closes the socket and removes its file.
 func (l *Listener) Close() error {
-	// An inode number alone may be that of a former file.
+	// Compare the time too, because inode numbers are reused.
 	if info, err := os.Lstat(l.path); err == nil && os.SameFile(info, l.file) && info.ModTime().Equal(l.file.ModTime()) {
 		os.Remove(l.path)
 	}
@@ -101,8 +101,8 @@ func (l *Listener) Close() error {
 
 type peerKey struct{}
 
-// withPeer keeps in ctx who is at the other end of conn: their user id, as the
-// kernel knows it from the time of the connection.
+// withPeer stores in ctx the user id of the process that connected conn
+// (SO_PEERCRED in unix(7)).
 func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	if b, ok := conn.(*boundedConn); ok {
 		conn = b.Conn
@@ -124,8 +124,8 @@ func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, peerKey{}, cred.Uid)
 }
 
-// mayWrite tells whether the peer of a request may change something: root and
-// the daemon's own user may. Who is unknown may not.
+// mayWrite reports whether the client of a request is root or the daemon's own
+// user. A client with an unknown user id may not change anything.
 func mayWrite(ctx context.Context, self int) bool {
 	uid, ok := ctx.Value(peerKey{}).(uint32)
 	return ok && (uid == 0 || int64(uid) == int64(self))

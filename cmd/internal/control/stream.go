@@ -12,10 +12,10 @@ import (
 	"holdfast/cmd/internal/event"
 )
 
-// maxBatch bounds how many events are taken from the journal for a reader at once.
+// maxBatch is how many events are read from the journal at once.
 const maxBatch = 256
 
-// An eventsQuery is what a client asks of the journal.
+// An eventsQuery is a client's query for events.
 type eventsQuery struct {
 	since  uint64
 	follow bool
@@ -46,7 +46,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	case s.streams <- struct{}{}:
 		defer func() { <-s.streams }()
 	default:
-		s.fail(w, http.StatusServiceUnavailable, errors.New("too many clients read events"))
+		s.fail(w, http.StatusServiceUnavailable, errors.New("too many clients are reading events"))
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())
@@ -60,7 +60,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Trailer", returnsTrailer)
-	// The header goes out at once: the reader knows that it misses nothing from now on.
+	// Send the header at once: it tells the client that it gets every event from now on.
 	for err := out.Flush(); err == nil; {
 		events := s.events.Follow(ctx, q.since, maxBatch)
 		if events == nil {
@@ -74,7 +74,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// writePast writes the events after since that there are now.
+// writePast writes the events after since that are in the journal now.
 func (s *Server) writePast(w http.ResponseWriter, out *http.ResponseController, since uint64) {
 	for last := s.events.Last(); ; {
 		events := s.events.Next(since, maxBatch)
@@ -87,8 +87,8 @@ func (s *Server) writePast(w http.ResponseWriter, out *http.ResponseController, 
 	}
 }
 
-// writeEvents writes one event per line. A reader that does not read for
-// writeTimeout is given up.
+// writeEvents writes one event per line. It fails if the client does not read for
+// writeTimeout.
 func (s *Server) writeEvents(w http.ResponseWriter, out *http.ResponseController, events []event.Event) error {
 	if err := out.SetWriteDeadline(time.Now().Add(s.writeTimeout)); err != nil {
 		return err

@@ -21,8 +21,8 @@ const (
 	Server   Kind = "SERVER"   // a realserver of a virtual service
 )
 
-// What a script's third argument is besides a state: a moment, after which the
-// subject is in the same state as before.
+// The moments: values of a script's third argument that are not states. The
+// subject stays in its state.
 const (
 	// Rival: while the instance is MASTER, another router sends adverts as MASTER.
 	Rival = "RIVAL"
@@ -33,8 +33,8 @@ const (
 	Priority = "PRIORITY"
 )
 
-// A moment is a kind of news about a subject. A call that waits is replaced by a
-// newer one of the same moment only.
+// A moment is the kind of a call. A newer call replaces a waiting one only if both
+// have the same moment.
 type moment uint8
 
 const (
@@ -44,7 +44,7 @@ const (
 	deletion
 )
 
-// momentOf returns what kind of news a state is.
+// momentOf returns the moment of a script's third argument.
 func momentOf(state string) moment {
 	switch state {
 	case Rival, RivalGone:
@@ -57,19 +57,19 @@ func momentOf(state string) moment {
 	return transition
 }
 
-// A call is an event in the words of scripts, which are keepalived's.
+// A call is an event with the arguments of a script, which use keepalived's words.
 type call struct {
 	*event.Event
 	kind     Kind
 	state    string // a state or a moment
-	oldState string // "": there was none; of a moment: the state that lasts
-	// priority is the last argument: the effective priority of an instance, 0 of
-	// a group, the weight of a server, of a service the number of servers up.
+	oldState string // "" for the first state; for a moment the present state
+	// priority is the last argument: an instance's effective priority, 0 for a
+	// group, a server's weight, or the number of servers of a service that are up.
 	priority int
 }
 
-// callOf returns the call for an event. It reports false if scripts are not told
-// of such an event.
+// callOf returns the call for an event. It reports false if no script is called
+// for events of this kind.
 func callOf(e *event.Event) (c call, ok bool) {
 	c = call{Event: e, state: scriptState(e.To), oldState: scriptState(e.From)}
 	switch e.Kind {
@@ -98,8 +98,8 @@ func callOf(e *event.Event) (c call, ok bool) {
 	return c, false
 }
 
-// setMoment sets the state of a call for an instance whose event is no
-// transition. It reports false if scripts are not told of it.
+// setMoment sets state and oldState for an instance's event that is a moment. It
+// reports false if no script is called for it.
 func (c *call) setMoment() bool {
 	lasting := scriptState(c.Instance.State)
 	switch {
@@ -114,7 +114,7 @@ func (c *call) setMoment() bool {
 	return true
 }
 
-// scriptState is a state as scripts know it.
+// scriptState returns the script's word for a state: STOP for INIT.
 func scriptState(state string) string {
 	if state == event.Init {
 		return event.Stop
@@ -122,8 +122,8 @@ func scriptState(state string) string {
 	return state
 }
 
-// HasCall reports whether scripts, and readers of keepalived's lines, are told of
-// an event.
+// HasCall reports whether scripts are called for an event. Pipes with keepalived's
+// lines get the same events.
 func HasCall(e *event.Event) bool {
 	_, ok := callOf(e)
 	return ok
@@ -134,8 +134,8 @@ func (c *call) args() []string {
 	return []string{string(c.kind), c.Subject, c.state, strconv.Itoa(c.priority)}
 }
 
-// environ returns the whole environment of the script as "NAME=value": PATH, LANG
-// and
+// environ returns the complete environment of the script as "NAME=value": PATH,
+// LANG and
 //
 //   - always HOLDFAST_TYPE, _NAME, _STATE, _OLD_STATE, _PRIORITY, _REASON, _TIME
 //     (RFC 3339 with nanoseconds) and _DIRECTOR;

@@ -8,14 +8,15 @@ import (
 	"holdfast/cmd/internal/program"
 )
 
-// DefaultTimeout is how long a script may take whose Command says nothing else.
+// DefaultTimeout is the timeout of a Command that sets none.
 const DefaultTimeout = 30 * time.Second
 
 // A Command is a script and how to run it.
 type Command struct {
-	// Program is what runs; its arguments come before the event's own.
+	// Program is the program with the configured arguments; the event's arguments
+	// follow them.
 	program.Program
-	// Timeout is how long it may take; 0 means DefaultTimeout.
+	// Timeout is the longest time that a run may take; 0 means DefaultTimeout.
 	Timeout time.Duration
 }
 
@@ -23,14 +24,15 @@ func (c *Command) timeout() time.Duration {
 	return cmp.Or(c.Timeout, DefaultTimeout)
 }
 
-// Scripts are the commands of one subject, by state or moment; nil is none.
+// Scripts are the commands of one subject by state or moment. A nil field means
+// that nothing runs.
 type Scripts struct {
 	Master, Backup, Fault, Stop *Command // instances and groups
 	Up, Down                    *Command // services and servers
 	Rival, Priority, Deleted    *Command // moments of instances; Deleted of groups too
-	// Any runs at every change of state, after the state's own. It does not hear
-	// of moments: a script that asks whether the state is MASTER, and otherwise
-	// withdraws, must not withdraw because of a rival.
+	// Any runs at every change of state, after the command of that state. It does
+	// not run for moments: a script that withdraws routes for every argument except
+	// MASTER would withdraw them for RIVAL.
 	Any *Command
 }
 

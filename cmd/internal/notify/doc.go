@@ -1,50 +1,50 @@
-// Package notify tells scripts what became of virtual routers, groups,
-// services and realservers, and named pipes, mail and HTTP servers of whatever
-// the journal has.
+// Package notify reports events to the outside: to scripts, named pipes, mail
+// recipients and HTTP servers.
 //
 // # Sinks
 //
-// Whatever is no script is a [Sink] over a [Transport]: a [FIFO], a [Mail] or a
-// [Webhook]. A sink delivers in order, in a goroutine of its own. It never makes
-// anybody wait: what cannot be delivered waits, up to a bound, and is tried again
-// with growing pauses; then the oldest gives way. A streak of failures is logged
-// once, when it begins, and once when it ends; in between the status tells.
+// Every receiver that is not a script is a [Sink] over a [Transport]: a [FIFO], a
+// [Mail] or a [Webhook]. A sink delivers events in order, in its own goroutine,
+// and never blocks the caller. It queues what it cannot deliver and retries with
+// growing pauses. When the queue is full, the sink drops the oldest event. It logs
+// the first failure in a row and the recovery; the status shows what happens in
+// between.
 //
 // # What a script can rely on
 //
-// For one subject (an instance, a group, a service, a realserver) scripts run
-// one after the other, in the order of the events, and never beside themselves.
-// Different subjects run in parallel, up to Options.Parallel at a time.
+// The scripts of one subject (an instance, a group, a service or a realserver) run
+// one at a time, in the order of the events. Scripts of different subjects run in
+// parallel, up to Options.Parallel at a time.
 //
-// An event that arrives while its subject's script still runs waits; a later
-// one takes its place, and the log says which state was skipped. So a slow
-// script may miss states that are over, but the last script that runs is always
-// the one that would have been last had every script been instant. That is also
-// why a state which was left and entered again is told again even when the
-// state between was skipped: another director may have acted meanwhile.
-// A state reported twice in a row is told once. A state that has no script
-// takes nobody's place.
+// An event that arrives while its subject's script runs has to wait. If a later
+// event arrives before the script ends, it replaces the waiting one, and the log
+// names the skipped state. A slow script may therefore miss intermediate states,
+// but never the last one. A script runs again for a state that was left and
+// entered again, even if the state in between was skipped: another director may
+// have been MASTER meanwhile. A script runs once for a state that is reported
+// twice in a row. A state without a script does not replace a waiting one.
 //
-// A moment (RIVAL, RIVAL_GONE, PRIORITY, DELETED) is no state: it takes the place
-// of an earlier one of its own kind only, never that of a state, and runs in the
-// order in which it came.
+// RIVAL, RIVAL_GONE, PRIORITY and DELETED are moments, not states. A moment
+// replaces only a waiting moment of the same kind, never a state. Moments and
+// states run in the order in which they arrived.
 //
 // # How a script is called
 //
-// Without a shell, in the directory /, with standard input from /dev/null, in a
-// process group of its own, with the configured arguments followed by
+// A script runs without a shell, in the directory /, with standard input from
+// /dev/null and in its own process group. It gets the configured arguments,
+// followed by
 //
 //	INSTANCE|GROUP name MASTER|BACKUP|FAULT|STOP|DELETED priority
 //	INSTANCE name RIVAL|RIVAL_GONE|PRIORITY priority
 //	SERVER service/server UP|DOWN weight
 //	SERVICE service UP|DOWN servers-up
 //
-// and with an environment of PATH and HOLDFAST_* variables alone; Event.Environ
-// lists them. What it prints is logged line by line, up to a bound; whatever
-// outlives it should redirect its output, for the pipe is closed shortly after
-// the script has ended.
+// Its environment has only PATH, LANG and the HOLDFAST_* variables that
+// call.environ lists. Its output is logged line by line, up to a bound. A process
+// that the script leaves in the background should redirect its output, because the
+// pipe is closed shortly after the script has ended.
 //
-// A script that takes longer than its timeout gets SIGTERM, and SIGKILL after a
-// grace, with its whole process group. What it left running in the background
-// when it ended by itself is let alone.
+// When a script exceeds its timeout, its process group gets SIGTERM and, after
+// Options.Grace, SIGKILL. Background processes of a script that ended by itself
+// are not killed.
 package notify

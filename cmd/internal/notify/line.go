@@ -9,8 +9,8 @@ import (
 )
 
 // Line returns an event as keepalived writes it to its FIFO, "" if keepalived
-// has no line for it. After a rival has gone, the line tells the state that
-// lasts: the reader may have reacted to the rival.
+// has no line for it. When a rival has gone, Line returns the line of the present
+// state, because the reader may have reacted to the rival.
 //
 //	INSTANCE "outside" MASTER 150
 //	GROUP "director" BACKUP 0

@@ -20,21 +20,21 @@ import (
 	"holdfast/cmd/internal/event"
 )
 
-// stateWait is how long a mail waits for the present state of the director.
+// stateWait is how long MailOptions.State may take.
 const stateWait = time.Second
 
-// A MailTLS says whether the way to the mail server is encrypted.
+// A MailTLS says how the connection to the mail server is encrypted.
 type MailTLS string
 
-// The ways.
+// The values of MailTLS.
 const (
-	MailAuto     MailTLS = "auto"     // STARTTLS if the server has it; nobody asks who the server is
-	MailStartTLS MailTLS = "starttls" // or no mail
-	MailImplicit MailTLS = "implicit" // from the first byte, mostly on port 465
+	MailAuto     MailTLS = "auto"     // STARTTLS if the server offers it; the certificate is not verified
+	MailStartTLS MailTLS = "starttls" // required; without it no mail is sent
+	MailImplicit MailTLS = "implicit" // TLS from the first byte, usually on port 465
 	MailPlain    MailTLS = "off"
 )
 
-// MailOptions say how mail is sent.
+// MailOptions configure a Mail.
 type MailOptions struct {
 	Server         string // host:port
 	From           string
@@ -42,15 +42,15 @@ type MailOptions struct {
 	Helo           string
 	TLS            MailTLS
 	CA             []byte // trusted certificates, PEM; nil: the system's
-	User, Password string // "": without
+	User, Password string // "": no authentication
 	Timeout        time.Duration
 	Director       string
-	// State returns the present state of everything, for people; "" if it is not
-	// known. nil: mails are without.
+	// State returns the status text that ends each mail; "" if it is not known.
+	// If State is nil, mails have no status text.
 	State func(ctx context.Context) string
 }
 
-// A Mail sends all events that wait in one mail.
+// A Mail is a transport that sends all waiting events in one mail.
 type Mail struct{ o MailOptions }
 
 // NewMail returns a transport. o.CA holds a certificate unless it is nil.
@@ -84,7 +84,7 @@ func (m *Mail) send(ctx context.Context, mail []byte) error {
 	}
 	deadline, _ := ctx.Deadline()
 	_ = conn.SetDeadline(deadline)
-	wire := conn // what is below TLS: to close that waits for nobody
+	wire := conn // below TLS: closing it does not block
 	defer context.AfterFunc(ctx, func() { _ = wire.Close() })()
 	host, _, _ := net.SplitHostPort(m.o.Server)
 	if m.o.TLS == MailImplicit {
@@ -115,7 +115,7 @@ func (m *Mail) send(ctx context.Context, mail []byte) error {
 	return nil
 }
 
-// greet brings the session to where mail can be sent.
+// greet says hello to the server, starts TLS and authenticates, as configured.
 func (m *Mail) greet(c *smtp.Client, host string) error {
 	if err := c.Hello(m.o.Helo); err != nil {
 		return fmt.Errorf("greet the server: %w", err)
@@ -148,8 +148,8 @@ func (m *Mail) tls(host string) *tls.Config {
 	return c
 }
 
-// address names sender and recipients. One that the server does not want does
-// not keep the mail from the others.
+// address sends the sender and the recipients to the server. If the server refuses
+// some recipients, the others still get the mail.
 func (m *Mail) address(c *smtp.Client) error {
 	if err := c.Mail(m.o.From); err != nil {
 		return fmt.Errorf("send from %s: %w", m.o.From, err)
@@ -169,7 +169,7 @@ func (m *Mail) address(c *smtp.Client) error {
 	return refusal
 }
 
-// compose writes the mail: what happened, newest last, and how everything is now.
+// compose returns the mail: the events, newest last, and the present status.
 func (m *Mail) compose(ctx context.Context, events []event.Event) []byte {
 	now := time.Now()
 	var b bytes.Buffer
@@ -209,7 +209,7 @@ func describe(e *event.Event, write func([]byte) (int, error)) {
 	_, _ = write([]byte(line)) // to memory
 }
 
-// headline says what an event is about: "group director: BACKUP -> MASTER".
+// headline returns an event's first line: "group director: BACKUP -> MASTER".
 func headline(e *event.Event) string {
 	s := e.Kind
 	if e.Subject != "" {
@@ -228,7 +228,8 @@ func headline(e *event.Event) string {
 // comes first.
 var importance = map[string]int{"rival": 6, "group": 5, "service": 4, "instance": 3, "server": 2, "tracker": 1}
 
-// subject names the most important of what happened, the newest among equals.
+// subject returns a subject line with the most important event; of equally
+// important ones the newest.
 func (m *Mail) subject(events []event.Event) string {
 	chief := &events[0]
 	for i := range events {

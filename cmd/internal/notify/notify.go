@@ -22,10 +22,11 @@ type Options struct {
 	Parallel int
 	// Grace is the time between SIGTERM and SIGKILL; 0 means 2 s.
 	Grace time.Duration
-	// Result, if set, is called after each run, from several goroutines. It
-	// must return soon: the subject's next script waits for it.
+	// Result, if not nil, is called after each run, from several goroutines. It
+	// must return soon, because the subject's next script waits for it.
 	Result func(Result)
-	// Scripts returns the scripts for an event. Handle calls it; nil: there are none.
+	// Scripts returns the scripts for an event. Handle calls it. If it is nil,
+	// Handle runs no scripts.
 	Scripts func(*event.Event) Scripts
 }
 
@@ -39,16 +40,16 @@ type Notifier struct {
 	scripts  func(*event.Event) Scripts
 	after    func(time.Duration) <-chan time.Time // time.After, but in tests
 
-	killing context.Context // cancelled when what still runs must die at once
+	killing context.Context // cancelled to kill all running scripts at once
 	kill    context.CancelCauseFunc
 
 	mu       sync.Mutex
 	subjects map[subjectKey]*subject
-	ready    []*subject // have something pending and do not run
+	ready    []*subject // with a pending delivery and no running script
 	running  int        // workers
 	status   SinkStatus
 	closing  bool
-	hurry    bool          // Close has half its time left: nobody may hold up another
+	hurry    bool          // Close has used half its time: run all that waits at once
 	idle     chan struct{} // not nil while Close waits; closed when nothing runs or waits
 }
 
@@ -57,9 +58,9 @@ type subjectKey struct {
 	name string
 }
 
-// A subject is what one instance, group, service or server has to tell. The
-// count of subjects is that of the configuration, and each holds one delivery
-// of each kind of news.
+// A subject holds the last state and the pending deliveries of one instance,
+// group, service or server. It has at most one pending delivery per moment, so
+// memory is bounded by the size of the configuration.
 type subject struct {
 	key     subjectKey
 	state   string      // last sent
@@ -112,11 +113,11 @@ func (n *Notifier) Handle(e *event.Event) {
 	}
 }
 
-// Send runs commands for an event, one after the other, once those for the
-// subject's earlier event have ended. It never waits. The only error is
-// ErrClosed. Send does nothing if scripts are not told of such an event, or if
-// the subject is in that state already. Without commands it only remembers the
-// state. Moments are apart from states; see the package documentation.
+// Send queues commands for an event and returns at once. The commands run one
+// after the other, after those for the subject's earlier event. The only error is
+// ErrClosed. Send does nothing if the event is of a kind that has no scripts, or
+// if the subject is already in that state. Without commands it only remembers the
+// state. The package documentation says how moments differ from states.
 func (n *Notifier) Send(e event.Event, commands ...Command) error {
 	c, ok := callOf(&e)
 	if !ok {
@@ -159,8 +160,8 @@ func (n *Notifier) send(c call, commands []Command) error {
 	return nil
 }
 
-// news reports whether a state or moment is not what was sent before, and
-// remembers it.
+// news reports whether a state or moment differs from the last one that was sent,
+// and remembers it.
 func (s *subject) news(c *call) bool {
 	switch momentOf(c.state) {
 	case transition:
@@ -176,8 +177,8 @@ func (s *subject) news(c *call) bool {
 	return true
 }
 
-// rivalNews is news for RIVAL and RIVAL_GONE. Of several rivals, only the coming of
-// the first and the going of the last are news.
+// rivalNews is news for RIVAL and RIVAL_GONE. Of several rivals, only the first
+// that appears and the last that disappears are news.
 func (s *subject) rivalNews(state, address string) bool {
 	s.rivals = slices.DeleteFunc(s.rivals, func(a string) bool { return a == address })
 	alone := len(s.rivals) == 0
@@ -191,8 +192,9 @@ func (s *subject) rivalNews(state, address string) bool {
 	return news
 }
 
-// Forget drops what is remembered of a subject that is configured no more: if it
-// comes back, its first state is news. Its scripts that run or wait are let end.
+// Forget drops the state of a subject that was removed from the configuration. If
+// the subject comes back, its first state is news. Its running and waiting scripts
+// still run to their end.
 func (n *Notifier) Forget(kind Kind, name string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -202,14 +204,14 @@ func (n *Notifier) Forget(kind Kind, name string) {
 	}
 }
 
-// drop lets go of s if it is to be forgotten and has nothing more to do. n.mu is held.
+// drop removes s if it is to be forgotten and has no script left. n.mu is held.
 func (n *Notifier) drop(s *subject) {
 	if s.forget && !s.running && len(s.pending) == 0 {
 		delete(n.subjects, s.key)
 	}
 }
 
-// work starts as many workers as there is work and room for. n.mu is held.
+// work starts a worker for each ready subject, up to n.parallel workers. n.mu is held.
 func (n *Notifier) work() {
 	for waiting := len(n.ready); waiting > 0 && (n.running < n.parallel || n.hurry); waiting-- {
 		n.running++
@@ -233,7 +235,7 @@ func (n *Notifier) worker() {
 	}
 }
 
-// serve runs what has been pending longest for s. n.mu is held, but not while scripts run.
+// serve runs the oldest pending delivery of s. n.mu is held, but not while scripts run.
 func (n *Notifier) serve(s *subject) {
 	d := s.pending[0]
 	ctx, cancel := context.WithCancelCause(n.killing)
@@ -289,8 +291,8 @@ func (n *Notifier) count(err error) {
 	}
 }
 
-// Status returns how it goes with the scripts: Delivered counts those that ended
-// well, Dropped the events that were over before their script could run.
+// Status returns the counters of the scripts. Delivered counts scripts that exited
+// with 0, Dropped the states and moments that were replaced before their script ran.
 func (n *Notifier) Status() SinkStatus {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -304,12 +306,13 @@ func (n *Notifier) Status() SinkStatus {
 	return st
 }
 
-// Close takes no more events and returns when every script, running or waiting,
-// has ended. It takes as long as ctx allows. At half of the time until ctx's
-// deadline, scripts that hold up a later state of their subject are terminated,
-// and what waits starts at once: the last state, mostly STOP, is the one that
-// must be told. When ctx is done, what still runs is killed, and the error says
-// how much was not told or killed. What cannot be killed is not waited for. A second Close returns ErrClosed.
+// Close refuses further events and returns when every running and waiting script
+// has ended. At half of the time until ctx's deadline it terminates scripts that
+// delay a later state of their subject, and starts all waiting scripts at once:
+// the last state, usually STOP, matters most. When ctx is done, Close kills the
+// running scripts and returns an error with the number of subjects whose scripts
+// had not ended. It does not wait for processes that cannot be killed. A second
+// Close returns ErrClosed.
 func (n *Notifier) Close(ctx context.Context) error {
 	n.mu.Lock()
 	if n.closing {
@@ -346,7 +349,7 @@ func (n *Notifier) Close(ctx context.Context) error {
 			err := fmt.Errorf("notify scripts of %d subjects did not end in time: %w", left, context.Cause(ctx))
 			select {
 			case <-idle:
-			case <-n.after(n.grace): // they wait in the kernel, as for a dead file server
+			case <-n.after(n.grace): // blocked in the kernel, for example on a dead file server
 				err = fmt.Errorf("%w, and were not killed in %v", err, n.grace)
 			}
 			return err
@@ -354,8 +357,8 @@ func (n *Notifier) Close(ctx context.Context) error {
 	}
 }
 
-// Wait returns when no script runs or waits, or with ctx's error when that
-// takes longer than ctx allows.
+// Wait returns when no script runs or waits. It returns an error when ctx is done
+// before that.
 func (n *Notifier) Wait(ctx context.Context) error {
 	n.mu.Lock()
 	if n.running == 0 {
@@ -375,7 +378,8 @@ func (n *Notifier) Wait(ctx context.Context) error {
 	}
 }
 
-// hasten ends whatever keeps another from running.
+// hasten terminates scripts that delay a later state of their subject, and starts
+// all waiting scripts without regard to n.parallel.
 func (n *Notifier) hasten() {
 	n.mu.Lock()
 	defer n.mu.Unlock()

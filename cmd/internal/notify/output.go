@@ -8,9 +8,9 @@ import (
 	"log/slog"
 )
 
-// Bounds of what is logged of one run's output: a script caught in a loop must
-// not fill the journal. What is beyond them is read and thrown away, so that
-// the script does not block on a full pipe.
+// Limits on the logged output of one run: a script in an endless loop must not
+// fill the journal. The rest is read and discarded, so that the script does not
+// block on a full pipe.
 const (
 	maxOutputLines = 64
 	maxOutputLine  = 1024
@@ -25,7 +25,7 @@ func logLines(r io.Reader, log *slog.Logger) {
 			lines++
 			log.LogAttrs(context.Background(), slog.LevelInfo, "script output", slog.String("line", oneLine(trimNewline(line))))
 		}
-		// A full buffer is a line too long for one record: its rest comes next.
+		// A line longer than the buffer is logged in several records.
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return
 		}

@@ -22,20 +22,21 @@ type Result struct {
 	// ExitCode is the exit status; -1 if a signal ended the script or it did
 	// not start.
 	ExitCode int
-	// Err is nil after exit status 0. Otherwise it says what was wrong: could
-	// not be started, timed out, ended by a signal, exit status.
+	// Err is nil after exit status 0. Otherwise it gives the reason: the script
+	// could not be started, timed out, was ended by a signal, or exited with
+	// another status.
 	Err error
 }
 
-// Reasons for ending a script before its time; they become part of Result.Err.
+// Reasons for ending a script early. They become part of Result.Err.
 var (
 	errTimeout = errors.New("timed out")
 	errHurry   = errors.New("ended because the director stops and a later state waits")
 	errKilled  = errors.New("killed because the director stops")
 )
 
-// outputLag is how long the rest of the output is waited for once the script
-// itself has ended: something it started may hold the pipe for ever.
+// outputLag is how long run waits for the rest of the output after the script has
+// ended: a background process of the script may keep the pipe open for ever.
 const outputLag = 250 * time.Millisecond
 
 // run executes the command of a call and returns when the script has ended. A
@@ -81,9 +82,9 @@ func (n *Notifier) execute(ctx context.Context, log *slog.Logger, c *call, comma
 	return code, err
 }
 
-// supervise returns nil when the script has ended by itself, or the reason why
-// it was made to end; its whole process group is dead then. In both cases the
-// caller is still to wait for the process.
+// supervise returns nil when the script has ended by itself. Otherwise it ends the
+// script's process group and returns the reason. In both cases the caller must
+// still wait for the process.
 func (n *Notifier) supervise(ctx context.Context, run *program.Process, timeout time.Duration, output <-chan struct{}) error {
 	reason := fmt.Errorf("%w after %v", errTimeout, timeout)
 	select {
@@ -102,8 +103,8 @@ func (n *Notifier) supervise(ctx context.Context, run *program.Process, timeout 
 	return reason
 }
 
-// awaitGroup returns when the grace is over, or before that when the leader has
-// ended and nobody holds its output any more, or when there is no time left.
+// awaitGroup returns when the script has ended and its output is closed, at the
+// latest when the grace is over or the scripts are to be killed.
 func (n *Notifier) awaitGroup(exited, output <-chan struct{}) {
 	grace := n.after(n.grace)
 	for _, ended := range []<-chan struct{}{exited, output} {

@@ -23,7 +23,7 @@ import (
 // WebhookVersion is the version of the documents that webhooks get.
 const WebhookVersion = 1
 
-// maxAnswer bounds what is read of an answer, of which a line goes to the log.
+// maxAnswer is how many bytes of an answer are read. Its first line is logged.
 const maxAnswer = 512
 
 // WebhookOptions say where documents are posted.
@@ -45,7 +45,8 @@ type WebhookOptions struct {
 //
 // where the event is as `holdfast events --json` writes it. Header
 // Holdfast-Signature is "sha256=" and the hexadecimal HMAC-SHA256 of the body.
-// What was not answered in time is posted again: seq and at tell it apart.
+// A document that was not answered in time is posted again. A receiver recognises
+// duplicates by seq and at.
 type Webhook struct {
 	o      WebhookOptions
 	client *http.Client
@@ -67,7 +68,7 @@ func NewWebhook(o WebhookOptions) *Webhook {
 	}
 	return &Webhook{o: o, client: &http.Client{
 		Transport: transport, Timeout: o.Timeout,
-		// To go where an answer says would give it what is signed for another.
+		// A redirect would hand the signed document to another server.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
@@ -112,7 +113,7 @@ func (w *Webhook) post(ctx context.Context, e *event.Event) error {
 	}
 	answer, err := w.client.Do(r)
 	if err != nil {
-		// Not the URL, which is often all that one needs to post there too.
+		// Leave out the URL: it often contains a secret.
 		if whole := (*url.Error)(nil); errors.As(err, &whole) {
 			err = whole.Err
 		}
@@ -123,7 +124,8 @@ func (w *Webhook) post(ctx context.Context, e *event.Event) error {
 	return verdict(answer, text)
 }
 
-// verdict tells what can be tried again from what cannot.
+// verdict returns nil for a good answer, a Refused error if a retry is pointless,
+// and another error if the document should be posted again.
 func verdict(answer *http.Response, text []byte) error {
 	code := answer.StatusCode
 	if code >= 200 && code <= 299 {
