@@ -51,7 +51,7 @@ func TestFailuresAreSaidAndHarmNothing(t *testing.T) {
 			}
 		})
 	}
-	for _, want := range []string{"level=ERROR", "exit_code=3", `error="exit status 3"`, "does not exist"} {
+	for _, want := range []string{"level=ERROR", "exit_code=3", `err="exit status 3"`, "does not exist"} {
 		if !strings.Contains(b.log.String(), want) {
 			t.Errorf("the log lacks %s:\n%s", want, b.log)
 		}
