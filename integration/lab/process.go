@@ -140,8 +140,8 @@ func (p *Process) Wait(limit time.Duration) int {
 	select {
 	case <-p.done:
 		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(patience(limit)):
-		p.t.Fatalf("%s: still there after %v", p.Name, patience(limit))
+	case <-time.After(scaled(limit)):
+		p.t.Fatalf("%s: still there after %v", p.Name, scaled(limit))
 		return -1
 	}
 }
