@@ -146,7 +146,7 @@ func (l *Lab) showLogs() {
 	})
 }
 
-// scaled multiplies time limits where everything is slow.
+// scaled multiplies a time limit on machines where everything is slow.
 func scaled(limit time.Duration) time.Duration {
 	if uml.Guest() {
 		return 4 * limit
