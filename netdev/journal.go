@@ -95,20 +95,16 @@ func openJournal(dir string) (*journal, error) {
 	return &old, nil
 }
 
-// readRegular reads a regular file. It refuses a symbolic link, a pipe or a device in
-// its place, and waits for none of them: a start and a release must always end.
+// readRegular reads a file. A symbolic link, pipe or device in its place is an error,
+// and is not waited for.
 func readRegular(path string) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(err, fmt.Errorf("%s is not a file", path))
 	}
 	return io.ReadAll(f)
 }

@@ -44,7 +44,7 @@ func (o *outlets) open() error {
 func (o *outlets) apply(c *conf.Config) {
 	o.notifier.Rename(c.Director.Name)
 	o.applySinks(c)
-	o.spawn(func() { warnOfPrograms(c, o.log) })
+	go warnOfPrograms(c, o.log) // a file server that is gone must not hold up the stop
 }
 
 func (o *outlets) handle(e *event.Event) {
