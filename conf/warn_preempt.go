@@ -15,12 +15,12 @@ func (c *Config) warnOfPreempt(s sections) {
 				continue
 			}
 			if c.countsNumber(k) {
-				t.warnf("preempt", "without preemption no BACKUP takes over from a MASTER that %q lowers: use weight = 0, with which it is a fault", k.Name)
+				t.warnf("preempt", "without preemption, no BACKUP takes over from a MASTER that %q lowers: use weight = 0, which puts it into FAULT instead", k.Name)
 				break
 			}
 			from := int(in.Priority) + max(k.Weight, 0)
 			to := from - max(k.Weight, -k.Weight)
-			t.warnf("preempt", "without preemption a MASTER that %q lowers from %d to %d stays MASTER: use weight = 0, with which it is a fault", k.Name, cut(from), cut(to))
+			t.warnf("preempt", "without preemption, a MASTER that %q lowers from %d to %d stays MASTER: use weight = 0, which puts it into FAULT instead", k.Name, cut(from), cut(to))
 			break
 		}
 	}
