@@ -26,10 +26,10 @@ func Preview(ctx context.Context, path string, c *conf.Config, log *slog.Logger)
 	for i := range c.VRRP {
 		in := &c.VRRP[i]
 		if in.MAC.Mode != conf.MACInterface {
-			step("netdev", "make or adopt %s, a macvlan on %s with MAC %v; it is down until MASTER",
+			step("netdev", "create or take over %s, a macvlan on %s with MAC %v; it is down until MASTER",
 				in.Device, in.Interface, frame.MAC(in.MAC.Address))
 			for _, p := range in.Extra {
-				step("netdev", "make or adopt %s, a macvlan on %s with MAC %v; it is down until MASTER",
+				step("netdev", "create or take over %s, a macvlan on %s with MAC %v; it is down until MASTER",
 					p.Device, p.Interface, frame.MAC(in.MAC.Address))
 			}
 			if in.Egress {

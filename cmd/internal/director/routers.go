@@ -285,7 +285,7 @@ func (rs *routers) announce(name string) error {
 	if err != nil {
 		return err
 	}
-	err = errors.New("nothing is MASTER here")
+	err = errors.New("no group or instance is MASTER here")
 	for name, st := range snap.Routers {
 		// One that has just ceased to be MASTER is not to announce anything.
 		if st.Machine.State == vrrp.Master && rs.speaker.Announce(name) == nil {
