@@ -13,9 +13,9 @@ func newEvents(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "events",
 		Short: "Show the journal of transitions, with reasons",
-		Long: `Events shows what the running daemon remembers: transitions of virtual routers,
-servers that went up or down, reloads, repairs. With --json each line is one
-event; --since takes the "seq" of the last one seen.`,
+		Long: `Events prints the journal of the running daemon: transitions of virtual routers,
+servers that went up or down, reloads, repairs. Each line is one event. With --since
+it prints only the events after the one with that seq, which --json shows.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			out := cmd.OutOrStdout()
@@ -38,7 +38,7 @@ event; --since takes the "seq" of the last one seen.`,
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per line")
-	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with the events to come")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "then print new events as they happen")
 	cmd.Flags().Uint64Var(&since, "since", 0, "leave out the events up to this `seq`")
 	return cmd
 }

@@ -17,12 +17,12 @@ import (
 func newHandover(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "handover [GROUP|INSTANCE]",
-		Short: "Give mastership away without losing a packet",
-		Long: `Handover makes another director MASTER of a group or a lone instance, or of all that are
-MASTER here. It returns when this director has received the new MASTER's adverts and has
-released the addresses. It then stays BACKUP, even if its priority is higher, until the new
-MASTER gives mastership back or dies. If no director takes over, this one stays MASTER and
-the command reports an error.`,
+		Short: "Hand mastership to another director without losing a packet",
+		Long: `Handover makes another director MASTER of a group, or of an instance that is in no group.
+Without an argument it hands over all groups and instances that are MASTER here. It
+returns when the other director has taken over and this one has removed the addresses.
+This director then stays BACKUP, even if its priority is higher, until the new MASTER
+hands over or dies. If no director takes over, this one stays MASTER and handover fails.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: do(func(cmd *cobra.Command, args []string) error {
 			name := ""
@@ -47,11 +47,11 @@ const upgradePatience = 15 * time.Second
 func newUpgrade(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "upgrade",
-		Short: "Replace the running daemon with the installed binary and keep mastership",
-		Long: `Upgrade makes the running daemon execute the binary that is now installed at the path it was
-started from. The process keeps its pid. Virtual routers stay MASTER or BACKUP; devices,
-addresses and the IPVS table do not change. The new binary must accept the configuration
-first; if it does not, the old one goes on. The command returns when the new binary answers.`,
+		Short: "Run the installed binary in place of the running one, without losing mastership",
+		Long: `Upgrade makes the running daemon execute the binary that is now installed at the path it
+was started from, in the same process. Virtual routers stay MASTER or BACKUP. Devices,
+addresses and the IPVS table stay as they are. The new binary checks the configuration
+first; if it refuses it, nothing changes. The command returns when the new binary answers.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			client := f.client()
@@ -123,12 +123,12 @@ func lastEvent(ctx context.Context, client *control.Client) (seq uint64, err err
 func newRelease(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "release",
-		Short: "Clean up after a crashed daemon: hand over mastership, remove devices",
-		Long: `Release does what a clean stop would have done for a daemon that crashed. It sends adverts
-with priority 0, keeps the addresses without answering ARP until another director has taken
-over, and then removes devices and addresses and restores sysctls. It leaves the IPVS table
-to the next start. If the daemon left nothing behind, release does nothing. The systemd unit
-runs it as ExecStopPost. It refuses to work while a daemon runs.`,
+		Short: "After a crash: hand over what the daemon left behind",
+		Long: `Release does for a daemon that died what a clean stop would have done. It sends priority 0
+and stops answering ARP, serves until another director has taken over, then removes devices
+and addresses and restores sysctls. The IPVS table stays, for a restart to take over. If
+the daemon left nothing, release does nothing. It fails while a daemon runs. The systemd
+unit runs it as ExecStopPost.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(cmd.Context(), f.config)

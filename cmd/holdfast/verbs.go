@@ -19,9 +19,10 @@ import (
 func newReload(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reload",
-		Short: "Have the running daemon apply its configuration file",
-		Long: `Reload returns when the daemon has applied the configuration, and prints what changed. If
-the file has errors, reload prints them and nothing changes.`,
+		Short: "Apply the configuration file to the running daemon",
+		Long: `Reload makes the running daemon read its configuration file and apply what differs. It
+returns when that is done, and prints each change. If the file has an error, nothing
+changes and the errors are printed.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			done, err := f.client().Reload(cmd.Context())
@@ -33,7 +34,7 @@ the file has errors, reload prints them and nothing changes.`,
 				fmt.Fprintln(out, change)
 			}
 			if len(done.Changes) == 0 {
-				fmt.Fprintln(out, "nothing changed")
+				fmt.Fprintln(out, "nothing to change")
 			}
 			return nil
 		}),
@@ -45,9 +46,9 @@ func newPlan(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what a reload would change in the kernel now",
-		Long: `Plan asks the running daemon to compare the configuration file with the configuration in
-force and with the kernel. If no daemon runs, plan shows what a start would change. Plan
-itself changes nothing.`,
+		Long: `Plan asks the running daemon to compare its configuration file with what it runs and with
+the kernel, and prints each step of a reload. If no daemon runs, it prints each step of a
+start. It changes nothing.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			plan, err := f.client().Plan(cmd.Context())

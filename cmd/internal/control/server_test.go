@@ -265,8 +265,8 @@ func TestCloseEndsFollowers(t *testing.T) {
 	}
 }
 
-// Who follows a daemon that is upgraded goes on with the new binary, from where the
-// old one was left, and reads no event twice.
+// A follower of a daemon that is upgraded continues with the new binary. It misses
+// no event and reads none twice.
 func TestFollowersGoOn(t *testing.T) {
 	old := event.NewJournal(10, 0)
 	path := filepath.Join(t.TempDir(), "control.sock")
@@ -314,11 +314,11 @@ func TestFollowersGoOn(t *testing.T) {
 	}
 }
 
-// Nobody waits for ever for a daemon that does not return.
+// A follower gives up when the daemon does not return in time.
 func TestFollowersGiveUp(t *testing.T) {
 	var server *Server
 	events, client, _ := serve(t, &fakeBackend{}, func(s *Server) { server = s })
-	client.patience = 3 * rejoinPause
+	client.answerTimeout = 3 * rejoinPause
 	events.Append(event.Event{Kind: event.KindServer})
 	var last error
 	for e, err := range client.Events(t.Context(), 0, true) {
@@ -441,8 +441,8 @@ func TestClientDoesNotWaitForEver(t *testing.T) {
 	}
 	defer l.Close()
 	c := NewClient(path)
-	c.patience = time.Millisecond
-	if _, err := c.Status(t.Context()); err == nil || err.Error() != "the daemon did not answer on the control socket "+path {
+	c.answerTimeout = time.Millisecond
+	if _, err := c.Status(t.Context()); err == nil || err.Error() != "the daemon does not answer on the control socket "+path {
 		t.Errorf("status: %v", err)
 	}
 }

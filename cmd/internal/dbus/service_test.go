@@ -129,8 +129,8 @@ func TestSignals(t *testing.T) {
 	})
 }
 
-// A bus that goes is said once and tried again ever less often; what happened
-// meanwhile is told as how things are.
+// The loss of the bus is logged once, and the pauses between attempts grow. Once
+// the bus is back, clients get the present states instead of the missed changes.
 func TestBusRestarts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
@@ -173,8 +173,8 @@ func TestBusRestarts(t *testing.T) {
 	})
 }
 
-// A bus that takes nothing makes nobody wait: not who tells, for ever so much,
-// and not who closes.
+// A bus that accepts no signals blocks neither the callers of Change, however many
+// signals wait, nor Close.
 func TestBusThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bus := &fakeBus{hangs: true}
@@ -294,11 +294,11 @@ func TestMethods(t *testing.T) {
 	})
 }
 
-// One method at a time is at work, and who calls is not left waiting for longer
-// than callers do.
+// Methods are carried out one at a time. A caller gets an answer before its own
+// time limit has passed.
 func TestMethodsWaitForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &fakeDirector{hold: patience * 3 / 4}
+		d := &fakeDirector{hold: methodTimeout * 3 / 4}
 		s := newService(quiet(), d, Options{}, (&fakeBus{}).dial)
 		defer s.Close(t.Context())
 		var errs [2]error
@@ -309,7 +309,7 @@ func TestMethodsWaitForEachOther(t *testing.T) {
 		from := time.Now()
 		all.Wait()
 		late := errors.Join(errs[0], errs[1]) // of the one that came second
-		if took := time.Since(from); took != patience || (errs[0] == nil) == (errs[1] == nil) || !errors.Is(late, context.DeadlineExceeded) {
+		if took := time.Since(from); took != methodTimeout || (errs[0] == nil) == (errs[1] == nil) || !errors.Is(late, context.DeadlineExceeded) {
 			t.Errorf("%v after %v; asked: %v", errs, took, d.asked)
 		}
 	})

@@ -93,7 +93,7 @@ func openPipe(t *testing.T, path string) *bufio.Reader {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { file.Close() })
-	if err := file.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := file.SetReadDeadline(time.Now().Add(testTimeout)); err != nil {
 		t.Fatal(err)
 	}
 	return bufio.NewReader(file)
@@ -165,7 +165,7 @@ func TestFIFORefusesWhatIsNoPipe(t *testing.T) {
 	if err := os.WriteFile(f.o.Path, []byte("data"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := f.Deliver(t.Context(), []event.Event{told("x", event.Master)}); n != 0 || err == nil || !strings.HasSuffix(err.Error(), "is not a pipe") {
+	if n, err := f.Deliver(t.Context(), []event.Event{stateEvent("x", event.Master)}); n != 0 || err == nil || !strings.HasSuffix(err.Error(), "is not a pipe") {
 		t.Errorf("delivered %d: %v", n, err)
 	}
 	if text, err := os.ReadFile(f.o.Path); err != nil || string(text) != "data" {
@@ -173,8 +173,8 @@ func TestFIFORefusesWhatIsNoPipe(t *testing.T) {
 	}
 }
 
-// A full pipe is an error after a while, every line is told once and whole, and
-// whoever waits for the pipe can be interrupted.
+// A pipe that stays full is an error after a while. Every line is written once and
+// whole, and a wait for the pipe can be interrupted.
 func TestFIFOFull(t *testing.T) {
 	f := newFIFO(t, func(o *FIFOOptions) { o.JSON = true })
 	long := strings.Repeat("x", 10_000) // does not go in at once

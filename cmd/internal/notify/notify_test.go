@@ -165,7 +165,7 @@ func TestSlowScriptSkipsStatesThatAreOver(t *testing.T) {
 	tests := []struct {
 		name    string
 		later   []string // sent while the script of the first, MASTER, runs
-		want    string   // told after it; "" is nothing
+		want    string   // stateEvent after it; "" is nothing
 		skipped []string
 	}{
 		{name: "the newest state wins", later: []string{event.Backup, event.Fault}, want: event.Fault, skipped: []string{event.Backup}},
@@ -212,8 +212,8 @@ func TestSlowScriptSkipsStatesThatAreOver(t *testing.T) {
 	}
 }
 
-// A rival, or another priority, must not have a state go untold, nor the other
-// way round; each is told in the order in which it came.
+// A rival or a new priority must not suppress the call for a state, nor a state
+// theirs. Scripts are called in the order of the events.
 func TestMomentsTakeThePlaceOfTheirOwnKindOnly(t *testing.T) {
 	b := newBench(t, nil)
 	command, begun, release := gated(t, b.dir)
@@ -262,7 +262,7 @@ func TestSeveralRivals(t *testing.T) {
 		state, address string
 		told           bool
 	}{{Rival, "10.0.0.3", true}, {Rival, "10.0.0.4", false}, {RivalGone, "10.0.0.3", false}, {Rival, "10.0.0.4", false}, {RivalGone, "10.0.0.4", true}, {Rival, "10.0.0.4", true}} {
-		e := told("a", step.state)
+		e := stateEvent("a", step.state)
 		e.Detail = map[string]string{"address": step.address}
 		if err := b.Send(e, command); err != nil {
 			t.Fatal(err)
@@ -278,7 +278,7 @@ func TestSeveralRivals(t *testing.T) {
 	}
 }
 
-// A user who has a BACKUP script and none for STOP must find BACKUP told.
+// Without a STOP script, the BACKUP script is called.
 func TestStateWithoutScriptTakesNobodysPlace(t *testing.T) {
 	b := newBench(t, nil)
 	command, begun, release := gated(t, b.dir)

@@ -181,7 +181,7 @@ func TestCloseWaitsForRunningAndWaitingScripts(t *testing.T) {
 	if err := wait(t, closed, "Close"); err != nil {
 		t.Errorf("Close: %v", err)
 	}
-	if err := b.Send(told("x", event.Master), command); err != ErrClosed {
+	if err := b.Send(stateEvent("x", event.Master), command); err != ErrClosed {
 		t.Errorf("Send after Close: %v, want ErrClosed", err)
 	}
 	if err := b.Close(context.Background()); err != ErrClosed {
@@ -231,7 +231,7 @@ func TestCloseEndsAScriptThatHoldsUpStop(t *testing.T) {
 	}
 }
 
-// One that is in nobody's way is let finish, but takes no room any more.
+// At half the time of Close, waiting calls start beside a script that still runs.
 func TestCloseStartsAllThatWaitsAtHalfTime(t *testing.T) {
 	b := newBench(t, func(o *Options) { o.Parallel = 1 })
 	clock := newFakeClock()
