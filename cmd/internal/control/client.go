@@ -219,7 +219,7 @@ func (c *Client) explain(err error) error {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("%w: nobody listens on the control socket %s", ErrNotRunning, c.path)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("the daemon did not answer on the control socket %s", c.path)
+		return fmt.Errorf("the daemon does not answer on the control socket %s", c.path)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("no permission to use the control socket %s: try as root", c.path)
 	}
