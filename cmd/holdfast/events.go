@@ -8,20 +8,28 @@ import (
 )
 
 func newEvents(f *flags) *cobra.Command {
-	var asJSON, follow bool
+	var asJSON, follow, state bool
 	var since uint64
 	cmd := &cobra.Command{
 		Use:   "events",
 		Short: "Show the journal of transitions, with reasons",
 		Long: `Events shows what the running daemon remembers: transitions of virtual routers,
 servers that went up or down, reloads, repairs. With --json each line is one
-event; --since takes the "seq" of the last one seen.`,
+event; --since takes the "seq" of the last one seen.
+
+With --state the past is left out. Instead the present state of every instance, group,
+service and server is printed first, one a line; in JSON these have "snapshot":true.
+With --follow every later change comes after them, once.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			out := cmd.OutOrStdout()
 			encoder := json.NewEncoder(out)
 			encoder.SetEscapeHTML(false)
-			for e, err := range f.client().Events(cmd.Context(), since, follow) {
+			events := f.client().Events(cmd.Context(), since, follow)
+			if state {
+				events = f.client().States(cmd.Context(), follow)
+			}
+			for e, err := range events {
 				if err != nil {
 					return err
 				}
@@ -40,5 +48,7 @@ event; --since takes the "seq" of the last one seen.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per line")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with the events to come")
 	cmd.Flags().Uint64Var(&since, "since", 0, "leave out the events up to this `seq`")
+	cmd.Flags().BoolVar(&state, "state", false, "begin with the present states instead of the past")
+	cmd.MarkFlagsMutuallyExclusive("state", "since")
 	return cmd
 }
