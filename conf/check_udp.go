@@ -13,15 +13,16 @@ import (
 // bytes that are not UTF-8. A configuration gives one of them, and it overrides
 // whichever the service has.
 func visitUDP(t *table, s *probe.UDP, inherited probe.UDP) {
-	if t.reading() {
+	switch {
+	case t.reading():
 		field(t, "send", &s.Send, anyText, inherited.Send)
 		field(t, "send_hex", &s.Send, hexadecimal, s.Send)
 		if t.has("send") {
 			t.forbid("beside send", "send_hex")
 		}
-	} else if utf8.ValidString(s.Send) {
+	case utf8.ValidString(s.Send):
 		field(t, "send", &s.Send, anyText, inherited.Send)
-	} else {
+	default:
 		field(t, "send_hex", &s.Send, hexadecimal, inherited.Send)
 	}
 	field(t, "expect", &s.Expect, regularExpression, inherited.Expect)

@@ -3,77 +3,77 @@ package conf
 // warn notes what is valid and yet has no effect or does harm. It runs on a
 // configuration without errors. A new subject is one new file and one line here.
 func (c *Config) warn(s sections) {
+	units := c.units(s)
 	c.warnOfSecrets(s)
-	c.warnOfWeights(s)
-	c.warnOfPreempt(s)
-	c.warnOfTiming(s)
 	c.warnOfTrackers(s)
-	c.warnOfServices(s)
+	c.warnOfServices(s, units)
+	for _, u := range units {
+		u.warnOfWeights()
+		u.warnOfPreempt()
+		u.warnOfTiming()
+	}
 }
 
-// groupOf returns the group that an instance is a member of, or nil.
-func (c *Config) groupOf(instance string) *Group {
+// A unit is what moves together: a group, or an instance without one.
+type unit struct {
+	name    string
+	members []member
+	tracked []tracked // by any member or by the group, each tracker once
+}
+
+type member struct {
+	*Instance
+	table *table
+}
+
+type tracked struct {
+	Tracking
+	tracker *Track
+	table   *table // the first that lists it
+}
+
+// units returns all units: groups first, then the other instances, in the order
+// of the file.
+func (c *Config) units(s sections) []*unit {
+	trackers := make(map[string]*Track, len(c.Tracks))
+	for i := range c.Tracks {
+		trackers[c.Tracks[i].Name] = &c.Tracks[i]
+	}
+	instances := make(map[string]member, len(c.VRRP))
+	for i := range c.VRRP {
+		instances[c.VRRP[i].Name] = member{&c.VRRP[i], s.vrrp[i]}
+	}
+	var all []*unit
+	add := func(u *unit, group *Group, at *table) {
+		seen := make(map[string]bool)
+		track := func(list []Tracking, where *table) {
+			for _, k := range list {
+				if !seen[k.Name] {
+					seen[k.Name] = true
+					u.tracked = append(u.tracked, tracked{k, trackers[k.Name], where})
+				}
+			}
+		}
+		for _, m := range u.members {
+			track(m.Track, m.table)
+		}
+		if group != nil {
+			track(group.Track, at)
+		}
+		all = append(all, u)
+	}
 	for i := range c.Groups {
-		for _, member := range c.Groups[i].Members {
-			if member == instance {
-				return &c.Groups[i]
-			}
+		u := &unit{name: c.Groups[i].Name}
+		for _, name := range c.Groups[i].Members {
+			u.members = append(u.members, instances[name])
+			delete(instances, name)
 		}
+		add(u, &c.Groups[i], s.groups[i])
 	}
-	return nil
-}
-
-// together returns the instances that move with in: the members of its group,
-// or itself.
-func (c *Config) together(in *Instance) []*Instance {
-	g := c.groupOf(in.Name)
-	if g == nil {
-		return []*Instance{in}
-	}
-	return c.members(g)
-}
-
-// members returns the instances of a group.
-func (c *Config) members(g *Group) []*Instance {
-	var list []*Instance
-	for _, name := range g.Members {
-		for i := range c.VRRP {
-			if c.VRRP[i].Name == name {
-				list = append(list, &c.VRRP[i])
-			}
+	for i := range c.VRRP {
+		if m, alone := instances[c.VRRP[i].Name]; alone {
+			add(&unit{name: m.Name, members: []member{m}}, nil, nil)
 		}
-	}
-	return list
-}
-
-// trackedBy returns all that counts for the mastership of an instance: what it
-// tracks, what its group tracks, and what the other members track.
-func (c *Config) trackedBy(in *Instance) []Tracking {
-	var all []Tracking
-	seen := make(map[string]bool)
-	add := func(list []Tracking) {
-		for _, k := range list {
-			if !seen[k.Name] {
-				seen[k.Name] = true
-				all = append(all, k)
-			}
-		}
-	}
-	for _, member := range c.together(in) {
-		add(member.Track)
-	}
-	if g := c.groupOf(in.Name); g != nil {
-		add(g.Track)
 	}
 	return all
-}
-
-// tracker returns the tracker of a name, which exists.
-func (c *Config) tracker(name string) *Track {
-	for i := range c.Tracks {
-		if c.Tracks[i].Name == name {
-			return &c.Tracks[i]
-		}
-	}
-	return new(Track)
 }

@@ -8,15 +8,16 @@ import (
 )
 
 // warnOfServices warns of services whose packets do not reach this director.
-func (c *Config) warnOfServices(s sections) {
+func (c *Config) warnOfServices(s sections, units []*unit) {
 	if len(c.VRRP) == 0 {
-		return // the addresses are somebody else's to bring
+		return // something else brings the addresses
 	}
-	holders := make(map[netip.Addr]*Instance)
-	for i := range c.VRRP {
-		in := &c.VRRP[i]
-		for _, a := range slices.Concat(in.Prefixes, in.Excluded) {
-			holders[a.Addr()] = in
+	holders := make(map[netip.Addr]*unit)
+	for _, u := range units {
+		for _, m := range u.members {
+			for _, a := range slices.Concat(m.Prefixes, m.Excluded) {
+				holders[a.Addr()] = u
+			}
 		}
 	}
 	for i, t := range s.services {
@@ -25,25 +26,17 @@ func (c *Config) warnOfServices(s sections) {
 		if !address.IsValid() || address.IsUnspecified() {
 			continue
 		}
-		in := holders[address]
+		u := holders[address]
 		switch {
-		case in == nil:
+		case u == nil:
 			t.warnf("address", "no [[vrrp]] has the address %v: the service gets packets only if something else brings them here", address)
-		case v.Active == lvs.ActiveMaster && !c.follows(v.Follow, in):
-			t.warnf("follow", "the service follows %q, but its address %v moves with %q", v.Follow, address, c.moves(in))
+		case v.Active == lvs.ActiveMaster && !u.moves(v.Follow):
+			t.warnf("follow", "the service follows %q, but its address %v moves with %q", v.Follow, address, u.name)
 		}
 	}
 }
 
-// follows reports whether name is the instance or its group.
-func (c *Config) follows(name string, in *Instance) bool {
-	return slices.ContainsFunc(c.together(in), func(m *Instance) bool { return m.Name == name }) || name == c.moves(in)
-}
-
-// moves returns the name of what decides where an instance is MASTER.
-func (c *Config) moves(in *Instance) string {
-	if g := c.groupOf(in.Name); g != nil {
-		return g.Name
-	}
-	return in.Name
+// moves reports whether name is the unit or one of its members.
+func (u *unit) moves(name string) bool {
+	return u.name == name || slices.ContainsFunc(u.members, func(m member) bool { return m.Name == name })
 }

@@ -5,14 +5,14 @@ import (
 )
 
 // warnOfTiming warns of timers that are too short for what they wait for.
-func (c *Config) warnOfTiming(s sections) {
-	for i, t := range s.vrrp {
-		in := &c.VRRP[i]
+func (u *unit) warnOfTiming() {
+	for _, m := range u.members {
+		in, t := m.Instance, m.table
 		if in.DownAfter == 1 {
 			dead := in.Interval + skew(in)
 			t.warnf("down_after", "a single advert that is lost, or later than %s, makes this BACKUP take over from a MASTER that is well", formatDuration(dead.Round(time.Millisecond)))
 		}
-		c.warnOfStartDelay(t, in)
+		u.warnOfStartDelay(t, in)
 	}
 }
 
@@ -28,13 +28,12 @@ func skew(in *Instance) time.Duration {
 
 // warnOfStartDelay warns of a start_delay that ends before a tracker can be
 // found down. Without starts_up a tracker keeps the instance waiting by itself.
-func (c *Config) warnOfStartDelay(t *table, in *Instance) {
+func (u *unit) warnOfStartDelay(t *table, in *Instance) {
 	if in.StartDelay == 0 {
 		return
 	}
-	for _, k := range c.trackedBy(in) {
-		track := c.tracker(k.Name)
-		if need := track.timeToDown(); track.StartsUp && in.StartDelay < need {
+	for _, k := range u.tracked {
+		if need := k.tracker.timeToDown(); k.tracker.StartsUp && in.StartDelay < need {
 			t.warnf("start_delay", "ends after %s, but it takes %s to find %q down, which counts as up until then (starts_up = true): a director may become MASTER and give up again",
 				formatDuration(in.StartDelay), formatDuration(need), k.Name)
 		}

@@ -16,62 +16,52 @@ const (
 func cut(sum int) int { return min(max(sum, lowestSum), highestSum) }
 
 // warnOfWeights warns of weights that the bounds of the priority swallow.
-func (c *Config) warnOfWeights(s sections) {
-	for i, t := range s.vrrp {
-		c.warnOfTracked(t, c.VRRP[i].Track, c.together(&c.VRRP[i]))
-	}
-	for i, t := range s.groups {
-		c.warnOfTracked(t, c.Groups[i].Track, c.members(&c.Groups[i]))
-	}
-}
-
-// warnOfTracked checks the list of the key track of t, which counts for some
-// instances.
-func (c *Config) warnOfTracked(t *table, list []Tracking, instances []*Instance) {
-	for _, k := range list {
-		for _, in := range instances {
-			if text := swallowed(in, k, c.trackedBy(in), c.countsNumber); text != "" {
-				t.warnf("track", "%s", text)
-				break // the others are alike
+func (u *unit) warnOfWeights() {
+	for i := range u.tracked {
+		k := &u.tracked[i]
+		seen := make(map[uint8]bool)
+		for _, m := range u.members {
+			if seen[m.Priority] {
+				continue
+			}
+			seen[m.Priority] = true
+			if text := u.swallowed(m.Instance, k); text != "" {
+				k.table.warnf("track", "%s", text)
+				break
 			}
 		}
 	}
 }
 
-// countsNumber reports whether a tracker's weight is multiplied by a number that
-// only running it tells.
-func (c *Config) countsNumber(k Tracking) bool { return c.tracker(k.Name).Kind == TrackFile }
+// countsNumber reports whether the weight is multiplied by a number that only
+// running the tracker tells.
+func (k *tracked) countsNumber() bool { return k.Weight != 0 && k.tracker.Kind == TrackFile }
 
 // swallowed says in which way the weight of k is lost in the bounds of the
-// priority, or "" if it is not.
-func swallowed(in *Instance, k Tracking, all []Tracking, countsNumber func(Tracking) bool) string {
-	if k.Weight == 0 || countsNumber(k) || in.Priority == vrrp.PriorityOwner {
+// priority of an instance, or returns "" if it is not.
+func (u *unit) swallowed(in *Instance, k *tracked) string {
+	if k.Weight == 0 || k.countsNumber() || in.Priority == vrrp.PriorityOwner {
 		return ""
 	}
-	cost := max(k.Weight, -k.Weight)
+	// The sum while k is up: with all else up, and with all else down.
 	well := int(in.Priority) + max(k.Weight, 0)
-	others := map[int]bool{0: true} // what the other trackers can sum up to
+	worst := well
 	bounded := true
-	for _, other := range all {
-		if other.Name == k.Name {
-			continue
+	for i := range u.tracked {
+		other := &u.tracked[i]
+		if other.Name != k.Name {
+			well += max(other.Weight, 0)
+			worst += min(other.Weight, 0)
+			bounded = bounded && !other.countsNumber()
 		}
-		well += max(other.Weight, 0)
-		bounded = bounded && (other.Weight == 0 || !countsNumber(other))
-		more := make(map[int]bool, 2*len(others))
-		for sum := range others {
-			more[sum], more[sum+other.Weight] = true, true
-		}
-		others = more
 	}
-	counts := false
-	for sum := range others {
-		up := int(in.Priority) + sum + max(k.Weight, 0)
-		counts = counts || cut(up) != cut(up-cost)
-	}
+	cost := max(k.Weight, -k.Weight)
 	stays := cut(well)
+	// Single weights are smaller than the range of priorities, so between worst and
+	// well there is a sum within the bounds unless both are beyond the same one.
+	never := well <= lowestSum || worst-cost >= highestSum
 	switch {
-	case bounded && !counts:
+	case bounded && never:
 		return fmt.Sprintf("%q has weight %+d, which never changes the priority of %q: with it down, a MASTER stays at %d against any peer below %d",
 			k.Name, k.Weight, in.Name, stays, stays)
 	case cut(well-cost) == stays:

@@ -200,7 +200,7 @@ func checkBFDWire(t *testing.T, p *lab.Pair, capture *lab.Capture) {
 	}
 	const ours = "(ip.src == 10.0.0.2 || ip.src == 10.98.0.1 || ipv6.src == 2001:db8:a::2)"
 	if wrong := tshark(t, p, path, "bfd && (_ws.malformed || _ws.expert.severity >= 0x00600000)"); wrong != "" {
-		t.Errorf("tshark complains of\n%s", wrong)
+		t.Errorf("tshark objects to\n%s", wrong)
 	}
 	if wrong := tshark(t, p, path, ours+" && bfd && (ip.ttl != 255 || ipv6.hlim != 255 || udp.srcport < 49152)"); wrong != "" {
 		t.Errorf("sent with another TTL or from another port:\n%s", wrong)

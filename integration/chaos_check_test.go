@@ -9,12 +9,12 @@ import (
 	"holdfast/integration/lab"
 )
 
-// protocolBound is the longest time without a MASTER: three intervals and the
-// skew of the lowest priority. What is added is the machine's, which does many
-// other things: a claim, a repair, a process that is started.
+// protocolBound is the longest time without a MASTER: three intervals and the skew of
+// the lowest priority, plus some time for a busy machine to claim addresses, repair
+// devices or start a process.
 const protocolBound = 4*fast + 250*time.Millisecond
 
-// A victim is a director to which things happen.
+// A victim is a director that suffers faults.
 type victim struct {
 	host      *lab.Host
 	daemon    *lab.Daemon
@@ -87,7 +87,7 @@ func (a *account) end(at time.Time) {
 	}
 }
 
-// dies notes that the process is gone and its kernel left alone.
+// dies notes that the process is gone while its kernel runs on.
 func (v *victim) dies(at time.Time) {
 	for _, a := range v.routers {
 		a.end(at)
@@ -96,9 +96,9 @@ func (v *victim) dies(at time.Time) {
 	v.read = 0
 }
 
-// leaves notes a clean stop: whoever was MASTER is so until it said priority 0,
-// or for as long as it said anything. It may have become it a moment before, in
-// a journal that is gone.
+// leaves notes a clean stop: a MASTER stays one until it sends priority 0, or for as
+// long as it sends anything. It may have become MASTER just before, in a journal that
+// is gone by now.
 func (v *victim) leaves(asked, gone time.Time) {
 	for _, a := range v.routers {
 		last := gone
@@ -120,8 +120,8 @@ func (v *victim) leaves(asked, gone time.Time) {
 	v.read = 0
 }
 
-// deafens notes that the director hears nobody on its wires to an interface, or
-// to all if that is "", until the returned function is called.
+// deafens notes that the director receives nothing on an interface ("" means on any)
+// until the returned function is called.
 func (v *victim) deafens(wire string) (hears func()) {
 	var deaf []*account
 	for name, a := range v.routers {
@@ -137,7 +137,7 @@ func (v *victim) deafens(wire string) (hears func()) {
 	}
 }
 
-// returns notes that a daemon looks after the kernel again.
+// returns notes that a daemon manages the kernel again.
 func (v *victim) returns(at time.Time) {
 	if n := len(v.dead); n > 0 && v.dead[n-1].to.After(at) {
 		v.dead[n-1].to = at
@@ -179,8 +179,8 @@ func (c *chaos) check() {
 	c.history = append(c.history, seen...)
 }
 
-// checkOutage looks for an outage that took too long for what caused it, and
-// for one that nothing caused.
+// checkOutage reports an outage that was too long for its cause, and one without a
+// cause.
 func (c *chaos) checkOutage(name string, o lab.Outage) {
 	c.t.Helper()
 	struck, harmed := 0, false
@@ -201,9 +201,9 @@ func (c *chaos) checkOutage(name string, o lab.Outage) {
 	}
 }
 
-// checkTogether looks for a time in which two directors were MASTER of one
-// virtual router although they heard each other. It takes an advert to end it.
-// What became of them after now has not been read of all.
+// checkTogether reports a time in which two directors were MASTER of one virtual
+// router although they heard each other, for longer than an advert takes to end it.
+// Transitions after now have not been read from every director.
 func (c *chaos) checkTogether(now time.Time, name string, one, other *victim) {
 	c.t.Helper()
 	const enough = 2*fast + promptly
@@ -238,9 +238,9 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// elected reports whether a MASTER was found at a time. Of two directors whose
-// timers run out together one has its device up, and answers, when it hears that
-// the other was quicker.
+// elected reports whether a MASTER was being elected at a time. If the timers of two
+// directors end together, the slower one already has its device up, and answers, when
+// it hears that the other was quicker.
 func (c *chaos) elected(name string, at time.Time) bool {
 	return slices.ContainsFunc(c.victims, func(v *victim) bool {
 		return slices.ContainsFunc(v.routers[name].reigns, func(s span) bool {
@@ -249,9 +249,9 @@ func (c *chaos) elected(name string, at time.Time) bool {
 	})
 }
 
-// alone reports whether the director had heard no MASTER for so long, before a
-// time, that it takes over. It then has its device up, and answers, until it hears
-// that the MASTER was only late.
+// alone reports whether the director, before a time, had heard no MASTER for so long
+// that it took over. It then has its device up, and answers, until it hears that the
+// MASTER was only late.
 func (a *account) alone(at time.Time) bool {
 	until := at.Add(-promptly)
 	return len(a.capture.Frames(func(f lab.Frame) bool {
@@ -259,8 +259,8 @@ func (a *account) alone(at time.Time) bool {
 	})) == 0
 }
 
-// checkFrames looks for frames that only a MASTER may send, from who was not
-// it, and for answers with another MAC address than the virtual one.
+// checkFrames reports frames that only a MASTER may send and another director sent, and
+// answers with another MAC address than the virtual one.
 func (c *chaos) checkFrames(v *victim, name string, a *account) {
 	c.t.Helper()
 	mac := lab.VirtualMAC(a.vrid)

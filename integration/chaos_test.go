@@ -44,8 +44,8 @@ type happening struct {
 	harmless bool // nothing is to be lost because of it
 }
 
-// A fault is done to a victim. It returns how it ends, after a while; nil if
-// it is over at once.
+// A fault is injected into a victim. It returns the function that ends it, or nil if it
+// is over at once.
 type fault struct {
 	name     string
 	harmless bool // no packet is lost, if nothing else happens
@@ -116,8 +116,8 @@ var faults = []fault{
 		return nil
 	}},
 	{"handover", true, func(_ *chaos, v *victim) func() {
-		// It is refused when nothing is MASTER here, or another fault has just
-		// struck who was to take over.
+		// The command is refused if nothing is MASTER here, or if another fault has
+		// just hit the director that was to take over.
 		_, _, _ = v.daemon.CLI("handover")
 		return nil
 	}},
@@ -127,7 +127,7 @@ var faults = []fault{
 	{"delete the macvlan", false, sabotage("ip", "link", "del", "vrrp4-52")},
 }
 
-// cut takes the carrier of an interface. It takes the kernel a moment to say so.
+// cut removes the carrier of an interface. The kernel reports that after a moment.
 func cut(wire string) func(c *chaos, v *victim) func() {
 	return func(_ *chaos, v *victim) func() {
 		hears := v.deafens(wire)
@@ -139,7 +139,7 @@ func cut(wire string) func(c *chaos, v *victim) func() {
 	}
 }
 
-// sabotage is a command, which fails where there is nothing to break.
+// sabotage runs a command, which may fail if there is nothing to break.
 func sabotage(command ...string) func(c *chaos, v *victim) func() {
 	return func(_ *chaos, v *victim) func() {
 		_, _ = v.host.Try(command[0], command[1:]...)
@@ -272,7 +272,7 @@ func (c *chaos) note(v *victim, what string, harmless bool) {
 	c.history = append(c.history, happening{time.Now(), v.host.Name + ": " + what, harmless})
 }
 
-// tell is the list of what was done, and in the end what was lost.
+// tell lists the injected faults, and at the end what was lost.
 func (c *chaos) tell() string {
 	slices.SortStableFunc(c.history, func(a, b happening) int { return a.at.Compare(b.at) })
 	var out strings.Builder

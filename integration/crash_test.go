@@ -29,7 +29,7 @@ const (
 	once  = time.Hour
 )
 
-// spokeAsMaster matches what only a MASTER may say: an advert, or an answer or
+// spokeAsMaster matches what only a MASTER may send: an advert, or an answer or
 // announcement for the VIP.
 func spokeAsMaster(f lab.Frame) bool {
 	if !f.FromHost {
@@ -66,8 +66,8 @@ func within(at time.Time, spans []span, grace time.Duration) bool {
 	})
 }
 
-// onlySpokeWhileMaster fails the test if a director has spoken as MASTER from a
-// time on while it was not.
+// onlySpokeWhileMaster fails the test if a director, from a time on, sent what only a
+// MASTER may send while it was not MASTER.
 func onlySpokeWhileMaster(t *testing.T, host *lab.Host, d *lab.Daemon, capture *lab.Capture, from time.Time) {
 	t.Helper()
 	reigns := reigns(events(t, d, 0), "outside")

@@ -16,12 +16,11 @@ import (
 	"holdfast/integration/lab"
 )
 
-// A vigil looks, a thousand times a second each way, whether a single packet is
+// A vigil probes a thousand times a second in each direction whether a single packet is
 // lost: to the VIP, to the DIP, and through the director that has them. It also
-// looks for MAC changes.
+// watches for MAC changes.
 //
-// Tests that keep a vigil do not run in parallel: the only cause of loss is to
-// be what they do.
+// Tests that keep a vigil do not run in parallel, so that nothing else causes loss.
 type vigil struct {
 	load *traffic
 	macs *watch
@@ -83,7 +82,7 @@ func events(t *testing.T, d *lab.Daemon, since uint64) lab.Journal {
 	return j
 }
 
-// stayed fails the test if the daemon tells of a transition since the mark.
+// stayed fails the test if the daemon reports a transition since the mark.
 func stayed(t *testing.T, who string, d *lab.Daemon, mark uint64) {
 	t.Helper()
 	if moved := events(t, d, mark).Transitions(); len(moved) > 0 {
@@ -91,8 +90,7 @@ func stayed(t *testing.T, who string, d *lab.Daemon, mark uint64) {
 	}
 }
 
-// refused runs a command that is to end with status 1 and returns its
-// complaint.
+// refused runs a command that must end with status 1, and returns its error message.
 func refused(t *testing.T, d *lab.Daemon, command string, args ...string) string {
 	t.Helper()
 	stdout, stderr, err := d.CLI(command, args...)
@@ -184,7 +182,7 @@ func installed(t *testing.T, p *lab.Pair, interval time.Duration) []*lab.Daemon 
 	return daemons
 }
 
-// runs says whether the process runs the program in a file.
+// runs reports whether the process runs the program in a file.
 func runs(t *testing.T, d *lab.Daemon, path string) bool {
 	t.Helper()
 	running, err := os.Stat(fmt.Sprintf("/proc/%d/exe", d.Pid()))
@@ -198,8 +196,8 @@ func runs(t *testing.T, d *lab.Daemon, path string) bool {
 	return os.SameFile(running, there)
 }
 
-// openFiles counts the files that a director has open. The directories of
-// sysctls, which it opens by and by, count where it has one twice.
+// openFiles counts the files that a director has open. A directory of sysctls, which it
+// opens as needed, counts only if it is open twice.
 func openFiles(t *testing.T, d *lab.Daemon) int {
 	t.Helper()
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", d.Pid()))
@@ -265,7 +263,7 @@ func TestUpgrade(t *testing.T) {
 				now := openFiles(t, d)
 				return fmt.Sprint(now), now <= files
 			})
-			// What was upgraded is as able as what was started.
+			// An upgraded daemon can do whatever a started one can.
 			obeyed(t, daemons[0], "handover")
 			daemons[1].AwaitState(t, "MASTER")
 			v.end(t)

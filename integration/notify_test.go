@@ -263,7 +263,7 @@ command = "` + script + `"
 }
 
 // A reader that died and is started again gets the states, as does the one that an
-// upgrade starts, and a webhook after the daemon was killed. Whoever follows events
+// upgrade starts, and a webhook after a restart of the daemon. Whoever follows events
 // gets them on request.
 func TestStatesForLatecomers(t *testing.T) {
 	t.Parallel()
@@ -350,7 +350,7 @@ retry = "100ms"
 	start()
 }
 
-// takeMail is as much of an SMTP server as it takes to be sent mail.
+// takeMail is the part of an SMTP server that receiving mail needs.
 func takeMail(t *testing.T, listener net.Listener) <-chan string {
 	mails := make(chan string, 100)
 	var sessions sync.WaitGroup
@@ -393,7 +393,7 @@ func takeMail(t *testing.T, listener net.Listener) <-chan string {
 	return mails
 }
 
-// A hookEvent is what of a webhook's document the tests ask for.
+// A hookEvent is the part of a webhook's document that the tests use.
 type hookEvent struct {
 	Version  int    `json:"version"`
 	Director string `json:"director"`
@@ -404,8 +404,8 @@ type hookEvent struct {
 	} `json:"event"`
 }
 
-// takeHooks serves a webhook that fails at first, and returns what it was posted
-// under the right signature.
+// takeHooks serves a webhook that fails at first, and returns the documents that were
+// posted with the right signature.
 func takeHooks(t *testing.T, listener net.Listener, key string) <-chan hookEvent {
 	events := make(chan hookEvent, 100)
 	failed := false

@@ -62,6 +62,6 @@ stop = { command = "` + theirs + `", user = "root" }
 		t.Errorf("scripts ran:\n%swant:\n%s", text, want)
 	}
 	if n := strings.Count(d.LogText(), complaint); n != 2 {
-		t.Errorf("the log complains %d times, want once at the start and once when it would have run:\n%s", n, d.LogText())
+		t.Errorf("the log has the message %d times, want once at the start and once when it would have run:\n%s", n, d.LogText())
 	}
 }

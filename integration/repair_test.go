@@ -21,7 +21,7 @@ type damage struct {
 	name  string
 	do    func(t *testing.T, h *lab.Host)
 	whole func(h *lab.Host) (string, bool) // whether it is undone
-	// lossless says that nobody can have noticed.
+	// lossless: the damage must not cost a packet.
 	lossless bool
 }
 
@@ -56,7 +56,7 @@ func downDevice(t *testing.T, h *lab.Host) {
 	}
 }
 
-// deviceServes says whether the device is up with the VIP.
+// deviceServes reports whether the device is up with the VIP.
 func deviceServes(h *lab.Host) (string, bool) {
 	out, err := h.Try("ip", "addr", "show", "dev", "vrrp4-51")
 	return out, err == nil && strings.Contains(out, lab.VIP+"/24") && strings.Contains(out, ",UP")
@@ -87,7 +87,8 @@ func turnBackBy(path, value string, set func(t *testing.T, h *lab.Host)) damage 
 	}
 }
 
-// turnBackByNetlink sets a setting of IPv4, by its number in ip.h, as a link's.
+// turnBackByNetlink changes an IPv4 setting, by its number in ip.h, with a message about
+// the link.
 func turnBackByNetlink(device, setting string, number int, value uint32) damage {
 	d := turnBackBy("net/ipv4/conf/"+device+"/"+setting, strconv.Itoa(int(value)), func(t *testing.T, h *lab.Host) {
 		t.Helper()

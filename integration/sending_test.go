@@ -44,7 +44,7 @@ func wellMade(t *testing.T, p *lab.Pair, capture *lab.Capture) {
 		t.Error("tshark finds no advert")
 	}
 	if wrong := tshark(t, p, path, complaints); wrong != "" {
-		t.Errorf("tshark complains of\n%s", wrong)
+		t.Errorf("tshark objects to\n%s", wrong)
 	}
 }
 

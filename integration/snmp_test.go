@@ -16,7 +16,7 @@ import (
 // vrrpMIB is vrrpv3MIB (RFC 6527).
 const vrrpMIB = ".1.3.6.1.2.1.207."
 
-// snmpStatus is what of `holdfast status --json` the MIB shows.
+// snmpStatus is the part of `holdfast status --json` that the MIB shows.
 type snmpStatus struct {
 	Now         time.Time         `json:"now"`
 	Started     time.Time         `json:"started"`

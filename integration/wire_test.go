@@ -46,7 +46,7 @@ func TestTsharkFindsNothingWrong(t *testing.T) {
 					t.Fatal(err)
 				}
 				if wrong := tshark(t, p, path, complaints); wrong != "" {
-					t.Errorf("%s: tshark complains of\n%s", name, wrong)
+					t.Errorf("%s: tshark objects to\n%s", name, wrong)
 				}
 			}
 			for _, filter := range c.want {

@@ -84,7 +84,7 @@ func (f *figures) verdict(toldWhole bool) error {
 		}
 	}
 	if toldWhole {
-		// Three intervals, the skew, and patience for a slow kernel.
+		// Three intervals, the skew, and some time for a slow kernel.
 		must(f.OutageMS > 0 && f.OutageMS < 1000, "the outage took %.0f ms", f.OutageMS)
 		must(f.FailbackOutageMS < 100, "the failback took %.0f ms", f.FailbackOutageMS)
 		must(f.StopOutageMS < 100, "the planned stop took %.0f ms", f.StopOutageMS)

@@ -173,7 +173,7 @@ func (c *Capture) Missed() int {
 	return c.missed
 }
 
-// over says whether the capture was stopped before this time: what was sent
+// over reports whether the capture was stopped before this time: what was sent
 // before is kept even if it is still to be received.
 func (c *Capture) over(at time.Time) bool {
 	c.mu.Lock()

@@ -146,8 +146,8 @@ func (l *Lab) showLogs() {
 	})
 }
 
-// patience multiplies time limits where everything is slow.
-func patience(limit time.Duration) time.Duration {
+// scaled multiplies a time limit on machines where everything is slow.
+func scaled(limit time.Duration) time.Duration {
 	if uml.Guest() {
 		return 4 * limit
 	}
@@ -159,14 +159,14 @@ func patience(limit time.Duration) time.Duration {
 // quotes the text that look returned last.
 func Wait(t T, limit time.Duration, what string, look func() (seen string, ok bool)) {
 	t.Helper()
-	deadline := time.Now().Add(patience(limit))
+	deadline := time.Now().Add(scaled(limit))
 	for {
 		seen, ok := look()
 		if ok {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within %v; last seen: %s", what, patience(limit), seen)
+			t.Fatalf("%s: not within %v; last seen: %s", what, scaled(limit), seen)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

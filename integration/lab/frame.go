@@ -112,7 +112,7 @@ type ARP struct {
 	Target    netip.Addr
 }
 
-// Gratuitous says whether the packet only announces its sender.
+// Gratuitous reports whether the packet only announces its sender.
 func (a ARP) Gratuitous() bool { return a.Sender == a.Target }
 
 // ARP reads the frame as an ARP packet.

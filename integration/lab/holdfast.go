@@ -138,7 +138,7 @@ func (d *Daemon) Reload() error {
 	return nil
 }
 
-// A Status is what of `holdfast status --json` the tests ask for.
+// A Status is the part of `holdfast status --json` that the tests use.
 type Status struct {
 	VRRP []struct {
 		Name     string `json:"name"`

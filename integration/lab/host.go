@@ -172,7 +172,7 @@ const unhurried = 30 * time.Second
 // awaitCarrier waits until the kernel has seen a carrier. Before that it drops
 // every packet.
 func awaitCarrier(handle *netlink.Handle, name string) error {
-	for end := time.Now().Add(patience(unhurried)); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(scaled(unhurried)); ; time.Sleep(time.Millisecond) {
 		device, err := handle.LinkByName(name)
 		switch {
 		case err != nil:
@@ -180,7 +180,7 @@ func awaitCarrier(handle *netlink.Handle, name string) error {
 		case device.Attrs().OperState == netlink.OperUp:
 			return nil
 		case time.Now().After(end):
-			return fmt.Errorf("no carrier within %v", patience(unhurried))
+			return fmt.Errorf("no carrier within %v", scaled(unhurried))
 		}
 	}
 }

@@ -292,7 +292,7 @@ func (p *Probe) Stop() Tally {
 		close(p.stop)
 		p.mu.Unlock()
 		p.sender.Wait()
-		p.awaitLate(patience(200 * time.Millisecond))
+		p.awaitLate(scaled(200 * time.Millisecond))
 		close(p.drained)
 		p.receiver.Wait()
 		_ = unix.Close(p.socket)

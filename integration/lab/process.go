@@ -115,7 +115,7 @@ func (h *Host) Output(program string, args ...string) (stdout, stderr string, er
 // Pid is the process's number.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
-// Alive says whether the process has not ended yet.
+// Alive reports whether the process has not ended yet.
 func (p *Process) Alive() bool {
 	select {
 	case <-p.done:
@@ -140,8 +140,8 @@ func (p *Process) Wait(limit time.Duration) int {
 	select {
 	case <-p.done:
 		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(patience(limit)):
-		p.t.Fatalf("%s: still there after %v", p.Name, patience(limit))
+	case <-time.After(scaled(limit)):
+		p.t.Fatalf("%s: still there after %v", p.Name, scaled(limit))
 		return -1
 	}
 }

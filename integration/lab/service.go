@@ -33,7 +33,7 @@ func (h *Host) Listen(address string) net.Listener {
 func (h *Host) Dial(address string, limit time.Duration) (net.Conn, error) {
 	var conn net.Conn
 	err := h.Do(func() (err error) {
-		conn, err = net.DialTimeout("tcp", address, patience(limit))
+		conn, err = net.DialTimeout("tcp", address, scaled(limit))
 		return err
 	})
 	return conn, err
@@ -82,7 +82,7 @@ func (w *Web) Close() {
 // status and body.
 func (h *Host) Get(address string, limit time.Duration) (int, string, error) {
 	client := http.Client{
-		Timeout: patience(limit),
+		Timeout: scaled(limit),
 		Transport: &http.Transport{
 			DisableKeepAlives: true,
 			DialContext: func(_ context.Context, _, to string) (net.Conn, error) {
@@ -173,7 +173,7 @@ func (h *Host) Converse(t T, address string) *Conversation {
 // Say sends one line and returns the name of the server that answered it. The
 // connection is dead when it fails.
 func (c *Conversation) Say(limit time.Duration) (server string, err error) {
-	if err := c.conn.SetDeadline(time.Now().Add(patience(limit))); err != nil {
+	if err := c.conn.SetDeadline(time.Now().Add(scaled(limit))); err != nil {
 		return "", err
 	}
 	c.lines++

@@ -46,7 +46,7 @@ func (h *Host) Snapshot() Snapshot {
 func (h *Host) settle() {
 	h.lab.t.Helper()
 	former := ""
-	for end := time.Now().Add(patience(unhurried)); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(scaled(unhurried)); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		now := h.Run("ip", "-o", "link") + h.Run("ip", "address") + h.Run("ip", "-6", "route", "show", "table", "all")
 		if now == former && !strings.Contains(now, "tentative") && !h.unseen(now) {
 			return

@@ -15,8 +15,8 @@ cache=${HOLDFAST_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/holdfast}
 bin=$cache/bin
 root=$cache/root
 apt=$cache/apt
-packages="dbus frr iproute2 ipvsadm keepalived kmod nftables shellcheck snmp snmpd snmptrapd tcc tcpdump tshark user-mode-linux"
-programs="bfdd bridge dbus-daemon dbus-monitor dbus-send ip ipvsadm keepalived linux.uml modprobe nft shellcheck snmpbulkwalk snmpd snmpset snmptrapd snmpwalk tcpdump tshark vrrpd vtysh zebra"
+packages="dbus dnsmasq-base frr iproute2 ipvsadm keepalived kmod nftables shellcheck snmp snmpd snmptrapd tcc tcpdump tshark user-mode-linux"
+programs="bfdd bridge dbus-daemon dbus-monitor dbus-send dnsmasq ip ipvsadm keepalived linux.uml modprobe nft shellcheck snmpbulkwalk snmpd snmpset snmptrapd snmpwalk tcpdump tshark vrrpd vtysh zebra"
 
 if [ "${1:-}" = --bin ]; then
 	echo "$bin"

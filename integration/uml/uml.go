@@ -64,13 +64,13 @@ func Ensure() {
 	os.Exit(status)
 }
 
-// Ready says whether IPVS is here and Run need not be called.
+// Ready reports whether IPVS is here and Run need not be called.
 func Ready() bool { return Guest() || native() }
 
-// Guest says whether this program runs in a guest of this package.
+// Guest reports whether this program runs in a guest of this package.
 func Guest() bool { return os.Getenv(guestVariable) != "" }
 
-// native says whether this kernel has IPVS and we may use it.
+// native reports whether this kernel has IPVS and we may use it.
 func native() bool {
 	if os.Getenv("HOLDFAST_UML") == "always" || os.Geteuid() != 0 {
 		return false

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/reconnect"
 	"holdfast/cmd/internal/status"
 )
 
@@ -16,13 +17,10 @@ import (
 const Built = true
 
 const (
-	// pauseMin and pauseMax bound the pause until the bus is tried again; it
-	// doubles.
+	// pauseMin, pauseMax and steady are the pauses of the reconnect.Loop.
 	pauseMin = 500 * time.Millisecond
 	pauseMax = 30 * time.Second
-	// steady is how long a connection must have lasted for the pauses to begin
-	// anew.
-	steady = time.Minute
+	steady   = time.Minute
 	// queueMax is how many signals wait at most; the oldest give way. The
 	// property State tells the truth all the same.
 	queueMax = 8192
@@ -64,8 +62,8 @@ type Service struct {
 	director Director
 	dial     dialer
 	stop     context.CancelFunc // ends everything at once
-	ending   chan struct{}      // closed: say what is queued, and end
-	endOnce  sync.Once
+	ending   context.Context    // when it ends, emit what is queued and end
+	end      context.CancelFunc // ends ending
 	done     chan struct{}
 	wake     chan struct{} // signals wait
 	work     chan struct{} // holds a token while a method is at work
@@ -85,9 +83,10 @@ func New(log *slog.Logger, d Director, o Options) *Service { return newService(l
 
 func newService(log *slog.Logger, d Director, o Options, dial dialer) *Service {
 	life, stop := context.WithCancel(context.Background())
+	ending, end := context.WithCancel(life)
 	s := &Service{
 		log: log, director: d, dial: dial, stop: stop, opts: o, tree: newTree(),
-		ending: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1), work: make(chan struct{}, 1),
+		ending: ending, end: end, done: make(chan struct{}), wake: make(chan struct{}, 1), work: make(chan struct{}, 1),
 		status: status.DBus{Since: time.Now()},
 	}
 	go s.run(life)
@@ -184,7 +183,7 @@ func (s *Service) send(list ...signal) {
 // Close says what is queued, leaves the bus and ends the service. When ctx ends
 // it does not wait any longer.
 func (s *Service) Close(ctx context.Context) {
-	s.endOnce.Do(func() { close(s.ending) })
+	s.end()
 	defer context.AfterFunc(ctx, s.stop)()
 	<-s.done
 }
@@ -202,68 +201,58 @@ func (s *Service) Status() status.DBus {
 func (s *Service) run(life context.Context) {
 	defer close(s.done)
 	defer s.stop()
-	for life.Err() == nil {
+	for s.ending.Err() == nil {
 		ctx, drop := context.WithCancel(life)
 		s.mu.Lock()
 		o := s.opts
 		s.drop = drop
 		s.mu.Unlock()
-		ended := s.keep(life, ctx, o)
+		s.keep(life, ctx, o)
 		drop()
-		if ended {
-			return
-		}
 	}
 }
 
-// keep keeps a link to one bus until ctx ends, or, as it reports, the service.
-func (s *Service) keep(life, ctx context.Context, o Options) (ended bool) {
-	news := news{log: s.log.With("bus", o.Bus, "name", o.Name)}
-	for pause := pauseMin; ; pause = min(2*pause, pauseMax) {
-		from := time.Now()
-		ended, err := s.connect(life, ctx, o, &news)
-		if ended || ctx.Err() != nil {
-			s.disconnected("")
-			return ended
-		}
-		s.disconnected(err.Error())
-		news.lost(err)
-		if time.Since(from) >= steady {
-			pause = pauseMin
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-s.ending:
-			return true
-		case <-time.After(pause):
-		}
+// keep keeps a link to one bus until ctx ends or the service does.
+func (s *Service) keep(life, ctx context.Context, o Options) {
+	pausing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.ending, cancel)()
+	loop := reconnect.Loop{
+		Log:       s.log.With("bus", o.Bus, "name", o.Name),
+		Connected: "on D-Bus",
+		Lost:      "not on D-Bus; it is tried again",
+		Min:       pauseMin, Max: pauseMax, Steady: steady,
 	}
+	loop.Run(pausing, func(up func()) error {
+		err := s.connect(life, ctx, o, up)
+		s.disconnected(ctx, err)
+		return err
+	})
 }
 
-// connect has one link to the bus. It returns why that ended, or that the
-// service does.
-func (s *Service) connect(life, ctx context.Context, o Options, news *news) (ended bool, err error) {
+// connect has one link to the bus. It calls up when the service has its name there,
+// and returns why the link ended; nil if the service ends.
+func (s *Service) connect(life, ctx context.Context, o Options, up func()) error {
 	l, err := s.dial(life, ctx, s, o)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer l.leave(life)
 	s.connected()
-	news.back()
+	up()
 	for {
 		if err := s.say(l); err != nil {
-			return false, err
+			return err
 		}
 		select {
 		case <-s.wake:
 		case <-l.lost():
-			return false, errLost
+			return errLost
 		case <-ctx.Done():
-			return false, ctx.Err()
-		case <-s.ending:
+			return ctx.Err()
+		case <-s.ending.Done():
 			_ = s.say(l)
-			return true, nil
+			return nil
 		}
 	}
 }
@@ -300,33 +289,15 @@ func (s *Service) connected() {
 	}
 }
 
-func (s *Service) disconnected(why string) {
+func (s *Service) disconnected(ctx context.Context, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.status.Connected {
 		s.status.Connected, s.status.Since = false, time.Now()
 	}
-	s.status.Error = why
+	s.status.Error = ""
+	if err != nil && ctx.Err() == nil {
+		s.status.Error = err.Error()
+	}
 	s.queue = nil
-}
-
-// news logs when the bus goes and when it comes, not every attempt.
-type news struct {
-	log    *slog.Logger
-	missed bool // told that it is not there
-	met    bool // told that it is there
-}
-
-func (n *news) lost(err error) {
-	if !n.missed {
-		n.log.Warn("not on D-Bus; it is tried again", "err", err)
-	}
-	n.missed, n.met = true, false
-}
-
-func (n *news) back() {
-	if !n.met {
-		n.log.Info("on D-Bus")
-	}
-	n.missed, n.met = false, true
 }

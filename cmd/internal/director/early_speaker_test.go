@@ -19,7 +19,7 @@ import (
 	"holdfast/vrrp/speaker"
 )
 
-// A stand-in speaks as the instance that it stands in for, with its keys, from its
+// An early speaker speaks as the instance that it speaks for, with its keys, from its
 // address to its peers.
 func TestEarlySpeakerSpeaksAlike(t *testing.T) {
 	own, vip := netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.0.0.100")
@@ -85,7 +85,7 @@ func frames(v *speaker.TxConfig) (list [][]byte) {
 	return list
 }
 
-// A group that is not MASTER in every member has no stand-in.
+// A group that is not MASTER in every member has no early speaker.
 func TestEarlySpeakerForWholeUnits(t *testing.T) {
 	member := func(name string) conf.Instance {
 		return conf.Instance{Config: vrrp.Config{Name: name, Interval: time.Second}}
@@ -104,7 +104,7 @@ func TestEarlySpeakerForWholeUnits(t *testing.T) {
 	}
 }
 
-// Without a former binary there is no stand-in, and one that left nothing of use
+// Without a former binary there is no early speaker, and one that left nothing of use
 // is told of.
 func TestNoEarlySpeaker(t *testing.T) {
 	if s, err := NewEarlySpeaker(); s != nil || err != nil {

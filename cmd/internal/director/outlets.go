@@ -45,7 +45,7 @@ func (o *outlets) open() error {
 func (o *outlets) apply(c *conf.Config) {
 	o.notifier.Rename(c.Director.Name)
 	o.applySinks(c)
-	o.spawn(func() { warnOfPrograms(c, o.log) })
+	go warnOfPrograms(c, o.log) // a file server that is gone must not hold up the stop
 }
 
 func (o *outlets) handle(e *event.Event) {
@@ -64,12 +64,13 @@ func (o *outlets) sendToSinks(e *event.Event) {
 
 // sendStatesAfterReload gives the sinks that want it what every instance and group is.
 func (o *outlets) sendStatesAfterReload(states func() []event.Event) {
-	if !slices.ContainsFunc(o.sinks, func(s *sink) bool { return s.states }) {
+	wanted := func(s *sink) bool { return s.states && !s.due } // one that is due gets more
+	if !slices.ContainsFunc(o.sinks, wanted) {
 		return
 	}
 	list := states()
 	for _, s := range o.sinks {
-		if s.states {
+		if wanted(s) {
 			s.sendStates(list)
 		}
 	}

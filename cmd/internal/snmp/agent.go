@@ -7,17 +7,15 @@ import (
 	"sync"
 	"time"
 
+	"holdfast/cmd/internal/reconnect"
 	"holdfast/cmd/internal/status"
 )
 
 const (
-	// pauseMin and pauseMax bound the pause until the master agent is tried
-	// again; it doubles.
+	// pauseMin, pauseMax and steady are the pauses of the reconnect.Loop.
 	pauseMin = time.Second
 	pauseMax = 30 * time.Second
-	// steady is how long a session must have lasted for the pauses to begin
-	// anew: a master agent that ends each at once is not asked every second.
-	steady = time.Minute
+	steady   = time.Minute
 )
 
 // Options are what may change while an Agent runs.
@@ -115,29 +113,22 @@ func (a *Agent) run(ctx context.Context) {
 
 // keep keeps a session with one master agent until ctx ends.
 func (a *Agent) keep(ctx context.Context, o Options) {
-	news := news{log: a.log.With("agentx", o.AgentX)}
-	for pause := pauseMin; ; pause = min(2*pause, pauseMax) {
-		from := time.Now()
-		err := a.connect(ctx, o, &news)
-		a.disconnected(ctx, err)
-		if ctx.Err() != nil {
-			return
-		}
-		news.lost(err)
-		if time.Since(from) >= steady {
-			pause = pauseMin
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
+	loop := reconnect.Loop{
+		Log:       a.log.With("agentx", o.AgentX),
+		Connected: "connected to the SNMP master agent",
+		Lost:      "no connection to the SNMP master agent; it is tried again",
+		Min:       pauseMin, Max: pauseMax, Steady: steady,
 	}
+	loop.Run(ctx, func(up func()) error {
+		err := a.connect(ctx, o, up)
+		a.disconnected(ctx, err)
+		return err
+	})
 }
 
-// connect has one session with the master agent, and returns why it ended; nil
-// with ctx.
-func (a *Agent) connect(ctx context.Context, o Options, news *news) error {
+// connect has one session with the master agent. It calls up when the session is
+// open, and returns why it ended; nil if ctx did.
+func (a *Agent) connect(ctx context.Context, o Options, up func()) error {
 	conn, err := a.dial(ctx, o.Network, o.Address)
 	if err != nil {
 		return err
@@ -149,7 +140,7 @@ func (a *Agent) connect(ctx context.Context, o Options, news *news) error {
 		return err
 	}
 	a.connected()
-	news.back()
+	up()
 	return s.serve(ctx)
 }
 
@@ -170,25 +161,4 @@ func (a *Agent) disconnected(ctx context.Context, err error) {
 		a.status.Error = err.Error()
 	}
 	a.traps.unsend()
-}
-
-// news logs when the master agent goes and when it comes, not every attempt.
-type news struct {
-	log    *slog.Logger
-	missed bool // told that it is not there
-	met    bool // told that it is there
-}
-
-func (n *news) lost(err error) {
-	if !n.missed {
-		n.log.Warn("no connection to the SNMP master agent; it is tried again", "err", err)
-	}
-	n.missed, n.met = true, false
-}
-
-func (n *news) back() {
-	if !n.met {
-		n.log.Info("connected to the SNMP master agent")
-	}
-	n.missed, n.met = false, true
 }

@@ -84,6 +84,9 @@ func (s *Status) vrrp(b *strings.Builder) {
 		for _, p := range v.Elsewhere {
 			t.note(fmt.Sprintf("%s on %s", strings.Join(p.Addresses, " "), cmp.Or(p.Device, p.Interface)))
 		}
+		if n := v.Counters.AddressMismatch; n > 0 {
+			t.note(fmt.Sprintf("%s adverts had another list of addresses than this configuration", count(n)))
+		}
 		if v.Refused {
 			t.note("packets for its addresses are not accepted")
 		}
