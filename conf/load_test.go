@@ -57,7 +57,7 @@ func TestInclude(t *testing.T) {
 		{"errors name their file", map[string]string{
 			"main.toml": "include = [\"a.toml\"]\n" + instance("a", "1"), "a.toml": "# 1\n" + instance("a", "1") + "x = 1\n",
 		}, `a.toml:3: vrrp.a.name: "a" is already used at main.toml:3; instances and groups need different names
-a.toml:5: vrrp.a.vrid: 1 is already used on eth0, at main.toml:5; another multicast group or other peers make no difference
+a.toml:5: vrrp.a.vrid: 1 is already used on eth0, at main.toml:5; use another VRID, even if the multicast group or the peers differ
 a.toml:7: vrrp.a.x: unknown key`},
 		{"syntax errors of all files", map[string]string{
 			"main.toml": "include = [\"a.toml\", \"b.toml\"]\nvrrp = 1", "a.toml": "a = \n", "b.toml": "\nb = ?\n",

@@ -71,7 +71,7 @@ func (k *taken) claimVRID(t *table, in *Instance) bool {
 	}
 	first := k.routers.use(router{in.Interface, in.Family, in.VRID}, t.where("vrid"))
 	if first != "" {
-		t.failf("vrid", "%d is already used on %s, at %s; another multicast group or other peers make no difference", in.VRID, in.Interface, first)
+		t.failf("vrid", "%d is already used on %s, at %s; use another VRID, even if the multicast group or the peers differ", in.VRID, in.Interface, first)
 	}
 	return first == ""
 }

@@ -252,9 +252,13 @@ func (t *table) finish() {
 	}
 	slices.Sort(unknown)
 	for _, key := range unknown {
-		meant := nearest(key, slices.Sorted(slices.Values(t.asked)))
+		meant, hint := fromKeepalived(key, t.asked)
+		if meant == "" {
+			meant = nearest(key, slices.Sorted(slices.Values(t.asked)))
+			hint = didYouMean(meant)
+		}
 		delete(t.lacks, meant)
-		t.failf(key, "unknown key%s", didYouMean(meant))
+		t.failf(key, "unknown key%s", hint)
 	}
 	for key, message := range t.lacks {
 		t.failf(key, "%s", message)

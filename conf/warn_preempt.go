@@ -20,11 +20,11 @@ func (u *unit) warnOfPreempt() {
 			continue
 		}
 		if k.countsNumber() {
-			m.table.warnf("preempt", "without preemption no BACKUP takes over from a MASTER that %q lowers: use weight = 0, with which it is a fault", k.Name)
+			m.table.warnf("preempt", "without preemption, no BACKUP takes over from a MASTER that %q lowers: use weight = 0, which puts it into FAULT instead", k.Name)
 			continue
 		}
 		from := int(m.Priority) + max(k.Weight, 0)
 		to := from - max(k.Weight, -k.Weight)
-		m.table.warnf("preempt", "without preemption a MASTER that %q lowers from %d to %d stays MASTER: use weight = 0, with which it is a fault", k.Name, cut(from), cut(to))
+		m.table.warnf("preempt", "without preemption, a MASTER that %q lowers from %d to %d stays MASTER: use weight = 0, which puts it into FAULT instead", k.Name, cut(from), cut(to))
 	}
 }

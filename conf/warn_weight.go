@@ -62,11 +62,11 @@ func (u *unit) swallowed(in *Instance, k *tracked) string {
 	never := well <= lowestSum || worst-cost >= highestSum
 	switch {
 	case bounded && never:
-		return fmt.Sprintf("%q has weight %+d, which never changes the priority of %q: with it down, a MASTER stays at %d against any peer below %d",
-			k.Name, k.Weight, in.Name, stays, stays)
+		return fmt.Sprintf("%q has weight %+d, which never changes the priority of %q: that of a MASTER is %d whether %q is up or down",
+			k.Name, k.Weight, in.Name, stays, k.Name)
 	case cut(well-cost) == stays:
-		return fmt.Sprintf("%q has weight %+d, but all weights of %q sum up to %d, which is cut to %d: with %q down, a MASTER stays at %d against any peer below %d",
-			k.Name, k.Weight, in.Name, well, stays, k.Name, stays, stays)
+		return fmt.Sprintf("%q has weight %+d, but all weights of %q sum up to %d, which is cut to %d: that of a MASTER is %d whether %q is up or down",
+			k.Name, k.Weight, in.Name, well, stays, stays, k.Name)
 	case well > highestSum && k.Weight > 0:
 		return fmt.Sprintf("%q has weight %+d, but the priority %d of %q and its weights sum up to %d, which is cut to %d: with %q down it falls by %d",
 			k.Name, k.Weight, in.Priority, in.Name, well, stays, k.Name, stays-cut(well-cost))

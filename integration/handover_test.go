@@ -158,7 +158,7 @@ func TestHandoverToNobody(t *testing.T) {
 	p := lab.NewPair(t, 1)
 	alone := directors(t, p, lab.Director{})[0]
 	v := keepVigil(t, p)
-	if complaint := refused(t, alone, "handover"); !strings.Contains(complaint, "nobody took over") {
+	if complaint := refused(t, alone, "handover"); !strings.Contains(complaint, "no other director took over") {
 		t.Errorf("handover says %q", complaint)
 	}
 	alone.AwaitState(t, "MASTER")
@@ -305,6 +305,24 @@ func TestUpgradeToBrokenBinary(t *testing.T) {
 	obeyed(t, d, "upgrade")
 	stayed(t, "the upgraded director", d, own)
 	v.end(t)
+}
+
+// An administrator who renames the old binary, to keep it, and installs the new one
+// gets the new one.
+func TestUpgradeBesideRenamedBinary(t *testing.T) {
+	p := lab.NewPair(t, 2)
+	d := installed(t, p, fast)[0]
+	aside := d.Binary() + ".old"
+	if err := os.Rename(d.Binary(), aside); err != nil {
+		t.Fatal(err)
+	}
+	d.Install(aside)
+	for range 2 { // the second upgrade runs in the binary of the first
+		obeyed(t, d, "upgrade")
+		if !runs(t, d, d.Binary()) {
+			t.Fatal("the installed binary does not run")
+		}
+	}
 }
 
 // Several directors stop at the same time. As long as one remains, every address

@@ -46,7 +46,7 @@ stop = { command = "` + theirs + `", user = "root" }
 `
 	d := p.Directors[0].NewDaemon(config)
 	const complaint = "is writable by user 65534 (mode 0755)"
-	if out, warning, err := d.CLI("check"); err != nil || !strings.Contains(warning, "warning: vrrp.a.notify.stop: script "+theirs+" "+complaint) {
+	if out, warning, err := d.CLI("check"); err != nil || !strings.Contains(warning, "vrrp.a.notify.stop: warning: script "+theirs+" "+complaint) {
 		t.Errorf("check: %v\n%s%s", err, out, warning)
 	}
 	d.Restart()

@@ -56,7 +56,7 @@ func TestSettingsByNetlink(t *testing.T) {
 	await(t, events, "resync")
 	damage := func(what string) Event {
 		t.Helper()
-		for timeout := time.After(testns.Patience); ; {
+		for timeout := time.After(testns.Timeout); ; {
 			select {
 			case e := <-events:
 				if h.Concerns(e) == Damage {
@@ -127,7 +127,7 @@ func TestGlance(t *testing.T) {
 		{"an order", func() { testns.Must(t, h.Release("vrrp4-51")) }, false},
 	} {
 		p.Director.Enter()
-		for deadline := time.Now().Add(testns.Patience); !h.unchanged(); {
+		for deadline := time.Now().Add(testns.Timeout); !h.unchanged(); {
 			reconcile(p.Director, h)
 			if time.Now().After(deadline) {
 				t.Fatalf("before %s: never content", change.name)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -73,7 +74,7 @@ func openJournal(dir string) (*journal, error) {
 		path: filepath.Join(dir, JournalName), Version: journalVersion,
 		Boot: strings.TrimSpace(string(boot)), Namespace: namespace,
 	}
-	data, err := os.ReadFile(fresh.path)
+	data, err := readRegular(fresh.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fresh, nil
 	}
@@ -92,6 +93,20 @@ func openJournal(dir string) (*journal, error) {
 			"stop the program that wrote it", fresh.path, old.Version, journalVersion)
 	}
 	return &old, nil
+}
+
+// readRegular reads a file. A symbolic link, pipe or device in its place is an error,
+// and is not waited for.
+func readRegular(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(err, fmt.Errorf("%s is not a file", path))
+	}
+	return io.ReadAll(f)
 }
 
 // namespaceID identifies the network namespace. Since Linux 5.14 it does so even

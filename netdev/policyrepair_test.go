@@ -11,8 +11,8 @@ import (
 	"holdfast/netdev/policy"
 )
 
-// mended are the texts of what Reconcile did.
-func mended(n *testns.NS, h *Host) []string {
+// repaired are the texts of what Reconcile did.
+func repaired(n *testns.NS, h *Host) []string {
 	var all []string
 	for _, r := range reconcile(n, h) {
 		all = append(all, r.Text)
@@ -63,7 +63,7 @@ func TestPolicyForeign(t *testing.T) {
 		}
 	}
 	check("claimed", theirs, "", "")
-	if got := mended(p.Director, h); got != nil {
+	if got := repaired(p.Director, h); got != nil {
 		t.Errorf("repairs where others have the place: %q", got)
 	}
 	testns.Must(t, h.Release(s.Name))
@@ -79,7 +79,7 @@ func TestPolicyForeign(t *testing.T) {
 		t.Error("that their route and our rule have gone is of no concern")
 	}
 	want := []string{"add " + s.Routes[0].String(), "add " + s.Rules[0].String()}
-	if got := mended(p.Director, h); !slices.Equal(got, want) {
+	if got := repaired(p.Director, h); !slices.Equal(got, want) {
 		t.Errorf("repairs: %q, want %q", got, want)
 	}
 	check("they have gone", "", "", "")
@@ -92,7 +92,7 @@ func TestPolicyForeign(t *testing.T) {
 	if !h.RouteConcerns(event("10.9.0.0/16", 7)) {
 		t.Error("that ours was changed is of no concern")
 	}
-	if got := mended(p.Director, h); got != nil {
+	if got := repaired(p.Director, h); got != nil {
 		t.Errorf("what somebody else changed is fought for: %q", got)
 	}
 	check("changed", "a route via 10.0.0.8 by eth0 of protocol boot has its place", "", "")
@@ -130,30 +130,30 @@ func TestPolicyFlushed(t *testing.T) {
 	}
 	comes := "ip link add up0 type veth peer name up1\nip link set up0 up\nip link set up1 up"
 	p.Director.Run(comes)
-	if got, want := mended(p.Director, h), texts(1, 2); !slices.Equal(got, want) {
+	if got, want := repaired(p.Director, h), texts(1, 2); !slices.Equal(got, want) {
 		t.Errorf("the interface has come: %q, want %q", got, want)
 	}
 	p.Director.Run("ip link set vrrp4-51 down")
-	if got, want := mended(p.Director, h), texts(0); !slices.Equal(got[len(got)-1:], want) {
+	if got, want := repaired(p.Director, h), texts(0); !slices.Equal(got[len(got)-1:], want) {
 		t.Errorf("the device was down: %q, want %q", got, want)
 	}
 	p.Director.Run("ip address del 10.0.0.100/24 dev vrrp4-51")
-	if got, want := mended(p.Director, h), texts(0); !slices.Equal(got[len(got)-1:], want) {
+	if got, want := repaired(p.Director, h), texts(0); !slices.Equal(got[len(got)-1:], want) {
 		t.Errorf("the address was gone: %q, want %q", got, want)
 	}
 	p.Director.Run("ip link del up0\n" + comes)
 	want := append(texts(1), "replace "+s.Routes[2].String())
-	if got := mended(p.Director, h); !slices.Equal(got, want) {
+	if got := repaired(p.Director, h); !slices.Equal(got, want) {
 		t.Errorf("the interface is another: %q, want %q", got, want)
 	}
 	if got := p.Director.Run("ip route show table 7\nip -6 route show table 7"); strings.Contains(got, "dead") || strings.Count(got, "up0") != 2 {
 		t.Errorf("ways that lead nowhere:\n%s", got)
 	}
-	if got := mended(p.Director, h); got != nil {
+	if got := repaired(p.Director, h); got != nil {
 		t.Errorf("repairs of what is well: %q", got)
 	}
 	h.Doubt()
-	if got := mended(p.Director, h); got != nil {
+	if got := repaired(p.Director, h); got != nil {
 		t.Errorf("repairs of what is well, looked at again: %q", got)
 	}
 }

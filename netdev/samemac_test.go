@@ -38,7 +38,7 @@ func TestMastersWithOneMACHearEachOther(t *testing.T) {
 			testns.Must(t, err)
 		}
 	}
-	for heard, end := 0, time.Now().Add(testns.Patience); heard < 20; {
+	for heard, end := 0, time.Now().Add(testns.Timeout); heard < 20; {
 		packets, err := receiver.Receive(end, nil)
 		testns.Must(t, err)
 		if heard += len(packets); time.Now().After(end) {

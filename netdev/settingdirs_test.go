@@ -34,7 +34,7 @@ func TestSettingsHeldTwice(t *testing.T) {
 		t.Errorf("held: %v, want %v", got, before)
 	}
 	p.Director.Set("ipv4/conf/eth0/arp_ignore", "0")
-	if c, n := w.hear(t); c != Damage {
+	if c, n := w.receive(t); c != Damage {
 		t.Errorf("%d events of concern %v", n, c)
 	}
 }
@@ -55,9 +55,9 @@ func TestSettingsAnew(t *testing.T) {
 		t.Fatal("the settings are as before: this tests nothing")
 	}
 	w.watchWaiting()
-	w.hear(t)
+	w.receive(t)
 	p.Director.Set("ipv6/conf/vrrp6-51/accept_dad", "1")
-	if c, _ := w.hear(t); c != Damage {
+	if c, _ := w.receive(t); c != Damage {
 		t.Errorf("accept_dad was set, and that is of concern %v", c)
 	}
 }
@@ -74,7 +74,7 @@ func TestSettingsOwnWrites(t *testing.T) {
 	write := func(key, value string, want Concern) {
 		t.Helper()
 		p.Director.Set(key, value)
-		if c, n := w.hear(t); c != want || n == 0 {
+		if c, n := w.receive(t); c != want || n == 0 {
 			t.Errorf("%s = %s: %d events of concern %v, want %v", key, value, n, c, want)
 		}
 	}
@@ -86,19 +86,19 @@ func TestSettingsOwnWrites(t *testing.T) {
 	if len(reconcile(p.Director, h)) != 3 {              // forwarding of two, arp_ignore
 		t.Error("the devices do not follow their parent")
 	}
-	if c, n := w.hear(t); c != Nothing || n < 3 {
+	if c, n := w.receive(t); c != Nothing || n < 3 {
 		t.Errorf("our own writes: %d events of concern %v", n, c)
 	}
 	if r := reconcile(p.Director, h); len(r) != 0 {
 		t.Errorf("again: %v", r)
 	}
-	if c, n := w.hear(t); c != Nothing || n != 0 {
+	if c, n := w.receive(t); c != Nothing || n != 0 {
 		t.Errorf("a look without repairs: %d events of concern %v", n, c)
 	}
 	testns.Must(t, h.Remove("vrrp4-51", "vrrp6-51"))
 	reconcile(p.Director, h)
 	p.Director.Set("ipv4/conf/eth0/arp_ignore", "0")
-	if c, _ := w.hear(t); c != Nothing {
+	if c, _ := w.receive(t); c != Nothing {
 		t.Errorf("an interface that was ours once is of concern %v", c)
 	}
 	if got, want := strings.Join(w.held(), " "), "ipv4/.. ipv4/all ipv4/default ipv6/all"; got != want {
@@ -129,7 +129,7 @@ func TestSettingsOverflow(t *testing.T) {
 		_, err := files[i%2].WriteAt([]byte("0"), 0)
 		testns.Must(t, err)
 	}
-	if c, n := w.hear(t); c != Suspicion {
+	if c, n := w.receive(t); c != Suspicion {
 		t.Errorf("%d events, of concern %v", n, c)
 	}
 }

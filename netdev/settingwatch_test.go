@@ -32,8 +32,8 @@ func aWatch(t *testing.T, h *Host, log *slog.Logger) *settingWatch {
 	return w
 }
 
-// hear judges what has been written so far, and returns how many events it was.
-func (w *settingWatch) hear(t *testing.T) (c Concern, events int) {
+// receive judges what has been written so far, and returns how many events it was.
+func (w *settingWatch) receive(t *testing.T) (c Concern, events int) {
 	t.Helper()
 	buf := make([]byte, 1<<20)
 	for {
@@ -209,7 +209,7 @@ func TestSettingsAfterRename(t *testing.T) {
 	if c := rename("other", "third"); c != Suspicion {
 		t.Errorf("an interface that is held and has another name is of concern %v", c)
 	}
-	if c, _ := w.hear(t); c != Nothing {
+	if c, _ := w.receive(t); c != Nothing {
 		t.Errorf("before anything was written: %v", c)
 	}
 	check := func(name string) {
@@ -217,11 +217,11 @@ func TestSettingsAfterRename(t *testing.T) {
 		reconcile(p.Director, h)
 		w.watchWaiting()
 		p.Director.Set(confKey("ipv4", name, "arp_ignore"), "0")
-		if c, n := w.hear(t); c != Damage {
+		if c, n := w.receive(t); c != Damage {
 			t.Errorf("arp_ignore of %s: %d events of concern %v", name, n, c)
 		}
 		reconcile(p.Director, h)
-		if c, n := w.hear(t); c != Nothing || n == 0 {
+		if c, n := w.receive(t); c != Nothing || n == 0 {
 			t.Errorf("our own write: %d events of concern %v", n, c)
 		}
 	}

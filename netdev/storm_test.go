@@ -59,7 +59,7 @@ func TestLooksWhileAddressesChange(t *testing.T) {
 	testns.Must(t, err)
 	defer c.Close()
 	partial, looks := 0, 0
-	for end := time.Now().Add(testns.Patience); (looks < 50 || partial == 0) && time.Now().Before(end); looks++ {
+	for end := time.Now().Add(testns.Timeout); (looks < 50 || partial == 0) && time.Now().Before(end); looks++ {
 		o, err := observe(c, needs{names: []string{"eth0", "none"}}, 0)
 		testns.Must(t, err)
 		if o.partial() {

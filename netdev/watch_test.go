@@ -162,7 +162,7 @@ func watch(t *testing.T, n *testns.NS, prepare func(*Watcher)) <-chan Event {
 
 func await(t *testing.T, events <-chan Event, what string) {
 	t.Helper()
-	timeout := time.After(testns.Patience)
+	timeout := time.After(testns.Timeout)
 	for {
 		select {
 		case e := <-events:
@@ -229,7 +229,7 @@ func TestWatcherOverrun(t *testing.T) {
 	}
 	seen := map[netip.Prefix]bool{}
 	resynced := false
-	for timeout := time.After(testns.Patience); len(seen) < len(add) || !resynced; {
+	for timeout := time.After(testns.Timeout); len(seen) < len(add) || !resynced; {
 		select {
 		case e := <-events:
 			resynced = resynced || e.Kind == Resync

@@ -16,14 +16,14 @@ func TestUnserved(t *testing.T) {
 		want   bool
 	}{
 		"nobody was ever heard":    {nil, func(r *rig) { r.backup() }, true},
-		"the MASTER fell silent":   {nil, func(r *rig) { r.backup(); r.hear(200, highAddr) }, true},
-		"the MASTER said goodbye":  {nil, func(r *rig) { r.backup(); r.hear(200, highAddr); r.hear(0, highAddr) }, false},
-		"somebody said goodbye":    {nil, func(r *rig) { r.backup(); r.hear(0, highAddr) }, false},
-		"a lower priority serves":  {nil, func(r *rig) { r.backup(); r.now = 2 * time.Second; r.hear(50, lowAddr) }, false},
-		"it served until lately":   {nil, func(r *rig) { r.backup(); r.now = 700 * time.Millisecond; r.hear(50, lowAddr) }, false},
+		"the MASTER fell silent":   {nil, func(r *rig) { r.backup(); r.receive(200, highAddr) }, true},
+		"the MASTER said goodbye":  {nil, func(r *rig) { r.backup(); r.receive(200, highAddr); r.receive(0, highAddr) }, false},
+		"somebody said goodbye":    {nil, func(r *rig) { r.backup(); r.receive(0, highAddr) }, false},
+		"a lower priority serves":  {nil, func(r *rig) { r.backup(); r.now = 2 * time.Second; r.receive(50, lowAddr) }, false},
+		"it served until lately":   {nil, func(r *rig) { r.backup(); r.now = 700 * time.Millisecond; r.receive(50, lowAddr) }, false},
 		"our own kernel serves":    {nil, func(r *rig) { r.event(StartHolding{}) }, false},
 		"nobody wants it from us":  {nil, func(r *rig) { r.master(); r.event(Yield{}) }, false},
-		"a preempt delay has past": {func(c *Config) { c.PreemptDelay = 10 * time.Second }, func(r *rig) { hearUntilDue(r, 50, lowAddr) }, false},
+		"a preempt delay has past": {func(c *Config) { c.PreemptDelay = 10 * time.Second }, func(r *rig) { receiveUntilDue(r, 50, lowAddr) }, false},
 		"an owner asks nobody": {func(c *Config) { c.Priority, c.StartDelay = PriorityOwner, time.Second },
 			func(r *rig) { r.backup() }, false},
 	} {
@@ -45,12 +45,12 @@ func TestUnserved(t *testing.T) {
 	}
 }
 
-// hearUntilDue lets a MASTER's advert arrive every second until it may be preempted.
-func hearUntilDue(r *rig, priority uint8, source netip.Addr) {
+// receiveUntilDue lets a MASTER's advert arrive every second until it may be preempted.
+func receiveUntilDue(r *rig, priority uint8, source netip.Addr) {
 	r.backup()
-	r.hear(priority, source)
+	r.receive(priority, source)
 	for preempt := r.g.Member(0).preemptAt.Sub(epoch); r.now < preempt; r.now += time.Second {
-		r.hear(priority, source)
+		r.receive(priority, source)
 	}
 }
 
@@ -64,7 +64,7 @@ func TestClaimInParts(t *testing.T) {
 	r.want("second part", r.only(ClaimedPart{80}), "announce first 80")
 	r.want("an interval", r.elapse(r.now+time.Second), "send priority=100")
 	r.want("another", r.elapse(r.now+time.Second), "send priority=100")
-	r.want("a BACKUP that was quicker", r.hear(99, highAddr))
+	r.want("a BACKUP that was quicker", r.receive(99, highAddr))
 	r.now += 100 * time.Millisecond
 	r.want("the rest", r.event(Claimed{}), "send priority=100", "announce", "BACKUP -> MASTER")
 	r.wantState(Master, true)
@@ -76,7 +76,7 @@ func TestClaimInParts(t *testing.T) {
 func TestPartsOfWhatIsServed(t *testing.T) {
 	r := newRig(t, 3, nil)
 	r.claim()
-	r.want("a BACKUP that was quicker", r.hear(99, highAddr))
+	r.want("a BACKUP that was quicker", r.receive(99, highAddr))
 	r.want("first part", r.only(ClaimedPart{16}))
 	r.want("the rest", r.event(Claimed{}), "send priority=100", "announce", "BACKUP -> MASTER")
 }
@@ -107,7 +107,7 @@ func TestPartsTakenBack(t *testing.T) {
 	r := newRig(t, 3, nil)
 	r.claim()
 	r.only(ClaimedPart{16})
-	r.want("a better one", r.hear(200, highAddr), "release")
+	r.want("a better one", r.receive(200, highAddr), "release")
 	r.wantDeadline(r.now + down100)
 	r.want("later", r.elapse(r.now+down100), "claim", "send priority=100", "announce", "BACKUP -> MASTER")
 }

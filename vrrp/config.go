@@ -124,9 +124,9 @@ func (c *Config) Validate() error {
 	}
 	switch {
 	case c.Version == 2 && (c.Interval < time.Second || c.Interval > MaxIntervalV2 || c.Interval%time.Second != 0):
-		bad("interval", "version 2 takes whole seconds from 1s to 255s, not %v", c.Interval)
+		bad("interval", "version 2 needs whole seconds, from 1s to 255s, not %v", c.Interval)
 	case c.Version == 3 && (c.Interval < MinIntervalV3 || c.Interval > MaxIntervalV3 || c.Interval%MinIntervalV3 != 0):
-		bad("interval", "version 3 takes whole centiseconds from 10ms to 40.95s, not %v", c.Interval)
+		bad("interval", "version 3 needs a multiple of 10ms, from 10ms to 40.95s, not %v", c.Interval)
 	}
 	if c.PreemptDelay < 0 {
 		bad("preempt_delay", "must not be negative")

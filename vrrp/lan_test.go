@@ -179,13 +179,13 @@ func (l *lan) populate() {
 		if c.Preempt && l.chance(0.2) {
 			c.PreemptDelay = l.between(0, 20*c.Interval)
 		}
-		l.patience(&c)
+		l.addDelays(&c)
 		l.populateNode(i, c)
 	}
 }
 
-// patience gives some directors delays.
-func (l *lan) patience(c *Config) {
+// addDelays gives some directors delays.
+func (l *lan) addDelays(c *Config) {
 	if l.chance(0.1) {
 		c.StartDelay = l.between(0, 20*c.Interval)
 	}
@@ -427,7 +427,7 @@ func (l *lan) calm() {
 	l.note("calm")
 	l.fair()
 	for _, n := range l.nodes {
-		l.mend(n)
+		l.repair(n)
 	}
 	interval, delay := l.longest()
 	l.run(9*interval + 2*delay + time.Second)
@@ -447,8 +447,8 @@ func nameOf(n *node) string {
 	return n.name
 }
 
-// mend makes a director well. A stopped daemon is started anew.
-func (l *lan) mend(n *node) {
+// repair makes a director well. A stopped daemon is started anew.
+func (l *lan) repair(n *node) {
 	for i := range n.ports {
 		n.ports[i].cut = false
 		n.ports[i].claimFails = false

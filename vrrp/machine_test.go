@@ -44,9 +44,9 @@ func TestClaimingHears(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRig(t, 3, func(c *Config) { c.Preempt = test.preempt })
 			r.event(Start{})
-			r.hear(99, lowAddr) // who is MASTER until the timer fires
+			r.receive(99, lowAddr) // who is MASTER until the timer fires
 			r.claim()
-			got := r.hear(test.priority, test.source)
+			got := r.receive(test.priority, test.source)
 			if test.yields {
 				r.want("advert", got, "release")
 				r.wantDeadline(r.now + down100)
@@ -64,7 +64,7 @@ func TestClaimingHears(t *testing.T) {
 func TestClaimingHearsStop(t *testing.T) {
 	r := newRig(t, 3, nil)
 	r.claim()
-	r.want("priority 0", r.hear(0, highAddr))
+	r.want("priority 0", r.receive(0, highAddr))
 	r.wantNoDeadline()
 	r.want("answer", r.event(Claimed{}), "send priority=100", "announce", "BACKUP -> MASTER")
 }
@@ -101,11 +101,11 @@ func TestClaimTakenBack(t *testing.T) {
 func TestWeighMovesTimer(t *testing.T) {
 	r := newRig(t, 3, nil)
 	r.backup()
-	r.hear(200, highAddr)
+	r.receive(200, highAddr)
 	r.now = time.Second
 	r.event(TrackerWeight{50})
 	r.wantDeadline(downInterval(3, 150, time.Second))
-	r.hear(0, highAddr)
+	r.receive(0, highAddr)
 	shortened := r.now + skewTime(3, 150, time.Second)
 	r.wantDeadline(shortened)
 	r.now += 100 * time.Millisecond
@@ -130,7 +130,7 @@ func TestMasterWasSilent(t *testing.T) {
 	r := newRig(t, 3, nil)
 	at := r.master()
 	r.now = at + 3500*time.Millisecond
-	r.want("lower priority", r.hear(90, lowAddr), "mute", "MASTER -> BACKUP")
+	r.want("lower priority", r.receive(90, lowAddr), "mute", "MASTER -> BACKUP")
 	heard := r.now
 	// What it heard may be old: it serves until the other one has spoken again.
 	r.want("linger", r.elapse(heard+time.Second+linger), "release")
@@ -142,7 +142,7 @@ func TestMasterWasSilentNoPreempt(t *testing.T) {
 	r := newRig(t, 3, func(c *Config) { c.Preempt = false })
 	at := r.master()
 	r.now = at + 3500*time.Millisecond
-	r.hearInterval(90, lowAddr, 10*time.Second)
+	r.receiveInterval(90, lowAddr, 10*time.Second)
 	heard := r.now
 	r.want("linger", r.elapse(heard+10*time.Second+linger), "release")
 	r.wantDeadline(heard + 10*down100)
@@ -164,12 +164,12 @@ func TestMasterWakesLate(t *testing.T) {
 	r := newRig(t, 3, nil)
 	at := r.master()
 	r.now = at + 10*time.Second
-	r.want("old advert", r.hear(90, lowAddr), "mute", "MASTER -> BACKUP")
+	r.want("old advert", r.receive(90, lowAddr), "mute", "MASTER -> BACKUP")
 	woke := r.now
-	r.want("old advert", r.hear(90, lowAddr))
+	r.want("old advert", r.receive(90, lowAddr))
 	r.wantDeadline(woke + time.Second + linger)
 	r.now = woke + 400*time.Millisecond
-	r.want("new advert", r.hear(90, lowAddr))
+	r.want("new advert", r.receive(90, lowAddr))
 	r.want("linger", r.elapse(woke+time.Second+linger), "release")
 }
 
@@ -185,7 +185,7 @@ func TestMastersWakeLate(t *testing.T) {
 	if g.State() != Master {
 		t.Fatalf("state is %v, want MASTER", g.State())
 	}
-	for _, a := range g.Step(at.Add(10*time.Second), 0, hearing(90, lowAddr, time.Second)) {
+	for _, a := range g.Step(at.Add(10*time.Second), 0, advertFrom(90, lowAddr, time.Second)) {
 		if a.Verb == SendAdvert {
 			t.Errorf("member %d speaks on waking: %v", a.Member, a)
 		}
@@ -210,7 +210,7 @@ func newTwins(t *testing.T) *Group {
 	return g
 }
 
-func hearing(priority uint8, source netip.Addr, interval time.Duration) *Received {
+func advertFrom(priority uint8, source netip.Addr, interval time.Duration) *Received {
 	return &Received{Source: source, Advert: &Advert{Version: 3, Priority: priority, Interval: interval}}
 }
 
@@ -225,9 +225,9 @@ func TestGroupHastens(t *testing.T) {
 		{lowAddr, down100},
 	} {
 		g := newTwins(t)
-		g.Step(epoch, 0, hearing(200, highAddr, time.Second))
-		g.Step(epoch, 1, hearing(200, highAddr, time.Second))
-		g.Step(epoch, 1, hearing(0, test.source, time.Second))
+		g.Step(epoch, 0, advertFrom(200, highAddr, time.Second))
+		g.Step(epoch, 1, advertFrom(200, highAddr, time.Second))
+		g.Step(epoch, 1, advertFrom(0, test.source, time.Second))
 		if got := g.Member(0).Deadline().Sub(epoch); got != test.want {
 			t.Errorf("priority 0 from %v inside: the timer outside is %v, want %v", test.source, got, test.want)
 		}
@@ -239,7 +239,7 @@ func TestGroupHastens(t *testing.T) {
 func TestGroupDemotedInterval(t *testing.T) {
 	g := newTwins(t)
 	for i := range 2 {
-		g.Step(epoch, i, hearing(200, highAddr, MaxIntervalV3))
+		g.Step(epoch, i, advertFrom(200, highAddr, MaxIntervalV3))
 	}
 	now := g.Deadline()
 	g.Elapse(now)
@@ -249,8 +249,8 @@ func TestGroupDemotedInterval(t *testing.T) {
 	if g.State() != Master {
 		t.Fatalf("group is %v, want MASTER", g.State())
 	}
-	g.Step(now, 0, hearing(200, highAddr, time.Second)) // demotes inside
-	g.Elapse(now.Add(time.Second + succession))         // which lets go
+	g.Step(now, 0, advertFrom(200, highAddr, time.Second)) // demotes inside
+	g.Elapse(now.Add(time.Second + succession))            // which lets go
 	if got := g.Member(1).Deadline().Sub(now); g.Member(1).State() != Backup || got != down100 {
 		t.Errorf("inside is %v and waits for %v, want %v", g.Member(1).State(), got, down100)
 	}

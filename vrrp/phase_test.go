@@ -37,7 +37,7 @@ func TestBeat(t *testing.T) {
 			}
 			r.want("second advert", r.elapse(next), "send priority=100")
 			r.now += 3 * time.Millisecond // a lower priority is answered at once
-			r.want("rival", r.hearInterval(90, lowAddr, interval), "send priority=100", "announce", "rival: 192.0.2.1")
+			r.want("rival", r.receiveInterval(90, lowAddr, interval), "send priority=100", "announce", "rival: 192.0.2.1")
 			r.want("third advert", r.elapse(next+interval), "send priority=100")
 			r.wantDeadline(next + 2*interval)
 		}

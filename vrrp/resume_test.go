@@ -44,10 +44,10 @@ func TestResumeTooLate(t *testing.T) {
 	r.wantState(Backup, true)
 
 	r = resumed(t, silent)
-	r.want("a successor of lower priority", r.hear(50, lowAddr), "mute", "MASTER -> BACKUP")
+	r.want("a successor of lower priority", r.receive(50, lowAddr), "mute", "MASTER -> BACKUP")
 
 	r = resumed(t, 3500*time.Millisecond)
-	r.want("a quick successor", r.hear(50, lowAddr), "mute", "MASTER -> BACKUP")
+	r.want("a quick successor", r.receive(50, lowAddr), "mute", "MASTER -> BACKUP")
 }
 
 // The interval that the others wait by counts, not the configured one.

@@ -61,8 +61,8 @@ func TestInitStartupOwnInterval(t *testing.T) {
 func TestInitWaits(t *testing.T) {
 	both(t, func(t *testing.T, version uint8) {
 		r := newRig(t, version, nil)
-		r.want("advert", r.hear(90, lowAddr))
-		r.want("priority 0", r.hear(0, lowAddr))
+		r.want("advert", r.receive(90, lowAddr))
+		r.want("priority 0", r.receive(0, lowAddr))
 		r.wantState(Init, false)
 		r.wantNoDeadline()
 	})
@@ -80,7 +80,7 @@ func TestBackupIsSilent(t *testing.T) {
 		r := newRig(t, version, nil)
 		r.backup()
 		for range 20 {
-			r.want("advert of the MASTER", r.hear(200, highAddr))
+			r.want("advert of the MASTER", r.receive(200, highAddr))
 			r.wantState(Backup, false)
 			r.now += time.Second
 		}
@@ -138,9 +138,9 @@ func TestBackupPriorityZero(t *testing.T) {
 		r := newRig(t, version, nil)
 		r.backup()
 		r.now = time.Second
-		r.hear(200, highAddr)
+		r.receive(200, highAddr)
 		r.now = 1500 * time.Millisecond
-		r.want("priority 0", r.hear(0, highAddr))
+		r.want("priority 0", r.receive(0, highAddr))
 		r.wantDeadline(1500*time.Millisecond + skew100)
 		r.wantState(Backup, false)
 	})
@@ -151,8 +151,8 @@ func TestBackupPriorityZero(t *testing.T) {
 func TestBackupPriorityZeroInterval(t *testing.T) {
 	r := newRig(t, 3, nil)
 	r.backup()
-	r.hearInterval(200, highAddr, 10*time.Second)
-	r.hearInterval(0, highAddr, 10*time.Second)
+	r.receiveInterval(200, highAddr, 10*time.Second)
+	r.receiveInterval(0, highAddr, 10*time.Second)
 	r.wantDeadline(10 * skew100)
 }
 
@@ -162,13 +162,13 @@ func TestBackupPriorityZeroOfAnother(t *testing.T) {
 	both(t, func(t *testing.T, version uint8) {
 		r := newRig(t, version, nil)
 		r.backup()
-		r.hear(200, highAddr)
-		r.hear(0, lowAddr)
+		r.receive(200, highAddr)
+		r.receive(0, lowAddr)
 		r.wantDeadline(down100)
 		// When no MASTER was heard, there is nobody to mistake it for.
 		r = newRig(t, version, nil)
 		r.backup()
-		r.hear(0, lowAddr)
+		r.receive(0, lowAddr)
 		r.wantDeadline(skew100)
 	})
 }
@@ -195,7 +195,7 @@ func TestBackupHears(t *testing.T) {
 				r.now = 3 * time.Second
 				// The address of the sender does not matter here.
 				for _, source := range []netip.Addr{lowAddr, highAddr} {
-					r.want("advert", r.hear(test.priority, source))
+					r.want("advert", r.receive(test.priority, source))
 					r.wantDeadline(r.now + down100)
 					r.now += time.Second
 				}
@@ -212,7 +212,7 @@ func TestBackupLearnsInterval(t *testing.T) {
 	for _, interval := range []time.Duration{MinIntervalV3, 100 * time.Millisecond, 10 * time.Second, MaxIntervalV3} {
 		r := newRig(t, 3, nil)
 		r.backup()
-		r.want("advert", r.hearInterval(200, highAddr, interval))
+		r.want("advert", r.receiveInterval(200, highAddr, interval))
 		r.wantDeadline(3*interval + skewTime(3, 100, interval))
 	}
 }
@@ -228,7 +228,7 @@ func TestBackupDiscardsLower(t *testing.T) {
 		if version == 3 {
 			interval = 10 * time.Second
 		}
-		r.want("advert", r.hearInterval(99, highAddr, interval))
+		r.want("advert", r.receiveInterval(99, highAddr, interval))
 		r.wantDeadline(down100)
 		r.want("timer", r.elapse(down100), "claim", "send priority=100", "announce", "BACKUP -> MASTER")
 	})
@@ -274,7 +274,7 @@ func TestMasterShutdownSuccessor(t *testing.T) {
 		r.master()
 		r.event(Stop{})
 		r.now += 500 * time.Millisecond
-		r.want("successor", r.hear(90, lowAddr))
+		r.want("successor", r.receive(90, lowAddr))
 		r.wantState(Init, true)
 		r.want("linger", r.elapse(r.now+linger), "release", "stopped")
 		r.wantNoDeadline()
@@ -310,7 +310,7 @@ func TestMasterPriorityZero(t *testing.T) {
 		r := newRig(t, version, nil)
 		at := r.master()
 		r.now = at + 400*time.Millisecond
-		r.want("priority 0", r.hear(0, highAddr), "send priority=100")
+		r.want("priority 0", r.receive(0, highAddr), "send priority=100")
 		r.wantDeadline(r.now + time.Second)
 		r.wantState(Master, true)
 	})
@@ -339,7 +339,7 @@ func TestMasterYields(t *testing.T) {
 				r := newRig(t, version, nil)
 				at := r.master()
 				r.now = at + 400*time.Millisecond
-				r.want("advert", r.hear(test.priority, test.source), "mute", "MASTER -> BACKUP")
+				r.want("advert", r.receive(test.priority, test.source), "mute", "MASTER -> BACKUP")
 				r.wantState(Backup, true)
 				heard := r.now
 				r.want("linger", r.elapse(heard+linger), "release")
@@ -371,7 +371,7 @@ func TestMasterYieldsUnsigned(t *testing.T) {
 		})
 		r.event(Primary{own})
 		r.master()
-		r.hear(100, other)
+		r.receive(100, other)
 		if yields := r.g.Member(0).State() == Backup; yields != test.yields {
 			t.Errorf("%v as MASTER hears %v: yields %v, want %v", own, other, yields, test.yields)
 		}
@@ -383,7 +383,7 @@ func TestMasterYieldsUnsigned(t *testing.T) {
 func TestMasterYieldsAndLearns(t *testing.T) {
 	r := newRig(t, 3, nil)
 	r.master()
-	r.hearInterval(200, highAddr, 10*time.Second)
+	r.receiveInterval(200, highAddr, 10*time.Second)
 	heard := r.now
 	r.elapse(heard + linger)
 	r.wantDeadline(heard + 10*down100)
@@ -408,14 +408,14 @@ func TestMasterAsserts(t *testing.T) {
 				r := newRig(t, version, nil)
 				at := r.master()
 				r.now = at + 400*time.Millisecond
-				got := r.hear(test.priority, test.source)
+				got := r.receive(test.priority, test.source)
 				r.want("advert", got[:2], "send priority=100", "announce")
 				r.wantDeadline(r.now + time.Second)
 				r.wantState(Master, true)
 				// A rival that goes on is answered every time; neighbours are
 				// mended once.
 				r.now += 500 * time.Millisecond
-				r.want("advert again", r.hear(test.priority, test.source), "send priority=100")
+				r.want("advert again", r.receive(test.priority, test.source), "send priority=100")
 			})
 		})
 	}

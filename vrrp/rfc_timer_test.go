@@ -72,7 +72,7 @@ func TestPreemptMode(t *testing.T) {
 		r.backup()
 		for range 3 {
 			r.now += time.Second
-			r.want("lower priority", r.hear(90, lowAddr))
+			r.want("lower priority", r.receive(90, lowAddr))
 		}
 		r.want("master-down timer", r.elapse(down100), "claim", "send priority=100", "announce", "BACKUP -> MASTER")
 	})
@@ -85,7 +85,7 @@ func TestPreemptModeFalse(t *testing.T) {
 		r.backup()
 		for range 10 {
 			r.now += time.Second
-			r.want("lower priority", r.hear(90, lowAddr))
+			r.want("lower priority", r.receive(90, lowAddr))
 		}
 		r.wantDeadline(10*time.Second + down100)
 		r.wantState(Backup, false)
@@ -104,9 +104,9 @@ func TestPreemptModeOwner(t *testing.T) {
 	r.event(Elapsed{})
 	r.wantState(Backup, true)
 	woke := r.now
-	r.hear(254, lowAddr)
+	r.receive(254, lowAddr)
 	r.want("linger", r.elapse(woke+time.Second+linger), "release")
-	r.hear(254, lowAddr)
+	r.receive(254, lowAddr)
 	r.now = woke + downInterval(3, 255, time.Second)
 	r.want("timer", r.event(Elapsed{}), "claim", "send priority=255", "announce", "BACKUP -> MASTER")
 }

@@ -63,12 +63,12 @@ func (r *rig) elapse(d time.Duration) []string {
 	return r.event(Elapsed{})
 }
 
-// hear lets an advert of 1 s interval arrive.
-func (r *rig) hear(priority uint8, source netip.Addr) []string {
-	return r.hearInterval(priority, source, time.Second)
+// receive lets an advert of 1 s interval arrive.
+func (r *rig) receive(priority uint8, source netip.Addr) []string {
+	return r.receiveInterval(priority, source, time.Second)
 }
 
-func (r *rig) hearInterval(priority uint8, source netip.Addr, interval time.Duration) []string {
+func (r *rig) receiveInterval(priority uint8, source netip.Addr, interval time.Duration) []string {
 	cfg := r.g.Member(0).Config()
 	return r.event(&Received{Source: source, Advert: &Advert{Version: cfg.Version, VRID: cfg.VRID,
 		Priority: priority, Interval: interval, Addresses: cfg.Addresses}})

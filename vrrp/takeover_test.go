@@ -16,12 +16,12 @@ func TestTakeover(t *testing.T) {
 	}{
 		{"owner", func(c *Config) { c.Priority = PriorityOwner }, func(*rig) {}, TakeoverPriority},
 		{"nobody heard", nil, func(*rig) {}, TakeoverNoResponse},
-		{"MASTER silent", nil, func(r *rig) { r.hear(200, highAddr) }, TakeoverNoResponse},
-		{"MASTER gave up", nil, func(r *rig) { r.hear(200, highAddr); r.hear(PriorityStop, highAddr) }, TakeoverPriority},
+		{"MASTER silent", nil, func(r *rig) { r.receive(200, highAddr) }, TakeoverNoResponse},
+		{"MASTER gave up", nil, func(r *rig) { r.receive(200, highAddr); r.receive(PriorityStop, highAddr) }, TakeoverPriority},
 		{"lower priority", nil, func(r *rig) {
 			for range 4 { // up to the end of the timer, which nothing restarts
 				r.now += 900 * time.Millisecond
-				r.hear(50, lowAddr)
+				r.receive(50, lowAddr)
 			}
 		}, TakeoverPreempted},
 	} {
@@ -40,7 +40,7 @@ func TestTakeover(t *testing.T) {
 			if st.State != Master || st.Takeover != test.want || st.Counters.BecameMaster != 1 {
 				t.Errorf("%v, takeover %v, %d times; want %v: %s", st.State, st.Takeover, st.Counters.BecameMaster, test.want, st.Why)
 			}
-			r.hear(254, netip.MustParseAddr("192.0.2.9"))
+			r.receive(254, netip.MustParseAddr("192.0.2.9"))
 			if st := r.g.Member(0).Status(); st.Takeover != test.want {
 				t.Errorf("afterwards it is %v", st.Takeover)
 			}

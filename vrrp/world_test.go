@@ -562,12 +562,13 @@ func (n *node) receive(member int, packet Packet) {
 	life := n.life
 	n.w.at(at, func() {
 		if !n.ports[member].cut {
-			n.whenAble(life, func() { n.hear(member, packet) })
+			n.whenAble(life, func() { n.decode(member, packet) })
 		}
 	})
 }
 
-func (n *node) hear(member int, packet Packet) {
+// decode gives the machine what a packet holds.
+func (n *node) decode(member int, packet Packet) {
 	drop := Decode(packet, &n.advert)
 	if drop == DropNone {
 		drop = n.machine(member).Config().Admit(packet, n.ports[member].source, &n.advert)

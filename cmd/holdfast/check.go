@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,11 +16,11 @@ func newCheck(f *flags) *cobra.Command {
 	var strict bool
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Say whether the configuration is valid",
+		Short: "Check the configuration file",
 		Long: `Check reads the configuration and prints every error in it as file:line: key: message.
-It then warns, in the same form, of what is valid but has no effect or does harm: for
-example a weight that cannot change the priority, a secret that others can read, or a
-program that would not be run here because it is missing or others can change it.
+If there is none, it warns of what is valid but has no effect or does harm: for example
+a weight that cannot change the priority, a secret that others can read, or a program
+that this machine would not run because it is missing or others can change it.
 Warnings do not change the exit code, unless --strict makes them errors.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
@@ -63,10 +64,12 @@ func loadConfig(ctx context.Context, path string) (*conf.Config, error) {
 func warningsHere(path string, c *conf.Config) conf.Errors {
 	var warnings conf.Errors
 	for _, text := range director.UnfitPrograms(c) {
-		warnings = append(warnings, conf.Error{File: path, Message: text})
+		key, message, _ := strings.Cut(text, ": ")
+		warnings = append(warnings, conf.Error{File: path, Key: key, Message: message})
 	}
 	if text := director.WithoutDBus(c); text != "" {
-		warnings = append(warnings, conf.Error{File: path, Message: text})
+		key, message, _ := strings.Cut(text, ": ")
+		warnings = append(warnings, conf.Error{File: path, Key: key, Message: message})
 	}
 	return warnings
 }
@@ -108,8 +111,8 @@ func newConfigShow(f *flags) *cobra.Command {
 		Use:   "show",
 		Short: "Print the configuration with every default filled in",
 		Long: `Show prints the configuration as one file, with every default filled in and without
-comments. The result is a valid configuration file. Secrets that stand in the
-configuration itself are not shown.`,
+comments. The result is a valid configuration file, except that a placeholder stands
+for each secret that is written in the configuration itself.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(cmd.Context(), f.config)
@@ -124,6 +127,6 @@ configuration itself are not shown.`,
 			return err
 		}),
 	}
-	cmd.Flags().BoolVar(&noDefaults, "no-defaults", false, "leave out every key that has its default")
+	cmd.Flags().BoolVar(&noDefaults, "no-defaults", false, "leave out every key that has its default, except the name of the director")
 	return cmd
 }

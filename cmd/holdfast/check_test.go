@@ -19,7 +19,7 @@ func TestCheckWarnings(t *testing.T) {
 	lines := strings.Split(stderr, "\n")
 	if code != exitWell || !strings.Contains(stdout, "valid: 1 virtual router") || len(lines) != 3 ||
 		!strings.Contains(lines[0], "a.toml:6: vrrp.a.down_after: warning: a single advert") ||
-		!strings.Contains(lines[1], "a.toml: warning: ") || !strings.Contains(lines[1], "/nowhere/notify.sh") {
+		!strings.Contains(lines[1], "a.toml: vrrp.a.notify.any: warning: ") || !strings.Contains(lines[1], "/nowhere/notify.sh") {
 		t.Errorf("check: %d %q\n%s", code, stdout, stderr)
 	}
 	code, stdout, strict := call(t, dir, "check --strict -c @a.toml")

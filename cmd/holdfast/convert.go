@@ -29,9 +29,9 @@ func newConvert() *cobra.Command {
 holdfast that does the same. FILE is the output of ipvsadm -Sn or a script of ipvsadm
 commands; - is standard input.
 
-A report on standard error has every directive that was not translated, with file, line
-and reason, and notes about what to look at. Exit status: 0 everything was translated,
-1 something needs a person, 2 a file cannot be read.`,
+It reports on standard error every directive that was not translated, with file, line
+and reason, and prints notes about what you should look at. Exit status: 0 everything was translated,
+1 something was not translated, 2 a file cannot be read.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			converter := converters[from]
@@ -59,9 +59,9 @@ and reason, and notes about what to look at. Exit status: 0 everything was trans
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&from, "from", "", "the `program` that the files are for: ipvsadm")
+	cmd.Flags().StringVar(&from, "from", "", "the `program` that the files come from: ipvsadm")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "write to this new `file` instead of standard output")
-	cmd.Flags().StringVar(&director, "director", "", "`name` of the director (default: the host name where it runs)")
+	cmd.Flags().StringVar(&director, "director", "", "`name` of the director (default: the name of the host it runs on)")
 	return cmd
 }
 

@@ -26,7 +26,7 @@ func TestConvert(t *testing.T) {
 	}{
 		{"convert --from ipvsadm @good", exitWell, "address = \"10.0.0.1:80\"", "2 directives read: 4 notes, all translated\n"},
 		{"convert --from ipvsadm --director lvs1 @good", exitWell, "[director]\nname = \"lvs1\"", "all translated\n"},
-		{"convert --from ipvsadm @part", exitFault, "address = \"10.0.0.1:80\"", "part:3: needs a person: \"www:80\" is not a numeric address"},
+		{"convert --from ipvsadm @part", exitFault, "address = \"10.0.0.1:80\"", "part:3: not translated: \"www:80\" is not a numeric address"},
 		{"convert --from ipvsadm @none", exitFault, "", "nothing could be converted"},
 		{"convert --from ipvsadm @missing", exitUsage, "", "no such file"},
 		{"convert --from ipvsadm @.", exitUsage, "", "not a regular file"},

@@ -13,13 +13,13 @@ func newEvents(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "events",
 		Short: "Show the journal of transitions, with reasons",
-		Long: `Events shows what the running daemon remembers: transitions of virtual routers,
-servers that went up or down, reloads, repairs. With --json each line is one
-event; --since takes the "seq" of the last one seen.
+		Long: `Events prints the journal of the running daemon: transitions of virtual routers,
+servers that went up or down, reloads, repairs. Each line is one event. With --since
+it prints only the events after the one with that seq, which --json shows.
 
-With --state the past is left out. Instead the present state of every instance, group,
-service and server is printed first, one a line; in JSON these have "snapshot":true.
-With --follow every later change comes after them, once.`,
+With --state it prints no past. It first prints the present state of every instance,
+group, service and server, one per line; --json marks these with "snapshot":true. With
+--follow it then prints each later change once.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			out := cmd.OutOrStdout()
@@ -46,7 +46,7 @@ With --follow every later change comes after them, once.`,
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per line")
-	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with the events to come")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "then print new events as they happen")
 	cmd.Flags().Uint64Var(&since, "since", 0, "leave out the events up to this `seq`")
 	cmd.Flags().BoolVar(&state, "state", false, "begin with the present states instead of the past")
 	cmd.MarkFlagsMutuallyExclusive("state", "since")

@@ -17,11 +17,12 @@ import (
 func newHandover(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "handover [GROUP|INSTANCE]",
-		Short: "Give mastership away without losing a packet",
-		Long: `Handover makes another director MASTER of a group or a lone instance, or of all that are
-MASTER here. It returns when the other one was heard and everything is released here. The
-director then follows the new MASTER, even one of a lower priority, until that gives
-mastership back or dies. If no director takes over, this one stays MASTER and says so.`,
+		Short: "Hand mastership to another director without losing a packet",
+		Long: `Handover makes another director MASTER of a group, or of an instance that is in no group.
+Without an argument it hands over all groups and instances that are MASTER here. It
+returns when the other director has taken over and this one has removed the addresses.
+This director then stays BACKUP, even if its priority is higher, until the new MASTER
+hands over or dies. If no director takes over, this one stays MASTER and handover fails.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: do(func(cmd *cobra.Command, args []string) error {
 			name := ""
@@ -46,11 +47,11 @@ const upgradePatience = 15 * time.Second
 func newUpgrade(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "upgrade",
-		Short: "Replace the running daemon by the installed binary, mastership kept",
-		Long: `Upgrade has the running daemon execute the binary that is installed where it was started
-from, in the same process. Virtual routers stay MASTER or BACKUP, devices, addresses and
-the IPVS table stay as they are. The new binary is tried on the configuration first; if it
-does not accept that, nothing happens. The command returns when the new binary answers.`,
+		Short: "Run the installed binary in place of the running one, without losing mastership",
+		Long: `Upgrade makes the running daemon execute the binary that is now installed at the path it
+was started from, in the same process. Virtual routers stay MASTER or BACKUP. Devices,
+addresses and the IPVS table stay as they are. The new binary checks the configuration
+first; if it refuses it, nothing changes. The command returns when the new binary answers.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			client := f.client()
@@ -123,11 +124,11 @@ func newRelease(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "release",
 		Short: "After a crash: hand over what the daemon left behind",
-		Long: `Release does for a daemon that died what its clean stop would have done: it tells the other
-directors, serves silently until one of them has taken over, and puts devices, addresses
-and sysctls back. The IPVS table stays, for a restart to adopt. Where nothing was left
-there is nothing to do. It is for ExecStopPost of the systemd unit, and refuses while a
-daemon runs.`,
+		Long: `Release does for a daemon that died what a clean stop would have done. It sends priority 0
+and stops answering ARP, serves until another director has taken over, then removes devices
+and addresses and restores sysctls. The IPVS table stays, for a restart to take over. If
+the daemon left nothing, release does nothing. It fails while a daemon runs. The systemd
+unit runs it as ExecStopPost.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(cmd.Context(), f.config)

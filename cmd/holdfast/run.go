@@ -23,7 +23,7 @@ func newRun(f *flags) *cobra.Command {
 		Use:   "run",
 		Short: "Run the daemon, in the foreground",
 		Long: `Run runs the director until SIGTERM or SIGINT. SIGHUP reloads the configuration, as
-"holdfast reload" does. systemd is told when everything is up.`,
+"holdfast reload" does. It notifies systemd when everything is up.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// Wrong flags are wrong usage whatever the configuration says.

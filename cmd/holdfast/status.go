@@ -24,10 +24,10 @@ func newStatus(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [vrrp|lvs|checks]",
 		Short: "Show the state of the running daemon",
-		Long: `Status shows the virtual routers, the IPVS table and the health checks, or one of
-them. Its exit status is 1 if the daemon does not run or something is unwell: a
-virtual router is in FAULT or has a rival, a service has no server that is up,
-the last reload failed.`,
+		Long: `Status shows the virtual routers, the IPVS table and the health checks. With an
+argument it shows only that section. Its exit status is 1 if the daemon does not run
+or something is unwell: for example a virtual router is in FAULT or has a rival, a
+service has no server that is up, or the last reload failed.`,
 		ValidArgs: []string{string(status.SectionVRRP), string(status.SectionLVS), string(status.SectionChecks)},
 		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
 		PreRunE: func(*cobra.Command, []string) error {
@@ -61,7 +61,7 @@ the last reload failed.`,
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().BoolVar(&watch, "watch", false, "show it anew every second")
+	cmd.Flags().BoolVar(&watch, "watch", false, "show it again every second")
 	return cmd
 }
 

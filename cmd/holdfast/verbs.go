@@ -19,9 +19,10 @@ import (
 func newReload(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reload",
-		Short: "Have the running daemon apply its configuration file",
-		Long: `Reload returns when the configuration is applied, and prints what was changed. A
-file with an error changes nothing; the errors are printed.`,
+		Short: "Apply the configuration file to the running daemon",
+		Long: `Reload makes the running daemon read its configuration file and apply what differs. It
+returns when that is done, and prints each change. If the file has an error, nothing
+changes and the errors are printed.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			done, err := f.client().Reload(cmd.Context())
@@ -33,7 +34,7 @@ file with an error changes nothing; the errors are printed.`,
 				fmt.Fprintln(out, change)
 			}
 			if len(done.Changes) == 0 {
-				fmt.Fprintln(out, "nothing was different")
+				fmt.Fprintln(out, "nothing to change")
 			}
 			return nil
 		}),
@@ -45,8 +46,9 @@ func newPlan(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what a reload would change in the kernel now",
-		Long: `Plan has the running daemon compare its configuration file with what it runs and with the
-kernel. Without a daemon it says what a start would change. It changes nothing.`,
+		Long: `Plan asks the running daemon to compare its configuration file with what it runs and with
+the kernel, and prints each step of a reload. If no daemon runs, it prints each step of a
+start. It changes nothing.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			plan, err := f.client().Plan(cmd.Context())

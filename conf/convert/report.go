@@ -35,7 +35,7 @@ type Finding struct {
 func (f Finding) String() string {
 	kind := "note"
 	if f.Person {
-		kind = "needs a person"
+		kind = "not translated"
 	}
 	return fmt.Sprintf("%v: %s: %s", f.At, kind, f.Message)
 }
@@ -88,9 +88,9 @@ func needPerson(n int) string {
 	case 0:
 		return "all translated"
 	case 1:
-		return "1 needs a person"
+		return "1 not translated"
 	}
-	return fmt.Sprintf("%d need a person", n)
+	return fmt.Sprintf("%d not translated", n)
 }
 
 func count(n int, what string) string {

@@ -45,7 +45,7 @@ func advert(t testing.TB, mac frame.MAC, source, group netip.Addr) *frame.Advert
 func receive(t testing.TB, p *Port, n int) []Packet {
 	t.Helper()
 	var all []Packet
-	for end := time.Now().Add(testns.Patience); len(all) < n; {
+	for end := time.Now().Add(testns.Timeout); len(all) < n; {
 		got, err := p.Receive(end, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -239,7 +239,7 @@ func TestPortAllocatesNothing(t *testing.T) {
 		}
 		for got := 0; got < 2; got += len(packets) {
 			var err error
-			if packets, err = port.Receive(time.Now().Add(testns.Patience), packets[:0]); err != nil || len(packets) == 0 {
+			if packets, err = port.Receive(time.Now().Add(testns.Timeout), packets[:0]); err != nil || len(packets) == 0 {
 				t.Fatal(len(packets), err)
 			}
 		}

@@ -179,7 +179,7 @@ func (m *machine) excuse(now time.Time) {
 		m.fall(now, DiagNeighbourDown, reason)
 	case unknown:
 		m.reason = reason
-		m.tell(now, Down)
+		m.report(now, Down)
 	}
 }
 
@@ -209,11 +209,11 @@ func (m *machine) enter(now time.Time, to State, reason string) {
 	m.state, m.since, m.reason = to, now, reason
 	m.settle()
 	m.schedule(now)
-	m.tell(now, from)
+	m.report(now, from)
 }
 
-// tell records a change.
-func (m *machine) tell(now time.Time, from State) {
+// report records a change.
+func (m *machine) report(now time.Time, from State) {
 	m.changes = append(m.changes, Change{
 		Name: m.name, At: now, From: from, To: m.state, Diag: m.diag, Verdict: m.verdict, Reason: m.reason,
 	})
@@ -297,7 +297,7 @@ func (m *machine) elapse(now time.Time) {
 		m.doubt = time.Time{}
 		if m.verdict != VerdictDown {
 			m.verdict = VerdictDown
-			m.tell(now, m.state)
+			m.report(now, m.state)
 		}
 	}
 	if !m.due.IsZero() && !now.Before(m.due) {
@@ -348,5 +348,5 @@ func (m *machine) end(now time.Time) {
 	if m.remote.Discriminator != 0 || !m.Passive {
 		m.send(now, false)
 	}
-	m.tell(now, from)
+	m.report(now, from)
 }

@@ -34,16 +34,16 @@ func (e *RefusedError) Error() string { return e.Text }
 
 // A Client asks the daemon behind a socket.
 type Client struct {
-	path     string
-	patience time.Duration // for an answer that needs no work
-	http     http.Client
+	path          string
+	answerTimeout time.Duration // for an answer that needs no work
+	http          http.Client
 }
 
 // NewClient returns a Client of the socket at path. It connects when it is used,
 // and waits at most half a minute for an answer, but for as long as its context
 // allows for a reload and for events.
 func NewClient(path string) *Client {
-	c := &Client{path: path, patience: 30 * time.Second}
+	c := &Client{path: path, answerTimeout: 30 * time.Second}
 	c.http.Transport = &http.Transport{
 		DisableKeepAlives: true, // one question, mostly; and no goroutine is left behind
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -170,15 +170,15 @@ const rejoinPause = 20 * time.Millisecond
 
 // rejoin follows the events after since once the daemon is back.
 func (c *Client) rejoin(ctx context.Context, since uint64) (*http.Response, error) {
-	patience := time.NewTimer(c.patience)
-	defer patience.Stop()
+	limit := time.NewTimer(c.answerTimeout)
+	defer limit.Stop()
 	pause := time.NewTicker(rejoinPause)
 	defer pause.Stop()
 	err := errors.New("the daemon does not return")
 	for {
 		select {
 		case <-pause.C:
-		case <-patience.C:
+		case <-limit.C:
 			return nil, err
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -195,7 +195,7 @@ func (c *Client) rejoin(ctx context.Context, since uint64) (*http.Response, erro
 func ask[T any](ctx context.Context, c *Client, method, what string) (*T, error) {
 	if method == http.MethodGet {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.patience)
+		ctx, cancel = context.WithTimeout(ctx, c.answerTimeout)
 		defer cancel()
 	}
 	answer, err := c.request(ctx, method, what)

@@ -193,7 +193,7 @@ func (s *Server) write(verb string, next http.HandlerFunc) http.HandlerFunc {
 			s.fail(w, http.StatusForbidden, fmt.Errorf("%s is for root only", verb))
 			return
 		}
-		s.log.Info("asked over the control socket", "verb", verb, "uid", r.Context().Value(peerKey{}))
+		s.log.Info("request on the control socket", "verb", verb, "uid", r.Context().Value(peerKey{}))
 		next(w, r)
 	}
 }

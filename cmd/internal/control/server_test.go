@@ -326,7 +326,7 @@ func TestFollowersGoOn(t *testing.T) {
 func TestFollowersGiveUp(t *testing.T) {
 	var server *Server
 	events, client, _ := serve(t, &fakeBackend{}, func(s *Server) { server = s })
-	client.patience = 3 * rejoinPause
+	client.answerTimeout = 3 * rejoinPause
 	events.Append(event.Event{Kind: event.KindServer})
 	var last error
 	for e, err := range client.Events(t.Context(), 0, true) {
@@ -449,7 +449,7 @@ func TestClientDoesNotWaitForEver(t *testing.T) {
 	}
 	defer l.Close()
 	c := NewClient(path)
-	c.patience = time.Millisecond
+	c.answerTimeout = time.Millisecond
 	if _, err := c.Status(t.Context()); err == nil || err.Error() != "the daemon does not answer on the control socket "+path {
 		t.Errorf("status: %v", err)
 	}

@@ -18,8 +18,8 @@ const (
 	statsFile = "dbus-stats.json"
 )
 
-// patience bounds a method; who calls waits 25 s.
-const patience = 20 * time.Second
+// methodTimeout bounds a method. Callers wait 25 s by default.
+const methodTimeout = 20 * time.Second
 
 // A baseline is what the counters of instances were when they were last cleared.
 // The counters themselves go on: others read them too.
@@ -54,7 +54,7 @@ func (s *Service) methodsOfRouter() map[string]func(context.Context) error {
 
 // do runs a method, when those before it have ended, and logs that.
 func (s *Service) do(ctx context.Context, name, instance string, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, methodTimeout)
 	defer cancel()
 	select {
 	case s.work <- struct{}{}:

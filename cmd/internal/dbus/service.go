@@ -69,13 +69,13 @@ type Service struct {
 	work     chan struct{} // holds a token while a method is at work
 	stats    baseline      // belongs to who holds the token
 
-	mu     sync.Mutex
-	opts   Options
-	drop   context.CancelFunc // ends what goes on with the options before these
-	tree   tree
-	queue  []signal
-	told   bool // VrrpStarted was said
-	status status.DBus
+	mu        sync.Mutex
+	opts      Options
+	drop      context.CancelFunc // ends what goes on with the options before these
+	tree      tree
+	queue     []signal
+	announced bool // VrrpStarted was queued
+	status    status.DBus
 }
 
 // New returns a running Service. Close it.
@@ -241,7 +241,7 @@ func (s *Service) connect(life, ctx context.Context, o Options, up func()) error
 	s.connected()
 	up()
 	for {
-		if err := s.say(l); err != nil {
+		if err := s.emitQueued(l); err != nil {
 			return err
 		}
 		select {
@@ -251,14 +251,14 @@ func (s *Service) connect(life, ctx context.Context, o Options, up func()) error
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-s.ending.Done():
-			_ = s.say(l)
+			_ = s.emitQueued(l)
 			return nil
 		}
 	}
 }
 
-// say emits what is queued.
-func (s *Service) say(l link) error {
+// emitQueued emits what is queued.
+func (s *Service) emitQueued(l link) error {
 	s.mu.Lock()
 	queue := s.queue
 	s.queue = nil
@@ -280,8 +280,8 @@ func (s *Service) connected() {
 	defer s.mu.Unlock()
 	s.status.Connected, s.status.Since, s.status.Error = true, time.Now(), ""
 	s.queue = nil
-	if !s.told {
-		s.told = true
+	if !s.announced {
+		s.announced = true
 		s.send(signal{path: routerPath, name: started})
 	}
 	for _, path := range s.tree.sorted() {

@@ -298,7 +298,7 @@ func TestMethods(t *testing.T) {
 // than callers do.
 func TestMethodsWaitForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &fakeDirector{hold: patience * 3 / 4}
+		d := &fakeDirector{hold: methodTimeout * 3 / 4}
 		s := newService(quiet(), d, Options{}, (&fakeBus{}).dial)
 		defer s.Close(t.Context())
 		var errs [2]error
@@ -309,7 +309,7 @@ func TestMethodsWaitForEachOther(t *testing.T) {
 		from := time.Now()
 		all.Wait()
 		late := errors.Join(errs[0], errs[1]) // of the one that came second
-		if took := time.Since(from); took != patience || (errs[0] == nil) == (errs[1] == nil) || !errors.Is(late, context.DeadlineExceeded) {
+		if took := time.Since(from); took != methodTimeout || (errs[0] == nil) == (errs[1] == nil) || !errors.Is(late, context.DeadlineExceeded) {
 			t.Errorf("%v after %v; asked: %v", errs, took, d.asked)
 		}
 	})

@@ -43,7 +43,7 @@ type balancer struct {
 	masters  map[string]bool
 	foreign  []lvs.Key       // services of other programs
 	adopted  bool            // the table has taken over the servers that the kernel used
-	failing  map[string]bool // changes that failed the last time, to say each once
+	failing  map[string]bool // changes that failed the last time, to log each once
 	changed  func(lvs.Report)
 }
 
@@ -140,7 +140,7 @@ func (b *balancer) applyTable() error {
 	if err == nil {
 		b.foreign = report.Foreign
 	}
-	b.tell(report)
+	b.report(report)
 	return errors.Join(err, report.Err())
 }
 
@@ -204,8 +204,9 @@ func serviceConfigs(c *conf.Config) []lvs.ServiceConfig {
 	return list
 }
 
-// log logs what was changed, and what could not be changed, each failure once.
-func (b *balancer) tell(report lvs.Report) {
+// report logs what was changed and what could not be changed, each failure once, and
+// hands it on.
+func (b *balancer) report(report lvs.Report) {
 	for _, c := range report.Changes {
 		msg := "ipvs changed"
 		if c.Drift {

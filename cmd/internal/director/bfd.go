@@ -133,7 +133,7 @@ func sessionStatus(s *bfd.Status) status.BFDSession {
 }
 
 // describeBFD says in sentences how the sessions of two configurations differ.
-func describeBFD(old, new *conf.Config, say func(format string, args ...any)) {
+func describeBFD(old, new *conf.Config, add func(format string, args ...any)) {
 	former := map[string]conf.BFD{}
 	for _, b := range old.BFD {
 		former[b.Name] = b
@@ -141,13 +141,13 @@ func describeBFD(old, new *conf.Config, say func(format string, args ...any)) {
 	for _, b := range new.BFD {
 		switch o, ok := former[b.Name]; {
 		case !ok:
-			say("add bfd %s", b.Name)
+			add("add bfd %s", b.Name)
 		case !reflect.DeepEqual(o, b):
-			say("change bfd %s", b.Name)
+			add("change bfd %s", b.Name)
 		}
 		delete(former, b.Name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(former)) {
-		say("remove bfd %s", name)
+		add("remove bfd %s", name)
 	}
 }

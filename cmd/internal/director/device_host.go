@@ -32,7 +32,7 @@ func (h deviceHost) ClaimInParts(routers []string, up func([]claimed)) []error {
 			of[names[0]] = i
 		}
 	}
-	tell := func(parts []netdev.Part) {
+	report := func(parts []netdev.Part) {
 		all := make([]claimed, 0, len(parts))
 		for _, p := range parts {
 			if i, first := of[p.Device]; first {
@@ -41,7 +41,7 @@ func (h deviceHost) ClaimInParts(routers []string, up func([]claimed)) []error {
 		}
 		up(all)
 	}
-	claim := func(names ...string) error { return h.host.ClaimInParts(tell, names...) }
+	claim := func(names ...string) error { return h.host.ClaimInParts(report, names...) }
 	return h.each(claim, h.host.Claim, routers)
 }
 

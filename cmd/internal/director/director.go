@@ -229,7 +229,7 @@ func (d *Director) linkChanged(e *netdev.Event) {
 
 // loop does what is posted until ctx is done or the VRRP loop fails.
 func (d *Director) loop(ctx context.Context) {
-	for d.routers.failed == nil {
+	for !d.routers.loopEnded() {
 		select {
 		case <-ctx.Done():
 			return

@@ -31,7 +31,7 @@ const earlySpeakerVariable = "HOLDFAST_STAND_IN"
 // binary that finds another version starts without an early speaker.
 const earlySpeakerVersion = 1
 
-// An processState comes first in the file, in every version: what the new binary has
+// A processState comes first in the file, in every version: what the new binary has
 // whether it can use it or not.
 type processState struct {
 	Version int
@@ -39,7 +39,8 @@ type processState struct {
 	Sockets []port.OpenSocket
 }
 
-// An earlyUnits lists what an early speaker speaks for: units that are MASTER.
+// An earlyUnits lists the units that an early speaker sends adverts for: those that
+// are MASTER.
 type earlyUnits struct {
 	At    time.Duration // since boot
 	Units []earlyUnit
@@ -50,7 +51,7 @@ type earlyUnit struct {
 	Routers []earlyRouter
 }
 
-// A earlyRouter is a virtual router with what its adverts are made of.
+// An earlyRouter is a virtual router with what its adverts are made of.
 type earlyRouter struct {
 	Config vrrp.Config
 	Auth   auth.Config
@@ -76,11 +77,11 @@ func (rs *routers) saveEarlySpeaker(usual unix.SchedAttr) (variable string, take
 	if err != nil {
 		return "", nil, err
 	}
-	fd, err := unix.MemfdCreate("holdfast-early speaker", 0)
+	fd, err := unix.MemfdCreate("holdfast-early-speaker", 0)
 	if err != nil {
 		return "", nil, fmt.Errorf("make a file for the early speaker: %w", err)
 	}
-	file := os.NewFile(uintptr(fd), "holdfast-early speaker")
+	file := os.NewFile(uintptr(fd), "holdfast-early-speaker")
 	sockets, err := rs.port.HandOn()
 	if err == nil {
 		to := gob.NewEncoder(file)
@@ -97,15 +98,15 @@ func (rs *routers) saveEarlySpeaker(usual unix.SchedAttr) (variable string, take
 func (rs *routers) earlyUnits(at time.Duration, snap *speaker.Snapshot) earlyUnits {
 	s := earlyUnits{At: at}
 	for _, u := range rs.units {
-		spoken := earlyUnit{Name: u.speakerName()}
+		early := earlyUnit{Name: u.speakerName()}
 		for i := range u.members {
 			in := rs.instances[u.members[i].Name]
 			if st, ok := snap.Routers[in.conf.Name]; ok && st.Resume.State == vrrp.Master {
-				spoken.Routers = append(spoken.Routers, in.earlyRouter(snap.At, &st))
+				early.Routers = append(early.Routers, in.earlyRouter(snap.At, &st))
 			}
 		}
-		if len(spoken.Routers) == len(u.members) {
-			s.Units = append(s.Units, spoken)
+		if len(early.Routers) == len(u.members) {
+			s.Units = append(s.Units, early)
 		}
 	}
 	return s
@@ -130,8 +131,8 @@ type EarlySpeaker struct {
 	speaker *speaker.Speaker
 }
 
-// NewEarlySpeaker returns the early speaker for which the former binary left a file, or nil if
-// there is none. It is to be called before anything that takes time.
+// NewEarlySpeaker returns the early speaker for which the former binary left a file,
+// or nil if there is none. Call it before anything that takes time.
 func NewEarlySpeaker() (*EarlySpeaker, error) {
 	text, ok := os.LookupEnv(earlySpeakerVariable)
 	if !ok {
@@ -142,7 +143,7 @@ func NewEarlySpeaker() (*EarlySpeaker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", earlySpeakerVariable, err)
 	}
-	file := os.NewFile(uintptr(fd), "holdfast-early speaker")
+	file := os.NewFile(uintptr(fd), "holdfast-early-speaker")
 	if file == nil {
 		return nil, fmt.Errorf("%s: no descriptor", earlySpeakerVariable)
 	}
@@ -151,7 +152,7 @@ func NewEarlySpeaker() (*EarlySpeaker, error) {
 	defer func() { unboostThreads(left.Usual) }()
 	s, err := readEarlySpeaker(file, &left)
 	if err != nil {
-		return nil, fmt.Errorf("go on speaking before all is up: %w", err)
+		return nil, fmt.Errorf("go on sending adverts during the start: %w", err)
 	}
 	return s, nil
 }
@@ -181,7 +182,8 @@ func readEarlySpeaker(file *os.File, left *processState) (*EarlySpeaker, error) 
 	return startEarlySpeaker(p, &all), nil
 }
 
-// standIn begins to speak.
+// startEarlySpeaker starts a speaker that sends adverts for all units. It takes the
+// port over.
 func startEarlySpeaker(p *port.Port, all *earlyUnits) *EarlySpeaker {
 	s := &EarlySpeaker{speaker.New(speaker.Options{
 		Port: &vrrpPort{Port: p}, Log: slog.New(slog.DiscardHandler), // the director's speaker says the same
@@ -211,22 +213,22 @@ func (u *earlyUnit) unit(at time.Time) (speaker.Unit, error) {
 		r := &u.Routers[i]
 		in := conf.Instance{Config: r.Config, TTL: r.TTL}
 		in.Auth.Config = r.Auth
-		v, err := newTxConfig(txSource{index: r.Index, source: r.Source, group: r.Config.MulticastGroup(), advertMAC: r.MAC}, nil)
+		tx, err := newTxConfig(txSource{index: r.Index, source: r.Source, group: r.Config.MulticastGroup(), advertMAC: r.MAC}, nil)
 		if err == nil {
-			err = addRecipients(&v, &in, r.MAC)
+			err = addRecipients(&tx, &in, r.MAC)
 		}
 		if err != nil {
 			return unit, err
 		}
 		unit.Routers = append(unit.Routers, speaker.Router{
-			Config: r.Config, Tx: v, Events: []vrrp.Event{vrrp.TrackerWeight{Sum: r.Weight}, r.Was.event(at)},
+			Config: r.Config, Tx: tx, Events: []vrrp.Event{vrrp.TrackerWeight{Sum: r.Weight}, r.Was.event(at)},
 		})
 	}
 	return unit, nil
 }
 
-// resumes returns what the virtual routers are by now for which the early speaker
-// speaks. It may be called on nil, as may relieve and end.
+// resumes returns the present states of the virtual routers that the early speaker
+// sends adverts for. It may be called on nil, as may relieve and end.
 func (s *EarlySpeaker) resumes() map[string]vrrp.Resume {
 	if s == nil {
 		return nil

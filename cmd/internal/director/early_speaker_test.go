@@ -74,12 +74,12 @@ func TestEarlySpeakerSpeaksAlike(t *testing.T) {
 }
 
 // frames are those of one message, to whomever it goes.
-func frames(v *speaker.TxConfig) (list [][]byte) {
+func frames(tx *speaker.TxConfig) (list [][]byte) {
 	message := []byte("twelve bytes")
-	if v.Peers == nil {
-		return [][]byte{v.Wrap(message)}
+	if tx.Peers == nil {
+		return [][]byte{tx.Wrap(message)}
 	}
-	for _, l := range v.Peers {
+	for _, l := range tx.Peers {
 		list = append(list, l.Wrap(message))
 	}
 	return list

@@ -37,64 +37,64 @@ type executor struct {
 }
 
 func newExecutor(d devices, answer func(speaker.Order, error), tally func([]speaker.ClaimProgress), failed func(speaker.Order, error)) *executor {
-	h := &executor{devices: d, answer: answer, tally: tally, failed: failed}
-	h.wait = sync.NewCond(&h.mu)
-	return h
+	e := &executor{devices: d, answer: answer, tally: tally, failed: failed}
+	e.wait = sync.NewCond(&e.mu)
+	return e
 }
 
 // order takes orders. It never blocks.
-func (h *executor) order(orders []speaker.Order) {
-	h.mu.Lock()
-	h.queue = append(h.queue, orders...)
-	h.mu.Unlock()
-	h.wait.Broadcast()
+func (e *executor) order(orders []speaker.Order) {
+	e.mu.Lock()
+	e.queue = append(e.queue, orders...)
+	e.mu.Unlock()
+	e.wait.Broadcast()
 }
 
 // quit makes run return when the orders given so far are carried out.
-func (h *executor) quit() {
-	h.mu.Lock()
-	h.done = true
-	h.mu.Unlock()
-	h.wait.Broadcast()
+func (e *executor) quit() {
+	e.mu.Lock()
+	e.done = true
+	e.mu.Unlock()
+	e.wait.Broadcast()
 }
 
 // drain returns when the orders given so far are carried out.
-func (h *executor) drain() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for len(h.queue) > 0 || h.busy {
-		h.wait.Wait()
+func (e *executor) drain() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for len(e.queue) > 0 || e.busy {
+		e.wait.Wait()
 	}
 }
 
-func (h *executor) run() {
+func (e *executor) run() {
 	var pending []speaker.Order
 	for {
-		pending = append(pending, h.take(len(pending) > 0)...)
+		pending = append(pending, e.take(len(pending) > 0)...)
 		if len(pending) == 0 {
 			return
 		}
 		var batch []speaker.Order
 		batch, pending = next(pending)
-		h.carryOut(batch)
+		e.carryOut(batch)
 	}
 }
 
 // take returns what was ordered since the last time. Without anything pending
 // it waits for an order, or for the end, when it returns none.
-func (h *executor) take(pending bool) []speaker.Order {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+func (e *executor) take(pending bool) []speaker.Order {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if !pending {
-		h.busy = false
-		h.wait.Broadcast()
-		for len(h.queue) == 0 && !h.done {
-			h.wait.Wait()
+		e.busy = false
+		e.wait.Broadcast()
+		for len(e.queue) == 0 && !e.done {
+			e.wait.Wait()
 		}
-		h.busy = len(h.queue) > 0
+		e.busy = len(e.queue) > 0
 	}
-	orders := h.queue
-	h.queue = nil
+	orders := e.queue
+	e.queue = nil
 	return orders
 }
 
@@ -140,33 +140,33 @@ func next(pending []speaker.Order) (batch, rest []speaker.Order) {
 	return batch, rest
 }
 
-func (h *executor) carryOut(orders []speaker.Order) {
+func (e *executor) carryOut(orders []speaker.Order) {
 	names := make([]string, len(orders))
 	for i, o := range orders {
 		names[i] = o.Router
 	}
-	do := h.devices.Release
+	do := e.devices.Release
 	switch {
 	case orders[0].Verb == vrrp.Claim && orders[0].Unserved:
 		do = func(names []string) []error {
-			return h.devices.ClaimInParts(names, func(up []claimed) {
+			return e.devices.ClaimInParts(names, func(up []claimed) {
 				parts := make([]speaker.ClaimProgress, len(up))
 				for i, c := range up {
 					parts[i] = speaker.ClaimProgress{Order: orders[c.router], Addresses: c.addresses}
 				}
-				h.tally(parts)
+				e.tally(parts)
 			})
 		}
 	case orders[0].Verb == vrrp.Claim:
-		do = h.devices.Claim
+		do = e.devices.Claim
 	case orders[0].Verb == vrrp.Mute:
-		do = h.devices.Mute
+		do = e.devices.Mute
 	}
 	for i, err := range do(names) {
 		if orders[i].Verb == vrrp.Claim {
-			h.answer(orders[i], err)
+			e.answer(orders[i], err)
 		} else if err != nil {
-			h.failed(orders[i], err)
+			e.failed(orders[i], err)
 		}
 	}
 }

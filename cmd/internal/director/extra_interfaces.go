@@ -121,7 +121,7 @@ func (in *instance) diagnoseExtraInterfaces(fault func(key string, wireLost bool
 }
 
 // announceExtraInterfaces adds the announcements of the addresses on other interfaces.
-func (in *instance) announceExtraInterfaces(v *speaker.TxConfig) error {
+func (in *instance) announceExtraInterfaces(tx *speaker.TxConfig) error {
 	for _, p := range in.conf.Extra {
 		f, mac := in.extra[p.Interface], frame.MAC(in.conf.MAC.Address)
 		if in.conf.MAC.Mode == conf.MACInterface {
@@ -130,7 +130,7 @@ func (in *instance) announceExtraInterfaces(v *speaker.TxConfig) error {
 		if f.Index == 0 {
 			continue
 		}
-		if err := addAnnouncements(v, f.Index, mac, f.Forwarding6, announced(&in.conf, p.Interface)); err != nil {
+		if err := addAnnouncements(tx, f.Index, mac, f.Forwarding6, announced(&in.conf, p.Interface)); err != nil {
 			return err
 		}
 	}

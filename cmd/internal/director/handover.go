@@ -56,7 +56,7 @@ func (rs *routers) yield(name string) ([]handingOver, error) {
 		return nil, err
 	}
 	if in := rs.instances[name]; in != nil && rs.units[in.unit].group {
-		return nil, fmt.Errorf("%s moves with its group: hand over %s", name, in.unit)
+		return nil, fmt.Errorf("%s is a member of group %s: use \"holdfast handover %s\"", name, in.unit, in.unit)
 	}
 	if name != "" && rs.units[name] == nil {
 		return nil, fmt.Errorf("no group or instance is named %s", name)
@@ -83,7 +83,7 @@ func (rs *routers) yield(name string) ([]handingOver, error) {
 		given = append(given, h)
 	}
 	if len(given) == 0 {
-		return nil, errors.New("nothing is MASTER here")
+		return nil, errors.New("no group or instance is MASTER here")
 	}
 	return given, nil
 }
@@ -112,7 +112,7 @@ func (rs *routers) awaitSuccessor(ctx context.Context, h *handingOver) (string, 
 		for _, name := range h.members {
 			m := snap.Routers[name].Machine
 			if m.State == vrrp.Master {
-				return "", fmt.Errorf("nobody took over %s: it is MASTER here again", h.unit)
+				return "", fmt.Errorf("no other director took over %s: it is MASTER here again", h.unit)
 			}
 			over = over && !m.Holding && m.Master.LastHeard.After(h.at)
 			to = m.Master.Address.String()

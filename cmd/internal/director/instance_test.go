@@ -54,7 +54,7 @@ func TestDiagnose(t *testing.T) {
 			in.facts.Duplicate = addrs("fe80::2", "2001:db8::2")
 		}, faultAddress, vrrp.Faulted{
 			Problem: "interface eth0 cannot use its address 2001:db8::2: another host on the link has it (dadfailed)"}},
-		"renamed elsewhere": {func(in *instance) {
+		"another extra interface renamed": {func(in *instance) {
 			in.conf.Extra = []conf.ExtraInterface{{Interface: "eth1"}}
 			in.extra = map[string]netdev.Interface{"eth1": {Name: "lan0", Index: 8, Admin: true, Up: true}}
 		}, faultLink + ":eth1", vrrp.Faulted{Problem: "interface eth1, where it has addresses, does not exist; it is called lan0 now"}},

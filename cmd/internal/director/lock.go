@@ -64,7 +64,7 @@ func lockDir(dir string) (*os.File, error) {
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("runtime directory %s: another holdfast is running there", dir)
+		return nil, fmt.Errorf("another holdfast is running with the runtime directory %s", dir)
 	}
 	return f, nil
 }

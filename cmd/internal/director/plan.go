@@ -26,10 +26,10 @@ func Preview(ctx context.Context, path string, c *conf.Config, log *slog.Logger)
 	for i := range c.VRRP {
 		in := &c.VRRP[i]
 		if in.MAC.Mode != conf.MACInterface {
-			step("netdev", "make or adopt %s, a macvlan on %s with MAC %v; it is down until MASTER",
+			step("netdev", "create or take over %s, a macvlan on %s with MAC %v; it is down until MASTER",
 				in.Device, in.Interface, frame.MAC(in.MAC.Address))
 			for _, p := range in.Extra {
-				step("netdev", "make or adopt %s, a macvlan on %s with MAC %v; it is down until MASTER",
+				step("netdev", "create or take over %s, a macvlan on %s with MAC %v; it is down until MASTER",
 					p.Device, p.Interface, frame.MAC(in.MAC.Address))
 			}
 			if in.Egress {
@@ -93,31 +93,31 @@ func describe(old, new *conf.Config) []string {
 		old = &conf.Config{}
 	}
 	var list []string
-	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	d := diffUnits(before, units(new))
 	for _, u := range d.gone {
-		say("stop %s", u.title())
+		add("stop %s", u.title())
 	}
 	for _, in := range d.leave {
-		say("stop vrrp %s, which leaves its group", in.Name)
+		add("stop vrrp %s, which leaves its group", in.Name)
 	}
 	for _, p := range d.stay {
 		list = append(list, p.describe()...)
 	}
 	for _, u := range d.come {
-		say("start %s", u.title())
+		add("start %s", u.title())
 	}
-	describeServices(old, new, say)
-	describeTrackers(old, new, say)
-	describeBFD(old, new, say)
+	describeServices(old, new, add)
+	describeTrackers(old, new, add)
+	describeBFD(old, new, add)
 	if !reflect.DeepEqual(old.LVS, new.LVS) && old.Director.Name != "" {
-		say("change lvs")
+		add("change lvs")
 	}
 	if !reflect.DeepEqual(old.Notify, new.Notify) && old.Director.Name != "" {
-		say("change notify")
+		add("change notify")
 	}
 	if old.Director != new.Director && old.Director.Name != "" {
-		say("change director")
+		add("change director")
 	}
 	return list
 }
@@ -187,7 +187,7 @@ func (p *unitPair) describeMoves() (list []string) {
 	return list
 }
 
-func describeServices(old, new *conf.Config, say func(string, ...any)) {
+func describeServices(old, new *conf.Config, add func(string, ...any)) {
 	before := make(map[string]*conf.Service, len(old.Services))
 	for i := range old.Services {
 		before[old.Services[i].Name] = &old.Services[i]
@@ -198,14 +198,14 @@ func describeServices(old, new *conf.Config, say func(string, ...any)) {
 		delete(before, n.Name)
 		switch {
 		case o == nil:
-			say("add service %s with %d servers", n.Name, len(n.Servers))
+			add("add service %s with %d servers", n.Name, len(n.Servers))
 		case !reflect.DeepEqual(o, n):
-			say("change service %s", n.Name)
+			add("change service %s", n.Name)
 		}
 	}
 	for i := range old.Services {
 		if name := old.Services[i].Name; before[name] != nil {
-			say("remove service %s", name)
+			add("remove service %s", name)
 		}
 	}
 }

@@ -29,14 +29,14 @@ func (p *problems) set(source string, now []status.Problem) {
 		if !known {
 			since = time.Now()
 			p.log.Error("problem", "object", one.Kind, "name", one.Name, "err", one.Text)
-			p.tell(one, event.ProblemFound)
+			p.publishProblem(one, event.ProblemFound)
 		}
 		after[one] = since
 	}
 	for one := range before {
 		if _, still := after[one]; !still {
 			p.log.Info("problem is gone", "object", one.Kind, "name", one.Name, "was", one.Text)
-			p.tell(one, event.ProblemGone)
+			p.publishProblem(one, event.ProblemGone)
 		}
 	}
 	if p.bySource == nil {
@@ -45,7 +45,7 @@ func (p *problems) set(source string, now []status.Problem) {
 	p.bySource[source] = after
 }
 
-func (p *problems) tell(one status.Problem, to string) {
+func (p *problems) publishProblem(one status.Problem, to string) {
 	detail := map[string]string{"object": one.Kind, "name": one.Name}
 	for key, value := range map[string]string{"interface": one.Interface, "address": one.Address} {
 		if value != "" {

@@ -56,7 +56,7 @@ func TestReloadHeedsEveryField(t *testing.T) {
 
 // An address that goes to another interface is announced there, also where both
 // have been the instance's.
-func TestReloadAnnouncesElsewhere(t *testing.T) {
+func TestReloadAnnouncesOnExtraInterfaces(t *testing.T) {
 	before, after := sampleInstance(), sampleInstance()
 	after.Excluded[0].Interface = "b"
 	if sameTx(before, after) {

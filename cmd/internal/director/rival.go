@@ -26,11 +26,11 @@ const maxOverheard = 64
 // A rivalry is the time in which another router speaks as MASTER beside an
 // instance. Only then are the MAC addresses of adverts listened to.
 type rivalry struct {
-	news   speaker.Report // of its coming
-	family vrrp.Family
-	macs   map[netip.Addr]frame.MAC // of all senders, by address
-	told   bool
-	cancel context.CancelFunc // ends the listening
+	report    speaker.Report // of its coming
+	family    vrrp.Family
+	macs      map[netip.Addr]frame.MAC // of all senders, by address
+	published bool
+	cancel    context.CancelFunc // ends the listening
 }
 
 // A rivals is the subsystem that knows which other routers send adverts as MASTER
@@ -67,8 +67,8 @@ func (rv *rivals) reported(r speaker.Report) {
 		rv.end(r)
 	case known != nil:
 		rv.publishSeen(known)
-		known.news = r
-		known.told = false
+		known.report = r
+		known.published = false
 		rv.publishSeen(known)
 	default:
 		rv.begin(r)
@@ -83,7 +83,7 @@ func (rv *rivals) begin(r speaker.Report) {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	v := &rivalry{news: r, family: in.conf.Family, macs: map[netip.Addr]frame.MAC{}, cancel: cancel}
+	v := &rivalry{report: r, family: in.conf.Family, macs: map[netip.Addr]frame.MAC{}, cancel: cancel}
 	rv.known[r.Router] = v
 	post := func(f func()) {
 		rv.post(func() {
@@ -112,7 +112,7 @@ func (rv *rivals) begin(r speaker.Report) {
 // overheard notes where adverts of a rival's virtual router come from.
 func (rv *rivals) overheard(v *rivalry, source netip.Addr, mac frame.MAC) {
 	remember(v.macs, source, mac)
-	if source == v.news.Peer.Address {
+	if source == v.report.Peer.Address {
 		rv.publishSeen(v)
 	}
 }
@@ -128,11 +128,11 @@ func remember(macs map[netip.Addr]frame.MAC, source netip.Addr, mac frame.MAC) {
 
 // publishSeen publishes that a rival came, once.
 func (rv *rivals) publishSeen(v *rivalry) {
-	if v.told {
+	if v.published {
 		return
 	}
-	v.told = true
-	rv.publishRival(v, &v.news, event.RivalSeen, v.news.Why)
+	v.published = true
+	rv.publishRival(v, &v.report, event.RivalSeen, v.report.Why)
 }
 
 // end publishes that there is no rival any more, if there was one: it no longer
@@ -151,7 +151,7 @@ func (rv *rivals) end(r speaker.Report) {
 // publishRival publishes that a rival came or went. The report says what the
 // instance is at that moment.
 func (rv *rivals) publishRival(v *rivalry, r *speaker.Report, to, why string) {
-	p := v.news.Peer
+	p := v.report.Peer
 	e := event.Event{
 		At: r.At, Kind: event.KindRival, Subject: r.Router, To: to, Reason: why,
 		Detail:   map[string]string{"address": p.Address.String(), "priority": strconv.Itoa(int(p.Priority))},

@@ -86,7 +86,7 @@ func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) status.
 	}
 	for _, p := range c.Extra {
 		on := func(a conf.Address) bool { return a.Interface != p.Interface }
-		i.Elsewhere = append(i.Elsewhere, status.Place{
+		i.ExtraInterfaces = append(i.ExtraInterfaces, status.ExtraInterface{
 			Interface: p.Interface, Device: p.Device,
 			Addresses: prefixTexts(slices.DeleteFunc(slices.Concat(c.Prefixes, c.Excluded), on)),
 		})

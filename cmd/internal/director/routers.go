@@ -203,11 +203,14 @@ func (rs *routers) save(u *upgradeState) {
 // stop gives all virtual routers away.
 func (rs *routers) stop() error {
 	rs.coming = nil
-	if rs.failed != nil {
+	if rs.loopEnded() {
 		return nil
 	}
 	return rs.stopUnits()
 }
+
+// loopEnded reports whether the VRRP loop ended by itself; failed says why.
+func (rs *routers) loopEnded() bool { return rs.failed != nil }
 
 func (rs *routers) close() {
 	close(rs.laterEnd)
@@ -268,7 +271,7 @@ func (rs *routers) setFaults(in *instance, faults map[string]vrrp.Faulted) {
 
 func (rs *routers) deliver(in *instance, ev vrrp.Event) {
 	if err := rs.speaker.Deliver(in.conf.Name, ev); err != nil {
-		rs.log.Error("cannot tell the VRRP loop", "vrrp", in.conf.Name, "err", err)
+		rs.log.Error("cannot pass an event to the VRRP loop", "vrrp", in.conf.Name, "err", err)
 	}
 }
 
@@ -282,7 +285,7 @@ func (rs *routers) announce(name string) error {
 	if err != nil {
 		return err
 	}
-	err = errors.New("nothing is MASTER here")
+	err = errors.New("no group or instance is MASTER here")
 	for name, st := range snap.Routers {
 		// One that has just ceased to be MASTER is not to announce anything.
 		if st.Machine.State == vrrp.Master && rs.speaker.Announce(name) == nil {

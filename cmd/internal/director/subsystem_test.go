@@ -33,21 +33,6 @@ func alone(t *testing.T) (base, *aloneRecorder) {
 	}, r
 }
 
-// work does what was posted.
-func (r *aloneRecorder) work() {
-	for _, f := range r.mail.take() {
-		f()
-	}
-}
-
-// await does what is posted until done.
-func (r *aloneRecorder) await(done func() bool) {
-	for !done() {
-		<-r.mail.signal
-		r.work()
-	}
-}
-
 // What a configuration does not want is not there, what it wants is made once, and
 // what it still wants is changed; nothing is done with what is not there.
 func TestOptional(t *testing.T) {

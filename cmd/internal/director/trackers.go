@@ -351,7 +351,7 @@ func (t *trackers) slow(k *conf.Track) error {
 
 // describeTrackers says in sentences how the trackers of two configurations
 // differ.
-func describeTrackers(old, new *conf.Config, say func(format string, args ...any)) {
+func describeTrackers(old, new *conf.Config, add func(format string, args ...any)) {
 	former := map[string]conf.Track{}
 	for _, k := range old.Tracks {
 		former[k.Name] = k
@@ -359,13 +359,13 @@ func describeTrackers(old, new *conf.Config, say func(format string, args ...any
 	for _, k := range new.Tracks {
 		switch o, ok := former[k.Name]; {
 		case !ok:
-			say("add tracker %s", k.Name)
+			add("add tracker %s", k.Name)
 		case !reflect.DeepEqual(o, k):
-			say("change tracker %s", k.Name)
+			add("change tracker %s", k.Name)
 		}
 		delete(former, k.Name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(former)) {
-		say("remove tracker %s", name)
+		add("remove tracker %s", name)
 	}
 }

@@ -37,14 +37,17 @@ func (b backend) Upgrade(ctx context.Context) (*control.Upgrading, error) {
 	return &control.Upgrading{Path: path, PID: os.Getpid()}, nil
 }
 
-// installedBinary is where the running binary was started from, whatever is
-// there now.
+// startPath is the path of the running binary when it was started. Later the kernel
+// names the file's new path if somebody has renamed it, to keep the old version.
+var startPath, errStartPath = os.Executable()
+
+// installedBinary returns the path that the running binary was started from,
+// whatever is there now.
 func installedBinary() (string, error) {
-	path, err := os.Executable()
+	path, err := startPath, errStartPath
 	if err != nil {
 		return "", fmt.Errorf("find the installed binary: %w", err)
 	}
-	path = strings.TrimSuffix(path, " (deleted)")
 	if _, err := os.Stat(path); err != nil {
 		return "", fmt.Errorf("find the installed binary: %w", err)
 	}

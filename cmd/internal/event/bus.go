@@ -17,7 +17,7 @@ func (b *Bus) Publish(e Event) {
 	if e.At.IsZero() {
 		e.At = time.Now()
 	}
-	for _, tell := range b.subscribers {
-		tell(&e)
+	for _, subscriber := range b.subscribers {
+		subscriber(&e)
 	}
 }

@@ -152,7 +152,7 @@ func (e Event) String() string {
 		b.WriteString(" " + e.To)
 	}
 	if e.Reason != "" {
-		b.WriteString(": " + e.Reason)
+		b.WriteString(": " + strings.ReplaceAll(e.Reason, "\n", "; "))
 	}
 	if len(e.Detail) > 0 {
 		var pairs []string

@@ -186,6 +186,7 @@ func TestEventString(t *testing.T) {
 		{Event{At: at, Kind: KindInstance, Subject: "outside", From: "BACKUP", To: "MASTER", Reason: "no advert heard", Detail: map[string]string{"priority": "150", "master": "10.0.0.3"}},
 			"2026-03-01T12:00:00.123+01:00 instance outside BACKUP -> MASTER: no advert heard (master=10.0.0.3 priority=150)"},
 		{Event{At: at.UTC(), Kind: KindServer, Subject: "web/rs1", To: "UP"}, "2026-03-01T11:00:00.123Z server web/rs1 UP"},
+		{Event{At: at.UTC(), Kind: KindConfig, To: "refused", Reason: "a:1: x\na:2: y"}, "2026-03-01T11:00:00.123Z config refused: a:1: x; a:2: y"},
 		{Event{At: at.UTC(), Kind: KindLost, Reason: "4 events were overwritten"}, "2026-03-01T11:00:00.123Z lost: 4 events were overwritten"},
 	}
 	for _, test := range tests {

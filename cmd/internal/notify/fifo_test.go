@@ -93,7 +93,7 @@ func openPipe(t *testing.T, path string) *bufio.Reader {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { file.Close() })
-	if err := file.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := file.SetReadDeadline(time.Now().Add(testTimeout)); err != nil {
 		t.Fatal(err)
 	}
 	return bufio.NewReader(file)
@@ -165,7 +165,7 @@ func TestFIFORefusesWhatIsNoPipe(t *testing.T) {
 	if err := os.WriteFile(f.o.Path, []byte("data"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := f.Deliver(t.Context(), []event.Event{told("x", event.Master)}); n != 0 || err == nil || !strings.HasSuffix(err.Error(), "is not a pipe") {
+	if n, err := f.Deliver(t.Context(), []event.Event{stateEvent("x", event.Master)}); n != 0 || err == nil || !strings.HasSuffix(err.Error(), "is not a pipe") {
 		t.Errorf("delivered %d: %v", n, err)
 	}
 	if text, err := os.ReadFile(f.o.Path); err != nil || string(text) != "data" {

@@ -18,8 +18,8 @@ import (
 	"holdfast/integration/tools"
 )
 
-// patience bounds every wait for something that must come.
-const patience = 10 * time.Second
+// testTimeout bounds every wait for something that must come.
+const testTimeout = 10 * time.Second
 
 // script writes an executable shell script into dir and returns its command.
 func script(t *testing.T, dir, name, body string) Command {
@@ -69,8 +69,8 @@ func wait[T any](t *testing.T, from <-chan T, what string) T {
 	select {
 	case v := <-from:
 		return v
-	case <-time.After(patience):
-		t.Fatalf("waited %v for %s", patience, what)
+	case <-time.After(testTimeout):
+		t.Fatalf("waited %v for %s", testTimeout, what)
 		panic("unreachable")
 	}
 }
@@ -113,7 +113,7 @@ func newBench(t *testing.T, change func(*Options)) *bench {
 	}
 	b.Notifier = New(o)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 		defer cancel()
 		if err := b.Close(ctx); err != nil && err != ErrClosed {
 			t.Errorf("close: %v", err)
@@ -134,14 +134,14 @@ func (b *bench) send(t *testing.T, state string, commands ...Command) {
 
 func (b *bench) sendTo(t *testing.T, name, state string, commands ...Command) {
 	t.Helper()
-	if err := b.Send(told(name, state), commands...); err != nil {
+	if err := b.Send(stateEvent(name, state), commands...); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// told is the event by which an instance's scripts are called with a state or
+// stateEvent is the event by which an instance's scripts are called with a state or
 // moment.
-func told(name, state string) event.Event {
+func stateEvent(name, state string) event.Event {
 	e := event.Event{Kind: event.KindInstance, Subject: name, To: state, Instance: &event.Instance{State: state, Priority: 150}}
 	switch state {
 	case Rival:
@@ -193,7 +193,7 @@ func watchExit(t *testing.T, pid int) <-chan struct{} {
 	go func() {
 		defer unix.Close(fd)
 		for {
-			n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(2*patience/time.Millisecond))
+			n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(2*testTimeout/time.Millisecond))
 			if err == unix.EINTR {
 				continue
 			}

@@ -46,7 +46,7 @@ func TestMailIsInterrupted(t *testing.T) {
 }
 
 // A mailServer is as much of an SMTP server as these tests need. It keeps the
-// commands and the mails that it was given.
+// dialogue and the mails that it was given.
 type mailServer struct {
 	address  string
 	tls      *tls.Config // for STARTTLS; nil: it is not offered
@@ -145,7 +145,7 @@ func (s *mailServer) serve(conn net.Conn) {
 	}
 }
 
-func (s *mailServer) said() []string {
+func (s *mailServer) dialogue() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.commands...)
@@ -154,7 +154,7 @@ func (s *mailServer) said() []string {
 func mailTo(s *mailServer, change func(*MailOptions)) *Mail {
 	o := MailOptions{
 		Server: s.address, From: "lvs1@example.org", To: []string{"a@example.org", "b@example.org"}, Helo: "lvs1",
-		TLS: MailAuto, Timeout: patience, Director: "lvs1",
+		TLS: MailAuto, Timeout: testTimeout, Director: "lvs1",
 	}
 	if change != nil {
 		change(&o)
@@ -175,7 +175,7 @@ func TestMailTellsWhatHappenedAndHowItIs(t *testing.T) {
 		t.Fatalf("delivered %d: %v", n, err)
 	}
 	want := []string{"EHLO lvs1", "MAIL FROM:<lvs1@example.org> BODY=8BITMIME", "RCPT TO:<a@example.org>", "RCPT TO:<b@example.org>", "DATA", "QUIT"}
-	if diff := cmp.Diff(want, s.said()); diff != "" {
+	if diff := cmp.Diff(want, s.dialogue()); diff != "" {
 		t.Errorf("the session (-want +got):\n%s", diff)
 	}
 	got, err := mail.ReadMessage(strings.NewReader(<-s.mails))
@@ -253,8 +253,8 @@ func TestMailTLS(t *testing.T) {
 			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 				t.Errorf("error %v, want %q", err, test.want)
 			}
-			if got := strings.Contains(strings.Join(s.said(), "\n"), "STARTTLS"); got != (test.encrypted || test.offers && test.want != "") {
-				t.Errorf("STARTTLS was said: %t:\n%q", got, s.said())
+			if got := strings.Contains(strings.Join(s.dialogue(), "\n"), "STARTTLS"); got != (test.encrypted || test.offers && test.want != "") {
+				t.Errorf("STARTTLS was said: %t:\n%q", got, s.dialogue())
 			}
 		})
 	}
@@ -266,7 +266,7 @@ func TestMailAuthenticates(t *testing.T) {
 	if n, err := m.Deliver(t.Context(), failover); n != 3 || err != nil {
 		t.Fatalf("delivered %d: %v", n, err)
 	}
-	if got := s.said()[1]; got != "AUTH PLAIN AG1lAHB3" {
+	if got := s.dialogue()[1]; got != "AUTH PLAIN AG1lAHB3" {
 		t.Errorf("said %q", got)
 	}
 }

@@ -165,7 +165,7 @@ func TestSlowScriptSkipsStatesThatAreOver(t *testing.T) {
 	tests := []struct {
 		name    string
 		later   []string // sent while the script of the first, MASTER, runs
-		want    string   // told after it; "" is nothing
+		want    string   // stateEvent after it; "" is nothing
 		skipped []string
 	}{
 		{name: "the newest state wins", later: []string{event.Backup, event.Fault}, want: event.Fault, skipped: []string{event.Backup}},
@@ -262,7 +262,7 @@ func TestSeveralRivals(t *testing.T) {
 		state, address string
 		told           bool
 	}{{Rival, "10.0.0.3", true}, {Rival, "10.0.0.4", false}, {RivalGone, "10.0.0.3", false}, {Rival, "10.0.0.4", false}, {RivalGone, "10.0.0.4", true}, {Rival, "10.0.0.4", true}} {
-		e := told("a", step.state)
+		e := stateEvent("a", step.state)
 		e.Detail = map[string]string{"address": step.address}
 		if err := b.Send(e, command); err != nil {
 			t.Fatal(err)

@@ -181,7 +181,7 @@ func TestCloseWaitsForRunningAndWaitingScripts(t *testing.T) {
 	if err := wait(t, closed, "Close"); err != nil {
 		t.Errorf("Close: %v", err)
 	}
-	if err := b.Send(told("x", event.Master), command); err != ErrClosed {
+	if err := b.Send(stateEvent("x", event.Master), command); err != ErrClosed {
 		t.Errorf("Send after Close: %v, want ErrClosed", err)
 	}
 	if err := b.Close(context.Background()); err != ErrClosed {

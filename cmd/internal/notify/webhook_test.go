@@ -18,7 +18,7 @@ import (
 )
 
 func hook(url string, change func(*WebhookOptions)) *Webhook {
-	o := WebhookOptions{URL: url, Timeout: patience, Director: "lvs1"}
+	o := WebhookOptions{URL: url, Timeout: testTimeout, Director: "lvs1"}
 	if change != nil {
 		change(&o)
 	}

@@ -51,7 +51,7 @@ type Agent struct {
 
 // New returns a running agent. Close it.
 func New(log *slog.Logger, source Source, o Options) *Agent {
-	dialer := net.Dialer{Timeout: patience}
+	dialer := net.Dialer{Timeout: answerTimeout}
 	return newAgent(log, source, o, dialer.DialContext)
 }
 

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// patience is how long the master agent may take to answer.
-	patience = 10 * time.Second
+	// answerTimeout is how long the master agent may take to answer.
+	answerTimeout = 10 * time.Second
 	// writeTime is how long it may take to take what it is sent: at its end the
 	// director waits for that.
 	writeTime = 2 * time.Second
@@ -77,7 +77,7 @@ func (s *session) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open a session: %w", err)
 	}
-	s.Agent.clock = s.Agent.clock.told(time.Now(), r.UpTime)
+	s.Agent.clock = s.Agent.clock.synced(time.Now(), r.UpTime)
 	if _, err := s.ask(ctx, &agentx.Register{Priority: priority, Subtree: oidMIB}); err != nil {
 		return fmt.Errorf("register %v: %w", oidMIB, err)
 	}
@@ -90,14 +90,14 @@ func (s *session) ask(ctx context.Context, b agentx.Body) (*agentx.Response, err
 	if err != nil {
 		return nil, err
 	}
-	limit := time.NewTimer(patience)
+	limit := time.NewTimer(answerTimeout)
 	defer limit.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-limit.C:
-			return nil, fmt.Errorf("no answer within %v", patience)
+			return nil, fmt.Errorf("no answer within %v", answerTimeout)
 		case got := <-s.in:
 			if got.err != nil {
 				return nil, s.broken(got.err)
@@ -129,7 +129,7 @@ func (s *session) serve(ctx context.Context) error {
 			if got.err != nil {
 				return s.broken(got.err)
 			}
-			err = s.heard(ctx, got.packet)
+			err = s.handle(ctx, got.packet)
 		case <-s.wake:
 			err = s.sendTraps()
 		case <-pings.C:
@@ -142,8 +142,8 @@ func (s *session) serve(ctx context.Context) error {
 	return err
 }
 
-// heard does what a packet wants.
-func (s *session) heard(ctx context.Context, p *agentx.Packet) error {
+// handle does what a packet wants.
+func (s *session) handle(ctx context.Context, p *agentx.Packet) error {
 	switch b := p.Body.(type) {
 	case *agentx.Response:
 		return s.answered(p.Number, b)

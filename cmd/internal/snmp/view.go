@@ -140,10 +140,10 @@ type clock struct {
 	upTime uint32 // in TimeTicks
 }
 
-// told returns the clock by what a master agent just said. As long as that is
+// synced returns the clock by what a master agent just said. As long as that is
 // the same master agent nothing changes: a TimeStamp that differs by a tick
 // would tell of another moment.
-func (c clock) told(when time.Time, upTime uint32) clock {
+func (c clock) synced(when time.Time, upTime uint32) clock {
 	said := clock{when, upTime}
 	if !c.when.IsZero() && said.started().Sub(c.started()).Abs() < time.Second {
 		return c

@@ -216,17 +216,17 @@ func TestEmpty(t *testing.T) {
 
 // A TimeStamp must not change as long as the master agent is the same.
 func TestClock(t *testing.T) {
-	c := clock{}.told(moment, 100)
+	c := clock{}.synced(moment, 100)
 	if got := c.at(moment.Add(time.Second)); got != 200 {
 		t.Errorf("a second later it is %d", got)
 	}
 	if got := c.at(ago(time.Hour)); got != 0 {
 		t.Errorf("before the master agent was started it is %d", got)
 	}
-	if again := c.told(moment.Add(time.Minute), 6103); again != c {
+	if again := c.synced(moment.Add(time.Minute), 6103); again != c {
 		t.Errorf("the same master agent: %v", again)
 	}
-	if other := c.told(moment.Add(time.Minute), 50); other == c || other.at(moment.Add(time.Minute)) != 50 {
+	if other := c.synced(moment.Add(time.Minute), 50); other == c || other.at(moment.Add(time.Minute)) != 50 {
 		t.Errorf("another master agent: %v", other)
 	}
 }

@@ -16,9 +16,10 @@ func TestWhoImportsWhom(t *testing.T) {
 		"event":       nil,
 		"status":      nil,
 		"notify":      {"event", "program"},
-		"snmp":        {"event", "status", "snmp/agentx"},
+		"reconnect":   nil,
+		"snmp":        {"event", "status", "reconnect", "snmp/agentx"},
 		"snmp/agentx": nil,
-		"dbus":        {"event", "status"},
+		"dbus":        {"event", "status", "reconnect"},
 		"control":     {"event", "status"},
 	} {
 		files, err := filepath.Glob(filepath.Join("..", room, "*.go"))

@@ -81,7 +81,7 @@ func (s *Status) vrrp(b *strings.Builder) {
 		for _, r := range v.Reasons {
 			t.note(fmt.Sprintf("%s, for %s: %s", r.Key, s.ago(r.Since), r.Text))
 		}
-		for _, p := range v.Elsewhere {
+		for _, p := range v.ExtraInterfaces {
 			t.note(fmt.Sprintf("%s on %s", strings.Join(p.Addresses, " "), cmp.Or(p.Device, p.Interface)))
 		}
 		if n := v.Counters.AddressMismatch; n > 0 {
@@ -227,7 +227,7 @@ func (s *Status) checks(b *strings.Builder) {
 		if c.Last != nil {
 			last, took = s.ago(c.Last.At)+" ago", c.Last.Took.Round(10*time.Microsecond).String()
 		}
-		t.row(c.ID, string(c.Kind), c.Address.String(), string(c.State), since, last, took,
+		t.row(c.ID, c.Kind, c.Address.String(), string(c.State), since, last, took,
 			strconv.FormatUint(c.Counts.Attempts, 10), strconv.FormatUint(c.Counts.Failures, 10))
 		if c.State != checker.Up && len(c.Failures) > 0 {
 			t.note(fmt.Sprintf("%s ago: %s", s.ago(c.Failures[0].At), c.Failures[0].Reason))

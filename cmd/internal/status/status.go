@@ -121,8 +121,8 @@ type Reload struct {
 	Error string    `json:"error,omitempty"`
 }
 
-// A Place is another interface where a virtual router has addresses.
-type Place struct {
+// An ExtraInterface is another interface where a virtual router has addresses.
+type ExtraInterface struct {
 	Interface string   `json:"interface"`
 	Device    string   `json:"device,omitempty"` // the macvlan; "" if they are on the interface
 	Addresses []string `json:"addresses"`
@@ -137,15 +137,15 @@ type Instance struct {
 	IfIndex int    `json:"ifindex,omitempty"`
 	Device  string `json:"device,omitempty"` // the macvlan; "" if the addresses are on the interface
 	MAC     string `json:"mac,omitempty"`    // of the addresses
-	// Elsewhere tells of addresses that are on other interfaces.
-	Elsewhere []Place   `json:"elsewhere,omitempty"`
-	Family    string    `json:"family"` // ipv4 or ipv6
-	VRID      int       `json:"vrid"`
-	Protocol  int       `json:"vrrp_version"`        // 2 or 3
-	Multicast string    `json:"multicast,omitempty"` // group of the adverts; "" with unicast
-	State     string    `json:"state"`               // INIT, BACKUP, MASTER or FAULT
-	Since     time.Time `json:"since"`
-	Why       string    `json:"why,omitempty"` // of the last transition
+	// ExtraInterfaces are the interfaces beside Interface that have addresses.
+	ExtraInterfaces []ExtraInterface `json:"elsewhere,omitempty"`
+	Family          string           `json:"family"` // ipv4 or ipv6
+	VRID            int              `json:"vrid"`
+	Protocol        int              `json:"vrrp_version"`        // 2 or 3
+	Multicast       string           `json:"multicast,omitempty"` // group of the adverts; "" with unicast
+	State           string           `json:"state"`               // INIT, BACKUP, MASTER or FAULT
+	Since           time.Time        `json:"since"`
+	Why             string           `json:"why,omitempty"` // of the last transition
 	// UpSince is when it left INIT or FAULT; absent in these.
 	UpSince time.Time `json:"up_since,omitzero"`
 	// Takeover is why it became MASTER the last time: priority (it owns the

@@ -177,7 +177,7 @@ func TestFindings(t *testing.T) {
 		"-A -f 5 -p 60\n-a -f 5 -r 192.168.0.1:0 -i -w 1 --tun-type gue": `holdfast refuses it: `,
 	} {
 		c, _, report := run(t, ok+line+"\n")
-		if report.Untranslated() != 1 || !strings.Contains(report.String(), "rules:3: needs a person: "+want) {
+		if report.Untranslated() != 1 || !strings.Contains(report.String(), "rules:3: not translated: "+want) {
 			t.Errorf("%s: want %s, got\n%v", line, want, report.String())
 		}
 		if c == nil || !slices.Equal(rules(c), []string{"-A -t 10.0.0.1:80 -s rr", "-a -t 10.0.0.1:80 -r 192.168.0.1:80 -m -w 1"}) {

@@ -67,7 +67,7 @@ const Surplus = 80 * time.Millisecond
 func (t *Tap) Until(enough func([][]byte) bool) [][]byte {
 	t.NS.T.Helper()
 	var frames [][]byte
-	for end := time.Now().Add(Patience); !enough(frames) && time.Now().Before(end); {
+	for end := time.Now().Add(Timeout); !enough(frames) && time.Now().Before(end); {
 		frames = append(frames, t.During(5*time.Millisecond)...)
 	}
 	return append(frames, t.During(Surplus)...)
@@ -136,7 +136,7 @@ func (t *Tap) Asks(request []byte, expected int, answers func([][]byte) []frame.
 	t.NS.T.Helper()
 	t.Settle()
 	var frames [][]byte
-	for end := time.Now().Add(Patience); ; {
+	for end := time.Now().Add(Timeout); ; {
 		t.Send(request)
 		for again := time.Now().Add(time.Second); len(answers(frames)) < expected && time.Now().Before(again); {
 			frames = append(frames, t.During(5*time.Millisecond)...)
@@ -244,7 +244,7 @@ func (n *NS) SendFrom(source, destination string) {
 // Soon and Briefly are how long to wait for an answer that must come, and for
 // one that must not.
 const (
-	Soon    = Patience
+	Soon    = Timeout
 	Briefly = 300 * time.Millisecond
 )
 

@@ -135,20 +135,20 @@ func (n *NS) Addressed(name string, count int) bool {
 		strings.Count(n.Run("ip -6 route show table local type local dev "+name), "\n") == count
 }
 
-// Patience is how long to wait for what must come. The kernel has one lock for
+// Timeout is how long to wait for what must come. The kernel has one lock for
 // all namespaces, and sees to links when it gets it: on a machine on which others
 // make and destroy many, that takes seconds.
-const Patience = 30 * time.Second
+const Timeout = 30 * time.Second
 
 // Eventually waits for a condition that the kernel brings about.
 func Eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	for end := time.Now().Add(Patience); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(Timeout); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if condition() {
 			return
 		}
 	}
-	t.Fatalf("not within %v: %s", Patience, what)
+	t.Fatalf("not within %v: %s", Timeout, what)
 }
 
 // Index returns an interface's index.
