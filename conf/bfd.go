@@ -75,11 +75,7 @@ func (c *Config) checkBFD(s sections) {
 	names := make(unique[string])
 	for i, t := range s.bfd {
 		b := &c.BFD[i]
-		if b.Name != "" && t.ok("name") {
-			if first := names.use(b.Name, t.where("name")); first != "" {
-				t.failf("name", "%q is already used at %s", b.Name, first)
-			}
-		}
+		t.useOnce(names, "name", b.Name)
 		for j := range i {
 			o := &c.BFD[j]
 			apart := b.Interface != "" && o.Interface != "" && b.Interface != o.Interface

@@ -34,9 +34,10 @@ func visitTLS(t *table, s, inherited *probe.TLS) *probe.TLS {
 	return s
 }
 
-// readCA returns the certificates in the file of the key ca; "" without a file.
+// readCA returns the certificates in the file of the key ca. It returns "" for the
+// path "", and after an error.
 func readCA(t *table, path string) string {
-	if path == "" {
+	if path == "" || !t.ok("ca") {
 		return ""
 	}
 	pem, err := t.in.env.readFile(path)
@@ -44,7 +45,7 @@ func readCA(t *table, path string) string {
 	case err != nil:
 		t.failf("ca", "%v", err)
 	case !x509.NewCertPool().AppendCertsFromPEM(pem):
-		t.failf("ca", "%s holds no certificate in PEM form", path)
+		t.failf("ca", "%s contains no certificate in PEM format", path)
 	default:
 		return string(pem)
 	}

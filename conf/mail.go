@@ -104,5 +104,5 @@ func (m *Mail) check(t *table) {
 	if t.ok("user") {
 		m.Password = readSecretFile(t, "password_file", m.PasswordFile)
 	}
-	m.CAText = readCAFile(t, m.CA)
+	m.CAText = readCA(t, m.CA)
 }

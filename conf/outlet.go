@@ -65,20 +65,12 @@ func (n *Notifications) visit(t *table, director string) {
 	hooks := list(t, "webhook", &n.Webhooks, func(t *table, w *Webhook) { w.visit(t) })
 	names := make(unique[string])
 	for i, h := range hooks {
-		if name := n.Webhooks[i].Name; name != "" && h.ok("name") {
-			if first := names.use(name, h.where("name")); first != "" {
-				h.failf("name", "%q is already used at %s", name, first)
-			}
-		}
+		h.useOnce(names, "name", n.Webhooks[i].Name)
 	}
 	pipes := list(t, "fifo", &n.FIFOs, func(t *table, f *FIFO) { f.visit(t) })
 	seen := make(unique[string])
 	for i, p := range pipes {
-		if path := n.FIFOs[i].Path; path != "" && p.ok("path") {
-			if first := seen.use(path, p.where("path")); first != "" {
-				p.failf("path", "%q is already used at %s", path, first)
-			}
-		}
+		p.useOnce(seen, "path", n.FIFOs[i].Path)
 	}
 }
 

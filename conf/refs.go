@@ -36,6 +36,17 @@ func (u unique[K]) use(key K, where string) string {
 	return ""
 }
 
+// useOnce refuses a value of the key that was used before. A value that is missing or
+// wrong has its own error.
+func (t *table) useOnce(seen unique[string], key, value string) {
+	if value == "" || !t.ok(key) {
+		return
+	}
+	if first := seen.use(value, t.where(key)); first != "" {
+		t.failf(key, "%q is already used at %s", value, first)
+	}
+}
+
 // checkNames refuses duplicate names. Instances and groups share one name space,
 // because commands like handover take either.
 func (c *Config) checkNames(s sections) {
@@ -56,13 +67,7 @@ func (c *Config) checkNames(s sections) {
 	}
 	services := make(unique[string])
 	for i, t := range s.services {
-		name := c.Services[i].Name
-		if name == "" || !t.ok("name") {
-			continue
-		}
-		if first := services.use(name, t.where("name")); first != "" {
-			t.failf("name", "%q is already used at %s", name, first)
-		}
+		t.useOnce(services, "name", c.Services[i].Name)
 	}
 }
 

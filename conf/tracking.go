@@ -68,11 +68,7 @@ func (c *Config) checkTracking(s sections) {
 	seen := make(unique[string])
 	for i, t := range s.tracks {
 		k := &c.Tracks[i]
-		if k.Name != "" && t.ok("name") {
-			if first := seen.use(k.Name, t.where("name")); first != "" {
-				t.failf("name", "%q is already used at %s", k.Name, first)
-			}
-		}
+		t.useOnce(seen, "name", k.Name)
 		if k.Service != "" && t.ok("service", "type") {
 			c.checkTrackedService(t, k)
 		}

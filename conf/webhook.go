@@ -1,7 +1,6 @@
 package conf
 
 import (
-	"crypto/x509"
 	"fmt"
 	"maps"
 	"net/url"
@@ -132,7 +131,7 @@ func (w *Webhook) visit(t *table) {
 	if strings.HasPrefix(w.URL, "http://") && t.ok("url") {
 		forbidUnless(t, "with an http URL", map[string]bool{"ca": w.CA == ""})
 	}
-	w.CAText = readCAFile(t, w.CA)
+	w.CAText = readCA(t, w.CA)
 }
 
 // readSecretFile returns the content of the secret file of a key, and "" for the
@@ -146,20 +145,4 @@ func readSecretFile(t *table, key, path string) auth.Secret {
 		t.failf(key, "%v", err)
 	}
 	return s
-}
-
-// readCAFile returns the content of the file of the key ca, and "" for the
-// path "".
-func readCAFile(t *table, path string) string {
-	if path == "" || !t.ok("ca") {
-		return ""
-	}
-	pem, err := t.in.env.readFile(path)
-	switch {
-	case err != nil:
-		t.failf("ca", "%v", err)
-	case !x509.NewCertPool().AppendCertsFromPEM(pem):
-		t.failf("ca", "%s contains no certificate in PEM format", path)
-	}
-	return string(pem)
 }

@@ -14,6 +14,7 @@ import (
 	"net/mail"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -56,7 +57,12 @@ func TestNotifyMoments(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 1)
 	host := p.Directors[0]
-	script, read := recorder(t, p.Lab, "moments")
+	script, recorded := recorder(t, p.Lab, "moments")
+	// Whether there is a FAULT before the tracker's first look is a matter of luck.
+	read := func() []string {
+		lines := recorded()
+		return lines[max(0, slices.Index(lines, "INSTANCE outside MASTER 200")):]
+	}
 	load := p.WriteFile("load", "0")
 	config := func(name, vrid string) string {
 		return `[[vrrp]]
@@ -83,7 +89,7 @@ weight = -1
 	d := host.Holdfast(config("outside", "51"))
 	d.AwaitState(t, "MASTER")
 	p.WriteFile("load", "30")
-	want := []string{"INSTANCE outside BACKUP 200", "INSTANCE outside MASTER 200", "INSTANCE outside PRIORITY 170"}
+	want := []string{"INSTANCE outside MASTER 200", "INSTANCE outside PRIORITY 170"}
 	awaitLines(t, "another priority", read, want...)
 
 	wire := p.Host("rival").Plug(p.Outside, "eth0", "10.0.0.66/24")

@@ -76,7 +76,7 @@ func TestValidate(t *testing.T) {
 		{"high status", http(func(s *HTTP) { s.Status = []StatusRange{{600, 600}} }), `status: 600 is not a range of final status codes (200 to 599)`},
 		{"body", http(func(s *HTTP) { s.Body = "(" }), "body: is not a regular expression: missing closing ): `(`"},
 		{"body of HEAD", http(func(s *HTTP) { s.Method, s.Body = "HEAD", "ok" }), `body: the answer to HEAD has no body`},
-		{"certificate", http(func(s *HTTP) { s.TLS = &TLS{CA: "x", CAFile: "/x.pem"} }), `tls: /x.pem holds no certificate in PEM form`},
+		{"certificate", http(func(s *HTTP) { s.TLS = &TLS{CA: "x", CAFile: "/x.pem"} }), `tls: /x.pem contains no certificate in PEM format`},
 		{"long datagram", UDP{Send: strings.Repeat("x", 65508)}, `send: a datagram holds at most 65507 bytes, not 65508`},
 		{"expect", UDP{Expect: "("}, "expect: is not a regular expression: missing closing ): `(`"},
 		{"expect and silence", UDP{Expect: "a", SilenceOK: true}, `expect: has no effect with silence_ok = true`},

@@ -17,7 +17,7 @@ type TLS struct {
 // validate notes the faults of s, which may be nil.
 func (s *TLS) validate(errs *FieldErrors) {
 	if s != nil && s.CA != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(s.CA)) {
-		errs.Addf("tls", "%s holds no certificate in PEM form", s.CAFile)
+		errs.Addf("tls", "%s contains no certificate in PEM format", s.CAFile)
 	}
 }
 

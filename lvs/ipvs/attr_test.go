@@ -126,8 +126,11 @@ func TestDecodeStats(t *testing.T) {
 		Rates: &lvs.Rates{ConnectionRate: base + 5, PacketInRate: base + 6, PacketOutRate: base + 7, ByteInRate: base + 8, ByteOutRate: base + 9},
 	}
 	got, err := decodeStats(b)
-	if err != nil || got != want {
-		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

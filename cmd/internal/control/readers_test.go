@@ -33,8 +33,8 @@ func (b *slowBackend) Status(context.Context) (*status.Status, error) {
 	return &status.Status{PID: n}, nil
 }
 
-// However many ask while a status is being made, one more is made for all of them:
-// they must not get the one that began before they asked.
+// Requests that arrive while a status is being made share the next one. They must
+// not get a status that was begun before they asked.
 func TestStatusIsShared(t *testing.T) {
 	const readers = 100
 	backend := &slowBackend{began: make(chan int, 10), goOn: make(chan struct{})}
@@ -80,8 +80,8 @@ func (*bigBackend) Status(context.Context) (*status.Status, error) {
 	return &status.Status{Director: strings.Repeat("x", 4<<20)}, nil
 }
 
-// Clients that ask and never read are given up, and do not keep a status in memory
-// for more than a moment, nor others from theirs.
+// Clients that ask and never read are disconnected. They do not keep a status in
+// memory for long, and do not delay other clients.
 func TestReadersThatDoNotReadAreGivenUp(t *testing.T) {
 	var server *Server
 	_, client, path := serve(t, &bigBackend{}, func(s *Server) { server = s; s.writeTimeout = time.Second })
@@ -144,7 +144,8 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 }
 
-// A listener has so many connections open at most, and the next when one is closed.
+// A listener accepts a bounded number of connections, and the next one when one of
+// them is closed.
 func TestConnectionsAreBounded(t *testing.T) {
 	l, err := net.Listen("unix", t.TempDir()+"/s")
 	if err != nil {

@@ -273,8 +273,8 @@ func TestCloseEndsFollowers(t *testing.T) {
 	}
 }
 
-// Who follows a daemon that is upgraded goes on with the new binary, from where the
-// old one was left, and reads no event twice.
+// A follower of a daemon that is upgraded continues with the new binary. It misses
+// no event and reads none twice.
 func TestFollowersGoOn(t *testing.T) {
 	old := event.NewJournal(10, 0)
 	path := filepath.Join(t.TempDir(), "control.sock")
@@ -322,7 +322,7 @@ func TestFollowersGoOn(t *testing.T) {
 	}
 }
 
-// Nobody waits for ever for a daemon that does not return.
+// A follower gives up when the daemon does not return in time.
 func TestFollowersGiveUp(t *testing.T) {
 	var server *Server
 	events, client, _ := serve(t, &fakeBackend{}, func(s *Server) { server = s })

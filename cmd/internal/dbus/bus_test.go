@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A bus that takes a connection and never says a word keeps nobody from closing.
+// Close does not wait for a bus that accepts a connection and never answers.
 func TestBusThatIsMute(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bus")
 	l, err := net.Listen("unix", path)

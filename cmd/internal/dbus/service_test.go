@@ -129,8 +129,8 @@ func TestSignals(t *testing.T) {
 	})
 }
 
-// A bus that goes is said once and tried again ever less often; what happened
-// meanwhile is told as how things are.
+// The loss of the bus is logged once, and the pauses between attempts grow. Once
+// the bus is back, clients get the present states instead of the missed changes.
 func TestBusRestarts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
@@ -173,8 +173,8 @@ func TestBusRestarts(t *testing.T) {
 	})
 }
 
-// A bus that takes nothing makes nobody wait: not who tells, for ever so much,
-// and not who closes.
+// A bus that accepts no signals blocks neither the callers of Change, however many
+// signals wait, nor Close.
 func TestBusThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bus := &fakeBus{hangs: true}
@@ -294,8 +294,8 @@ func TestMethods(t *testing.T) {
 	})
 }
 
-// One method at a time is at work, and who calls is not left waiting for longer
-// than callers do.
+// Methods are carried out one at a time. A caller gets an answer before its own
+// time limit has passed.
 func TestMethodsWaitForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &fakeDirector{hold: methodTimeout * 3 / 4}

@@ -56,7 +56,7 @@ func TestTree(t *testing.T) {
 	}
 }
 
-// Whoever asks what there is gets XML.
+// Introspection returns XML.
 func TestDescriptions(t *testing.T) {
 	for _, own := range []string{"", routerXML, memberXML} {
 		var node struct {

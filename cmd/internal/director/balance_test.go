@@ -156,8 +156,8 @@ func TestBalancerFollowsTheGroup(t *testing.T) {
 	}
 }
 
-// TestBalancerRestart: what the kernel has in use stays in use after a crash
-// and restart, before any check was made.
+// After a crash and restart, servers that the kernel uses stay in use before the
+// first check has run.
 func TestBalancerRestart(t *testing.T) {
 	dir, kernel := t.TempDir(), newFakeIPVS()
 	b := balance(t, dir, kernel, balanced)
@@ -177,8 +177,8 @@ func TestBalancerRestart(t *testing.T) {
 	}
 }
 
-// TestBalancerForgotten: a service that a former run made and that is not
-// configured any more goes; one that nobody knows stays.
+// A service that a former run made and that is no longer configured is removed. A
+// service of another program stays.
 func TestBalancerForgotten(t *testing.T) {
 	dir, kernel := t.TempDir(), newFakeIPVS()
 	balance(t, dir, kernel, balanced)
@@ -223,8 +223,8 @@ func TestBalancerStop(t *testing.T) {
 	}
 }
 
-// TestTimeoutsAreRememberedOverACrash: what is put back in the end is what was
-// there before the first run.
+// At the end the timeouts from before the first run are restored, also when a run
+// crashed in between.
 func TestTimeoutsAreRememberedOverACrash(t *testing.T) {
 	dir, kernel := t.TempDir(), newFakeIPVS()
 	former := kernel.timeouts

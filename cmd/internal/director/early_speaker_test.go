@@ -19,8 +19,8 @@ import (
 	"holdfast/vrrp/speaker"
 )
 
-// An early speaker speaks as the instance that it speaks for, with its keys, from its
-// address to its peers.
+// An early speaker sends the same frames as the instance: with its keys, from its
+// address, to its peers.
 func TestEarlySpeakerSpeaksAlike(t *testing.T) {
 	own, vip := netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.0.0.100")
 	plain := conf.Instance{
@@ -73,7 +73,7 @@ func TestEarlySpeakerSpeaksAlike(t *testing.T) {
 	}
 }
 
-// frames are those of one message, to whomever it goes.
+// frames returns the frames of one message, one for each recipient.
 func frames(tx *speaker.TxConfig) (list [][]byte) {
 	message := []byte("twelve bytes")
 	if tx.Peers == nil {
@@ -104,8 +104,8 @@ func TestEarlySpeakerForWholeUnits(t *testing.T) {
 	}
 }
 
-// Without a former binary there is no early speaker, and one that left nothing of use
-// is told of.
+// Without a former binary there is no early speaker. A file that cannot be used is an
+// error.
 func TestNoEarlySpeaker(t *testing.T) {
 	if s, err := NewEarlySpeaker(); s != nil || err != nil {
 		t.Errorf("%v, %v", s, err)

@@ -48,8 +48,8 @@ func (f *fakeDevices) call(verb string, names []string) []error {
 	return errs
 }
 
-// TestExecutorBatchInOrder: orders of one kind that wait together are one call,
-// the order for one router is kept, and only claims are answered.
+// Orders of one kind that wait together are carried out in one call. The orders for
+// one router keep their order, and only claims are answered.
 func TestExecutorBatchInOrder(t *testing.T) {
 	d := &fakeDevices{gate: make(chan struct{})}
 	var answers, tallies, failures []string
@@ -98,8 +98,8 @@ func TestExecutorBatchInOrder(t *testing.T) {
 	}
 }
 
-// TestExecutorBatchAcrossKinds: a stop of many routers orders Mute, Release, Mute,
-// Release; that is two calls, the urgent one first.
+// Stopping many routers orders Mute, Release, Mute, Release. The executor makes two
+// calls of it, Mute first.
 func TestExecutorBatchAcrossKinds(t *testing.T) {
 	var orders []speaker.Order
 	for _, word := range strings.Fields("release:a mute:b release:c claim:d mute:e release:b claim:b mute:c") {

@@ -9,8 +9,8 @@ import (
 	"holdfast/vrrp"
 )
 
-// What is wrong with an interface is told, and whether a farewell can go out
-// through it still.
+// diagnose says what is wrong with an interface, and whether an advert of priority 0
+// can still be sent on it.
 func TestDiagnose(t *testing.T) {
 	const now = "interface eth0 does not exist; it is called wan0 now"
 	addrs := func(list ...string) (all []netip.Addr) {

@@ -28,7 +28,8 @@ file = "/x"
 weight = -10
 `
 
-// What a member faults on is its own; what it weighs is its fellows' too.
+// A fault concerns only the member that tracks it. A weight concerns all members of
+// the unit.
 func TestUnitTracking(t *testing.T) {
 	c := parse(t, tracked)
 	c.VRRP[0].Track = []conf.Tracking{{Name: "own"}, {Name: "weighed", Weight: -10}, {Name: "shared"}}

@@ -52,7 +52,7 @@ var conversions = []string{
 	"Address", "PrefixRoute", "Realm", "RouteOptions", "Encap", "Range", "FailedDevices", "Getpid", "SendError", "Frame",
 }
 
-// reachesKernel returns the calls of a file that do so, as they are written.
+// reachesKernel returns the source text of the calls in a file that reach the kernel.
 func reachesKernel(file *ast.File) (calls []string) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		s, ok := n.(*ast.SelectorExpr)

@@ -44,7 +44,8 @@ func TestLockNamespace(t *testing.T) {
 	_ = again.Close()
 }
 
-// Somebody without rights who takes the name keeps no director from starting.
+// An unprivileged process that takes the lock's name does not keep a director from
+// starting.
 func TestLockNamespaceSquatted(t *testing.T) {
 	aloneInNamespace(t)
 	var logged strings.Builder

@@ -14,8 +14,8 @@ import (
 	"holdfast/vrrp"
 )
 
-// What could not be mailed is mailed by the server that a reload names instead:
-// mostly it is why it was named.
+// Mail that waits is sent by the server that a reload configures. Waiting mail is
+// often the reason for such a reload.
 func TestMailServerChanges(t *testing.T) {
 	b, _ := alone(t)
 	d := &outlets{base: b}

@@ -22,7 +22,7 @@ func byScheduling(t *testing.T) map[string]int {
 	return n
 }
 
-// A hurry takes all threads, and each gets back what it had.
+// All threads are boosted, and each gets its former scheduling back.
 func TestBoostThreads(t *testing.T) {
 	tools.Root(t, "set real-time scheduling")
 	// "2" is round-robin.

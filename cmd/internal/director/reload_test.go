@@ -16,8 +16,8 @@ import (
 	"holdfast/vrrp"
 )
 
-// readInPlace are the fields of an instance that whoever needs them reads in the
-// configuration when he does, so that a reload need tell nobody: who that is.
+// readInPlace maps fields of an instance to the code that reads them in the
+// configuration each time it needs them. A reload has nothing to do for these.
 var readInPlace = map[string]string{
 	".TrackLink":     "diagnose",
 	".Notify":        "scriptsFor",
@@ -26,9 +26,9 @@ var readInPlace = map[string]string{
 	".Auth.KeyFiles": "nobody: the keys themselves are compared",
 }
 
-// Whatever a reload changes in an instance has an effect: it is another instance,
-// it has other devices, or it speaks in another way. What is new in the
-// configuration must be in one of these, or be read where it is needed.
+// A reload must not miss any field of an instance: a change makes it another
+// instance, changes its devices, or changes how it sends. All other fields must be
+// listed in readInPlace.
 func TestReloadHeedsEveryField(t *testing.T) {
 	before, after := sampleInstance(), sampleInstance()
 	told := func() bool {
@@ -54,8 +54,8 @@ func TestReloadHeedsEveryField(t *testing.T) {
 	}
 }
 
-// An address that goes to another interface is announced there, also where both
-// have been the instance's.
+// An address that moves to another interface is announced there, also if the
+// instance used both interfaces before.
 func TestReloadAnnouncesOnExtraInterfaces(t *testing.T) {
 	before, after := sampleInstance(), sampleInstance()
 	after.Excluded[0].Interface = "b"
@@ -148,9 +148,9 @@ func alter(t *testing.T, path string, v reflect.Value) {
 	}
 }
 
-// A configuration that cannot be read, because its file server is gone, does not
-// hold up the loop: others are answered meanwhile, the verb ends with the reason,
-// and status has it.
+// A configuration file on a file server that does not answer does not block the
+// loop. Other requests are answered meanwhile. The reload fails with the reason, and
+// the status has it.
 func TestUnreadableConfigurationHoldsUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gone := errors.New("no answer from the file system about /nfs/a.toml")

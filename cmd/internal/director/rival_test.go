@@ -7,8 +7,8 @@ import (
 	"holdfast/netdev/frame"
 )
 
-// Adverts from ever new addresses do not fill the memory, and the rival that goes
-// on speaking is known among them.
+// Adverts from ever new addresses do not fill the memory. A rival that keeps sending
+// is still found among them.
 func TestOverheardIsBounded(t *testing.T) {
 	macs := map[netip.Addr]frame.MAC{}
 	rival, mac := netip.MustParseAddr("10.0.0.2"), frame.MAC{2}

@@ -33,8 +33,8 @@ func alone(t *testing.T) (base, *aloneRecorder) {
 	}, r
 }
 
-// What a configuration does not want is not there, what it wants is made once, and
-// what it still wants is changed; nothing is done with what is not there.
+// An optional value is made when a configuration first wants it, changed while it is
+// still wanted, and ended when it is not. with and take do nothing while there is none.
 func TestOptional(t *testing.T) {
 	b, _ := alone(t)
 	var o optional[string]

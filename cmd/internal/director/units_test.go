@@ -114,8 +114,8 @@ func TestDiffUnits(t *testing.T) {
 	}
 }
 
-// Nobody moves to a unit before the one of that name has stopped: the other
-// director serves what waits.
+// No router joins a new unit before the old unit of that name has stopped. Another
+// director serves the addresses meanwhile.
 func TestDiffUnitsWaitsForNames(t *testing.T) {
 	old := units(parse(t, twoUnits))
 	joined := strings.Replace(twoUnits, `["outside", "inside"]`, `["outside", "inside", "alone"]`, 1)

@@ -21,7 +21,7 @@ import (
 	"holdfast/vrrp/speaker"
 )
 
-// after is a director that has just taken over from a binary that left word.
+// after is a director that has just taken over from a binary that saved its state.
 func after(t *testing.T, dir string, p upgradeState) (*Director, *strings.Builder) {
 	t.Helper()
 	log := &strings.Builder{}
@@ -47,9 +47,9 @@ func journalText(d *Director) string {
 	return strings.Join(lines, "\n")
 }
 
-// The new binary's journal begins with the former one's. A history that it cannot
-// read, or that is not the one it was told of, costs that and nothing else: the
-// numbers go on, and the log says it.
+// The new binary's journal begins with the events of the former one. If the history
+// is unreadable, or is another than the saved state names, only the history is lost:
+// event numbers continue, and the log says why.
 func TestRestoreHistory(t *testing.T) {
 	const none = "8 director  1.0>2.0"
 	const late = "7 instance a MASTER>FAULT\n" + none // which the upgrade state has
@@ -113,7 +113,7 @@ func TestRestoreHistory(t *testing.T) {
 	}
 }
 
-// A mutePort is a speaker.Port on which nothing is heard.
+// A mutePort is a speaker.Port that never receives anything.
 type mutePort struct{ wake chan struct{} }
 
 func (p mutePort) Receive(time.Time, []speaker.Packet) ([]speaker.Packet, error) {
@@ -123,8 +123,8 @@ func (p mutePort) Receive(time.Time, []speaker.Packet) ([]speaker.Packet, error)
 func (p mutePort) Send([]speaker.Frame) []speaker.SendError { return nil }
 func (p mutePort) Wake()                                    { p.wake <- struct{}{} }
 
-// What happens after the history was written, up to the moment that the new binary
-// goes on from, is in the journal too.
+// Events between the writing of the history and the exec of the new binary are in
+// the journal too.
 func TestUpgradeStateHasWhatCameLate(t *testing.T) {
 	dir := t.TempDir()
 	d, log := after(t, dir, upgradeState{Seq: 4})
@@ -163,7 +163,7 @@ func TestUpgradeStateHasWhatCameLate(t *testing.T) {
 	}
 }
 
-// When a file cannot be replaced, nothing stays that needs room.
+// When a file cannot be replaced, no temporary file is left behind.
 func TestReplaceFileLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")

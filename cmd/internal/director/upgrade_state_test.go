@@ -12,8 +12,7 @@ import (
 	"holdfast/vrrp"
 )
 
-// The new binary goes on as the former one, with all that a machine says of
-// itself for that.
+// Every field that a machine gives for its resumption reaches the new binary.
 func TestSavedRouterIsWhole(t *testing.T) {
 	want := vrrp.Resume{
 		State: vrrp.Backup, Since: time.Unix(5, 0).UTC(), Interval: 3 * time.Second, GaveAway: true, Lost: time.Unix(7, 0).UTC(),
@@ -43,8 +42,8 @@ func TestSavedRouterIsWhole(t *testing.T) {
 	}
 }
 
-// Word that was left for a binary that never came counts no more, and neither
-// does any a second time.
+// State that was saved for a binary that never started is ignored once it is old. It
+// is used at most once.
 func TestUpgradeStateGrowsOld(t *testing.T) {
 	for age, counts := range map[time.Duration]bool{
 		0: true, 20 * time.Second: true, 2 * time.Minute: false, -time.Hour: false, // of a former boot

@@ -59,8 +59,7 @@ func TestSince(t *testing.T) {
 	}
 }
 
-// What a former process kept comes before what this one has, under the numbers
-// that it had.
+// Events of a former process come before those of this one and keep their numbers.
 func TestPrepend(t *testing.T) {
 	tests := []struct {
 		name     string

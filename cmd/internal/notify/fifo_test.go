@@ -173,8 +173,8 @@ func TestFIFORefusesWhatIsNoPipe(t *testing.T) {
 	}
 }
 
-// A full pipe is an error after a while, every line is told once and whole, and
-// whoever waits for the pipe can be interrupted.
+// A pipe that stays full is an error after a while. Every line is written once and
+// whole, and a wait for the pipe can be interrupted.
 func TestFIFOFull(t *testing.T) {
 	f := newFIFO(t, func(o *FIFOOptions) { o.JSON = true })
 	long := strings.Repeat("x", 10_000) // does not go in at once

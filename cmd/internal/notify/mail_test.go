@@ -271,8 +271,8 @@ func TestMailAuthenticates(t *testing.T) {
 	}
 }
 
-// What the server does not want for good is not tried again; what it does not
-// want now is.
+// A mail that the server refuses permanently is not tried again. A mail that it
+// refuses for now is.
 func TestMailRefused(t *testing.T) {
 	for _, test := range []struct {
 		name, verb, answer string

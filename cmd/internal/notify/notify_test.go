@@ -212,8 +212,8 @@ func TestSlowScriptSkipsStatesThatAreOver(t *testing.T) {
 	}
 }
 
-// A rival, or another priority, must not have a state go untold, nor the other
-// way round; each is told in the order in which it came.
+// A rival or a new priority must not suppress the call for a state, nor a state
+// theirs. Scripts are called in the order of the events.
 func TestMomentsTakeThePlaceOfTheirOwnKindOnly(t *testing.T) {
 	b := newBench(t, nil)
 	command, begun, release := gated(t, b.dir)
@@ -278,7 +278,7 @@ func TestSeveralRivals(t *testing.T) {
 	}
 }
 
-// A user who has a BACKUP script and none for STOP must find BACKUP told.
+// Without a STOP script, the BACKUP script is called.
 func TestStateWithoutScriptTakesNobodysPlace(t *testing.T) {
 	b := newBench(t, nil)
 	command, begun, release := gated(t, b.dir)

@@ -231,7 +231,7 @@ func TestCloseEndsAScriptThatHoldsUpStop(t *testing.T) {
 	}
 }
 
-// One that is in nobody's way is let finish, but takes no room any more.
+// At half the time of Close, waiting calls start beside a script that still runs.
 func TestCloseStartsAllThatWaitsAtHalfTime(t *testing.T) {
 	b := newBench(t, func(o *Options) { o.Parallel = 1 })
 	clock := newFakeClock()

@@ -116,8 +116,8 @@ func TestSinkGathers(t *testing.T) {
 	})
 }
 
-// An outage is tried through with growing pauses, is logged once, and costs the
-// oldest of too many.
+// During an outage the pauses between attempts grow, and the outage is logged once.
+// When too many events wait, the oldest are dropped.
 func TestSinkOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var broken atomic.Bool
@@ -152,7 +152,8 @@ func TestSinkOutage(t *testing.T) {
 	})
 }
 
-// What was dealt with is not told again; what is refused is left out.
+// An event that was delivered is not sent again. An event that was refused is
+// skipped.
 func TestSinkPartAndRefusal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		step := 0
@@ -183,7 +184,7 @@ func TestSinkPartAndRefusal(t *testing.T) {
 	})
 }
 
-// A sink to which all is refused, as with a token that has expired, is not well.
+// A sink whose events are all refused, as with an expired token, is unwell.
 func TestSinkRefusedIsFailing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refuse := true
@@ -228,7 +229,7 @@ func TestSinkGivesUp(t *testing.T) {
 	})
 }
 
-// A sink that is closed tries everything once, and no longer than it may.
+// A sink that is closed tries each waiting event once, within the time of Close.
 func TestSinkClose(t *testing.T) {
 	t.Run("broken", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -261,7 +262,7 @@ func TestSinkClose(t *testing.T) {
 	})
 }
 
-// Other options count at once, for what waits too.
+// New options apply at once, also to events that wait.
 func TestSinkReconfigure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newSinkBench(t, nil, func(ctx context.Context, _ []event.Event) (int, error) {
@@ -283,8 +284,8 @@ func TestSinkReconfigure(t *testing.T) {
 	})
 }
 
-// A transport that takes its time to end, as a pipe whose reader does, makes
-// nobody wait but the sink.
+// A transport that ends slowly, as a pipe with a slow reader does, delays only its
+// sink.
 func TestSinkReconfigureMakesNobodyWait(t *testing.T) {
 	slow, other := &fakeTransport{closing: make(chan struct{})}, &fakeTransport{}
 	begun := make(chan struct{})
@@ -307,7 +308,8 @@ func TestSinkReconfigureMakesNobodyWait(t *testing.T) {
 	}
 }
 
-// Nothing is begun when the time of Close is over, though an answer came just then.
+// When the time of Close is over, no further delivery begins, even if an answer came
+// at that moment.
 func TestSinkCloseBeginsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newSinkBench(t, nil, func(ctx context.Context, _ []event.Event) (int, error) {
@@ -328,7 +330,7 @@ func TestSinkCloseBeginsNothing(t *testing.T) {
 	})
 }
 
-// What cannot be prepared is tried again before there is anything to tell.
+// A failed preparation is tried again before there is an event to send.
 func TestSinkPreparesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeTransport{start: time.Now()}

@@ -115,8 +115,8 @@ func TestWebhookDoesNotWaitForEver(t *testing.T) {
 	}
 }
 
-// Whoever knows the address of many webhooks may post there: it is in no error,
-// which log, status and mail repeat.
+// The URL of a webhook is often a secret, and errors are shown in the log, the status
+// and mail. So no error contains the URL.
 func TestWebhookErrorsKeepTheURL(t *testing.T) {
 	w := hook("http://127.0.0.1:1/services/T0/B0/s3cret", nil)
 	defer w.Close()

@@ -54,7 +54,7 @@ func (s *syncBuffer) count(text string) int {
 
 var errNobody = errors.New("nobody listens")
 
-// inRig runs a test with an agent that sends traps. // m serves the first connections; nil: nobody listens.
+// inRig runs a test with an agent that sends traps. m serves the first connections; nil: nobody listens.
 func inRig(t *testing.T, m *master, test func(r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -273,7 +273,8 @@ func TestLooks(t *testing.T) {
 	})
 }
 
-// The pauses grow, and the log tells of the change, not of the attempts.
+// The pauses between attempts grow. The log has each loss and each return, and not
+// every attempt.
 func TestReconnects(t *testing.T) {
 	inRig(t, nil, func(r *rig) {
 		time.Sleep(100 * time.Second)
@@ -315,7 +316,7 @@ func TestReconnects(t *testing.T) {
 	})
 }
 
-// A master agent that refuses us is asked less and less often too.
+// The pauses grow as well when the master agent refuses the session.
 func TestRefused(t *testing.T) {
 	m := newMaster(t)
 	m.refuse["register"] = agentx.ErrDuplicate
@@ -331,7 +332,7 @@ func TestRefused(t *testing.T) {
 	})
 }
 
-// A master agent that hangs is noticed.
+// A session with a master agent that no longer answers is ended.
 func TestPing(t *testing.T) {
 	m := newMaster(t)
 	inRig(t, m, func(r *rig) {
@@ -351,7 +352,8 @@ func TestPing(t *testing.T) {
 	})
 }
 
-// What the master agent says without sense ends the session, and it is told.
+// A malformed packet of the master agent ends the session. The agent gives the
+// reason when it closes.
 func TestNonsense(t *testing.T) {
 	m := newMaster(t)
 	inRig(t, m, func(r *rig) {
@@ -399,8 +401,8 @@ func TestTraps(t *testing.T) {
 	})
 }
 
-// Traps wait for the master agent, those that it did not confirm too; in order,
-// and not for ever.
+// While there is no session, traps wait in order, including those that the master
+// agent did not confirm. The oldest are dropped when there are too many.
 func TestTrapsWait(t *testing.T) {
 	inRig(t, nil, func(r *rig) {
 		router := func(i int) routerKey { return routerKey{IfIndex: i, VRID: 1} }

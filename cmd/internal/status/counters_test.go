@@ -21,8 +21,7 @@ func fill(n uint64) Counters {
 	return c
 }
 
-// What two processes counted one after the other is what both counted; nothing of
-// it is left out.
+// Adding the counters of two processes adds every counter.
 func TestCountersPlus(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	earlier, later := fill(3), fill(10)

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Who shows the status, or is told of events, does not know the control socket.
+// Packages that show the status or receive events do not import the control socket.
 func TestWhoImportsWhom(t *testing.T) {
 	for room, allowed := range map[string][]string{
 		"event":       nil,

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// That a peer has another list of addresses is in the text, not in the JSON alone.
+// The text shows, as the JSON does, that a peer has another list of addresses.
 func TestTextShowsAnotherAddressList(t *testing.T) {
 	s := &Status{VRRP: []Instance{{Name: "a", State: "BACKUP"}}}
 	const note = "3 adverts had another list of addresses than this configuration"
