@@ -522,7 +522,7 @@ func TestStatesOfAnOldDaemon(t *testing.T) {
 func TestQuietFollowerGoesOn(t *testing.T) {
 	var server *Server
 	events, client, _ := serve(t, &fakeBackend{}, func(s *Server) { server = s; s.writeTimeout = 20 * time.Millisecond })
-	client.patience = 3 * rejoinPause
+	client.answerTimeout = 3 * rejoinPause
 	events.Append(event.Event{Kind: event.KindServer})
 	var last error
 	for e, err := range client.Events(t.Context(), 0, true) {
