@@ -31,7 +31,10 @@ type FIFO struct {
 	// is started again when it ends. Its Timeout is 0.
 	Command        Command
 	StatesOnReload bool // a reload writes the state of every instance and group
-	Queue          int  // how many events wait at most while the pipe is full
+	// StatesToNewReader: the state of everything is written when Command is started
+	// again, after an upgrade, and when a reload changes the pipe.
+	StatesToNewReader bool
+	Queue             int // how many events wait at most while the pipe is full
 }
 
 // A FIFOFormat is the format of the lines in a FIFO.
@@ -83,6 +86,7 @@ func (f *FIFO) visit(t *table) {
 	field(t, "group", &f.Group, anyAccount, "")
 	field(t, "command", &f.Command, untimedCommand, Command{})
 	field(t, "states_on_reload", &f.StatesOnReload, boolean, false)
+	field(t, "states_to_new_reader", &f.StatesToNewReader, boolean, true)
 	field(t, "queue", &f.Queue, queueLength, 1024)
 	if !t.reading() || f.Format == FIFOJSON || !t.ok("format") {
 		return

@@ -14,10 +14,13 @@ import (
 
 // A Webhook is an HTTP server to which events are posted.
 type Webhook struct {
-	Name    string
-	URL     string
-	Events  []string // elements of EventKinds
-	Headers []Header // sorted by name
+	Name   string
+	URL    string
+	Events []string // elements of EventKinds
+	// StatesOnStart: the state of everything is sent first, after a start, an upgrade,
+	// and a reload that changes the webhook.
+	StatesOnStart bool
+	Headers       []Header // sorted by name
 	// Secret is the key of the signature, and Token the bearer token. They are the
 	// contents of their files; "" is none.
 	SecretFile, TokenFile string
@@ -113,6 +116,7 @@ func (w *Webhook) visit(t *table) {
 	need(t, "name", &w.Name, name)
 	need(t, "url", &w.URL, httpURL)
 	visitEvents(t, &w.Events, defaultKinds)
+	field(t, "states_on_start", &w.StatesOnStart, boolean, false)
 	field(t, "headers", &w.Headers, headers, nil)
 	field(t, "secret_file", &w.SecretFile, optionalPath, "")
 	field(t, "token_file", &w.TokenFile, optionalPath, "")

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -257,7 +258,7 @@ command = "` + script + `"
 	if out, stderr, err := d.CLI("upgrade"); err != nil {
 		t.Fatalf("upgrade: %v\n%s%s", err, out, stderr)
 	}
-	want = append(want, "end", "begin")
+	want = append(want, "end", "begin", `GROUP "director" MASTER 0`)
 	awaitLines(t, "the reader after the upgrade", read, want...)
 	d.AwaitState(t, "MASTER")
 	if status := d.Stop(); status != 0 {
@@ -265,6 +266,94 @@ command = "` + script + `"
 	}
 	want = append(want, `GROUP "director" STOP 0`, "end")
 	awaitLines(t, "what the reader got at the stop", read, want...)
+}
+
+// A reader that died and is started again gets the states, as does the one that an
+// upgrade starts, and a webhook after a restart of the daemon. Whoever follows events
+// gets them on request.
+func TestStatesForLatecomers(t *testing.T) {
+	t.Parallel()
+	p := lab.NewPair(t, 1)
+	record := p.WriteFile("record", "")
+	script := p.WriteFile("reader.sh", "#!/bin/sh\nexec >>"+record+"\necho begin $$\nwhile read line; do echo \"$line\"; done <$1\n")
+	if err := os.Chmod(script, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	reader := 0
+	read := func() []string {
+		text, err := os.ReadFile(record)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for line := range strings.Lines(string(text)) {
+			if n, _ := fmt.Sscanf(line, "begin %d", &reader); n == 1 {
+				line = "begin"
+			}
+			lines = append(lines, strings.TrimSpace(line))
+		}
+		return lines
+	}
+	hooks := takeHooks(t, p.Router.Listen(lab.RouterIP+":8080"), "hush")
+	key := p.WriteFile("hook.key", "hush\n")
+	if err := os.Chmod(key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := p.Directors[0].Holdfast(lab.Director{Priority: 200, Interval: fast, More: `[[notify.fifo]]
+path = "` + p.Dir() + `/pipe"
+command = "` + script + `"
+events = ["group"]
+[[notify.webhook]]
+name = "alerts"
+url = "http://` + lab.RouterIP + `:8080/hook"
+events = ["group"]
+states_on_start = true
+secret_file = "` + key + `"
+retry = "100ms"
+`}.TOML())
+	d.AwaitState(t, "MASTER")
+	want := []string{"begin", `GROUP "director" BACKUP 0`, `GROUP "director" MASTER 0`}
+	awaitLines(t, "the first reader", read, want...)
+
+	if err := syscall.Kill(reader, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	want = append(want, "begin", `GROUP "director" MASTER 0`)
+	awaitLines(t, "the reader that was started again", read, want...)
+
+	if out, stderr, err := d.CLI("upgrade"); err != nil {
+		t.Fatalf("upgrade: %v\n%s%s", err, out, stderr)
+	}
+	want = append(want, "begin", `GROUP "director" MASTER 0`)
+	awaitLines(t, "the reader after the upgrade", read, want...)
+
+	hook := func(what, want string) {
+		t.Helper()
+		select {
+		case e := <-hooks:
+			if got := fmt.Sprintf("%s>%s %v", e.Event.From, e.Event.To, e.Event.Snapshot); got != want {
+				t.Errorf("the webhook got %s for %s, want %s", got, what, want)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("no webhook for %s", what)
+		}
+	}
+	start := func() {
+		t.Helper()
+		hook("the start", ">STOP true")
+		hook("the first transition", "INIT>BACKUP false")
+		hook("the takeover", "BACKUP>MASTER false")
+	}
+	start()
+	hook("the upgrade", ">MASTER true")
+
+	if out, stderr, err := d.CLI("events", "--state"); err != nil || !strings.Contains(out, " group director MASTER: the state") || strings.Contains(out, "->") {
+		t.Errorf("events --state: %v\n%s%s", err, out, stderr)
+	}
+	d.Stop()
+	hook("the stop", "MASTER>INIT false")
+	d.Restart()
+	start()
 }
 
 // takeMail is the part of an SMTP server that receiving mail needs.
@@ -317,6 +406,7 @@ type hookEvent struct {
 	Event    struct {
 		Kind, Subject, From, To string
 		Seq                     uint64
+		Snapshot                bool
 	} `json:"event"`
 }
 

@@ -73,6 +73,12 @@ type fakeDaemon struct {
 
 func (f *fakeDaemon) Status(context.Context) (*status.Status, error) { return f.status, f.err }
 
+func (f *fakeDaemon) States(context.Context) ([]event.Event, uint64, error) {
+	return []event.Event{{
+		At: noon, Kind: event.KindInstance, Subject: "outside", To: "MASTER", Reason: "the state", Snapshot: true,
+	}}, f.events.Last(), f.err
+}
+
 func (f *fakeDaemon) Plan(context.Context) (*control.Plan, error) {
 	p := &control.Plan{Version: 1, Path: "/etc/holdfast/holdfast.toml", Steps: []control.Step{
 		{Area: "vrrp", Text: "start outside"}, {Area: "lvs", Text: "ipvsadm -A -t 10.0.0.100:80 -s wlc"},
@@ -191,6 +197,8 @@ func TestCommandLine(t *testing.T) {
 		{"status" + gone, exitFault},
 		{"events -c @valid.toml", exitWell},
 		{"events --json --since 1 -c @valid.toml", exitWell},
+		{"events --state --json -c @valid.toml", exitWell},
+		{"events --state --since 1 -c @valid.toml", exitUsage},
 		{"events" + gone, exitFault},
 		{"reload -c @valid.toml", exitWell},
 		{"reload --socket @unwell.sock", exitWell},
@@ -374,6 +382,28 @@ func TestEventsFollow(t *testing.T) {
 	}
 	events.Append(event.Event{At: noon, Kind: event.KindRepair, Subject: "vrrp4-51"})
 	if got := out.next(t); got != "2026-03-01T12:00:00.000Z repair vrrp4-51\n" {
+		t.Errorf("second %s", got)
+	}
+	cancel()
+	if got := <-code; got != exitWell {
+		t.Errorf("exit code %d", got)
+	}
+}
+
+// With --state the present states are the first lines, and the past is left out.
+func TestEventsState(t *testing.T) {
+	dir := t.TempDir()
+	events := daemonAt(t, dir+"/s", &fakeDaemon{})
+	ctx, cancel := context.WithCancel(t.Context())
+	out, code := make(syncWriter), make(chan int)
+	go func() {
+		code <- run(ctx, []string{"events", "--follow", "--state", "--json", "--socket", dir + "/s"}, nil, out, io.Discard)
+	}()
+	if got := out.next(t); got != `{"seq":0,"at":"2026-03-01T12:00:00Z","kind":"instance","subject":"outside","to":"MASTER","reason":"the state","snapshot":true}`+"\n" {
+		t.Errorf("first %s", got)
+	}
+	events.Append(event.Event{At: noon, Kind: event.KindRepair, Subject: "vrrp4-51"})
+	if got := out.next(t); got != `{"seq":3,"at":"2026-03-01T12:00:00Z","kind":"repair","subject":"vrrp4-51"}`+"\n" {
 		t.Errorf("second %s", got)
 	}
 	cancel()

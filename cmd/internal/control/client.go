@@ -91,8 +91,26 @@ func (c *Client) Reload(ctx context.Context) (*Reloaded, error) {
 // follow, a daemon that stops is an error. After an upgrade the sequence goes on
 // with the events of the new binary, without a gap.
 func (c *Client) Events(ctx context.Context, since uint64, follow bool) iter.Seq2[event.Event, error] {
+	return c.events(ctx, eventsQuery{since: since, follow: follow})
+}
+
+// States returns the present state of everything that has one, as events whose
+// Snapshot is set, and with follow then the events to come, as Events does: each
+// change after the states once.
+func (c *Client) States(ctx context.Context, follow bool) iter.Seq2[event.Event, error] {
+	return c.events(ctx, eventsQuery{state: true, follow: follow})
+}
+
+func (c *Client) events(ctx context.Context, q eventsQuery) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
-		answer, err := c.request(ctx, http.MethodGet, eventsPath(since, follow)) //nolint:bodyclose // readEvents does it
+		since, follow := q.since, q.follow
+		answer, err := c.request(ctx, http.MethodGet, q.path()) //nolint:bodyclose // readEvents does it
+		if err == nil && q.state {
+			if since, err = strconv.ParseUint(answer.Header.Get(seqHeader), 10, 64); err != nil {
+				answer.Body.Close()
+				err = errors.New("the daemon is older than this command and cannot tell the states")
+			}
+		}
 		for err == nil {
 			since, err = readEvents(answer, since, yield)
 			switch {
@@ -113,10 +131,14 @@ func (c *Client) Events(ctx context.Context, since uint64, follow bool) iter.Seq
 	}
 }
 
-func eventsPath(since uint64, follow bool) string {
-	query := url.Values{"since": {strconv.FormatUint(since, 10)}}
-	if follow {
+// path returns what is requested.
+func (q eventsQuery) path() string {
+	query := url.Values{"since": {strconv.FormatUint(q.since, 10)}}
+	if q.follow {
 		query.Set("follow", "1")
+	}
+	if q.state {
+		query.Set("state", "1")
 	}
 	return "events?" + query.Encode()
 }
@@ -133,7 +155,9 @@ func readEvents(answer *http.Response, since uint64, yield func(event.Event, err
 		if err := decoder.Decode(&e); err != nil {
 			return since, err
 		}
-		since = e.Seq
+		if !e.Snapshot {
+			since = e.Seq
+		}
 		if !yield(e, nil) {
 			return since, errEnough
 		}
@@ -159,8 +183,8 @@ func (c *Client) rejoin(ctx context.Context, since uint64) (*http.Response, erro
 			return nil, ctx.Err()
 		}
 		var answer *http.Response
-		answer, err = c.request(ctx, http.MethodGet, eventsPath(since, true))
-		// Any other error can come from a socket that is being closed or made: retry.
+		answer, err = c.request(ctx, http.MethodGet, eventsQuery{since: since, follow: true}.path())
+		// Whatever else is wrong with a socket that is being left or made passes.
 		if refused := (*RefusedError)(nil); err == nil || errors.As(err, &refused) {
 			return answer, err
 		}

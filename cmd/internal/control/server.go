@@ -22,6 +22,9 @@ import (
 type Backend interface {
 	// Status returns a copy that the caller may change.
 	Status(context.Context) (*status.Status, error)
+	// States returns the present state of everything as events, and the number of
+	// the journal's last event at that moment.
+	States(context.Context) ([]event.Event, uint64, error)
 	// Plan reads the configuration file again and changes nothing.
 	Plan(context.Context) (*Plan, error)
 	// Reload applies the configuration file. If it returns an error, nothing
@@ -74,6 +77,10 @@ const (
 // returnsTrailer comes after a stream of events that the daemon goes on with soon,
 // in another connection: who follows asks again, from the last seq.
 const returnsTrailer = "Holdfast-Returns"
+
+// seqHeader has the number of the last event before the states in an answer: the
+// events after it are the changes since.
+const seqHeader = "Holdfast-Seq"
 
 // writeTimeout is Server.writeTimeout outside of tests.
 const writeTimeout = 10 * time.Second

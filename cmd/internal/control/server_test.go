@@ -30,6 +30,14 @@ type fakeBackend struct {
 
 func (f *fakeBackend) Status(context.Context) (*status.Status, error) { return sample(), f.err }
 
+// States returns two states after event 1.
+func (f *fakeBackend) States(context.Context) ([]event.Event, uint64, error) {
+	return []event.Event{
+		{Kind: event.KindInstance, Subject: "outside", To: event.Master, Snapshot: true},
+		{Kind: event.KindService, Subject: "web", To: event.Up, Snapshot: true},
+	}, 1, f.err
+}
+
 func (f *fakeBackend) Plan(context.Context) (*Plan, error) {
 	return &Plan{Version: 1, Path: "/x.toml", Steps: []Step{{Area: "lvs", Text: "ipvsadm -A -t 10.0.0.1:80"}}}, f.err
 }
@@ -458,4 +466,76 @@ func describe(events []event.Event) string {
 		words = append(words, word)
 	}
 	return strings.Join(words, ", ")
+}
+
+// States come first, and then each event after the moment of the states once, also
+// across an upgrade.
+func TestStatesOverTheSocket(t *testing.T) {
+	events, client, _ := serve(t, &fakeBackend{}, nil)
+	for _, kind := range []string{event.KindServer, event.KindGroup} { // the states are of after the first
+		events.Append(event.Event{Kind: kind})
+	}
+	for follow, want := range map[bool]string{
+		false: "outside MASTER true 0, web UP true 0",
+		true:  "outside MASTER true 0, web UP true 0,   false 2,   false 3",
+	} {
+		var got []string
+		for e, err := range client.States(t.Context(), follow) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, fmt.Sprintf("%s %s %v %d", e.Subject, e.To, e.Snapshot, e.Seq))
+			if e.Seq == 2 {
+				events.Append(event.Event{Kind: event.KindRepair})
+			}
+			if e.Seq == 3 {
+				break
+			}
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("follow %v: %s, want %s", follow, strings.Join(got, ", "), want)
+		}
+	}
+}
+
+// A daemon that knows nothing of states is not taken for one that has none.
+func TestStatesOfAnOldDaemon(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), ReadHeaderTimeout: time.Second}
+	go func() { _ = old.Serve(l) }()
+	defer old.Close()
+	for e, err := range NewClient(path).States(t.Context(), false) {
+		if err == nil || !strings.Contains(err.Error(), "older than this command") {
+			t.Errorf("got %v, %v", e, err)
+		}
+		return
+	}
+	t.Error("no error")
+}
+
+// A follower that has heard nothing for longer than a write may take is told all the
+// same that the daemon returns.
+func TestQuietFollowerGoesOn(t *testing.T) {
+	var server *Server
+	events, client, _ := serve(t, &fakeBackend{}, func(s *Server) { server = s; s.writeTimeout = 20 * time.Millisecond })
+	client.answerTimeout = 3 * rejoinPause
+	events.Append(event.Event{Kind: event.KindServer})
+	var last error
+	for e, err := range client.Events(t.Context(), 0, true) {
+		if last = err; e.Seq == 1 {
+			time.Sleep(5 * server.writeTimeout) // the deadline of the first write passes
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			if err := server.Leave(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if !errors.Is(last, ErrNotRunning) { // it has asked again
+		t.Errorf("the stream ended with %v", last)
+	}
 }

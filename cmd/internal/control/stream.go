@@ -19,6 +19,7 @@ const maxBatch = 256
 type eventsQuery struct {
 	since  uint64
 	follow bool
+	state  bool // the present states come first, and then only what follows them
 }
 
 func parseEventsQuery(r *http.Request) (q eventsQuery, err error) {
@@ -31,6 +32,11 @@ func parseEventsQuery(r *http.Request) (q eventsQuery, err error) {
 	if text := values.Get("follow"); text != "" {
 		if q.follow, err = strconv.ParseBool(text); err != nil {
 			return q, fmt.Errorf("follow must be 1 or 0, not %q", text)
+		}
+	}
+	if text := values.Get("state"); text != "" {
+		if q.state, err = strconv.ParseBool(text); err != nil {
+			return q, fmt.Errorf("state must be 1 or 0, not %q", text)
 		}
 	}
 	return q, nil
@@ -53,17 +59,31 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	defer context.AfterFunc(s.stopping, cancel)()
 
+	var states []event.Event
+	if q.state {
+		if states, q.since, err = s.backend.States(ctx); err != nil {
+			s.fail(w, http.StatusUnprocessableEntity, err)
+			return
+		}
+		w.Header().Set(seqHeader, strconv.FormatUint(q.since, 10))
+	}
 	w.Header().Set("Content-Type", "application/jsonl")
 	out := http.NewResponseController(w)
+	if q.state && !q.follow {
+		_ = s.writeEvents(w, out, states) // the reader sees that the answer has no end
+		return
+	}
 	if !q.follow {
 		s.writePast(w, out, q.since)
 		return
 	}
 	w.Header().Set("Trailer", returnsTrailer)
-	// Send the header at once: it tells the client that it gets every event from now on.
-	for err := out.Flush(); err == nil; {
+	// The header goes out at once: the reader knows that it misses nothing from now on.
+	for err := s.writeEvents(w, out, states); err == nil; {
 		events := s.events.Follow(ctx, q.since, maxBatch)
 		if events == nil {
+			// The time for the last batch may be over, and the end must go out.
+			_ = out.SetWriteDeadline(time.Now().Add(s.writeTimeout))
 			if s.returns.Load() {
 				w.Header().Set(returnsTrailer, "1")
 			}

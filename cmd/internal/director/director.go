@@ -47,8 +47,10 @@ type Director struct {
 	host    *netdev.Host
 	events  *event.Bus
 	journal *event.Journal
-	socket  *controlSocket
-	files   *upgradeFiles
+	// published are the states that subscribers of events know of.
+	published publishedStates
+	socket    *controlSocket
+	files     *upgradeFiles
 
 	// subsystems are all that there are, in the order in which they are applied;
 	// those that others speak to have a name too.
@@ -104,6 +106,7 @@ func Run(ctx context.Context, o Options) error {
 	d.opts.EarlySpeaker.end()
 	d.routers.repair.reconcile(d.host.Reconcile)
 	_ = d.routers.sweep() // it is logged, and the host tries again
+	d.outlets.begin(d.inherited.At != 0)
 	d.restoreHistory()
 	d.socket.serve()
 	if o.Ready != nil {
@@ -120,7 +123,7 @@ func Run(ctx context.Context, o Options) error {
 
 func newDirector(o Options) *Director {
 	return &Director{
-		opts: o, log: o.Log, started: time.Now(), loaded: time.Now(), mail: newMailbox(),
+		opts: o, log: o.Log, published: publishedStates{states: map[[2]string]string{}}, started: time.Now(), loaded: time.Now(), mail: newMailbox(),
 		reloading: make(chan struct{}, 1), load: conf.LoadContext,
 	}
 }
@@ -173,7 +176,7 @@ func (d *Director) openHost() error {
 // priorities are known.
 func (d *Director) list() {
 	b, dir := d.base(), d.opts.Config.Director.RuntimeDir
-	d.outlets = &outlets{base: b, scripts: d.scriptsFor, stateText: d.stateText, flush: d.readMail}
+	d.outlets = &outlets{base: b, scripts: d.scriptsFor, stateText: d.stateText, flush: d.readMail, allStates: d.states}
 	d.bus = &busService{base: b, director: busDirector{backend{d}}, routers: d.routers}
 	d.bfd = &bfdSessions{base: b}
 	d.services = newVirtualServices(b, dir)
@@ -209,7 +212,7 @@ func (d *Director) list() {
 		d.routers,
 		d.rivals,
 	}
-	subscribers := []func(*event.Event){d.journal.Handle} // first: it numbers the event
+	subscribers := []func(*event.Event){d.journal.Handle, d.published.handle} // the journal first: it numbers the event
 	for _, s := range d.subsystems {
 		subscribers = append(subscribers, s.handle)
 	}

@@ -36,6 +36,7 @@
 //
 // Something that happened is one event (package event), published by one call; each
 // subsystem may handle it. report.go makes the events of what the VRRP loop reports.
+// states.go makes events of the present states, for receivers that begin anew.
 // status.go puts the status together. reload.go applies another configuration;
 // plan.go says in sentences what that would change.
 //

@@ -27,6 +27,7 @@ type outlets struct {
 	scripts   func(*event.Event) notify.Scripts // those of the subject of an event
 	stateText func(context.Context) string      // the status for people; called outside the loop
 	flush     func()                            // does what was posted to the loop
+	allStates func() []event.Event              // the present state of everything; only in the loop
 
 	notifier *notify.Notifier
 	sinks    []*sink
@@ -61,16 +62,50 @@ func (o *outlets) sendToSinks(e *event.Event) {
 	}
 }
 
-// sendStates gives the sinks that want it what every instance and group is.
-func (o *outlets) sendStates(states func() []event.Event) {
-	if !slices.ContainsFunc(o.sinks, func(s *sink) bool { return s.states }) {
+// sendStatesAfterReload gives the sinks that want it what every instance and group is.
+func (o *outlets) sendStatesAfterReload(states func() []event.Event) {
+	wanted := func(s *sink) bool { return s.states && !s.due } // one that is due gets more
+	if !slices.ContainsFunc(o.sinks, wanted) {
 		return
 	}
-	for _, e := range states() {
-		for _, s := range o.sinks {
-			if s.states && s.wants(&e) {
-				s.Send(e)
-			}
+	list := states()
+	for _, s := range o.sinks {
+		if wanted(s) {
+			s.sendStates(list)
+		}
+	}
+}
+
+// begin sends the states to the sinks that the first configuration has. A pipe gets
+// none at a start that is no upgrade, because nothing has a state then: the first
+// transitions, which follow, tell it.
+func (o *outlets) begin(upgraded bool) {
+	for _, s := range o.sinks {
+		s.due = s.due && (upgraded || s.fromStart)
+	}
+	o.sendStatesToNew()
+}
+
+// sendStatesToNew gives the present state of everything to the sinks whose receiver
+// begins anew.
+func (o *outlets) sendStatesToNew() {
+	if !slices.ContainsFunc(o.sinks, func(s *sink) bool { return s.due }) {
+		return
+	}
+	list := o.allStates()
+	for _, s := range o.sinks {
+		if s.due {
+			s.due = false
+			s.sendStates(list)
+		}
+	}
+}
+
+// readerRestarted gives the states to the reader of a pipe that was started again.
+func (o *outlets) readerRestarted(key string) {
+	for _, s := range o.sinks {
+		if s.key == key && s.newReader {
+			s.sendStates(o.allStates())
 		}
 	}
 }
@@ -118,6 +153,21 @@ type sink struct {
 	events []string
 	lines  bool // gets keepalived's lines, not the journal
 	states bool // gets the states after a reload
+	// newReader: a receiver that begins anew gets the states first.
+	newReader bool
+	fromStart bool // with newReader: also at a start that is no upgrade
+	due       bool // the receiver has begun, and waits for the states
+}
+
+// sendStates sends those of the states that the sink wants.
+func (s *sink) sendStates(all []event.Event) {
+	var wanted []event.Event
+	for i := range all {
+		if s.wants(&all[i]) {
+			wanted = append(wanted, all[i])
+		}
+	}
+	s.SendStates(wanted)
 }
 
 // wants reports whether the sink gets an event. A sink gets those that are in the
@@ -148,8 +198,13 @@ func (o *outlets) plannedSinks(c *conf.Config) []plannedSink {
 			p := runAs(&f.Command, &c.Director)
 			fifo.Reader = &p
 		}
+		key := "fifo " + f.Path
+		fifo.Restarted = func() { o.post(func() { o.readerRestarted(key) }) }
 		list = append(list, plannedSink{
-			sink{key: "fifo " + f.Path, name: "fifo " + f.Path, spec: []any{*f, fifo.Reader, fifo.Director}, events: f.Events, lines: !fifo.JSON, states: f.StatesOnReload},
+			sink{
+				key: key, name: key, spec: []any{*f, fifo.Reader, fifo.Director}, events: f.Events, lines: !fifo.JSON,
+				states: f.StatesOnReload, newReader: f.StatesToNewReader,
+			},
 			notify.SinkOptions{Transport: notify.NewFIFO(fifo), Queue: f.Queue, RetryMin: fifoRetryMin, RetryMax: fifoRetryMax},
 		})
 	}
@@ -174,7 +229,10 @@ func webhookSink(w *conf.Webhook, director string) plannedSink {
 		o.CA = []byte(w.CAText)
 	}
 	return plannedSink{
-		sink{key: "webhook " + w.Name, name: "webhook " + w.Name, spec: []any{*w, director}, events: w.Events},
+		sink{
+			key: "webhook " + w.Name, name: "webhook " + w.Name, spec: []any{*w, director}, events: w.Events,
+			newReader: w.StatesOnStart, fromStart: true,
+		},
 		retrying(&w.Retry, notify.SinkOptions{Transport: notify.NewWebhook(o)}),
 	}
 }
@@ -210,10 +268,12 @@ func (o *outlets) applySinks(c *conf.Config) {
 			s.Sink = former[i].Sink
 			if !reflect.DeepEqual(former[i].spec, s.spec) {
 				s.Reconfigure(p.options)
+				s.due = s.newReader
 			}
 			former = slices.Delete(slices.Clone(former), i, i+1)
 		} else {
 			s.Sink = notify.NewSink(s.key, o.log, p.options)
+			s.due = s.newReader
 		}
 		o.sinks = append(o.sinks, &s)
 	}

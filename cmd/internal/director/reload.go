@@ -80,7 +80,8 @@ func (d *Director) adopt(ctx context.Context, n candidate, err error) (*control.
 	}
 	changes := describe(d.conf, n.conf)
 	d.applyConf(n.conf)
-	d.outlets.sendStates(func() []event.Event { return d.routers.states("reloaded") })
+	d.outlets.sendStatesAfterReload(func() []event.Event { return d.routers.states(stateAfterReload, &d.published) })
+	d.outlets.sendStatesToNew()
 	d.bus.reloaded = true
 	d.bus.signalReloaded()
 	d.loaded = n.at

@@ -85,7 +85,10 @@ func (d *Director) routersCame(list []*instance) {
 }
 
 // routerResumed implements routersObserver.
-func (d *Director) routerResumed(name string, state vrrp.State) { d.bus.resumed(name, state) }
+func (d *Director) routerResumed(name string, state vrrp.State) {
+	d.published.resume(name, state)
+	d.bus.resumed(name, state)
+}
 
 // unitGone implements routersObserver.
 func (d *Director) unitGone(u *runningUnit) {

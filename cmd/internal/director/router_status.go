@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/netdev/frame"
@@ -162,40 +161,4 @@ func (rs *routers) restoreCounts(c *counts) {
 			in.before = before
 		}
 	}
-}
-
-// states returns what every instance and group is, in the order of the file.
-func (rs *routers) states(reason string) []event.Event {
-	snap, err := rs.speaker.Snapshot()
-	if err != nil {
-		return nil // the VRRP loop has ended, and so does the director
-	}
-	var list []event.Event
-	add := func(e event.Event) {
-		e.At, e.Reason = snap.At, reason
-		list = append(list, e)
-	}
-	for i := range rs.conf.VRRP {
-		name := rs.conf.VRRP[i].Name
-		if st, ok := snap.Routers[name]; ok {
-			add(event.Event{
-				Kind: event.KindInstance, Subject: name, To: listedState(st.Machine.State),
-				Instance: &event.Instance{State: st.Machine.State.String(), Priority: int(st.Machine.Priority)},
-			})
-		}
-	}
-	for _, g := range rs.conf.Groups {
-		if st, ok := snap.Groups[g.Name]; ok {
-			add(event.Event{Kind: event.KindGroup, Subject: g.Name, To: listedState(st.State), Group: &event.Group{Members: g.Members}})
-		}
-	}
-	return list
-}
-
-// listedState returns a state with the name that keepalived gives it in scripts.
-func listedState(s vrrp.State) string {
-	if s == vrrp.Init {
-		return event.Stop
-	}
-	return s.String()
 }

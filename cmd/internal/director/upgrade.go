@@ -77,6 +77,7 @@ func (d *Director) resume() error {
 	for _, s := range d.subsystems {
 		s.apply(d.conf)
 	}
+	d.outlets.sendStatesToNew()
 	err := d.socket.open()
 	if err == nil {
 		d.socket.serve()

@@ -84,6 +84,9 @@ type Event struct {
 	To      string            `json:"to,omitempty"`
 	Reason  string            `json:"reason,omitempty"` // for people
 	Detail  map[string]string `json:"detail,omitempty"`
+	// Snapshot marks an event that is no change: To is the present state of Subject,
+	// for a receiver that did not get the changes before. It is never in the journal.
+	Snapshot bool `json:"snapshot,omitempty"`
 
 	// What subscribers other than the journal want to know of the subject.
 	Instance *Instance `json:"-"` // kinds instance, rival, priority and protocol_error; nil: it is gone

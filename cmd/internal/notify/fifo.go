@@ -36,9 +36,12 @@ type FIFOOptions struct {
 	JSON        bool // the events' JSON form; otherwise keepalived's lines
 	// Reader is a program that reads the pipe, whose path is its last argument.
 	// It is kept running. nil: there is none.
-	Reader   *program.Program
-	Director string
-	Log      *slog.Logger
+	Reader *program.Program
+	// Restarted is called when Reader was started again after it had ended. It is
+	// called outside of Deliver and must not block. It may be nil.
+	Restarted func()
+	Director  string
+	Log       *slog.Logger
 }
 
 // A FIFO writes events to a named pipe, one on a line. The pipe is made with

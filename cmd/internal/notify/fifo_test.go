@@ -221,8 +221,9 @@ func TestFIFOReader(t *testing.T) {
 	got := newGate(t, dir, "got")
 	reader := script(t, dir, "reader", fmt.Sprintf(`while read line; do echo "$HOLDFAST_DIRECTOR $# $line" >%s; case $line in *die*) exit 3 ;; esac; done <"$2"; echo end >%s`, got, got))
 	reader.Argv = append(reader.Argv, "word")
-	buffer := &logBuffer{}
+	buffer, restarted := &logBuffer{}, make(chan struct{}, 10)
 	f := newFIFO(t, func(o *FIFOOptions) {
+		o.Restarted = func() { restarted <- struct{}{} }
 		o.Reader = &program.Program{Argv: reader.Argv}
 		o.Log = slog.New(slog.NewTextHandler(buffer, nil))
 	})
@@ -230,8 +231,12 @@ func TestFIFOReader(t *testing.T) {
 	if text := got.read(t); text != `lvs1 2 GROUP "one" MASTER 0` {
 		t.Errorf("the reader got %q", text)
 	}
+	if len(restarted) > 0 {
+		t.Error("the first start counts as another")
+	}
 	deliver(t, f, "die")
 	got.read(t)
+	wait(t, restarted, "the reader to be started again")
 	deliver(t, f, "two")
 	if text := got.read(t); text != `lvs1 2 GROUP "two" MASTER 0` {
 		t.Errorf("the second reader got %q", text)

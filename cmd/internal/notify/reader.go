@@ -51,9 +51,13 @@ func (r *reader) keep() {
 	runtime.LockOSThread()
 	defer close(r.done)
 	log := r.o.Log.With("reader", r.o.Reader.Argv[0])
+	started := func() {}
 	for pause := readerPauseMin; ; pause = min(2*pause, readerPauseMax) {
 		begun := time.Now()
-		err := r.runOnce(log)
+		err := r.runOnce(log, started)
+		if r.o.Restarted != nil {
+			started = r.o.Restarted
+		}
 		ran := time.Since(begun)
 		select {
 		case <-r.stopping:
@@ -72,8 +76,8 @@ func (r *reader) keep() {
 	}
 }
 
-// runOnce runs the program once.
-func (r *reader) runOnce(log *slog.Logger) error {
+// runOnce runs the program once, and calls started when it runs.
+func (r *reader) runOnce(log *slog.Logger, started func()) error {
 	if err := r.o.Reader.Check(); err != nil {
 		return err
 	}
@@ -91,6 +95,7 @@ func (r *reader) runOnce(log *slog.Logger) error {
 	r.mu.Lock()
 	r.run = run
 	r.mu.Unlock()
+	started()
 	<-run.Exited()
 	r.mu.Lock()
 	r.run = nil

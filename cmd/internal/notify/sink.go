@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -109,6 +110,23 @@ func (s *Sink) Send(e event.Event) {
 	s.rouse()
 }
 
+// SendStates has the present states delivered, after the events that wait. They
+// replace earlier states that still wait, and take no room from events.
+func (s *Sink) SendStates(states []event.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing || len(states) == 0 {
+		return
+	}
+	if len(s.queue) == 0 && s.sending == 0 {
+		s.since = time.Now()
+	}
+	s.queue = append(slices.DeleteFunc(slices.Clone(s.queue), isSnapshot), states...)
+	s.rouse()
+}
+
+func isSnapshot(e event.Event) bool { return e.Snapshot }
+
 // Status returns how the sink is.
 func (s *Sink) Status() SinkStatus {
 	s.mu.Lock()
@@ -137,13 +155,32 @@ func (s *Sink) rouse() {
 	}
 }
 
-// trim drops the oldest of too many. s.mu is held.
+// trim drops the oldest of too many events. States do not count: there is one of
+// each subject at most. s.mu is held.
 func (s *Sink) trim() {
 	over := len(s.queue) - s.opts.Queue
 	if over <= 0 {
 		return
 	}
-	s.drop(over)
+	for i := range s.queue {
+		if s.queue[i].Snapshot {
+			over--
+		}
+	}
+	if over <= 0 {
+		return
+	}
+	kept := make([]event.Event, 0, len(s.queue)-over)
+	left := over
+	for i := range s.queue {
+		if left > 0 && !s.queue[i].Snapshot {
+			left--
+			continue
+		}
+		kept = append(kept, s.queue[i])
+	}
+	s.queue = kept
+	s.status.Dropped += uint64(over)
 	if !s.full {
 		s.full = true
 		s.log.Warn("too many notifications wait: the oldest are dropped", "limit", s.opts.Queue)

@@ -355,3 +355,43 @@ func TestSinkPreparesAgain(t *testing.T) {
 		s.Close(t.Context())
 	})
 }
+
+// States come after the events that wait, replace states that wait, and push no
+// event out of a full queue.
+func TestSinkStates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fail := true
+		b := newSinkBench(t, nil, func(_ context.Context, list []event.Event) (int, error) {
+			if fail {
+				return 0, errors.New("not now")
+			}
+			return len(list), nil
+		})
+		states := func(names ...string) {
+			var list []event.Event
+			for _, name := range names {
+				list = append(list, event.Event{Subject: name, Snapshot: true})
+			}
+			b.SendStates(list)
+		}
+		b.send("a", "b")
+		synctest.Wait()
+		states("old", "old", "old", "old", "old")
+		b.send("c")
+		states("x", "y", "z")
+		b.send("d")
+		b.count(t, 7, 0, 0)
+		b.send("e") // one more than the queue takes
+		synctest.Wait()
+		fail = false
+		b.fakeTransport.mu.Lock()
+		b.told = nil
+		b.fakeTransport.mu.Unlock()
+		time.Sleep(5 * time.Second)
+		b.check(t, "states", "1s b c x y z d e")
+		b.count(t, 0, 7, 1)
+		b.Sink.Close(t.Context())
+		states("late")
+		b.count(t, 0, 7, 1)
+	})
+}

@@ -61,7 +61,9 @@ func (q *queue) done(number uint32, taken bool) bool {
 }
 
 // Handle sends the trap for an event: vrrpv3NewMaster when a virtual router becomes
-// MASTER, vrrpv3ProtoError when one of its adverts is dropped.
+// MASTER, vrrpv3ProtoError when one of its adverts is dropped. No trap repeats a
+// state, also not after an upgrade or to a master agent that was started again: a
+// manager that missed traps reads the tables, whose rows are the states (RFC 6527).
 func (a *Agent) Handle(e *event.Event) {
 	in := e.Instance
 	switch {
