@@ -8,7 +8,7 @@ import (
 	"holdfast/lvs"
 )
 
-// canned is the status of a director on which a bit of everything happens.
+// canned returns the status of a director that has an example of everything.
 func canned() *Status {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC)
 	ago := func(d time.Duration) time.Time { return now.Add(-d) }

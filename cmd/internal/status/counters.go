@@ -5,8 +5,8 @@ import (
 	"maps"
 )
 
-// Plus is what was counted in all, where earlier is what the process before this
-// one had counted of the instance.
+// Plus returns the sum of c and earlier. Here earlier holds the counters that the
+// previous process kept for the same instance.
 func (c Counters) Plus(earlier Counters) Counters {
 	sum := c
 	sum.Dropped = maps.Clone(c.Dropped)
@@ -28,8 +28,9 @@ func (c Counters) Plus(earlier Counters) Counters {
 	return sum
 }
 
-// Minus is what was counted since an earlier moment. It is c itself when the
-// instance began anew after that. MaxLateMS cannot be told apart by time.
+// Minus returns how much the counters have grown since earlier was taken. Minus
+// returns c itself if the instance restarted after that. MaxLateMS stays as in c,
+// because a maximum cannot be split by time.
 func (c Counters) Minus(earlier Counters) Counters {
 	d := c
 	d.Dropped = maps.Clone(c.Dropped)
@@ -51,7 +52,7 @@ func (c Counters) Minus(earlier Counters) Counters {
 	return d
 }
 
-// counts are the counters that only grow.
+// counts returns pointers to the counters that never decrease.
 func (c *Counters) counts() []*uint64 {
 	return []*uint64{
 		&c.AdvertsSent, &c.AdvertsReceived, &c.StopSent, &c.StopReceived, &c.RivalAdverts, &c.AddressMismatch,

@@ -8,7 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// fill sets every number, also one that somebody adds.
+// fill sets every integer counter to n. It finds the counters by reflection, so that it
+// also sets counters added later.
 func fill(n uint64) Counters {
 	var c Counters
 	v := reflect.ValueOf(&c).Elem()
@@ -21,7 +22,7 @@ func fill(n uint64) Counters {
 	return c
 }
 
-// Adding the counters of two processes adds every counter.
+// Plus adds every counter of two processes.
 func TestCountersPlus(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	earlier, later := fill(3), fill(10)
@@ -50,7 +51,7 @@ func TestCountersPlus(t *testing.T) {
 	}
 }
 
-// Every counter is taken into account, also one that somebody adds.
+// Minus subtracts every counter, including counters added later.
 func TestCountersMinus(t *testing.T) {
 	earlier, later := fill(3), fill(10)
 	want := fill(7)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The text shows, as the JSON does, that a peer has another list of addresses.
+// The text shows that a peer has a different address list. The JSON shows this too.
 func TestTextShowsAnotherAddressList(t *testing.T) {
 	s := &Status{VRRP: []Instance{{Name: "a", State: "BACKUP"}}}
 	const note = "3 adverts had another list of addresses than this configuration"

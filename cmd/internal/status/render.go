@@ -11,10 +11,10 @@ import (
 	"holdfast/lvs"
 )
 
-// A Section is a part of the status text.
+// A Section selects a part of the status text.
 type Section string
 
-// The sections; SectionAll is every one that has something to show.
+// The sections. SectionAll selects every section that has something to show.
 const (
 	SectionAll    Section = ""
 	SectionVRRP   Section = "vrrp"
@@ -22,8 +22,8 @@ const (
 	SectionChecks Section = "checks"
 )
 
-// Text returns s for people, or one section of it: a line for the director,
-// what is not well, and a line for each thing.
+// Text returns s, or one section of s, as text for people. The text has a header
+// about the director, a line for each problem, and tables with a row for each object.
 func (s *Status) Text(section Section) string {
 	var b strings.Builder
 	s.head(&b)
@@ -125,10 +125,10 @@ func (s *Status) vrrp(b *strings.Builder) {
 	t.write(b)
 }
 
-// refusedShown is how long the text shows a router whose adverts were refused.
+// refusedShown is how long the text shows a router after its last refused advert.
 const refusedShown = 10 * time.Minute
 
-// priority is the one in force, and the configured one if that differs.
+// priority returns the effective priority, and the configured one if it differs.
 func (i *Instance) priority() string {
 	if i.EffectivePriority == i.Priority {
 		return strconv.Itoa(i.Priority)
@@ -180,7 +180,7 @@ func serviceHealth(v *lvs.ServiceStatus) string {
 	case v.Foreign:
 		return "not ours"
 	case !v.Wanted:
-		return "not here" // active where the group is MASTER
+		return "not here" // the service is active where the group is MASTER
 	case !v.Present:
 		return "MISSING"
 	case v.OnFallback:
@@ -199,7 +199,7 @@ func serverHealth(r *lvs.ServerStatus) string {
 	return r.Health
 }
 
-// weight is the one in the kernel, and the configured one if that differs.
+// weight returns the weight in the kernel, and the configured one if it differs.
 func weight(r *lvs.ServerStatus) string {
 	switch {
 	case !r.Present:
@@ -236,8 +236,8 @@ func (s *Status) checks(b *strings.Builder) {
 	t.write(b)
 }
 
-// ago returns how long t was before the moment of the status, in at most two
-// units: 4s, 5m12s, 3h10m, 12d4h.
+// ago returns the time from t to s.Now in at most two units: 4s, 5m12s, 3h10m,
+// 12d4h. It returns "-" if t is zero.
 func (s *Status) ago(t time.Time) string {
 	seconds := int64(max(0, s.Now.Sub(t)) / time.Second)
 	switch {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// bfd shows the sessions of Bidirectional Forwarding Detection.
+// bfd writes the BFD sessions (Bidirectional Forwarding Detection).
 func (s *Status) bfd(b *strings.Builder) {
 	if s.BFD == nil {
 		return
@@ -47,7 +47,7 @@ func (k *BFDSession) neighbour() string {
 	return k.Neighbour
 }
 
-// dropped is "ttl 3, auth 1", or "-".
+// dropped returns the counts by reason, such as "ttl 3, auth 1", or "-" if there are none.
 func dropped(reasons map[string]uint64) string {
 	var list []string
 	for _, name := range slices.Sorted(maps.Keys(reasons)) {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// dbus shows the service on D-Bus.
+// dbus writes the state of the D-Bus service.
 func (s *Status) dbus(b *strings.Builder) {
 	d := s.DBus
 	if d == nil {

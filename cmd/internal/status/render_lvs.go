@@ -9,8 +9,8 @@ import (
 	"holdfast/lvs"
 )
 
-// serviceNote returns the parameters of a service that the table of services has no
-// column for, "" if all have their defaults.
+// serviceNote returns the parameters of a service that have no column in the table.
+// It returns "" if all of them have their defaults.
 func serviceNote(v *lvs.ServiceStatus) string {
 	var parts []string
 	if v.PersistSecs > 0 {
@@ -28,7 +28,7 @@ func serviceNote(v *lvs.ServiceStatus) string {
 	return strings.Join(slices.Concat(parts, v.Flags), ", ")
 }
 
-// serverNote is serviceNote for a server.
+// serverNote does the same as serviceNote for a server.
 func serverNote(r *lvs.ServerStatus) string {
 	var parts []string
 	if r.Tunnel != "" && r.Tunnel != lvs.IPIP.String() {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// notify shows who tells of events. Scripts that were never called and never
-// will be are not worth a line.
+// notify writes a row for each outlet. It omits the scripts if no script has run or
+// been dropped, and none is queued.
 func (s *Status) notify(b *strings.Builder) {
 	var t table
 	t.header("NAME", ">QUEUED", ">DELIVERED", ">DROPPED", ">LAST")

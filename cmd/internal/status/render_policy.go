@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// policies shows the routes and rules that move with the virtual routers.
+// policies writes the routes and rules that move with the virtual routers.
 func (s *Status) policies(b *strings.Builder) {
 	var t table
 	t.header("VRRP", "STATE", "ROUTE OR RULE")
@@ -33,5 +33,5 @@ func (i *Instance) policyState(p *Policy) string {
 	case i.Holding:
 		return "MISSING"
 	}
-	return "not here" // it is where the MASTER is
+	return "not here" // the MASTER has the route or rule
 }

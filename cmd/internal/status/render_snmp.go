@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// snmp shows the way to SNMP's master agent.
+// snmp writes the state of the connection to the SNMP master agent.
 func (s *Status) snmp(b *strings.Builder) {
 	n := s.SNMP
 	if n == nil {

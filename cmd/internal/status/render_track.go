@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// trackers shows what the virtual routers depend on besides their interfaces.
+// trackers writes the trackers, on which virtual routers depend besides their interfaces.
 func (s *Status) trackers(b *strings.Builder) {
 	if len(s.Trackers) == 0 {
 		return

@@ -1,5 +1,5 @@
-// Package status has the one value that says how the director is, its JSON form
-// and its text for people.
+// Package status defines Status, the state of the director, and its forms: JSON for
+// programs and text for people.
 package status
 
 import (
@@ -13,195 +13,206 @@ import (
 	"holdfast/lvs"
 )
 
-// Version is the value of Status.Version: the version of the JSON form.
+// Version is the version of the JSON form. It is the value of Status.Version.
 const Version = 1
 
-// Status is everything that the daemon knows at one moment.
+// Status is the complete state of the daemon at one moment.
 type Status struct {
 	Version  int       `json:"version"`
 	Director string    `json:"director"`
 	Software string    `json:"software"` // version of the running binary
 	PID      int       `json:"pid"`
 	Started  time.Time `json:"started"`
-	Now      time.Time `json:"now"` // when this was true
+	Now      time.Time `json:"now"` // the moment that the status describes
 	Config   Config    `json:"config"`
-	// Realtime says whether the adverts' thread runs with real-time priority;
-	// RealtimeNote says why it does not.
+	// Realtime is true if the thread that sends adverts runs with real-time
+	// priority. RealtimeNote gives the cause if it does not.
 	Realtime     bool       `json:"realtime"`
 	RealtimeNote string     `json:"realtime_note,omitempty"`
-	VRRP         []Instance `json:"vrrp"`   // in the order of the configuration, as are the others
+	VRRP         []Instance `json:"vrrp"`   // in configuration order, as are the other lists
 	Groups       []Group    `json:"groups"` // sync groups
-	// Problems are kernel objects that could not be repaired, and what others have
-	// in the kernel that is in our way.
+	// Problems lists kernel objects that the daemon could not repair, and kernel
+	// objects of others that conflict with ours.
 	Problems []Problem `json:"problems"`
 	LVS      *LVS      `json:"lvs,omitempty"`
 	Trackers []Tracker `json:"trackers"`
 	BFD      *BFD      `json:"bfd,omitempty"` // nil: not configured
-	// Checks are by "service/server"; one that is not checked is not listed.
+	// Checks lists the health checks, identified by "service/server". It omits
+	// servers that have no check.
 	Checks []checker.Status `json:"checks"`
-	// Notify is how those are who tell of events: the scripts first.
+	// Notify lists the state of each outlet for events, the scripts first.
 	Notify []Outlet `json:"notify"`
 	DBus   *DBus    `json:"dbus,omitempty"` // nil: not configured
-	// Dropped counts adverts that no instance heeded, by reason, since the start;
-	// UnknownVRID those of virtual routers that are not ours. Neither ever falls.
+	// Dropped counts, by reason, the adverts that no instance accepted since the
+	// start. UnknownVRID counts the adverts of virtual routers that are not
+	// configured here. Neither counter ever decreases.
 	Dropped     map[string]uint64 `json:"dropped"`
 	UnknownVRID uint64            `json:"unknown_vrid"`
 	SNMP        *SNMP             `json:"snmp,omitempty"` // nil: not configured
 }
 
-// A Problem is one thing that is not as it should be, and cannot be put right now.
+// A Problem is a fault or conflict that the daemon cannot repair at present.
 type Problem struct {
 	// Kind is device, address, sysctl, routes, nftables, journal, leftovers or
-	// kernel for what could not be repaired, and conflict-address, conflict-mac,
-	// conflict-rule, conflict-firewall or conflict-ipvs for what is in the way.
+	// kernel if the daemon could not repair the object. Kind is conflict-address,
+	// conflict-mac, conflict-rule, conflict-firewall or conflict-ipvs if the object
+	// conflicts with ours.
 	Kind      string    `json:"kind"`
-	Name      string    `json:"name"`                // of the object
-	VRRP      string    `json:"vrrp,omitempty"`      // the virtual router that it concerns
-	Interface string    `json:"interface,omitempty"` // that has the address or the MAC
+	Name      string    `json:"name"`                // name of the object
+	VRRP      string    `json:"vrrp,omitempty"`      // the affected virtual router
+	Interface string    `json:"interface,omitempty"` // the interface that has the address or the MAC
 	Address   string    `json:"address,omitempty"`   // with prefix length
 	Text      string    `json:"text"`                // for people
 	Since     time.Time `json:"since"`
 }
 
-// DBus is the service on D-Bus.
+// DBus is the state of the D-Bus service.
 type DBus struct {
 	Bus       string    `json:"bus"`  // as configured
-	Name      string    `json:"name"` // of the service
+	Name      string    `json:"name"` // D-Bus name of the service
 	Connected bool      `json:"connected"`
-	Since     time.Time `json:"since"`           // of Connected
-	Error     string    `json:"error,omitempty"` // why it is not connected
-	// Signals: those that the bus took, and that were dropped as too many waited.
+	Since     time.Time `json:"since"`           // since when Connected has had this value
+	Error     string    `json:"error,omitempty"` // why the daemon is not connected
+	// SignalsSent counts signals that the bus accepted. SignalsDropped counts
+	// signals that were dropped because too many were queued.
 	SignalsSent    uint64 `json:"signals_sent"`
 	SignalsDropped uint64 `json:"signals_dropped"`
 }
 
-// SNMP is the way to SNMP's master agent.
+// SNMP is the state of the AgentX connection to the SNMP master agent.
 type SNMP struct {
-	AgentX    string    `json:"agentx"` // where the master agent is
+	AgentX    string    `json:"agentx"` // address of the master agent
 	Connected bool      `json:"connected"`
-	Since     time.Time `json:"since"`           // of Connected
-	Error     string    `json:"error,omitempty"` // why it is not connected
-	Requests  uint64    `json:"requests"`        // answered
-	// Traps: those that the master agent took, that wait for it, and that were
-	// dropped: too many, too old, or refused.
+	Since     time.Time `json:"since"`           // since when Connected has had this value
+	Error     string    `json:"error,omitempty"` // why the daemon is not connected
+	Requests  uint64    `json:"requests"`        // requests answered
+	// TrapsSent counts traps that the master agent accepted. TrapsQueued is how
+	// many traps wait to be sent. TrapsDropped counts traps that were dropped
+	// because too many were queued, they were too old, or the master agent refused
+	// them.
 	TrapsSent    uint64 `json:"traps_sent"`
 	TrapsQueued  int    `json:"traps_queued"`
 	TrapsDropped uint64 `json:"traps_dropped"`
 }
 
-// OutletScripts is the Name of the scripts. One that fails is a matter of its
-// event, and does not keep the next from being told.
+// OutletScripts is the Name of the outlet for scripts. A failed script affects only
+// its own event. The daemon still runs the scripts for the next event.
 const OutletScripts = "scripts"
 
-// An Outlet is a way by which others are told of events.
+// An Outlet is the state of one outlet for events: the scripts, or a receiver such as
+// a FIFO.
 type Outlet struct {
 	Name      string `json:"name"`      // "scripts", or type and target: "fifo /run/holdfast/notify.fifo"
-	Queued    int    `json:"queued"`    // events that wait or are being told
-	Delivered uint64 `json:"delivered"` // of scripts: that ended well
-	// Dropped were not told: too many waited, they were too old, or refused. Of
-	// scripts: states that were over before the script could run.
+	Queued    int    `json:"queued"`    // events that wait or are being delivered
+	Delivered uint64 `json:"delivered"` // events; for scripts, runs that succeeded
+	// Dropped counts events that were not delivered because too many were queued,
+	// they were too old, or the receiver refused them. For scripts, Dropped counts
+	// states that ended before the script could run.
 	Dropped      uint64    `json:"dropped"`
 	LastDelivery time.Time `json:"last_delivery,omitzero"`
-	LastError    string    `json:"last_error,omitempty"` // the latest, even if all is well since
+	LastError    string    `json:"last_error,omitempty"` // the latest error, kept after later successes
 	LastErrorAt  time.Time `json:"last_error_at,omitzero"`
-	FailingSince time.Time `json:"failing_since,omitzero"` // zero: the latest delivery was well
+	FailingSince time.Time `json:"failing_since,omitzero"` // zero: the latest delivery succeeded
 }
 
-// Config is the configuration that is in force.
+// Config describes the configuration that is in force.
 type Config struct {
 	Path       string    `json:"path"`
 	LoadedAt   time.Time `json:"loaded_at"`
 	LastReload *Reload   `json:"last_reload,omitempty"`
 }
 
-// Reload is how the latest attempt to reload ended.
+// Reload is the result of the latest attempt to reload.
 type Reload struct {
 	At    time.Time `json:"at"`
 	OK    bool      `json:"ok"`
 	Error string    `json:"error,omitempty"`
 }
 
-// An ExtraInterface is another interface where a virtual router has addresses.
+// An ExtraInterface is an additional interface on which a virtual router has addresses.
 type ExtraInterface struct {
 	Interface string   `json:"interface"`
-	Device    string   `json:"device,omitempty"` // the macvlan; "" if they are on the interface
+	Device    string   `json:"device,omitempty"` // the macvlan; "" if the addresses are on the interface
 	Addresses []string `json:"addresses"`
 }
 
-// An Instance is a virtual router.
+// An Instance is the state of a virtual router.
 type Instance struct {
 	Name      string `json:"name"`
 	Group     string `json:"group,omitempty"`
 	Interface string `json:"interface"`
-	// IfIndex is the interface's number, while there is none its last one.
+	// IfIndex is the index of the interface. While the interface does not exist,
+	// IfIndex keeps the last index.
 	IfIndex int    `json:"ifindex,omitempty"`
 	Device  string `json:"device,omitempty"` // the macvlan; "" if the addresses are on the interface
-	MAC     string `json:"mac,omitempty"`    // of the addresses
-	// ExtraInterfaces are the interfaces beside Interface that have addresses.
+	MAC     string `json:"mac,omitempty"`    // MAC address that the addresses use
+	// ExtraInterfaces are the interfaces other than Interface that have addresses.
 	ExtraInterfaces []ExtraInterface `json:"elsewhere,omitempty"`
 	Family          string           `json:"family"` // ipv4 or ipv6
 	VRID            int              `json:"vrid"`
 	Protocol        int              `json:"vrrp_version"`        // 2 or 3
-	Multicast       string           `json:"multicast,omitempty"` // group of the adverts; "" with unicast
+	Multicast       string           `json:"multicast,omitempty"` // destination group of the adverts; "" with unicast
 	State           string           `json:"state"`               // INIT, BACKUP, MASTER or FAULT
 	Since           time.Time        `json:"since"`
-	Why             string           `json:"why,omitempty"` // of the last transition
-	// UpSince is when it left INIT or FAULT; absent in these.
+	Why             string           `json:"why,omitempty"` // reason of the last transition
+	// UpSince is when the instance left INIT or FAULT. It is absent in these states.
 	UpSince time.Time `json:"up_since,omitzero"`
-	// Takeover is why it became MASTER the last time: priority (it owns the
-	// addresses, or the MASTER gave up), preempted or no_response; "" if never.
+	// Takeover is why the instance last became MASTER: priority (the instance owns
+	// the addresses, or the MASTER gave up), preempted or no_response. It is "" if
+	// the instance was never MASTER.
 	Takeover string `json:"takeover,omitempty"`
-	// Holding tells whether the addresses are on the device. It differs from
-	// State for a moment around a transition.
+	// Holding is true while the addresses are on the device. Holding and State
+	// disagree for a moment around a transition.
 	Holding           bool     `json:"holding"`
-	Priority          int      `json:"priority"` // configured
+	Priority          int      `json:"priority"` // configured priority
 	EffectivePriority int      `json:"effective_priority"`
-	IntervalMS        float64  `json:"interval_ms"`
+	IntervalMS        float64  `json:"interval_ms"` // advert interval in milliseconds
 	Preempt           bool     `json:"preempt"`
 	Addresses         []string `json:"addresses"` // with prefix length
-	// Excluded are those of Addresses that are not in the adverts.
+	// Excluded lists the members of Addresses that the adverts omit.
 	Excluded []string `json:"excluded,omitempty"`
-	// Refused says that packets for the addresses are not taken (accept =
-	// false), Egress that what they send leaves by the device.
+	// Refused is true if packets to the addresses are not accepted (accept =
+	// false). Egress is true if packets from the addresses leave through the device.
 	Refused bool `json:"refused,omitempty"`
 	Egress  bool `json:"egress,omitempty"`
-	// Peers are the routers whose adverts are heeded, nil for all; Unicast says
-	// that ours go to each of them.
+	// Peers are the routers whose adverts the instance accepts; nil: all routers.
+	// Unicast is true if the instance sends its adverts to each peer.
 	Peers   []string `json:"peers,omitempty"`
 	Unicast bool     `json:"unicast,omitempty"`
-	// Auth is how adverts are authenticated: password, ah or hmac; "" for not.
+	// Auth is how adverts are authenticated: password, ah or hmac; "": they are not.
 	Auth string `json:"auth,omitempty"`
-	// Source is the address that adverts are sent from; "" if there is none.
+	// Source is the source address of the adverts; "" if there is none.
 	Source string `json:"source,omitempty"`
-	// Master is the MASTER that was heard last; nil if it is us or none was.
+	// Master is the MASTER that sent the last advert. It is nil while this instance
+	// is MASTER and until an advert is received.
 	Master *Peer `json:"master,omitempty"`
-	// Rival is another router that speaks as MASTER beside us.
+	// Rival is another router that advertises as MASTER while this instance is MASTER.
 	Rival *Peer `json:"rival,omitempty"`
-	// RefusedSpeakers are other routers whose adverts for this virtual router are
-	// refused, at most 16, in no particular order. RefusedForgotten is how many
-	// more there were.
+	// RefusedSpeakers lists at most 16 other routers whose adverts for this virtual
+	// router are refused, in no particular order. RefusedForgotten is how many more
+	// such routers there were.
 	RefusedSpeakers  []RefusedSpeaker `json:"refused_speakers,omitempty"`
 	RefusedForgotten uint64           `json:"refused_forgotten,omitempty"`
-	// CededTo is another owner of the addresses, because of whom the priority of
-	// this one fell from 255 to 254.
+	// CededTo is another owner of the addresses. Because of this router, the
+	// instance lowered its priority from 255 to 254.
 	CededTo *Peer `json:"ceded_to,omitempty"`
-	// Silenced is why a MASTER's interface does not take its adverts; absent if
-	// it does.
+	// Silenced is why a MASTER cannot send its adverts on its interface. It is absent
+	// if the MASTER can send them.
 	Silenced *Reason `json:"silenced,omitempty"`
-	// Waits say what holds the instance back from being MASTER for a while.
+	// Waits lists the delays that temporarily keep the instance from being MASTER.
 	Waits []Wait `json:"waits,omitempty"`
 	// Routes and Rules move with the addresses.
 	Routes   []Policy `json:"routes,omitempty"`
 	Rules    []Policy `json:"rules,omitempty"`
-	Reasons  []Reason `json:"reasons"` // why FAULT; empty otherwise
+	Reasons  []Reason `json:"reasons"` // why the state is FAULT; empty in other states
 	Counters Counters `json:"counters"`
 }
 
-// A Peer is another router that speaks as MASTER.
+// A Peer is another router that advertises as MASTER.
 type Peer struct {
 	Address string `json:"address"`
-	// MAC is the Ethernet source of a rival's adverts; "" until an advert told it,
-	// and for who is no rival.
+	// MAC is the source MAC address of a rival's adverts. It is "" until an advert
+	// shows it, and for peers that are not rivals.
 	MAC        string    `json:"mac,omitempty"`
 	Priority   int       `json:"priority"`
 	IntervalMS float64   `json:"interval_ms"`
@@ -209,63 +220,64 @@ type Peer struct {
 }
 
 // A RefusedSpeaker is another router that uses our VRID and whose adverts are
-// refused, which is often a mistake in a configuration.
+// refused. The cause is often a configuration mistake.
 type RefusedSpeaker struct {
 	Address    string    `json:"address"`
-	Reason     string    `json:"reason"`      // of the last advert, as in counters.dropped
-	Problem    string    `json:"problem"`     // reason for people
+	Reason     string    `json:"reason"`      // why the last advert was refused, as in counters.dropped
+	Problem    string    `json:"problem"`     // the reason as text for people
 	Priority   int       `json:"priority"`    // in the last advert
-	IntervalMS float64   `json:"interval_ms"` // in the last advert; 0: it could not be decoded
-	Since      time.Time `json:"since"`       // of the first advert
+	IntervalMS float64   `json:"interval_ms"` // in the last advert; 0: the advert could not be decoded
+	Since      time.Time `json:"since"`       // when the first advert arrived
 	LastHeard  time.Time `json:"last_heard"`
-	Count      uint64    `json:"count"` // of adverts
-	// Advertises says that it advertises as MASTER: three adverts came in a row,
-	// and the last one less than three intervals ago.
+	Count      uint64    `json:"count"` // refused adverts
+	// Advertises is true if the router advertises as MASTER: three adverts arrived
+	// in a row, the last one less than three intervals ago.
 	Advertises bool `json:"advertises"`
 }
 
-// A Wait is a delay of the configuration that has not ended yet.
+// A Wait is a configured delay that has not ended yet.
 type Wait struct {
 	Key   string    `json:"key"` // start_delay, link_delay or min_hold
 	Until time.Time `json:"until"`
 }
 
-// A Policy is a route or a routing rule of ours.
+// A Policy is a route or a routing rule of a virtual router.
 type Policy struct {
-	Text    string `json:"text"`    // in the words of ip route or ip rule
-	Present bool   `json:"present"` // it is in the kernel
-	// Why is what keeps it from being there, where the addresses are.
+	Text    string `json:"text"`    // in the syntax of ip route or ip rule
+	Present bool   `json:"present"` // the route or rule is in the kernel
+	// Why is what keeps the route or rule out of the kernel while the addresses are
+	// on this host.
 	Why string `json:"why,omitempty"`
 }
 
 // A Reason is one thing that keeps an instance in FAULT.
 type Reason struct {
-	Key   string    `json:"key"` // identity, such as "link"
+	Key   string    `json:"key"` // identifier, such as "link"
 	Text  string    `json:"text"`
 	Since time.Time `json:"since"`
 }
 
 // Counters count since the instance was started.
 type Counters struct {
-	Since            time.Time `json:"since,omitzero"` // when that was
+	Since            time.Time `json:"since,omitzero"` // when the instance was started
 	AdvertsSent      uint64    `json:"adverts_sent"`
-	AdvertsReceived  uint64    `json:"adverts_received"`   // that passed every check
-	StopSent         uint64    `json:"priority0_sent"`     // of the adverts sent
-	StopReceived     uint64    `json:"priority0_received"` // of the adverts received
-	RivalAdverts     uint64    `json:"rival_adverts"`      // of a lower priority, heard as MASTER
-	AddressMismatch  uint64    `json:"address_mismatch"`   // adverts heeded though their addresses differ
-	IntervalDiffers  uint64    `json:"interval_differs"`   // adverts heeded though their interval differs
+	AdvertsReceived  uint64    `json:"adverts_received"`   // adverts that passed every check
+	StopSent         uint64    `json:"priority0_sent"`     // adverts sent with priority 0
+	StopReceived     uint64    `json:"priority0_received"` // adverts received with priority 0
+	RivalAdverts     uint64    `json:"rival_adverts"`      // adverts of a lower priority, received while MASTER
+	AddressMismatch  uint64    `json:"address_mismatch"`   // adverts accepted although their addresses differ
+	IntervalDiffers  uint64    `json:"interval_differs"`   // adverts accepted although their interval differs
 	Transitions      uint64    `json:"transitions"`
-	BecameMaster     uint64    `json:"became_master"`      // of the transitions
+	BecameMaster     uint64    `json:"became_master"`      // transitions to MASTER
 	AnnouncementsOut uint64    `json:"announcements_sent"` // gratuitous ARP and unsolicited neighbour advertisements
-	// Dropped counts adverts by the reason for which they were not heeded;
-	// reasons that never came up are left out.
+	// Dropped counts the adverts that were not accepted, by reason. It omits
+	// reasons that never occurred.
 	Dropped map[string]uint64 `json:"dropped"`
-	// LastError is the latest reason that is a protocol error: hop_limit,
+	// LastError is the latest drop reason that is a protocol error: hop_limit,
 	// version or checksum.
 	LastError string `json:"last_error,omitempty"`
-	// AdvertsLate were sent more than half an interval after their time;
-	// MaxLateMS is the longest delay of any advert.
+	// AdvertsLate counts adverts that were sent more than half an interval late.
+	// MaxLateMS is the longest delay of any advert, in milliseconds.
 	AdvertsLate uint64  `json:"adverts_late"`
 	MaxLateMS   float64 `json:"max_late_ms"`
 }
@@ -278,35 +290,36 @@ type Group struct {
 	Since   time.Time `json:"since"`
 }
 
-// A Tracker is something on which the mastership of instances depends.
+// A Tracker is the state of an object on which the mastership of instances depends.
 type Tracker struct {
 	Name   string    `json:"name"`
 	Type   string    `json:"type"`
 	State  string    `json:"state"`            // unknown, up or down
-	Since  time.Time `json:"since,omitzero"`   // of State
-	Number *int      `json:"number,omitempty"` // of a file
-	// Reason is why the latest look was not good, or what is strange about it.
+	Since  time.Time `json:"since,omitzero"`   // since when State has had this value
+	Number *int      `json:"number,omitempty"` // content of a tracked file
+	// Reason is why the latest look had a bad result, or a remark about that look.
 	Reason   string    `json:"reason,omitempty"`
 	LastLook time.Time `json:"last_look,omitzero"`
-	TookMS   float64   `json:"took_ms"` // the latest look
+	TookMS   float64   `json:"took_ms"` // duration of the latest look, in milliseconds
 	Looks    uint64    `json:"looks"`
-	Bad      uint64    `json:"looks_bad"`       // of these
-	TimedOut uint64    `json:"looks_timed_out"` // of the bad ones
-	// Note says in what the tracker is less than it could be here.
+	Bad      uint64    `json:"looks_bad"`       // looks that had a bad result
+	TimedOut uint64    `json:"looks_timed_out"` // bad looks that timed out
+	// Note says how the tracker is limited on this host.
 	Note string `json:"note,omitempty"`
-	// For gives the weight by instance; 0 is a fault while it is down.
+	// For maps the name of each instance to its weight. With weight 0, the instance
+	// is in FAULT while the tracker is down.
 	For map[string]int `json:"for"`
 }
 
-// BFD is the sessions of Bidirectional Forwarding Detection.
+// BFD is the state of Bidirectional Forwarding Detection.
 type BFD struct {
 	Sessions []BFDSession `json:"sessions"`
-	// Dropped counts packets that are no session's by the reason for which they
-	// were not heeded.
+	// Dropped counts, by reason, the packets that were not accepted and belong to no
+	// session.
 	Dropped map[string]uint64 `json:"dropped"`
 }
 
-// A BFDSession is one with a neighbour.
+// A BFDSession is the state of a BFD session with a neighbour.
 type BFDSession struct {
 	Name          string    `json:"name"`
 	Neighbour     string    `json:"neighbour"`
@@ -315,29 +328,30 @@ type BFDSession struct {
 	Multihop      bool      `json:"multihop"`
 	State         string    `json:"state"` // AdminDown, Down, Init or Up
 	Since         time.Time `json:"since"`
-	Reason        string    `json:"reason"` // of State
-	Diag          string    `json:"diag"`   // that we tell
+	Reason        string    `json:"reason"` // why the session is in State
+	Diag          string    `json:"diag"`   // the diagnostic code that we send
 	Discriminator uint32    `json:"discriminator"`
-	Port          int       `json:"port"` // that packets come from; 0: there is no socket
-	// TxMS is the time between our packets, before jitter; 0: there are none.
+	Port          int       `json:"port"` // source port of our packets; 0: there is no socket
+	// TxMS is the time between our packets before jitter, in milliseconds. It is 0
+	// while we send none.
 	TxMS        float64   `json:"tx_ms"`
-	DetectionMS float64   `json:"detection_ms"` // how long the neighbour may be silent; 0: it is not heard
+	DetectionMS float64   `json:"detection_ms"` // detection time in milliseconds; 0: no packets arrive from the neighbour
 	LastHeard   time.Time `json:"last_heard,omitzero"`
-	// Remote is what the neighbour reports; nil: it is not heard.
+	// Remote is what the neighbour reports; nil: no packets arrive from the neighbour.
 	Remote *BFDRemote `json:"remote,omitempty"`
-	// Trouble is why packets cannot be heard or sent.
+	// Trouble is why the session cannot receive or send packets.
 	Trouble         string `json:"trouble,omitempty"`
 	PacketsSent     uint64 `json:"packets_sent"`
-	PacketsUnsent   uint64 `json:"packets_unsent"`   // that the kernel refused
-	PacketsReceived uint64 `json:"packets_received"` // that passed every check
-	Ups             uint64 `json:"ups"`              // how often it came Up
-	Downs           uint64 `json:"downs"`            // how often it left Up
-	// Dropped counts packets by the reason for which they were not heeded.
+	PacketsUnsent   uint64 `json:"packets_unsent"`   // packets that the kernel refused to send
+	PacketsReceived uint64 `json:"packets_received"` // packets that passed every check
+	Ups             uint64 `json:"ups"`              // how often the session entered Up
+	Downs           uint64 `json:"downs"`            // how often the session left Up
+	// Dropped counts the packets that were not accepted, by reason.
 	Dropped  map[string]uint64 `json:"dropped"`
-	LastDrop string            `json:"last_drop,omitempty"` // the latest reason
+	LastDrop string            `json:"last_drop,omitempty"` // reason of the latest drop
 }
 
-// A BFDRemote is a session as the neighbour tells it.
+// A BFDRemote is a session as the neighbour reports it. The times are in milliseconds.
 type BFDRemote struct {
 	State         string  `json:"state"`
 	Diag          string  `json:"diag"`
@@ -347,15 +361,15 @@ type BFDRemote struct {
 	Multiplier    int     `json:"multiplier"`
 }
 
-// LVS is the IPVS table and the sync daemons.
+// LVS is the state of the IPVS table and the sync daemons.
 type LVS struct {
-	// Error says why the table cannot be read or written; "" if it can.
+	// Error is why the daemon cannot read or write the table; "" if it can do both.
 	Error    string              `json:"error,omitempty"`
 	Sync     *Sync               `json:"sync,omitempty"` // nil: not configured
 	Services []lvs.ServiceStatus `json:"services"`
-	// RatesNote is why the counters have no rates; "" if they have.
+	// RatesNote is why the counters have no rates; "" if they have rates.
 	RatesNote string `json:"rates_note,omitempty"`
-	Repairs   uint64 `json:"repairs"` // changes made because somebody else had changed the table
+	Repairs   uint64 `json:"repairs"` // changes that the daemon made because another program had changed the table
 }
 
 // Sync is the state of connection synchronisation.
@@ -363,19 +377,20 @@ type Sync struct {
 	Interface string   `json:"interface"`
 	ID        int      `json:"id"`
 	Follow    string   `json:"follow,omitempty"`
-	Roles     []string `json:"roles"` // what runs: master, backup
+	Roles     []string `json:"roles"` // sync daemons that run: master, backup
 	Error     string   `json:"error,omitempty"`
 }
 
-// JSON is the status as the control socket tells it.
+// JSON returns the status as the control socket reports it: an indented JSON object
+// with a final newline.
 func (s *Status) JSON() ([]byte, error) {
 	s.Complete()
 	text, err := json.MarshalIndent(s, "", "  ")
 	return append(text, '\n'), err
 }
 
-// Complete replaces absent lists by empty ones, so that readers of the JSON need
-// not tell null from [].
+// Complete replaces nil lists and maps with empty ones. Readers of the JSON then need
+// not distinguish null from [] or {}.
 func (s *Status) Complete() {
 	s.VRRP, s.Groups, s.Checks, s.Trackers = list(s.VRRP), list(s.Groups), list(s.Checks), list(s.Trackers)
 	s.Notify, s.Problems = list(s.Notify), list(s.Problems)
@@ -432,9 +447,9 @@ func list[T any](s []T) []T {
 	return s
 }
 
-// Unwell returns what is not as it should be, one sentence each; nothing if all
-// is well. A BACKUP is well; so is a service while none of its servers has had
-// a verdict.
+// Unwell returns one sentence for each problem. It returns nil if there is no problem.
+// BACKUP is not a problem. A service is not a problem while none of its servers has
+// had a verdict.
 func (s *Status) Unwell() []string {
 	var problems []string
 	say := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
@@ -512,11 +527,11 @@ func (s *Status) Unwell() []string {
 	return problems
 }
 
-// missing tells whether a route or rule should be there and cannot be. One that
-// has no reason is being put there.
+// missing reports whether a route or rule should be in the kernel but cannot be
+// installed. A route or rule without a Why is still being installed.
 func (i *Instance) missing(p *Policy) bool { return i.Holding && !p.Present && p.Why != "" }
 
-// judged tells whether a server of v is known to be down.
+// judged reports whether a server of v is known to be down.
 func judged(v *lvs.ServiceStatus) bool {
 	for _, r := range v.Servers {
 		if r.Health == lvs.Down.String() && !r.Fallback {

@@ -34,7 +34,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// refusedBy is a virtual router that refuses the adverts of another one.
+// refusedBy returns a virtual router that refuses the adverts of another router.
 func refusedBy(state string, advertises bool) *Status {
 	return &Status{VRRP: []Instance{{Name: "a", State: state, RefusedSpeakers: []RefusedSpeaker{
 		{Address: "10.0.0.4", Problem: "it is not one of the configured peers", Advertises: advertises},
@@ -60,7 +60,7 @@ func TestTextOfAnIdleDirector(t *testing.T) {
 	}
 }
 
-// Scripts depend on the keys: a change of this file breaks them.
+// Scripts depend on the JSON keys: a change to the golden file breaks those scripts.
 func TestStatusJSON(t *testing.T) {
 	s := canned()
 	s.Complete()

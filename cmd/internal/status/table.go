@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// A table is text in columns. Notes stand below their row, outside the columns.
+// A table lays out text in columns. Notes follow their row, outside the columns.
 type table struct {
 	right []bool // columns that are aligned to the right, by index
 	rows  []tableRow
@@ -16,8 +16,8 @@ type tableRow struct {
 	notes []string
 }
 
-// header is the first row. A name that begins with ">" is of a column that is
-// aligned to the right.
+// header adds the first row. A column whose name begins with ">" is aligned to
+// the right.
 func (t *table) header(names ...string) {
 	cells := make([]string, len(names))
 	t.right = make([]bool, len(names))
@@ -32,7 +32,7 @@ func (t *table) row(cells ...string) {
 	t.rows = append(t.rows, tableRow{cells: cells})
 }
 
-// note adds a line below the latest row unless it is "".
+// note adds a line below the latest row. It does nothing if text is "".
 func (t *table) note(text string) {
 	if text == "" {
 		return
@@ -41,7 +41,7 @@ func (t *table) note(text string) {
 	r.notes = append(r.notes, text)
 }
 
-// write writes the table, each line indented by two blanks and a note by six.
+// write writes the table to b. It indents each row by two spaces and each note by six.
 func (t *table) write(b *strings.Builder) {
 	width := make([]int, len(t.right))
 	for _, r := range t.rows {
