@@ -104,7 +104,7 @@ func (c *Client) States(ctx context.Context, follow bool) iter.Seq2[event.Event,
 func (c *Client) events(ctx context.Context, q eventsQuery) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
 		since, follow := q.since, q.follow
-		answer, err := c.request(ctx, http.MethodGet, q.path()) //nolint:bodyclose // readEvents does it
+		answer, err := c.request(ctx, http.MethodGet, q.path())
 		if err == nil && q.state {
 			if since, err = strconv.ParseUint(answer.Header.Get(seqHeader), 10, 64); err != nil {
 				answer.Body.Close()
@@ -117,7 +117,7 @@ func (c *Client) events(ctx context.Context, q eventsQuery) iter.Seq2[event.Even
 			case ctx.Err() != nil || errors.Is(err, errEnough) || errors.Is(err, io.EOF) && !follow:
 				return
 			case errors.Is(err, io.EOF) && answer.Trailer.Get(returnsTrailer) != "":
-				answer, err = c.rejoin(ctx, since) //nolint:bodyclose // readEvents does it
+				answer, err = c.rejoin(ctx, since) //nolint:bodyclose // readEvents closes it
 				if ctx.Err() != nil {
 					return
 				}
