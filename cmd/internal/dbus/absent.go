@@ -10,13 +10,13 @@ import (
 	"holdfast/cmd/internal/status"
 )
 
-// Built tells whether this binary speaks D-Bus.
+// Built reports whether this binary supports D-Bus.
 const Built = false
 
 // A Service does nothing in this build.
 type Service struct{ opts Options }
 
-// New returns a Service.
+// New returns a Service that only keeps its options.
 func New(_ *slog.Logger, _ Director, o Options) *Service { return &Service{opts: o} }
 
 // Configure replaces the options.
@@ -43,7 +43,7 @@ func (s *Service) Stopped() {}
 // Close does nothing.
 func (s *Service) Close(context.Context) {}
 
-// Status says that there is nothing.
+// Status reports the options and, as error, that this binary lacks D-Bus.
 func (s *Service) Status() status.DBus {
 	return status.DBus{Bus: s.opts.Bus, Name: s.opts.Name, Error: "this binary was built without D-Bus"}
 }

@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	// handshake bounds the time until the bus has given us the name.
+	// handshake limits the time to connect, log in and obtain the service's name.
 	handshake = 10 * time.Second
-	// writing bounds the time that the bus takes for one message; a bus that
-	// hangs is left.
+	// writing limits the time to write one message. The service disconnects from a
+	// bus that takes longer.
 	writing = 10 * time.Second
-	// leaving bounds the wait for a method at work and for the bus.
+	// leaving limits the time that leave waits for a running method and the bus.
 	leaving = 2 * time.Second
 )
 
@@ -27,12 +27,14 @@ var errLost = errors.New("the connection to the bus was lost")
 // A connection is a link to a real bus.
 type connection struct {
 	conn *dbus.Conn
-	end  func() // at once
+	end  func() // closes the connection immediately
 	name string
-	work chan struct{} // the service's
+	work chan struct{} // Service.work
 }
 
-// dial connects to the bus and takes the name of the service.
+// dial connects to the bus and requests the service's name. It returns an error
+// if a step fails, if it all takes longer than handshake, or if another program
+// owns the name.
 func dial(life, ctx context.Context, s *Service, o Options) (link, error) {
 	var d net.Dialer
 	early, cancel := context.WithTimeout(ctx, handshake)
@@ -64,7 +66,8 @@ func dial(life, ctx context.Context, s *Service, o Options) (link, error) {
 	return c, nil
 }
 
-// join makes the connection one that others can call by the service's name.
+// join logs in to the bus and requests the service's name. It returns an error if
+// the bus refuses the login or another program owns the name.
 func (c *connection) join() error {
 	if err := c.conn.Auth(nil); err != nil {
 		return fmt.Errorf("log in: %w", err)
@@ -104,12 +107,12 @@ func (c *connection) leave(ctx context.Context) {
 		<-c.work
 	case <-c.lost():
 	}
-	// Its answer comes when the bus has had all that was said before.
+	// The bus answers this call after it has received all earlier messages.
 	_, _ = c.conn.ReleaseName(c.name)
 	c.end()
 }
 
-// bounded is a socket whose writes end.
+// A bounded is a socket with a time limit for each write.
 type bounded struct{ net.Conn }
 
 func (b bounded) Write(p []byte) (int, error) {

@@ -1,8 +1,8 @@
-// Package dbus shows virtual routers on D-Bus as keepalived does, for programs
-// that were written for it: the same service name, object paths, interfaces,
-// properties and signals.
+// Package dbus presents virtual routers on D-Bus for programs written for
+// keepalived. It uses the same service name, object paths, interfaces, properties
+// and signals as keepalived.
 //
-// What takes part in D-Bus needs the build tag dbus: few want another way into
-// the daemon, and its library. Without the tag New returns a Service that does
-// nothing and says so in its status.
+// D-Bus support needs the build tag dbus, because few users want the library and
+// another way to control the daemon. Without the tag, New returns a Service that
+// does nothing, and its status says so.
 package dbus

@@ -9,21 +9,21 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// A handler answers calls of methods. Its tables are made anew for each call, of
-// the instances that there are.
+// A handler answers method calls. It builds its tables for each call, from the
+// instances that exist at that time.
 type handler struct {
 	service *Service
-	life    context.Context // of the link; the library has none for a call
+	life    context.Context // context of the link; the library passes none to a call
 }
 
-// An object has interfaces with methods.
+// An object holds the methods of a D-Bus object, by interface.
 type object map[string]methods
 
 type methods map[string]method
 
-// A method is how the library calls one.
+// A method implements dbus.Method.
 type method struct {
-	in   []any // zero values of what it takes
+	in   []any // zero values of the argument types
 	call func(args []any) ([]any, error)
 }
 
@@ -59,15 +59,16 @@ func (h *handler) LookupObject(path dbus.ObjectPath) (dbus.ServerObject, bool) {
 	return o, true
 }
 
-// action is a method that takes nothing and returns nothing.
+// action returns a method that has no arguments and no results. The method runs f
+// through Service.do.
 func (h *handler) action(name, instance string, f func(context.Context) error) method {
 	return method{call: func([]any) ([]any, error) {
 		return nil, h.service.do(h.life, name, instance, f)
 	}}
 }
 
-// LookupInterface implements dbus.ServerObject. A caller may leave the interface
-// out.
+// LookupInterface implements dbus.ServerObject. A caller may omit the interface:
+// for an empty name it returns the methods of all interfaces.
 func (o object) LookupInterface(name string) (dbus.Interface, bool) {
 	if name != "" {
 		m, ok := o[name]
@@ -103,11 +104,11 @@ func (m method) NumReturns() int { return 0 }
 // ReturnValue implements dbus.Method; the library does not ask.
 func (m method) ReturnValue(int) any { return nil }
 
-// nameOf is the property Name. keepalived sends a structure, whatever its
-// description says.
+// nameOf returns the value of the property Name. It is a structure because
+// keepalived sends one, whatever keepalived's interface description says.
 func nameOf(name string) any { return struct{ Name string }{name} }
 
-// stateOf is the property State.
+// stateOf returns the value of the property State.
 func stateOf(s State) any {
 	return struct {
 		Number uint32
@@ -115,13 +116,14 @@ func stateOf(s State) any {
 	}{uint32(s), words[s]}
 }
 
-// properties are the methods by which properties of an interface are read.
+// properties returns the methods Get, GetAll and Set for the properties of one
+// interface. Set always returns an error: all properties are read-only.
 func properties(iface string, values map[string]any) methods {
 	all := map[string]dbus.Variant{}
 	for name, v := range values {
 		all[name] = dbus.MakeVariant(v)
 	}
-	// An empty interface is any, here the only one that has properties.
+	// An empty interface name means any interface. Only one has properties here.
 	known := func(name string) bool { return name == iface || name == "" }
 	get := func(args []any) (dbus.Variant, error) {
 		of, name := *args[0].(*string), *args[1].(*string)
@@ -154,7 +156,7 @@ func properties(iface string, values map[string]any) methods {
 	}
 }
 
-// failure is an error that D-Bus has a name for.
+// failure returns an error with a standard D-Bus error name.
 func failure(name, text string) error {
 	return dbus.NewError("org.freedesktop.DBus.Error."+name, []any{text})
 }

@@ -6,14 +6,14 @@ import (
 	"holdfast/cmd/internal/status"
 )
 
-// Options are what may change while a Service runs.
+// Options are the settings that may change while a Service runs.
 type Options struct {
-	Bus    string // as the administrator wrote it
-	Socket string // of the bus, as net.Dial wants it
-	Name   string // of the service
+	Bus    string // as written in the configuration
+	Socket string // of the bus: a path for net.Dial
+	Name   string // service name
 }
 
-// An Instance is a virtual router as it begins.
+// An Instance is a virtual router with its current state.
 type Instance struct {
 	Name      string
 	Interface string
@@ -22,10 +22,10 @@ type Instance struct {
 	State     State
 }
 
-// A State is keepalived's number of a state.
+// A State is keepalived's number for a state.
 type State uint32
 
-// The states. Stop is that of an instance that was stopped.
+// The states. Stop is the state of an instance that was stopped.
 const (
 	Init   State = 0
 	Backup State = 1
@@ -34,15 +34,15 @@ const (
 	Stop   State = 98
 )
 
-// A Director does what methods ask for. Its methods are called from several
-// goroutines, and heed ctx.
+// A Director carries out D-Bus method calls. A Service calls its methods from
+// several goroutines. A method with a ctx must return when ctx ends.
 type Director interface {
-	// Status returns a value of the caller's own.
+	// Status returns the daemon's status. The caller owns the returned value.
 	Status(ctx context.Context) (*status.Status, error)
 	// Reload applies the configuration file.
 	Reload(ctx context.Context) error
-	// Announce announces the addresses of a MASTER once more, with "" those of
-	// every MASTER.
+	// Announce announces the addresses of an instance again if it is MASTER. With
+	// "" it does so for every MASTER.
 	Announce(ctx context.Context, instance string) error
 	// Write replaces a file in the runtime directory.
 	Write(name string, content []byte) error

@@ -40,8 +40,8 @@ const (
 `
 )
 
-// describe is the description of a node with its own interfaces and the nodes
-// below it.
+// describe returns the introspection XML of a node. own is the XML of its
+// interfaces, and below has the names of its child nodes.
 func describe(own string, below []string) string {
 	var b strings.Builder
 	b.WriteString(`<!DOCTYPE node PUBLIC "-//freedesktop//DTD D-BUS Object Introspection 1.0//EN" ` +

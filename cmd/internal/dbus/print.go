@@ -11,28 +11,30 @@ import (
 	"holdfast/cmd/internal/status"
 )
 
-// Files in the runtime directory, which only root can read: what keepalived
-// writes into /tmp.
+// Names of the files that the Print methods write to the runtime directory. Only
+// root can read that directory. keepalived writes its own files to /tmp.
 const (
 	dataFile  = "dbus-data.json"
 	statsFile = "dbus-stats.json"
 )
 
-// methodTimeout bounds a method. Callers wait 25 s by default.
+// methodTimeout limits the time for one method call. D-Bus clients wait 25 s for
+// a reply by default.
 const methodTimeout = 20 * time.Second
 
-// A baseline is what the counters of instances were when they were last cleared.
-// The counters themselves go on: others read them too.
+// A baseline holds the counters of the instances at the last PrintStatsClear.
+// PrintStats subtracts it. The counters themselves are never reset, because
+// others read them too.
 type baseline struct {
 	at     time.Time
 	values map[string]status.Counters
 }
 
-// A statsDocument is what statsFile holds.
+// A statsDocument is the content of statsFile.
 type statsDocument struct {
-	Version int              `json:"version"` // of the status
+	Version int              `json:"version"` // version of the status format
 	At      time.Time        `json:"at"`
-	Cleared time.Time        `json:"cleared,omitzero"` // by PrintStatsClear
+	Cleared time.Time        `json:"cleared,omitzero"` // time of the last PrintStatsClear
 	VRRP    []statsOfARouter `json:"vrrp"`
 }
 
@@ -41,7 +43,7 @@ type statsOfARouter struct {
 	Counters status.Counters `json:"counters"`
 }
 
-// methodsOfRouter are those of the one object beside the instances.
+// methodsOfRouter returns the methods of the object at routerPath, by name.
 func (s *Service) methodsOfRouter() map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"PrintData":       s.printData,
@@ -52,7 +54,8 @@ func (s *Service) methodsOfRouter() map[string]func(context.Context) error {
 	}
 }
 
-// do runs a method, when those before it have ended, and logs that.
+// do logs a method call and runs f. Only one method runs at a time: do waits for
+// the one before. It returns an error if that takes longer than methodTimeout.
 func (s *Service) do(ctx context.Context, name, instance string, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, methodTimeout)
 	defer cancel()

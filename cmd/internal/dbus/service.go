@@ -13,7 +13,7 @@ import (
 	"holdfast/cmd/internal/status"
 )
 
-// Built tells whether this binary speaks D-Bus.
+// Built reports whether this binary supports D-Bus.
 const Built = true
 
 const (
@@ -21,28 +21,28 @@ const (
 	pauseMin = 500 * time.Millisecond
 	pauseMax = 30 * time.Second
 	steady   = time.Minute
-	// queueMax is how many signals wait at most; the oldest give way. The
-	// property State tells the truth all the same.
+	// queueMax limits the number of queued signals. A full queue drops its oldest
+	// signals. The property State is correct nevertheless.
 	queueMax = 8192
 )
 
-// A link is a connection to the bus that has the service's name.
+// A link is a connection to the bus that owns the service's name.
 type link interface {
 	emit(*signal) error
 	lost() <-chan struct{}
-	// leave ends the connection, after the answers to calls under way if they
-	// come before ctx ends.
+	// leave closes the connection. It first waits until running calls are answered,
+	// but no longer than until ctx ends.
 	leave(ctx context.Context)
 }
 
-// A signal is what everybody on the bus hears.
+// A signal is a D-Bus signal that waits to be emitted.
 type signal struct {
 	path, name string
-	state      State // with statusChange and changedState
+	state      State // used by statusChange and changedState
 }
 
-// A dialer connects to the bus and takes the service's name there. ctx bounds
-// that, life the link.
+// A dialer connects to the bus and requests the service's name. ctx limits the
+// attempt. life limits the link.
 type dialer func(life, ctx context.Context, s *Service, o Options) (link, error)
 
 // Names of signals.
@@ -54,31 +54,31 @@ const (
 	changedState = "PropertiesChanged"
 )
 
-// A Service is the service on the bus. It keeps the connection in a goroutine of
-// its own. Its methods may be called from any goroutine, and none but Close
-// waits for anything.
+// A Service presents the virtual routers on the bus. It manages its connection in
+// its own goroutine. Its methods may be called from any goroutine. Only Close
+// blocks.
 type Service struct {
 	log      *slog.Logger
 	director Director
 	dial     dialer
-	stop     context.CancelFunc // ends everything at once
-	ending   context.Context    // when it ends, emit what is queued and end
-	end      context.CancelFunc // ends ending
+	stop     context.CancelFunc // ends the service immediately
+	ending   context.Context    // when done, run emits the queued signals and ends
+	end      context.CancelFunc // cancels ending
 	done     chan struct{}
-	wake     chan struct{} // signals wait
-	work     chan struct{} // holds a token while a method is at work
-	stats    baseline      // belongs to who holds the token
+	wake     chan struct{} // signals are queued
+	work     chan struct{} // holds a token while a method runs
+	stats    baseline      // only for the holder of the token
 
 	mu        sync.Mutex
 	opts      Options
-	drop      context.CancelFunc // ends what goes on with the options before these
+	drop      context.CancelFunc // ends the work with the present options
 	tree      tree
 	queue     []signal
 	announced bool // VrrpStarted was queued
 	status    status.DBus
 }
 
-// New returns a running Service. Close it.
+// New starts a Service and returns it. The caller must close it.
 func New(log *slog.Logger, d Director, o Options) *Service { return newService(log, d, o, dial) }
 
 func newService(log *slog.Logger, d Director, o Options, dial dialer) *Service {
@@ -93,7 +93,7 @@ func newService(log *slog.Logger, d Director, o Options, dial dialer) *Service {
 	return s
 }
 
-// Configure replaces the options.
+// Configure replaces the options. If they differ, the service reconnects.
 func (s *Service) Configure(o Options) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,7 +106,8 @@ func (s *Service) Configure(o Options) {
 	}
 }
 
-// Add shows instances.
+// Add puts instances on the bus and emits VrrpStatusChange for each. If another
+// instance already has the path of one, Add logs a warning and skips it.
 func (s *Service) Add(list ...Instance) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,25 +120,27 @@ func (s *Service) Add(list ...Instance) {
 	}
 }
 
-// Remove forgets an instance.
+// Remove removes an instance from the bus.
 func (s *Service) Remove(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tree.remove(name)
 }
 
-// Handle tells of an instance's change of state.
+// Handle emits the signals for an event in which an instance changes state. It
+// ignores other events.
 func (s *Service) Handle(e *event.Event) {
 	if state, ok := eventStates[e.To]; ok && e.Kind == event.KindInstance && e.Instance != nil {
 		s.Change(e.Subject, state)
 	}
 }
 
-// eventStates are the states of an instance's event. One that goes to INIT was
-// stopped.
+// eventStates maps the new state in an instance's event to a State. An instance
+// that changes to INIT was stopped.
 var eventStates = map[string]State{event.Init: Stop, event.Backup: Backup, event.Master: Master, event.Fault: Fault}
 
-// Change tells of the state of an instance.
+// Change sets the state of an instance. It emits VrrpStatusChange and
+// PropertiesChanged. It ignores an unknown instance.
 func (s *Service) Change(name string, to State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,21 +153,22 @@ func (s *Service) Change(name string, to State) {
 	s.send(signal{path, statusChange, to}, signal{path, changedState, to})
 }
 
-// Reloaded tells that another configuration is in force.
+// Reloaded emits VrrpReloaded: a new configuration is in effect.
 func (s *Service) Reloaded() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.send(signal{path: routerPath, name: reloaded})
 }
 
-// Stopped tells that the director has stopped.
+// Stopped emits VrrpStopped: the director has stopped.
 func (s *Service) Stopped() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.send(signal{path: routerPath, name: stopped})
 }
 
-// send queues signals, unless nobody could hear them. The caller holds the lock.
+// send queues signals. Without a connection to the bus it discards them. The
+// caller holds the lock.
 func (s *Service) send(list ...signal) {
 	if !s.status.Connected {
 		return
@@ -180,15 +184,15 @@ func (s *Service) send(list ...signal) {
 	}
 }
 
-// Close says what is queued, leaves the bus and ends the service. When ctx ends
-// it does not wait any longer.
+// Close emits the queued signals, disconnects from the bus and ends the service.
+// When ctx ends, it skips what remains and ends the service immediately.
 func (s *Service) Close(ctx context.Context) {
 	s.end()
 	defer context.AfterFunc(ctx, s.stop)()
 	<-s.done
 }
 
-// Status tells how the service is.
+// Status reports the state of the connection and the signal counters.
 func (s *Service) Status() status.DBus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -197,7 +201,8 @@ func (s *Service) Status() status.DBus {
 	return st
 }
 
-// run does what the options say, as they change, until the service ends.
+// run keeps a link to the bus in the options until the service ends. It applies
+// changed options.
 func (s *Service) run(life context.Context) {
 	defer close(s.done)
 	defer s.stop()
@@ -212,7 +217,7 @@ func (s *Service) run(life context.Context) {
 	}
 }
 
-// keep keeps a link to one bus until ctx ends or the service does.
+// keep maintains a link to one bus. It reconnects until ctx or the service ends.
 func (s *Service) keep(life, ctx context.Context, o Options) {
 	pausing, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -230,8 +235,9 @@ func (s *Service) keep(life, ctx context.Context, o Options) {
 	})
 }
 
-// connect has one link to the bus. It calls up when the service has its name there,
-// and returns why the link ended; nil if the service ends.
+// connect opens one link to the bus and emits signals on it. It calls up when the
+// link owns the service's name. The error says why the link failed or ended. It is
+// nil if the service ends.
 func (s *Service) connect(life, ctx context.Context, o Options, up func()) error {
 	l, err := s.dial(life, ctx, s, o)
 	if err != nil {
@@ -257,7 +263,7 @@ func (s *Service) connect(life, ctx context.Context, o Options, up func()) error
 	}
 }
 
-// emitQueued emits what is queued.
+// emitQueued emits the queued signals.
 func (s *Service) emitQueued(l link) error {
 	s.mu.Lock()
 	queue := s.queue
@@ -274,7 +280,8 @@ func (s *Service) emitQueued(l link) error {
 	return nil
 }
 
-// connected tells everybody on the bus how things are, as keepalived does.
+// connected records the connection and queues VrrpStatusChange for every instance,
+// as keepalived does. The first time it also queues VrrpStarted.
 func (s *Service) connected() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,14 +21,14 @@ import (
 	"holdfast/cmd/internal/status"
 )
 
-// fakeBus is a bus that can be away, and what it heard.
+// A fakeBus is a bus that can be unavailable. It records the signals it receives.
 type fakeBus struct {
 	mu    sync.Mutex
 	away  bool
 	dials []time.Time
 	heard []string
 	links []*fakeLink
-	hangs bool // it takes nothing
+	hangs bool // it accepts no signals
 }
 
 type fakeLink struct {
@@ -51,7 +51,7 @@ func (b *fakeBus) dial(life, _ context.Context, _ *Service, o Options) (link, er
 	return l, nil
 }
 
-// restart ends the bus; it comes back when away is set to false.
+// restart ends the bus. The bus returns when away is set to false.
 func (b *fakeBus) restart() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -73,7 +73,7 @@ func (l *fakeLink) emit(s *signal) error {
 func (l *fakeLink) lost() <-chan struct{}   { return l.gone }
 func (l *fakeLink) leave(_ context.Context) { l.left = true }
 
-// take returns what was heard since it was last asked.
+// take returns the signals received since the last call.
 func (b *fakeBus) take() []string {
 	synctest.Wait()
 	b.mu.Lock()
@@ -198,7 +198,7 @@ func TestBusThatHangs(t *testing.T) {
 	})
 }
 
-// fakeDirector does what methods ask for.
+// A fakeDirector is a Director.
 type fakeDirector struct {
 	status status.Status
 	files  map[string]string
@@ -280,7 +280,7 @@ func TestMethods(t *testing.T) {
 			}
 			return doc.VRRP[0].Counters.AdvertsSent
 		}
-		// What is printed is cleared after that, and counts go on.
+		// PrintStatsClear resets the printed values after it prints. The counters go on.
 		for i, step := range []struct {
 			method string
 			now    uint64
@@ -308,7 +308,7 @@ func TestMethodsWaitForEachOther(t *testing.T) {
 		}
 		from := time.Now()
 		all.Wait()
-		late := errors.Join(errs[0], errs[1]) // of the one that came second
+		late := errors.Join(errs[0], errs[1]) // error of the second call
 		if took := time.Since(from); took != methodTimeout || (errs[0] == nil) == (errs[1] == nil) || !errors.Is(late, context.DeadlineExceeded) {
 			t.Errorf("%v after %v; asked: %v", errs, took, d.asked)
 		}

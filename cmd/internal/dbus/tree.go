@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Names of keepalived's interface.
+// Object paths and interface names. The first four are those of keepalived.
 const (
 	root         = "/org/keepalived/Vrrp1"
 	routerPath   = root + "/Vrrp"
@@ -19,10 +19,10 @@ const (
 	ifaceInspect = "org.freedesktop.DBus.Introspectable"
 )
 
-// words are keepalived's for the states.
+// words are keepalived's names of the states.
 var words = map[State]string{Init: "Init", Backup: "Backup", Master: "Master", Fault: "Fault", Stop: "Stop"}
 
-// path is where the object of an instance is.
+// path returns the object path of an instance.
 func (i *Instance) path() string {
 	family := "IPv4"
 	if i.IPv6 {
@@ -31,7 +31,8 @@ func (i *Instance) path() string {
 	return root + "/Instance/" + element(i.Interface) + "/" + strconv.Itoa(int(i.VRID)) + "/" + family
 }
 
-// element makes a name fit for an object path, as keepalived does.
+// element converts a name to an element of an object path. Like keepalived, it
+// replaces each character that is not a letter or digit with an underscore.
 func element(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
@@ -41,18 +42,19 @@ func element(name string) string {
 	}, name)
 }
 
-// A tree is the instances by their paths.
+// A tree holds the instances by object path.
 type tree struct {
 	byPath map[string]*Instance
-	paths  map[string]string   // by the instance's name
-	nodes  map[string][]string // by path, the names directly below it; nil: to be worked out
+	paths  map[string]string   // by instance name
+	nodes  map[string][]string // names of child nodes by path; nil: below builds it
 }
 
 func newTree() tree {
 	return tree{byPath: map[string]*Instance{}, paths: map[string]string{}}
 }
 
-// add returns the instance that has the path already, if another has.
+// add adds or replaces an instance. If another instance already has its path, add
+// changes nothing and returns that other instance.
 func (t *tree) add(i Instance) *Instance {
 	path := i.path()
 	if has := t.byPath[path]; has != nil && has.Name != i.Name {
@@ -72,8 +74,8 @@ func (t *tree) remove(name string) {
 // sorted returns the paths of all instances.
 func (t *tree) sorted() []string { return slices.Sorted(maps.Keys(t.byPath)) }
 
-// below returns the names of the nodes directly below a path, and whether there
-// is such a path.
+// below returns the names of the child nodes of a path. It also reports whether
+// the path exists.
 func (t *tree) below(path string) (names []string, exists bool) {
 	if t.nodes == nil {
 		t.nodes = map[string][]string{"/": nil}
@@ -85,7 +87,7 @@ func (t *tree) below(path string) (names []string, exists bool) {
 	return names, exists
 }
 
-// grow makes the nodes of a path, as far as they are not there.
+// grow adds the nodes of a path that do not exist yet.
 func (t *tree) grow(path string) {
 	for path != "/" {
 		if _, there := t.nodes[path]; !there {

@@ -18,38 +18,37 @@ const (
 	steady   = time.Minute
 )
 
-// Options are what may change while an Agent runs.
+// Options are the settings that may change while an Agent runs.
 type Options struct {
-	AgentX           string // where the master agent is, as the administrator wrote it
-	Network, Address string // and as net.Dial wants it
+	AgentX           string // address of the master agent as written in the configuration
+	Network, Address string // the same address for net.Dial
 	Traps            bool   // send notifications
 }
 
-// A Source returns a status, of which what concerns virtual routers counts. It
-// heeds ctx.
+// A Source returns the daemon's status. The Agent uses only its parts on virtual
+// routers. A Source must return when ctx ends.
 type Source func(ctx context.Context) (*status.Status, error)
 
-// An Agent extends the master agent. It keeps a session with it, in a
-// goroutine of its own. Its methods may be called from any goroutine, and none
-// but Close waits for anything.
+// An Agent is a subagent of the SNMP master agent. It manages its session in its
+// own goroutine. Its methods may be called from any goroutine. Only Close blocks.
 type Agent struct {
 	log    *slog.Logger
 	source Source
 	dial   func(ctx context.Context, network, address string) (net.Conn, error)
 	stop   context.CancelFunc
 	done   chan struct{}
-	wake   chan struct{} // traps wait
+	wake   chan struct{} // traps are queued
 
 	mu     sync.Mutex
 	opts   Options
-	end    context.CancelFunc // ends what goes on with the options before these
+	end    context.CancelFunc // ends the work with the present options
 	status status.SNMP
 	traps  queue
 
-	clock clock // belongs to the goroutine, as told by the latest master agent
+	clock clock // of the latest master agent; only for the Agent's goroutine
 }
 
-// New returns a running agent. Close it.
+// New starts an Agent and returns it. The caller must close it.
 func New(log *slog.Logger, source Source, o Options) *Agent {
 	dialer := net.Dialer{Timeout: answerTimeout}
 	return newAgent(log, source, o, dialer.DialContext)
@@ -65,7 +64,8 @@ func newAgent(log *slog.Logger, source Source, o Options, dial func(context.Cont
 	return a
 }
 
-// Configure replaces the options.
+// Configure replaces the options. If they differ, the agent reconnects. Without
+// Traps it drops the queued traps.
 func (a *Agent) Configure(o Options) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -81,13 +81,13 @@ func (a *Agent) Configure(o Options) {
 	}
 }
 
-// Close takes leave of the master agent and ends the agent.
+// Close closes the session with the master agent and ends the Agent.
 func (a *Agent) Close() {
 	a.stop()
 	<-a.done
 }
 
-// Status tells how the agent is.
+// Status reports the state of the session and the counters of requests and traps.
 func (a *Agent) Status() status.SNMP {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -97,7 +97,8 @@ func (a *Agent) Status() status.SNMP {
 	return s
 }
 
-// run does what the options say, as they change, until ctx ends.
+// run keeps a session with the master agent in the options until ctx ends. It
+// applies changed options.
 func (a *Agent) run(ctx context.Context) {
 	defer close(a.done)
 	for ctx.Err() == nil {
@@ -111,7 +112,7 @@ func (a *Agent) run(ctx context.Context) {
 	}
 }
 
-// keep keeps a session with one master agent until ctx ends.
+// keep maintains a session with one master agent. It reconnects until ctx ends.
 func (a *Agent) keep(ctx context.Context, o Options) {
 	loop := reconnect.Loop{
 		Log:       a.log.With("agentx", o.AgentX),
@@ -126,8 +127,9 @@ func (a *Agent) keep(ctx context.Context, o Options) {
 	})
 }
 
-// connect has one session with the master agent. It calls up when the session is
-// open, and returns why it ended; nil if ctx did.
+// connect opens one session with the master agent and serves it. It calls up when
+// the session is open. The error says why the session failed or ended. It is nil
+// if an open session ends because ctx ends.
 func (a *Agent) connect(ctx context.Context, o Options, up func()) error {
 	conn, err := a.dial(ctx, o.Network, o.Address)
 	if err != nil {

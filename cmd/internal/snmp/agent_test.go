@@ -31,7 +31,7 @@ type rig struct {
 	mu     sync.Mutex
 	master func(net.Conn) // serves the next connections; nil: nobody listens
 	dials  []time.Duration
-	looks  int // how often the source was asked
+	looks  int // number of calls of the source
 	deaf   bool
 }
 
@@ -104,14 +104,14 @@ func (r *rig) source(ctx context.Context) (*status.Status, error) {
 type master struct {
 	net.Conn
 	t *testing.T
-	// refuse is what it answers to packets of a type.
+	// refuse has the errors with which it answers packets of a type.
 	refuse map[string]agentx.Error
 
 	mu    sync.Mutex
 	heard []agentx.Body // all but pings
 	pings int
-	mute  bool // answers no more
-	// answers are the Responses to what it asked.
+	mute  bool // it no longer answers
+	// answers receives the Responses to its requests.
 	answers chan *agentx.Packet
 }
 
@@ -121,7 +121,7 @@ func newMaster(t *testing.T) *master {
 
 const sessionID = 77
 
-// run is what serves a connection.
+// run serves a connection.
 func (m *master) run(conn net.Conn) {
 	m.Conn = conn
 	defer conn.Close()
@@ -244,7 +244,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// The director is asked once a second at most, and not waited for long.
+// The agent asks the director at most once a second, and does not wait long.
 func TestLooks(t *testing.T) {
 	m := newMaster(t)
 	inRig(t, m, func(r *rig) {
@@ -332,7 +332,7 @@ func TestRefused(t *testing.T) {
 	})
 }
 
-// A session with a master agent that no longer answers is ended.
+// The agent ends a session with a master agent that no longer answers.
 func TestPing(t *testing.T) {
 	m := newMaster(t)
 	inRig(t, m, func(r *rig) {
@@ -415,7 +415,7 @@ func TestTrapsWait(t *testing.T) {
 			t.Errorf("status %+v", s)
 		}
 		silent := newMaster(t)
-		silent.refuse["notify"] = agentx.ErrNotOpen // it forgot the session: nothing was taken
+		silent.refuse["notify"] = agentx.ErrNotOpen // it lost the session and accepted no trap
 		r.serve(silent.run)
 		time.Sleep(pauseMax)
 		synctest.Wait()
@@ -454,7 +454,7 @@ func TestTrapsBounded(t *testing.T) {
 	})
 }
 
-// No more traps are under way than fit, even if the master agent does not read
+// The number of unanswered traps is limited, even if the master agent does not read
 // and answers at the same time.
 func TestTrapWindow(t *testing.T) {
 	m := newMaster(t)
@@ -474,7 +474,8 @@ func TestTrapWindow(t *testing.T) {
 	})
 }
 
-// A change of the options leaves the one master agent for the other.
+// When the options change, the agent closes its session and connects to the new
+// master agent.
 func TestConfigure(t *testing.T) {
 	first, second := newMaster(t), newMaster(t)
 	inRig(t, first, func(r *rig) {

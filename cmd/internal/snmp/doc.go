@@ -1,8 +1,8 @@
-// Package snmp shows virtual routers to SNMP managers: it serves the VRRPV3-MIB
-// (RFC 6527), which covers both versions of VRRP, and sends its notifications,
-// as an extension of the host's SNMP agent (AgentX, RFC 2741).
+// Package snmp presents virtual routers to SNMP managers. It serves the VRRPV3-MIB
+// (RFC 6527), which covers both versions of VRRP, and sends the notifications of
+// that MIB. It does so as a subagent of the host's SNMP agent (AgentX, RFC 2741).
 //
-// Everything is read only. What is served comes from a status.Status, which is
-// at most a second old; what is notified is told by the director, which never
-// waits for anything here.
+// All objects are read-only. Their values come from a status.Status that is at
+// most a second old. The director reports the events for notifications, and never
+// waits for this package to send them.
 package snmp

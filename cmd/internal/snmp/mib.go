@@ -5,7 +5,7 @@ import (
 	"holdfast/cmd/internal/status"
 )
 
-// Names of RFC 6527 §9, and of SNMPv2-MIB (RFC 3418).
+// Object identifiers from RFC 6527 §9 and from SNMPv2-MIB (RFC 3418).
 var (
 	oidMIB       = agentx.OID{1, 3, 6, 1, 2, 1, 207}           // vrrpv3MIB
 	oidNewMaster = oidMIB.Append(0, 1)                         // vrrpv3NewMaster
@@ -17,7 +17,7 @@ var (
 	oidTrap      = agentx.OID{1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0} // snmpTrapOID.0
 )
 
-// Columns that notifications name too.
+// Columns that notifications use too.
 const (
 	columnMasterAddress = 3 // vrrpv3OperationsMasterIpAddr
 	columnTakeover      = 2 // vrrpv3StatisticsNewMasterReason
@@ -32,25 +32,26 @@ const (
 	ipv6      = 2
 )
 
-// states are those of vrrpv3OperationsStatus. RFC 6527 has no word for a fault:
-// the virtual router waits to take part.
+// states maps states to values of vrrpv3OperationsStatus. RFC 6527 has no value
+// for FAULT. FAULT has the value of INIT, because the virtual router waits to take
+// part.
 var states = map[string]int32{"INIT": 1, "FAULT": 1, "BACKUP": 2, "MASTER": 3}
 
-// takeovers are the reasons of vrrpv3StatisticsNewMasterReason.
+// takeovers maps reasons to values of vrrpv3StatisticsNewMasterReason.
 var takeovers = map[string]int32{"": 0, "priority": 1, "preempted": 2, "no_response": 3}
 
-// protocolErrors are the reasons of vrrpv3StatisticsProtoErrReason. Its
-// vrIdError belongs to no row: such a packet is for none of our routers.
+// protocolErrors maps reasons to values of vrrpv3StatisticsProtoErrReason. It
+// leaves out vrIdError: such a packet is for none of our routers and so has no row.
 var protocolErrors = map[string]int32{"": 0, "hop_limit": 1, "version": 2, "checksum": 3}
 
-// A column is an object of each row of a table.
+// A column is a column of a table. value returns its value in a row.
 type column struct {
 	number uint32
 	value  func(v *view, r *row) agentx.Value
 }
 
-// operations are the columns of vrrpv3OperationsTable. Columns 1 and 2 are its
-// index.
+// operations are the columns of vrrpv3OperationsTable. Columns 1 and 2 are the
+// index and cannot be read.
 var operations = []column{
 	{columnMasterAddress, func(_ *view, r *row) agentx.Value { return agentx.Octets(r.address(r.master())) }},
 	{4, func(_ *view, r *row) agentx.Value { return agentx.Octets(r.address(r.Source)) }}, // PrimaryIpAddr
@@ -65,7 +66,7 @@ var operations = []column{
 	{13, func(*view, *row) agentx.Value { return agentx.Integer(rowActive) }},
 }
 
-// statistics are the columns of vrrpv3StatisticsTable, which has the index of
+// statistics are the columns of vrrpv3StatisticsTable. It has the same index as
 // vrrpv3OperationsTable.
 var statistics = []column{
 	{1, func(_ *view, r *row) agentx.Value { return agentx.Counter32(uint32(r.Counters.BecameMaster)) }},

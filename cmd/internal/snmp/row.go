@@ -9,14 +9,14 @@ import (
 	"holdfast/cmd/internal/status"
 )
 
-// A routerKey names a row of the MIB's tables.
+// A routerKey identifies a row of the MIB's tables.
 type routerKey struct {
 	IfIndex int
 	VRID    uint8
 	IPv6    bool
 }
 
-// index is the row's index: ifIndex, vrrpv3OperationsVrId and
+// index returns the row's index: ifIndex, vrrpv3OperationsVrId and
 // vrrpv3OperationsInetAddrType.
 func (r routerKey) index() agentx.OID {
 	kind := uint32(ipv4)
@@ -26,15 +26,15 @@ func (r routerKey) index() agentx.OID {
 	return agentx.OID{uint32(r.IfIndex), uint32(r.VRID), kind}
 }
 
-// A row is an instance in the tables.
+// A row is the row of one instance in the tables.
 type row struct {
 	*status.Instance
 	router     routerKey
 	advertised []netip.Addr // the addresses in the adverts, sorted
 }
 
-// rowsOf returns the rows of a status in the order of their index. An instance
-// whose interface was never there has none.
+// rowsOf returns the rows of a status, sorted by index. An instance whose interface
+// never existed has no row.
 func rowsOf(s *status.Status) []row {
 	rows := make([]row, 0, len(s.VRRP))
 	for i := range s.VRRP {
@@ -45,8 +45,8 @@ func rowsOf(s *status.Status) []row {
 		}
 	}
 	slices.SortFunc(rows, func(a, b row) int { return a.router.index().Compare(b.router.index()) })
-	// Two would have one index if an interface came with the number that another
-	// had that is gone.
+	// Two rows have the same index if a new interface got the ifIndex of an interface
+	// that is gone.
 	return slices.CompactFunc(rows, func(a, b row) bool { return a.router == b.router })
 }
 
@@ -62,7 +62,7 @@ func advertised(in *status.Instance) []netip.Addr {
 	return slices.Compact(list)
 }
 
-// master is the address of the MASTER, "" if none is known.
+// master returns the address of the MASTER, or "" if none is known.
 func (r *row) master() string {
 	switch {
 	case r.State == "MASTER":
@@ -73,8 +73,8 @@ func (r *row) master() string {
 	return ""
 }
 
-// address is an InetAddress of the row's type. One that is not known is the
-// unspecified one: the type says how long it must be.
+// address returns an InetAddress of the row's type. For an unknown address it
+// returns the unspecified address, because the type fixes the length.
 func (r *row) address(text string) []byte { return r.router.address(text) }
 
 func (r routerKey) address(text string) []byte {
@@ -87,7 +87,7 @@ func (r routerKey) address(text string) []byte {
 	return make([]byte, 4)
 }
 
-// mac is a MacAddress, zeros if there is none.
+// mac returns the row's MacAddress. It is all zeros if there is none.
 func (r *row) mac() []byte {
 	mac, err := net.ParseMAC(r.MAC)
 	if err != nil {
@@ -96,8 +96,8 @@ func (r *row) mac() []byte {
 	return mac
 }
 
-// addressIndex is the index of an address in vrrpv3AssociatedIpAddrTable: that
-// of its row, and the address with its length.
+// addressIndex returns the index of an address in vrrpv3AssociatedIpAddrTable: the
+// index of its row, the length of the address and the address.
 func (r *row) addressIndex(a netip.Addr) agentx.OID {
 	b := a.AsSlice()
 	index := r.router.index().Append(uint32(len(b)))
@@ -107,8 +107,8 @@ func (r *row) addressIndex(a netip.Addr) agentx.OID {
 	return index
 }
 
-// byIndex finds the first of sorted indexes that is o or, unless include is
-// set, behind it.
+// byIndex returns the position of the first index after o in a sorted list. If
+// include is set and the list has o, it returns the position of o.
 func byIndex(indexes []agentx.OID, o agentx.OID, include bool) int {
 	i, found := slices.BinarySearchFunc(indexes, o, agentx.OID.Compare)
 	if found && !include {

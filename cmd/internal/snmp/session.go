@@ -13,20 +13,20 @@ import (
 )
 
 const (
-	// answerTimeout is how long the master agent may take to answer.
+	// answerTimeout limits the time that we wait for the master agent's answer.
 	answerTimeout = 10 * time.Second
-	// writeTime is how long it may take to take what it is sent: at its end the
-	// director waits for that.
+	// writeTime limits the time for one write to the master agent. When the director
+	// stops, it waits for the last write.
 	writeTime = 2 * time.Second
-	// answerTime is how long the master agent is asked to wait for our answers.
+	// answerTime is the time that the master agent is asked to wait for our answers.
 	answerTime = 5 * time.Second
-	// lookTime is how long we wait for the director.
+	// lookTime limits the time that we wait for a status from the director.
 	lookTime = 2 * time.Second
-	// pingPause is the time between two looks at whether the master agent lives.
+	// pingPause is the time between two pings to the master agent.
 	pingPause = 30 * time.Second
-	// freshFor is how long a view serves: a walk asks hundreds of times.
+	// freshFor is how long a view is reused. A walk sends hundreds of requests.
 	freshFor = time.Second
-	// priority is the default of registrations (RFC 2741 §6.2.3).
+	// priority is the default priority of registrations (RFC 2741 §6.2.3).
 	priority = 127
 )
 
@@ -35,10 +35,10 @@ type session struct {
 	*Agent
 	conn   net.Conn
 	in     chan arrival
-	over   chan struct{} // closed when nobody reads in any more
+	over   chan struct{} // closed when nobody receives from in any more
 	id     uint32
 	number uint32 // of our last packet
-	ping   uint32 // number of the ping that is not answered; 0: none
+	ping   uint32 // number of the unanswered ping; 0: none
 	buffer []byte
 	view   *view
 	viewed time.Time
@@ -55,7 +55,7 @@ func newSession(a *Agent, conn net.Conn) *session {
 	return s
 }
 
-// read hands over what comes until the connection ends.
+// read passes received packets to the channel in until the connection ends.
 func (s *session) read() {
 	in := bufio.NewReader(s.conn)
 	for {
@@ -71,7 +71,8 @@ func (s *session) read() {
 	}
 }
 
-// open opens the session and offers our objects.
+// open opens the session and registers our MIB. It returns an error if the master
+// agent refuses either.
 func (s *session) open(ctx context.Context) error {
 	r, err := s.ask(ctx, &agentx.Open{Timeout: uint8(answerTime / time.Second), Description: "holdfast"})
 	if err != nil {
@@ -84,7 +85,8 @@ func (s *session) open(ctx context.Context) error {
 	return nil
 }
 
-// ask sends a packet and waits for its answer.
+// ask sends a packet and waits for the answer. It returns an agentx.Error if the
+// master agent refuses, and other errors if no answer arrives.
 func (s *session) ask(ctx context.Context, b agentx.Body) (*agentx.Response, error) {
 	number, err := s.send(b)
 	if err != nil {
@@ -115,7 +117,8 @@ func (s *session) ask(ctx context.Context, b agentx.Body) (*agentx.Response, err
 	}
 }
 
-// serve answers and sends traps until ctx ends.
+// serve answers requests and sends traps. It returns nil when ctx ends, and an
+// error when the session ends earlier.
 func (s *session) serve(ctx context.Context) error {
 	pings := time.NewTicker(pingPause)
 	defer pings.Stop()
@@ -142,7 +145,7 @@ func (s *session) serve(ctx context.Context) error {
 	return err
 }
 
-// handle does what a packet wants.
+// handle processes a received packet and answers it if it is a request.
 func (s *session) handle(ctx context.Context, p *agentx.Packet) error {
 	switch b := p.Body.(type) {
 	case *agentx.Response:
@@ -150,20 +153,20 @@ func (s *session) handle(ctx context.Context, p *agentx.Packet) error {
 	case *agentx.Close:
 		return fmt.Errorf("the master agent closed the session: %v", b.Reason)
 	case *agentx.CleanupSet:
-		return nil // is not answered
+		return nil // gets no answer
 	}
 	answer := s.answer(ctx, p)
 	return s.write(&agentx.Packet{Session: p.Session, Transaction: p.Transaction, Number: p.Number, Body: answer})
 }
 
-// answered hears what became of a packet of ours.
+// answered processes the master agent's response to one of our packets.
 func (s *session) answered(number uint32, r *agentx.Response) error {
 	if r.Error == agentx.ErrNotOpen {
 		return r.Error
 	}
 	switch number {
 	case 0:
-		return nil // nothing of ours
+		return nil // our packets start at 1
 	case s.ping:
 		s.ping = 0
 		return nil
@@ -176,7 +179,7 @@ func (s *session) answered(number uint32, r *agentx.Response) error {
 	return s.sendTraps()
 }
 
-// answer answers a request.
+// answer returns the response to a request.
 func (s *session) answer(ctx context.Context, p *agentx.Packet) *agentx.Response {
 	switch {
 	case p.Session != s.id:
@@ -217,7 +220,7 @@ func (s *session) answer(ctx context.Context, p *agentx.Packet) *agentx.Response
 	return &r
 }
 
-// look returns a view that is fresh.
+// look returns a view that is at most freshFor old.
 func (s *session) look(ctx context.Context) (*view, error) {
 	if s.view != nil && time.Since(s.viewed) < freshFor {
 		return s.view, nil
@@ -232,7 +235,7 @@ func (s *session) look(ctx context.Context) (*view, error) {
 	return s.view, nil
 }
 
-// send sends a packet of ours and returns its number.
+// send sends a packet with the next number and returns that number.
 func (s *session) send(b agentx.Body) (uint32, error) {
 	s.number++
 	return s.number, s.write(&agentx.Packet{Session: s.id, Number: s.number, Body: b})
@@ -253,8 +256,8 @@ func (s *session) write(packets ...*agentx.Packet) error {
 	return err
 }
 
-// broken says why nothing can be read any more. If we do not understand the
-// master agent we say so.
+// broken returns the reason why reading failed. If a packet could not be parsed,
+// it sends the master agent a Close packet with that reason.
 func (s *session) broken(err error) error {
 	var network net.Error
 	switch {

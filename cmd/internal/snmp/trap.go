@@ -9,19 +9,19 @@ import (
 )
 
 const (
-	// queueLen is how many traps wait at most: a thousand virtual routers that
-	// become MASTER at once, and some more.
+	// queueLen limits the number of queued traps. It has room for a thousand virtual
+	// routers that become MASTER at once, and some more.
 	queueLen = 4096
-	// window is how many traps may be under way without an answer. With more,
-	// both sides could come to wait for the other to read.
+	// window limits the number of traps that are sent and not answered. With more,
+	// we and the master agent could each wait for the other to read.
 	window = 16
-	// staleAfter is the age at which a trap is dropped that found no master
-	// agent: what is true by then can be asked for.
+	// staleAfter is the age at which a trap that could not be sent is dropped. A
+	// manager can read the present state instead.
 	staleAfter = 5 * time.Minute
 )
 
-// A queue holds traps until the master agent has taken them. Those that are
-// under way stand first.
+// A queue holds traps until the master agent has answered them. Traps that were
+// sent and not answered are at the front.
 type queue struct {
 	waiting []trap
 	dropped uint64
@@ -30,24 +30,24 @@ type queue struct {
 type trap struct {
 	at        time.Time
 	variables []agentx.Variable
-	number    uint32 // of the packet that it went out in; 0: none
+	number    uint32 // of the packet that carried it; 0: not sent
 }
 
-// drop drops the oldest.
+// drop drops the n oldest traps.
 func (q *queue) drop(n int) {
 	q.waiting = slices.Delete(q.waiting, 0, n)
 	q.dropped += uint64(n)
 }
 
-// unsend makes those that were under way wait again.
+// unsend marks the sent traps as not sent.
 func (q *queue) unsend() {
 	for i := range q.waiting {
 		q.waiting[i].number = 0
 	}
 }
 
-// done takes out the trap of a packet, and tells whether there was one that the
-// master agent took.
+// done removes the trap that was sent in a packet. taken says whether the master
+// agent accepted it. done reports whether there was such a trap and it was accepted.
 func (q *queue) done(number uint32, taken bool) bool {
 	i := slices.IndexFunc(q.waiting, func(t trap) bool { return t.number == number })
 	if i < 0 {
@@ -60,10 +60,10 @@ func (q *queue) done(number uint32, taken bool) bool {
 	return taken
 }
 
-// Handle sends the trap for an event: vrrpv3NewMaster when a virtual router becomes
-// MASTER, vrrpv3ProtoError when one of its adverts is dropped. No trap repeats a
-// state, also not after an upgrade or to a master agent that was started again: a
-// manager that missed traps reads the tables, whose rows are the states (RFC 6527).
+// Handle queues the trap for an event: vrrpv3NewMaster when a virtual router becomes
+// MASTER, vrrpv3ProtoError when it drops an advert. It ignores other events. Traps
+// never repeat a state, not even after an upgrade or a restart of the master agent.
+// A manager that missed traps reads the states from the tables (RFC 6527).
 func (a *Agent) Handle(e *event.Event) {
 	in := e.Instance
 	switch {
@@ -79,7 +79,7 @@ func (a *Agent) Handle(e *event.Event) {
 	}
 }
 
-// routerOf is the key of an instance in the tables of VRRPv3-MIB (RFC 6527).
+// routerOf returns the key of an instance in the tables of VRRPV3-MIB (RFC 6527).
 func routerOf(in *event.Instance) routerKey {
 	return routerKey{IfIndex: in.IfIndex, VRID: uint8(in.VRID), IPv6: in.Family == "ipv6"}
 }
@@ -88,7 +88,7 @@ func (r routerKey) variable(entry agentx.OID, column uint32, v agentx.Value) age
 	return agentx.Variable{Name: entry.Append(column).Append(r.index()...), Value: v}
 }
 
-// trap queues a notification. sysUpTime is left to the master agent.
+// trap queues a notification. The master agent adds sysUpTime.
 func (a *Agent) trap(name agentx.OID, objects ...agentx.Variable) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -107,7 +107,7 @@ func (a *Agent) trap(name agentx.OID, objects ...agentx.Variable) {
 	}
 }
 
-// sendTraps sends traps that wait, as many as may be under way.
+// sendTraps sends queued traps until window traps are unanswered.
 func (s *session) sendTraps() error {
 	return s.write(s.nextTraps()...)
 }

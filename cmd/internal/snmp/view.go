@@ -7,24 +7,24 @@ import (
 	"holdfast/cmd/internal/status"
 )
 
-// A view is what the MIB's objects are at one moment.
+// A view holds the MIB's objects at one moment.
 type view struct {
 	status  *status.Status
 	clock   clock
-	objects []object // in the order of their names
+	objects []object // sorted by name
 }
 
-// An object is a scalar or a column of a table, with its instances in order.
+// An object is a scalar or a column of a table. Its instances are sorted by index.
 type object struct {
 	name    agentx.OID
 	indexes []agentx.OID
 	value   func(i int) agentx.Value
 }
 
-// scalar is the index of the one instance of an object that is in no table.
+// scalar is the index of a scalar's only instance.
 var scalar = []agentx.OID{{0}}
 
-// newView makes a view of a status, whose moment counts.
+// newView returns a view of a status, at the moment of that status.
 func newView(s *status.Status, c clock) *view {
 	v := &view{status: s, clock: c}
 	rows := rowsOf(s)
@@ -57,7 +57,8 @@ func (v *view) table(entry agentx.OID, columns []column, indexes []agentx.OID, r
 	}
 }
 
-// get returns the value of an instance.
+// get returns the value of an instance. It returns NoSuchInstance or NoSuchObject
+// if there is none.
 func (v *view) get(name agentx.OID) agentx.Value {
 	for i := range v.objects {
 		o := &v.objects[i]
@@ -73,8 +74,8 @@ func (v *view) get(name agentx.OID) agentx.Value {
 	return agentx.NoSuchObject
 }
 
-// next returns the first instance in a range. There being none is told under
-// the name that the range starts at.
+// next returns the first instance in a range. If there is none, it returns
+// EndOfView with the start of the range as name.
 func (v *view) next(r agentx.Range) agentx.Variable {
 	for i := range v.objects {
 		o := &v.objects[i]
@@ -97,8 +98,8 @@ func (v *view) next(r agentx.Range) agentx.Variable {
 	return agentx.Variable{Name: r.Start, Value: agentx.EndOfView}
 }
 
-// maxBulk bounds the answer to a GetBulk, in variables. More than fit into the
-// manager's packet are thrown away by the master agent.
+// maxBulk limits the number of variables in the answer to a GetBulk. The master
+// agent discards variables that do not fit into the manager's packet.
 const maxBulk = 1000
 
 // bulk answers a GetBulk (RFC 2741 §7.2.3.3).
@@ -124,8 +125,8 @@ func (v *view) bulk(g *agentx.GetBulk) []agentx.Variable {
 	return list
 }
 
-// since is how long ago t was at the moment of the status, in TimeTicks; 0 for
-// the zero time.
+// since returns the time from t to the moment of the status, in TimeTicks. It
+// returns 0 for the zero time.
 func (v *view) since(t time.Time) uint32 {
 	if t.IsZero() {
 		return 0
@@ -133,16 +134,16 @@ func (v *view) since(t time.Time) uint32 {
 	return ticks(v.status.Now.Sub(t))
 }
 
-// A clock knows what sysUpTime was at a moment: the time since the master agent
-// was started.
+// A clock holds the value of sysUpTime at a moment. sysUpTime is the time since
+// the master agent was started.
 type clock struct {
 	when   time.Time
 	upTime uint32 // in TimeTicks
 }
 
-// synced returns the clock by what a master agent just said. As long as that is
-// the same master agent nothing changes: a TimeStamp that differs by a tick
-// would tell of another moment.
+// synced returns the clock for the sysUpTime that a master agent reported at when.
+// It returns c while the master agent is the same. Otherwise a TimeStamp could
+// shift by a tick, and managers would take it for another moment.
 func (c clock) synced(when time.Time, upTime uint32) clock {
 	said := clock{when, upTime}
 	if !c.when.IsZero() && said.started().Sub(c.started()).Abs() < time.Second {
@@ -153,8 +154,8 @@ func (c clock) synced(when time.Time, upTime uint32) clock {
 
 func (c clock) started() time.Time { return c.when.Add(-time.Duration(c.upTime) * tick) }
 
-// at returns sysUpTime at t as a TimeStamp (RFC 2579), which is 0 for what was
-// before the master agent was started.
+// at returns sysUpTime at t as a TimeStamp (RFC 2579). It returns 0 if t is before
+// the start of the master agent.
 func (c clock) at(t time.Time) uint32 {
 	return ticks(t.Sub(c.started()))
 }

@@ -21,9 +21,9 @@ var moment = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func ago(d time.Duration) time.Time { return moment.Add(-d) }
 
-// sample has what rows can be: either family and version, MASTER, BACKUP and
-// FAULT, out of order, one whose interface never was, and one whose interface
-// has got the number of another's that is gone.
+// sample returns a status with every kind of row, not sorted: both families and
+// versions, and MASTER, BACKUP and FAULT. The interface of one instance never
+// existed. The interface of another has the ifIndex of an interface that is gone.
 func sample() *status.Status {
 	return &status.Status{
 		Now: moment, Started: ago(time.Hour), UnknownVRID: 9,
@@ -50,7 +50,7 @@ func sample() *status.Status {
 	}
 }
 
-// sampleView is sample for a master agent that was started 45 minutes before.
+// sampleView is the view of sample with a master agent started 45 minutes earlier.
 func sampleView() *view {
 	return newView(sample(), clock{when: moment, upTime: 45 * 60 * 100})
 }
@@ -66,7 +66,7 @@ func show(v agentx.Value) string {
 	return fmt.Sprintf("%s %d", names[v.Kind], v.Number)
 }
 
-// walk is what a manager sees that asks for one after the other.
+// walk returns the variables that a manager gets in a walk with GetNext.
 func walk(t *testing.T, v *view, r agentx.Range) []agentx.Variable {
 	t.Helper()
 	var list []agentx.Variable
@@ -108,7 +108,7 @@ func TestWalk(t *testing.T) {
 	if diff := cmp.Diff(string(want), b.String()); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
-	// Whatever a range begins with, it goes on with what is behind that.
+	// A range may start at any name. next continues with the first name after it.
 	for i, one := range all {
 		goesOn(t, v, all, agentx.Range{Start: one.Name, Include: true}, i)
 		goesOn(t, v, all, agentx.Range{Start: one.Name}, i+1)

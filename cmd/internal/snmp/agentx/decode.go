@@ -7,15 +7,15 @@ import (
 	"io"
 )
 
-// MaxPayload bounds a packet without its header, in bytes. What a master agent
-// asks fits into one UDP packet of its manager's.
+// MaxPayload is the maximum length of a packet without its header, in bytes. The
+// master agent's requests come from managers, and each fits into one UDP packet.
 const MaxPayload = 1 << 18
 
-// errShort says that a packet ends before what it announces.
+// errShort means that a packet ends before the data that it announces.
 var errShort = errors.New("the packet is too short")
 
-// Read reads one packet. An error of r is returned as it is; any other says that
-// the stream makes no sense from here on.
+// Read reads one packet. It returns errors of r unchanged. Any other error means
+// that the rest of the stream cannot be decoded.
 func Read(r io.Reader) (*Packet, error) {
 	var header [headerLen]byte
 	if _, err := io.ReadFull(r, header[:]); err != nil {
@@ -33,7 +33,7 @@ func Read(r io.Reader) (*Packet, error) {
 	return Decode(b)
 }
 
-// Decode reads a packet that is all of b.
+// Decode decodes a packet. It returns an error if b is not exactly one valid packet.
 func Decode(b []byte) (*Packet, error) {
 	if len(b) < headerLen {
 		return nil, errShort
@@ -69,7 +69,7 @@ func order(flags byte) binary.ByteOrder {
 	return binary.LittleEndian
 }
 
-// A decoder takes values off the front of rest. After an error it yields zeros.
+// A decoder reads values from the front of rest. After an error it returns zeros.
 type decoder struct {
 	order binary.ByteOrder
 	rest  []byte
@@ -114,7 +114,7 @@ func (d *decoder) body(kind Type) Body {
 	return nil
 }
 
-// take returns the next n bytes, at most eight.
+// take returns the next n bytes. n is at most eight.
 func (d *decoder) take(n int) []byte {
 	if len(d.rest) < n {
 		d.fail(errShort)

@@ -12,7 +12,8 @@ const (
 	flagNetworkOrder = 0x10
 )
 
-// internet is what an encoded identifier may leave out, with the one after it.
+// internet is the prefix that an encoded identifier may leave out. The next number
+// of the identifier is then encoded in one byte.
 var internet = OID{1, 3, 6, 1}
 
 // Append appends the packet to b, in network byte order.
@@ -73,8 +74,8 @@ func appendUint32(b []byte, numbers ...uint32) []byte {
 	return b
 }
 
-// appendOID appends an identifier (RFC 2741 §5.1), with its beginning left out
-// where that can be said in one byte.
+// appendOID appends an identifier (RFC 2741 §5.1). It encodes the first five
+// numbers as one byte if possible.
 func appendOID(b []byte, o OID, include bool) []byte {
 	prefix := byte(0)
 	if len(o) > len(internet) && o.Under(internet) && o[4] > 0 && o[4] < 256 {
@@ -87,7 +88,7 @@ func appendOID(b []byte, o OID, include bool) []byte {
 	return appendUint32(append(b, byte(len(o)), prefix, flag, 0), o...)
 }
 
-// appendOctets appends a string and what fills it up to four bytes.
+// appendOctets appends a string with its length, padded to a multiple of four bytes.
 func appendOctets(b, s []byte) []byte {
 	b = append(appendUint32(b, uint32(len(s))), s...)
 	return append(b, make([]byte, -len(s)&3)...)

@@ -2,11 +2,11 @@ package agentx
 
 import "fmt"
 
-// An Error is the outcome in a Response (RFC 2741 §6.2.16 and, below 256,
-// RFC 3416).
+// An Error is the error code in a Response. RFC 2741 §6.2.16 defines the codes,
+// and RFC 3416 those below 256.
 type Error uint16
 
-// The errors that we send or tell apart.
+// The errors that we send or distinguish.
 const (
 	NoError               Error = 0
 	ErrGeneral            Error = 5
@@ -19,7 +19,7 @@ const (
 	ErrDenied             Error = 267
 )
 
-// Error says what happened.
+// Error returns the error as text.
 func (e Error) Error() string {
 	switch e {
 	case NoError:
@@ -46,7 +46,7 @@ func (e Error) Error() string {
 	return fmt.Sprintf("error %d", uint16(e))
 }
 
-// A Reason is why a session is closed (RFC 2741 §6.2.2).
+// A Reason says why a session is closed (RFC 2741 §6.2.2).
 type Reason uint8
 
 // The reasons.
@@ -59,7 +59,7 @@ const (
 	ReasonManager  Reason = 6
 )
 
-// String says why.
+// String returns the reason as text.
 func (r Reason) String() string {
 	switch r {
 	case ReasonOther:

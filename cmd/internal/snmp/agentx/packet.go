@@ -1,6 +1,6 @@
 package agentx
 
-// A Type is a packet's type (RFC 2741 §6.1).
+// A Type is the type of a packet (RFC 2741 §6.1).
 type Type uint8
 
 // The types.
@@ -20,10 +20,10 @@ const (
 	TypeResponse   Type = 18
 )
 
-// A Packet is one message. Its Body says what its type is.
+// A Packet is one message. Its Body determines its type.
 type Packet struct {
 	Session, Transaction, Number uint32
-	// Context is the context in which names count; "" is the default one.
+	// Context is the SNMP context of the names. "" is the default context.
 	Context string
 	Body    Body
 }
@@ -34,43 +34,43 @@ type Body interface {
 	append(b []byte) []byte
 }
 
-// What a session asks of the master agent. It answers each with a Response.
+// Packets that a subagent sends. The master agent answers each with a Response.
 type (
 	// Open begins a session.
 	Open struct {
-		Timeout     uint8 // seconds that an answer may take; 0: the master's choice
-		ID          OID   // of who opens it; may be empty
+		Timeout     uint8 // seconds that an answer may take; 0: the master agent decides
+		ID          OID   // identifies the subagent; may be empty
 		Description string
 	}
 
 	// Close ends a session. Either side sends it.
 	Close struct{ Reason Reason }
 
-	// Register offers the objects below a name.
+	// Register registers the objects below a name.
 	Register struct {
 		Timeout  uint8 // as in Open
-		Priority uint8 // the lowest serves what several offer
+		Priority uint8 // of several registrations the lowest value wins
 		Subtree  OID
 	}
 
-	// Notify has a notification sent. The second variable, or the first if
-	// sysUpTime is not given, is snmpTrapOID.
+	// Notify asks the master agent to send a notification. The first variable may be
+	// sysUpTime. The next one, or else the first, is snmpTrapOID.
 	Notify struct{ Variables []Variable }
 
-	// Ping asks whether the other side lives.
+	// Ping asks whether the master agent is alive.
 	Ping struct{}
 )
 
-// What the master agent asks.
+// Packets that the master agent sends.
 type (
-	// Get asks for the values of the ranges' Starts.
+	// Get asks for the value of the object at the Start of each range.
 	Get struct{ Ranges []Range }
 
 	// GetNext asks for the first object in each range.
 	GetNext struct{ Ranges []Range }
 
-	// GetBulk is GetNext for the first NonRepeaters ranges, and asks for up to
-	// MaxRepetitions objects of each of the others.
+	// GetBulk asks for the first object in each of the first NonRepeaters ranges. In
+	// each other range it asks for up to MaxRepetitions objects.
 	GetBulk struct {
 		NonRepeaters, MaxRepetitions uint16
 		Ranges                       []Range
@@ -79,26 +79,26 @@ type (
 	// TestSet asks whether values can be set.
 	TestSet struct{ Variables []Variable }
 
-	// CommitSet sets what was tested.
+	// CommitSet sets the values of the TestSet.
 	CommitSet struct{}
 
-	// UndoSet takes back what CommitSet set.
+	// UndoSet reverts the CommitSet.
 	UndoSet struct{}
 
-	// CleanupSet ends what TestSet began. It is not answered.
+	// CleanupSet ends the transaction that TestSet began. It gets no answer.
 	CleanupSet struct{}
 )
 
-// Response answers any of these but CleanupSet.
+// Response answers any of the packets above except CleanupSet.
 type Response struct {
-	UpTime    uint32 // sysUpTime, from the master agent alone
+	UpTime    uint32 // sysUpTime; only the master agent sets it
 	Error     Error
-	Index     uint16 // of the variable that the error is about, from 1; 0: none
+	Index     uint16 // of the variable that caused the error, from 1; 0: none
 	Variables []Variable
 }
 
-// A Range is a part of the space of names: from Start, or behind it unless
-// Include is set, to before End if there is one.
+// A Range is a range of names. It contains Start only if Include is set. It ends
+// before End. Without End it has no limit.
 type Range struct {
 	Start   OID
 	Include bool

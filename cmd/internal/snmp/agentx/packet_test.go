@@ -114,7 +114,7 @@ func TestContext(t *testing.T) {
 	}
 }
 
-// Every kind of value comes back as it was.
+// Every kind of value is the same after encoding and decoding.
 func TestValues(t *testing.T) {
 	var all []Variable
 	for _, v := range []Value{
@@ -153,7 +153,7 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// The length is looked at before memory is taken for it.
+// Read checks the length before it allocates memory.
 func TestReadBounds(t *testing.T) {
 	huge := bytesOf(t, "01051000 00000000 00000000 00000000 ffffffff")
 	if _, err := Read(bytes.NewReader(huge)); err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -188,7 +188,7 @@ func TestOIDOrder(t *testing.T) {
 	}
 }
 
-// What is understood is understood the same once more, and nothing crashes.
+// A decoded packet is the same after it is encoded and decoded again. Nothing panics.
 func FuzzDecode(f *testing.F) {
 	for _, c := range wire {
 		f.Add(bytesOf(f, c.header+c.payload))

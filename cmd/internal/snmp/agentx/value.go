@@ -20,9 +20,9 @@ const (
 	KindEndOfView      Kind = 130
 )
 
-// A Value is what an object has. Its kind says which field counts: Number for
-// numbers (a negative Integer as its two's complement of 32 bits), Bytes for
-// Octets, IPAddress and Opaque, OID for OID, none for the others.
+// A Value is the value of an object. Kind determines which field is used: Number
+// for numbers (a negative Integer as 32-bit two's complement), Bytes for Octets,
+// IPAddress and Opaque, OID for OID, and none for the others.
 type Value struct {
 	Kind   Kind
 	Number uint64
@@ -30,35 +30,35 @@ type Value struct {
 	OID    OID
 }
 
-// The values that say that there is none.
+// Values that mean that there is no value.
 var (
 	NoSuchObject   = Value{Kind: KindNoSuchObject}
 	NoSuchInstance = Value{Kind: KindNoSuchInstance}
 	EndOfView      = Value{Kind: KindEndOfView}
 )
 
-// Integer is an INTEGER or Integer32.
+// Integer returns an INTEGER or Integer32.
 func Integer(n int32) Value { return Value{Kind: KindInteger, Number: uint64(uint32(n))} }
 
-// Gauge is a Gauge32 or Unsigned32.
+// Gauge returns a Gauge32 or Unsigned32.
 func Gauge(n uint32) Value { return Value{Kind: KindGauge, Number: uint64(n)} }
 
-// Counter32 is a counter that begins anew after 2³²-1.
+// Counter32 returns a Counter32. It wraps to 0 after 2³²-1.
 func Counter32(n uint32) Value { return Value{Kind: KindCounter32, Number: uint64(n)} }
 
-// Counter64 is a counter.
+// Counter64 returns a Counter64.
 func Counter64(n uint64) Value { return Value{Kind: KindCounter64, Number: n} }
 
-// TimeTicks is a number of hundredths of a second.
+// TimeTicks returns a time in hundredths of a second.
 func TimeTicks(n uint32) Value { return Value{Kind: KindTimeTicks, Number: uint64(n)} }
 
-// Octets is an OCTET STRING.
+// Octets returns an OCTET STRING.
 func Octets(b []byte) Value { return Value{Kind: KindOctets, Bytes: b} }
 
-// Identifier is an OBJECT IDENTIFIER.
+// Identifier returns an OBJECT IDENTIFIER.
 func Identifier(o OID) Value { return Value{Kind: KindOID, OID: o} }
 
-// A Variable is an object with its value.
+// A Variable is the name and the value of an object.
 type Variable struct {
 	Name  OID
 	Value Value
