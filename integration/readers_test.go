@@ -40,6 +40,9 @@ func TestManyReaders(t *testing.T) {
 	}
 	other := mark(t, c.daemons[1])
 	time.Sleep(3 * time.Second) // what the start needed is given back
+	// The Go runtime gives memory back in the course of minutes, so the later rounds
+	// begin with what the former ones left.
+	limit := int64(60 << 20)
 	for _, reads := range []bool{true, false, true} {
 		before := late()
 		idle, err := d.Usage()
@@ -72,9 +75,10 @@ func TestManyReaders(t *testing.T) {
 		}
 		t.Logf("%d readers (reading: %t): slowest %v, memory %d MB before, %d MB at most, %d adverts late",
 			readers, reads, slowest.Round(time.Millisecond), idle.RSS>>20, most>>20, late()-before)
-		if most > 60<<20 {
-			t.Errorf("%d readers (reading: %t) cost %d MB", readers, reads, most>>20)
+		if most > limit {
+			t.Errorf("%d readers (reading: %t) cost %d MB, more than %d", readers, reads, most>>20, limit>>20)
 		}
+		limit = 80 << 20
 	}
 	if n := len(events(t, c.daemons[1], other).Transitions()); n > 0 {
 		t.Errorf("%d transitions of the other director", n)
