@@ -11,9 +11,10 @@ import (
 	"holdfast/netdev/internal/testns"
 )
 
-// watching runs a Watcher in n, and returns it with a function that waits until
-// the conflicts of h are as wanted: "kind device interface address".
-func watching(t *testing.T, n *testns.NS, h *Host) func(what string, want ...string) {
+// watching runs a Watcher in n. The functions that it returns wait until the
+// conflicts of h are as wanted: "kind device interface address". The second one
+// also waits for an event that h heeds, which somebody else's change must cause.
+func watching(t *testing.T, n *testns.NS, h *Host) (are, become func(what string, want ...string)) {
 	t.Helper()
 	n.Enter()
 	w, err := OpenWatcher(slog.New(slog.DiscardHandler))
@@ -24,7 +25,7 @@ func watching(t *testing.T, n *testns.NS, h *Host) func(what string, want ...str
 	running.Go(func() { _ = w.Run(ctx, func(e Event) { events <- e }) })
 	t.Cleanup(func() { cancel(); running.Wait() })
 	heeded := false
-	return func(what string, want ...string) {
+	await := func(needed bool, what string, want []string) {
 		t.Helper()
 		var got []string
 		testns.Eventually(t, what, func() bool {
@@ -39,10 +40,13 @@ func watching(t *testing.T, n *testns.NS, h *Host) func(what string, want ...str
 				}
 				got = append(got, strings.TrimSpace(strings.Join([]string{c.Kind, c.Device, c.Interface, address}, " ")))
 			}
-			return slices.Equal(got, want) && (heeded || len(want) == 0)
+			return slices.Equal(got, want) && (heeded || !needed)
 		})
 		heeded = false
 	}
+	are = func(what string, want ...string) { t.Helper(); await(false, what, want) }
+	become = func(what string, want ...string) { t.Helper(); await(true, what, want) }
+	return are, become
 }
 
 // A virtual address on another interface is a conflict as soon as it is there,
@@ -53,20 +57,20 @@ func TestAddressConflicts(t *testing.T) {
 	h := openHost(t, p.Director, t.TempDir())
 	s := spec4()
 	s.Addresses = append(s.Addresses, addresses("2001:db8::100/64")...)
-	conflicts := watching(t, p.Director, h)
-	conflicts("no device is known")
+	are, become := watching(t, p.Director, h)
+	are("no device is known")
 	p.Director.Enter()
 	ensure(t, h, s)
-	conflicts("it was there before", "address vrrp4-51 eth1 10.0.0.101/8")
+	are("it was there before", "address vrrp4-51 eth1 10.0.0.101/8")
 	p.Director.Run("ip address add 10.0.0.100/32 dev eth0")
-	conflicts("added", "address vrrp4-51 eth0 10.0.0.100/32", "address vrrp4-51 eth1 10.0.0.101/8")
+	become("added", "address vrrp4-51 eth0 10.0.0.100/32", "address vrrp4-51 eth1 10.0.0.101/8")
 	p.Director.Run("ip address del 10.0.0.101/8 dev eth1\nip address add 2001:db8::100/128 dev eth0 nodad")
-	conflicts("IPv6", "address vrrp4-51 eth0 10.0.0.100/32", "address vrrp4-51 eth0 2001:db8::100/128")
+	become("IPv6", "address vrrp4-51 eth0 10.0.0.100/32", "address vrrp4-51 eth0 2001:db8::100/128")
 	p.Director.Run("ip address del 10.0.0.100/32 dev eth0\nip address del 2001:db8::100/128 dev eth0\nip address add 10.0.0.100/32 dev lo")
-	conflicts("removed, and one on lo")
+	are("removed, and one on lo")
 	p.Director.Enter()
 	testns.Must(t, h.Claim(s.Name))
-	conflicts("claimed")
+	are("claimed")
 }
 
 // In interface mode an address that was on the interface before is a conflict,
@@ -75,16 +79,16 @@ func TestAddressConflictsInInterfaceMode(t *testing.T) {
 	p := testns.NewPair(t)
 	p.Director.Run("ip address add 10.0.0.100/24 dev eth0")
 	h := openHost(t, p.Director, t.TempDir())
-	conflicts := watching(t, p.Director, h)
+	are, _ := watching(t, p.Director, h)
 	s := Spec{Name: "eth0/lan", Parent: "eth0", Addresses: addresses("10.0.0.100/24", "10.0.0.101/24")}
 	p.Director.Enter()
 	ensure(t, h, s)
 	testns.Must(t, h.Claim(s.Name))
-	conflicts("theirs and ours", "address eth0/lan eth0 10.0.0.100/24")
+	are("theirs and ours", "address eth0/lan eth0 10.0.0.100/24")
 	s.Owner = true
 	p.Director.Enter()
 	ensure(t, h, s)
-	conflicts("of the owner")
+	are("of the owner")
 }
 
 // A macvlan with our MAC that is not ours is a conflict on the same wire.
@@ -92,13 +96,13 @@ func TestMACConflicts(t *testing.T) {
 	p := testns.NewPair(t)
 	h := openHost(t, p.Director, t.TempDir())
 	ensure(t, h, spec4())
-	conflicts := watching(t, p.Director, h)
-	conflicts("our own device is none")
+	are, become := watching(t, p.Director, h)
+	are("our own device is none")
 	p.Director.Run("ip link add name eth1 type veth peer name peer1")
 	p.Director.Run("ip link add link eth1 name far address 00:00:5e:00:01:33 type macvlan mode bridge")
-	conflicts("another wire")
+	are("another wire")
 	p.Director.Run("ip link add link eth0 name near address 00:00:5e:00:01:33 type macvlan mode bridge")
-	conflicts("the same wire", "mac vrrp4-51 near")
+	become("the same wire", "mac vrrp4-51 near")
 	p.Director.Run("ip link del near")
-	conflicts("gone")
+	are("gone")
 }
