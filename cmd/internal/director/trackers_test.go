@@ -126,8 +126,18 @@ func TestTrackersThatCannotBeSaved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "run")
 		var found []status.Problem
+		loop := make(chan func(), 1)
+		wait := func(d time.Duration) {
+			time.Sleep(d)
+			synctest.Wait()
+			select {
+			case f := <-loop:
+				f()
+			default:
+			}
+		}
 		tr := &trackers{
-			base:    base{log: slog.New(slog.DiscardHandler), post: func(f func()) { f() }, publish: func(event.Event) {}},
+			base:    base{log: slog.New(slog.DiscardHandler), post: func(f func()) { loop <- f }, publish: func(event.Event) {}},
 			dir:     dir,
 			routers: nobodyTracks{}, problems: func(all []status.Problem) { found = all },
 		}
@@ -138,16 +148,14 @@ func TestTrackersThatCannotBeSaved(t *testing.T) {
 		if len(found) != 1 || found[0].Kind != "journal" {
 			t.Errorf("problems %+v", found)
 		}
-		time.Sleep(keepAgain + time.Second)
-		synctest.Wait()
+		wait(keepAgain + time.Second)
 		if len(found) != 1 {
 			t.Errorf("problems %+v although the directory is still missing", found)
 		}
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(keepAgain)
-		synctest.Wait()
+		wait(keepAgain)
 		if len(found) != 0 {
 			t.Errorf("problems %+v although the directory exists", found)
 		}
