@@ -1,0 +1,42 @@
+//go:build go1.26 && !go1.27 && !plainwait
+
+package port
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// entersyscallblock and exitsyscall bracket a system call that will block.
+//
+// Go's own wrappers announce a system call that may block, and the scheduler
+// finds out whether it does: for up to 10 ms its monitor thread looks every
+// 20 µs whether the call is still under way (runtime.sysmon, runtime.retake).
+//
+// The runtime keeps both names open for linkname, but their contract is not
+// part of Go's compatibility promise. So this file is built only with the Go
+// versions that it was measured on; others build wait_plain.go, and so does
+// the tag plainwait.
+//
+//go:linkname entersyscallblock runtime.entersyscallblock
+func entersyscallblock()
+
+//go:linkname exitsyscall runtime.exitsyscall
+func exitsyscall()
+
+// epollPwait2 is epoll_pwait2(2) for a wait that is expected to block.
+//
+// Between the two brackets the stack must not grow. So only nosplit functions
+// may be called there, which excludes the race detector's calls.
+//
+//go:noinline
+//go:nosplit
+//go:norace
+func epollPwait2(set int, events *unix.EpollEvent, n int, timeout *unix.Timespec) (int, unix.Errno) {
+	entersyscallblock()
+	got, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(set), uintptr(unsafe.Pointer(events)),
+		uintptr(n), uintptr(unsafe.Pointer(timeout)), 0, 0)
+	exitsyscall()
+	return int(got), errno
+}
