@@ -13,6 +13,8 @@ import (
 // Go's own wrappers announce a system call that may block, and the scheduler
 // finds out whether it does: for up to 10 ms its monitor thread looks every
 // 20 µs whether the call is still under way (runtime.sysmon, runtime.retake).
+// The gain, with Go 1.26.8 and 50 MASTERs at 100 ms: 26 µs CPU an advert instead
+// of 48.
 //
 // The runtime keeps both names open for linkname, but their contract is not
 // part of Go's compatibility promise. So this file is built only with the Go
