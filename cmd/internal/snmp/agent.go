@@ -29,7 +29,7 @@ type Options struct {
 // routers. A Source must return when ctx ends.
 type Source func(ctx context.Context) (*status.Status, error)
 
-// An Agent is a subagent of the SNMP master agent. It manages its session in its
+// An Agent is a sub-agent of the SNMP master agent. It manages its session in its
 // own goroutine. Its methods may be called from any goroutine. Only Close blocks.
 type Agent struct {
 	log    *slog.Logger

@@ -34,12 +34,12 @@ type Body interface {
 	append(b []byte) []byte
 }
 
-// Packets that a subagent sends. The master agent answers each with a Response.
+// Packets that a sub-agent sends. The master agent answers each with a Response.
 type (
 	// Open begins a session.
 	Open struct {
 		Timeout     uint8 // seconds that an answer may take; 0: the master agent decides
-		ID          OID   // identifies the subagent; may be empty
+		ID          OID   // identifies the sub-agent; may be empty
 		Description string
 	}
 
