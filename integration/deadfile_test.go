@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdfast/integration/lab"
+	"holdfast/integration/tools"
 )
 
 // deadMount mounts a file system whose server does not answer, and returns where.
@@ -21,14 +22,18 @@ import (
 func deadMount(t *testing.T) (dir string, end func()) {
 	t.Helper()
 	dir = t.TempDir()
+	cannot := t.Skipf
+	if tools.Required("netns") {
+		cannot = t.Fatalf
+	}
 	server, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		t.Skipf("no file system without a server: %v", err)
+		cannot("no file system without a server: %v", err)
 	}
 	options := fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", server)
 	if err := unix.Mount("dead", dir, "fuse", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
 		_ = unix.Close(server)
-		t.Skipf("no file system without a server: %v", err)
+		cannot("no file system without a server: %v", err)
 	}
 	end = sync.OnceFunc(func() {
 		if err := errors.Join(unix.Close(server), unix.Unmount(dir, unix.MNT_DETACH)); err != nil {

@@ -39,7 +39,10 @@ func TestManyReaders(t *testing.T) {
 		return n
 	}
 	other := mark(t, c.daemons[1])
-	time.Sleep(3 * time.Second) // what the start needed is given back
+	lab.Wait(t, 30*time.Second, "the memory that the start needed given back", func() (string, bool) {
+		u, err := d.Usage()
+		return fmt.Sprintf("%d MB, %v", u.RSS>>20, err), err == nil && u.RSS <= 46<<20
+	})
 	// The Go runtime gives memory back in the course of minutes, so the later rounds
 	// begin with what the former ones left.
 	limit := int64(60 << 20)
