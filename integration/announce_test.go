@@ -3,6 +3,7 @@ package integration_test
 import (
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,9 +30,12 @@ func TestAnnouncesAgain(t *testing.T) {
 			}
 		}},
 		{"an address put back", "", nil, deleteVIP},
-		{"carrier", "track_link = false", nil, func(_ *testing.T, h *lab.Host) {
+		{"carrier", "track_link = false", nil, func(t *testing.T, h *lab.Host) {
 			h.Wires["eth0"].Cut()
-			time.Sleep(300 * time.Millisecond) // for so long it is gone
+			lab.Wait(t, 10*time.Second, "the end of the carrier", func() (string, bool) {
+				links := h.Run("ip", "-o", "link", "show", "dev", "vrrp4-51")
+				return links, strings.Contains(links, "NO-CARRIER") || strings.Contains(links, "LOWERLAYERDOWN")
+			})
 			h.Wires["eth0"].Replug()
 		}},
 	} {
