@@ -2,6 +2,7 @@ package director
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -18,31 +19,50 @@ type problems struct {
 	bySource map[string]map[status.Problem]time.Time // since when, by Problem without Since
 }
 
-// set replaces the problems that one source knows.
+// set replaces the problems that one source knows. A problem whose text alone
+// differs is the same one: an error that says how long something took must not make
+// two events at every look.
 func (p *problems) set(source string, now []status.Problem) {
-	before, after := p.bySource[source], map[status.Problem]time.Time{}
+	before, after := maps.Clone(p.bySource[source]), map[status.Problem]time.Time{}
+	var others []status.Problem // of now that are not known with this text
 	for _, one := range now {
-		since, known := before[one]
-		if _, twice := after[one]; twice {
+		if since, known := before[one]; known {
+			after[one] = since
+			delete(before, one)
+		} else if _, twice := after[one]; !twice && !slices.Contains(others, one) {
+			others = append(others, one)
+		}
+	}
+	for _, one := range others {
+		if known, ok := reworded(before, one); ok {
+			after[one] = before[known]
+			delete(before, known)
 			continue
 		}
-		if !known {
-			since = time.Now()
-			p.log.Error("problem", "object", one.Kind, "name", one.Name, "err", one.Text)
-			p.publishProblem(one, event.ProblemFound)
-		}
-		after[one] = since
+		after[one] = time.Now()
+		p.log.Error("problem", "object", one.Kind, "name", one.Name, "err", one.Text)
+		p.publishProblem(one, event.ProblemFound)
 	}
 	for one := range before {
-		if _, still := after[one]; !still {
-			p.log.Info("problem is gone", "object", one.Kind, "name", one.Name, "was", one.Text)
-			p.publishProblem(one, event.ProblemGone)
-		}
+		p.log.Info("problem is gone", "object", one.Kind, "name", one.Name, "was", one.Text)
+		p.publishProblem(one, event.ProblemGone)
 	}
 	if p.bySource == nil {
 		p.bySource = map[string]map[status.Problem]time.Time{}
 	}
 	p.bySource[source] = after
+}
+
+// reworded returns the problem among known that differs from one in its text alone.
+func reworded(known map[status.Problem]time.Time, one status.Problem) (status.Problem, bool) {
+	for other := range known {
+		text := other.Text
+		if other.Text = one.Text; other == one {
+			other.Text = text
+			return other, true
+		}
+	}
+	return status.Problem{}, false
 }
 
 func (p *problems) publishProblem(one status.Problem, to string) {
