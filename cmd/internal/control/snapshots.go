@@ -62,14 +62,14 @@ func (s *snapshots) get(ctx context.Context) (body []byte, release func(), err e
 	release = sync.OnceFunc(func() { s.leave(n) })
 	select {
 	case <-n.done:
-		err = n.err
-	case <-ctx.Done():
+		body, err = n.body, n.err
+	case <-ctx.Done(): // work may be writing to n
 		err = ctx.Err()
 	}
 	if err != nil {
 		release()
 	}
-	return n.body, release, err
+	return body, release, err
 }
 
 // leave removes one reader of a snapshot. The last one makes room for another.
