@@ -145,10 +145,15 @@ func TestUpgradeWithoutRoomForJournal(t *testing.T) {
 	for i, name := range []string{"history.json", "upgrade.json"} {
 		before := events(t, d, 0)
 		read := caughtUp(t, follower, slices.Concat(gone, before))
-		if err := os.Symlink("/dev/full", filepath.Join(d.RuntimeDir(), name+".new")); err != nil {
+		// The temporary file cannot be made where a directory is in use.
+		inTheWay := filepath.Join(d.RuntimeDir(), name+".new")
+		if err := os.MkdirAll(filepath.Join(inTheWay, "in use"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 		obeyed(t, d, "upgrade")
+		if err := os.RemoveAll(inTheWay); err != nil {
+			t.Fatal(err)
+		}
 		if log := d.LogText(); strings.Count(log, "the new binary will not know the journal") != i+1 {
 			t.Errorf("the log does not say of the loss:\n%s", log)
 		}

@@ -16,11 +16,12 @@ import (
 // import outside its tests. None of them takes decisions, so none of them knows
 // a package that does.
 var rooms = map[string][]string{
-	".":      {"holdfast/netdev/frame", "holdfast/netdev/rtnl", "holdfast/netdev/policy"},
-	"frame":  nil,
-	"port":   {"holdfast/netdev/frame"},
-	"rtnl":   nil,
-	"policy": {"holdfast/netdev/rtnl"},
+	".":         {"holdfast/netdev/frame", "holdfast/netdev/rtnl", "holdfast/netdev/policy", "holdfast/netdev/statefile"},
+	"frame":     nil,
+	"port":      {"holdfast/netdev/frame"},
+	"rtnl":      nil,
+	"statefile": nil,
+	"policy":    {"holdfast/netdev/rtnl"},
 }
 
 func TestImports(t *testing.T) {

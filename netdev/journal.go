@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -13,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"holdfast/netdev/statefile"
 )
 
 // JournalName is the name of the journal in the runtime directory.
@@ -74,7 +75,7 @@ func openJournal(dir string) (*journal, error) {
 		path: filepath.Join(dir, JournalName), Version: journalVersion,
 		Boot: strings.TrimSpace(string(boot)), Namespace: namespace,
 	}
-	data, err := readRegular(fresh.path)
+	data, err := statefile.Read(fresh.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fresh, nil
 	}
@@ -93,20 +94,6 @@ func openJournal(dir string) (*journal, error) {
 			"stop the program that wrote it", fresh.path, old.Version, journalVersion)
 	}
 	return &old, nil
-}
-
-// readRegular reads a file. A symbolic link, pipe or device in its place is an error,
-// and is not waited for.
-func readRegular(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(err, fmt.Errorf("%s is not a file", path))
-	}
-	return io.ReadAll(f)
 }
 
 // namespaceID identifies the network namespace. Since Linux 5.14 it does so even
@@ -140,7 +127,7 @@ func (j *journal) save() error {
 
 func (j *journal) write() error {
 	if len(j.Sysctls)+len(j.Devices)+len(j.Addresses) == 0 {
-		if err := os.Remove(j.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := statefile.Remove(j.path); err != nil {
 			return fmt.Errorf("remove journal: %w", err)
 		}
 		return nil
@@ -151,35 +138,8 @@ func (j *journal) write() error {
 	if err := e.Encode(j); err != nil {
 		return fmt.Errorf("encode journal: %w", err)
 	}
-	return replaceFile(j.path, b.Bytes())
-}
-
-// replaceFile writes a file so that a reader sees the old or the new content. It
-// never writes through a symbolic link: the new content is a file that did not exist
-// before. A file that is half written is removed: it may fill the directory.
-func replaceFile(path string, content []byte) error {
-	temporary := path + ".new"
-	if err := removeIfThere(temporary); err != nil {
+	if err := statefile.Replace(j.path, b.Bytes()); err != nil {
 		return fmt.Errorf("write journal: %w", err)
-	}
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("write journal: %w", err)
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(temporary, path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write journal: %w", err), removeIfThere(temporary))
-	}
-	return nil
-}
-
-// removeIfThere removes a file that may not exist.
-func removeIfThere(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
+	"holdfast/netdev/statefile"
 )
 
 // A controlSocket is the unix socket on which clients ask and command the director.
@@ -144,7 +145,7 @@ func (b busDirector) Announce(ctx context.Context, name string) error {
 // Write implements dbus.Director.
 func (b busDirector) Write(name string, content []byte) error {
 	path := filepath.Join(b.d.opts.Config.Director.RuntimeDir, name)
-	if err := replaceFile(path, content); err != nil {
+	if err := statefile.Replace(path, content); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil

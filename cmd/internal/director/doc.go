@@ -60,7 +60,7 @@
 // runs a newer binary in this process; upgrade_files.go leaves it what upgrade_state.go
 // describes, and early_speaker.go speaks for it until it has read its configuration.
 // stop.go ends everything. release.go gives away what a daemon that crashed has left.
-// realtime.go sets the scheduling of threads; state_file.go reads and replaces files.
+// realtime.go sets the scheduling of threads; state_file.go reads JSON from state files.
 //
 // # What reaches the kernel
 //

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"holdfast/lvs"
+	"holdfast/netdev/statefile"
 )
 
 // An ipvsState is the file ipvs.json in the runtime directory. It tells a later run
@@ -71,11 +72,11 @@ func (m *ipvsState) SetSysctls(former map[string]string) error {
 func (m *ipvsState) write(content ipvsContent) error {
 	var err error
 	if len(content.Services) == 0 && content.Timeouts == (lvs.Timeouts{}) && len(content.Sysctls) == 0 {
-		err = removeFile(m.path)
+		err = statefile.Remove(m.path)
 	} else if b, failed := json.Marshal(content); failed != nil {
 		err = failed
 	} else {
-		err = replaceFile(m.path, b)
+		err = statefile.Replace(m.path, b)
 	}
 	if err == nil {
 		m.content = content

@@ -15,6 +15,10 @@ import (
 // All others decide on values alone.
 var kernelFiles = map[string]string{
 	"conflicts.go":      "looks for conflicts",
+	"control_socket.go": "writes files for D-Bus",
+	"ipvs_state.go":     "keeps what a later run must know of IPVS",
+	"tracker_state.go":  "keeps what a start after a crash must know of trackers",
+	"upgrade_files.go":  "keeps what the next binary must know",
 	"device_host.go":    "claims and releases devices",
 	"director.go":       "opens the host",
 	"early_speaker.go":  "hands sockets over to the next binary",
@@ -38,14 +42,14 @@ var kernelFiles = map[string]string{
 	"watch_settings.go": "sysctl events",
 	"vrrp_port.go":      "sends and receives on the VRRP sockets",
 	"router_change.go":  "removes devices that a reload does not want",
-	"state_file.go":     "reads and replaces files",
+	"state_file.go":     "reads state files",
 	"stop.go":           "closes the host",
 	"release.go":        "reads what a crashed run left",
 }
 
 // kernelPackages are those of which a call reaches the kernel. The values of
 // netdev, and calls that only convert to them, may be anywhere.
-var kernelPackages = []string{"netdev", "port", "ipvs", "os", "exec", "unix", "syscall"}
+var kernelPackages = []string{"netdev", "port", "ipvs", "os", "exec", "unix", "syscall", "statefile"}
 
 // conversions are types and pure functions of these packages.
 var conversions = []string{

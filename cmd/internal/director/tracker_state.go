@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/track"
+	"holdfast/netdev/statefile"
 )
 
 // knownTrackers is the content of trackers.json in the runtime directory: what is
@@ -26,7 +27,7 @@ func keepTrackers(dir string, states map[string]track.Memory) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(knownTrackersPath(dir), b)
+	return statefile.Replace(knownTrackersPath(dir), b)
 }
 
 func readKnownTrackers(dir string) (knownTrackers, error) {
@@ -38,4 +39,4 @@ func readKnownTrackers(dir string) (knownTrackers, error) {
 }
 
 // forgetTrackers removes what was written: after a clean stop nobody starts from it.
-func forgetTrackers(dir string) error { return removeFile(knownTrackersPath(dir)) }
+func forgetTrackers(dir string) error { return statefile.Remove(knownTrackersPath(dir)) }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/event"
+	"holdfast/netdev/statefile"
 )
 
 func upgradeStatePath(dir string) string { return filepath.Join(dir, "upgrade.json") }
@@ -40,14 +41,14 @@ func (f *upgradeFiles) write() error {
 	err = f.writeState(at, seq)
 	if err != nil && at != 0 {
 		f.log.Warn("the new binary will not know the journal: its place is needed", "err", err)
-		err = errors.Join(removeFile(historyPath(f.dir)), f.writeState(0, 0))
+		err = errors.Join(statefile.Remove(historyPath(f.dir)), f.writeState(0, 0))
 	}
 	return err
 }
 
 // remove removes what was left for a binary that does not come.
 func (f *upgradeFiles) remove() error {
-	return errors.Join(removeFile(upgradeStatePath(f.dir)), removeFile(historyPath(f.dir)))
+	return errors.Join(statefile.Remove(upgradeStatePath(f.dir)), statefile.Remove(historyPath(f.dir)))
 }
 
 // writeHistory writes the history. It returns the At of what was written, and the
@@ -60,7 +61,7 @@ func (f *upgradeFiles) writeHistory() (time.Duration, uint64, error) {
 	h := history{At: sinceBoot(), Events: f.journal.Since(0), Counts: totals}
 	b, err := json.Marshal(h)
 	if err == nil {
-		err = replaceFile(historyPath(f.dir), b)
+		err = statefile.Replace(historyPath(f.dir), b)
 	}
 	if err != nil {
 		return 0, 0, err
@@ -85,7 +86,7 @@ func (f *upgradeFiles) writeState(history time.Duration, seq uint64) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(upgradeStatePath(f.dir), b)
+	return statefile.Replace(upgradeStatePath(f.dir), b)
 }
 
 // readUpgradeState reads the upgrade state that the former binary left, and removes
@@ -94,7 +95,7 @@ func readUpgradeState(dir string) (upgradeState, error) {
 	var u upgradeState
 	there, err := readFile(upgradeStatePath(dir), &u)
 	if there {
-		err = errors.Join(err, removeFile(upgradeStatePath(dir)))
+		err = errors.Join(err, statefile.Remove(upgradeStatePath(dir)))
 	}
 	if err != nil {
 		return upgradeState{}, fmt.Errorf("read what the former binary left: %w", err)
@@ -119,7 +120,7 @@ func (f *upgradeFiles) restoreJournal(u *upgradeState) counts {
 // that time is zero.
 func readHistory(dir string, at time.Duration) (history, error) {
 	if at == 0 {
-		return history{}, removeFile(historyPath(dir))
+		return history{}, statefile.Remove(historyPath(dir))
 	}
 	var h history
 	there, err := readFile(historyPath(dir), &h)
@@ -129,7 +130,7 @@ func readHistory(dir string, at time.Duration) (history, error) {
 	case err == nil && h.At != at:
 		err = fmt.Errorf("%s is not what was left by the former binary", historyPath(dir))
 	}
-	err = errors.Join(err, removeFile(historyPath(dir)))
+	err = errors.Join(err, statefile.Remove(historyPath(dir)))
 	if err != nil {
 		return history{}, fmt.Errorf("read what has been: %w", err)
 	}

@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
@@ -160,59 +158,6 @@ func TestUpgradeStateHasWhatCameLate(t *testing.T) {
 	want := "5 instance early >MASTER\n6 instance late >MASTER\n7 director  1.0>2.0"
 	if got := journalText(young); got != want {
 		t.Errorf("the journal is\n%s\nwant\n%s\n%s%s", got, want, log, complaints)
-	}
-}
-
-// When a file cannot be replaced, no temporary file is left behind.
-func TestReplaceFileLeavesNothing(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "f")
-	if err := os.MkdirAll(filepath.Join(path, "not empty"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := replaceFile(path, []byte("new")); err == nil {
-		t.Error("it was written in place of a directory")
-	}
-	if left, err := filepath.Glob(filepath.Join(dir, "*")); len(left) != 1 {
-		t.Errorf("left: %v, %v", left, err)
-	}
-}
-
-// Nothing is written or read through a symbolic link that somebody laid, and a
-// reader does not wait for a pipe.
-func TestStateFilesAreNotLinks(t *testing.T) {
-	dir := t.TempDir()
-	path, victim := filepath.Join(dir, "f"), filepath.Join(dir, "victim")
-	if err := os.WriteFile(victim, []byte(`"old"`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, link := range []string{path, path + ".new"} {
-		if err := os.Symlink(victim, link); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var text string
-	if _, err := readFile(path, &text); err == nil {
-		t.Errorf("it read %q through a link", text)
-	}
-	if err := replaceFile(path, []byte(`"new"`)); err == nil || !strings.Contains(err.Error(), "symbolic link") {
-		t.Errorf("of the link under the temporary name it says %v", err)
-	}
-	if err := replaceFile(path, []byte(`"new"`)); err != nil {
-		t.Fatal(err)
-	}
-	if there, err := readFile(path, &text); !there || err != nil || text != "new" {
-		t.Errorf("the file holds %q, %v", text, err)
-	}
-	if b, err := os.ReadFile(victim); err != nil || string(b) != `"old"` {
-		t.Errorf("the file that the links named holds %q, %v", b, err)
-	}
-	pipe := filepath.Join(dir, "pipe")
-	if err := unix.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := readFile(pipe, &text); err == nil {
-		t.Error("it read a pipe")
 	}
 }
 
