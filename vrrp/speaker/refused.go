@@ -40,6 +40,7 @@ type RefusedSpeaker struct {
 	streak   int       // of adverts without a gap, up to refusedStreak
 	from     time.Time // when the streak began
 	reported bool      // as a rival, and not yet as gone
+	accepted bool      // the latest advert was accepted
 }
 
 // refusedTable has the refused speakers of one router.
@@ -71,7 +72,7 @@ func (t *refusedTable) add(now time.Time, source netip.Addr, reason vrrp.Drop, a
 	default:
 		s.streak, s.from = 1, now
 	}
-	s.Reason, s.Priority, s.Interval, s.Last = reason, a.Priority, a.Interval, now
+	s.Reason, s.Priority, s.Interval, s.Last, s.accepted = reason, a.Priority, a.Interval, now, false
 	s.Count++
 	pace := cmp.Or(a.Interval, own)
 	advertises := s.streak == refusedStreak && now.Sub(s.from) >= (refusedStreak-1)*pace-pace/2
@@ -81,6 +82,24 @@ func (t *refusedTable) add(now time.Time, source netip.Addr, reason vrrp.Drop, a
 	s.Advertises = advertises
 	t.next = now
 	return true
+}
+
+// accept notes an accepted advert: after a reload, say, the adverts of a speaker may
+// be in order. It reports whether the speaker was one that advertises as MASTER.
+func (t *refusedTable) accept(now time.Time, source netip.Addr) bool {
+	for i := range t.list {
+		s := &t.list[i]
+		if s.Source != source {
+			continue
+		}
+		advertised := s.Advertises
+		s.Advertises, s.streak, s.accepted = false, 0, true
+		if advertised {
+			t.next = now
+		}
+		return advertised
+	}
+	return false
 }
 
 // entry returns the entry of a source, and makes one if there is none. A new one
@@ -236,6 +255,8 @@ func (s *Speaker) reviewRefused(now time.Time, r *router) {
 		switch {
 		case gone && m.State() != vrrp.Master:
 			why = fmt.Sprintf("%s is %v now", r.config().Name, m.State())
+		case gone && sp.accepted:
+			why = fmt.Sprintf("adverts from %v are accepted now", sp.Source)
 		case gone:
 			why = fmt.Sprintf("%v has stopped advertising", sp.Source)
 		}

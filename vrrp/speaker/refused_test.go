@@ -123,6 +123,32 @@ func TestRefusedSpeakerAfterStop(t *testing.T) {
 	})
 }
 
+// A speaker is no refused one any more as soon as one of its adverts is accepted.
+func TestRefusedSpeakerIsAccepted(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		h := restricted(t, l)
+		time.Sleep(5 * time.Second)
+		peer := netip.MustParseAddr("192.0.2.9")
+		advert := vrrp.Advert{Version: 2, VRID: 10, Priority: 150, Interval: time.Second, Addresses: h.router("v", 10, 1).Config.Addresses}
+		for range 3 {
+			h.advertise(peer, advert)
+			time.Sleep(time.Second)
+		}
+		if got := h.rivals(); len(got) != 1 || got[0].Gone || got[0].Drop != vrrp.DropVersion {
+			t.Fatalf("before: %+v", got)
+		}
+		advert.Version = 3
+		h.advertise(peer, advert)
+		got := h.rivals()
+		if len(got) != 2 || !got[1].Gone || got[1].Why != "adverts from 192.0.2.9 are accepted now" {
+			t.Errorf("after: %+v", got)
+		}
+		if list, _ := h.refused(t, "v"); len(list) != 1 || list[0].Advertises {
+			t.Errorf("it is known as %+v", list)
+		}
+	})
+}
+
 // The pace of a speaker is its own: ten adverts a second at our one a second, or the
 // other way round. Copies of one advert are no adverts in a row.
 func TestRefusedPace(t *testing.T) {

@@ -165,6 +165,9 @@ func (s *Speaker) receive(now time.Time, p *Packet) {
 		s.refuse(now, r, p, drop)
 		return
 	}
+	if r.refused.accept(now, p.Source) {
+		s.reviewRefused(now, r)
+	}
 	if s.advert.Interval != r.config().Interval {
 		r.counters.IntervalDiffers++
 	}
