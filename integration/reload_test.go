@@ -96,8 +96,12 @@ func TestBadReload(t *testing.T) {
 		{"unknown key", lab.Director{Priority: 100, Interval: fast, Options: "prioritty = 5"}.TOML(), "prioritty"},
 		{"no TOML", "[[vrrp\n", ".toml:"},
 		{"VRID twice", strings.Replace(lab.Director{Priority: 100, Interval: fast}.TOML(), "eth1", "eth0", 1) + duplicate, "51"},
+		{"no such interface", strings.Replace(lab.Director{Priority: 100, Interval: fast}.TOML(), "eth1", "eth7", 1), "eth7"},
 	} {
 		daemons[0].Configure(c.config)
+		if plan, complaint, err := daemons[0].CLI("plan"); err == nil || !strings.Contains(complaint, c.want) {
+			t.Errorf("%s: plan said %s%s, want something with %q", c.name, plan, complaint, c.want)
+		}
 		err := daemons[0].Reload()
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: reload said %v, want something with %q", c.name, err, c.want)

@@ -94,14 +94,19 @@ func (b backend) Plan(ctx context.Context) (*control.Plan, error) {
 		return nil, err
 	}
 	var p *control.Plan
-	if e := b.d.ask(ctx, func() { p, err = b.d.plan(n.conf) }); e != nil {
+	if e := b.d.ask(ctx, func() { p, err = b.d.plan(ctx, n.conf) }); e != nil {
 		return nil, e
 	}
 	return p, err
 }
 
-// plan says what a reload of a configuration would change now.
-func (d *Director) plan(c *conf.Config) (*control.Plan, error) {
+// plan says what a reload of a configuration would change now, or why it would be
+// refused. Of the subsystems it asks the virtual routers alone: the services would
+// load the IPVS module, which is a change.
+func (d *Director) plan(ctx context.Context, c *conf.Config) (*control.Plan, error) {
+	if err := errors.Join(d.admitRuntimeDir(c), d.routers.admit(ctx, c)); err != nil {
+		return nil, fmt.Errorf("a reload would be refused: %w", err)
+	}
 	p := &control.Plan{Version: status.Version, Path: d.opts.Path, Steps: []control.Step{}}
 	for _, text := range describe(d.conf, c) {
 		p.Steps = append(p.Steps, control.Step{Area: "holdfast", Text: text})

@@ -105,14 +105,18 @@ func (d *Director) reloadOnSignal(ctx context.Context) {
 // admit says why a configuration cannot be applied here and now, which the file
 // alone does not show.
 func (d *Director) admit(ctx context.Context, c *conf.Config) error {
-	var errs []error
-	if d.conf != nil && c.Director.RuntimeDir != d.conf.Director.RuntimeDir {
-		errs = append(errs, fmt.Errorf("director.runtime_dir: cannot change from %s while running", d.conf.Director.RuntimeDir))
-	}
+	errs := []error{d.admitRuntimeDir(c)}
 	for _, s := range d.subsystems {
 		errs = append(errs, s.admit(ctx, c))
 	}
 	return errors.Join(errs...)
+}
+
+func (d *Director) admitRuntimeDir(c *conf.Config) error {
+	if d.conf != nil && c.Director.RuntimeDir != d.conf.Director.RuntimeDir {
+		return fmt.Errorf("director.runtime_dir: cannot change from %s while running", d.conf.Director.RuntimeDir)
+	}
+	return nil
 }
 
 // applyConf brings the director from its configuration to c.
