@@ -37,7 +37,6 @@ type balancer struct {
 	memory   *ipvsState   // what outlives the process
 	services map[string]conf.Service
 	sync     lvs.SyncConfig // Interface "": none
-	syncOurs bool           // we have started a daemon since the start
 	timeouts lvs.Timeouts   // zero: the kernel's are left alone
 	sysctls  map[string]string
 	masters  map[string]bool
@@ -227,23 +226,32 @@ func (b *balancer) report(report lvs.Report) {
 	}
 }
 
-// applySync brings the sync daemons to what is wanted. If none is configured, a
-// daemon that runs was started by another program and is left alone.
+// applySync brings the sync daemons to what is wanted. If none is configured, only a
+// daemon that we have started is stopped, or that a former run has.
 func (b *balancer) applySync() error {
-	var want []lvs.SyncDaemon
-	switch {
-	case b.sync.Interface != "":
-		want = b.sync.Wanted(b.masters[b.sync.Follow])
-	case !b.syncOurs:
+	if b.sync.Interface == "" {
+		return b.stopSync()
+	}
+	if err := b.memory.SetSync(true); err != nil {
+		return fmt.Errorf("note that the IPVS sync daemons are ours: %w", err)
+	}
+	return b.syncTo(b.sync.Wanted(b.masters[b.sync.Follow]))
+}
+
+// stopSync stops our sync daemons.
+func (b *balancer) stopSync() error {
+	if !b.memory.Sync() {
 		return nil
 	}
-	return b.syncTo(want)
+	if err := b.syncTo(nil); err != nil {
+		return err
+	}
+	return b.memory.SetSync(false)
 }
 
 func (b *balancer) syncTo(want []lvs.SyncDaemon) error {
 	done, err := b.kernel.ApplySync(want)
 	for _, op := range done {
-		b.syncOurs = true
 		b.log.Info("ipvs sync daemon", "op", op.String())
 	}
 	if err != nil {
@@ -280,11 +288,8 @@ func (b *balancer) stop(onStop conf.OnStop) error {
 		report, err := b.applier.Apply(nil, nil)
 		errs = append(errs, err, report.Err())
 	}
-	if b.syncOurs || b.sync.Interface != "" {
-		errs = append(errs, b.syncTo(nil))
-	}
 	b.timeouts, b.sysctls = lvs.Timeouts{}, nil
-	errs = append(errs, b.applyTimeouts(), b.applySysctls())
+	errs = append(errs, b.stopSync(), b.applyTimeouts(), b.applySysctls())
 	b.kernel.Close()
 	return errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package director
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -292,12 +293,12 @@ func TestIPVSIsNotChangedUnrecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if faults := b.apply(); faults.table == nil || faults.sync != nil {
+		if faults := b.apply(); faults.table == nil || faults.sync == nil {
 			t.Errorf("%+v", faults)
 		}
 	}
-	if len(kernel.Ops) != 0 || kernel.timeouts != former {
-		t.Errorf("changes %v, timeouts %v", kernel.Ops, kernel.timeouts)
+	if len(kernel.Ops) != 0 || kernel.timeouts != former || len(kernel.daemons) != 0 {
+		t.Errorf("changes %v, timeouts %v, daemons %v", kernel.Ops, kernel.timeouts, kernel.daemons)
 	}
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -305,6 +306,41 @@ func TestIPVSIsNotChangedUnrecorded(t *testing.T) {
 	mustApply(t, b)
 	if got := kernel.String(); !strings.Contains(got, "10.0.0.100:80") || kernel.timeouts.TCP != time.Minute {
 		t.Errorf("after the directory exists: timeouts %v, table:\n%s", kernel.timeouts, got)
+	}
+}
+
+// A start without services and sync daemons opens IPVS to remove those that a former
+// run left there, and leaves those of other programs alone. It does without IPVS if
+// the kernel has none.
+func TestLeftInIPVS(t *testing.T) {
+	dir, kernel := t.TempDir(), newFakeIPVS()
+	balance(t, dir, kernel, balanced) // and crashes
+	start := func(open func() (ipvsTable, error)) {
+		t.Helper()
+		b, _ := alone(t)
+		v := newVirtualServices(b, dir)
+		v.kernel = func(context.Context, *slog.Logger) (ipvsTable, error) { return open() }
+		c := parse(t, twoUnits)
+		if err := v.admit(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.balance.configure(c); err != nil {
+			t.Fatal(err)
+		}
+		mustApply(t, v.balance)
+	}
+	start(func() (ipvsTable, error) { return nil, errors.New("the kernel has no IPVS") })
+	start(func() (ipvsTable, error) { return kernel, nil })
+	if got := kernel.String(); got != "" || len(kernel.daemons) != 0 || kernel.timeouts != newFakeIPVS().timeouts {
+		t.Errorf("left: %v, timeouts %v, table:\n%s", kernel.daemons, kernel.timeouts, got)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "ipvs.json")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("ipvs.json is still there: %v", err)
+	}
+	kernel.daemons = []lvs.SyncDaemon{{Role: lvs.SyncBackup, Interface: "eth9"}}
+	start(func() (ipvsTable, error) { t.Error("IPVS was opened although nothing is left"); return kernel, nil })
+	if len(kernel.daemons) != 1 {
+		t.Error("another program's sync daemon was stopped")
 	}
 }
 

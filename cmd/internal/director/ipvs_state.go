@@ -24,6 +24,14 @@ type ipvsContent struct {
 	Timeouts lvs.Timeouts `json:"timeouts,omitzero"`
 	// Sysctls are the values that net.ipv4.vs.NAME had before we set it, by NAME.
 	Sysctls map[string]string `json:"sysctls,omitempty"`
+	// Sync: we have started sync daemons, or were about to.
+	Sync bool `json:"sync,omitempty"`
+}
+
+// left reports whether a former run may have left something in the kernel.
+func (m *ipvsState) left() bool {
+	c := &m.content
+	return len(c.Services) > 0 || c.Timeouts != (lvs.Timeouts{}) || len(c.Sysctls) > 0 || c.Sync
 }
 
 // readIPVSState reads what a former run wrote. With an error the state is empty, so
@@ -67,11 +75,24 @@ func (m *ipvsState) SetSysctls(former map[string]string) error {
 	return m.write(content)
 }
 
+// Sync reports whether sync daemons in the kernel are ours.
+func (m *ipvsState) Sync() bool { return m.content.Sync }
+
+// SetSync notes whether sync daemons in the kernel are ours.
+func (m *ipvsState) SetSync(ours bool) error {
+	if ours == m.content.Sync {
+		return nil
+	}
+	content := m.content
+	content.Sync = ours
+	return m.write(content)
+}
+
 // write writes the file, in one step as far as a crash can see. If that fails the
 // content stays as it was: it is always what a later run would read.
 func (m *ipvsState) write(content ipvsContent) error {
 	var err error
-	if len(content.Services) == 0 && content.Timeouts == (lvs.Timeouts{}) && len(content.Sysctls) == 0 {
+	if next := (ipvsState{content: content}); !next.left() {
 		err = statefile.Remove(m.path)
 	} else if b, failed := json.Marshal(content); failed != nil {
 		err = failed

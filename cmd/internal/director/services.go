@@ -61,14 +61,19 @@ func (v *virtualServices) open() error {
 	return nil
 }
 
-// admit opens the IPVS table if the configuration needs it.
+// admit opens the IPVS table if the configuration needs it, or to put back what a
+// former run left there.
 func (v *virtualServices) admit(ctx context.Context, c *conf.Config) error {
-	if !needsIPVS(c) || v.balance.kernel != nil {
+	if v.balance.kernel != nil || !needsIPVS(c) && !v.balance.memory.left() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, openIPVSTimeout)
 	defer cancel()
 	kernel, err := v.kernel(ctx, v.log)
+	if err != nil && !needsIPVS(c) {
+		v.log.Warn("what a former run left in IPVS stays", "err", err)
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("the configuration needs IPVS: %w", err)
 	}
