@@ -56,8 +56,8 @@ const (
 //
 // It uses the connector directly. ProcEventMonitor of vishvananda/netlink
 // v1.3.1 stops at the first overflow of its socket (ENOBUFS), whose size cannot
-// be set, and drops the kernel's answer to the subscription: in another
-// namespace it returns no error and no event.
+// be set, and ignores the error of the subscription: in another network namespace
+// it returns no error and no event (findings/netlink-process-events.sh).
 type procFeed struct {
 	socket *os.File
 	reader sync.WaitGroup
