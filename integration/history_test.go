@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"holdfast/integration/lab"
 )
@@ -132,39 +133,80 @@ func TestUpgradeKeepsJournal(t *testing.T) {
 	stayed(t, "the other director", daemons[1], others)
 }
 
+// smallDisk mounts a file system of 64 pages where a director has its runtime
+// directory. leave fills it until so many pages are free.
+func smallDisk(t *testing.T, dir string) (leave func(pages int64)) {
+	t.Helper()
+	page := int64(os.Getpagesize())
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("small", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=755", 64*page)); err != nil {
+		t.Fatalf("mount a small file system: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return func(pages int64) {
+		t.Helper()
+		f, err := os.Create(filepath.Join(dir, "filler"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		size := int64(0)
+		for ; err == nil; size += page {
+			_, err = f.Write(make([]byte, page))
+		}
+		if err := f.Truncate(size - page - pages*page); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A disk without room for the journal, or with just enough, stops no upgrade and
 // costs nothing else: the numbers go on, and followers are told of the gap.
 func TestUpgradeWithoutRoomForJournal(t *testing.T) {
 	p := lab.NewPair(t, 2)
+	leave := smallDisk(t, p.Directors[0].NewDaemon("").RuntimeDir())
 	daemons := installed(t, p, unhurried)
 	d := daemons[0]
 	v := keepVigil(t, p)
 	follower := d.Follow()
 	others := mark(t, daemons[1])
 	var gone lab.Journal // from the journal, and read before
-	for i, name := range []string{"history.json", "upgrade.json"} {
+	for i, what := range []string{"no room for the journal", "room for the journal or the state"} {
+		for range 120 { // the journal is larger than the state
+			if err := d.Reload(); err != nil {
+				t.Fatal(err)
+			}
+		}
 		before := events(t, d, 0)
 		read := caughtUp(t, follower, slices.Concat(gone, before))
-		// The temporary file cannot be made where a directory is in use.
-		inTheWay := filepath.Join(d.RuntimeDir(), name+".new")
-		if err := os.MkdirAll(filepath.Join(inTheWay, "in use"), 0o700); err != nil {
+		text, _, err := d.CLI("events", "--json")
+		if err != nil {
 			t.Fatal(err)
 		}
+		room := int64(len(text)) / int64(os.Getpagesize())
+		leave(room + int64(i)) // the journal needs one page more than room
 		obeyed(t, d, "upgrade")
-		if err := os.RemoveAll(inTheWay); err != nil {
-			t.Fatal(err)
-		}
 		if log := d.LogText(); strings.Count(log, "the new binary will not know the journal") != i+1 {
-			t.Errorf("the log does not say of the loss:\n%s", log)
+			t.Errorf("%s: the log does not say of the loss:\n%s", what, log)
 		}
+		if i == 1 && !strings.Contains(d.LogText(), "its place is needed") {
+			t.Errorf("%s: the journal gave no room for the state:\n%s", what, d.LogText())
+		}
+		leave(32)
 		news := events(t, d, 0)
 		if len(news.Of("director")) != 1 || len(news.Transitions()) > 0 || news[0].Seq != before.Last()+1 {
-			t.Fatalf("%s: after number %d the journal is:\n%v", name, before.Last(), news)
+			t.Fatalf("%s: after number %d the journal is:\n%v", what, before.Last(), news)
 		}
 		gone = read
 		caughtUp(t, follower, slices.Concat(gone, news))
 		if late := events(t, d, before.Last()-1); late[0].Kind != "lost" || !strings.Contains(late[0].Reason, "1 events were lost") {
-			t.Errorf("%s: of what is lost the journal says:\n%v", name, late)
+			t.Errorf("%s: of what is lost the journal says:\n%v", what, late)
 		}
 	}
 	before := events(t, d, 0)
