@@ -46,7 +46,7 @@ type ServiceConfig struct {
 	// SlowStart is how long the weight of a server rises after it came up, from 1 to
 	// its full weight; 0: it has its full weight at once.
 	SlowStart time.Duration
-	Active          Active
+	Active    Active
 	// Follow is the name of the VRRP group or instance that decides with
 	// ActiveMaster.
 	Follow string
