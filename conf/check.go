@@ -77,15 +77,22 @@ func defaultCheck(p lvs.Protocol) Check {
 
 // checkKinds has one entry for each kind of check, in the order of the
 // documentation.
-var checkKinds = []checkKind{
-	keysOf("none", func(*table, *probe.None, probe.None) {}),
-	keysOf("tcp", func(*table, *probe.TCP, probe.TCP) {}),
-	keysOf("http", visitHTTP),
-	keysOf("https", visitHTTPS),
-	keysOf("ping", func(*table, *probe.Ping, probe.Ping) {}),
-	keysOf("udp", visitUDP),
-	keysOf("dns", visitDNS),
-}
+var checkKinds = slices.Concat(
+	[]checkKind{
+		keysOf("none", func(*table, *probe.None, probe.None) {}),
+		keysOf("tcp", func(*table, *probe.TCP, probe.TCP) {}),
+		keysOf("http", visitHTTP),
+		keysOf("https", visitHTTPS),
+		keysOf("ping", func(*table, *probe.Ping, probe.Ping) {}),
+		keysOf("udp", visitUDP),
+		keysOf("dns", visitDNS),
+	},
+	dialogKeys("smtp", visitSMTP),
+	dialogKeys("imap", visitIMAP),
+	dialogKeys("pop", visitPOP),
+	dialogKeys("ftp", visitFTP),
+	dialogKeys("nntp", visitNNTP),
+)
 
 // A checkKind holds the keys of one kind of check.
 type checkKind struct {

@@ -66,6 +66,16 @@ var kinds = []Settings{
 	Ping{},
 	UDP{},
 	defaultDNS,
+	defaultSMTP(false),
+	defaultSMTP(true),
+	defaultIMAP(false),
+	defaultIMAP(true),
+	defaultPOP(false),
+	defaultPOP(true),
+	defaultFTP(false),
+	defaultFTP(true),
+	defaultNNTP(false),
+	defaultNNTP(true),
 }
 
 // Kinds returns the names of all kinds, in the order of the documentation.

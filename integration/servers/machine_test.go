@@ -68,9 +68,13 @@ func addAddress(a netip.Addr) error {
 	if err != nil {
 		return err
 	}
-	return netlink.AddrAdd(lo, &netlink.Addr{
-		IPNet: &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(a.BitLen(), a.BitLen())},
-		Flags: unix.IFA_F_NODAD,
+	network := &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(a.BitLen(), a.BitLen())}
+	if err := netlink.AddrAdd(lo, &netlink.Addr{IPNet: network, Flags: unix.IFA_F_NODAD}); err != nil || a.Is6() {
+		return err
+	}
+	return netlink.RouteReplace(&netlink.Route{
+		LinkIndex: lo.Attrs().Index, Dst: network, Src: director.AsSlice(),
+		Table: unix.RT_TABLE_LOCAL, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST,
 	})
 }
 
@@ -95,7 +99,7 @@ func (m *machine) file(path, text string, mode os.FileMode) {
 // installed.
 func (m *machine) users(names ...string) {
 	m.t.Helper()
-	for file, line := range map[string]string{"/etc/passwd": "%s:x:%d:%[2]d::/nonexistent:/bin/false\n", "/etc/group": "%s:x:%d:\n"} {
+	for file, line := range map[string]string{"/etc/passwd": "%s:x:%d:%[2]d::/:/bin/false\n", "/etc/group": "%s:x:%d:\n"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			m.t.Fatal(err)
