@@ -2,6 +2,7 @@ package realserver
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -98,7 +100,7 @@ func hasPort(p port) (bool, error) {
 }
 
 func openPort(ctx context.Context, p port) error {
-	err := netlink.FouAdd(fou(p))
+	err := addPort(p)
 	if err != nil && !errors.Is(err, syscall.EADDRINUSE) {
 		module := "fou"
 		if p.IPv6 {
@@ -107,12 +109,29 @@ func openPort(ctx context.Context, p port) error {
 		if loading := modprobe(ctx, module); loading != nil {
 			return fmt.Errorf("take GUE on port %d: %w; %w", p.Number, err, loading)
 		}
-		err = netlink.FouAdd(fou(p))
+		err = addPort(p)
 	}
 	if err != nil {
 		return fmt.Errorf("take GUE on port %d: %w", p.Number, err)
 	}
 	return nil
+}
+
+// addPort does what netlink.FouAdd should: that of v1.3.1 always sends an IP protocol,
+// and Linux refuses its 0 with ERANGE (fou_nl_policy in net/ipv4/fou_nl.c).
+func addPort(p port) error {
+	family, err := netlink.FouFamilyId()
+	if err != nil {
+		return err
+	}
+	f := fou(p)
+	req := nl.NewNetlinkRequest(family, unix.NLM_F_ACK)
+	req.AddData(&nl.Genlmsg{Command: netlink.FOU_CMD_ADD, Version: 1})
+	req.AddData(nl.NewRtAttr(netlink.FOU_ATTR_PORT, binary.BigEndian.AppendUint16(nil, p.Number)))
+	req.AddData(nl.NewRtAttr(netlink.FOU_ATTR_TYPE, []byte{netlink.FOU_ENCAP_GUE}))
+	req.AddData(nl.NewRtAttr(netlink.FOU_ATTR_AF, []byte{byte(f.Family)}))
+	_, err = req.Execute(unix.NETLINK_GENERIC, 0)
+	return err
 }
 
 func closePort(p port) error {
