@@ -28,7 +28,7 @@ func script(c *conf.Command, limit time.Duration, d *conf.Director) *notify.Comm
 	if len(c.Argv) == 0 {
 		return nil
 	}
-	return &notify.Command{Program: runAs(c, d), Timeout: cmp.Or(c.Timeout, limit)}
+	return &notify.Command{Program: runAs(c, d), OwnArguments: c.OwnArguments, Timeout: cmp.Or(c.Timeout, limit)}
 }
 
 // scriptsFor returns the scripts of the subject of an event.
@@ -108,6 +108,9 @@ func UnfitPrograms(c *conf.Config) []string {
 	}
 	for i := range c.Services {
 		s := &c.Services[i]
+		check("service."+s.Name+".notify", map[string]*conf.Command{
+			"quorum_up": &s.Notify.QuorumUp, "quorum_down": &s.Notify.QuorumDown, "fallback": &s.Notify.Fallback,
+		}, "quorum_up", "quorum_down", "fallback")
 		for j := range s.Health {
 			n := &s.Health[j].Notify
 			check("service."+s.Name+".notify", map[string]*conf.Command{"up": &n.Up, "down": &n.Down}, "up", "down")
