@@ -83,7 +83,9 @@ func TestFindings(t *testing.T) {
 		{"missing", dr, func(f *facts) { f.Holders = nil }, []string{"does not have 10.0.0.100"}, 0},
 		{"short prefix", dr, func(f *facts) { f.Holders[vip4][0].Prefix = netip.MustParsePrefix("10.0.0.100/24") },
 			[]string{"takes all of 10.0.0.0/24"}, 0},
-		{"on an interface", dr, func(f *facts) { f.Holders[vip4][0] = holder{Device: "eth0", Prefix: netip.MustParsePrefix("10.0.0.100/32")} },
+		{"on an interface", dr, func(f *facts) {
+			f.Holders[vip4][0] = holder{Device: "eth0", Prefix: netip.MustParsePrefix("10.0.0.100/32")}
+		},
 			[]string{"is an address of eth0"}, 0},
 		{"answers", dr, func(f *facts) { f.ARP["eth0"] = arpFacts{"3", "1"} },
 			[]string{"answers ARP for the VIPs on eth0", "announces the VIPs on eth0"}, 0},
