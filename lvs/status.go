@@ -160,12 +160,14 @@ func (t *Table) serviceStatus(c *ServiceConfig, u *Usage) ServiceStatus {
 		}
 		s.Servers = append(s.Servers, r)
 	}
-	if f := c.fallback(); c.Fallback.IsValid() && held[f.Address] != nil {
-		r := ServerStatus{Name: "fallback", Configured: 1, Effective: 1, WeightFrom: FromConfig, Fallback: true}
-		r.describe(f)
-		r.use(held[f.Address])
-		s.OnFallback = true
-		s.Servers = append(s.Servers, r)
+	for _, a := range c.Fallbacks {
+		if f := c.fallback(a); held[f.Address] != nil {
+			r := ServerStatus{Name: "fallback", Configured: 1, Effective: 1, WeightFrom: FromConfig, Fallback: true}
+			r.describe(f)
+			r.use(held[f.Address])
+			s.OnFallback = true
+			s.Servers = append(s.Servers, r)
+		}
 	}
 	return s
 }
