@@ -48,6 +48,7 @@ type question struct {
 	weight   *probe.Weight // of the latest good answer that said one
 	excused  bool          // the latest failure counted as a stall of this process
 	last     Result
+	warning  string   // of the latest good one
 	failures []Result // newest first
 	counts   Counts
 	maxLate  time.Duration
@@ -151,6 +152,7 @@ func (q *question) record(r Result) (conclusive bool) {
 		if r.Weight != nil {
 			q.weight = r.Weight
 		}
+		q.warning = r.Warning
 	default:
 		q.counts.Failures++
 		q.remember(r)

@@ -133,6 +133,9 @@ func (q *question) judge(begun, ended time.Time, err error) Result {
 	r := Result{At: ended, Took: ended.Sub(begun), OK: err == nil}
 	if err == nil {
 		q.excused = false
+		if w, ok := q.prober.(probe.Warner); ok {
+			r.Warning = w.Warning()
+		}
 		return r
 	}
 	r.Reason = err.Error()
