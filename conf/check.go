@@ -97,6 +97,11 @@ var checkKinds = slices.Concat(
 	dialogKeys("pop", visitPOP),
 	dialogKeys("ftp", visitFTP),
 	dialogKeys("nntp", visitNNTP),
+	[]checkKind{
+		keysOf("ssh", visitSSH),
+		keysOf("sip", visitSIP),
+		keysOf("ntp", visitNTP),
+	},
 )
 
 // A checkKind holds the keys of one kind of check.

@@ -12,10 +12,4 @@ func visitSMTP(t *table, s *probe.SMTP, inherited probe.SMTP, implicit bool) {
 }
 
 // smtpAuth is how an SMTP check logs in.
-var smtpAuth = func() codec[string] {
-	var options []option[string]
-	for _, name := range probe.SMTPAuth() {
-		options = append(options, option[string]{name, name})
-	}
-	return choice(options...)
-}()
+var smtpAuth = wordOf(probe.SMTPAuth())

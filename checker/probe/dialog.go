@@ -52,7 +52,7 @@ type dialogProber struct {
 	*Dialer
 	implicit bool
 	talk     func(*talk) error // from the greeting on
-	bye      string            // the command that ends a dialog that went well
+	bye      string            // the command that ends a dialog that went well; "": none
 }
 
 func (s *Dialog) newProber(to Target, bye string, talk func(*talk) error) Prober {
@@ -75,7 +75,9 @@ func (p *dialogProber) Probe(ctx context.Context) error {
 	if err := p.talk(t); err != nil {
 		return err
 	}
-	t.leave(p.bye)
+	if p.bye != "" {
+		t.leave(p.bye)
+	}
 	return nil
 }
 

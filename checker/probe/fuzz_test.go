@@ -114,3 +114,16 @@ func reading(text string) *talk {
 	d := NewDialer(Target{}, nil, "")
 	return &talk{dialer: d, conn: &Conn{dialer: d}, in: bufio.NewReader(strings.NewReader(text))}
 }
+
+// FuzzSIPAnswer throws arbitrary bytes at what reads messages of SIP: the answer has
+// the Call-ID of the request and a final code.
+func FuzzSIPAnswer(f *testing.F) {
+	f.Add("SIP/2.0 200 OK\r\nCall-ID: 1f\r\n\r\n")
+	f.Add("\r\nSIP/2.0 100 Trying\r\ni: 1f\r\nl: 3\r\n\r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		m, err := readSIP(bufio.NewReader(strings.NewReader(text)))
+		if err == nil && m.isTo("1f") && (m.code < 200 || m.code > 699 || !strings.Contains(text, "1f")) {
+			t.Errorf("taken for the answer: %q", text)
+		}
+	})
+}

@@ -76,6 +76,9 @@ var kinds = []Settings{
 	defaultFTP(true),
 	defaultNNTP(false),
 	defaultNNTP(true),
+	SSH{},
+	defaultSIP,
+	defaultNTP,
 }
 
 // Kinds returns the names of all kinds, in the order of the documentation.
