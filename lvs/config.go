@@ -30,9 +30,13 @@ const (
 type ServiceConfig struct {
 	Name    string // unique
 	Service Service
+	// Also are the keys of further virtual services in the kernel. They have the
+	// settings of Service, and share its servers and their health.
+	Also    []Key
 	Servers []ServerConfig
 	// Fallback is the server that takes the traffic while no other server is up
-	// (keepalived's sorry server); the zero AddrPort is none.
+	// (keepalived's sorry server); the zero AddrPort is none. Without a port it has
+	// that of the service.
 	Fallback        netip.AddrPort
 	FallbackForward Forward // the forwarding method of Fallback
 	OnDown          OnDown
@@ -44,8 +48,10 @@ type ServiceConfig struct {
 
 // A ServerConfig is the configuration of a realserver.
 type ServerConfig struct {
-	Name   string // unique within the service; "" is the address
-	Server Server // its Weight applies while the server is up
+	Name string // unique within the service; "" is the address
+	// Server has the Weight that applies while the server is up. Without a port it
+	// has that of the service.
+	Server Server
 	// StartsUp makes the server count as up until a check reports something else.
 	// It is for servers without a check, and for users who prefer losing a
 	// connection at start to waiting for the first check.
