@@ -20,7 +20,7 @@ func several() lvs.ServiceConfig {
 			{Name: "rs1", Server: nat("192.168.0.11:0", 5)},
 			{Name: "rs2", Server: nat("192.168.0.12:8080", 3)},
 		},
-		Fallback: ap("192.168.0.1:0"),
+		Fallbacks: []netip.AddrPort{ap("192.168.0.1:0")},
 	}
 }
 

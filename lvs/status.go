@@ -148,8 +148,8 @@ func (c *ServiceConfig) gather(held map[Key]*Usage) gathering {
 	for i := range c.Servers {
 		configured = append(configured, c.Servers[i].Server.Canonical())
 	}
-	if c.Fallback.IsValid() {
-		configured = append(configured, c.fallback())
+	for _, a := range c.Fallbacks {
+		configured = append(configured, c.fallback(a))
 	}
 	for _, key := range c.Keys() {
 		u := held[key]
@@ -224,12 +224,14 @@ func (t *Table) serviceStatus(c *ServiceConfig, g gathering) ServiceStatus {
 		}
 		s.Servers = append(s.Servers, r)
 	}
-	if f := c.fallback(); c.Fallback.IsValid() && g.servers[f.Address] != nil {
-		r := ServerStatus{Name: "fallback", Configured: 1, Fallback: true}
-		r.describe(f)
-		r.gather(g, f.Address)
-		s.OnFallback = true
-		s.Servers = append(s.Servers, r)
+	for _, a := range c.Fallbacks {
+		if f := c.fallback(a); g.servers[f.Address] != nil {
+			r := ServerStatus{Name: "fallback", Configured: 1, Fallback: true}
+			r.describe(f)
+			r.gather(g, f.Address)
+			s.OnFallback = true
+			s.Servers = append(s.Servers, r)
+		}
 	}
 	return s
 }

@@ -355,8 +355,10 @@ func (t *Table) wanted(c *ServiceConfig) []Wanted {
 			servers = append(servers, s)
 		}
 	}
-	if c.Fallback.IsValid() && !usable(servers) {
-		servers = append(servers, c.fallback())
+	if !usable(servers) {
+		for _, a := range c.Fallbacks {
+			servers = append(servers, c.fallback(a))
+		}
 	}
 	var want []Wanted
 	for _, key := range c.Keys() {
