@@ -7,6 +7,7 @@ const chronyConfig = `
 local stratum 3
 allow
 bindaddress ADDRESS
+bindaddress ADDRESS6
 cmdport 0
 bindcmdaddress /
 pidfile /run/chronyd.pid
@@ -20,6 +21,7 @@ func TestChrony(t *testing.T) {
 	m.start("chronyd", "-d", "-x", "-u", "root")
 	m.prove(123,
 		check{name: "time", keys: "type = \"ntp\"\n"},
+		check{name: "time over IPv6", keys: "type = \"ntp\"\n", v6: true},
 		check{name: "near", keys: "type = \"ntp\"\nmax_stratum = 3\nmax_offset = \"1s\"\n"},
 		check{name: "too far from a clock", keys: "type = \"ntp\"\nmax_stratum = 2\n", reason: "stratum 3, want at most 2"},
 	)

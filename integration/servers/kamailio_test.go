@@ -9,6 +9,8 @@ log_stderror=yes
 fork=yes
 listen=udp:ADDRESS:5060
 listen=tcp:ADDRESS:5060
+listen=udp:[ADDRESS6]:5060
+listen=tcp:[ADDRESS6]:5060
 loadmodule "sl.so"
 loadmodule "pv.so"
 request_route {
@@ -29,6 +31,8 @@ func TestKamailio(t *testing.T) {
 	m.prove(5060,
 		check{name: "udp", keys: ping},
 		check{name: "tcp", keys: ping + "transport = \"tcp\"\n"},
+		check{name: "udp over IPv6", keys: "type = \"sip\"\nuri = \"sip:ping@[ADDRESS6]\"\n", v6: true},
+		check{name: "tcp over IPv6", keys: "type = \"sip\"\nuri = \"sip:ping@[ADDRESS6]\"\ntransport = \"tcp\"\n", v6: true},
 		check{name: "who asks", keys: ping + "from = \"sip:ann@example.com\"\n"},
 		check{name: "another user over udp", keys: "type = \"sip\"\n", reason: "SIP \"404 Not here\", want 200-299"},
 		check{name: "another user over tcp", keys: "type = \"sip\"\ntransport = \"tcp\"\n", reason: "SIP \"404 Not here\", want 200-299"},

@@ -78,16 +78,19 @@ func addAddress(a netip.Addr) error {
 	})
 }
 
-// file writes a file of the machine. ADDRESS in the text is the IPv4 address.
-// Call it before start.
+// addressed puts the addresses of the machine in the place of ADDRESS6 and ADDRESS.
+func (m *machine) addressed(text string) string {
+	return strings.NewReplacer("ADDRESS6", m.v6.String(), "ADDRESS", m.address.String()).Replace(text)
+}
+
+// file writes a file of the machine, whose text is addressed. Call it before start.
 func (m *machine) file(path, text string, mode os.FileMode) {
 	m.t.Helper()
 	place := filepath.Join(m.dir, "files", path)
 	if err := os.MkdirAll(filepath.Dir(place), 0o755); err != nil {
 		m.t.Fatal(err)
 	}
-	text = strings.ReplaceAll(text, "ADDRESS", m.address.String())
-	if err := os.WriteFile(place, []byte(text), mode); err != nil {
+	if err := os.WriteFile(place, []byte(m.addressed(text)), mode); err != nil {
 		m.t.Fatal(err)
 	}
 	if err := os.Chmod(place, mode); err != nil { // despite the umask

@@ -11,7 +11,7 @@ import (
 func TestOpenSSH(t *testing.T) {
 	m := newMachine(t)
 	m.users("sshd")
-	m.file("/etc/ssh/sshd_config", "ListenAddress ADDRESS\nHostKey /etc/ssh/key\nPidFile none\n", 0o644)
+	m.file("/etc/ssh/sshd_config", "ListenAddress ADDRESS\nListenAddress ADDRESS6\nHostKey /etc/ssh/key\nPidFile none\n", 0o644)
 	m.start("sh", "-c", "mkdir -p /run/sshd && ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/key && exec /usr/sbin/sshd -D -e")
 	version := check{name: "version", keys: "type = \"ssh\"\n"}
 
@@ -27,6 +27,7 @@ func TestOpenSSH(t *testing.T) {
 
 	m.prove(22,
 		version,
+		check{name: "version over IPv6", keys: version.keys, v6: true},
 		check{name: "OpenSSH", keys: "type = \"ssh\"\nbanner = '^SSH-2\\.0-OpenSSH_'\n"},
 		check{name: "another server", keys: "type = \"ssh\"\nbanner = \"dropbear\"\n", reason: "banner: \"SSH-2.0-OpenSSH_...\", want a match of \"dropbear\""},
 	)
