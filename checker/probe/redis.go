@@ -89,7 +89,7 @@ func (p *redisProber) Probe(ctx context.Context) error {
 }
 
 func (p *redisProber) judge(raw *Conn, conn net.Conn) error {
-	r := bufio.NewReaderSize(conn, 1<<10)
+	r := bufio.NewReaderSize(conn, 4<<10)
 	for _, command := range p.commands {
 		reply, err := redisReply(r)
 		switch refused := redisError(""); {
@@ -139,7 +139,15 @@ func (p *redisProber) judgeRole(info string) error {
 // A redisError is an error that the server answered.
 type redisError string
 
-func (e redisError) Error() string { return string(e) }
+// Error returns the first sentence. That of a server in protected mode goes on for 900
+// bytes.
+func (e redisError) Error() string {
+	sentence, _, more := strings.Cut(string(e), ". ")
+	if more {
+		return sentence
+	}
+	return string(e)
+}
 
 // redisReply reads one reply: a simple string, an error or a bulk string.
 func redisReply(r *bufio.Reader) (string, error) {

@@ -30,11 +30,19 @@ func TestRedis(t *testing.T) {
 // A replica that has lost its master answers, and says that it is no master.
 func TestRedisReplica(t *testing.T) {
 	m := newMachine(t)
-	m.file("/etc/redis.conf", "bind ADDRESS\nreplicaof ADDRESS 1\n", 0o644)
+	m.file("/etc/redis.conf", "bind ADDRESS\nprotected-mode no\nreplicaof ADDRESS 1\n", 0o644)
 	m.start("redis-server", "/etc/redis.conf", "--logfile", "", "--dir", "/tmp")
 	m.prove(6379,
 		check{name: "any role", keys: "type = \"redis\""},
 		check{name: "a replica", keys: "type = \"redis\"\nrole = \"replica\""},
 		check{name: "no master", keys: "type = \"redis\"\nrole = \"master\"", reason: "role: the server is a replica, want master"},
 	)
+}
+
+// A server without a password refuses clients that are not on its host.
+func TestRedisProtected(t *testing.T) {
+	m := newMachine(t)
+	m.start("redis-server", "--bind", m.address.String(), "--logfile", "", "--dir", "/tmp")
+	m.prove(6379, check{name: "protected mode", keys: "type = \"redis\"",
+		reason: "PING: DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user"})
 }
