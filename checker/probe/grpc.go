@@ -173,7 +173,7 @@ func grpcStatus(body []byte) (uint64, error) {
 	if len(message) == 0 {
 		return 0, nil
 	}
-	const statusField = 1<<3 | 0 // field 1, of type VARINT
+	const statusField = 1 << 3 // field 1, of type VARINT, which is 0
 	status, n := binary.Uvarint(message[1:])
 	if message[0] != statusField || n <= 0 {
 		return 0, errors.New("it is no HealthCheckResponse")
