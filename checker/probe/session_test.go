@@ -60,13 +60,13 @@ func TestSessionIsResumed(t *testing.T) {
 				}
 			}
 			attempt(false)
-			full := p.tls.resume.fullAt
+			full := p.tls["127.0.0.1"].resume.fullAt
 			attempt(true)
 			attempt(true)
-			if !p.tls.resume.fullAt.Equal(full) {
+			if !p.tls["127.0.0.1"].resume.fullAt.Equal(full) {
 				t.Error("a resumed handshake counts as a full one")
 			}
-			p.tls.resume.fullAt = p.tls.resume.fullAt.Add(-fullEvery)
+			p.tls["127.0.0.1"].resume.fullAt = p.tls["127.0.0.1"].resume.fullAt.Add(-fullEvery)
 			attempt(false)
 			attempt(true)
 			broken.Store(true)
