@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -53,13 +54,24 @@ func (c *channel) sendHTTP2(ctx context.Context, m *message) (*http.Response, er
 	return answer, nil
 }
 
-// goaway matches how net/http says that the server ends the connection (RFC 9113 §6.8).
-var goaway = regexp.MustCompile(`server sent GOAWAY .*ErrCode=([A-Z_]+)`)
+// How net/http says what the server did. It exports no types for these errors.
+var (
+	goaway   = regexp.MustCompile(`GOAWAY.*ErrCode[:=]([A-Z0-9_]+)|graceful shutdown GOAWAY`)
+	reset    = regexp.MustCompile(`^stream error: stream ID \d+; (\w+)`)
+	notHTTP2 = regexp.MustCompile(`frame header looked like an HTTP/1.1 header`)
+)
 
-// failed2 is dialer.failed for errors of net/http, whose types are not exported.
+// failed2 is dialer.failed in words of HTTP/2 (RFC 9113 §6.8, §6.4).
 func (c *channel) failed2(step string, err error) error {
-	if m := goaway.FindStringSubmatch(err.Error()); m != nil {
-		return &stepError{step, "the server sent GOAWAY with the code " + m[1] + " instead of an answer", err}
+	text := err.Error()
+	if m := goaway.FindStringSubmatch(text); m != nil {
+		return &stepError{step, "the server sent GOAWAY with the code " + cmp.Or(m[1], "NO_ERROR") + " instead of an answer", err}
+	}
+	if m := reset.FindStringSubmatch(text); m != nil {
+		return &stepError{step, "the server reset the stream with the code " + m[1], err}
+	}
+	if notHTTP2.MatchString(text) {
+		return &stepError{step, "the server does not speak HTTP/2", err}
 	}
 	return c.dialer.failed(step, err)
 }

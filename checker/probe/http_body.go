@@ -74,12 +74,9 @@ func decoded(answer *http.Response, body io.Reader) (io.Reader, error) {
 	case "deflate":
 		r, err = zlib.NewReader(body)
 	default:
-		return nil, fmt.Errorf("body has the content coding %s, which nobody asked for", excerpt([]byte(coding)))
+		return nil, fmt.Errorf("the content coding is %s, which nobody asked for", excerpt([]byte(coding)))
 	}
-	if err != nil {
-		return nil, &readError{plainer(err)}
-	}
-	return r, nil
+	return r, err
 }
 
 // A viewer looks at the content of a body: at the whole, or as it comes. As it comes,

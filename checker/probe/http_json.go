@@ -50,7 +50,9 @@ func (s *jsonSearch) stream(r io.Reader) {
 	d := json.NewDecoder(r)
 	d.UseNumber()
 	s.err = s.walk(d, nil)
-	if s.err == nil {
+	if errors.Is(s.err, io.EOF) || errors.Is(s.err, io.ErrUnexpectedEOF) {
+		s.err = errors.New("it ends too early")
+	} else if s.err == nil {
 		if _, err := d.Token(); !errors.Is(err, io.EOF) {
 			s.err = errors.New("something follows the value")
 		}
@@ -63,9 +65,6 @@ func (s *jsonSearch) walk(d *json.Decoder, path []string) error {
 		return fmt.Errorf("values are nested more than %d deep", maxNesting)
 	}
 	token, err := d.Token()
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
 	if err != nil {
 		return err
 	}

@@ -21,14 +21,14 @@ func (s HTTP) prober(_ *Tools, to Target) Prober { return newHTTPProber(s, to) }
 type httpProber struct {
 	dialer
 	settings HTTP
-	asks     []ask
+	asks     []inquiry
 	tls      map[string]*TLSClient // by the server's name; empty without TLS
 	kept     *channel              // from the attempt before; nil: none
 	warning  string                // of the latest attempt
 }
 
-// An ask is one request with what its answer must be.
-type ask struct {
+// An inquiry is one request with what its answer must be.
+type inquiry struct {
 	message *message
 	want    *expectation
 }
@@ -42,7 +42,7 @@ func newHTTPProber(s HTTP, to Target) *httpProber {
 	requests := s.requests()
 	for i := range requests {
 		m := s.newMessage(&requests[i], to.Address, i == len(requests)-1)
-		p.asks = append(p.asks, ask{m, newExpectation(&requests[i], &s)})
+		p.asks = append(p.asks, inquiry{m, newExpectation(&requests[i], &s)})
 		if name := m.at.name; p.tls[name] == nil && m.at.secure {
 			p.tls[name] = NewTLSClient(s.TLS, name, protocol)
 		}
@@ -123,7 +123,7 @@ func (a *attempt) end(well bool) {
 }
 
 // ask sends one request, follows its redirects and judges the answer.
-func (a *attempt) ask(q *ask) error {
+func (a *attempt) ask(q *inquiry) error {
 	m := q.message
 	for followed := 0; ; followed++ {
 		answer, err := a.exchange(m) //nolint:bodyclose // done is what ends it

@@ -12,12 +12,15 @@ import (
 	"time"
 )
 
+// quiet keeps complaints of failed handshakes to itself.
+var quiet = log.New(io.Discard, "", 0)
+
 // serveQuietly serves 200, or 503 under /down, and keeps its complaints of
 // failed handshakes to itself.
 func serveQuietly(t *testing.T, l net.Listener) {
 	t.Helper()
 	s := &http.Server{
-		ErrorLog: log.New(io.Discard, "", 0),
+		ErrorLog: quiet,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/down" {
 				w.WriteHeader(http.StatusServiceUnavailable)
