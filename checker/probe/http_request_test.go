@@ -226,17 +226,6 @@ func TestReuse(t *testing.T) {
 		}
 	})
 	s.Method = "GET"
-	t.Run("the server ended it", func(t *testing.T) {
-		p := newProber(t, s, at(l.Addr()))
-		wantReason(t, askWith(t, p, 5*time.Second), "")
-		idle := make(chan bool, 1)
-		server.ConnState = nil
-		server.SetKeepAlivesEnabled(false) // ends idle connections
-		server.SetKeepAlivesEnabled(true)
-		idle <- true
-		wantReason(t, askWith(t, p, 5*time.Second), "")
-		rec.want(t, 2, line("/"), line("/"))
-	})
 	t.Run("the attempt before was ended", func(t *testing.T) {
 		p := newProber(t, s, at(l.Addr()))
 		ctx, cancel := context.WithCancel(t.Context())
@@ -253,6 +242,33 @@ func TestReuse(t *testing.T) {
 		server.Close()
 		wantReason(t, askWith(t, p, 5*time.Second), "connect: connection refused")
 	})
+}
+
+// A server that ends connections without a word is well: each attempt makes a new one.
+func TestReuseOfAConnectionThatEnded(t *testing.T) {
+	l := listen(t, "127.0.0.1:0")
+	ended := make(chan int)
+	go func() {
+		for n := 1; ; n++ {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conn.Read(make([]byte, 4096))
+			io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+			conn.Close()
+			ended <- n
+		}
+	}()
+	s := defaultHTTP
+	s.Reuse = true
+	p := newProber(t, s, at(l.Addr()))
+	for want := 1; want <= 3; want++ {
+		wantReason(t, askWith(t, p, 5*time.Second), "")
+		if n := <-ended; n != want {
+			t.Errorf("attempt %d made connection %d", want, n)
+		}
+	}
 }
 
 // A server that answers on a kept connection with the answer to an earlier request is
