@@ -91,27 +91,37 @@ func defaultCheck(p lvs.Protocol) Check {
 
 // checkKinds has one entry for each kind of check, in the order of the
 // documentation.
-var checkKinds = slices.Concat(
-	[]checkKind{
-		keysOf("none", func(*table, *probe.None, probe.None) {}),
-		keysOf("tcp", func(*table, *probe.TCP, probe.TCP) {}),
-		keysOf("http", visitHTTP),
-		keysOf("https", visitHTTPS),
-		keysOf("ping", func(*table, *probe.Ping, probe.Ping) {}),
-		keysOf("udp", visitUDP),
-		keysOf("dns", visitDNS),
-	},
-	dialogKeys("smtp", visitSMTP),
-	dialogKeys("imap", visitIMAP),
-	dialogKeys("pop", visitPOP),
-	dialogKeys("ftp", visitFTP),
-	dialogKeys("nntp", visitNNTP),
-	[]checkKind{
-		keysOf("ssh", visitSSH),
-		keysOf("sip", visitSIP),
-		keysOf("ntp", visitNTP),
-	},
-)
+var checkKinds = []checkKind{
+	keysOf("none", func(*table, *probe.None, probe.None) {}),
+	keysOf("tcp", func(*table, *probe.TCP, probe.TCP) {}),
+	keysOf("http", visitHTTP),
+	keysOf("https", visitHTTPS),
+	keysOf("ping", func(*table, *probe.Ping, probe.Ping) {}),
+	keysOf("udp", visitUDP),
+	keysOf("dns", visitDNS),
+	keysOf("smtp", inClear(visitSMTP)),
+	keysOf("smtps", overTLS(visitSMTP)),
+	keysOf("imap", inClear(visitIMAP)),
+	keysOf("imaps", overTLS(visitIMAP)),
+	keysOf("pop", inClear(visitPOP)),
+	keysOf("pops", overTLS(visitPOP)),
+	keysOf("ftp", inClear(visitFTP)),
+	keysOf("ftps", overTLS(visitFTP)),
+	keysOf("nntp", inClear(visitNNTP)),
+	keysOf("nntps", overTLS(visitNNTP)),
+	keysOf("ssh", visitSSH),
+	keysOf("sip", visitSIP),
+	keysOf("ntp", visitNTP),
+	keysOf("ldap", visitLDAP),
+	keysOf("ldaps", visitLDAPS),
+	keysOf("mysql", visitMySQL),
+	keysOf("postgresql", visitPostgreSQL),
+	keysOf("redis", visitRedis),
+	keysOf("memcached", visitMemcached),
+	keysOf("mqtt", visitMQTT),
+	keysOf("radius", visitRADIUS),
+	keysOf("grpc", visitGRPC),
+}
 
 // A checkKind holds the keys of one kind of check.
 type checkKind struct {

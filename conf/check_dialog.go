@@ -16,11 +16,15 @@ func visitDialog(t *table, s *probe.Dialog, inherited probe.Dialog, implicit boo
 	visitLogin(t, &s.Login, inherited.Login)
 }
 
-// dialogKeys makes the two kinds of a protocol: without and with implicit TLS.
-func dialogKeys[S probe.Settings](name string, visit func(t *table, s *S, inherited S, implicit bool)) []checkKind {
-	both := make([]checkKind, 2)
-	for i, kind := range []string{name, name + "s"} {
-		both[i] = keysOf(kind, func(t *table, s *S, inherited S) { visit(t, s, inherited, i == 1) })
-	}
-	return both
+// A dialogVisit walks over the keys of a kind of check that talks in lines.
+type dialogVisit[S probe.Settings] = func(t *table, s *S, inherited S, implicit bool)
+
+// inClear makes a kind whose connection begins without TLS.
+func inClear[S probe.Settings](visit dialogVisit[S]) func(*table, *S, S) {
+	return func(t *table, s *S, inherited S) { visit(t, s, inherited, false) }
+}
+
+// overTLS makes a kind with implicit TLS.
+func overTLS[S probe.Settings](visit dialogVisit[S]) func(*table, *S, S) {
+	return func(t *table, s *S, inherited S) { visit(t, s, inherited, true) }
 }

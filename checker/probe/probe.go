@@ -79,6 +79,15 @@ var kinds = []Settings{
 	SSH{},
 	defaultSIP,
 	defaultNTP,
+	defaultLDAP,
+	defaultLDAPS,
+	MySQL{},
+	PostgreSQL{},
+	defaultRedis,
+	defaultMemcached,
+	defaultMQTT,
+	defaultRADIUS,
+	GRPC{},
 }
 
 // Kinds returns the names of all kinds, in the order of the documentation.

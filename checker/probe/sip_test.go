@@ -42,7 +42,9 @@ func TestSIPOverUDP(t *testing.T) {
 		})
 	}
 	t.Run("what is no answer", func(t *testing.T) {
-		c := at(answerUDP(t, "127.0.0.1:0", func([]byte) [][]byte { return [][]byte{[]byte("SIP/2.0 200 OK\r\nCall-ID: other\r\n\r\n"), []byte("pong")} }))
+		c := at(answerUDP(t, "127.0.0.1:0", func([]byte) [][]byte {
+			return [][]byte{[]byte("SIP/2.0 200 OK\r\nCall-ID: other\r\n\r\n"), []byte("pong")}
+		}))
 		c.Timeout = hung
 		wantReason(t, ask(t, defaultSIP, c), "answer: timeout after 500ms")
 	})
