@@ -79,7 +79,7 @@ func (m *machine) config(service string, port uint16, c *check) []checker.Config
 	if err != nil {
 		m.t.Fatalf("%v\n%s", err, text)
 	}
-	return parsed.Services[0].Checks()
+	return parsed.Checks()
 }
 
 // await waits until the latest attempt of a check found what it must find.
