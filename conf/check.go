@@ -38,6 +38,15 @@ type Check struct {
 	WeightMin, WeightMax int
 }
 
+// checked returns the address of a server with the port that a check asks: a server
+// without one is asked at the first port of the service.
+func (s *Service) checked(server netip.AddrPort) netip.AddrPort {
+	if server.Port() == 0 {
+		return netip.AddrPortFrom(server.Addr(), s.Service.Key.Address.Port())
+	}
+	return server
+}
+
 // config returns the check of the server at an address.
 func (c *Check) config(id string, server netip.AddrPort) checker.Config {
 	return checker.Config{

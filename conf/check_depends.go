@@ -33,7 +33,7 @@ func (s *Service) checksOf(j int, index serverIndex) []checker.Config {
 		if c.ID != "" {
 			id += "#" + c.ID
 		}
-		config := c.config(id, server.Server.Address)
+		config := c.config(id, s.checked(server.Server.Address))
 		config.Server, config.Weight = about, server.Server.Weight
 		for _, on := range c.Depends {
 			if found, err := index.find(on, server.Server.Address.Addr()); err == nil {

@@ -171,3 +171,36 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 		t.Errorf("a server in use went out of service, though no check has failed:\n%s", got)
 	}
 }
+
+// A server that waits for another one leaves the table without an event, and comes
+// back without one.
+func TestWaitingServersMakeNoEvents(t *testing.T) {
+	b, heard := alone(t)
+	v := &virtualServices{base: b, conf: parse(t, twoServers), healths: map[string]string{}, said: map[lvs.Ref]string{}, fights: contention{}, problems: func([]status.Problem) {}, tracked: func(*conf.Service, func(lvs.Ref) lvs.Health) {}}
+	kernel := newFakeIPVS()
+	v.balance = balance(t, t.TempDir(), kernel, twoServers)
+	const id = "web/192.168.0.11:80"
+	step := func(when string, c checker.Change, inTable bool, events int) {
+		t.Helper()
+		heard.events = nil
+		c.ID, c.At = id, time.Now()
+		v.verdict(c)
+		mustApply(t, v.balance)
+		n := 0
+		for _, e := range heard.events {
+			if e.Kind == event.KindServer {
+				n++
+			}
+		}
+		if n != events || strings.Contains(kernel.String(), "-r 192.168.0.11:80") != inTable {
+			t.Errorf("%s: events %+v, table %s", when, heard.events, kernel)
+		}
+	}
+	step("up", checker.Change{Up: true}, true, 1)
+	step("waits", checker.Change{Waits: true}, false, 0)
+	step("up again", checker.Change{Up: true}, true, 0)
+	step("waits again", checker.Change{Waits: true}, false, 0)
+	step("down by itself", checker.Change{}, false, 1)
+	step("waits once more", checker.Change{Waits: true}, false, 0)
+	step("up for good", checker.Change{Up: true}, true, 1)
+}
