@@ -29,10 +29,10 @@ func visitChecks(t *table, checks *[]Check, d checkDefaults) (ok bool) {
 	v, given := t.keys["check"]
 	_, several := v.data.([]value)
 	switch {
-	case !t.reading() && len(*checks) == 1:
+	case !t.reading() && len(*checks) == 1 && len(d.inherited) <= 1:
 		t.sub("check", func(t *table) { (*checks)[0].visit(t, d.one()) })
 		return true
-	case !t.reading(), several:
+	case !t.reading(), several: // an empty table in place of a list would not be written
 		return visitCheckList(t, checks, d.def)
 	case !given && d.inherited != nil:
 		t.ask("check")
@@ -103,7 +103,7 @@ var checkID = codec[string]{
 		return s, ok
 	},
 	encode: func(s string) any {
-		if isNumber(s) {
+		if s == "" || isNumber(s) {
 			return nil
 		}
 		return s

@@ -44,8 +44,8 @@ func (s *section) put(key string, value any) {
 	}
 }
 
-// empty reports whether s has nothing to write: no keys, and it is no element of an
-// array, which has a meaning without keys too.
+// empty reports whether s says nothing. An element of an array counts, also without
+// keys.
 func (s *section) empty() bool {
 	if s.array {
 		return false

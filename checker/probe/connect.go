@@ -17,3 +17,12 @@ func (UDP) Datagrams() bool { return true }
 
 // Datagrams returns true.
 func (DNS) Datagrams() bool { return true }
+
+// Datagrams returns true.
+func (NTP) Datagrams() bool { return true }
+
+// Datagrams returns true.
+func (RADIUS) Datagrams() bool { return true }
+
+// Datagrams reports whether the question goes over UDP.
+func (s SIP) Datagrams() bool { return s.Transport == "udp" }
