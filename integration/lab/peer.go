@@ -101,3 +101,9 @@ func (h *Host) KeepalivedReload(p *Process, config string) {
 	h.lab.WriteFile(h.Name+"-keepalived.conf", config)
 	p.Signal(unix.SIGHUP)
 }
+
+// KeepalivedChecks starts the part of keepalived that keeps the IPVS table.
+func (h *Host) KeepalivedChecks(config string) *Process {
+	h.lab.t.Helper()
+	return h.keepalived(config, "--check")
+}

@@ -83,12 +83,8 @@ func (s *socket) send(family uint16, h header, r request) ([][]byte, error) {
 	case r.query:
 		flags = 0
 	}
-	req := nl.NewNetlinkRequest(int(family), flags)
+	req := s.message(family, h, flags, r.attrs)
 	req.Sockets = s.handle
-	req.AddData(h)
-	for _, a := range r.attrs {
-		req.AddData(a)
-	}
 	// Execute skips a late answer to an earlier request by its sequence number.
 	messages, err := req.Execute(unix.NETLINK_GENERIC, 0)
 	if errors.Is(err, unix.EAGAIN) {
