@@ -3,28 +3,23 @@ package ipvs
 import (
 	"errors"
 	"fmt"
-	"sync/atomic"
-	"syscall"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"holdfast/lvs"
 )
 
 // The bounds of what is sent in one system call. The kernel carries out the whole
-// of it before the call returns, and keeps every acknowledgement in the receive
-// buffer, of which one takes up to 1,280 bytes. 128 of them fit into a buffer of
-// the default size, 212,992 bytes, and so does what asks for them into the send
-// buffer.
+// of it before the call returns, and keeps what it has to say of each message in
+// the receive buffer, up to 1,280 bytes. 128 of them fit into a buffer of the
+// default size, 212,992 bytes.
 const (
 	batchMessages = 128
 	batchBytes    = 64 << 10
 )
 
-// batch sends requests that ask for an acknowledgement, as many as fit at a time,
-// and returns the error of each. The kernel carries them out in order. One that
-// fails does not stop the others.
+// batch sends requests, as many together as fit, and returns the error of each. The
+// kernel carries them out in order. One that fails does not stop the others.
 func (s *socket) batch(requests []request) []error {
 	errs := make([]error, 0, len(requests))
 	for len(errs) < len(requests) {
@@ -34,80 +29,67 @@ func (s *socket) batch(requests []request) []error {
 }
 
 // sendTogether sends the first requests, as many as fit, and returns the error of
-// each of these.
+// each of these. Only the last asks for an acknowledgement. Of the others the kernel
+// reports those that fail, before the acknowledgement of the last.
 func (s *socket) sendTogether(requests []request) []error {
-	var message []byte
-	var sequences []uint32
-	for _, r := range requests {
-		one := s.message(s.family, header{r.command, familyVersion}, unix.NLM_F_ACK, r.attrs)
-		b := one.Serialize()
-		if len(sequences) == batchMessages || len(sequences) > 0 && len(message)+len(b) > batchBytes {
-			break
+	var b []byte
+	first, n := s.sequence+1, 0
+	for full := false; !full; n++ {
+		full = n+1 == min(len(requests), batchMessages) || len(b) > batchBytes
+		flags := 0
+		if full {
+			flags = unix.NLM_F_ACK
 		}
-		message = append(message, b...)
-		for len(message)%unix.NLMSG_ALIGNTO != 0 {
-			message = append(message, 0)
-		}
-		sequences = append(sequences, one.Seq)
+		b = s.message(b, s.family, header{requests[n].command, familyVersion}, flags, requests[n].attrs)
 	}
-	if err := unix.Sendto(s.nl.GetFd(), message, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return repeat(fmt.Errorf("send %d IPVS changes: %w", len(sequences), err), len(sequences))
+	if err := s.send(b); err != nil {
+		return repeat(err, n)
 	}
-	return s.acknowledgements(sequences)
+	return s.failures(first, n)
 }
 
-// acknowledgements reads the answers to messages with consecutive sequence numbers.
-// The kernel answers in order, but leaves out the answer if a signal ended what it
-// did. A message whose answer is missing has the error lvs.ErrUnanswered.
-func (s *socket) acknowledgements(sequences []uint32) []error {
-	errs := repeat(lvs.ErrUnanswered, len(sequences))
-	tv := unix.NsecToTimeval(int64(answerTimeout))
-	if err := s.nl.SetReceiveTimeout(&tv); err != nil {
-		return repeat(err, len(sequences))
+// failures returns the errors of n messages whose sequence numbers begin with first,
+// of which the last asked for an acknowledgement.
+func (s *socket) failures(first uint32, n int) []error {
+	errs, lost := make([]error, n), false
+	if err := s.setTimeout(answerTimeout); err != nil {
+		return repeat(err, n)
 	}
-	for last := len(sequences) - 1; errs[last] == lvs.ErrUnanswered; {
-		messages, from, err := s.nl.Receive()
+	for {
+		messages, err := s.receive()
 		switch {
-		case errors.Is(err, unix.ENOBUFS): // what was dropped stays unanswered
+		case errors.Is(err, unix.ENOBUFS): // the kernel has dropped errors, and perhaps the acknowledgement
+			lost = true
 			continue
 		case errors.Is(err, unix.EAGAIN):
-			return errs
+			return unanswered(errs)
 		case err != nil:
-			return append(errs[:0], repeat(fmt.Errorf("read the answers to %d IPVS changes: %w", len(sequences), err), len(sequences))...)
-		case from.Pid != nl.PidKernel:
-			continue
+			return repeat(err, n)
 		}
 		for i := range messages {
-			n := messages[i].Header.Seq - sequences[0]
-			if messages[i].Header.Type == unix.NLMSG_ERROR && n <= uint32(last) {
-				errs[n] = acknowledgement(&messages[i])
+			at := messages[i].Header.Seq - first
+			if messages[i].Header.Type != unix.NLMSG_ERROR || at >= uint32(n) {
+				continue
+			}
+			errs[at] = result(&messages[i])
+			if at == uint32(n-1) && lost {
+				return unanswered(errs)
+			}
+			if at == uint32(n-1) {
+				return errs
 			}
 		}
 	}
+}
+
+// unanswered replaces the successes in errs, because they are not known to be any.
+func unanswered(errs []error) []error {
+	for i, err := range errs {
+		if err == nil {
+			errs[i] = fmt.Errorf("%w in %v", lvs.ErrUnanswered, answerTimeout)
+		}
+	}
 	return errs
-}
-
-// acknowledgement returns the error of a message of type NLMSG_ERROR, nil for
-// success.
-func acknowledgement(m *syscall.NetlinkMessage) error {
-	if len(m.Data) < 4 {
-		return fmt.Errorf("%w: an acknowledgement of %d bytes", errMalformed, len(m.Data))
-	}
-	if number := int32(native.Uint32(m.Data)); number != 0 {
-		return syscall.Errno(-number)
-	}
-	return nil
-}
-
-// message returns a request with a sequence number of its own.
-func (s *socket) message(family uint16, h header, flags int, attrs []*nl.RtAttr) *nl.NetlinkRequest {
-	req := nl.NewNetlinkRequest(int(family), flags)
-	req.Seq = atomic.AddUint32(&s.handle[unix.NETLINK_GENERIC].Seq, 1)
-	req.AddData(h)
-	for _, a := range attrs {
-		req.AddData(a)
-	}
-	return req
 }
 
 func repeat(err error, n int) []error {

@@ -52,7 +52,7 @@ func TestARequestWithoutAnswerEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.close()
-	if _, err := s.send(unix.NLMSG_NOOP, header{}, request{query: true, timeout: 20 * time.Millisecond}); !errors.Is(err, lvs.ErrUnanswered) {
+	if _, err := s.ask(unix.NLMSG_NOOP, header{}, request{query: true, timeout: 20 * time.Millisecond}); !errors.Is(err, lvs.ErrUnanswered) {
 		t.Errorf("got %v", err)
 	}
 	if id, err := s.find("nlctrl"); err != nil || id != unix.GENL_ID_CTRL {
@@ -137,18 +137,17 @@ func TestBatchMapsErrors(t *testing.T) {
 	s.family = unix.GENL_ID_CTRL
 	requests := make([]request, 3*batchMessages+7)
 	for i := range requests {
-		name := "nlctrl" // this family exists, and no other does
+		requests[i] = request{command: nl.GENL_CTRL_CMD_GETFAMILY, attrs: []*nl.RtAttr{nl.NewRtAttr(nl.GENL_CTRL_ATTR_FAMILY_NAME, nl.ZeroTerminated("nlctrl"))}}
 		if i%3 == 1 {
-			name = "NOSUCHFAMILY"
+			requests[i].command = 99 // the controller has no such command
 		}
-		requests[i] = request{command: nl.GENL_CTRL_CMD_GETFAMILY, attrs: []*nl.RtAttr{nl.NewRtAttr(nl.GENL_CTRL_ATTR_FAMILY_NAME, nl.ZeroTerminated(name))}}
 	}
 	errs := s.batch(requests)
 	if len(errs) != len(requests) {
 		t.Fatalf("%d answers to %d requests", len(errs), len(requests))
 	}
 	for i, err := range errs {
-		if want := i%3 == 1; errors.Is(err, unix.ENOENT) != want || (err != nil) != want {
+		if want := i%3 == 1; errors.Is(err, unix.EOPNOTSUPP) != want || (err != nil) != want {
 			t.Errorf("request %d: %v", i, err)
 		}
 	}
@@ -157,24 +156,24 @@ func TestBatchMapsErrors(t *testing.T) {
 	}
 }
 
-// A message that the kernel does not acknowledge is an error of its own only.
-func TestBatchWithAMissingAnswer(t *testing.T) {
-	sequences := []uint32{7, 8, 9}
+// If the kernel does not answer the last message, nothing is known of those that it
+// has not refused.
+func TestBatchWithoutTheLastAnswer(t *testing.T) {
 	s, err := openSocket()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.close()
-	s.family = unix.GENL_ID_CTRL
-	known := request{command: nl.GENL_CTRL_CMD_GETFAMILY, attrs: []*nl.RtAttr{nl.NewRtAttr(nl.GENL_CTRL_ATTR_FAMILY_NAME, nl.ZeroTerminated("nlctrl"))}}
-	first, last := s.message(s.family, header{known.command, 1}, unix.NLM_F_ACK, known.attrs), s.message(s.family, header{known.command, 1}, unix.NLM_F_ACK, known.attrs)
-	first.Seq, last.Seq = sequences[0], sequences[2]
-	both := append(first.Serialize(), last.Serialize()...)
-	if err := unix.Sendto(s.nl.GetFd(), both, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+	var b []byte
+	for _, command := range []uint8{nl.GENL_CTRL_CMD_GETFAMILY, 99} {
+		attrs := []*nl.RtAttr{nl.NewRtAttr(nl.GENL_CTRL_ATTR_FAMILY_NAME, nl.ZeroTerminated("nlctrl"))}
+		b = s.message(b, unix.GENL_ID_CTRL, header{command, 1}, 0, attrs)
+	}
+	if err := s.send(b); err != nil {
 		t.Fatal(err)
 	}
-	errs := s.acknowledgements(sequences)
-	if errs[0] != nil || !errors.Is(errs[1], lvs.ErrUnanswered) || errs[2] != nil {
+	errs := s.failures(1, 3)
+	if !errors.Is(errs[0], lvs.ErrUnanswered) || !errors.Is(errs[1], unix.EOPNOTSUPP) || !errors.Is(errs[2], lvs.ErrUnanswered) {
 		t.Errorf("got %v", errs)
 	}
 }
