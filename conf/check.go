@@ -99,6 +99,15 @@ var checkKinds = []checkKind{
 	keysOf("ping", func(*table, *probe.Ping, probe.Ping) {}),
 	keysOf("udp", visitUDP),
 	keysOf("dns", visitDNS),
+	keysOf("ldap", visitLDAP),
+	keysOf("ldaps", visitLDAPS),
+	keysOf("mysql", visitMySQL),
+	keysOf("postgresql", visitPostgreSQL),
+	keysOf("redis", visitRedis),
+	keysOf("memcached", visitMemcached),
+	keysOf("mqtt", visitMQTT),
+	keysOf("radius", visitRADIUS),
+	keysOf("grpc", visitGRPC),
 }
 
 // A checkKind holds the keys of one kind of check.

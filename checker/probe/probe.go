@@ -66,6 +66,15 @@ var kinds = []Settings{
 	Ping{},
 	UDP{},
 	defaultDNS,
+	defaultLDAP,
+	defaultLDAPS,
+	MySQL{},
+	PostgreSQL{},
+	defaultRedis,
+	defaultMemcached,
+	defaultMQTT,
+	defaultRADIUS,
+	GRPC{},
 }
 
 // Kinds returns the names of all kinds, in the order of the documentation.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"holdfast/checker"
+	"holdfast/checker/probe"
+	"holdfast/checker/probe/clients"
 	"holdfast/conf"
 	"holdfast/integration/lab"
 )
@@ -50,7 +52,7 @@ func (m *machine) prove(port uint16, checks ...check) {
 // watch starts checks of a port of the machine.
 func (m *machine) watch(port uint16, checks []check) *checker.Set {
 	m.t.Helper()
-	set := checker.New(checker.Options{})
+	set := checker.New(checker.Options{Tools: &probe.Tools{Clients: clients.All}})
 	m.t.Cleanup(set.Close)
 	var all []checker.Config
 	for i := range checks {
