@@ -5,7 +5,7 @@ package conf
 // the same name.
 type sections struct {
 	vrrp, groups, tracks, bfd, alerts, services []*table
-	sync                                *table // nil without [lvs.sync]
+	sync                                        *table // nil without [lvs.sync]
 }
 
 // visit visits the whole configuration. A new section is one line here.

@@ -1,6 +1,10 @@
 package alert
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // Saved is a problem as it outlives the daemon: without it a restart would alert of
 // everything that fails once more.
@@ -16,7 +20,7 @@ type Saved struct {
 	Acked    string    `json:"acked,omitempty"`
 }
 
-// Save returns the problems that fail.
+// Save returns the problems that fail, sorted.
 func (e *Engine) Save() []Saved {
 	saved := []Saved{}
 	for _, r := range e.rules {
@@ -26,6 +30,9 @@ func (e *Engine) Save() []Saved {
 			}
 		}
 	}
+	slices.SortFunc(saved, func(a, b Saved) int {
+		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Subject, b.Subject))
+	})
 	return saved
 }
 

@@ -1,13 +1,18 @@
 package director
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
+	"holdfast/checker"
 	"holdfast/checker/period"
 	"holdfast/cmd/internal/alert"
+	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
@@ -22,8 +27,11 @@ type alerts struct {
 	engine  *alert.Engine
 	masters map[string]bool
 	timer   *time.Timer
-	posted  bool // a look is on its way
-	fresh   bool // nothing was applied yet
+	kept    []byte      // content of the file
+	counts  atomic.Bool // a rule counts failed checks
+	posted  bool        // a look is on its way
+	ended   bool        // what happens now is the end of the daemon
+	fresh   bool        // nothing was applied yet
 }
 
 func newAlerts(b base, dir string) *alerts {
@@ -38,7 +46,9 @@ func (a *alerts) apply(c *conf.Config) {
 	for i := range c.Alerts {
 		rules[i] = a.rule(&c.Alerts[i])
 	}
+	a.ended = false // a failed upgrade goes on
 	a.engine.Configure(rules)
+	a.counts.Store(a.engine.Counts())
 	if a.fresh {
 		a.fresh = false
 		a.recall()
@@ -63,6 +73,9 @@ func (a *alerts) rule(c *conf.Alert) alert.Rule {
 // handle takes every event in. It publishes nothing itself: subscribers after this
 // one would get the alert before its cause.
 func (a *alerts) handle(e *event.Event) {
+	if a.ended {
+		return
+	}
 	if e.Kind == event.KindInstance || e.Kind == event.KindGroup {
 		a.masters[e.Subject] = e.To == event.Master
 	}
@@ -72,10 +85,16 @@ func (a *alerts) handle(e *event.Event) {
 	}
 }
 
-// failed counts a failed check of a server.
-func (a *alerts) failed(server string, at time.Time, reason string) {
-	a.engine.Failed(server, at, reason)
-	a.soon()
+// failedCheck counts a failed check of a server. It is called in any goroutine, for
+// each check of each server that is down, so it does nothing if no rule counts.
+func (a *alerts) failedCheck(server string, r checker.Result) {
+	if !a.counts.Load() {
+		return
+	}
+	a.post(func() {
+		a.engine.Failed(server, r.At, r.Reason)
+		a.soon()
+	})
 }
 
 // soon looks for alerts once the events at hand are handled.
@@ -90,6 +109,9 @@ func (a *alerts) soon() {
 // look publishes the alerts that are due.
 func (a *alerts) look() {
 	a.posted = false
+	if a.ended {
+		return
+	}
 	notices, next := a.engine.Take(time.Now())
 	for i := range notices {
 		e := notices[i].Event()
@@ -126,21 +148,20 @@ func (a *alerts) report(s *status.Status) {
 	}
 }
 
-// keep writes what was said, for a later run.
+// keep writes what was said, for a later run, if that has changed.
 func (a *alerts) keep() {
-	saved := a.engine.Save()
-	err := error(nil)
-	if len(saved) == 0 {
-		err = statefile.Remove(a.path)
-	} else {
-		var content []byte
-		if content, err = json.Marshal(saved); err == nil {
-			err = statefile.Replace(a.path, content)
-		}
+	content, err := json.Marshal(a.engine.Save())
+	if err == nil && bytes.Equal(content, a.kept) {
+		return
+	}
+	if err == nil {
+		err = statefile.Replace(a.path, content)
 	}
 	if err != nil {
 		a.log.Warn("a later run will alert again of what fails now", "err", err)
+		return
 	}
+	a.kept = content
 }
 
 // recall takes over what a former run has said.
@@ -150,14 +171,33 @@ func (a *alerts) recall() {
 		a.log.Warn("alerts may come a second time", "err", err)
 	}
 	a.engine.Restore(saved)
+	if len(saved) == 0 {
+		a.kept = []byte("[]") // without alerts there is no file
+	}
 }
 
-func (a *alerts) suspend() { a.end() }
-func (a *alerts) close()   { a.end() }
+// withdraw ends the alerts. An instance that stops has no fault any more, but what it
+// failed of is not over.
+func (a *alerts) withdraw() { a.suspend() }
+func (a *alerts) close()    { a.suspend() }
 
-func (a *alerts) end() {
+func (a *alerts) suspend() {
+	a.ended = true
 	if a.timer != nil {
 		a.timer.Stop()
 		a.timer = nil
 	}
+}
+
+// Ack implements control.Backend.
+func (b backend) Ack(ctx context.Context, pattern, by string) (*control.Acked, error) {
+	var names []string
+	var err error
+	if asking := b.d.ask(ctx, func() { names, err = b.d.alerts.ack(pattern, by) }); asking != nil {
+		return nil, asking
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &control.Acked{Subjects: names}, nil
 }

@@ -152,8 +152,8 @@ type sink struct {
 	spec   any    // what it was made of
 	events []string
 	alerts []string // names of rules whose alerts it gets beside its events
-	lines  bool // gets keepalived's lines, not the journal
-	states bool // gets the states after a reload
+	lines  bool     // gets keepalived's lines, not the journal
+	states bool     // gets the states after a reload
 	// newReader: a receiver that begins anew gets the states first.
 	newReader bool
 	fromStart bool // with newReader: also at a start that is no upgrade

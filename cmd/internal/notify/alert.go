@@ -35,7 +35,7 @@ type AlertProgram struct{ o AlertProgramOptions }
 type AlertProgramOptions struct {
 	Program  program.Program
 	Mon      bool
-	Bare     bool // the program gets its own arguments only
+	Bare     bool          // the program gets its own arguments only
 	Timeout  time.Duration // 0: DefaultTimeout
 	Director string
 	Log      *slog.Logger
