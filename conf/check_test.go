@@ -69,7 +69,7 @@ check = { type = "http", host = "", port = 80, body = "", path = "/" }
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := c.Services[0].Checks()
+	got := c.Checks()
 	if len(got) != 4 {
 		t.Fatalf("%d checks, want 4", len(got))
 	}
@@ -86,11 +86,14 @@ check = { type = "http", host = "", port = 80, body = "", path = "/" }
 	https.TLS = nil
 	got[0].Probe = https
 	want := checker.Config{
-		ID: "web/10.0.0.11:443", Address: netip.MustParseAddrPort("10.0.0.11:443"),
+		ID: "web/10.0.0.11:443", Server: "web/10.0.0.11:443", Address: netip.MustParseAddrPort("10.0.0.11:443"),
 		Interval: 4 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2, Weight: 1, WeightMax: probe.MaxWeight,
 		Probe: probe.HTTP{
-			Method: "GET", Host: "www.example.com:8443", Path: "/up", Body: "^ok$",
-			Status: []probe.StatusRange{{Low: 200, High: 200}, {Low: 300, High: 302}},
+			HTTPRequest: probe.HTTPRequest{
+				Method: "GET", Host: "www.example.com:8443", Path: "/up", Body: "^ok$",
+				Status: []probe.StatusRange{{Low: 200, High: 200}, {Low: 300, High: 302}},
+			},
+			Version: "1.1", MaxBody: 1 << 20,
 		},
 	}
 	if diff := cmp.Diff(want, got[0], compareText); diff != "" {
@@ -98,7 +101,7 @@ check = { type = "http", host = "", port = 80, body = "", path = "/" }
 	}
 
 	want = checker.Config{
-		ID: "web/plain", Probe: probe.TCP{}, Address: netip.MustParseAddrPort("10.0.0.12:80"),
+		ID: "web/plain", Server: "web/plain", Probe: probe.TCP{}, Address: netip.MustParseAddrPort("10.0.0.12:80"),
 		Interval: 4 * time.Second, Timeout: time.Second, Rise: 3, Fall: 2, Weight: 1, WeightMax: probe.MaxWeight,
 	}
 	if diff := cmp.Diff(want, got[1], compareText); diff != "" {
@@ -108,7 +111,7 @@ check = { type = "http", host = "", port = 80, body = "", path = "/" }
 	if diff := cmp.Diff(&probe.TLS{ServerName: "other", MinVersion: tls.VersionTLS12}, got[2].Probe.(probe.HTTP).TLS); diff != "" {
 		t.Errorf("TLS of the third (-want +got):\n%s", diff)
 	}
-	wantHTTP := probe.HTTP{Method: "GET", Path: "/", Status: https.Status}
+	wantHTTP := probe.HTTP{HTTPRequest: probe.HTTPRequest{Method: "GET", Path: "/", Status: https.Status}, Version: "1.1", MaxBody: 1 << 20}
 	if diff := cmp.Diff(wantHTTP, got[3].Probe); diff != "" {
 		t.Errorf("the fourth inherits from another kind (-want +got):\n%s", diff)
 	}
@@ -148,10 +151,10 @@ func TestDefaultCheck(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := c.Services[0]
-		if got := s.Checks()[0].Probe; got != want || s.Servers[0].StartsUp != (protocol != "tcp") {
+		if got := c.Checks()[0].Probe; got != want || s.Servers[0].StartsUp != (protocol != "tcp") {
 			t.Errorf("%s: check %v, starts up %v", protocol, got, s.Servers[0].StartsUp)
 		}
-		if diff := cmp.Diff(Check{Probe: want, Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2, WeightMax: probe.MaxWeight}, s.Health[0].Check); diff != "" {
+		if diff := cmp.Diff(Check{Probe: want, Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2, WeightMax: probe.MaxWeight}, s.Health[0].Checks[0], compareText); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", protocol, diff)
 		}
 	}
