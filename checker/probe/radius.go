@@ -122,7 +122,7 @@ func (p *radiusProber) await(conn *socket, request []byte) error {
 		case err != nil && forged != nil:
 			return forged
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return fmt.Errorf("%w; a server does not answer a client or a secret that it does not know", p.failed("answer", err))
+			return p.failed("answer, which only a known client with the right secret gets", err)
 		case err != nil:
 			return p.failed("answer", err)
 		}
