@@ -203,26 +203,49 @@ func serviceConfigs(c *conf.Config) []lvs.ServiceConfig {
 	return list
 }
 
+// logEach is how many changes or failures of one look at the table are logged one by
+// one. Of more than that, which come of a configuration or a flush of the table, the
+// log has the number.
+const logEach = 100
+
 // report logs what was changed and what could not be changed, each failure once, and
 // hands it on.
 func (b *balancer) report(report lvs.Report) {
-	for _, c := range report.Changes {
+	b.logChanges(report.Changes)
+	failing := make(map[string]bool, len(report.Failed))
+	news := 0
+	for _, f := range report.Failed {
+		failing[f.Error()] = true
+		if b.failing[f.Error()] {
+			continue
+		}
+		if news++; news <= logEach {
+			b.log.Error("ipvs not changed", "err", f)
+		}
+	}
+	if news > logEach {
+		b.log.Error("ipvs not changed: more changes failed", "failed", news, "logged", logEach)
+	}
+	b.failing = failing
+	if len(report.Changes) > 0 || len(report.Failed) > 0 {
+		b.changed(report)
+	}
+}
+
+func (b *balancer) logChanges(changes []lvs.Change) {
+	numbers := map[bool]int{} // by drift
+	for _, c := range changes {
+		if numbers[c.Drift]++; len(changes) > logEach {
+			continue
+		}
 		msg := "ipvs changed"
 		if c.Drift {
 			msg = "ipvs repaired: somebody had changed it"
 		}
 		b.log.Info(msg, "op", c.Op.String())
 	}
-	failing := make(map[string]bool, len(report.Failed))
-	for _, f := range report.Failed {
-		failing[f.Error()] = true
-		if !b.failing[f.Error()] {
-			b.log.Error("ipvs not changed", "err", f)
-		}
-	}
-	b.failing = failing
-	if len(report.Changes) > 0 || len(report.Failed) > 0 {
-		b.changed(report)
+	if len(changes) > logEach {
+		b.log.Info("ipvs changed", "changes", numbers[false], "repairs", numbers[true])
 	}
 }
 

@@ -309,10 +309,13 @@ func (v *virtualServices) reportAll() {
 // changed publishes what the balancer put back.
 func (v *virtualServices) changed(report lvs.Report) {
 	v.fights.note(time.Now(), report.Changes)
-	for _, c := range report.Changes {
-		if c.Drift {
-			v.repairs++
-			v.publish(event.Event{Kind: event.KindRepair, Subject: "ipvs", Reason: c.Op.String()})
-		}
+	repairs := slices.DeleteFunc(slices.Clone(report.Changes), func(c lvs.Change) bool { return !c.Drift })
+	v.repairs += uint64(len(repairs))
+	if len(repairs) > logEach {
+		v.publish(event.Event{Kind: event.KindRepair, Subject: "ipvs", Reason: fmt.Sprintf("%d changes, the first: %v", len(repairs), repairs[0].Op)})
+		return
+	}
+	for _, c := range repairs {
+		v.publish(event.Event{Kind: event.KindRepair, Subject: "ipvs", Reason: c.Op.String()})
 	}
 }

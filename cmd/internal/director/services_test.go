@@ -131,7 +131,7 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 	used := lvs.Server{Address: netip.MustParseAddrPort("192.168.0.11:80"), Forward: lvs.NAT, Weight: 1}
 	web := c.Services[0].Service.Canonical()
 	for _, op := range []lvs.Op{{Verb: lvs.AddService, Service: web}, {Verb: lvs.AddServer, Service: web, Server: used}} {
-		if err := kernel.Do(op); err != nil {
+		if err := kernel.Do(op)[0]; err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -159,7 +159,7 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 	kernel.failDump = nil
 	check("all works", false, false)
 	for range contentionRepairs {
-		if err := kernel.Do(lvs.Op{Verb: lvs.DeleteService, Service: web}); err != nil {
+		if err := kernel.Do(lvs.Op{Verb: lvs.DeleteService, Service: web})[0]; err != nil {
 			t.Fatal(err)
 		}
 		check("another program deletes a service", false, false)
