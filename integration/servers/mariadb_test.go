@@ -14,7 +14,7 @@ func (m *machine) startMariaDB(options string) {
 	m.t.Helper()
 	m.users("mysql")
 	m.file("/etc/users.sql", mariadbUsers, 0o644)
-	m.file("/etc/hosts", "ADDRESS director.example\n", 0o644)
+	m.file("/etc/hosts", director.String()+" director.example\n", 0o644) // only clients with a name are counted
 	const server = "mariadbd --no-defaults --datadir=/var/lib/db --user=mysql --innodb-buffer-pool-size=8M --innodb-log-file-size=4M "
 	m.script("mkdir /var/lib/db", "chown mysql /var/lib/db "+keyFile,
 		"cd /usr/share/mysql",
@@ -60,7 +60,7 @@ func TestMariaDB(t *testing.T) {
 		check{name: "no row", keys: query("SELECT * FROM status WHERE enabled = 2", ""), reason: "query: no row"},
 		check{name: "another row", keys: query("SELECT @@read_only", "^0$"), reason: `query: row "1" does not match "^0$"`},
 		check{name: "no such table", keys: query("SELECT * FROM orders", ""), reason: "query: ...(error 1...)"},
-		check{name: "a query that lasts", keys: query("SELECT SLEEP(30)", ""), reason: "query: timeout after 600ms"},
+		check{name: "a query that lasts", keys: query("SELECT SLEEP(30)", ""), reason: "query: timeout after ..."},
 		check{name: "many rows", keys: query("SELECT seq, REPEAT('x', 1000) FROM seq_1_to_2000", ""),
 			reason: "query: the server sent more than 1024 KiB"},
 		check{name: "a row of many bytes", keys: query("SELECT REPEAT('x', 2000000)", ""), reason: "query: the server sent more than 1024 KiB"},

@@ -68,7 +68,7 @@ func TestPostgreSQL(t *testing.T) {
 		check{name: "no row", keys: query("SELECT 1 WHERE false", ""), reason: "query: no row"},
 		check{name: "another row", keys: query("SELECT 1", "^2$"), reason: `query: row "1" does not match "^2$"`},
 		check{name: "no such table", keys: query("SELECT * FROM orders", ""), reason: `query: relation "orders" does not exist (SQLSTATE 42P01)`},
-		check{name: "a query that lasts", keys: query("SELECT pg_sleep(30)", ""), reason: "query: timeout after 600ms"},
+		check{name: "a query that lasts", keys: query("SELECT pg_sleep(30)", ""), reason: "query: timeout after ..."},
 		check{name: "many rows", keys: query("SELECT n, repeat('x', 1000) FROM generate_series(1, 2000) n", "^1\tx"),
 			reason: "query: the server sent more than 1024 KiB"},
 		check{name: "a row of many bytes", keys: query("SELECT repeat('x', 2000000)", ""), reason: "query: the server sent more than 1024 KiB"},

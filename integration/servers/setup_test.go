@@ -14,7 +14,7 @@ const otherCA = "tls = { server_name = \"" + serverName + "\" }\n"
 // and then becomes the server. ADDRESS in it is the machine's IPv4 address.
 func (m *machine) script(lines ...string) {
 	m.t.Helper()
-	m.start("/bin/sh", "-ec", strings.ReplaceAll(strings.Join(lines, "\n"), "ADDRESS", m.address.String()))
+	m.start("/bin/sh", "-ec", m.addressed(strings.Join(lines, "\n")))
 }
 
 // connect opens a connection and waits for the first byte of the server.
