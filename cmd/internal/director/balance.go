@@ -66,10 +66,8 @@ func (b *balancer) attach(kernel ipvsTable) {
 // configure takes a new configuration over and returns the checks for it. A
 // server that the kernel has in use already starts as being up.
 func (b *balancer) configure(c *conf.Config) ([]checker.Config, error) {
-	var checks []checker.Config
 	b.services = make(map[string]conf.Service, len(c.Services))
 	for _, s := range c.Services {
-		checks = append(checks, s.Checks()...)
 		b.services[s.Name] = s
 	}
 	if err := b.table.Configure(serviceConfigs(c)); err != nil {
@@ -80,8 +78,9 @@ func (b *balancer) configure(c *conf.Config) ([]checker.Config, error) {
 	if err := b.adopt(); err != nil {
 		b.log.Warn("cannot see which servers IPVS uses", "err", err) // apply tries again
 	}
+	checks := c.Checks()
 	for i := range checks {
-		checks[i].InitiallyUp = b.table.Health(ref(checks[i].ID)) == lvs.Up
+		checks[i].InitiallyUp = b.table.Health(ref(checks[i].Server)) == lvs.Up
 	}
 	return checks, nil
 }
