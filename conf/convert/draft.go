@@ -12,9 +12,13 @@ import (
 // A Draft is a configuration in tables of TOML. Every table and every key has the
 // position of the directive that it came from.
 type Draft struct {
+	head    []string // comments at the top of the file
 	tables  []*Table
 	secrets Secrets
 }
+
+// Head adds lines of comment at the top of the file.
+func (d *Draft) Head(lines ...string) { d.head = append(d.head, lines...) }
 
 // A Table is one table of a Draft.
 type Table struct {
@@ -127,9 +131,9 @@ func (d *Draft) Finish(report *Report) *Result {
 		c, err := conf.ParseDraft(draftName, []byte(text), d.secrets.read)
 		if err == nil {
 			if !strings.Contains(text, "[director]\nname = ") {
-				c.Director.Name = ""
+				forgetHost(c)
 			}
-			return &Result{Config: c, Secrets: d.secrets.list, comments: d.comments()}
+			return &Result{Config: c, Secrets: d.secrets.list, head: d.head, comments: d.comments()}
 		}
 		errs, ok := errors.AsType[conf.Errors](err)
 		if !ok || !refuse(errs, owners, report) {
@@ -137,6 +141,14 @@ func (d *Draft) Finish(report *Report) *Result {
 		}
 	}
 	return nil
+}
+
+// forgetHost clears what loading took from the name of this host.
+func forgetHost(c *conf.Config) {
+	if c.Notify.Mail.Helo == c.Director.Name {
+		c.Notify.Mail.Helo = ""
+	}
+	c.Director.Name = ""
 }
 
 // An owner is what a line of the rendered draft came from.

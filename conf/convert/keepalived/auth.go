@@ -42,7 +42,7 @@ func (c *converter) draftAuth(t *convert.Table, in *instance) {
 	}
 	auth := t.Sub("auth", d.at)
 	auth.Set(kind.at, "type", name)
-	auth.Set(pass.at, "secret_file", c.draft.Secret(c.in.Dir, "vrrp-"+in.name+".secret", secret))
+	auth.Set(pass.at, "secret_file", c.draft.Secret(c.in.Dir, "vrrp", "secret", secret))
 }
 
 // draftHMAC makes [vrrp.auth] of auth_hmac.
@@ -61,7 +61,7 @@ func (c *converter) draftHMAC(t *convert.Table, in *instance, d *directive) {
 			c.report.Person(k.at, "holdfast does not read this machine's secrets here: the file %s must exist where the configuration runs, and belong to root with mode 600", file)
 			continue
 		}
-		path := c.draft.Secret(c.in.Dir, "vrrp-"+in.name+"-hmac.key", k.arg(2))
+		path := c.draft.Secret(c.in.Dir, "vrrp-hmac", "key", k.arg(2))
 		keys = append(keys, convert.Inline{{Key: "id", Value: id}, {Key: "secret_file", Value: path}})
 	}
 	auth.Set(d.at, "keys", keys)

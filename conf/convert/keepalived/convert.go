@@ -25,6 +25,7 @@ func Convert(in convert.Input, report *convert.Report) *convert.Result {
 		inGroup: map[string]*syncGroup{}, instances: map[string]*instance{}, garpPace: map[string]*pace{},
 		bfds: map[string]string{}, checkedFiles: map[string]bool{},
 	}
+	c.draft.Head(r.head...)
 	c.convert()
 	return c.draft.Finish(report)
 }
@@ -56,11 +57,11 @@ type converter struct {
 	garpPace  map[string]*pace // by interface
 	linkDelay map[string]*directive
 	mail      mailNeeds
-	tls       *directive // SSL
+	tls       *directive        // SSL
 	bfds      map[string]string // the names of sessions in holdfast
 	// checkedFiles are the files that FILE_CHECK uses.
 	checkedFiles map[string]bool
-	scripts   []*program // that are run, for a remark about their user
+	scripts      []*program // that are run, for a remark about their user
 }
 
 func (c *converter) convert() {
@@ -120,10 +121,12 @@ func (c *converter) remarks(body []*directive) {
 			c.report.Note(d.at, "%s: %s", d.name(), d.word.text)
 		case byHand:
 			d.used = true
-			c.report.Person(d.at, "%s: %s", d.name(), d.word.text)
+			if len(d.body) == 0 || d.word.shape != values {
+				c.report.Person(d.at, "%s: %s", d.name(), d.word.text)
+			}
 			for _, line := range d.body {
 				if d.word.shape == values {
-					c.report.Person(line.at, "%s: %s", d.name(), line.text)
+					c.report.Person(line.at, "%s %s: %s", d.name(), line.text, d.word.text)
 				}
 			}
 			continue

@@ -113,19 +113,23 @@ type pace struct {
 	v4, v6 time.Duration
 }
 
+// pause reads a time in seconds; without the directive it is 0.
+func (c *converter) pause(d *directive) time.Duration {
+	if d == nil {
+		return 0
+	}
+	v, ok := seconds(d.arg(1))
+	if !ok {
+		c.report.Person(d.at, "%s: %q is no time in seconds", d.name(), d.arg(1))
+	}
+	return v
+}
+
 // readPaces reads garp_group and interface_up_down_delays.
 func (c *converter) readPaces() {
 	for _, d := range c.named("garp_group") {
 		p := &pace{at: d.at}
-		for word, field := range map[string]*time.Duration{"garp_interval": &p.v4, "gna_interval": &p.v6} {
-			if k := last(d.body, word); k != nil {
-				v, ok := seconds(k.arg(1))
-				if !ok {
-					c.report.Person(k.at, "%s: %q is no time in seconds", word, k.arg(1))
-				}
-				*field = v
-			}
-		}
+		p.v4, p.v6 = c.pause(last(d.body, "garp_interval")), c.pause(last(d.body, "gna_interval"))
 		for _, k := range all(d.body, "interface", "interfaces") {
 			for _, name := range k.args[1:] {
 				c.garpPace[name] = p

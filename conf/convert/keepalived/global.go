@@ -54,6 +54,8 @@ func (c *converter) draftGlobals() {
 	g := &c.global
 	if d := last(g.body, "router_id"); d != nil {
 		c.draftName(d)
+	} else {
+		c.draft.Head(g.comments...)
 	}
 	if d := last(g.body, "script_user"); d != nil {
 		t := c.draft.Section("director.script", d.at)

@@ -147,6 +147,11 @@ func (w *words) meant(name string) string {
 	if old, ok := oldNames[name]; ok {
 		return "it was probably meant to be " + old
 	}
+	for _, before := range []string{"vrrp_", "lvs_"} {
+		if w.by[before+name] != nil {
+			return "it was probably meant to be " + before + name
+		}
+	}
 	if at := placesOf(name); len(at) > 0 {
 		return fmt.Sprintf("it belongs into %s, so probably a brace is missing or too many", strings.Join(at, ", "))
 	}

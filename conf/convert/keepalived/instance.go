@@ -62,7 +62,7 @@ func (c *converter) readInstance(d *directive) {
 		in.strict, _ = truth(k)
 	}
 	in.vmac = in.word("use_vmac") != nil
-	in.unicast = in.word("unicast_peer") != nil && !in.strict
+	in.unicast = in.word("unicast_peer") != nil
 	c.readAddresses(in)
 	c.readVersion(in)
 	c.readPriority(in)
@@ -258,12 +258,8 @@ func (c *converter) draftSending(t *convert.Table, in *instance) {
 		}
 	}
 	peers := in.word("unicast_peer")
-	switch {
-	case in.unicast:
+	if in.unicast {
 		c.draftPeers(t, in, peers, source)
-	case peers != nil:
-		skip(peers.body)
-		c.report.Person(peers.at, "keepalived has no unicast peers in strict mode and sends by multicast")
 	}
 	if k := in.word("unicast_ttl"); k != nil {
 		if n, ok := number(k.arg(1), 1, 255); ok && in.unicast {

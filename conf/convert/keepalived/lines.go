@@ -9,11 +9,11 @@ import (
 
 // The bounds of what is read. No configuration comes near them.
 const (
-	maxIncludes = 1000      // files
-	maxDepth    = 50        // includes inside includes, and definitions inside definitions
-	maxLines    = 1_000_000 // logical lines, after all repetitions
-	maxText     = 64 << 20  // bytes of logical lines
-	maxLine     = 16 << 10  // bytes of one line
+	maxIncludes = 1000     // files
+	maxDepth    = 50       // includes inside includes, and definitions inside definitions
+	maxLines    = 300_000  // logical lines, after all repetitions
+	maxText     = 64 << 20 // bytes of logical lines
+	maxLine     = 16 << 10 // bytes of one line
 )
 
 // A line is a logical line: a brace alone, or text without one outside quotes.
@@ -38,6 +38,7 @@ type reader struct {
 	comments []string    // that stand above the next line
 	dir      string      // of the file that is read
 	depth    int         // of includes
+	head     []string    // comments at the top, before an empty line
 	prefixes bool        // a condition with a director's name was found
 }
 
@@ -87,6 +88,9 @@ func (r *reader) physical(at convert.Position, raw string) {
 		case comment != "":
 			r.comment(comment)
 		case strings.TrimSpace(raw) == "":
+			if len(r.out) == 0 && r.files == 1 {
+				r.head = append(r.head, r.comments...)
+			}
 			r.comments = nil
 		}
 		return
@@ -179,7 +183,7 @@ func (r *reader) logical(at convert.Position, text string, depth int) {
 	for !r.full {
 		var holds bool
 		if text, holds = r.condition(text); !holds {
-			return
+			break
 		}
 		if r.define(at, text) {
 			break

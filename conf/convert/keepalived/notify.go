@@ -1,20 +1,23 @@
 package keepalived
 
-import "net"
+import (
+	"net"
+	"strings"
+)
 
 // mailNeeds are the events that keepalived sends mail for.
 type mailNeeds struct{ instance, group, service, server bool }
 
 // noteMail counts smtp_alert of a block. side is "vrrp" or "checker".
 func (c *converter) noteMail(body []*directive, need *bool, side string) {
-	*need = *need || c.alert(body, side, false)
+	*need = c.alert(body, side, false) || *need
 }
 
 // alert tells whether a block sends mail: by its own smtp_alert, that of its side, or
 // that of everything.
 func (c *converter) alert(body []*directive, side string, otherwise bool) bool {
 	for _, d := range []*directive{last(body, "smtp_alert"), last(c.global.body, "smtp_alert_"+side), last(c.global.body, "smtp_alert")} {
-		if d != nil {
+		if d != nil { // all are read, the first counts
 			on, _ := truth(d)
 			return on
 		}
@@ -40,7 +43,13 @@ func (c *converter) draftMail() {
 	var addresses []string
 	for _, d := range to {
 		for _, line := range d.body {
-			addresses = append(addresses, line.args...)
+			for _, a := range line.args {
+				if !strings.Contains(a, "@") {
+					c.report.Person(line.at, "notification_email: %q is no address with a domain, which holdfast needs: write %s@ and the domain of the mail server", a, a)
+					continue
+				}
+				addresses = append(addresses, a)
+			}
 		}
 	}
 	var events []string
@@ -55,7 +64,7 @@ func (c *converter) draftMail() {
 	switch {
 	case server == nil || len(addresses) == 0:
 		if len(events) > 0 && (server != nil || len(addresses) > 0) {
-			c.report.Note(position(c.top[0], append([]*directive{server}, to...)...), "mail needs both smtp_server and notification_email: keepalived sends none")
+			c.report.Note(position(c.top[0], append([]*directive{server}, to...)...), "mail needs both smtp_server and notification_email: [notify.mail] was left out")
 		}
 		return
 	case len(events) == 0:

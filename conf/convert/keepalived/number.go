@@ -22,7 +22,7 @@ func seconds(s string) (time.Duration, bool) {
 	if err != nil || v < 0 || v > 1e9 || math.IsNaN(v) {
 		return 0, false
 	}
-	return time.Duration(math.Round(v * 1e6)) * time.Microsecond, true
+	return time.Duration(math.Round(v*1e6)) * time.Microsecond, true
 }
 
 // duration returns d as holdfast writes it.

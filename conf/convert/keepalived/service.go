@@ -30,6 +30,12 @@ type serviceKey struct {
 	six     bool // of a mark
 }
 
+// A madeService is a [[service]] with the check that its servers inherit.
+type madeService struct {
+	t      *convert.Table
+	checks []*check
+}
+
 // A delivery is a forwarding method with its tunnel.
 type delivery struct {
 	method, tunnel, checksum string
@@ -45,7 +51,7 @@ func (c *converter) draftServices() {
 	for _, d := range c.named("virtual_server_group") {
 		groups[d.arg(1)] = d
 	}
-	made := map[string]*convert.Table{}
+	made := map[string]*madeService{}
 	used := map[string]bool{}
 	for _, d := range c.named("virtual_server") {
 		v := &virtual{d: d, body: d.body}
@@ -114,7 +120,7 @@ func (c *converter) addressKey(d *directive, args []string) (serviceKey, bool) {
 	port := 0
 	if len(args) > 1 {
 		var portOK bool
-		port, portOK = number(args[1], 1, 65535)
+		port, portOK = number(args[1], 0, 65535)
 		ok = ok && portOK
 	}
 	if !ok {
@@ -282,22 +288,19 @@ func (v delivery) set(t *convert.Table, at convert.Position) {
 }
 
 // draftService makes the [[service]] of one key.
-func (c *converter) draftService(v *virtual, key serviceKey, made map[string]*convert.Table) {
+func (c *converter) draftService(v *virtual, key serviceKey, made map[string]*madeService) {
 	id := key.id(v.protocol)
-	if t := made[id]; t != nil {
+	if m := made[id]; m != nil {
 		c.report.Note(v.d.at, "there is a virtual_server %s already: the kernel has the servers of both, and so was written; quorum and sorry_server of this one are left out", id)
-		c.draftServers(t, v, key)
+		c.draftServers(m.t, v, key, m.checks)
 		skip(v.body)
 		return
 	}
 	t := c.draft.List("service", key.at)
-	made[id] = t
+	common := c.commonChecks(v)
+	made[id] = &madeService{t, common}
 	t.Set(key.at, "name", c.name("service", id, key.at))
-	if len(v.keys) > 1 || v.d.arg(1) == "group" {
-		t.Comment("", v.d.comments...)
-	} else {
-		t.Comment("", v.d.comments...)
-	}
+	t.Comment("", v.d.comments...)
 	if key.mark != 0 {
 		t.Set(key.at, "mark", key.mark)
 		if key.six {
@@ -310,7 +313,8 @@ func (c *converter) draftService(v *virtual, key serviceKey, made map[string]*co
 	c.draftScheduling(t, v, key)
 	v.forward.set(t, position(v.d, v.word("lb_kind", "lvs_method")))
 	c.draftFailure(t, v, key)
-	c.draftServers(t, v, key)
+	c.draftChecks(t, v.d.at, common, nil)
+	c.draftServers(t, v, key, common)
 	c.draftQuorum(t, v)
 	c.noteMail(v.body, &c.mail.service, "checker")
 }

@@ -11,9 +11,9 @@ instance | ~ | holdfast has no name for a daemon among several in one network na
 use_pid_dir | ~ | holdfast has no PID files; its runtime_dir is /run/holdfast
 linkbeat_use_polling | ~ | holdfast gets the state of links from the kernel
 child_wait_time | ~ | holdfast is one process
-static_ipaddress{} | ! | holdfast brings only addresses that move: give this one to the host's network configuration (systemd-networkd, ifupdown)
-static_routes{} | ! | holdfast brings only routes that move: give this one to the host's network configuration
-static_rules{} | ! | holdfast brings only rules that move: give this one to the host's network configuration
+static_ipaddress{} | ! | holdfast brings only addresses that move: give it to the host's network configuration (systemd-networkd, ifupdown)
+static_routes{} | ! | holdfast brings only routes that move: give it to the host's network configuration
+static_rules{} | ! | holdfast brings only rules that move: give it to the host's network configuration
 track_group{ | ! | holdfast does not track the host's own addresses and routes: track the route with a [[track]] of type "route"
 linkbeat_interfaces{} | ~ | holdfast gets the state of links from the kernel
 interface_up_down_delays{} | = | link_delay of each [[vrrp]] on the interface, for the up delay
@@ -70,7 +70,7 @@ vrrp_lower_prio_no_advert | ~ | holdfast answers the advert of a lower priority 
 vrrp_higher_prio_send_advert | ~ | holdfast yields to a higher priority at once; the new MASTER announces the addresses
 vrrp_check_unicast_src | ~ | holdfast accepts unicast adverts from peers only
 vrrp_skip_check_adv_addr | ~ | holdfast compares the addresses of every advert, counts what differs and accepts it
-vrrp_strict | = | accept = false, no unicast, no authentication and no preempt_delay, as keepalived did
+vrrp_strict | = | accept = false, no authentication and no preempt_delay, as keepalived did
 vrrp_startup_delay | = | start_delay of each [[vrrp]]
 vrrp_delay_after_boot | ! | holdfast counts from its own start: use start_delay, or order the systemd unit after what boots late
 vrrp_owner_ignore_adverts | ! | an owner of the addresses hears adverts in holdfast: two owners notice each other

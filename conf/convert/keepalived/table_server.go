@@ -21,7 +21,7 @@ hashed | ~ | the flag has no effect in the kernel
 ip_family | = | family of a service with a mark
 ha_suspend | ! | holdfast checks servers also while another director has the address: use active = "master" if the table should follow too
 alpha | = | starts_up = false; without it true
-omega | ! | holdfast runs no programs of servers at a stop: use stop in [group.notify]
+omega | = | down_at_stop = true in [service.notify]
 quorum | = | quorum
 hysteresis | = | hysteresis
 quorum_up | = | quorum_up in [service.notify], with arguments = false

@@ -46,7 +46,7 @@ lower_prio_no_advert | ~ | holdfast answers the advert of a lower priority at on
 higher_prio_send_advert | ~ | holdfast yields to a higher priority at once; the new MASTER announces the addresses
 accept | = | accept = true
 no_accept | = | accept = false
-strict_mode | = | accept = false, no unicast, no authentication and no preempt_delay, as keepalived did
+strict_mode | = | accept = false, no authentication and no preempt_delay, as keepalived did
 skip_check_adv_addr | ~ | holdfast compares the addresses of every advert, counts what differs and accepts it
 dont_track_primary | = | track_link = false
 track_interface{} | = | track, with a [[track]] of type "interface"

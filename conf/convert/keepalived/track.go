@@ -11,8 +11,11 @@ import (
 // that are used.
 type trackers struct {
 	defined map[string]map[string]*directive // by kind and name
-	made    map[trackKey]string              // to the name in holdfast
-	order   []trackKey
+	// programs are those of the scripts; nil for one that keepalived cannot run, whose
+	// script it does not track.
+	programs map[*directive]*program
+	made     map[trackKey]string // to the name in holdfast
+	order    []trackKey
 }
 
 // A trackKey is one [[track]]. A weight with reverse makes another tracker.
@@ -28,7 +31,7 @@ var trackBlocks = []struct{ word, kind string }{
 
 // readTrackers collects the definitions. Of two with one name the first holds.
 func (c *converter) readTrackers() {
-	c.trackers = trackers{defined: map[string]map[string]*directive{}, made: map[trackKey]string{}}
+	c.trackers = trackers{defined: map[string]map[string]*directive{}, made: map[trackKey]string{}, programs: map[*directive]*program{}}
 	for _, k := range []struct {
 		kind  string
 		words []string
@@ -45,6 +48,9 @@ func (c *converter) readTrackers() {
 				continue
 			}
 			byName[d.arg(1)] = d
+			if k.kind == "script" {
+				c.trackers.programs[d] = c.readScript(d)
+			}
 		}
 	}
 }
@@ -128,6 +134,10 @@ func (c *converter) trackItem(kind string, line *directive, in *instance) any {
 	d := c.trackers.defined[kind][line.name()]
 	if d == nil && kind != "interface" {
 		c.report.Person(line.at, "nothing defines %s: keepalived ignores it", line.name())
+		return nil
+	}
+	if kind == "script" && c.trackers.programs[d] == nil {
+		c.report.Person(line.at, "keepalived cannot run the program of %s, so it ignores this line", line.name())
 		return nil
 	}
 	own := c.defaultWeight(kind, d)
@@ -278,17 +288,10 @@ func argOf(d *directive) string {
 
 // draftScript sets the keys of a vrrp_script.
 func (c *converter) draftScript(t *convert.Table, d *directive) {
-	user := last(d.body, "user")
-	if k := last(d.body, "script"); k != nil {
-		if p := c.trackProgram(k); p != nil {
-			if user != nil {
-				p.user, p.group = user.arg(1), user.arg(2)
-			}
-			t.Set(k.at, "command", p.value(false))
-			t.Comment("command", k.comments...)
-			c.scripts = append(c.scripts, p)
-		}
-	}
+	k, p := last(d.body, "script"), c.trackers.programs[d]
+	t.Set(k.at, "command", p.value(false))
+	t.Comment("command", k.comments...)
+	c.scripts = append(c.scripts, p)
 	interval := c.scriptTime(d, "interval", time.Second)
 	timeout := c.scriptTime(d, "timeout", interval)
 	t.Set(position(d, last(d.body, "interval")), "interval", duration(interval))
@@ -303,8 +306,23 @@ func (c *converter) draftScript(t *convert.Table, d *directive) {
 	c.draftRiseFall(t, d)
 }
 
-// trackProgram reads the program of a vrrp_script: there the words after the path
-// are arguments without quotes too.
+// readScript reads the program of a vrrp_script, or returns nil if keepalived cannot
+// run it.
+func (c *converter) readScript(d *directive) *program {
+	user, k := last(d.body, "user"), last(d.body, "script")
+	if k == nil {
+		c.report.Person(d.at, "the vrrp_script %s has no script: keepalived ignores it", d.arg(1))
+		return nil
+	}
+	p := c.trackProgram(k)
+	if p != nil && user != nil {
+		p.user, p.group = user.arg(1), user.arg(2)
+	}
+	return p
+}
+
+// trackProgram reads the program of a vrrp_script: without quotes, the
+// words after the path are lost.
 func (c *converter) trackProgram(k *directive) *program {
 	words, ok := commandWords(k.text)
 	if !ok || len(words) < 2 {
