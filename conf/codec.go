@@ -176,6 +176,15 @@ func choice[T comparable](options ...option[T]) codec[T] {
 	})
 }
 
+// wordOf is a codec for one of a few words that stand for themselves.
+func wordOf(list []string) codec[string] {
+	options := make([]option[string], len(list))
+	for i, word := range list {
+		options[i] = option[string]{word, word}
+	}
+	return choice(options...)
+}
+
 // orList writes words as "a, b or c", each quoted.
 func orList(words []string) string {
 	quoted := make([]string, len(words))
@@ -250,9 +259,8 @@ func plainAddress(a netip.Addr) (netip.Addr, error) {
 	return a, nil
 }
 
-// addressPort is an address with a port: "10.0.0.1:80" or "[2001:db8::1]:80".
-var addressPort = textual(`an address with a port, like "10.0.0.1:80",`, parseAddressPort, netip.AddrPort.String)
-
+// parseAddressPort parses an address with a port: "10.0.0.1:80" or
+// "[2001:db8::1]:80".
 func parseAddressPort(s string) (netip.AddrPort, error) {
 	ap, err := netip.ParseAddrPort(s)
 	if err == nil {
