@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"holdfast/checker/health"
+	"holdfast/checker/period"
 	"holdfast/checker/probe"
 	"holdfast/vrrp/due"
 )
@@ -28,6 +29,10 @@ type Options struct {
 	// newest Change of each subject waits. OnChange may call the Set's methods
 	// except Close, which waits for it.
 	OnChange func(Change)
+	// OnFailure is called for each failed attempt and each server that it is about,
+	// also of a server that is down already. It must return at once and must not call
+	// the Set. nil: nobody wants to know.
+	OnFailure func(server string, r Result)
 	// Limit is how many attempts run at once. Others wait, and begin in the order
 	// in which they were due.
 	Limit int
@@ -46,6 +51,7 @@ type Set struct {
 	limit     int
 	rand      func() float64
 	newProber func(Config) probe.Prober
+	onFailure func(server string, r Result)
 
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -55,8 +61,9 @@ type Set struct {
 	wake    chan struct{} // holds one token after the first attempt due was moved forward
 
 	mu        sync.Mutex
-	subjects  map[string]*subject // by Config.ID
-	servers   map[string]*server  // by Config.Server
+	subjects  map[string]*subject  // by Config.ID
+	servers   map[string]*server   // by Config.Server
+	waiting   map[string][]*server // by what their Config.Depends has
 	questions map[questionKey][]*question
 	queue     due.Queue[*question] // without those whose attempts run
 	running   int                  // number of attempts
@@ -80,7 +87,7 @@ var (
 // New starts a Set without checks. Close ends it.
 func New(o Options) *Set {
 	s := &Set{
-		log: o.Log, limit: o.Limit, rand: o.Rand, newProber: o.NewProber,
+		log: o.Log, limit: o.Limit, rand: o.Rand, newProber: o.NewProber, onFailure: o.OnFailure,
 		pending: newPending(), epoch: time.Now(), wake: make(chan struct{}, 1),
 		subjects: make(map[string]*subject), servers: make(map[string]*server), questions: make(map[questionKey][]*question),
 	}
@@ -153,6 +160,7 @@ func (s *Set) Apply(configs []Config) error {
 			s.partServer(sub)
 		}
 	}
+	s.linkDependents()
 	for i := range configs {
 		s.review(s.servers[configs[i].server()], news, now)
 	}
@@ -258,13 +266,18 @@ func (s *Set) review(v *server, news map[*server]*subject, now time.Time) {
 	default:
 		r = by.question.answer
 	}
+	s.judgeWaiting(v)
 	s.report(v, by, r)
 }
 
 // report hands on what a result means for a server, if it changes anything.
 func (s *Set) report(v *server, by *subject, r Result) {
+	down := v.isDown()
 	if c, changed := v.update(by, r); changed {
 		s.pending.put(c)
+	}
+	if v.isDown() != down {
+		s.tellDependents(v, r.At)
 	}
 }
 
@@ -279,6 +292,12 @@ func (s *Set) questionFor(c *Config, now time.Time) *question {
 	}
 	q := &question{cfg: *c, prober: s.newProber(*c)}
 	q.weigher, _ = q.prober.(probe.Weigher)
+	q.period, _ = period.Parse(c.Period) // Validate has done it before
+	if c.NegotiateEvery > 1 {
+		connect := *c
+		connect.Probe = probe.TCP{}
+		q.connect = s.newProber(connect)
+	}
 	q.ctx, q.cancel = context.WithCancel(s.ctx)
 	q.timer.Value = q
 	q.schedule(s.epoch, now, s.rand(), s.rand())
@@ -300,6 +319,9 @@ func (s *Set) leave(sub *subject) {
 	}
 	q.cancel()
 	probe.Discard(q.prober)
+	if q.connect != nil {
+		probe.Discard(q.connect)
+	}
 	key := questionKey{q.cfg.Probe.Kind(), q.cfg.Address}
 	s.questions[key] = slices.DeleteFunc(s.questions[key], func(other *question) bool { return other == q })
 	if len(s.questions[key]) == 0 {

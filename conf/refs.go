@@ -16,9 +16,11 @@ func (c *Config) resolve(s sections) {
 	c.checkMembers(s)
 	c.resolveFollow(s)
 	c.checkServices(s.services)
+	c.checkDepends(s.services)
 	c.checkAccepted(s)
 	c.checkBFD(s)
 	c.checkTracking(s)
+	c.checkAlerts(s)
 }
 
 // unique finds the second use of a key. It maps each key to the file:line of its
