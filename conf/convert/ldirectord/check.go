@@ -282,9 +282,11 @@ func translateFTP(c *converter, v *virtual, ask request, check *convert.Table) b
 	check.Set(v.position("service"), "type", "ftp")
 	check.Set(v.position("login"), "user", firstText(v.login, "anonymous"))
 	check.Set(v.position("passwd"), "password_file", c.secret(v.position("passwd"), "ftp", "password", firstText(v.password, "ldirectord@localhost")))
-	if ask.ask != "/" || ask.expect != "" {
-		c.report.Person(v.position("request"), "ftp: holdfast logs in and fetches no file, so nothing is compared with receive; use type = \"external\" for that")
+	if ask.expect == "" {
+		c.report.Note(v.position("service"), "ldirectord finds every server well without receive=, also one that refuses the connection; the file has the check that was probably meant, a login")
+		return true
 	}
+	c.report.Person(v.position("request"), "ftp: holdfast logs in and fetches no file, so nothing is compared with receive; use type = \"external\" for that")
 	return true
 }
 
