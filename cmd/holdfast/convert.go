@@ -18,6 +18,7 @@ import (
 
 	"holdfast/conf"
 	"holdfast/conf/convert"
+	"holdfast/conf/convert/heartbeat"
 	"holdfast/conf/convert/ipvsadm"
 	"holdfast/conf/convert/keepalived"
 	"holdfast/conf/convert/ldirectord"
@@ -25,6 +26,7 @@ import (
 
 // converters maps the values of --from to the functions that convert.
 var converters = map[string]func(convert.Input, *convert.Report) *convert.Result{
+	"heartbeat":  heartbeat.Convert,
 	"ipvsadm":    ipvsadm.Convert,
 	"ldirectord": ldirectord.Convert,
 	"keepalived": keepalived.Convert,

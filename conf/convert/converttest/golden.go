@@ -64,13 +64,14 @@ func Golden(t *testing.T, c Converter, pattern string) {
 			}
 			toml, report := Run(t, c, convert.File{Name: filepath.Base(path), Text: string(text)})
 			base := strings.TrimSuffix(path, filepath.Ext(path))
-			compare(t, base+".toml", toml)
-			compare(t, base+".report", report.String())
+			Compare(t, base+".toml", toml)
+			Compare(t, base+".report", report.String())
 		})
 	}
 }
 
-func compare(t *testing.T, path, got string) {
+// Compare compares a text with a golden file. With -update it writes the file.
+func Compare(t *testing.T, path, got string) {
 	t.Helper()
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
