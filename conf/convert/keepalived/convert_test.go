@@ -22,12 +22,7 @@ func input(files ...convert.File) convert.Input {
 	return convert.Input{Files: files, Host: "lvs1.example.org", Dir: "/etc/holdfast"}
 }
 
-// run converts one text, and checks that the result is what a user can load.
-func run(t *testing.T, text string) (toml string, report convert.Report) {
-	t.Helper()
-	return convertFile(t, convert.File{Name: "keepalived.conf", Text: text})
-}
-
+// convertFile converts one file, and checks that the result is what a user can load.
 func convertFile(t *testing.T, f convert.File) (toml string, report convert.Report) {
 	t.Helper()
 	in := input(f)

@@ -15,7 +15,6 @@ type virtual struct {
 	d        *directive
 	body     []*directive
 	keys     []serviceKey // one, or those of a group
-	old      string       // what the line says
 	protocol string
 	forward  delivery
 	servers  []*realServer
