@@ -52,7 +52,7 @@ func checkValid(t *testing.T, result *convert.Result, toml string) {
 		}
 		return nil, os.ErrNotExist
 	}
-	if _, err := conf.ParseDraft("converted.toml", []byte(toml), secret); err != nil {
+	if _, _, err := conf.ParseDraft("converted.toml", []byte(toml), secret); err != nil {
 		t.Errorf("the result is not valid: %v\n%s", err, toml)
 	}
 }
