@@ -208,8 +208,9 @@ func TestMigrationFromKeepalived(t *testing.T) {
 		step()
 		for _, probe := range probes {
 			probe.AwaitAnswers(t, 20*time.Second, 500)
-			tally := probe.Stop()
-			worst = max(worst, tally.Worst().Duration())
+			// Not the longest outage: a BACKUP of keepalived, whose virtual MAC is up,
+			// keeps some packets until it is MASTER, and answers them late.
+			worst = max(worst, probe.Stop().LongestGap)
 		}
 		t.Logf("%s: %v without an answer", what, worst.Round(time.Millisecond))
 		return worst
@@ -246,10 +247,8 @@ func TestMigrationFromKeepalived(t *testing.T) {
 		daemons[0].AwaitState(t, "MASTER")
 		daemons[1].AwaitState(t, "BACKUP")
 	}))
-	// A planned stop costs the skew time of the BACKUP, if the addresses go at once.
-	// The rest is the noise of this machine.
-	const skew = (256 - 100) * time.Second / 256
-	if limit := max(cost, skew) + 150*time.Millisecond; spent > limit {
+	// Both are the skew time of the BACKUP. The rest is the noise of this machine.
+	if limit := cost + 150*time.Millisecond; spent > limit {
 		t.Errorf("the migration cost %v, a planned stop of keepalived %v", spent, cost)
 	}
 	for _, w := range watches {
