@@ -85,6 +85,10 @@ var checkKinds = []checkKind{
 	keysOf("ping", func(*table, *probe.Ping, probe.Ping) {}),
 	keysOf("udp", visitUDP),
 	keysOf("dns", visitDNS),
+	keysOf("external", visitExternal),
+	keysOf("file", visitFile),
+	keysOf("agent", visitAgent),
+	keysOf("bfd", visitCheckBFD),
 }
 
 // A checkKind holds the keys of one kind of check.
