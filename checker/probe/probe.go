@@ -15,6 +15,15 @@ type Prober interface {
 	Probe(ctx context.Context) error
 }
 
+// A Warner is a Prober that can find something at a server that is well which
+// people should know, such as a certificate that will expire soon.
+type Warner interface {
+	Prober
+	// Warning returns what the latest successful Probe found; "" if nothing. As
+	// long as nothing changes, its text stays the same.
+	Warning() string
+}
+
 // ProberFunc makes a Prober of a function.
 type ProberFunc func(ctx context.Context) error
 
