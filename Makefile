@@ -5,6 +5,7 @@
 #   make bench    failover, handover, load and scale of holdfast and keepalived, side by side, in some 20 minutes
 #                 (BENCHARGS="-quick" for a look, "-only failover/cut" for some rows, "-before BINARY" to compare with
 #                 another build of holdfast, "-h" for more)
+#   make soak     what is too slow for make ci: long fuzzing, chaos for ten minutes, ten million simulated seconds
 #
 # Test peers and User Mode Linux are fetched into a cache folder ($HOLDFAST_CACHE, or else holdfast in the
 # user's cache folder). Only `make install` installs anything on the machine.
@@ -94,7 +95,13 @@ golangci-lint:
 .PHONY: ci
 ci: tools lint
 	HOLDFAST_REQUIRE=netns,ipvs $(MAKE) test
-	$(MAKE) fuzz FUZZTIME=30
+	$(MAKE) fuzz
+
+.PHONY: soak
+soak: tools build
+	$(GO) test -count=1 -timeout 2h -run 'TestLAN$$' ./vrrp -lan.seconds=10000000
+	$(GO) test -count=1 -timeout 1h -run 'TestChaos$$|TestEndurance' ./integration -chaos.seconds=600
+	$(MAKE) fuzz FUZZTIME=300
 
 .PHONY: install
 install: build

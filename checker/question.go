@@ -47,6 +47,7 @@ type question struct {
 	run      health.Run // the latest conclusive ones
 	excused  bool       // the latest failure counted as a stall of this process
 	last     Result
+	warning  string   // of the latest good one
 	failures []Result // newest first
 	counts   Counts
 	maxLate  time.Duration
@@ -146,6 +147,7 @@ func (q *question) record(r Result) (conclusive bool) {
 		return false
 	case r.OK:
 		q.counts.Successes++
+		q.warning = r.Warning
 	default:
 		q.counts.Failures++
 		q.remember(r)

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"syscall"
 	"time"
+
+	"holdfast/checker/probe"
 )
 
 // stall is how far beyond its timeout an attempt must have run to show that this
@@ -125,6 +127,9 @@ func (q *question) judge(begun, ended time.Time, err error) Result {
 	r := Result{At: ended, Took: ended.Sub(begun), OK: err == nil}
 	if err == nil {
 		q.excused = false
+		if w, ok := q.prober.(probe.Warner); ok {
+			r.Warning = w.Warning()
+		}
 		return r
 	}
 	r.Reason = err.Error()

@@ -32,6 +32,9 @@ type Result struct {
 	// does not change the verdict.
 	Inconclusive bool   `json:"inconclusive,omitempty"`
 	Reason       string `json:"reason,omitempty"` // "" if OK
+	// Warning is what people should know of a server that is well: "the certificate
+	// of www.example.com expires on 2026-12-11 12:00 UTC".
+	Warning string `json:"warning,omitempty"`
 }
 
 // Counts are totals since the first attempt.
@@ -85,6 +88,23 @@ func (s *Set) Status() []Status {
 		all = append(all, sub.status())
 	}
 	slices.SortFunc(all, func(a, b Status) int { return strings.Compare(a.ID, b.ID) })
+	return all
+}
+
+// A Warning is what the latest good answer of a server showed.
+type Warning struct{ ID, Text string }
+
+// Warnings returns all warnings, sorted by ID.
+func (s *Set) Warnings() []Warning {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []Warning
+	for id, sub := range s.subjects {
+		if q := sub.question; q != nil && q.warning != "" {
+			all = append(all, Warning{id, q.warning})
+		}
+	}
+	slices.SortFunc(all, func(a, b Warning) int { return strings.Compare(a.ID, b.ID) })
 	return all
 }
 

@@ -111,8 +111,8 @@ func TestSecretFilePermissions(t *testing.T) {
 	}
 	must(os.WriteFile(path, nil, 0o600))
 	check("empty", "is empty")
-	must(os.WriteFile(path, make([]byte, 5000), 0o600))
-	check("long", "is larger than 4096 bytes")
+	must(os.WriteFile(path, make([]byte, 70_000), 0o600))
+	check("long", "is larger than 65536 bytes")
 	must(os.Remove(path))
 	must(os.Mkdir(path, 0o700))
 	check("directory", "is a directory, not a regular file")

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
@@ -104,7 +105,7 @@ check = { type = "http", host = "", port = 80, body = "", path = "/" }
 		t.Errorf("the second (-want +got):\n%s", diff)
 	}
 
-	if diff := cmp.Diff(&probe.TLS{ServerName: "other"}, got[2].Probe.(probe.HTTP).TLS); diff != "" {
+	if diff := cmp.Diff(&probe.TLS{ServerName: "other", MinVersion: tls.VersionTLS12}, got[2].Probe.(probe.HTTP).TLS); diff != "" {
 		t.Errorf("TLS of the third (-want +got):\n%s", diff)
 	}
 	wantHTTP := probe.HTTP{Method: "GET", Path: "/", Status: https.Status}

@@ -1,7 +1,9 @@
 package conf
 
 import (
+	"crypto/tls"
 	"crypto/x509"
+	"strings"
 
 	"holdfast/checker/probe"
 )
@@ -11,7 +13,7 @@ import (
 // the defaults.
 func visitTLS(t *table, s, inherited *probe.TLS) *probe.TLS {
 	if inherited == nil {
-		inherited = &probe.TLS{Verify: true}
+		inherited = probe.DefaultTLS()
 	}
 	if t.reading() {
 		s = new(probe.TLS)
@@ -20,6 +22,10 @@ func visitTLS(t *table, s, inherited *probe.TLS) *probe.TLS {
 		field(sub, "verify", &s.Verify, boolean, inherited.Verify)
 		field(sub, "ca", &s.CAFile, optionalPath, inherited.CAFile)
 		field(sub, "server_name", &s.ServerName, text, inherited.ServerName)
+		field(sub, "cert", &s.CertFile, optionalPath, inherited.CertFile)
+		field(sub, "key", &s.KeyFile, optionalPath, inherited.KeyFile)
+		field(sub, "min_version", &s.MinVersion, tlsVersion, inherited.MinVersion)
+		field(sub, "certificate_warning", &s.CertificateWarning, days(0, 3650*day), inherited.CertificateWarning)
 		if !t.reading() {
 			return
 		}
@@ -27,7 +33,14 @@ func visitTLS(t *table, s, inherited *probe.TLS) *probe.TLS {
 		if sub.has("ca") {
 			s.CA = readCA(sub, s.CAFile)
 		}
-		if !sub.ok("ca") {
+		s.Cert, s.Key = inherited.Cert, inherited.Key
+		if s.CertFile == "" && !sub.has("key") {
+			s.KeyFile = "" // inherited
+		}
+		if sub.has("cert") || sub.has("key") {
+			s.Cert, s.Key = readIdentity(sub, s.CertFile, s.KeyFile)
+		}
+		if !sub.clean() {
 			t.wrong["tls"] = true
 		}
 	})
@@ -51,3 +64,49 @@ func readCA(t *table, path string) string {
 	}
 	return ""
 }
+
+// readIdentity returns the client's certificate in the file of the key cert, and
+// its private key in that of the key key; with keyPath "" both are in one file. It
+// returns nothing for certPath "", and after an error.
+func readIdentity(t *table, certPath, keyPath string) (cert string, key probe.Secret) {
+	if !t.ok("cert", "key") {
+		return "", ""
+	}
+	if certPath == "" {
+		if keyPath != "" {
+			t.failf("key", "has no effect without cert")
+		}
+		return "", ""
+	}
+	content, err := t.in.env.readFile(certPath)
+	if err != nil {
+		t.failf("cert", "%v", err)
+		return "", ""
+	}
+	at, path := "key", keyPath
+	if keyPath == "" {
+		at, path = "cert", certPath
+		if !strings.Contains(string(content), "PRIVATE KEY-----") {
+			t.failf(at, "%s contains no private key: name the file that does with key", path)
+			return "", ""
+		}
+	}
+	secret, err := t.in.env.secret(path)
+	if err != nil {
+		t.failf(at, "%v", err)
+		return "", ""
+	}
+	if _, err := tls.X509KeyPair(content, []byte(secret)); err != nil {
+		t.failf("cert", "%s", strings.TrimPrefix(err.Error(), "tls: "))
+		return "", ""
+	}
+	return string(content), probe.Secret(secret)
+}
+
+// tlsVersion is a version of TLS. Servers that speak SSL 3.0 only are beyond reach.
+var tlsVersion = choice(
+	option[uint16]{"1.0", tls.VersionTLS10},
+	option[uint16]{"1.1", tls.VersionTLS11},
+	option[uint16]{"1.2", tls.VersionTLS12},
+	option[uint16]{"1.3", tls.VersionTLS13},
+)

@@ -165,6 +165,9 @@ type LVS struct {
 	// Sysctls are the values of sysctls net.ipv4.vs.NAME by NAME, in the form of
 	// lvs.Sysctl.Parse. The others keep the kernel's.
 	Sysctls map[string]string
+	// MaintenanceDir is a directory in which a file named after a server drains it;
+	// "": none.
+	MaintenanceDir string
 }
 
 // OnStop is what a clean stop does with our virtual services.
@@ -183,8 +186,8 @@ type Timeouts struct{ TCP, TCPFin, UDP time.Duration }
 // A Service is a virtual service with its servers and their checks.
 type Service struct {
 	lvs.ServiceConfig
-	Check  Check        // the default of the servers
-	Notify ServerNotify // the default of the servers
+	Check  Check // the default of the servers
+	Notify ServiceNotify
 	// Health has one element for each element of Servers, in the same order.
 	Health []Health
 }
@@ -193,6 +196,18 @@ type Service struct {
 type Health struct {
 	Check  Check
 	Notify ServerNotify
+}
+
+// ServiceNotify has the commands to run when a service changes.
+type ServiceNotify struct {
+	ServerNotify         // the default of the servers; Timeout is that of all commands
+	QuorumUp, QuorumDown Command
+	// Fallback runs with the argument start when the service goes down, and with stop
+	// when it is up again (ldirectord's fallbackcommand).
+	Fallback Command
+	// DownAtStop runs Down of all servers that are up, and QuorumDown, when the daemon
+	// stops (keepalived's omega).
+	DownAtStop bool
 }
 
 // ServerNotify has the commands to run when a server goes up or down.

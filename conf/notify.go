@@ -211,8 +211,8 @@ func (n *Notify) visitInstance(t *table) {
 	field(t, "priority", &n.Priority, command, Command{})
 }
 
-// visit visits [service.notify] and [service.server.notify]. A server inherits
-// the commands of its service.
+// visit visits [service.server.notify], and the keys of [service.notify] that servers
+// inherit.
 func (n *ServerNotify) visit(t *table, inherited ServerNotify) {
 	field(t, "up", &n.Up, override(inherited.Up), inherited.Up)
 	field(t, "down", &n.Down, override(inherited.Down), inherited.Down)

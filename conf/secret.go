@@ -6,8 +6,9 @@ import (
 	"syscall"
 )
 
-// maxSecret bounds a file with a secret, in bytes.
-const maxSecret = 4096
+// maxSecret bounds a file with a secret, in bytes. A private key of 16384 bits has
+// some 13000.
+const maxSecret = 64 << 10
 
 // readSecret reads a file that only its owner may read or change. The owner
 // must be root or the user of this process.

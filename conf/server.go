@@ -59,8 +59,8 @@ func (r *server) visit(t *table, s *Service, inherited delivery, startsUp, check
 	if t.reading() {
 		r.resolveCheck(t)
 	}
-	if t.reading() || !reflect.DeepEqual(r.Notify, s.Notify) {
-		t.sub("notify", func(t *table) { r.Notify.visit(t, s.Notify) })
+	if t.reading() || !reflect.DeepEqual(r.Notify, s.Notify.ServerNotify) {
+		t.sub("notify", func(t *table) { r.Notify.visit(t, s.Notify.ServerNotify) })
 	}
 }
 

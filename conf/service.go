@@ -34,16 +34,9 @@ func (s *Service) visit(t *table) {
 		inherited.visit(t, defaultDelivery)
 		field(t, "starts_up", &startsUp, boolean, false)
 	}
-	field(t, "fallback", &s.Fallback, optional(addressPort), netip.AddrPort{})
-	if t.reading() || s.Fallback.IsValid() {
-		field(t, "fallback_forward", &s.FallbackForward, forward, inherited.forward)
-	}
-	if t.reading() && !t.has("fallback") {
-		t.forbid("without a fallback", "fallback_forward")
-		s.FallbackForward = 0
-	}
+	s.visitQuorum(t, inherited.forward)
 	checkOK := s.visitCheck(t)
-	t.sub("notify", func(t *table) { s.Notify.visit(t, ServerNotify{Timeout: notifyTimeout}) })
+	t.sub("notify", s.Notify.visit)
 
 	servers := s.servers()
 	tables := list(t, "server", &servers, func(t *table, r *server) { r.visit(t, s, inherited, startsUp, checkOK) })

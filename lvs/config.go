@@ -1,6 +1,9 @@
 package lvs
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // OnDown says what happens to a server that is down.
 type OnDown uint8
@@ -31,12 +34,19 @@ type ServiceConfig struct {
 	Name    string // unique
 	Service Service
 	Servers []ServerConfig
-	// Fallback is the server that takes the traffic while no other server is up
-	// (keepalived's sorry server); the zero AddrPort is none.
-	Fallback        netip.AddrPort
-	FallbackForward Forward // the forwarding method of Fallback
+	// Quorum is the least sum of the weights of servers that are up with which the
+	// service counts as up; 0 is 1. It is up again once they reach Quorum+Hysteresis,
+	// and down once they are less than Quorum-Hysteresis, or 0.
+	Quorum, Hysteresis int
+	// Fallbacks are the servers that take the traffic while the service is down
+	// (keepalived's sorry server).
+	Fallbacks       []netip.AddrPort
+	FallbackForward Forward // the forwarding method of Fallbacks
 	OnDown          OnDown
-	Active          Active
+	// SlowStart is how long the weight of a server rises after it came up, from 1 to
+	// its full weight; 0: it has its full weight at once.
+	SlowStart time.Duration
+	Active    Active
 	// Follow is the name of the VRRP group or instance that decides with
 	// ActiveMaster.
 	Follow string

@@ -22,7 +22,7 @@ func Example() {
 			{Name: "rs1", Server: lvs.Server{Address: netip.MustParseAddrPort("192.168.0.11:80"), Forward: lvs.NAT, Weight: 5}},
 			{Name: "rs2", Server: lvs.Server{Address: netip.MustParseAddrPort("192.168.0.12:80"), Forward: lvs.NAT, Weight: 5}},
 		},
-		Fallback: netip.MustParseAddrPort("192.168.0.1:8080"),
+		Fallbacks: []netip.AddrPort{netip.MustParseAddrPort("192.168.0.1:8080")},
 	}})
 	if err != nil {
 		fmt.Println(err)

@@ -145,12 +145,14 @@ func (t *Table) serviceStatus(c *ServiceConfig, u *Usage) ServiceStatus {
 		}
 		s.Servers = append(s.Servers, r)
 	}
-	if f := c.fallback(); c.Fallback.IsValid() && held[f.Address] != nil {
-		r := ServerStatus{Name: "fallback", Configured: 1, Fallback: true}
-		r.describe(f)
-		r.use(held[f.Address])
-		s.OnFallback = true
-		s.Servers = append(s.Servers, r)
+	for _, a := range c.Fallbacks {
+		if f := c.fallback(a); held[f.Address] != nil {
+			r := ServerStatus{Name: "fallback", Configured: 1, Fallback: true}
+			r.describe(f)
+			r.use(held[f.Address])
+			s.OnFallback = true
+			s.Servers = append(s.Servers, r)
+		}
 	}
 	return s
 }

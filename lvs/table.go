@@ -336,8 +336,10 @@ func (t *Table) wanted(c *ServiceConfig) Wanted {
 			w.Servers = append(w.Servers, s)
 		}
 	}
-	if c.Fallback.IsValid() && !usable(w.Servers) {
-		w.Servers = append(w.Servers, c.fallback())
+	if !usable(w.Servers) {
+		for _, a := range c.Fallbacks {
+			w.Servers = append(w.Servers, c.fallback(a))
+		}
 	}
 	slices.SortFunc(w.Servers, byAddress)
 	return w

@@ -2,6 +2,7 @@ package lvs_test
 
 import (
 	"errors"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ func web() lvs.ServiceConfig {
 			{Name: "rs1", Server: nat("192.168.0.11:80", 5)},
 			{Server: nat("192.168.0.12:80", 3)},
 		},
-		Fallback: ap("192.168.0.1:8080"),
+		Fallbacks: []netip.AddrPort{ap("192.168.0.1:8080")},
 	}
 }
 
@@ -47,7 +48,7 @@ func TestTableWanted(t *testing.T) {
 	quiesce := web()
 	quiesce.OnDown = lvs.Quiesce
 	bare := web()
-	bare.Fallback = lvs.ServiceConfig{}.Fallback
+	bare.Fallbacks = nil
 	eager := web()
 	eager.Servers[0].StartsUp = true
 	follower := web()

@@ -50,9 +50,8 @@ func (c *ServiceConfig) Validate() error {
 	if c.Active == ActiveMaster && c.Follow == "" {
 		f.add("follow", "is needed with active = \"master\": the name of a group or instance")
 	}
-	if c.Fallback != (netip.AddrPort{}) {
-		c.validateFallback(&f)
-	}
+	c.validateQuorum(&f)
+	c.validateFallbacks(&f)
 	names := make(map[string]bool, len(c.Servers))
 	addresses := make(map[netip.AddrPort]bool, len(c.Servers))
 	for i := range c.Servers {
@@ -135,16 +134,34 @@ func (s *Service) validateServer(f *fieldErrors, r Server) {
 	}
 }
 
-func (c *ServiceConfig) validateFallback(f *fieldErrors) {
-	if !validAddress(f, "fallback", c.Fallback) {
-		return
+func (c *ServiceConfig) validateQuorum(f *fieldErrors) {
+	if c.Quorum < 0 {
+		f.add("quorum", "must be at least 1, not %d", c.Quorum)
 	}
-	fallback := c.fallback()
-	c.Service.validateForward(f, "fallback", "fallback_forward", fallback)
-	for i := range c.Servers {
-		if c.Servers[i].Server.Canonical().Address == fallback.Address {
-			f.add("fallback", "%v is one of the servers", c.Fallback)
+	if c.Hysteresis < 0 || c.Hysteresis > 0 && c.Hysteresis >= c.Quorum {
+		f.add("hysteresis", "must be less than the quorum %d, not %d", max(c.Quorum, 1), c.Hysteresis)
+	}
+	if c.SlowStart < 0 || c.SlowStart%time.Second != 0 {
+		f.add("slow_start", "must be whole seconds, not %v", c.SlowStart)
+	}
+}
+
+func (c *ServiceConfig) validateFallbacks(f *fieldErrors) {
+	seen := make(map[netip.AddrPort]bool)
+	for _, a := range c.Fallbacks {
+		if !validAddress(f, "fallback", a) {
+			continue
 		}
+		fallback := c.fallback(a)
+		c.Service.validateForward(f, "fallback", "fallback_forward", fallback)
+		isServer := func(s ServerConfig) bool { return s.Server.Canonical().Address == fallback.Address }
+		switch {
+		case seen[fallback.Address]:
+			f.add("fallback", "%v is listed twice", a)
+		case slices.ContainsFunc(c.Servers, isServer):
+			f.add("fallback", "%v is one of the servers", a)
+		}
+		seen[fallback.Address] = true
 	}
 }
 
@@ -187,17 +204,17 @@ func (s *Service) validateForward(f *fieldErrors, addressKey, forwardKey string,
 	}
 }
 
-// fallback returns the fallback server as it is added to the kernel.
-func (c *ServiceConfig) fallback() Server {
-	return Server{Address: c.Fallback, Forward: c.FallbackForward, Weight: 1}.Canonical()
+// fallback returns a fallback server as it is added to the kernel.
+func (c *ServiceConfig) fallback(a netip.AddrPort) Server {
+	return Server{Address: a, Forward: c.FallbackForward, Weight: 1}.Canonical()
 }
 
-// MixedFamilies reports whether a server or the fallback is of another address
+// MixedFamilies reports whether a server or a fallback is of another address
 // family than the service. The kernel refuses such a server while a sync daemon
 // runs, and a sync daemon while there is such a server (EINVAL).
 func (c *ServiceConfig) MixedFamilies() bool {
 	v6 := c.Service.Key.Canonical().IPv6
-	if c.Fallback.IsValid() && c.fallback().Address.Addr().Is6() != v6 {
+	if slices.ContainsFunc(c.Fallbacks, func(a netip.AddrPort) bool { return c.fallback(a).Address.Addr().Is6() != v6 }) {
 		return true
 	}
 	return slices.ContainsFunc(c.Servers, func(s ServerConfig) bool {

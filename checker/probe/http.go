@@ -28,7 +28,7 @@ type HTTP struct {
 
 var (
 	defaultHTTP  = HTTP{Method: http.MethodGet, Path: "/", Status: []StatusRange{{200, 299}}}
-	defaultHTTPS = HTTP{Method: http.MethodGet, Path: "/", Status: []StatusRange{{200, 299}}, TLS: &TLS{Verify: true}}
+	defaultHTTPS = HTTP{Method: http.MethodGet, Path: "/", Status: []StatusRange{{200, 299}}, TLS: DefaultTLS()}
 )
 
 // A StatusRange is a range of HTTP status codes, both ends included.
@@ -117,7 +117,7 @@ type httpProber struct {
 	head    *http.Request // tells http.ReadResponse the method
 	status  []StatusRange
 	body    *regexp.Regexp // nil: any body
-	tls     *tlsClient     // nil: without TLS
+	tls     *TLSClient     // nil: without TLS
 }
 
 func newHTTPProber(s HTTP, to Target) *httpProber {
@@ -133,7 +133,7 @@ func newHTTPProber(s HTTP, to Target) *httpProber {
 		head:   &http.Request{Method: s.Method},
 		status: s.Status,
 		body:   compile(s.Body),
-		tls:    newTLSClient(s.TLS, nameOf(host), "http/1.1"),
+		tls:    NewTLSClient(s.TLS, nameOf(host), "http/1.1"),
 	}
 }
 
@@ -174,12 +174,15 @@ func (p *httpProber) Probe(ctx context.Context) error {
 	if p.tls == nil {
 		return p.ask(conn)
 	}
-	secure, err := p.tls.secure(conn)
+	secure, err := p.tls.Secure(conn)
 	if err != nil {
 		return p.failed("TLS", err)
 	}
 	return p.ask(secure)
 }
+
+// Warning implements Warner.
+func (p *httpProber) Warning() string { return p.tls.Warning() }
 
 // ask sends the request and judges the answer.
 func (p *httpProber) ask(conn net.Conn) error {

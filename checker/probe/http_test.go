@@ -195,7 +195,7 @@ func TestRawAnswers(t *testing.T) {
 // https returns the default settings with TLS settings of their own.
 func https() HTTP {
 	s := defaultHTTPS
-	s.TLS = &TLS{Verify: true}
+	s.TLS = DefaultTLS()
 	return s
 }
 

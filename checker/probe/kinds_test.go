@@ -78,6 +78,8 @@ func TestValidate(t *testing.T) {
 		{"body", http(func(s *HTTP) { s.Body = "(" }), "body: is not a regular expression: missing closing ): `(`"},
 		{"body of HEAD", http(func(s *HTTP) { s.Method, s.Body = "HEAD", "ok" }), `body: the answer to HEAD has no body`},
 		{"certificate", http(func(s *HTTP) { s.TLS = &TLS{CA: "x", CAFile: "/x.pem"} }), `tls: /x.pem contains no certificate in PEM format`},
+		{"key without certificate", http(func(s *HTTP) { s.TLS = &TLS{Key: "x"} }), `tls: failed to find any PEM data in certificate input`},
+		{"negative warning", http(func(s *HTTP) { s.TLS = &TLS{CertificateWarning: -1} }), `tls: certificate_warning must not be negative, like -1ns`},
 		{"long datagram", UDP{Send: strings.Repeat("x", 65508)}, `send: a datagram holds at most 65507 bytes, not 65508`},
 		{"expect", UDP{Expect: "("}, "expect: is not a regular expression: missing closing ): `(`"},
 		{"expect and silence", UDP{Expect: "a", SilenceOK: true}, `expect: has no effect with silence_ok = true`},

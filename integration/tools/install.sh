@@ -15,8 +15,9 @@ cache=${HOLDFAST_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/holdfast}
 bin=$cache/bin
 root=$cache/root
 apt=$cache/apt
-packages="dbus dnsmasq-base frr iproute2 ipvsadm keepalived kmod nftables shellcheck snmp snmpd snmptrapd tcc tcpdump tshark user-mode-linux"
-programs="bfdd bridge dbus-daemon dbus-monitor dbus-send dnsmasq ip ipvsadm keepalived linux.uml modprobe nft shellcheck snmpbulkwalk snmpd snmpset snmptrapd snmpwalk tcpdump tshark vrrpd vtysh zebra"
+list=$(dirname "$0")/packages
+packages=$(sed 's/#.*//' "$list" | awk 'NF { print $1 }' | xargs)
+programs=$(sed 's/#.*//' "$list" | awk '{ $1 = ""; print }' | xargs)
 
 if [ "${1:-}" = --bin ]; then
 	echo "$bin"
@@ -30,7 +31,7 @@ die() {
 
 stamp=$cache/stamp
 xstate=$(dirname "$0")/xstate/ptrace.c
-wanted="4 $packages $(cksum <"$xstate")"
+wanted="5 $packages $(cksum <"$xstate")"
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
 	complete=yes
 	for program in $programs; do
@@ -74,10 +75,16 @@ apt_get install --download-only $packages || die "apt-get could not fetch: $pack
 # A package that the host already has is not fetched: its programs are used
 # where they are.
 rm -rf "$root.new"
-mkdir -p "$root.new"
+mkdir -p "$root.new/etc" "$root.new/var"
+# As on every Debian since 12, /bin and its like are links into /usr, which
+# "dpkg -x" would replace with folders.
+for folder in bin sbin lib lib64; do
+	mkdir -p "$root.new/usr/$folder"
+	ln -s "usr/$folder" "$root.new/$folder"
+done
 for deb in "$apt"/archives/*.deb; do
 	[ -e "$deb" ] || continue
-	dpkg -x "$deb" "$root.new"
+	dpkg --fsys-tarfile "$deb" | tar -x --keep-directory-symlink -C "$root.new"
 done
 rm -rf "$root"
 mv "$root.new" "$root"
@@ -98,7 +105,7 @@ $tcc -shared -nostdlib -o "$root/xstate.so" "$xstate" || die "$tcc could not com
 libraries=$(find "$root" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd: -)
 for program in $programs; do
 	path=
-	for folder in usr/sbin sbin usr/bin bin usr/lib/frr; do
+	for folder in usr/sbin usr/bin usr/lib/frr; do
 		if [ -x "$root/$folder/$program" ]; then
 			path=$root/$folder/$program
 			break

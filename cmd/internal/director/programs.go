@@ -108,6 +108,9 @@ func UnfitPrograms(c *conf.Config) []string {
 	}
 	for i := range c.Services {
 		s := &c.Services[i]
+		check("service."+s.Name+".notify", map[string]*conf.Command{
+			"quorum_up": &s.Notify.QuorumUp, "quorum_down": &s.Notify.QuorumDown, "fallback": &s.Notify.Fallback,
+		}, "quorum_up", "quorum_down", "fallback")
 		for j := range s.Health {
 			n := &s.Health[j].Notify
 			check("service."+s.Name+".notify", map[string]*conf.Command{"up": &n.Up, "down": &n.Down}, "up", "down")

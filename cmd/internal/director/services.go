@@ -147,7 +147,7 @@ func (v *virtualServices) reconcile() {
 	v.dirty = false
 	former := v.faults
 	v.faults = v.balance.apply()
-	v.problems(v.conflicts(time.Now()))
+	v.problems(append(v.conflicts(time.Now()), checkWarnings(v.checks.Warnings())...))
 	v.logFault("cannot bring IPVS to the wanted state; holdfast tries again", former.table, v.faults.table)
 	v.logFault("cannot bring the IPVS sync daemons to the wanted state; holdfast tries again", former.sync, v.faults.sync)
 }

@@ -56,7 +56,8 @@ type Problem struct {
 	// Kind is device, address, sysctl, routes, nftables, journal, leftovers or
 	// kernel if the daemon could not repair the object. Kind is conflict-address,
 	// conflict-mac, conflict-rule, conflict-firewall or conflict-ipvs if the object
-	// conflicts with ours.
+	// conflicts with ours. Kind is check if a check of a server that is well found
+	// something, such as a certificate that will expire soon.
 	Kind      string    `json:"kind"`
 	Name      string    `json:"name"`                // name of the object
 	VRRP      string    `json:"vrrp,omitempty"`      // the affected virtual router

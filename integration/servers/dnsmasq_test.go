@@ -1,0 +1,20 @@
+package servers_test
+
+import "testing"
+
+// dnsmasq as a name server knows one domain and refuses to answer about others.
+func TestDnsmasq(t *testing.T) {
+	m := newMachine(t)
+	m.start("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--pid-file=",
+		"--user=", "--log-facility=-", "--bind-interfaces", "--listen-address="+m.address.String()+","+m.v6.String(),
+		"--address=/example.com/192.0.2.1")
+	question := "1234 0100 0001 0000 0000 0000 03777777 076578616d706c65 03636f6d 00 0001 0001"
+	m.prove(53,
+		check{name: "dns", keys: "type = \"dns\"\nname = \"www.example.com\"\nrecord = \"A\""},
+		check{name: "dns over IPv6", keys: "type = \"dns\"\nname = \"www.example.com\"\nrecord = \"A\"", v6: true},
+		check{name: "dns of another domain", keys: "type = \"dns\"\nname = \"www.example.net\"", reason: "DNS REFUSED, want NOERROR"},
+		check{name: "udp", keys: "type = \"udp\"\nexpect = '^\\x124'\nsend_hex = \"" + question + "\""},
+		check{name: "udp with another answer", keys: "type = \"udp\"\nexpect = 'pong'\nsend_hex = \"" + question + "\"",
+			reason: `answer "\x124...does not match "pong"`},
+	)
+}
