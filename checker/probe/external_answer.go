@@ -91,13 +91,23 @@ func monFailure(e *Ended, host string, hosts []string) error {
 	}
 	summary, detail, _ := strings.Cut(strings.TrimLeft(string(e.Output), "\r\n"), "\n")
 	failed := strings.Fields(summary)
+	named := func(host string) bool {
+		return slices.ContainsFunc(failed, func(word string) bool { return isHost(word, host) })
+	}
 	switch {
-	case slices.Contains(failed, host):
+	case named(host):
 		return errors.New(monDetail(detail, host))
-	case slices.ContainsFunc(hosts, func(h string) bool { return slices.Contains(failed, h) }):
+	case slices.ContainsFunc(hosts, named):
 		return nil
 	}
 	return e.failure()
+}
+
+// isHost reports whether a word of the first line is a host. Some monitors add
+// something to it: "192.0.2.1(2)", "192.0.2.1:80".
+func isHost(word, host string) bool {
+	rest, ok := strings.CutPrefix(word, host)
+	return ok && (rest == "" || strings.ContainsRune("(,;/", rune(rest[0])) || rest[0] == ':' && !strings.Contains(host, ":"))
 }
 
 // monDetail returns what the monitor says below the first line, preferably of the
