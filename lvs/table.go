@@ -67,6 +67,8 @@ type serverState struct {
 	health   Health
 	quiesced bool // Adopt has found it with weight 0, and no check has reported yet
 	override Override
+	checked  *int   // the weight that the checks want; nil: they do not say
+	checker  string // the check that decided checked
 }
 
 // NewTable returns an empty table.
@@ -198,6 +200,20 @@ func (t *Table) Health(ref Ref) Health {
 		return Unknown
 	}
 	return state.health
+}
+
+// SetCheckWeight sets the weight that the checks of a server want in place of the
+// configured one. nil stands for the configured one. by names the check that decided.
+// An override of an operator beats it. SetCheckWeight reports whether that is a change.
+// It ignores a server that is not configured.
+func (t *Table) SetCheckWeight(ref Ref, weight *int, by string) bool {
+	state, err := t.find(ref)
+	if err != nil {
+		return false
+	}
+	same := weight == state.checked || weight != nil && state.checked != nil && *weight == *state.checked
+	state.checked, state.checker = weight, by
+	return !same
 }
 
 // SetMaster sets whether a group or instance is MASTER on this director and
@@ -350,7 +366,7 @@ func (t *Table) wanted(c *ServiceConfig) Wanted {
 func (st *serverState) server(s Server, onDown OnDown) (Server, bool) {
 	switch {
 	case st.health == Up:
-		s.Weight = st.weight(s.Weight)
+		s.Weight, _ = st.weight(s.Weight)
 		return s, true
 	case st.health == Down && onDown == Quiesce, st.quiesced:
 		s.Weight = 0
@@ -359,15 +375,17 @@ func (st *serverState) server(s Server, onDown OnDown) (Server, bool) {
 	return s, false
 }
 
-// weight returns the weight of a server that is up.
-func (st *serverState) weight(configured int) int {
+// weight returns the weight of a server that is up, and where it comes from.
+func (st *serverState) weight(configured int) (int, WeightSource) {
 	switch {
 	case st.override.Drained:
-		return 0
+		return 0, FromOperator
 	case st.override.Weight != nil:
-		return *st.override.Weight
+		return *st.override.Weight, FromOperator
+	case st.checked != nil:
+		return *st.checked, FromCheck
 	}
-	return configured
+	return configured, FromConfig
 }
 
 // usable reports whether at least one of the servers gets new connections.

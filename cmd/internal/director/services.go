@@ -189,11 +189,15 @@ func errorText(err error) string {
 
 // verdict takes over what the checks found of a server.
 func (v *virtualServices) verdict(c checker.Change) {
+	r := ref(c.ID)
+	if v.balance.table.SetCheckWeight(r, c.Weight, c.WeightBy) {
+		v.dirty = true
+		v.logWeight(&c)
+	}
 	health, to := lvs.Down, event.Down
 	if c.Up {
 		health, to = lvs.Up, event.Up
 	}
-	r := ref(c.ID)
 	before := v.balance.table.Health(r)
 	if !v.balance.table.SetHealth(r, health) {
 		return
@@ -208,6 +212,14 @@ func (v *virtualServices) verdict(c checker.Change) {
 		From: eventHealth(before), To: to, Reason: c.Reason, Service: v.eventServer(r),
 	})
 	v.publishServices(c.At, c.ID+" is "+to)
+}
+
+func (v *virtualServices) logWeight(c *checker.Change) {
+	if c.Weight == nil {
+		v.log.Info("no check says the weight of the server any more", "server", c.ID)
+		return
+	}
+	v.log.Info("a check changes the weight of the server", "server", c.ID, "weight", *c.Weight, "check", c.WeightBy)
 }
 
 func eventHealth(h lvs.Health) string {

@@ -40,8 +40,20 @@ func serverNote(r *lvs.ServerStatus) string {
 			parts = append(parts, r.TunnelChecksum+" checksum")
 		}
 	}
+	parts = append(parts, weightNote(r)...)
 	if r.Upper > 0 {
 		parts = append(parts, fmt.Sprintf("thresholds %d and %d", r.Upper, r.Lower))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// weightNote says who made the weight other than configured.
+func weightNote(r *lvs.ServerStatus) []string {
+	switch {
+	case r.WeightFrom == lvs.FromCheck:
+		return []string{fmt.Sprintf("weight %d by the check %s", r.Effective, r.WeightBy)}
+	case r.WeightFrom == lvs.FromOperator && !r.Drained:
+		return []string{fmt.Sprintf("weight %d by an operator", r.Effective)}
+	}
+	return nil
 }
