@@ -34,12 +34,13 @@ func (s *Service) Checks() []checker.Config {
 		configs[i] = s.Health[i].Check.config(s.Name+"/"+server.Name, server.Server.Address)
 		configs[i].Weight = server.Server.Weight
 	}
+	s.personalize(configs)
 	return configs
 }
 
 // config returns the check of the server at an address.
 func (c *Check) config(id string, server netip.AddrPort) checker.Config {
-	return checker.Config{
+	config := checker.Config{
 		ID:            id,
 		Probe:         c.Probe,
 		Address:       c.address(server),
@@ -51,13 +52,19 @@ func (c *Check) config(id string, server netip.AddrPort) checker.Config {
 		WeightMin:     c.WeightMin,
 		WeightMax:     c.WeightMax,
 	}
+	if !c.Probe.Needs().HasAddress() { // what this host knows is certain at once
+		config.RetryInterval, config.Rise, config.Fall = 0, 1, 1
+	}
+	return config
 }
 
 // address returns what the check connects to. It has no port if the kind of
 // check uses none, so that services on different ports share such a check.
 func (c *Check) address(server netip.AddrPort) netip.AddrPort {
 	switch {
-	case c.Probe.Needs() != probe.NeedsPort:
+	case !c.Probe.Needs().HasAddress():
+		return netip.AddrPort{}
+	case !c.Probe.Needs().HasPort():
 		return netip.AddrPortFrom(server.Addr(), 0)
 	case c.Port != 0:
 		return netip.AddrPortFrom(server.Addr(), c.Port)
@@ -154,12 +161,10 @@ func (c *Check) visit(t *table, inherited Check) {
 	}
 	field(t, "type", &name, kindName, inherited.Probe.Kind())
 	needs := probe.Default(name).Needs()
-	if t.reading() || needs == probe.NeedsPort {
+	if t.reading() || needs.HasPort() {
 		field(t, "port", &c.Port, integer[uint16](0, 65535), inherited.Port)
 	}
-	if t.reading() || needs != probe.NeedsNothing {
-		c.visitTiming(t, inherited)
-	}
+	c.visitTiming(t, inherited, needs)
 	kind := checkKinds[slices.IndexFunc(checkKinds, func(k checkKind) bool { return k.name == name })]
 	switch {
 	case !t.reading():
@@ -175,12 +180,18 @@ func (c *Check) visit(t *table, inherited Check) {
 	}
 }
 
-func (c *Check) visitTiming(t *table, inherited Check) {
+// visitTiming visits the keys of the schedule that the kind has.
+func (c *Check) visitTiming(t *table, inherited Check, needs probe.Needs) {
+	if !t.reading() && needs < probe.NeedsThisHost {
+		return
+	}
 	field(t, "interval", &c.Interval, duration(checker.MinInterval, 24*time.Hour), inherited.Interval)
 	field(t, "timeout", &c.Timeout, duration(time.Millisecond, time.Hour), inherited.Timeout)
-	field(t, "retry_interval", &c.RetryInterval, duration(0, 24*time.Hour), inherited.RetryInterval)
-	field(t, "rise", &c.Rise, integer[int](1, 1000), inherited.Rise)
-	field(t, "fall", &c.Fall, integer[int](1, 1000), inherited.Fall)
+	if t.reading() || needs.HasAddress() {
+		field(t, "retry_interval", &c.RetryInterval, duration(0, 24*time.Hour), inherited.RetryInterval)
+		field(t, "rise", &c.Rise, integer[int](1, 1000), inherited.Rise)
+		field(t, "fall", &c.Fall, integer[int](1, 1000), inherited.Fall)
+	}
 	field(t, "weight_min", &c.WeightMin, integer[int](0, probe.MaxWeight), inherited.WeightMin)
 	field(t, "weight_max", &c.WeightMax, integer[int](0, probe.MaxWeight), inherited.WeightMax)
 }
@@ -195,11 +206,14 @@ func (c *Check) trim(t *table, needs probe.Needs, kind string) {
 			t.forbid(why, key)
 		}
 	}
-	if needs != probe.NeedsPort {
+	if !needs.HasPort() {
 		t.forbid(why, "port")
 	}
-	if needs == probe.NeedsNothing {
-		t.forbid(why, "interval", "timeout", "retry_interval", "rise", "fall", "weight_min", "weight_max")
+	if !needs.HasAddress() {
+		t.forbid(why, "retry_interval", "rise", "fall")
+	}
+	if needs < probe.NeedsThisHost {
+		t.forbid(why, "interval", "timeout", "weight_min", "weight_max")
 	}
 }
 
