@@ -8,9 +8,6 @@ import (
 
 func visitCheckBFD(t *table, s *probe.BFD, inherited probe.BFD) {
 	field(t, "bfd", &s.Session, optional(name), inherited.Session)
-	if t.reading() && !t.has("bfd") && s.Session == "" {
-		t.lack("bfd", `is required with type = "bfd"`)
-	}
 }
 
 // checkCheckedBFD refuses checks of sessions that there are not.

@@ -18,9 +18,6 @@ func visitExternal(t *table, s *probe.External, inherited probe.External) {
 		field(t, "host", &s.Host, hostAs, inherited.Host)
 		field(t, "together", &s.Together, boolean, inherited.Together)
 	}
-	if t.reading() && !t.has("command") && len(s.Command) == 0 {
-		t.lack("command", `is required with type = "external"`)
-	}
 }
 
 var externalStyle = func() codec[probe.Style] {

@@ -11,7 +11,4 @@ func visitFile(t *table, s *probe.File, inherited probe.File) {
 	field(t, "weight", &s.Weight, integer[int](-math.MaxInt32, math.MaxInt32), inherited.Weight)
 	field(t, "reverse", &s.Reverse, boolean, inherited.Reverse)
 	field(t, "missing", &s.Missing, integer[int](math.MinInt32, math.MaxInt32), inherited.Missing)
-	if t.reading() && !t.has("file") && s.File == "" {
-		t.lack("file", `is required with type = "file"`)
-	}
 }

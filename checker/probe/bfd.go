@@ -21,7 +21,7 @@ func (BFD) Needs() Needs { return NeedsReports }
 func (s BFD) Validate() FieldErrors {
 	var errs FieldErrors
 	if s.Session == "" {
-		errs.Addf("bfd", "is required")
+		errs.Addf("bfd", "is required with type = \"bfd\"")
 	}
 	return errs
 }

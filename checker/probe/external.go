@@ -78,8 +78,11 @@ func (External) Needs() Needs { return NeedsServer }
 // Validate implements Settings.
 func (s External) Validate() FieldErrors {
 	var errs FieldErrors
-	if len(s.Command) == 0 || !path.IsAbs(s.Command[0]) {
-		errs.Addf("command", "must name a program by its absolute path")
+	switch {
+	case len(s.Command) == 0:
+		errs.Addf("command", "is required with type = \"external\"")
+	case !path.IsAbs(s.Command[0]):
+		errs.Addf("command", "must name a program by its absolute path, not %q", s.Command[0])
 	}
 	for _, v := range s.Environment {
 		if name, _, ok := strings.Cut(v, "="); !ok || name == "" || strings.ContainsRune(v, 0) {
@@ -181,8 +184,8 @@ func (s External) hosts(servers []Named) []string {
 	return all
 }
 
-// program returns what to run for a server.
-func (s External) program(to Target) Program {
+// Program returns what to run for a server.
+func (s External) Program(to Target) Program {
 	p := Program{Argv: s.fill(to), User: s.User, Group: s.Group}
 	p.Environment = append(p.Environment, "HOLDFAST_CHECK="+string(s.Style))
 	switch s.Style {
@@ -271,7 +274,7 @@ exit 0;`
 )
 
 func (s External) prober(t *Tools, to Target) Prober {
-	p := &externalProber{settings: s, programs: t.Programs, program: s.program(to), timeout: to.Timeout}
+	p := &externalProber{settings: s, programs: t.Programs, program: s.Program(to), timeout: to.Timeout}
 	if s.Together {
 		return t.joints.member(p, s.monHost(to), to.Interval)
 	}

@@ -222,8 +222,8 @@ func TestValidateExternal(t *testing.T) {
 		change func(*External)
 		want   string
 	}{
-		{"no command", func(s *External) { s.Command = nil }, "command: must name a program by its absolute path"},
-		{"relative", func(s *External) { s.Command[0] = "check" }, "command: must name a program by its absolute path"},
+		{"no command", func(s *External) { s.Command = nil }, `command: is required with type = "external"`},
+		{"relative", func(s *External) { s.Command[0] = "check" }, `command: must name a program by its absolute path, not "check"`},
 		{"environment", func(s *External) { s.Environment = []string{"=x"} }, `environment: "=x" is not like NAME=value`},
 		{"exit", func(s *External) { s.Weight = WeightFromExit }, `weight: "exit" needs style = "misc": the exit statuses of other styles have a meaning already`},
 		{"output", func(s *External) { s.Style, s.Weight = StyleMon, WeightFromOutput }, `weight: "output" needs style = "plain": the first line of other styles has a meaning already`},

@@ -31,7 +31,7 @@ func (File) Needs() Needs { return NeedsThisHost }
 func (s File) Validate() FieldErrors {
 	var errs FieldErrors
 	if s.File == "" {
-		errs.Addf("file", "is required")
+		errs.Addf("file", "is required with type = \"file\"")
 	}
 	return errs
 }

@@ -63,18 +63,26 @@ func (p *Programs) prepared(of *probe.Program) (program.Program, []string) {
 	return run, append(env, of.Environment...)
 }
 
+// Check returns why a program cannot or must not be run, or nil.
+func (p *Programs) Check(of probe.Program) error {
+	run, _ := p.prepared(&of)
+	return fit(&run, of.Script)
+}
+
+func fit(run *program.Program, script string) error {
+	if err := run.Check(); err != nil || script == "" {
+		return err
+	}
+	return run.CheckFile(script)
+}
+
 // Run implements probe.Programs. Before each run it looks whether the program is
 // safe from other users. Processes that the program leaves behind in its group are
 // killed.
 func (p *Programs) Run(ctx context.Context, of probe.Program) (probe.Ended, error) {
 	run, env := p.prepared(&of)
-	if err := run.Check(); err != nil {
+	if err := fit(&run, of.Script); err != nil {
 		return probe.Ended{}, err
-	}
-	if of.Script != "" {
-		if err := run.CheckFile(of.Script); err != nil {
-			return probe.Ended{}, err
-		}
 	}
 	output, errs := &head{limit: maxOutput}, &head{limit: maxErrors}
 	run.Errors = errs

@@ -26,6 +26,7 @@ type virtualServices struct {
 	base
 	balance *balancer
 	checks  *checker.Set
+	tools   checkTools // that checks use
 	// kernel opens the kernel's IPVS table, once a configuration needs it.
 	kernel func(context.Context, *slog.Logger) (ipvsTable, error)
 	// tracked is called after every result of a check that changed a server.
@@ -55,7 +56,7 @@ func newVirtualServices(b base, dir string) *virtualServices {
 func openIPVS(ctx context.Context, log *slog.Logger) (ipvsTable, error) { return ipvs.Open(ctx, log) }
 
 func (v *virtualServices) open() error {
-	v.checks = checker.New(checker.Options{Log: v.log, OnChange: func(c checker.Change) {
+	v.checks = checker.New(checker.Options{Log: v.log, Tools: v.tools.open(), OnChange: func(c checker.Change) {
 		v.post(func() { v.verdict(c) })
 	}})
 	return nil
@@ -84,6 +85,8 @@ func (v *virtualServices) admit(ctx context.Context, c *conf.Config) error {
 // apply gives the table and the checks the services of a configuration.
 func (v *virtualServices) apply(c *conf.Config) {
 	v.conf, v.dirty = c, true
+	v.tools.apply(c)
+	v.checks.SetLimit("external", c.Director.MaxCheckPrograms)
 	checks, err := v.balance.configure(c)
 	if err != nil {
 		v.log.Error("cannot take over the services", "err", err)
@@ -136,6 +139,8 @@ func ratesNote(services []lvs.ServiceStatus) string {
 }
 
 func (v *virtualServices) withdraw() { v.checks.Close() }
+
+func (v *virtualServices) close() { v.tools.close() }
 
 func (v *virtualServices) stop() error { return v.balance.stop(v.conf.LVS.OnStop) }
 
