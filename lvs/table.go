@@ -114,14 +114,17 @@ func (t *Table) Configure(services []ServiceConfig) error {
 func distinct(services []ServiceConfig) error {
 	names, keys := make(map[string]bool), make(map[Key]string)
 	for i := range services {
-		name, key := services[i].Name, services[i].Service.Key.Canonical()
+		name := services[i].Name
 		if names[name] {
 			return fmt.Errorf("configure services: two have the name %q", name)
 		}
-		if other, ok := keys[key]; ok {
-			return fmt.Errorf("configure services: %q and %q are both for %v", other, name, key)
+		names[name] = true
+		for _, key := range services[i].Keys() {
+			if other, ok := keys[key]; ok {
+				return fmt.Errorf("configure services: %q and %q are both for %v", other, name, key)
+			}
+			keys[key] = name
 		}
-		names[name], keys[key] = true, name
 	}
 	return nil
 }
@@ -167,17 +170,27 @@ func (t *Table) Adopt(have []Wanted) {
 		held[h.Service.Key] = h.Servers
 	}
 	for i := range t.services {
-		c := &t.services[i]
-		for _, s := range held[c.Service.Key.Canonical()] {
-			state := t.servers[serverID{c.Name, s.Address}]
-			if state == nil || state.health != Unknown {
-				continue
-			}
-			if s.Weight > 0 {
-				state.health = Up
-			} else {
-				state.quiesced = true
-			}
+		for _, key := range t.services[i].Keys() {
+			t.adopt(&t.services[i], key, held[key])
+		}
+	}
+}
+
+// adopt takes over the state of servers of c from one virtual service.
+func (t *Table) adopt(c *ServiceConfig, key Key, held []Server) {
+	weights := make(map[netip.AddrPort]int, len(held))
+	for _, s := range held {
+		weights[s.Address] = s.Weight
+	}
+	for i := range c.Servers {
+		state := t.servers[c.id(&c.Servers[i])]
+		weight, in := weights[c.Servers[i].Server.under(key).Address]
+		switch {
+		case !in || state.health != Unknown:
+		case weight > 0:
+			state.health, state.quiesced = Up, false
+		default:
+			state.quiesced = true
 		}
 	}
 }
@@ -301,7 +314,7 @@ func (t *Table) find(ref Ref) (*serverState, error) {
 func (t *Table) Keys() []Key {
 	keys := make([]Key, 0, len(t.services))
 	for i := range t.services {
-		keys = append(keys, t.services[i].Service.Key.Canonical())
+		keys = append(keys, t.services[i].Keys()...)
 	}
 	return keys
 }
@@ -314,13 +327,17 @@ func (t *Table) Shadowed(foreign []Key) map[string][]uint16 {
 	shadowed := map[string][]uint16{}
 	for i := range t.services {
 		c := &t.services[i]
-		key := c.Service.Key.Canonical()
-		if key.Mark != 0 || key.Address.Port() != 0 || !t.present(c) {
+		if !t.present(c) {
 			continue
 		}
-		for _, f := range foreign {
-			if f.Mark == 0 && f.Protocol == key.Protocol && f.Address.Addr() == key.Address.Addr() {
-				shadowed[c.Name] = append(shadowed[c.Name], f.Address.Port())
+		for _, key := range c.Keys() {
+			if key.Mark != 0 || key.Address.Port() != 0 {
+				continue
+			}
+			for _, f := range foreign {
+				if f.Mark == 0 && f.Protocol == key.Protocol && f.Address.Addr() == key.Address.Addr() {
+					shadowed[c.Name] = append(shadowed[c.Name], f.Address.Port())
+				}
 			}
 		}
 		slices.Sort(shadowed[c.Name])
@@ -333,7 +350,7 @@ func (t *Table) Wanted() []Wanted {
 	want := make([]Wanted, 0, len(t.services))
 	for i := range t.services {
 		if t.present(&t.services[i]) {
-			want = append(want, t.wanted(&t.services[i]))
+			want = append(want, t.wanted(&t.services[i])...)
 		}
 	}
 	return want
@@ -344,21 +361,31 @@ func (t *Table) present(c *ServiceConfig) bool {
 	return c.Active == ActiveAlways || t.masters[c.Follow]
 }
 
-func (t *Table) wanted(c *ServiceConfig) Wanted {
-	w := Wanted{Service: c.Service.Canonical(), Servers: make([]Server, 0, len(c.Servers)+1)}
+// wanted returns what the kernel should hold of a service, one element for each of
+// its keys.
+func (t *Table) wanted(c *ServiceConfig) []Wanted {
+	var servers []Server
 	for i := range c.Servers {
 		state := t.servers[c.id(&c.Servers[i])]
 		if s, in := state.server(c.Servers[i].Server.Canonical(), c.OnDown); in {
-			w.Servers = append(w.Servers, s)
+			servers = append(servers, s)
 		}
 	}
-	if !usable(w.Servers) {
+	if !usable(servers) {
 		for _, a := range c.Fallbacks {
-			w.Servers = append(w.Servers, c.fallback(a))
+			servers = append(servers, c.fallback(a))
 		}
 	}
-	slices.SortFunc(w.Servers, byAddress)
-	return w
+	var want []Wanted
+	for _, key := range c.Keys() {
+		w := Wanted{Service: c.service(key), Servers: make([]Server, len(servers))}
+		for i, s := range servers {
+			w.Servers[i] = s.under(key)
+		}
+		slices.SortFunc(w.Servers, byAddress)
+		want = append(want, w)
+	}
+	return want
 }
 
 // server returns s with the weight that it should have, and whether it should be
