@@ -47,12 +47,12 @@ func TestChecksOfThisHost(t *testing.T) {
 	}
 	write("program", "7\n")
 	write("load", "0\n")
-	far := p.Realservers[0].Holdfast("[director]\nname = \"rs1\"\n[[bfd]]\nname = \"lvs\"\nneighbour = \"192.168.0.2\"\nmin_tx = \"100ms\"\nmin_rx = \"100ms\"\n")
+	far := p.Realservers[0].Holdfast("[[bfd]]\nname = \"lvs\"\nneighbour = \"192.168.0.2\"\nmultiplier = 10\n")
 	server := func(i int, check string) string {
 		return fmt.Sprintf("[[service.server]]\naddress = \"192.168.0.%d\"\nweight = 20\n[service.server.check]\n%s\n", i, check)
 	}
-	timing := "interval = \"500ms\"\ntimeout = \"400ms\"\n"
-	d := start(t, p, "[[bfd]]\nname = \"rs1\"\nneighbour = \"192.168.0.11\"\nmin_tx = \"100ms\"\nmin_rx = \"100ms\"\n"+
+	timing := "interval = \"2s\"\ntimeout = \"2s\"\nretry_interval = \"500ms\"\n" // the guest is slow
+	d := start(t, p, "[[bfd]]\nname = \"rs1\"\nneighbour = \"192.168.0.11\"\nmultiplier = 10\n"+
 		service("web", lab.VIP+":80", "")+
 		server(11, fmt.Sprintf("type = \"external\"\ntimeout = \"2s\"\nweight = \"output\"\ncommand = [\"/bin/sh\", \"-c\", \"cat %s/program; test $HOLDFAST_ADDRESS = 192.168.0.11\"]\n", dir))+
 		server(12, "type = \"agent\"\nport = 9999\n"+timing)+
