@@ -3,7 +3,7 @@ package probe
 import (
 	"context"
 	"fmt"
-	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,7 +81,7 @@ func (s External) Validate() FieldErrors {
 	switch {
 	case len(s.Command) == 0:
 		errs.Addf("command", "is required with type = \"external\"")
-	case !path.IsAbs(s.Command[0]):
+	case !filepath.IsAbs(s.Command[0]):
 		errs.Addf("command", "must name a program by its absolute path, not %q", s.Command[0])
 	}
 	for _, v := range s.Environment {
@@ -220,7 +220,7 @@ func (s External) environment(to Target) []string {
 func (s External) monEnvironment() []string {
 	return []string{
 		"MON_GROUP=" + s.Subject.Service,
-		"MON_SERVICE=" + strings.TrimSuffix(path.Base(s.Command[0]), ".monitor"),
+		"MON_SERVICE=" + strings.TrimSuffix(filepath.Base(s.Command[0]), ".monitor"),
 		"MON_STATEDIR=/var/lib/mon", "MON_LOGDIR=/var/log/mon", "MON_CFBASEDIR=/etc/mon",
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"holdfast/integration/lab"
 	"holdfast/integration/tools"
@@ -47,7 +48,9 @@ func TestChecksOfThisHost(t *testing.T) {
 	}
 	write("program", "7\n")
 	write("load", "0\n")
-	far := p.Realservers[0].Holdfast("[[bfd]]\nname = \"lvs\"\nneighbour = \"192.168.0.2\"\nmultiplier = 10\n")
+	far := p.Realservers[0].FRRBFD(lab.BFDSession{
+		Neighbour: "192.168.0.2", Source: "192.168.0.11", Interface: "eth0", Interval: 300 * time.Millisecond, Multiplier: 10,
+	})
 	server := func(i int, check string) string {
 		return fmt.Sprintf("[[service.server]]\naddress = \"192.168.0.%d\"\nweight = 20\n[service.server.check]\n%s\n", i, check)
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"holdfast/checker"
+	"holdfast/checker/probe"
+	"holdfast/checker/probe/clients"
 	"holdfast/conf"
 	"holdfast/integration/lab"
 )
@@ -14,8 +16,7 @@ import (
 // A check of a machine's server, and what it must find.
 type check struct {
 	name string
-	// keys are those of [service.check]. ADDRESS in them is the machine's IPv4
-	// address. The timing is not among them.
+	// keys are those of [service.check] without the timing. They are addressed.
 	keys string
 	// reason is why the server is down while it runs; "": it is up. Three dots
 	// stand for anything.
@@ -50,7 +51,7 @@ func (m *machine) prove(port uint16, checks ...check) {
 // watch starts checks of a port of the machine.
 func (m *machine) watch(port uint16, checks []check) *checker.Set {
 	m.t.Helper()
-	set := checker.New(checker.Options{})
+	set := checker.New(checker.Options{Tools: &probe.Tools{Clients: clients.All}})
 	m.t.Cleanup(set.Close)
 	var all []checker.Config
 	for i := range checks {
@@ -72,9 +73,8 @@ func (m *machine) config(service string, port uint16, c *check) []checker.Config
 	if c.v6 {
 		server, vip = m.v6, "2001:db8:1::1"
 	}
-	keys := strings.ReplaceAll(c.keys, "ADDRESS", m.address.String())
 	text := fmt.Sprintf("[[service]]\nname = %q\naddress = %q\n[[service.server]]\nname = \"server\"\naddress = %q\n[service.check]\n%s%s",
-		service, netip.AddrPortFrom(netip.MustParseAddr(vip), port), netip.AddrPortFrom(server, port), timing, keys)
+		service, netip.AddrPortFrom(netip.MustParseAddr(vip), port), netip.AddrPortFrom(server, port), timing, m.addressed(c.keys))
 	parsed, err := conf.Parse("holdfast.toml", []byte(text))
 	if err != nil {
 		m.t.Fatalf("%v\n%s", err, text)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"holdfast/checker/probe"
+	"holdfast/checker/probe/clients"
 	"holdfast/cmd/internal/bfd"
 	"holdfast/cmd/internal/checktools"
 	"holdfast/cmd/internal/track"
@@ -21,7 +22,7 @@ type checkTools struct {
 // open returns the tools in the form that checks take. They must be closed.
 func (t *checkTools) open() *probe.Tools {
 	t.files = checktools.NewFiles()
-	return &probe.Tools{Programs: &t.programs, Files: t.files, Sessions: &t.sessions}
+	return &probe.Tools{Clients: clients.All, Programs: &t.programs, Files: t.files, Sessions: &t.sessions}
 }
 
 func (t *checkTools) apply(c *conf.Config) {

@@ -79,8 +79,8 @@ check = { type = "bfd", bfd = "b" }
 		}
 	}
 	await("web/program UP")
-	if s := v.balance.table.Wanted()[0].Servers; len(s) != 1 || s[0].Weight != 7 {
-		t.Errorf("servers %v, want one with the weight of the program's output, 7", s)
+	if s := v.balance.table.Wanted()[0].Servers; s[0].Address.Addr().String() != "10.0.0.1" || s[0].Weight != 7 {
+		t.Errorf("servers %v, the weight of 10.0.0.1 must be that of the program's output, 7", s)
 	}
 	v.tools.sessionChanged("b", bfd.VerdictUp, "")
 	await("web/bfd UP")

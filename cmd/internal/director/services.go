@@ -56,9 +56,11 @@ func newVirtualServices(b base, dir string) *virtualServices {
 func openIPVS(ctx context.Context, log *slog.Logger) (ipvsTable, error) { return ipvs.Open(ctx, log) }
 
 func (v *virtualServices) open() error {
-	v.checks = checker.New(checker.Options{Log: v.log, Tools: v.tools.open(), OnChange: func(c checker.Change) {
-		v.post(func() { v.verdict(c) })
-	}})
+	v.checks = checker.New(checker.Options{
+		Log:      v.log,
+		OnChange: func(c checker.Change) { v.post(func() { v.verdict(c) }) },
+		Tools:    v.tools.open(),
+	})
 	return nil
 }
 
