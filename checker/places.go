@@ -23,7 +23,7 @@ func (s *Set) SetLimit(kind string, limit int) {
 	}
 	p.limit = limit
 	for range limit - p.taken {
-		s.resume(p)
+		s.callNext(p)
 	}
 }
 
@@ -51,11 +51,11 @@ func (s *Set) freePlace(q *question) {
 	p := s.places[q.cfg.Probe.Kind()]
 	p.taken--
 	q.placed = false
-	s.resume(p)
+	s.callNext(p)
 }
 
-// resume puts the next question that waits back into the queue, where it is due.
-func (s *Set) resume(p *places) {
+// callNext puts the next question that waits back into the queue, where it is due.
+func (s *Set) callNext(p *places) {
 	for len(p.waiting) > 0 {
 		q := p.waiting[0]
 		p.waiting = p.waiting[1:]

@@ -18,13 +18,15 @@ func (c *Config) checkCheckedBFD(s sections) {
 	}
 	for i, t := range s.services {
 		seen := map[string]bool{}
-		for _, check := range c.Services[i].Checks() {
-			session, ok := check.Probe.(probe.BFD)
-			if !ok || session.Session == "" || slices.Contains(names, session.Session) || seen[session.Session] {
-				continue
+		for _, health := range c.Services[i].Health {
+			for _, check := range health.Checks {
+				session, ok := check.Probe.(probe.BFD)
+				if !ok || session.Session == "" || slices.Contains(names, session.Session) || seen[session.Session] {
+					continue
+				}
+				seen[session.Session] = true
+				t.failf("check", "there is no [[bfd]] named %q%s", session.Session, suggest(session.Session, names))
 			}
-			seen[session.Session] = true
-			t.failf("check", "there is no [[bfd]] named %q%s", session.Session, suggest(session.Session, names))
 		}
 	}
 }

@@ -42,11 +42,7 @@ func (s *Service) personalize(configs []checker.Config) {
 
 // serverOf returns the name of the server that a check is about.
 func serverOf(c *checker.Config) string {
-	id := c.Server
-	if id == "" {
-		id = c.ID
-	}
-	_, server, _ := strings.Cut(id, "/")
+	_, server, _ := strings.Cut(c.Server, "/")
 	return server
 }
 

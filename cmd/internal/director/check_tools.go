@@ -61,18 +61,15 @@ func unfitChecks(c *conf.Config) []string {
 	var programs checktools.Programs
 	programs.Configure(c.Director.Name, c.Director.Script.User, c.Director.Script.Group)
 	var list []string
-	for i := range c.Services {
-		found := map[string]bool{}
-		for _, check := range c.Services[i].Checks() {
-			external, ok := check.Probe.(probe.External)
-			if !ok {
-				continue
-			}
-			err := programs.Check(external.Program(probe.Target{Address: check.Address}))
-			if err != nil && !found[err.Error()] {
-				found[err.Error()] = true
-				list = append(list, fmt.Sprintf("service.%s.check.command: %v", c.Services[i].Name, err))
-			}
+	found := map[string]bool{}
+	for _, check := range c.Checks() {
+		external, ok := check.Probe.(probe.External)
+		if !ok {
+			continue
+		}
+		if err := programs.Check(external.Program(probe.Target{Address: check.Address})); err != nil && !found[err.Error()] {
+			found[err.Error()] = true
+			list = append(list, fmt.Sprintf("service.%s.check.command: %v", ref(check.Server).Service, err))
 		}
 	}
 	return list
