@@ -1,0 +1,35 @@
+package conf
+
+import (
+	"regexp"
+	"slices"
+
+	"holdfast/checker/probe"
+)
+
+var braced = regexp.MustCompile(`\{([a-z_]+)\}`)
+
+// warnOfPlaceholders warns of words in braces in the commands of checks that are
+// almost a placeholder. Others may mean something to the program.
+func (c *Config) warnOfPlaceholders(s sections) {
+	known := probe.Placeholders()
+	for i, t := range s.services {
+		warned := map[string]bool{}
+		for _, check := range c.Services[i].Checks() {
+			external, ok := check.Probe.(probe.External)
+			if !ok {
+				continue
+			}
+			for _, argument := range external.Command {
+				for _, m := range braced.FindAllStringSubmatch(argument, -1) {
+					meant := nearest(m[1], known)
+					if slices.Contains(known, m[1]) || meant == "" || warned[m[1]] {
+						continue
+					}
+					warned[m[1]] = true
+					t.warnf("check", "the program gets %s as it stands%s", m[0], didYouMean("{"+meant+"}"))
+				}
+			}
+		}
+	}
+}
