@@ -32,6 +32,8 @@ type virtualServices struct {
 	kernel func(context.Context, *slog.Logger) (ipvsTable, error)
 	// tracked is called after every result of a check that changed a server.
 	tracked func(s *conf.Service, health func(lvs.Ref) lvs.Health)
+	// failure is called in any goroutine after each failed check of a server.
+	failure func(server string, r checker.Result)
 	// problems replaces the problems of services.
 	problems func([]status.Problem)
 
@@ -59,9 +61,10 @@ func openIPVS(ctx context.Context, log *slog.Logger) (ipvsTable, error) { return
 
 func (v *virtualServices) open() error {
 	v.checks = checker.New(checker.Options{
-		Log:      v.log,
-		OnChange: func(c checker.Change) { v.post(func() { v.verdict(c) }) },
-		Tools:    v.tools.open(),
+		Log:       v.log,
+		OnChange:  func(c checker.Change) { v.post(func() { v.verdict(c) }) },
+		OnFailure: v.failure,
+		Tools:     v.tools.open(),
 	})
 	return nil
 }
