@@ -128,8 +128,13 @@ const maxRounds = 40
 func (d *Draft) Finish(report *Report) *Result {
 	for range maxRounds {
 		text, owners := d.render()
-		c, err := conf.ParseDraft(draftName, []byte(text), d.secrets.read)
+		c, warnings, err := conf.ParseDraft(draftName, []byte(text), d.secrets.read)
 		if err == nil {
+			for _, w := range warnings {
+				if w.Line > 0 && w.Line <= len(owners) {
+					report.Note(owners[w.Line-1].position(), "holdfast check warns: %s", strings.TrimPrefix(w.Key+": "+w.Message, ": "))
+				}
+			}
 			if !strings.Contains(text, "[director]\nname = ") {
 				forgetHost(c)
 			}
@@ -155,6 +160,14 @@ func forgetHost(c *conf.Config) {
 type owner struct {
 	table *Table
 	entry *entry // nil: the table itself
+}
+
+// position is where the directive stands that the line came from.
+func (o owner) position() Position {
+	if o.entry != nil {
+		return o.entry.at
+	}
+	return o.table.at
 }
 
 // render returns the text of the draft, with the owner of each line.

@@ -176,6 +176,10 @@ func (c *converter) readTarget(k *check, d *directive) {
 		}
 		switch x.key {
 		case "port", "mark":
+			if x.key == "port" && k.kind == "ping" {
+				c.report.Note(from.at, "%s has no effect: an echo request has no port", x.word)
+				continue
+			}
 			k.set(from.at, x.key, plain(from.arg(1)))
 			if from.arg(2) != "" {
 				c.report.Person(from.at, "%s: keepalived takes one port and ignores %q", x.word, from.arg(2))

@@ -130,6 +130,7 @@ func (c *converter) draftInstance(in *instance) {
 	c.draftAddresses(t, in)
 	c.draftDelays(t, in)
 	c.draftTracking(t, in.body, in, nil)
+	c.noteLowest(in)
 	c.draftAuth(t, in)
 	if !in.bare {
 		c.draftInstanceGARP(t, in)

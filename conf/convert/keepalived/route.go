@@ -39,16 +39,15 @@ var routeTypes = []string{"unicast", "local", "broadcast", "anycast", "multicast
 
 // A routeLine is one line of virtual_routes while it is read.
 type routeLine struct {
-	c       *converter
-	in      *instance
-	line    *directive
-	t       *convert.Table
-	args    []string
-	locked  []string
-	hops    []any
-	toGiven bool
-	via     netip.Addr
-	device  bool
+	c      *converter
+	in     *instance
+	line   *directive
+	t      *convert.Table
+	args   []string
+	locked []string
+	hops   []any
+	via    netip.Addr
+	device bool
 }
 
 // draftRoutes makes a [[vrrp.route]] of each line of virtual_routes.

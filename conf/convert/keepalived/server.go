@@ -97,13 +97,19 @@ func (c *converter) draftServers(t *convert.Table, v *virtual, key serviceKey, c
 	for _, r := range v.servers {
 		s := t.List("server", r.d.at)
 		address := r.address
-		if address.Port() == 0 || r.forward.method != "nat" && address.Port() != key.address.Port() && key.mark == 0 {
+		text := ""
+		if address.Port() == 0 && len(key.list) > 1 || r.forward.method != "nat" && len(key.list) > 1 {
+			text = address.Addr().String() // each service has the port of its own
+		} else if address.Port() == 0 || r.forward.method != "nat" && address.Port() != key.address.Port() && key.mark == 0 {
 			if address.Port() != 0 {
 				c.report.Note(r.d.at, "the port of %v: without NAT it must be that of the service, and keepalived takes that", address)
 			}
 			address = netip.AddrPortFrom(address.Addr(), key.address.Port())
 		}
-		s.Set(r.d.at, "address", address.String())
+		if text == "" {
+			text = address.String()
+		}
+		s.Set(r.d.at, "address", text)
 		s.Comment("", r.d.comments...)
 		s.Set(position(r.d, r.word("weight")), "weight", r.weight)
 		s.Comment("weight", comments(r.word("weight"))...)

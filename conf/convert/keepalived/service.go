@@ -15,19 +15,23 @@ type virtual struct {
 	d        *directive
 	body     []*directive
 	keys     []serviceKey // one, or those of a group
-	old      string       // what the line says
 	protocol string
 	forward  delivery
 	servers  []*realServer
 	host     string
 }
 
-// A serviceKey is an address with a port, or a mark.
+// A serviceKey is an address with a port or a mark, or all addresses or all marks of a
+// group. Then address and mark are the first.
 type serviceKey struct {
-	at      convert.Position
-	address netip.AddrPort
-	mark    int
-	six     bool // of a mark
+	at       convert.Position
+	address  netip.AddrPort
+	mark     int
+	six      bool   // of a mark
+	group    string // the name of the group
+	list     []string
+	marks    []int
+	comments []string
 }
 
 // A madeService is a [[service]] with the check that its servers inherit.
@@ -148,13 +152,12 @@ func (v *virtual) readProtocol(c *converter) {
 	}
 }
 
-// maxRange bounds the addresses of one range in a group.
-const maxRange = 1024
-
-// groupKeys reads the entries of a virtual_server_group.
+// groupKeys reads the entries of a virtual_server_group: one key for all addresses,
+// and one for all marks of a family.
 func (c *converter) groupKeys(group *directive) []serviceKey {
 	group.used = true
-	var keys []serviceKey
+	var addresses serviceKey
+	marks := map[bool]*serviceKey{}
 	for _, line := range group.body {
 		if line.name() == "fwmark" {
 			n, ok := number(line.arg(1), 1, 1<<32-1)
@@ -162,66 +165,86 @@ func (c *converter) groupKeys(group *directive) []serviceKey {
 				c.report.Person(line.at, "%q is no firewall mark", line.arg(1))
 				continue
 			}
-			keys = append(keys, serviceKey{at: line.at, mark: n, six: line.arg(2) == "inet6"})
+			six := line.arg(2) == "inet6"
+			if marks[six] == nil {
+				marks[six] = &serviceKey{at: line.at, group: group.arg(1), mark: n, six: six}
+			}
+			marks[six].marks = append(marks[six].marks, n)
+			marks[six].comments = append(marks[six].comments, named(line.text, line.comments)...)
 			continue
 		}
-		first, lastOne, ok := addressRange(line.name())
+		list, first, ok := addressRange(line.name(), line.arg(1))
 		if !ok {
-			c.report.Person(line.at, "%q is no address or range: keepalived ignores it", line.name())
+			c.report.Person(line.at, "%q is no address or range with a port: keepalived ignores it", strings.Join(line.args, " "))
 			continue
 		}
-		port := 0
-		if line.arg(1) != "" {
-			if port, ok = number(line.arg(1), 1, 65535); !ok {
-				c.report.Person(line.at, "%q is no port", line.arg(1))
-				continue
-			}
+		if len(addresses.list) == 0 {
+			addresses.at, addresses.group, addresses.address = line.at, group.arg(1), first
 		}
-		for a, n := first, 0; a.IsValid() && a.Compare(lastOne) <= 0; a, n = a.Next(), n+1 {
-			if n == maxRange {
-				c.report.Person(line.at, "the range has more than %d addresses: use a firewall mark for it", maxRange)
-				break
-			}
-			keys = append(keys, serviceKey{at: line.at, address: netip.AddrPortFrom(a, uint16(port))})
+		addresses.list = append(addresses.list, list)
+		addresses.comments = append(addresses.comments, named(line.text, line.comments)...)
+	}
+	var keys []serviceKey
+	if len(addresses.list) > 0 {
+		keys = append(keys, addresses)
+	}
+	for _, six := range []bool{false, true} {
+		if marks[six] != nil {
+			keys = append(keys, *marks[six])
 		}
 	}
 	return keys
 }
 
-// addressRange reads an address, "10.0.0.1-9", "10.0.0.1-10.0.1.9" or "10.0.0.8/29".
-func addressRange(s string) (first, last netip.Addr, ok bool) {
-	if low, high, ranged := strings.Cut(s, "-"); ranged {
-		first, ok = address(low)
-		if !ok {
-			return first, last, false
+// addressRange reads an address, "10.0.0.1-9", "10.0.0.1-10.0.1.9" or "10.0.0.8/29"
+// with a port, and writes it for holdfast.
+func addressRange(s, portText string) (list string, first netip.AddrPort, ok bool) {
+	port := 0
+	if portText != "" {
+		if port, ok = number(portText, 0, 65535); !ok {
+			return "", first, false
 		}
-		if last, ok = address(high); ok {
-			return first, last, last.Is4() == first.Is4()
+	}
+	low, high, ok := bounds(s)
+	if !ok || low.Is4() != high.Is4() || high.Less(low) {
+		return "", first, false
+	}
+	first = netip.AddrPortFrom(low, uint16(port))
+	if low == high {
+		return first.String(), first, true
+	}
+	if low.Is6() {
+		return fmt.Sprintf("[%v]-[%v]:%d", low, high, port), first, true
+	}
+	return fmt.Sprintf("%v-%v:%d", low, high, port), first, true
+}
+
+// bounds returns the first and the last address of a range.
+func bounds(s string) (low, high netip.Addr, ok bool) {
+	if from, to, ranged := strings.Cut(s, "-"); ranged {
+		if low, ok = address(from); !ok {
+			return low, high, false
+		}
+		if high, ok = address(to); ok {
+			return low, high, true
 		}
 		sep := "."
-		if first.Is6() {
+		if low.Is6() {
 			sep = ":"
 		}
-		last, ok = address(low[:strings.LastIndex(low, sep)+1] + high)
-		return first, last, ok
+		high, ok = address(from[:strings.LastIndex(from, sep)+1] + to)
+		return low, high, ok
 	}
-	if strings.Contains(s, "/") {
-		p, ok := prefix(s)
-		if !ok {
-			return first, last, false
-		}
-		first = p.Masked().Addr()
-		last = first
-		for n := 0; n < maxRange && p.Contains(last.Next()); n++ {
-			last = last.Next()
-		}
-		if p.Contains(last.Next()) {
-			last = last.Next() // so that the bound is seen
-		}
-		return first, last, true
+	p, ok := prefix(s)
+	if !ok {
+		return low, high, false
 	}
-	first, ok = address(s)
-	return first, first, ok
+	last := p.Masked().Addr().AsSlice()
+	for i := p.Bits(); i < len(last)*8; i++ {
+		last[i/8] |= 0x80 >> (i % 8)
+	}
+	high, _ = netip.AddrFromSlice(last)
+	return p.Masked().Addr(), high, true
 }
 
 // delivery reads lb_kind or lvs_method. keepalived compares with capitals, and takes
@@ -302,12 +325,14 @@ func (c *converter) draftService(v *virtual, key serviceKey, made map[string]*ma
 	t.Set(key.at, "name", c.name("service", id, key.at))
 	t.Comment("", v.d.comments...)
 	if key.mark != 0 {
-		t.Set(key.at, "mark", key.mark)
+		t.Set(key.at, "mark", few(key.marks, key.mark))
+		t.Comment("mark", key.comments...)
 		if key.six {
 			t.Set(key.at, "family", "ipv6")
 		}
 	} else {
-		t.Set(key.at, "address", key.address.String())
+		t.Set(key.at, "address", few(key.list, key.address.String()))
+		t.Comment("address", key.comments...)
 		t.Set(position(v.d, v.word("protocol")), "protocol", v.protocol)
 	}
 	c.draftScheduling(t, v, key)
@@ -319,9 +344,28 @@ func (c *converter) draftService(v *virtual, key serviceKey, made map[string]*ma
 	c.noteMail(v.body, &c.mail.service, "checker")
 }
 
-// id is the name of a service, as other converters make it.
+// few returns one value, or a list of several.
+func few[T any](list []T, one T) any {
+	switch len(list) {
+	case 0:
+		return one
+	case 1:
+		return list[0]
+	}
+	values := make([]any, len(list))
+	for i, v := range list {
+		values[i] = v
+	}
+	return values
+}
+
+// id is the name of a service, as other converters make it, or that of the group.
 func (k serviceKey) id(protocol string) string {
 	switch {
+	case k.group != "" && k.mark != 0:
+		return k.group + "-marks"
+	case k.group != "":
+		return k.group + "-" + protocol
 	case k.mark != 0 && k.six:
 		return fmt.Sprintf("mark-%d-ipv6", k.mark)
 	case k.mark != 0:

@@ -129,6 +129,36 @@ func (c *converter) draftTracking(t *convert.Table, body []*directive, in *insta
 	}
 }
 
+// noteLowest tells how low trackers bring the priority: if the other director's is
+// lower still, a sick MASTER never yields to it.
+func (c *converter) noteLowest(in *instance) {
+	well, sick := in.priority, in.priority
+	var at *directive
+	for _, b := range trackBlocks[:2] { // a file's number is not known
+		for _, d := range all(in.body, b.word) {
+			for _, line := range d.body {
+				w := c.defaultWeight(b.kind, c.trackers.defined[b.kind][line.name()])
+				if len(line.args) > 2 && line.args[1] == "weight" {
+					w, _ = readWeight(line.args[2:], -254, 254)
+				}
+				if g := c.inGroup[in.old]; w.n == 0 || g != nil && !g.weights {
+					continue
+				}
+				at = d
+				up, down := max(w.n, 0), min(w.n, 0)
+				if w.reverse {
+					up, down = -up, -down
+				}
+				well, sick = well+max(up, down), sick+min(up, down)
+			}
+		}
+	}
+	if at != nil && in.priority != 255 {
+		c.report.Note(at.at, "the priority of %s is between %d, with all well, and %d, with all down: another director takes over from a sick MASTER only if its own priority is in between",
+			in.old, min(max(well, 1), 254), min(max(sick, 1), 254))
+	}
+}
+
 // trackItem returns an element of track for one line, or nil.
 func (c *converter) trackItem(kind string, line *directive, in *instance) any {
 	d := c.trackers.defined[kind][line.name()]
