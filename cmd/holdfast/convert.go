@@ -41,8 +41,10 @@ func newConvert() *cobra.Command {
 		Long: `Convert reads the configuration of another program and prints a configuration file for
 holdfast that does the same. For keepalived, FILE is keepalived.conf; files that it
 includes are read too, and lines that begin with @ are read for the name that --director
-gives. For ipvsadm, FILE is the output of ipvsadm -Sn or a script of ipvsadm commands. -
-is standard input. Without --from the program is guessed from the content.
+gives. For ldirectord, FILE is ldirectord.cf. For heartbeat version 1, give ha.cf,
+haresources and authkeys together. For ipvsadm, FILE is the output of ipvsadm -Sn or a
+script of ipvsadm commands. - is standard input. Without --from the program is guessed
+from the content.
 
 Secrets are never printed. With -o they go to files of mode 600 beside the new file.
 

@@ -37,7 +37,7 @@ func Run(t *testing.T, c Converter, files ...convert.File) (toml string, report 
 		}
 		return nil, os.ErrNotExist
 	}
-	if _, err := conf.ParseDraft("converted.toml", []byte(toml), secret); err != nil {
+	if _, _, err := conf.ParseDraft("converted.toml", []byte(toml), secret); err != nil {
 		t.Errorf("the result is not valid: %v\n%s", err, toml)
 	}
 	for _, s := range result.Secrets {
