@@ -63,7 +63,7 @@ var kinds = []Settings{
 	TCP{},
 	defaultHTTP,
 	defaultHTTPS,
-	Ping{},
+	defaultPing,
 	UDP{},
 	defaultDNS,
 }
