@@ -31,7 +31,7 @@ func visitAnyHTTP(t *table, s *probe.HTTP, inherited probe.HTTP) {
 	field(t, "max_body", &s.MaxBody, integer[int](1, 1<<30), inherited.MaxBody)
 	field(t, "weight_header", &s.WeightHeader, text, inherited.WeightHeader)
 	field(t, "weight_json", &s.WeightJSON, text, inherited.WeightJSON)
-	visitRequests(t, s, inherited.Requests)
+	visitRequests(t, s, inherited)
 }
 
 // requestKeys are the keys of one request.
@@ -43,11 +43,11 @@ var requestKeys = []string{
 // visitRequests walks over the tables of several requests. The keys of the check are
 // the defaults of each. A server without such tables inherits those of its service as
 // they are.
-func visitRequests(t *table, s *probe.HTTP, inherited []probe.HTTPRequest) {
-	if t.brief && reflect.DeepEqual(s.Requests, inherited) {
+func visitRequests(t *table, s *probe.HTTP, inherited probe.HTTP) {
+	if t.brief && reflect.DeepEqual(s.Requests, inherited.Requests) && reflect.DeepEqual(s.HTTPRequest, inherited.HTTPRequest) {
 		return
 	}
-	if !t.reading() && len(s.Requests) == 0 && len(inherited) > 0 {
+	if !t.reading() && len(s.Requests) == 0 && len(inherited.Requests) > 0 {
 		t.out.put("request", []any{})
 	}
 	tables := list(t, "request", &s.Requests, func(t *table, r *probe.HTTPRequest) {
@@ -69,8 +69,8 @@ func visitRequests(t *table, s *probe.HTTP, inherited []probe.HTTPRequest) {
 			t.wrong["request"] = true
 		}
 	}
-	if !t.has("request") && len(inherited) > 0 {
-		s.Requests = inherited
+	if !t.has("request") && len(inherited.Requests) > 0 {
+		s.Requests = inherited.Requests
 		t.forbid("on the requests of the service: give this check a list of its own", requestKeys...)
 	}
 }
@@ -89,7 +89,7 @@ func visitRequest(t *table, r *probe.HTTPRequest, inherited probe.HTTPRequest) {
 	field(t, "digest", &r.Digest, text, inherited.Digest)
 }
 
-var httpVersion = oneOf(probe.HTTPVersions())
+var httpVersion = wordOf(probe.HTTPVersions())
 
 // statusRange is 200 or "200-299".
 var statusRange = simple(func(v value) (probe.StatusRange, error) {

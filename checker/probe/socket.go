@@ -147,6 +147,24 @@ func (s *socket) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(s.remote
 // ask the kernel for one.
 func (s *socket) LocalAddr() net.Addr { return &net.TCPAddr{} }
 
+// local returns the address and port of our side; "" if the kernel does not tell.
+func (s *socket) local() string {
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return ""
+	}
+	var local netip.AddrPort
+	err = raw.Control(func(fd uintptr) {
+		if sa, err := unix.Getsockname(int(fd)); err == nil {
+			local = addrPort(sa)
+		}
+	})
+	if err != nil || !local.IsValid() {
+		return ""
+	}
+	return local.String()
+}
+
 // scope returns the index of the interface that an IPv6 zone names.
 func scope(zone string) (uint32, error) {
 	if zone == "" {
