@@ -43,11 +43,15 @@ var requestKeys = []string{
 // visitRequests walks over the tables of several requests. The keys of the check are
 // the defaults of each. A server without such tables inherits those of its service as
 // they are.
-func visitRequests(t *table, s *probe.HTTP, inherited probe.HTTP) {
-	if t.brief && reflect.DeepEqual(s.Requests, inherited.Requests) && reflect.DeepEqual(s.HTTPRequest, inherited.HTTPRequest) {
+func visitRequests(t *table, s *probe.HTTP, from probe.HTTP) {
+	inherited := from.Requests
+	// Keys that differ from the service's need a list of their own, for which they are
+	// the defaults.
+	same := len(inherited) == 0 || reflect.DeepEqual(s.HTTPRequest, from.HTTPRequest)
+	if t.brief && same && reflect.DeepEqual(s.Requests, inherited) {
 		return
 	}
-	if !t.reading() && len(s.Requests) == 0 && len(inherited.Requests) > 0 {
+	if !t.reading() && len(s.Requests) == 0 && len(inherited) > 0 {
 		t.out.put("request", []any{})
 	}
 	tables := list(t, "request", &s.Requests, func(t *table, r *probe.HTTPRequest) {
@@ -69,8 +73,8 @@ func visitRequests(t *table, s *probe.HTTP, inherited probe.HTTP) {
 			t.wrong["request"] = true
 		}
 	}
-	if !t.has("request") && len(inherited.Requests) > 0 {
-		s.Requests = inherited.Requests
+	if !t.has("request") && len(inherited) > 0 {
+		s.Requests = inherited
 		t.forbid("on the requests of the service: give this check a list of its own", requestKeys...)
 	}
 }
