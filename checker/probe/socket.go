@@ -30,7 +30,7 @@ type socket struct {
 func (d *dialer) dial(ctx context.Context) (*socket, error) {
 	file, err := d.open()
 	if err != nil {
-		return nil, d.failed("connect", err)
+		return nil, unsent(d.failed("connect", err))
 	}
 	s := &socket{File: file, remote: d.remote}
 	s.watch(ctx)
