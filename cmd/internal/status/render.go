@@ -42,6 +42,7 @@ func (s *Status) Text(section Section) string {
 		s.checks(&b, section == SectionChecks)
 	}
 	if section == SectionAll {
+		s.alerts(&b)
 		s.notify(&b)
 		s.dbus(&b)
 		s.snmp(&b)
