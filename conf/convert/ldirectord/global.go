@@ -113,7 +113,7 @@ func (c *converter) global(g *globals, l line) {
 	case keyword == "timeout" || keyword == "connecttimeout":
 		refused(c.report, l.at, "%s is now checktimeout and negotiatetimeout", keyword)
 	case read == nil:
-		refused(c.report, l.at, "it does not know %q", strings.TrimSpace(l.text))
+		refused(c.report, l.at, "it does not know %q", keyOf(l.text))
 	default:
 		g.at[keyword] = l.at
 		read(c, g, l, value)

@@ -50,7 +50,7 @@ func TestLines(t *testing.T) {
 		{"mark", "virtual=10.0.0.100\n\treal=192.168.0.1 gate\n", "mark = 10", "firewall mark 10"},
 		{"mark with protocol", "virtual=7\n\treal=192.168.0.1 gate\n\tprotocol=tcp\n", "mark = 7", "the protocol of a firewall mark is fwm"},
 		{"dns is udp", "virtual=10.0.0.100:53\n\treal=192.168.0.1:53 gate\n", `protocol = "udp"`, "without receive="},
-		{"unknown", head + "\treal=192.168.0.1:80 gate\n\tfoo=1\n", "", "does not know \"foo=1\""},
+		{"unknown", head + "\treal=192.168.0.1:80 gate\n\tfoo=1\n", "", "does not know \"foo\""},
 	} {
 		toml, report := one(t, c.text)
 		if !strings.Contains(toml, c.toml) || !strings.Contains(report, c.report) {
@@ -139,6 +139,20 @@ func TestEveryDirective(t *testing.T) {
 		}
 		if !strings.Contains(used, "\n\t"+directive+"=") {
 			t.Errorf("no golden file has %s in a virtual service", directive)
+		}
+	}
+}
+
+// The value of a misspelt key may be a secret, so no finding shows it.
+func TestMisspeltSecretIsNotShown(t *testing.T) {
+	for _, text := range []string{
+		"virtual=10.0.0.1:80\n\treal=192.168.0.1:80 masq\n\tpasswdx=\"s3cret\"\n",
+		"emailpasswd=s3cret\n",
+	} {
+		var report convert.Report
+		Convert(convert.Input{Files: []convert.File{{Name: "ldirectord.cf", Text: text}}}, &report)
+		if found := report.String(); strings.Contains(found, "s3cret") || report.Untranslated() == 0 {
+			t.Errorf("%s", found)
 		}
 	}
 }

@@ -245,7 +245,7 @@ func (c *converter) option(v *virtual, l line) {
 	case keyword == "connecttimeout":
 		refused(c.report, l.at, "connecttimeout is now negotiatetimeout")
 	case read == nil:
-		refused(c.report, l.at, "it does not know %q in a virtual service", strings.TrimSpace(l.text))
+		refused(c.report, l.at, "it does not know %q in a virtual service", keyOf(l.text))
 	default:
 		v.positions[keyword] = l.at
 		read(c, v, l, value)

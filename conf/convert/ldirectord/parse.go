@@ -134,3 +134,9 @@ func quoted(value string) (string, bool) {
 func refused(report *convert.Report, at convert.Position, format string, args ...any) {
 	report.Person(at, "ldirectord does not start with this line: "+format, args...)
 }
+
+// keyOf returns a line without its value, which may be a secret whose key is misspelt.
+func keyOf(text string) string {
+	key, _, _ := strings.Cut(text, "=")
+	return strings.TrimSpace(key)
+}
