@@ -19,6 +19,7 @@ import (
 type Check struct {
 	Probe         probe.Settings // what is asked; its type is the kind of check
 	Port          uint16         // 0: the server's own
+	Via           Via            // the address that is asked
 	Interval      time.Duration
 	Timeout       time.Duration
 	RetryInterval time.Duration // 0: Interval
@@ -31,7 +32,12 @@ type Check struct {
 func (s *Service) Checks() []checker.Config {
 	configs := make([]checker.Config, len(s.Servers))
 	for i, server := range s.Servers {
-		configs[i] = s.Health[i].Check.config(s.Name+"/"+server.Name, s.checked(server.Server.Address))
+		check := s.Health[i].Check
+		configs[i] = check.config(s.Name+"/"+server.Name, s.checked(server.Server.Address))
+		if check.Via == ViaVIP {
+			configs[i].Dial.Toward = server.Server.Address.Addr()
+			configs[i].Address = s.atVIP(configs[i].Address)
+		}
 		configs[i].Weight = server.Server.Weight
 	}
 	return configs
@@ -183,6 +189,7 @@ func (c *Check) visit(t *table, inherited Check) {
 	needs := probe.Default(name).Needs()
 	if t.reading() || needs == probe.NeedsPort {
 		field(t, "port", &c.Port, integer[uint16](0, 65535), inherited.Port)
+		field(t, "via", &c.Via, via, inherited.Via)
 	}
 	if t.reading() || needs != probe.NeedsNothing {
 		c.visitTiming(t, inherited)
@@ -223,7 +230,7 @@ func (c *Check) trim(t *table, needs probe.Needs, kind string) {
 		}
 	}
 	if needs != probe.NeedsPort {
-		t.forbid(why, "port")
+		t.forbid(why, "port", "via")
 	}
 	if needs == probe.NeedsNothing {
 		t.forbid(why, "interval", "timeout", "retry_interval", "rise", "fall", "weight_min", "weight_max")

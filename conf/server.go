@@ -58,6 +58,7 @@ func (r *server) visit(t *table, s *Service, inherited delivery, startsUp, check
 	}
 	if t.reading() {
 		r.resolveCheck(t, s)
+		r.resolveVia(t, s)
 	}
 	if t.reading() || !reflect.DeepEqual(r.Notify, s.Notify.ServerNotify) {
 		t.sub("notify", func(t *table) { r.Notify.visit(t, s.Notify.ServerNotify) })
