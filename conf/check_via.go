@@ -3,6 +3,7 @@ package conf
 import (
 	"net/netip"
 
+	"holdfast/checker"
 	"holdfast/lvs"
 )
 
@@ -20,20 +21,28 @@ var via = choice(option[Via]{"server", ViaServer}, option[Via]{"vip", ViaVIP})
 // viaMarks is how many marks from LVS.ViaMark on are kept for checks.
 const viaMarks = 65536
 
-// atVIP returns the address of the service in place of a server's, with its port.
-func (s *Service) atVIP(server netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(s.Service.Key.Address.Addr(), server.Port())
+// through makes config ask a server at the address of its service, if c says so.
+func (c *Check) through(s *Service, server netip.AddrPort, config *checker.Config) {
+	if c.Via == ViaVIP {
+		config.Address = netip.AddrPortFrom(s.Service.Key.Address.Addr(), config.Address.Port())
+		config.Dial.Toward = server.Addr()
+	}
 }
 
 // resolveVia refuses a check through the address of the service where no packet
 // would get to the server by it.
-func (r *server) resolveVia(t *table, s *Service) {
+func (r *server) resolveVia(t *table, s *Service, c *Check) {
+	k := s.Service.Key
 	switch {
-	case r.Check.Via != ViaVIP || !r.Check.asks():
-	case s.Service.Key.Mark != 0:
-		t.failf("check", "via = \"vip\" needs a service with an address: a mark does not say what to connect to")
+	case c.Via != ViaVIP || !c.asks():
+	case k.Mark != 0:
+		t.failf("check", `via = "vip" needs a service with an address: a mark does not say what to connect to`)
 	case r.Server.Forward == lvs.NAT:
-		t.failf("check", "via = \"vip\" is for servers with forward = \"dr\" or \"tun\": a server behind nat does not have the address of the service")
+		t.failf("check", `via = "vip" is for servers with forward = "dr" or "tun": a server behind nat does not have the address of the service`)
+	case r.Server.Address.Addr().Unmap().Is6() != k.Canonical().IPv6:
+		t.failf("check", `via = "vip" needs a server of the address family of the service`)
+	case c.Address.IsValid() || c.Dial.Mark != 0:
+		t.failf("check", `via = "vip" decides the address and the mark: neither can be given`)
 	}
 }
 

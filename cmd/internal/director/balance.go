@@ -68,7 +68,7 @@ func (b *balancer) attach(kernel ipvsTable) {
 // configure takes a new configuration over and returns the checks for it. A
 // server that the kernel has in use already starts as being up.
 func (b *balancer) configure(c *conf.Config) ([]checker.Config, error) {
-	checks := checksOf(c)
+	checks := c.Checks()
 	b.services = make(map[string]conf.Service, len(c.Services))
 	for _, s := range c.Services {
 		b.services[s.Name] = s
@@ -83,18 +83,9 @@ func (b *balancer) configure(c *conf.Config) ([]checker.Config, error) {
 		b.log.Warn("cannot see which servers IPVS uses", "err", err) // apply tries again
 	}
 	for i := range checks {
-		checks[i].InitiallyUp = b.table.Health(ref(checks[i].ID)) == lvs.Up
+		checks[i].InitiallyUp = b.table.Health(ref(checks[i].Server)) == lvs.Up
 	}
 	return checks, nil
-}
-
-// checksOf returns the checks of all services.
-func checksOf(c *conf.Config) []checker.Config {
-	var checks []checker.Config
-	for i := range c.Services {
-		checks = append(checks, c.Services[i].Checks()...)
-	}
-	return checks
 }
 
 // adopt takes over the servers that the kernel uses, once after each configure.
@@ -203,7 +194,7 @@ func (b *balancer) preview(c *conf.Config) ([]lvs.Op, error) {
 		return nil, fmt.Errorf("read the IPVS table: %w", err)
 	}
 	table.Adopt(have)
-	via := b.via.assign(c, checksOf(c))
+	via := b.via.assign(c, c.Checks())
 	return b.applier.Preview(slices.Concat(table.Keys(), via.keys()), slices.Concat(table.Wanted(), via.wanted()))
 }
 

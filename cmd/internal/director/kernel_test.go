@@ -37,7 +37,6 @@ var kernelFiles = map[string]string{
 	"trackers.go":       "looks that trackers make",
 	"upgrade.go":        "runs the next binary",
 	"upgrade_state.go":  "the clock since boot",
-	"via_sysctl.go":     "lets the answers to checks in",
 	"watch_links.go":    "link events",
 	"watch_routes.go":   "route events",
 	"watch_settings.go": "sysctl events",

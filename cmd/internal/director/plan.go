@@ -79,7 +79,7 @@ func previewTable(ctx context.Context, c *conf.Config, log *slog.Logger) ([]lvs.
 	if err != nil {
 		log.Warn("what a former run left in IPVS is not known", "err", err)
 	}
-	via := (&viaTable{}).assign(c, checksOf(c))
+	via := (&viaTable{}).assign(c, c.Checks())
 	ours := slices.Concat(table.Keys(), via.keys(), memory.Services())
 	return lvs.Plan(have, slices.Concat(table.Wanted(), via.wanted()), func(k lvs.Key) bool { return slices.Contains(ours, k) }), nil
 }

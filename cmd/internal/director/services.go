@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/checker"
@@ -40,7 +41,8 @@ type virtualServices struct {
 	faults  ipvsFaults   // of the last reconcile
 	repairs uint64       // changes that others had made to our part of the table
 	fights  contention
-	healths map[string]string // UP or DOWN by service; absent: not known
+	said    map[lvs.Ref]string // UP or DOWN by server, as its latest event says
+	healths map[string]string  // UP or DOWN by service; absent: not known
 }
 
 // newVirtualServices returns the subsystem with what a former run left in IPVS.
@@ -49,7 +51,7 @@ func newVirtualServices(b base, dir string) *virtualServices {
 	if err != nil {
 		b.log.Warn("what a former run left in IPVS is not known", "err", err)
 	}
-	v := &virtualServices{base: b, kernel: openIPVS, healths: map[string]string{}, fights: contention{}}
+	v := &virtualServices{base: b, kernel: openIPVS, healths: map[string]string{}, said: map[lvs.Ref]string{}, fights: contention{}}
 	v.balance = newBalancer(b.log, memory, v.changed)
 	return v
 }
@@ -94,6 +96,7 @@ func (v *virtualServices) apply(c *conf.Config) {
 	} else if err := v.checks.Apply(checks); err != nil {
 		v.log.Error("cannot take over the checks", "err", err)
 	}
+	v.forget(checks)
 	v.publishServices(time.Now(), "the configuration changed")
 }
 
@@ -198,24 +201,58 @@ func (v *virtualServices) verdict(c checker.Change) {
 		v.dirty = true
 		v.logWeight(&c)
 	}
-	health, to := lvs.Down, event.Down
+	health := lvs.Down
 	if c.Up {
-		health, to = lvs.Up, event.Up
+		health = lvs.Up
 	}
 	before := v.balance.table.Health(r)
-	if !v.balance.table.SetHealth(r, health) {
-		return
+	if v.balance.table.SetHealth(r, health) {
+		v.dirty = true
+		if s, ok := v.balance.services[r.Service]; ok {
+			v.tracked(&s, v.balance.table.Health)
+		}
 	}
-	v.dirty = true
-	if s, ok := v.balance.services[r.Service]; ok {
-		v.tracked(&s, v.balance.table.Health)
+	v.announce(c, r, before)
+	if before != health {
+		v.publishServices(c.At, c.ID+" is "+eventHealth(health))
 	}
-	v.log.Info("server is "+health.String(), "server", c.ID, "reason", c.Reason)
-	v.publish(event.Event{
-		At: c.At, Kind: event.KindServer, Subject: c.ID,
-		From: eventHealth(before), To: to, Reason: c.Reason, Service: v.eventServer(r),
-	})
-	v.publishServices(c.At, c.ID+" is "+to)
+}
+
+// announce publishes what is new of a server. A server that only waits for another one
+// has no event of its own: the other one has.
+func (v *virtualServices) announce(c checker.Change, r lvs.Ref, before lvs.Health) {
+	to := event.Down
+	if c.Up {
+		to = event.Up
+	}
+	from, known := v.said[r]
+	if !known {
+		from = eventHealth(before)
+	}
+	v.said[r] = from
+	switch {
+	case c.Waits:
+		v.log.Info("server is not asked", "server", c.ID, "reason", c.Reason)
+	case from != to:
+		v.said[r] = to
+		v.log.Info("server is "+strings.ToLower(to), "server", c.ID, "reason", c.Reason)
+		v.publish(event.Event{
+			At: c.At, Kind: event.KindServer, Subject: c.ID,
+			From: from, To: to, Reason: c.Reason, Service: v.eventServer(r),
+		})
+	}
+}
+
+// forget drops what was said of servers that are not configured any more.
+func (v *virtualServices) forget(checks []checker.Config) {
+	said := make(map[lvs.Ref]string, len(checks))
+	for i := range checks {
+		r := ref(checks[i].Server)
+		if to, ok := v.said[r]; ok {
+			said[r] = to
+		}
+	}
+	v.said = said
 }
 
 func (v *virtualServices) logWeight(c *checker.Change) {

@@ -45,7 +45,7 @@ func (l lineKeeper) Close() { close(l.lines) }
 func TestServiceNews(t *testing.T) {
 	b, heard := alone(t)
 	c := parse(t, twoServers)
-	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, fights: contention{}, problems: func([]status.Problem) {}, tracked: func(*conf.Service, func(lvs.Ref) lvs.Health) {}}
+	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, said: map[lvs.Ref]string{}, fights: contention{}, problems: func([]status.Problem) {}, tracked: func(*conf.Service, func(lvs.Ref) lvs.Health) {}}
 	v.balance = balance(t, t.TempDir(), newFakeIPVS(), twoServers)
 	keeper := lineKeeper{make(chan string, 100)}
 	out := &outlets{base: b, sinks: []*sink{{
@@ -123,7 +123,7 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	var problems []status.Problem
-	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, fights: contention{}, problems: func(all []status.Problem) { problems = all }, checks: checker.New(checker.Options{Log: b.log})}
+	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, said: map[lvs.Ref]string{}, fights: contention{}, problems: func(all []status.Problem) { problems = all }, checks: checker.New(checker.Options{Log: b.log})}
 	defer v.checks.Close()
 	v.balance = newBalancer(b.log, state, v.changed)
 	v.balance.attach(kernel)
@@ -170,4 +170,37 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 	if got := kernel.String(); !strings.Contains(got, "-r 192.168.0.11:80") {
 		t.Errorf("a server in use went out of service, though no check has failed:\n%s", got)
 	}
+}
+
+// A server that waits for another one leaves the table without an event, and comes
+// back without one.
+func TestWaitingServersMakeNoEvents(t *testing.T) {
+	b, heard := alone(t)
+	v := &virtualServices{base: b, conf: parse(t, twoServers), healths: map[string]string{}, said: map[lvs.Ref]string{}, fights: contention{}, problems: func([]status.Problem) {}, tracked: func(*conf.Service, func(lvs.Ref) lvs.Health) {}}
+	kernel := newFakeIPVS()
+	v.balance = balance(t, t.TempDir(), kernel, twoServers)
+	const id = "web/192.168.0.11:80"
+	step := func(when string, c checker.Change, inTable bool, events int) {
+		t.Helper()
+		heard.events = nil
+		c.ID, c.At = id, time.Now()
+		v.verdict(c)
+		mustApply(t, v.balance)
+		n := 0
+		for _, e := range heard.events {
+			if e.Kind == event.KindServer {
+				n++
+			}
+		}
+		if n != events || strings.Contains(kernel.String(), "-r 192.168.0.11:80") != inTable {
+			t.Errorf("%s: events %+v, table %s", when, heard.events, kernel)
+		}
+	}
+	step("up", checker.Change{Up: true}, true, 1)
+	step("waits", checker.Change{Waits: true}, false, 0)
+	step("up again", checker.Change{Up: true}, true, 0)
+	step("waits again", checker.Change{Waits: true}, false, 0)
+	step("down by itself", checker.Change{}, false, 1)
+	step("waits once more", checker.Change{Waits: true}, false, 0)
+	step("up for good", checker.Change{Up: true}, true, 1)
 }

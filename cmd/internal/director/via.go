@@ -61,7 +61,7 @@ type viaKey struct {
 }
 
 // serviceOf returns the name of the service that a check belongs to.
-func serviceOf(c *checker.Config) string { return ref(c.ID).Service }
+func serviceOf(c *checker.Config) string { return ref(c.Server).Service }
 
 // viaServers returns the servers that checks of a configuration may ask at the
 // address of their service.
