@@ -45,7 +45,10 @@ var requestKeys = []string{
 // they are.
 func visitRequests(t *table, s *probe.HTTP, from probe.HTTP) {
 	inherited := from.Requests
-	if t.brief && reflect.DeepEqual(s.Requests, inherited) && reflect.DeepEqual(s.HTTPRequest, from.HTTPRequest) {
+	// Keys that differ from the service's need a list of their own, for which they are
+	// the defaults.
+	same := len(inherited) == 0 || reflect.DeepEqual(s.HTTPRequest, from.HTTPRequest)
+	if t.brief && same && reflect.DeepEqual(s.Requests, inherited) {
 		return
 	}
 	if !t.reading() && len(s.Requests) == 0 && len(inherited) > 0 {

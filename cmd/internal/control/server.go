@@ -33,6 +33,8 @@ type Backend interface {
 	// Handover gives away the mastership of a group or lone instance, or of
 	// everything if name is "". It returns when another router is MASTER.
 	Handover(ctx context.Context, name string) (*HandedOver, error)
+	// Ack acknowledges the failures that pattern means, for the person by.
+	Ack(ctx context.Context, pattern, by string) (*Acked, error)
 	// Upgrade prepares the exec of the installed binary, which happens after
 	// Upgrade has returned. If it returns an error, nothing happens.
 	Upgrade(context.Context) (*Upgrading, error)
@@ -116,6 +118,11 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("POST /v1/handover", s.write("handover", func(w http.ResponseWriter, r *http.Request) {
 		read(s, func(ctx context.Context) (*HandedOver, error) {
 			return s.backend.Handover(ctx, r.URL.Query().Get("name"))
+		})(w, r)
+	}))
+	mux.HandleFunc("POST /v1/ack", s.write("ack", func(w http.ResponseWriter, r *http.Request) {
+		read(s, func(ctx context.Context) (*Acked, error) {
+			return s.backend.Ack(ctx, r.URL.Query().Get("subject"), r.URL.Query().Get("by"))
 		})(w, r)
 	}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

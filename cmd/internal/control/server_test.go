@@ -46,6 +46,10 @@ func (f *fakeBackend) Handover(_ context.Context, name string) (*HandedOver, err
 	return &HandedOver{Units: []HandedOverUnit{{Name: name, To: "10.0.0.2"}}}, f.err
 }
 
+func (f *fakeBackend) Ack(_ context.Context, pattern, by string) (*Acked, error) {
+	return &Acked{Subjects: []string{pattern, by}}, f.err
+}
+
 func (f *fakeBackend) Upgrade(context.Context) (*Upgrading, error) {
 	return &Upgrading{Path: "/x"}, f.err
 }

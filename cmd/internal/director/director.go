@@ -8,10 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"holdfast/cmd/internal/bfd"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/program"
 	"holdfast/cmd/internal/status"
-	"holdfast/cmd/internal/track"
 	"holdfast/conf"
 	"holdfast/netdev"
 )
@@ -63,6 +63,7 @@ type Director struct {
 	routers    *routers
 	rivals     *rivals
 	problems   *problems
+	alerts     *alerts
 	conflicts  *conflicts
 
 	conf      *conf.Config // nil until the first is applied
@@ -94,8 +95,8 @@ func Run(ctx context.Context, o Options) error {
 		d.log.Warn("starting anew", "err", err)
 	}
 	if d.inherited.At != 0 {
-		// A tracker's script would run beside the next look, without its timeout.
-		if err := program.Inherit(track.IsScript); err != nil {
+		// A program of a tracker or check would run beside the next one, without its timeout.
+		if err := program.Inherit(isOrphan); err != nil {
 			d.log.Warn("scripts that the former binary started are not watched", "err", err)
 		}
 	}
@@ -183,12 +184,18 @@ func (d *Director) list() {
 	d.trackers = &trackers{base: b, dir: dir, crashed: len(d.host.Left()) > 0, routers: d.routers}
 	d.rivals = &rivals{base: b, instance: d.routers.instance, about: d.eventInstance, known: map[string]*rivalry{}}
 
-	d.bfd.verdict, d.services.tracked = d.trackers.sessionChanged, d.trackers.serviceChanged
+	d.services.tracked = d.trackers.serviceChanged
+	d.bfd.verdict = func(session string, v bfd.Verdict, reason string) {
+		d.trackers.sessionChanged(session, v, reason)
+		d.services.tools.sessionChanged(session, v, reason)
+	}
 	d.trackers.reportOthers = func() { d.services.reportAll(); d.bfd.reportAll() }
 	d.routers.trackers, d.routers.early = d.trackers, d.opts.EarlySpeaker
 
 	links := &linkWatch{base: b, changed: d.linkChanged}
 	d.problems = &problems{base: b}
+	d.alerts = newAlerts(b, dir)
+	d.services.failure = d.alerts.failedCheck
 	d.services.problems = func(all []status.Problem) { d.problems.set("ipvs", all) }
 	d.trackers.problems = func(all []status.Problem) { d.problems.set("trackers", all) }
 	d.conflicts = &conflicts{base: b, routers: d.routers, links: links, problems: d.problems}
@@ -203,6 +210,7 @@ func (d *Director) list() {
 		d.bus,
 		d.bfd,
 		d.problems,
+		d.alerts,
 		links,
 		d.conflicts,
 		&settingsWatch{base: b, host: d.host, concern: d.routers.repair.concern},

@@ -29,11 +29,13 @@
 //	services.go        virtual services: checks and events; balance.go: the IPVS table;
 //	                   ipvs_state.go: what a later run must know of it; contention.go:
 //	                   services that another program keeps changing; ipvs_sysctl.go:
-//	                   the sysctls of IPVS
+//	                   the sysctls of IPVS; check_tools.go: programs, files and
+//	                   BFD sessions for checks
 //	trackers.go        trackers; tracker_state.go: what a start after a crash knows
 //	routers.go         the virtual routers; see below
 //	conflicts.go       what others have in the kernel that is in our way
 //	check_warnings.go  what checks find at servers that are well, as problems
+//	alerts.go          messages of failures; alert_sinks.go: their receivers
 //	problems.go        the list of what is not as it should be, for status and events
 //	rival.go           routers that send adverts as MASTER beside ours
 //

@@ -17,6 +17,7 @@ var kernelFiles = map[string]string{
 	"conflicts.go":      "looks for conflicts",
 	"control_socket.go": "writes files for D-Bus",
 	"ipvs_state.go":     "keeps what a later run must know of IPVS",
+	"alerts.go":         "keeps what was said of failures",
 	"tracker_state.go":  "keeps what a start after a crash must know of trackers",
 	"upgrade_files.go":  "keeps what the next binary must know",
 	"device_host.go":    "claims and releases devices",

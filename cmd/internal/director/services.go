@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"holdfast/checker"
-	"holdfast/checker/probe"
-	"holdfast/checker/probe/clients"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
@@ -29,10 +27,13 @@ type virtualServices struct {
 	base
 	balance *balancer
 	checks  *checker.Set
+	tools   checkTools // that checks use
 	// kernel opens the kernel's IPVS table, once a configuration needs it.
 	kernel func(context.Context, *slog.Logger) (ipvsTable, error)
 	// tracked is called after every result of a check that changed a server.
 	tracked func(s *conf.Service, health func(lvs.Ref) lvs.Health)
+	// failure is called in any goroutine after each failed check of a server.
+	failure func(server string, r checker.Result)
 	// problems replaces the problems of services.
 	problems func([]status.Problem)
 
@@ -60,9 +61,10 @@ func openIPVS(ctx context.Context, log *slog.Logger) (ipvsTable, error) { return
 
 func (v *virtualServices) open() error {
 	v.checks = checker.New(checker.Options{
-		Log:      v.log,
-		OnChange: func(c checker.Change) { v.post(func() { v.verdict(c) }) },
-		Tools:    &probe.Tools{Clients: clients.All},
+		Log:       v.log,
+		OnChange:  func(c checker.Change) { v.post(func() { v.verdict(c) }) },
+		OnFailure: v.failure,
+		Tools:     v.tools.open(),
 	})
 	return nil
 }
@@ -90,6 +92,8 @@ func (v *virtualServices) admit(ctx context.Context, c *conf.Config) error {
 // apply gives the table and the checks the services of a configuration.
 func (v *virtualServices) apply(c *conf.Config) {
 	v.conf, v.dirty = c, true
+	v.tools.apply(c)
+	v.checks.SetLimit("external", c.Director.MaxCheckPrograms)
 	checks, err := v.balance.configure(c)
 	if err != nil {
 		v.log.Error("cannot take over the services", "err", err)
@@ -143,6 +147,8 @@ func ratesNote(services []lvs.ServiceStatus) string {
 }
 
 func (v *virtualServices) withdraw() { v.checks.Close() }
+
+func (v *virtualServices) close() { v.tools.close() }
 
 func (v *virtualServices) stop() error { return v.balance.stop(v.conf.LVS.OnStop) }
 
