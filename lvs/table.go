@@ -54,6 +54,7 @@ type Table struct {
 	services []ServiceConfig
 	masters  map[string]bool
 	servers  map[serverID]*serverState
+	refs     map[string]map[string]serverID // see indexRefs; nil after a new configuration
 }
 
 // A serverID identifies a server across configurations. A server keeps its state
@@ -107,6 +108,7 @@ func (t *Table) Configure(services []ServiceConfig) error {
 			states[id] = state
 		}
 	}
+	t.refs = nil
 	t.services, t.servers = slices.Clone(services), states
 	return nil
 }
@@ -293,20 +295,35 @@ func (t *Table) override(ref Ref, change func(*Override)) error {
 // find returns the state of the server of ref, which may have its address in place
 // of its name.
 func (t *Table) find(ref Ref) (*serverState, error) {
-	for i := range t.services {
-		c := &t.services[i]
-		if c.Name != ref.Service {
-			continue
-		}
-		for j := range c.Servers {
-			s := &c.Servers[j]
-			if s.name() == ref.Server || s.Server.Address.String() == ref.Server {
-				return t.servers[c.id(s)], nil
-			}
-		}
+	if t.refs == nil {
+		t.indexRefs()
+	}
+	servers := t.refs[ref.Service]
+	if servers == nil {
+		return nil, ErrUnknownService
+	}
+	id, ok := servers[ref.Server]
+	if !ok {
 		return nil, ErrUnknownServer
 	}
-	return nil, ErrUnknownService
+	return t.servers[id], nil
+}
+
+// indexRefs notes the servers by the names of their services, and in them by name and
+// by address. A name beats an address.
+func (t *Table) indexRefs() {
+	t.refs = make(map[string]map[string]serverID, len(t.services))
+	for i := range t.services {
+		c := &t.services[i]
+		servers := make(map[string]serverID, 2*len(c.Servers))
+		for j := range c.Servers {
+			servers[c.Servers[j].Server.Address.String()] = c.id(&c.Servers[j])
+		}
+		for j := range c.Servers {
+			servers[c.Servers[j].name()] = c.id(&c.Servers[j])
+		}
+		t.refs[c.Name] = servers
+	}
 }
 
 // Keys returns the keys of all configured services, those included that are not

@@ -109,7 +109,7 @@ func TestPublishedStates(t *testing.T) {
 func TestServiceStates(t *testing.T) {
 	b, _ := alone(t)
 	c := parse(t, twoServers)
-	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, said: map[lvs.Ref]string{}, fights: contention{}, problems: func([]status.Problem) {}, tracked: func(*conf.Service, func(lvs.Ref) lvs.Health) {}}
+	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, said: map[lvs.Ref]string{}, unsent: map[lvs.Ref]bool{}, fights: contention{}, problems: func([]status.Problem) {}, tracked: func(*conf.Service, serverView) {}}
 	v.balance = balance(t, t.TempDir(), newFakeIPVS(), twoServers)
 	if list := v.states(time.Now(), "r"); len(list) != 0 {
 		t.Errorf("before the first check: %v", list)

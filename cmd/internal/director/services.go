@@ -31,7 +31,7 @@ type virtualServices struct {
 	// kernel opens the kernel's IPVS table, once a configuration needs it.
 	kernel func(context.Context, *slog.Logger) (ipvsTable, error)
 	// tracked is called after every result of a check that changed a server.
-	tracked func(s *conf.Service, health func(lvs.Ref) lvs.Health)
+	tracked func(s *conf.Service, view serverView)
 	// failure is called in any goroutine after each failed check of a server.
 	failure func(server string, r checker.Result)
 	// problems replaces the problems of services.
@@ -42,6 +42,7 @@ type virtualServices struct {
 	faults  ipvsFaults   // of the last reconcile
 	repairs uint64       // changes that others had made to our part of the table
 	fights  contention
+	unsent  map[lvs.Ref]bool   // servers whose checks cannot be sent
 	said    map[lvs.Ref]string // UP or DOWN by server, as its latest event says
 	healths map[string]string  // UP or DOWN by service; absent: not known
 }
@@ -52,7 +53,7 @@ func newVirtualServices(b base, dir string) *virtualServices {
 	if err != nil {
 		b.log.Warn("what a former run left in IPVS is not known", "err", err)
 	}
-	v := &virtualServices{base: b, kernel: openIPVS, healths: map[string]string{}, said: map[lvs.Ref]string{}, fights: contention{}}
+	v := &virtualServices{base: b, kernel: openIPVS, healths: map[string]string{}, said: map[lvs.Ref]string{}, unsent: map[lvs.Ref]bool{}, fights: contention{}}
 	v.balance = newBalancer(b.log, memory, v.changed)
 	return v
 }
@@ -212,15 +213,15 @@ func (v *virtualServices) verdict(c checker.Change) {
 		health = lvs.Up
 	}
 	before := v.balance.table.Health(r)
-	if v.balance.table.SetHealth(r, health) {
-		v.dirty = true
-		if s, ok := v.balance.services[r.Service]; ok {
-			v.tracked(&s, v.balance.table.Health)
-		}
+	changed := v.balance.table.SetHealth(r, health)
+	v.dirty = v.dirty || changed
+	if s, ok := v.balance.services[r.Service]; ok && (changed || v.unsent[r] != c.Unsent) {
+		v.unsent[r] = c.Unsent
+		v.tracked(&s, v.view())
 	}
 	v.announce(c, r, before)
-	if before != health {
-		v.publishServices(c.At, c.ID+" is "+eventHealth(health))
+	if s, ok := v.balance.services[r.Service]; ok && before != health {
+		v.publishService(&s, c.At, c.ID+" is "+eventHealth(health))
 	}
 }
 
@@ -249,16 +250,27 @@ func (v *virtualServices) announce(c checker.Change, r lvs.Ref, before lvs.Healt
 	}
 }
 
+// A serverView is what trackers see of servers.
+type serverView struct {
+	health func(lvs.Ref) lvs.Health
+	unsent map[lvs.Ref]bool // the checks of a server cannot be sent
+}
+
+func (v *virtualServices) view() serverView { return serverView{v.balance.table.Health, v.unsent} }
+
 // forget drops what was said of servers that are not configured any more.
 func (v *virtualServices) forget(checks []checker.Config) {
-	said := make(map[lvs.Ref]string, len(checks))
+	said, unsent := make(map[lvs.Ref]string, len(checks)), make(map[lvs.Ref]bool)
 	for i := range checks {
 		r := ref(checks[i].Server)
 		if to, ok := v.said[r]; ok {
 			said[r] = to
 		}
+		if v.unsent[r] {
+			unsent[r] = true
+		}
 	}
-	v.said = said
+	v.said, v.unsent = said, unsent
 }
 
 func (v *virtualServices) logWeight(c *checker.Change) {
@@ -313,39 +325,45 @@ func (v *virtualServices) eventService(s *conf.Service) (about *event.Service, u
 	return about, unknown
 }
 
-// publishServices publishes which services got their first server that is up, and
-// which lost the last. It publishes nothing about a service as long as servers that
-// were not checked yet could decide it.
+// publishServices does publishService for all services, after a new configuration.
 func (v *virtualServices) publishServices(at time.Time, reason string) {
 	former := v.healths
 	v.healths = make(map[string]string, len(v.conf.Services))
 	for i := range v.conf.Services {
 		s := &v.conf.Services[i]
-		about, unknown := v.eventService(s)
-		was := former[s.Name]
-		now := was
-		switch {
-		case about.ServersUp > 0:
-			now = event.Up
-		case unknown == 0:
-			now = event.Down
+		if was := former[s.Name]; was != "" {
+			v.healths[s.Name] = was
 		}
-		if now != "" {
-			v.healths[s.Name] = now
-		}
-		if now == was {
-			continue
-		}
-		text := fmt.Sprintf("%d of %d servers are up; %s", about.ServersUp, about.ServersTotal, reason)
-		v.log.Info("service is "+now, "service", s.Name, "reason", text)
-		v.publish(event.Event{At: at, Kind: event.KindService, Subject: s.Name, From: was, To: now, Reason: text, Service: about})
+		v.publishService(s, at, reason)
 	}
+}
+
+// publishService publishes that a service got its first server that is up, or lost the
+// last. It publishes nothing as long as servers that were not checked yet could decide
+// it.
+func (v *virtualServices) publishService(s *conf.Service, at time.Time, reason string) {
+	about, unknown := v.eventService(s)
+	was := v.healths[s.Name]
+	now := was
+	switch {
+	case about.ServersUp > 0:
+		now = event.Up
+	case unknown == 0:
+		now = event.Down
+	}
+	if now == was {
+		return
+	}
+	v.healths[s.Name] = now
+	text := fmt.Sprintf("%d of %d servers are up; %s", about.ServersUp, about.ServersTotal, reason)
+	v.log.Info("service is "+now, "service", s.Name, "reason", text)
+	v.publish(event.Event{At: at, Kind: event.KindService, Subject: s.Name, From: was, To: now, Reason: text, Service: about})
 }
 
 // reportAll calls tracked for all services.
 func (v *virtualServices) reportAll() {
 	for i := range v.conf.Services {
-		v.tracked(&v.conf.Services[i], v.balance.table.Health)
+		v.tracked(&v.conf.Services[i], v.view())
 	}
 }
 

@@ -45,7 +45,7 @@ func (l lineKeeper) Close() { close(l.lines) }
 func TestServiceNews(t *testing.T) {
 	b, heard := alone(t)
 	c := parse(t, twoServers)
-	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, said: map[lvs.Ref]string{}, fights: contention{}, problems: func([]status.Problem) {}, tracked: func(*conf.Service, func(lvs.Ref) lvs.Health) {}}
+	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, said: map[lvs.Ref]string{}, unsent: map[lvs.Ref]bool{}, fights: contention{}, problems: func([]status.Problem) {}, tracked: func(*conf.Service, serverView) {}}
 	v.balance = balance(t, t.TempDir(), newFakeIPVS(), twoServers)
 	keeper := lineKeeper{make(chan string, 100)}
 	out := &outlets{base: b, sinks: []*sink{{
@@ -124,7 +124,7 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	var problems []status.Problem
-	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, said: map[lvs.Ref]string{}, fights: contention{}, problems: func(all []status.Problem) { problems = all }, checks: checker.New(checker.Options{Log: b.log})}
+	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, said: map[lvs.Ref]string{}, unsent: map[lvs.Ref]bool{}, fights: contention{}, problems: func(all []status.Problem) { problems = all }, checks: checker.New(checker.Options{Log: b.log})}
 	defer v.checks.Close()
 	v.balance = newBalancer(b.log, state, v.changed)
 	v.balance.attach(kernel)
@@ -177,7 +177,7 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 // back without one.
 func TestWaitingServersMakeNoEvents(t *testing.T) {
 	b, heard := alone(t)
-	v := &virtualServices{base: b, conf: parse(t, twoServers), healths: map[string]string{}, said: map[lvs.Ref]string{}, fights: contention{}, problems: func([]status.Problem) {}, tracked: func(*conf.Service, func(lvs.Ref) lvs.Health) {}}
+	v := &virtualServices{base: b, conf: parse(t, twoServers), healths: map[string]string{}, said: map[lvs.Ref]string{}, unsent: map[lvs.Ref]bool{}, fights: contention{}, problems: func([]status.Problem) {}, tracked: func(*conf.Service, serverView) {}}
 	kernel := newFakeIPVS()
 	v.balance = balance(t, t.TempDir(), kernel, twoServers)
 	const id = "web/192.168.0.11:80"

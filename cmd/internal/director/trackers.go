@@ -217,13 +217,13 @@ func (t *trackers) routeChanged(e *policy.Event) {
 }
 
 // serviceChanged gives the trackers of a virtual service a reading.
-func (t *trackers) serviceChanged(s *conf.Service, health func(lvs.Ref) lvs.Health) {
+func (t *trackers) serviceChanged(s *conf.Service, view serverView) {
 	for i := range t.conf {
 		k := &t.conf[i]
 		if k.Kind != conf.TrackService || k.Service != s.Name {
 			continue
 		}
-		if r, known := serviceReading(k, s, health); known {
+		if r, known := serviceReading(k, s, view); known {
 			t.set.Report(k.Name, r)
 		}
 	}
@@ -247,10 +247,14 @@ func (t *trackers) sessionChanged(session string, v bfd.Verdict, reason string) 
 
 // serviceReading says whether enough servers of a service are up. Nothing is known
 // as long as servers that were not checked yet could decide it.
-func serviceReading(k *conf.Track, s *conf.Service, health func(lvs.Ref) lvs.Health) (r track.Reading, known bool) {
-	up, weight, maybe, maybeWeight := 0, 0, 0, 0
+func serviceReading(k *conf.Track, s *conf.Service, view serverView) (r track.Reading, known bool) {
+	up, weight, maybe, maybeWeight, unsent := 0, 0, 0, 0, 0
 	for _, server := range s.Servers {
-		switch health(lvs.Ref{Service: s.Name, Server: server.Name}) {
+		ref := lvs.Ref{Service: s.Name, Server: server.Name}
+		if view.unsent[ref] {
+			unsent++
+		}
+		switch view.health(ref) {
 		case lvs.Up:
 			up++
 			weight += server.Server.Weight
@@ -260,6 +264,9 @@ func serviceReading(k *conf.Track, s *conf.Service, health func(lvs.Ref) lvs.Hea
 		}
 	}
 	switch {
+	case k.Unsent > 0 && unsent >= k.Unsent:
+		r.Reason = fmt.Sprintf("checks of %d of %d servers of %s cannot be sent from here", unsent, len(s.Servers), s.Name)
+		return r, true
 	case up >= k.Quorum && weight >= k.QuorumSum:
 		return track.Reading{Up: true}, true
 	case up+maybe >= k.Quorum && weight+maybeWeight >= k.QuorumSum:
