@@ -53,7 +53,7 @@ func (d *dialer) connected(ctx context.Context, fd int, over bool) (*socket, err
 func (d *dialer) touch(ctx context.Context) error {
 	fd, over, err := d.open()
 	if err != nil {
-		return d.failed("connect", err)
+		return unsent(d.failed("connect", err))
 	}
 	if !over {
 		s, err := d.connected(ctx, fd, over)
