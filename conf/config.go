@@ -134,6 +134,8 @@ type Command struct {
 	// Director.Script, and the default of Group the group of the user.
 	User, Group string
 	Timeout     time.Duration // after which the program is killed; 0: the timeout of its table
+	// OwnArguments: the program gets the arguments in Argv only, not those of the event.
+	OwnArguments bool
 }
 
 // Notify has the commands for transitions of an instance or group.

@@ -29,6 +29,22 @@ func Parse(path string, src []byte) (*Config, error) {
 	return c, err
 }
 
+// ParseDraft is Parse of a file that is not on this machine, with secrets that are
+// not written yet: secret returns what a secret file will hold. Names of routing
+// tables are those of this machine.
+func ParseDraft(path string, src []byte, secret func(path string) ([]byte, error)) (*Config, error) {
+	env := system
+	env.readFile = func(name string) ([]byte, error) {
+		if name == path {
+			return src, nil
+		}
+		return system.readFile(name)
+	}
+	env.readSecret, env.mode = secret, nil
+	c, _, err := load(path, env)
+	return c, err
+}
+
 func parse(path string, src []byte) (*Config, Errors, error) {
 	env := system
 	env.readFile = func(name string) ([]byte, error) {

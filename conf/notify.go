@@ -9,7 +9,7 @@ import (
 )
 
 // command is a program and its arguments, or a table with these under the key
-// command and with user, group and timeout.
+// command and with user, group, timeout and arguments.
 var command = codec[Command]{
 	decode: func(v value, fail func(value, string)) (Command, bool) {
 		var c Command
@@ -23,6 +23,11 @@ var command = codec[Command]{
 			"user":    into(&c.User, account),
 			"group":   into(&c.Group, account),
 			"timeout": into(&c.Timeout, commandTimeout),
+			"arguments": func(v value, fail func(value, string)) bool {
+				add, ok := boolean.decode(v, fail)
+				c.OwnArguments = ok && !add
+				return ok
+			},
 		})
 		if ok && len(c.Argv) == 0 {
 			fail(v, "must name a program")
@@ -31,7 +36,7 @@ var command = codec[Command]{
 		return c, ok
 	},
 	encode: func(c Command) any {
-		if c.User == "" && c.Group == "" && c.Timeout == 0 {
+		if c.User == "" && c.Group == "" && c.Timeout == 0 && !c.OwnArguments {
 			return words.encode(c.Argv)
 		}
 		table := inlineTable{{"command", words.encode(c.Argv)}}
@@ -44,16 +49,24 @@ var command = codec[Command]{
 		if c.Timeout != 0 {
 			table = append(table, pair{"timeout", formatDuration(c.Timeout)})
 		}
+		if c.OwnArguments {
+			table = append(table, pair{"arguments", false})
+		}
 		return table
 	},
 }
 
-// untimedCommand is a command that must not have a timeout.
+// untimedCommand is a command that must not have a timeout, nor say anything about
+// the arguments of events.
 var untimedCommand = codec[Command]{
 	decode: func(v value, fail func(value, string)) (Command, bool) {
 		c, ok := command.decode(v, fail)
 		if ok && c.Timeout != 0 {
 			fail(v, "timeout is not allowed here")
+			ok = false
+		}
+		if ok && c.OwnArguments {
+			fail(v, "arguments is not allowed here")
 			ok = false
 		}
 		return c, ok

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,53 +18,93 @@ import (
 )
 
 // converters maps the values of --from to the functions that convert.
-var converters = map[string]func([]convert.File, *convert.Report) *conf.Config{
+var converters = map[string]func(convert.Input, *convert.Report) *convert.Result{
 	"ipvsadm": ipvsadm.Convert,
 }
 
 func newConvert() *cobra.Command {
-	var from, output, director string
+	c := conversion{}
+	programs := strings.Join(slices.Sorted(maps.Keys(converters)), "|")
 	cmd := &cobra.Command{
-		Use:   "convert --from ipvsadm [-o FILE] FILE...",
+		Use:   "convert [--from " + programs + "] [-o FILE] FILE...",
 		Short: "Convert the configuration of another program",
 		Long: `Convert reads the configuration of another program and prints a configuration file for
-holdfast that does the same. FILE is the output of ipvsadm -Sn or a script of ipvsadm
-commands; - is standard input.
+holdfast that does the same. For ipvsadm, FILE is the output of ipvsadm -Sn or a script of
+ipvsadm commands. - is standard input. Without --from the program is guessed from the
+content.
+
+Secrets are never printed. With -o they go to files of mode 600 beside the new file.
 
 It reports on standard error every directive that was not translated, with file, line
 and reason, and prints notes about what you should look at. Exit status: 0 everything was translated,
 1 something was not translated, 2 a file cannot be read.`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			converter := converters[from]
-			if converter == nil {
-				return fmt.Errorf("--from must be ipvsadm, not %q", from)
-			}
-			files, err := readInputs(cmd.InOrStdin(), args)
-			if err != nil {
-				return err
-			}
-			var report convert.Report
-			c := converter(files, &report)
-			fmt.Fprint(cmd.ErrOrStderr(), report.String())
-			if c == nil {
-				return failure{errors.New("nothing could be converted")}
-			}
-			c.Director.Name = director
-			text := "# Converted from " + strings.Join(args, ", ") + " (" + from + ") by holdfast convert.\n\n" + string(conf.ShowBrief(c))
-			if err := writeOutput(cmd.OutOrStdout(), output, text); err != nil {
-				return failure{err}
-			}
-			if report.Untranslated() > 0 {
-				return errUnwell // the report says why
-			}
-			return nil
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
-	cmd.Flags().StringVar(&from, "from", "", "the `program` that the files come from: ipvsadm")
-	cmd.Flags().StringVarP(&output, "output", "o", "", "write to this new `file` instead of standard output")
-	cmd.Flags().StringVar(&director, "director", "", "`name` of the director (default: the name of the host it runs on)")
+	cmd.Flags().StringVar(&c.from, "from", "", "the `program` that the files come from: "+programs)
+	cmd.Flags().StringVarP(&c.output, "output", "o", "", "write to this new `file` instead of standard output")
+	cmd.Flags().StringVar(&c.director, "director", "", "`name` of the director (default: the name of the host it runs on)")
 	return cmd
+}
+
+// A conversion has the flags of the command.
+type conversion struct{ from, output, director string }
+
+func (c *conversion) run(cmd *cobra.Command, args []string) error {
+	if c.from != "" && converters[c.from] == nil {
+		return fmt.Errorf("--from must be %s, not %q", strings.Join(slices.Sorted(maps.Keys(converters)), " or "), c.from)
+	}
+	in, err := c.input(cmd.InOrStdin(), args)
+	if err != nil {
+		return err
+	}
+	from := c.from
+	if from == "" {
+		from = convert.Guess(in.Files)
+	}
+	converter := converters[from]
+	if converter == nil {
+		return fmt.Errorf("it is not clear which program the files are of: give --from %s", strings.Join(slices.Sorted(maps.Keys(converters)), " or --from "))
+	}
+	var report convert.Report
+	result := converter(in, &report)
+	if result != nil && c.output == "" {
+		for _, s := range result.Secrets {
+			report.Add(convert.Finding{Person: true, Message: "the secret for " + s.Path + " is not printed: use -o FILE, which writes it beside FILE"})
+		}
+	}
+	fmt.Fprint(cmd.ErrOrStderr(), report.String())
+	if result == nil {
+		return failure{errors.New("nothing could be converted")}
+	}
+	if c.director != "" {
+		result.Config.Director.Name = c.director
+	}
+	text := "# Converted from " + strings.Join(args, ", ") + " (" + from + ") by holdfast convert.\n\n" + result.TOML()
+	if err := c.write(cmd.OutOrStdout(), text, result.Secrets); err != nil {
+		return failure{err}
+	}
+	if report.Untranslated() > 0 {
+		return errUnwell // the report says why
+	}
+	return nil
+}
+
+// input reads the files of the command line, and gives what the converter may ask
+// this machine for.
+func (c *conversion) input(stdin io.Reader, args []string) (convert.Input, error) {
+	in := convert.Input{Director: c.director, Dir: filepath.Dir(defaultConfig), Glob: filepath.Glob, Read: conf.ReadFile, Getenv: os.Getenv}
+	if c.output != "" {
+		dir, err := filepath.Abs(filepath.Dir(c.output))
+		if err != nil {
+			return in, err
+		}
+		in.Dir = dir
+	}
+	in.Host, _ = os.Hostname()
+	var err error
+	in.Files, err = readInputs(stdin, args)
+	return in, err
 }
 
 // readInputs reads the files of a command line; "-" is standard input.
@@ -88,16 +131,34 @@ func readInputs(stdin io.Reader, paths []string) ([]convert.File, error) {
 	return files, nil
 }
 
-// writeOutput writes to stdout or, if a path is given, to a new file.
-func writeOutput(stdout io.Writer, path, text string) error {
-	if path == "" {
+// write writes the text to stdout or, with -o, to a new file with the secrets
+// beside it. If any of the new files cannot be written, none of them stays.
+func (c *conversion) write(stdout io.Writer, text string, secrets []convert.Secret) error {
+	if c.output == "" {
 		_, err := io.WriteString(stdout, text)
 		return err
 	}
+	files := append(slices.Clone(secrets), convert.Secret{Path: c.output, Content: []byte(text)})
+	for i, f := range files {
+		if err := writeNew(f.Path, f.Content); err != nil {
+			for _, done := range files[:i] {
+				err = errors.Join(err, os.Remove(done.Path))
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// writeNew writes a file of mode 600 that does not exist yet.
+func writeNew(path string, content []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(f, text)
-	return errors.Join(err, f.Close())
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Close()); err != nil {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }

@@ -2,86 +2,268 @@ package convert
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	"holdfast/conf"
 )
 
-// A Draft is a configuration in blocks of TOML, each with the position of the
-// directive that it came from.
+// A Draft is a configuration in tables of TOML. Every table and every key has the
+// position of the directive that it came from.
 type Draft struct {
-	blocks []block
+	tables  []*Table
+	secrets Secrets
 }
 
-type block struct {
-	at   Position
-	text string // ends with a line end
+// A Table is one table of a Draft.
+type Table struct {
+	header   string // "vrrp.garp"
+	array    bool   // [[header]]
+	at       Position
+	comments []string
+	keys     []*entry
+	subs     []*Table
+	raw      string // text of Draft.Add, instead of all of the above
+	gone     bool   // holdfast refuses it
 }
 
-// Add appends a block: whole tables, like [[service]] with its servers.
+// An entry is one key of a table.
+type entry struct {
+	key, value string // value in TOML
+	at         Position
+	comments   []string
+	gone       bool
+}
+
+// Add appends a block of TOML: whole tables, like [[service]] with its servers.
 func (d *Draft) Add(at Position, text string) {
-	d.blocks = append(d.blocks, block{at, strings.TrimSuffix(text, "\n") + "\n"})
+	d.tables = append(d.tables, &Table{at: at, raw: strings.TrimSuffix(text, "\n") + "\n"})
+}
+
+// List appends an element to an array of tables: [[header]].
+func (d *Draft) List(header string, at Position) *Table {
+	t := &Table{header: header, array: true, at: at}
+	d.tables = append(d.tables, t)
+	return t
+}
+
+// Section returns the table [header], and makes it at its first use.
+func (d *Draft) Section(header string, at Position) *Table {
+	for _, t := range d.tables {
+		if t.header == header && !t.array {
+			return t
+		}
+	}
+	t := &Table{header: header, at: at}
+	d.tables = append(d.tables, t)
+	return t
+}
+
+// Sub returns the table [parent.name] inside t, and makes it at its first use.
+func (t *Table) Sub(name string, at Position) *Table {
+	header := t.header + "." + name
+	for _, s := range t.subs {
+		if s.header == header && !s.array {
+			return s
+		}
+	}
+	s := &Table{header: header, at: at}
+	t.subs = append(t.subs, s)
+	return s
+}
+
+// List appends an element to an array of tables inside t: [[parent.name]].
+func (t *Table) List(name string, at Position) *Table {
+	s := &Table{header: t.header + "." + name, array: true, at: at}
+	t.subs = append(t.subs, s)
+	return s
+}
+
+// Set sets a key to a string, a number, a boolean, a list or an Inline table. A key
+// that is there is replaced.
+func (t *Table) Set(at Position, key string, value any) {
+	e := &entry{key: key, value: literal(value), at: at}
+	for i, old := range t.keys {
+		if old.key == key {
+			e.comments = old.comments
+			t.keys[i] = e
+			return
+		}
+	}
+	t.keys = append(t.keys, e)
+}
+
+// Has reports whether the key is set.
+func (t *Table) Has(key string) bool {
+	return slices.ContainsFunc(t.keys, func(e *entry) bool { return e.key == key })
+}
+
+// Comment adds lines of comment above the table, or above a key of it. A key that
+// is not set, or that the final text leaves out, loses its comment to the table.
+func (t *Table) Comment(key string, lines ...string) {
+	for _, e := range t.keys {
+		if e.key == key {
+			e.comments = append(e.comments, lines...)
+			return
+		}
+	}
+	t.comments = append(t.comments, lines...)
 }
 
 // draftName is the name of the draft in errors of package conf.
 const draftName = "draft"
 
-// Finish loads the draft. Blocks that holdfast refuses are left out and reported.
-// The configuration has no name for the director, so that the host name is the
-// default. If nothing is left, Finish returns nil.
-func (d *Draft) Finish(report *Report) *conf.Config {
-	blocks := slices.Clone(d.blocks)
-	for {
-		var source strings.Builder
-		for _, b := range blocks {
-			source.WriteString(b.text)
-		}
-		c, err := conf.Parse(draftName, []byte(source.String()))
+// maxRounds bounds how often Finish tries again without what holdfast refuses.
+const maxRounds = 40
+
+// Finish loads the draft. What holdfast refuses is left out and reported: a key, or
+// the table if it cannot do without the key. The configuration has no name for the
+// director, so that the host name is the default. If nothing is left, Finish
+// returns nil.
+func (d *Draft) Finish(report *Report) *Result {
+	for range maxRounds {
+		text, owners := d.render()
+		c, err := conf.ParseDraft(draftName, []byte(text), d.secrets.read)
 		if err == nil {
-			c.Director.Name = ""
-			return c
+			if !strings.Contains(text, "[director]\nname = ") {
+				c.Director.Name = ""
+			}
+			return &Result{Config: c, Secrets: d.secrets.list, comments: d.comments()}
 		}
 		errs, ok := errors.AsType[conf.Errors](err)
-		if !ok || len(blocks) == 0 {
+		if !ok || !refuse(errs, owners, report) {
 			return nil
 		}
-		blocks = without(blocks, errs, report)
 	}
+	return nil
 }
 
-// without returns the blocks that no error is about, and reports the errors. An
-// error about nothing in particular leaves no block.
-func without(blocks []block, errs conf.Errors, report *Report) []block {
-	refused := make(map[int]bool)
+// An owner is what a line of the rendered draft came from.
+type owner struct {
+	table *Table
+	entry *entry // nil: the table itself
+}
+
+// render returns the text of the draft, with the owner of each line.
+func (d *Draft) render() (string, []owner) {
+	var b strings.Builder
+	var owners []owner
+	line := func(o owner, text string) {
+		b.WriteString(text)
+		for range strings.Count(text, "\n") {
+			owners = append(owners, o)
+		}
+	}
+	var walk func(t *Table)
+	walk = func(t *Table) {
+		switch {
+		case t.gone:
+			return
+		case t.raw != "":
+			line(owner{table: t}, t.raw)
+			return
+		case t.array:
+			line(owner{table: t}, "[["+t.header+"]]\n")
+		default:
+			line(owner{table: t}, "["+t.header+"]\n")
+		}
+		for _, e := range t.keys {
+			if !e.gone {
+				line(owner{t, e}, e.key+" = "+e.value+"\n")
+			}
+		}
+		for _, s := range t.subs {
+			walk(s)
+		}
+	}
+	for _, t := range d.tables {
+		walk(t)
+	}
+	return b.String(), owners
+}
+
+// refuse removes what the errors are about, and reports them. It returns false if
+// no error is about anything in particular.
+func refuse(errs conf.Errors, owners []owner, report *Report) bool {
+	found := false
+	said := make(map[owner]bool)
 	for _, e := range errs {
-		i := blockOf(blocks, e.Line)
-		if e.File != draftName || i < 0 {
+		if e.File != draftName || e.Line < 1 || e.Line > len(owners) {
 			continue
 		}
-		refused[i] = true
-		report.Person(blocks[i].at, "holdfast refuses it: %s", strings.TrimPrefix(e.Key+": "+e.Message, ": "))
-	}
-	if len(refused) == 0 {
-		return nil
-	}
-	var left []block
-	for i, b := range blocks {
-		if !refused[i] {
-			left = append(left, b)
+		o := owners[e.Line-1]
+		found = true
+		if said[o] {
+			continue
 		}
+		said[o] = true
+		at := o.table.at
+		if o.entry != nil && !o.table.identity(o.entry) {
+			o.entry.gone = true
+			at = o.entry.at
+		} else {
+			o.table.gone = true
+		}
+		report.Person(at, "holdfast refuses it: %s", strings.TrimPrefix(e.Key+": "+e.Message, ": "))
 	}
-	return left
+	return found
 }
 
-// blockOf returns the index of the block that contains a line of the draft, or -1.
-func blockOf(blocks []block, line int) int {
-	for i, b := range blocks {
-		lines := strings.Count(b.text, "\n")
-		if line <= lines {
-			return i
+// identity reports whether the table makes no sense without the key.
+func (t *Table) identity(e *entry) bool { return t.array && len(t.keys) > 0 && t.keys[0] == e }
+
+// An Inline is a table on one line, in the order of its keys.
+type Inline []Pair
+
+// A Pair is a key of an Inline with its value.
+type Pair struct {
+	Key   string
+	Value any
+}
+
+// literal returns v in TOML.
+func literal(v any) string {
+	switch v := v.(type) {
+	case string:
+		return Quote(v)
+	case []string:
+		items := make([]string, len(v))
+		for i, s := range v {
+			items[i] = Quote(s)
 		}
-		line -= lines
+		return "[" + strings.Join(items, ", ") + "]"
+	case []any:
+		items := make([]string, len(v))
+		for i, item := range v {
+			items[i] = literal(item)
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	case Inline:
+		items := make([]string, len(v))
+		for i, p := range v {
+			items[i] = p.Key + " = " + literal(p.Value)
+		}
+		return "{ " + strings.Join(items, ", ") + " }"
 	}
-	return -1
+	return fmt.Sprint(v)
+}
+
+// Quote returns s as a basic string of TOML. Bytes that are not UTF-8 become U+FFFD.
+func Quote(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r < ' ' || r == 0x7f:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
 }

@@ -31,11 +31,15 @@ type Finding struct {
 	Message string
 }
 
-// String returns "file:line: message", with a mark if a person is needed.
+// String returns "file:line: message", with a mark if a person is needed. A finding
+// about no line has no position.
 func (f Finding) String() string {
 	kind := "note"
 	if f.Person {
 		kind = "not translated"
+	}
+	if f.At == (Position{}) {
+		return kind + ": " + f.Message
 	}
 	return fmt.Sprintf("%v: %s: %s", f.At, kind, f.Message)
 }
@@ -45,6 +49,9 @@ type Report struct {
 	Directives int // all that were read, translated or not
 	Findings   []Finding
 }
+
+// Add adds a finding.
+func (r *Report) Add(f Finding) { r.Findings = append(r.Findings, f) }
 
 // Note adds a note.
 func (r *Report) Note(at Position, format string, args ...any) {

@@ -28,7 +28,7 @@ func script(c *conf.Command, limit time.Duration, d *conf.Director) *notify.Comm
 	if len(c.Argv) == 0 {
 		return nil
 	}
-	return &notify.Command{Program: runAs(c, d), Timeout: cmp.Or(c.Timeout, limit)}
+	return &notify.Command{Program: runAs(c, d), OwnArguments: c.OwnArguments, Timeout: cmp.Or(c.Timeout, limit)}
 }
 
 // scriptsFor returns the scripts of the subject of an event.

@@ -14,8 +14,9 @@ const DefaultTimeout = 30 * time.Second
 // A Command is a script and how to run it.
 type Command struct {
 	// Program is the program with the configured arguments; the event's arguments
-	// follow them.
+	// follow them, unless OwnArguments is true.
 	program.Program
+	OwnArguments bool
 	// Timeout is the longest time that a run may take; 0 means DefaultTimeout.
 	Timeout time.Duration
 }

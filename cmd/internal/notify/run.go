@@ -58,7 +58,11 @@ func (n *Notifier) execute(ctx context.Context, log *slog.Logger, c *call, comma
 		return -1, fmt.Errorf("make a pipe for the script's output: %w", err)
 	}
 	defer read.Close()
-	run, err := command.Start(c.environ(n.director.Load().(string)), write, false, c.args()...)
+	args := c.args()
+	if command.OwnArguments {
+		args = nil
+	}
+	run, err := command.Start(c.environ(n.director.Load().(string)), write, false, args...)
 	write.Close() // the script's copy is now the only one, so that its end is seen
 	if err != nil {
 		return -1, fmt.Errorf("start the script: %w", err)

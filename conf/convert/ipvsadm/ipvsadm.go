@@ -6,16 +6,15 @@ import (
 	"fmt"
 	"strings"
 
-	"holdfast/conf"
 	"holdfast/conf/convert"
 	"holdfast/lvs"
 )
 
 // Convert converts the files together, in order, as if one ipvsadm ran them. It
 // returns nil if they leave nothing to configure.
-func Convert(files []convert.File, report *convert.Report) *conf.Config {
+func Convert(in convert.Input, report *convert.Report) *convert.Result {
 	var all []directive
-	for _, f := range files {
+	for _, f := range in.Files {
 		all = append(all, parse(f.Name, f.Text, report)...)
 	}
 	t := apply(all, report)
@@ -28,11 +27,11 @@ func Convert(files []convert.File, report *convert.Report) *conf.Config {
 		}
 		d.Add(s.at, s.toml())
 	}
-	c := d.Finish(report)
-	if c != nil && len(c.Services) > 0 {
+	result := d.Finish(report)
+	if result != nil && len(result.Config.Services) > 0 {
 		t.remarks(report)
 	}
-	return c
+	return result
 }
 
 // draftGlobals adds the timeouts and the sync daemon.

@@ -21,11 +21,11 @@ import (
 // run converts one file, and loads what a user would get.
 func run(t *testing.T, text string) (c *conf.Config, toml string, report convert.Report) {
 	t.Helper()
-	converted := Convert([]convert.File{{Name: "rules", Text: text}}, &report)
+	converted := Convert(convert.Input{Files: []convert.File{{Name: "rules", Text: text}}}, &report)
 	if converted == nil {
 		return nil, "", report
 	}
-	toml = string(conf.ShowBrief(converted))
+	toml = converted.TOML()
 	c, err := conf.Parse("converted.toml", []byte(toml))
 	if err != nil {
 		t.Fatalf("the result is not valid: %v\n%s", err, toml)
@@ -286,8 +286,8 @@ func BenchmarkConvert(b *testing.B) {
 	}
 	for b.Loop() {
 		var report convert.Report
-		c := Convert([]convert.File{{Name: "rules", Text: text.String()}}, &report)
-		if len(conf.ShowBrief(c)) == 0 || report.Untranslated() > 0 {
+		c := Convert(convert.Input{Files: []convert.File{{Name: "rules", Text: text.String()}}}, &report)
+		if len(conf.ShowBrief(c.Config)) == 0 || report.Untranslated() > 0 {
 			b.Fatal(report.String())
 		}
 	}

@@ -1,0 +1,124 @@
+package convert
+
+import (
+	"strings"
+
+	"holdfast/conf"
+)
+
+// A Result is what a conversion yields.
+type Result struct {
+	Config *conf.Config
+	// Secrets are the files that the configuration reads secrets from. They do not
+	// exist yet.
+	Secrets  []Secret
+	comments map[place][]string
+}
+
+// A place is a table of the final text, or a key in it.
+type place struct {
+	table string // header and first key, see tableID
+	key   string // "": the table
+}
+
+// tableID names a table: its header, and the line of its first key. Tables without
+// an identity of their own belong to the table around them.
+func tableID(parent, header, first string) string { return parent + "\n" + header + "\n" + first }
+
+// comments returns all comments of the draft.
+func (d *Draft) comments() map[place][]string {
+	all := make(map[place][]string)
+	var walk func(parent string, t *Table)
+	walk = func(parent string, t *Table) {
+		if t.gone || t.raw != "" {
+			return
+		}
+		id := tableID(parent, t.header, "")
+		if t.array && len(t.keys) > 0 {
+			id = tableID(parent, t.header, t.keys[0].key+" = "+t.keys[0].value)
+		}
+		add := func(key string, lines []string) {
+			if len(lines) > 0 {
+				p := place{id, key}
+				all[p] = append(all[p], lines...)
+			}
+		}
+		add("", t.comments)
+		for _, e := range t.keys {
+			add(e.key, e.comments)
+		}
+		for _, s := range t.subs {
+			walk(id, s)
+		}
+	}
+	for _, t := range d.tables {
+		walk("", t)
+	}
+	return all
+}
+
+// TOML returns the configuration as a file without the keys that have their
+// defaults, with the comments of the old file beside what they were about.
+func (r *Result) TOML() string {
+	if len(r.comments) == 0 {
+		return string(conf.ShowBrief(r.Config))
+	}
+	w := writer{comments: r.comments}
+	lines := strings.Split(string(conf.ShowBrief(r.Config)), "\n")
+	for i, line := range lines {
+		next := ""
+		if i+1 < len(lines) {
+			next = lines[i+1]
+		}
+		w.line(line, next)
+	}
+	return strings.TrimSuffix(w.out.String(), "\n")
+}
+
+// A writer copies lines of TOML and puts comments above them.
+type writer struct {
+	comments map[place][]string
+	out      strings.Builder
+	ids      []string // of the open array tables, by depth
+	headers  []string // their headers
+	id       string   // of the table that the line is in
+}
+
+func (w *writer) line(line, next string) {
+	switch {
+	case strings.HasPrefix(line, "[["):
+		header := strings.Trim(line, "[]")
+		w.id = tableID(w.enter(header), header, next)
+		w.headers, w.ids = append(w.headers, header), append(w.ids, w.id)
+		w.put(place{w.id, ""})
+	case strings.HasPrefix(line, "["):
+		header := strings.Trim(line, "[]")
+		w.id = tableID(w.enter(header), header, "")
+		w.put(place{w.id, ""})
+	default:
+		key, _, isKey := strings.Cut(line, " = ")
+		if isKey {
+			w.put(place{w.id, key})
+		}
+	}
+	w.out.WriteString(line + "\n")
+}
+
+// enter closes the array tables that header is not inside of, and returns the id
+// of the innermost that is left.
+func (w *writer) enter(header string) string {
+	for len(w.headers) > 0 && !strings.HasPrefix(header, w.headers[len(w.headers)-1]+".") {
+		w.headers, w.ids = w.headers[:len(w.headers)-1], w.ids[:len(w.ids)-1]
+	}
+	if len(w.ids) == 0 {
+		return ""
+	}
+	return w.ids[len(w.ids)-1]
+}
+
+// put writes the comments of a place.
+func (w *writer) put(p place) {
+	for _, text := range w.comments[p] {
+		w.out.WriteString(strings.TrimRight("# "+text, " ") + "\n")
+	}
+}
