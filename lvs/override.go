@@ -107,17 +107,30 @@ func sooner(a, b time.Time) time.Time {
 // that a name stands for if it is that of a host.
 type Files map[string][]netip.Addr
 
+// A FileChange is that a file begins or ends to drain a server.
+type FileChange struct {
+	Ref      Ref
+	Was, Now string // the file; "": none
+}
+
 // Maintain drains the servers that a file is named after, and no others: by their
-// name, their address with or without the port, or a name of their host.
-func (t *Table) Maintain(files Files) {
+// name, their address with or without the port, or a name of their host. It returns
+// which servers that changes, in the order of the configuration.
+func (t *Table) Maintain(files Files) []FileChange {
 	t.files = files
+	var changes []FileChange
 	for i := range t.services {
 		c := &t.services[i]
 		for j := range c.Servers {
 			s := &c.Servers[j]
-			t.servers[c.id(s)].file = files.of(s)
+			state, now := t.servers[c.id(s)], files.of(s)
+			if state.file != now {
+				changes = append(changes, FileChange{Ref{c.Name, s.name()}, state.file, now})
+				state.file = now
+			}
 		}
 	}
+	return changes
 }
 
 // of returns the file of a server; "" if there is none. Of several it is the first by

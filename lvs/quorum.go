@@ -130,7 +130,7 @@ func (c *ServiceConfig) enough(up bool, weight int) bool {
 	} else {
 		least += c.Hysteresis
 	}
-	return weight > 0 && weight >= least
+	return weight >= least
 }
 
 // decide brings the quorum of a service up to date. As long as servers that were not

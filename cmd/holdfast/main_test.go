@@ -69,6 +69,8 @@ type fakeDaemon struct {
 	empty  bool
 	fails  string // why an upgrade that is begun does not come to an end
 	events *event.Journal
+	order  control.ServerOrder // the last
+	active uint32              // connections of every server
 }
 
 func (f *fakeDaemon) Status(context.Context) (*status.Status, error) { return f.status, f.err }
@@ -94,6 +96,25 @@ func (f *fakeDaemon) Handover(_ context.Context, name string) (*control.HandedOv
 		name = "director"
 	}
 	return &control.HandedOver{Units: []control.HandedOverUnit{{Name: name, To: "10.0.0.2", TookMS: 61.4}}}, f.err
+}
+
+func (f *fakeDaemon) Order(ctx context.Context, o control.ServerOrder) (*control.Servers, error) {
+	f.order = o
+	done, err := f.Servers(ctx, o.Service, o.Server)
+	if o.Verb == control.Drain {
+		done.Notes = []string{"persistent clients go on using the server"}
+	}
+	return done, err
+}
+
+// Servers returns one server, with a connection less each time.
+func (f *fakeDaemon) Servers(_ context.Context, service, server string) (*control.Servers, error) {
+	s := lvs.ServerStatus{Name: server, Health: "up", Configured: 5, Active: f.active}
+	if f.order.Verb == control.Drain {
+		s.Override = &lvs.Override{Drained: &lvs.Order{By: "root", Until: noon.Add(f.order.For)}}
+	}
+	f.active -= min(f.active, 1)
+	return &control.Servers{At: noon, Servers: []status.Server{{Service: service, ServerStatus: s}}}, f.err
 }
 
 func (f *fakeDaemon) Upgrade(context.Context) (*control.Upgrading, error) {

@@ -21,10 +21,12 @@ import (
 
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
+	"holdfast/lvs"
 )
 
 type fakeBackend struct {
 	reloads int
+	order   ServerOrder // the last
 	err     error
 }
 
@@ -44,6 +46,15 @@ func (f *fakeBackend) Plan(context.Context) (*Plan, error) {
 
 func (f *fakeBackend) Handover(_ context.Context, name string) (*HandedOver, error) {
 	return &HandedOver{Units: []HandedOverUnit{{Name: name, To: "10.0.0.2"}}}, f.err
+}
+
+func (f *fakeBackend) Order(_ context.Context, o ServerOrder) (*Servers, error) {
+	f.order = o
+	return f.Servers(context.Background(), o.Service, o.Server)
+}
+
+func (f *fakeBackend) Servers(_ context.Context, service, server string) (*Servers, error) {
+	return &Servers{Servers: []status.Server{{Service: service, ServerStatus: lvs.ServerStatus{Name: server}}}}, f.err
 }
 
 func (f *fakeBackend) Upgrade(context.Context) (*Upgrading, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"holdfast/checker"
@@ -193,6 +194,25 @@ func (b *balancer) preview(c *conf.Config) ([]lvs.Op, error) {
 	}
 	table.Adopt(have)
 	return b.applier.Preview(table.Keys(), table.Wanted())
+}
+
+// pending returns the changes of servers that the kernel still needs.
+func (b *balancer) pending(refs []lvs.Ref) []lvs.Op {
+	if b.kernel == nil {
+		return nil
+	}
+	ops, err := b.applier.Preview(b.table.Keys(), b.table.Wanted())
+	if err != nil {
+		return nil // the table was read a moment ago
+	}
+	return slices.DeleteFunc(ops, func(o lvs.Op) bool {
+		return !slices.ContainsFunc(refs, func(r lvs.Ref) bool {
+			s := b.services[r.Service]
+			return s.Service.Key.Canonical() == o.Service.Key && slices.ContainsFunc(s.Servers, func(c lvs.ServerConfig) bool {
+				return c.Name == r.Server && c.Server.Canonical().Address == o.Server.Address
+			})
+		})
+	})
 }
 
 func serviceConfigs(c *conf.Config) []lvs.ServiceConfig {

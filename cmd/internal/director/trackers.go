@@ -217,13 +217,13 @@ func (t *trackers) routeChanged(e *policy.Event) {
 }
 
 // serviceChanged gives the trackers of a virtual service a reading.
-func (t *trackers) serviceChanged(s *conf.Service, health func(lvs.Ref) lvs.Health) {
+func (t *trackers) serviceChanged(s *conf.Service, now *lvs.Table) {
 	for i := range t.conf {
 		k := &t.conf[i]
 		if k.Kind != conf.TrackService || k.Service != s.Name {
 			continue
 		}
-		if r, known := serviceReading(k, s, health); known {
+		if r, known := serviceReading(k, s, now.Health, now.ServiceHealth(s.Name)); known {
 			t.set.Report(k.Name, r)
 		}
 	}
@@ -245,9 +245,10 @@ func (t *trackers) sessionChanged(session string, v bfd.Verdict, reason string) 
 	}
 }
 
-// serviceReading says whether enough servers of a service are up. Nothing is known
-// as long as servers that were not checked yet could decide it.
-func serviceReading(k *conf.Track, s *conf.Service, health func(lvs.Ref) lvs.Health) (r track.Reading, known bool) {
+// serviceReading says whether enough servers of a service are up: for a tracker without
+// a quorum, whether the service is. Nothing is known as long as servers that were not
+// checked yet could decide it.
+func serviceReading(k *conf.Track, s *conf.Service, health func(lvs.Ref) lvs.Health, service lvs.Health) (r track.Reading, known bool) {
 	up, weight, maybe, maybeWeight := 0, 0, 0, 0
 	for _, server := range s.Servers {
 		switch health(lvs.Ref{Service: s.Name, Server: server.Name}) {
@@ -259,13 +260,20 @@ func serviceReading(k *conf.Track, s *conf.Service, health func(lvs.Ref) lvs.Hea
 			maybeWeight += server.Server.Weight
 		}
 	}
+	enough, possible := up >= k.Quorum, up+maybe >= k.Quorum
+	if k.Quorum == 0 {
+		enough, possible = service == lvs.Up, service != lvs.Down
+	}
 	switch {
-	case up >= k.Quorum && weight >= k.QuorumSum:
+	case enough && weight >= k.QuorumSum:
 		return track.Reading{Up: true}, true
-	case up+maybe >= k.Quorum && weight+maybeWeight >= k.QuorumSum:
+	case possible && weight+maybeWeight >= k.QuorumSum:
 		return track.Reading{}, false
 	}
 	r.Reason = fmt.Sprintf("%d of %d servers of %s are up, %d are needed", up, len(s.Servers), s.Name, k.Quorum)
+	if k.Quorum == 0 {
+		r.Reason = fmt.Sprintf("service %s is %v: %d of %d servers are up", s.Name, service, up, len(s.Servers))
+	}
 	if weight < k.QuorumSum {
 		r.Reason += fmt.Sprintf("; their weights sum up to %d, %d is needed", weight, k.QuorumSum)
 	}

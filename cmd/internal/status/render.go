@@ -165,11 +165,12 @@ func (s *Status) lvs(b *strings.Builder) {
 		t.row(cmp.Or(v.Name, "-"), v.Service, v.Scheduler, serviceHealth(v), "", "", "",
 			count(v.Counters.Connections), count(v.Counters.BytesIn), count(v.Counters.BytesOut))
 		t.note(serviceNote(v))
+		t.note(quorumNote(v))
 		for j := range v.Servers {
 			r := &v.Servers[j]
 			t.row("-> "+r.Name, r.Address, r.Forward, serverHealth(r), weight(r), strconv.FormatUint(uint64(r.Active), 10),
 				strconv.FormatUint(uint64(r.Inactive), 10), count(r.Counters.Connections), count(r.Counters.BytesIn), count(r.Counters.BytesOut))
-			t.note(serverNote(r))
+			t.note(s.serverNote(r))
 		}
 	}
 	t.write(b)
