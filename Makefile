@@ -108,6 +108,7 @@ install: build
 	install -D -m 755 bin/holdfast $(DESTDIR)$(PREFIX)/sbin/holdfast
 	install -d $(DESTDIR)$(UNITDIR)
 	sed 's|/usr/local/sbin|$(PREFIX)/sbin|' cmd/holdfast/holdfast.service > $(DESTDIR)$(UNITDIR)/holdfast.service
+	sed 's|/usr/local/sbin|$(PREFIX)/sbin|' "cmd/holdfast/holdfast-realserver@.service" > "$(DESTDIR)$(UNITDIR)/holdfast-realserver@.service"
 	install -D -m 644 cmd/holdfast/networkd.network $(DESTDIR)$(NETWORKDIR)/00-holdfast.network
 	install -D -m 644 cmd/holdfast/networkmanager.conf $(DESTDIR)$(NMDIR)/holdfast.conf
 ifneq ($(filter dbus,$(TAGS)),)

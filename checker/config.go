@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"cmp"
 	"net/netip"
 	"reflect"
 	"time"
@@ -10,9 +11,12 @@ import (
 
 // A Config is the check of one realserver.
 type Config struct {
-	// ID names the subject of the check. It is unique in a Set. The director uses
-	// "service/server".
+	// ID names the check. It is unique in a Set. The director uses "service/server",
+	// and "service/server#NAME" where a server has several checks.
 	ID string
+	// Server names what the check is about. A server is up while all its checks are
+	// well. The director uses "service/server". "": ID.
+	Server string
 	// Probe is what the check asks. Its type is the kind of check.
 	Probe   probe.Settings
 	Address netip.AddrPort // what the check connects to; the port is 0 if the kind uses none
@@ -29,12 +33,17 @@ type Config struct {
 	// because the kernel's table has it already. Otherwise it counts as down. It has
 	// an effect only when the ID is new to the Set.
 	InitiallyUp bool
+
+	// Weight is the configured weight of the server. An answer that says something of
+	// the weight replaces or changes it, within WeightMin and WeightMax.
+	Weight               int
+	WeightMin, WeightMax int
 }
 
 // Default returns a check with the default times and thresholds: every 2 s, 1 s
 // to answer, up after 1 success and down after 2 failures.
 func Default(s probe.Settings) Config {
-	return Config{Probe: s, Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2}
+	return Config{Probe: s, Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2, WeightMax: probe.MaxWeight}
 }
 
 // MinInterval is the shortest Interval and RetryInterval of a Config. More frequent
@@ -77,18 +86,28 @@ func (c *Config) validateSchedule(errs *probe.FieldErrors) {
 	if c.Fall < 1 {
 		errs.Addf("fall", "must be at least 1, not %d", c.Fall)
 	}
+	if c.WeightMin < 0 || c.WeightMax > probe.MaxWeight {
+		errs.Addf("weight_max", "the bounds must be 0 to %d", probe.MaxWeight)
+	}
+	if c.WeightMin > c.WeightMax {
+		errs.Addf("weight_min", "must not be larger than weight_max, which is %d", c.WeightMax)
+	}
 }
 
 // asksNobody reports whether the check's kind sends nothing.
 func (c *Config) asksNobody() bool { return c.Probe.Needs() == probe.NeedsNothing }
+
+// server returns what the check is about.
+func (c *Config) server() string { return cmp.Or(c.Server, c.ID) }
 
 func (c *Config) target() probe.Target {
 	return probe.Target{Address: c.Address, Dial: c.Dial, Timeout: c.Timeout}
 }
 
 // asksSame reports whether c and d ask the same question of the same server at
-// the same interval, so that one attempt answers both. ID, Rise, Fall and
-// InitiallyUp may differ, because each subject has a verdict of its own.
+// the same interval, so that one attempt answers both. ID, Server, Rise, Fall,
+// InitiallyUp and the weights may differ, because each subject has a verdict of its
+// own.
 func (c *Config) asksSame(d *Config) bool {
 	return c.Address == d.Address &&
 		c.Dial == d.Dial &&

@@ -73,7 +73,8 @@ func TestValidate(t *testing.T) {
 // TestAsksSame changes each field of a Config in turn, so that no later field
 // can be forgotten: one attempt would then answer two different questions.
 func TestAsksSame(t *testing.T) {
-	aside := map[string]bool{"ID": true, "Rise": true, "Fall": true, "InitiallyUp": true}
+	aside := map[string]bool{"ID": true, "Rise": true, "Fall": true, "InitiallyUp": true,
+		"Server": true, "Weight": true, "WeightMin": true, "WeightMax": true}
 	a, b := valid(probe.Default("https")), valid(probe.Default("https"))
 	if !a.asksSame(&b) {
 		t.Fatal("two Configs of equal content are not the same")

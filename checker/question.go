@@ -2,7 +2,6 @@ package checker
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"holdfast/checker/health"
@@ -27,6 +26,7 @@ const grain = 10 * time.Millisecond
 type question struct {
 	cfg      Config // of the subject that came first
 	prober   probe.Prober
+	weigher  probe.Weigher // prober, if its answers can say a weight
 	subjects []*subject
 	ctx      context.Context // ends with the last subject
 	cancel   context.CancelFunc
@@ -43,9 +43,10 @@ type question struct {
 	served   []chan Result // get the result of the running attempt
 
 	// The results.
-	answer   Result     // the latest conclusive one
-	run      health.Run // the latest conclusive ones
-	excused  bool       // the latest failure counted as a stall of this process
+	answer   Result        // the latest conclusive one
+	run      health.Run    // the latest conclusive ones
+	weight   *probe.Weight // of the latest good answer that said one
+	excused  bool          // the latest failure counted as a stall of this process
 	last     Result
 	warning  string   // of the latest good one
 	failures []Result // newest first
@@ -53,9 +54,10 @@ type question struct {
 	maxLate  time.Duration
 }
 
-// A subject is what one Config of the Set is about.
+// A subject is one Config of the Set, with a verdict of its own.
 type subject struct {
 	cfg      Config
+	server   *server
 	question *question // nil if its check asks nobody
 	health   health.Health
 	since    time.Time // of the verdict
@@ -147,6 +149,9 @@ func (q *question) record(r Result) (conclusive bool) {
 		return false
 	case r.OK:
 		q.counts.Successes++
+		if r.Weight != nil {
+			q.weight = r.Weight
+		}
 		q.warning = r.Warning
 	default:
 		q.counts.Failures++
@@ -168,16 +173,11 @@ func (q *question) remember(r Result) {
 	q.failures[0] = r
 }
 
-// verdict returns the Change of a new verdict that the result r made.
-func (s *subject) verdict(r Result) Change {
-	first := s.since.IsZero()
-	s.since = r.At
-	c := Change{ID: s.cfg.ID, Up: s.health.State == health.Up, First: first, Reason: r.Reason, At: r.At, Took: r.Took}
-	if c.Up {
-		c.Reason = "answered"
-		if n := s.health.Run.Streak; n > 1 {
-			c.Reason += " " + strconv.Itoa(n) + " times in a row"
-		}
+// observe takes in a result and reports whether it made a new verdict.
+func (s *subject) observe(r Result) (verdict bool) {
+	verdict = s.health.Observe(r.OK, false)
+	if verdict {
+		s.since = r.At
 	}
-	return c
+	return verdict
 }

@@ -75,25 +75,28 @@ func (s *Set) rouse() {
 func (s *Set) attempt(q *question) {
 	ctx, cancel := context.WithTimeout(q.ctx, q.cfg.Timeout)
 	begun := time.Now()
-	err := s.probe(ctx, q)
+	weight, err := s.probe(ctx, q)
 	ended := time.Now()
 	cancel()
-	s.finish(q, begun, ended, err)
+	s.finish(q, begun, ended, weight, err)
 }
 
 // probe makes an attempt. A panic counts as a failure, because a defect in one kind
 // of check must not end the daemon.
-func (s *Set) probe(ctx context.Context, q *question) (err error) {
+func (s *Set) probe(ctx context.Context, q *question) (weight *probe.Weight, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the probe panicked: %v", p)
 			s.log.Error("probe panicked", "check", q.cfg.ID, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
-	return q.prober.Probe(ctx)
+	if q.weigher != nil {
+		return q.weigher.ProbeWeight(ctx)
+	}
+	return nil, q.prober.Probe(ctx)
 }
 
-func (s *Set) finish(q *question, begun, ended time.Time, err error) {
+func (s *Set) finish(q *question, begun, ended time.Time, weight *probe.Weight, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running--
@@ -104,13 +107,16 @@ func (s *Set) finish(q *question, begun, ended time.Time, err error) {
 	}
 	q.maxLate = max(q.maxLate, q.late(begun))
 	r := q.judge(begun, ended, err)
+	if r.OK {
+		r.Weight = weight
+	}
 	if r.Inconclusive && !q.last.Inconclusive {
 		s.log.Warn("check says nothing of the server", "check", q.cfg.ID, "reason", r.Reason)
 	}
 	if q.record(r) {
 		for _, sub := range q.subjects {
-			if sub.health.Observe(r.OK, false) {
-				s.pending.put(sub.verdict(r))
+			if sub.observe(r) || r.Weight != nil {
+				s.report(sub.server, sub, r)
 			}
 		}
 	}

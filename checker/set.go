@@ -55,7 +55,8 @@ type Set struct {
 	wake    chan struct{} // holds one token after the first attempt due was moved forward
 
 	mu        sync.Mutex
-	subjects  map[string]*subject
+	subjects  map[string]*subject // by Config.ID
+	servers   map[string]*server  // by Config.Server
 	questions map[questionKey][]*question
 	queue     due.Queue[*question] // without those whose attempts run
 	running   int                  // number of attempts
@@ -81,7 +82,7 @@ func New(o Options) *Set {
 	s := &Set{
 		log: o.Log, limit: o.Limit, rand: o.Rand, newProber: o.NewProber,
 		pending: newPending(), epoch: time.Now(), wake: make(chan struct{}, 1),
-		subjects: make(map[string]*subject), questions: make(map[questionKey][]*question),
+		subjects: make(map[string]*subject), servers: make(map[string]*server), questions: make(map[questionKey][]*question),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -137,17 +138,23 @@ func (s *Set) Apply(configs []Config) error {
 	}
 	now := time.Now()
 	wanted := make(map[string]bool, len(configs))
+	news := make(map[*server]*subject)
 	for _, c := range configs {
 		wanted[c.ID] = true
-		s.applyOne(c, now)
+		if sub := s.applyOne(c, now); sub != nil {
+			news[sub.server] = sub
+		}
 	}
 	// This comes last, so that a subject with a new ID finds its old question.
 	for id, sub := range s.subjects {
 		if !wanted[id] {
 			delete(s.subjects, id)
-			s.pending.drop(id)
 			s.leave(sub)
+			s.partServer(sub)
 		}
+	}
+	for i := range configs {
+		s.review(s.servers[configs[i].server()], news, now)
 	}
 	s.rouse()
 	return nil
@@ -169,43 +176,96 @@ func validate(configs []Config) error {
 	return errors.Join(errs...)
 }
 
-func (s *Set) applyOne(c Config, now time.Time) {
+// applyOne takes over the Config of one check. It returns the check if that made a
+// verdict.
+func (s *Set) applyOne(c Config, now time.Time) *subject {
 	sub := s.subjects[c.ID]
-	if sub == nil {
+	known := sub != nil
+	if !known {
 		sub = &subject{cfg: c, health: health.Health{Assumed: health.Down}}
 		if c.InitiallyUp {
 			sub.health.Assumed = health.Up
 		}
 		s.subjects[c.ID] = sub
-	} else if sub.cfg.asksSame(&c) {
+	}
+	s.joinServer(sub, c.server())
+	if known && sub.cfg.asksSame(&c) {
 		sub.cfg = c
 		sub.health.Rise, sub.health.Fall = c.Rise, c.Fall
-		return
+		return nil
 	}
 	s.leave(sub)
 	sub.cfg = c
 	sub.health.Rise, sub.health.Fall, sub.health.Run = c.Rise, c.Fall, health.Run{}
 	if c.asksNobody() {
-		s.assumeUp(sub, now)
-		return
+		return sub.assumeUp(now)
 	}
 	q := s.questionFor(&c, now)
 	sub.question = q
 	q.subjects = append(q.subjects, sub)
-	if sub.health.Adopt(q.run) {
-		s.pending.put(sub.verdict(q.answer))
+	if !sub.health.Adopt(q.run) {
+		return nil
+	}
+	sub.since = q.answer.At
+	return sub
+}
+
+// assumeUp makes the verdict of a check that asks nobody. It returns nil if the
+// verdict was the same before.
+func (s *subject) assumeUp(now time.Time) *subject {
+	if s.health.State == health.Up {
+		return nil
+	}
+	s.health.State, s.since = health.Up, now
+	return s
+}
+
+// joinServer makes sub a check of the server with an ID.
+func (s *Set) joinServer(sub *subject, id string) {
+	switch {
+	case sub.server == nil:
+	case sub.server.id == id:
+		return
+	default:
+		s.partServer(sub)
+	}
+	v := s.servers[id]
+	if v == nil {
+		v = &server{id: id}
+		s.servers[id] = v
+	}
+	v.join(sub)
+}
+
+// partServer takes sub from its server. A server without checks is forgotten.
+func (s *Set) partServer(sub *subject) {
+	v := sub.server
+	v.part(sub)
+	if len(v.subjects) == 0 {
+		delete(s.servers, v.id)
+		s.pending.drop(v.id)
 	}
 }
 
-// assumeUp makes the verdict on a subject whose check asks nobody.
-func (s *Set) assumeUp(sub *subject, now time.Time) {
-	if sub.health.State == health.Up {
-		return
+// review reports what a new configuration means for a server. news has the check
+// that made a verdict meanwhile.
+func (s *Set) review(v *server, news map[*server]*subject, now time.Time) {
+	by, r := news[v], Result{At: now, Reason: "the configuration changed"}
+	switch {
+	case by == nil:
+	case by.question == nil:
+		r.Reason = "not checked"
+	default:
+		r = by.question.answer
 	}
-	sub.health.State = health.Up
-	c := sub.verdict(Result{At: now})
-	c.Reason = "not checked"
-	s.pending.put(c)
+	s.report(v, by, r)
+}
+
+// report hands on what a result means for a server, if it changes anything.
+func (s *Set) report(v *server, by *subject, r Result) {
+	if c, changed := v.update(by, r); changed {
+		s.pending.put(c)
+	}
 }
 
 // questionFor returns the question that c asks. It makes one if no subject asks
@@ -218,6 +278,7 @@ func (s *Set) questionFor(c *Config, now time.Time) *question {
 		}
 	}
 	q := &question{cfg: *c, prober: s.newProber(*c)}
+	q.weigher, _ = q.prober.(probe.Weigher)
 	q.ctx, q.cancel = context.WithCancel(s.ctx)
 	q.timer.Value = q
 	q.schedule(s.epoch, now, s.rand(), s.rand())

@@ -290,12 +290,12 @@ func TestStatus(t *testing.T) {
 		last := bad(9)
 		want := []Status{
 			{
-				ID: "a", Kind: "tcp", Address: c.Address, State: Down, Since: at(5020 * time.Millisecond), Streak: 6,
+				ID: "a", Server: "a", Kind: "tcp", Address: c.Address, State: Down, Since: at(5020 * time.Millisecond), Streak: 6,
 				Last: &last, Failures: []Result{bad(9), bad(8), bad(7), bad(6), bad(5)},
 				Counts:  Counts{Attempts: 10, Successes: 3, Failures: 7},
 				NextDue: at(10 * time.Second), Shared: 1,
 			},
-			{ID: "none", Kind: "none", State: Up, Up: true, Since: at(0)},
+			{ID: "none", Server: "none", Kind: "none", State: Up, Up: true, Since: at(0)},
 		}
 		if diff := cmp.Diff(want, w.set.Status(), addresses); diff != "" {
 			t.Errorf("status (-want +got):\n%s", diff)

@@ -7,19 +7,27 @@ import (
 	"time"
 
 	"holdfast/checker/health"
+	"holdfast/checker/probe"
 )
 
-// A Change is a new verdict on a subject.
+// A Change is a new verdict on a server, or a new weight of it. It holds the whole
+// state of the server, so that a newer Change replaces an older one.
 type Change struct {
-	ID string
-	Up bool
-	// First says that this is the first verdict since the ID is in the Set.
+	ID    string // Config.Server
+	Check string // the Config.ID of the check whose result made the Change
+	Up    bool
+	// First says that this is the first verdict since the server is in the Set.
 	First bool
 	// Reason is the result of the latest attempt: "connect: connection refused" or
-	// "answered 3 times in a row".
+	// "answered 3 times in a row". It names the check if the server has several.
 	Reason string
 	At     time.Time     // when the latest attempt ended
 	Took   time.Duration // how long it took
+	// Weight is the weight that the server should have according to the latest good
+	// answers, within the bounds of the checks; nil if no answer says which.
+	Weight *int
+	// WeightBy is the Config.ID of the check that decided Weight.
+	WeightBy string
 }
 
 // A Result is the result of one attempt.
@@ -32,6 +40,8 @@ type Result struct {
 	// does not change the verdict.
 	Inconclusive bool   `json:"inconclusive,omitempty"`
 	Reason       string `json:"reason,omitempty"` // "" if OK
+	// Weight is what the answer says of the weight; nil if it says nothing.
+	Weight *probe.Weight `json:"weight,omitempty"`
 	// Warning is what people should know of a server that is well: "the certificate
 	// of www.example.com expires on 2026-12-11 12:00 UTC".
 	Warning string `json:"warning,omitempty"`
@@ -50,6 +60,7 @@ type Counts struct {
 // same Last, Failures, Counts, MaxLate and NextDue.
 type Status struct {
 	ID      string         `json:"id"`
+	Server  string         `json:"server"` // whose check it is
 	Kind    string         `json:"type"`
 	Address netip.AddrPort `json:"address"`
 	State   State          `json:"state"`
@@ -67,6 +78,8 @@ type Status struct {
 	NextDue  time.Time     `json:"next_due,omitzero"`
 	Running  bool          `json:"running,omitempty"`
 	Shared   int           `json:"shared"` // subjects that share the question
+	// Weight is what the latest good answer that said anything of the weight said.
+	Weight *probe.Weight `json:"weight,omitempty"`
 }
 
 // A State is the verdict on a subject.
@@ -110,13 +123,14 @@ func (s *Set) Warnings() []Warning {
 
 func (s *subject) status() Status {
 	st := Status{
-		ID: s.cfg.ID, Kind: s.cfg.Probe.Kind(), Address: s.cfg.Address,
+		ID: s.cfg.ID, Server: s.server.id, Kind: s.cfg.Probe.Kind(), Address: s.cfg.Address,
 		State: State(s.health.State.String()), Up: s.health.Counts() == health.Up, Since: s.since, Streak: s.health.Run.Streak,
 	}
 	q := s.question
 	if q == nil {
 		return st
 	}
+	st.Weight = q.weight
 	st.Failures = slices.Clone(q.failures)
 	st.Counts, st.MaxLate, st.Shared = q.counts, q.maxLate, len(q.subjects)
 	if q.running {

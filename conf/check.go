@@ -23,6 +23,8 @@ type Check struct {
 	Timeout       time.Duration
 	RetryInterval time.Duration // 0: Interval
 	Rise, Fall    int
+	// WeightMin and WeightMax bound what answers make of the weight.
+	WeightMin, WeightMax int
 }
 
 // Checks returns the checks of the servers of s, one for each, in order.
@@ -30,6 +32,7 @@ func (s *Service) Checks() []checker.Config {
 	configs := make([]checker.Config, len(s.Servers))
 	for i, server := range s.Servers {
 		configs[i] = s.Health[i].Check.config(s.Name+"/"+server.Name, server.Server.Address)
+		configs[i].Weight = server.Server.Weight
 	}
 	return configs
 }
@@ -45,6 +48,8 @@ func (c *Check) config(id string, server netip.AddrPort) checker.Config {
 		RetryInterval: c.RetryInterval,
 		Rise:          c.Rise,
 		Fall:          c.Fall,
+		WeightMin:     c.WeightMin,
+		WeightMax:     c.WeightMax,
 	}
 }
 
@@ -72,7 +77,7 @@ func defaultCheck(p lvs.Protocol) Check {
 		settings = probe.TCP{}
 	}
 	d := checker.Default(settings)
-	return Check{Probe: settings, Interval: d.Interval, Timeout: d.Timeout, RetryInterval: d.RetryInterval, Rise: d.Rise, Fall: d.Fall}
+	return Check{Probe: settings, Interval: d.Interval, Timeout: d.Timeout, RetryInterval: d.RetryInterval, Rise: d.Rise, Fall: d.Fall, WeightMax: d.WeightMax}
 }
 
 // checkKinds has one entry for each kind of check, in the order of the
@@ -172,6 +177,8 @@ func (c *Check) visitTiming(t *table, inherited Check) {
 	field(t, "retry_interval", &c.RetryInterval, duration(0, 24*time.Hour), inherited.RetryInterval)
 	field(t, "rise", &c.Rise, integer[int](1, 1000), inherited.Rise)
 	field(t, "fall", &c.Fall, integer[int](1, 1000), inherited.Fall)
+	field(t, "weight_min", &c.WeightMin, integer[int](0, probe.MaxWeight), inherited.WeightMin)
+	field(t, "weight_max", &c.WeightMax, integer[int](0, probe.MaxWeight), inherited.WeightMax)
 }
 
 // trim refuses the keys that have no meaning for the kind of check.
@@ -188,7 +195,7 @@ func (c *Check) trim(t *table, needs probe.Needs, kind string) {
 		t.forbid(why, "port")
 	}
 	if needs == probe.NeedsNothing {
-		t.forbid(why, "interval", "timeout", "retry_interval", "rise", "fall")
+		t.forbid(why, "interval", "timeout", "retry_interval", "rise", "fall", "weight_min", "weight_max")
 	}
 }
 

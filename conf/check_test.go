@@ -87,7 +87,7 @@ check = { type = "http", host = "", port = 80, body = "", path = "/" }
 	got[0].Probe = https
 	want := checker.Config{
 		ID: "web/10.0.0.11:443", Address: netip.MustParseAddrPort("10.0.0.11:443"),
-		Interval: 4 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2,
+		Interval: 4 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2, Weight: 1, WeightMax: probe.MaxWeight,
 		Probe: probe.HTTP{
 			Method: "GET", Host: "www.example.com:8443", Path: "/up", Body: "^ok$",
 			Status: []probe.StatusRange{{Low: 200, High: 200}, {Low: 300, High: 302}},
@@ -99,7 +99,7 @@ check = { type = "http", host = "", port = 80, body = "", path = "/" }
 
 	want = checker.Config{
 		ID: "web/plain", Probe: probe.TCP{}, Address: netip.MustParseAddrPort("10.0.0.12:80"),
-		Interval: 4 * time.Second, Timeout: time.Second, Rise: 3, Fall: 2,
+		Interval: 4 * time.Second, Timeout: time.Second, Rise: 3, Fall: 2, Weight: 1, WeightMax: probe.MaxWeight,
 	}
 	if diff := cmp.Diff(want, got[1], compareText); diff != "" {
 		t.Errorf("the second (-want +got):\n%s", diff)
@@ -151,7 +151,7 @@ func TestDefaultCheck(t *testing.T) {
 		if got := s.Checks()[0].Probe; got != want || s.Servers[0].StartsUp != (protocol != "tcp") {
 			t.Errorf("%s: check %v, starts up %v", protocol, got, s.Servers[0].StartsUp)
 		}
-		if diff := cmp.Diff(Check{Probe: want, Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2}, s.Health[0].Check); diff != "" {
+		if diff := cmp.Diff(Check{Probe: want, Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2, WeightMax: probe.MaxWeight}, s.Health[0].Check); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", protocol, diff)
 		}
 	}

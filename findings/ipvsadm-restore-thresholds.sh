@@ -17,51 +17,27 @@
 . "$(dirname "$0")/lib.sh"
 fetch ipvsadm=1:1.31-1+b1 user-mode-linux kmod
 
-mkdir shared
-ln -s "$root/bin/kmod" modprobe
-cat >init.sh <<INIT
-#!/bin/sh
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t tmpfs tmpfs /run
-mount -t tmpfs tmpfs /mnt
-mount -t hostfs -o $work/shared hostfs /mnt
-PATH=$PATH
-export LD_LIBRARY_PATH=$LD_LIBRARY_PATH
-mkdir -p /run/m/lib/modules
-ln -s $root/usr/lib/uml/modules/\$(uname -r) /run/m/lib/modules/\$(uname -r)
-ip link set lo up
-$work/modprobe -d /run/m -a ip_vs ip_vs_wlc
-{
-	server() { ipvsadm -L -n | awk '/-> 192/ { printf "%s, weight %s", \$3, \$4 }'; ipvsadm -L -n --thresholds | awk '/-> 192/ { print ", thresholds " \$3, \$4 }'; }
-	fresh() {
-		ipvsadm -C
-		ipvsadm -A -t 10.0.0.100:80 -s wlc
-		ipvsadm -a -t 10.0.0.100:80 -r 192.168.0.11:80 -m -w 5 -x 100 -y 50
-	}
-	ipvsadm --version
-	fresh
-	server
-	ipvsadm -Sn >/run/saved
+. "$here/uml.sh"
+guest ip_vs ip_vs_wlc <<'GUEST'
+server() { ipvsadm -L -n | awk '/-> 192/ { printf "%s, weight %s", $3, $4 }'; ipvsadm -L -n --thresholds | awk '/-> 192/ { print ", thresholds " $3, $4 }'; }
+fresh() {
 	ipvsadm -C
-	ipvsadm -R </run/saved
-	server
-	fresh
-	ipvsadm -e -t 10.0.0.100:80 -r 192.168.0.11:80 -w 7
-	server
-} >/mnt/seen 2>&1
-sync
-/sbin/halt -f 2>/dev/null || echo o >/proc/sysrq-trigger
-INIT
-chmod +x init.sh
-timeout 60 linux.uml mem=256M root=/dev/root rootfstype=hostfs rootflags=/ ro quiet \
-	init="$work/init.sh" uml_dir="$work/uml" umid=finding con=null con0=null,fd:1 ssl=null >console 2>&1 </dev/null || true
-[ -s shared/seen ] || {
-	cat console >&2
-	cannot "User Mode Linux did not start"
+	ipvsadm -A -t 10.0.0.100:80 -s wlc
+	ipvsadm -a -t 10.0.0.100:80 -r 192.168.0.11:80 -m -w 5 -x 100 -y 50
 }
-sed -n 1p shared/seen
-same "before" "Masq, weight 5, thresholds 100 50" "$(sed -n 2p shared/seen)"
-same "after -Sn | -C | -R" "Masq, weight 5, thresholds 0 0" "$(sed -n 3p shared/seen)"
-same "after -e -w 7 on the first" "Route, weight 7, thresholds 0 0" "$(sed -n 4p shared/seen)"
+ipvsadm --version
+fresh
+server
+ipvsadm -Sn >/run/saved
+ipvsadm -C
+ipvsadm -R </run/saved
+server
+fresh
+ipvsadm -e -t 10.0.0.100:80 -r 192.168.0.11:80 -w 7
+server
+GUEST
+sed -n 1p seen
+same "before" "Masq, weight 5, thresholds 100 50" "$(sed -n 2p seen)"
+same "after -Sn | -C | -R" "Masq, weight 5, thresholds 0 0" "$(sed -n 3p seen)"
+same "after -e -w 7 on the first" "Route, weight 7, thresholds 0 0" "$(sed -n 4p seen)"
 finish

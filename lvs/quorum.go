@@ -115,7 +115,8 @@ func (t *Table) weights(c *ServiceConfig) (live, unknown int) {
 		state := t.servers[c.id(s)]
 		live += state.live(s.Server.Weight)
 		if state.health == Unknown {
-			unknown += state.weight(s.Server.Weight)
+			full, _ := state.weight(s.Server.Weight)
+			unknown += full
 		}
 	}
 	return live, unknown
@@ -185,7 +186,7 @@ func (t *Table) wantedServers(c *ServiceConfig) []Server {
 func (st *serverState) server(s Server, onDown OnDown) (Server, bool) {
 	switch {
 	case st.health == Up:
-		s.Weight = st.weight(s.Weight)
+		s.Weight, _ = st.weight(s.Weight)
 		return s, true
 	case st.health == Down && onDown == Quiesce, st.quiesced:
 		s.Weight = 0
@@ -202,16 +203,19 @@ func (st *serverState) live(configured int) int {
 	if st.health != Up {
 		return 0
 	}
-	return st.weight(configured)
+	full, _ := st.weight(configured)
+	return full
 }
 
-// weight returns the weight of a server that is up.
-func (st *serverState) weight(configured int) int {
+// weight returns the weight of a server that is up, and where it comes from.
+func (st *serverState) weight(configured int) (int, WeightSource) {
 	switch {
 	case st.drained():
-		return 0
+		return 0, FromOperator
 	case st.override.Weight != nil:
-		return st.override.Weight.Weight
+		return st.override.Weight.Weight, FromOperator
+	case st.checked != nil:
+		return *st.checked, FromCheck
 	}
-	return configured
+	return configured, FromConfig
 }

@@ -89,11 +89,16 @@ type ServerStatus struct {
 	Forward    string `json:"forward"`
 	Health     string `json:"health"` // up, down or unknown
 	Configured int    `json:"configured_weight"`
-	Weight     int    `json:"weight"`  // in the kernel; 0 if it is not there
-	Present    bool   `json:"present"` // the server is in the kernel
-	Fallback   bool   `json:"fallback,omitempty"`
-	Drained    bool   `json:"drained"`    // by an operator or by File
-	Overridden bool   `json:"overridden"` // an operator has set the weight
+	// Effective is the weight that the server has while it is up, and WeightFrom says
+	// where it comes from. WeightBy names the check with FromCheck.
+	Effective  int          `json:"effective_weight"`
+	WeightFrom WeightSource `json:"weight_from"`
+	WeightBy   string       `json:"weight_by,omitempty"`
+	Weight     int          `json:"weight"`  // in the kernel; 0 if it is not there
+	Present    bool         `json:"present"` // the server is in the kernel
+	Fallback   bool         `json:"fallback,omitempty"`
+	Drained    bool         `json:"drained"`    // by an operator or by File
+	Overridden bool         `json:"overridden"` // an operator has set the weight
 	// Override says what operators have changed; nil: nothing. File is the file of the
 	// maintenance directory that drains the server.
 	Override *Override `json:"override,omitempty"`
@@ -114,6 +119,16 @@ type ServerStatus struct {
 	Persistent uint32   `json:"persistent_connections"`
 	Counters   Counters `json:"counters"`
 }
+
+// A WeightSource says where the weight of a server comes from.
+type WeightSource string
+
+// The sources.
+const (
+	FromConfig   WeightSource = "configuration"
+	FromCheck    WeightSource = "check"
+	FromOperator WeightSource = "operator" // drain or weight, or a file of the maintenance directory
+)
 
 // Status returns the state of all services, given what the kernel holds: first
 // ours in the order of the configuration, then the foreign ones.
@@ -162,7 +177,7 @@ func (t *Table) serviceStatus(c *ServiceConfig, u *Usage) ServiceStatus {
 	}
 	for _, a := range c.Fallbacks {
 		if f := c.fallback(a); held[f.Address] != nil {
-			r := ServerStatus{Name: "fallback", Configured: 1, Fallback: true}
+			r := ServerStatus{Name: "fallback", Configured: 1, Effective: 1, WeightFrom: FromConfig, Fallback: true}
 			r.describe(f)
 			r.use(held[f.Address])
 			s.OnFallback = true
@@ -183,6 +198,10 @@ func (t *Table) serverStatus(c *ServiceConfig, s *ServerConfig) ServerStatus {
 	}
 	if since := state.rise.since; !since.IsZero() {
 		r.FullAt = since.Add(c.SlowStart)
+	}
+	r.Effective, r.WeightFrom = state.weight(r.Configured)
+	if r.WeightFrom == FromCheck {
+		r.WeightBy = state.checker
 	}
 	r.describe(s.Server)
 	return r
@@ -232,6 +251,7 @@ func foreignStatus(u *Usage) ServiceStatus {
 	for i := range u.Servers {
 		r := ServerStatus{
 			Name: u.Servers[i].Server.Address.String(), Health: Unknown.String(), Configured: u.Servers[i].Server.Weight,
+			Effective: u.Servers[i].Server.Weight, WeightFrom: FromConfig,
 		}
 		r.use(&u.Servers[i])
 		s.Servers = append(s.Servers, r)

@@ -69,6 +69,8 @@ type serverState struct {
 	override Override
 	file     string // of the maintenance directory, that drains it; "": none
 	rise     rise
+	checked  *int   // the weight that the checks want; nil: they do not say
+	checker  string // the check that decided checked
 }
 
 // NewTable returns an empty table.
@@ -234,6 +236,20 @@ func (t *Table) Health(ref Ref) Health {
 		return Unknown
 	}
 	return state.health
+}
+
+// SetCheckWeight sets the weight that the checks of a server want in place of the
+// configured one. nil stands for the configured one. by names the check that decided.
+// An override of an operator beats it. SetCheckWeight reports whether that is a change.
+// It ignores a server that is not configured.
+func (t *Table) SetCheckWeight(ref Ref, weight *int, by string) bool {
+	state, err := t.find(ref)
+	if err != nil {
+		return false
+	}
+	same := weight == state.checked || weight != nil && state.checked != nil && *weight == *state.checked
+	state.checked, state.checker = weight, by
+	return !same
 }
 
 // SetMaster sets whether a group or instance is MASTER on this director and

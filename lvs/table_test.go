@@ -128,6 +128,15 @@ func TestTableWanted(t *testing.T) {
 				must(t, table.SetWeight(rs1, 9, order))
 			},
 		}, {
+			name: "a weight by a check", config: web(), want: webLine + "-a -t 10.0.0.1:80 -r 192.168.0.11:80 -m -w 2\n",
+			do: func(t *testing.T, table *lvs.Table) {
+				up(rs1)(t, table)
+				two := 2
+				if !table.SetCheckWeight(rs1, &two, "") || table.SetCheckWeight(rs1, &two, "") {
+					t.Error("SetCheckWeight does not tell a change from none")
+				}
+			},
+		}, {
 			name: "a follower is absent at first", config: follower, do: up(rs1), want: "",
 		}, {
 			name: "a follower is present as MASTER", config: follower, want: webLine + rs1Line,

@@ -10,6 +10,7 @@ import (
 
 	"holdfast/netdev/frame"
 	"holdfast/netdev/internal/testns"
+	"holdfast/netdev/sysctl"
 )
 
 var (
@@ -258,7 +259,7 @@ func TestReversePathFilter(t *testing.T) {
 	for name, want := range map[string]string{
 		"all": "0", "vrrp4-51": "0", "default": "1", "eth0": "1", "other0": "1", "lo": "1", "loose": "2", "late": "1",
 	} {
-		if got := d.Get(confKey("ipv4", name, "rp_filter")); got != want {
+		if got := d.Get(sysctl.Key("ipv4", name, "rp_filter")); got != want {
 			t.Errorf("rp_filter of %s is %s, want %s", name, got, want)
 		}
 	}
@@ -306,7 +307,7 @@ func TestConnectedRoute(t *testing.T) {
 	if route := p.Director.Run("ip route get 192.0.2.9"); !strings.Contains(route, "dev vrrp4-51") {
 		t.Errorf("a subnet that only we have is reached by %s", route)
 	}
-	if v := p.Director.Get(confKey("ipv4", "wan.0", "arp_ignore")); v != "1" {
+	if v := p.Director.Get(sysctl.Key("ipv4", "wan.0", "arp_ignore")); v != "1" {
 		t.Errorf("arp_ignore of the parent is %s", v)
 	}
 	if !p.Neighbour.Answers("10.0.0.100", testns.Soon) {
@@ -365,7 +366,7 @@ func TestWhoAnswersBesideMacvlans(t *testing.T) {
 		tap.Says("above "+parent+", the macvlan's own", "10.0.0.2", frame.MAC{2, 0, 0, 0, 0, 10})
 		testns.Must(t, h.Close())
 		for _, name := range []string{"eth0", "mv0"} {
-			if v := p.Director.Get(confKey("ipv4", name, "arp_ignore")); v != "0" {
+			if v := p.Director.Get(sysctl.Key("ipv4", name, "arp_ignore")); v != "0" {
 				t.Errorf("arp_ignore of %s is %s after the end", name, v)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"holdfast/netdev/rtnl"
+	"holdfast/netdev/sysctl"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -126,7 +127,7 @@ func (h *Host) configure(d *device, o *observation, parents parentConf) (did []s
 
 // apply carries out ops in as few system calls as possible.
 func (h *Host) apply(ops []op, f *failures) []Repair {
-	ipv6 := hasIPv6()
+	ipv6 := sysctl.HasIPv6()
 	var requests []*nl.NetlinkRequest
 	var of []int
 	for i, op := range ops {

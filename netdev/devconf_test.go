@@ -7,6 +7,7 @@ import (
 
 	"holdfast/netdev/internal/testns"
 	"holdfast/netdev/rtnl"
+	"holdfast/netdev/sysctl"
 )
 
 // TestDevconfAgreesWithProc: every place in the kernel's arrays is the setting
@@ -24,8 +25,8 @@ func TestDevconfAgreesWithProc(t *testing.T) {
 	defer c.Close()
 	for family, places := range map[string]map[string]int{"ipv4": places4, "ipv6": places6} {
 		for name := range places {
-			key := confKey(family, "p", name)
-			was, err := readSysctl(key)
+			key := sysctl.Key(family, "p", name)
+			was, err := sysctl.Read(key)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue // an older kernel
 			}
@@ -39,7 +40,7 @@ func TestDevconfAgreesWithProc(t *testing.T) {
 			if name == "mldv2_unsolicited_report_interval" {
 				value = "200" // in ms, but kept in ticks
 			}
-			if err := writeSysctl(key, value); err != nil {
+			if err := sysctl.Write(key, value); err != nil {
 				t.Fatal(err)
 			}
 			o, err := observe(c, needs{}, dumpPatience)
@@ -49,7 +50,7 @@ func TestDevconfAgreesWithProc(t *testing.T) {
 			if got, ok := o.byName["p"].conf.get(family, name); !ok || got != value {
 				t.Errorf("%s %s: the message says %q (%v), /proc says %q", family, name, got, ok, value)
 			}
-			if err := writeSysctl(key, was); err != nil {
+			if err := sysctl.Write(key, was); err != nil {
 				t.Fatal(err)
 			}
 		}

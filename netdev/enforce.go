@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"holdfast/netdev/sysctl"
 )
 
 // A want is the value that a sysctl of an interface that is not ours must have.
@@ -33,8 +35,8 @@ func atLeast(n int) func(string) bool {
 // is the macvlan's.
 func parentWants(l *link) []want {
 	return []want{
-		{confKey("ipv4", l.name, "arp_ignore"), l.index, "1", oneOf("1", "2", "8")},
-		{confKey("ipv4", l.name, "arp_announce"), l.index, "2", atLeast(2)},
+		{sysctl.Key("ipv4", l.name, "arp_ignore"), l.index, "1", oneOf("1", "2", "8")},
+		{sysctl.Key("ipv4", l.name, "arp_announce"), l.index, "2", atLeast(2)},
 	}
 }
 
@@ -44,18 +46,18 @@ func parentWants(l *link) []want {
 // because the route back is the parent's. So if `all` is 1 it must become 0, but
 // only after every other interface, and `default` for new ones, has at least 1.
 func rpFilterWants(o *observation, j *journal, isOurs func(*link) bool) ([]want, error) {
-	all := confKey("ipv4", "all", "rp_filter")
-	now, err := readSysctl(all)
+	all := sysctl.Key("ipv4", "all", "rp_filter")
+	now, err := sysctl.Read(all)
 	if err != nil {
 		return nil, err
 	}
 	if now != "1" && j.record(all, 0) == nil {
 		return nil, nil
 	}
-	wants := []want{{confKey("ipv4", "default", "rp_filter"), 0, "1", atLeast(1)}}
+	wants := []want{{sysctl.Key("ipv4", "default", "rp_filter"), 0, "1", atLeast(1)}}
 	for _, l := range o.byIndex {
 		if !isOurs(l) {
-			wants = append(wants, want{confKey("ipv4", l.name, "rp_filter"), l.index, "1", atLeast(1)})
+			wants = append(wants, want{sysctl.Key("ipv4", l.name, "rp_filter"), l.index, "1", atLeast(1)})
 		}
 	}
 	return append(wants, want{all, 0, "0", func(v string) bool { return v != "1" }}), nil
@@ -76,11 +78,11 @@ func (j *journal) enforce(wants []want) (did []string, failed []*ObjectError) {
 	unfiltered := false // an interface without a value of its own for rp_filter
 	fail := func(key string, err error) {
 		unfiltered = unfiltered || strings.HasSuffix(key, "/rp_filter")
-		failed = append(failed, &ObjectError{Kind: ObjectSysctl, Name: sysctlName(key), Err: err})
+		failed = append(failed, &ObjectError{Kind: ObjectSysctl, Name: sysctl.Name(key), Err: err})
 	}
 	var changes []change
 	for _, w := range wants {
-		now, err := readSysctl(w.key)
+		now, err := sysctl.Read(w.key)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && w.index != 0: // the interface is gone
 		case err != nil:
@@ -96,16 +98,16 @@ func (j *journal) enforce(wants []want) (did []string, failed []*ObjectError) {
 		switch {
 		case j.record(c.key, c.index) == nil:
 			fail(c.key, fmt.Errorf("%s is %s and should be %s: it is not changed, because the journal cannot be written",
-				sysctlName(c.key), c.was, c.value))
+				sysctl.Name(c.key), c.was, c.value))
 		case c.index == 0 && c.value == "0" && unfiltered:
 			// all.rp_filter: other interfaces would lose their filter by it.
-			fail(c.key, fmt.Errorf("%s is not set to 0 before all other interfaces have a value of their own", sysctlName(c.key)))
+			fail(c.key, fmt.Errorf("%s is not set to 0 before all other interfaces have a value of their own", sysctl.Name(c.key)))
 		default:
-			if err := writeSysctl(c.key, c.value); err != nil {
+			if err := sysctl.Write(c.key, c.value); err != nil {
 				fail(c.key, err)
 				continue
 			}
-			did = append(did, fmt.Sprintf("%s was %s: set to %s", sysctlName(c.key), c.was, c.value))
+			did = append(did, fmt.Sprintf("%s was %s: set to %s", sysctl.Name(c.key), c.was, c.value))
 		}
 	}
 	return did, failed
@@ -162,14 +164,14 @@ func restoreOne(o *observation, r record) error {
 			return nil // the interface is gone, and its sysctls with it
 		}
 		parts := strings.Split(key, "/") // the interface may have been renamed
-		key = confKey(parts[0], l.name, parts[len(parts)-1])
+		key = sysctl.Key(parts[0], l.name, parts[len(parts)-1])
 	}
-	now, err := readSysctl(key)
+	now, err := sysctl.Read(key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil || now != r.Set {
 		return err
 	}
-	return writeSysctl(key, r.Was)
+	return sysctl.Write(key, r.Was)
 }

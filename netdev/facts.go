@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"holdfast/netdev/frame"
+	"holdfast/netdev/sysctl"
 
 	"golang.org/x/sys/unix"
 )
@@ -77,8 +78,8 @@ func interfaces[K comparable](h *Host, keys []K, need needs, find func(*observat
 func (h *Host) describe(l *link, addresses []address) Interface {
 	i := Interface{
 		Name: l.name, Index: l.index, MTU: l.mtu, Admin: l.flags&unix.IFF_UP != 0, Up: l.up(),
-		Forwarding4: isOne(confKey("ipv4", l.name, "forwarding")),
-		Forwarding6: isOne(confKey("ipv6", l.name, "forwarding")),
+		Forwarding4: isOne(sysctl.Key("ipv4", l.name, "forwarding")),
+		Forwarding6: isOne(sysctl.Key("ipv6", l.name, "forwarding")),
 	}
 	if l.ethernet {
 		i.MAC = l.mac
@@ -127,6 +128,6 @@ func (h *Host) isHeld(a address) bool {
 }
 
 func isOne(key string) bool {
-	v, err := readSysctl(key)
+	v, err := sysctl.Read(key)
 	return err == nil && v == "1"
 }

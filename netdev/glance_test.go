@@ -9,6 +9,7 @@ import (
 
 	"holdfast/netdev/internal/testns"
 	"holdfast/netdev/rtnl"
+	"holdfast/netdev/sysctl"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -36,7 +37,7 @@ func setElsewhere(t *testing.T, n *testns.NS, key, value string) {
 	t.Helper()
 	n.Enter()
 	out, err := exec.Command("unshare", "-m", "sh", "-c",
-		"mount -t proc proc /proc && echo "+value+" >"+sysctlRoot+"/"+key).CombinedOutput()
+		"mount -t proc proc /proc && echo "+value+" >"+sysctl.Root+"/"+key).CombinedOutput()
 	if err != nil {
 		t.Fatalf("set %s through another mount: %v\n%s", key, err, out)
 	}

@@ -16,11 +16,12 @@ import (
 // import outside its tests. None of them takes decisions, so none of them knows
 // a package that does.
 var rooms = map[string][]string{
-	".":         {"holdfast/netdev/frame", "holdfast/netdev/rtnl", "holdfast/netdev/policy", "holdfast/netdev/statefile"},
+	".":         {"holdfast/netdev/frame", "holdfast/netdev/rtnl", "holdfast/netdev/policy", "holdfast/netdev/statefile", "holdfast/netdev/sysctl"},
 	"frame":     nil,
 	"port":      {"holdfast/netdev/frame"},
 	"rtnl":      nil,
 	"statefile": nil,
+	"sysctl":    nil,
 	"policy":    {"holdfast/netdev/rtnl"},
 }
 

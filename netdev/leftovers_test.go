@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdfast/netdev/internal/testns"
+	"holdfast/netdev/sysctl"
 )
 
 func TestCrash(t *testing.T) {
@@ -277,7 +278,7 @@ func TestReadOnlySysctls(t *testing.T) {
 }
 
 func TestSysctlName(t *testing.T) {
-	if got := sysctlName("ipv4/conf/eth0.10/rp_filter"); got != "net.ipv4.conf.eth0/10.rp_filter" {
+	if got := sysctl.Name("ipv4/conf/eth0.10/rp_filter"); got != "net.ipv4.conf.eth0/10.rp_filter" {
 		t.Error(got)
 	}
 }

@@ -3,6 +3,8 @@ package netdev
 import (
 	"fmt"
 	"slices"
+
+	"holdfast/netdev/sysctl"
 )
 
 // A setting is a sysctl of a macvlan.
@@ -75,7 +77,7 @@ func settings(s *Spec) ([]setting, error) {
 	all := slices.Clone(fixed4)
 	add := func(family string, names []string) error {
 		for _, name := range names {
-			v, err := readSysctl(confKey(family, s.Parent, name))
+			v, err := sysctl.Read(sysctl.Key(family, s.Parent, name))
 			if err != nil {
 				return err
 			}
@@ -88,12 +90,12 @@ func settings(s *Spec) ([]setting, error) {
 	}
 	switch {
 	case s.wantsIPv6():
-		if !hasIPv6() {
+		if !sysctl.HasIPv6() {
 			return nil, fmt.Errorf("device %s: this kernel has no IPv6, or it is switched off", s.Name)
 		}
 		all = append(all, fixed6...)
 		return all, add("ipv6", copied6)
-	case hasIPv6():
+	case sysctl.HasIPv6():
 		all = append(all, setting{"ipv6", "disable_ipv6", "1"})
 	}
 	return all, nil
@@ -104,23 +106,23 @@ func settings(s *Spec) ([]setting, error) {
 // that it did not mention are read.
 func configure(s *Spec, all []setting, told *devconf) (did []string, failed []*ObjectError) {
 	for _, set := range all {
-		key := confKey(set.family, s.Name, set.name)
+		key := sysctl.Key(set.family, s.Name, set.name)
 		now, ok := told.get(set.family, set.name)
 		var err error
 		if !ok {
-			now, err = readSysctl(key)
+			now, err = sysctl.Read(key)
 		}
 		if err == nil && now == set.value {
 			continue
 		}
 		if err == nil {
-			err = writeSysctl(key, set.value)
+			err = sysctl.Write(key, set.value)
 		}
 		if err != nil {
-			failed = append(failed, &ObjectError{ObjectSysctl, sysctlName(key), s.Name, err})
+			failed = append(failed, &ObjectError{ObjectSysctl, sysctl.Name(key), s.Name, err})
 			continue
 		}
-		did = append(did, fmt.Sprintf("%s was %s: set to %s", sysctlName(key), now, set.value))
+		did = append(did, fmt.Sprintf("%s was %s: set to %s", sysctl.Name(key), now, set.value))
 	}
 	return did, failed
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"holdfast/netdev/rtnl"
+	"holdfast/netdev/sysctl"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -45,10 +46,10 @@ func tryRaw() error {
 }
 
 func trySysctl() error {
-	const file = sysctlRoot + "/ipv4/conf/all/rp_filter"
+	const file = sysctl.Root + "/ipv4/conf/all/rp_filter"
 	fd, err := unix.Open(file, unix.O_WRONLY|unix.O_CLOEXEC, 0) // opening changes nothing
 	if err != nil {
-		return fmt.Errorf("/proc/sys/net cannot be written: %w", reason(err))
+		return fmt.Errorf("/proc/sys/net cannot be written: %w", sysctl.Explain(err))
 	}
 	return unix.Close(fd)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"holdfast/netdev/internal/testns"
+	"holdfast/netdev/sysctl"
 )
 
 // ask has the kernel look for neighbours, without waiting for them.
@@ -37,7 +38,7 @@ func TestRetryNeighbours(t *testing.T) {
 		ip address add 10.1.0.1/24 dev eth1`)
 	ask(p.Director, "10.1.0.2")
 
-	p.Neighbour.Set(confKey("ipv6", "net0", "keep_addr_on_down"), "1")
+	p.Neighbour.Set(sysctl.Key("ipv6", "net0", "keep_addr_on_down"), "1")
 	p.Neighbour.Run("ip link set net0 down")
 	testns.Eventually(t, "the carrier is lost", func() bool { return strings.Contains(p.Director.Run("ip link show eth0"), "NO-CARRIER") })
 	ask(p.Director, "10.0.0.9", "2001:db8::9")

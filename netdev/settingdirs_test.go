@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdfast/netdev/internal/testns"
+	"holdfast/netdev/sysctl"
 )
 
 // An interface that went and came back under its name has one directory, held
@@ -114,13 +115,13 @@ func TestSettingsOverflow(t *testing.T) {
 	defer h.Close()
 	ensure(t, h, spec4())
 	w := aWatch(t, h, slog.New(slog.DiscardHandler))
-	limit, err := readSysctl("../fs/inotify/max_queued_events")
+	limit, err := sysctl.Read("../fs/inotify/max_queued_events")
 	testns.Must(t, err)
 	var most int
 	fmt.Sscan(limit, &most)
 	var files []*os.File
 	for _, name := range []string{"arp_filter", "proxy_arp"} { // in turn, or they are one event
-		f, err := os.OpenFile(filepath.Join(sysctlRoot, confKey("ipv4", "vrrp4-51", name)), os.O_WRONLY, 0)
+		f, err := os.OpenFile(filepath.Join(sysctl.Root, sysctl.Key("ipv4", "vrrp4-51", name)), os.O_WRONLY, 0)
 		testns.Must(t, err)
 		defer f.Close()
 		files = append(files, f)
@@ -175,7 +176,7 @@ func TestSettingsWatchEnds(t *testing.T) {
 		testns.Must(t, err)
 		for _, f := range files {
 			to, _ := os.Readlink("/proc/self/fd/" + f.Name())
-			if strings.HasPrefix(to, sysctlRoot) || strings.Contains(to, "inotify") {
+			if strings.HasPrefix(to, sysctl.Root) || strings.Contains(to, "inotify") {
 				n++
 			}
 		}

@@ -3,6 +3,8 @@ package netdev
 import (
 	"path"
 	"slices"
+
+	"holdfast/netdev/sysctl"
 )
 
 // A confDir names a directory of sysctls below /proc/sys/net/ipv4/conf or ipv6: that
@@ -55,7 +57,7 @@ func commonSettings() map[confDir][]string {
 	for _, s := range fixed4 {
 		all[confDirOf("ipv4", "default", 0)] = append(all[confDirOf("ipv4", "default", 0)], s.name)
 	}
-	if hasIPv6() {
+	if sysctl.HasIPv6() {
 		all[confDirOf("ipv6", "all", 0)] = []string{"forwarding", "disable_ipv6"}
 	}
 	return all
@@ -69,7 +71,7 @@ func (d *heldDir) concern(name string) Concern {
 	if !d.holds(name) {
 		return Nothing
 	}
-	now, err := readValue(int(d.fd), name)
+	now, err := sysctl.ReadAt(int(d.fd), name)
 	if err != nil || d.fine(name, now) {
 		return Nothing // or it is gone with its interface
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"holdfast/netdev/sysctl"
 )
 
 // readPause lets events accumulate, so that somebody who writes all the time has more
@@ -89,7 +91,7 @@ func (w *settingWatch) openRoot(family string) error {
 	if _, open := w.roots[family]; open {
 		return nil
 	}
-	dir := sysctlRoot + "/" + family + "/conf"
+	dir := sysctl.Root + "/" + family + "/conf"
 	fd, err := openDir(unix.AT_FDCWD, dir)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", dir, err)
@@ -191,7 +193,7 @@ func (w *settingWatch) weigh(e Event) Concern {
 			continue
 		}
 		if name, bad := d.wrong(e.conf); bad {
-			if now, err := readValue(root, d.name+"/"+name); err == nil && !d.fine(name, now) {
+			if now, err := sysctl.ReadAt(root, d.name+"/"+name); err == nil && !d.fine(name, now) {
 				return Damage
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"holdfast/netdev/internal/testns"
+	"holdfast/netdev/sysctl"
 
 	"golang.org/x/sys/unix"
 )
@@ -120,27 +121,27 @@ func TestSettingsTurnedBack(t *testing.T) {
 
 	var keys []string
 	for _, s := range slices.Concat(fixed4, []setting{{family: "ipv6", name: "disable_ipv6"}}) {
-		keys = append(keys, confKey(s.family, "vrrp4-51", s.name))
+		keys = append(keys, sysctl.Key(s.family, "vrrp4-51", s.name))
 	}
 	for _, s := range slices.Concat(fixed4, fixed6) {
-		keys = append(keys, confKey(s.family, "vrrp6-51", s.name))
+		keys = append(keys, sysctl.Key(s.family, "vrrp6-51", s.name))
 	}
 	for _, name := range copied4 {
-		keys = append(keys, confKey("ipv4", "vrrp4-51", name))
+		keys = append(keys, sysctl.Key("ipv4", "vrrp4-51", name))
 	}
 	for _, name := range copied6 {
-		keys = append(keys, confKey("ipv6", "vrrp6-51", name))
+		keys = append(keys, sysctl.Key("ipv6", "vrrp6-51", name))
 	}
 	for _, name := range []string{"arp_ignore", "arp_announce", "rp_filter"} {
-		keys = append(keys, confKey("ipv4", "eth0", name))
+		keys = append(keys, sysctl.Key("ipv4", "eth0", name))
 	}
-	keys = append(keys, confKey("ipv4", "lo", "rp_filter"))
+	keys = append(keys, sysctl.Key("ipv4", "lo", "rp_filter"))
 	for _, key := range keys {
 		want := p.Director.Get(key)
 		p.Director.Set(key, turned(key, want))
 		awaitConcern(t, concerns, key, Damage)
 		repairs := texts(reconcile(p.Director, h))
-		if !slices.ContainsFunc(repairs, func(r string) bool { return strings.Contains(r, sysctlName(key)+" was ") }) {
+		if !slices.ContainsFunc(repairs, func(r string) bool { return strings.Contains(r, sysctl.Name(key)+" was ") }) {
 			t.Errorf("%s: the repairs are %v", key, repairs)
 		}
 		if now := p.Director.Get(key); now != want {
@@ -216,7 +217,7 @@ func TestSettingsAfterRename(t *testing.T) {
 		t.Helper()
 		reconcile(p.Director, h)
 		w.watchWaiting()
-		p.Director.Set(confKey("ipv4", name, "arp_ignore"), "0")
+		p.Director.Set(sysctl.Key("ipv4", name, "arp_ignore"), "0")
 		if c, n := w.receive(t); c != Damage {
 			t.Errorf("arp_ignore of %s: %d events of concern %v", name, n, c)
 		}

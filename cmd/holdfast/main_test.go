@@ -187,8 +187,8 @@ func TestCommandLine(t *testing.T) {
 	}
 	unwell := wellStatus()
 	unwell.VRRP[0].State, unwell.VRRP[0].Reasons = "FAULT", []status.Reason{{Key: "link", Text: "eth0 has no carrier", Since: noon}}
-	daemonAt(t, dir+"/well/control.sock", &fakeDaemon{status: wellStatus()})
-	daemonAt(t, dir+"/unwell.sock", &fakeDaemon{status: unwell, empty: true})
+	daemonAt(t, dir+"/well/control.sock", &fakeDaemon{status: wellStatus(), active: 2})
+	daemonAt(t, dir+"/unwell.sock", &fakeDaemon{status: unwell, empty: true, active: 1000})
 	daemonAt(t, dir+"/fleeting.sock", &fakeDaemon{fails: "the upgrade failed: run /usr/local/sbin/holdfast: no such file or directory"})
 	daemonAt(t, dir+"/failing.sock", &fakeDaemon{err: errors.New("valid.toml:7: vrrp.outside.vrid: must be 1 to 255\nvalid.toml:9: x")})
 	const gone = " --socket @gone.sock"
@@ -230,6 +230,17 @@ func TestCommandLine(t *testing.T) {
 		{"handover a b", exitUsage},
 		{"handover --socket @failing.sock", exitFault},
 		{"handover" + gone, exitFault},
+		{"drain web -c @valid.toml", exitUsage},
+		{"drain web 192.168.0.12:80 --for 5m -c @valid.toml", exitWell},
+		{"drain web 192.168.0.12:80 --wait -c @valid.toml", exitWell},
+		{"drain web 192.168.0.12:80 --wait --timeout 1ms --json --socket @unwell.sock", exitFault},
+		{"drain web rs9 --socket @failing.sock", exitFault},
+		{"drain web rs1" + gone, exitFault},
+		{"enable all rs1 -c @valid.toml", exitWell},
+		{"weight web rs1 -c @valid.toml", exitUsage},
+		{"weight web rs1 many -c @valid.toml", exitUsage},
+		{"weight web rs1 3 --for -1s -c @valid.toml", exitUsage},
+		{"weight web rs1 3 -c @valid.toml", exitWell},
 		{"upgrade now", exitUsage},
 		{"upgrade --socket @failing.sock", exitFault},
 		{"upgrade --socket @fleeting.sock", exitFault},

@@ -37,7 +37,7 @@ upgrades and restarts of the daemon, until enable or the end of --for. If no oth
 is left, the fallback gets the connections.
 
 ` + serverArgs,
-		Args: cobra.ExactArgs(2),
+		Args: o.args(2),
 		RunE: do(func(cmd *cobra.Command, args []string) error {
 			return o.run(cmd, f, control.ServerOrder{Verb: control.Drain, Service: args[0], Server: args[1], For: o.period})
 		}),
@@ -57,7 +57,7 @@ func newEnable(f *flags) *cobra.Command {
 fails for a server that a file of the maintenance directory drains: remove the file.
 
 ` + serverArgs,
-		Args: cobra.ExactArgs(2),
+		Args: o.args(2),
 		RunE: do(func(cmd *cobra.Command, args []string) error {
 			return o.run(cmd, f, control.ServerOrder{Verb: control.Enable, Service: args[0], Server: args[1]})
 		}),
@@ -77,7 +77,7 @@ change it.
 
 ` + serverArgs,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if err := cobra.ExactArgs(3)(cmd, args); err != nil {
+			if err := o.args(3)(cmd, args); err != nil {
 				return err
 			}
 			if n, err := strconv.Atoi(args[2]); err != nil || n < 0 {
@@ -94,6 +94,16 @@ change it.
 	return cmd
 }
 
+// args checks the number of arguments, and the flags.
+func (o *orderFlags) args(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if o.period < 0 || o.timeout < 0 {
+			return errors.New("a time must not be negative")
+		}
+		return cobra.ExactArgs(n)(cmd, args)
+	}
+}
+
 func (o *orderFlags) add(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&o.period, "for", 0, "end the order after this `time`, such as 5m; 0: not by itself")
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON")
@@ -101,9 +111,6 @@ func (o *orderFlags) add(cmd *cobra.Command) {
 
 // run gives the order, waits if that is asked for, and prints the servers.
 func (o *orderFlags) run(cmd *cobra.Command, f *flags, order control.ServerOrder) error {
-	if order.For < 0 || o.timeout < 0 {
-		return errors.New("a time must not be negative")
-	}
 	client := f.client()
 	done, err := client.Order(cmd.Context(), order)
 	if err != nil {

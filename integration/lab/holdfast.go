@@ -129,6 +129,17 @@ func (d *Daemon) CLI(command string, args ...string) (stdout, stderr string, err
 	return d.host.Output(d.binary, all...)
 }
 
+// Realserver runs "holdfast realserver" on the host and returns what it said. Hosts
+// share the machine's files, so each has a runtime folder of its own.
+func (h *Host) Realserver(verb string, args ...string) (string, error) {
+	path, err := binaryPath()
+	if err != nil {
+		return "", err
+	}
+	all := append([]string{"realserver", verb, "--runtime-dir", filepath.Join(h.lab.dir, h.Name+"-realserver")}, args...)
+	return h.Try(path, all...)
+}
+
 // Reload makes the daemon read its configuration again.
 func (d *Daemon) Reload() error {
 	_, stderr, err := d.CLI("reload")

@@ -251,11 +251,16 @@ func errorText(err error) string {
 
 // verdict takes over what the checks found of a server.
 func (v *virtualServices) verdict(c checker.Change) {
+	r := ref(c.ID)
+	if v.balance.table.SetCheckWeight(r, c.Weight, c.WeightBy) {
+		v.dirty = true
+		v.causes[r.Service] = "the check " + c.WeightBy + " changes a weight"
+		v.logWeight(&c)
+	}
 	health, to := lvs.Down, event.Down
 	if c.Up {
 		health, to = lvs.Up, event.Up
 	}
-	r := ref(c.ID)
 	before := v.balance.table.Health(r)
 	if !v.balance.table.SetHealth(r, health) {
 		return
@@ -267,6 +272,14 @@ func (v *virtualServices) verdict(c checker.Change) {
 		At: c.At, Kind: event.KindServer, Subject: c.ID,
 		From: eventHealth(before), To: to, Reason: c.Reason, Service: v.eventServer(r),
 	})
+}
+
+func (v *virtualServices) logWeight(c *checker.Change) {
+	if c.Weight == nil {
+		v.log.Info("no check says the weight of the server any more", "server", c.ID)
+		return
+	}
+	v.log.Info("a check changes the weight of the server", "server", c.ID, "weight", *c.Weight, "check", c.WeightBy)
 }
 
 func eventHealth(h lvs.Health) string {

@@ -70,17 +70,20 @@ func canned() *Status {
 			Sync:      &Sync{Interface: "eth1", ID: 1, Follow: "director", Roles: []string{"master"}},
 			Services: []lvs.ServiceStatus{{
 				Name: "web", Service: "tcp 10.0.0.100:80", Scheduler: "wlc", Active: "always", Wanted: true, Present: true, ServersUp: 1, ServersTotal: 3,
+				Health: "up", WeightUp: 5, Quorum: 6, Hysteresis: 2,
 				Counters: lvs.Counters{Connections: 12345, BytesIn: 9999, BytesOut: 1_500_000_000, Rates: &lvs.Rates{ConnectionRate: 3}},
 				Servers: []lvs.ServerStatus{
-					{Name: "rs1", Address: "192.168.0.11:80", Forward: "nat", Health: "up", Configured: 5, Weight: 5, Present: true, Active: 7, Inactive: 30, Counters: lvs.Counters{Connections: 12345}},
-					{Name: "rs2", Address: "192.168.0.12:80", Forward: "nat", Health: "down", Configured: 5},
-					{Name: "rs3", Address: "192.168.0.13:80", Forward: "nat", Health: "up", Configured: 5, Present: true, Drained: true},
+					{Name: "rs1", Address: "192.168.0.11:80", Forward: "nat", Health: "up", Configured: 5, FullAt: now.Add(12 * time.Second), Effective: 2, WeightFrom: lvs.FromCheck, WeightBy: "web/rs1#agent", Weight: 2, Present: true, Active: 7, Inactive: 30, Counters: lvs.Counters{Connections: 12345}},
+					{Name: "rs2", Address: "192.168.0.12:80", Forward: "nat", Health: "down", Configured: 5, Effective: 9, WeightFrom: lvs.FromOperator, Overridden: true,
+						Override: &lvs.Override{Weight: &lvs.WeightOrder{Order: lvs.Order{By: "uid 1000", At: ago(time.Minute)}, Weight: 9}}},
+					{Name: "rs3", Address: "192.168.0.13:80", Forward: "nat", Health: "up", Configured: 5, WeightFrom: lvs.FromOperator, Present: true, Drained: true, File: "192.168.0.13",
+						Override: &lvs.Override{Drained: &lvs.Order{By: "root", At: ago(time.Minute), Until: now.Add(5 * time.Minute)}}},
 				},
 			}, {
 				Name: "mail", Service: "fwmark 7", Scheduler: "rr", Active: "always", Wanted: true, Present: true, OnFallback: true, ServersTotal: 1,
 				Servers: []lvs.ServerStatus{
-					{Name: "rs1", Address: "192.168.0.11:25", Forward: "dr", Health: "down", Configured: 1},
-					{Name: "fallback", Address: "127.0.0.1:25", Forward: "nat", Configured: 1, Weight: 1, Present: true, Fallback: true},
+					{Name: "rs1", Address: "192.168.0.11:25", Forward: "dr", Health: "down", Configured: 1, Effective: 1, WeightFrom: lvs.FromConfig},
+					{Name: "fallback", Address: "127.0.0.1:25", Forward: "nat", Configured: 1, Effective: 1, WeightFrom: lvs.FromConfig, Weight: 1, Present: true, Fallback: true},
 				},
 			}, {
 				Name: "ftp", Service: "tcp 10.0.0.100:21", Scheduler: "rr", Active: "master", Follow: "director", ServersTotal: 0,
@@ -89,7 +92,7 @@ func canned() *Status {
 				Name: "far", Service: "tcp 10.0.0.100:0", Scheduler: "wlc", Active: "always", Wanted: true, Present: true, ServersUp: 1, ServersTotal: 1,
 				PersistSecs: 60, PersistPrefix: 32,
 				Servers: []lvs.ServerStatus{{
-					Name: "far1", Address: "203.0.113.11:0", Forward: "tun", Health: "up", Configured: 1, Weight: 1, Present: true,
+					Name: "far1", Address: "203.0.113.11:0", Forward: "tun", Health: "up", Configured: 1, Effective: 1, WeightFrom: lvs.FromConfig, Weight: 1, Present: true,
 					Upper: 100, Lower: 50, Tunnel: "gue", TunnelPort: 5555, TunnelChecksum: "remote",
 				}},
 			}, {
@@ -99,15 +102,15 @@ func canned() *Status {
 			}},
 		},
 		Checks: []checker.Status{{
-			ID: "web/rs1", Kind: "http", Address: netip.MustParseAddrPort("192.168.0.11:80"), State: checker.Up, Up: true, Since: ago(3 * time.Hour),
+			ID: "web/rs1", Server: "web/rs1", Kind: "http", Address: netip.MustParseAddrPort("192.168.0.11:80"), State: checker.Up, Up: true, Since: ago(3 * time.Hour),
 			Last: &checker.Result{At: ago(time.Second), Took: 1234567, OK: true}, Counts: checker.Counts{Attempts: 5400, Successes: 5399, Failures: 1},
 			Failures: []checker.Result{{At: ago(2 * time.Hour), Reason: "status 503"}},
 		}, {
-			ID: "web/rs2", Kind: "http", Address: netip.MustParseAddrPort("192.168.0.12:80"), State: checker.Down, Since: ago(time.Minute),
+			ID: "web/rs2", Server: "web/rs2", Kind: "http", Address: netip.MustParseAddrPort("192.168.0.12:80"), State: checker.Down, Since: ago(time.Minute),
 			Last: &checker.Result{At: ago(2 * time.Second), Took: time.Second, Reason: "timeout"}, Counts: checker.Counts{Attempts: 30, Failures: 30},
 			Failures: []checker.Result{{At: ago(2 * time.Second), Reason: "connect: connection refused"}},
 		}, {
-			ID: "mail/rs1", Kind: "tcp", Address: netip.MustParseAddrPort("192.168.0.11:25"), State: checker.Unknown,
+			ID: "mail/rs1", Server: "mail/rs1", Kind: "tcp", Address: netip.MustParseAddrPort("192.168.0.11:25"), State: checker.Unknown,
 		}},
 		Notify: []Outlet{
 			{Name: OutletScripts, Delivered: 12, Dropped: 1, LastDelivery: ago(time.Minute), LastError: "exit status 3", LastErrorAt: ago(time.Hour)},

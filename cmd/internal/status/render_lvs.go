@@ -68,9 +68,6 @@ func OrderText(r *lvs.ServerStatus) string {
 // serverNote does the same as serviceNote for a server.
 func (s *Status) serverNote(r *lvs.ServerStatus) string {
 	var parts []string
-	if text := OrderText(r); text != "" {
-		parts = append(parts, text)
-	}
 	if rest := r.FullAt.Sub(s.Now); rest > 0 && r.Health == lvs.Up.String() {
 		parts = append(parts, "slow start for "+rest.Round(time.Second).String())
 	}
@@ -83,8 +80,21 @@ func (s *Status) serverNote(r *lvs.ServerStatus) string {
 			parts = append(parts, r.TunnelChecksum+" checksum")
 		}
 	}
+	parts = append(parts, weightNote(r)...)
 	if r.Upper > 0 {
 		parts = append(parts, fmt.Sprintf("thresholds %d and %d", r.Upper, r.Lower))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// weightNote says who made the weight other than configured.
+func weightNote(r *lvs.ServerStatus) []string {
+	var parts []string
+	if text := OrderText(r); text != "" {
+		parts = append(parts, text)
+	}
+	if r.WeightFrom == lvs.FromCheck {
+		parts = append(parts, fmt.Sprintf("weight %d by the check %s", r.Effective, r.WeightBy))
+	}
+	return parts
 }

@@ -1,0 +1,167 @@
+package checker
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"holdfast/checker/probe"
+)
+
+// of returns the check NAME of a server, each second.
+func of(server, name string, last byte) Config {
+	c := second(server+"#"+name, last)
+	c.Server = server
+	return c
+}
+
+// A server is up while all its checks are well, and a change names the check that
+// made it.
+func TestAllChecksMustBeWell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{})
+		bad := map[string]bool{}
+		w.answers(func(a attempt) (time.Duration, error) {
+			if bad[a.To] {
+				return 0, errRefused
+			}
+			return 0, nil
+		})
+		bad["2"] = true
+		patient := of("web/rs1", "patient", 1)
+		patient.Fall = 3
+		w.apply(t, patient, of("web/rs1", "quick", 2))
+		time.Sleep(1500 * time.Millisecond)
+		w.wantChanges(t, "0s web/rs1 down first: quick: connect: connection refused")
+		bad["2"] = false
+		time.Sleep(time.Second)
+		w.wantChanges(t, "2s web/rs1 up: quick: answered")
+		bad["1"] = true
+		time.Sleep(2 * time.Second)
+		w.wantChanges(t)
+		time.Sleep(time.Second)
+		w.wantChanges(t, "5s web/rs1 down: patient: connect: connection refused")
+		bad["2"] = true // nothing new: the server is down
+		time.Sleep(5 * time.Second)
+		w.wantChanges(t)
+		bad["1"], bad["2"] = false, false
+		time.Sleep(time.Second)
+		_, changes := w.took()
+		if len(changes) != 1 {
+			t.Errorf("changes %q, want the one that makes both well", changes)
+		}
+	})
+}
+
+// A check that a reload adds to a server that is up does not take it down before it
+// has failed as often as it must, and one that goes away no longer matters.
+func TestChecksComeAndGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{})
+		w.answers(func(a attempt) (time.Duration, error) {
+			if a.To == "2" {
+				return 0, errRefused
+			}
+			return 0, nil
+		})
+		one, two := of("web/rs1", "one", 1), of("web/rs1", "two", 2)
+		two.InitiallyUp = true
+		w.apply(t, one)
+		time.Sleep(500 * time.Millisecond)
+		w.wantChanges(t, "0s web/rs1 up first: answered")
+		w.apply(t, one, two)
+		time.Sleep(900 * time.Millisecond)
+		w.wantChanges(t)
+		time.Sleep(time.Second)
+		w.wantChanges(t, "1.5s web/rs1 down: two: connect: connection refused")
+		w.apply(t, one)
+		w.wantChanges(t, "2.4s web/rs1 up: the configuration changed")
+	})
+}
+
+// A scale is a probe.Weigher that says what it is told to.
+type scale struct {
+	weight *string
+	err    *error
+}
+
+func (s scale) Probe(context.Context) error { panic("the weight is not asked for") }
+
+func (s scale) ProbeWeight(context.Context) (*probe.Weight, error) {
+	if *s.weight == "" {
+		return nil, *s.err
+	}
+	w, err := probe.ParseWeight(*s.weight)
+	if err != nil {
+		panic(err)
+	}
+	return &w, *s.err
+}
+
+// The weight of a server is what the latest good answers say, in the order of the
+// modes and within bounds.
+func TestWeights(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		said, failed := map[string]*string{}, map[string]*error{}
+		for _, last := range []string{"1", "2", "3"} {
+			said[last], failed[last] = new(string), new(error)
+		}
+		var got []string
+		s := New(Options{
+			NewProber: func(c Config) probe.Prober { return scale{said[lastByte(c.Address)], failed[lastByte(c.Address)]} },
+			OnChange: func(c Change) {
+				weight := "configured"
+				if c.Weight != nil {
+					weight = fmt.Sprint(*c.Weight)
+				}
+				got = append(got, fmt.Sprintf("%s by %q", weight, c.WeightBy))
+			},
+			Rand: func() float64 { return 0 },
+		})
+		defer s.Close()
+		configs := []Config{of("rs", "a", 1), of("rs", "b", 2), of("rs", "c", 3)}
+		for i := range configs {
+			configs[i].Weight, configs[i].WeightMax, configs[i].Rise = 10, 100, 1
+		}
+		configs[2].WeightMin, configs[2].WeightMax = 2, 50
+		want := func(when string, want ...string) {
+			t.Helper()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%s: %q, want %q", when, got, want)
+			}
+			got = nil
+		}
+		if err := s.Apply(configs); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(500 * time.Millisecond)
+		synctest.Wait()
+		if fmt.Sprint(got) != `[configured by ""]` {
+			t.Errorf("nobody says a weight: %q", got)
+		}
+		got = nil
+		*said["2"] = "50%"
+		want("a part of the configured one", `5 by "rs#b"`)
+		*said["2"] = ""
+		want("an answer that says nothing")
+		*said["2"] = "90%"
+		*failed["2"] = errRefused
+		want("a bad answer")
+		*failed["2"] = nil
+		*said["2"] = "50%"
+		*said["1"] = "40"
+		want("a part of another", `20 by "rs#b"`)
+		*said["3"] = "-30"
+		want("the lower bound", `2 by "rs#c"`)
+		*said["3"] = "+90"
+		want("the upper bound", `50 by "rs#c"`)
+		if err := s.Apply(configs[:1]); err != nil {
+			t.Fatal(err)
+		}
+		want("two checks are gone", `40 by "rs#a"`)
+	})
+}
