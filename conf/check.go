@@ -31,10 +31,19 @@ type Check struct {
 func (s *Service) Checks() []checker.Config {
 	configs := make([]checker.Config, len(s.Servers))
 	for i, server := range s.Servers {
-		configs[i] = s.Health[i].Check.config(s.Name+"/"+server.Name, server.Server.Address)
+		configs[i] = s.Health[i].Check.config(s.Name+"/"+server.Name, s.checked(server.Server.Address))
 		configs[i].Weight = server.Server.Weight
 	}
 	return configs
+}
+
+// checked returns the address of a server with the port that a check asks: a server
+// without one is asked at the first port of the service.
+func (s *Service) checked(server netip.AddrPort) netip.AddrPort {
+	if server.Port() == 0 {
+		return netip.AddrPortFrom(server.Addr(), s.Service.Key.Address.Port())
+	}
+	return server
 }
 
 // config returns the check of the server at an address.

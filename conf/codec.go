@@ -250,9 +250,8 @@ func plainAddress(a netip.Addr) (netip.Addr, error) {
 	return a, nil
 }
 
-// addressPort is an address with a port: "10.0.0.1:80" or "[2001:db8::1]:80".
-var addressPort = textual(`an address with a port, like "10.0.0.1:80",`, parseAddressPort, netip.AddrPort.String)
-
+// parseAddressPort parses an address with a port: "10.0.0.1:80" or
+// "[2001:db8::1]:80".
 func parseAddressPort(s string) (netip.AddrPort, error) {
 	ap, err := netip.ParseAddrPort(s)
 	if err == nil {

@@ -1,7 +1,6 @@
 package conf
 
 import (
-	"net/netip"
 	"time"
 
 	"holdfast/lvs"
@@ -13,33 +12,13 @@ func (s *Service) visitQuorum(t *table, servers lvs.Forward) {
 	field(t, "quorum", &s.Quorum, integer[int](1, 1<<31-1), 1)
 	field(t, "hysteresis", &s.Hysteresis, integer[int](0, 1<<31-1), 0)
 	field(t, "slow_start", &s.SlowStart, wholeSeconds(duration(0, time.Hour)), 0)
-	field(t, "fallback", &s.Fallbacks, oneOrList(addressPort), nil)
+	field(t, "fallback", &s.Fallbacks, oneOrMore(serverAddress(s.port())), nil)
 	if t.reading() || len(s.Fallbacks) > 0 {
 		field(t, "fallback_forward", &s.FallbackForward, forward, servers)
 	}
 	if t.reading() && !t.has("fallback") {
 		t.forbid("without a fallback", "fallback_forward")
 		s.FallbackForward = 0
-	}
-}
-
-// oneOrList is a list, or its only element without brackets.
-func oneOrList(c codec[netip.AddrPort]) codec[[]netip.AddrPort] {
-	list := listOf(c)
-	return codec[[]netip.AddrPort]{
-		decode: func(v value, fail func(value, string)) ([]netip.AddrPort, bool) {
-			if _, ok := v.data.([]value); ok {
-				return list.decode(v, fail)
-			}
-			one, ok := c.decode(v, fail)
-			return []netip.AddrPort{one}, ok
-		},
-		encode: func(all []netip.AddrPort) any {
-			if len(all) == 1 {
-				return c.encode(all[0])
-			}
-			return list.encode(all)
-		},
 	}
 }
 

@@ -1,7 +1,6 @@
 package conf
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -156,19 +155,22 @@ func (c *Config) followable() (all, candidates []string) {
 func (c *Config) checkServices(tables []*table) {
 	seen := make(unique[lvs.Key])
 	for i, t := range tables {
-		k := c.Services[i].Service.Key
+		s := &c.Services[i]
 		key := "address"
-		if k.Mark != 0 {
+		if s.Service.Key.Mark != 0 {
 			key = "mark"
 		}
-		if k == (lvs.Key{}) || !t.ok("address", "mark", "protocol", "family") || !t.has(key) {
+		if !t.ok("address", "mark", "protocol", "family") || !t.has(key) {
 			continue
 		}
-		if first := seen.use(k, t.where(key)); first != "" {
-			t.failf(key, "%s is already used at %s", fmt.Sprint(k), first)
+		for _, k := range s.Keys() {
+			if first := seen.use(k, t.where(key)); first != "" {
+				t.failf(key, "%v is already used at %s", k, first)
+				break
+			}
 		}
 		// The kernel refuses the second of the two with EINVAL.
-		if c.LVS.Sync.Interface != "" && c.Services[i].MixedFamilies() {
+		if c.LVS.Sync.Interface != "" && s.MixedFamilies() {
 			t.failf(key, "a server of the other address family is not possible together with [lvs.sync]")
 		}
 	}
@@ -186,9 +188,11 @@ func (c *Config) checkAccepted(s sections) {
 		}
 	}
 	for i, t := range s.services {
-		k := c.Services[i].Service.Key
-		if where := refused[k.Address.Addr()]; where != "" && t.ok("address") {
-			t.failf("address", "packets for %v are dropped, because of accept = false at %s", k.Address.Addr(), where)
+		for _, k := range c.Services[i].Keys() {
+			if where := refused[k.Address.Addr()]; where != "" && t.ok("address") {
+				t.failf("address", "packets for %v are dropped, because of accept = false at %s", k.Address.Addr(), where)
+				break
+			}
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (s *Service) setServers(servers []server) {
 // whether the inherited check is valid; if not, its errors are not repeated.
 func (r *server) visit(t *table, s *Service, inherited delivery, startsUp, checkOK bool) {
 	v := &r.Server
-	need(t, "address", &v.Address, serverAddress(s.Service.Key))
+	need(t, "address", &v.Address, serverAddress(s.port()))
 	field(t, "name", &r.Name, name, defaultServerName(v.Address))
 	field(t, "weight", &v.Weight, integer[int](0, lvs.MaxWeight), 1)
 	if t.reading() || !t.brief || r.Check.asks() {
@@ -57,7 +57,7 @@ func (r *server) visit(t *table, s *Service, inherited delivery, startsUp, check
 		})
 	}
 	if t.reading() {
-		r.resolveCheck(t)
+		r.resolveCheck(t, s)
 	}
 	if t.reading() || !reflect.DeepEqual(r.Notify, s.Notify.ServerNotify) {
 		t.sub("notify", func(t *table) { r.Notify.visit(t, s.Notify.ServerNotify) })
@@ -74,7 +74,7 @@ func defaultServerName(a netip.AddrPort) string {
 
 // resolveCheck refuses a check without a port. A server without a check is always
 // up.
-func (r *server) resolveCheck(t *table) {
+func (r *server) resolveCheck(t *table, s *Service) {
 	if !r.Check.asks() {
 		if t.has("starts_up") && !r.StartsUp && t.ok("starts_up") {
 			t.failf("starts_up", "must be true for a server without a check: such a server is always up")
@@ -82,22 +82,28 @@ func (r *server) resolveCheck(t *table) {
 		r.StartsUp = true
 		return
 	}
-	address := r.Server.Address
-	if address.IsValid() && r.Check.Probe.Needs() == probe.NeedsPort && r.Check.address(address).Port() == 0 {
+	address := s.checked(r.Server.Address)
+	known := s.Service.Key.Mark != 0 || s.Service.Key.Address.IsValid() // otherwise that has been reported
+	if known && address.IsValid() && r.Check.Probe.Needs() == probe.NeedsPort && r.Check.address(address).Port() == 0 {
 		t.failf("check", "the key port is required, because the server has no port")
 	}
 }
 
-// serverAddress is an address with a port. The default of the port is that of
-// the service.
-func serverAddress(key lvs.Key) codec[netip.AddrPort] {
+// serverAddress is an address with a port. The default of the port is port; 0 is
+// every port of the service.
+func serverAddress(port uint16) codec[netip.AddrPort] {
 	return textual("an address", func(s string) (netip.AddrPort, error) {
 		if a, err := netip.ParseAddr(s); err == nil {
 			a, err = plainAddress(a)
-			return netip.AddrPortFrom(a, key.Address.Port()), err
+			return netip.AddrPortFrom(a, port), err
 		}
 		return parseAddressPort(s)
-	}, netip.AddrPort.String)
+	}, func(a netip.AddrPort) string {
+		if port == 0 {
+			return defaultServerName(a)
+		}
+		return a.String()
+	})
 }
 
 // A delivery is the forwarding method of a server with its tunnel, in the form

@@ -3,7 +3,6 @@ package conf
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"holdfast/lvs"
@@ -61,36 +60,6 @@ func (s *Service) visitCheck(t *table) (ok bool) {
 		}
 	})
 	return ok
-}
-
-// visitKey visits the keys that identify the service in the kernel.
-func (s *Service) visitKey(t *table) {
-	k := &s.Service.Key
-	field(t, "address", &k.Address, optional(addressPort), netip.AddrPort{})
-	field(t, "mark", &k.Mark, optional(integer[uint32](1, 1<<32-1)), 0)
-	marked := k.Mark != 0
-	if t.reading() {
-		marked = t.has("mark")
-	}
-	if t.reading() || !marked {
-		field(t, "protocol", &k.Protocol, protocol, lvs.TCP)
-	}
-	if t.reading() || marked {
-		field(t, "family", &k.IPv6, markFamily, false)
-	}
-	switch {
-	case !t.reading():
-	case marked && t.has("address"):
-		t.failf("mark", "a service cannot have both an address and a mark")
-	case marked:
-		t.forbid("with a mark", "protocol")
-		k.Protocol = lvs.ProtocolNone
-	case !t.has("address"):
-		t.lack("address", "an address or a mark is required")
-	default:
-		t.forbid("with an address", "family")
-		*k = k.Canonical()
-	}
 }
 
 func (s *Service) visitScheduling(t *table) {

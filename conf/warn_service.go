@@ -22,16 +22,20 @@ func (c *Config) warnOfServices(s sections, units []*unit) {
 	}
 	for i, t := range s.services {
 		v := &c.Services[i]
-		address := v.Service.Key.Address.Addr()
-		if !address.IsValid() || address.IsUnspecified() {
-			continue
-		}
-		u := holders[address]
-		switch {
-		case u == nil:
-			t.warnf("address", "no [[vrrp]] has the address %v: the service gets packets only if something else brings them here", address)
-		case v.Active == lvs.ActiveMaster && !u.moves(v.Follow):
-			t.warnf("follow", "the service follows %q, but its address %v moves with %q", v.Follow, address, u.name)
+		warned := make(map[netip.Addr]bool)
+		for _, k := range v.Keys() {
+			address := k.Address.Addr()
+			if !address.IsValid() || address.IsUnspecified() || warned[address] {
+				continue
+			}
+			warned[address] = true
+			u := holders[address]
+			switch {
+			case u == nil:
+				t.warnf("address", "no [[vrrp]] has the address %v: the service gets packets only if something else brings them here", address)
+			case v.Active == lvs.ActiveMaster && !u.moves(v.Follow):
+				t.warnf("follow", "the service follows %q, but its address %v moves with %q", v.Follow, address, u.name)
+			}
 		}
 	}
 }

@@ -33,13 +33,16 @@ const (
 type ServiceConfig struct {
 	Name    string // unique
 	Service Service
+	// Also are the keys of further virtual services in the kernel. They have the
+	// settings of Service, and share its servers and their health.
+	Also    []Key
 	Servers []ServerConfig
 	// Quorum is the least sum of the weights of servers that are up with which the
 	// service counts as up; 0 is 1. It is up again once they reach Quorum+Hysteresis,
 	// and down once they are less than Quorum-Hysteresis, or 0.
 	Quorum, Hysteresis int
 	// Fallbacks are the servers that take the traffic while the service is down
-	// (keepalived's sorry server).
+	// (keepalived's sorry server). Without a port they have that of the service.
 	Fallbacks       []netip.AddrPort
 	FallbackForward Forward // the forwarding method of Fallbacks
 	OnDown          OnDown
@@ -54,8 +57,10 @@ type ServiceConfig struct {
 
 // A ServerConfig is the configuration of a realserver.
 type ServerConfig struct {
-	Name   string // unique within the service; "" is the address
-	Server Server // its Weight applies while the server is up
+	Name string // unique within the service; "" is the address
+	// Server has the Weight that applies while the server is up. Without a port it
+	// has that of the service.
+	Server Server
 	// StartsUp makes the server count as up until a check reports something else.
 	// It is for servers without a check, and for users who prefer losing a
 	// connection at start to waiting for the first check.

@@ -201,6 +201,17 @@ func (t *Table) Match(service, server string) ([]Ref, error) {
 	return nil, fmt.Errorf("service %s, server %q: %w; %s", service, server, ErrUnknownServer, thereAre("servers", names))
 }
 
+// Concerns reports whether a change is one of a server, or adds its service.
+func (t *Table) Concerns(o *Op, ref Ref) bool {
+	place, ok := t.places[ref.Service]
+	if !ok || !slices.Contains(t.services[place].Keys(), o.Service.Key) {
+		return false
+	}
+	return o.Verb == AddService || o.Verb.Server() && slices.ContainsFunc(t.services[place].Servers, func(s ServerConfig) bool {
+		return s.is(ref.Server) && s.Server.under(o.Service.Key).Address == o.Server.Address
+	})
+}
+
 func (t *Table) serviceNames() []string {
 	names := make([]string, len(t.services))
 	for i := range t.services {

@@ -112,9 +112,9 @@ type Server struct {
 	Tunnel  Tunnel // with Forward TUN only
 }
 
-// MaxWeight is the largest weight that a configuration may have. The kernel takes
-// 31 bits, but several tools read only 16 of them and would show another weight.
-const MaxWeight = 65535
+// MaxWeight is the largest weight, because the kernel refuses negative ones
+// (net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_add_dest).
+const MaxWeight = 1<<31 - 1
 
 // Canonical returns s in the form in which equal servers compare equal: an
 // IPv4-mapped address is IPv4, and tunnel settings without effect are zero.

@@ -56,12 +56,12 @@ func (u *Usage) Wanted() Wanted {
 // A ServiceStatus is the state of a service, for status output.
 type ServiceStatus struct {
 	Name      string `json:"name"`    // "" for a foreign service
-	Service   string `json:"service"` // the form of Key.String
+	Service   string `json:"service"` // the form of ServiceConfig.KeyText, or of Key.String
 	Scheduler string `json:"scheduler"`
 	Active    string `json:"active"`           // always or master
 	Follow    string `json:"follow,omitempty"` // the group that decides, with active master
 	Wanted    bool   `json:"wanted"`           // the service should be in the kernel
-	Present   bool   `json:"present"`          // the service is in the kernel
+	Present   bool   `json:"present"`          // the service is in the kernel, under all of its keys
 	// Foreign says that another program is responsible for the service.
 	Foreign       bool     `json:"foreign,omitempty"`
 	OnFallback    bool     `json:"on_fallback"`                  // the fallback server gets the traffic
@@ -139,9 +139,11 @@ func (t *Table) Status(have []Usage) []ServiceStatus {
 	}
 	list := make([]ServiceStatus, 0, len(t.services))
 	for i := range t.services {
-		key := t.services[i].Service.Key.Canonical()
-		list = append(list, t.serviceStatus(&t.services[i], held[key]))
-		delete(held, key)
+		c := &t.services[i]
+		list = append(list, t.serviceStatus(c, c.gather(held)))
+		for _, key := range c.Keys() {
+			delete(held, key)
+		}
 	}
 	for i := range have {
 		if held[have[i].Service.Key] != nil {
@@ -151,35 +153,112 @@ func (t *Table) Status(have []Usage) []ServiceStatus {
 	return list
 }
 
-func (t *Table) serviceStatus(c *ServiceConfig, u *Usage) ServiceStatus {
-	service := c.Service.Canonical()
+// A gathering is what the kernel holds of a configured service, under all of its
+// keys together.
+type gathering struct {
+	service  Service // under the first key that the kernel has
+	keys     int     // the number of keys of the service
+	present  int     // how many of them the kernel has
+	counters Counters
+	servers  map[netip.AddrPort]*gathered // by the configured address, canonical
+}
+
+// gathered is what the kernel holds of a server of a service.
+type gathered struct {
+	ServerUsage
+	present int // the number of keys under which the kernel has the server
+}
+
+// gather sums up what the kernel holds of c.
+func (c *ServiceConfig) gather(held map[Key]*Usage) gathering {
+	g := gathering{service: c.Service.Canonical(), keys: 1 + len(c.Also), servers: make(map[netip.AddrPort]*gathered)}
+	configured := make([]Server, 0, len(c.Servers)+1)
+	for i := range c.Servers {
+		configured = append(configured, c.Servers[i].Server.Canonical())
+	}
+	for _, a := range c.Fallbacks {
+		configured = append(configured, c.fallback(a))
+	}
+	for _, key := range c.Keys() {
+		u := held[key]
+		if u == nil {
+			continue
+		}
+		if g.present == 0 {
+			g.service = u.Service
+		}
+		g.present++
+		g.counters.add(u.Counters, g.present == 1)
+		servers := make(map[netip.AddrPort]*ServerUsage, len(u.Servers))
+		for i := range u.Servers {
+			servers[u.Servers[i].Server.Address] = &u.Servers[i]
+		}
+		for _, s := range configured {
+			if su := servers[s.under(key).Address]; su != nil {
+				g.addServer(s.Address, su)
+			}
+		}
+	}
+	return g
+}
+
+func (g *gathering) addServer(address netip.AddrPort, u *ServerUsage) {
+	sum := g.servers[address]
+	if sum == nil {
+		sum = &gathered{ServerUsage: ServerUsage{Server: u.Server}}
+		g.servers[address] = sum
+	}
+	sum.present++
+	sum.Active += u.Active
+	sum.Inactive += u.Inactive
+	sum.Persistent += u.Persistent
+	sum.Counters.add(u.Counters, sum.present == 1)
+}
+
+// add adds o to c. The sum has rates if all have; the first is added to none.
+func (c *Counters) add(o Counters, first bool) {
+	c.Connections += o.Connections
+	c.PacketsIn += o.PacketsIn
+	c.PacketsOut += o.PacketsOut
+	c.BytesIn += o.BytesIn
+	c.BytesOut += o.BytesOut
+	switch {
+	case first && o.Rates != nil:
+		rates := *o.Rates
+		c.Rates = &rates
+	case c.Rates == nil || o.Rates == nil:
+		c.Rates = nil
+	default:
+		c.ConnectionRate += o.ConnectionRate
+		c.PacketInRate += o.PacketInRate
+		c.PacketOutRate += o.PacketOutRate
+		c.ByteInRate += o.ByteInRate
+		c.ByteOutRate += o.ByteOutRate
+	}
+}
+
+func (t *Table) serviceStatus(c *ServiceConfig, g gathering) ServiceStatus {
 	s := ServiceStatus{
 		Name: c.Name, Active: c.Active.String(), Follow: c.Follow,
-		Wanted: t.present(c), Present: u != nil, ServersTotal: len(c.Servers),
+		Wanted: t.present(c), Present: g.present == g.keys, ServersTotal: len(c.Servers), Counters: g.counters,
 		Health: t.ServiceHealth(c.Name).String(), Quorum: max(c.Quorum, 1), Hysteresis: c.Hysteresis,
 	}
 	s.WeightUp, _ = t.weights(c)
-	held := make(map[netip.AddrPort]*ServerUsage)
-	if u != nil {
-		service, s.Counters = u.Service, u.Counters
-		for i := range u.Servers {
-			held[u.Servers[i].Server.Address] = &u.Servers[i]
-		}
-	}
-	s.describe(service)
+	s.describe(g.service)
+	s.Service = c.KeyText()
 	for i := range c.Servers {
 		r := t.serverStatus(c, &c.Servers[i])
-		r.use(held[c.Servers[i].Server.Canonical().Address])
+		r.gather(g, c.Servers[i].Server.Canonical().Address)
 		if r.Health == Up.String() {
 			s.ServersUp++
 		}
 		s.Servers = append(s.Servers, r)
 	}
 	for _, a := range c.Fallbacks {
-		if f := c.fallback(a); held[f.Address] != nil {
+		if f := c.fallback(a); g.servers[f.Address] != nil {
 			r := ServerStatus{Name: "fallback", Configured: 1, Effective: 1, WeightFrom: FromConfig, Fallback: true}
 			r.describe(f)
-			r.use(held[f.Address])
+			r.gather(g, f.Address)
 			s.OnFallback = true
 			s.Servers = append(s.Servers, r)
 		}
@@ -234,12 +313,27 @@ func (r *ServerStatus) describe(s Server) {
 	}
 }
 
-// use fills in the values of the kernel. u is nil if the server is not in the
-// kernel.
-func (r *ServerStatus) use(u *ServerUsage) {
-	if u == nil {
-		return
+// gather fills in what the kernel holds of the server with a configured address.
+func (r *ServerStatus) gather(g gathering, address netip.AddrPort) {
+	if held := g.servers[address]; held != nil {
+		r.use(&held.ServerUsage)
+		r.Present = held.present == g.keys
 	}
+	if g.keys > 1 { // under each key the server may have another port
+		r.Address = plain(address)
+	}
+}
+
+// plain returns an address with a port without it if it is 0.
+func plain(a netip.AddrPort) string {
+	if a.Port() == 0 {
+		return a.Addr().String()
+	}
+	return a.String()
+}
+
+// use fills in the values of the kernel.
+func (r *ServerStatus) use(u *ServerUsage) {
 	r.describe(u.Server)
 	r.Present, r.Weight = true, u.Server.Weight
 	r.Active, r.Inactive, r.Persistent, r.Counters = u.Active, u.Inactive, u.Persistent, u.Counters

@@ -135,14 +135,17 @@ func (t *Table) newServer(id serverID, c *ServerConfig) *serverState {
 func distinct(services []ServiceConfig) error {
 	names, keys := make(map[string]bool), make(map[Key]string)
 	for i := range services {
-		name, key := services[i].Name, services[i].Service.Key.Canonical()
+		name := services[i].Name
 		if names[name] {
 			return fmt.Errorf("configure services: two have the name %q", name)
 		}
-		if other, ok := keys[key]; ok {
-			return fmt.Errorf("configure services: %q and %q are both for %v", other, name, key)
+		names[name] = true
+		for _, key := range services[i].Keys() {
+			if other, ok := keys[key]; ok {
+				return fmt.Errorf("configure services: %q and %q are both for %v", other, name, key)
+			}
+			keys[key] = name
 		}
-		names[name], keys[key] = true, name
 	}
 	return nil
 }
@@ -200,22 +203,35 @@ func (t *Table) Adopt(have []Wanted) {
 	for i := range t.services {
 		c := &t.services[i]
 		used := false
-		for _, s := range held[c.Service.Key.Canonical()] {
-			state := t.servers[serverID{c.Name, s.Address}]
-			used = used || state != nil && s.Weight > 0
-			if state == nil || state.health != Unknown {
-				continue
-			}
-			if s.Weight > 0 {
-				state.health = Up
-			} else {
-				state.quiesced = true
-			}
+		for _, key := range c.Keys() {
+			used = t.adopt(c, key, held[key]) || used
 		}
 		if used {
 			t.adoptQuorum(c)
 		}
 	}
+}
+
+// adopt takes over the state of servers of c from one virtual service, and reports
+// whether the kernel uses one of them.
+func (t *Table) adopt(c *ServiceConfig, key Key, held []Server) (used bool) {
+	weights := make(map[netip.AddrPort]int, len(held))
+	for _, s := range held {
+		weights[s.Address] = s.Weight
+	}
+	for i := range c.Servers {
+		state := t.servers[c.id(&c.Servers[i])]
+		weight, in := weights[c.Servers[i].Server.under(key).Address]
+		used = used || weight > 0
+		switch {
+		case !in || state.health != Unknown:
+		case weight > 0:
+			state.health, state.quiesced = Up, false
+		default:
+			state.quiesced = true
+		}
+	}
+	return used
 }
 
 // SetHealth sets the health of a server and reports whether that is a change. It
@@ -288,7 +304,7 @@ func (c *ServerConfig) is(name string) bool {
 func (t *Table) Keys() []Key {
 	keys := make([]Key, 0, len(t.services))
 	for i := range t.services {
-		keys = append(keys, t.services[i].Service.Key.Canonical())
+		keys = append(keys, t.services[i].Keys()...)
 	}
 	return keys
 }
@@ -301,13 +317,17 @@ func (t *Table) Shadowed(foreign []Key) map[string][]uint16 {
 	shadowed := map[string][]uint16{}
 	for i := range t.services {
 		c := &t.services[i]
-		key := c.Service.Key.Canonical()
-		if key.Mark != 0 || key.Address.Port() != 0 || !t.present(c) {
+		if !t.present(c) {
 			continue
 		}
-		for _, f := range foreign {
-			if f.Mark == 0 && f.Protocol == key.Protocol && f.Address.Addr() == key.Address.Addr() {
-				shadowed[c.Name] = append(shadowed[c.Name], f.Address.Port())
+		for _, key := range c.Keys() {
+			if key.Mark != 0 || key.Address.Port() != 0 {
+				continue
+			}
+			for _, f := range foreign {
+				if f.Mark == 0 && f.Protocol == key.Protocol && f.Address.Addr() == key.Address.Addr() {
+					shadowed[c.Name] = append(shadowed[c.Name], f.Address.Port())
+				}
 			}
 		}
 		slices.Sort(shadowed[c.Name])
@@ -320,7 +340,7 @@ func (t *Table) Wanted() []Wanted {
 	want := make([]Wanted, 0, len(t.services))
 	for i := range t.services {
 		if t.present(&t.services[i]) {
-			want = append(want, t.wanted(&t.services[i]))
+			want = append(want, t.wanted(&t.services[i])...)
 		}
 	}
 	return want
@@ -331,10 +351,20 @@ func (t *Table) present(c *ServiceConfig) bool {
 	return c.Active == ActiveAlways || t.masters[c.Follow]
 }
 
-func (t *Table) wanted(c *ServiceConfig) Wanted {
-	w := Wanted{Service: c.Service.Canonical(), Servers: t.wantedServers(c)}
-	slices.SortFunc(w.Servers, byAddress)
-	return w
+// wanted returns what the kernel should hold of a service, one element for each of
+// its keys.
+func (t *Table) wanted(c *ServiceConfig) []Wanted {
+	servers := t.wantedServers(c)
+	var want []Wanted
+	for _, key := range c.Keys() {
+		w := Wanted{Service: c.service(key), Servers: make([]Server, len(servers))}
+		for i, s := range servers {
+			w.Servers[i] = s.under(key)
+		}
+		slices.SortFunc(w.Servers, byAddress)
+		want = append(want, w)
+	}
+	return want
 }
 
 // usable reports whether at least one of the servers gets new connections.

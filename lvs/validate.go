@@ -46,18 +46,46 @@ func (c *ServiceConfig) Validate() error {
 	if c.Name == "" {
 		f.add("name", "is needed")
 	}
+	c.validateKeys(&f)
 	c.Service.validate(&f)
 	if c.Active == ActiveMaster && c.Follow == "" {
 		f.add("follow", "is needed with active = \"master\": the name of a group or instance")
 	}
 	c.validateQuorum(&f)
 	c.validateFallbacks(&f)
+	c.validateServers(&f)
+	return errors.Join(f.errs...)
+}
+
+// validateKeys checks each key of c. It stops at the first one with a fault,
+// because the others are likely to have the same.
+func (c *ServiceConfig) validateKeys(f *fieldErrors) {
+	if len(c.Also) >= MaxKeys {
+		f.add("address", "means %d virtual services, more than %d: use a firewall mark for them", 1+len(c.Also), MaxKeys)
+		return
+	}
+	keys := append([]Key{c.Service.Key}, c.Also...)
+	for i, k := range keys {
+		before := len(f.errs)
+		if i > 0 && (k.Mark != 0) != (keys[0].Mark != 0) {
+			f.add("mark", "cannot be combined with protocol and address")
+		}
+		c.Service.validateKey(f, k)
+		if len(f.errs) > before {
+			return
+		}
+	}
+}
+
+// validateServers checks the servers of c one by one, and against each other.
+func (c *ServiceConfig) validateServers(f *fieldErrors) {
+	keys := c.Keys()
 	names := make(map[string]bool, len(c.Servers))
 	addresses := make(map[netip.AddrPort]bool, len(c.Servers))
 	for i := range c.Servers {
 		s := &c.Servers[i]
 		f.server, f.name = i, s.name()
-		c.Service.validateServer(&f, s.Server)
+		validateServer(f, keys, s.Server)
 		address := s.Server.Canonical().Address
 		if addresses[address] {
 			f.add("address", "%v is listed twice", address)
@@ -67,11 +95,19 @@ func (c *ServiceConfig) Validate() error {
 		}
 		names[s.name()], addresses[address] = true, true
 	}
-	return errors.Join(f.errs...)
+	for i := range c.Servers {
+		s := &c.Servers[i]
+		f.server, f.name = i, s.name()
+		a := s.Server.Canonical().Address
+		taken := func(k Key) bool { return k.Address.Port() == a.Port() }
+		if a.Port() != 0 && addresses[netip.AddrPortFrom(a.Addr(), 0)] && slices.ContainsFunc(keys, taken) {
+			f.add("address", "%v is listed twice, the other time without its port", a)
+		}
+	}
 }
 
-func (s *Service) validate(f *fieldErrors) {
-	k := s.Key
+// validateKey checks a key of s, and what of s depends on it.
+func (s *Service) validateKey(f *fieldErrors, k Key) {
 	switch {
 	case k.Mark != 0 && (k.Protocol != ProtocolNone || k.Address != netip.AddrPort{}):
 		f.add("mark", "cannot be combined with protocol and address")
@@ -87,14 +123,21 @@ func (s *Service) validate(f *fieldErrors) {
 		// supported in persistent services".
 		f.add("address", "port 0 (every port) needs persistence")
 	}
+	if s.PersistPrefix < 0 || s.PersistPrefix > k.bits() && s.PersistPrefix != s.Key.bits() {
+		f.add("persistence_prefix", "must be 1 to %d, not %d", k.bits(), s.PersistPrefix)
+	}
+	if s.Flags&FlagOnePacket != 0 && k.Mark == 0 && k.Protocol != UDP {
+		f.add("one_packet", "works with udp services only")
+	}
+}
+
+// validate checks the settings of s that do not depend on its key.
+func (s *Service) validate(f *fieldErrors) {
 	if !slices.Contains(schedulers, s.Scheduler) {
 		f.add("scheduler", "%q is not one of %v", s.Scheduler, schedulers)
 	}
 	if s.Persistence < 0 || s.Persistence > MaxPersistence || s.Persistence%time.Second != 0 {
 		f.add("persistence", "must be whole seconds up to %v, not %v", MaxPersistence, s.Persistence)
-	}
-	if s.PersistPrefix < 0 || s.PersistPrefix > k.bits() {
-		f.add("persistence_prefix", "must be 1 to %d, not %d", k.bits(), s.PersistPrefix)
 	}
 	if s.PersistEngine != "" && s.PersistEngine != "sip" {
 		f.add("persistence_engine", "must be sip, not %q", s.PersistEngine)
@@ -102,14 +145,12 @@ func (s *Service) validate(f *fieldErrors) {
 	if s.PersistEngine != "" && s.Persistence == 0 {
 		f.add("persistence_engine", "has no effect without persistence")
 	}
-	if s.Flags&FlagOnePacket != 0 && k.Mark == 0 && k.Protocol != UDP {
-		f.add("one_packet", "works with udp services only")
-	}
 }
 
-func (s *Service) validateServer(f *fieldErrors, r Server) {
+// validateServer checks a server of a service with the given keys.
+func validateServer(f *fieldErrors, keys []Key, r Server) {
 	if validAddress(f, "address", r.Address) {
-		s.validateForward(f, "address", "forward", r)
+		validateForward(f, "address", "forward", keys, r)
 	}
 	if r.Weight < 0 || r.Weight > MaxWeight {
 		f.add("weight", "must be 0 to %d, not %d", MaxWeight, r.Weight)
@@ -153,7 +194,7 @@ func (c *ServiceConfig) validateFallbacks(f *fieldErrors) {
 			continue
 		}
 		fallback := c.fallback(a)
-		c.Service.validateForward(f, "fallback", "fallback_forward", fallback)
+		validateForward(f, "fallback", "fallback_forward", c.Keys(), fallback)
 		isServer := func(s ServerConfig) bool { return s.Server.Canonical().Address == fallback.Address }
 		switch {
 		case seen[fallback.Address]:
@@ -179,28 +220,34 @@ func validAddress(f *fieldErrors, key string, a netip.AddrPort) bool {
 	return false
 }
 
-// validateForward checks the address of a server of s against its forwarding
-// method. The kernel refuses another address family without a tunnel
-// (ip_vs_genl_set_cmd) and cannot translate ports without NAT.
-func (s *Service) validateForward(f *fieldErrors, addressKey, forwardKey string, r Server) {
+// validateForward checks the address of a server against its forwarding method and
+// the keys of its service, as far as they are known. The kernel refuses another
+// address family without a tunnel (ip_vs_genl_set_cmd) and cannot translate ports
+// without NAT.
+func validateForward(f *fieldErrors, addressKey, forwardKey string, keys []Key, r Server) {
 	r = r.Canonical()
-	k := s.Key.Canonical()
 	switch r.Forward {
 	case NAT, DR, TUN:
 	default:
 		f.add(forwardKey, "must be nat, dr or tun")
 		return
 	}
-	known := k.Mark != 0 || k.Address.IsValid()
-	if known && r.Address.Addr().Is6() != k.IPv6 && r.Forward != TUN {
+	known := func(k Key) bool { return k.Mark != 0 || k.Address.IsValid() }
+	if r.Forward != TUN && slices.ContainsFunc(keys, func(k Key) bool { return known(k) && k.IPv6 != r.Address.Addr().Is6() }) {
 		f.add(addressKey, "%v and the service are of different address families, which needs %s = \"tun\"", r.Address.Addr(), forwardKey)
 	}
 	if r.Forward == NAT && r.Address.Addr().IsLoopback() {
 		// net/netfilter/ipvs/ip_vs_xmit.c: "stopping DNAT to loopback address"
 		f.add(addressKey, "the kernel does not forward with nat to a loopback address, %v: use another address of this director", r.Address.Addr())
 	}
-	if known && r.Forward != NAT && k.Mark == 0 && r.Address.Port() != k.Address.Port() {
-		f.add(addressKey, "must have the service's port %d, not %d: forward %v does not change ports", k.Address.Port(), r.Address.Port(), r.Forward)
+	if r.Forward == NAT || r.Address.Port() == 0 {
+		return
+	}
+	for _, k := range keys {
+		if known(k) && k.Mark == 0 && r.Address.Port() != k.Address.Port() {
+			f.add(addressKey, "must have the service's port %d, not %d: forward %v does not change ports", k.Address.Port(), r.Address.Port(), r.Forward)
+			return
+		}
 	}
 }
 
@@ -213,11 +260,12 @@ func (c *ServiceConfig) fallback(a netip.AddrPort) Server {
 // family than the service. The kernel refuses such a server while a sync daemon
 // runs, and a sync daemon while there is such a server (EINVAL).
 func (c *ServiceConfig) MixedFamilies() bool {
-	v6 := c.Service.Key.Canonical().IPv6
-	if slices.ContainsFunc(c.Fallbacks, func(a netip.AddrPort) bool { return c.fallback(a).Address.Addr().Is6() != v6 }) {
-		return true
-	}
-	return slices.ContainsFunc(c.Servers, func(s ServerConfig) bool {
-		return s.Server.Canonical().Address.Addr().Is6() != v6
+	return slices.ContainsFunc(c.Keys(), func(k Key) bool {
+		if slices.ContainsFunc(c.Fallbacks, func(a netip.AddrPort) bool { return c.fallback(a).Address.Addr().Is6() != k.IPv6 }) {
+			return true
+		}
+		return slices.ContainsFunc(c.Servers, func(s ServerConfig) bool {
+			return s.Server.Canonical().Address.Addr().Is6() != k.IPv6
+		})
 	})
 }

@@ -56,7 +56,7 @@ func TestValidate(t *testing.T) {
 		{"name twice", func(c *lvs.ServiceConfig) { c.Servers[0].Name = "rs2" }, "server rs2: name: is given twice"},
 		{"forward", server(func(s *lvs.Server) { s.Forward = 1 }), "server rs2: forward: must be nat, dr or tun"},
 		{"port of dr", server(func(s *lvs.Server) { s.Forward, s.Address = lvs.DR, ap("192.168.0.12:81") }), "server rs2: address: must have the service's port 80, not 81: forward dr does not change ports"},
-		{"weight", server(func(s *lvs.Server) { s.Weight = 65536 }), "server rs2: weight: must be 0 to 65535, not 65536"},
+		{"weight", server(func(s *lvs.Server) { s.Weight = -1 }), "server rs2: weight: must be 0 to 2147483647, not -1"},
 		{"thresholds", server(func(s *lvs.Server) { s.Lower = 5 }), "server rs2: lower_threshold: 5 is above upper_threshold, 0"},
 		{"tunnel without tun", server(func(s *lvs.Server) { s.Tunnel.Type = lvs.GRE }), "server rs2: tunnel: has no effect with forward nat"},
 		{"gue without port", server(func(s *lvs.Server) { s.Forward, s.Tunnel.Type = lvs.TUN, lvs.GUE }), "server rs2: tunnel_port: is needed with gue"},

@@ -206,12 +206,7 @@ func (b *balancer) pending(refs []lvs.Ref) []lvs.Op {
 		return nil // the table was read a moment ago
 	}
 	return slices.DeleteFunc(ops, func(o lvs.Op) bool {
-		return !slices.ContainsFunc(refs, func(r lvs.Ref) bool {
-			s := b.services[r.Service]
-			return s.Service.Key.Canonical() == o.Service.Key && slices.ContainsFunc(s.Servers, func(c lvs.ServerConfig) bool {
-				return c.Name == r.Server && c.Server.Canonical().Address == o.Server.Address
-			})
-		})
+		return !slices.ContainsFunc(refs, func(r lvs.Ref) bool { return b.table.Concerns(&o, r) })
 	})
 }
 

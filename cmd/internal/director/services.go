@@ -219,7 +219,7 @@ func (v *virtualServices) conflicts(now time.Time) []status.Problem {
 	var all []status.Problem
 	add := func(s *conf.Service, format string, args ...any) {
 		text := fmt.Sprintf("service %s: ", s.Name) + fmt.Sprintf(format, args...)
-		all = append(all, status.Problem{Kind: "conflict-ipvs", Name: s.Name, Address: s.Service.Key.String(), Text: text})
+		all = append(all, status.Problem{Kind: "conflict-ipvs", Name: s.Name, Address: s.KeyText(), Text: text})
 	}
 	shadowed := v.balance.table.Shadowed(v.balance.foreign)
 	for i := range v.conf.Services {
@@ -227,7 +227,7 @@ func (v *virtualServices) conflicts(now time.Time) []status.Problem {
 		for _, port := range shadowed[s.Name] {
 			add(s, "an IPVS service of another program gets the packets for port %d", port)
 		}
-		if v.fights.of(now, s.Service.Key.Canonical().String()) {
+		if slices.ContainsFunc(s.Keys(), func(k lvs.Key) bool { return v.fights.of(now, k.String()) }) {
 			add(s, "another program keeps changing it in the kernel: %d repairs and more within %d minutes", contentionRepairs, int(contentionWindow.Minutes()))
 		}
 	}
@@ -312,9 +312,7 @@ func (v *virtualServices) eventServer(r lvs.Ref) *event.Service {
 func (v *virtualServices) eventService(s *conf.Service) *event.Service {
 	about := &event.Service{
 		Name: s.Name, Protocol: s.Service.Key.Protocol.String(), Mark: s.Service.Key.Mark, ServersTotal: len(s.Servers),
-	}
-	if s.Service.Key.Address.IsValid() {
-		about.Address = s.Service.Key.Address.String()
+		Address: s.AddressText(),
 	}
 	for i := range s.Servers {
 		if v.balance.table.Health(lvs.Ref{Service: s.Name, Server: s.Servers[i].Name}) == lvs.Up {

@@ -131,7 +131,7 @@ type Group struct {
 // A Service is a virtual service, and with KindServer one of its servers.
 type Service struct {
 	Name          string
-	Address       string // address:port; "" for a service with a firewall mark
+	Address       string // address:port, or several like "10.0.0.1:80,443 10.0.0.2:80"; "" for a service with a firewall mark
 	Protocol      string // tcp, udp or sctp; "" for a service with a firewall mark
 	Mark          uint32
 	ServersUp     int // after the change

@@ -30,6 +30,7 @@ func TestLine(t *testing.T) {
 	web := event.Service{Name: "web", Address: "10.0.0.100:80", Protocol: "tcp", ServerAddress: "192.168.0.11:8080"}
 	six := event.Service{Address: "[2001:db8::1]:443", Protocol: "udp", ServerAddress: "[2001:db8::2]:443"}
 	mark := event.Service{Mark: 7, ServerAddress: "192.168.0.11:80"}
+	ports := event.Service{Name: "ports", Address: "10.0.0.100:80,443", Protocol: "tcp"}
 	for _, test := range []struct {
 		want  string
 		event event.Event
@@ -47,6 +48,7 @@ func TestLine(t *testing.T) {
 		{`VS [10.0.0.100]:tcp:80 UP`, service(event.KindService, "UP", web)},
 		{`RS [192.168.0.11]:tcp:8080 [10.0.0.100]:tcp:80 DOWN`, service(event.KindServer, "DOWN", web)},
 		{`RS [2001:db8::2]:udp:443 [2001:db8::1]:udp:443 UP`, service(event.KindServer, "UP", six)},
+		{`VS [ports]:0 UP`, service(event.KindService, "UP", ports)},
 		{`VS FWM 7 DOWN`, service(event.KindService, "DOWN", mark)},
 		{`RS [192.168.0.11]:none:80 FWM 7 UP`, service(event.KindServer, "UP", mark)},
 		{"", event.Event{Kind: event.KindInstance, Subject: "gone", To: "MASTER"}},

@@ -55,6 +55,9 @@ func virtual(s *event.Service) string {
 	if s.Address == "" {
 		return fmt.Sprintf("FWM %d", s.Mark)
 	}
+	if _, err := netip.ParseAddrPort(s.Address); err != nil { // several: keepalived names the virtual_server_group
+		return fmt.Sprintf("[%s]:0", s.Name)
+	}
 	return trio(s.Address, s.Protocol)
 }
 
