@@ -8,10 +8,4 @@ func visitDNS(t *table, s *probe.DNS, inherited probe.DNS) {
 }
 
 // recordType is a type of DNS record.
-var recordType = func() codec[string] {
-	var options []option[string]
-	for _, name := range probe.RecordTypes() {
-		options = append(options, option[string]{name, name})
-	}
-	return choice(options...)
-}()
+var recordType = wordOf(probe.RecordTypes())

@@ -1,7 +1,11 @@
 package conf
 
 import (
+	"errors"
 	"fmt"
+	"maps"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -9,17 +13,89 @@ import (
 )
 
 func visitHTTP(t *table, s *probe.HTTP, inherited probe.HTTP) {
-	field(t, "method", &s.Method, text, inherited.Method)
-	field(t, "host", &s.Host, text, inherited.Host)
-	field(t, "path", &s.Path, text, inherited.Path)
-	field(t, "status", &s.Status, listOf(statusRange), inherited.Status)
-	field(t, "body", &s.Body, regularExpression, inherited.Body)
+	visitAnyHTTP(t, s, inherited)
+	field(t, "proxy", &s.Proxy, boolean, inherited.Proxy)
 }
 
 func visitHTTPS(t *table, s *probe.HTTP, inherited probe.HTTP) {
-	visitHTTP(t, s, inherited)
+	visitAnyHTTP(t, s, inherited)
 	s.TLS = visitTLS(t, s.TLS, inherited.TLS)
 }
+
+// visitAnyHTTP walks over the keys that http and https have in common.
+func visitAnyHTTP(t *table, s *probe.HTTP, inherited probe.HTTP) {
+	visitRequest(t, &s.HTTPRequest, inherited.HTTPRequest)
+	field(t, "http_version", &s.Version, httpVersion, inherited.Version)
+	field(t, "redirects", &s.Redirects, integer[int](0, 10), inherited.Redirects)
+	field(t, "reuse", &s.Reuse, boolean, inherited.Reuse)
+	field(t, "max_body", &s.MaxBody, integer[int](1, 1<<30), inherited.MaxBody)
+	field(t, "weight_header", &s.WeightHeader, text, inherited.WeightHeader)
+	field(t, "weight_json", &s.WeightJSON, text, inherited.WeightJSON)
+	visitRequests(t, s, inherited.Requests)
+}
+
+// requestKeys are the keys of one request.
+var requestKeys = []string{
+	"method", "host", "path", "headers", "send",
+	"status", "expect_headers", "body", "body_not", "json", "digest",
+}
+
+// visitRequests walks over the tables of several requests. The keys of the check are
+// the defaults of each. A server without such tables inherits those of its service as
+// they are.
+func visitRequests(t *table, s *probe.HTTP, inherited []probe.HTTPRequest) {
+	if t.brief && reflect.DeepEqual(s.Requests, inherited) {
+		return
+	}
+	if !t.reading() && len(s.Requests) == 0 && len(inherited) > 0 {
+		t.out.put("request", []any{})
+	}
+	tables := list(t, "request", &s.Requests, func(t *table, r *probe.HTTPRequest) {
+		visitRequest(t, r, s.HTTPRequest)
+		if !t.reading() {
+			return
+		}
+		for _, fault := range r.Validate() {
+			if f, ok := errors.AsType[*probe.FieldError](fault); ok && t.ok(f.Key) {
+				t.failf(f.Key, "%s", f.Problem)
+			}
+		}
+	})
+	if !t.reading() {
+		return
+	}
+	for _, request := range tables {
+		if !request.clean() {
+			t.wrong["request"] = true
+		}
+	}
+	if !t.has("request") && len(inherited) > 0 {
+		s.Requests = inherited
+		t.forbid("on the requests of the service: give this check a list of its own", requestKeys...)
+	}
+}
+
+func visitRequest(t *table, r *probe.HTTPRequest, inherited probe.HTTPRequest) {
+	field(t, "method", &r.Method, text, inherited.Method)
+	field(t, "host", &r.Host, text, inherited.Host)
+	field(t, "path", &r.Path, text, inherited.Path)
+	field(t, "headers", &r.Headers, fieldsOf(text), inherited.Headers)
+	field(t, "send", &r.Send, anyText, inherited.Send)
+	field(t, "status", &r.Status, listOf(statusRange), inherited.Status)
+	field(t, "expect_headers", &r.ExpectHeaders, fieldsOf(regularExpression), inherited.ExpectHeaders)
+	field(t, "body", &r.Body, regularExpression, inherited.Body)
+	field(t, "body_not", &r.BodyNot, regularExpression, inherited.BodyNot)
+	field(t, "json", &r.JSON, fieldsOf(regularExpression), inherited.JSON)
+	field(t, "digest", &r.Digest, text, inherited.Digest)
+}
+
+var httpVersion = func() codec[string] {
+	var options []option[string]
+	for _, v := range probe.HTTPVersions() {
+		options = append(options, option[string]{v, v})
+	}
+	return choice(options...)
+}()
 
 // statusRange is 200 or "200-299".
 var statusRange = simple(func(v value) (probe.StatusRange, error) {
@@ -48,3 +124,31 @@ var statusRange = simple(func(v value) (probe.StatusRange, error) {
 	}
 	return r.String()
 })
+
+// fieldsOf is a table of texts by name, sorted by name. The empty table is written,
+// because it differs from one that is inherited.
+func fieldsOf(c codec[string]) codec[[]probe.Field] {
+	return codec[[]probe.Field]{
+		decode: func(v value, fail func(value, string)) ([]probe.Field, bool) {
+			keys, ok := v.data.(map[string]value)
+			if !ok {
+				fail(v, fmt.Sprintf(`must be a table like { name = "value" }, not %v`, v))
+				return nil, false
+			}
+			var all []probe.Field
+			for _, name := range slices.Sorted(maps.Keys(keys)) {
+				text, good := c.decode(keys[name], fail)
+				ok = ok && good
+				all = append(all, probe.Field{Name: name, Value: text})
+			}
+			return all, ok
+		},
+		encode: func(all []probe.Field) any {
+			table := inlineTable{}
+			for _, f := range all {
+				table = append(table, pair{f.Name, f.Value})
+			}
+			return table
+		},
+	}
+}

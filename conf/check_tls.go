@@ -3,6 +3,7 @@ package conf
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"strings"
 
 	"holdfast/checker/probe"
@@ -45,6 +46,24 @@ func visitTLS(t *table, s, inherited *probe.TLS) *probe.TLS {
 		}
 	})
 	return s
+}
+
+// visitOptionalTLS walks over a key that turns TLS on, and over the table tls. It
+// returns nil if TLS is off.
+func visitOptionalTLS(t *table, key string, s, inherited *probe.TLS) *probe.TLS {
+	on := s != nil
+	field(t, key, &on, boolean, inherited != nil)
+	if !t.reading() && !on {
+		return nil
+	}
+	s = visitTLS(t, s, inherited)
+	if on {
+		return s
+	}
+	if t.ok(key) {
+		t.forbid(fmt.Sprintf("without %s = true", key), "tls")
+	}
+	return nil
 }
 
 // readCA returns the certificates in the file of the key ca. It returns "" for the

@@ -176,6 +176,15 @@ func choice[T comparable](options ...option[T]) codec[T] {
 	})
 }
 
+// wordOf is a codec for one of a few words that stand for themselves.
+func wordOf(list []string) codec[string] {
+	options := make([]option[string], len(list))
+	for i, word := range list {
+		options[i] = option[string]{word, word}
+	}
+	return choice(options...)
+}
+
 // orList writes words as "a, b or c", each quoted.
 func orList(words []string) string {
 	quoted := make([]string, len(words))

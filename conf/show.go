@@ -44,8 +44,12 @@ func (s *section) put(key string, value any) {
 	}
 }
 
-// empty reports whether s has no keys.
+// empty reports whether s says nothing. An element of an array counts, also without
+// keys.
 func (s *section) empty() bool {
+	if s.array {
+		return false
+	}
 	for _, sub := range s.subs {
 		if !sub.empty() {
 			return false

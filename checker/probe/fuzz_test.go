@@ -1,8 +1,10 @@
 package probe
 
 import (
+	"bufio"
 	"encoding/binary"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -73,6 +75,55 @@ func FuzzDNSAnswer(f *testing.F) {
 		}
 		if well := datagram[3]&0x0f == 0; well != (err == nil) {
 			t.Errorf("code %d: %v", datagram[3]&0x0f, err)
+		}
+	})
+}
+
+// FuzzReply throws arbitrary bytes at what reads replies of SMTP, FTP and NNTP, and
+// lines of IMAP. Each byte is read once, and a reply has a code and the text of at
+// least one line.
+func FuzzReply(f *testing.F) {
+	f.Add("250-one\r\n250 two\r\n")
+	f.Add("230-\nfree text\n230\n")
+	f.Add("* OK {3}\r\nabc rest\r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		replies, lines := reading(text), reading(text)
+		for {
+			r, err := replies.reply()
+			if err != nil {
+				break
+			}
+			if r.code < 1 || r.code > 999 || len(r.lines) == 0 {
+				t.Errorf("reply %v of %q", r, text)
+			}
+		}
+		for {
+			line, err := lines.imapLine()
+			if err != nil {
+				break
+			}
+			if len(line) >= len(text) || strings.ContainsRune(line, '\n') {
+				t.Errorf("line %q of %q", line, text)
+			}
+		}
+	})
+}
+
+// reading returns a talk with a server that says text and goes.
+func reading(text string) *talk {
+	d := NewDialer(Target{}, nil, "")
+	return &talk{dialer: d, conn: &Conn{dialer: d}, in: bufio.NewReader(strings.NewReader(text))}
+}
+
+// FuzzSIPAnswer throws arbitrary bytes at what reads messages of SIP: the answer has
+// the Call-ID of the request and a final code.
+func FuzzSIPAnswer(f *testing.F) {
+	f.Add("SIP/2.0 200 OK\r\nCall-ID: 1f\r\n\r\n")
+	f.Add("\r\nSIP/2.0 100 Trying\r\ni: 1f\r\nl: 3\r\n\r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		m, err := readSIP(bufio.NewReader(strings.NewReader(text)))
+		if err == nil && m.isTo("1f") && (m.code < 200 || m.code > 699 || !strings.Contains(text, "1f")) {
+			t.Errorf("taken for the answer: %q", text)
 		}
 	})
 }

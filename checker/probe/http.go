@@ -1,34 +1,71 @@
 package probe
 
 import (
-	"context"
+	"encoding/hex"
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
-	"os"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"golang.org/x/net/http/httpguts"
 )
 
-// HTTP sends one HTTP/1.1 request and reads the whole answer. It follows no
-// redirect: the server that a redirect names is another one, and the answer of
-// this one is the redirect.
+// HTTP sends requests and judges the answers. It asks the server alone: see
+// Redirects.
 type HTTP struct {
-	Method string        // GET, HEAD, ...
-	Host   string        // Host header; "": the address
-	Path   string        // with the query
-	Status []StatusRange // one of them must contain the status code
-	Body   string        // regular expression that the body must match; "": any body
-	TLS    *TLS          // nil: without TLS. Its name is by default that of Host.
+	HTTPRequest
+	// Requests are sent one after the other, and each must be answered well. Without
+	// any, HTTPRequest is the only one.
+	Requests []HTTPRequest
+	Version  string // "1.0", "1.1" or "2"; over TLS, 2 must be agreed by ALPN
+	Proxy    bool   // the server is a proxy: requests name the whole URL
+	// Redirects is how many redirects to the same host are followed for each request.
+	// The server that a redirect to another host names is another one, so such a
+	// redirect is the answer.
+	Redirects int
+	Reuse     bool // the connection is kept for the next attempt
+	MaxBody   int  // how many bytes of all bodies together are read in one attempt
+	// WeightHeader and WeightJSON are where an answer says the weight of the server,
+	// as ParseWeight reads it: the name of a header and the path of a value in a JSON
+	// body. "": nowhere. The last answer that says a weight decides.
+	WeightHeader, WeightJSON string
+	TLS                      *TLS // nil: without TLS. Its name is by default that of Host.
 }
 
+// An HTTPRequest is one request and what its answer must be.
+type HTTPRequest struct {
+	Method  string  // GET, HEAD, ...
+	Host    string  // Host header; "": the address
+	Path    string  // with the query
+	Headers []Field // further headers, or others than those that holdfast sends
+	Send    string  // body of the request
+
+	Status        []StatusRange // one of them must contain the status code
+	ExpectHeaders []Field       // regular expressions that headers must match
+	Body          string        // regular expression that the body must match; "": any body
+	BodyNot       string        // regular expression that the body must not match; "": any body
+	JSON          []Field       // regular expressions that values of a JSON body must match, by path
+	Digest        string        // MD5 or SHA-256 of the body, in hexadecimal digits; "": any body
+}
+
+// A Field is a name with a value, or with a regular expression for one.
+type Field struct{ Name, Value string }
+
+// DefaultMaxBody is HTTP.MaxBody unless the configuration says another.
+const DefaultMaxBody = 1 << 20
+
+// maxRedirects bounds HTTP.Redirects, maxRequests the length of HTTP.Requests.
+const (
+	maxRedirects = 10
+	maxRequests  = 100
+)
+
 var (
-	defaultHTTP  = HTTP{Method: http.MethodGet, Path: "/", Status: []StatusRange{{200, 299}}}
-	defaultHTTPS = HTTP{Method: http.MethodGet, Path: "/", Status: []StatusRange{{200, 299}}, TLS: DefaultTLS()}
+	defaultHTTP  = HTTP{HTTPRequest: defaultRequest, Version: "1.1", MaxBody: DefaultMaxBody}
+	defaultHTTPS = HTTP{HTTPRequest: defaultRequest, Version: "1.1", MaxBody: DefaultMaxBody, TLS: DefaultTLS()}
+
+	defaultRequest = HTTPRequest{Method: http.MethodGet, Path: "/", Status: []StatusRange{{200, 299}}}
 )
 
 // A StatusRange is a range of HTTP status codes, both ends included.
@@ -53,44 +90,126 @@ func (s HTTP) Kind() string {
 // Needs returns NeedsPort.
 func (HTTP) Needs() Needs { return NeedsPort }
 
+// requests returns what is sent.
+func (s *HTTP) requests() []HTTPRequest {
+	if len(s.Requests) > 0 {
+		return s.Requests
+	}
+	return []HTTPRequest{s.HTTPRequest}
+}
+
 // Validate implements Settings.
 func (s HTTP) Validate() FieldErrors {
-	var errs FieldErrors
-	if !isToken(s.Method) {
-		errs.Addf("method", "%q is not an HTTP method", s.Method)
-	}
-	if !strings.HasPrefix(s.Path, "/") || !isVisible(s.Path) {
-		errs.Addf("path", "must begin with / and have no spaces or control characters, not %q", s.Path)
-	}
-	if !isVisible(s.Host) || strings.ContainsAny(s.Host, "/?#@") {
-		errs.Addf("host", "%q is not a host name", s.Host)
-	}
-	if len(s.Status) == 0 {
-		errs.Addf("status", "at least one status code is needed")
-	}
-	for _, r := range s.Status {
-		if r.Low < 200 || r.High > 599 || r.Low > r.High {
-			errs.Addf("status", "%v is not a range of final status codes (200 to 599)", r)
+	errs := s.HTTPRequest.Validate()
+	for i := range s.Requests {
+		for _, err := range s.Requests[i].Validate() {
+			errs.Addf("request", "number %d: %v", i+1, err)
 		}
 	}
-	errs.pattern("body", s.Body)
-	if s.Body != "" && s.Method == http.MethodHead {
-		errs.Addf("body", "the answer to HEAD has no body")
+	if len(s.Requests) > maxRequests {
+		errs.Addf("request", "at most %d are possible, not %d", maxRequests, len(s.Requests))
+	}
+	if !slices.Contains(HTTPVersions(), s.Version) {
+		errs.Addf("http_version", "must be one of %s, not %q", strings.Join(HTTPVersions(), " "), s.Version)
+	}
+	if s.Redirects < 0 || s.Redirects > maxRedirects {
+		errs.Addf("redirects", "must be from 0 to %d, not %d", maxRedirects, s.Redirects)
+	}
+	if s.MaxBody < 1 {
+		errs.Addf("max_body", "must be at least 1, not %d", s.MaxBody)
+	}
+	if s.Reuse && s.Version != "1.1" {
+		errs.Addf("reuse", "has no effect with http_version = %q", s.Version)
+	}
+	s.validateProxy(&errs)
+	if s.WeightHeader != "" && !httpguts.ValidHeaderFieldName(s.WeightHeader) {
+		errs.Addf("weight_header", "%q is not the name of a header", s.WeightHeader)
 	}
 	s.TLS.validate(&errs)
 	return errs
 }
 
-// isToken reports whether s is a token of RFC 9110 §5.6.2.
-func isToken(s string) bool {
-	const special = "!#$%&'*+-.^_`|~"
-	for _, r := range s {
-		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-		if !letter && !strings.ContainsRune(special, r) {
-			return false
+func (s *HTTP) validateProxy(errs *FieldErrors) {
+	if !s.Proxy {
+		return
+	}
+	if s.TLS != nil || s.Version == "2" {
+		errs.Addf("proxy", "is possible with type http and an http_version below 2 only")
+	}
+	for _, r := range s.requests() {
+		if r.Host == "" {
+			errs.Addf("proxy", "needs a host that the proxy is to ask")
 		}
 	}
-	return s != ""
+}
+
+// HTTPVersions returns the versions of HTTP that a check can speak.
+func HTTPVersions() []string { return []string{"1.0", "1.1", "2"} }
+
+// Validate returns every fault.
+func (r *HTTPRequest) Validate() FieldErrors {
+	var errs FieldErrors
+	if !httpguts.ValidHeaderFieldName(r.Method) { // both are tokens, RFC 9110 §5.6.2
+		errs.Addf("method", "%q is not an HTTP method", r.Method)
+	}
+	if !strings.HasPrefix(r.Path, "/") || !isVisible(r.Path) {
+		errs.Addf("path", "must begin with / and have no spaces or control characters, not %q", r.Path)
+	}
+	if !isVisible(r.Host) || strings.ContainsAny(r.Host, "/?#@") {
+		errs.Addf("host", "%q is not a host name", r.Host)
+	}
+	if len(r.Status) == 0 {
+		errs.Addf("status", "at least one status code is needed")
+	}
+	for _, s := range r.Status {
+		if s.Low < 200 || s.High > 599 || s.Low > s.High {
+			errs.Addf("status", "%v is not a range of final status codes (200 to 599)", s)
+		}
+	}
+	r.validateHeaders(&errs)
+	r.validateBody(&errs)
+	return errs
+}
+
+// ownHeaders are the headers that follow from other settings.
+var ownHeaders = []string{"Host", "Content-Length", "Transfer-Encoding", "Trailer", "Upgrade", "Expect", "Te"}
+
+func (r *HTTPRequest) validateHeaders(errs *FieldErrors) {
+	for _, h := range r.Headers {
+		switch name := http.CanonicalHeaderKey(h.Name); {
+		case !httpguts.ValidHeaderFieldName(h.Name):
+			errs.Addf("headers", "%q is not the name of a header", h.Name)
+		case slices.Contains(ownHeaders, name):
+			errs.Addf("headers", "%s is not free to choose: holdfast sets it, or it asks for another kind of answer", name)
+		case !httpguts.ValidHeaderFieldValue(h.Value):
+			errs.Addf("headers", "the value of %s must not contain control characters, like %q", name, h.Value)
+		}
+	}
+	for _, h := range r.ExpectHeaders {
+		if !httpguts.ValidHeaderFieldName(h.Name) {
+			errs.Addf("expect_headers", "%q is not the name of a header", h.Name)
+		}
+		errs.pattern("expect_headers", h.Value)
+	}
+}
+
+func (r *HTTPRequest) validateBody(errs *FieldErrors) {
+	errs.pattern("body", r.Body)
+	errs.pattern("body_not", r.BodyNot)
+	for _, f := range r.JSON {
+		errs.pattern("json", f.Value)
+	}
+	if _, err := hex.DecodeString(r.Digest); err != nil || r.Digest != "" && len(r.Digest) != 32 && len(r.Digest) != 64 {
+		errs.Addf("digest", "must be an MD5 (32 hexadecimal digits) or SHA-256 (64 digits), not %q", r.Digest)
+	}
+	if r.Method == http.MethodHead && r.looksAtBody() {
+		errs.Addf("body", "the answer to HEAD has no body")
+	}
+}
+
+// looksAtBody reports whether the body of the answer matters.
+func (r *HTTPRequest) looksAtBody() bool {
+	return r.Body != "" || r.BodyNot != "" || len(r.JSON) > 0 || r.Digest != ""
 }
 
 // isVisible reports whether s has only visible ASCII characters. Any other
@@ -102,135 +221,4 @@ func isVisible(s string) bool {
 		}
 	}
 	return true
-}
-
-func (s HTTP) prober(_ *Tools, to Target) Prober { return newHTTPProber(s, to) }
-
-// An httpProber makes a new connection for each request.
-//
-// It writes to the connection and reads from it itself, because each request is
-// the same bytes. The pool, goroutines and copies of http.Transport would be
-// most of the cost of a check.
-type httpProber struct {
-	dialer
-	request []byte
-	head    *http.Request // tells http.ReadResponse the method
-	status  []StatusRange
-	body    *regexp.Regexp // nil: any body
-	tls     *TLSClient     // nil: without TLS
-}
-
-func newHTTPProber(s HTTP, to Target) *httpProber {
-	host := s.Host
-	if host == "" {
-		host = hostOf(to.Address, s.TLS != nil)
-	}
-	return &httpProber{
-		dialer: newDialer(to, unix.SOCK_STREAM, sendAtOnce),
-		request: fmt.Appendf(nil,
-			"%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: holdfast\r\nAccept: */*\r\nConnection: close\r\n\r\n",
-			s.Method, s.Path, host),
-		head:   &http.Request{Method: s.Method},
-		status: s.Status,
-		body:   compile(s.Body),
-		tls:    NewTLSClient(s.TLS, nameOf(host), "http/1.1"),
-	}
-}
-
-// sendAtOnce turns off Nagle's algorithm (RFC 9293 §3.7.4). With it the request
-// would wait for the ACK of the end of the TLS handshake.
-func sendAtOnce(fd int) error {
-	return os.NewSyscallError("set TCP_NODELAY", unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1))
-}
-
-// hostOf returns the Host header of a request to an address. It leaves out the
-// port that the scheme implies and the IPv6 zone (RFC 6874 §4).
-func hostOf(to netip.AddrPort, secure bool) string {
-	addr, port := to.Addr().Unmap().WithZone(""), to.Port()
-	if !secure && port == 80 || secure && port == 443 {
-		if addr.Is6() {
-			return "[" + addr.String() + "]"
-		}
-		return addr.String()
-	}
-	return netip.AddrPortFrom(addr, port).String()
-}
-
-// nameOf returns the host name or address in a Host header.
-func nameOf(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		return name
-	}
-	return strings.Trim(host, "[]")
-}
-
-// Probe implements Prober.
-func (p *httpProber) Probe(ctx context.Context) error {
-	conn, err := p.dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if p.tls == nil {
-		return p.ask(conn)
-	}
-	secure, err := p.tls.Secure(conn)
-	if err != nil {
-		return p.failed("TLS", err)
-	}
-	return p.ask(secure)
-}
-
-// Warning implements Warner.
-func (p *httpProber) Warning() string { return p.tls.Warning() }
-
-// ask sends the request and judges the answer.
-func (p *httpProber) ask(conn net.Conn) error {
-	if _, err := conn.Write(p.request); err != nil {
-		return p.failed("request", err)
-	}
-	r := readers.Get().(*reader)
-	defer r.release()
-	r.reset(conn)
-	answer, err := r.answer(p.head) //nolint:bodyclose // that would only read on
-	if err != nil {
-		return p.failed("answer", err)
-	}
-	if !p.wants(answer.StatusCode) {
-		return p.unwanted(answer)
-	}
-	cut, err := r.readBody(answer.Body, p.body != nil)
-	switch {
-	case err != nil:
-		return p.failed("body", err)
-	case p.body == nil || p.body.Match(r.body.Bytes()):
-		return nil
-	case cut:
-		return fmt.Errorf("body %s does not match %q in its first MiB, and the rest is not read", excerpt(r.body.Bytes()), p.body)
-	}
-	return fmt.Errorf("body %s does not match %q", excerpt(r.body.Bytes()), p.body)
-}
-
-func (p *httpProber) wants(code int) bool {
-	for _, r := range p.status {
-		if r.Low <= code && code <= r.High {
-			return true
-		}
-	}
-	return false
-}
-
-func (p *httpProber) unwanted(answer *http.Response) error {
-	text := "HTTP " + strconv.Itoa(answer.StatusCode)
-	if reason := http.StatusText(answer.StatusCode); reason != "" {
-		text += " " + reason
-	}
-	if to := answer.Header.Get("Location"); to != "" {
-		text += " to " + excerpt([]byte(to))
-	}
-	wanted := make([]string, len(p.status))
-	for i, r := range p.status {
-		wanted[i] = r.String()
-	}
-	return fmt.Errorf("%s, want %s", text, strings.Join(wanted, ", "))
 }

@@ -2,7 +2,6 @@ package probe
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -12,19 +11,14 @@ import (
 	"sync"
 )
 
-// maxBody is how many bytes of an answer's body are read. maxHead is how many
-// bytes may come before it.
-const (
-	maxBody = 1 << 20
-	maxHead = 64 << 10
-)
+// maxHead is how many bytes may come before the body of an answer.
+const maxHead = 64 << 10
 
-// A reader reads one answer. Checks reuse readers, because the buffer would be
-// most of what a check allocates.
+// A reader reads answers from one connection. Checks reuse readers, because the
+// buffer would be most of what a check allocates.
 type reader struct {
 	limit io.LimitedReader
 	buf   *bufio.Reader
-	body  bytes.Buffer
 }
 
 var readers = sync.Pool{New: func() any { return &reader{buf: bufio.NewReader(nil)} }}
@@ -32,15 +26,11 @@ var readers = sync.Pool{New: func() any { return &reader{buf: bufio.NewReader(ni
 func (r *reader) reset(conn net.Conn) {
 	r.limit = io.LimitedReader{R: conn, N: maxHead}
 	r.buf.Reset(&r.limit)
-	r.body.Reset()
 }
 
 func (r *reader) release() {
 	r.limit.R = nil
 	r.buf.Reset(nil)
-	if r.body.Cap() > maxHead { // a rare large body must not stay in memory
-		r.body = bytes.Buffer{}
-	}
 	readers.Put(r)
 }
 
@@ -55,32 +45,10 @@ func (r *reader) answer(to *http.Request) (*http.Response, error) {
 		case err != nil:
 			return nil, err
 		case answer.StatusCode >= 200:
-			r.limit.N = math.MaxInt64 // readBody has its own limit
+			r.limit.N = math.MaxInt64 // the body has its own limit
 			return answer, nil
 		}
 	}
-}
-
-// readBody reads at most maxBody bytes of a body, and keeps them on request. It
-// reports whether the body is longer. The body is read even where nobody looks at
-// it: an incomplete answer is a failure, and to close a connection with unread
-// bytes sends a reset, which some servers log.
-func (r *reader) readBody(body io.Reader, keep bool) (cut bool, err error) {
-	var to io.Writer = io.Discard
-	if keep {
-		to = &r.body
-	}
-	n, err := io.CopyN(to, body, maxBody+1)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false, plainer(err)
-	}
-	if n <= maxBody {
-		return false, nil
-	}
-	if keep {
-		r.body.Truncate(maxBody)
-	}
-	return true, nil
 }
 
 // plainer returns an error of reading a body in words that name the fault.

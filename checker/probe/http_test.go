@@ -52,7 +52,7 @@ func TestHTTP(t *testing.T) {
 	mux.HandleFunc("/bytes/{n}", func(w http.ResponseWriter, r *http.Request) {
 		var n int
 		fmt.Sscan(r.PathValue("n"), &n)
-		io.WriteString(w, strings.Repeat("x", min(n, maxBody))+strings.Repeat("y", max(n-maxBody, 0)))
+		io.WriteString(w, strings.Repeat("x", min(n, DefaultMaxBody))+strings.Repeat("y", max(n-DefaultMaxBody, 0)))
 	})
 	mux.HandleFunc("/endless", func(w http.ResponseWriter, r *http.Request) {
 		page := []byte(strings.Repeat("x", 1<<16))
@@ -83,11 +83,11 @@ func TestHTTP(t *testing.T) {
 		{"HEAD", func(h *HTTP) { h.Method = "HEAD" }, ""},
 		{"an endless body is read no further than 1 MiB", func(h *HTTP) { h.Path = "/endless" }, ""},
 		{"and matched no further", func(h *HTTP) { h.Path, h.Body = "/endless", "y" },
-			`body "` + strings.Repeat("x", 60) + `"... (1048576 bytes) does not match "y" in its first MiB, and the rest is not read`},
+			`body "` + strings.Repeat("x", 60) + `"... (1048576 bytes) does not match "y" in its first 1048576 bytes, and the rest is not read (max_body)`},
 		{"1 MiB is not cut", func(h *HTTP) { h.Path, h.Body = "/bytes/1048576", "y" },
 			`body "` + strings.Repeat("x", 60) + `"... (1048576 bytes) does not match "y"`},
 		{"a byte more is", func(h *HTTP) { h.Path, h.Body = "/bytes/1048577", "y" },
-			`body "` + strings.Repeat("x", 60) + `"... (1048576 bytes) does not match "y" in its first MiB, and the rest is not read`},
+			`body "` + strings.Repeat("x", 60) + `"... (1048576 bytes) does not match "y" in its first 1048576 bytes, and the rest is not read (max_body)`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

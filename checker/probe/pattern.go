@@ -23,11 +23,16 @@ func compile(pattern string) *regexp.Regexp {
 	return regexp.MustCompile(pattern)
 }
 
+// maxExcerpt is how much of a server's answer a reason quotes, in bytes.
+const maxExcerpt = 60
+
 // excerpt returns the beginning of a server's answer in quotes.
-func excerpt(b []byte) string {
-	const most = 60
-	if len(b) <= most {
-		return strconv.Quote(string(b))
+func excerpt(b []byte) string { return excerptOf(b, len(b)) }
+
+// excerptOf is excerpt for an answer of n bytes that begins with head.
+func excerptOf(head []byte, n int) string {
+	if n <= maxExcerpt {
+		return strconv.Quote(string(head[:n]))
 	}
-	return strconv.Quote(string(b[:most])) + fmt.Sprintf("... (%d bytes)", len(b))
+	return strconv.Quote(string(head[:maxExcerpt])) + fmt.Sprintf("... (%d bytes)", n)
 }

@@ -12,12 +12,15 @@ import (
 	"time"
 )
 
+// quiet keeps complaints of failed handshakes to itself.
+var quiet = log.New(io.Discard, "", 0)
+
 // serveQuietly serves 200, or 503 under /down, and keeps its complaints of
 // failed handshakes to itself.
 func serveQuietly(t *testing.T, l net.Listener) {
 	t.Helper()
 	s := &http.Server{
-		ErrorLog: log.New(io.Discard, "", 0),
+		ErrorLog: quiet,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/down" {
 				w.WriteHeader(http.StatusServiceUnavailable)
@@ -60,13 +63,13 @@ func TestSessionIsResumed(t *testing.T) {
 				}
 			}
 			attempt(false)
-			full := p.tls.resume.fullAt
+			full := p.tls["127.0.0.1"].resume.fullAt
 			attempt(true)
 			attempt(true)
-			if !p.tls.resume.fullAt.Equal(full) {
+			if !p.tls["127.0.0.1"].resume.fullAt.Equal(full) {
 				t.Error("a resumed handshake counts as a full one")
 			}
-			p.tls.resume.fullAt = p.tls.resume.fullAt.Add(-fullEvery)
+			p.tls["127.0.0.1"].resume.fullAt = p.tls["127.0.0.1"].resume.fullAt.Add(-fullEvery)
 			attempt(false)
 			attempt(true)
 			broken.Store(true)

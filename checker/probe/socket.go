@@ -33,16 +33,25 @@ func (d *dialer) dial(ctx context.Context) (*socket, error) {
 		return nil, d.failed("connect", err)
 	}
 	s := &socket{File: file, remote: d.remote}
-	s.release = context.AfterFunc(ctx, func() {
-		// It fails only on a closed socket, on which nobody waits.
-		_ = file.SetDeadline(aLongTimeAgo)
-	})
+	s.watch(ctx)
 	if err := s.connected(); err != nil {
 		s.Close()
 		return nil, d.failed("connect", err)
 	}
 	return s, nil
 }
+
+// watch ends every read and write at the end of ctx.
+func (s *socket) watch(ctx context.Context) {
+	s.release = context.AfterFunc(ctx, func() {
+		// It fails only on a closed socket, on which nobody waits.
+		_ = s.SetDeadline(aLongTimeAgo)
+	})
+}
+
+// unwatch undoes watch. It returns false if the context has ended meanwhile; the socket
+// is of no more use then.
+func (s *socket) unwatch() bool { return s.release() }
 
 // aLongTimeAgo is a deadline that ends every read and write at once.
 var aLongTimeAgo = time.Unix(1, 0)
@@ -137,6 +146,24 @@ func (s *socket) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(s.remote
 // LocalAddr implements net.Conn. It returns no address, because a check does not
 // ask the kernel for one.
 func (s *socket) LocalAddr() net.Addr { return &net.TCPAddr{} }
+
+// local returns the address and port of our side; "" if the kernel does not tell.
+func (s *socket) local() string {
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return ""
+	}
+	var local netip.AddrPort
+	err = raw.Control(func(fd uintptr) {
+		if sa, err := unix.Getsockname(int(fd)); err == nil {
+			local = addrPort(sa)
+		}
+	})
+	if err != nil || !local.IsValid() {
+		return ""
+	}
+	return local.String()
+}
 
 // scope returns the index of the interface that an IPv6 zone names.
 func scope(zone string) (uint32, error) {

@@ -68,22 +68,29 @@ func addAddress(a netip.Addr) error {
 	if err != nil {
 		return err
 	}
-	return netlink.AddrAdd(lo, &netlink.Addr{
-		IPNet: &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(a.BitLen(), a.BitLen())},
-		Flags: unix.IFA_F_NODAD,
+	network := &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(a.BitLen(), a.BitLen())}
+	if err := netlink.AddrAdd(lo, &netlink.Addr{IPNet: network, Flags: unix.IFA_F_NODAD}); err != nil || a.Is6() {
+		return err
+	}
+	return netlink.RouteReplace(&netlink.Route{
+		LinkIndex: lo.Attrs().Index, Dst: network, Src: director.AsSlice(),
+		Table: unix.RT_TABLE_LOCAL, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST,
 	})
 }
 
-// file writes a file of the machine. ADDRESS in the text is the IPv4 address.
-// Call it before start.
+// addressed puts the addresses of the machine in the place of ADDRESS6 and ADDRESS.
+func (m *machine) addressed(text string) string {
+	return strings.NewReplacer("ADDRESS6", m.v6.String(), "ADDRESS", m.address.String()).Replace(text)
+}
+
+// file writes a file of the machine, whose text is addressed. Call it before start.
 func (m *machine) file(path, text string, mode os.FileMode) {
 	m.t.Helper()
 	place := filepath.Join(m.dir, "files", path)
 	if err := os.MkdirAll(filepath.Dir(place), 0o755); err != nil {
 		m.t.Fatal(err)
 	}
-	text = strings.ReplaceAll(text, "ADDRESS", m.address.String())
-	if err := os.WriteFile(place, []byte(text), mode); err != nil {
+	if err := os.WriteFile(place, []byte(m.addressed(text)), mode); err != nil {
 		m.t.Fatal(err)
 	}
 	if err := os.Chmod(place, mode); err != nil { // despite the umask
@@ -95,7 +102,7 @@ func (m *machine) file(path, text string, mode os.FileMode) {
 // installed.
 func (m *machine) users(names ...string) {
 	m.t.Helper()
-	for file, line := range map[string]string{"/etc/passwd": "%s:x:%d:%[2]d::/nonexistent:/bin/false\n", "/etc/group": "%s:x:%d:\n"} {
+	for file, line := range map[string]string{"/etc/passwd": "%s:x:%d:%[2]d::/:/bin/false\n", "/etc/group": "%s:x:%d:\n"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			m.t.Fatal(err)

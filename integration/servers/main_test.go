@@ -11,6 +11,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -20,6 +21,10 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
+
+// director is from where the checks of IPv4 addresses come. A server treats a client
+// that has its own address as local, and many trust it then.
+var director = netip.MustParseAddr("192.0.2.254")
 
 // insideVariable tells the test's process that it is the one in namespaces.
 const insideVariable = "HOLDFAST_TEST_INSIDE"
@@ -68,6 +73,9 @@ func furnish() error {
 	}
 	if err := netlink.LinkSetUp(lo); err != nil {
 		return fmt.Errorf("bring lo up: %w", err)
+	}
+	if err := addAddress(director); err != nil {
+		return fmt.Errorf("add address %v: %w", director, err)
 	}
 	// The tests wait most of the time, so more of them run at once than there are
 	// processors, unless the command line says how many.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"holdfast/checker"
+	"holdfast/checker/probe"
+	"holdfast/checker/probe/clients"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
@@ -63,9 +65,11 @@ func newVirtualServices(b base, dir string) *virtualServices {
 func openIPVS(ctx context.Context, log *slog.Logger) (ipvsTable, error) { return ipvs.Open(ctx, log) }
 
 func (v *virtualServices) open() error {
-	v.checks = checker.New(checker.Options{Log: v.log, OnChange: func(c checker.Change) {
-		v.post(func() { v.verdict(c) })
-	}})
+	v.checks = checker.New(checker.Options{
+		Log:      v.log,
+		OnChange: func(c checker.Change) { v.post(func() { v.verdict(c) }) },
+		Tools:    &probe.Tools{Clients: clients.All},
+	})
 	return nil
 }
 

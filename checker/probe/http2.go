@@ -1,0 +1,77 @@
+package probe
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+)
+
+// startHTTP2 makes the connection one of HTTP/2 (RFC 9113). Without TLS the server must
+// know that beforehand (§3.3).
+func (c *channel) startHTTP2(ctx context.Context, m *message) error {
+	if secure, ok := c.conn.(*tls.Conn); ok && secure.ConnectionState().NegotiatedProtocol != "h2" {
+		return c.dialer.failed("TLS", errors.New("the server does not offer HTTP/2 (ALPN h2)"))
+	}
+	var protocols http.Protocols
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	ours := func(context.Context, string, string) (net.Conn, error) { return c.conn, nil }
+	transport := &http.Transport{
+		Protocols: &protocols, DialContext: ours, DialTLSContext: ours,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: maxHead,
+		// What nobody has read yet is in memory.
+		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10, MaxReceiveBufferPerConnection: 64 << 10},
+	}
+	u := m.url()
+	h2, err := transport.NewClientConn(ctx, u.Scheme, u.Host)
+	if err != nil {
+		return c.failed2("request", err)
+	}
+	c.h2 = h2
+	return nil
+}
+
+// sendHTTP2 sends a message over HTTP/2 and returns the head of the answer.
+func (c *channel) sendHTTP2(ctx context.Context, m *message) (*http.Response, error) {
+	r := &http.Request{Method: m.method, URL: m.url(), Host: m.host, Header: http.Header{}}
+	for _, h := range m.headers {
+		r.Header.Add(h.Name, h.Value)
+	}
+	if m.body != "" {
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(m.body)), int64(len(m.body))
+	}
+	answer, err := c.h2.RoundTrip(r.WithContext(ctx))
+	if err != nil {
+		return nil, c.failed2("answer", err)
+	}
+	return answer, nil
+}
+
+// How net/http says what the server did. It exports no types for these errors.
+var (
+	goaway   = regexp.MustCompile(`GOAWAY.*ErrCode[:=]([A-Z0-9_]+)|graceful shutdown GOAWAY`)
+	reset    = regexp.MustCompile(`^stream error: stream ID \d+; (\w+)`)
+	notHTTP2 = regexp.MustCompile(`frame header looked like an HTTP/1.1 header`)
+)
+
+// failed2 is dialer.failed in words of HTTP/2 (RFC 9113 §6.8, §6.4).
+func (c *channel) failed2(step string, err error) error {
+	text := err.Error()
+	if m := goaway.FindStringSubmatch(text); m != nil {
+		return &stepError{step, "the server sent GOAWAY with the code " + cmp.Or(m[1], "NO_ERROR") + " instead of an answer", err}
+	}
+	if m := reset.FindStringSubmatch(text); m != nil {
+		return &stepError{step, "the server reset the stream with the code " + m[1], err}
+	}
+	if notHTTP2.MatchString(text) {
+		return &stepError{step, "the server does not speak HTTP/2", err}
+	}
+	return c.dialer.failed(step, err)
+}

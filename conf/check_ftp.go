@@ -1,0 +1,7 @@
+package conf
+
+import "holdfast/checker/probe"
+
+func visitFTP(t *table, s *probe.FTP, inherited probe.FTP, implicit bool) {
+	visitDialog(t, &s.Dialog, inherited.Dialog, implicit)
+}

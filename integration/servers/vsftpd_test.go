@@ -1,0 +1,47 @@
+package servers_test
+
+import "testing"
+
+// vsftpdConfig lets users of the machine in, with TLS or without.
+const vsftpdConfig = `
+listen=YES
+listen_address=ADDRESS
+background=NO
+anonymous_enable=NO
+local_enable=YES
+pam_service_name=vsftpd
+check_shell=NO
+delay_failed_login=0
+seccomp_sandbox=NO
+vsftpd_log_file=/dev/stderr
+secure_chroot_dir=/srv
+
+ssl_enable=YES
+force_local_logins_ssl=NO
+rsa_cert_file=/etc/ssl/server.pem
+rsa_private_key_file=/etc/ssl/server.key
+`
+
+func TestVsftpd(t *testing.T) {
+	m := newMachine(t)
+	tls := m.certify()
+	m.users("ftp", "ann")
+	m.file("/etc/shadow", "ann:$6$holdfast$Sm4XD2h/KnQPgd1uufLUd20x..TMTgwpNfvR.2zncgy9VOELplQ4CUDIBz1jhrQywTVZmn1Zg6w2jimcfX7mp0:19000:0:99999:7:::\n", 0o600) // right
+	m.file("/etc/pam.d/vsftpd", "auth required pam_unix.so nodelay\naccount required pam_permit.so\nsession required pam_permit.so\n", 0o644)
+	m.file("/etc/vsftpd.conf", vsftpdConfig, 0o644)
+	m.file("/etc/vsftpd-tls.conf", vsftpdConfig+"implicit_ssl=YES\nlisten_port=990\n", 0o644)
+	m.file("/srv/empty", "", 0o644)
+	m.start("sh", "-c", "vsftpd /etc/vsftpd.conf & vsftpd /etc/vsftpd-tls.conf & wait")
+	m.listens(21, 990)
+	right, wrong := "user = \"ann\"\n"+m.password("right"), "user = \"ann\"\n"+m.password("wrong")
+	m.prove(21,
+		check{name: "greeting", keys: "type = \"ftp\"\n"},
+		check{name: "login", keys: "type = \"ftp\"\n" + right},
+		check{name: "wrong password", keys: "type = \"ftp\"\n" + wrong, reason: "PASS: \"530 Login incorrect.\", want 230, 202"},
+		check{name: "AUTH TLS", keys: "type = \"ftp\"\nstarttls = true\n" + tls + right},
+		check{name: "AUTH TLS, unknown CA", keys: "type = \"ftp\"\nstarttls = true\ntls = { server_name = \"server.example\" }\n",
+			reason: "TLS: certificate signed by unknown authority"},
+		check{name: "ftps", keys: "type = \"ftps\"\nport = 990\n" + tls + right},
+		check{name: "ftps, wrong password", keys: "type = \"ftps\"\nport = 990\n" + tls + wrong, reason: "PASS: \"530 Login incorrect.\", want 230, 202"},
+	)
+}
