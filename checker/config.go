@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"time"
 
+	"holdfast/checker/period"
 	"holdfast/checker/probe"
 )
 
@@ -33,6 +34,18 @@ type Config struct {
 	// because the kernel's table has it already. Otherwise it counts as down. It has
 	// an effect only when the ID is new to the Set.
 	InitiallyUp bool
+
+	// NegotiateEvery makes only every so many-th attempt ask the whole question. The
+	// others only connect; after one that fails the next asks the whole question.
+	// 0 or 1: every attempt asks it.
+	NegotiateEvery int
+	// Depends has Servers of other Configs. While one of them is down, the check is not
+	// made, and its server waits: it counts as down, with Change.Waits. The caller sees
+	// to it that no server depends on itself.
+	Depends []string
+	// Period says when the check is made, in the notation of package period. At other
+	// times it keeps its verdict; without a verdict it is made all the same. "": always.
+	Period string
 
 	// Weight is the configured weight of the server. An answer that says something of
 	// the weight replaces or changes it, within WeightMin and WeightMax.
@@ -83,6 +96,12 @@ func (c *Config) validateSchedule(errs *probe.FieldErrors) {
 	if c.Rise < 1 {
 		errs.Addf("rise", "must be at least 1, not %d", c.Rise)
 	}
+	if _, err := period.Parse(c.Period); err != nil {
+		errs.Addf("period", "%v", err)
+	}
+	if c.NegotiateEvery > 1 && !probe.Connects(c.Probe) {
+		errs.Addf("negotiate_every", "has no effect on a check without a TCP connection")
+	}
 	if c.Fall < 1 {
 		errs.Addf("fall", "must be at least 1, not %d", c.Fall)
 	}
@@ -105,14 +124,15 @@ func (c *Config) target() probe.Target {
 }
 
 // asksSame reports whether c and d ask the same question of the same server at
-// the same interval, so that one attempt answers both. ID, Server, Rise, Fall,
-// InitiallyUp and the weights may differ, because each subject has a verdict of its
-// own.
+// the same times, so that one attempt answers both. The others may differ, because
+// each subject has a verdict of its own.
 func (c *Config) asksSame(d *Config) bool {
 	return c.Address == d.Address &&
 		c.Dial == d.Dial &&
 		c.Interval == d.Interval &&
 		c.Timeout == d.Timeout &&
 		c.RetryInterval == d.RetryInterval &&
+		c.NegotiateEvery == d.NegotiateEvery &&
+		c.Period == d.Period &&
 		reflect.DeepEqual(c.Probe, d.Probe)
 }

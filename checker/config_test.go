@@ -74,7 +74,7 @@ func TestValidate(t *testing.T) {
 // can be forgotten: one attempt would then answer two different questions.
 func TestAsksSame(t *testing.T) {
 	aside := map[string]bool{"ID": true, "Rise": true, "Fall": true, "InitiallyUp": true,
-		"Server": true, "Weight": true, "WeightMin": true, "WeightMax": true}
+		"Server": true, "Depends": true, "Weight": true, "WeightMin": true, "WeightMax": true}
 	a, b := valid(probe.Default("https")), valid(probe.Default("https"))
 	if !a.asksSame(&b) {
 		t.Fatal("two Configs of equal content are not the same")
@@ -95,6 +95,8 @@ func TestAsksSame(t *testing.T) {
 func other(t *testing.T, name string, v reflect.Value) reflect.Value {
 	t.Helper()
 	switch x := v.Interface().(type) {
+	case []string:
+		return reflect.ValueOf([]string{"x"})
 	case string:
 		return reflect.ValueOf(x + "x")
 	case int:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"holdfast/checker/health"
+	"holdfast/checker/period"
 	"holdfast/checker/probe"
 	"holdfast/vrrp/due"
 )
@@ -27,6 +28,9 @@ type question struct {
 	cfg      Config // of the subject that came first
 	prober   probe.Prober
 	weigher  probe.Weigher // prober, if its answers can say a weight
+	connect  probe.Prober  // only connects; nil without Config.NegotiateEvery
+	turn     int           // attempts since the latest that asked the whole question
+	period   period.Period
 	subjects []*subject
 	ctx      context.Context // ends with the last subject
 	cancel   context.CancelFunc
@@ -61,6 +65,7 @@ type subject struct {
 	question *question // nil if its check asks nobody
 	health   health.Health
 	since    time.Time // of the verdict
+	waitsFor string    // the Server that Config.Depends has and that is down; "": none
 }
 
 // schedule begins the schedule of a new question. first and second are random
@@ -110,6 +115,50 @@ func (q *question) reschedule(begun, ended time.Time) {
 	q.at = q.slot
 	if len(q.waiters) > 0 {
 		q.at = ended
+	}
+}
+
+// idle returns why no attempt is to be made now; "" if one is to be made.
+func (q *question) idle(now time.Time) string {
+	if len(q.waiters) > 0 {
+		return ""
+	}
+	asked, unknown := false, false
+	for _, sub := range q.subjects {
+		if sub.waitsFor == "" {
+			asked = true
+			unknown = unknown || sub.health.State == health.Unknown
+		}
+	}
+	switch {
+	case !asked:
+		return "depends on " + q.subjects[0].waitsFor + ", which is down"
+	case !unknown && !q.period.Contains(now):
+		return "outside its period"
+	}
+	return ""
+}
+
+// skip moves the slot to the next one after now.
+func (q *question) skip(now time.Time) {
+	gap := q.cfg.Interval
+	q.slot = q.slot.Add(max(0, now.Sub(q.slot)).Truncate(gap) + gap)
+	q.at = q.slot
+}
+
+// asker returns what makes the next attempt.
+func (q *question) asker() probe.Prober {
+	if q.connect != nil && q.turn > 0 {
+		return q.connect
+	}
+	return q.prober
+}
+
+// took notes an attempt of the sequence that Config.NegotiateEvery makes: one whole
+// question, then connections only. After a failure comes a whole question.
+func (q *question) took(ok bool) {
+	if q.turn++; !ok || q.turn >= q.cfg.NegotiateEvery {
+		q.turn = 0
 	}
 }
 
@@ -173,8 +222,12 @@ func (q *question) remember(r Result) {
 	q.failures[0] = r
 }
 
-// observe takes in a result and reports whether it made a new verdict.
+// observe takes in a result and reports whether it made a new verdict. While the
+// subject waits for another server, a result says nothing new.
 func (s *subject) observe(r Result) (verdict bool) {
+	if s.waitsFor != "" {
+		return false
+	}
 	verdict = s.health.Observe(r.OK, false)
 	if verdict {
 		s.since = r.At

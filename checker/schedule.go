@@ -50,6 +50,11 @@ func (s *Set) beginDue() time.Time {
 			break
 		}
 		q := first.Value
+		if q.idle(now) != "" {
+			q.skip(now)
+			s.queue.Set(first, q.at)
+			continue
+		}
 		s.queue.Remove(first)
 		q.begin(now)
 		s.running++
@@ -90,10 +95,11 @@ func (s *Set) probe(ctx context.Context, q *question) (weight *probe.Weight, err
 			s.log.Error("probe panicked", "check", q.cfg.ID, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
-	if q.weigher != nil {
+	asker := q.asker()
+	if q.weigher != nil && asker == q.prober {
 		return q.weigher.ProbeWeight(ctx)
 	}
-	return nil, q.prober.Probe(ctx)
+	return nil, asker.Probe(ctx)
 }
 
 func (s *Set) finish(q *question, begun, ended time.Time, weight *probe.Weight, err error) {
@@ -113,6 +119,7 @@ func (s *Set) finish(q *question, begun, ended time.Time, weight *probe.Weight, 
 	if r.Inconclusive && !q.last.Inconclusive {
 		s.log.Warn("check says nothing of the server", "check", q.cfg.ID, "reason", r.Reason)
 	}
+	q.took(r.OK)
 	if q.record(r) {
 		for _, sub := range q.subjects {
 			if sub.observe(r) || r.Weight != nil {

@@ -17,10 +17,11 @@ type server struct {
 	id       string
 	subjects []*subject // sorted by ID
 
-	state   health.State // the verdict
-	since   time.Time    // of the verdict
-	weight  *int         // nil: no answer says which
-	weigher string       // ID of the check that decided weight
+	state    health.State // the verdict
+	waitsFor string       // the server for which one of the checks waits; state is then Down
+	since    time.Time    // of the verdict
+	weight   *int         // nil: no answer says which
+	weigher  string       // ID of the check that decided weight
 }
 
 // join adds a check to the server.
@@ -36,18 +37,27 @@ func (v *server) part(sub *subject) {
 	v.subjects = slices.DeleteFunc(v.subjects, func(other *subject) bool { return other == sub })
 }
 
-// verdict returns what the verdicts of the checks mean together.
-func (v *server) verdict() health.State {
-	all := health.Up
+// isDown reports whether others that depend on the server cannot work.
+func (v *server) isDown() bool { return v.state == health.Down }
+
+// verdict returns what the verdicts of the checks mean together, and the server for
+// which one of the checks waits.
+func (v *server) verdict() (all health.State, waitsFor string) {
+	all = health.Up
 	for _, sub := range v.subjects {
-		switch sub.health.State {
-		case health.Down:
-			return health.Down
-		case health.Unknown:
+		switch {
+		case sub.waitsFor != "":
+			all, waitsFor = health.Down, sub.waitsFor
+		case sub.health.State == health.Down:
+			return health.Down, ""
+		case sub.health.State == health.Unknown && all == health.Up:
 			all = health.Unknown
 		}
 	}
-	return all
+	if all == health.Unknown { // until it is known, what was known counts
+		return v.state, v.waitsFor
+	}
+	return all, waitsFor
 }
 
 // weigh returns the weight according to the latest good answers, and the ID of the
@@ -83,25 +93,26 @@ func (s *subject) weight() *probe.Weight {
 // of none (nil) after a new configuration. It returns a Change, and whether there is
 // one.
 func (v *server) update(by *subject, r Result) (c Change, changed bool) {
-	to := v.verdict()
-	if to == health.Unknown { // until it is known, what was known counts
-		to = v.state
-	}
+	to, waitsFor := v.verdict()
 	weight, weigher := v.weigh()
-	changed = to != v.state || !equal(weight, v.weight) || weigher != v.weigher
+	changed = to != v.state || waitsFor != v.waitsFor || !equal(weight, v.weight) || weigher != v.weigher
 	if to == health.Unknown || !changed {
 		return Change{}, false
 	}
 	c = Change{
-		ID: v.id, Up: to == health.Up, First: v.state == health.Unknown,
+		ID: v.id, Waits: waitsFor != "", Up: to == health.Up, First: v.state == health.Unknown,
 		Reason: r.Reason, At: r.At, Took: r.Took, Weight: weight, WeightBy: weigher,
 	}
-	if by != nil {
+	switch {
+	case waitsFor != "":
+		c.Reason = "not asked: depends on " + waitsFor + ", which is down"
+	case by != nil:
 		c.Check, c.Reason = by.cfg.ID, v.reason(by, r)
 	}
 	if to != v.state {
 		v.state, v.since = to, r.At
 	}
+	v.waitsFor = waitsFor
 	v.weight, v.weigher = weight, weigher
 	return c, true
 }

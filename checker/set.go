@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"holdfast/checker/health"
+	"holdfast/checker/period"
 	"holdfast/checker/probe"
 	"holdfast/vrrp/due"
 )
@@ -55,8 +56,9 @@ type Set struct {
 	wake    chan struct{} // holds one token after the first attempt due was moved forward
 
 	mu        sync.Mutex
-	subjects  map[string]*subject // by Config.ID
-	servers   map[string]*server  // by Config.Server
+	subjects  map[string]*subject  // by Config.ID
+	servers   map[string]*server   // by Config.Server
+	waiting   map[string][]*server // by what their Config.Depends has
 	questions map[questionKey][]*question
 	queue     due.Queue[*question] // without those whose attempts run
 	running   int                  // number of attempts
@@ -153,6 +155,7 @@ func (s *Set) Apply(configs []Config) error {
 			s.partServer(sub)
 		}
 	}
+	s.linkDependents()
 	for i := range configs {
 		s.review(s.servers[configs[i].server()], news, now)
 	}
@@ -258,13 +261,18 @@ func (s *Set) review(v *server, news map[*server]*subject, now time.Time) {
 	default:
 		r = by.question.answer
 	}
+	s.judgeWaiting(v)
 	s.report(v, by, r)
 }
 
 // report hands on what a result means for a server, if it changes anything.
 func (s *Set) report(v *server, by *subject, r Result) {
+	down := v.isDown()
 	if c, changed := v.update(by, r); changed {
 		s.pending.put(c)
+	}
+	if v.isDown() != down {
+		s.tellDependents(v, r.At)
 	}
 }
 
@@ -279,6 +287,12 @@ func (s *Set) questionFor(c *Config, now time.Time) *question {
 	}
 	q := &question{cfg: *c, prober: s.newProber(*c)}
 	q.weigher, _ = q.prober.(probe.Weigher)
+	q.period, _ = period.Parse(c.Period) // Validate has done it before
+	if c.NegotiateEvery > 1 {
+		connect := *c
+		connect.Probe = probe.TCP{}
+		q.connect = s.newProber(connect)
+	}
 	q.ctx, q.cancel = context.WithCancel(s.ctx)
 	q.timer.Value = q
 	q.schedule(s.epoch, now, s.rand(), s.rand())
@@ -300,6 +314,9 @@ func (s *Set) leave(sub *subject) {
 	}
 	q.cancel()
 	probe.Discard(q.prober)
+	if q.connect != nil {
+		probe.Discard(q.connect)
+	}
 	key := questionKey{q.cfg.Probe.Kind(), q.cfg.Address}
 	s.questions[key] = slices.DeleteFunc(s.questions[key], func(other *question) bool { return other == q })
 	if len(s.questions[key]) == 0 {

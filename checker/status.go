@@ -16,6 +16,9 @@ type Change struct {
 	ID    string // Config.Server
 	Check string // the Config.ID of the check whose result made the Change
 	Up    bool
+	// Waits says that the server counts as down only because one that it depends on is
+	// down. The checks say nothing of it meanwhile.
+	Waits bool
 	// First says that this is the first verdict since the server is in the Set.
 	First bool
 	// Reason is the result of the latest attempt: "connect: connection refused" or
@@ -77,7 +80,9 @@ type Status struct {
 	MaxLate  time.Duration `json:"max_late_ns"` // longest delay of an attempt by this process
 	NextDue  time.Time     `json:"next_due,omitzero"`
 	Running  bool          `json:"running,omitempty"`
-	Shared   int           `json:"shared"` // subjects that share the question
+	// NotAsked says why no attempt is made at present: "outside its period".
+	NotAsked string `json:"not_asked,omitempty"`
+	Shared   int    `json:"shared"` // subjects that share the question
 	// Weight is what the latest good answer that said anything of the weight said.
 	Weight *probe.Weight `json:"weight,omitempty"`
 }
@@ -90,6 +95,8 @@ const (
 	Unknown State = "unknown" // no verdict yet; counts as down unless Config.InitiallyUp is set
 	Up      State = "up"
 	Down    State = "down"
+	// Waiting is a check that is not made because a server that it depends on is down.
+	Waiting State = "waiting"
 )
 
 // Status returns what is known of every subject, sorted by ID.
@@ -131,6 +138,10 @@ func (s *subject) status() Status {
 		return st
 	}
 	st.Weight = q.weight
+	st.NotAsked = q.idle(time.Now())
+	if s.waitsFor != "" {
+		st.State, st.Up = Waiting, false
+	}
 	st.Failures = slices.Clone(q.failures)
 	st.Counts, st.MaxLate, st.Shared = q.counts, q.maxLate, len(q.subjects)
 	if q.running {

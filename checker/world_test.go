@@ -100,6 +100,9 @@ func (w *world) note(c Change) {
 	if c.Up {
 		word = "up"
 	}
+	if c.Waits {
+		word = "waits"
+	}
 	if c.First {
 		word += " first"
 	}

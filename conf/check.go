@@ -17,24 +17,25 @@ import (
 
 // A Check is how the health of a server is checked.
 type Check struct {
+	// ID tells the checks of one server apart; "" if it is the only one.
+	ID            string
 	Probe         probe.Settings // what is asked; its type is the kind of check
 	Port          uint16         // 0: the server's own
+	Address       netip.Addr     // what is asked instead of the server; zero: the server
+	Dial          probe.Dial     // where packets come from
 	Interval      time.Duration
 	Timeout       time.Duration
 	RetryInterval time.Duration // 0: Interval
 	Rise, Fall    int
+	// NegotiateEvery makes only every so many-th attempt ask the whole question, while
+	// the others connect; 0: all ask it.
+	NegotiateEvery int
+	// Depends has services and servers ("SERVICE/SERVER"). The check is not made while
+	// one of them is down.
+	Depends []string
+	Period  string // when the check is made, as package period reads it
 	// WeightMin and WeightMax bound what answers make of the weight.
 	WeightMin, WeightMax int
-}
-
-// Checks returns the checks of the servers of s, one for each, in order.
-func (s *Service) Checks() []checker.Config {
-	configs := make([]checker.Config, len(s.Servers))
-	for i, server := range s.Servers {
-		configs[i] = s.Health[i].Check.config(s.Name+"/"+server.Name, s.checked(server.Server.Address))
-		configs[i].Weight = server.Server.Weight
-	}
-	return configs
 }
 
 // checked returns the address of a server with the port that a check asks: a server
@@ -49,29 +50,20 @@ func (s *Service) checked(server netip.AddrPort) netip.AddrPort {
 // config returns the check of the server at an address.
 func (c *Check) config(id string, server netip.AddrPort) checker.Config {
 	return checker.Config{
-		ID:            id,
-		Probe:         c.Probe,
-		Address:       c.address(server),
-		Interval:      c.Interval,
-		Timeout:       c.Timeout,
-		RetryInterval: c.RetryInterval,
-		Rise:          c.Rise,
-		Fall:          c.Fall,
-		WeightMin:     c.WeightMin,
-		WeightMax:     c.WeightMax,
+		ID:             id,
+		Probe:          c.Probe,
+		Address:        c.address(server),
+		Dial:           c.Dial,
+		Interval:       c.Interval,
+		Timeout:        c.Timeout,
+		RetryInterval:  c.RetryInterval,
+		Rise:           c.Rise,
+		Fall:           c.Fall,
+		NegotiateEvery: c.NegotiateEvery,
+		Period:         c.Period,
+		WeightMin:      c.WeightMin,
+		WeightMax:      c.WeightMax,
 	}
-}
-
-// address returns what the check connects to. It has no port if the kind of
-// check uses none, so that services on different ports share such a check.
-func (c *Check) address(server netip.AddrPort) netip.AddrPort {
-	switch {
-	case c.Probe.Needs() != probe.NeedsPort:
-		return netip.AddrPortFrom(server.Addr(), 0)
-	case c.Port != 0:
-		return netip.AddrPortFrom(server.Addr(), c.Port)
-	}
-	return server
 }
 
 // asks reports whether the check sends anything to the server.
@@ -185,7 +177,11 @@ func (c *Check) visit(t *table, inherited Check) {
 		field(t, "port", &c.Port, integer[uint16](0, 65535), inherited.Port)
 	}
 	if t.reading() || needs != probe.NeedsNothing {
+		c.visitTarget(t, inherited)
 		c.visitTiming(t, inherited)
+	}
+	if t.reading() || needs == probe.NeedsPort {
+		field(t, "negotiate_every", &c.NegotiateEvery, integer[int](0, 1000), inherited.NegotiateEvery)
 	}
 	kind := checkKinds[slices.IndexFunc(checkKinds, func(k checkKind) bool { return k.name == name })]
 	switch {
@@ -202,16 +198,6 @@ func (c *Check) visit(t *table, inherited Check) {
 	}
 }
 
-func (c *Check) visitTiming(t *table, inherited Check) {
-	field(t, "interval", &c.Interval, duration(checker.MinInterval, 24*time.Hour), inherited.Interval)
-	field(t, "timeout", &c.Timeout, duration(time.Millisecond, time.Hour), inherited.Timeout)
-	field(t, "retry_interval", &c.RetryInterval, duration(0, 24*time.Hour), inherited.RetryInterval)
-	field(t, "rise", &c.Rise, integer[int](1, 1000), inherited.Rise)
-	field(t, "fall", &c.Fall, integer[int](1, 1000), inherited.Fall)
-	field(t, "weight_min", &c.WeightMin, integer[int](0, probe.MaxWeight), inherited.WeightMin)
-	field(t, "weight_max", &c.WeightMax, integer[int](0, probe.MaxWeight), inherited.WeightMax)
-}
-
 // trim refuses the keys that have no meaning for the kind of check.
 func (c *Check) trim(t *table, needs probe.Needs, kind string) {
 	why := fmt.Sprintf("with type = %q", kind)
@@ -223,10 +209,13 @@ func (c *Check) trim(t *table, needs probe.Needs, kind string) {
 		}
 	}
 	if needs != probe.NeedsPort {
-		t.forbid(why, "port")
+		t.forbid(why, "port", "negotiate_every")
+		c.NegotiateEvery = 0
 	}
 	if needs == probe.NeedsNothing {
-		t.forbid(why, "interval", "timeout", "retry_interval", "rise", "fall", "weight_min", "weight_max")
+		t.forbid(why, targetKeys...)
+		t.forbid(why, timingKeys...)
+		c.Depends = nil
 	}
 }
 
@@ -241,6 +230,7 @@ func (c *Check) validate(t *table) {
 			formatDuration(c.Timeout), formatDuration(c.Interval))
 	}
 	config := c.config("any", netip.MustParseAddrPort("127.0.0.1:1"))
+	config.Dial.Source = netip.Addr{} // its family is that of the server
 	for _, fault := range faults(config.Validate()) {
 		if field, ok := errors.AsType[*probe.FieldError](fault); ok && t.ok(field.Key) {
 			t.failf(field.Key, "%s", field.Problem)

@@ -24,20 +24,17 @@ func TestCheckKinds(t *testing.T) {
 // The reference has at least one service for each kind of check. Together the
 // services of a kind show all its keys, and no others.
 func TestReferenceShowsCheckKinds(t *testing.T) {
-	shared := []string{"type", "port", "interval", "timeout", "retry_interval", "rise", "fall", "weight_min", "weight_max"}
+	shared := slices.Concat([]string{"type", "id", "port", "negotiate_every"}, targetKeys, timingKeys)
 	r := &reader{env: nowhere(uncommented()), schema: make(map[string]map[string]bool)}
 	root := r.gather("fuzz.toml").data.(map[string]value)
 	shown := make(map[string][]string)
 	for _, service := range root["service"].data.([]value) {
-		check, ok := service.data.(map[string]value)["check"].data.(map[string]value)
-		if !ok {
-			t.Errorf("a service of the reference has no check")
-			continue
-		}
-		kind, _ := check["type"].data.(string)
-		shown[kind] = append(shown[kind], "type")
-		for key := range check {
-			shown[kind] = append(shown[kind], key)
+		for _, check := range checksIn(service) {
+			kind, _ := check["type"].data.(string)
+			shown[kind] = append(shown[kind], "type")
+			for key := range check {
+				shown[kind] = append(shown[kind], key)
+			}
 		}
 	}
 	for _, kind := range checkKinds {
@@ -52,4 +49,19 @@ func TestReferenceShowsCheckKinds(t *testing.T) {
 			t.Errorf("keys of type %s (-conf +reference):\n%s", kind.name, diff)
 		}
 	}
+}
+
+// checksIn returns the check of a service, or all of them.
+func checksIn(service value) []map[string]value {
+	switch check := service.data.(map[string]value)["check"].data.(type) {
+	case map[string]value:
+		return []map[string]value{check}
+	case []value:
+		var all []map[string]value
+		for _, v := range check {
+			all = append(all, v.data.(map[string]value))
+		}
+		return all
+	}
+	return nil
 }

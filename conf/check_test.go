@@ -69,7 +69,7 @@ check = { type = "http", host = "", port = 80, body = "", path = "/" }
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := c.Services[0].Checks()
+	got := c.Checks()
 	if len(got) != 4 {
 		t.Fatalf("%d checks, want 4", len(got))
 	}
@@ -86,7 +86,7 @@ check = { type = "http", host = "", port = 80, body = "", path = "/" }
 	https.TLS = nil
 	got[0].Probe = https
 	want := checker.Config{
-		ID: "web/10.0.0.11:443", Address: netip.MustParseAddrPort("10.0.0.11:443"),
+		ID: "web/10.0.0.11:443", Server: "web/10.0.0.11:443", Address: netip.MustParseAddrPort("10.0.0.11:443"),
 		Interval: 4 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2, Weight: 1, WeightMax: probe.MaxWeight,
 		Probe: probe.HTTP{
 			HTTPRequest: probe.HTTPRequest{
@@ -101,7 +101,7 @@ check = { type = "http", host = "", port = 80, body = "", path = "/" }
 	}
 
 	want = checker.Config{
-		ID: "web/plain", Probe: probe.TCP{}, Address: netip.MustParseAddrPort("10.0.0.12:80"),
+		ID: "web/plain", Server: "web/plain", Probe: probe.TCP{}, Address: netip.MustParseAddrPort("10.0.0.12:80"),
 		Interval: 4 * time.Second, Timeout: time.Second, Rise: 3, Fall: 2, Weight: 1, WeightMax: probe.MaxWeight,
 	}
 	if diff := cmp.Diff(want, got[1], compareText); diff != "" {
@@ -151,10 +151,10 @@ func TestDefaultCheck(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := c.Services[0]
-		if got := s.Checks()[0].Probe; got != want || s.Servers[0].StartsUp != (protocol != "tcp") {
+		if got := c.Checks()[0].Probe; got != want || s.Servers[0].StartsUp != (protocol != "tcp") {
 			t.Errorf("%s: check %v, starts up %v", protocol, got, s.Servers[0].StartsUp)
 		}
-		if diff := cmp.Diff(Check{Probe: want, Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2, WeightMax: probe.MaxWeight}, s.Health[0].Check); diff != "" {
+		if diff := cmp.Diff(Check{Probe: want, Interval: 2 * time.Second, Timeout: time.Second, Rise: 1, Fall: 2, WeightMax: probe.MaxWeight}, s.Health[0].Checks[0], compareText); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", protocol, diff)
 		}
 	}

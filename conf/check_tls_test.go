@@ -67,7 +67,7 @@ func TestClientCertificate(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", keys, err)
 		}
-		checks := c.Services[0].Checks()
+		checks := c.Checks()
 		tls := checks[0].Probe.(probe.HTTP).TLS
 		if !strings.Contains(tls.Cert, certText) || !strings.Contains(string(tls.Key), strings.TrimSpace(keyText)) {
 			t.Errorf("%s: certificate %q", keys, tls.Cert)

@@ -188,15 +188,15 @@ type Timeouts struct{ TCP, TCPFin, UDP time.Duration }
 // A Service is a virtual service with its servers and their checks.
 type Service struct {
 	lvs.ServiceConfig
-	Check  Check // the default of the servers
+	Checks []Check // the default of the servers; at least one
 	Notify ServiceNotify
 	// Health has one element for each element of Servers, in the same order.
 	Health []Health
 }
 
-// Health is the check of one server and its commands.
+// Health has the checks of one server and its commands.
 type Health struct {
-	Check  Check
+	Checks []Check // at least one; all must be well
 	Notify ServerNotify
 }
 

@@ -9,7 +9,6 @@ import (
 // Imports, test code apart, reach the whole tree of what is linked in.
 var forbiddenDeps = map[string]string{
 	"github.com/vishvananda/netlink": "a configuration is checked on any machine, by any user: nothing here asks the kernel",
-	"github.com/moby/ipvs":           "the IPVS table is lvs/ipvs's",
 	"github.com/mdlayher/":           "sockets are netdev's",
 	"holdfast/netdev":                "devices are made elsewhere",
 	"holdfast/checker/probe/":        "the clients of heavy kinds of check are the daemon's",

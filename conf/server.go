@@ -40,7 +40,7 @@ func (r *server) visit(t *table, s *Service, inherited delivery, startsUp, check
 	need(t, "address", &v.Address, serverAddress(s.port()))
 	field(t, "name", &r.Name, name, defaultServerName(v.Address))
 	field(t, "weight", &v.Weight, integer[int](0, lvs.MaxWeight), 1)
-	if t.reading() || !t.brief || r.Check.asks() {
+	if t.reading() || !t.brief || r.asks() {
 		field(t, "starts_up", &r.StartsUp, boolean, startsUp)
 	}
 	field(t, "upper_threshold", &v.Upper, integer[uint32](0, 1<<32-1), 0)
@@ -48,13 +48,8 @@ func (r *server) visit(t *table, s *Service, inherited delivery, startsUp, check
 	d := deliveryOf(*v)
 	d.visit(t, inherited)
 	d.apply(v)
-	if t.reading() || !reflect.DeepEqual(r.Check, s.Check) {
-		t.sub("check", func(t *table) {
-			r.Check.visit(t, s.Check)
-			if t.reading() && checkOK {
-				r.Check.validate(t)
-			}
-		})
+	if t.reading() || !reflect.DeepEqual(r.Checks, s.Checks) {
+		visitChecks(t, &r.Checks, checkDefaults{s.Checks, !checkOK, defaultCheck(s.Service.Key.Protocol)})
 	}
 	if t.reading() {
 		r.resolveCheck(t, s)
@@ -75,17 +70,31 @@ func defaultServerName(a netip.AddrPort) string {
 // resolveCheck refuses a check without a port. A server without a check is always
 // up.
 func (r *server) resolveCheck(t *table, s *Service) {
-	if !r.Check.asks() {
+	if !r.asks() {
 		if t.has("starts_up") && !r.StartsUp && t.ok("starts_up") {
 			t.failf("starts_up", "must be true for a server without a check: such a server is always up")
 		}
 		r.StartsUp = true
 		return
 	}
-	address := s.checked(r.Server.Address)
+	for i := range r.Checks {
+		r.resolveTarget(t, s, &r.Checks[i])
+	}
+}
+
+// resolveTarget refuses a check without a port, and one from an address of the other
+// family.
+func (r *server) resolveTarget(t *table, s *Service, c *Check) {
 	known := s.Service.Key.Mark != 0 || s.Service.Key.Address.IsValid() // otherwise that has been reported
-	if known && address.IsValid() && r.Check.Probe.Needs() == probe.NeedsPort && r.Check.address(address).Port() == 0 {
+	if !known || !r.Server.Address.IsValid() || !t.ok("check") {
+		return
+	}
+	to := c.address(s.checked(r.Server.Address))
+	switch source := c.Dial.Source; {
+	case c.Probe.Needs() == probe.NeedsPort && to.Port() == 0:
 		t.failf("check", "the key port is required, because the server has no port")
+	case source.IsValid() && c.Probe.Needs() != probe.NeedsNothing && source.Is4() != to.Addr().Unmap().Is4():
+		t.failf("check", "the source %v is not of the family of %v", source, to.Addr())
 	}
 }
 
@@ -143,7 +152,7 @@ func (s *Service) common(brief bool) (d delivery, startsUp bool) {
 	}
 	checked, up := 0, 0
 	for i, h := range s.Health {
-		if h.Check.asks() {
+		if h.asks() {
 			checked++
 			if s.Servers[i].StartsUp {
 				up++

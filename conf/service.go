@@ -34,7 +34,7 @@ func (s *Service) visit(t *table) {
 		field(t, "starts_up", &startsUp, boolean, false)
 	}
 	s.visitQuorum(t, inherited.forward)
-	checkOK := s.visitCheck(t)
+	checkOK := visitChecks(t, &s.Checks, checkDefaults{def: defaultCheck(s.Service.Key.Protocol)})
 	t.sub("notify", s.Notify.visit)
 
 	servers := s.servers()
@@ -43,23 +43,6 @@ func (s *Service) visit(t *table) {
 		s.setServers(servers)
 		s.validate(t, tables)
 	}
-}
-
-// visitCheck visits the check that servers inherit, and reports whether it is
-// valid.
-func (s *Service) visitCheck(t *table) (ok bool) {
-	inherited := defaultCheck(s.Service.Key.Protocol)
-	if t.reading() {
-		s.Check = inherited
-	}
-	t.sub("check", func(t *table) {
-		s.Check.visit(t, inherited)
-		if t.reading() {
-			s.Check.validate(t)
-			ok = t.clean()
-		}
-	})
-	return ok
 }
 
 func (s *Service) visitScheduling(t *table) {

@@ -12,7 +12,7 @@ func (c *Config) warnOfQuorums(s sections) {
 			w := v.Servers[j].Server.Weight
 			all += w
 			light = light && w <= 1
-			asked = asked || v.Health[j].Check.asks()
+			asked = asked || v.Health[j].asks()
 		}
 		if need := v.Quorum + v.Hysteresis; need > all && len(v.Servers) > 0 && need > 1 {
 			t.warnf("quorum", "the weights of all servers sum up to %d, which is less than quorum and hysteresis, %d: the service is up only if checks or operators raise weights", all, need)

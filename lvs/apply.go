@@ -10,8 +10,10 @@ import (
 type Kernel interface {
 	// Dump returns the whole content of the table.
 	Dump() ([]Wanted, error)
-	// Do makes one change. Its error wraps one of the errors below if that applies.
-	Do(Op) error
+	// Do makes changes in order, and returns the error of each, nil for those that it
+	// has made. A change that fails does not stop the others. An error wraps one of
+	// those below if that applies.
+	Do(...Op) []error
 }
 
 // Errors of [Kernel.Do], with the error number of Linux.
@@ -112,9 +114,10 @@ func (r *Report) Err() error {
 // configured services, those included that are not wanted at the moment
 // ([Table.Keys]). If both are empty, Apply deletes all services that are ours.
 //
-// A change that fails does not stop the others, except that no server is added
-// to a service that could not be added. If a failure shows that another program
-// has changed the table meanwhile, Apply reads it and plans once more.
+// All changes go to the kernel together. One that fails does not stop the others. If
+// a failure shows that another program has changed the table meanwhile, Apply reads
+// it and plans once more. The failures of servers whose service could not be added
+// follow from that one, and are not reported.
 //
 // The report is complete even with an error. The error says that the table could
 // not be read, or that the keys could not be saved. Apply then makes no change of
@@ -210,18 +213,21 @@ func (a *Applier) isSaved(k Key) bool {
 
 // do makes the changes in order and adds them to the report.
 func (a *Applier) do(ops []Op, want map[Key]Wanted, report *Report) {
+	if len(ops) == 0 {
+		return
+	}
 	missing := make(map[Key]bool)
-	for _, op := range ops {
+	for i, err := range a.kernel.Do(ops...) {
+		op := ops[i]
 		key := op.Service.Key
-		if op.Verb.Server() && missing[key] {
-			continue
-		}
-		if err := a.kernel.Do(op); err != nil {
+		switch {
+		case err == nil:
+			report.Changes = append(report.Changes, Change{op, a.drift(op, want)})
+		case op.Verb.Server() && missing[key] && errors.Is(err, ErrNoService):
+		default:
 			report.Failed = append(report.Failed, &OpError{op, err})
-			missing[key] = op.Verb == AddService
-			continue
+			missing[key] = missing[key] || op.Verb == AddService
 		}
-		report.Changes = append(report.Changes, Change{op, a.drift(op, want)})
 	}
 }
 

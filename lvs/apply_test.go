@@ -49,7 +49,7 @@ func TestApplyRepairsDriftAndSaysSo(t *testing.T) {
 		{Verb: lvs.EditServer, Service: web, Server: heavy},
 		{Verb: lvs.AddServer, Service: web, Server: nat("192.168.0.66:80", 1)},
 	} {
-		must(t, kernel.Do(op))
+		must(t, kernel.Do(op)[0])
 	}
 	report := apply(t, a, wanted(web, rs1, rs2), wanted(tls))
 	got := make(map[string]bool)
@@ -151,8 +151,8 @@ func TestApplyLooksAgainWhenSurprised(t *testing.T) {
 	looks := 0
 	kernel.Looked = func() {
 		if looks++; looks == 1 { // another program changes the table after the dump
-			must(t, kernel.Do(lvs.Op{Verb: lvs.AddServer, Service: web, Server: rs2}))
-			must(t, kernel.Do(lvs.Op{Verb: lvs.DeleteServer, Service: web, Server: rs1}))
+			must(t, kernel.Do(lvs.Op{Verb: lvs.AddServer, Service: web, Server: rs2})[0])
+			must(t, kernel.Do(lvs.Op{Verb: lvs.DeleteServer, Service: web, Server: rs1})[0])
 		}
 	}
 	a := lvs.NewApplier(&kernel, nil, nil)
@@ -225,7 +225,7 @@ func TestApplyConvergesAgainstAnotherHand(t *testing.T) {
 			meddling = true
 			have, _ := kernel.Dump()
 			for _, op := range lvs.Plan(have, g.content(mine), among(mine)) {
-				must(t, kernel.Do(op))
+				must(t, kernel.Do(op)[0])
 			}
 		}
 		if _, err := a.Apply(mine, want); err != nil {

@@ -31,7 +31,7 @@ func wanted(service lvs.Service, servers ...lvs.Server) lvs.Wanted {
 func load(t *testing.T, f *lvstest.Fake, content ...lvs.Wanted) {
 	t.Helper()
 	for _, op := range lvs.Plan(nil, content, func(lvs.Key) bool { return false }) {
-		if err := f.Do(op); err != nil {
+		if err := f.Do(op)[0]; err != nil {
 			t.Fatalf("load the fake: %v: %v", op, err)
 		}
 	}

@@ -191,7 +191,7 @@ func TestRandomWalk(t *testing.T) {
 		want := g.content(mine)
 		was, will := usable(have), usable(want)
 		for _, op := range lvs.Plan(have, want, among(mine)) {
-			if err := kernel.Do(op); err != nil {
+			if err := kernel.Do(op)[0]; err != nil {
 				t.Fatalf("step %d: %v: %v", step, op, err)
 			}
 			now, _ := kernel.Dump()

@@ -61,7 +61,7 @@ func KeepalivedConfig(sync bool, routers ...VirtualRouter) string {
 // output: through syslog it would end up on the machine's console.
 func (h *Host) Keepalived(config string) *Process {
 	h.lab.t.Helper()
-	return h.keepalived(config, "--vrrp")
+	return h.keepalived(config, "--vrrp", "-l", "-D")
 }
 
 // KeepalivedBFD starts whatever of keepalived the configuration is for, with
@@ -77,7 +77,7 @@ func (h *Host) KeepalivedBFD(routers string, sessions ...BFDSession) *Process {
 		}
 		config.WriteString("}\n")
 	}
-	return h.keepalived(config.String() + routers)
+	return h.keepalived(config.String()+routers, "-l", "-D")
 }
 
 func (h *Host) keepalived(config string, args ...string) *Process {
@@ -91,7 +91,7 @@ func (h *Host) keepalived(config string, args ...string) *Process {
 			h.lab.t.Fatalf("host %s: %v", h.Name, err)
 		}
 	}
-	args = append(args, "-n", "-l", "-G", "-D", "-f", path, "-p", pids[0], "-r", pids[1], "-c", pids[2], "-b", pids[3])
+	args = append(args, "-n", "-G", "-f", path, "-p", pids[0], "-r", pids[1], "-c", pids[2], "-b", pids[3])
 	return h.Start("keepalived", args...)
 }
 
@@ -100,4 +100,11 @@ func (h *Host) KeepalivedReload(p *Process, config string) {
 	h.lab.t.Helper()
 	h.lab.WriteFile(h.Name+"-keepalived.conf", config)
 	p.Signal(unix.SIGHUP)
+}
+
+// KeepalivedChecks starts the part of keepalived that keeps the IPVS table. It does
+// not log: a line for every server would cost more than the table.
+func (h *Host) KeepalivedChecks(config string) *Process {
+	h.lab.t.Helper()
+	return h.keepalived(config, "--check")
 }

@@ -105,7 +105,7 @@ func (m *machine) config(service string, port uint16, timing string, c *check) [
 	if err != nil {
 		m.t.Fatalf("%v\n%s", err, text)
 	}
-	return parsed.Services[0].Checks()
+	return parsed.Checks()
 }
 
 // await waits until an attempt of a check finds what it must.

@@ -123,6 +123,29 @@ func encodeKey(k lvs.Key) *nl.RtAttr {
 	return a
 }
 
+// encodeService returns the attribute of a service with all parameters. The kernel
+// takes those that a change leaves out for those of a new service.
+func encodeService(s lvs.Service) *nl.RtAttr {
+	a := encodeKey(s.Key)
+	a.AddRtAttr(svcScheduler, nl.ZeroTerminated(s.Scheduler))
+	if s.PersistEngine != "" {
+		a.AddRtAttr(svcEngine, nl.ZeroTerminated(s.PersistEngine))
+	}
+	flags := native.AppendUint32(nil, uint32(s.Flags))
+	a.AddRtAttr(svcFlags, native.AppendUint32(flags, ^uint32(0))) // struct ip_vs_flags: all flags are given
+	a.AddRtAttr(svcTimeout, nl.Uint32Attr(uint32(s.Persistence/time.Second)))
+	a.AddRtAttr(svcNetmask, netmask(s.PersistPrefix, s.Key.IPv6))
+	return a
+}
+
+// netmask is the inverse of prefix.
+func netmask(length int, v6 bool) []byte {
+	if v6 {
+		return nl.Uint32Attr(uint32(length))
+	}
+	return binary.BigEndian.AppendUint32(nil, ^uint32(0)<<(32-length))
+}
+
 // encodeServer returns the attribute of a server, with all parameters or only with
 // its address, which is enough to delete it. Both include the address family:
 // without it the kernel assumes the family of the service.
@@ -175,6 +198,32 @@ func encodeDaemon(d lvs.SyncDaemon, whole bool) *nl.RtAttr {
 	a.AddRtAttr(daemonPort, nl.Uint16Attr(d.Port)) // in host byte order, unlike every other port
 	a.AddRtAttr(daemonTTL, nl.Uint8Attr(d.TTL))
 	return a
+}
+
+// encodeTimeouts returns the attributes of the connection timeouts.
+func encodeTimeouts(t lvs.Timeouts) []*nl.RtAttr {
+	seconds := func(kind int, d time.Duration) *nl.RtAttr {
+		return nl.NewRtAttr(kind, nl.Uint32Attr(uint32(d/time.Second)))
+	}
+	return []*nl.RtAttr{seconds(attrTimeoutTCP, t.TCP), seconds(attrTimeoutTCPFin, t.TCPFin), seconds(attrTimeoutUDP, t.UDP)}
+}
+
+// decodeTimeouts decodes the connection timeouts.
+func decodeTimeouts(b []byte) (lvs.Timeouts, error) {
+	var t lvs.Timeouts
+	err := walk(b, func(kind uint16, v []byte) error {
+		n, err := integer(v)
+		switch d := time.Duration(n) * time.Second; kind {
+		case attrTimeoutTCP:
+			t.TCP = d
+		case attrTimeoutTCPFin:
+			t.TCPFin = d
+		case attrTimeoutUDP:
+			t.UDP = d
+		}
+		return err
+	})
+	return t, err
 }
 
 // decodeService decodes a service and its counters.

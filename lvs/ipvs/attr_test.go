@@ -141,17 +141,13 @@ func TestNetmaskAndPrefixAreInverse(t *testing.T) {
 			longest = 128
 		}
 		for length := 1; length <= longest; length++ {
-			b := make([]byte, 4)
-			native.PutUint32(b, netmask(length, v6))
-			if got, err := prefix(b, v6); err != nil || got != length {
+			if got, err := prefix(netmask(length, v6), v6); err != nil || got != length {
 				t.Errorf("/%d (IPv6 %v) comes back as /%d, %v", length, v6, got, err)
 			}
 		}
 	}
-	b := make([]byte, 4)
-	native.PutUint32(b, netmask(20, false))
-	if want := []byte{255, 255, 240, 0}; !cmp.Equal(b, want) {
-		t.Errorf("/20 is sent as % x, want % x", b, want)
+	if got, want := netmask(20, false), []byte{255, 255, 240, 0}; !cmp.Equal(got, want) {
+		t.Errorf("/20 is sent as % x, want % x", got, want)
 	}
 }
 

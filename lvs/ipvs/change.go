@@ -3,43 +3,53 @@ package ipvs
 import (
 	"errors"
 	"fmt"
-	"net"
+	"slices"
 	"syscall"
 
-	moby "github.com/moby/ipvs"
 	"github.com/vishvananda/netlink/nl"
 
 	"holdfast/lvs"
 )
 
-// Do makes one change. Its error wraps the kernel's error number and, if one
-// applies, an error of package lvs such as [lvs.ErrExists].
-func (c *Conn) Do(op lvs.Op) error {
+// Do makes changes in order, many with one system call, and returns the error of
+// each. An error wraps the kernel's error number and, if one applies, an error of
+// package lvs such as [lvs.ErrExists]. A change that fails does not stop the
+// others.
+func (c *Conn) Do(ops ...lvs.Op) []error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if op.Verb.Server() {
-		return explain(op, c.doServer(op))
+	requests := make([]request, len(ops))
+	for i, op := range ops {
+		requests[i] = change(op)
 	}
-	_, err := call(c, func(h *moby.Handle) (struct{}, error) {
-		service := toMoby(op.Service)
-		switch op.Verb {
-		case lvs.AddService:
-			return struct{}{}, h.NewService(service)
-		case lvs.EditService:
-			return struct{}{}, h.UpdateService(service)
-		}
-		return struct{}{}, h.DelService(service)
-	})
-	return explain(op, err)
+	errs := make([]error, 0, len(ops))
+	// The guard bounds each part by itself: one with a slow answer does not use up
+	// the time of the others.
+	for part := range slices.Chunk(requests, batchMessages) {
+		errs = append(errs, c.own.batch(part)...)
+	}
+	for i, op := range ops {
+		errs[i] = explain(op, errs[i])
+	}
+	return errs
 }
 
-func (c *Conn) doServer(op lvs.Op) error {
+// change returns the request for a change.
+func change(op lvs.Op) request {
+	service := op.Service.Canonical()
+	switch op.Verb {
+	case lvs.AddService:
+		return request{command: cmdNewService, attrs: []*nl.RtAttr{encodeService(service)}}
+	case lvs.EditService:
+		return request{command: cmdSetService, attrs: []*nl.RtAttr{encodeService(service)}}
+	case lvs.DeleteService:
+		return request{command: cmdDelService, attrs: []*nl.RtAttr{encodeKey(service.Key)}}
+	}
 	command := map[lvs.Verb]uint8{lvs.AddServer: cmdNewDest, lvs.EditServer: cmdSetDest, lvs.DeleteServer: cmdDelDest}[op.Verb]
-	_, err := c.own.do(request{command: command, attrs: []*nl.RtAttr{
-		encodeKey(op.Service.Key.Canonical()),
+	return request{command: command, attrs: []*nl.RtAttr{
+		encodeKey(service.Key),
 		encodeServer(op.Server.Canonical(), op.Verb != lvs.DeleteServer),
-	}})
-	return err
+	}}
 }
 
 // explain adds the meaning of the kernel's error number
@@ -65,54 +75,26 @@ func explain(op lvs.Op, err error) error {
 	return fmt.Errorf("%w (%w)", known, err)
 }
 
-// toMoby converts a service.
-func toMoby(s lvs.Service) *moby.Service {
-	s = s.Canonical()
-	m := &moby.Service{
-		SchedName:     s.Scheduler,
-		PEName:        s.PersistEngine,
-		Flags:         uint32(s.Flags),
-		Timeout:       uint32(s.Persistence.Seconds()),
-		Netmask:       netmask(s.PersistPrefix, s.Key.IPv6),
-		AddressFamily: family(s.Key.IPv6),
-		FWMark:        s.Key.Mark,
-	}
-	if s.Key.Mark == 0 {
-		m.Protocol = uint16(s.Key.Protocol)
-		m.Address = net.IP(s.Key.Address.Addr().AsSlice())
-		m.Port = s.Key.Address.Port()
-	}
-	return m
-}
-
-// netmask is the inverse of prefix. The kernel expects an IPv4 netmask in network
-// byte order, and moby/ipvs sends the number in host byte order.
-func netmask(length int, v6 bool) uint32 {
-	if v6 {
-		return uint32(length)
-	}
-	mask := net.CIDRMask(length, 32)
-	return native.Uint32(mask)
-}
-
 // Timeouts returns the connection timeouts.
 func (c *Conn) Timeouts() (lvs.Timeouts, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	m, err := call(c, (*moby.Handle).GetConfig)
+	messages, err := c.own.do(request{command: cmdGetConfig, query: true})
+	if err == nil && (len(messages) != 1 || len(messages[0]) < headerLen) {
+		err = errMalformed
+	}
 	if err != nil {
 		return lvs.Timeouts{}, wrap(err, "read the IPVS connection timeouts")
 	}
-	return lvs.Timeouts{TCP: m.TimeoutTCP, TCPFin: m.TimeoutTCPFin, UDP: m.TimeoutUDP}, nil
+	t, err := decodeTimeouts(messages[0][headerLen:])
+	return t, wrap(err, "read the IPVS connection timeouts")
 }
 
 // SetTimeouts sets the connection timeouts. A timeout of 0 is left unchanged.
 func (c *Conn) SetTimeouts(t lvs.Timeouts) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, err := call(c, func(h *moby.Handle) (struct{}, error) {
-		return struct{}{}, h.SetConfig(&moby.Config{TimeoutTCP: t.TCP, TimeoutTCPFin: t.TCPFin, TimeoutUDP: t.UDP})
-	})
+	_, err := c.own.do(request{command: cmdSetConfig, attrs: encodeTimeouts(t)})
 	return wrap(err, "set the IPVS connection timeouts")
 }
 

@@ -1,18 +1,17 @@
 package ipvs
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	moby "github.com/moby/ipvs"
-	"github.com/sirupsen/logrus"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"holdfast/lvs"
@@ -53,7 +52,7 @@ func TestARequestWithoutAnswerEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.close()
-	if _, err := s.send(unix.NLMSG_NOOP, header{}, request{query: true, timeout: 20 * time.Millisecond}); !errors.Is(err, lvs.ErrUnanswered) {
+	if _, err := s.ask(unix.NLMSG_NOOP, header{}, request{query: true, timeout: 20 * time.Millisecond}); !errors.Is(err, lvs.ErrUnanswered) {
 		t.Errorf("got %v", err)
 	}
 	if id, err := s.find("nlctrl"); err != nil || id != unix.GENL_ID_CTRL {
@@ -61,66 +60,120 @@ func TestARequestWithoutAnswerEnds(t *testing.T) {
 	}
 }
 
-// Closing the socket ends a call that has timed out, although moby/ipvs reads again
-// after EAGAIN, which a waiting reader gets when the socket is closed.
-func TestCloseWakesAReader(t *testing.T) {
+// A hung is a transport whose calls end when they are released.
+type hung struct {
+	transport
+	released chan struct{}
+	closed   atomic.Bool
+}
+
+func (h *hung) do(request) ([][]byte, error) {
+	<-h.released
+	return [][]byte{{1}}, nil
+}
+
+func (h *hung) batch(requests []request) []error {
+	<-h.released
+	return make([]error, len(requests))
+}
+
+func (h *hung) close() { h.closed.Store(true) }
+
+// A call that hangs makes the others fail at once, until it has ended.
+func TestGuardGivesUpOnAHungCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &hung{released: make(chan struct{})}
+		g := &guard{of: h, timeout: callTimeout}
+		for i, want := range []time.Duration{callTimeout, 0} {
+			start := time.Now()
+			_, err := g.do(request{})
+			if !errors.Is(err, lvs.ErrUnanswered) || time.Since(start) != want {
+				t.Errorf("call %d: %v after %v, want after %v", i, err, time.Since(start), want)
+			}
+		}
+		if errs := g.batch(make([]request, 3)); len(errs) != 3 || !errors.Is(errs[2], lvs.ErrUnanswered) {
+			t.Errorf("a batch: %v", errs)
+		}
+		close(h.released)
+		synctest.Wait()
+		if messages, err := g.do(request{}); err != nil || len(messages) != 1 {
+			t.Errorf("after the end of the first: %v, %v", messages, err)
+		}
+		if errs := g.batch(make([]request, 3)); len(errs) != 3 || errors.Join(errs...) != nil {
+			t.Errorf("a batch: %v", errs)
+		}
+	})
+}
+
+// The socket of a call that hangs is closed after it, and Close does not wait.
+func TestGuardClosesAfterAHungCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &hung{released: make(chan struct{})}
+		g := &guard{of: h, timeout: callTimeout}
+		if _, err := g.do(request{}); !errors.Is(err, lvs.ErrUnanswered) {
+			t.Error(err)
+		}
+		g.close()
+		synctest.Wait()
+		if h.closed.Load() {
+			t.Error("closed under the call")
+		}
+		close(h.released)
+		synctest.Wait()
+		if !h.closed.Load() {
+			t.Error("never closed")
+		}
+	})
+}
+
+// The generic netlink controller stands for IPVS: it answers every message of a
+// batch by its own error, in order, and over the bounds of one system call.
+func TestBatchMapsErrors(t *testing.T) {
 	s, err := openSocket()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error)
-	waits := make(chan struct{})
-	go func() {
-		close(waits)
-		for {
-			if _, _, err := s.nl.Receive(); !errors.Is(err, unix.EAGAIN) {
-				ended <- err
-				return
-			}
+	defer s.close()
+	s.family = unix.GENL_ID_CTRL
+	requests := make([]request, 3*batchMessages+7)
+	for i := range requests {
+		requests[i] = request{command: nl.GENL_CTRL_CMD_GETFAMILY, attrs: []*nl.RtAttr{nl.NewRtAttr(nl.GENL_CTRL_ATTR_FAMILY_NAME, nl.ZeroTerminated("nlctrl"))}}
+		if i%3 == 1 {
+			requests[i].command = 99 // the controller has no such command
 		}
-	}()
-	<-waits
-	s.close()
-	select {
-	case err := <-ended:
-		if err == nil {
-			t.Error("the reader read something from a closed socket")
+	}
+	errs := s.batch(requests)
+	if len(errs) != len(requests) {
+		t.Fatalf("%d answers to %d requests", len(errs), len(requests))
+	}
+	for i, err := range errs {
+		if want := i%3 == 1; errors.Is(err, unix.EOPNOTSUPP) != want || (err != nil) != want {
+			t.Errorf("request %d: %v", i, err)
 		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("the reader still reads")
+	}
+	if id, err := s.find("nlctrl"); err != nil || id != unix.GENL_ID_CTRL {
+		t.Errorf("the next request finds the controller at %d, %v", id, err)
 	}
 }
 
-// After a call of moby/ipvs that hangs, the next call works with a new handle.
-func TestWatchdogOpensAgain(t *testing.T) {
-	c := kernel(t)
-	c.watchdog = 50 * time.Millisecond
-	hung, release := c.moby, make(chan struct{})
-	defer close(release)
-	c.mu.Lock()
-	_, err := call(c, func(*moby.Handle) (struct{}, error) {
-		<-release // no answer comes
-		return struct{}{}, nil
-	})
-	c.mu.Unlock()
-	c.watchdog = callTimeout
-	if !errors.Is(err, lvs.ErrUnanswered) || c.moby != nil {
-		t.Errorf("got %v, and the handle is kept: %v", err, c.moby != nil)
+// If the kernel does not answer the last message, nothing is known of those that it
+// has not refused.
+func TestBatchWithoutTheLastAnswer(t *testing.T) {
+	s, err := openSocket()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := hung.NewService(toMoby(tcp("10.0.0.1:80"))); err == nil {
-		t.Error("the hung handle is still open")
+	defer s.close()
+	var b []byte
+	for _, command := range []uint8{nl.GENL_CTRL_CMD_GETFAMILY, 99} {
+		attrs := []*nl.RtAttr{nl.NewRtAttr(nl.GENL_CTRL_ATTR_FAMILY_NAME, nl.ZeroTerminated("nlctrl"))}
+		b = s.message(b, unix.GENL_ID_CTRL, header{command, 1}, 0, attrs)
 	}
-	if err := c.Do(lvs.Op{Verb: lvs.AddService, Service: tcp("10.0.0.1:80")}); err != nil {
-		t.Errorf("the next call: %v", err)
+	if err := s.send(b); err != nil {
+		t.Fatal(err)
 	}
-}
-
-func TestWhatMobySaysGoesToTheLog(t *testing.T) {
-	var b bytes.Buffer
-	redirectLogrus(slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	defer redirectLogrus(discard)
-	logrus.Warn("modprobe was not amused")
-	if !strings.Contains(b.String(), "moby/ipvs: modprobe was not amused") {
-		t.Errorf("the log has %q", b.String())
+	errs := s.failures(1, 3)
+	if !errors.Is(errs[0], lvs.ErrUnanswered) || !errors.Is(errs[1], unix.EOPNOTSUPP) || !errors.Is(errs[2], lvs.ErrUnanswered) {
+		t.Errorf("got %v", errs)
 	}
 }

@@ -8,6 +8,9 @@ const (
 
 // Commands (IPVS_CMD_*).
 const (
+	cmdNewService = 1
+	cmdSetService = 2
+	cmdDelService = 3
 	cmdGetService = 4
 	cmdNewDest    = 5
 	cmdSetDest    = 6
@@ -16,14 +19,19 @@ const (
 	cmdNewDaemon  = 9
 	cmdDelDaemon  = 10
 	cmdGetDaemon  = 11
+	cmdSetConfig  = 12
+	cmdGetConfig  = 13
 	cmdGetInfo    = 15
 )
 
 // Attributes of a command (IPVS_CMD_ATTR_*).
 const (
-	attrService = 1
-	attrDest    = 2
-	attrDaemon  = 3
+	attrService       = 1
+	attrDest          = 2
+	attrDaemon        = 3
+	attrTimeoutTCP    = 4
+	attrTimeoutTCPFin = 5
+	attrTimeoutUDP    = 6
 )
 
 // Attributes of a service (IPVS_SVC_ATTR_*).

@@ -73,6 +73,8 @@ func (w *wire) dump(request) ([][]byte, error) {
 	return messages, nil
 }
 
+func (w *wire) batch(requests []request) []error { return make([]error, len(requests)) }
+
 func (w *wire) close() {}
 
 var syncConfig = lvs.SyncConfig{Interface: "eth1", ID: 1, Follow: "director"}

@@ -19,7 +19,7 @@ func available(t *testing.T, c *Conn) []string {
 	for _, name := range lvs.Schedulers() {
 		s := tcp("192.0.2.1:1")
 		s.Scheduler = name
-		err := c.Do(lvs.Op{Verb: lvs.AddService, Service: s})
+		err := c.Do(lvs.Op{Verb: lvs.AddService, Service: s})[0]
 		if errors.Is(err, lvs.ErrNoScheduler) {
 			t.Logf("this kernel has no scheduler %s: %v", name, err)
 			continue
@@ -28,7 +28,7 @@ func available(t *testing.T, c *Conn) []string {
 			t.Fatalf("scheduler %s: %v", name, err)
 		}
 		names = append(names, name)
-		if err := c.Do(lvs.Op{Verb: lvs.DeleteService, Service: s}); err != nil {
+		if err := c.Do(lvs.Op{Verb: lvs.DeleteService, Service: s})[0]; err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -97,7 +97,7 @@ func servers(v6 bool, change int) []lvs.Server {
 			a = netip.MustParseAddr(fmt.Sprintf("fd00::%d", 11+i))
 		}
 		s.Address = netip.AddrPortFrom(a, 80)
-		s.Weight = []int{1, 0, 65535, 300}[(i+change)%4]
+		s.Weight = []int{1, 0, lvs.MaxWeight, 70000}[(i+change)%4]
 		if i%2 == change%2 {
 			s.Upper, s.Lower = 1<<31+uint32(i), uint32(i)
 		}

@@ -150,13 +150,13 @@ func TestSyncAndMixedFamiliesExcludeEachOther(t *testing.T) {
 	if _, err := c.ApplySync(config.Wanted(true)); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Do(crossing); !errors.Is(err, syscall.EINVAL) || !strings.Contains(err.Error(), "sync daemon") {
+	if err := c.Do(crossing)[0]; !errors.Is(err, syscall.EINVAL) || !strings.Contains(err.Error(), "sync daemon") {
 		t.Errorf("a server of another family beside a sync daemon: %v", err)
 	}
 	if _, err := c.ApplySync(nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Do(crossing); err != nil {
+	if err := c.Do(crossing)[0]; err != nil {
 		t.Error(err)
 	}
 	if _, err := c.ApplySync(config.Wanted(true)); !errors.Is(err, syscall.EINVAL) || !strings.Contains(err.Error(), "another address family") {

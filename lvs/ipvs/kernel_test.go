@@ -146,7 +146,7 @@ func compare(t *testing.T, c *Conn, want []lvs.Wanted) {
 	}
 	var fake lvstest.Fake
 	for _, op := range lvs.Plan(nil, want, nil) {
-		if err := fake.Do(op); err != nil {
+		if err := fake.Do(op)[0]; err != nil {
 			t.Fatalf("fake: %v: %v", op, err)
 		}
 	}
@@ -297,7 +297,7 @@ func TestFakeRefusesWhatTheKernelRefuses(t *testing.T) {
 		if op.Verb == lvs.DeleteService && g.IntN(4) > 0 {
 			continue // let tables grow
 		}
-		want, got := fake.Do(op), c.Do(op)
+		want, got := fake.Do(op)[0], c.Do(op)[0]
 		for _, is := range []error{syscall.EEXIST, syscall.ENOENT, syscall.ESRCH, syscall.EINVAL, syscall.ERANGE, lvs.ErrExists, lvs.ErrNoService, lvs.ErrNoServer, lvs.ErrNoScheduler} {
 			if errors.Is(want, is) != errors.Is(got, is) {
 				t.Fatalf("step %d: %v: fake %v, kernel %v", step, op, want, got)
@@ -463,14 +463,14 @@ func TestConcurrentUse(t *testing.T) {
 					{Verb: lvs.AddService, Service: s},
 					{Verb: lvs.AddServer, Service: s, Server: nat("192.168.0.11:80", 1)},
 				} {
-					if err := c.Do(op); err != nil {
+					if err := c.Do(op)[0]; err != nil {
 						t.Error(err)
 					}
 				}
 				if _, err := c.Usage(); err != nil {
 					t.Error(err)
 				}
-				if err := c.Do(lvs.Op{Verb: lvs.DeleteService, Service: s}); err != nil {
+				if err := c.Do(lvs.Op{Verb: lvs.DeleteService, Service: s})[0]; err != nil {
 					t.Error(err)
 				}
 			}

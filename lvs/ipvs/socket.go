@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink/nl"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"holdfast/lvs"
@@ -19,9 +18,6 @@ import (
 const headerLen = 4
 
 type header struct{ command, version uint8 }
-
-func (h header) Len() int          { return headerLen }
-func (h header) Serialize() []byte { return []byte{h.command, h.version, 0, 0} }
 
 // A request is one generic netlink command.
 type request struct {
@@ -41,41 +37,50 @@ const (
 	sendTimeout   = 2 * time.Second
 )
 
+// errInterrupted: another program changed the table during a dump
+// (NLM_F_DUMP_INTR).
+var errInterrupted = errors.New("another program changed the table meanwhile")
+
 // A socket is a generic netlink socket with timeouts. It is not safe for concurrent
 // use.
 type socket struct {
-	nl     *nl.NetlinkSocket
-	handle map[int]*nl.SocketHandle
-	family uint16
+	fd       int
+	family   uint16
+	sequence uint32
+	timeout  time.Duration // of receiving, as the kernel has it
+	// buffer takes what one system call receives. The kernel sends at most 32 KiB of
+	// a dump at a time (netlink_dump in net/netlink/af_netlink.c).
+	buffer [64 << 10]byte
 }
 
 func openSocket() (*socket, error) {
-	s, err := nl.GetNetlinkSocketAt(netns.None(), netns.None(), unix.NETLINK_GENERIC)
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_GENERIC)
 	if err != nil {
 		return nil, fmt.Errorf("open a generic netlink socket: %w", err)
 	}
 	tv := unix.NsecToTimeval(int64(sendTimeout))
-	if err := errors.Join(s.SetSendTimeout(&tv), s.SetExtAck(true)); err != nil {
-		s.Close()
+	err = errors.Join(
+		unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}),
+		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &tv),
+		unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1),
+		unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1), // errors do not repeat the request
+	)
+	if err != nil {
+		unix.Close(fd)
 		return nil, fmt.Errorf("configure a generic netlink socket: %w", err)
 	}
-	return &socket{nl: s, handle: map[int]*nl.SocketHandle{unix.NETLINK_GENERIC: {Socket: s}}}, nil
+	return &socket{fd: fd}, nil
 }
 
-func (s *socket) close() { s.nl.Close() }
+func (s *socket) close() { unix.Close(s.fd) }
 
 // do sends a request to the socket's family and returns the messages of the answer.
 // Each begins with its generic netlink header.
 func (s *socket) do(r request) ([][]byte, error) {
-	return s.send(s.family, header{r.command, familyVersion}, r)
+	return s.ask(s.family, header{r.command, familyVersion}, r)
 }
 
-func (s *socket) send(family uint16, h header, r request) ([][]byte, error) {
-	timeout := cmp.Or(r.timeout, answerTimeout)
-	tv := unix.NsecToTimeval(int64(timeout))
-	if err := s.nl.SetReceiveTimeout(&tv); err != nil {
-		return nil, err
-	}
+func (s *socket) ask(family uint16, h header, r request) ([][]byte, error) {
 	flags := unix.NLM_F_ACK
 	switch {
 	case r.dump:
@@ -83,25 +88,154 @@ func (s *socket) send(family uint16, h header, r request) ([][]byte, error) {
 	case r.query:
 		flags = 0
 	}
-	req := nl.NewNetlinkRequest(int(family), flags)
-	req.Sockets = s.handle
-	req.AddData(h)
-	for _, a := range r.attrs {
-		req.AddData(a)
+	if err := s.send(s.message(nil, family, h, flags, r.attrs)); err != nil {
+		return nil, err
 	}
-	// Execute skips a late answer to an earlier request by its sequence number.
-	messages, err := req.Execute(unix.NETLINK_GENERIC, 0)
+	timeout := cmp.Or(r.timeout, answerTimeout)
+	if err := s.setTimeout(timeout); err != nil {
+		return nil, err
+	}
+	messages, err := s.answer(s.sequence)
 	if errors.Is(err, unix.EAGAIN) {
 		return nil, fmt.Errorf("%w in %v", lvs.ErrUnanswered, timeout)
 	}
 	return messages, err
 }
 
+// message appends a netlink message to b. Its sequence number is s.sequence
+// afterwards.
+func (s *socket) message(b []byte, family uint16, h header, flags int, attrs []*nl.RtAttr) []byte {
+	s.sequence++
+	start := len(b)
+	b = native.AppendUint32(b, 0) // the length, see below
+	b = native.AppendUint16(b, family)
+	b = native.AppendUint16(b, uint16(unix.NLM_F_REQUEST|flags))
+	b = native.AppendUint32(b, s.sequence)
+	b = native.AppendUint32(b, 0) // the kernel knows the sender
+	b = append(b, h.command, h.version, 0, 0)
+	for _, a := range attrs {
+		b = append(b, a.Serialize()...)
+	}
+	native.PutUint32(b[start:], uint32(len(b)-start))
+	for len(b)%unix.NLMSG_ALIGNTO != 0 {
+		b = append(b, 0)
+	}
+	return b
+}
+
+func (s *socket) send(messages []byte) error {
+	err := unix.Sendto(s.fd, messages, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+	if err != nil {
+		return fmt.Errorf("send %d bytes to IPVS: %w", len(messages), err)
+	}
+	return nil
+}
+
+// setTimeout bounds the wait of receive.
+func (s *socket) setTimeout(d time.Duration) error {
+	if d == s.timeout {
+		return nil
+	}
+	tv := unix.NsecToTimeval(int64(d))
+	if err := unix.SetsockoptTimeval(s.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
+		return fmt.Errorf("set a timeout of %v: %w", d, err)
+	}
+	s.timeout = d
+	return nil
+}
+
+// receive returns the next messages from the kernel. They are valid until the next
+// call. The error wraps EAGAIN if none has come in time.
+func (s *socket) receive() ([]syscall.NetlinkMessage, error) {
+	for {
+		n, from, err := unix.Recvfrom(s.fd, s.buffer[:], 0)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("receive from IPVS: %w", err)
+		}
+		if kernel, ok := from.(*unix.SockaddrNetlink); ok && kernel.Pid == nl.PidKernel {
+			return syscall.ParseNetlinkMessage(s.buffer[:n])
+		}
+	}
+}
+
+// answer returns the messages of the answer to a request. It skips late answers to
+// earlier requests.
+func (s *socket) answer(sequence uint32) ([][]byte, error) {
+	var answer [][]byte
+	interrupted := false
+	for {
+		messages, err := s.receive()
+		if err != nil {
+			return nil, err
+		}
+		for i := range messages {
+			m := &messages[i]
+			if m.Header.Seq != sequence {
+				continue
+			}
+			interrupted = interrupted || m.Header.Flags&unix.NLM_F_DUMP_INTR != 0
+			switch {
+			case m.Header.Type == unix.NLMSG_ERROR, m.Header.Type == unix.NLMSG_DONE:
+				if err := result(m); err != nil {
+					return nil, err
+				}
+				if interrupted {
+					return nil, errInterrupted
+				}
+				return answer, nil
+			}
+			answer = append(answer, append([]byte(nil), m.Data...))
+			if m.Header.Flags&unix.NLM_F_MULTI == 0 {
+				return answer, nil
+			}
+		}
+	}
+}
+
+// result returns the error in a message of type NLMSG_ERROR or NLMSG_DONE, nil for
+// success.
+func result(m *syscall.NetlinkMessage) error {
+	if len(m.Data) < 4 {
+		if m.Header.Type == unix.NLMSG_DONE {
+			return nil
+		}
+		return fmt.Errorf("%w: an acknowledgement of %d bytes", errMalformed, len(m.Data))
+	}
+	number := int32(native.Uint32(m.Data))
+	if number == 0 {
+		return nil
+	}
+	err := error(syscall.Errno(-number))
+	if said := explanation(m); said != "" {
+		err = fmt.Errorf("%w: %s", err, said)
+	}
+	return err
+}
+
+// explanation returns the kernel's text about an error (NLMSGERR_ATTR_MSG), or "".
+func explanation(m *syscall.NetlinkMessage) string {
+	const attributes = 4 + unix.SizeofNlMsghdr // after the error number and the header of the request
+	if m.Header.Type != unix.NLMSG_ERROR || m.Header.Flags&unix.NLM_F_ACK_TLVS == 0 || len(m.Data) < attributes {
+		return ""
+	}
+	said := ""
+	_ = walk(m.Data[attributes:], func(kind uint16, value []byte) error { // what is malformed explains nothing
+		if kind == unix.NLMSGERR_ATTR_MSG {
+			said = text(value)
+		}
+		return nil
+	})
+	return said
+}
+
 // find returns the number of a generic netlink family (GENL_CTRL_CMD_GETFAMILY).
 // The error is ENOENT if the kernel does not have the family.
 func (s *socket) find(name string) (uint16, error) {
 	r := request{query: true, attrs: []*nl.RtAttr{nl.NewRtAttr(nl.GENL_CTRL_ATTR_FAMILY_NAME, nl.ZeroTerminated(name))}}
-	messages, err := s.send(nl.GENL_ID_CTRL, header{nl.GENL_CTRL_CMD_GETFAMILY, nl.GENL_CTRL_VERSION}, r)
+	messages, err := s.ask(nl.GENL_ID_CTRL, header{nl.GENL_CTRL_CMD_GETFAMILY, nl.GENL_CTRL_VERSION}, r)
 	if err != nil {
 		return 0, err
 	}
@@ -117,12 +251,12 @@ func (s *socket) find(name string) (uint16, error) {
 }
 
 // dump sends a request for a dump. It repeats it when the kernel reports that
-// another program has changed the table during the dump (NLM_F_DUMP_INTR).
+// another program has changed the table during the dump.
 func (s *socket) dump(r request) ([][]byte, error) {
 	r.dump = true
 	for range 4 {
 		messages, err := s.do(r)
-		if !errors.Is(err, nl.ErrDumpInterrupted) {
+		if !errors.Is(err, errInterrupted) {
 			return messages, err
 		}
 	}

@@ -49,9 +49,18 @@ func (f *Fake) Dump() ([]lvs.Wanted, error) {
 	return all, nil
 }
 
-// Do makes one change, or returns the kernel's error number (EEXIST, ESRCH, ENOENT,
-// EINVAL or ERANGE), wrapped with the error of package lvs that has its meaning.
-func (f *Fake) Do(op lvs.Op) error {
+// Do makes each change, or returns the kernel's error number for it (EEXIST, ESRCH,
+// ENOENT, EINVAL or ERANGE), wrapped with the error of package lvs that has its
+// meaning.
+func (f *Fake) Do(ops ...lvs.Op) []error {
+	errs := make([]error, len(ops))
+	for i, op := range ops {
+		errs[i] = f.try(op)
+	}
+	return errs
+}
+
+func (f *Fake) try(op lvs.Op) error {
 	if f.Fail != nil {
 		if err := f.Fail(op); err != nil {
 			return err

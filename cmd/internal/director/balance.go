@@ -67,10 +67,8 @@ func (b *balancer) attach(kernel ipvsTable) {
 // configure takes a new configuration over and returns the checks for it. A
 // server that the kernel has in use already starts as being up.
 func (b *balancer) configure(c *conf.Config) ([]checker.Config, error) {
-	var checks []checker.Config
 	b.services = make(map[string]conf.Service, len(c.Services))
 	for _, s := range c.Services {
-		checks = append(checks, s.Checks()...)
 		b.services[s.Name] = s
 	}
 	if err := b.table.Configure(serviceConfigs(c)); err != nil {
@@ -81,8 +79,9 @@ func (b *balancer) configure(c *conf.Config) ([]checker.Config, error) {
 	if err := b.adopt(); err != nil {
 		b.log.Warn("cannot see which servers IPVS uses", "err", err) // apply tries again
 	}
+	checks := c.Checks()
 	for i := range checks {
-		checks[i].InitiallyUp = b.table.Health(ref(checks[i].ID)) == lvs.Up
+		checks[i].InitiallyUp = b.table.Health(ref(checks[i].Server)) == lvs.Up
 	}
 	return checks, nil
 }
@@ -218,26 +217,49 @@ func serviceConfigs(c *conf.Config) []lvs.ServiceConfig {
 	return list
 }
 
+// logEach is how many changes or failures of one look at the table are logged one by
+// one. Of more than that, which come of a configuration or a flush of the table, the
+// log has the number.
+const logEach = 100
+
 // report logs what was changed and what could not be changed, each failure once, and
 // hands it on.
 func (b *balancer) report(report lvs.Report) {
-	for _, c := range report.Changes {
+	b.logChanges(report.Changes)
+	failing := make(map[string]bool, len(report.Failed))
+	news := 0
+	for _, f := range report.Failed {
+		failing[f.Error()] = true
+		if b.failing[f.Error()] {
+			continue
+		}
+		if news++; news <= logEach {
+			b.log.Error("ipvs not changed", "err", f)
+		}
+	}
+	if news > logEach {
+		b.log.Error("ipvs not changed: more changes failed", "failed", news, "logged", logEach)
+	}
+	b.failing = failing
+	if len(report.Changes) > 0 || len(report.Failed) > 0 {
+		b.changed(report)
+	}
+}
+
+func (b *balancer) logChanges(changes []lvs.Change) {
+	numbers := map[bool]int{} // by drift
+	for _, c := range changes {
+		if numbers[c.Drift]++; len(changes) > logEach {
+			continue
+		}
 		msg := "ipvs changed"
 		if c.Drift {
 			msg = "ipvs repaired: somebody had changed it"
 		}
 		b.log.Info(msg, "op", c.Op.String())
 	}
-	failing := make(map[string]bool, len(report.Failed))
-	for _, f := range report.Failed {
-		failing[f.Error()] = true
-		if !b.failing[f.Error()] {
-			b.log.Error("ipvs not changed", "err", f)
-		}
-	}
-	b.failing = failing
-	if len(report.Changes) > 0 || len(report.Failed) > 0 {
-		b.changed(report)
+	if len(changes) > logEach {
+		b.log.Info("ipvs changed", "changes", numbers[false], "repairs", numbers[true])
 	}
 }
 

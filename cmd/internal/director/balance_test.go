@@ -185,7 +185,7 @@ func TestBalancerForgotten(t *testing.T) {
 	balance(t, dir, kernel, balanced)
 	foreign := lvs.Op{Verb: lvs.AddService, Service: lvs.Service{
 		Key: lvs.Key{Protocol: lvs.TCP, Address: netip.MustParseAddrPort("10.0.0.7:25")}, Scheduler: "rr", PersistPrefix: 32}}
-	if err := kernel.Do(foreign); err != nil {
+	if err := kernel.Do(foreign)[0]; err != nil {
 		t.Fatal(err)
 	}
 	balance(t, dir, kernel, twoUnits+"[[service]]\nname = \"other\"\naddress = \"10.0.0.100:82\"\n[[service.server]]\naddress = \"192.168.0.9\"\n")

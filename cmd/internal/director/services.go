@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/checker"
@@ -44,7 +45,8 @@ type virtualServices struct {
 	causes  map[string]string // what changed since the last step, by service
 	orders  *savedOrders
 	files   *maintenance
-	ending  bool // the daemon stops
+	ending  bool               // the daemon stops
+	said    map[lvs.Ref]string // UP or DOWN by server, as its latest event says
 }
 
 // newVirtualServices returns the subsystem with what a former run left in IPVS.
@@ -53,7 +55,7 @@ func newVirtualServices(b base, dir string) *virtualServices {
 	if err != nil {
 		b.log.Warn("what a former run left in IPVS is not known", "err", err)
 	}
-	v := &virtualServices{base: b, kernel: openIPVS, fights: contention{}, causes: map[string]string{}, orders: readOrders(dir, b.log)}
+	v := &virtualServices{base: b, kernel: openIPVS, fights: contention{}, said: map[lvs.Ref]string{}, causes: map[string]string{}, orders: readOrders(dir, b.log)}
 	v.balance = newBalancer(b.log, memory, v.changed)
 	v.timer = time.AfterFunc(time.Hour, func() { v.post(func() { v.dirty = true }) })
 	v.timer.Stop()
@@ -102,6 +104,7 @@ func (v *virtualServices) apply(c *conf.Config) {
 	} else if err := v.checks.Apply(checks); err != nil {
 		v.log.Error("cannot take over the checks", "err", err)
 	}
+	v.forget(checks)
 	for i := range c.Services {
 		v.causes[c.Services[i].Name] = "the configuration changed"
 	}
@@ -261,21 +264,53 @@ func (v *virtualServices) verdict(c checker.Change) {
 		v.causes[r.Service] = "the check " + c.WeightBy + " changes a weight"
 		v.logWeight(&c)
 	}
-	health, to := lvs.Down, event.Down
+	health := lvs.Down
 	if c.Up {
-		health, to = lvs.Up, event.Up
+		health = lvs.Up
 	}
 	before := v.balance.table.Health(r)
-	if !v.balance.table.SetHealth(r, health) {
-		return
+	if v.balance.table.SetHealth(r, health) {
+		v.dirty = true
+		v.causes[r.Service] = c.ID + " is " + eventHealth(health)
 	}
-	v.dirty = true
-	v.causes[r.Service] = c.ID + " is " + to
-	v.log.Info("server is "+health.String(), "server", c.ID, "reason", c.Reason)
-	v.publish(event.Event{
-		At: c.At, Kind: event.KindServer, Subject: c.ID,
-		From: eventHealth(before), To: to, Reason: c.Reason, Service: v.eventServer(r),
-	})
+	v.announce(c, r, before)
+}
+
+// announce publishes what is new of a server. A server that only waits for another one
+// has no event of its own: the other one has.
+func (v *virtualServices) announce(c checker.Change, r lvs.Ref, before lvs.Health) {
+	to := event.Down
+	if c.Up {
+		to = event.Up
+	}
+	from, known := v.said[r]
+	if !known {
+		from = eventHealth(before)
+	}
+	v.said[r] = from
+	switch {
+	case c.Waits:
+		v.log.Info("server is not asked", "server", c.ID, "reason", c.Reason)
+	case from != to:
+		v.said[r] = to
+		v.log.Info("server is "+strings.ToLower(to), "server", c.ID, "reason", c.Reason)
+		v.publish(event.Event{
+			At: c.At, Kind: event.KindServer, Subject: c.ID,
+			From: from, To: to, Reason: c.Reason, Service: v.eventServer(r),
+		})
+	}
+}
+
+// forget drops what was said of servers that are not configured any more.
+func (v *virtualServices) forget(checks []checker.Config) {
+	said := make(map[lvs.Ref]string, len(checks))
+	for i := range checks {
+		r := ref(checks[i].Server)
+		if to, ok := v.said[r]; ok {
+			said[r] = to
+		}
+	}
+	v.said = said
 }
 
 func (v *virtualServices) logWeight(c *checker.Change) {
@@ -378,10 +413,13 @@ func (v *virtualServices) reportAll() {
 // changed publishes what the balancer put back.
 func (v *virtualServices) changed(report lvs.Report) {
 	v.fights.note(time.Now(), report.Changes)
-	for _, c := range report.Changes {
-		if c.Drift {
-			v.repairs++
-			v.publish(event.Event{Kind: event.KindRepair, Subject: "ipvs", Reason: c.Op.String()})
-		}
+	repairs := slices.DeleteFunc(slices.Clone(report.Changes), func(c lvs.Change) bool { return !c.Drift })
+	v.repairs += uint64(len(repairs))
+	if len(repairs) > logEach {
+		v.publish(event.Event{Kind: event.KindRepair, Subject: "ipvs", Reason: fmt.Sprintf("%d changes, the first: %v", len(repairs), repairs[0].Op)})
+		return
+	}
+	for _, c := range repairs {
+		v.publish(event.Event{Kind: event.KindRepair, Subject: "ipvs", Reason: c.Op.String()})
 	}
 }

@@ -142,7 +142,7 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 	used := lvs.Server{Address: netip.MustParseAddrPort("192.168.0.11:80"), Forward: lvs.NAT, Weight: 1}
 	web := c.Services[0].Service.Canonical()
 	for _, op := range []lvs.Op{{Verb: lvs.AddService, Service: web}, {Verb: lvs.AddServer, Service: web, Server: used}} {
-		if err := kernel.Do(op); err != nil {
+		if err := kernel.Do(op)[0]; err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -170,7 +170,7 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 	kernel.failDump = nil
 	check("all works", false, false)
 	for range contentionRepairs {
-		if err := kernel.Do(lvs.Op{Verb: lvs.DeleteService, Service: web}); err != nil {
+		if err := kernel.Do(lvs.Op{Verb: lvs.DeleteService, Service: web})[0]; err != nil {
 			t.Fatal(err)
 		}
 		check("another program deletes a service", false, false)
@@ -181,4 +181,36 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 	if got := kernel.String(); !strings.Contains(got, "-r 192.168.0.11:80") {
 		t.Errorf("a server in use went out of service, though no check has failed:\n%s", got)
 	}
+}
+
+// A server that waits for another one leaves the table without an event, and comes
+// back without one.
+func TestWaitingServersMakeNoEvents(t *testing.T) {
+	b, heard := alone(t)
+	kernel := newFakeIPVS()
+	v := newTestServices(t, b, parse(t, twoServers), kernel)
+	const id = "web/192.168.0.11:80"
+	step := func(when string, c checker.Change, inTable bool, events int) {
+		t.Helper()
+		heard.events = nil
+		c.ID, c.At = id, time.Now()
+		v.verdict(c)
+		mustApply(t, v.balance)
+		n := 0
+		for _, e := range heard.events {
+			if e.Kind == event.KindServer {
+				n++
+			}
+		}
+		if n != events || strings.Contains(kernel.String(), "-r 192.168.0.11:80") != inTable {
+			t.Errorf("%s: events %+v, table %s", when, heard.events, kernel)
+		}
+	}
+	step("up", checker.Change{Up: true}, true, 1)
+	step("waits", checker.Change{Waits: true}, false, 0)
+	step("up again", checker.Change{Up: true}, true, 0)
+	step("waits again", checker.Change{Waits: true}, false, 0)
+	step("down by itself", checker.Change{}, false, 1)
+	step("waits once more", checker.Change{Waits: true}, false, 0)
+	step("up for good", checker.Change{Up: true}, true, 1)
 }

@@ -3,6 +3,7 @@ package status
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -156,20 +157,21 @@ func (s *Status) lvs(b *strings.Builder) {
 		fmt.Fprintf(b, "  sync %s on %s, id %d\n", cmp.Or(strings.Join(y.Roles, " and "), "stopped"), y.Interface, y.ID)
 	}
 	if s.LVS.RatesNote != "" {
-		fmt.Fprintf(b, "  no rates: %s\n", s.LVS.RatesNote)
+		fmt.Fprintf(b, "  rates are not measured: %s\n", s.LVS.RatesNote)
 	}
 	var t table
-	t.header("NAME", "ADDRESS", "BY", "HEALTH", ">WEIGHT", ">ACTIVE", ">INACTIVE", ">CONNECTIONS", ">IN", ">OUT")
+	t.header("NAME", "ADDRESS", "BY", "HEALTH", ">WEIGHT", ">ACTIVE", ">INACTIVE", ">CONNECTIONS", ">IN", ">OUT", ">CONNS/S", ">PACKETS/S", ">BYTES/S")
 	for i := range s.LVS.Services {
 		v := &s.LVS.Services[i]
-		t.row(cmp.Or(v.Name, "-"), v.Service, v.Scheduler, serviceHealth(v), "", "", "",
-			count(v.Counters.Connections), count(v.Counters.BytesIn), count(v.Counters.BytesOut))
+		t.row(slices.Concat([]string{cmp.Or(v.Name, "-"), v.Service, v.Scheduler, serviceHealth(v), "", "", ""},
+			counters(&v.Counters, v.Present))...)
 		t.note(serviceNote(v))
 		t.note(quorumNote(v))
 		for j := range v.Servers {
 			r := &v.Servers[j]
-			t.row("-> "+r.Name, r.Address, r.Forward, serverHealth(r), weight(r), strconv.FormatUint(uint64(r.Active), 10),
-				strconv.FormatUint(uint64(r.Inactive), 10), count(r.Counters.Connections), count(r.Counters.BytesIn), count(r.Counters.BytesOut))
+			t.row(slices.Concat([]string{"-> " + r.Name, r.Address, r.Forward, serverHealth(r), weight(r),
+				strconv.FormatUint(uint64(r.Active), 10), strconv.FormatUint(uint64(r.Inactive), 10)},
+				counters(&r.Counters, r.Present))...)
 			t.note(s.serverNote(r))
 		}
 	}

@@ -98,3 +98,16 @@ func weightNote(r *lvs.ServerStatus) []string {
 	}
 	return parts
 }
+
+// counters returns the cells of what was counted, and of the rates in both directions
+// together. Without rates in the kernel these are "?", because they are not 0.
+func counters(c *lvs.Counters, present bool) []string {
+	cells := []string{count(c.Connections), count(c.BytesIn), count(c.BytesOut)}
+	switch {
+	case !present:
+		return append(cells, "-", "-", "-")
+	case c.Rates == nil:
+		return append(cells, "?", "?", "?")
+	}
+	return append(cells, count(c.ConnectionRate), count(c.PacketInRate+c.PacketOutRate), count(c.ByteInRate+c.ByteOutRate))
+}
