@@ -125,6 +125,9 @@ func (s *Set) finish(q *question, begun, ended time.Time, weight *probe.Weight, 
 			if sub.observe(r) || r.Weight != nil {
 				s.report(sub.server, sub, r)
 			}
+			if s.onFailure != nil && !r.OK {
+				s.onFailure(sub.server.id, r)
+			}
 		}
 	}
 	for _, w := range q.served {

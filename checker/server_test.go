@@ -3,6 +3,7 @@ package checker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,5 +164,25 @@ func TestWeights(t *testing.T) {
 			t.Fatal(err)
 		}
 		want("two checks are gone", `40 by "rs#a"`)
+	})
+}
+
+// Each failed attempt is told, also of a server that is down already.
+func TestOnFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		w := newWorld(t, Options{OnFailure: func(server string, r Result) { told = append(told, server+": "+r.Reason) }})
+		w.answers(func(a attempt) (time.Duration, error) {
+			if a.n == 0 || a.n == 4 {
+				return 0, nil
+			}
+			return 0, fmt.Errorf("failure %d", a.n)
+		})
+		w.apply(t, of("web/a", "tcp", 1))
+		time.Sleep(4500 * time.Millisecond)
+		synctest.Wait()
+		if want := []string{"web/a: failure 1", "web/a: failure 2", "web/a: failure 3"}; !slices.Equal(told, want) {
+			t.Errorf("told %q, want %q", told, want)
+		}
 	})
 }

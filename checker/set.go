@@ -29,6 +29,10 @@ type Options struct {
 	// newest Change of each subject waits. OnChange may call the Set's methods
 	// except Close, which waits for it.
 	OnChange func(Change)
+	// OnFailure is called for each failed attempt and each server that it is about,
+	// also of a server that is down already. It must return at once and must not call
+	// the Set. nil: nobody wants to know.
+	OnFailure func(server string, r Result)
 	// Limit is how many attempts run at once. Others wait, and begin in the order
 	// in which they were due.
 	Limit int
@@ -47,6 +51,7 @@ type Set struct {
 	limit     int
 	rand      func() float64
 	newProber func(Config) probe.Prober
+	onFailure func(server string, r Result)
 
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -82,7 +87,7 @@ var (
 // New starts a Set without checks. Close ends it.
 func New(o Options) *Set {
 	s := &Set{
-		log: o.Log, limit: o.Limit, rand: o.Rand, newProber: o.NewProber,
+		log: o.Log, limit: o.Limit, rand: o.Rand, newProber: o.NewProber, onFailure: o.OnFailure,
 		pending: newPending(), epoch: time.Now(), wake: make(chan struct{}, 1),
 		subjects: make(map[string]*subject), servers: make(map[string]*server), questions: make(map[questionKey][]*question),
 	}

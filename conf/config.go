@@ -20,6 +20,7 @@ type Config struct {
 	LVS      LVS
 	Services []Service
 	Notify   Notifications
+	Alerts   []Alert
 }
 
 // Director is the configuration of the daemon itself.

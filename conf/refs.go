@@ -20,6 +20,7 @@ func (c *Config) resolve(s sections) {
 	c.checkAccepted(s)
 	c.checkBFD(s)
 	c.checkTracking(s)
+	c.checkAlerts(s)
 }
 
 // unique finds the second use of a key. It maps each key to the file:line of its

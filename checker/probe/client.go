@@ -76,14 +76,15 @@ type Conn struct {
 // Read implements net.Conn.
 func (c *Conn) Read(b []byte) (int, error) {
 	if c.left <= 0 {
-		return 0, c.note(errTooLong)
+		return 0, c.note(ErrTooLong)
 	}
 	n, err := c.socket.Read(b[:min(len(b), c.left)])
 	c.left -= n
 	return n, c.note(err)
 }
 
-var errTooLong = fmt.Errorf("the server sent more than %d KiB", maxAnswer>>10)
+// ErrTooLong is the error of reading from a server that sends too much.
+var ErrTooLong = fmt.Errorf("the server sent more than %d KiB", maxAnswer>>10)
 
 // Write implements net.Conn.
 func (c *Conn) Write(b []byte) (int, error) {
@@ -104,8 +105,8 @@ func (c *Conn) note(err error) error {
 // what became of their connection. Faults of TLS are of the step "TLS", because some
 // libraries make the handshake by themselves.
 func (c *Conn) Failed(step string, err error) error {
-	if isTLS(err) {
-		return c.dialer.failed("TLS", err)
+	if fault := tlsFault(err); fault != nil {
+		return c.dialer.failed("TLS", fault)
 	}
 	if broken := c.broken.Load(); broken != nil {
 		err = *broken
@@ -113,14 +114,16 @@ func (c *Conn) Failed(step string, err error) error {
 	return c.dialer.failed(step, err)
 }
 
-// isTLS reports whether err is a certificate that is not good, or an alert of the
-// server.
-func isTLS(err error) bool {
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return true
+// tlsFault returns what in err says that a certificate is not good, or is an alert of
+// the server; nil if there is no such thing.
+func tlsFault(err error) error {
+	if bad, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return bad
 	}
-	opErr, ok := errors.AsType[*net.OpError](err)
-	return ok && opErr.Op == "remote error"
+	if alert, ok := errors.AsType[*net.OpError](err); ok && alert.Op == "remote error" {
+		return alert
+	}
+	return nil
 }
 
 // SetDeadline changes nothing: the deadline is that of the attempt. A library that

@@ -88,6 +88,11 @@ func TestDialogs(t *testing.T) {
 			"imap wants no literal", IMAP{Dialog: Dialog{TLS: DefaultTLS(), Login: Login{User: "é"}}},
 			">* OK\n<a1 CAPABILITY\n>* CAPABILITY IMAP4rev1\n>a1 OK\n<a2 LOGIN {2}\n>a2 BAD no", `LOGIN: "a2 BAD no", want "+"`,
 		},
+		{"imap ends in between", defaultIMAP(false), ">* OK\n<a1 CAPABILITY\n>* BYE overloaded", `CAPABILITY: "* BYE overloaded", want OK`},
+		{
+			"imap allows no login", IMAP{Dialog: Dialog{TLS: DefaultTLS(), Login: ann}}, ">* OK\n<a1 CAPABILITY\n>* CAPABILITY IMAP4rev1 LOGINDISABLED\n>a1 OK",
+			"CAPABILITY: the server allows no LOGIN here",
+		},
 		{"pop", defaultPOP(false), ">+OK\n<QUIT\n>+OK", ""},
 		{"pop is locked", POP{Dialog{TLS: DefaultTLS(), Login: ann}}, ">+OK\n<USER ann\n>+OK\n<PASS secret\n>-ERR [IN-USE] locked", `PASS: "-ERR [IN-USE] locked", want "+OK"`},
 		{"ftp without a password", FTP{Dialog{TLS: DefaultTLS(), Login: Login{User: "ftp"}}}, ">220-one\n> 220 two\n>220 three\n<USER ftp\n>230 in\n<QUIT", ""},

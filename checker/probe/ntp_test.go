@@ -77,9 +77,17 @@ func TestNTPOffset(t *testing.T) {
 	if got := ntpOffset(answer, asked, asked.Add(3*time.Second)); got != 1500*time.Millisecond {
 		t.Errorf("offset %v", got)
 	}
-	near := NTP{MaxStratum: 15, MaxOffset: time.Second}
 	answer[ntpStratum] = 1
-	if err := near.judge(answer, asked, asked.Add(3*time.Second)); err == nil || err.Error() != "its clock differs from ours by 1.5s, want at most 1s" {
+	near := NTP{MaxStratum: 15, MaxOffset: time.Second}
+	for reason, later := range map[string]time.Duration{
+		"its clock differs from ours by 1.5s, want at most 1s":  0,
+		"its clock differs from ours by -1.5s, want at most 1s": 3 * time.Second,
+	} {
+		if err := near.judge(answer, asked.Add(later), asked.Add(later+3*time.Second)); err == nil || err.Error() != reason {
+			t.Errorf("%v, want %s", err, reason)
+		}
+	}
+	if err := near.judge(answer, asked.Add(time.Second), asked.Add(4*time.Second)); err != nil {
 		t.Error(err)
 	}
 }

@@ -122,7 +122,7 @@ func (p *radiusProber) await(conn *socket, request []byte) error {
 		case err != nil && forged != nil:
 			return forged
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return fmt.Errorf("%w; a server does not answer a client or a secret that it does not know", p.failed("answer", err))
+			return p.failed("answer, which only a known client with the right secret gets", err)
 		case err != nil:
 			return p.failed("answer", err)
 		}
@@ -166,6 +166,13 @@ func (p *radiusProber) authenticator(packet []byte) []byte {
 	return h.Sum(nil)
 }
 
+// responseAuthenticator returns the authenticator of an answer that has the one of
+// its request in its place (RFC 2865 §3).
+func (p *radiusProber) responseAuthenticator(answer []byte) []byte {
+	sum := md5.Sum(append(bytes.Clone(answer), p.Secret...))
+	return sum[:]
+}
+
 // hide returns the password as an attribute holds it (RFC 2865 §5.2).
 func (p *radiusProber) hide(authenticator []byte) []byte {
 	const block = md5.Size
@@ -195,8 +202,7 @@ func (p *radiusProber) verify(datagram, request []byte) ([]byte, error) {
 	}
 	answer := bytes.Clone(datagram[:size])
 	copy(answer[4:radiusHead], request[4:radiusHead])
-	sum := md5.Sum(append(bytes.Clone(answer), p.Secret...)) // RFC 2865 §3
-	if !hmac.Equal(sum[:], datagram[4:radiusHead]) {
+	if !hmac.Equal(p.responseAuthenticator(answer), datagram[4:radiusHead]) {
 		return nil, errors.New("answer: its authenticator is wrong, as with another secret")
 	}
 	sent := radiusValue(answer, radiusMessageAuthenticator)

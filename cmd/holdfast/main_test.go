@@ -131,6 +131,10 @@ func (f *fakeDaemon) Reload(context.Context) (*control.Reloaded, error) {
 	return &control.Reloaded{At: noon, Changes: []string{"vrrp outside: priority 100 -> 150", "service web: added"}}, f.err
 }
 
+func (f *fakeDaemon) Ack(_ context.Context, pattern, _ string) (*control.Acked, error) {
+	return &control.Acked{Subjects: []string{pattern}}, f.err
+}
+
 // daemonAt serves the fake on a socket in dir and returns its journal.
 func daemonAt(t *testing.T, socket string, fake *fakeDaemon) *event.Journal {
 	t.Helper()

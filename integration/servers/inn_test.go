@@ -9,6 +9,7 @@ domain: example
 mta: "/bin/true %s"
 enableoverview: true
 hismethod: hisv6
+nnrpdloadlimit: 0
 ovmethod: tradindexed
 pathnews: /usr/lib/news
 pathetc: /etc/news

@@ -93,21 +93,33 @@ func deniedAnyone(err error) bool {
 	return ok && (refusal.Number == accessDenied || refusal.Number == accessDeniedNoPassword)
 }
 
-// ask sends the query and judges the first row of the answer.
+// ask sends the query and judges the first row of the answer. It reads the whole
+// answer: the query can still fail, and servers log it when a client goes early.
 func (p *prober) ask(raw *probe.Conn, session driver.Conn) error {
 	rows, err := session.(driver.QueryerContext).QueryContext(context.Background(), p.settings.Query, nil)
 	if err != nil {
 		return failed(raw, "query", err)
 	}
+	defer rows.Close()
 	row := make([]driver.Value, len(rows.Columns()))
-	switch err := rows.Next(row); {
-	case errors.Is(err, io.EOF):
-		return errors.New("query: no row")
-	case err != nil:
-		return failed(raw, "query", err)
+	first, found := "", false
+	for {
+		err := rows.Next(row)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return failed(raw, "query", err)
+		}
+		if !found {
+			first, found = join(row), true
+		}
 	}
-	if text := join(row); p.expect != nil && !p.expect.MatchString(text) {
-		return fmt.Errorf("query: row %s does not match %q", probe.Excerpt(text), p.expect)
+	switch {
+	case !found:
+		return errors.New("query: no row")
+	case p.expect != nil && !p.expect.MatchString(first):
+		return fmt.Errorf("query: row %s does not match %q", probe.Excerpt(first), p.expect)
 	}
 	return nil
 }

@@ -91,28 +91,28 @@ func (p *prober) login(raw *probe.Conn) (*pgconn.PgConn, error) {
 	return pgconn.ConnectConfig(context.Background(), c)
 }
 
-// ask sends the query and judges the first row of the answer. It does not read on: the
-// rest may be long.
+// ask sends the query and judges the first row of the answer. It reads the whole
+// answer: the query can still fail, and servers log it when a client goes early.
 func (p *prober) ask(raw *probe.Conn, session *pgconn.PgConn) error {
 	results := session.Exec(context.Background(), p.settings.Query)
-	found := false
-	for !found && results.NextResult() {
-		rows := results.ResultReader()
-		if !rows.NextRow() {
-			continue
+	first, found := "", false
+	for results.NextResult() {
+		for rows := results.ResultReader(); rows.NextRow(); {
+			if !found {
+				first, found = join(rows.Values()), true
+			}
 		}
-		found = true
-		if text := join(rows.Values()); p.expect != nil && !p.expect.MatchString(text) {
-			return fmt.Errorf("query: row %s does not match %q", probe.Excerpt(text), p.expect)
-		}
-	}
-	if found {
-		return nil
 	}
 	if err := results.Close(); err != nil {
 		return failed(raw, "query", err)
 	}
-	return errors.New("query: no row")
+	switch {
+	case !found:
+		return errors.New("query: no row")
+	case p.expect != nil && !p.expect.MatchString(first):
+		return fmt.Errorf("query: row %s does not match %q", probe.Excerpt(first), p.expect)
+	}
+	return nil
 }
 
 // join returns the columns of a row with tabs between them.
@@ -126,8 +126,7 @@ func join(row [][]byte) string {
 }
 
 // ready sees whether the server lets clients log in, as the program pg_isready does:
-// it begins to log in and hangs up when the server wants to know more. The server's
-// log has nothing of it.
+// it begins to log in and hangs up when the server wants to know more.
 func (p *prober) ready(raw *probe.Conn) error {
 	conn, err := p.secure(raw)
 	if err != nil {
@@ -192,6 +191,9 @@ func (p *prober) secure(raw *probe.Conn) (net.Conn, error) {
 func failed(raw *probe.Conn, step string, err error) error {
 	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return fmt.Errorf("%s: %s (SQLSTATE %s)", step, refusal.Message, refusal.Code)
+	}
+	if _, ok := errors.AsType[*pgproto3.ExceededMaxBodyLenErr](err); ok {
+		err = probe.ErrTooLong
 	}
 	return raw.Failed(step, err)
 }

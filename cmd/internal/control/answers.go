@@ -44,6 +44,11 @@ type HandedOverUnit struct {
 	TookMS float64 `json:"took_ms"`
 }
 
+// Acked is the result of an acknowledgement.
+type Acked struct {
+	Subjects []string `json:"subjects"` // sorted
+}
+
 // Upgrading describes the binary that replaces the running one.
 type Upgrading struct {
 	Path string `json:"path"`

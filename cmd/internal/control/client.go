@@ -69,6 +69,11 @@ func (c *Client) Plan(ctx context.Context) (*Plan, error) {
 	return ask[Plan](ctx, c, http.MethodGet, "plan")
 }
 
+// Ack acknowledges the failures that pattern means, in the name of by.
+func (c *Client) Ack(ctx context.Context, pattern, by string) (*Acked, error) {
+	return ask[Acked](ctx, c, http.MethodPost, "ack?subject="+url.QueryEscape(pattern)+"&by="+url.QueryEscape(by))
+}
+
 // Handover asks the daemon to give away the mastership of a group or lone instance,
 // or of everything if name is "". It returns when another router is MASTER.
 func (c *Client) Handover(ctx context.Context, name string) (*HandedOver, error) {

@@ -38,6 +38,8 @@ type Backend interface {
 	Order(context.Context, ServerOrder) (*Servers, error)
 	// Servers returns the servers that are named as for an order.
 	Servers(ctx context.Context, service, server string) (*Servers, error)
+	// Ack acknowledges the failures that pattern means, for the person by.
+	Ack(ctx context.Context, pattern, by string) (*Acked, error)
 	// Upgrade prepares the exec of the installed binary, which happens after
 	// Upgrade has returned. If it returns an error, nothing happens.
 	Upgrade(context.Context) (*Upgrading, error)
@@ -125,6 +127,11 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("POST /v1/handover", s.write("handover", func(w http.ResponseWriter, r *http.Request) {
 		read(s, func(ctx context.Context) (*HandedOver, error) {
 			return s.backend.Handover(ctx, r.URL.Query().Get("name"))
+		})(w, r)
+	}))
+	mux.HandleFunc("POST /v1/ack", s.write("ack", func(w http.ResponseWriter, r *http.Request) {
+		read(s, func(ctx context.Context) (*Acked, error) {
+			return s.backend.Ack(ctx, r.URL.Query().Get("subject"), r.URL.Query().Get("by"))
 		})(w, r)
 	}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

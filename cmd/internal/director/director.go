@@ -63,6 +63,7 @@ type Director struct {
 	routers    *routers
 	rivals     *rivals
 	problems   *problems
+	alerts     *alerts
 	conflicts  *conflicts
 
 	conf      *conf.Config // nil until the first is applied
@@ -189,6 +190,8 @@ func (d *Director) list() {
 
 	links := &linkWatch{base: b, changed: d.linkChanged}
 	d.problems = &problems{base: b}
+	d.alerts = newAlerts(b, dir)
+	d.services.failure = d.alerts.failedCheck
 	d.services.problems = func(all []status.Problem) { d.problems.set("ipvs", all) }
 	d.trackers.problems = func(all []status.Problem) { d.problems.set("trackers", all) }
 	d.conflicts = &conflicts{base: b, routers: d.routers, links: links, problems: d.problems}
@@ -203,6 +206,7 @@ func (d *Director) list() {
 		d.bus,
 		d.bfd,
 		d.problems,
+		d.alerts,
 		links,
 		d.conflicts,
 		&settingsWatch{base: b, host: d.host, concern: d.routers.repair.concern},

@@ -34,6 +34,7 @@
 //	routers.go         the virtual routers; see below
 //	conflicts.go       what others have in the kernel that is in our way
 //	check_warnings.go  what checks find at servers that are well, as problems
+//	alerts.go          messages of failures; alert_sinks.go: their receivers
 //	problems.go        the list of what is not as it should be, for status and events
 //	rival.go           routers that send adverts as MASTER beside ours
 //

@@ -151,8 +151,9 @@ type sink struct {
 	name   string // for people
 	spec   any    // what it was made of
 	events []string
-	lines  bool // gets keepalived's lines, not the journal
-	states bool // gets the states after a reload
+	alerts []string // names of rules whose alerts it gets beside its events
+	lines  bool     // gets keepalived's lines, not the journal
+	states bool     // gets the states after a reload
 	// newReader: a receiver that begins anew gets the states first.
 	newReader bool
 	fromStart bool // with newReader: also at a start that is no upgrade
@@ -173,6 +174,9 @@ func (s *sink) sendStates(all []event.Event) {
 // wants reports whether the sink gets an event. A sink gets those that are in the
 // journal; one with keepalived's lines gets those that have such a line.
 func (s *sink) wants(e *event.Event) bool {
+	if e.Kind == event.KindAlert && slices.Contains(s.alerts, e.Subject) {
+		return true
+	}
 	fit := !e.NotJournaled
 	if s.lines {
 		fit = notify.HasCall(e)
@@ -214,7 +218,7 @@ func (o *outlets) plannedSinks(c *conf.Config) []plannedSink {
 	if m := &c.Notify.Mail; m.Server != "" {
 		list = append(list, o.mailSink(m, c.Director.Name))
 	}
-	return list
+	return append(list, o.alertSinks(c, list)...)
 }
 
 func webhookSink(w *conf.Webhook, director string) plannedSink {

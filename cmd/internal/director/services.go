@@ -33,6 +33,8 @@ type virtualServices struct {
 	kernel func(context.Context, *slog.Logger) (ipvsTable, error)
 	// tracked is called for a service that changed, or one of its servers.
 	tracked func(s *conf.Service, now *lvs.Table)
+	// failure is called in any goroutine after each failed check of a server.
+	failure func(server string, r checker.Result)
 	// problems replaces the problems of services.
 	problems func([]status.Problem)
 
@@ -68,9 +70,10 @@ func openIPVS(ctx context.Context, log *slog.Logger) (ipvsTable, error) { return
 
 func (v *virtualServices) open() error {
 	v.checks = checker.New(checker.Options{
-		Log:      v.log,
-		OnChange: func(c checker.Change) { v.post(func() { v.verdict(c) }) },
-		Tools:    &probe.Tools{Clients: clients.All},
+		Log:       v.log,
+		OnChange:  func(c checker.Change) { v.post(func() { v.verdict(c) }) },
+		OnFailure: v.failure,
+		Tools:     &probe.Tools{Clients: clients.All},
 	})
 	return nil
 }

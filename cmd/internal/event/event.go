@@ -29,6 +29,7 @@ const (
 	KindConfig   = "config"   // a reload was applied or refused
 	KindNotify   = "notify"   // a script failed
 	KindDirector = "director" // the daemon itself: an upgrade was done or failed
+	KindAlert    = "alert"    // a rule for alerts has a message
 	// KindLost marks a gap in what a reader of the journal gets: events that were
 	// overwritten before it asked, or a journal that started again at 1.
 	KindLost = "lost"
@@ -97,6 +98,8 @@ type Event struct {
 	// for a receiver that did not get the changes before. It is never in the journal.
 	Snapshot bool `json:"snapshot,omitempty"`
 
+	Alert *Alert `json:"alert,omitempty"` // kind alert
+
 	// What subscribers other than the journal want to know of the subject.
 	Instance *Instance `json:"-"` // kinds instance, rival, priority and protocol_error; nil: it is gone
 	Group    *Group    `json:"-"` // kind group; nil: it is gone
@@ -139,6 +142,26 @@ type Service struct {
 	Server        string // name of the server; "" with KindService
 	ServerAddress string
 	Weight        int // of the server, as configured
+}
+
+// An Alert is what a rule for alerts has to say. The lists are cut at 100; the totals
+// are not.
+type Alert struct {
+	Down      []AlertEntry `json:"down,omitempty"` // that fail
+	DownTotal int          `json:"down_total"`
+	Up        []AlertEntry `json:"up,omitempty"` // that have recovered
+	UpTotal   int          `json:"up_total"`
+	Text      string       `json:"-"` // for people, a line for each subject
+}
+
+// An AlertEntry is one subject of an Alert.
+type AlertEntry struct {
+	Kind     string    `json:"kind"` // of the event that reported the failure
+	Subject  string    `json:"subject"`
+	Reason   string    `json:"reason,omitempty"`
+	Since    time.Time `json:"since"`
+	Failures int       `json:"failures"` // since then
+	Notices  int       `json:"notices"`  // alerts of this failure, with this one
 }
 
 // JSON returns the event as one line without a line feed.

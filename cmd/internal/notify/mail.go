@@ -203,10 +203,18 @@ func (m *Mail) compose(ctx context.Context, events []event.Event) []byte {
 // describe writes an event as a paragraph.
 func describe(e *event.Event, write func([]byte) (int, error)) {
 	line := fmt.Sprintf("%s  %s\n", e.At.Format("2006-01-02 15:04:05.000 -0700"), headline(e))
-	if e.Reason != "" {
-		line += "    " + strings.ReplaceAll(e.Reason, "\n", "\n    ") + "\n"
+	if text := strings.TrimSuffix(details(e), "\n"); text != "" {
+		line += "    " + strings.ReplaceAll(text, "\n", "\n    ") + "\n"
 	}
 	_, _ = write([]byte(line)) // to memory
+}
+
+// details returns what the mail says of an event below its headline.
+func details(e *event.Event) string {
+	if e.Alert != nil {
+		return e.Alert.Text
+	}
+	return e.Reason
 }
 
 // headline returns an event's first line: "group director: BACKUP -> MASTER".
@@ -216,6 +224,8 @@ func headline(e *event.Event) string {
 		s += " " + e.Subject
 	}
 	switch {
+	case e.Alert != nil:
+		return s + ": " + e.Reason
 	case e.From != "" && e.To != "":
 		return s + ": " + e.From + " -> " + e.To
 	case e.To != "":
@@ -226,7 +236,7 @@ func headline(e *event.Event) string {
 
 // importance orders the kinds for the subject of a mail: what others follow from
 // comes first.
-var importance = map[string]int{"rival": 6, "group": 5, "service": 4, "instance": 3, "server": 2, "tracker": 1}
+var importance = map[string]int{"alert": 7, "rival": 6, "group": 5, "service": 4, "instance": 3, "server": 2, "tracker": 1}
 
 // subject returns a subject line with the most important event; of equally
 // important ones the newest.

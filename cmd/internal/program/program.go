@@ -2,7 +2,7 @@
 // check scripts, and programs that read the daemon's events.
 //
 // A program runs without a shell, in the directory / and in a process group of
-// its own. Its standard input is /dev/null. It may run as another user than the
+// its own. Its standard input is /dev/null unless [Program.RunWith] gives another. It may run as another user than the
 // daemon, and it does not inherit the daemon's protection from the kernel's OOM
 // killer. [Program.Check] tells whether a program is safe to run as its user.
 package program
@@ -55,6 +55,11 @@ type Process struct {
 // started, when the calling thread ends. The caller must then stay locked to its
 // thread until Wait has returned (prctl(2), PR_SET_PDEATHSIG).
 func (p *Program) Start(env []string, out io.Writer, bound bool, args ...string) (*Process, error) {
+	return p.start(env, nil, out, bound, args...)
+}
+
+// start is Start with a standard input; nil is /dev/null.
+func (p *Program) start(env []string, in *os.File, out io.Writer, bound bool, args ...string) (*Process, error) {
 	credential, err := p.credential()
 	if err != nil {
 		return nil, err
@@ -67,6 +72,9 @@ func (p *Program) Start(env []string, out io.Writer, bound bool, args ...string)
 		cmd := exec.Command(p.Argv[0], append(p.Argv[1:len(p.Argv):len(p.Argv)], args...)...)
 		cmd.Dir, cmd.Env = "/", env
 		cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, out, outputLag
+		if in != nil {
+			cmd.Stdin = in
+		}
 		cmd.SysProcAttr = attr
 		err := cmd.Start()
 		// A program that has just written the script may still have it open, or
@@ -133,7 +141,12 @@ func (p *Process) Wait() (int, error) {
 // Run runs the program and waits for its end. When ctx ends first, Run kills the
 // whole process group and returns ctx's error.
 func (p *Program) Run(ctx context.Context, env []string, out io.Writer) error {
-	run, err := p.Start(env, out, false)
+	return p.RunWith(ctx, env, nil, out)
+}
+
+// RunWith is Run with a standard input; nil is /dev/null.
+func (p *Program) RunWith(ctx context.Context, env []string, in *os.File, out io.Writer) error {
+	run, err := p.start(env, in, out, false)
 	if err != nil {
 		return err
 	}

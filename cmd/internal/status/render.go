@@ -43,6 +43,7 @@ func (s *Status) Text(section Section) string {
 		s.checks(&b)
 	}
 	if section == SectionAll {
+		s.alerts(&b)
 		s.notify(&b)
 		s.dbus(&b)
 		s.snmp(&b)

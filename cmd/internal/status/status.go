@@ -34,6 +34,7 @@ type Status struct {
 	// Problems lists kernel objects that the daemon could not repair, and kernel
 	// objects of others that conflict with ours.
 	Problems []Problem `json:"problems"`
+	Alerts   []Alert   `json:"alerts,omitempty"` // failures that the rules for alerts are about
 	LVS      *LVS      `json:"lvs,omitempty"`
 	Trackers []Tracker `json:"trackers"`
 	BFD      *BFD      `json:"bfd,omitempty"` // nil: not configured
@@ -65,6 +66,19 @@ type Problem struct {
 	Address   string    `json:"address,omitempty"`   // with prefix length
 	Text      string    `json:"text"`                // for people
 	Since     time.Time `json:"since"`
+}
+
+// An Alert is a failure that a rule for alerts is about. It is there from the failure
+// to the recovery, whether or not a message was sent.
+type Alert struct {
+	Rule     string    `json:"rule"`
+	Kind     string    `json:"kind"` // of the event that reported the failure
+	Subject  string    `json:"subject"`
+	Reason   string    `json:"reason,omitempty"`
+	Since    time.Time `json:"since"`
+	Failures int       `json:"failures"`           // since then
+	Sent     int       `json:"sent"`               // messages
+	AckedBy  string    `json:"acked_by,omitempty"` // "": nobody
 }
 
 // DBus is the state of the D-Bus service.

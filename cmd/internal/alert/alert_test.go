@@ -1,0 +1,281 @@
+package alert
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/cmd/internal/event"
+)
+
+var start = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC) // a Monday
+
+// A clock drives an engine through simulated time and keeps what it says.
+type clock struct {
+	*Engine
+	now  time.Time
+	said []string // "5s ops: web/a is DOWN: refused"
+	all  []Notice
+}
+
+func newClock(rules ...Rule) *clock {
+	c := &clock{Engine: New(), now: start}
+	c.Configure(rules)
+	return c
+}
+
+// run goes on until d after the start.
+func (c *clock) run(d time.Duration) {
+	end := start.Add(d)
+	for {
+		notices, next := c.Take(c.now)
+		for _, n := range notices {
+			c.said = append(c.said, fmt.Sprintf("%v %s: %s", c.now.Sub(start), n.Rule, n.Summary()))
+			c.all = append(c.all, n)
+		}
+		if next.IsZero() || next.After(end) {
+			c.now = end
+			return
+		}
+		c.now = next
+	}
+}
+
+func (c *clock) server(name, to string) {
+	e := event.Event{At: c.now, Kind: event.KindServer, Subject: name, To: to}
+	if to == event.Down {
+		e.Reason = "refused"
+	}
+	c.Handle(&e)
+}
+
+func (c *clock) expect(t *testing.T, want ...string) {
+	t.Helper()
+	if !slices.Equal(c.said, want) {
+		t.Errorf("said\n  %s\nwant\n  %s", strings.Join(c.said, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+// rule is a rule about servers that gathers for 5 s.
+func rule(change func(*Rule)) Rule {
+	r := Rule{Name: "ops", Kinds: []string{event.KindServer, event.KindService}, Gather: 5 * time.Second, Recovery: true}
+	if change != nil {
+		change(&r)
+	}
+	return r
+}
+
+func TestFailureAndRecovery(t *testing.T) {
+	c := newClock(rule(nil))
+	c.server("web/a", event.Down)
+	c.run(20 * time.Second)
+	c.server("web/a", event.Up)
+	c.run(time.Hour)
+	c.expect(t, "5s ops: web/a is DOWN: refused", "25s ops: web/a is well again")
+}
+
+// What recovers before anybody was told makes no notice.
+func TestShortFailure(t *testing.T) {
+	c := newClock(rule(nil))
+	c.server("web/a", event.Down)
+	c.run(4 * time.Second)
+	c.server("web/a", event.Up)
+	c.run(time.Hour)
+	c.expect(t)
+}
+
+// A recovery that does not last is not told, nor the failure once more.
+func TestShortRecovery(t *testing.T) {
+	c := newClock(rule(nil))
+	c.server("web/a", event.Down)
+	c.run(20 * time.Second)
+	c.server("web/a", event.Up)
+	c.run(22 * time.Second)
+	c.server("web/a", event.Down)
+	c.run(time.Hour)
+	c.expect(t, "5s ops: web/a is DOWN: refused")
+}
+
+func TestThousandServersMakeOneNotice(t *testing.T) {
+	c := newClock(rule(nil))
+	for i := range 1000 {
+		c.server(fmt.Sprintf("web/%04d", i), event.Down)
+		c.run(time.Duration(i) * time.Millisecond)
+	}
+	c.run(time.Hour)
+	c.expect(t, "5s ops: 1000 servers are DOWN: web 1000")
+	if lines := strings.Count(c.all[0].Text(), "\n"); lines != maxLines+1 {
+		t.Errorf("the text has %d lines", lines)
+	}
+	if e := c.all[0].Event(); len(e.Alert.Down) != maxLines || e.Alert.DownTotal != 1000 || e.To != event.Down {
+		t.Errorf("the event has %d of %d entries, state %s", len(e.Alert.Down), e.Alert.DownTotal, e.To)
+	}
+}
+
+func TestEveryAndLimit(t *testing.T) {
+	c := newClock(rule(func(r *Rule) { r.Every, r.Limit, r.Gather = time.Hour, 3, 0 }))
+	c.server("web/a", event.Down)
+	c.run(24 * time.Hour)
+	c.server("web/a", event.Up)
+	c.run(25 * time.Hour)
+	c.expect(t, "0s ops: web/a is DOWN: refused", "1h0m0s ops: web/a is DOWN: refused",
+		"2h0m0s ops: web/a is DOWN: refused", "24h0m0s ops: web/a is well again")
+}
+
+func TestHold(t *testing.T) {
+	c := newClock(rule(func(r *Rule) { r.Hold, r.Gather = time.Minute, 0 }))
+	c.server("web/a", event.Down)
+	c.server("web/b", event.Down)
+	c.run(59 * time.Second)
+	c.server("web/b", event.Up)
+	c.run(time.Hour)
+	c.expect(t, "1m0s ops: web/a is DOWN: refused")
+}
+
+func TestAfterFailuresInARow(t *testing.T) {
+	c := newClock(rule(func(r *Rule) { r.After, r.Gather = 3, 0 }))
+	if !c.Counts() {
+		t.Error("the rule does not want failed checks")
+	}
+	c.Failed("web/a", c.now, "refused") // the server is not down yet
+	c.server("web/a", event.Down)
+	c.run(2 * time.Second)
+	c.Failed("web/a", c.now, "refused")
+	c.run(4 * time.Second)
+	c.Failed("web/a", c.now, "timeout")
+	c.run(time.Hour)
+	c.expect(t, "4s ops: web/a is DOWN: timeout")
+}
+
+// Two failures within 5 minutes need not follow each other.
+func TestAfterFailuresWithin(t *testing.T) {
+	flap := func(c *clock, at time.Duration) {
+		c.run(at)
+		c.server("web/a", event.Down)
+		c.run(at + time.Second)
+		c.server("web/a", event.Up)
+	}
+	c := newClock(rule(func(r *Rule) { r.After, r.Within, r.Gather = 2, 5*time.Minute, 0 }))
+	flap(c, 0)
+	flap(c, 6*time.Minute)
+	flap(c, 10*time.Minute)
+	c.run(time.Hour)
+	c.expect(t, "10m0s ops: web/a is DOWN: refused", "10m1s ops: web/a is well again")
+	if c.Take(c.now); len(c.rules[0].problems) != 0 {
+		t.Errorf("left: %v", c.rules[0].problems)
+	}
+}
+
+func TestPeriod(t *testing.T) {
+	opens := start.Add(90 * time.Minute)
+	c := newClock(rule(func(r *Rule) { r.Gather, r.Open = 0, func(at time.Time) bool { return !at.Before(opens) } }))
+	c.server("web/a", event.Down)
+	c.server("web/b", event.Down)
+	c.run(10 * time.Minute)
+	c.server("web/b", event.Up)
+	c.run(3 * time.Hour)
+	c.expect(t, "1h30m0s ops: web/a is DOWN: refused")
+}
+
+func TestUnless(t *testing.T) {
+	c := newClock(rule(func(r *Rule) { r.Subjects, r.Unless, r.Gather = []string{"web"}, []string{"hosts/*"}, 0 }))
+	c.server("hosts/router", event.Down)
+	c.server("web/a", event.Down)
+	c.run(time.Minute)
+	c.server("hosts/router", event.Up)
+	c.run(time.Hour)
+	c.expect(t, "1m0s ops: web/a is DOWN: refused")
+}
+
+func TestAcknowledged(t *testing.T) {
+	c := newClock(rule(func(r *Rule) { r.Every, r.Gather = time.Minute, 0 }))
+	c.server("web/a", event.Down)
+	c.server("mail/a", event.Down)
+	c.run(90 * time.Second)
+	if got, err := c.Ack("web", "uid 0"); err != nil || !slices.Equal(got, []string{"web/a"}) {
+		t.Fatalf("Ack: %v, %v", got, err)
+	}
+	if _, err := c.Ack("nothing", ""); !errors.Is(err, ErrNothing) {
+		t.Errorf("Ack of nothing: %v", err)
+	}
+	c.run(150 * time.Second)
+	c.server("web/a", event.Up)
+	c.server("mail/a", event.Up)
+	c.run(time.Hour)
+	c.expect(t, "0s ops: 2 servers are DOWN: mail 1, web 1", "1m0s ops: 2 servers are DOWN: mail 1, web 1",
+		"2m0s ops: mail/a is DOWN: refused", "2m30s ops: 2 servers are well again: mail 1, web 1")
+}
+
+// A restart tells nothing a second time, and keeps the acknowledgement.
+func TestRestart(t *testing.T) {
+	r := rule(func(r *Rule) { r.Gather, r.Every = 0, time.Hour })
+	c := newClock(r)
+	c.server("web/a", event.Down)
+	c.server("web/b", event.Down)
+	c.run(time.Second)
+	if _, err := c.Ack("web/b", "root"); err != nil {
+		t.Fatal(err)
+	}
+	saved := c.Save()
+
+	later := newClock(r)
+	later.Restore(saved)
+	later.server("web/a", event.Down)
+	later.server("web/b", event.Down)
+	later.run(2 * time.Hour)
+	later.expect(t, "1h0m0s ops: web/a is DOWN: refused", "2h0m0s ops: web/a is DOWN: refused")
+}
+
+// A rule that a reload adds speaks of what fails already; the others go on.
+func TestReload(t *testing.T) {
+	c := newClock(rule(nil))
+	c.server("web/a", event.Down)
+	c.run(10 * time.Second)
+	c.Configure([]Rule{rule(nil), rule(func(r *Rule) { r.Name, r.Gather = "boss", 0 })})
+	c.run(time.Minute)
+	c.expect(t, "5s ops: web/a is DOWN: refused", "10s boss: web/a is DOWN: refused")
+}
+
+func TestFailing(t *testing.T) {
+	for _, c := range []struct {
+		kind, to       string
+		failing, known bool
+	}{
+		{event.KindInstance, event.Fault, true, true},
+		{event.KindInstance, event.Backup, false, true},
+		{event.KindGroup, event.Deleted, false, true},
+		{event.KindService, event.Down, true, true},
+		{event.KindServer, event.Up, false, true},
+		{event.KindRival, event.RivalSeen, true, true},
+		{event.KindRival, event.RivalGone, false, true},
+		{event.KindProblem, event.ProblemFound, true, true},
+		{event.KindTracker, "down", true, true},
+		{event.KindTracker, "-20", false, false},
+		{event.KindConfig, "", false, false},
+	} {
+		failing, known := Failing(&event.Event{Kind: c.kind, To: c.to})
+		if failing != c.failing || known != c.known {
+			t.Errorf("%s %s: %v, %v", c.kind, c.to, failing, known)
+		}
+	}
+	if _, known := Failing(&event.Event{Kind: event.KindServer, To: event.Down, Snapshot: true}); known {
+		t.Error("a snapshot is no change")
+	}
+}
+
+func TestMatches(t *testing.T) {
+	for _, c := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"web", "web", true}, {"web", "web/a", true}, {"web/*", "web/a", true}, {"web/*", "web", false},
+		{"w*", "web/a", true}, {"web", "website", false}, {"*", "web/a", true}, {"outside", "outside", true},
+	} {
+		if got := Matches(c.pattern, c.name); got != c.want {
+			t.Errorf("%s, %s: %v", c.pattern, c.name, got)
+		}
+	}
+}

@@ -1,0 +1,247 @@
+package alert
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"time"
+
+	"holdfast/cmd/internal/event"
+)
+
+// closedStep is how often a rule looks whether its period has begun.
+const closedStep = time.Minute
+
+// An Engine turns events into notices. It belongs to one goroutine.
+type Engine struct {
+	rules   []*ruleState
+	failing map[subject]failure // everything that fails, whether or not a rule is about it
+}
+
+// A failure is since when a subject fails, and why.
+type failure struct {
+	since  time.Time
+	reason string
+}
+
+type ruleState struct {
+	Rule
+	problems map[subject]*problem
+	batch    time.Time // when the notice that gathers is made; zero: none gathers
+}
+
+// New returns an Engine without rules.
+func New() *Engine { return &Engine{failing: map[subject]failure{}} }
+
+// Configure replaces the rules. A rule with the name of a former one keeps the
+// problems that it is still about. What fails already is a problem of new rules too.
+func (e *Engine) Configure(rules []Rule) {
+	former := e.rules
+	e.rules = nil
+	for _, r := range rules {
+		state := &ruleState{Rule: r, problems: map[subject]*problem{}}
+		for _, f := range former {
+			if f.Name != r.Name {
+				continue
+			}
+			for s, p := range f.problems {
+				if r.concerns(s) {
+					state.problems[s] = p
+				}
+			}
+		}
+		for s, f := range e.failing {
+			if r.concerns(s) {
+				state.note(s, true, f.since, f.reason)
+			}
+		}
+		e.rules = append(e.rules, state)
+	}
+}
+
+// Handle takes an event in.
+func (e *Engine) Handle(ev *event.Event) {
+	failing, known := Failing(ev)
+	if !known {
+		return
+	}
+	s := subject{ev.Kind, ev.Subject}
+	switch _, was := e.failing[s]; {
+	case failing && !was:
+		e.failing[s] = failure{ev.At, ev.Reason}
+	case !failing:
+		delete(e.failing, s)
+	}
+	for _, r := range e.rules {
+		if r.concerns(s) {
+			r.note(s, failing, ev.At, ev.Reason)
+		}
+	}
+}
+
+// note takes the state of a subject in.
+func (r *ruleState) note(s subject, failing bool, at time.Time, reason string) {
+	p := r.problems[s]
+	switch {
+	case failing && p == nil:
+		p = &problem{subject: s}
+		r.problems[s] = p
+		p.fail(&r.Rule, at, reason)
+	case failing && !p.failing:
+		p.fail(&r.Rule, at, reason)
+	case failing:
+		p.reason = cmp.Or(reason, p.reason)
+	case p != nil && p.failing:
+		p.recover(&r.Rule, at)
+		r.forget(p, at)
+	}
+}
+
+// Failed counts a failed check of a server that is down. The rules that wait for
+// several failures need it.
+func (e *Engine) Failed(server string, at time.Time, reason string) {
+	s := subject{event.KindServer, server}
+	for _, r := range e.rules {
+		if p := r.problems[s]; p != nil && p.failing && r.After > 1 {
+			p.fail(&r.Rule, at, reason)
+		}
+	}
+}
+
+// Counts reports whether a rule wants to know of failed checks.
+func (e *Engine) Counts() bool {
+	return slices.ContainsFunc(e.rules, func(r *ruleState) bool { return r.After > 1 })
+}
+
+func (r *ruleState) forget(p *problem, now time.Time) {
+	if p.over(&r.Rule, now) {
+		delete(r.problems, p.subject)
+	}
+}
+
+// silenced reports whether something else that fails makes the rule silent about p.
+func (e *Engine) silenced(r *ruleState, p *problem) bool {
+	if len(r.Unless) == 0 || !p.failing {
+		return false
+	}
+	for s := range e.failing {
+		if s != p.subject && matchesAny(r.Unless, s.Name) {
+			return true
+		}
+	}
+	return false
+}
+
+// Take returns the notices that are due, and when to call it next; the zero time if
+// only an event can lead to a notice. Call it after each event too.
+func (e *Engine) Take(now time.Time) (notices []Notice, next time.Time) {
+	for _, r := range e.rules {
+		due, later := e.dueIn(r, now)
+		if len(due) > 0 && r.batch.IsZero() {
+			r.batch = now.Add(r.Gather)
+		}
+		switch {
+		case len(due) == 0:
+			r.batch = time.Time{}
+		case r.batch.After(now):
+			later = earlier(later, r.batch)
+		default:
+			r.batch = time.Time{}
+			notices = append(notices, r.notice(due, now))
+			_, later = e.dueIn(r, now)
+		}
+		next = earlier(next, later)
+	}
+	return notices, next
+}
+
+// dueIn returns the problems of a rule that are due, and when the next will be.
+func (e *Engine) dueIn(r *ruleState, now time.Time) (due []*problem, next time.Time) {
+	open := r.Open == nil || r.Open(now)
+	for _, p := range r.problems {
+		r.forget(p, now)
+		at, ok := p.due(&r.Rule)
+		switch {
+		case !ok:
+		case at.After(now):
+			next = earlier(next, at)
+		case !open:
+			next = earlier(next, now.Add(closedStep))
+		case !e.silenced(r, p): // else the recovery of the other is an event
+			due = append(due, p)
+		}
+	}
+	return due, next
+}
+
+// earlier returns the earlier of two times, of which zero is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// notice makes one notice of all that is due.
+func (r *ruleState) notice(due []*problem, now time.Time) Notice {
+	n := Notice{Rule: r.Name, At: now}
+	for _, p := range due {
+		if !p.failing {
+			n.Up = append(n.Up, p.entry())
+			p.recovery, p.notices = false, 0
+			r.forget(p, now)
+			continue
+		}
+		p.notices++
+		p.last = now
+		n.Down = append(n.Down, p.entry())
+	}
+	sortEntries(n.Down)
+	sortEntries(n.Up)
+	return n
+}
+
+// ErrNothing says that no problem matches.
+var ErrNothing = errors.New("no alert of such a subject is open")
+
+// Ack acknowledges the problems whose subject a pattern means: they make no more
+// notices until they are over. It returns the subjects, sorted.
+func (e *Engine) Ack(pattern, by string) ([]string, error) {
+	var names []string
+	for _, r := range e.rules {
+		for s, p := range r.problems {
+			if p.failing && Matches(pattern, s.Name) {
+				p.acked = cmp.Or(by, "somebody")
+				names = append(names, s.Name)
+			}
+		}
+	}
+	if names == nil {
+		return nil, ErrNothing
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// An Open is a failure that a rule is about, for status.
+type Open struct {
+	Entry
+	Rule  string
+	Acked string // who acknowledged it; "": nobody
+}
+
+// Open returns the failures of all rules, sorted by rule and subject.
+func (e *Engine) Open() []Open {
+	var all []Open
+	for _, r := range e.rules {
+		var entries []Open
+		for _, p := range r.problems {
+			if p.failing {
+				entries = append(entries, Open{p.entry(), r.Name, p.acked})
+			}
+		}
+		slices.SortFunc(entries, func(a, b Open) int { return compareEntries(a.Entry, b.Entry) })
+		all = append(all, entries...)
+	}
+	return all
+}

@@ -1,0 +1,88 @@
+package alert
+
+import "time"
+
+// A subject is what an event is about.
+type subject struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+}
+
+// A problem is one subject in one rule, from its failure to the notice of its
+// recovery.
+type problem struct {
+	subject
+	failing  bool
+	since    time.Time // of the failure
+	reason   string
+	failures int         // since then
+	recent   []time.Time // of failures within the rule's time, oldest first
+	notices  int         // of this failure
+	last     time.Time   // when the latest of them was made
+	acked    string      // who acknowledged it; "": nobody
+	recovery bool        // the notice of the recovery waits
+	until    time.Time   // of the recovery
+}
+
+// fail counts a failure. One that comes before anybody was told of the recovery goes
+// on with the former one.
+func (p *problem) fail(r *Rule, now time.Time, reason string) {
+	switch {
+	case p.failing:
+	case p.recovery:
+		p.failing, p.recovery = true, false
+	default:
+		*p = problem{subject: p.subject, recent: p.recent, failing: true, since: now}
+	}
+	p.reason = reason
+	p.failures++
+	if r.Within > 0 {
+		p.recent = append(p.trimmed(r, now), now)
+		if over := len(p.recent) - max(r.After, 1); over > 0 {
+			p.recent = p.recent[over:]
+		}
+	}
+}
+
+// trimmed returns the failures that still count for Within.
+func (p *problem) trimmed(r *Rule, now time.Time) []time.Time {
+	i := 0
+	for i < len(p.recent) && now.Sub(p.recent[i]) > r.Within {
+		i++
+	}
+	return p.recent[i:]
+}
+
+// recover ends the failure.
+func (p *problem) recover(r *Rule, now time.Time) {
+	p.failing, p.until, p.acked = false, now, ""
+	p.recovery = r.Recovery && p.notices > 0
+	p.failures = 0
+}
+
+// over reports whether nothing of p is needed any more.
+func (p *problem) over(r *Rule, now time.Time) bool {
+	return !p.failing && !p.recovery && (r.Within == 0 || len(p.trimmed(r, now)) == 0)
+}
+
+// enough reports whether there were as many failures as the rule wants.
+func (p *problem) enough(r *Rule) bool {
+	if r.Within > 0 {
+		return len(p.recent) >= max(r.After, 1)
+	}
+	return p.failures >= r.After
+}
+
+// due returns when the next notice may be made. It reports false if only another
+// event can lead to one.
+func (p *problem) due(r *Rule) (time.Time, bool) {
+	switch {
+	case !p.failing:
+		return p.until, p.recovery
+	case p.acked != "", r.Limit > 0 && p.notices >= r.Limit:
+		return time.Time{}, false
+	case p.notices > 0:
+		return p.last.Add(r.Every), r.Every > 0
+	}
+	return p.since.Add(r.Hold), p.enough(r)
+}

@@ -1,0 +1,68 @@
+package director
+
+import (
+	"slices"
+
+	"holdfast/cmd/internal/notify"
+	"holdfast/conf"
+)
+
+// alertSinks returns the sinks that only alerts have, and adds alerts to the webhooks
+// in list that get them.
+func (o *outlets) alertSinks(c *conf.Config, list []plannedSink) []plannedSink {
+	var own []plannedSink
+	for i := range c.Alerts {
+		a := &c.Alerts[i]
+		if len(a.MailTo) > 0 {
+			own = append(own, o.alertMail(a, c))
+		}
+		if len(a.Command.Argv) > 0 {
+			own = append(own, o.alertProgram(a, c))
+		}
+		for j := range list {
+			if name, isHook := hookName(&list[j]); isHook && slices.Contains(a.Webhooks, name) {
+				list[j].alerts = append(list[j].alerts, a.Name)
+			}
+		}
+	}
+	return own
+}
+
+// hookName returns the name of the webhook that a sink is.
+func hookName(p *plannedSink) (name string, isHook bool) {
+	spec, _ := p.spec.([]any)
+	if len(spec) == 0 {
+		return "", false
+	}
+	w, isHook := spec[0].(conf.Webhook)
+	return w.Name, isHook
+}
+
+// alertMail sends the mails of an alert by the server of [notify.mail]. They do not
+// wait for other events: the alert has gathered already.
+func (o *outlets) alertMail(a *conf.Alert, c *conf.Config) plannedSink {
+	m := c.Notify.Mail
+	m.To, m.Events, m.Gather = a.MailTo, nil, 0
+	p := o.mailSink(&m, c.Director.Name)
+	p.key, p.name, p.alerts = "alert "+a.Name+" mail", "alert "+a.Name+" by mail", []string{a.Name}
+	return p
+}
+
+func (o *outlets) alertProgram(a *conf.Alert, c *conf.Config) plannedSink {
+	program := notify.AlertProgramOptions{
+		Program: runAs(&a.Command, &c.Director), Mon: a.Style == conf.AlertMon, Bare: a.Command.OwnArguments,
+		Timeout: a.Command.Timeout, Director: c.Director.Name, Log: o.log,
+	}
+	spec := program
+	spec.Log = nil
+	return plannedSink{
+		sink{key: "alert " + a.Name + " command", name: "alert " + a.Name + " by command", spec: spec, alerts: []string{a.Name}},
+		notify.SinkOptions{
+			Transport: notify.NewAlertProgram(program), Queue: alertQueue,
+			RetryMin: fifoRetryMin, RetryMax: fifoRetryMax,
+		},
+	}
+}
+
+// alertQueue is how many alerts wait for the program that delivers them.
+const alertQueue = 64

@@ -1,0 +1,203 @@
+package director
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"holdfast/checker"
+	"holdfast/checker/period"
+	"holdfast/cmd/internal/alert"
+	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
+	"holdfast/conf"
+	"holdfast/netdev/statefile"
+)
+
+// alerts is the subsystem that makes messages of failures. It hears every event and
+// publishes one of kind alert when a rule has something to say.
+type alerts struct {
+	base
+	path    string // of the file that tells a later run what was said already
+	engine  *alert.Engine
+	masters map[string]bool
+	timer   *time.Timer
+	kept    []byte      // content of the file
+	counts  atomic.Bool // a rule counts failed checks
+	posted  bool        // a look is on its way
+	ended   bool        // what happens now is the end of the daemon
+	fresh   bool        // nothing was applied yet
+}
+
+func newAlerts(b base, dir string) *alerts {
+	return &alerts{
+		base: b, path: filepath.Join(dir, "alerts.json"), engine: alert.New(),
+		masters: map[string]bool{}, fresh: true,
+	}
+}
+
+func (a *alerts) apply(c *conf.Config) {
+	rules := make([]alert.Rule, len(c.Alerts))
+	for i := range c.Alerts {
+		rules[i] = a.rule(&c.Alerts[i])
+	}
+	a.ended = false // a failed upgrade goes on
+	a.engine.Configure(rules)
+	a.counts.Store(a.engine.Counts())
+	if a.fresh {
+		a.fresh = false
+		a.recall()
+	}
+	a.soon()
+}
+
+// rule returns the rule of a configuration.
+func (a *alerts) rule(c *conf.Alert) alert.Rule {
+	when, err := period.Parse(c.Period)
+	if err != nil { // the configuration was checked
+		a.log.Error("the period of an alert cannot be read, so it is always", "alert", c.Name, "err", err)
+	}
+	follow := c.Follow
+	return alert.Rule{
+		Name: c.Name, Kinds: c.Events, Subjects: c.Subjects, Unless: c.Unless, After: c.After, Within: c.Within,
+		Hold: c.Hold, Gather: c.Gather, Every: c.Every, Limit: c.Limit, Recovery: c.Recovery,
+		Open: func(t time.Time) bool { return when.Contains(t.Local()) && (follow == "" || a.masters[follow]) },
+	}
+}
+
+// handle takes every event in. It publishes nothing itself: subscribers after this
+// one would get the alert before its cause.
+func (a *alerts) handle(e *event.Event) {
+	if a.ended {
+		return
+	}
+	if e.Kind == event.KindInstance || e.Kind == event.KindGroup {
+		a.masters[e.Subject] = e.To == event.Master
+	}
+	if e.Kind != event.KindAlert {
+		a.engine.Handle(e)
+		a.soon()
+	}
+}
+
+// failedCheck counts a failed check of a server. It is called in any goroutine, for
+// each check of each server that is down, so it does nothing if no rule counts.
+func (a *alerts) failedCheck(server string, r checker.Result) {
+	if !a.counts.Load() {
+		return
+	}
+	a.post(func() {
+		a.engine.Failed(server, r.At, r.Reason)
+		a.soon()
+	})
+}
+
+// soon looks for alerts once the events at hand are handled.
+func (a *alerts) soon() {
+	if a.posted {
+		return
+	}
+	a.posted = true
+	a.post(a.look)
+}
+
+// look publishes the alerts that are due.
+func (a *alerts) look() {
+	a.posted = false
+	if a.ended {
+		return
+	}
+	notices, next := a.engine.Take(time.Now())
+	for i := range notices {
+		e := notices[i].Event()
+		a.log.Warn("alert", "alert", e.Subject, "text", e.Reason)
+		a.publish(e)
+	}
+	a.keep()
+	if a.timer != nil {
+		a.timer.Stop()
+		a.timer = nil
+	}
+	if !next.IsZero() {
+		a.timer = time.AfterFunc(max(time.Until(next), 0), func() { a.post(a.look) })
+	}
+}
+
+// ack acknowledges failures.
+func (a *alerts) ack(subject, by string) ([]string, error) {
+	names, err := a.engine.Ack(subject, by)
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", subject, err)
+	}
+	a.log.Info("alerts acknowledged", "subjects", names, "by", by)
+	a.keep()
+	return names, nil
+}
+
+func (a *alerts) report(s *status.Status) {
+	for _, o := range a.engine.Open() {
+		s.Alerts = append(s.Alerts, status.Alert{
+			Rule: o.Rule, Kind: o.Kind, Subject: o.Subject, Reason: o.Reason, Since: o.Since,
+			Failures: o.Failures, Sent: o.Notices, AckedBy: o.Acked,
+		})
+	}
+}
+
+// keep writes what was said, for a later run, if that has changed.
+func (a *alerts) keep() {
+	content, err := json.Marshal(a.engine.Save())
+	if err == nil && bytes.Equal(content, a.kept) {
+		return
+	}
+	if err == nil {
+		err = statefile.Replace(a.path, content)
+	}
+	if err != nil {
+		a.log.Warn("a later run will alert again of what fails now", "err", err)
+		return
+	}
+	a.kept = content
+}
+
+// recall takes over what a former run has said.
+func (a *alerts) recall() {
+	var saved []alert.Saved
+	if _, err := readFile(a.path, &saved); err != nil {
+		a.log.Warn("alerts may come a second time", "err", err)
+	}
+	a.engine.Restore(saved)
+	if len(saved) == 0 {
+		a.kept = []byte("[]") // without alerts there is no file
+	}
+}
+
+// withdraw ends the alerts. An instance that stops has no fault any more, but what it
+// failed of is not over.
+func (a *alerts) withdraw() { a.suspend() }
+func (a *alerts) close()    { a.suspend() }
+
+func (a *alerts) suspend() {
+	a.ended = true
+	if a.timer != nil {
+		a.timer.Stop()
+		a.timer = nil
+	}
+}
+
+// Ack implements control.Backend.
+func (b backend) Ack(ctx context.Context, pattern, by string) (*control.Acked, error) {
+	var names []string
+	var err error
+	if asking := b.d.ask(ctx, func() { names, err = b.d.alerts.ack(pattern, by) }); asking != nil {
+		return nil, asking
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &control.Acked{Subjects: names}, nil
+}

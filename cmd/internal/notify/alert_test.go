@@ -1,0 +1,114 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/cmd/internal/event"
+)
+
+// twoServices is an alert about servers of two services, one of which is well again.
+func twoServices() event.Event {
+	at := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	return event.Event{
+		At: at, Kind: event.KindAlert, Subject: "ops", To: event.Down, Reason: "2 servers are DOWN: web 2; mail/c is well again",
+		Alert: &event.Alert{
+			Down: []event.AlertEntry{
+				{Kind: "server", Subject: "web/a", Reason: "refused", Since: at.Add(-time.Minute)},
+				{Kind: "server", Subject: "web/b", Reason: "timeout", Since: at},
+			},
+			DownTotal: 2,
+			Up:        []event.AlertEntry{{Kind: "server", Subject: "mail/c", Since: at}},
+			UpTotal:   1,
+			Text:      "server web/a is DOWN: refused\nserver web/b is DOWN: timeout\nserver mail/c is well again\n",
+		},
+	}
+}
+
+// recorded runs the program of an alert, a script that appends what it gets to a file.
+func recorded(t *testing.T, o AlertProgramOptions, e event.Event) string {
+	t.Helper()
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out")
+	c := script(t, dir, "page", `{ echo "$@"; env | grep -E '^(MON|HOLDFAST)_' | sort | head -3; cat; echo --; } >>`+out)
+	o.Program, o.Log = c.Program, slog.New(slog.DiscardHandler)
+	o.Program.Argv = append(o.Program.Argv, "own")
+	if n, err := NewAlertProgram(o).Deliver(t.Context(), []event.Event{e}); n != 1 || err != nil {
+		t.Fatalf("Deliver: %d, %v", n, err)
+	}
+	text, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestAlertProgram(t *testing.T) {
+	got := recorded(t, AlertProgramOptions{Director: "lvs1"}, twoServices())
+	want := `own ALERT ops DOWN 2
+HOLDFAST_ALERT=ops
+HOLDFAST_DIRECTOR=lvs1
+HOLDFAST_DOWN=2
+` + twoServices().Alert.Text + "--\n"
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// mon calls an alert for each service, with the failed hosts.
+func TestAlertAsMon(t *testing.T) {
+	got := recorded(t, AlertProgramOptions{Mon: true}, twoServices())
+	want := `-s server -g web -h a b -t 1772452800 own
+HOLDFAST_DIRECTOR=
+MON_ALERTTYPE=failure
+MON_FIRST_FAILURE=1772452740
+a b
+a: refused
+b: timeout
+--
+-s server -g mail -h c -t 1772452800 -u own
+HOLDFAST_DIRECTOR=
+MON_ALERTTYPE=up
+MON_FIRST_FAILURE=1772452800
+c
+c: ` + "\n--\n"
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// A program that fails or hangs is not called again for the same alert.
+func TestAlertProgramFails(t *testing.T) {
+	for name, body := range map[string]string{"fails": "exit 3", "hangs": "sleep 60"} {
+		c := script(t, t.TempDir(), "page", body)
+		p := NewAlertProgram(AlertProgramOptions{Program: c.Program, Timeout: 200 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
+		_, err := p.Deliver(t.Context(), []event.Event{twoServices()})
+		refused, ok := errors.AsType[*Refused](err)
+		if !ok || !strings.Contains(refused.Error(), c.Argv[0]) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	p := NewAlertProgram(AlertProgramOptions{Log: slog.New(slog.DiscardHandler)})
+	p.o.Program.Argv = []string{filepath.Join(t.TempDir(), "absent")}
+	if _, err := p.Deliver(context.Background(), []event.Event{twoServices()}); err == nil || !strings.Contains(err.Error(), "does not exist") {
+		t.Errorf("absent: %v", err)
+	}
+}
+
+// A mail of an alert has its lines, and its summary as the subject.
+func TestAlertMail(t *testing.T) {
+	m := NewMail(MailOptions{Director: "lvs1", From: "a@example.org", To: []string{"b@example.org"}})
+	lines := strings.Split(string(m.compose(t.Context(), []event.Event{twoServices()})), "\r\n")
+	for _, want := range []string{"Subject: lvs1: alert ops: 2 servers are DOWN: web 2; mail/c is well again", "    server web/b is DOWN: timeout"} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("no line %q in\n%s", want, strings.Join(lines, "\n"))
+		}
+	}
+}

@@ -1,0 +1,28 @@
+package status
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// maxAlerts is how many failures the text shows. The JSON form has all.
+const maxAlerts = 20
+
+func (s *Status) alerts(b *strings.Builder) {
+	if len(s.Alerts) == 0 {
+		return
+	}
+	b.WriteString("\nALERTS\n")
+	var t table
+	t.header("RULE", "SUBJECT", ">FOR", ">SENT", "ACKNOWLEDGED", "REASON")
+	for i := range s.Alerts[:min(len(s.Alerts), maxAlerts)] {
+		a := &s.Alerts[i]
+		t.row(a.Rule, a.Subject, s.ago(a.Since), strconv.Itoa(a.Sent), cmp.Or(a.AckedBy, "-"), cmp.Or(a.Reason, "-"))
+	}
+	t.write(b)
+	if more := len(s.Alerts) - maxAlerts; more > 0 {
+		fmt.Fprintf(b, "  and %d more\n", more)
+	}
+}
