@@ -14,6 +14,9 @@ func visitDialog(t *table, s *probe.Dialog, inherited probe.Dialog, implicit boo
 		t.forbid("without starttls = true", "tls")
 	}
 	visitLogin(t, &s.Login, inherited.Login)
+	if t.reading() && !implicit && !s.StartTLS && s.Login.Password != "" && t.has("password_file") {
+		t.warnf("password_file", "the check sends this password without TLS: set starttls = true, or use a type that is over TLS")
+	}
 }
 
 // A dialogVisit walks over the keys of a kind of check that talks in lines.

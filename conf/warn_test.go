@@ -21,6 +21,29 @@ func warningsOf(t *testing.T, src string) string {
 	return strings.ReplaceAll(warnings.Error(), "a.toml:", "")
 }
 
+// A password that a check sends in clear text is worth a warning.
+func TestWarningOfPlainPassword(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(path, []byte("secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check := func(keys string) string {
+		return "[[service]]\nname = \"a\"\naddress = \"10.0.0.1:21\"\nserver = [{ address = \"10.0.1.1\" }]\n[service.check]\n" +
+			"user = \"ann\"\npassword_file = \"" + path + "\"\n" + keys
+	}
+	const want = "7: service.a.check.password_file: the check sends this password without TLS: set starttls = true, or use a type that is over TLS"
+	for keys, want := range map[string]string{
+		"type = \"ftp\"\n":                    want,
+		"type = \"ftp\"\nstarttls = true\n":   "",
+		"type = \"ftps\"\n":                   "",
+		"type = \"imap\"\nstarttls = false\n": want,
+	} {
+		if got := warningsOf(t, check(keys)); got != want {
+			t.Errorf("%q: %s, want %s", keys, got, want)
+		}
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	const (
 		gw   = "[[track]]\nname = \"gw\"\ntype = \"interface\"\ninterface = \"eth9\"\n"
