@@ -116,11 +116,14 @@ func (c *Config) validateSchedule(errs *probe.FieldErrors) {
 // asksNobody reports whether the check's kind sends nothing.
 func (c *Config) asksNobody() bool { return c.Probe.Needs() == probe.NeedsNothing }
 
+// isTold reports whether the check has no schedule: it is told of changes.
+func (c *Config) isTold() bool { return c.Probe.Needs() == probe.NeedsReports }
+
 // server returns what the check is about.
 func (c *Config) server() string { return cmp.Or(c.Server, c.ID) }
 
 func (c *Config) target() probe.Target {
-	return probe.Target{Address: c.Address, Dial: c.Dial, Timeout: c.Timeout}
+	return probe.Target{Address: c.Address, Dial: c.Dial, Timeout: c.Timeout, Interval: c.Interval}
 }
 
 // asksSame reports whether c and d ask the same question of the same server at

@@ -28,6 +28,7 @@ type question struct {
 	cfg      Config // of the subject that came first
 	prober   probe.Prober
 	weigher  probe.Weigher // prober, if its answers can say a weight
+	unwatch  func()        // nil, or ends what a Watcher watches
 	connect  probe.Prober  // only connects; nil without Config.NegotiateEvery
 	turn     int           // attempts since the latest that asked the whole question
 	period   period.Period
@@ -36,10 +37,14 @@ type question struct {
 	cancel   context.CancelFunc
 
 	// The schedule. slot is the regular time of the next attempt. at is when the
-	// attempt will begin, which Force can make earlier.
+	// attempt will begin, which Force and a Watcher can make earlier; zero: only these
+	// two make one begin.
 	at, slot time.Time
 	timer    due.Item[*question] // in the Set's queue, which it leaves while an attempt runs
 	running  bool
+	waiting  bool    // for a place: see places
+	placed   bool    // the running attempt has a place
+	nudged   bool    // the answer may be another than the running attempt finds
 	early    bool    // the running attempt began before its slot
 	settle   float64 // in [0, 1): random number for the time of the second attempt; -1: used
 	ended    time.Time
@@ -79,7 +84,7 @@ func (q *question) schedule(epoch, now time.Time, first, second float64) {
 
 // begin notes that an attempt begins.
 func (q *question) begin(now time.Time) {
-	q.running = true
+	q.running, q.nudged = true, false
 	q.early = q.slot.After(now)
 	q.served, q.waiters = q.waiters, nil
 }
@@ -98,6 +103,15 @@ func (q *question) late(begun time.Time) time.Duration {
 // before, so delays do not add up. If the attempt ran beyond the next slot, the
 // next attempt begins at once; further slots that it ran over are skipped.
 func (q *question) reschedule(begun, ended time.Time) {
+	q.ended = ended
+	again := q.nudged || len(q.waiters) > 0
+	if q.cfg.isTold() {
+		q.at = time.Time{}
+		if again {
+			q.at = ended
+		}
+		return
+	}
 	gap, retry := q.gap()
 	switch {
 	case !q.early:
@@ -111,9 +125,8 @@ func (q *question) reschedule(begun, ended time.Time) {
 	if behind := ended.Sub(q.slot); behind >= gap {
 		q.slot = q.slot.Add(behind.Truncate(gap))
 	}
-	q.ended = ended
 	q.at = q.slot
-	if len(q.waiters) > 0 {
+	if again {
 		q.at = ended
 	}
 }

@@ -56,6 +56,9 @@ func (s *Set) beginDue() time.Time {
 			continue
 		}
 		s.queue.Remove(first)
+		if !s.takePlace(q) {
+			continue
+		}
 		q.begin(now)
 		s.running++
 		s.done.Go(func() { s.attempt(q) })
@@ -107,6 +110,7 @@ func (s *Set) finish(q *question, begun, ended time.Time, weight *probe.Weight, 
 	defer s.mu.Unlock()
 	s.running--
 	q.running = false
+	s.freePlace(q)
 	if q.ctx.Err() != nil { // the last subject is gone
 		s.rouse()
 		return
@@ -134,7 +138,9 @@ func (s *Set) finish(q *question, begun, ended time.Time, weight *probe.Weight, 
 		w <- r
 	}
 	q.reschedule(begun, ended)
-	s.queue.Set(&q.timer, q.at)
+	if !q.at.IsZero() {
+		s.queue.Set(&q.timer, q.at)
+	}
 	s.rouse()
 }
 
@@ -163,6 +169,9 @@ func (q *question) judge(begun, ended time.Time, err error) Result {
 
 // isOurs reports whether err is a fault of this host, not of the server.
 func (q *question) isOurs(err error) bool {
+	if probe.IsInconclusive(err) {
+		return true
+	}
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {
 		return false

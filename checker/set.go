@@ -67,6 +67,7 @@ type Set struct {
 	questions map[questionKey][]*question
 	queue     due.Queue[*question] // without those whose attempts run
 	running   int                  // number of attempts
+	places    map[string]*places   // by kind, for kinds with a limit of their own
 	alarm     time.Time            // when the scheduler's timer fires; zero: it is stopped
 }
 
@@ -302,6 +303,9 @@ func (s *Set) questionFor(c *Config, now time.Time) *question {
 	q.timer.Value = q
 	q.schedule(s.epoch, now, s.rand(), s.rand())
 	s.questions[key] = append(s.questions[key], q)
+	if w, ok := q.prober.(probe.Watcher); ok {
+		q.unwatch = w.Watch(func() { s.nudge(q) })
+	}
 	s.queue.Set(&q.timer, q.at)
 	return q
 }
@@ -318,6 +322,9 @@ func (s *Set) leave(sub *subject) {
 		return
 	}
 	q.cancel()
+	if q.unwatch != nil {
+		q.unwatch()
+	}
 	probe.Discard(q.prober)
 	if q.connect != nil {
 		probe.Discard(q.connect)
@@ -367,10 +374,28 @@ func (s *Set) force(id string) (*question, <-chan Result, error) {
 	q := sub.question
 	result := make(chan Result, 1)
 	q.waiters = append(q.waiters, result)
-	if now := time.Now(); !q.running && q.at.After(now) {
-		q.at = now
-		s.queue.Set(&q.timer, q.at)
-		s.rouse()
-	}
+	s.hurry(q)
 	return q, result, nil
+}
+
+// hurry makes the next attempt of a question begin now.
+func (s *Set) hurry(q *question) {
+	now := time.Now()
+	if q.running || q.waiting || !q.at.IsZero() && !q.at.After(now) {
+		return
+	}
+	q.at = now
+	s.queue.Set(&q.timer, q.at)
+	s.rouse()
+}
+
+// nudge makes an attempt because the answer may have changed: now, or when the
+// running one has ended.
+func (s *Set) nudge(q *question) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if q.ctx.Err() == nil {
+		q.nudged = true
+		s.hurry(q)
+	}
 }

@@ -72,6 +72,7 @@ func (b *BFD) check(t *table) {
 // packets of a neighbour do not name a session, so holdfast finds it by their
 // source and interface.
 func (c *Config) checkBFD(s sections) {
+	c.checkCheckedBFD(s)
 	names := make(unique[string])
 	for i, t := range s.bfd {
 		b := &c.BFD[i]

@@ -49,7 +49,7 @@ func (s *Service) checked(server netip.AddrPort) netip.AddrPort {
 
 // config returns the check of the server at an address.
 func (c *Check) config(id string, server netip.AddrPort) checker.Config {
-	return checker.Config{
+	config := checker.Config{
 		ID:             id,
 		Probe:          c.Probe,
 		Address:        c.address(server),
@@ -64,6 +64,13 @@ func (c *Check) config(id string, server netip.AddrPort) checker.Config {
 		WeightMin:      c.WeightMin,
 		WeightMax:      c.WeightMax,
 	}
+	if !c.Probe.Needs().HasAddress() { // what this host knows is certain at once
+		config.RetryInterval, config.Rise, config.Fall = 0, 1, 1
+	}
+	if needs := c.Probe.Needs(); !needs.HasAddress() || needs == probe.NeedsServer {
+		config.Dial = probe.Dial{}
+	}
+	return config
 }
 
 // asks reports whether the check sends anything to the server.
@@ -113,6 +120,10 @@ var checkKinds = []checkKind{
 	keysOf("mqtt", visitMQTT),
 	keysOf("radius", visitRADIUS),
 	keysOf("grpc", visitGRPC),
+	keysOf("external", visitExternal),
+	keysOf("file", visitFile),
+	keysOf("agent", visitAgent),
+	keysOf("bfd", visitCheckBFD),
 }
 
 // A checkKind holds the keys of one kind of check.
@@ -173,13 +184,11 @@ func (c *Check) visit(t *table, inherited Check) {
 	}
 	field(t, "type", &name, kindName, inherited.Probe.Kind())
 	needs := probe.Default(name).Needs()
-	if t.reading() || needs == probe.NeedsPort {
+	if t.reading() || needs.HasPort() {
 		field(t, "port", &c.Port, integer[uint16](0, 65535), inherited.Port)
 	}
-	if t.reading() || needs != probe.NeedsNothing {
-		c.visitTarget(t, inherited)
-		c.visitTiming(t, inherited)
-	}
+	c.visitTarget(t, inherited, needs)
+	c.visitTiming(t, inherited, needs)
 	if t.reading() || needs == probe.NeedsPort {
 		field(t, "negotiate_every", &c.NegotiateEvery, integer[int](0, 1000), inherited.NegotiateEvery)
 	}
@@ -208,14 +217,16 @@ func (c *Check) trim(t *table, needs probe.Needs, kind string) {
 			t.forbid(why, key)
 		}
 	}
+	if !needs.HasPort() {
+		t.forbid(why, "port")
+	}
 	if needs != probe.NeedsPort {
-		t.forbid(why, "port", "negotiate_every")
+		t.forbid(why, "negotiate_every")
 		c.NegotiateEvery = 0
 	}
-	if needs == probe.NeedsNothing {
-		t.forbid(why, targetKeys...)
-		t.forbid(why, timingKeys...)
-		c.Depends = nil
+	t.forbid(why, meaningless(needs)...)
+	if needs < probe.NeedsThisHost {
+		c.Depends, c.Period = nil, ""
 	}
 }
 

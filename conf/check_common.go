@@ -10,20 +10,29 @@ import (
 )
 
 // visitTarget visits what a check connects to, and from where.
-func (c *Check) visitTarget(t *table, inherited Check) {
-	field(t, "address", &c.Address, orEmpty(peerAddress), inherited.Address)
-	field(t, "source", &c.Dial.Source, orEmpty(peerAddress), inherited.Dial.Source)
-	field(t, "device", &c.Dial.Device, orEmpty(interfaceName), inherited.Dial.Device)
-	field(t, "mark", &c.Dial.Mark, integer[uint32](0, 1<<32-1), inherited.Dial.Mark)
+func (c *Check) visitTarget(t *table, inherited Check, needs probe.Needs) {
+	if t.reading() || needs.HasAddress() {
+		field(t, "address", &c.Address, orEmpty(peerAddress), inherited.Address)
+	}
+	if t.reading() || needs.HasAddress() && needs != probe.NeedsServer { // a program connects as it likes
+		field(t, "source", &c.Dial.Source, orEmpty(peerAddress), inherited.Dial.Source)
+		field(t, "device", &c.Dial.Device, orEmpty(interfaceName), inherited.Dial.Device)
+		field(t, "mark", &c.Dial.Mark, integer[uint32](0, 1<<32-1), inherited.Dial.Mark)
+	}
 }
 
 // visitTiming visits when a check is made, and what its results mean.
-func (c *Check) visitTiming(t *table, inherited Check) {
+func (c *Check) visitTiming(t *table, inherited Check, needs probe.Needs) {
+	if !t.reading() && needs < probe.NeedsThisHost {
+		return
+	}
 	field(t, "interval", &c.Interval, duration(checker.MinInterval, 24*time.Hour), inherited.Interval)
 	field(t, "timeout", &c.Timeout, duration(time.Millisecond, time.Hour), inherited.Timeout)
-	field(t, "retry_interval", &c.RetryInterval, duration(0, 24*time.Hour), inherited.RetryInterval)
-	field(t, "rise", &c.Rise, integer[int](1, 1000), inherited.Rise)
-	field(t, "fall", &c.Fall, integer[int](1, 1000), inherited.Fall)
+	if t.reading() || needs.HasAddress() {
+		field(t, "retry_interval", &c.RetryInterval, duration(0, 24*time.Hour), inherited.RetryInterval)
+		field(t, "rise", &c.Rise, integer[int](1, 1000), inherited.Rise)
+		field(t, "fall", &c.Fall, integer[int](1, 1000), inherited.Fall)
+	}
 	field(t, "weight_min", &c.WeightMin, integer[int](0, probe.MaxWeight), inherited.WeightMin)
 	field(t, "weight_max", &c.WeightMax, integer[int](0, probe.MaxWeight), inherited.WeightMax)
 	field(t, "depends", &c.Depends, written(listOf(text)), inherited.Depends)
@@ -35,6 +44,19 @@ var (
 	targetKeys = []string{"address", "source", "device", "mark"}
 	timingKeys = []string{"interval", "timeout", "retry_interval", "rise", "fall", "weight_min", "weight_max", "depends", "period"}
 )
+
+// meaningless returns those of these keys that a kind has no use for.
+func meaningless(needs probe.Needs) []string {
+	switch needs {
+	case probe.NeedsNothing, probe.NeedsReports:
+		return append(targetKeys[:4:4], timingKeys...)
+	case probe.NeedsThisHost: // what this host knows is certain at once
+		return append(targetKeys[:4:4], "retry_interval", "rise", "fall")
+	case probe.NeedsServer: // a program connects as it likes
+		return targetKeys[1:]
+	}
+	return nil
+}
 
 // orEmpty makes a codec that has "" for the zero value, so that a server can undo what
 // it inherits.
@@ -70,7 +92,9 @@ func (c *Check) address(server netip.AddrPort) netip.AddrPort {
 		to = c.Address
 	}
 	switch {
-	case c.Probe.Needs() != probe.NeedsPort:
+	case !c.Probe.Needs().HasAddress():
+		return netip.AddrPort{}
+	case !c.Probe.Needs().HasPort():
 		return netip.AddrPortFrom(to, 0)
 	case c.Port != 0:
 		return netip.AddrPortFrom(to, c.Port)

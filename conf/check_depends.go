@@ -15,9 +15,11 @@ func (c *Config) Checks() []checker.Config {
 	index := c.indexServers()
 	for i := range c.Services {
 		s := &c.Services[i]
+		first := len(configs)
 		for j := range s.Servers {
 			configs = append(configs, s.checksOf(j, index)...)
 		}
+		s.personalize(configs[first:])
 	}
 	return configs
 }

@@ -31,7 +31,7 @@ func visitAnyHTTP(t *table, s *probe.HTTP, inherited probe.HTTP) {
 	field(t, "max_body", &s.MaxBody, integer[int](1, 1<<30), inherited.MaxBody)
 	field(t, "weight_header", &s.WeightHeader, text, inherited.WeightHeader)
 	field(t, "weight_json", &s.WeightJSON, text, inherited.WeightJSON)
-	visitRequests(t, s, inherited.Requests)
+	visitRequests(t, s, inherited)
 }
 
 // requestKeys are the keys of one request.
@@ -43,8 +43,12 @@ var requestKeys = []string{
 // visitRequests walks over the tables of several requests. The keys of the check are
 // the defaults of each. A server without such tables inherits those of its service as
 // they are.
-func visitRequests(t *table, s *probe.HTTP, inherited []probe.HTTPRequest) {
-	if t.brief && reflect.DeepEqual(s.Requests, inherited) {
+func visitRequests(t *table, s *probe.HTTP, from probe.HTTP) {
+	inherited := from.Requests
+	// Keys that differ from the service's need a list of their own, for which they are
+	// the defaults.
+	same := len(inherited) == 0 || reflect.DeepEqual(s.HTTPRequest, from.HTTPRequest)
+	if t.brief && same && reflect.DeepEqual(s.Requests, inherited) {
 		return
 	}
 	if !t.reading() && len(s.Requests) == 0 && len(inherited) > 0 {

@@ -32,8 +32,10 @@ type Director struct {
 	// ReconcileInterval is the pause between two comparisons of the kernel with
 	// the configuration. Most differences are found earlier, by netlink events.
 	ReconcileInterval time.Duration
-	DBus              DBus
-	SNMP              SNMP
+	// MaxCheckPrograms bounds how many programs of checks run at once.
+	MaxCheckPrograms int
+	DBus             DBus
+	SNMP             SNMP
 }
 
 // SNMP is how the virtual routers are published over SNMP. Without an AgentX they

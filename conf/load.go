@@ -31,8 +31,8 @@ func Parse(path string, src []byte) (*Config, error) {
 
 // ParseDraft is Parse of a file that is not on this machine, with secrets that are
 // not written yet: secret returns what a secret file will hold. Names of routing
-// tables are those of this machine.
-func ParseDraft(path string, src []byte, secret func(path string) ([]byte, error)) (*Config, error) {
+// tables are those of this machine. The warnings are those of LoadContext.
+func ParseDraft(path string, src []byte, secret func(path string) ([]byte, error)) (c *Config, warnings Errors, err error) {
 	env := system
 	env.readFile = func(name string) ([]byte, error) {
 		if name == path {
@@ -41,8 +41,7 @@ func ParseDraft(path string, src []byte, secret func(path string) ([]byte, error
 		return system.readFile(name)
 	}
 	env.readSecret, env.mode = secret, nil
-	c, _, err := load(path, env)
-	return c, err
+	return load(path, env)
 }
 
 func parse(path string, src []byte) (*Config, Errors, error) {

@@ -12,8 +12,10 @@
 //
 // Package conf links this package, so no file here imports a large client
 // library (SQL, LDAP). A kind that needs one keeps its settings here and its
-// client in a package of its own, checker/probe/<kind>. The daemon hands the
-// client over in [Tools.Clients]. A kind that runs programs declares here the
+// client in a package of its own, checker/probe/<kind>. The client connects by
+// a [Dialer], so that one deadline and one bound hold for all that the library
+// does. Package checker/probe/clients lists the clients, and the daemon hands
+// them over in [Tools.Clients]. A kind that runs programs declares here the
 // interface of the runner that it needs, as a field of [Tools], and the director
 // sets that field.
 //

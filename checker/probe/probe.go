@@ -51,9 +51,12 @@ type Needs int
 
 // What a kind uses.
 const (
-	NeedsNothing Needs = iota // it asks nobody
-	NeedsAddress              // the address without the port
-	NeedsPort                 // the address and the port
+	NeedsNothing  Needs = iota // it asks nobody
+	NeedsReports               // nothing: somebody tells it of changes
+	NeedsThisHost              // nothing: it looks at something of this host
+	NeedsAddress               // the address without the port
+	NeedsServer                // the address, and the port if there is one
+	NeedsPort                  // the address and the port
 )
 
 // kinds holds the default settings of every kind, in the order of the
@@ -88,7 +91,17 @@ var kinds = []Settings{
 	defaultMQTT,
 	defaultRADIUS,
 	GRPC{},
+	defaultExternal,
+	File{},
+	Agent{},
+	BFD{},
 }
+
+// HasAddress reports whether the kind asks an address.
+func (n Needs) HasAddress() bool { return n >= NeedsAddress }
+
+// HasPort reports whether the kind uses a port.
+func (n Needs) HasPort() bool { return n >= NeedsServer }
 
 // Kinds returns the names of all kinds, in the order of the documentation.
 func Kinds() []string {
@@ -116,8 +129,14 @@ type Tools struct {
 	// Clients make the Probers of kinds whose client is outside this package.
 	// The key is the kind.
 	Clients map[string]func(Settings, Target) Prober
+	// Programs run programs for checks of type external. This field and the next two
+	// may be nil; the checks then find out nothing.
+	Programs Programs
+	Files    Files    // for checks of type file
+	Sessions Sessions // for checks of type bfd
 
-	pings pingSockets
+	pings  pingSockets
+	joints joints
 }
 
 // Prober returns what asks the question of valid settings. The caller passes it

@@ -16,7 +16,8 @@ type Target struct {
 	Dial    Dial
 	// Timeout is how long one attempt may take, for the words of a reason. The
 	// context of Probe ends the attempt.
-	Timeout time.Duration
+	Timeout  time.Duration
+	Interval time.Duration // between two attempts
 }
 
 // Validate returns every fault of the target of a check that needs so much of
@@ -24,9 +25,9 @@ type Target struct {
 func (t *Target) Validate(needs Needs) FieldErrors {
 	var errs FieldErrors
 	switch {
-	case needs == NeedsNothing:
+	case needs < NeedsAddress:
 		return nil
-	case needs == NeedsAddress && !t.Address.Addr().IsValid():
+	case needs < NeedsPort && !t.Address.Addr().IsValid():
 		errs.Addf("address", "must be an address, not %v", t.Address.Addr())
 	case needs == NeedsPort && (!t.Address.IsValid() || t.Address.Port() == 0):
 		errs.Addf("address", "must be an address and a port, not %v", t.Address)

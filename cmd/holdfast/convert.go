@@ -15,11 +15,13 @@ import (
 	"holdfast/conf"
 	"holdfast/conf/convert"
 	"holdfast/conf/convert/ipvsadm"
+	"holdfast/conf/convert/keepalived"
 )
 
 // converters maps the values of --from to the functions that convert.
 var converters = map[string]func(convert.Input, *convert.Report) *convert.Result{
-	"ipvsadm": ipvsadm.Convert,
+	"ipvsadm":    ipvsadm.Convert,
+	"keepalived": keepalived.Convert,
 }
 
 func newConvert() *cobra.Command {
@@ -29,9 +31,10 @@ func newConvert() *cobra.Command {
 		Use:   "convert [--from " + programs + "] [-o FILE] FILE...",
 		Short: "Convert the configuration of another program",
 		Long: `Convert reads the configuration of another program and prints a configuration file for
-holdfast that does the same. For ipvsadm, FILE is the output of ipvsadm -Sn or a script of
-ipvsadm commands. - is standard input. Without --from the program is guessed from the
-content.
+holdfast that does the same. For keepalived, FILE is keepalived.conf; files that it
+includes are read too, and lines that begin with @ are read for the name that --director
+gives. For ipvsadm, FILE is the output of ipvsadm -Sn or a script of ipvsadm commands. -
+is standard input. Without --from the program is guessed from the content.
 
 Secrets are never printed. With -o they go to files of mode 600 beside the new file.
 

@@ -30,7 +30,7 @@ func TestConvert(t *testing.T) {
 		{"convert --from ipvsadm @none", exitFault, "", "nothing could be converted"},
 		{"convert --from ipvsadm @missing", exitUsage, "", "no such file"},
 		{"convert --from ipvsadm @.", exitUsage, "", "not a regular file"},
-		{"convert --from nonsense @good", exitUsage, "", "--from must be ipvsadm, not \"nonsense\""},
+		{"convert --from nonsense @good", exitUsage, "", "--from must be ipvsadm or keepalived, not \"nonsense\""},
 		{"convert @good", exitWell, "address = \"10.0.0.1:80\"", "all translated\n"},
 		{"convert @none", exitUsage, "", "it is not clear which program the files are of: give --from "},
 		{"convert --from ipvsadm", exitUsage, "", "requires at least 1 arg"},
@@ -49,5 +49,34 @@ func TestConvert(t *testing.T) {
 	}
 	if code, _, stderr := call(t, dir, "convert --from ipvsadm -o @out.toml @good"); code != exitFault || !strings.Contains(stderr, "file exists") {
 		t.Errorf("-o of a file that exists: %d %s", code, stderr)
+	}
+}
+
+// Secrets go to files beside the new one, and never to the terminal.
+func TestConvertSecrets(t *testing.T) {
+	dir := t.TempDir()
+	const text = "vrrp_instance a {\n interface eth0\n virtual_router_id 1\n authentication {\n auth_type PASS\n auth_pass hunter22\n }\n virtual_ipaddress {\n 10.0.0.1\n }\n}\n"
+	if err := os.WriteFile(dir+"/keepalived.conf", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := call(t, dir, "convert @keepalived.conf")
+	if code != exitFault || !strings.Contains(stderr, "not translated: the secret for /etc/holdfast/vrrp.secret is not printed: use -o FILE") || strings.Contains(stdout+stderr, "hunter22") {
+		t.Errorf("without -o: %d\n%s\n%s", code, stdout, stderr)
+	}
+	code, stdout, stderr = call(t, dir, "convert -o @new.toml @keepalived.conf")
+	if code != exitWell || strings.Contains(stdout+stderr, "hunter22") {
+		t.Errorf("-o: %d\n%s\n%s", code, stdout, stderr)
+	}
+	secret, err := os.ReadFile(dir + "/vrrp.secret")
+	if info, statErr := os.Stat(dir + "/vrrp.secret"); err != nil || statErr != nil || info.Mode() != 0o600 || string(secret) != "hunter22\n" {
+		t.Errorf("the secret: %q %v %v", secret, err, statErr)
+	}
+	if c, err := conf.Load(dir + "/new.toml"); err != nil || c.VRRP[0].Auth.Secret != "hunter22" {
+		t.Errorf("the result: %v", err)
+	}
+	// A secret that cannot be written leaves no new file.
+	code, _, stderr = call(t, dir, "convert -o @other.toml @keepalived.conf")
+	if _, err := os.Stat(dir + "/other.toml"); code != exitFault || err == nil || !strings.Contains(stderr, "vrrp.secret: file exists") {
+		t.Errorf("a secret file that exists: %d %v %s", code, err, stderr)
 	}
 }

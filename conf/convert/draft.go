@@ -12,9 +12,13 @@ import (
 // A Draft is a configuration in tables of TOML. Every table and every key has the
 // position of the directive that it came from.
 type Draft struct {
+	head    []string // comments at the top of the file
 	tables  []*Table
 	secrets Secrets
 }
+
+// Head adds lines of comment at the top of the file.
+func (d *Draft) Head(lines ...string) { d.head = append(d.head, lines...) }
 
 // A Table is one table of a Draft.
 type Table struct {
@@ -124,12 +128,17 @@ const maxRounds = 40
 func (d *Draft) Finish(report *Report) *Result {
 	for range maxRounds {
 		text, owners := d.render()
-		c, err := conf.ParseDraft(draftName, []byte(text), d.secrets.read)
+		c, warnings, err := conf.ParseDraft(draftName, []byte(text), d.secrets.read)
 		if err == nil {
-			if !strings.Contains(text, "[director]\nname = ") {
-				c.Director.Name = ""
+			for _, w := range warnings {
+				if w.Line > 0 && w.Line <= len(owners) {
+					report.Note(owners[w.Line-1].position(), "holdfast check warns: %s", strings.TrimPrefix(w.Key+": "+w.Message, ": "))
+				}
 			}
-			return &Result{Config: c, Secrets: d.secrets.list, comments: d.comments()}
+			if !strings.Contains(text, "[director]\nname = ") {
+				forgetHost(c)
+			}
+			return &Result{Config: c, Secrets: d.secrets.list, head: d.head, comments: d.comments()}
 		}
 		errs, ok := errors.AsType[conf.Errors](err)
 		if !ok || !refuse(errs, owners, report) {
@@ -139,10 +148,26 @@ func (d *Draft) Finish(report *Report) *Result {
 	return nil
 }
 
+// forgetHost clears what loading took from the name of this host.
+func forgetHost(c *conf.Config) {
+	if c.Notify.Mail.Helo == c.Director.Name {
+		c.Notify.Mail.Helo = ""
+	}
+	c.Director.Name = ""
+}
+
 // An owner is what a line of the rendered draft came from.
 type owner struct {
 	table *Table
 	entry *entry // nil: the table itself
+}
+
+// position is where the directive stands that the line came from.
+func (o owner) position() Position {
+	if o.entry != nil {
+		return o.entry.at
+	}
+	return o.table.at
 }
 
 // render returns the text of the draft, with the owner of each line.

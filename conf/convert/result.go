@@ -12,6 +12,7 @@ type Result struct {
 	// Secrets are the files that the configuration reads secrets from. They do not
 	// exist yet.
 	Secrets  []Secret
+	head     []string
 	comments map[place][]string
 }
 
@@ -60,10 +61,11 @@ func (d *Draft) comments() map[place][]string {
 // TOML returns the configuration as a file without the keys that have their
 // defaults, with the comments of the old file beside what they were about.
 func (r *Result) TOML() string {
-	if len(r.comments) == 0 {
-		return string(conf.ShowBrief(r.Config))
-	}
 	w := writer{comments: r.comments}
+	if len(r.head) > 0 {
+		w.write(r.head)
+		w.out.WriteByte('\n')
+	}
 	lines := strings.Split(string(conf.ShowBrief(r.Config)), "\n")
 	for i, line := range lines {
 		next := ""
@@ -101,7 +103,54 @@ func (w *writer) line(line, next string) {
 			w.put(place{w.id, key})
 		}
 	}
-	w.out.WriteString(line + "\n")
+	w.out.WriteString(wrap(line) + "\n")
+}
+
+// maxWidth is how long a line with a list may be.
+const maxWidth = 120
+
+// wrap breaks a line "key = [...]" that is too long into lines of elements.
+func wrap(line string) string {
+	key, list, ok := strings.Cut(line, " = [")
+	if len(line) <= maxWidth || !ok || !strings.HasSuffix(list, "]") || strings.HasPrefix(line, "[") {
+		return line
+	}
+	var b strings.Builder
+	b.WriteString(key + " = [")
+	width := maxWidth
+	for _, item := range elements(strings.TrimSuffix(list, "]")) {
+		if width += len(item) + len(", "); width > maxWidth {
+			b.WriteString("\n    ")
+			width = len(item) + len("    ,")
+		} else {
+			b.WriteByte(' ')
+		}
+		b.WriteString(item + ",")
+	}
+	return b.String() + "\n]"
+}
+
+// elements splits the inside of a list at its commas.
+func elements(list string) []string {
+	var items []string
+	depth, quoted, from := 0, false, 0
+	for i := 0; i < len(list); i++ {
+		switch c := list[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			depth++
+		case c == ']' || c == '}':
+			depth--
+		case c == ',' && depth == 0:
+			items = append(items, strings.TrimSpace(list[from:i]))
+			from = i + 1
+		}
+	}
+	return append(items, strings.TrimSpace(list[from:]))
 }
 
 // enter closes the array tables that header is not inside of, and returns the id
@@ -117,8 +166,10 @@ func (w *writer) enter(header string) string {
 }
 
 // put writes the comments of a place.
-func (w *writer) put(p place) {
-	for _, text := range w.comments[p] {
+func (w *writer) put(p place) { w.write(w.comments[p]) }
+
+func (w *writer) write(comments []string) {
+	for _, text := range comments {
 		w.out.WriteString(strings.TrimRight("# "+text, " ") + "\n")
 	}
 }

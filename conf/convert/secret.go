@@ -18,17 +18,17 @@ type Secrets struct {
 	list []Secret
 }
 
-// Secret returns the path of the file for a secret: dir/name, or a name with a
-// number if another secret has that file already.
-func (d *Draft) Secret(dir, name, secret string) string {
+// Secret returns the path of the file for a secret: dir/base.ext, or base-2.ext and so
+// on if other secrets have these files already.
+func (d *Draft) Secret(dir, base, ext, secret string) string {
 	for _, s := range d.secrets.list {
 		if string(s.Content) == secret+"\n" {
 			return s.Path
 		}
 	}
-	file := path.Join(dir, name)
+	file := path.Join(dir, base+"."+ext)
 	for n := 2; d.secrets.has(file); n++ {
-		file = path.Join(dir, fmt.Sprintf("%s-%d", name, n))
+		file = path.Join(dir, fmt.Sprintf("%s-%d.%s", base, n, ext))
 	}
 	d.secrets.list = append(d.secrets.list, Secret{file, []byte(secret + "\n")})
 	return file

@@ -76,3 +76,112 @@ func sorted(text string) []string {
 	slices.Sort(lines)
 	return lines
 }
+
+// The table that holdfast makes from a converted keepalived.conf is the one that
+// keepalived made: also where keepalived did not do what the file seems to say.
+func TestConvertedKeepalivedTableIsTheSame(t *testing.T) {
+	p := lab.NewPair(t, 1)
+	host := p.Directors[0]
+	const config = `virtual_server 10.0.0.100 80 {
+	delay_loop 2
+	warmup 0
+	retry 0
+	lb_algo wrr
+	lb_kind NAT
+	protocol TCP
+	persistence_timeout 300
+	persistence_granularity 255.255.255.0
+	sorry_server 192.168.0.12 8080
+	real_server 192.168.0.11 80 {
+		weight 5
+		TCP_CHECK {
+			connect_timeout 1
+		}
+	}
+}
+virtual_server 10.0.0.100 443 {
+	lvs_sched sh
+	sh-port
+	lvs_method DR
+	protocol TCP
+	real_server 192.168.0.11 443 {
+		weight 3
+		uthreshold 100
+		lthreshold 50
+	}
+	real_server 192.168.0.12 443 {
+		weight 0
+	}
+}
+virtual_server 10.0.0.100 53 {
+	lb_kind dr
+	lb_algo RR
+	ops
+	real_server 192.168.0.11 53 {
+	}
+}
+virtual_server fwmark 7 {
+	lb_algo wlc
+	lb_kind TUN
+	persistence_timeout
+	real_server 203.0.113.11 {
+		weight 2
+	}
+}
+virtual_server_group shops {
+	10.0.0.110-112 80
+	10.0.0.120 8080
+}
+virtual_server group shops {
+	lb_algo rr
+	protocol TCP
+	real_server 192.168.0.12 80 {
+		weight 1
+	}
+}
+virtual_server 10.0.0.130 25 {
+	delay_loop 2
+	warmup 0
+	retry 0
+	inhibit_on_failure
+	protocol TCP
+	real_server 192.168.0.11 25 {
+		weight 4
+		TCP_CHECK {
+			connect_timeout 1
+		}
+	}
+	real_server 192.168.0.12 25 {
+		weight 6
+	}
+}
+`
+	keepalived := host.KeepalivedBFD(config)
+	want := ""
+	lab.Wait(t, 60*time.Second, "the table of keepalived", func() (string, bool) {
+		want = host.Run("ipvsadm", "-Sn")
+		return want, strings.Contains(want, "192.168.0.12:8080") && strings.Contains(want, "192.168.0.11:25 -m -w 0")
+	})
+	keepalived.Stop()
+	host.Run("ipvsadm", "-C")
+
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "keepalived.conf")
+	if err := os.WriteFile(conf, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	daemon := host.NewDaemon("")
+	toml, report, _ := daemon.CLI("convert", conf) // the report says what was probably meant otherwise
+	if !strings.Contains(report, "probably DR was meant") || !strings.Contains(report, "which means UDP in keepalived") {
+		t.Errorf("the report:\n%s", report)
+	}
+	daemon.Configure(toml)
+	daemon.Restart()
+	lab.Wait(t, 60*time.Second, "the table of the converted configuration", func() (string, bool) {
+		diff := cmp.Diff(sorted(want), sorted(host.Run("ipvsadm", "-Sn")))
+		return diff, diff == ""
+	})
+	if status := daemon.Stop(); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+}

@@ -76,10 +76,13 @@ func ask(t *testing.T, s probe.Settings, to probe.Target, timeout time.Duration)
 
 // garbage are answers that no server of these protocols gives.
 var garbage = map[string]string{
-	"text":     "220 mail.example ESMTP\r\n",
-	"zeroes":   strings.Repeat("\x00", 100),
-	"ones":     strings.Repeat("\xff", 100),
-	"an offer": "\x30\x84\x7f\xff\xff\xff", // LDAP: two gigabytes follow
+	"text":   "220 mail.example ESMTP\r\n",
+	"zeroes": strings.Repeat("\x00", 100),
+	"ones":   strings.Repeat("\xff", 100),
+	// LDAP: one and two gigabytes follow.
+	"long string": "\x04\x84\x3f\xff\xff\xff",
+	"long list":   "\x30\x84\x7f\xff\xff\xff",
+	"many parts":  "\x30\x83\x0f\x00\x00" + strings.Repeat("\x05\x00", 0x78000),
 }
 
 // Whatever a server does, an attempt ends in time, uses little memory, and leaves no
@@ -102,7 +105,7 @@ func TestBadServers(t *testing.T) {
 					_, _ = io.WriteString(conn, answer)
 					_, _ = io.Copy(io.Discard, conn)
 				})
-				if got := ask(t, s, to, 100*time.Millisecond); strings.Contains(got, "panic") {
+				if got := ask(t, s, to, 300*time.Millisecond); strings.Contains(got, "panic") {
 					t.Errorf("%s, %s: %s", kind, name, got)
 				}
 			}

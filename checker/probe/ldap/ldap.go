@@ -14,8 +14,8 @@ import (
 	"holdfast/checker/probe"
 )
 
-// maxMessage bounds one message of a server. The library makes room for as many bytes
-// as the server announces.
+// maxMessage bounds one message of a server. Decoded, a message of many small parts
+// takes a hundred times as much memory.
 const maxMessage = 256 << 10
 
 func init() { ber.MaxPacketLengthBytes = maxMessage }

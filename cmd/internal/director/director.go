@@ -8,10 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"holdfast/cmd/internal/bfd"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/program"
 	"holdfast/cmd/internal/status"
-	"holdfast/cmd/internal/track"
 	"holdfast/conf"
 	"holdfast/netdev"
 )
@@ -95,8 +95,8 @@ func Run(ctx context.Context, o Options) error {
 		d.log.Warn("starting anew", "err", err)
 	}
 	if d.inherited.At != 0 {
-		// A tracker's script would run beside the next look, without its timeout.
-		if err := program.Inherit(track.IsScript); err != nil {
+		// A program of a tracker or check would run beside the next one, without its timeout.
+		if err := program.Inherit(isOrphan); err != nil {
 			d.log.Warn("scripts that the former binary started are not watched", "err", err)
 		}
 	}
@@ -184,7 +184,11 @@ func (d *Director) list() {
 	d.trackers = &trackers{base: b, dir: dir, crashed: len(d.host.Left()) > 0, routers: d.routers}
 	d.rivals = &rivals{base: b, instance: d.routers.instance, about: d.eventInstance, known: map[string]*rivalry{}}
 
-	d.bfd.verdict, d.services.tracked = d.trackers.sessionChanged, d.trackers.serviceChanged
+	d.services.tracked = d.trackers.serviceChanged
+	d.bfd.verdict = func(session string, v bfd.Verdict, reason string) {
+		d.trackers.sessionChanged(session, v, reason)
+		d.services.tools.sessionChanged(session, v, reason)
+	}
 	d.trackers.reportOthers = func() { d.services.reportAll(); d.bfd.reportAll() }
 	d.routers.trackers, d.routers.early = d.trackers, d.opts.EarlySpeaker
 

@@ -29,7 +29,8 @@
 //	                   services that another program keeps changing; ipvs_sysctl.go:
 //	                   the sysctls of IPVS; operator.go: orders of operators, orders.go:
 //	                   what a later run must know of them; maintenance.go: files that
-//	                   drain servers
+//	                   drain servers; check_tools.go: programs, files and BFD sessions
+//	                   for checks
 //	trackers.go        trackers; tracker_state.go: what a start after a crash knows
 //	routers.go         the virtual routers; see below
 //	conflicts.go       what others have in the kernel that is in our way

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"holdfast/checker"
-	"holdfast/checker/probe"
-	"holdfast/checker/probe/clients"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
@@ -29,6 +27,7 @@ type virtualServices struct {
 	base
 	balance *balancer
 	checks  *checker.Set
+	tools   checkTools // that checks use
 	// kernel opens the kernel's IPVS table, once a configuration needs it.
 	kernel func(context.Context, *slog.Logger) (ipvsTable, error)
 	// tracked is called for a service that changed, or one of its servers.
@@ -73,7 +72,7 @@ func (v *virtualServices) open() error {
 		Log:       v.log,
 		OnChange:  func(c checker.Change) { v.post(func() { v.verdict(c) }) },
 		OnFailure: v.failure,
-		Tools:     &probe.Tools{Clients: clients.All},
+		Tools:     v.tools.open(),
 	})
 	return nil
 }
@@ -101,6 +100,8 @@ func (v *virtualServices) admit(ctx context.Context, c *conf.Config) error {
 // apply gives the table and the checks the services of a configuration.
 func (v *virtualServices) apply(c *conf.Config) {
 	v.conf, v.dirty = c, true
+	v.tools.apply(c)
+	v.checks.SetLimit("external", c.Director.MaxCheckPrograms)
 	checks, err := v.balance.configure(c)
 	if err != nil {
 		v.log.Error("cannot take over the services", "err", err)
@@ -206,6 +207,8 @@ func (v *virtualServices) sayDown() {
 }
 
 func (v *virtualServices) close() { v.files.close() }
+
+func (v *virtualServices) close() { v.tools.close() }
 
 func (v *virtualServices) stop() error { return v.balance.stop(v.conf.LVS.OnStop) }
 

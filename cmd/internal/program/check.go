@@ -27,29 +27,56 @@ func (p *Program) Check() error {
 	if len(p.Argv) == 0 || p.Argv[0] == "" {
 		return errors.New("no script is named")
 	}
-	uid, err := p.uid()
+	info, err := p.safe(p.Argv[0])
 	if err != nil {
 		return err
 	}
-	name := p.Argv[0]
+	return p.executable(info)
+}
+
+// CheckFile returns why the program must not be told to interpret a file, or nil.
+// The file must be as safe as the program, but need not be executable.
+func (p *Program) CheckFile(name string) error {
+	_, err := p.safe(name)
+	return err
+}
+
+// safe returns a regular file that nobody but root and the program's user can
+// replace.
+func (p *Program) safe(name string) (fs.FileInfo, error) {
+	uid, err := p.uid()
+	if err != nil {
+		return nil, err
+	}
 	if !filepath.IsAbs(name) {
-		return fmt.Errorf("script %q is not an absolute path", name)
+		return nil, fmt.Errorf("script %q is not an absolute path", name)
 	}
 	info, err := walk(name, uid)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("script %s does not exist", name)
+		return nil, fmt.Errorf("script %s does not exist", name)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	mode := info.Mode()
 	switch who := intruder(info, uid); {
 	case !mode.IsRegular():
-		return fmt.Errorf("script %s is not a regular file", name)
-	case mode.Perm()&0o111 == 0 || int(uid) == os.Geteuid() && unix.Access(name, unix.X_OK) != nil:
-		return fmt.Errorf("script %s is not executable (mode %04o)", name, mode.Perm())
+		return nil, fmt.Errorf("script %s is not a regular file", name)
 	case who != "":
-		return fmt.Errorf("script %s is writable by %s (mode %04o)", name, who, mode.Perm())
+		return nil, fmt.Errorf("script %s is writable by %s (mode %04o)", name, who, mode.Perm())
+	}
+	return info, nil
+}
+
+// executable returns why the program, whose file is info, cannot be run, or nil.
+func (p *Program) executable(info fs.FileInfo) error {
+	name, mode := p.Argv[0], info.Mode().Perm()
+	uid, err := p.uid()
+	if err != nil {
+		return err
+	}
+	if mode&0o111 == 0 || int(uid) == os.Geteuid() && unix.Access(name, unix.X_OK) != nil {
+		return fmt.Errorf("script %s is not executable (mode %04o)", name, mode)
 	}
 	return nil
 }

@@ -39,6 +39,8 @@ type Program struct {
 	User string
 	// Group is a name or a number; "" is User's primary group.
 	Group string
+	// Errors is where the standard error goes; nil: where the standard output goes.
+	Errors io.Writer
 }
 
 // A Process is a program that was started.
@@ -48,8 +50,8 @@ type Process struct {
 }
 
 // Start starts the program with the arguments args after those of Argv. env is
-// its whole environment. Standard output and standard error go to out. The
-// caller must call Wait.
+// its whole environment. Standard output goes to out, and so does standard error
+// unless Errors is set. The caller must call Wait.
 //
 // With bound, the kernel kills the program itself, not the processes that it
 // started, when the calling thread ends. The caller must then stay locked to its
@@ -71,7 +73,7 @@ func (p *Program) start(env []string, in *os.File, out io.Writer, bound bool, ar
 	for try := 1; ; try++ {
 		cmd := exec.Command(p.Argv[0], append(p.Argv[1:len(p.Argv):len(p.Argv)], args...)...)
 		cmd.Dir, cmd.Env = "/", env
-		cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, out, outputLag
+		cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, p.errors(out), outputLag
 		if in != nil {
 			cmd.Stdin = in
 		}
@@ -94,6 +96,14 @@ func (p *Program) start(env []string, in *os.File, out io.Writer, bound bool, ar
 		}()
 		return run, nil
 	}
+}
+
+// errors returns where the standard error goes.
+func (p *Program) errors(out io.Writer) io.Writer {
+	if p.Errors == nil {
+		return out
+	}
+	return p.Errors
 }
 
 // spared reports whether this process is protected from the OOM killer

@@ -90,6 +90,44 @@ func (w *Watch) update() {
 	}
 }
 
+// Add watches one more file.
+func (w *Watch) Add(path string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.want == nil {
+		w.want = map[string]bool{}
+	}
+	path = filepath.Clean(path)
+	w.want[path] = true
+	w.add(filepath.Dir(path))
+}
+
+// Remove ends the watch of one file.
+func (w *Watch) Remove(path string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	path = filepath.Clean(path)
+	delete(w.want, path)
+	dir := filepath.Dir(path)
+	for other := range w.want {
+		if filepath.Dir(other) == dir {
+			return
+		}
+	}
+	delete(w.failed, dir)
+	for wd, watched := range w.dirs {
+		if watched == dir {
+			w.drop(wd)
+		}
+	}
+}
+
+// Number returns the number in a watched file, or why there is none.
+func (w *Watch) Number(path string) (n int, problem string) {
+	w.retry(filepath.Dir(filepath.Clean(path)))
+	return readNumber(path)
+}
+
 // Err returns why the file is not watched at the moment, or nil.
 func (w *Watch) Err(path string) error {
 	w.mu.Lock()

@@ -1,0 +1,128 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// joints are the programs that ask for several servers at once. Each server has a
+// Prober of its own, a member, with its own schedule. A run of the program
+// answers every member once.
+type joints struct {
+	mu  sync.Mutex
+	all map[string]*joint // by the program
+}
+
+// A joint is one such program. The lock of joints guards members.
+type joint struct {
+	key     string
+	members int
+
+	mu     sync.Mutex
+	latest *jointRun // nil before the first
+}
+
+// A jointRun is one run of the program.
+type jointRun struct {
+	begun time.Time
+	ended chan struct{} // closed at the end
+
+	// What came of it, once it has ended. An aborted run answers nobody, because
+	// the member that led it was removed.
+	result  Ended
+	err     error
+	aborted bool
+}
+
+// A jointMember asks for one server.
+type jointMember struct {
+	*externalProber // the program, which is the same for all members
+	host            string
+	interval        time.Duration // between two attempts of a member
+	joints          *joints
+	joint           *joint
+	used            *jointRun // the one whose answer the member had last
+}
+
+// member returns the Prober of the server that the program knows as host.
+func (j *joints) member(p *externalProber, host string, interval time.Duration) *jointMember {
+	key := fmt.Sprintf("%q", p.program)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.all == nil {
+		j.all = map[string]*joint{}
+	}
+	if j.all[key] == nil {
+		j.all[key] = &joint{key: key}
+	}
+	j.all[key].members++
+	return &jointMember{externalProber: p, host: host, interval: interval, joints: j, joint: j.all[key]}
+}
+
+// Close ends the use of the member.
+func (m *jointMember) Close() error {
+	m.joints.mu.Lock()
+	defer m.joints.mu.Unlock()
+	if m.joint.members--; m.joint.members == 0 {
+		delete(m.joints.all, m.joint.key)
+	}
+	return nil
+}
+
+// Probe implements Prober.
+func (m *jointMember) Probe(ctx context.Context) error {
+	for {
+		run, leads := m.joint.next(m)
+		if leads {
+			run.result, run.err = m.run(ctx)
+			run.aborted = context.Cause(ctx) == context.Canceled
+			close(run.ended)
+		}
+		select {
+		case <-run.ended:
+		case <-ctx.Done():
+			return fmt.Errorf("timeout after %v", m.timeout)
+		}
+		if run.aborted && ctx.Err() == nil {
+			continue
+		}
+		m.used = run
+		return m.verdict(run)
+	}
+}
+
+// ProbeWeight implements Weigher. A monitor of mon gives no weight.
+func (m *jointMember) ProbeWeight(ctx context.Context) (*Weight, error) { return nil, m.Probe(ctx) }
+
+// next returns the run that answers a member: the latest, unless the member has had
+// its answer or it is as old as the time between two attempts. Otherwise it is a new
+// one, which the member leads.
+func (j *joint) next(m *jointMember) (run *jointRun, leads bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	now := time.Now()
+	if l := j.latest; l != nil && l != m.used && now.Sub(l.begun) < m.interval && !l.isAborted() {
+		return l, false
+	}
+	j.latest = &jointRun{begun: now, ended: make(chan struct{})}
+	return j.latest, true
+}
+
+func (r *jointRun) isAborted() bool {
+	select {
+	case <-r.ended:
+		return r.aborted
+	default:
+		return false
+	}
+}
+
+// verdict returns what a run says of the member's server.
+func (m *jointMember) verdict(run *jointRun) error {
+	if run.err != nil {
+		return run.err
+	}
+	return m.settings.answer(&run.result, m.host).err
+}
