@@ -3,6 +3,7 @@ package keepalived
 import (
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"holdfast/conf"
 	"holdfast/conf/convert"
@@ -52,8 +54,19 @@ func checkValid(t *testing.T, result *convert.Result, toml string) {
 		}
 		return nil, os.ErrNotExist
 	}
-	if _, _, err := conf.ParseDraft("converted.toml", []byte(toml), secret); err != nil {
+	c, _, err := conf.ParseDraft("converted.toml", []byte(toml), secret)
+	if err != nil {
 		t.Errorf("the result is not valid: %v\n%s", err, toml)
+		return
+	}
+	if result.Config.Director.Name == "" { // the name of the host
+		if c.Notify.Mail.Helo == c.Director.Name {
+			c.Notify.Mail.Helo = ""
+		}
+		c.Director.Name = ""
+	}
+	if diff := cmp.Diff(result.Config, c, cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{}, netip.Prefix{})); diff != "" {
+		t.Errorf("the text is another configuration (-converted +text):\n%s\n%s", diff, toml)
 	}
 }
 

@@ -3,6 +3,7 @@ package keepalived
 import (
 	"net/netip"
 	"reflect"
+	"slices"
 
 	"holdfast/conf/convert"
 )
@@ -92,10 +93,10 @@ func (c *converter) readServer(r *realServer) {
 	c.mail.server = c.alert(r.body, "checker", true) || c.mail.server
 }
 
-// draftServers adds the servers to a service whose check is common.
-func (c *converter) draftServers(t *convert.Table, v *virtual, key serviceKey, common []*check) {
+// draftServers adds the servers to a service.
+func (c *converter) draftServers(m *madeService, v *virtual, key serviceKey) {
 	for _, r := range v.servers {
-		s := t.List("server", r.d.at)
+		s := m.t.List("server", r.d.at)
 		address := r.address
 		text := ""
 		if address.Port() == 0 && len(key.list) > 1 || r.forward.method != "nat" && len(key.list) > 1 {
@@ -120,8 +121,11 @@ func (c *converter) draftServers(t *convert.Table, v *virtual, key serviceKey, c
 			s.Set(position(r.d, r.word("alpha")), "starts_up", !r.alpha)
 		}
 		c.draftThresholds(s, r)
-		if !sameChecks(r.checks, common) {
-			c.draftChecks(s, r.d.at, r.checks, common)
+		switch {
+		case m.own:
+			c.draftChecks(s, r.d.at, r.checks, nil)
+		case !sameChecks(r.checks, m.checks):
+			c.draftChecks(s, r.d.at, r.checks, m.checks)
 		}
 		c.draftServerPrograms(s, r)
 	}
@@ -222,6 +226,32 @@ func (c *converter) commonChecks(v *virtual) []*check {
 		}
 	}
 	return best
+}
+
+// allSame reports whether all servers have these checks.
+func allSame(v *virtual, checks []*check) bool {
+	for _, r := range v.servers {
+		if !sameChecks(r.checks, checks) {
+			return false
+		}
+	}
+	return true
+}
+
+// lasting reports whether a check has keys that a server cannot take back once the
+// service has them.
+func lasting(checks []*check) bool {
+	for _, k := range checks {
+		for _, x := range k.keys {
+			if slices.Contains([]string{"address", "source", "device", "mark"}, x.key) {
+				return true
+			}
+		}
+		if len(k.tls) > 1 || len(k.requests) > 0 { // more than verify
+			return true
+		}
+	}
+	return false
 }
 
 func sameChecks(a, b []*check) bool {

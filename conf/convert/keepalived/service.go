@@ -34,10 +34,12 @@ type serviceKey struct {
 	comments []string
 }
 
-// A madeService is a [[service]] with the check that its servers inherit.
+// A madeService is a [[service]] with the checks that its servers inherit. With own,
+// every server has its own checks.
 type madeService struct {
 	t      *convert.Table
 	checks []*check
+	own    bool
 }
 
 // A delivery is a forwarding method with its tunnel.
@@ -315,13 +317,14 @@ func (c *converter) draftService(v *virtual, key serviceKey, made map[string]*ma
 	id := key.id(v.protocol)
 	if m := made[id]; m != nil {
 		c.report.Note(v.d.at, "there is a virtual_server %s already: the kernel has the servers of both, and so was written; quorum and sorry_server of this one are left out", id)
-		c.draftServers(m.t, v, key, m.checks)
+		c.draftServers(m, v, key)
 		skip(v.body)
 		return
 	}
 	t := c.draft.List("service", key.at)
-	common := c.commonChecks(v)
-	made[id] = &madeService{t, common}
+	m := &madeService{t: t, checks: c.commonChecks(v)}
+	m.own = lasting(m.checks) && !allSame(v, m.checks)
+	made[id] = m
 	t.Set(key.at, "name", c.name("service", id, key.at))
 	t.Comment("", v.d.comments...)
 	if key.mark != 0 {
@@ -338,8 +341,10 @@ func (c *converter) draftService(v *virtual, key serviceKey, made map[string]*ma
 	c.draftScheduling(t, v, key)
 	v.forward.set(t, position(v.d, v.word("lb_kind", "lvs_method")))
 	c.draftFailure(t, v, key)
-	c.draftChecks(t, v.d.at, common, nil)
-	c.draftServers(t, v, key, common)
+	if !m.own {
+		c.draftChecks(t, v.d.at, m.checks, nil)
+	}
+	c.draftServers(m, v, key)
 	c.draftQuorum(t, v)
 	c.noteMail(v.body, &c.mail.service, "checker")
 }
