@@ -124,7 +124,7 @@ func (w *Watch) Remove(path string) {
 
 // Number returns the number in a watched file, or why there is none.
 func (w *Watch) Number(path string) (n int, problem string) {
-	w.retry(filepath.Dir(filepath.Clean(path)))
+	w.Retry(filepath.Dir(path))
 	return readNumber(path)
 }
 
