@@ -206,9 +206,10 @@ func (v *virtualServices) sayDown() {
 	}
 }
 
-func (v *virtualServices) close() { v.files.close() }
-
-func (v *virtualServices) close() { v.tools.close() }
+func (v *virtualServices) close() {
+	v.files.close()
+	v.tools.close()
+}
 
 func (v *virtualServices) stop() error { return v.balance.stop(v.conf.LVS.OnStop) }
 
