@@ -83,28 +83,42 @@ func (c *converter) readChecks(r *realServer) {
 			continue
 		}
 		d.used = true
-		k := &check{at: d.at, comments: d.comments, kind: kind.kind}
-		if alpha := last(d.body, "alpha"); alpha != nil {
-			k.alpha, _ = truth(alpha)
+		hosts := all(d.body, "host")
+		if len(hosts) == 0 {
+			hosts = []*directive{nil}
 		}
-		if kind.kind != "file" && kind.kind != "bfd" {
-			c.readPace(k, r, d, kind.retry, kind.delay)
+		for _, host := range hosts {
+			k := &check{at: d.at, comments: d.comments, kind: kind.kind}
+			if alpha := last(d.body, "alpha"); alpha != nil {
+				k.alpha, _ = truth(alpha)
+			}
+			if kind.kind != "file" && kind.kind != "bfd" {
+				c.readPace(k, r, d, host, kind.retry, kind.delay)
+			}
+			c.readTarget(k, d, host)
+			if kind.read != nil {
+				kind.read(c, k, r, d)
+			}
+			r.checks = append(r.checks, k)
 		}
-		c.readTarget(k, d)
-		if kind.read != nil {
-			kind.read(c, k, r, d)
-		}
-		r.checks = append(r.checks, k)
 	}
+}
+
+// checkBody returns the words of a checker and of one of its hosts, which may be nil.
+func checkBody(d, host *directive) []*directive {
+	if host == nil {
+		return d.body
+	}
+	return append(slices.Clone(d.body), host.body...)
 }
 
 // readPace sets when the check asks. keepalived asks every delay_loop. When a server
 // that is up fails, it asks again after delay_before_retry, as often as retry says,
 // and then takes it down. One success brings it up.
-func (c *converter) readPace(k *check, r *realServer, d *directive, retry int, delay time.Duration) {
+func (c *converter) readPace(k *check, r *realServer, d, host *directive, retry int, delay time.Duration) {
 	timing := func(name string, otherwise time.Duration) (time.Duration, convert.Position) {
 		outer := r.pick(name)
-		from := last(d.body, name)
+		from := last(checkBody(d, host), name)
 		if from == nil {
 			from = outer
 		}
@@ -156,17 +170,8 @@ func (c *converter) readPace(k *check, r *realServer, d *directive, retry int, d
 }
 
 // readTarget sets whom the check asks, and from where.
-func (c *converter) readTarget(k *check, d *directive) {
-	body := d.body
-	if hosts := all(d.body, "host"); len(hosts) > 0 {
-		for _, h := range hosts {
-			all(h.body, "connect_ip", "connect_port", "bindto", "bind_if", "fwmark", "connect_timeout")
-		}
-		body = append(slices.Clone(body), hosts[len(hosts)-1].body...)
-		if len(hosts) > 1 {
-			c.report.Person(d.at, "SMTP_CHECK has %d hosts: only the last was translated", len(hosts))
-		}
-	}
+func (c *converter) readTarget(k *check, d, host *directive) {
+	body := checkBody(d, host)
 	for _, x := range []struct{ word, key string }{
 		{"connect_ip", "address"}, {"connect_port", "port"}, {"bindto", "source"}, {"bind_if", "device"}, {"fwmark", "mark"},
 	} {

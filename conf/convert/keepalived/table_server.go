@@ -103,7 +103,7 @@ regex_stack | ~ | Go's regular expressions need no stack
 tls_compliant | ~ | holdfast expects a proper end of a TLS connection only where the length of the answer is not known
 [virtual_server.real_server.SMTP_CHECK]
 helo_name | = | helo
-host{ | = | keys of the check; keepalived asks the last host only
+host{ | = | a check of its own; all must be well
 [virtual_server.real_server.SMTP_CHECK.host]
 connect_ip | = | address of the check
 connect_port | = | port of the check
