@@ -31,7 +31,7 @@ func TestCheckTools(t *testing.T) {
 	write("0\n")
 	b, heard := alone(t)
 	v := newVirtualServices(b, t.TempDir())
-	v.problems, v.tracked = func([]status.Problem) {}, func(*conf.Service, func(lvs.Ref) lvs.Health) {}
+	v.problems, v.tracked = func([]status.Problem) {}, func(*conf.Service, *lvs.Table) {}
 	v.balance.attach(newFakeIPVS())
 	if err := v.open(); err != nil {
 		t.Fatal(err)
