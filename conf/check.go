@@ -92,10 +92,10 @@ func defaultCheck(p lvs.Protocol) Check {
 // documentation.
 var checkKinds = []checkKind{
 	keysOf("none", func(*table, *probe.None, probe.None) {}),
-	keysOf("tcp", func(*table, *probe.TCP, probe.TCP) {}),
+	keysOf("tcp", visitTCP),
 	keysOf("http", visitHTTP),
 	keysOf("https", visitHTTPS),
-	keysOf("ping", func(*table, *probe.Ping, probe.Ping) {}),
+	keysOf("ping", visitPing),
 	keysOf("udp", visitUDP),
 	keysOf("dns", visitDNS),
 	keysOf("smtp", inClear(visitSMTP)),

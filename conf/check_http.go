@@ -93,13 +93,7 @@ func visitRequest(t *table, r *probe.HTTPRequest, inherited probe.HTTPRequest) {
 	field(t, "digest", &r.Digest, text, inherited.Digest)
 }
 
-var httpVersion = func() codec[string] {
-	var options []option[string]
-	for _, v := range probe.HTTPVersions() {
-		options = append(options, option[string]{v, v})
-	}
-	return choice(options...)
-}()
+var httpVersion = wordOf(probe.HTTPVersions())
 
 // statusRange is 200 or "200-299".
 var statusRange = simple(func(v value) (probe.StatusRange, error) {

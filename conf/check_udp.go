@@ -4,28 +4,16 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"holdfast/checker/probe"
 )
 
-// visitUDP has two keys for the bytes to send, because a TOML string cannot hold
-// bytes that are not UTF-8. A configuration gives one of them, and it overrides
-// whichever the service has.
 func visitUDP(t *table, s *probe.UDP, inherited probe.UDP) {
-	switch {
-	case t.reading():
-		field(t, "send", &s.Send, anyText, inherited.Send)
-		field(t, "send_hex", &s.Send, hexadecimal, s.Send)
-		if t.has("send") {
-			t.forbid("beside send", "send_hex")
-		}
-	case utf8.ValidString(s.Send):
-		field(t, "send", &s.Send, anyText, inherited.Send)
-	default:
-		field(t, "send_hex", &s.Send, hexadecimal, inherited.Send)
-	}
+	visitSend(t, &s.Send, inherited.Send)
 	field(t, "expect", &s.Expect, regularExpression, inherited.Expect)
+	field(t, "expect_hex", &s.ExpectHex, text, inherited.ExpectHex)
+	field(t, "min_length", &s.MinLength, integer[int](0, 65507), inherited.MinLength)
+	field(t, "max_length", &s.MaxLength, integer[int](0, 65507), inherited.MaxLength)
 	field(t, "silence_ok", &s.SilenceOK, boolean, inherited.SilenceOK)
 }
 

@@ -65,6 +65,13 @@ func TestUDP(t *testing.T) {
 		{"the answer does not", server, UDP{Send: "ping", Expect: "pong"}, `answer "you said ping" does not match "pong"`},
 		{"an empty answer", empty, UDP{}, ""},
 		{"an empty answer matches", empty, UDP{Expect: "^$"}, ""},
+		{"the answer begins so", server, UDP{Send: "\xff\x80", ExpectHex: "79 6f xX 20"}, ""},
+		{"the answer begins otherwise", server, UDP{Send: "\xff", ExpectHex: "796f7521"}, "answer 796f75207361696420ff does not begin with 796f7521"},
+		{"the answer is shorter than its beginning", empty, UDP{ExpectHex: "xx"}, "answer  does not begin with xx"},
+		{"a short answer", empty, UDP{MinLength: 1}, `answer "" has 0 bytes, want at least 1`},
+		{"a long answer", server, UDP{MaxLength: 8}, `answer "you said " has 9 bytes, want at most 8`},
+		{"of the right length", server, UDP{MinLength: 9, MaxLength: 9}, ""},
+		{"silence was possible, but not this", server, UDP{SilenceOK: true, Expect: "a$"}, `answer "you said " does not match "a$"`},
 		{"silence", silent, UDP{}, "answer: timeout after 500ms"},
 		{"silence is golden", silent, UDP{SilenceOK: true}, ""},
 		{"nobody listens", closedUDPPort(t), UDP{}, "answer: connection refused"},
@@ -110,7 +117,7 @@ func TestDNS(t *testing.T) {
 	}{
 		{"answered", []func(*dnsmessage.Message){nil}, ""},
 		{"SERVFAIL", []func(*dnsmessage.Message){code(dnsmessage.RCodeServerFailure)}, "DNS SERVFAIL, want NOERROR"},
-		{"a new code", []func(*dnsmessage.Message){code(9)}, "DNS code 9, want NOERROR"},
+		{"a new code", []func(*dnsmessage.Message){code(12)}, "DNS code 12, want NOERROR"},
 		{"silence", nil, "answer: timeout after 500ms"},
 		{"the query comes back", []func(*dnsmessage.Message){func(m *dnsmessage.Message) { m.Response = false }}, "answer: timeout after 500ms"},
 		{"to another ID", []func(*dnsmessage.Message){func(m *dnsmessage.Message) { m.ID++ }}, "answer: timeout after 500ms"},
@@ -130,7 +137,7 @@ func TestDNS(t *testing.T) {
 			if strings.Contains(tt.reason, "timeout") {
 				c.Timeout = hung
 			}
-			wantReason(t, ask(t, DNS{Name: "www.example.com", Record: "AAAA"}, c), tt.reason)
+			wantReason(t, ask(t, dnsOf("www.example.com", "AAAA"), c), tt.reason)
 		})
 	}
 	t.Run("question", func(t *testing.T) {
@@ -166,6 +173,8 @@ func TestPing(t *testing.T) {
 	for _, address := range []string{"127.0.0.1", "::1", "::ffff:127.0.0.1"} {
 		t.Run(address, func(t *testing.T) {
 			wantReason(t, ask(t, Ping{}, pinged(address, Dial{})), "")
+			wantReason(t, ask(t, Ping{Size: 1400}, pinged(address, Dial{})), "")
+			wantReason(t, ask(t, Ping{Size: 60000}, pinged(address, Dial{})), "")
 		})
 	}
 	t.Run("source", func(t *testing.T) {
@@ -226,7 +235,7 @@ func TestPingReplies(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			e := &echo{to: to, cookie: 5, done: make(chan struct{})}
+			e := &echo{size: minPing, to: to, cookie: 5, done: make(chan struct{})}
 			s := &pingSocket{id: id, waiting: map[uint16]*echo{seq: e}}
 			packet, err := tt.message.Marshal(nil)
 			if err != nil {
@@ -249,7 +258,7 @@ func TestPingReplies(t *testing.T) {
 
 // TestPingReplyWithoutZone: a reply comes from the address alone.
 func TestPingReplyWithoutZone(t *testing.T) {
-	e := &echo{to: netip.MustParseAddr("fe80::1%eth0"), done: make(chan struct{})}
+	e := &echo{size: minPing, to: netip.MustParseAddr("fe80::1%eth0"), done: make(chan struct{})}
 	s := &pingSocket{key: pingKey{v6: true}, waiting: map[uint16]*echo{1: e}}
 	m := icmp.Message{Type: ipv6.ICMPTypeEchoReply, Body: &icmp.Echo{Seq: 1, Data: make([]byte, 8)}}
 	packet, err := m.Marshal(nil)

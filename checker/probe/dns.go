@@ -1,24 +1,32 @@
 package probe
 
 import (
-	"context"
 	"fmt"
-	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/dns/dnsmessage"
-	"golang.org/x/sys/unix"
 )
 
-// DNS asks a question over UDP (RFC 1035). The answer must have the code
-// NOERROR; it may hold any records, or none.
+// DNS asks a question (RFC 1035), over UDP or TCP. A truncated answer over UDP is asked
+// for again over TCP if its records matter.
 type DNS struct {
 	Name   string // domain name, with or without the dot at its end
 	Record string // the type of record that is asked for, in capitals: "A", "SOA"
+	Class  string // "IN", "CH" or "HS"
+	TCP    bool
+	// Recursion sets the flag RD. Without it a resolver answers from its cache only.
+	Recursion bool
+	RCode     []string // response codes of which the answer must have one
+	// Expect is a regular expression that the data of one record of the answer must
+	// match, as zone files write it, but texts without quotes and joined. "": any
+	// records, or none.
+	Expect     string
+	MinAnswers int // how many records of the type the answer must have
 }
 
 // defaultDNS asks what every name server and resolver can answer.
-var defaultDNS = DNS{Name: ".", Record: "SOA"}
+var defaultDNS = DNS{Name: ".", Record: "SOA", Class: "IN", Recursion: true, RCode: []string{"NOERROR"}}
 
 // recordTypes are the types of record that a check can ask for.
 var recordTypes = []struct {
@@ -27,12 +35,19 @@ var recordTypes = []struct {
 }{
 	{"A", dnsmessage.TypeA},
 	{"AAAA", dnsmessage.TypeAAAA},
+	{"ANY", dnsmessage.TypeALL},
+	{"CAA", 257}, // RFC 8659
 	{"CNAME", dnsmessage.TypeCNAME},
+	{"DNSKEY", 48}, // RFC 4034
+	{"DS", 43},     // RFC 4034
+	{"HTTPS", 65},  // RFC 9460
 	{"MX", dnsmessage.TypeMX},
+	{"NAPTR", 35}, // RFC 3403
 	{"NS", dnsmessage.TypeNS},
 	{"PTR", dnsmessage.TypePTR},
 	{"SOA", dnsmessage.TypeSOA},
 	{"SRV", dnsmessage.TypeSRV},
+	{"SVCB", 64}, // RFC 9460
 	{"TXT", dnsmessage.TypeTXT},
 }
 
@@ -45,6 +60,13 @@ func RecordTypes() []string {
 	}
 	return names
 }
+
+// dnsClasses are the classes that a check can ask in. CH is where name servers tell of
+// themselves: version.bind, id.server.
+var dnsClasses = map[string]dnsmessage.Class{"IN": dnsmessage.ClassINET, "CH": dnsmessage.ClassCHAOS, "HS": dnsmessage.ClassHESIOD}
+
+// DNSClasses returns the classes that a DNS check can ask in.
+func DNSClasses() []string { return []string{"IN", "CH", "HS"} }
 
 // Kind returns "dns".
 func (DNS) Kind() string { return "dns" }
@@ -60,6 +82,21 @@ func (s DNS) Validate() FieldErrors {
 	}
 	if s.record() == 0 {
 		errs.Addf("record", "must be one of %s, not %q", strings.Join(RecordTypes(), " "), s.Record)
+	}
+	if dnsClasses[s.Class] == 0 {
+		errs.Addf("class", "must be one of %s, not %q", strings.Join(DNSClasses(), " "), s.Class)
+	}
+	if len(s.RCode) == 0 {
+		errs.Addf("rcode", "at least one response code is needed")
+	}
+	for _, name := range s.RCode {
+		if !slices.Contains(rcodes, name) {
+			errs.Addf("rcode", "must be of %s, not %q", strings.Join(rcodes, " "), name)
+		}
+	}
+	errs.pattern("expect", s.Expect)
+	if s.MinAnswers < 0 {
+		errs.Addf("min_answers", "must not be negative, like %d", s.MinAnswers)
 	}
 	return errs
 }
@@ -81,78 +118,25 @@ func (s DNS) query() (dnsmessage.Question, []byte, error) {
 	if err != nil {
 		return dnsmessage.Question{}, nil, err
 	}
-	q := dnsmessage.Question{Name: name, Type: s.record(), Class: dnsmessage.ClassINET}
+	q := dnsmessage.Question{Name: name, Type: s.record(), Class: dnsClasses[s.Class]}
 	m := dnsmessage.Message{
-		Header:    dnsmessage.Header{RecursionDesired: true}, // otherwise a resolver answers from its cache only
+		Header:    dnsmessage.Header{RecursionDesired: s.Recursion},
 		Questions: []dnsmessage.Question{q},
 	}
 	packed, err := m.Pack()
 	return q, packed, err
 }
 
-func (s DNS) prober(_ *Tools, to Target) Prober {
-	p := &dnsProber{dialer: newDialer(to, unix.SOCK_DGRAM)}
-	p.question, p.query, _ = s.query() // valid settings do not fail
-	return p
-}
+// rcodes are the names of response codes in the registry of the IANA, by code.
+var rcodes = []string{"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE"}
 
-type dnsProber struct {
-	dialer
-	question dnsmessage.Question
-	query    []byte // packed, with ID 0
-}
+// RCodes returns the names of the response codes that a DNS check can accept.
+func RCodes() []string { return slices.Clone(rcodes) }
 
-// Probe implements Prober.
-func (p *dnsProber) Probe(ctx context.Context) error {
-	conn, err := p.dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	id := uint16(rand.Uint32())
-	ask := append([]byte{byte(id >> 8), byte(id)}, p.query[2:]...)
-	if _, err := conn.Write(ask); err != nil {
-		return p.failed("request", err)
-	}
-	return p.await(conn, id)
-}
-
-// await reads until the answer to our question comes. Other datagrams can be
-// late answers to an earlier attempt that had the same local port.
-func (p *dnsProber) await(conn *socket, id uint16) error {
-	buf := datagrams.Get().(*[1 << 16]byte)
-	defer datagrams.Put(buf)
-	for {
-		n, err := receive(conn, buf[:])
-		if err != nil {
-			return p.failed("answer", err)
-		}
-		if ours, err := p.answered(buf[:n], id); ours {
-			return err
-		}
-	}
-}
-
-// answered reports whether a datagram is the answer to our question, and if it
-// is, what is wrong with it.
-func (p *dnsProber) answered(datagram []byte, id uint16) (ours bool, err error) {
-	var parser dnsmessage.Parser
-	head, malformed := parser.Start(datagram)
-	if malformed != nil || !head.Response || head.ID != id {
-		return false, nil //nolint:nilerr // a malformed datagram is not our answer
-	}
-	if head.RCode != dnsmessage.RCodeSuccess {
-		return true, fmt.Errorf("DNS %s, want NOERROR", codeName(head.RCode))
-	}
-	asked, malformed := parser.Question()
-	return malformed == nil && asked.Type == p.question.Type && strings.EqualFold(asked.Name.String(), p.question.Name.String()), nil
-}
-
-// codeName returns the name of a response code in the IANA registry.
+// codeName returns the name of a response code.
 func codeName(code dnsmessage.RCode) string {
-	names := [...]string{"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"}
-	if int(code) < len(names) {
-		return names[code]
+	if int(code) < len(rcodes) {
+		return rcodes[code]
 	}
 	return fmt.Sprintf("code %d", code)
 }

@@ -59,6 +59,7 @@ var (
 	goaway   = regexp.MustCompile(`GOAWAY.*ErrCode[:=]([A-Z0-9_]+)|graceful shutdown GOAWAY`)
 	reset    = regexp.MustCompile(`^stream error: stream ID \d+; (\w+)`)
 	notHTTP2 = regexp.MustCompile(`frame header looked like an HTTP/1.1 header`)
+	notBegun = regexp.MustCompile(`client conn could not be established`)
 )
 
 // failed2 is dialer.failed in words of HTTP/2 (RFC 9113 §6.8, §6.4).
@@ -69,6 +70,9 @@ func (c *channel) failed2(step string, err error) error {
 	}
 	if m := reset.FindStringSubmatch(text); m != nil {
 		return &stepError{step, "the server reset the stream with the code " + m[1], err}
+	}
+	if notBegun.MatchString(text) {
+		return &stepError{step, "the server ended the connection before it spoke HTTP/2", err}
 	}
 	if notHTTP2.MatchString(text) {
 		return &stepError{step, "the server does not speak HTTP/2", err}

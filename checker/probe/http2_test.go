@@ -87,7 +87,10 @@ func TestHTTP2(t *testing.T) {
 		serveQuietly(t, l)
 		s := defaultHTTP
 		s.Version = "2"
-		wantReason(t, ask(t, s, at(l.Addr())), "answer: the server does not speak HTTP/2")
+		// It depends on what comes first: its error message or our request.
+		if got := ask(t, s, at(l.Addr())); got != "answer: the server does not speak HTTP/2" && got != "answer: the server ended the connection before it spoke HTTP/2" {
+			t.Errorf("reason %q", got)
+		}
 	})
 }
 
@@ -125,6 +128,9 @@ func TestHTTP2Faults(t *testing.T) {
 					}
 					if frame.Header().Type == http2.FrameHeaders {
 						tt.answer(f)
+						// To close with unread bytes would send a reset.
+						conn.(*net.TCPConn).CloseWrite()
+						io.Copy(io.Discard, conn)
 						return
 					}
 				}

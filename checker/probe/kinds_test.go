@@ -82,15 +82,32 @@ func TestValidate(t *testing.T) {
 		{"negative warning", http(func(s *HTTP) { s.TLS = &TLS{CertificateWarning: -1} }), `tls: certificate_warning must not be negative, like -1ns`},
 		{"long datagram", UDP{Send: strings.Repeat("x", 65508)}, `send: a datagram holds at most 65507 bytes, not 65508`},
 		{"expect", UDP{Expect: "("}, "expect: is not a regular expression: missing closing ): `(`"},
-		{"expect and silence", UDP{Expect: "a", SilenceOK: true}, `expect: has no effect with silence_ok = true`},
-		{"domain name", DNS{Name: "a..b", Record: "A"}, `name: "a..b" is not a domain name`},
-		{"long label", DNS{Name: label, Record: "A"}, `name: "` + label + `" is not a domain name`},
-		{"record", DNS{Name: "a", Record: "soa"}, `record: must be one of A AAAA CNAME MX NS PTR SOA SRV TXT, not "soa"`},
-		{"two faults", DNS{Name: "a..b"}, "name: \"a..b\" is not a domain name\nrecord: must be one of A AAAA CNAME MX NS PTR SOA SRV TXT, not \"\""},
+		{"tcp expect", TCP{Expect: "("}, "expect: is not a regular expression: missing closing ): `(`"},
+		{"hexadecimal", UDP{ExpectHex: "0"}, `expect_hex: must be pairs of hexadecimal digits or x, not "0"`},
+		{"no hexadecimal", UDP{ExpectHex: "0y"}, `expect_hex: must be pairs of hexadecimal digits or x, not "0y"`},
+		{"lengths", UDP{MinLength: 3, MaxLength: 2}, `max_length: must be at least min_length, 3, not 2`},
+		{"negative length", UDP{MinLength: -1}, `min_length: must not be negative, nor max_length`},
+		{"ping", Ping{Size: 7}, `size: must be from 8 to 65507, not 7`},
+		{"large ping", Ping{Size: 65508}, `size: must be from 8 to 65507, not 65508`},
+		{"class", DNS{Name: "a", Record: "A", Class: "in", RCode: []string{"NOERROR"}}, `class: must be one of IN CH HS, not "in"`},
+		{"codes", DNS{Name: "a", Record: "A", Class: "IN", RCode: []string{"NXDOMAIN", "OK"}, MinAnswers: -1},
+			"rcode: must be of NOERROR FORMERR SERVFAIL NXDOMAIN NOTIMP REFUSED YXDOMAIN YXRRSET NXRRSET NOTAUTH NOTZONE, not \"OK\"\nmin_answers: must not be negative, like -1"},
+		{"no code", DNS{Name: "a", Record: "A", Class: "IN"}, `rcode: at least one response code is needed`},
+		{"domain name", dnsOf("a..b", "A"), `name: "a..b" is not a domain name`},
+		{"long label", dnsOf(label, "A"), `name: "` + label + `" is not a domain name`},
+		{"record", dnsOf("a", "soa"), `record: must be one of A AAAA ANY CAA CNAME DNSKEY DS HTTPS MX NAPTR NS PTR SOA SRV SVCB TXT, not "soa"`},
+		{"two faults", dnsOf("a..b", ""), "name: \"a..b\" is not a domain name\nrecord: must be one of A AAAA ANY CAA CNAME DNSKEY DS HTTPS MX NAPTR NS PTR SOA SRV SVCB TXT, not \"\""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { wantFaults(t, tt.s.Validate(), tt.want) })
 	}
+}
+
+// dnsOf returns the default settings with another question.
+func dnsOf(name, record string) DNS {
+	s := defaultDNS
+	s.Name, s.Record = name, record
+	return s
 }
 
 func wantFaults(t *testing.T, errs FieldErrors, want string) {
@@ -144,13 +161,13 @@ func TestClients(t *testing.T) {
 	fromClient := errors.New("from the client")
 	tools := &Tools{Clients: map[string]func(Settings, Target) Prober{
 		"dns": func(s Settings, _ Target) Prober {
-			if s != (DNS{Name: "a.", Record: "A"}) {
+			if !reflect.DeepEqual(s, dnsOf("a.", "A")) {
 				t.Errorf("settings %v", s)
 			}
 			return ProberFunc(func(context.Context) error { return fromClient })
 		},
 	}}
-	if err := tools.Prober(DNS{Name: "a.", Record: "A"}, Target{}).Probe(t.Context()); !errors.Is(err, fromClient) {
+	if err := tools.Prober(dnsOf("a.", "A"), Target{}).Probe(t.Context()); !errors.Is(err, fromClient) {
 		t.Errorf("dns: %v", err)
 	}
 	if err := tools.Prober(None{}, Target{}).Probe(t.Context()); err != nil {

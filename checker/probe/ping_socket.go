@@ -47,11 +47,12 @@ type pingSocket struct {
 // An echo is a request that waits for its reply.
 type echo struct {
 	to     netip.Addr
+	size   int    // of the data
 	cookie uint64 // in the data of the request: a reply to another request has another
 	done   chan struct{}
 }
 
-func (s *pingSockets) prober(t Target) *pingProber {
+func (s *pingSockets) prober(t Target, size int) *pingProber {
 	to := t.Address.Addr().Unmap()
 	key := pingKey{to.Is6(), t.Dial}
 	s.mu.Lock()
@@ -66,7 +67,7 @@ func (s *pingSockets) prober(t Target) *pingProber {
 	}
 	sock.users++
 	words := dialer{source: t.Dial.Source, timeout: t.Timeout}
-	return &pingProber{dialer: words, sockets: s, socket: sock, to: to}
+	return &pingProber{dialer: words, sockets: s, socket: sock, to: to, size: size}
 }
 
 func (s *pingSockets) release(sock *pingSocket) {
@@ -90,7 +91,7 @@ func (s *pingSocket) send(e *echo) (seq uint16, err error) {
 		}
 	}
 	m := icmp.Message{Type: ipv4.ICMPTypeEcho, Body: &icmp.Echo{
-		ID: int(s.id), Seq: int(s.seq), Data: binary.BigEndian.AppendUint64(nil, e.cookie),
+		ID: int(s.id), Seq: int(s.seq), Data: e.data(),
 	}}
 	if s.key.v6 {
 		m.Type = ipv6.ICMPTypeEchoRequest
@@ -106,6 +107,13 @@ func (s *pingSocket) send(e *echo) (seq uint16, err error) {
 	}
 	s.waiting[s.seq] = e
 	return s.seq, nil
+}
+
+// data returns the data of the request.
+func (e *echo) data() []byte {
+	data := make([]byte, e.size)
+	binary.BigEndian.PutUint64(data, e.cookie)
+	return data
 }
 
 func (s *pingSocket) forget(seq uint16) {
@@ -156,9 +164,9 @@ func (s *pingSocket) close() {
 // receive reads replies until the socket fails or is closed. After a failure the
 // next request opens a new socket.
 func (s *pingSocket) receive(conn net.PacketConn) {
-	var buf [256]byte // longer than a reply to us
+	buf := make([]byte, 1<<16) // the largest packet
 	for {
-		n, from, err := conn.ReadFrom(buf[:])
+		n, from, err := conn.ReadFrom(buf)
 		if err != nil {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -183,14 +191,14 @@ func (s *pingSocket) replied(from netip.Addr, packet []byte) {
 		return
 	}
 	reply, ok := m.Body.(*icmp.Echo)
-	if !ok || reply.ID != int(s.id) || len(reply.Data) != 8 {
+	if !ok || reply.ID != int(s.id) || len(reply.Data) < minPing {
 		return
 	}
 	seq := uint16(reply.Seq)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.waiting[seq]
-	if e == nil || e.to.WithZone("") != from || e.cookie != binary.BigEndian.Uint64(reply.Data) {
+	if e == nil || e.to.WithZone("") != from || e.cookie != binary.BigEndian.Uint64(reply.Data) || len(reply.Data) != e.size {
 		return
 	}
 	delete(s.waiting, seq)

@@ -66,7 +66,7 @@ var kinds = []Settings{
 	TCP{},
 	defaultHTTP,
 	defaultHTTPS,
-	Ping{},
+	defaultPing,
 	UDP{},
 	defaultDNS,
 	defaultSMTP(false),

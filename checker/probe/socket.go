@@ -28,17 +28,46 @@ type socket struct {
 // dial connects. The end of ctx ends the attempt to connect, and every later
 // read and write.
 func (d *dialer) dial(ctx context.Context) (*socket, error) {
-	file, err := d.open()
+	fd, over, err := d.open()
 	if err != nil {
 		return nil, d.failed("connect", err)
 	}
-	s := &socket{File: file, remote: d.remote}
+	return d.connected(ctx, fd, over)
+}
+
+// connected makes a socket of fd, which is connecting, or has connected if over is set.
+func (d *dialer) connected(ctx context.Context, fd int, over bool) (*socket, error) {
+	// The runtime's poller must not get fd earlier: epoll reports a socket that is not
+	// yet connecting as hung up (EPOLLHUP).
+	s := &socket{File: os.NewFile(uintptr(fd), "socket"), remote: d.remote}
 	s.watch(ctx)
-	if err := s.connected(); err != nil {
+	if err := s.await(over); err != nil {
 		s.Close()
 		return nil, d.failed("connect", err)
 	}
 	return s, nil
+}
+
+// touch connects, and ends the connection at once. On this host a connection is often
+// there when connect(2) returns, and the runtime's poller never hears of it.
+func (d *dialer) touch(ctx context.Context) error {
+	fd, over, err := d.open()
+	if err != nil {
+		return d.failed("connect", err)
+	}
+	if !over {
+		s, err := d.connected(ctx, fd, over)
+		if err != nil {
+			return err
+		}
+		_ = s.Close() // its error says nothing about the server
+		return nil
+	}
+	defer unix.Close(fd)
+	if isWithItself(fd, d.remote) {
+		return d.failed("connect", unix.ECONNREFUSED)
+	}
+	return nil
 }
 
 // watch ends every read and write at the end of ctx.
@@ -56,82 +85,88 @@ func (s *socket) unwatch() bool { return s.release() }
 // aLongTimeAgo is a deadline that ends every read and write at once.
 var aLongTimeAgo = time.Unix(1, 0)
 
-// open returns a socket that is connecting. The runtime's poller must not get it
-// earlier: epoll reports a socket that is not yet connecting as hung up
-// (EPOLLHUP).
-func (d *dialer) open() (*os.File, error) {
+// open returns a socket that is connecting. over reports whether it has connected.
+func (d *dialer) open() (fd int, over bool, err error) {
 	family := unix.AF_INET
 	if d.remote.Addr().Is6() {
 		family = unix.AF_INET6
 	}
-	fd, err := unix.Socket(family, d.kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, err = unix.Socket(family, d.kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
+		return -1, false, os.NewSyscallError("socket", err)
 	}
-	if err := d.begin(fd); err != nil {
+	if over, err = d.begin(fd); err != nil {
 		unix.Close(fd)
-		return nil, err
+		return -1, false, err
 	}
-	return os.NewFile(uintptr(fd), "socket"), nil
+	return fd, over, nil
 }
 
 // begin sets the options of a socket and makes it connect.
-func (d *dialer) begin(fd int) error {
+func (d *dialer) begin(fd int) (over bool, err error) {
 	for _, set := range d.options {
 		if err := set(fd); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if d.source.IsValid() {
 		from, err := sockaddr(netip.AddrPortFrom(d.source, 0))
 		if err != nil {
-			return err
+			return false, err
 		}
 		if err := unix.Bind(fd, from); err != nil {
-			return os.NewSyscallError("bind", err)
+			return false, os.NewSyscallError("bind", err)
 		}
 	}
 	to, err := sockaddr(d.remote)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if err := unix.Connect(fd, to); err != nil && err != unix.EINPROGRESS {
-		return os.NewSyscallError("connect", err)
+	err = unix.Connect(fd, to)
+	if err != nil && err != unix.EINPROGRESS {
+		return false, os.NewSyscallError("connect", err)
 	}
-	return nil
+	return err == nil, nil
 }
 
-// connected waits for the connection.
-func (s *socket) connected() error {
+// await waits for the connection, unless connecting is over.
+func (s *socket) await(over bool) error {
 	raw, err := s.SyscallConn()
 	if err != nil {
 		return err
 	}
 	var failed error
 	err = raw.Write(func(fd uintptr) (done bool) {
-		done, failed = s.isConnected(int(fd))
+		done, failed = s.isConnected(int(fd), over)
 		return done
 	})
 	return errors.Join(err, failed)
 }
 
-// isConnected reports whether connecting is over, and how it failed.
-func (s *socket) isConnected(fd int) (over bool, err error) {
-	if _, err := unix.Getpeername(fd); err != nil {
-		code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
-		if err == nil && code != 0 {
-			err = syscall.Errno(code)
+// isConnected reports whether connecting is over, and how it failed. It asks only for
+// the latter if known says that connecting is over.
+func (s *socket) isConnected(fd int, known bool) (over bool, err error) {
+	if !known {
+		if _, err := unix.Getpeername(fd); err != nil {
+			code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+			if err == nil && code != 0 {
+				err = syscall.Errno(code)
+			}
+			return err != nil, err
 		}
-		return err != nil, err
 	}
-	// Where nobody listens on a local port, connect(2) may choose that same port
-	// for our side. The connection is then one with itself (simultaneous open,
-	// RFC 9293 §3.5).
+	if isWithItself(fd, s.remote) {
+		return true, unix.ECONNREFUSED
+	}
+	return true, nil
+}
+
+// isWithItself reports whether a connection is one with itself. Where nobody listens on
+// a local port, connect(2) may choose that same port for our side (simultaneous open,
+// RFC 9293 §3.5).
+func isWithItself(fd int, remote netip.AddrPort) bool {
 	local, err := unix.Getsockname(fd)
-	if err == nil && addrPort(local) == netip.AddrPortFrom(s.remote.Addr().WithZone(""), s.remote.Port()) {
-		err = unix.ECONNREFUSED
-	}
-	return true, err
+	return err == nil && addrPort(local) == netip.AddrPortFrom(remote.Addr().WithZone(""), remote.Port())
 }
 
 // Close ends the connection.

@@ -2,13 +2,20 @@ package probe
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"os"
+	"regexp"
 
 	"golang.org/x/sys/unix"
 )
 
-// TCP asks whether the server accepts a connection.
-type TCP struct{}
+// TCP asks whether the server accepts a connection, and on request what it says there.
+type TCP struct {
+	Send   string // what is sent; "": nothing
+	Expect string // regular expression that the answer so far must match; "": any answer, or none
+}
 
 // Kind returns "tcp".
 func (TCP) Kind() string { return "tcp" }
@@ -16,10 +23,19 @@ func (TCP) Kind() string { return "tcp" }
 // Needs returns NeedsPort.
 func (TCP) Needs() Needs { return NeedsPort }
 
-// Validate returns nil.
-func (TCP) Validate() FieldErrors { return nil }
+// Validate implements Settings.
+func (s TCP) Validate() FieldErrors {
+	var errs FieldErrors
+	errs.pattern("expect", s.Expect)
+	return errs
+}
 
-func (TCP) prober(_ *Tools, to Target) Prober { return newTCPProber(to) }
+func (s TCP) prober(_ *Tools, to Target) Prober {
+	if s == (TCP{}) {
+		return newTCPProber(to)
+	}
+	return &talkProber{dialer: newDialer(to, unix.SOCK_STREAM), send: []byte(s.Send), expect: compile(s.Expect)}
+}
 
 // A tcpProber connects and ends the connection with a reset.
 //
@@ -47,11 +63,62 @@ func resetAtClose(fd int) error {
 }
 
 // Probe implements Prober.
-func (p *tcpProber) Probe(ctx context.Context) error {
+func (p *tcpProber) Probe(ctx context.Context) error { return p.touch(ctx) }
+
+// A talkProber sends something, and waits until the answer matches.
+type talkProber struct {
+	dialer
+	send   []byte
+	expect *regexp.Regexp // nil: no answer is awaited
+}
+
+// maxTalk is how many bytes of an answer may come before it matches.
+const maxTalk = 64 << 10
+
+// Probe implements Prober.
+func (p *talkProber) Probe(ctx context.Context) error {
 	conn, err := p.dial(ctx)
 	if err != nil {
 		return err
 	}
-	_ = conn.Close() // its error says nothing about the server
-	return nil
+	defer conn.Close()
+	if len(p.send) > 0 {
+		if _, err := conn.Write(p.send); err != nil {
+			return p.failed("request", err)
+		}
+	}
+	if p.expect == nil {
+		return nil
+	}
+	return p.await(conn)
+}
+
+// await reads until what has come matches. It cannot read by a RuneReader, which would
+// wait for what follows a match.
+func (p *talkProber) await(conn io.Reader) error {
+	buf := datagrams.Get().(*[1 << 16]byte)
+	defer datagrams.Put(buf)
+	n := 0
+	for n < len(buf) {
+		more, err := conn.Read(buf[n:])
+		n += more
+		switch {
+		case more > 0 && p.expect.Match(buf[:n]):
+			return nil
+		case err == nil:
+		case n == 0:
+			return p.failed("answer", err)
+		case errors.Is(err, io.EOF):
+			return p.mismatch(buf[:n], "before the server closed the connection")
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return p.mismatch(buf[:n], fmt.Sprintf("until the timeout after %v", p.timeout))
+		default:
+			return p.failed("answer", err)
+		}
+	}
+	return p.mismatch(buf[:n], "in the part that is read")
+}
+
+func (p *talkProber) mismatch(answer []byte, when string) error {
+	return fmt.Errorf("answer %s does not match %q %s", excerpt(answer), p.expect, when)
 }

@@ -16,9 +16,15 @@ import (
 type UDP struct {
 	Send   string // the bytes of the datagram, at most 65507
 	Expect string // regular expression that the answer must match; "": any datagram
-	// SilenceOK accepts a server that does not answer. Only an ICMP error from
-	// it (nobody listens on the port) is then a failure, and each attempt at a
-	// silent server lasts until its timeout.
+	// ExpectHex is how the answer must begin, in pairs of hexadecimal digits; a digit
+	// x is any. "": anyhow.
+	ExpectHex string
+	// MinLength and MaxLength bound the length of the answer in bytes. A MaxLength of
+	// 0 is none.
+	MinLength, MaxLength int
+	// SilenceOK accepts a server that does not answer. An ICMP error from it (nobody
+	// listens on the port) is then a failure, and so is a wrong answer. Each attempt
+	// at a silent server lasts until its timeout.
 	SilenceOK bool
 }
 
@@ -36,25 +42,31 @@ func (s UDP) Validate() FieldErrors {
 		errs.Addf("send", "a datagram holds at most 65507 bytes, not %d", n)
 	}
 	errs.pattern("expect", s.Expect)
-	if s.SilenceOK && s.Expect != "" {
-		errs.Addf("expect", "has no effect with silence_ok = true")
+	if _, err := parseHexPattern(s.ExpectHex); err != nil {
+		errs.Addf("expect_hex", "%v", err)
+	}
+	if s.MinLength < 0 || s.MaxLength < 0 {
+		errs.Addf("min_length", "must not be negative, nor max_length")
+	}
+	if s.MaxLength != 0 && s.MaxLength < s.MinLength {
+		errs.Addf("max_length", "must be at least min_length, %d, not %d", s.MinLength, s.MaxLength)
 	}
 	return errs
 }
 
 func (s UDP) prober(_ *Tools, to Target) Prober {
-	return &udpProber{
-		dialer: newDialer(to, unix.SOCK_DGRAM),
-		send:   []byte(s.Send), expect: compile(s.Expect), silenceOK: s.SilenceOK,
-	}
+	p := &udpProber{dialer: newDialer(to, unix.SOCK_DGRAM), settings: s, send: []byte(s.Send), expect: compile(s.Expect)}
+	p.expectHex, _ = parseHexPattern(s.ExpectHex) // valid settings do not fail
+	return p
 }
 
 // A udpProber connects its socket, so that the kernel reports ICMP errors.
 type udpProber struct {
 	dialer
+	settings  UDP
 	send      []byte
 	expect    *regexp.Regexp // nil: anything
-	silenceOK bool
+	expectHex hexPattern
 }
 
 // Probe implements Prober.
@@ -71,12 +83,25 @@ func (p *udpProber) Probe(ctx context.Context) error {
 	defer datagrams.Put(buf)
 	n, err := receive(conn, buf[:])
 	switch {
-	case err != nil && p.silenceOK && errors.Is(err, os.ErrDeadlineExceeded):
+	case err != nil && p.settings.SilenceOK && errors.Is(err, os.ErrDeadlineExceeded):
 		return nil
 	case err != nil:
 		return p.failed("answer", err)
-	case p.expect != nil && !p.expect.Match(buf[:n]):
-		return fmt.Errorf("answer %s does not match %q", excerpt(buf[:n]), p.expect)
+	}
+	return p.judge(buf[:n])
+}
+
+// judge returns what is wrong with an answer.
+func (p *udpProber) judge(answer []byte) error {
+	switch n := len(answer); {
+	case n < p.settings.MinLength:
+		return fmt.Errorf("answer %s has %d bytes, want at least %d", excerpt(answer), n, p.settings.MinLength)
+	case p.settings.MaxLength > 0 && n > p.settings.MaxLength:
+		return fmt.Errorf("answer %s has %d bytes, want at most %d", excerpt(answer), n, p.settings.MaxLength)
+	case !p.expectHex.match(answer):
+		return fmt.Errorf("answer %x does not begin with %s", answer[:min(n, maxExcerpt)], p.settings.ExpectHex)
+	case p.expect != nil && !p.expect.Match(answer):
+		return fmt.Errorf("answer %s does not match %q", excerpt(answer), p.expect)
 	}
 	return nil
 }

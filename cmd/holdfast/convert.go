@@ -1,26 +1,34 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"holdfast/conf"
 	"holdfast/conf/convert"
+	"holdfast/conf/convert/heartbeat"
 	"holdfast/conf/convert/ipvsadm"
 	"holdfast/conf/convert/keepalived"
+	"holdfast/conf/convert/ldirectord"
 )
 
 // converters maps the values of --from to the functions that convert.
 var converters = map[string]func(convert.Input, *convert.Report) *convert.Result{
+	"heartbeat":  heartbeat.Convert,
 	"ipvsadm":    ipvsadm.Convert,
+	"ldirectord": ldirectord.Convert,
 	"keepalived": keepalived.Convert,
 }
 
@@ -33,8 +41,10 @@ func newConvert() *cobra.Command {
 		Long: `Convert reads the configuration of another program and prints a configuration file for
 holdfast that does the same. For keepalived, FILE is keepalived.conf; files that it
 includes are read too, and lines that begin with @ are read for the name that --director
-gives. For ipvsadm, FILE is the output of ipvsadm -Sn or a script of ipvsadm commands. -
-is standard input. Without --from the program is guessed from the content.
+gives. For ldirectord, FILE is ldirectord.cf. For heartbeat version 1, give ha.cf,
+haresources and authkeys together. For ipvsadm, FILE is the output of ipvsadm -Sn or a
+script of ipvsadm commands. - is standard input. Without --from the program is guessed
+from the content.
 
 Secrets are never printed. With -o they go to files of mode 600 beside the new file.
 
@@ -96,7 +106,7 @@ func (c *conversion) run(cmd *cobra.Command, args []string) error {
 // input reads the files of the command line, and gives what the converter may ask
 // this machine for.
 func (c *conversion) input(stdin io.Reader, args []string) (convert.Input, error) {
-	in := convert.Input{Director: c.director, Dir: filepath.Dir(defaultConfig), Glob: filepath.Glob, Read: conf.ReadFile, Getenv: os.Getenv}
+	in := convert.Input{Director: c.director, Dir: filepath.Dir(defaultConfig), Glob: filepath.Glob, Read: conf.ReadFile, Getenv: os.Getenv, Lookup: lookup}
 	if c.output != "" {
 		dir, err := filepath.Abs(filepath.Dir(c.output))
 		if err != nil {
@@ -164,4 +174,14 @@ func writeNew(path string, content []byte) error {
 		err = errors.Join(err, os.Remove(path))
 	}
 	return err
+}
+
+// lookupTimeout bounds the wait for the address of a host that a file names.
+const lookupTimeout = 5 * time.Second
+
+// lookup returns the addresses of a host.
+func lookup(host string) ([]netip.Addr, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
+	defer cancel()
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }

@@ -30,7 +30,7 @@ func TestConvert(t *testing.T) {
 		{"convert --from ipvsadm @none", exitFault, "", "nothing could be converted"},
 		{"convert --from ipvsadm @missing", exitUsage, "", "no such file"},
 		{"convert --from ipvsadm @.", exitUsage, "", "not a regular file"},
-		{"convert --from nonsense @good", exitUsage, "", "--from must be ipvsadm or keepalived, not \"nonsense\""},
+		{"convert --from nonsense @good", exitUsage, "", "--from must be heartbeat or ipvsadm or keepalived or ldirectord, not \"nonsense\""},
 		{"convert @good", exitWell, "address = \"10.0.0.1:80\"", "all translated\n"},
 		{"convert @none", exitUsage, "", "it is not clear which program the files are of: give --from "},
 		{"convert --from ipvsadm", exitUsage, "", "requires at least 1 arg"},

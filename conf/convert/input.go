@@ -1,5 +1,7 @@
 package convert
 
+import "net/netip"
+
 // An Input is what a converter reads.
 type Input struct {
 	Files []File
@@ -14,6 +16,8 @@ type Input struct {
 	// file. They serve files that an input includes. A nil function finds nothing.
 	Glob func(pattern string) ([]string, error)
 	Read func(path string) ([]byte, error)
+	// Lookup returns the addresses of a host; nil: no host has one.
+	Lookup func(host string) ([]netip.Addr, error)
 	// Getenv returns the value of an environment variable; nil: none is set.
 	Getenv func(name string) string
 }

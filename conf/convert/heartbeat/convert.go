@@ -1,0 +1,211 @@
+package heartbeat
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"holdfast/conf/convert"
+)
+
+// Convert converts the files of one cluster for one of its nodes: the one that
+// --director names, or this host.
+func Convert(in convert.Input, report *convert.Report) *convert.Result {
+	c := &converter{in: in, report: report, keys: map[string]key{}, said: map[string]bool{}}
+	c.cluster.deadtime = defaultDeadtime
+	for _, f := range in.Files {
+		read := map[role]func(line){roleHACF: c.hacf, roleResources: c.resources, roleKeys: c.authKey}[roleOf(f)]
+		for _, l := range lines(f, report) {
+			read(l)
+		}
+	}
+	if c.cluster.resourcesCRM {
+		return nil
+	}
+	c.self = c.chooseNode()
+	names := c.trackers()
+	for i := range c.groups {
+		c.instance(i, &c.groups[i], names)
+	}
+	return c.draft.Finish(report)
+}
+
+// A converter converts the files of a cluster.
+type converter struct {
+	in        convert.Input
+	report    *convert.Report
+	draft     convert.Draft
+	cluster   cluster
+	groups    []group
+	keys      map[string]key
+	activeKey string
+	activeAt  convert.Position
+	self      string // the node to convert for
+	said      map[string]bool
+}
+
+// once reports the same thing once.
+func (c *converter) once(at convert.Position, person bool, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if c.said[text] {
+		return
+	}
+	c.said[text] = true
+	c.report.Add(convert.Finding{At: at, Person: person, Message: text})
+}
+
+// chooseNode returns the node that the result is for.
+func (c *converter) chooseNode() string {
+	if c.in.Director != "" {
+		if len(c.cluster.nodes) > 0 && !slices.Contains(c.cluster.nodes, c.in.Director) {
+			c.report.Person(convert.Position{}, "there is no node %s, only %s", c.in.Director, strings.Join(c.cluster.nodes, ", "))
+		}
+		return c.in.Director
+	}
+	short, _, _ := strings.Cut(c.in.Host, ".")
+	for _, node := range c.cluster.nodes {
+		if node == c.in.Host || node == short {
+			return node
+		}
+	}
+	if len(c.cluster.nodes) == 0 {
+		return c.in.Host
+	}
+	first := c.cluster.nodes[0]
+	c.report.Person(convert.Position{}, "this host is no node of the cluster; the result is for %s: use --director for another of %s", first, strings.Join(c.cluster.nodes, ", "))
+	return first
+}
+
+// Priorities of the node that a group prefers, and of the others.
+const (
+	preferred = 150
+	standby   = 100
+)
+
+// firstVRID is the virtual router ID of the first group.
+const firstVRID = 51
+
+// trackers writes the ping nodes, which ipfail makes matter, and returns their names.
+func (c *converter) trackers() []string {
+	var names []string
+	for _, p := range c.cluster.pings {
+		if !c.cluster.ipfail {
+			c.report.Note(p.at, "ping %s: without ipfail nothing in heartbeat depends on it; a [[track]] of type ping could", p.address)
+			continue
+		}
+		name := "ping-" + strings.ReplaceAll(p.address, ":", "-")
+		names = append(names, name)
+		t := c.draft.List("track", p.at)
+		t.Set(p.at, "name", name)
+		t.Set(p.at, "type", "ping")
+		t.Set(p.at, "address", p.address)
+		t.Set(p.at, "weight", standby-preferred-10)
+		c.once(p.at, false, "a director that does not reach a ping node yields to one that does, as with ipfail")
+	}
+	return names
+}
+
+// instance writes the [[vrrp]] of a group.
+func (c *converter) instance(i int, g *group, trackers []string) {
+	c.otherResources(g)
+	if len(g.addresses) == 0 {
+		c.report.Person(g.at, "the group of %s has no address: holdfast moves addresses", g.node)
+		return
+	}
+	iface := c.iface(g)
+	t := c.draft.List("vrrp", g.at)
+	t.Set(g.at, "name", c.groupName(i))
+	t.Set(g.at, "interface", iface)
+	t.Set(g.at, "vrid", firstVRID+i)
+	c.once(g.at, false, "vrid counts from %d: choose others if the network has them already", firstVRID)
+	priority := standby
+	if g.node == c.self {
+		priority = preferred
+	}
+	t.Set(g.at, "priority", priority)
+	t.Set(c.cluster.deadtimeAt, "interval", c.interval().String())
+	if !c.cluster.failback {
+		t.Set(c.cluster.failbackAt, "preempt", false)
+	}
+	t.Set(g.at, "mac", "interface")
+	t.Set(g.at, "addresses", c.addresses(g, iface))
+	if len(trackers) > 0 {
+		t.Set(c.cluster.pings[0].at, "track", trackers)
+	}
+	c.auth(t)
+	c.once(g.at, false, "heartbeat takes addresses over with the MAC of the interface, so the result has mac = \"interface\"; without that key both directors have one virtual MAC and no neighbour has to learn a new one")
+}
+
+func (c *converter) groupName(i int) string {
+	if len(c.groups) == 1 {
+		return "heartbeat"
+	}
+	return fmt.Sprintf("heartbeat-%d", i+1)
+}
+
+// interval returns the interval of adverts with which a dead MASTER is noticed after
+// deadtime: RFC 9568 waits three of them and a skew of less than one.
+func (c *converter) interval() time.Duration {
+	const longest = 40 * time.Second // RFC 9568: 40.95 s
+	d := (c.cluster.deadtime / 3).Round(100 * time.Millisecond)
+	return min(max(d, 10*time.Millisecond), longest)
+}
+
+// iface returns the interface of a group: that of its first address.
+func (c *converter) iface(g *group) string {
+	iface := g.addresses[0].iface
+	if iface == "" && len(c.cluster.interfaces) > 0 {
+		iface = c.cluster.interfaces[0]
+	}
+	if iface == "" {
+		iface = "eth0"
+	}
+	for _, a := range g.addresses {
+		if a.iface == "" {
+			c.report.Person(g.at, "heartbeat puts %v on the interface that has a route to it: the result has %s, which may be wrong", a.prefix.Addr(), iface)
+		}
+	}
+	return iface
+}
+
+func (c *converter) addresses(g *group, iface string) []any {
+	var all []any
+	for _, a := range g.addresses {
+		if a.noLength {
+			c.report.Note(g.at, "heartbeat takes the prefix length of %v from the route to it: the result has /%d", a.prefix.Addr(), a.prefix.Bits())
+		}
+		if a.iface == "" || a.iface == iface {
+			if a.broadcast == "" {
+				all = append(all, a.prefix.String())
+				continue
+			}
+		}
+		table := convert.Inline{{Key: "address", Value: a.prefix.String()}}
+		if a.iface != "" && a.iface != iface {
+			table = append(table, convert.Pair{Key: "interface", Value: a.iface})
+		}
+		if a.broadcast != "" {
+			table = append(table, convert.Pair{Key: "broadcast", Value: a.broadcast})
+		}
+		all = append(all, table)
+	}
+	return all
+}
+
+// otherResources reports what a group has beside addresses.
+func (c *converter) otherResources(g *group) {
+	for _, r := range g.others {
+		script, arguments, _ := strings.Cut(r, "::")
+		switch script {
+		case "ldirectord":
+			c.report.Person(g.at, "ldirectord: convert its file %s too, with --from ldirectord, and put both results in one file", arguments)
+		case "SendArp", "IPsrcaddr", "Delay":
+			c.report.Note(g.at, "%s: holdfast announces its addresses by itself", script)
+		case "MailTo":
+			c.report.Person(g.at, "MailTo: [[alert]] with mail_to tells %s of failures, and [notify.mail] of all changes", arguments)
+		default:
+			c.report.Person(g.at, "holdfast starts no resources: start %s in notify.master of the instance, and stop it in notify.backup and notify.fault", r)
+		}
+	}
+}

@@ -1,0 +1,108 @@
+package heartbeat
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"holdfast/conf/convert"
+	"holdfast/conf/convert/converttest"
+)
+
+// cluster returns the three files of a folder, in an order that needs their names.
+func clusterFiles(t *testing.T, folder string) []convert.File {
+	t.Helper()
+	var files []convert.File
+	for _, name := range []string{"authkeys", "haresources", "ha.cf"} {
+		text, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, convert.File{Name: name, Text: string(text)})
+	}
+	return files
+}
+
+// Each folder of testdata has the result for the host lvs1 and the report.
+func TestGolden(t *testing.T) {
+	for _, name := range []string{"pair", "ipfail", "traps"} {
+		t.Run(name, func(t *testing.T) {
+			folder := filepath.Join("testdata", name)
+			toml, report := converttest.Run(t, Convert, clusterFiles(t, folder)...)
+			converttest.Compare(t, filepath.Join(folder, "result.toml"), toml)
+			converttest.Compare(t, filepath.Join(folder, "result.report"), report.String())
+		})
+	}
+}
+
+// Both nodes get the same instances, with priorities that make each MASTER of what
+// haresources gives it.
+func TestBothNodes(t *testing.T) {
+	priorities := func(director string) string {
+		var report convert.Report
+		result := Convert(convert.Input{Files: clusterFiles(t, "testdata/pair"), Director: director, Dir: "/etc/holdfast"}, &report)
+		var all []string
+		for line := range strings.Lines(result.TOML()) {
+			if strings.HasPrefix(line, "priority") {
+				all = append(all, strings.TrimSpace(line))
+			}
+		}
+		return strings.Join(all, " ")
+	}
+	if got := priorities("lvs1"); got != "priority = 150" { // 100 is the default
+		t.Errorf("lvs1: %s", got)
+	}
+	if got := priorities("lvs2"); got != "priority = 150" {
+		t.Errorf("lvs2: %s", got)
+	}
+	var report convert.Report
+	Convert(convert.Input{Files: clusterFiles(t, "testdata/pair"), Director: "lvs3"}, &report)
+	if !strings.Contains(report.String(), "there is no node lvs3, only lvs1, lvs2") {
+		t.Errorf("report:\n%s", report.String())
+	}
+}
+
+func TestPacemaker(t *testing.T) {
+	var report convert.Report
+	if Convert(convert.Input{Files: []convert.File{{Name: "ha.cf", Text: "node a\ncrm on\n"}}}, &report) != nil || report.Untranslated() != 1 {
+		t.Errorf("report:\n%s", report.String())
+	}
+}
+
+// The files are known by their content when their names say nothing.
+func TestRoles(t *testing.T) {
+	for text, want := range map[string]role{
+		"auth 1\n1 sha1 x\n":              roleKeys,
+		"# comment\nnode a\n":             roleHACF,
+		"lvs1 IPaddr::10.0.0.1/24/eth0\n": roleResources,
+	} {
+		if got := roleOf(convert.File{Name: "stdin", Text: text}); got != want {
+			t.Errorf("%q: %d", text, got)
+		}
+	}
+}
+
+// The documentation names every directive of ha.cf.
+func TestEveryDirective(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/convert-heartbeat.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for directive := range directives {
+		if !strings.Contains(string(page), "`"+directive+"`") {
+			t.Errorf("%s is not documented", directive)
+		}
+	}
+}
+
+func FuzzConvert(f *testing.F) {
+	f.Add("node a\ndeadtime 10\nauth 1\n1 sha1 x\n", "a 10.0.0.1/24/eth0 \\\n b::c\n")
+	f.Fuzz(func(t *testing.T, hacf, resources string) {
+		var report convert.Report
+		in := convert.Input{Files: []convert.File{{Name: "ha.cf", Text: hacf}, {Name: "haresources", Text: resources}}, Host: "a", Dir: "/etc/holdfast"}
+		if result := Convert(in, &report); result != nil {
+			_ = result.TOML()
+		}
+	})
+}
