@@ -2,6 +2,7 @@ package checker
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"holdfast/checker/probe"
 	"io"
@@ -147,4 +148,26 @@ func cpuTime(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkApply changes one of 5000 checks.
+func BenchmarkApply(b *testing.B) {
+	configs := make([]Config, 5000)
+	for i := range configs {
+		c := Default(probe.Default("http"))
+		c.ID = fmt.Sprintf("bench/%d", i)
+		c.Interval = time.Hour
+		c.Address = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 1, byte(i / 250), byte(1 + i%250)}), 1)
+		configs[i] = c
+	}
+	s := New(Options{NewProber: func(Config) probe.Prober { return probe.ProberFunc(func(context.Context) error { return nil }) }})
+	defer s.Close()
+	n := 0
+	for b.Loop() {
+		n++
+		configs[2500].Timeout = time.Second + time.Duration(n)
+		if err := s.Apply(configs); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -64,7 +64,10 @@ func Default(s probe.Settings) Config {
 const MinInterval = 10 * time.Millisecond
 
 // Validate returns every fault of c, joined; each is a *probe.FieldError.
-func (c *Config) Validate() error {
+func (c *Config) Validate() error { return c.validate(true) }
+
+// validate is Validate, and without settings it takes those of Probe for valid.
+func (c *Config) validate(settings bool) error {
 	var errs probe.FieldErrors
 	if c.ID == "" {
 		errs.Addf("id", "must not be empty")
@@ -73,7 +76,9 @@ func (c *Config) Validate() error {
 		errs.Addf("type", "is missing")
 		return errs.Join()
 	}
-	errs = append(errs, c.Probe.Validate()...)
+	if settings {
+		errs = append(errs, c.Probe.Validate()...)
+	}
 	if !c.asksNobody() {
 		c.validateSchedule(&errs)
 		target := c.target()

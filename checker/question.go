@@ -60,6 +60,7 @@ type question struct {
 	warning  string   // of the latest good one
 	failures []Result // newest first
 	counts   Counts
+	history  history
 	maxLate  time.Duration
 }
 
@@ -204,7 +205,11 @@ func (q *question) pending() bool {
 // record notes a result and reports whether it is conclusive.
 func (q *question) record(r Result) (conclusive bool) {
 	q.last = r
+	q.history.add(&r)
 	q.counts.Attempts++
+	if r.Unsent {
+		q.counts.Unsent++
+	}
 	switch {
 	case r.Inconclusive:
 		q.counts.Inconclusive++

@@ -124,9 +124,10 @@ func (s *Set) finish(q *question, begun, ended time.Time, weight *probe.Weight, 
 		s.log.Warn("check says nothing of the server", "check", q.cfg.ID, "reason", r.Reason)
 	}
 	q.took(r.OK)
+	unsent := q.last.Unsent
 	if q.record(r) {
 		for _, sub := range q.subjects {
-			if sub.observe(r) || r.Weight != nil {
+			if sub.observe(r) || r.Weight != nil || r.Unsent != unsent {
 				s.report(sub.server, sub, r)
 			}
 			if s.onFailure != nil && !r.OK {
@@ -164,6 +165,10 @@ func (q *question) judge(begun, ended time.Time, err error) Result {
 			(r.Took - q.cfg.Timeout).Round(100*time.Millisecond), r.Reason)
 	}
 	r.Inconclusive = stalled || q.isOurs(err)
+	if !r.Inconclusive && errors.Is(err, probe.ErrUnsent) {
+		r.Unsent = true
+		r.Reason = "not sent: " + r.Reason
+	}
 	return r
 }
 

@@ -20,6 +20,7 @@ type server struct {
 	state    health.State // the verdict
 	waitsFor string       // the server for which one of the checks waits; state is then Down
 	since    time.Time    // of the verdict
+	unsent   bool         // a check could not be sent the last time
 	weight   *int         // nil: no answer says which
 	weigher  string       // ID of the check that decided weight
 }
@@ -95,12 +96,13 @@ func (s *subject) weight() *probe.Weight {
 func (v *server) update(by *subject, r Result) (c Change, changed bool) {
 	to, waitsFor := v.verdict()
 	weight, weigher := v.weigh()
-	changed = to != v.state || waitsFor != v.waitsFor || !equal(weight, v.weight) || weigher != v.weigher
+	unsent := slices.ContainsFunc(v.subjects, func(sub *subject) bool { return sub.question != nil && sub.question.last.Unsent })
+	changed = to != v.state || unsent != v.unsent || waitsFor != v.waitsFor || !equal(weight, v.weight) || weigher != v.weigher
 	if to == health.Unknown || !changed {
 		return Change{}, false
 	}
 	c = Change{
-		ID: v.id, Waits: waitsFor != "", Up: to == health.Up, First: v.state == health.Unknown,
+		ID: v.id, Waits: waitsFor != "", Unsent: unsent, Up: to == health.Up, First: v.state == health.Unknown,
 		Reason: r.Reason, At: r.At, Took: r.Took, Weight: weight, WeightBy: weigher,
 	}
 	switch {
@@ -112,7 +114,7 @@ func (v *server) update(by *subject, r Result) (c Change, changed bool) {
 	if to != v.state {
 		v.state, v.since = to, r.At
 	}
-	v.waitsFor = waitsFor
+	v.waitsFor, v.unsent = waitsFor, unsent
 	v.weight, v.weigher = weight, weigher
 	return c, true
 }

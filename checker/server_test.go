@@ -167,6 +167,48 @@ func TestWeights(t *testing.T) {
 	})
 }
 
+// A check that cannot be sent counts as a failure, and the change says that it is this
+// host that fails. The first attempt that is sent again says so too.
+func TestUnsent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var err error
+		var got []string
+		s := New(Options{
+			NewProber: func(Config) probe.Prober {
+				return probe.ProberFunc(func(context.Context) error { return err })
+			},
+			OnChange: func(c Change) { got = append(got, fmt.Sprintf("up %v, unsent %v: %s", c.Up, c.Unsent, c.Reason)) },
+			Rand:     func() float64 { return 0 },
+		})
+		defer s.Close()
+		want := func(when string, want ...string) {
+			t.Helper()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%s: %q, want %q", when, got, want)
+			}
+			got = nil
+		}
+		c := second("a", 1)
+		c.Fall = 2
+		if err := s.Apply([]Config{c}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(-time.Since(time.Now().Truncate(time.Second)) + 500*time.Millisecond)
+		want("up", "up true, unsent false: answered")
+		err = fmt.Errorf("connect: network is unreachable: %w", probe.ErrUnsent)
+		want("not sent", "up true, unsent true: not sent: connect: network is unreachable: the check could not be sent")
+		want("not sent again", "up false, unsent true: not sent: connect: network is unreachable: the check could not be sent")
+		err = errRefused
+		want("sent", "up false, unsent false: connect: connection refused")
+		st := s.Status()[0]
+		if st.Counts.Unsent != 2 || st.Counts.Failures != 3 || st.Recent != "++!!-" {
+			t.Errorf("status %+v", st)
+		}
+	})
+}
+
 // Each failed attempt is told, also of a server that is down already.
 func TestOnFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -19,6 +19,8 @@ type Change struct {
 	// Waits says that the server counts as down only because one that it depends on is
 	// down. The checks say nothing of it meanwhile.
 	Waits bool
+	// Unsent says that a check of the server could not be sent the last time.
+	Unsent bool
 	// First says that this is the first verdict since the server is in the Set.
 	First bool
 	// Reason is the result of the latest attempt: "connect: connection refused" or
@@ -41,8 +43,12 @@ type Result struct {
 	// Inconclusive says that the attempt failed because of this host: it lacked file
 	// descriptors, ports or a permission, or this process was stopped. Such a result
 	// does not change the verdict.
-	Inconclusive bool   `json:"inconclusive,omitempty"`
-	Reason       string `json:"reason,omitempty"` // "" if OK
+	Inconclusive bool `json:"inconclusive,omitempty"`
+	// Unsent says that the attempt failed because this host could not send it: it has
+	// no route, or not the source address or device. Another director may reach the
+	// server. Such a result counts as a failure.
+	Unsent bool   `json:"unsent,omitempty"`
+	Reason string `json:"reason,omitempty"` // "" if OK
 	// Weight is what the answer says of the weight; nil if it says nothing.
 	Weight *probe.Weight `json:"weight,omitempty"`
 	// Warning is what people should know of a server that is well: "the certificate
@@ -55,6 +61,7 @@ type Counts struct {
 	Attempts     uint64 `json:"attempts"`
 	Successes    uint64 `json:"successes"`
 	Failures     uint64 `json:"failures"`
+	Unsent       uint64 `json:"unsent"` // of the failures
 	Inconclusive uint64 `json:"inconclusive"`
 	Overruns     uint64 `json:"overruns"` // attempts that took longer than the interval
 }
@@ -74,6 +81,10 @@ type Status struct {
 	// Streak is how many conclusive results in a row were the same.
 	Streak int     `json:"streak"`
 	Last   *Result `json:"last,omitempty"`
+	// Recent has the latest results, the newest last: "+" good, "-" bad, "!" not sent,
+	// "?" inconclusive. Latency is of the good ones among them; nil without one.
+	Recent  string   `json:"recent,omitempty"`
+	Latency *Latency `json:"latency,omitempty"`
 	// Failures are the latest failures, newest first.
 	Failures []Result      `json:"failures,omitempty"`
 	Counts   Counts        `json:"counts"`
@@ -142,6 +153,7 @@ func (s *subject) status() Status {
 	if s.waitsFor != "" {
 		st.State, st.Up = Waiting, false
 	}
+	st.Recent, st.Latency = q.history.String(), q.history.latency()
 	st.Failures = slices.Clone(q.failures)
 	st.Counts, st.MaxLate, st.Shared = q.counts, q.maxLate, len(q.subjects)
 	if q.running {

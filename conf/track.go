@@ -41,6 +41,7 @@ type Track struct {
 	Quorum          int          // service, process: at least so many; service: 0 is as its own quorum says
 	QuorumMax       int          // process: at most so many; 0: no limit
 	QuorumSum       int          // service: least sum of the weights of servers that are up; 0: no limit
+	Unsent          int          // service: fewer servers whose checks cannot be sent; 0: any number
 	BFD             string       // bfd: a name of Config.BFD
 }
 
@@ -98,7 +99,7 @@ var trackKeys = map[TrackKind][]string{
 	TrackNeighbour: {"address", "interface", "", "interval", "timeout", "rise", "fall"},
 	TrackPing:      {"address", "", "interface", "interval", "timeout", "rise", "fall"},
 	TrackRoute:     {"route", "", "interface", "table", "interval", "rise", "fall"},
-	TrackService:   {"service", "", "quorum", "quorum_weight"},
+	TrackService:   {"service", "", "quorum", "quorum_weight", "unsent"},
 	TrackBFD:       {"bfd", ""},
 }
 
@@ -135,6 +136,7 @@ func (k *Track) visit(t *table) {
 	})
 	visitOf("quorum_max", func() { field(t, "quorum_max", &k.QuorumMax, integer[int](0, 65535), 0) })
 	visitOf("quorum_weight", func() { field(t, "quorum_weight", &k.QuorumSum, integer[int](0, math.MaxInt32), 0) })
+	visitOf("unsent", func() { field(t, "unsent", &k.Unsent, integer[int](0, 65535), 0) })
 	visitOf("bfd", func() { field(t, "bfd", &k.BFD, optional(name), "") })
 	field(t, "weight", &k.Weight, weight, 0)
 	field(t, "reverse", &k.Reverse, boolean, false)

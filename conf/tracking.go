@@ -97,6 +97,9 @@ func (c *Config) checkTrackedService(t *table, k *Track) {
 		if n := len(v.Servers); n > 0 && k.Quorum > n && t.ok("quorum") {
 			t.failf("quorum", "must be at most %d, the number of servers of service %q, not %d", n, v.Name, k.Quorum)
 		}
+		if n := len(v.Servers); n > 0 && k.Unsent > n && t.ok("unsent") {
+			t.failf("unsent", "must be at most %d, the number of servers of service %q, not %d", n, v.Name, k.Unsent)
+		}
 		return
 	}
 	t.failf("service", "there is no [[service]] named %q%s", k.Service, suggest(k.Service, names))

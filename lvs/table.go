@@ -50,10 +50,11 @@ type Table struct {
 	places   map[string]int // the indices of services by name
 	masters  map[string]bool
 	servers  map[serverID]*serverState
-	quorums  map[string]*quorum // by the name of the service
-	files    Files              // of the maintenance directory
-	recalled *Memory            // of a former run, until the first Configure
-	now      time.Time          // of the last Step
+	quorums  map[string]*quorum             // by the name of the service
+	files    Files                          // of the maintenance directory
+	recalled *Memory                        // of a former run, until the first Configure
+	now      time.Time                      // of the last Step
+	refs     map[string]map[string]serverID // see indexRefs; nil after a new configuration
 }
 
 // A serverID identifies a server across configurations. A server keeps its state
@@ -110,6 +111,7 @@ func (t *Table) Configure(services []ServiceConfig) error {
 			states[id] = state
 		}
 	}
+	t.refs = nil
 	t.services, t.servers, t.places = slices.Clone(services), states, make(map[string]int, len(services))
 	for i := range services {
 		t.places[services[i].Name] = i
@@ -281,17 +283,35 @@ func (t *Table) SetMaster(group string, master bool) bool {
 // find returns the state of the server of ref, which may have its address in place
 // of its name.
 func (t *Table) find(ref Ref) (*serverState, error) {
-	place, ok := t.places[ref.Service]
-	if !ok {
+	if t.refs == nil {
+		t.indexRefs()
+	}
+	servers := t.refs[ref.Service]
+	if servers == nil {
 		return nil, ErrUnknownService
 	}
-	c := &t.services[place]
-	for j := range c.Servers {
-		if s := &c.Servers[j]; s.is(ref.Server) {
-			return t.servers[c.id(s)], nil
-		}
+	id, ok := servers[ref.Server]
+	if !ok {
+		return nil, ErrUnknownServer
 	}
-	return nil, ErrUnknownServer
+	return t.servers[id], nil
+}
+
+// indexRefs notes the servers by the names of their services, and in them by name and
+// by address. A name beats an address.
+func (t *Table) indexRefs() {
+	t.refs = make(map[string]map[string]serverID, len(t.services))
+	for i := range t.services {
+		c := &t.services[i]
+		servers := make(map[string]serverID, 2*len(c.Servers))
+		for j := range c.Servers {
+			servers[c.Servers[j].Server.Address.String()] = c.id(&c.Servers[j])
+		}
+		for j := range c.Servers {
+			servers[c.Servers[j].name()] = c.id(&c.Servers[j])
+		}
+		t.refs[c.Name] = servers
+	}
 }
 
 // is reports whether the server has a name, or an address with its port.

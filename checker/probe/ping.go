@@ -56,7 +56,7 @@ func (p *pingProber) Probe(ctx context.Context) error {
 	e := &echo{to: p.to, size: p.size, cookie: rand.Uint64(), done: make(chan struct{})}
 	seq, err := p.socket.send(e)
 	if err != nil {
-		return p.failed("ping", err)
+		return unsent(p.failed("ping", err))
 	}
 	defer p.socket.forget(seq)
 	select {

@@ -30,7 +30,7 @@ type socket struct {
 func (d *dialer) dial(ctx context.Context) (*socket, error) {
 	fd, over, err := d.open()
 	if err != nil {
-		return nil, d.failed("connect", err)
+		return nil, unsent(d.failed("connect", err))
 	}
 	return d.connected(ctx, fd, over)
 }

@@ -13,7 +13,6 @@ import (
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/integration/tools"
-	"holdfast/lvs"
 )
 
 // Checks run programs, see files change, and hear of BFD sessions; none of them waits
@@ -31,7 +30,7 @@ func TestCheckTools(t *testing.T) {
 	write("0\n")
 	b, heard := alone(t)
 	v := newVirtualServices(b, t.TempDir())
-	v.problems, v.tracked = func([]status.Problem) {}, func(*conf.Service, *lvs.Table) {}
+	v.problems, v.tracked = func([]status.Problem) {}, func(*conf.Service, serverView) {}
 	v.balance.attach(newFakeIPVS())
 	if err := v.open(); err != nil {
 		t.Fatal(err)

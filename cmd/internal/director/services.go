@@ -31,7 +31,7 @@ type virtualServices struct {
 	// kernel opens the kernel's IPVS table, once a configuration needs it.
 	kernel func(context.Context, *slog.Logger) (ipvsTable, error)
 	// tracked is called for a service that changed, or one of its servers.
-	tracked func(s *conf.Service, now *lvs.Table)
+	tracked func(s *conf.Service, view serverView)
 	// failure is called in any goroutine after each failed check of a server.
 	failure func(server string, r checker.Result)
 	// problems replaces the problems of services.
@@ -47,6 +47,7 @@ type virtualServices struct {
 	orders  *savedOrders
 	files   *maintenance
 	ending  bool               // the daemon stops
+	unsent  map[lvs.Ref]bool   // servers whose checks cannot be sent
 	said    map[lvs.Ref]string // UP or DOWN by server, as its latest event says
 }
 
@@ -56,12 +57,12 @@ func newVirtualServices(b base, dir string) *virtualServices {
 	if err != nil {
 		b.log.Warn("what a former run left in IPVS is not known", "err", err)
 	}
-	v := &virtualServices{base: b, kernel: openIPVS, fights: contention{}, said: map[lvs.Ref]string{}, causes: map[string]string{}, orders: readOrders(dir, b.log)}
+	v := &virtualServices{base: b, kernel: openIPVS, fights: contention{}, said: map[lvs.Ref]string{}, unsent: map[lvs.Ref]bool{}, causes: map[string]string{}, orders: readOrders(dir, b.log)}
 	v.balance = newBalancer(b.log, memory, v.changed)
 	v.timer = time.AfterFunc(time.Hour, func() { v.post(func() { v.dirty = true }) })
 	v.timer.Stop()
 	v.files = newMaintenance(b)
-	v.files.found, v.files.unknown = v.maintain, v.balance.table.Unused
+	v.files.found, v.files.unknown = v.maintain, func(f lvs.Files) []string { return v.balance.table.Unused(f) }
 	return v
 }
 
@@ -280,6 +281,11 @@ func (v *virtualServices) verdict(c checker.Change) {
 		v.dirty = true
 		v.causes[r.Service] = c.ID + " is " + eventHealth(health)
 	}
+	if _, ok := v.balance.services[r.Service]; ok && v.unsent[r] != c.Unsent {
+		v.unsent[r] = c.Unsent
+		v.dirty = true // step tells the trackers
+		v.causes[r.Service] = cmp.Or(v.causes[r.Service], "checks cannot be sent")
+	}
 	v.announce(c, r, before)
 }
 
@@ -308,16 +314,30 @@ func (v *virtualServices) announce(c checker.Change, r lvs.Ref, before lvs.Healt
 	}
 }
 
+// A serverView is what trackers see of services and servers.
+type serverView struct {
+	health  func(lvs.Ref) lvs.Health
+	service func(string) lvs.Health
+	unsent  map[lvs.Ref]bool // the checks of a server cannot be sent
+}
+
+func (v *virtualServices) view() serverView {
+	return serverView{v.balance.table.Health, v.balance.table.ServiceHealth, v.unsent}
+}
+
 // forget drops what was said of servers that are not configured any more.
 func (v *virtualServices) forget(checks []checker.Config) {
-	said := make(map[lvs.Ref]string, len(checks))
+	said, unsent := make(map[lvs.Ref]string, len(checks)), make(map[lvs.Ref]bool)
 	for i := range checks {
 		r := ref(checks[i].Server)
 		if to, ok := v.said[r]; ok {
 			said[r] = to
 		}
+		if v.unsent[r] {
+			unsent[r] = true
+		}
 	}
-	v.said = said
+	v.said, v.unsent = said, unsent
 }
 
 func (v *virtualServices) logWeight(c *checker.Change) {
@@ -380,7 +400,7 @@ func (v *virtualServices) step(now time.Time) {
 	}
 	for name := range v.causes {
 		if s, ok := v.balance.services[name]; ok {
-			v.tracked(&s, v.balance.table)
+			v.tracked(&s, v.view())
 		}
 	}
 	clear(v.causes)
@@ -413,7 +433,7 @@ func (v *virtualServices) publishService(at time.Time, c *lvs.ServiceChange) {
 // reportAll calls tracked for all services.
 func (v *virtualServices) reportAll() {
 	for i := range v.conf.Services {
-		v.tracked(&v.conf.Services[i], v.balance.table)
+		v.tracked(&v.conf.Services[i], v.view())
 	}
 }
 

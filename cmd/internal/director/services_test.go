@@ -45,7 +45,7 @@ func (l lineKeeper) Close() { close(l.lines) }
 func newTestServices(t *testing.T, b base, c *conf.Config, kernel *fakeIPVS) *virtualServices {
 	t.Helper()
 	v := newVirtualServices(b, t.TempDir())
-	v.problems, v.tracked = func([]status.Problem) {}, func(*conf.Service, *lvs.Table) {}
+	v.problems, v.tracked = func([]status.Problem) {}, func(*conf.Service, serverView) {}
 	v.checks = checker.New(checker.Options{Log: b.log})
 	v.checks.Close()
 	t.Cleanup(v.close)
@@ -135,7 +135,7 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 	kernel, dir := newFakeIPVS(), t.TempDir()
 	var problems []status.Problem
 	v := newVirtualServices(b, dir)
-	v.conf, v.problems, v.tracked = c, func(all []status.Problem) { problems = all }, func(*conf.Service, *lvs.Table) {}
+	v.conf, v.problems, v.tracked = c, func(all []status.Problem) { problems = all }, func(*conf.Service, serverView) {}
 	v.checks = checker.New(checker.Options{Log: b.log})
 	t.Cleanup(func() { v.checks.Close(); v.close() })
 	v.balance.attach(kernel)

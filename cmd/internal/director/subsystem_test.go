@@ -20,7 +20,7 @@ type aloneRecorder struct {
 
 // alone returns what a subsystem needs to run without a director. Its goroutines
 // must have ended at the end of the test.
-func alone(t *testing.T) (base, *aloneRecorder) {
+func alone(t testing.TB) (base, *aloneRecorder) {
 	t.Helper()
 	r := &aloneRecorder{mail: newMailbox()}
 	threads := new(sync.WaitGroup)

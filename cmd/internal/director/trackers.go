@@ -217,13 +217,13 @@ func (t *trackers) routeChanged(e *policy.Event) {
 }
 
 // serviceChanged gives the trackers of a virtual service a reading.
-func (t *trackers) serviceChanged(s *conf.Service, now *lvs.Table) {
+func (t *trackers) serviceChanged(s *conf.Service, view serverView) {
 	for i := range t.conf {
 		k := &t.conf[i]
 		if k.Kind != conf.TrackService || k.Service != s.Name {
 			continue
 		}
-		if r, known := serviceReading(k, s, now.Health, now.ServiceHealth(s.Name)); known {
+		if r, known := serviceReading(k, s, view); known {
 			t.set.Report(k.Name, r)
 		}
 	}
@@ -248,10 +248,14 @@ func (t *trackers) sessionChanged(session string, v bfd.Verdict, reason string) 
 // serviceReading says whether enough servers of a service are up: for a tracker without
 // a quorum, whether the service is. Nothing is known as long as servers that were not
 // checked yet could decide it.
-func serviceReading(k *conf.Track, s *conf.Service, health func(lvs.Ref) lvs.Health, service lvs.Health) (r track.Reading, known bool) {
-	up, weight, maybe, maybeWeight := 0, 0, 0, 0
+func serviceReading(k *conf.Track, s *conf.Service, view serverView) (r track.Reading, known bool) {
+	up, weight, maybe, maybeWeight, unsent := 0, 0, 0, 0, 0
 	for _, server := range s.Servers {
-		switch health(lvs.Ref{Service: s.Name, Server: server.Name}) {
+		ref := lvs.Ref{Service: s.Name, Server: server.Name}
+		if view.unsent[ref] {
+			unsent++
+		}
+		switch view.health(ref) {
 		case lvs.Up:
 			up++
 			weight += server.Server.Weight
@@ -262,9 +266,13 @@ func serviceReading(k *conf.Track, s *conf.Service, health func(lvs.Ref) lvs.Hea
 	}
 	enough, possible := up >= k.Quorum, up+maybe >= k.Quorum
 	if k.Quorum == 0 {
+		service := view.service(s.Name)
 		enough, possible = service == lvs.Up, service != lvs.Down
 	}
 	switch {
+	case k.Unsent > 0 && unsent >= k.Unsent:
+		r.Reason = fmt.Sprintf("checks of %d of %d servers of %s cannot be sent from here", unsent, len(s.Servers), s.Name)
+		return r, true
 	case enough && weight >= k.QuorumSum:
 		return track.Reading{Up: true}, true
 	case possible && weight+maybeWeight >= k.QuorumSum:
@@ -272,7 +280,7 @@ func serviceReading(k *conf.Track, s *conf.Service, health func(lvs.Ref) lvs.Hea
 	}
 	r.Reason = fmt.Sprintf("%d of %d servers of %s are up, %d are needed", up, len(s.Servers), s.Name, k.Quorum)
 	if k.Quorum == 0 {
-		r.Reason = fmt.Sprintf("service %s is %v: %d of %d servers are up", s.Name, service, up, len(s.Servers))
+		r.Reason = fmt.Sprintf("service %s is %v: %d of %d servers are up", s.Name, view.service(s.Name), up, len(s.Servers))
 	}
 	if weight < k.QuorumSum {
 		r.Reason += fmt.Sprintf("; their weights sum up to %d, %d is needed", weight, k.QuorumSum)

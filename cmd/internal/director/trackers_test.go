@@ -65,11 +65,29 @@ weight = 1
 				}
 				return tt.health[r.Server[0]-'a']
 			}
-			got, known := serviceReading(&conf.Track{Quorum: tt.quorum, QuorumSum: tt.sum}, &c.Services[0], health, tt.service)
+			service := func(string) lvs.Health { return tt.service }
+			got, known := serviceReading(&conf.Track{Quorum: tt.quorum, QuorumSum: tt.sum}, &c.Services[0], serverView{health: health, service: service})
 			if known != tt.known || known && got != tt.want {
 				t.Errorf("got %+v, %v; want %+v, %v", got, known, tt.want, tt.known)
 			}
 		})
+	}
+}
+
+// A tracker can be down because checks cannot be sent, though servers still count as
+// up.
+func TestServiceReadingOfUnsentChecks(t *testing.T) {
+	c := parse(t, twoServers)
+	view := serverView{health: func(lvs.Ref) lvs.Health { return lvs.Up }, unsent: map[lvs.Ref]bool{{Service: "web", Server: "192.168.0.11:80"}: true}}
+	for unsent, want := range map[int]track.Reading{
+		0: {Up: true},
+		1: {Reason: "checks of 1 of 2 servers of web cannot be sent from here"},
+		2: {Up: true},
+	} {
+		got, known := serviceReading(&conf.Track{Quorum: 1, Unsent: unsent}, &c.Services[0], view)
+		if !known || got != want {
+			t.Errorf("unsent = %d: %+v, want %+v", unsent, got, want)
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ name = "director"
 members = ["outside", "inside"]
 `
 
-func parse(t *testing.T, text string) *conf.Config {
+func parse(t testing.TB, text string) *conf.Config {
 	t.Helper()
 	c, err := conf.Parse("test.toml", []byte(text))
 	if err != nil {

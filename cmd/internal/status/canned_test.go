@@ -105,6 +105,7 @@ func canned() *Status {
 			ID: "web/rs1", Server: "web/rs1", Kind: "http", Address: netip.MustParseAddrPort("192.168.0.11:80"), State: checker.Up, Up: true, Since: ago(3 * time.Hour),
 			Last: &checker.Result{At: ago(time.Second), Took: 1234567, OK: true}, Counts: checker.Counts{Attempts: 5400, Successes: 5399, Failures: 1},
 			Failures: []checker.Result{{At: ago(2 * time.Hour), Reason: "status 503"}},
+			Recent:   "-+++", Latency: &checker.Latency{P50: 1200 * time.Microsecond, P90: 2 * time.Millisecond, P99: 3 * time.Millisecond, Max: 3 * time.Millisecond, Of: 3},
 		}, {
 			ID: "web/rs2", Server: "web/rs2", Kind: "http", Address: netip.MustParseAddrPort("192.168.0.12:80"), State: checker.Down, Since: ago(time.Minute),
 			Last: &checker.Result{At: ago(2 * time.Second), Took: time.Second, Reason: "timeout"}, Counts: checker.Counts{Attempts: 30, Failures: 30},

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"holdfast/checker"
 	"holdfast/lvs"
 )
 
@@ -40,7 +39,7 @@ func (s *Status) Text(section Section) string {
 		s.lvs(&b)
 	}
 	if section == SectionChecks || section == SectionAll && len(s.Checks) > 0 {
-		s.checks(&b)
+		s.checks(&b, section == SectionChecks)
 	}
 	if section == SectionAll {
 		s.alerts(&b)
@@ -212,32 +211,6 @@ func weight(r *lvs.ServerStatus) string {
 		return strconv.Itoa(r.Weight)
 	}
 	return fmt.Sprintf("%d of %d", r.Weight, r.Configured)
-}
-
-func (s *Status) checks(b *strings.Builder) {
-	b.WriteString("\nCHECKS\n")
-	if len(s.Checks) == 0 {
-		b.WriteString("  none\n")
-		return
-	}
-	var t table
-	t.header("SERVER", "TYPE", "ADDRESS", "STATE", ">FOR", ">LAST", ">TOOK", ">ATTEMPTS", ">FAILURES")
-	for i := range s.Checks {
-		c := &s.Checks[i]
-		since, last, took := "-", "-", "-"
-		if !c.Since.IsZero() {
-			since = s.ago(c.Since)
-		}
-		if c.Last != nil {
-			last, took = s.ago(c.Last.At)+" ago", c.Last.Took.Round(10*time.Microsecond).String()
-		}
-		t.row(c.ID, c.Kind, c.Address.String(), string(c.State), since, last, took,
-			strconv.FormatUint(c.Counts.Attempts, 10), strconv.FormatUint(c.Counts.Failures, 10))
-		if c.State != checker.Up && len(c.Failures) > 0 {
-			t.note(fmt.Sprintf("%s ago: %s", s.ago(c.Failures[0].At), c.Failures[0].Reason))
-		}
-	}
-	t.write(b)
 }
 
 // ago returns the time from t to s.Now in at most two units: 4s, 5m12s, 3h10m,

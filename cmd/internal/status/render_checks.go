@@ -1,0 +1,63 @@
+package status
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"holdfast/checker"
+)
+
+// checks writes the checks. With history it adds the latest results of each, and every
+// failure that is kept, instead of the latest failure of those that are not up.
+func (s *Status) checks(b *strings.Builder, history bool) {
+	b.WriteString("\nCHECKS\n")
+	if len(s.Checks) == 0 {
+		b.WriteString("  none\n")
+		return
+	}
+	var t table
+	t.header("SERVER", "TYPE", "ADDRESS", "STATE", ">FOR", ">LAST", ">TOOK", ">P50", ">P99", ">ATTEMPTS", ">FAILURES")
+	for i := range s.Checks {
+		c := &s.Checks[i]
+		since, last, took, p50, p99 := "-", "-", "-", "-", "-"
+		if !c.Since.IsZero() {
+			since = s.ago(c.Since)
+		}
+		if c.Last != nil {
+			last, took = s.ago(c.Last.At)+" ago", latency(c.Last.Took)
+		}
+		if l := c.Latency; l != nil {
+			p50, p99 = latency(l.P50), latency(l.P99)
+		}
+		t.row(c.ID, c.Kind, c.Address.String(), string(c.State), since, last, took, p50, p99,
+			strconv.FormatUint(c.Counts.Attempts, 10), strconv.FormatUint(c.Counts.Failures, 10))
+		s.checkNotes(&t, c, history)
+	}
+	t.write(b)
+}
+
+func (s *Status) checkNotes(t *table, c *checker.Status, history bool) {
+	if c.NotAsked != "" {
+		t.note("not asked: " + c.NotAsked)
+	}
+	if c.Weight != nil {
+		t.note("says weight " + c.Weight.String())
+	}
+	shown := c.Failures
+	switch {
+	case history && c.Recent != "":
+		t.note("results, latest last: " + c.Recent)
+	case c.State == checker.Up:
+		shown = nil
+	default:
+		shown = shown[:min(1, len(shown))]
+	}
+	for i := range shown {
+		t.note(fmt.Sprintf("%s ago: %s", s.ago(shown[i].At), shown[i].Reason))
+	}
+}
+
+// latency returns how long something took, as exactly as people want it.
+func latency(d time.Duration) string { return d.Round(10 * time.Microsecond).String() }
