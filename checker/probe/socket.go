@@ -109,8 +109,16 @@ func (d *dialer) begin(fd int) (over bool, err error) {
 			return false, err
 		}
 	}
-	if d.source.IsValid() {
-		from, err := sockaddr(netip.AddrPortFrom(d.source, 0))
+	source := d.source
+	if d.toward.IsValid() {
+		chosen, err := sourceToward(d.toward)
+		if err != nil {
+			return false, err
+		}
+		source = chosen
+	}
+	if source.IsValid() {
+		from, err := sockaddr(netip.AddrPortFrom(source, 0))
 		if err != nil {
 			return false, err
 		}
