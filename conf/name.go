@@ -9,7 +9,15 @@ import (
 // name is the name of an instance, group, service or server. Status lines, script
 // arguments and "service/server" contain it, so it must not have blanks or
 // slashes.
-var name = textual("a name", func(s string) (string, error) {
+var name = textual("a name", checkName, func(s string) string { return s })
+
+// CheckName says why a text cannot be a name, such as that of the director.
+func CheckName(s string) error {
+	_, err := checkName(s)
+	return err
+}
+
+func checkName(s string) (string, error) {
 	const limit = 64
 	switch {
 	case s == "":
@@ -25,7 +33,7 @@ var name = textual("a name", func(s string) (string, error) {
 		}
 	}
 	return s, nil
-}, func(s string) string { return s })
+}
 
 // maxInterfaceName is IFNAMSIZ of the kernel without the final zero.
 const maxInterfaceName = 15

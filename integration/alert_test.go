@@ -74,3 +74,73 @@ command = "` + script + `"
 		t.Errorf("after the acknowledgement and the restart there were %d more alerts", again-said)
 	}
 }
+
+// A rule goes on as before over an upgrade, also one that follows a group, and what a
+// reload or a restart removed does not fail for ever.
+func TestAlertOverUpgradeAndRemoval(t *testing.T) {
+	t.Parallel()
+	p := lab.NewPair(t, 1)
+	record, bad := p.WriteFile("record", ""), p.WriteFile("bad", "")
+	script := p.WriteFile("page.sh", "#!/bin/sh\ncat >>"+record+"\n")
+	if err := os.Chmod(script, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	config := func(trackers ...string) string {
+		text := `[[vrrp]]
+name = "outside"
+interface = "eth0"
+vrid = 51
+interval = "100ms"
+addresses = ["10.0.0.100/24"]
+[[group]]
+name = "director"
+members = ["outside"]
+[[alert]]
+name = "ops"
+events = ["tracker"]
+follow = "director"
+gather = "100ms"
+command = "` + script + `"
+`
+		for _, name := range trackers {
+			text += `[[track]]
+name = "` + name + `"
+type = "script"
+command = ["/bin/sh", "-c", "! grep -q ` + name + ` ` + bad + `"]
+interval = "100ms"
+`
+		}
+		return text
+	}
+	told := func(what string) {
+		t.Helper()
+		lab.Wait(t, 10*time.Second, what, func() (string, bool) {
+			text, err := os.ReadFile(record)
+			return string(text), err == nil && strings.Contains(string(text), what)
+		})
+	}
+	fail := func(names string) {
+		if err := os.WriteFile(bad, []byte(names), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	daemon := p.Directors[0].Holdfast(config("disk", "power", "fan"))
+	daemon.AwaitState(t, "MASTER")
+	if _, stderr, err := daemon.CLI("upgrade"); err != nil {
+		t.Fatalf("upgrade: %v\n%s", err, stderr)
+	}
+	fail("disk power")
+	told("tracker disk is DOWN")
+	told("tracker power is DOWN")
+
+	daemon.Configure(config("power", "fan"))
+	if err := daemon.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	told("tracker disk is well again")
+
+	daemon.Stop()
+	daemon.Configure(config("fan"))
+	daemon.Restart()
+	told("tracker power is well again")
+}

@@ -22,7 +22,7 @@ If there is none, it warns of what is valid but has no effect or does harm: for 
 a weight that cannot change the priority, a secret that others can read, or a program
 that this machine would not run because it is missing or others can change it.
 Warnings do not change the exit code, unless --strict makes them errors.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), configPatience)
 			defer cancel()
@@ -97,7 +97,7 @@ func newConfigReference() *cobra.Command {
 	return &cobra.Command{
 		Use:   "reference",
 		Short: "Print a configuration file that documents every key",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprint(cmd.OutOrStdout(), conf.Reference)
 			return err
@@ -113,7 +113,7 @@ func newConfigShow(f *flags) *cobra.Command {
 		Long: `Show prints the configuration as one file, with every default filled in and without
 comments. The result is a valid configuration file, except that a placeholder stands
 for each secret that is written in the configuration itself.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(cmd.Context(), f.config)
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -51,11 +53,11 @@ Secrets are never printed. With -o they go to files of mode 600 beside the new f
 It reports on standard error every directive that was not translated, with file, line
 and reason, and prints notes about what you should look at. Exit status: 0 everything was translated,
 1 something was not translated, 2 a file cannot be read.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: arguments(1, math.MaxInt),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
 	cmd.Flags().StringVar(&c.from, "from", "", "the `program` that the files come from: "+programs)
-	cmd.Flags().StringVarP(&c.output, "output", "o", "", "write to this new `file` instead of standard output")
+	cmd.Flags().StringVarP(&c.output, "output", "o", "", "write to this new `file` instead of standard output; - is standard output")
 	cmd.Flags().StringVar(&c.director, "director", "", "`name` of the director (default: the name of the host it runs on)")
 	return cmd
 }
@@ -64,8 +66,16 @@ and reason, and prints notes about what you should look at. Exit status: 0 every
 type conversion struct{ from, output, director string }
 
 func (c *conversion) run(cmd *cobra.Command, args []string) error {
+	if c.output == "-" { // as FILE is standard input
+		c.output = ""
+	}
 	if c.from != "" && converters[c.from] == nil {
 		return fmt.Errorf("--from must be %s, not %q", strings.Join(slices.Sorted(maps.Keys(converters)), " or "), c.from)
+	}
+	if c.director != "" {
+		if err := conf.CheckName(c.director); err != nil {
+			return fmt.Errorf("--director %w", err)
+		}
 	}
 	in, err := c.input(cmd.InOrStdin(), args)
 	if err != nil {
@@ -93,7 +103,7 @@ func (c *conversion) run(cmd *cobra.Command, args []string) error {
 	if c.director != "" {
 		result.Config.Director.Name = c.director
 	}
-	text := "# Converted from " + strings.Join(args, ", ") + " (" + from + ") by holdfast convert.\n\n" + result.TOML()
+	text := "# Converted from " + printable(strings.Join(args, ", ")) + " (" + from + ") by holdfast convert.\n\n" + result.TOML()
 	if err := c.write(cmd.OutOrStdout(), text, result.Secrets); err != nil {
 		return failure{err}
 	}
@@ -101,6 +111,16 @@ func (c *conversion) run(cmd *cobra.Command, args []string) error {
 		return errUnwell // the report says why
 	}
 	return nil
+}
+
+// printable returns a text as a comment of TOML can have it: on one line, in UTF-8.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, strings.ToValidUTF8(text, string(unicode.ReplacementChar)))
 }
 
 // input reads the files of the command line, and gives what the converter may ask
@@ -129,7 +149,7 @@ func readInputs(stdin io.Reader, paths []string) ([]convert.File, error) {
 			if err != nil {
 				return nil, err
 			}
-			files = append(files, convert.File{Name: path, Text: string(text)})
+			files = append(files, inputFile(path, text))
 			continue
 		}
 		text, err := io.ReadAll(io.LimitReader(stdin, conf.MaxFileSize+1))
@@ -139,9 +159,14 @@ func readInputs(stdin io.Reader, paths []string) ([]convert.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, convert.File{Name: "stdin", Text: string(text)})
+		files = append(files, inputFile("stdin", text))
 	}
 	return files, nil
+}
+
+// inputFile leaves out the mark that some editors put in front of UTF-8.
+func inputFile(name string, text []byte) convert.File {
+	return convert.File{Name: name, Text: strings.TrimPrefix(string(text), "\ufeff")}
 }
 
 // write writes the text to stdout or, with -o, to a new file with the secrets

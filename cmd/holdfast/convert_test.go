@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -31,9 +32,10 @@ func TestConvert(t *testing.T) {
 		{"convert --from ipvsadm @missing", exitUsage, "", "no such file"},
 		{"convert --from ipvsadm @.", exitUsage, "", "not a regular file"},
 		{"convert --from nonsense @good", exitUsage, "", "--from must be heartbeat or ipvsadm or keepalived or ldirectord, not \"nonsense\""},
+		{"convert --director a/b @good", exitUsage, "", "--director must not contain '/'"},
 		{"convert @good", exitWell, "address = \"10.0.0.1:80\"", "all translated\n"},
 		{"convert @none", exitUsage, "", "it is not clear which program the files are of: give --from "},
-		{"convert --from ipvsadm", exitUsage, "", "requires at least 1 arg"},
+		{"convert --from ipvsadm", exitUsage, "", "an argument is missing"},
 	} {
 		code, stdout, stderr := call(t, dir, tt.line)
 		if code != tt.code || !strings.Contains(stdout, tt.stdout) || (stdout == "") != (tt.stdout == "") || !strings.Contains(stderr, tt.stderr) {
@@ -78,5 +80,36 @@ func TestConvertSecrets(t *testing.T) {
 	code, _, stderr = call(t, dir, "convert -o @other.toml @keepalived.conf")
 	if _, err := os.Stat(dir + "/other.toml"); code != exitFault || err == nil || !strings.Contains(stderr, "vrrp.secret: file exists") {
 		t.Errorf("a secret file that exists: %d %v %s", code, err, stderr)
+	}
+}
+
+// The result is valid whatever the files are called, and with line ends and marks of
+// other systems. "-o -" is standard output.
+func TestConvertOddFiles(t *testing.T) {
+	const rules = "-A -t 10.0.0.1:80\n-a -t 10.0.0.1:80 -r 192.168.0.1:80 -m\n"
+	for name, text := range map[string]string{
+		"line\nname = 1":   rules,
+		"latin1 \xe9":      rules,
+		"lines of Windows": strings.ReplaceAll(rules, "\n", "\r\n"),
+		"mark":             "\ufeff" + rules,
+		"latin1 inside":    "# caf\xe9\n" + rules,
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var stdout, stderr strings.Builder
+		if code := run(t.Context(), []string{"convert", "-o", "-", path}, nil, &stdout, &stderr); code != exitWell {
+			t.Errorf("%q: %d\n%s", name, code, stderr.String())
+			continue
+		}
+		result := filepath.Join(dir, "result.toml")
+		if err := os.WriteFile(result, []byte(stdout.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := conf.Load(result); err != nil || len(c.Services) != 1 {
+			t.Errorf("%q: %v", name, err)
+		}
 	}
 }

@@ -20,7 +20,7 @@ it prints only the events after the one with that seq, which --json shows.
 With --state it prints no past. It first prints the present state of every instance,
 group, service and server, one per line; --json marks these with "snapshot":true. With
 --follow it then prints each later change once.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			out := cmd.OutOrStdout()
 			encoder := json.NewEncoder(out)

@@ -23,7 +23,7 @@ Without an argument it hands over all groups and instances that are MASTER here.
 returns when the other director has taken over and this one has removed the addresses.
 This director then stays BACKUP, even if its priority is higher, until the new MASTER
 hands over or dies. If no director takes over, this one stays MASTER and handover fails.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: arguments(0, 1),
 		RunE: do(func(cmd *cobra.Command, args []string) error {
 			name := ""
 			if len(args) == 1 {
@@ -52,7 +52,7 @@ func newUpgrade(f *flags) *cobra.Command {
 was started from, in the same process. Virtual routers stay MASTER or BACKUP. Devices,
 addresses and the IPVS table stay as they are. The new binary checks the configuration
 first; if it refuses it, nothing changes. The command returns when the new binary answers.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			client := f.client()
 			before, err := client.Version(cmd.Context())
@@ -129,7 +129,7 @@ and stops answering ARP, serves until another director has taken over, then remo
 and addresses and restores sysctls. The IPVS table stays, for a restart to take over. If
 the daemon left nothing, release does nothing. It fails while a daemon runs. The systemd
 unit runs it as ExecStopPost.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(cmd.Context(), f.config)
 			if err != nil {

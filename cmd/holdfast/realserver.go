@@ -45,15 +45,15 @@ holdfast-realserver@VIP.service.`,
 // options are the flags that say how the VIPs are served.
 func (c *realserverCommand) options(cmd *cobra.Command) {
 	c.common(cmd)
-	cmd.Flags().StringVar(&c.method, "method", "dr", "how the director forwards: `dr or tun`")
+	cmd.Flags().StringVar(&c.method, "method", "dr", "the `method` by which the director forwards: dr or tun")
 	cmd.Flags().StringVar(&c.device, "device", "", "`device` that gets the VIP; a new name makes a dummy (default lo with dr, the tunnel's device with tun)")
-	cmd.Flags().StringVar(&c.tunnel, "tunnel", "ipip", "with method tun: `ipip, gre or gue`")
+	cmd.Flags().StringVar(&c.tunnel, "tunnel", "", "with method tun: the `kind` of tunnel, ipip, gre or gue (default ipip)")
 	cmd.Flags().Uint16Var(&c.port, "tunnel-port", 0, "with tunnel gue: the UDP `port` that the director sends to")
-	cmd.Flags().StringVar(&c.outer, "outer", "", "with method tun: `ipv4 or ipv6`, by which the director reaches this host (default the family of the VIP)")
+	cmd.Flags().StringVar(&c.outer, "outer", "", "with method tun: the `family` by which the director reaches this host, ipv4 or ipv6 (default that of the VIP)")
 }
 
 func (c *realserverCommand) common(cmd *cobra.Command) {
-	cmd.Flags().StringSliceVar(&c.vips, "vip", nil, "VIP, as often as needed; without a prefix length")
+	cmd.Flags().StringSliceVar(&c.vips, "vip", nil, "`address` of a VIP, without a prefix length; as often as needed")
 	cmd.Flags().StringVar(&c.dir, "runtime-dir", realserverDir, "`directory` with the note of what was changed")
 }
 
@@ -64,7 +64,7 @@ func (c *realserverCommand) up() *cobra.Command {
 		Long: `Up adds each VIP with its full prefix length, sets the sysctls that keep this host from
 answering ARP for it, and with method tun sets up the device that unpacks the packets.
 It prints what it changed. It notes the former values for "down".`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := c.parse()
 			if err == nil {
@@ -87,7 +87,7 @@ func (c *realserverCommand) down() *cobra.Command {
 		Short: "Take VIPs back, and put back what was before",
 		Long: `Down takes the given VIPs away, or all that "up" has set up. It puts back the sysctls
 and devices that no other VIP needs. It leaves alone what somebody else has changed.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			vips, err := c.addresses()
 			if err != nil {
@@ -123,7 +123,7 @@ func (c *realserverCommand) status() *cobra.Command {
 interface; the host answers ARP for it or announces it; a strict rp_filter drops the
 packets; the tunnel's device is down. Without --vip it looks at the VIPs that "up" has
 set up. Its exit status is 1 if something is wrong.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := c.parse()
 			if err == nil && len(o.VIPs) > 0 {
@@ -173,16 +173,9 @@ func (c *realserverCommand) addresses() ([]netip.Addr, error) {
 func (c *realserverCommand) parse() (realserver.Options, error) {
 	vips, err := c.addresses()
 	o := realserver.Options{VIPs: vips, Method: realserver.Method(c.method), Device: c.device, Port: c.port}
-	if o.Method == realserver.TUN {
-		o.Tunnel = realserver.Tunnel(c.tunnel)
-	}
-	switch {
-	case c.outer != "" && c.outer != "ipv4" && c.outer != "ipv6":
-		err = errors.Join(err, fmt.Errorf("--outer must be ipv4 or ipv6, not %q", c.outer))
-	case c.outer != "":
-		o.OuterIPv6 = c.outer == "ipv6"
-	case o.Method == realserver.TUN && len(vips) > 0:
-		o.OuterIPv6 = vips[0].Is6()
+	o.Tunnel, o.Outer = realserver.Tunnel(c.tunnel), realserver.Family(c.outer)
+	if o.Method == realserver.TUN && o.Tunnel == "" {
+		o.Tunnel = realserver.IPIP
 	}
 	return o, err
 }

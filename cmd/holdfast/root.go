@@ -42,8 +42,10 @@ Exit status: 0 all is well, 1 the command failed or something is unwell, 2 wrong
 	}
 	f := &flags{}
 	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(plainFlagError)
+	root.SetHelpCommand(newHelp())
 	root.PersistentFlags().StringVarP(&f.config, "config", "c", defaultConfig, "configuration `file`")
-	root.PersistentFlags().StringVar(&f.socket, "socket", "", "control socket (default control.sock in the configuration's runtime_dir)")
+	root.PersistentFlags().StringVar(&f.socket, "socket", "", "`path` of the control socket (default control.sock in the configuration's runtime_dir)")
 	root.AddCommand(
 		newRun(f), newCheck(f), newConfig(f), newPlan(f),
 		newStatus(f), newEvents(f), newReload(f), newHandover(f),

@@ -24,7 +24,7 @@ func newRun(f *flags) *cobra.Command {
 		Short: "Run the daemon, in the foreground",
 		Long: `Run runs the director until SIGTERM or SIGINT. SIGHUP reloads the configuration, as
 "holdfast reload" does. It notifies systemd when everything is up.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// Check the flags first: wrong usage exits with 2 even if the configuration has errors.
 			options, err := parseLogFlags(levelText, formatText)

@@ -21,6 +21,7 @@ const clearScreen = "\x1b[H\x1b[2J"
 
 func newStatus(f *flags) *cobra.Command {
 	var asJSON, watch bool
+	sections := []string{string(status.SectionVRRP), string(status.SectionLVS), string(status.SectionChecks)}
 	cmd := &cobra.Command{
 		Use:   "status [vrrp|lvs|checks]",
 		Short: "Show the state of the running daemon",
@@ -28,8 +29,8 @@ func newStatus(f *flags) *cobra.Command {
 argument it shows only that section. Its exit status is 1 if the daemon does not run
 or something is unwell: for example a virtual router is in FAULT or has a rival, a
 service has no server that is up, or the last reload failed.`,
-		ValidArgs: []string{string(status.SectionVRRP), string(status.SectionLVS), string(status.SectionChecks)},
-		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: sections,
+		Args:      oneOf(sections...),
 		PreRunE: func(*cobra.Command, []string) error {
 			if asJSON && watch {
 				return errors.New("status: --json and --watch cannot be used together")

@@ -23,7 +23,7 @@ func newReload(f *flags) *cobra.Command {
 		Long: `Reload makes the running daemon read its configuration file and apply what differs. It
 returns when that is done, and prints each change. If the file has an error, nothing
 changes and the errors are printed.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			done, err := f.client().Reload(cmd.Context())
 			if err != nil {
@@ -49,7 +49,7 @@ func newPlan(f *flags) *cobra.Command {
 		Long: `Plan asks the running daemon to compare its configuration file with what it runs and with
 the kernel, and prints each step of a reload. If no daemon runs, it prints each step of a
 start. It changes nothing.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			plan, err := f.client().Plan(cmd.Context())
 			if errors.Is(err, control.ErrNotRunning) {
@@ -106,7 +106,7 @@ func newVersion(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of this program and of the running daemon",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
 			// The version of this program is worth printing even if the daemon
 			// does not answer.

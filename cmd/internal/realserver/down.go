@@ -3,6 +3,7 @@ package realserver
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -70,9 +71,16 @@ func (d *downer) vip(vip netip.Addr) {
 	case v.Found:
 		d.did(nil, "left %v on %s: it was there before", n.Address, n.Device)
 	case link == nil:
-		d.did(nil, "device %s is gone already, with %v", n.Device, n.Address)
-	case !d.did(removeAddress(link, n.Address), "removed %v from %s", n.Address, n.Device):
-		return
+		d.did(nil, "%v is gone already: there is no device %s", n.Address, n.Device)
+	default:
+		removed, err := removeAddress(link, n.Address)
+		if err != nil {
+			d.errs = append(d.errs, err)
+			return
+		}
+		if removed {
+			d.did(nil, "removed %v from %s", n.Address, n.Device)
+		}
 	}
 	delete(d.state.VIPs, vip)
 }
@@ -84,13 +92,13 @@ func (d *downer) rest() {
 	d.state.Ports = slices.DeleteFunc(d.state.Ports, func(p port) bool {
 		return !slices.Contains(ports, p) && d.did(closePort(p), "closed the GUE port %d", p.Number)
 	})
-	for name, l := range d.state.Links {
-		if !links[name] && d.link(name, l) {
+	for _, name := range slices.Sorted(maps.Keys(d.state.Links)) {
+		if !links[name] && d.link(name, d.state.Links[name]) {
 			delete(d.state.Links, name)
 		}
 	}
-	for key, former := range d.state.Settings {
-		if !settings[key] && d.setting(key, former) {
+	for _, key := range slices.Sorted(maps.Keys(d.state.Settings)) {
+		if !settings[key] && d.setting(key, d.state.Settings[key]) {
 			delete(d.state.Settings, key)
 		}
 	}

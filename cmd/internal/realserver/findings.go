@@ -45,7 +45,7 @@ func Look(dir Dir, o Options) (*Report, error) {
 		for _, vip := range o.VIPs {
 			v, managed := s.VIPs[vip]
 			if !managed {
-				v = vipState{Method: o.Method, Device: o.Device, Tunnel: o.Tunnel, Port: o.Port, OuterIPv6: o.OuterIPv6}
+				v = o.vipState(vip)
 			}
 			vips[vip] = v
 		}

@@ -1,6 +1,7 @@
 package realserver
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -29,17 +30,36 @@ func find(name string) (netlink.Link, error) {
 	return link, nil
 }
 
+// modprobePath finds modprobe also for a root whose PATH is that of another user.
+func modprobePath() string {
+	for _, path := range []string{"modprobe", "/usr/sbin/modprobe", "/sbin/modprobe"} {
+		if found, err := exec.LookPath(path); err == nil {
+			return found
+		}
+	}
+	return "modprobe"
+}
+
 // modprobe loads the module of a tunnel. The kernel has the module's device in each
 // network namespace from then on.
 func modprobe(ctx context.Context, module string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "modprobe", module)
+	cmd := exec.CommandContext(ctx, modprobePath(), module)
 	cmd.WaitDelay = time.Second
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("modprobe %s: %w: %s", module, err, strings.TrimSpace(string(out)))
+		return fmt.Errorf("load module %s with modprobe: %w", module, cmp.Or(said(out, err), err))
 	}
 	return nil
+}
+
+// said returns an error with what a program said about it; nil if it said nothing.
+func said(output []byte, err error) error {
+	text := strings.TrimSpace(string(output))
+	if text == "" {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", err, text)
 }
 
 func makeDummy(name string) error {
@@ -62,17 +82,26 @@ func address(p netip.Prefix) *netlink.Addr {
 }
 
 func addAddress(link netlink.Link, p netip.Prefix) error {
-	if err := netlink.AddrAdd(link, address(p)); err != nil && !errors.Is(err, syscall.EEXIST) {
+	err := netlink.AddrAdd(link, address(p))
+	if errors.Is(err, syscall.EACCES) && p.Addr().Is6() { // ipv6_add_dev in net/ipv6/addrconf.c
+		return fmt.Errorf("add %v to %s: IPv6 is switched off there: net.ipv6.conf.%s.disable_ipv6 must be 0", p, link.Attrs().Name, link.Attrs().Name)
+	}
+	if err != nil && !errors.Is(err, syscall.EEXIST) {
 		return fmt.Errorf("add %v to %s: %w", p, link.Attrs().Name, err)
 	}
 	return nil
 }
 
-func removeAddress(link netlink.Link, p netip.Prefix) error {
-	if err := netlink.AddrDel(link, address(p)); err != nil && !errors.Is(err, syscall.EADDRNOTAVAIL) {
-		return fmt.Errorf("remove %v from %s: %w", p, link.Attrs().Name, err)
+// removeAddress reports false if the device did not have the address.
+func removeAddress(link netlink.Link, p netip.Prefix) (removed bool, err error) {
+	err = netlink.AddrDel(link, address(p))
+	switch {
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("remove %v from %s: %w", p, link.Attrs().Name, err)
 	}
-	return nil
+	return true, nil
 }
 
 // fou returns a GUE port in the form of netlink.

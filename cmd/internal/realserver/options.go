@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"holdfast/netdev/sysctl"
 )
@@ -37,9 +38,26 @@ type Options struct {
 	Device string
 	Tunnel Tunnel // with TUN
 	Port   uint16 // UDP port of GUE
-	// OuterIPv6 says that the director reaches this host by IPv6; only with TUN. An
+	// Outer is the family by which the director reaches this host; only with TUN. An
 	// IPv6 VIP may also come through a tunnel over IPv4.
-	OuterIPv6 bool
+	Outer Family
+}
+
+// A Family is a family of addresses.
+type Family string
+
+// The families; "" is that of the VIP.
+const (
+	IPv4 Family = "ipv4"
+	IPv6 Family = "ipv6"
+)
+
+// outerIPv6 reports whether the tunnel for a VIP goes over IPv6.
+func (o *Options) outerIPv6(vip netip.Addr) bool {
+	if o.Outer == "" {
+		return o.Method == TUN && vip.Is6()
+	}
+	return o.Outer == IPv6
 }
 
 // Validate returns what is wrong with the options.
@@ -49,7 +67,7 @@ func (o *Options) Validate() error {
 		errs = append(errs, errors.New("at least one VIP is required"))
 	}
 	for _, vip := range o.VIPs {
-		if !vip.IsValid() || vip.IsUnspecified() || vip.IsMulticast() || vip.IsLoopback() || vip.Zone() != "" {
+		if !vip.IsValid() || vip.IsUnspecified() || vip == broadcast || vip.IsMulticast() || vip.IsLoopback() || vip.Zone() != "" {
 			errs = append(errs, fmt.Errorf("%v cannot be a VIP", vip))
 		}
 	}
@@ -58,14 +76,22 @@ func (o *Options) Validate() error {
 		errs = append(errs, fmt.Errorf("the method must be dr or tun, not %q", o.Method))
 	case o.Method == TUN:
 		errs = append(errs, o.validateTunnel())
-	case o.Port != 0 || o.OuterIPv6:
-		errs = append(errs, errors.New("the port and the outer family are only for method tun"))
+	case o.Tunnel != "" || o.Port != 0 || o.Outer != "":
+		errs = append(errs, errors.New("the tunnel, its port and its outer family are only for method tun"))
 	}
-	// IFNAMSIZ (linux/if.h) is 16, the closing zero included.
-	if len(o.Device) > 15 {
-		errs = append(errs, fmt.Errorf("%q is too long for a device", o.Device))
+	if o.Device != "" && !validDevice(o.Device) {
+		errs = append(errs, fmt.Errorf("%q cannot be the name of a device", o.Device))
 	}
 	return errors.Join(errs...)
+}
+
+// broadcast is the address of all hosts of a network.
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+// validDevice reports whether Linux allows a name (dev_valid_name in net/core/dev.c),
+// and sysctls know it as a device.
+func validDevice(name string) bool {
+	return len(name) <= 15 && name != "." && name != ".." && name != "all" && name != "default" && !strings.ContainsAny(name, "/: \t\n\v\f\r")
 }
 
 func (o *Options) validateTunnel() error {
@@ -76,9 +102,11 @@ func (o *Options) validateTunnel() error {
 		return errors.New("gue needs the UDP port that the director sends to")
 	case o.Tunnel != GUE && o.Port != 0:
 		return errors.New("only gue has a port")
+	case o.Outer != "" && o.Outer != IPv4 && o.Outer != IPv6:
+		return fmt.Errorf("the outer family must be ipv4 or ipv6, not %q", o.Outer)
 	}
 	for _, vip := range o.VIPs {
-		if _, err := endpointOf(o.Tunnel, vip.Is6(), o.OuterIPv6); err != nil {
+		if _, err := endpointOf(o.Tunnel, vip.Is6(), o.outerIPv6(vip)); err != nil {
 			return err
 		}
 	}
@@ -103,9 +131,9 @@ func (o *Options) needs(vip netip.Addr) needs {
 		n.Settings = append(n.Settings, ignoreARP("all"), announceARP("all"))
 	}
 	if o.Method == TUN {
-		e, _ := endpointOf(o.Tunnel, vip.Is6(), o.OuterIPv6) // Validate has seen the error
+		e, _ := endpointOf(o.Tunnel, vip.Is6(), o.outerIPv6(vip)) // Validate has seen the error
 		n.Endpoint, n.Device = &e, e.Device
-		n.Port, n.PortIPv6 = o.Port, o.OuterIPv6
+		n.Port, n.PortIPv6 = o.Port, o.outerIPv6(vip)
 		if vip.Is4() {
 			n.Settings = append(n.Settings, looseReversePath(e.Device))
 		}

@@ -28,8 +28,15 @@ func TestValidate(t *testing.T) {
 		{"gue without port", Options{VIPs: []netip.Addr{vip4}, Method: TUN, Tunnel: GUE}, "needs the UDP port"},
 		{"gre with port", Options{VIPs: []netip.Addr{vip4}, Method: TUN, Tunnel: GRE, Port: 1}, "only gue"},
 		{"dr with port", Options{VIPs: []netip.Addr{vip4}, Method: DR, Port: 1}, "only for method tun"},
-		{"IPv4 in IPv6", Options{VIPs: []netip.Addr{vip4}, Method: TUN, Tunnel: IPIP, OuterIPv6: true}, "not supported"},
-		{"long device", Options{VIPs: []netip.Addr{vip4}, Method: DR, Device: "sixteen-letters-"}, "too long"},
+		{"IPv4 in IPv6", Options{VIPs: []netip.Addr{vip4}, Method: TUN, Tunnel: IPIP, Outer: IPv6}, "not supported"},
+		{"IPv6 in IPv6 and IPv4 in IPv4", Options{VIPs: []netip.Addr{vip6, vip4}, Method: TUN, Tunnel: IPIP}, ""},
+		{"outer family", Options{VIPs: []netip.Addr{vip4}, Method: TUN, Tunnel: IPIP, Outer: "ipx"}, "ipv4 or ipv6"},
+		{"dr with a tunnel", Options{VIPs: []netip.Addr{vip4}, Method: DR, Tunnel: GRE}, "only for method tun"},
+		{"dr with an outer family", Options{VIPs: []netip.Addr{vip4}, Method: DR, Outer: IPv4}, "only for method tun"},
+		{"broadcast", Options{VIPs: []netip.Addr{netip.MustParseAddr("255.255.255.255")}, Method: DR}, "cannot be a VIP"},
+		{"long device", Options{VIPs: []netip.Addr{vip4}, Method: DR, Device: "sixteen-letters-"}, "cannot be the name"},
+		{"path as a device", Options{VIPs: []netip.Addr{vip4}, Method: DR, Device: "a/b"}, "cannot be the name"},
+		{"all as a device", Options{VIPs: []netip.Addr{vip4}, Method: DR, Device: "all"}, "cannot be the name"},
 	} {
 		err := c.o.Validate()
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
@@ -132,5 +139,18 @@ func TestStateOutlivesTheProcess(t *testing.T) {
 	settings, links, ports := got.needed()
 	if !settings["ipv4/conf/all/arp_ignore"] || !links["tunl0"] || len(ports) != 1 {
 		t.Errorf("still needed: %v %v %v", settings, links, ports)
+	}
+}
+
+// Each VIP goes through a tunnel over its own family, whatever the others are.
+func TestOuterFamilyOfEachVIP(t *testing.T) {
+	o := Options{VIPs: []netip.Addr{vip6, vip4}, Method: TUN, Tunnel: IPIP}
+	for vip, device := range map[netip.Addr]string{vip4: "tunl0", vip6: "ip6tnl0"} {
+		n := o.needs(vip)
+		v := o.vipState(vip)
+		again := v.options(vip)
+		if later := again.needs(vip); n.Device != device || later.Device != device {
+			t.Errorf("%v: %s, and from the state %s; want %s", vip, n.Device, later.Device, device)
+		}
 	}
 }

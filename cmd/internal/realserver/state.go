@@ -39,10 +39,20 @@ type vipState struct {
 }
 
 func (v vipState) options(vip netip.Addr) Options {
-	return Options{
-		VIPs: []netip.Addr{vip}, Method: v.Method, Device: v.Device,
-		Tunnel: v.Tunnel, Port: v.Port, OuterIPv6: v.OuterIPv6,
+	o := Options{VIPs: []netip.Addr{vip}, Method: v.Method, Device: v.Device, Tunnel: v.Tunnel, Port: v.Port}
+	switch {
+	case v.Method != TUN:
+	case v.OuterIPv6:
+		o.Outer = IPv6
+	default:
+		o.Outer = IPv4
 	}
+	return o
+}
+
+// vipState returns how the options set up one of their VIPs.
+func (o *Options) vipState(vip netip.Addr) vipState {
+	return vipState{Method: o.Method, Device: o.Device, Tunnel: o.Tunnel, Port: o.Port, OuterIPv6: o.outerIPv6(vip)}
 }
 
 // A formerSetting is a sysctl that was changed.
@@ -99,7 +109,7 @@ func (d Dir) read() (*state, error) {
 		return nil, err
 	default:
 		if err := json.Unmarshal(content, s); err != nil {
-			return nil, fmt.Errorf("%s is damaged: %w", path, err)
+			return nil, fmt.Errorf("%s is damaged: %w; look with \"ip address\" and \"sysctl net.ipv4.conf\" for what is to be undone, then remove the file", path, err)
 		}
 	}
 	if s.VIPs == nil {

@@ -2,7 +2,6 @@ package realserver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -50,6 +49,9 @@ func (u *upper) didf(format string, args ...any) {
 // ARP for it, and afterwards the director's packets are served at once.
 func (u *upper) vip(ctx context.Context, o *Options, vip netip.Addr) error {
 	n := o.needs(vip)
+	if err := mustBeQuiet(n.Device); err != nil {
+		return err
+	}
 	if err := u.remember(o, vip, &n); err != nil {
 		return err
 	}
@@ -77,11 +79,11 @@ func (u *upper) vip(ctx context.Context, o *Options, vip netip.Addr) error {
 // remember notes the VIP. It refuses a VIP that the host has already in a way that
 // would draw the traffic of all hosts here.
 func (u *upper) remember(o *Options, vip netip.Addr, n *needs) error {
-	v := vipState{Method: o.Method, Device: o.Device, Tunnel: o.Tunnel, Port: o.Port, OuterIPv6: o.OuterIPv6}
+	v := o.vipState(vip)
 	if former, known := u.state.VIPs[vip]; known {
 		v.Found = former.Found
 		if former != v {
-			return errors.New("it is set up in another way; take that down first")
+			return fmt.Errorf("it is set up in another way; first call: holdfast realserver down --vip %v", vip)
 		}
 		return nil
 	}
@@ -141,10 +143,16 @@ func (u *upper) device(n *needs) error {
 			return err
 		}
 	}
-	if answersARP(link) {
-		return fmt.Errorf("%s is a device to other hosts, which would learn that this host has the VIP; use lo or a new name", n.Device)
-	}
 	return u.raise(link)
+}
+
+// mustBeQuiet refuses a device that exists and tells other hosts of its addresses.
+func mustBeQuiet(device string) error {
+	link, err := find(device)
+	if err != nil || link == nil || !answersARP(link) {
+		return err
+	}
+	return fmt.Errorf("%s is a device to other hosts, which would learn that this host has the VIP; use lo or a new name", device)
 }
 
 // answersARP reports whether other hosts can ask on the device who has an address.
@@ -214,8 +222,18 @@ func (u *upper) port(ctx context.Context, p port) error {
 
 func (u *upper) address(n *needs) error {
 	where, err := holders(n.Address.Addr())
-	if err != nil || len(where) > 0 {
+	if err != nil {
 		return err
+	}
+	have := false
+	for _, h := range where {
+		if h.Device != n.Device {
+			return fmt.Errorf("this host has %v on %s too; remove it there", h.Prefix, h.Device)
+		}
+		have = have || h.Prefix == n.Address
+	}
+	if have {
+		return nil
 	}
 	link, err := find(n.Device)
 	if err != nil {
