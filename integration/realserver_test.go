@@ -15,7 +15,9 @@ import (
 func TestRealserverOnBadTerms(t *testing.T) {
 	t.Parallel()
 	h := lab.NewPair(t, 1).Directors[0]
-	kernel := func() string { return h.Run("ip", "-o", "addr") + h.Run("sysctl", "-a", "-r", `arp_ignore|arp_announce`) }
+	kernel := func() string {
+		return h.Run("ip", "-o", "addr") + h.Run("sysctl", "-a", "-r", `arp_ignore|arp_announce`)
+	}
 	before := kernel()
 
 	var units sync.WaitGroup
