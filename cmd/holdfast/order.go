@@ -100,7 +100,7 @@ func (o *orderFlags) args(n int) cobra.PositionalArgs {
 		if o.period < 0 || o.timeout < 0 {
 			return errors.New("a time must not be negative")
 		}
-		return cobra.ExactArgs(n)(cmd, args)
+		return arguments(n, n)(cmd, args)
 	}
 }
 
