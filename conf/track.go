@@ -38,7 +38,7 @@ type Track struct {
 	Route           netip.Prefix // route
 	Table           uint32       // route: the routing table
 	Service         string       // service: a name of Config.Services
-	Quorum          int          // service, process: at least so many
+	Quorum          int          // service, process: at least so many; service: 0 is as its own quorum says
 	QuorumMax       int          // process: at most so many; 0: no limit
 	QuorumSum       int          // service: least sum of the weights of servers that are up; 0: no limit
 	Unsent          int          // service: fewer servers whose checks cannot be sent; 0: any number
@@ -127,7 +127,13 @@ func (k *Track) visit(t *table) {
 		visitOf("parameters_match", func() { field(t, "parameters_match", &k.ParametersMatch, parametersMatch, ParametersExact) })
 	}
 	visitOf("service", func() { field(t, "service", &k.Service, optional(name), "") })
-	visitOf("quorum", func() { field(t, "quorum", &k.Quorum, integer[int](1, 65535), 1) })
+	visitOf("quorum", func() {
+		least := 1
+		if k.Kind == TrackService {
+			least = 0
+		}
+		field(t, "quorum", &k.Quorum, integer[int](int64(least), 65535), least)
+	})
 	visitOf("quorum_max", func() { field(t, "quorum_max", &k.QuorumMax, integer[int](0, 65535), 0) })
 	visitOf("quorum_weight", func() { field(t, "quorum_weight", &k.QuorumSum, integer[int](0, math.MaxInt32), 0) })
 	visitOf("unsent", func() { field(t, "unsent", &k.Unsent, integer[int](0, 65535), 0) })

@@ -7,6 +7,7 @@ func (c *Config) warn(s sections) {
 	c.warnOfSecrets(s)
 	c.warnOfTrackers(s)
 	c.warnOfServices(s, units)
+	c.warnOfQuorums(s)
 	c.warnOfPlaceholders(s)
 	for _, u := range units {
 		u.warnOfWeights()

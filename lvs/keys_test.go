@@ -33,7 +33,7 @@ func TestSeveralKeysShareTheServers(t *testing.T) {
 	}
 	table.SetHealth(rs1, lvs.Up)
 	table.SetHealth(lvs.Ref{Service: "web", Server: "rs2"}, lvs.Up)
-	must(t, table.Drain(rs1))
+	must(t, table.Drain(rs1, order))
 	want := "-A -t 10.0.0.1:80 -s wlc\n" +
 		"-a -t 10.0.0.1:80 -r 192.168.0.11:80 -m -w 0\n-a -t 10.0.0.1:80 -r 192.168.0.12:8080 -m -w 3\n" +
 		"-A -t 10.0.0.1:443 -s wlc\n" +

@@ -2,6 +2,7 @@ package lvs
 
 import (
 	"net/netip"
+	"time"
 )
 
 // Counters are what the kernel has counted for a service or a server since it was
@@ -62,17 +63,23 @@ type ServiceStatus struct {
 	Wanted    bool   `json:"wanted"`           // the service should be in the kernel
 	Present   bool   `json:"present"`          // the service is in the kernel, under all of its keys
 	// Foreign says that another program is responsible for the service.
-	Foreign       bool           `json:"foreign,omitempty"`
-	OnFallback    bool           `json:"on_fallback"`                  // the fallback server gets the traffic
-	PersistSecs   int            `json:"persistence_s"`                // the persistence timeout in seconds; 0 is none
-	PersistPrefix int            `json:"persistence_prefix,omitempty"` // the prefix length of clients; with persistence
-	PersistEngine string         `json:"persistence_engine,omitempty"`
-	OnePacket     bool           `json:"one_packet,omitempty"`
-	Flags         []string       `json:"scheduler_flags,omitempty"` // the names of ipvsadm -b
-	ServersUp     int            `json:"servers_up"`
-	ServersTotal  int            `json:"servers_total"`
-	Counters      Counters       `json:"counters"`
-	Servers       []ServerStatus `json:"servers"`
+	Foreign       bool     `json:"foreign,omitempty"`
+	OnFallback    bool     `json:"on_fallback"`                  // the fallback server gets the traffic
+	PersistSecs   int      `json:"persistence_s"`                // the persistence timeout in seconds; 0 is none
+	PersistPrefix int      `json:"persistence_prefix,omitempty"` // the prefix length of clients; with persistence
+	PersistEngine string   `json:"persistence_engine,omitempty"`
+	OnePacket     bool     `json:"one_packet,omitempty"`
+	Flags         []string `json:"scheduler_flags,omitempty"` // the names of ipvsadm -b
+	ServersUp     int      `json:"servers_up"`
+	ServersTotal  int      `json:"servers_total"`
+	// Health is up, down or unknown: up while WeightUp, the sum of the weights of the
+	// servers that are up, is enough for the quorum.
+	Health     string         `json:"health"`
+	WeightUp   int            `json:"weight_up"`
+	Quorum     int            `json:"quorum"`
+	Hysteresis int            `json:"hysteresis"`
+	Counters   Counters       `json:"counters"`
+	Servers    []ServerStatus `json:"servers"`
 }
 
 // A ServerStatus is the state of a server, for status output.
@@ -90,8 +97,14 @@ type ServerStatus struct {
 	Weight     int          `json:"weight"`  // in the kernel; 0 if it is not there
 	Present    bool         `json:"present"` // the server is in the kernel
 	Fallback   bool         `json:"fallback,omitempty"`
-	Drained    bool         `json:"drained"`
+	Drained    bool         `json:"drained"`    // by an operator or by File
 	Overridden bool         `json:"overridden"` // an operator has set the weight
+	// Override says what operators have changed; nil: nothing. File is the file of the
+	// maintenance directory that drains the server.
+	Override *Override `json:"override,omitempty"`
+	File     string    `json:"maintenance_file,omitempty"`
+	// FullAt is when the slow start of the server ends; zero if it is in none.
+	FullAt time.Time `json:"full_weight_at,omitzero"`
 	// Upper and Lower are the thresholds of connections; 0 is none.
 	Upper uint32 `json:"upper_threshold,omitempty"`
 	Lower uint32 `json:"lower_threshold,omitempty"`
@@ -114,7 +127,7 @@ type WeightSource string
 const (
 	FromConfig   WeightSource = "configuration"
 	FromCheck    WeightSource = "check"
-	FromOperator WeightSource = "operator" // drain or weight
+	FromOperator WeightSource = "operator" // drain or weight, or a file of the maintenance directory
 )
 
 // Status returns the state of all services, given what the kernel holds: first
@@ -228,7 +241,9 @@ func (t *Table) serviceStatus(c *ServiceConfig, g gathering) ServiceStatus {
 	s := ServiceStatus{
 		Name: c.Name, Active: c.Active.String(), Follow: c.Follow,
 		Wanted: t.present(c), Present: g.present == g.keys, ServersTotal: len(c.Servers), Counters: g.counters,
+		Health: t.ServiceHealth(c.Name).String(), Quorum: max(c.Quorum, 1), Hysteresis: c.Hysteresis,
 	}
+	s.WeightUp, _ = t.weights(c)
 	s.describe(g.service)
 	s.Service = c.KeyText()
 	for i := range c.Servers {
@@ -255,7 +270,13 @@ func (t *Table) serverStatus(c *ServiceConfig, s *ServerConfig) ServerStatus {
 	state := t.servers[c.id(s)]
 	r := ServerStatus{
 		Name: s.name(), Health: state.health.String(), Configured: s.Server.Weight,
-		Drained: state.override.Drained, Overridden: state.override.Weight != nil,
+		Drained: state.drained(), Overridden: state.override.Weight != nil, File: state.file,
+	}
+	if o := state.override; o != (Override{}) {
+		r.Override = &o
+	}
+	if since := state.rise.since; !since.IsZero() {
+		r.FullAt = since.Add(c.SlowStart)
 	}
 	r.Effective, r.WeightFrom = state.weight(r.Configured)
 	if r.WeightFrom == FromCheck {
@@ -319,7 +340,7 @@ func (r *ServerStatus) use(u *ServerUsage) {
 }
 
 func foreignStatus(u *Usage) ServiceStatus {
-	s := ServiceStatus{Active: ActiveAlways.String(), Present: true, Foreign: true, Counters: u.Counters, ServersTotal: len(u.Servers)}
+	s := ServiceStatus{Active: ActiveAlways.String(), Present: true, Foreign: true, Health: Unknown.String(), Counters: u.Counters, ServersTotal: len(u.Servers)}
 	s.describe(u.Service)
 	for i := range u.Servers {
 		r := ServerStatus{

@@ -15,7 +15,7 @@ func TestStatusJoinsNamesAndCounters(t *testing.T) {
 	table := table(t, c)
 	table.SetHealth(rs1, lvs.Down)
 	table.SetMaster("director", true)
-	must(t, table.Drain(rs2))
+	must(t, table.Drain(rs2, order))
 	fallback := nat("192.168.0.1:8080", 1)
 	counters := lvs.Counters{Connections: 1 << 40, BytesOut: 1 << 50}
 	status := table.Status([]lvs.Usage{
@@ -27,14 +27,14 @@ func TestStatusJoinsNamesAndCounters(t *testing.T) {
 	})
 	want := []lvs.ServiceStatus{{
 		Name: "web", Service: "tcp 10.0.0.1:80", Scheduler: "wlc", Active: "master", Follow: "director",
-		Wanted: true, Present: true, OnFallback: true, ServersTotal: 2, Counters: counters,
+		Wanted: true, Present: true, OnFallback: true, ServersTotal: 2, Health: "unknown", Quorum: 1, Counters: counters,
 		Servers: []lvs.ServerStatus{
 			{Name: "rs1", Address: "192.168.0.11:80", Forward: "nat", Health: "down", Configured: 5, Effective: 5, WeightFrom: lvs.FromConfig},
-			{Name: "192.168.0.12:80", Address: "192.168.0.12:80", Forward: "nat", Health: "unknown", Configured: 3, WeightFrom: lvs.FromOperator, Present: true, Drained: true},
+			{Name: "192.168.0.12:80", Address: "192.168.0.12:80", Forward: "nat", Health: "unknown", Configured: 3, WeightFrom: lvs.FromOperator, Present: true, Drained: true, Override: &lvs.Override{Drained: &order}},
 			{Name: "fallback", Address: "192.168.0.1:8080", Forward: "nat", Configured: 1, Effective: 1, WeightFrom: lvs.FromConfig, Weight: 1, Present: true, Fallback: true, Active: 3, Inactive: 4, Persistent: 5, Counters: counters},
 		},
 	}, {
-		Service: "tcp 10.9.9.9:9", Scheduler: "wlc", Active: "always", Present: true, Foreign: true, ServersTotal: 1,
+		Service: "tcp 10.9.9.9:9", Scheduler: "wlc", Active: "always", Present: true, Foreign: true, ServersTotal: 1, Health: "unknown",
 		Servers: []lvs.ServerStatus{{Name: "10.9.9.10:9", Address: "10.9.9.10:9", Forward: "nat", Health: "unknown", Configured: 4, Effective: 4, WeightFrom: lvs.FromConfig, Weight: 4, Present: true, Active: 2}},
 	}}
 	if diff := cmp.Diff(want, status); diff != "" {
@@ -62,7 +62,7 @@ func TestStatusHasTheParameters(t *testing.T) {
 	configured := lvs.ServiceConfig{Name: "web", Service: tcp("10.0.0.1:80"), Servers: []lvs.ServerConfig{{Server: nat("203.0.113.11:80", 1)}}}
 	got := table(t, configured).Status([]lvs.Usage{{Service: service.Canonical(), Servers: []lvs.ServerUsage{{Server: far}}}})
 	want := []lvs.ServiceStatus{{
-		Name: "web", Service: "tcp 10.0.0.1:80", Scheduler: "sh", Active: "always", Wanted: true, Present: true, ServersTotal: 1,
+		Name: "web", Service: "tcp 10.0.0.1:80", Scheduler: "sh", Active: "always", Wanted: true, Present: true, ServersTotal: 1, Health: "unknown", Quorum: 1,
 		PersistSecs: 300, PersistPrefix: 24, Flags: []string{"sh-port"},
 		Servers: []lvs.ServerStatus{{
 			Name: "203.0.113.11:80", Address: "203.0.113.11:80", Forward: "tun", Health: "unknown", Configured: 1, Effective: 1, WeightFrom: lvs.FromConfig,
@@ -89,9 +89,9 @@ func TestStatusSaysWhoseWeightItIs(t *testing.T) {
 	want("at first", 5, lvs.FromConfig, "")
 	table.SetCheckWeight(rs1, weight(2), "web/rs1#agent")
 	want("a check lowers it", 2, lvs.FromCheck, "web/rs1#agent")
-	must(t, table.SetWeight(rs1, 9))
+	must(t, table.SetWeight(rs1, 9, order))
 	want("an operator sets it", 9, lvs.FromOperator, "")
-	must(t, table.Drain(rs1))
+	must(t, table.Drain(rs1, order))
 	want("an operator drains", 0, lvs.FromOperator, "")
 	must(t, table.Enable(rs1))
 	want("an operator is done", 2, lvs.FromCheck, "web/rs1#agent")

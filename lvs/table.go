@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // Health is the health of a server.
@@ -35,25 +36,24 @@ type Ref struct{ Service, Server string }
 // String returns "service/server".
 func (r Ref) String() string { return r.Service + "/" + r.Server }
 
-// An Override is an operator's change of a server at run time.
-type Override struct {
-	Drained bool // the weight is 0, even if Weight is set
-	Weight  *int // replaces the configured weight unless it is nil
-}
-
 // Errors of the methods that take a Ref.
 var (
 	ErrUnknownService = errors.New("no such service is configured")
-	ErrUnknownServer  = errors.New("the service has no such server")
+	ErrUnknownServer  = errors.New("no such server is configured")
 )
 
 // A Table computes what the kernel should hold from the configured services, the
-// health of their servers, the mastership of groups and the overrides of
-// operators. It is not safe for concurrent use.
+// health of their servers, the mastership of groups, the overrides of operators and
+// the time. It is not safe for concurrent use.
 type Table struct {
 	services []ServiceConfig
+	places   map[string]int // the indices of services by name
 	masters  map[string]bool
 	servers  map[serverID]*serverState
+	quorums  map[string]*quorum             // by the name of the service
+	files    Files                          // of the maintenance directory
+	recalled *Memory                        // of a former run, until the first Configure
+	now      time.Time                      // of the last Step
 	refs     map[string]map[string]serverID // see indexRefs; nil after a new configuration
 }
 
@@ -68,13 +68,18 @@ type serverState struct {
 	health   Health
 	quiesced bool // Adopt has found it with weight 0, and no check has reported yet
 	override Override
+	file     string // of the maintenance directory, that drains it; "": none
+	rise     rise
 	checked  *int   // the weight that the checks want; nil: they do not say
 	checker  string // the check that decided checked
 }
 
 // NewTable returns an empty table.
 func NewTable() *Table {
-	return &Table{masters: make(map[string]bool), servers: make(map[serverID]*serverState)}
+	return &Table{
+		places: make(map[string]int), masters: make(map[string]bool), servers: make(map[serverID]*serverState),
+		quorums: make(map[string]*quorum),
+	}
 }
 
 // Configure replaces the configuration. A server keeps its health and its
@@ -90,7 +95,7 @@ func (t *Table) Configure(services []ServiceConfig) error {
 	if err := distinct(services); err != nil {
 		return err
 	}
-	former := t.weights()
+	former := t.configuredWeights()
 	states := make(map[serverID]*serverState)
 	for i := range services {
 		for j := range services[i].Servers {
@@ -98,10 +103,8 @@ func (t *Table) Configure(services []ServiceConfig) error {
 			id := services[i].id(c)
 			state := t.servers[id]
 			switch {
-			case state == nil && c.StartsUp:
-				state = &serverState{health: Up}
 			case state == nil:
-				state = &serverState{}
+				state = t.newServer(id, c)
 			case former[id] != c.Server.Weight:
 				state.override.Weight = nil
 			}
@@ -109,8 +112,26 @@ func (t *Table) Configure(services []ServiceConfig) error {
 		}
 	}
 	t.refs = nil
-	t.services, t.servers = slices.Clone(services), states
+	t.services, t.servers, t.places = slices.Clone(services), states, make(map[string]int, len(services))
+	for i := range services {
+		t.places[services[i].Name] = i
+	}
+	t.configureQuorums()
+	t.recalled = nil
+	t.Maintain(t.files)
 	return nil
+}
+
+// newServer returns the state of a server that was not configured before.
+func (t *Table) newServer(id serverID, c *ServerConfig) *serverState {
+	state := &serverState{}
+	if c.StartsUp {
+		state.health = Up
+	}
+	if t.recalled != nil {
+		t.recalled.server(id, state)
+	}
+	return state
 }
 
 func distinct(services []ServiceConfig) error {
@@ -135,8 +156,8 @@ func (c *ServiceConfig) id(s *ServerConfig) serverID {
 	return serverID{c.Name, s.Server.Canonical().Address}
 }
 
-// weights returns the configured weight of every server.
-func (t *Table) weights() map[serverID]int {
+// configuredWeights returns the configured weight of every server.
+func (t *Table) configuredWeights() map[serverID]int {
 	w := make(map[serverID]int, len(t.servers))
 	for i := range t.services {
 		for j := range t.services[i].Servers {
@@ -151,12 +172,21 @@ func (t *Table) weights() map[serverID]int {
 func (t *Table) Clone() *Table {
 	c := &Table{
 		services: slices.Clone(t.services),
+		places:   maps.Clone(t.places),
 		masters:  maps.Clone(t.masters),
 		servers:  make(map[serverID]*serverState, len(t.servers)),
+		quorums:  make(map[string]*quorum, len(t.quorums)),
+		files:    t.files,
+		recalled: t.recalled,
+		now:      t.now,
 	}
 	for id, state := range t.servers {
 		state := *state
 		c.servers[id] = &state
+	}
+	for name, q := range t.quorums {
+		q := *q
+		c.quorums[name] = &q
 	}
 	return c
 }
@@ -165,21 +195,28 @@ func (t *Table) Clone() *Table {
 // health is Unknown. A server with a weight above 0 counts as Up until a check
 // reports something else. A server with weight 0 stays in the table with weight
 // 0 until a check reports. So no server goes out of service because the daemon
-// restarts or because a service gets another name.
+// restarts or because a service gets another name. A service that the kernel serves
+// by one of its servers counts as up until too few of them are.
 func (t *Table) Adopt(have []Wanted) {
 	held := make(map[Key][]Server, len(have))
 	for _, h := range have {
 		held[h.Service.Key] = h.Servers
 	}
 	for i := range t.services {
-		for _, key := range t.services[i].Keys() {
-			t.adopt(&t.services[i], key, held[key])
+		c := &t.services[i]
+		used := false
+		for _, key := range c.Keys() {
+			used = t.adopt(c, key, held[key]) || used
+		}
+		if used {
+			t.adoptQuorum(c)
 		}
 	}
 }
 
-// adopt takes over the state of servers of c from one virtual service.
-func (t *Table) adopt(c *ServiceConfig, key Key, held []Server) {
+// adopt takes over the state of servers of c from one virtual service, and reports
+// whether the kernel uses one of them.
+func (t *Table) adopt(c *ServiceConfig, key Key, held []Server) (used bool) {
 	weights := make(map[netip.AddrPort]int, len(held))
 	for _, s := range held {
 		weights[s.Address] = s.Weight
@@ -187,6 +224,7 @@ func (t *Table) adopt(c *ServiceConfig, key Key, held []Server) {
 	for i := range c.Servers {
 		state := t.servers[c.id(&c.Servers[i])]
 		weight, in := weights[c.Servers[i].Server.under(key).Address]
+		used = used || weight > 0
 		switch {
 		case !in || state.health != Unknown:
 		case weight > 0:
@@ -195,6 +233,7 @@ func (t *Table) adopt(c *ServiceConfig, key Key, held []Server) {
 			state.quiesced = true
 		}
 	}
+	return used
 }
 
 // SetHealth sets the health of a server and reports whether that is a change. It
@@ -241,57 +280,6 @@ func (t *Table) SetMaster(group string, master bool) bool {
 	return true
 }
 
-// Drain gives a server weight 0 until Enable: it keeps its connections and gets no
-// new ones. The error wraps ErrUnknownService or ErrUnknownServer.
-func (t *Table) Drain(ref Ref) error {
-	return t.override(ref, func(o *Override) { o.Drained = true })
-}
-
-// Enable undoes Drain and SetWeight. The error is as for Drain.
-func (t *Table) Enable(ref Ref) error {
-	return t.override(ref, func(o *Override) { *o = Override{} })
-}
-
-// SetWeight sets a weight of 0 to MaxWeight in place of the configured one, until
-// Enable or until the configured weight changes. The error says that the weight
-// is out of range, or is as for Drain.
-func (t *Table) SetWeight(ref Ref, weight int) error {
-	if weight < 0 || weight > MaxWeight {
-		return fmt.Errorf("set weight of %v: must be 0 to %d, not %d", ref, MaxWeight, weight)
-	}
-	return t.override(ref, func(o *Override) { o.Weight = &weight })
-}
-
-// Overrides returns the overrides of all servers, so that the caller can save
-// them and restore them with SetOverride after a restart.
-func (t *Table) Overrides() map[Ref]Override {
-	all := make(map[Ref]Override)
-	for i := range t.services {
-		c := &t.services[i]
-		for j := range c.Servers {
-			s := &c.Servers[j]
-			if o := t.servers[c.id(s)].override; o != (Override{}) {
-				all[Ref{c.Name, s.name()}] = o
-			}
-		}
-	}
-	return all
-}
-
-// SetOverride replaces the override of a server. The error is as for Drain.
-func (t *Table) SetOverride(ref Ref, o Override) error {
-	return t.override(ref, func(old *Override) { *old = o })
-}
-
-func (t *Table) override(ref Ref, change func(*Override)) error {
-	state, err := t.find(ref)
-	if err != nil {
-		return fmt.Errorf("server %v: %w", ref, err)
-	}
-	change(&state.override)
-	return nil
-}
-
 // find returns the state of the server of ref, which may have its address in place
 // of its name.
 func (t *Table) find(ref Ref) (*serverState, error) {
@@ -324,6 +312,11 @@ func (t *Table) indexRefs() {
 		}
 		t.refs[c.Name] = servers
 	}
+}
+
+// is reports whether the server has a name, or an address with its port.
+func (c *ServerConfig) is(name string) bool {
+	return c.name() == name || c.Server.Address.String() == name
 }
 
 // Keys returns the keys of all configured services, those included that are not
@@ -381,18 +374,7 @@ func (t *Table) present(c *ServiceConfig) bool {
 // wanted returns what the kernel should hold of a service, one element for each of
 // its keys.
 func (t *Table) wanted(c *ServiceConfig) []Wanted {
-	var servers []Server
-	for i := range c.Servers {
-		state := t.servers[c.id(&c.Servers[i])]
-		if s, in := state.server(c.Servers[i].Server.Canonical(), c.OnDown); in {
-			servers = append(servers, s)
-		}
-	}
-	if !usable(servers) {
-		for _, a := range c.Fallbacks {
-			servers = append(servers, c.fallback(a))
-		}
-	}
+	servers := t.wantedServers(c)
 	var want []Wanted
 	for _, key := range c.Keys() {
 		w := Wanted{Service: c.service(key), Servers: make([]Server, len(servers))}
@@ -403,33 +385,6 @@ func (t *Table) wanted(c *ServiceConfig) []Wanted {
 		want = append(want, w)
 	}
 	return want
-}
-
-// server returns s with the weight that it should have, and whether it should be
-// in the kernel at all.
-func (st *serverState) server(s Server, onDown OnDown) (Server, bool) {
-	switch {
-	case st.health == Up:
-		s.Weight, _ = st.weight(s.Weight)
-		return s, true
-	case st.health == Down && onDown == Quiesce, st.quiesced:
-		s.Weight = 0
-		return s, true
-	}
-	return s, false
-}
-
-// weight returns the weight of a server that is up, and where it comes from.
-func (st *serverState) weight(configured int) (int, WeightSource) {
-	switch {
-	case st.override.Drained:
-		return 0, FromOperator
-	case st.override.Weight != nil:
-		return *st.override.Weight, FromOperator
-	case st.checked != nil:
-		return *st.checked, FromCheck
-	}
-	return configured, FromConfig
 }
 
 // usable reports whether at least one of the servers gets new connections.

@@ -1,6 +1,7 @@
 package lvs_test
 
 import (
+	"encoding/json"
 	"errors"
 	"net/netip"
 	"testing"
@@ -25,6 +26,9 @@ func web() lvs.ServiceConfig {
 }
 
 var rs1, rs2 = lvs.Ref{Service: "web", Server: "rs1"}, lvs.Ref{Service: "web", Server: "192.168.0.12:80"}
+
+// order is what a test has of an operator.
+var order = lvs.Order{By: "root", At: time.Unix(1000, 0)}
 
 func table(t *testing.T, services ...lvs.ServiceConfig) *lvs.Table {
 	t.Helper()
@@ -99,13 +103,13 @@ func TestTableWanted(t *testing.T) {
 			name: "the fallback serves when all are drained", config: web(), want: webLine + fallbackLine + rs1Quiet,
 			do: func(t *testing.T, table *lvs.Table) {
 				up(rs1)(t, table)
-				must(t, table.Drain(rs1))
+				must(t, table.Drain(rs1, order))
 			},
 		}, {
 			name: "drained stays drained through down and up", config: web(), want: webLine + rs1Quiet + rs2Line,
 			do: func(t *testing.T, table *lvs.Table) {
 				up(rs1, rs2)(t, table)
-				must(t, table.Drain(rs1))
+				must(t, table.Drain(rs1, order))
 				table.SetHealth(rs1, lvs.Down)
 				table.SetHealth(rs1, lvs.Up)
 			},
@@ -113,15 +117,15 @@ func TestTableWanted(t *testing.T) {
 			name: "enabled again", config: web(), want: webLine + rs1Line,
 			do: func(t *testing.T, table *lvs.Table) {
 				up(rs1)(t, table)
-				must(t, table.Drain(rs1))
-				must(t, table.SetWeight(rs1, 9))
+				must(t, table.Drain(rs1, order))
+				must(t, table.SetWeight(rs1, 9, order))
 				must(t, table.Enable(rs1))
 			},
 		}, {
 			name: "a weight by hand", config: web(), want: webLine + "-a -t 10.0.0.1:80 -r 192.168.0.11:80 -m -w 9\n",
 			do: func(t *testing.T, table *lvs.Table) {
 				up(rs1)(t, table)
-				must(t, table.SetWeight(rs1, 9))
+				must(t, table.SetWeight(rs1, 9, order))
 			},
 		}, {
 			name: "a weight by a check", config: web(), want: webLine + "-a -t 10.0.0.1:80 -r 192.168.0.11:80 -m -w 2\n",
@@ -226,8 +230,8 @@ func TestTableConfigureAgain(t *testing.T) {
 			table := table(t, web())
 			table.SetHealth(rs1, lvs.Up)
 			table.SetHealth(rs2, lvs.Up)
-			must(t, table.SetWeight(rs1, 9))
-			must(t, table.Drain(rs2))
+			must(t, table.SetWeight(rs1, 9, order))
+			must(t, table.Drain(rs2, order))
 			must(t, table.Configure([]lvs.ServiceConfig{tt.config}))
 			if diff := cmp.Diff(tt.want, render(t, table.Wanted())); diff != "" {
 				t.Errorf("wanted (-want +got):\n%s", diff)
@@ -244,7 +248,7 @@ func TestTableCloneGoesItsOwnWay(t *testing.T) {
 	if diff := cmp.Diff(before, render(t, clone.Wanted())); diff != "" {
 		t.Errorf("clone (-original +clone):\n%s", diff)
 	}
-	must(t, clone.Drain(rs1))
+	must(t, clone.Drain(rs1, order))
 	clone.SetHealth(rs2, lvs.Up)
 	clone.SetMaster("director", true)
 	follower := web()
@@ -269,15 +273,15 @@ func TestTableRefuses(t *testing.T) {
 		err  error
 		want error
 	}{
-		{"service", table.Drain(lvs.Ref{Service: "mail", Server: "rs1"}), lvs.ErrUnknownService},
-		{"server", table.SetWeight(lvs.Ref{Service: "web", Server: "rs9"}, 1), lvs.ErrUnknownServer},
+		{"service", table.Drain(lvs.Ref{Service: "mail", Server: "rs1"}, order), lvs.ErrUnknownService},
+		{"server", table.SetWeight(lvs.Ref{Service: "web", Server: "rs9"}, 1, order), lvs.ErrUnknownServer},
 	} {
 		if !errors.Is(tt.err, tt.want) {
 			t.Errorf("unknown %s: %v, want %v", tt.name, tt.err, tt.want)
 		}
 	}
 	for _, weight := range []int{-1, lvs.MaxWeight + 1} {
-		if err := table.SetWeight(rs1, weight); err == nil {
+		if err := table.SetWeight(rs1, weight, order); err == nil {
 			t.Errorf("weight %d is accepted", weight)
 		}
 	}
@@ -320,15 +324,17 @@ func TestTableReportsWhetherAnythingChanged(t *testing.T) {
 }
 
 func TestTableOverridesSurviveARestart(t *testing.T) {
-	old, next := table(t, web()), table(t, web())
-	must(t, old.Drain(rs2))
-	must(t, old.SetWeight(rs1, 9))
-	overrides := old.Overrides()
-	if len(overrides) != 2 {
-		t.Fatalf("%d overrides, want 2", len(overrides))
-	}
-	for ref, o := range overrides {
-		must(t, next.SetOverride(ref, o))
+	old, next := table(t, web()), lvs.NewTable()
+	must(t, old.Drain(rs2, order))
+	must(t, old.SetWeight(rs1, 9, order))
+	file, err := json.Marshal(old.Memory())
+	must(t, err)
+	var memory lvs.Memory
+	must(t, json.Unmarshal(file, &memory))
+	next.Recall(memory)
+	must(t, next.Configure([]lvs.ServiceConfig{web()}))
+	if diff := cmp.Diff(old.Override(rs1), next.Override(rs1)); diff != "" {
+		t.Errorf("override (-before +after):\n%s", diff)
 	}
 	for _, table := range []*lvs.Table{old, next} {
 		table.SetHealth(rs1, lvs.Up)

@@ -69,6 +69,8 @@ type fakeDaemon struct {
 	empty  bool
 	fails  string // why an upgrade that is begun does not come to an end
 	events *event.Journal
+	order  control.ServerOrder // the last
+	active uint32              // connections of every server
 }
 
 func (f *fakeDaemon) Status(context.Context) (*status.Status, error) { return f.status, f.err }
@@ -94,6 +96,25 @@ func (f *fakeDaemon) Handover(_ context.Context, name string) (*control.HandedOv
 		name = "director"
 	}
 	return &control.HandedOver{Units: []control.HandedOverUnit{{Name: name, To: "10.0.0.2", TookMS: 61.4}}}, f.err
+}
+
+func (f *fakeDaemon) Order(ctx context.Context, o control.ServerOrder) (*control.Servers, error) {
+	f.order = o
+	done, err := f.Servers(ctx, o.Service, o.Server)
+	if o.Verb == control.Drain {
+		done.Notes = []string{"persistent clients go on using the server"}
+	}
+	return done, err
+}
+
+// Servers returns one server, with a connection less each time.
+func (f *fakeDaemon) Servers(_ context.Context, service, server string) (*control.Servers, error) {
+	s := lvs.ServerStatus{Name: server, Health: "up", Configured: 5, Active: f.active}
+	if f.order.Verb == control.Drain {
+		s.Override = &lvs.Override{Drained: &lvs.Order{By: "root", Until: noon.Add(f.order.For)}}
+	}
+	f.active -= min(f.active, 1)
+	return &control.Servers{At: noon, Servers: []status.Server{{Service: service, ServerStatus: s}}}, f.err
 }
 
 func (f *fakeDaemon) Upgrade(context.Context) (*control.Upgrading, error) {
@@ -170,8 +191,8 @@ func TestCommandLine(t *testing.T) {
 	}
 	unwell := wellStatus()
 	unwell.VRRP[0].State, unwell.VRRP[0].Reasons = "FAULT", []status.Reason{{Key: "link", Text: "eth0 has no carrier", Since: noon}}
-	daemonAt(t, dir+"/well/control.sock", &fakeDaemon{status: wellStatus()})
-	daemonAt(t, dir+"/unwell.sock", &fakeDaemon{status: unwell, empty: true})
+	daemonAt(t, dir+"/well/control.sock", &fakeDaemon{status: wellStatus(), active: 2})
+	daemonAt(t, dir+"/unwell.sock", &fakeDaemon{status: unwell, empty: true, active: 1000})
 	daemonAt(t, dir+"/fleeting.sock", &fakeDaemon{fails: "the upgrade failed: run /usr/local/sbin/holdfast: no such file or directory"})
 	daemonAt(t, dir+"/failing.sock", &fakeDaemon{err: errors.New("valid.toml:7: vrrp.outside.vrid: must be 1 to 255\nvalid.toml:9: x")})
 	const gone = " --socket @gone.sock"
@@ -213,6 +234,17 @@ func TestCommandLine(t *testing.T) {
 		{"handover a b", exitUsage},
 		{"handover --socket @failing.sock", exitFault},
 		{"handover" + gone, exitFault},
+		{"drain web -c @valid.toml", exitUsage},
+		{"drain web 192.168.0.12:80 --for 5m -c @valid.toml", exitWell},
+		{"drain web 192.168.0.12:80 --wait -c @valid.toml", exitWell},
+		{"drain web 192.168.0.12:80 --wait --timeout 1ms --json --socket @unwell.sock", exitFault},
+		{"drain web rs9 --socket @failing.sock", exitFault},
+		{"drain web rs1" + gone, exitFault},
+		{"enable all rs1 -c @valid.toml", exitWell},
+		{"weight web rs1 -c @valid.toml", exitUsage},
+		{"weight web rs1 many -c @valid.toml", exitUsage},
+		{"weight web rs1 3 --for -1s -c @valid.toml", exitUsage},
+		{"weight web rs1 3 -c @valid.toml", exitWell},
 		{"upgrade now", exitUsage},
 		{"upgrade --socket @failing.sock", exitFault},
 		{"upgrade --socket @fleeting.sock", exitFault},

@@ -31,7 +31,7 @@ func TestServiceTracking(t *testing.T) {
 	daemons[1].AwaitState(t, "MASTER")
 	p.Router.AwaitServers(t, 20*time.Second, web, "rs1", "rs2")
 	text, _, _ := daemons[0].CLI("status", "vrrp") // exits with 1 in FAULT
-	if want := "tracker web is down: 0 of 2 servers of web are up, 1 are needed"; !strings.Contains(text, want) {
+	if want := "tracker web is down: service web is down: 0 of 2 servers are up"; !strings.Contains(text, want) {
 		t.Errorf("the status does not say %q:\n%s", want, text)
 	}
 

@@ -192,5 +192,8 @@ func (c *Conversation) Say(limit time.Duration) (server string, err error) {
 	return name, nil
 }
 
+// Close ends the connection.
+func (c *Conversation) Close() { _ = c.conn.Close() }
+
 // Lines counts the lines said.
 func (c *Conversation) Lines() int { return c.lines }

@@ -33,6 +33,11 @@ type Backend interface {
 	// Handover gives away the mastership of a group or lone instance, or of
 	// everything if name is "". It returns when another router is MASTER.
 	Handover(ctx context.Context, name string) (*HandedOver, error)
+	// Order carries out an order of an operator. It returns when the kernel has what was
+	// ordered, or an error that says why not.
+	Order(context.Context, ServerOrder) (*Servers, error)
+	// Servers returns the servers that are named as for an order.
+	Servers(ctx context.Context, service, server string) (*Servers, error)
 	// Ack acknowledges the failures that pattern means, for the person by.
 	Ack(ctx context.Context, pattern, by string) (*Acked, error)
 	// Upgrade prepares the exec of the installed binary, which happens after
@@ -115,6 +120,10 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /v1/events", s.serveEvents)
 	mux.HandleFunc("POST /v1/reload", s.write("reload", read(s, s.backend.Reload)))
 	mux.HandleFunc("POST /v1/upgrade", s.write("upgrade", read(s, s.backend.Upgrade)))
+	mux.HandleFunc("GET /v1/servers", s.serveServers)
+	for _, verb := range []ServerVerb{Drain, Enable, Weight} {
+		mux.HandleFunc("POST /v1/"+string(verb), s.order(verb))
+	}
 	mux.HandleFunc("POST /v1/handover", s.write("handover", func(w http.ResponseWriter, r *http.Request) {
 		read(s, func(ctx context.Context) (*HandedOver, error) {
 			return s.backend.Handover(ctx, r.URL.Query().Get("name"))

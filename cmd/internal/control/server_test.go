@@ -21,10 +21,12 @@ import (
 
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
+	"holdfast/lvs"
 )
 
 type fakeBackend struct {
 	reloads int
+	order   ServerOrder // the last
 	err     error
 }
 
@@ -44,6 +46,15 @@ func (f *fakeBackend) Plan(context.Context) (*Plan, error) {
 
 func (f *fakeBackend) Handover(_ context.Context, name string) (*HandedOver, error) {
 	return &HandedOver{Units: []HandedOverUnit{{Name: name, To: "10.0.0.2"}}}, f.err
+}
+
+func (f *fakeBackend) Order(_ context.Context, o ServerOrder) (*Servers, error) {
+	f.order = o
+	return f.Servers(context.Background(), o.Service, o.Server)
+}
+
+func (f *fakeBackend) Servers(_ context.Context, service, server string) (*Servers, error) {
+	return &Servers{Servers: []status.Server{{Service: service, ServerStatus: lvs.ServerStatus{Name: server}}}}, f.err
 }
 
 func (f *fakeBackend) Ack(_ context.Context, pattern, by string) (*Acked, error) {
@@ -541,5 +552,36 @@ func TestQuietFollowerGoesOn(t *testing.T) {
 	}
 	if !errors.Is(last, ErrNotRunning) { // it has asked again
 		t.Errorf("the stream ended with %v", last)
+	}
+}
+
+// An order arrives as it was given, with who gave it; one that cannot be read is
+// refused.
+func TestOrders(t *testing.T) {
+	backend := &fakeBackend{}
+	_, client, _ := serve(t, backend, nil)
+	for _, o := range []ServerOrder{
+		{Verb: Drain, Service: "web", Server: "[fd00::1]:80", For: 90 * time.Second},
+		{Verb: Enable, Service: "all", Server: "a&b=c d"},
+		{Verb: Weight, Service: "web", Server: "rs1", Weight: 7},
+	} {
+		done, err := client.Order(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := o
+		want.By = "root"
+		if uid := os.Geteuid(); uid != 0 {
+			want.By = fmt.Sprintf("uid %d", uid)
+		}
+		if backend.order != want || done.Servers[0].Service != o.Service || done.Servers[0].Name != o.Server {
+			t.Errorf("%+v arrived as %+v, the answer is %+v", o, backend.order, done)
+		}
+	}
+	for _, path := range []string{"weight?service=a&server=b", "weight?weight=x", "drain?for=soon", "drain?for=-1s", "drain?for=0s"} {
+		var refused *RefusedError
+		if _, err := ask[Servers](t.Context(), client, http.MethodPost, path); !errors.As(err, &refused) || refused.Code != http.StatusBadRequest {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }

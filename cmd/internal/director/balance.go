@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"holdfast/checker"
@@ -192,6 +193,20 @@ func (b *balancer) preview(c *conf.Config) ([]lvs.Op, error) {
 	}
 	table.Adopt(have)
 	return b.applier.Preview(table.Keys(), table.Wanted())
+}
+
+// pending returns the changes of servers that the kernel still needs.
+func (b *balancer) pending(refs []lvs.Ref) []lvs.Op {
+	if b.kernel == nil {
+		return nil
+	}
+	ops, err := b.applier.Preview(b.table.Keys(), b.table.Wanted())
+	if err != nil {
+		return nil // the table was read a moment ago
+	}
+	return slices.DeleteFunc(ops, func(o lvs.Op) bool {
+		return !slices.ContainsFunc(refs, func(r lvs.Ref) bool { return b.table.Concerns(&o, r) })
+	})
 }
 
 func serviceConfigs(c *conf.Config) []lvs.ServiceConfig {

@@ -250,7 +250,7 @@ func (d *Director) loop(ctx context.Context) {
 			d.routers.lookAll()
 			d.routers.repair.everything()
 			d.conflicts.lookAtFirewall()
-			d.services.dirty = true
+			d.services.tick()
 		}
 		d.services.reconcile()
 		if path := d.upgradeTo; path != "" {

@@ -27,8 +27,10 @@
 //	services.go        virtual services: checks and events; balance.go: the IPVS table;
 //	                   ipvs_state.go: what a later run must know of it; contention.go:
 //	                   services that another program keeps changing; ipvs_sysctl.go:
-//	                   the sysctls of IPVS; check_tools.go: programs, files and
-//	                   BFD sessions for checks
+//	                   the sysctls of IPVS; operator.go: orders of operators, orders.go:
+//	                   what a later run must know of them; maintenance.go: files that
+//	                   drain servers; check_tools.go: programs, files and BFD sessions
+//	                   for checks
 //	trackers.go        trackers; tracker_state.go: what a start after a crash knows
 //	routers.go         the virtual routers; see below
 //	conflicts.go       what others have in the kernel that is in our way

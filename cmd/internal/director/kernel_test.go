@@ -17,6 +17,8 @@ var kernelFiles = map[string]string{
 	"conflicts.go":      "looks for conflicts",
 	"control_socket.go": "writes files for D-Bus",
 	"ipvs_state.go":     "keeps what a later run must know of IPVS",
+	"maintenance.go":    "reads the maintenance directory",
+	"orders.go":         "keeps what operators have changed",
 	"alerts.go":         "keeps what was said of failures",
 	"tracker_state.go":  "keeps what a start after a crash must know of trackers",
 	"upgrade_files.go":  "keeps what the next binary must know",

@@ -8,9 +8,7 @@ import (
 	"holdfast/checker"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/notify"
-	"holdfast/cmd/internal/status"
 	"holdfast/conf"
-	"holdfast/lvs"
 	"holdfast/vrrp"
 )
 
@@ -109,12 +107,12 @@ func TestPublishedStates(t *testing.T) {
 func TestServiceStates(t *testing.T) {
 	b, _ := alone(t)
 	c := parse(t, twoServers)
-	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, said: map[lvs.Ref]string{}, unsent: map[lvs.Ref]bool{}, fights: contention{}, problems: func([]status.Problem) {}, tracked: func(*conf.Service, serverView) {}}
-	v.balance = balance(t, t.TempDir(), newFakeIPVS(), twoServers)
+	v := newTestServices(t, b, c, newFakeIPVS())
 	if list := v.states(time.Now(), "r"); len(list) != 0 {
 		t.Errorf("before the first check: %v", list)
 	}
 	v.verdict(checker.Change{ID: "web/192.168.0.11:80", Up: true, At: time.Now()})
+	v.reconcile()
 	var lines []string
 	for _, e := range v.states(time.Now(), "r") {
 		lines = append(lines, e.Kind+" "+e.Subject+" "+e.To+" "+notify.Line(&e))

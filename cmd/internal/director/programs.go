@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"holdfast/cmd/internal/event"
@@ -38,6 +39,8 @@ func (d *Director) scriptsFor(e *event.Event) notify.Scripts {
 		if u := d.routers.units[e.Subject]; u != nil {
 			return d.scripts(&u.notify)
 		}
+	case event.KindService:
+		return d.serviceScripts(e.Subject)
 	case event.KindServer:
 		return d.serverScripts(ref(e.Subject))
 	case event.KindInstance, event.KindRival, event.KindPriority:
@@ -46,6 +49,29 @@ func (d *Director) scriptsFor(e *event.Event) notify.Scripts {
 		}
 	}
 	return notify.Scripts{}
+}
+
+// serviceScripts returns the scripts of a service. A fallback command of the
+// administrator begins when the service goes down, but not because the daemon stops.
+func (d *Director) serviceScripts(name string) notify.Scripts {
+	s, ok := d.services.balance.services[name]
+	if !ok {
+		return notify.Scripts{}
+	}
+	n := &s.Notify
+	run := func(c *conf.Command) *notify.Command { return script(c, n.Timeout, &d.conf.Director) }
+	fallback := func(argument string) *notify.Command {
+		c := run(&n.Fallback)
+		if c != nil {
+			c.Argv, c.OwnArguments = append(slices.Clip(c.Argv), argument), true
+		}
+		return c
+	}
+	all := notify.Scripts{Up: run(&n.QuorumUp), Down: run(&n.QuorumDown), AfterUp: fallback("stop")}
+	if !d.services.ending {
+		all.AfterDown = fallback("start")
+	}
+	return all
 }
 
 // serverScripts returns the scripts of a server.

@@ -30,7 +30,7 @@ type virtualServices struct {
 	tools   checkTools // that checks use
 	// kernel opens the kernel's IPVS table, once a configuration needs it.
 	kernel func(context.Context, *slog.Logger) (ipvsTable, error)
-	// tracked is called after every result of a check that changed a server.
+	// tracked is called for a service that changed, or one of its servers.
 	tracked func(s *conf.Service, view serverView)
 	// failure is called in any goroutine after each failed check of a server.
 	failure func(server string, r checker.Result)
@@ -42,9 +42,13 @@ type virtualServices struct {
 	faults  ipvsFaults   // of the last reconcile
 	repairs uint64       // changes that others had made to our part of the table
 	fights  contention
+	timer   *time.Timer       // for what the table does at a time
+	causes  map[string]string // what changed since the last step, by service
+	orders  *savedOrders
+	files   *maintenance
+	ending  bool               // the daemon stops
 	unsent  map[lvs.Ref]bool   // servers whose checks cannot be sent
 	said    map[lvs.Ref]string // UP or DOWN by server, as its latest event says
-	healths map[string]string  // UP or DOWN by service; absent: not known
 }
 
 // newVirtualServices returns the subsystem with what a former run left in IPVS.
@@ -53,8 +57,12 @@ func newVirtualServices(b base, dir string) *virtualServices {
 	if err != nil {
 		b.log.Warn("what a former run left in IPVS is not known", "err", err)
 	}
-	v := &virtualServices{base: b, kernel: openIPVS, healths: map[string]string{}, said: map[lvs.Ref]string{}, unsent: map[lvs.Ref]bool{}, fights: contention{}}
+	v := &virtualServices{base: b, kernel: openIPVS, fights: contention{}, said: map[lvs.Ref]string{}, unsent: map[lvs.Ref]bool{}, causes: map[string]string{}, orders: readOrders(dir, b.log)}
 	v.balance = newBalancer(b.log, memory, v.changed)
+	v.timer = time.AfterFunc(time.Hour, func() { v.post(func() { v.dirty = true }) })
+	v.timer.Stop()
+	v.files = newMaintenance(b)
+	v.files.found, v.files.unknown = v.maintain, func(f lvs.Files) []string { return v.balance.table.Unused(f) }
 	return v
 }
 
@@ -102,8 +110,26 @@ func (v *virtualServices) apply(c *conf.Config) {
 		v.log.Error("cannot take over the checks", "err", err)
 	}
 	v.forget(checks)
-	v.publishServices(time.Now(), "the configuration changed")
+	for i := range c.Services {
+		v.causes[c.Services[i].Name] = "the configuration changed"
+	}
+	v.files.apply(c.LVS.MaintenanceDir)
 }
+
+// tick has everything looked at, whether or not an event was about it.
+func (v *virtualServices) tick() {
+	v.dirty = true
+	v.files.look()
+}
+
+// restore has the table go on from what the former run, or the former binary, knew.
+func (v *virtualServices) restore(u *upgradeState) {
+	memory := u.LVS
+	memory.Overrides = v.orders.content.Overrides
+	v.balance.table.Recall(memory)
+}
+
+func (v *virtualServices) save(u *upgradeState) { u.LVS = v.balance.table.Memory() }
 
 // handle follows the mastership of instances and groups.
 func (v *virtualServices) handle(e *event.Event) {
@@ -147,9 +173,44 @@ func ratesNote(services []lvs.ServiceStatus) string {
 	return ""
 }
 
-func (v *virtualServices) withdraw() { v.checks.Close() }
+func (v *virtualServices) withdraw() {
+	v.checks.Close()
+	v.timer.Stop()
+	v.sayDown()
+}
 
-func (v *virtualServices) close() { v.tools.close() }
+// sayDown runs the programs for servers that go down, of those services that want that
+// when the daemon stops. For everybody else nothing happens to the servers.
+func (v *virtualServices) sayDown() {
+	v.ending = true
+	const reason = "the daemon stops"
+	for i := range v.conf.Services {
+		s := &v.conf.Services[i]
+		if !s.Notify.DownAtStop {
+			continue
+		}
+		for j := range s.Servers {
+			r := lvs.Ref{Service: s.Name, Server: s.Servers[j].Name}
+			if v.balance.table.Health(r) == lvs.Up {
+				v.publish(event.Event{
+					At: time.Now(), Kind: event.KindServer, Subject: r.String(), From: event.Up, To: event.Down, Reason: reason,
+					Service: v.eventServer(r), NotJournaled: true,
+				})
+			}
+		}
+		if v.balance.table.ServiceHealth(s.Name) == lvs.Up {
+			v.publish(event.Event{
+				At: time.Now(), Kind: event.KindService, Subject: s.Name, From: event.Up, To: event.Down, Reason: reason,
+				Service: v.eventService(s), NotJournaled: true,
+			})
+		}
+	}
+}
+
+func (v *virtualServices) close() {
+	v.files.close()
+	v.tools.close()
+}
 
 func (v *virtualServices) stop() error { return v.balance.stop(v.conf.LVS.OnStop) }
 
@@ -159,9 +220,11 @@ func (v *virtualServices) reconcile() {
 		return
 	}
 	v.dirty = false
+	now := time.Now()
+	v.step(now)
 	former := v.faults
 	v.faults = v.balance.apply()
-	v.problems(append(v.conflicts(time.Now()), checkWarnings(v.checks.Warnings())...))
+	v.problems(slices.Concat(v.conflicts(now), checkWarnings(v.checks.Warnings()), v.orders.save(v.balance.table), v.files.problems()))
 	v.logFault("cannot bring IPVS to the wanted state; holdfast tries again", former.table, v.faults.table)
 	v.logFault("cannot bring the IPVS sync daemons to the wanted state; holdfast tries again", former.sync, v.faults.sync)
 }
@@ -206,6 +269,7 @@ func (v *virtualServices) verdict(c checker.Change) {
 	r := ref(c.ID)
 	if v.balance.table.SetCheckWeight(r, c.Weight, c.WeightBy) {
 		v.dirty = true
+		v.causes[r.Service] = "the check " + c.WeightBy + " changes a weight"
 		v.logWeight(&c)
 	}
 	health := lvs.Down
@@ -213,16 +277,16 @@ func (v *virtualServices) verdict(c checker.Change) {
 		health = lvs.Up
 	}
 	before := v.balance.table.Health(r)
-	changed := v.balance.table.SetHealth(r, health)
-	v.dirty = v.dirty || changed
-	if s, ok := v.balance.services[r.Service]; ok && (changed || v.unsent[r] != c.Unsent) {
+	if v.balance.table.SetHealth(r, health) {
+		v.dirty = true
+		v.causes[r.Service] = c.ID + " is " + eventHealth(health)
+	}
+	if _, ok := v.balance.services[r.Service]; ok && v.unsent[r] != c.Unsent {
 		v.unsent[r] = c.Unsent
-		v.tracked(&s, v.view())
+		v.dirty = true // step tells the trackers
+		v.causes[r.Service] = cmp.Or(v.causes[r.Service], "checks cannot be sent")
 	}
 	v.announce(c, r, before)
-	if s, ok := v.balance.services[r.Service]; ok && before != health {
-		v.publishService(&s, c.At, c.ID+" is "+eventHealth(health))
-	}
 }
 
 // announce publishes what is new of a server. A server that only waits for another one
@@ -250,13 +314,16 @@ func (v *virtualServices) announce(c checker.Change, r lvs.Ref, before lvs.Healt
 	}
 }
 
-// A serverView is what trackers see of servers.
+// A serverView is what trackers see of services and servers.
 type serverView struct {
-	health func(lvs.Ref) lvs.Health
-	unsent map[lvs.Ref]bool // the checks of a server cannot be sent
+	health  func(lvs.Ref) lvs.Health
+	service func(string) lvs.Health
+	unsent  map[lvs.Ref]bool // the checks of a server cannot be sent
 }
 
-func (v *virtualServices) view() serverView { return serverView{v.balance.table.Health, v.unsent} }
+func (v *virtualServices) view() serverView {
+	return serverView{v.balance.table.Health, v.balance.table.ServiceHealth, v.unsent}
+}
 
 // forget drops what was said of servers that are not configured any more.
 func (v *virtualServices) forget(checks []checker.Config) {
@@ -297,7 +364,7 @@ func (v *virtualServices) eventServer(r lvs.Ref) *event.Service {
 	if !ok {
 		return nil
 	}
-	about, _ := v.eventService(&s)
+	about := v.eventService(&s)
 	about.Server = r.Server
 	for i := range s.Servers {
 		if server := &s.Servers[i]; server.Name == r.Server {
@@ -307,57 +374,60 @@ func (v *virtualServices) eventServer(r lvs.Ref) *event.Service {
 	return about
 }
 
-// eventService returns a service as events have it, and how many of its servers were
-// not checked yet.
-func (v *virtualServices) eventService(s *conf.Service) (about *event.Service, unknown int) {
-	about = &event.Service{
+// eventService returns a service as events have it.
+func (v *virtualServices) eventService(s *conf.Service) *event.Service {
+	about := &event.Service{
 		Name: s.Name, Protocol: s.Service.Key.Protocol.String(), Mark: s.Service.Key.Mark, ServersTotal: len(s.Servers),
 		Address: s.AddressText(),
 	}
 	for i := range s.Servers {
-		switch v.balance.table.Health(lvs.Ref{Service: s.Name, Server: s.Servers[i].Name}) {
-		case lvs.Up:
+		if v.balance.table.Health(lvs.Ref{Service: s.Name, Server: s.Servers[i].Name}) == lvs.Up {
 			about.ServersUp++
-		case lvs.Unknown:
-			unknown++
 		}
 	}
-	return about, unknown
+	return about
 }
 
-// publishServices does publishService for all services, after a new configuration.
-func (v *virtualServices) publishServices(at time.Time, reason string) {
-	former := v.healths
-	v.healths = make(map[string]string, len(v.conf.Services))
-	for i := range v.conf.Services {
-		s := &v.conf.Services[i]
-		if was := former[s.Name]; was != "" {
-			v.healths[s.Name] = was
+// step takes into account what has changed since the last step, and the time, and
+// publishes which services are up or down, and which orders have ended.
+func (v *virtualServices) step(now time.Time) {
+	changes := v.balance.table.Step(now)
+	for i := range changes.Expired {
+		v.publishExpired(now, &changes.Expired[i])
+	}
+	for i := range changes.Services {
+		v.publishService(now, &changes.Services[i])
+	}
+	for name := range v.causes {
+		if s, ok := v.balance.services[name]; ok {
+			v.tracked(&s, v.view())
 		}
-		v.publishService(s, at, reason)
+	}
+	clear(v.causes)
+	v.timer.Stop()
+	if next := v.balance.table.Deadline(); !next.IsZero() {
+		v.timer.Reset(next.Sub(now))
 	}
 }
 
-// publishService publishes that a service got its first server that is up, or lost the
-// last. It publishes nothing as long as servers that were not checked yet could decide
-// it.
-func (v *virtualServices) publishService(s *conf.Service, at time.Time, reason string) {
-	about, unknown := v.eventService(s)
-	was := v.healths[s.Name]
-	now := was
-	switch {
-	case about.ServersUp > 0:
-		now = event.Up
-	case unknown == 0:
-		now = event.Down
-	}
-	if now == was {
+// publishService publishes that a service is up or down.
+func (v *virtualServices) publishService(at time.Time, c *lvs.ServiceChange) {
+	s, ok := v.balance.services[c.Service]
+	if !ok {
 		return
 	}
-	v.healths[s.Name] = now
-	text := fmt.Sprintf("%d of %d servers are up; %s", about.ServersUp, about.ServersTotal, reason)
-	v.log.Info("service is "+now, "service", s.Name, "reason", text)
-	v.publish(event.Event{At: at, Kind: event.KindService, Subject: s.Name, From: was, To: now, Reason: text, Service: about})
+	about := v.eventService(&s)
+	reason := fmt.Sprintf("%d of %d servers are up", about.ServersUp, about.ServersTotal)
+	if s.Quorum > 1 {
+		reason += fmt.Sprintf(", their weights sum up to %d, the quorum is %d", c.Weight, s.Quorum)
+	}
+	if cause := v.causes[c.Service]; cause != "" {
+		reason += "; " + cause
+	}
+	v.causes[c.Service] = "" // so that trackers hear of it
+	from, to := eventHealth(c.Was), eventHealth(c.Now)
+	v.log.Info("service is "+c.Now.String(), "service", s.Name, "reason", reason)
+	v.publish(event.Event{At: at, Kind: event.KindService, Subject: s.Name, From: from, To: to, Reason: reason, Service: about})
 }
 
 // reportAll calls tracked for all services.

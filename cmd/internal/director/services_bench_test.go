@@ -63,7 +63,7 @@ func manyServices(b *testing.B) *virtualServices {
 	v.checks = checker.New(checker.Options{Log: loop.log, NewProber: func(checker.Config) probe.Prober {
 		return probe.ProberFunc(func(context.Context) error { return nil })
 	}})
-	b.Cleanup(v.checks.Close)
+	b.Cleanup(func() { v.checks.Close(); v.close() })
 	v.balance.attach(newFakeIPVS())
 	v.apply(parse(b, thousands(1)))
 	for i := range v.conf.Services {

@@ -40,13 +40,29 @@ func (l lineKeeper) Deliver(_ context.Context, events []event.Event) (int, error
 
 func (l lineKeeper) Close() { close(l.lines) }
 
+// newTestServices returns the subsystem of the services of c over a kernel. Its checks
+// never run.
+func newTestServices(t *testing.T, b base, c *conf.Config, kernel *fakeIPVS) *virtualServices {
+	t.Helper()
+	v := newVirtualServices(b, t.TempDir())
+	v.problems, v.tracked = func([]status.Problem) {}, func(*conf.Service, serverView) {}
+	v.checks = checker.New(checker.Options{Log: b.log})
+	v.checks.Close()
+	t.Cleanup(v.close)
+	v.balance.attach(kernel)
+	v.conf = c
+	if _, err := v.balance.configure(c); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
 // A service is up with its first server, and down when the last that could be up
 // is known not to be. Readers of a FIFO hear of it as from keepalived.
 func TestServiceNews(t *testing.T) {
 	b, heard := alone(t)
 	c := parse(t, twoServers)
-	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, said: map[lvs.Ref]string{}, unsent: map[lvs.Ref]bool{}, fights: contention{}, problems: func([]status.Problem) {}, tracked: func(*conf.Service, serverView) {}}
-	v.balance = balance(t, t.TempDir(), newFakeIPVS(), twoServers)
+	v := newTestServices(t, b, c, newFakeIPVS())
 	keeper := lineKeeper{make(chan string, 100)}
 	out := &outlets{base: b, sinks: []*sink{{
 		Sink:   notify.NewSink("test", b.log, notify.SinkOptions{Transport: keeper, Queue: 100}),
@@ -54,6 +70,7 @@ func TestServiceNews(t *testing.T) {
 	}}}
 	verdict := func(server string, up bool) {
 		v.verdict(checker.Change{ID: "web/" + server, Up: up, At: time.Now(), Reason: "r"})
+		v.reconcile()
 	}
 	verdict("192.168.0.11:80", false) // the other is not known
 	verdict("192.168.0.12:80", false)
@@ -61,11 +78,8 @@ func TestServiceNews(t *testing.T) {
 	verdict("192.168.0.12:80", true)
 	verdict("192.168.0.11:80", false)
 	verdict("192.168.0.12:80", false)
-	v.conf = parse(t, strings.Replace(twoServers, "web", "other", 1))
-	if _, err := v.balance.configure(v.conf); err != nil {
-		t.Fatal(err)
-	}
-	v.publishServices(time.Now(), "the configuration changed")
+	v.apply(parse(t, strings.Replace(twoServers, "web", "other", 1)))
+	v.reconcile()
 	for i := range heard.events {
 		out.sendToSinks(&heard.events[i])
 	}
@@ -104,7 +118,7 @@ UP->DOWN: 0 of 2 servers are up; web/192.168.0.12:80 is DOWN`
 // What can be configured is what the journal has.
 func TestEventKindsAreTheJournals(t *testing.T) {
 	kinds := []string{
-		event.KindInstance, event.KindGroup, event.KindRival, event.KindPriority, event.KindService, event.KindServer,
+		event.KindInstance, event.KindGroup, event.KindRival, event.KindPriority, event.KindService, event.KindServer, event.KindOperator,
 		event.KindTracker, event.KindBFD, event.KindRepair, event.KindProblem, event.KindConfig, event.KindDirector, event.KindNotify,
 		event.KindAlert,
 	}
@@ -119,14 +133,11 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 	b, _ := alone(t)
 	c := parse(t, balanced)
 	kernel, dir := newFakeIPVS(), t.TempDir()
-	state, err := readIPVSState(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var problems []status.Problem
-	v := &virtualServices{base: b, conf: c, healths: map[string]string{}, said: map[lvs.Ref]string{}, unsent: map[lvs.Ref]bool{}, fights: contention{}, problems: func(all []status.Problem) { problems = all }, checks: checker.New(checker.Options{Log: b.log})}
-	defer v.checks.Close()
-	v.balance = newBalancer(b.log, state, v.changed)
+	v := newVirtualServices(b, dir)
+	v.conf, v.problems, v.tracked = c, func(all []status.Problem) { problems = all }, func(*conf.Service, serverView) {}
+	v.checks = checker.New(checker.Options{Log: b.log})
+	t.Cleanup(func() { v.checks.Close(); v.close() })
 	v.balance.attach(kernel)
 	noTable, noSync := errors.New("no table"), errors.New("no daemon")
 	used := lvs.Server{Address: netip.MustParseAddrPort("192.168.0.11:80"), Forward: lvs.NAT, Weight: 1}
@@ -177,9 +188,8 @@ func TestIPVSFaultsAreInTheStatus(t *testing.T) {
 // back without one.
 func TestWaitingServersMakeNoEvents(t *testing.T) {
 	b, heard := alone(t)
-	v := &virtualServices{base: b, conf: parse(t, twoServers), healths: map[string]string{}, said: map[lvs.Ref]string{}, unsent: map[lvs.Ref]bool{}, fights: contention{}, problems: func([]status.Problem) {}, tracked: func(*conf.Service, serverView) {}}
 	kernel := newFakeIPVS()
-	v.balance = balance(t, t.TempDir(), kernel, twoServers)
+	v := newTestServices(t, b, parse(t, twoServers), kernel)
 	const id = "web/192.168.0.11:80"
 	step := func(when string, c checker.Change, inTable bool, events int) {
 		t.Helper()

@@ -105,9 +105,8 @@ func (v *virtualServices) states(at time.Time, reason string) []event.Event {
 	}
 	for i := range v.conf.Services {
 		s := &v.conf.Services[i]
-		if health, ok := v.healths[s.Name]; ok {
-			about, _ := v.eventService(s)
-			add(event.Event{Kind: event.KindService, Subject: s.Name, To: health, Service: about})
+		if health := eventHealth(v.balance.table.ServiceHealth(s.Name)); health != "" {
+			add(event.Event{Kind: event.KindService, Subject: s.Name, To: health, Service: v.eventService(s)})
 		}
 		for j := range s.Servers {
 			r := lvs.Ref{Service: s.Name, Server: s.Servers[j].Name}

@@ -245,8 +245,9 @@ func (t *trackers) sessionChanged(session string, v bfd.Verdict, reason string) 
 	}
 }
 
-// serviceReading says whether enough servers of a service are up. Nothing is known
-// as long as servers that were not checked yet could decide it.
+// serviceReading says whether enough servers of a service are up: for a tracker without
+// a quorum, whether the service is. Nothing is known as long as servers that were not
+// checked yet could decide it.
 func serviceReading(k *conf.Track, s *conf.Service, view serverView) (r track.Reading, known bool) {
 	up, weight, maybe, maybeWeight, unsent := 0, 0, 0, 0, 0
 	for _, server := range s.Servers {
@@ -263,16 +264,24 @@ func serviceReading(k *conf.Track, s *conf.Service, view serverView) (r track.Re
 			maybeWeight += server.Server.Weight
 		}
 	}
+	enough, possible := up >= k.Quorum, up+maybe >= k.Quorum
+	if k.Quorum == 0 {
+		service := view.service(s.Name)
+		enough, possible = service == lvs.Up, service != lvs.Down
+	}
 	switch {
 	case k.Unsent > 0 && unsent >= k.Unsent:
 		r.Reason = fmt.Sprintf("checks of %d of %d servers of %s cannot be sent from here", unsent, len(s.Servers), s.Name)
 		return r, true
-	case up >= k.Quorum && weight >= k.QuorumSum:
+	case enough && weight >= k.QuorumSum:
 		return track.Reading{Up: true}, true
-	case up+maybe >= k.Quorum && weight+maybeWeight >= k.QuorumSum:
+	case possible && weight+maybeWeight >= k.QuorumSum:
 		return track.Reading{}, false
 	}
 	r.Reason = fmt.Sprintf("%d of %d servers of %s are up, %d are needed", up, len(s.Servers), s.Name, k.Quorum)
+	if k.Quorum == 0 {
+		r.Reason = fmt.Sprintf("service %s is %v: %d of %d servers are up", s.Name, view.service(s.Name), up, len(s.Servers))
+	}
 	if weight < k.QuorumSum {
 		r.Reason += fmt.Sprintf("; their weights sum up to %d, %d is needed", weight, k.QuorumSum)
 	}

@@ -41,16 +41,21 @@ weight = 1
 		health      [3]lvs.Health
 		known       bool
 		want        track.Reading
+		service     lvs.Health
 	}{
-		{"one is enough", 1, 0, [3]lvs.Health{down, down, up}, true, track.Reading{Up: true}},
-		{"none", 1, 0, [3]lvs.Health{down, down, down}, true, track.Reading{Reason: "0 of 3 servers of web are up, 1 are needed"}},
-		{"nobody knows", 1, 0, [3]lvs.Health{unknown, unknown, unknown}, false, track.Reading{}},
-		{"the unknown could decide", 2, 0, [3]lvs.Health{up, unknown, down}, false, track.Reading{}},
-		{"the unknown cannot help", 3, 0, [3]lvs.Health{up, unknown, down}, true, track.Reading{Reason: "1 of 3 servers of web are up, 3 are needed"}},
-		{"the unknown do not matter", 1, 0, [3]lvs.Health{up, unknown, down}, true, track.Reading{Up: true}},
-		{"weight", 1, 5, [3]lvs.Health{up, down, down}, true, track.Reading{Up: true}},
-		{"too little weight", 1, 5, [3]lvs.Health{down, up, up}, true, track.Reading{Reason: "2 of 3 servers of web are up, 1 are needed; their weights sum up to 2, 5 is needed"}},
-		{"weight unknown", 1, 5, [3]lvs.Health{unknown, up, up}, false, track.Reading{}},
+		{"one is enough", 1, 0, [3]lvs.Health{down, down, up}, true, track.Reading{Up: true}, down},
+		{"none", 1, 0, [3]lvs.Health{down, down, down}, true, track.Reading{Reason: "0 of 3 servers of web are up, 1 are needed"}, down},
+		{"nobody knows", 1, 0, [3]lvs.Health{unknown, unknown, unknown}, false, track.Reading{}, down},
+		{"the unknown could decide", 2, 0, [3]lvs.Health{up, unknown, down}, false, track.Reading{}, down},
+		{"the unknown cannot help", 3, 0, [3]lvs.Health{up, unknown, down}, true, track.Reading{Reason: "1 of 3 servers of web are up, 3 are needed"}, down},
+		{"the unknown do not matter", 1, 0, [3]lvs.Health{up, unknown, down}, true, track.Reading{Up: true}, down},
+		{"weight", 1, 5, [3]lvs.Health{up, down, down}, true, track.Reading{Up: true}, down},
+		{"too little weight", 1, 5, [3]lvs.Health{down, up, up}, true, track.Reading{Reason: "2 of 3 servers of web are up, 1 are needed; their weights sum up to 2, 5 is needed"}, down},
+		{"the service is up", 0, 0, [3]lvs.Health{up, down, down}, true, track.Reading{Up: true}, up},
+		{"the service is down", 0, 0, [3]lvs.Health{up, up, down}, true, track.Reading{Reason: "service web is down: 2 of 3 servers are up"}, down},
+		{"the service is not known", 0, 0, [3]lvs.Health{up, unknown, down}, false, track.Reading{}, unknown},
+		{"the service is up with too little weight", 0, 5, [3]lvs.Health{down, up, down}, true, track.Reading{Reason: "service web is up: 1 of 3 servers are up; their weights sum up to 1, 5 is needed"}, up},
+		{"weight unknown", 1, 5, [3]lvs.Health{unknown, up, up}, false, track.Reading{}, down},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -60,7 +65,8 @@ weight = 1
 				}
 				return tt.health[r.Server[0]-'a']
 			}
-			got, known := serviceReading(&conf.Track{Quorum: tt.quorum, QuorumSum: tt.sum}, &c.Services[0], serverView{health: health})
+			service := func(string) lvs.Health { return tt.service }
+			got, known := serviceReading(&conf.Track{Quorum: tt.quorum, QuorumSum: tt.sum}, &c.Services[0], serverView{health: health, service: service})
 			if known != tt.known || known && got != tt.want {
 				t.Errorf("got %+v, %v; want %+v, %v", got, known, tt.want, tt.known)
 			}
@@ -72,7 +78,7 @@ weight = 1
 // up.
 func TestServiceReadingOfUnsentChecks(t *testing.T) {
 	c := parse(t, twoServers)
-	view := serverView{func(lvs.Ref) lvs.Health { return lvs.Up }, map[lvs.Ref]bool{{Service: "web", Server: "192.168.0.11:80"}: true}}
+	view := serverView{health: func(lvs.Ref) lvs.Health { return lvs.Up }, unsent: map[lvs.Ref]bool{{Service: "web", Server: "192.168.0.11:80"}: true}}
 	for unsent, want := range map[int]track.Reading{
 		0: {Up: true},
 		1: {Reason: "checks of 1 of 2 servers of web cannot be sent from here"},

@@ -9,6 +9,7 @@ import (
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
 	"holdfast/cmd/internal/track"
+	"holdfast/lvs"
 	"holdfast/vrrp"
 )
 
@@ -22,6 +23,7 @@ type upgradeState struct {
 	Routers  map[string]savedRouter      `json:"routers"`
 	Trackers map[string]track.Memory     `json:"trackers,omitempty"`
 	BFD      map[string]bfd.SavedSession `json:"bfd,omitempty"`
+	LVS      lvs.Memory                  `json:"lvs,omitzero"`
 
 	Software string `json:"software,omitempty"` // the version of the former binary
 	// Seq is the number of the last event. Events are those that are not in the

@@ -17,8 +17,9 @@ import (
 const (
 	KindInstance = "instance" // a virtual router changed its state
 	KindGroup    = "group"    // a sync group changed its state
-	KindService  = "service"  // a virtual service got its first server that is up, or lost the last
+	KindService  = "service"  // a virtual service is up or down: its quorum was gained or lost
 	KindServer   = "server"   // a realserver is up or down
+	KindOperator = "operator" // somebody drained or enabled a server, or set its weight
 	KindRival    = "rival"    // another router sends adverts as MASTER beside us, or stopped
 	KindPriority = "priority" // the effective priority of a virtual router changed
 	KindTracker  = "tracker"  // a tracker is up or down, or its number changed
@@ -61,6 +62,14 @@ const (
 	RivalGone = "gone"
 )
 
+// The values of To of a KindOperator event. Its Detail has by, and if they apply
+// weight, and until as RFC 3339 has it.
+const (
+	Drained  = "drained"
+	Enabled  = "enabled"
+	Weighted = "weight"
+)
+
 // The values of To of a KindProblem event. Its Detail has object, name and, for a
 // conflict, interface and address.
 const (
@@ -94,7 +103,7 @@ type Event struct {
 	// What subscribers other than the journal want to know of the subject.
 	Instance *Instance `json:"-"` // kinds instance, rival, priority and protocol_error; nil: it is gone
 	Group    *Group    `json:"-"` // kind group; nil: it is gone
-	Service  *Service  `json:"-"` // kinds service and server; nil: it is gone
+	Service  *Service  `json:"-"` // kinds service, server and operator; nil: it is gone
 	// NotJournaled keeps the event out of the journal, and so out of everything
 	// that is told of the journal.
 	NotJournaled bool `json:"-"`

@@ -30,6 +30,7 @@ func (c *Command) timeout() time.Duration {
 type Scripts struct {
 	Master, Backup, Fault, Stop *Command // instances and groups
 	Up, Down                    *Command // services and servers
+	AfterUp, AfterDown          *Command // services: a second command
 	Rival, Priority, Deleted    *Command // moments of instances; Deleted of groups too
 	// Any runs at every change of state, after the command of that state. It does
 	// not run for moments: a script that withdraws routes for every argument except
@@ -39,7 +40,7 @@ type Scripts struct {
 
 // For returns the commands for state, in the order in which they run.
 func (s *Scripts) For(state string) []Command {
-	own, any := (*Command)(nil), s.Any
+	own, after, any := (*Command)(nil), (*Command)(nil), s.Any
 	if momentOf(state) != transition {
 		any = nil
 	}
@@ -53,9 +54,9 @@ func (s *Scripts) For(state string) []Command {
 	case event.Stop:
 		own = s.Stop
 	case event.Up:
-		own = s.Up
+		own, after = s.Up, s.AfterUp
 	case event.Down:
-		own = s.Down
+		own, after = s.Down, s.AfterDown
 	case Rival, RivalGone:
 		own = s.Rival
 	case Priority:
@@ -64,7 +65,7 @@ func (s *Scripts) For(state string) []Command {
 		own = s.Deleted
 	}
 	var commands []Command
-	for _, c := range []*Command{own, any} {
+	for _, c := range []*Command{own, after, any} {
 		if c != nil {
 			commands = append(commands, *c)
 		}

@@ -112,10 +112,10 @@ func TestScriptGetsArgumentsAndEnvironment(t *testing.T) {
 
 func TestScriptsFor(t *testing.T) {
 	named := func(name string) *Command { return &Command{Program: program.Program{Argv: []string{name}}} }
-	scripts := Scripts{Master: named("master"), Fault: named("fault"), Stop: named("stop"), Up: named("up"), Down: named("down"), Any: named("any"),
+	scripts := Scripts{Master: named("master"), Fault: named("fault"), Stop: named("stop"), Up: named("up"), Down: named("down"), AfterUp: named("stop it"), AfterDown: named("start it"), Any: named("any"),
 		Rival: named("rival"), Priority: named("priority"), Deleted: named("deleted")}
 	for state, want := range map[string]string{
-		event.Master: "master any", event.Backup: "any", event.Fault: "fault any", event.Stop: "stop any", event.Up: "up any", event.Down: "down any",
+		event.Master: "master any", event.Backup: "any", event.Fault: "fault any", event.Stop: "stop any", event.Up: "up stop it any", event.Down: "down start it any",
 		Rival: "rival", RivalGone: "rival", Priority: "priority", event.Deleted: "deleted",
 	} {
 		var got []string

@@ -70,11 +70,14 @@ func canned() *Status {
 			Sync:      &Sync{Interface: "eth1", ID: 1, Follow: "director", Roles: []string{"master"}},
 			Services: []lvs.ServiceStatus{{
 				Name: "web", Service: "tcp 10.0.0.100:80", Scheduler: "wlc", Active: "always", Wanted: true, Present: true, ServersUp: 1, ServersTotal: 3,
+				Health: "up", WeightUp: 5, Quorum: 6, Hysteresis: 2,
 				Counters: lvs.Counters{Connections: 12345, BytesIn: 9999, BytesOut: 1_500_000_000, Rates: &lvs.Rates{ConnectionRate: 3}},
 				Servers: []lvs.ServerStatus{
-					{Name: "rs1", Address: "192.168.0.11:80", Forward: "nat", Health: "up", Configured: 5, Effective: 2, WeightFrom: lvs.FromCheck, WeightBy: "web/rs1#agent", Weight: 2, Present: true, Active: 7, Inactive: 30, Counters: lvs.Counters{Connections: 12345}},
-					{Name: "rs2", Address: "192.168.0.12:80", Forward: "nat", Health: "down", Configured: 5, Effective: 9, WeightFrom: lvs.FromOperator, Overridden: true},
-					{Name: "rs3", Address: "192.168.0.13:80", Forward: "nat", Health: "up", Configured: 5, WeightFrom: lvs.FromOperator, Present: true, Drained: true},
+					{Name: "rs1", Address: "192.168.0.11:80", Forward: "nat", Health: "up", Configured: 5, FullAt: now.Add(12 * time.Second), Effective: 2, WeightFrom: lvs.FromCheck, WeightBy: "web/rs1#agent", Weight: 2, Present: true, Active: 7, Inactive: 30, Counters: lvs.Counters{Connections: 12345}},
+					{Name: "rs2", Address: "192.168.0.12:80", Forward: "nat", Health: "down", Configured: 5, Effective: 9, WeightFrom: lvs.FromOperator, Overridden: true,
+						Override: &lvs.Override{Weight: &lvs.WeightOrder{Order: lvs.Order{By: "uid 1000", At: ago(time.Minute)}, Weight: 9}}},
+					{Name: "rs3", Address: "192.168.0.13:80", Forward: "nat", Health: "up", Configured: 5, WeightFrom: lvs.FromOperator, Present: true, Drained: true, File: "192.168.0.13",
+						Override: &lvs.Override{Drained: &lvs.Order{By: "root", At: ago(time.Minute), Until: now.Add(5 * time.Minute)}}},
 				},
 			}, {
 				Name: "mail", Service: "fwmark 7", Scheduler: "rr", Active: "always", Wanted: true, Present: true, OnFallback: true, ServersTotal: 1,

@@ -166,12 +166,13 @@ func (s *Status) lvs(b *strings.Builder) {
 		t.row(slices.Concat([]string{cmp.Or(v.Name, "-"), v.Service, v.Scheduler, serviceHealth(v), "", "", ""},
 			counters(&v.Counters, v.Present))...)
 		t.note(serviceNote(v))
+		t.note(quorumNote(v))
 		for j := range v.Servers {
 			r := &v.Servers[j]
 			t.row(slices.Concat([]string{"-> " + r.Name, r.Address, r.Forward, serverHealth(r), weight(r),
 				strconv.FormatUint(uint64(r.Active), 10), strconv.FormatUint(uint64(r.Inactive), 10)},
 				counters(&r.Counters, r.Present))...)
-			t.note(serverNote(r))
+			t.note(s.serverNote(r))
 		}
 	}
 	t.write(b)

@@ -28,9 +28,49 @@ func serviceNote(v *lvs.ServiceStatus) string {
 	return strings.Join(slices.Concat(parts, v.Flags), ", ")
 }
 
-// serverNote does the same as serviceNote for a server.
-func serverNote(r *lvs.ServerStatus) string {
+// quorumNote says when the service is up, if that is not at the first server.
+func quorumNote(v *lvs.ServiceStatus) string {
+	if v.Quorum <= 1 || v.Foreign {
+		return ""
+	}
+	text := fmt.Sprintf("%s: weight %d of a quorum of %d", v.Health, v.WeightUp, v.Quorum)
+	if v.Hysteresis > 0 {
+		text += fmt.Sprintf(" with a hysteresis of %d", v.Hysteresis)
+	}
+	return text
+}
+
+// OrderText says who has changed the weight of a server, and until when; "" if nobody
+// has.
+func OrderText(r *lvs.ServerStatus) string {
 	var parts []string
+	say := func(what string, o *lvs.Order) {
+		text := what + " by " + o.By
+		if !o.Until.IsZero() {
+			text += " until " + o.Until.Format(time.DateTime)
+		}
+		parts = append(parts, text)
+	}
+	if r.File != "" {
+		parts = append(parts, "drained by the maintenance file "+r.File)
+	}
+	if o := r.Override; o != nil {
+		if o.Drained != nil {
+			say("drained", o.Drained)
+		}
+		if o.Weight != nil {
+			say(fmt.Sprintf("weight %d", o.Weight.Weight), &o.Weight.Order)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// serverNote does the same as serviceNote for a server.
+func (s *Status) serverNote(r *lvs.ServerStatus) string {
+	var parts []string
+	if rest := r.FullAt.Sub(s.Now); rest > 0 && r.Health == lvs.Up.String() {
+		parts = append(parts, "slow start for "+rest.Round(time.Second).String())
+	}
 	if r.Tunnel != "" && r.Tunnel != lvs.IPIP.String() {
 		parts = append(parts, "tunnel "+r.Tunnel)
 		if r.TunnelPort != 0 {
@@ -49,13 +89,14 @@ func serverNote(r *lvs.ServerStatus) string {
 
 // weightNote says who made the weight other than configured.
 func weightNote(r *lvs.ServerStatus) []string {
-	switch {
-	case r.WeightFrom == lvs.FromCheck:
-		return []string{fmt.Sprintf("weight %d by the check %s", r.Effective, r.WeightBy)}
-	case r.WeightFrom == lvs.FromOperator && !r.Drained:
-		return []string{fmt.Sprintf("weight %d by an operator", r.Effective)}
+	var parts []string
+	if text := OrderText(r); text != "" {
+		parts = append(parts, text)
 	}
-	return nil
+	if r.WeightFrom == lvs.FromCheck {
+		parts = append(parts, fmt.Sprintf("weight %d by the check %s", r.Effective, r.WeightBy))
+	}
+	return parts
 }
 
 // counters returns the cells of what was counted, and of the rates in both directions

@@ -387,6 +387,12 @@ type LVS struct {
 	Repairs   uint64 `json:"repairs"` // changes that the daemon made because another program had changed the table
 }
 
+// A Server is a server of a virtual service.
+type Server struct {
+	Service string `json:"service"`
+	lvs.ServerStatus
+}
+
 // Sync is the state of connection synchronisation.
 type Sync struct {
 	Interface string   `json:"interface"`
@@ -537,6 +543,8 @@ func (s *Status) Unwell() []string {
 			say("service %s is not in the kernel", v.Name)
 		case v.ServersUp == 0 && judged(v):
 			say("service %s has no server that is up", v.Name)
+		case v.Health == lvs.Down.String() && v.ServersUp > 0:
+			say("service %s is down: the weights of its servers that are up sum up to %d, the quorum is %d", v.Name, v.WeightUp, v.Quorum)
 		}
 	}
 	return problems

@@ -19,7 +19,7 @@ import (
 // its writer closes it, not at every write.
 const fileEvents = unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_DELETE | unix.IN_CREATE | unix.IN_MOVE_SELF | unix.IN_ONLYDIR
 
-// A Watch reports when files change. It watches the directory of each file,
+// A Watch reports when files change, or directories. It watches the directory of each file,
 // because a program that replaces a file renames another one over it. A Watch
 // only makes trackers react sooner: they look at intervals anyway. At each look
 // it tries again to watch a directory that could not be watched.
@@ -34,13 +34,15 @@ type Watch struct {
 	mu      sync.Mutex
 	inotify *os.File // nil until the first file, and after Close
 	closed  bool
-	want    map[string]bool  // the paths to report
+	want    map[string]bool  // the files to report
+	whole   map[string]bool  // the directories to report
 	dirs    map[int32]string // the watched directories, by watch descriptor
 	failed  map[string]error // why other directories of want are not watched
 }
 
 // NewWatch returns a Watch without files. It calls changed with a path of
-// [Watch.Set], from a goroutine of its own, when that file may have changed.
+// [Watch.Set] or [Watch.SetDirs], from a goroutine of its own, when that file or
+// directory may have changed.
 func NewWatch(changed func(path string)) *Watch {
 	return &Watch{changed: changed, dirs: map[int32]string{}, failed: map[string]error{}}
 }
@@ -50,10 +52,31 @@ func (w *Watch) Set(paths []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.want = make(map[string]bool, len(paths))
-	dirs := map[string]bool{}
 	for _, p := range paths {
-		p = filepath.Clean(p)
-		w.want[p] = true
+		w.want[filepath.Clean(p)] = true
+	}
+	w.update()
+}
+
+// SetDirs replaces the watched directories, of which a file that comes, goes or
+// changes is reported.
+func (w *Watch) SetDirs(dirs []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.whole = make(map[string]bool, len(dirs))
+	for _, dir := range dirs {
+		w.whole[filepath.Clean(dir)] = true
+	}
+	w.update()
+}
+
+// update watches what is to be reported.
+func (w *Watch) update() {
+	dirs := maps.Clone(w.whole)
+	if dirs == nil {
+		dirs = map[string]bool{}
+	}
+	for p := range w.want {
 		dirs[filepath.Dir(p)] = true
 	}
 	for wd, dir := range w.dirs {
@@ -101,7 +124,7 @@ func (w *Watch) Remove(path string) {
 
 // Number returns the number in a watched file, or why there is none.
 func (w *Watch) Number(path string) (n int, problem string) {
-	w.retry(filepath.Dir(filepath.Clean(path)))
+	w.Retry(filepath.Dir(path))
 	return readNumber(path)
 }
 
@@ -116,13 +139,14 @@ func (w *Watch) Err(path string) error {
 func (w *Watch) Look(path string, missing int) func(context.Context) Reading {
 	look := File(path, missing)
 	return func(ctx context.Context) Reading {
-		w.retry(filepath.Dir(filepath.Clean(path)))
+		w.Retry(filepath.Dir(path))
 		return look(ctx)
 	}
 }
 
-// retry watches the directory if that failed before.
-func (w *Watch) retry(dir string) {
+// Retry watches a directory if that failed before.
+func (w *Watch) Retry(dir string) {
+	dir = filepath.Clean(dir)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.failed[dir] != nil {
@@ -218,6 +242,7 @@ func (w *Watch) changes(events []byte) []string {
 		switch p := filepath.Join(dir, e.name); {
 		case e.lost: // any file may have changed
 			paths = slices.AppendSeq(paths, maps.Keys(w.want))
+			paths = slices.AppendSeq(paths, maps.Keys(w.whole))
 		case !watched:
 		case e.gone:
 			w.drop(e.wd)
@@ -227,8 +252,14 @@ func (w *Watch) changes(events []byte) []string {
 					paths = append(paths, p)
 				}
 			}
+			if w.whole[dir] {
+				paths = append(paths, dir)
+			}
 		case w.want[p]:
 			paths = append(paths, p)
+		}
+		if watched && !e.gone && w.whole[dir] {
+			paths = append(paths, dir)
 		}
 	}
 	return paths
