@@ -21,6 +21,7 @@ type Check struct {
 	ID            string
 	Probe         probe.Settings // what is asked; its type is the kind of check
 	Port          uint16         // 0: the server's own
+	Via           Via            // the address that is asked
 	Address       netip.Addr     // what is asked instead of the server; zero: the server
 	Dial          probe.Dial     // where packets come from
 	Interval      time.Duration
@@ -190,6 +191,7 @@ func (c *Check) visit(t *table, inherited Check) {
 	c.visitTarget(t, inherited, needs)
 	c.visitTiming(t, inherited, needs)
 	if t.reading() || needs == probe.NeedsPort {
+		field(t, "via", &c.Via, via, inherited.Via)
 		field(t, "negotiate_every", &c.NegotiateEvery, integer[int](0, 1000), inherited.NegotiateEvery)
 	}
 	kind := checkKinds[slices.IndexFunc(checkKinds, func(k checkKind) bool { return k.name == name })]
@@ -221,8 +223,8 @@ func (c *Check) trim(t *table, needs probe.Needs, kind string) {
 		t.forbid(why, "port")
 	}
 	if needs != probe.NeedsPort {
-		t.forbid(why, "negotiate_every")
-		c.NegotiateEvery = 0
+		t.forbid(why, "via", "negotiate_every")
+		c.Via, c.NegotiateEvery = ViaServer, 0
 	}
 	t.forbid(why, meaningless(needs)...)
 	if needs < probe.NeedsThisHost {

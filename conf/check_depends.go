@@ -36,6 +36,7 @@ func (s *Service) checksOf(j int, index serverIndex) []checker.Config {
 			id += "#" + c.ID
 		}
 		config := c.config(id, s.checked(server.Server.Address))
+		c.through(s, server.Server.Address, &config)
 		config.Server, config.Weight = about, server.Server.Weight
 		for _, on := range c.Depends {
 			if found, err := index.find(on, server.Server.Address.Addr()); err == nil {

@@ -24,7 +24,7 @@ func TestCheckKinds(t *testing.T) {
 // The reference has at least one service for each kind of check. Together the
 // services of a kind show all its keys, and no others.
 func TestReferenceShowsCheckKinds(t *testing.T) {
-	shared := slices.Concat([]string{"type", "id", "port", "negotiate_every"}, targetKeys, timingKeys)
+	shared := slices.Concat([]string{"type", "id", "port", "via", "negotiate_every"}, targetKeys, timingKeys)
 	r := &reader{env: nowhere(uncommented()), schema: make(map[string]map[string]bool)}
 	root := r.gather("fuzz.toml").data.(map[string]value)
 	shown := make(map[string][]string)

@@ -173,6 +173,8 @@ type LVS struct {
 	// MaintenanceDir is a directory in which a file named after a server drains it;
 	// "": none.
 	MaintenanceDir string
+	// ViaMark is the first of the marks of checks through the address of a service.
+	ViaMark uint32
 }
 
 // OnStop is what a clean stop does with our virtual services.

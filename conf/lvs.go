@@ -15,6 +15,7 @@ var onStop = choice(option[OnStop]{"clear", Clear}, option[OnStop]{"keep", Keep}
 // visit visits [lvs], and returns the table [lvs.sync] if there is one.
 func (l *LVS) visit(t *table) (sync *table) {
 	field(t, "on_stop", &l.OnStop, onStop, Clear)
+	field(t, "via_mark", &l.ViaMark, integer[uint32](1, 1<<32-viaMarks), 1<<30)
 	field(t, "maintenance_dir", &l.MaintenanceDir, optional(absolutePath), "")
 	t.maybe("sync", l.Sync.Interface != "", func(t *table) {
 		sync = t

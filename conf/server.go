@@ -95,6 +95,8 @@ func (r *server) resolveTarget(t *table, s *Service, c *Check) {
 		t.failf("check", "the key port is required, because the server has no port")
 	case source.IsValid() && c.Probe.Needs() != probe.NeedsNothing && source.Is4() != to.Addr().Unmap().Is4():
 		t.failf("check", "the source %v is not of the family of %v", source, to.Addr())
+	default:
+		r.resolveVia(t, s, c)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 type dialer struct {
 	kind    int            // SOCK_STREAM or SOCK_DGRAM
 	source  netip.Addr     // the zero Addr: the kernel chooses
+	toward  netip.Addr     // if valid, the source is that of packets to this address
 	remote  netip.AddrPort // never an IPv4 address in IPv6 form
 	options []socketOption
 
@@ -33,9 +34,13 @@ func newDialer(to Target, kind int, options ...socketOption) dialer {
 		remote:  netip.AddrPortFrom(to.Address.Addr().Unmap(), to.Address.Port()),
 		options: to.Dial.options(),
 		source:  to.Dial.Source.Unmap(),
+		toward:  to.Dial.Toward.Unmap(),
 		timeout: to.Timeout,
 	}
 	if d.source.IsValid() {
+		d.toward = netip.Addr{}
+	}
+	if d.source.IsValid() || d.toward.IsValid() {
 		d.options = append(d.options, keepNoPort)
 	}
 	d.options = append(d.options, options...)

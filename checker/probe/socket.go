@@ -53,7 +53,7 @@ func (d *dialer) connected(ctx context.Context, fd int, over bool) (*socket, err
 func (d *dialer) touch(ctx context.Context) error {
 	fd, over, err := d.open()
 	if err != nil {
-		return d.failed("connect", err)
+		return unsent(d.failed("connect", err))
 	}
 	if !over {
 		s, err := d.connected(ctx, fd, over)
@@ -109,8 +109,16 @@ func (d *dialer) begin(fd int) (over bool, err error) {
 			return false, err
 		}
 	}
-	if d.source.IsValid() {
-		from, err := sockaddr(netip.AddrPortFrom(d.source, 0))
+	source := d.source
+	if d.toward.IsValid() {
+		chosen, err := sourceToward(d.toward)
+		if err != nil {
+			return false, err
+		}
+		source = chosen
+	}
+	if source.IsValid() {
+		from, err := sockaddr(netip.AddrPortFrom(source, 0))
 		if err != nil {
 			return false, err
 		}

@@ -49,6 +49,7 @@ func (t *Target) Validate(needs Needs) FieldErrors {
 // With the zero value the kernel decides both.
 type Dial struct {
 	Source netip.Addr // local address, of the family of Target.Address
+	Toward netip.Addr // if valid: the source is the one that packets to this address would have
 	Device string     // SO_BINDTODEVICE: an interface or a VRF device
 	Mark   uint32     // SO_MARK, for routing rules and IPVS services by mark; 0 is none
 }

@@ -40,6 +40,7 @@ type balancer struct {
 	sync     lvs.SyncConfig // Interface "": none
 	timeouts lvs.Timeouts   // zero: the kernel's are left alone
 	sysctls  map[string]string
+	via      *viaTable // servers that are checked at the address of their service
 	masters  map[string]bool
 	foreign  []lvs.Key       // services of other programs
 	adopted  bool            // the table has taken over the servers that the kernel used
@@ -50,7 +51,7 @@ type balancer struct {
 func newBalancer(log *slog.Logger, memory *ipvsState, changed func(lvs.Report)) *balancer {
 	return &balancer{
 		log: log, table: lvs.NewTable(), memory: memory, changed: changed,
-		services: map[string]conf.Service{}, masters: map[string]bool{}, failing: map[string]bool{},
+		services: map[string]conf.Service{}, via: &viaTable{}, masters: map[string]bool{}, failing: map[string]bool{},
 	}
 }
 
@@ -67,6 +68,7 @@ func (b *balancer) attach(kernel ipvsTable) {
 // configure takes a new configuration over and returns the checks for it. A
 // server that the kernel has in use already starts as being up.
 func (b *balancer) configure(c *conf.Config) ([]checker.Config, error) {
+	checks := c.Checks()
 	b.services = make(map[string]conf.Service, len(c.Services))
 	for _, s := range c.Services {
 		b.services[s.Name] = s
@@ -74,12 +76,12 @@ func (b *balancer) configure(c *conf.Config) ([]checker.Config, error) {
 	if err := b.table.Configure(serviceConfigs(c)); err != nil {
 		return nil, err
 	}
+	b.via = b.via.assign(c, checks)
 	b.sync, b.timeouts, b.sysctls = c.LVS.Sync, lvs.Timeouts(c.LVS.Timeouts), c.LVS.Sysctls
 	b.adopted = false
 	if err := b.adopt(); err != nil {
 		b.log.Warn("cannot see which servers IPVS uses", "err", err) // apply tries again
 	}
-	checks := c.Checks()
 	for i := range checks {
 		checks[i].InitiallyUp = b.table.Health(ref(checks[i].Server)) == lvs.Up
 	}
@@ -128,14 +130,14 @@ func (b *balancer) apply() ipvsFaults {
 		return ipvsFaults{}
 	}
 	// The sysctls come first: a sync daemon reads some of them when it starts.
-	return ipvsFaults{table: errors.Join(b.applySysctls(), b.applyTable(), b.applyTimeouts()), sync: b.applySync()}
+	return ipvsFaults{table: errors.Join(b.applySysctls(), b.applyTable(), b.applyTimeouts(), b.applyVia()), sync: b.applySync()}
 }
 
 func (b *balancer) applyTable() error {
 	if err := b.adopt(); err != nil {
 		return err
 	}
-	report, err := b.applier.Apply(b.table.Keys(), b.table.Wanted())
+	report, err := b.applier.Apply(slices.Concat(b.table.Keys(), b.via.keys()), slices.Concat(b.table.Wanted(), b.via.wanted()))
 	if err == nil {
 		b.foreign = report.Foreign
 	}
@@ -192,7 +194,8 @@ func (b *balancer) preview(c *conf.Config) ([]lvs.Op, error) {
 		return nil, fmt.Errorf("read the IPVS table: %w", err)
 	}
 	table.Adopt(have)
-	return b.applier.Preview(table.Keys(), table.Wanted())
+	via := b.via.assign(c, c.Checks())
+	return b.applier.Preview(slices.Concat(table.Keys(), via.keys()), slices.Concat(table.Wanted(), via.wanted()))
 }
 
 // pending returns the changes of servers that the kernel still needs.
@@ -312,7 +315,7 @@ func (b *balancer) status() ([]lvs.ServiceStatus, []lvs.SyncDaemon, ipvsFaults) 
 	if err != nil {
 		faults.sync = fmt.Errorf("read the IPVS sync daemons: %w", err)
 	}
-	return b.table.Status(usage), daemons, faults
+	return b.table.Status(b.via.others(usage)), daemons, faults
 }
 
 // stop leaves the table as the configuration wants it left.
@@ -325,8 +328,8 @@ func (b *balancer) stop(onStop conf.OnStop) error {
 		report, err := b.applier.Apply(nil, nil)
 		errs = append(errs, err, report.Err())
 	}
-	b.timeouts, b.sysctls = lvs.Timeouts{}, nil
-	errs = append(errs, b.stopSync(), b.applyTimeouts(), b.applySysctls())
+	b.timeouts, b.sysctls, b.via = lvs.Timeouts{}, nil, &viaTable{}
+	errs = append(errs, b.stopSync(), b.applyTimeouts(), b.applySysctls(), b.applyVia())
 	b.kernel.Close()
 	return errors.Join(errs...)
 }

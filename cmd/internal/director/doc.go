@@ -21,6 +21,8 @@
 //	outlets.go         scripts, pipes, webhooks and mail; programs.go: what is run
 //	snmp.go, dbus.go   SNMP and D-Bus
 //	bfd.go             BFD sessions
+//	via.go             checks at the address of a service; via_sysctl.go: what lets the
+//	                   answers in
 //	watch_links.go     changes of interfaces and addresses
 //	watch_settings.go  changes of sysctls
 //	watch_routes.go    changes of routes and rules

@@ -24,6 +24,9 @@ type ipvsContent struct {
 	Timeouts lvs.Timeouts `json:"timeouts,omitzero"`
 	// Sysctls are the values that net.ipv4.vs.NAME had before we set it, by NAME.
 	Sysctls map[string]string `json:"sysctls,omitempty"`
+	// Interfaces are the values that sysctls of interfaces had before us, by their path
+	// below /proc/sys/net.
+	Interfaces map[string]string `json:"interfaces,omitempty"`
 	// Sync: we have started sync daemons, or were about to.
 	Sync bool `json:"sync,omitempty"`
 }
@@ -31,7 +34,7 @@ type ipvsContent struct {
 // left reports whether a former run may have left something in the kernel.
 func (m *ipvsState) left() bool {
 	c := &m.content
-	return len(c.Services) > 0 || c.Timeouts != (lvs.Timeouts{}) || len(c.Sysctls) > 0 || c.Sync
+	return len(c.Services) > 0 || c.Timeouts != (lvs.Timeouts{}) || len(c.Sysctls) > 0 || len(c.Interfaces) > 0 || c.Sync
 }
 
 // readIPVSState reads what a former run wrote. With an error the state is empty, so
@@ -72,6 +75,16 @@ func (m *ipvsState) Sysctls() map[string]string { return maps.Clone(m.content.Sy
 func (m *ipvsState) SetSysctls(former map[string]string) error {
 	content := m.content
 	content.Sysctls = former
+	return m.write(content)
+}
+
+// Interfaces returns the values that sysctls of interfaces had before us.
+func (m *ipvsState) Interfaces() map[string]string { return maps.Clone(m.content.Interfaces) }
+
+// SetInterfaces replaces them.
+func (m *ipvsState) SetInterfaces(former map[string]string) error {
+	content := m.content
+	content.Interfaces = maps.Clone(former)
 	return m.write(content)
 }
 

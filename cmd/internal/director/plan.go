@@ -79,8 +79,9 @@ func previewTable(ctx context.Context, c *conf.Config, log *slog.Logger) ([]lvs.
 	if err != nil {
 		log.Warn("what a former run left in IPVS is not known", "err", err)
 	}
-	ours := append(table.Keys(), memory.Services()...)
-	return lvs.Plan(have, table.Wanted(), func(k lvs.Key) bool { return slices.Contains(ours, k) }), nil
+	via := (&viaTable{}).assign(c, c.Checks())
+	ours := slices.Concat(table.Keys(), via.keys(), memory.Services())
+	return lvs.Plan(have, slices.Concat(table.Wanted(), via.wanted()), func(k lvs.Key) bool { return slices.Contains(ours, k) }), nil
 }
 
 // describe says in sentences how two configurations differ, as far as the
