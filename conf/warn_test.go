@@ -62,8 +62,8 @@ func TestWarnings(t *testing.T) {
 	b := strings.ReplaceAll(instance("b", "2"), "eth0", "eth1")
 	tests := []struct{ name, src, want string }{
 		{"nothing", a, ""},
-		{"almost a placeholder", service("10.0.0.1:80", "check = { type = \"external\", command = [\"/bin/x\", \"{addres}\", \"{print}\", \"{port}\"] }\n"),
-			`5: service.web.check: the program gets {addres} as it stands; did you mean "{address}"?`},
+		{"almost a placeholder", service("10.0.0.1:80", "check = { type = \"external\", command = [\"/bin/x\", \"{adress}\", \"{print}\", \"{port}\"] }\n"),
+			`5: service.web.check: the program gets {adress} as it stands; did you mean "{address}"?`},
 		{"weights that work", tracks(150, `{ name = "gw", weight = 50 }, { name = "gw2", weight = -60 }`) + gw + gw2, ""},
 		{"a fault is no weight", tracks(254, `"gw"`) + gw, ""},
 		{"no room above", tracks(254, `{ name = "gw", weight = 10 }`) + gw,
