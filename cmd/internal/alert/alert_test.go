@@ -222,7 +222,7 @@ func TestRestart(t *testing.T) {
 	saved := c.Save()
 
 	later := newClock(r)
-	later.Restore(saved)
+	later.Restore(saved, later.now)
 	later.server("web/a", event.Down)
 	later.server("web/b", event.Down)
 	later.run(2 * time.Hour)
@@ -277,5 +277,134 @@ func TestMatches(t *testing.T) {
 		if got := Matches(c.pattern, c.name); got != c.want {
 			t.Errorf("%s, %s: %v", c.pattern, c.name, got)
 		}
+	}
+}
+
+// A subject that a reload removed does not fail any more, and what a check of it says
+// afterwards counts no more.
+func TestGone(t *testing.T) {
+	c := newClock(rule(func(r *Rule) { r.Gather, r.Every = 0, time.Minute }))
+	c.server("web/a", event.Down)
+	c.server("web/b", event.Down)
+	c.run(time.Second)
+	c.SetExists(c.now, func(_, name string) bool { return name != "web/a" })
+	c.server("web/a", event.Down)
+	c.run(time.Minute)
+	c.expect(t, "0s ops: 2 servers are DOWN: web 2", "1s ops: web/a is well again", "1m0s ops: web/b is DOWN: refused")
+}
+
+// What ended between two runs, or was removed, is not told for ever.
+func TestRestartAfterTheEnd(t *testing.T) {
+	r := rule(func(r *Rule) {
+		r.Kinds = []string{event.KindServer, event.KindRival}
+		r.Gather, r.Every, r.Open = 0, time.Minute, nil
+	})
+	rival := func(c *clock, name string) {
+		c.Handle(&event.Event{At: c.now, Kind: event.KindRival, Subject: name, To: event.RivalSeen, Reason: "heard"})
+	}
+	c := newClock(r)
+	c.server("web/a", event.Down)
+	rival(c, "inside")
+	rival(c, "outside")
+	c.run(0)
+
+	later := newClock(r)
+	later.SetExists(later.now, func(_, name string) bool { return name != "web/a" })
+	later.Restore(c.Save(), later.now)
+	rival(later, "outside") // it is still there
+	later.run(3 * time.Minute)
+	later.expect(t, "0s ops: web/a is well again", "1m0s ops: 2 rivals are DOWN",
+		"2m0s ops: outside is DOWN: heard; inside is well again", "3m0s ops: outside is DOWN: heard")
+}
+
+// A recovery that nobody was told of before a restart is told after it.
+func TestRestartBeforeTheRecoveryIsTold(t *testing.T) {
+	c := newClock(rule(nil))
+	c.server("web/a", event.Down)
+	c.run(10 * time.Second)
+	c.server("web/a", event.Up)
+
+	later := newClock(rule(nil))
+	later.Restore(c.Save(), later.now)
+	later.server("web/a", event.Up)
+	later.run(time.Hour)
+	later.expect(t, "15s ops: web/a is well again")
+}
+
+// After a restart a rule is silent as before, although no rule is about what silences it.
+func TestRestartKeepsUnless(t *testing.T) {
+	r := rule(func(r *Rule) { r.Subjects, r.Unless = []string{"web"}, []string{"hosts/*"} })
+	c := newClock(r)
+	c.server("hosts/router", event.Down)
+	later := newClock(r)
+	later.Restore(c.Save(), later.now)
+	later.server("web/a", event.Down)
+	later.run(time.Hour)
+	later.expect(t)
+}
+
+// One virtual router can have several problems: the end of one is not the end of all.
+func TestProblemsOfOneSubject(t *testing.T) {
+	c := newClock(rule(func(r *Rule) { r.Kinds, r.Gather = []string{event.KindProblem}, 0 }))
+	problem := func(address, to string) {
+		c.Handle(&event.Event{At: c.now, Kind: event.KindProblem, Subject: "outside", To: to, Reason: address,
+			Detail: map[string]string{"object": "address", "address": address}})
+	}
+	problem("10.0.0.1/24", event.ProblemFound)
+	problem("10.0.0.2/24", event.ProblemFound)
+	c.run(time.Second)
+	problem("10.0.0.1/24", event.ProblemGone)
+	c.run(time.Minute)
+	c.expect(t, "0s ops: 2 problems are DOWN", "1s ops: outside is well again")
+	if open := c.Open(); len(open) != 1 || open[0].Reason != "10.0.0.2/24" {
+		t.Errorf("open: %v", open)
+	}
+}
+
+// Only servers are checked again while they fail, so only they can wait for failures.
+func TestAfterIsForServers(t *testing.T) {
+	c := newClock(rule(func(r *Rule) { r.After, r.Gather = 3, 0 }))
+	c.server("web/a", event.Down)
+	c.Handle(&event.Event{At: c.now, Kind: event.KindService, Subject: "web", To: event.Down})
+	c.run(time.Minute)
+	c.expect(t, "0s ops: web is DOWN")
+	if look := c.Failed("web/a", c.now, "refused"); !look {
+		t.Error("a failure that counts needs a look")
+	}
+	c.Failed("web/a", c.now, "refused")
+	if look := c.Failed("web/a", c.now, "refused"); look {
+		t.Error("a failure after the first notice needs none")
+	}
+}
+
+// Reloads that come more often than notices do not put them off.
+func TestReloadKeepsGathering(t *testing.T) {
+	c := newClock(rule(nil))
+	c.server("web/a", event.Down)
+	for i := range 10 {
+		c.run(time.Duration(i) * time.Second)
+		c.Configure([]Rule{rule(nil)})
+	}
+	c.run(time.Hour)
+	c.expect(t, "5s ops: web/a is DOWN: refused")
+}
+
+// A failure does not make a rule silent about itself.
+func TestUnlessOfItself(t *testing.T) {
+	c := newClock(rule(func(r *Rule) { r.Unless, r.Gather = []string{"hosts/*"}, 0 }))
+	c.server("hosts/router", event.Down)
+	c.server("web/a", event.Down)
+	c.run(time.Minute)
+	c.expect(t, "0s ops: hosts/router is DOWN: refused")
+}
+
+// BenchmarkTake is what one event costs while thousands of servers fail.
+func BenchmarkTake(b *testing.B) {
+	c := newClock(rule(func(r *Rule) { r.Unless = []string{"hosts/*"} }))
+	for i := range 5000 {
+		c.server(fmt.Sprintf("web/%04d", i), event.Down)
+	}
+	for b.Loop() {
+		c.Take(c.now)
 	}
 }

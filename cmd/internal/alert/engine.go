@@ -16,12 +16,18 @@ const closedStep = time.Minute
 type Engine struct {
 	rules   []*ruleState
 	failing map[subject]failure // everything that fails, whether or not a rule is about it
+	exists  func(kind, name string) bool
+	// doubtUntil is when failures of another run are not believed any more; zero:
+	// there are none.
+	doubtUntil time.Time
 }
 
 // A failure is since when a subject fails, and why.
 type failure struct {
 	since  time.Time
 	reason string
+	// doubt: another run has seen it, and this one not yet.
+	doubt bool
 }
 
 type ruleState struct {
@@ -31,7 +37,21 @@ type ruleState struct {
 }
 
 // New returns an Engine without rules.
-func New() *Engine { return &Engine{failing: map[subject]failure{}} }
+func New() *Engine {
+	return &Engine{failing: map[subject]failure{}, exists: func(string, string) bool { return true }}
+}
+
+// SetExists says which subjects there are from now on. A subject that is gone, like
+// a server that a reload removed, does not fail any more: nothing else would ever end
+// its problems. Events of it are ignored.
+func (e *Engine) SetExists(now time.Time, exists func(kind, name string) bool) {
+	e.exists = exists
+	for s := range e.failing {
+		if !exists(s.Kind, s.Name) {
+			e.note(s, false, now, "")
+		}
+	}
+}
 
 // Configure replaces the rules. A rule with the name of a former one keeps the
 // problems that it is still about. What fails already is a problem of new rules too.
@@ -44,6 +64,7 @@ func (e *Engine) Configure(rules []Rule) {
 			if f.Name != r.Name {
 				continue
 			}
+			state.batch = f.batch
 			for s, p := range f.problems {
 				if r.concerns(s) {
 					state.problems[s] = p
@@ -62,19 +83,26 @@ func (e *Engine) Configure(rules []Rule) {
 // Handle takes an event in.
 func (e *Engine) Handle(ev *event.Event) {
 	failing, known := Failing(ev)
-	if !known {
-		return
+	if known && (!failing || e.exists(ev.Kind, ev.Subject)) {
+		e.note(subjectOf(ev), failing, ev.At, ev.Reason)
 	}
-	s := subject{ev.Kind, ev.Subject}
-	switch _, was := e.failing[s]; {
-	case failing && !was:
-		e.failing[s] = failure{ev.At, ev.Reason}
+}
+
+// note takes the state of a subject in, for all rules that are about it.
+func (e *Engine) note(s subject, failing bool, at time.Time, reason string) {
+	known, was := e.failing[s]
+	switch {
 	case !failing:
 		delete(e.failing, s)
+	case !was:
+		e.failing[s] = failure{since: at, reason: reason}
+	case known.doubt:
+		known.doubt = false
+		e.failing[s] = known
 	}
 	for _, r := range e.rules {
 		if r.concerns(s) {
-			r.note(s, failing, ev.At, ev.Reason)
+			r.note(s, failing, at, reason)
 		}
 	}
 }
@@ -98,14 +126,17 @@ func (r *ruleState) note(s subject, failing bool, at time.Time, reason string) {
 }
 
 // Failed counts a failed check of a server that is down. The rules that wait for
-// several failures need it.
-func (e *Engine) Failed(server string, at time.Time, reason string) {
-	s := subject{event.KindServer, server}
+// several failures need it. It reports whether that can lead to a notice.
+func (e *Engine) Failed(server string, at time.Time, reason string) (look bool) {
+	s := subject{Kind: event.KindServer, Name: server}
 	for _, r := range e.rules {
 		if p := r.problems[s]; p != nil && p.failing && r.After > 1 {
+			before := p.enough(&r.Rule)
 			p.fail(&r.Rule, at, reason)
+			look = look || !before
 		}
 	}
+	return look
 }
 
 // Counts reports whether a rule wants to know of failed checks.
@@ -119,22 +150,31 @@ func (r *ruleState) forget(p *problem, now time.Time) {
 	}
 }
 
-// silenced reports whether something else that fails makes the rule silent about p.
-func (e *Engine) silenced(r *ruleState, p *problem) bool {
-	if len(r.Unless) == 0 || !p.failing {
-		return false
+// silencers returns two subjects that fail and make the rule silent; fewer if there
+// are no two. Two are enough, because a subject does not silence itself.
+func (e *Engine) silencers(r *ruleState) (found []subject) {
+	if len(r.Unless) == 0 {
+		return nil
 	}
 	for s := range e.failing {
-		if s != p.subject && matchesAny(r.Unless, s.Name) {
-			return true
+		if matchesAny(r.Unless, s.Name) {
+			if found = append(found, s); len(found) == 2 {
+				break
+			}
 		}
 	}
-	return false
+	return found
+}
+
+// silenced reports whether something else that fails makes a rule silent about p.
+func (p *problem) silenced(by []subject) bool {
+	return p.failing && slices.ContainsFunc(by, func(s subject) bool { return s != p.subject })
 }
 
 // Take returns the notices that are due, and when to call it next; the zero time if
 // only an event can lead to a notice. Call it after each event too.
 func (e *Engine) Take(now time.Time) (notices []Notice, next time.Time) {
+	next = e.settle(now)
 	for _, r := range e.rules {
 		due, later := e.dueIn(r, now)
 		if len(due) > 0 && r.batch.IsZero() {
@@ -158,6 +198,7 @@ func (e *Engine) Take(now time.Time) (notices []Notice, next time.Time) {
 // dueIn returns the problems of a rule that are due, and when the next will be.
 func (e *Engine) dueIn(r *ruleState, now time.Time) (due []*problem, next time.Time) {
 	open := r.Open == nil || r.Open(now)
+	silencers := e.silencers(r)
 	for _, p := range r.problems {
 		r.forget(p, now)
 		at, ok := p.due(&r.Rule)
@@ -167,7 +208,7 @@ func (e *Engine) dueIn(r *ruleState, now time.Time) (due []*problem, next time.T
 			next = earlier(next, at)
 		case !open:
 			next = earlier(next, now.Add(closedStep))
-		case !e.silenced(r, p): // else the recovery of the other is an event
+		case !p.silenced(silencers): // else the recovery of the other is an event
 			due = append(due, p)
 		}
 	}

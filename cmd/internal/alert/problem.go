@@ -1,11 +1,29 @@
 package alert
 
-import "time"
+import (
+	"strings"
+	"time"
+
+	"holdfast/cmd/internal/event"
+)
 
 // A subject is what an event is about.
 type subject struct {
-	Kind string `json:"kind"`
-	Name string `json:"name"`
+	Kind string
+	Name string
+	// Detail tells the problems of one subject apart; it is for [event.KindProblem].
+	Detail string
+}
+
+// subjectOf returns the subject of an event. One virtual router can have several
+// problems in the kernel, and each of them ends by itself.
+func subjectOf(e *event.Event) subject {
+	s := subject{Kind: e.Kind, Name: e.Subject}
+	if e.Kind == event.KindProblem {
+		d := e.Detail
+		s.Detail = strings.Join([]string{d["object"], d["name"], d["interface"], d["address"]}, " ")
+	}
+	return s
 }
 
 // A problem is one subject in one rule, from its failure to the notice of its
@@ -65,8 +83,12 @@ func (p *problem) over(r *Rule, now time.Time) bool {
 	return !p.failing && !p.recovery && (r.Within == 0 || len(p.trimmed(r, now)) == 0)
 }
 
-// enough reports whether there were as many failures as the rule wants.
+// enough reports whether there were as many failures as the rule wants. Only servers
+// are checked again and again while they fail: what is not checked fails once.
 func (p *problem) enough(r *Rule) bool {
+	if p.Kind != event.KindServer {
+		return true
+	}
 	if r.Within > 0 {
 		return len(p.recent) >= max(r.After, 1)
 	}

@@ -22,8 +22,8 @@ type Rule struct {
 	Unless []string
 	// Open reports whether notices are sent at a time; nil: always.
 	Open func(time.Time) bool
-	// After is the number of failures from which on there are notices. The failed
-	// checks of a server count each; everything else counts once. 0 is 1.
+	// After is the number of failed checks of a server from which on there are
+	// notices. Everything else has notices at once. 0 is 1.
 	After int
 	// Within is the time in which After failures count, whether or not they follow
 	// each other. 0: they must follow each other.

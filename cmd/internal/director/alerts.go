@@ -23,21 +23,24 @@ import (
 // publishes one of kind alert when a rule has something to say.
 type alerts struct {
 	base
-	path    string // of the file that tells a later run what was said already
-	engine  *alert.Engine
-	masters map[string]bool
-	timer   *time.Timer
-	kept    []byte      // content of the file
-	counts  atomic.Bool // a rule counts failed checks
-	posted  bool        // a look is on its way
-	ended   bool        // what happens now is the end of the daemon
-	fresh   bool        // nothing was applied yet
+	path string // of the file that tells a later run what was said already
+	// problems replaces the problems of writing that file.
+	problems func([]status.Problem)
+	engine   *alert.Engine
+	masters  map[string]bool
+	timer    *time.Timer
+	keeping  *time.Timer // until the file is written; nil: it is up to date
+	kept     []byte      // content of the file
+	counts   atomic.Bool // a rule counts failed checks
+	posted   bool        // a look is on its way
+	ended    bool        // what happens now is the end of the daemon
+	fresh    bool        // nothing was applied yet
 }
 
 func newAlerts(b base, dir string) *alerts {
 	return &alerts{
 		base: b, path: filepath.Join(dir, "alerts.json"), engine: alert.New(),
-		masters: map[string]bool{}, fresh: true,
+		problems: func([]status.Problem) {}, masters: map[string]bool{}, fresh: true,
 	}
 }
 
@@ -48,12 +51,48 @@ func (a *alerts) apply(c *conf.Config) {
 	}
 	a.ended = false // a failed upgrade goes on
 	a.engine.Configure(rules)
+	a.engine.SetExists(time.Now(), subjectsOf(c))
 	a.counts.Store(a.engine.Counts())
 	if a.fresh {
 		a.fresh = false
 		a.recall()
 	}
 	a.soon()
+}
+
+// subjectsOf returns which subjects a configuration has. Others, such as devices that
+// have a problem, may exist too.
+func subjectsOf(c *conf.Config) func(kind, name string) bool {
+	have := map[[2]string]bool{}
+	for i := range c.VRRP {
+		have[[2]string{event.KindInstance, c.VRRP[i].Name}] = true
+		have[[2]string{event.KindRival, c.VRRP[i].Name}] = true
+	}
+	for i := range c.Groups {
+		have[[2]string{event.KindGroup, c.Groups[i].Name}] = true
+	}
+	for i := range c.Services {
+		s := &c.Services[i]
+		have[[2]string{event.KindService, s.Name}] = true
+		for j := range s.Servers {
+			have[[2]string{event.KindServer, s.Name + "/" + s.Servers[j].Name}] = true
+		}
+	}
+	for i := range c.Tracks {
+		have[[2]string{event.KindTracker, c.Tracks[i].Name}] = true
+	}
+	for i := range c.BFD {
+		have[[2]string{event.KindBFD, c.BFD[i].Name}] = true
+	}
+	return func(kind, name string) bool { return kind == event.KindProblem || have[[2]string{kind, name}] }
+}
+
+// setMaster notes whether an instance or group is MASTER.
+func (a *alerts) setMaster(name string, master bool) {
+	if a.masters[name] != master {
+		a.masters[name] = master
+		a.soon()
+	}
 }
 
 // rule returns the rule of a configuration.
@@ -77,7 +116,7 @@ func (a *alerts) handle(e *event.Event) {
 		return
 	}
 	if e.Kind == event.KindInstance || e.Kind == event.KindGroup {
-		a.masters[e.Subject] = e.To == event.Master
+		a.setMaster(e.Subject, e.To == event.Master)
 	}
 	if e.Kind != event.KindAlert {
 		a.engine.Handle(e)
@@ -92,8 +131,9 @@ func (a *alerts) failedCheck(server string, r checker.Result) {
 		return
 	}
 	a.post(func() {
-		a.engine.Failed(server, r.At, r.Reason)
-		a.soon()
+		if a.engine.Failed(server, r.At, r.Reason) {
+			a.soon()
+		}
 	})
 }
 
@@ -118,7 +158,11 @@ func (a *alerts) look() {
 		a.log.Warn("alert", "alert", e.Subject, "text", e.Reason)
 		a.publish(e)
 	}
-	a.keep()
+	if len(notices) > 0 {
+		a.keep() // nothing is told twice, whatever happens next
+	} else {
+		a.keepIn(keepLag)
+	}
 	if a.timer != nil {
 		a.timer.Stop()
 		a.timer = nil
@@ -148,20 +192,47 @@ func (a *alerts) report(s *status.Status) {
 	}
 }
 
-// keep writes what was said, for a later run, if that has changed.
+// keepLag is how long the file may lag behind what is no message: a thousand servers
+// that fail one after the other must not write it a thousand times.
+const keepLag = time.Second
+
+// keepIn writes the file after a time, or when that is due already.
+func (a *alerts) keepIn(d time.Duration) {
+	if a.keeping == nil {
+		a.keeping = time.AfterFunc(d, func() { a.post(a.keep) })
+	}
+}
+
+// keep writes what was said, for a later run. If that fails it is a problem, and is
+// tried again.
 func (a *alerts) keep() {
-	content, err := json.Marshal(a.engine.Save())
-	if err == nil && bytes.Equal(content, a.kept) {
+	if a.ended {
 		return
 	}
-	if err == nil {
-		err = statefile.Replace(a.path, content)
-	}
+	var failed []status.Problem
+	err := a.write()
 	if err != nil {
-		a.log.Warn("a later run will alert again of what fails now", "err", err)
-		return
+		a.keepIn(keepAgain)
+		failed = []status.Problem{{Kind: "journal", Name: "alerts", Text: fmt.Sprintf("a later run will alert again of what fails now: %v", err)}}
+	}
+	a.problems(failed)
+}
+
+// write writes the file if it is not up to date.
+func (a *alerts) write() error {
+	if a.keeping != nil {
+		a.keeping.Stop()
+		a.keeping = nil
+	}
+	content, err := json.Marshal(a.engine.Save())
+	if err != nil || bytes.Equal(content, a.kept) {
+		return err
+	}
+	if err := statefile.Replace(a.path, content); err != nil {
+		return err
 	}
 	a.kept = content
+	return nil
 }
 
 // recall takes over what a former run has said.
@@ -170,7 +241,7 @@ func (a *alerts) recall() {
 	if _, err := readFile(a.path, &saved); err != nil {
 		a.log.Warn("alerts may come a second time", "err", err)
 	}
-	a.engine.Restore(saved)
+	a.engine.Restore(saved, time.Now())
 	if len(saved) == 0 {
 		a.kept = []byte("[]") // without alerts there is no file
 	}
@@ -182,6 +253,11 @@ func (a *alerts) withdraw() { a.suspend() }
 func (a *alerts) close()    { a.suspend() }
 
 func (a *alerts) suspend() {
+	if a.keeping != nil {
+		if err := a.write(); err != nil {
+			a.log.Warn("a later run will alert again of what fails now", "err", err)
+		}
+	}
 	a.ended = true
 	if a.timer != nil {
 		a.timer.Stop()

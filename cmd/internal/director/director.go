@@ -196,6 +196,7 @@ func (d *Director) list() {
 	d.problems = &problems{base: b}
 	d.alerts = newAlerts(b, dir)
 	d.services.failure = d.alerts.failedCheck
+	d.alerts.problems = func(all []status.Problem) { d.problems.set("alerts", all) }
 	d.services.problems = func(all []status.Problem) { d.problems.set("ipvs", all) }
 	d.trackers.problems = func(all []status.Problem) { d.problems.set("trackers", all) }
 	d.conflicts = &conflicts{base: b, routers: d.routers, links: links, problems: d.problems}

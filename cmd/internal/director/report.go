@@ -88,6 +88,7 @@ func (d *Director) routersCame(list []*instance) {
 func (d *Director) routerResumed(name string, state vrrp.State) {
 	d.published.resume(name, state)
 	d.bus.resumed(name, state)
+	d.groupIs(name, state)
 }
 
 // unitGone implements routersObserver.
@@ -109,9 +110,11 @@ func (d *Director) groupGone(name string) {
 	d.groupIs(name, vrrp.Init)
 }
 
-// groupIs implements routersObserver.
-func (d *Director) groupIs(group string, state vrrp.State) {
-	d.services.setMaster(group, state == vrrp.Master)
+// groupIs implements routersObserver. A state that is no event, like one that an
+// upgrade goes on with, is for those who follow a group or an instance.
+func (d *Director) groupIs(name string, state vrrp.State) {
+	d.services.setMaster(name, state == vrrp.Master)
+	d.alerts.setMaster(name, state == vrrp.Master)
 }
 
 // routersSettled implements routersObserver.

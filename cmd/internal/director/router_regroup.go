@@ -72,7 +72,7 @@ func (rs *routers) forgetGroups(former map[string]*runningUnit) {
 	}
 }
 
-// believeGroups has IPVS follow the groups as they are. A group that is made of
+// believeGroups has IPVS and alerts follow the groups as they are. A group that is made of
 // a MASTER reports that it is MASTER too, but after the next look at the table.
 func (rs *routers) believeGroups() {
 	snap, err := rs.speaker.Snapshot()

@@ -80,6 +80,7 @@ func (rs *routers) addUnits(list []unit) {
 			rs.instances[c.Name].added = true
 		}
 	}
+	rs.believeGroups() // of resumed members: no event tells what they are
 	rs.early.relieve(list)
 }
 
