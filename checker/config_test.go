@@ -39,7 +39,7 @@ func TestValidate(t *testing.T) {
 	}{
 		{"no id", func(c *Config) { c.ID = "" }, `id: must not be empty`},
 		{"no kind", func(c *Config) { c.Probe = nil }, `type: is missing`},
-		{"settings", func(c *Config) { c.Probe = probe.DNS{Name: "a..b", Record: "A"} }, `name: "a..b" is not a domain name`},
+		{"settings", func(c *Config) { d := probe.Default("dns").(probe.DNS); d.Name = "a..b"; c.Probe = d }, `name: "a..b" is not a domain name`},
 		{"target", func(c *Config) { c.Address = netip.AddrPort{} }, `address: must be an address and a port, not invalid AddrPort`},
 		{"interval", func(c *Config) { c.Interval = 9 * time.Millisecond }, `interval: must be at least 10ms, not 9ms`},
 		{"timeout", func(c *Config) { c.Timeout = 0 }, `timeout: must be at least 1ms, not 0s`},

@@ -288,11 +288,11 @@ func TestStatus(t *testing.T) {
 			return Result{At: at(time.Duration(n)*time.Second + 20*time.Millisecond), Took: 20 * time.Millisecond, Reason: fmt.Sprintf("HTTP %d", 500+n)}
 		}
 		last := bad(9)
-		const tenMS = 10 * time.Millisecond
+		const late = 10 * time.Millisecond
 		want := []Status{
 			{
 				ID: "a", Server: "a", Kind: "tcp", Address: c.Address, State: Down, Since: at(5020 * time.Millisecond), Streak: 6,
-				Recent: "+-++------", Latency: &Latency{tenMS, tenMS, tenMS, tenMS, 3},
+				Recent: "+-++------", Latency: &Latency{late, late, late, late, 3},
 				Last: &last, Failures: []Result{bad(9), bad(8), bad(7), bad(6), bad(5)},
 				Counts:  Counts{Attempts: 10, Successes: 3, Failures: 7},
 				NextDue: at(10 * time.Second), Shared: 1,

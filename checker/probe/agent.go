@@ -104,7 +104,7 @@ func (p *agentProber) ask(ctx context.Context) (string, error) {
 		if i := strings.IndexAny(string(all), "\r\n"); i >= 0 {
 			return string(all[:i]), nil
 		}
-		if err == io.EOF || errors.Is(err, unix.ECONNRESET) && len(all) > 0 {
+		if errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) && len(all) > 0 {
 			break
 		}
 		if err != nil {

@@ -49,15 +49,15 @@ func (c *cutter) Read(b []byte) (int, error) {
 // failure, and because to close a connection with unread bytes sends a reset, which
 // some servers log. It reads at most *left bytes. ended reports whether that was the
 // whole body.
-func readThrough(body io.Reader, left *int) (n int64, ended bool, err error) {
-	n, err = io.Copy(io.Discard, &cutter{r: body, left: left})
+func readThrough(body io.Reader, left *int) (ended bool, err error) {
+	_, err = io.Copy(io.Discard, &cutter{r: body, left: left})
 	if errors.Is(err, errCut) {
-		return n, false, nil
+		return false, nil
 	}
 	if err != nil {
-		return n, false, &readError{plainer(err)}
+		return false, &readError{plainer(err)}
 	}
-	return n, true, nil
+	return true, nil
 }
 
 // decoded returns the content of a body. A server may code a body that nobody asked it

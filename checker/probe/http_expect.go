@@ -77,7 +77,7 @@ func (e *expectation) judge(answer *http.Response, left *int) (found findings, e
 		}
 	}
 	if e.body == nil && e.not == nil && len(e.json) == 0 && e.digest == nil && e.weightJSON == "" {
-		_, found.ended, err = readThrough(answer.Body, left)
+		found.ended, err = readThrough(answer.Body, left)
 		return found, err
 	}
 	return found, e.judgeBody(answer, left, &found)

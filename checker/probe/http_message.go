@@ -66,7 +66,8 @@ func (m *message) write(s *HTTP) {
 		b = fmt.Appendf(b, "Content-Length: %d\r\n", len(m.body))
 	}
 	b = append(b, "\r\n"...)
-	m.wire = append(b, m.body...)
+	b = append(b, m.body...)
+	m.wire = b
 	m.head = &http.Request{Method: m.method}
 }
 

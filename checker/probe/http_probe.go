@@ -132,7 +132,7 @@ func (a *attempt) ask(q *inquiry) error {
 		}
 		if !q.want.status(answer.StatusCode) && followed < a.settings.Redirects {
 			if next := m.redirected(answer, &a.settings); next != nil {
-				_, ended, err := readThrough(answer.Body, &a.left)
+				ended, err := readThrough(answer.Body, &a.left)
 				if a.done(answer, ended); err != nil {
 					return a.failed("body", err)
 				}
@@ -144,7 +144,7 @@ func (a *attempt) ask(q *inquiry) error {
 		a.done(answer, found.ended)
 		switch {
 		case err == nil:
-			a.weigh(q.want, found)
+			a.weigh(found)
 			return nil
 		case followed > 0:
 			return fmt.Errorf("%w (after %d redirects)", a.failedBody(err), followed)
@@ -163,7 +163,7 @@ func (a *attempt) failedBody(err error) error {
 }
 
 // weigh takes over what an answer says of the weight.
-func (a *attempt) weigh(want *expectation, found findings) {
+func (a *attempt) weigh(found findings) {
 	for _, text := range found.weights {
 		w, err := ParseWeight(text)
 		if err != nil {

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -77,7 +78,7 @@ func (m *jointMember) Probe(ctx context.Context) error {
 		run, leads := m.joint.next(m)
 		if leads {
 			run.result, run.err = m.run(ctx)
-			run.aborted = context.Cause(ctx) == context.Canceled
+			run.aborted = errors.Is(context.Cause(ctx), context.Canceled)
 			close(run.ended)
 		}
 		select {

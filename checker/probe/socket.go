@@ -131,7 +131,7 @@ func (d *dialer) begin(fd int) (over bool, err error) {
 		return false, err
 	}
 	err = unix.Connect(fd, to)
-	if err != nil && err != unix.EINPROGRESS {
+	if err != nil && !errors.Is(err, unix.EINPROGRESS) {
 		return false, os.NewSyscallError("connect", err)
 	}
 	return err == nil, nil

@@ -72,9 +72,6 @@ type talkProber struct {
 	expect *regexp.Regexp // nil: no answer is awaited
 }
 
-// maxTalk is how many bytes of an answer may come before it matches.
-const maxTalk = 64 << 10
-
 // Probe implements Prober.
 func (p *talkProber) Probe(ctx context.Context) error {
 	conn, err := p.dial(ctx)

@@ -54,7 +54,7 @@ It reports on standard error every directive that was not translated, with file,
 and reason, and prints notes about what you should look at. Exit status: 0 everything was translated,
 1 something was not translated, 2 a file cannot be read.`,
 		Args: arguments(1, math.MaxInt),
-		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
+		RunE: c.run,
 	}
 	cmd.Flags().StringVar(&c.from, "from", "", "the `program` that the files come from: "+programs)
 	cmd.Flags().StringVarP(&c.output, "output", "o", "", "write to this new `file` instead of standard output; - is standard output")

@@ -99,9 +99,9 @@ func (c *Conn) SetTimeouts(t lvs.Timeouts) error {
 }
 
 // wrap returns err with what was attempted before it, or nil.
-func wrap(err error, format string, args ...any) error {
+func wrap(err error, attempt string) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf(format+": %w", append(args, err)...)
+	return fmt.Errorf("%s: %w", attempt, err)
 }

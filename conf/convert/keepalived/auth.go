@@ -12,7 +12,7 @@ const maxPassword = 8
 // draftAuth makes [vrrp.auth].
 func (c *converter) draftAuth(t *convert.Table, in *instance) {
 	if d := in.word("auth_hmac"); d != nil {
-		c.draftHMAC(t, in, d)
+		c.draftHMAC(t, d)
 	}
 	d := in.word("authentication")
 	if d == nil {
@@ -46,7 +46,7 @@ func (c *converter) draftAuth(t *convert.Table, in *instance) {
 }
 
 // draftHMAC makes [vrrp.auth] of auth_hmac.
-func (c *converter) draftHMAC(t *convert.Table, in *instance, d *directive) {
+func (c *converter) draftHMAC(t *convert.Table, d *directive) {
 	auth := t.Sub("auth", d.at)
 	auth.Set(d.at, "type", "hmac")
 	var keys []any

@@ -16,7 +16,7 @@ type definition struct {
 }
 
 // define takes a line $NAME=VALUE, and reports whether it is one.
-func (r *reader) define(at convert.Position, text string) bool {
+func (r *reader) define(text string) bool {
 	if len(text) < 2 || text[0] != '$' {
 		return false
 	}
@@ -56,7 +56,7 @@ func (r *reader) continued(text string) {
 // nameLength returns how many bytes at the beginning of s are the name of a
 // definition.
 func nameLength(s string) int {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
 		letter := c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 		if !letter && (i == 0 || c < '0' || c > '9') {
@@ -70,7 +70,7 @@ func nameLength(s string) int {
 // lines of it. $NAME is replaced only before a blank and at the end of the line,
 // ${NAME} anywhere. A definition of several lines must stand at the end.
 func (r *reader) replace(at convert.Position, text string) (replaced string, following []string, changed bool) {
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		if text[i] != '$' {
 			continue
 		}

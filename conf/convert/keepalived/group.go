@@ -73,7 +73,7 @@ func (c *converter) draftGroups() {
 		t.Set(d.at, "name", g.name)
 		t.Comment("", d.comments...)
 		t.Set(d.at, "members", members)
-		c.draftTracking(t, d.body, nil, g)
+		c.draftTracking(t, d.body, nil)
 		c.draftPrograms(t, d.body)
 		c.noteMail(d.body, &c.mail.group, "vrrp")
 		if k := last(d.body, "notify_priority_changes"); k != nil {

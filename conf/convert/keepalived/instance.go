@@ -129,7 +129,7 @@ func (c *converter) draftInstance(in *instance) {
 	c.draftAccept(t, in)
 	c.draftAddresses(t, in)
 	c.draftDelays(t, in)
-	c.draftTracking(t, in.body, in, nil)
+	c.draftTracking(t, in.body, in)
 	c.noteLowest(in)
 	c.draftAuth(t, in)
 	if !in.bare {
@@ -200,11 +200,9 @@ func (c *converter) draftInterval(t *convert.Table, in *instance) {
 		c.report.Person(k.at, "advert_int must be from 0.01 to 255 seconds, not %q: keepalived takes 1 s", k.arg(1))
 		return
 	}
-	ran := v
+	ran := min(v.Round(10*time.Millisecond), 40950*time.Millisecond)
 	if in.version == 2 {
 		ran = max(time.Second, v.Round(time.Second))
-	} else {
-		ran = min(v.Round(10*time.Millisecond), 40950*time.Millisecond)
 	}
 	if ran != v {
 		c.report.Note(k.at, "advert_int %s is not possible with version %d: keepalived takes %s", k.arg(1), in.version, duration(ran))

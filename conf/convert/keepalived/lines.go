@@ -185,7 +185,7 @@ func (r *reader) logical(at convert.Position, text string, depth int) {
 		if text, holds = r.condition(text); !holds {
 			break
 		}
-		if r.define(at, text) {
+		if r.define(text) {
 			break
 		}
 		if strings.HasPrefix(text, "~") {

@@ -116,7 +116,7 @@ func (p *parser) open(d *directive, depth int) {
 	} else {
 		p.report.Person(d.at, "the { of %s is missing: keepalived reads on as if it were there", d.name())
 	}
-	closed := false
+	var closed bool
 	if d.word.shape == values {
 		d.body, closed = p.values()
 	} else {

@@ -69,7 +69,7 @@ func (c *converter) draftRoutes(t *convert.Table, in *instance) {
 
 // destination takes the destination out of the words of a route.
 func destination(args []string) (to string, rest []string) {
-	for i := 0; i < len(args); i++ {
+	for i := range args {
 		word := args[i]
 		switch {
 		case word == "to" && i+1 < len(args):

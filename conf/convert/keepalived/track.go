@@ -107,8 +107,8 @@ func (c *converter) defaultWeight(kind string, d *directive) weight {
 	return own
 }
 
-// draftTracking sets what an instance or a group tracks. in or group is nil.
-func (c *converter) draftTracking(t *convert.Table, body []*directive, in *instance, group *syncGroup) {
+// draftTracking sets what an instance or a group tracks. in is nil for a group.
+func (c *converter) draftTracking(t *convert.Table, body []*directive, in *instance) {
 	var list []any
 	var first *directive
 	for _, b := range trackBlocks {

@@ -58,7 +58,7 @@ var globalDirectives = map[string]func(c *converter, g *globals, l line, value s
 			c.report.Note(l.at, "holdfast reads a changed file when it is told to: holdfast reload. Nothing changes if the file has an error")
 		}
 	},
-	"fork": func(c *converter, g *globals, l line, value string) {
+	"fork": func(c *converter, _ *globals, l line, value string) {
 		c.yes(l, "fork", value)
 		c.report.Note(l.at, "holdfast checks all servers at the same time, in one process")
 	},

@@ -32,20 +32,19 @@ type virtual struct {
 	database  string
 	secret    string
 
-	check, negotiate         int // timeouts in seconds; -1: not given
-	count, failures          int // -1: not given
-	scheduler, flags         string
-	persistent, netmask      string
-	onePacket                bool
-	quiescent, keep          *bool
-	fallback                 *fallback
-	fallbackCommand          string
-	name, comment            string
-	mail                     mailSettings
-	reals                    []real
-	realLines                []line
-	positions                map[string]convert.Position
-	passwordFile, secretFile string
+	check, negotiate    int // timeouts in seconds; -1: not given
+	count, failures     int // -1: not given
+	scheduler, flags    string
+	persistent, netmask string
+	onePacket           bool
+	quiescent, keep     *bool
+	fallback            *fallback
+	fallbackCommand     string
+	name, comment       string
+	mail                mailSettings
+	reals               []real
+	realLines           []line
+	positions           map[string]convert.Position
 }
 
 // position returns where a directive stands, or else the virtual= line.

@@ -45,10 +45,10 @@ type converter struct {
 }
 
 // once makes a note once in a conversion.
-func (c *converter) once(what string, at convert.Position, format string, args ...any) {
+func (c *converter) once(what string, at convert.Position, text string) {
 	if !c.said[what] {
 		c.said[what] = true
-		c.report.Note(at, format, args...)
+		c.report.Note(at, "%s", text)
 	}
 }
 
