@@ -30,8 +30,9 @@ func awaitReason(t *testing.T, d *lab.Daemon, server, state, reason string) {
 		text, _, _ := d.CLI("status", "checks")
 		_, own, found := strings.Cut(text, "\n  "+server+" ")
 		head, rest, _ := strings.Cut(own, "\n")
+		_, rest, _ = strings.Cut(rest, " ago: ") // the latest failure comes first
 		last, _, _ := strings.Cut(rest, "\n")
-		return text, found && strings.Contains(head, " "+state+" ") && (state == "up" || strings.HasSuffix(last, ": "+reason))
+		return text, found && strings.Contains(head, " "+state+" ") && (state == "up" || last == reason || strings.HasSuffix(last, ": "+reason))
 	})
 }
 

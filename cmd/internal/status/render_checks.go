@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ func (s *Status) checks(b *strings.Builder, history bool) {
 		if l := c.Latency; l != nil {
 			p50, p99 = latency(l.P50), latency(l.P99)
 		}
-		t.row(c.ID, c.Kind, c.Address.String(), string(c.State), since, last, took, p50, p99,
+		t.row(c.ID, c.Kind, asked(c.Address), string(c.State), since, last, took, p50, p99,
 			strconv.FormatUint(c.Counts.Attempts, 10), strconv.FormatUint(c.Counts.Failures, 10))
 		s.checkNotes(&t, c, history)
 	}
@@ -61,3 +62,11 @@ func (s *Status) checkNotes(t *table, c *checker.Status, history bool) {
 
 // latency returns how long something took, as exactly as people want it.
 func latency(d time.Duration) string { return d.Round(10 * time.Microsecond).String() }
+
+// asked returns what a check asks; "-" if it asks nobody.
+func asked(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return "-"
+	}
+	return a.String()
+}
