@@ -3,6 +3,7 @@ package checker
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,7 +32,7 @@ func TestDepends(t *testing.T) {
 		w.apply(t, web, shop, host)
 		time.Sleep(500 * time.Millisecond)
 		w.wantAttempts(t, "1 0s", "2 0s", "2 100ms", "3 0s")
-		bad["1"] = true
+		w.change(func() { bad["1"] = true })
 		time.Sleep(time.Second)
 		w.wantChanges(t,
 			"1s host/rs down: connect: connection refused",
@@ -43,7 +44,7 @@ func TestDepends(t *testing.T) {
 		w.took()
 		time.Sleep(3 * time.Second)
 		w.wantAttempts(t, "1 2s", "1 3s", "1 4s")
-		bad["1"] = false
+		w.change(func() { bad["1"] = false })
 		time.Sleep(time.Second)
 		attempts, changes := w.took()
 		if diff := cmp.Diff([]string{"1 5s", "2 5s", "2 5.1s", "3 5.1s"}, attempts); diff != "" {
@@ -74,10 +75,10 @@ func TestDependsAndStaysDown(t *testing.T) {
 		w.apply(t, host, web) // never asked so far
 		time.Sleep(5 * time.Second)
 		w.wantChanges(t, "0s host/rs down first: connect: connection refused", "500ms web/rs waits first: not asked: depends on host/rs, which is down")
-		bad["1"] = false
+		w.change(func() { bad["1"] = false })
 		time.Sleep(time.Second)
 		w.wantChanges(t, "6s host/rs up: answered", "6s web/rs down: connect: connection refused")
-		bad["1"], bad["2"] = true, false
+		w.change(func() { bad["1"], bad["2"] = true, false })
 		time.Sleep(1500 * time.Millisecond)
 		w.took()
 		w.apply(t, host, second("web/rs", 2)) // depends on nobody any more
@@ -111,7 +112,7 @@ func TestPeriod(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		w.wantAttempts(t, "1 1m0s", "1 1m1s", "2 1m0s", "2 1m1s")
-		bad["1"] = true
+		w.change(func() { bad["1"] = true })
 		if r, err := w.set.Force(context.Background(), "a"); err != nil || r.OK {
 			t.Errorf("forced: %+v, %v", r, err)
 		}
@@ -124,6 +125,7 @@ func TestNegotiateEvery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sequence string
 		var fail bool
+		var lock sync.Mutex
 		s := New(Options{
 			NewProber: func(c Config) probe.Prober {
 				letter := "N"
@@ -131,6 +133,8 @@ func TestNegotiateEvery(t *testing.T) {
 					letter = "C"
 				}
 				return probe.ProberFunc(func(context.Context) error {
+					lock.Lock()
+					defer lock.Unlock()
 					sequence += letter
 					if fail {
 						return errors.New("broken")
@@ -146,10 +150,17 @@ func TestNegotiateEvery(t *testing.T) {
 		if err := s.Apply([]Config{c}); err != nil {
 			t.Fatal(err)
 		}
+		set := func(to bool) {
+			lock.Lock()
+			defer lock.Unlock()
+			fail = to
+		}
 		want := func(when, want string, seconds int) {
 			t.Helper()
 			time.Sleep(time.Duration(seconds) * time.Second)
 			synctest.Wait()
+			lock.Lock()
+			defer lock.Unlock()
 			if sequence != want {
 				t.Errorf("%s: %s, want %s", when, sequence, want)
 			}
@@ -157,9 +168,9 @@ func TestNegotiateEvery(t *testing.T) {
 		}
 		time.Sleep(500 * time.Millisecond)
 		want("all is well", "NCCCNCC", 6)
-		fail = true
+		set(true)
 		want("a connection fails", "CNN", 3)
-		fail = false
+		set(false)
 		want("well again", "NCCCN", 5)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,24 +31,24 @@ func TestAllChecksMustBeWell(t *testing.T) {
 			}
 			return 0, nil
 		})
-		bad["2"] = true
+		w.change(func() { bad["2"] = true })
 		patient := of("web/rs1", "patient", 1)
 		patient.Fall = 3
 		w.apply(t, patient, of("web/rs1", "quick", 2))
 		time.Sleep(1500 * time.Millisecond)
 		w.wantChanges(t, "0s web/rs1 down first: quick: connect: connection refused")
-		bad["2"] = false
+		w.change(func() { bad["2"] = false })
 		time.Sleep(time.Second)
 		w.wantChanges(t, "2s web/rs1 up: quick: answered")
-		bad["1"] = true
+		w.change(func() { bad["1"] = true })
 		time.Sleep(2 * time.Second)
 		w.wantChanges(t)
 		time.Sleep(time.Second)
 		w.wantChanges(t, "5s web/rs1 down: patient: connect: connection refused")
-		bad["2"] = true // nothing new: the server is down
+		w.change(func() { bad["2"] = true }) // nothing new: the server is down
 		time.Sleep(5 * time.Second)
 		w.wantChanges(t)
-		bad["1"], bad["2"] = false, false
+		w.change(func() { bad["1"], bad["2"] = false, false })
 		time.Sleep(time.Second)
 		_, changes := w.took()
 		if len(changes) != 1 {
@@ -84,6 +85,7 @@ func TestChecksComeAndGo(t *testing.T) {
 
 // A scale is a probe.Weigher that says what it is told to.
 type scale struct {
+	lock   *sync.Mutex // of what the others refer to
 	weight *string
 	err    *error
 }
@@ -91,6 +93,8 @@ type scale struct {
 func (s scale) Probe(context.Context) error { panic("the weight is not asked for") }
 
 func (s scale) ProbeWeight(context.Context) (*probe.Weight, error) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
 	if *s.weight == "" {
 		return nil, *s.err
 	}
@@ -110,9 +114,19 @@ func TestWeights(t *testing.T) {
 			said[last], failed[last] = new(string), new(error)
 		}
 		var got []string
+		var lock sync.Mutex
+		say := func(of, weight string, err error) {
+			lock.Lock()
+			defer lock.Unlock()
+			*said[of], *failed[of] = weight, err
+		}
 		s := New(Options{
-			NewProber: func(c Config) probe.Prober { return scale{said[lastByte(c.Address)], failed[lastByte(c.Address)]} },
+			NewProber: func(c Config) probe.Prober {
+				return scale{&lock, said[lastByte(c.Address)], failed[lastByte(c.Address)]}
+			},
 			OnChange: func(c Change) {
+				lock.Lock()
+				defer lock.Unlock()
 				weight := "configured"
 				if c.Weight != nil {
 					weight = fmt.Sprint(*c.Weight)
@@ -131,6 +145,8 @@ func TestWeights(t *testing.T) {
 			t.Helper()
 			time.Sleep(time.Second)
 			synctest.Wait()
+			lock.Lock()
+			defer lock.Unlock()
 			if fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("%s: %q, want %q", when, got, want)
 			}
@@ -139,26 +155,20 @@ func TestWeights(t *testing.T) {
 		if err := s.Apply(configs); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(500 * time.Millisecond)
-		synctest.Wait()
-		if fmt.Sprint(got) != `[configured by ""]` {
-			t.Errorf("nobody says a weight: %q", got)
-		}
-		got = nil
-		*said["2"] = "50%"
+		time.Sleep(500 * time.Millisecond) // between two attempts
+		want("nobody says a weight", `configured by ""`)
+		say("2", "50%", nil)
 		want("a part of the configured one", `5 by "rs#b"`)
-		*said["2"] = ""
+		say("2", "", nil)
 		want("an answer that says nothing")
-		*said["2"] = "90%"
-		*failed["2"] = errRefused
+		say("2", "90%", errRefused)
 		want("a bad answer")
-		*failed["2"] = nil
-		*said["2"] = "50%"
-		*said["1"] = "40"
+		say("2", "50%", nil)
+		say("1", "40", nil)
 		want("a part of another", `20 by "rs#b"`)
-		*said["3"] = "-30"
+		say("3", "-30", nil)
 		want("the lower bound", `2 by "rs#c"`)
-		*said["3"] = "+90"
+		say("3", "+90", nil)
 		want("the upper bound", `50 by "rs#c"`)
 		if err := s.Apply(configs[:1]); err != nil {
 			t.Fatal(err)
@@ -171,20 +181,36 @@ func TestWeights(t *testing.T) {
 // host that fails. The first attempt that is sent again says so too.
 func TestUnsent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var err error
+		var answer error
 		var got []string
+		var lock sync.Mutex
+		set := func(err error) {
+			lock.Lock()
+			defer lock.Unlock()
+			answer = err
+		}
 		s := New(Options{
 			NewProber: func(Config) probe.Prober {
-				return probe.ProberFunc(func(context.Context) error { return err })
+				return probe.ProberFunc(func(context.Context) error {
+					lock.Lock()
+					defer lock.Unlock()
+					return answer
+				})
 			},
-			OnChange: func(c Change) { got = append(got, fmt.Sprintf("up %v, unsent %v: %s", c.Up, c.Unsent, c.Reason)) },
-			Rand:     func() float64 { return 0 },
+			OnChange: func(c Change) {
+				lock.Lock()
+				defer lock.Unlock()
+				got = append(got, fmt.Sprintf("up %v, unsent %v: %s", c.Up, c.Unsent, c.Reason))
+			},
+			Rand: func() float64 { return 0 },
 		})
 		defer s.Close()
 		want := func(when string, want ...string) {
 			t.Helper()
 			time.Sleep(time.Second)
 			synctest.Wait()
+			lock.Lock()
+			defer lock.Unlock()
 			if fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("%s: %q, want %q", when, got, want)
 			}
@@ -197,10 +223,10 @@ func TestUnsent(t *testing.T) {
 		}
 		time.Sleep(-time.Since(time.Now().Truncate(time.Second)) + 500*time.Millisecond)
 		want("up", "up true, unsent false: answered")
-		err = fmt.Errorf("connect: network is unreachable: %w", probe.ErrUnsent)
+		set(fmt.Errorf("connect: network is unreachable: %w", probe.ErrUnsent))
 		want("not sent", "up true, unsent true: not sent: connect: network is unreachable: the check could not be sent")
 		want("not sent again", "up false, unsent true: not sent: connect: network is unreachable: the check could not be sent")
-		err = errRefused
+		set(errRefused)
 		want("sent", "up false, unsent false: connect: connection refused")
 		st := s.Status()[0]
 		if st.Counts.Unsent != 2 || st.Counts.Failures != 3 || st.Recent != "++!!-" {

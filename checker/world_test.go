@@ -115,6 +115,13 @@ func (w *world) answers(f func(attempt) (time.Duration, error)) {
 	w.answer = f
 }
 
+// change changes what the answers depend on, while no attempt looks at it.
+func (w *world) change(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
+
 // took returns the attempts and changes since it was last called.
 func (w *world) took() (attempts, changes []string) {
 	synctest.Wait()

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -39,7 +40,7 @@ func TestDNSAnswers(t *testing.T) {
 			return nil
 		}
 		m.Response = true
-		m.Answers = records[m.Questions[0].Type]
+		m.Answers = slices.Clone(records[m.Questions[0].Type]) // Pack writes into them
 		if truncate {
 			m.Truncated, m.Answers = true, nil
 		}
