@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -68,21 +69,21 @@ func TestFile(t *testing.T) {
 // A read that does not return, from a dead file server, ends with the timeout, and
 // no second one begins beside it.
 func TestFileHangs(t *testing.T) {
-	on := &shelf{hold: make(chan struct{})}
-	p := (&Tools{Files: on}).Prober(File{File: "/f"}, Target{})
-	for range 2 {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-		err := p.Probe(ctx)
-		cancel()
-		if !IsInconclusive(err) || err.Error() != "reading /f takes very long" {
-			t.Fatalf("error %v", err)
+	synctest.Test(t, func(t *testing.T) {
+		on := &shelf{hold: make(chan struct{})}
+		p := (&Tools{Files: on}).Prober(File{File: "/f"}, Target{})
+		for range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+			err := p.Probe(ctx)
+			cancel()
+			if !IsInconclusive(err) || err.Error() != "reading /f takes very long" {
+				t.Fatalf("error %v", err)
+			}
 		}
-	}
-	close(on.hold)
-	for p.(*fileProber).reading.Load() {
-		time.Sleep(time.Millisecond)
-	}
-	if err := p.Probe(t.Context()); err != nil {
-		t.Error(err)
-	}
+		close(on.hold)
+		synctest.Wait() // until the read has returned
+		if err := p.Probe(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }

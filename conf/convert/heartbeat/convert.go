@@ -13,7 +13,7 @@ import (
 // --director names, or this host.
 func Convert(in convert.Input, report *convert.Report) *convert.Result {
 	c := &converter{in: in, report: report, keys: map[string]key{}, said: map[string]bool{}}
-	c.cluster.deadtime = defaultDeadtime
+	c.cluster.deadtime, c.cluster.failback = defaultDeadtime, true // legacy, the default, is on
 	for _, f := range in.Files {
 		read := map[role]func(line){roleHACF: c.hacf, roleResources: c.resources, roleKeys: c.authKey}[roleOf(f)]
 		for _, l := range lines(f, report) {
@@ -22,6 +22,9 @@ func Convert(in convert.Input, report *convert.Report) *convert.Result {
 	}
 	if c.cluster.resourcesCRM {
 		return nil
+	}
+	if c.cluster.deadtimeAt == (convert.Position{}) && len(c.groups) > 0 {
+		c.report.Note(c.groups[0].at, "there is no deadtime in ha.cf: the result has that of heartbeat's sample, %v", defaultDeadtime)
 	}
 	c.self = c.chooseNode()
 	names := c.trackers()

@@ -27,7 +27,8 @@ type ping struct {
 	address string
 }
 
-// defaultDeadtime is that of heartbeat 3.0 (config.h of its source).
+// defaultDeadtime is what the result has if ha.cf does not say it: the value of the
+// sample that heartbeat ships.
 const defaultDeadtime = 30 * time.Second
 
 // directives is what each directive of ha.cf means.

@@ -63,6 +63,20 @@ func TestBothNodes(t *testing.T) {
 	}
 }
 
+// What ha.cf leaves out has heartbeat's defaults: addresses fail back.
+func TestDefaults(t *testing.T) {
+	for hacf, want := range map[string]bool{"node lvs1\n": true, "node lvs1\nauto_failback off\n": false, "node lvs1\nnice_failback on\n": false} {
+		files := []convert.File{{Name: "ha.cf", Text: hacf}, {Name: "haresources", Text: "lvs1 10.0.0.1/24/eth0\n"}}
+		toml, report := converttest.Run(t, Convert, files...)
+		if strings.Contains(toml, "preempt = false") == want {
+			t.Errorf("%q: failback is not %v in\n%s", hacf, want, toml)
+		}
+		if !strings.Contains(toml, `interval = "10s"`) || !strings.Contains(report.String(), "no deadtime in ha.cf") {
+			t.Errorf("%q: no default of deadtime in\n%s%s", hacf, toml, report.String())
+		}
+	}
+}
+
 func TestPacemaker(t *testing.T) {
 	var report convert.Report
 	if Convert(convert.Input{Files: []convert.File{{Name: "ha.cf", Text: "node a\ncrm on\n"}}}, &report) != nil || report.Untranslated() != 1 {
