@@ -91,17 +91,7 @@ func TestAgentGone(t *testing.T) {
 
 // A silent agent, and one that is told whom to answer for.
 func TestAgentSend(t *testing.T) {
-	l := listen(t, "127.0.0.1:0")
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go answerWeb(conn)
-		}
-	}()
-	to := at(l.Addr())
+	to := answerAll(t, answerWeb)
 	wantReason(t, ask(t, Agent{Send: "web\n"}, to), "")
 	to.Timeout = hung
 	wantReason(t, ask(t, Agent{}, to), "answer: timeout after 500ms")
@@ -109,7 +99,6 @@ func TestAgentSend(t *testing.T) {
 
 // answerWeb answers "up" to the line "web".
 func answerWeb(conn net.Conn) {
-	defer conn.Close()
 	if line, _ := bufio.NewReader(conn).ReadString('\n'); line == "web\n" {
 		_, _ = io.WriteString(conn, "up\n")
 	}

@@ -110,25 +110,14 @@ func TestDialogs(t *testing.T) {
 // forever serves connections to which it writes the same text again and again.
 func forever(t *testing.T, text string, pause time.Duration) Target {
 	t.Helper()
-	l := listen(t, "127.0.0.1:0")
-	go func() {
+	return answerAll(t, func(conn net.Conn) {
 		for {
-			conn, err := l.Accept()
-			if err != nil {
+			if _, err := io.WriteString(conn, text); err != nil {
 				return
 			}
-			go func() {
-				defer conn.Close()
-				for {
-					if _, err := io.WriteString(conn, text); err != nil {
-						return
-					}
-					time.Sleep(pause)
-				}
-			}()
+			time.Sleep(pause) // the pace is what the check must bear
 		}
-	}()
-	return at(l.Addr())
+	})
 }
 
 // One deadline and one number of bytes bound a dialog as a whole.

@@ -156,7 +156,7 @@ func TestDNSStreamFaults(t *testing.T) {
 		"\x00\x05other":       "the answer is not one to the question",
 		"HTTP/1.1 400 No\r\n": "answer: the server closed the connection too early",
 	} {
-		c := speak(t, func(conn net.Conn) {
+		c := answerAll(t, func(conn net.Conn) {
 			io.ReadFull(conn, make([]byte, 2+12+5))
 			io.WriteString(conn, answer)
 			conn.(*net.TCPConn).CloseWrite()

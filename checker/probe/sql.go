@@ -1,5 +1,11 @@
 package probe
 
+import (
+	"errors"
+	"fmt"
+	"regexp"
+)
+
 // SQL is what a check asks a database server.
 type SQL struct {
 	Login
@@ -27,6 +33,26 @@ func (s *SQL) validate() FieldErrors {
 	errs.pattern("expect", s.Expect)
 	s.TLS.validate(&errs)
 	return errs
+}
+
+// Expected returns the compiled Expect; nil: any row will do. The settings are valid.
+func (s *SQL) Expected() *regexp.Regexp { return compile(s.Expect) }
+
+// A FirstRow is the first row of the answer to a query, which decides the check.
+type FirstRow struct {
+	Found bool
+	Text  string // the columns, with tabs between them
+}
+
+// Judge returns why the answer is not good; nil if it is.
+func (r *FirstRow) Judge(expect *regexp.Regexp) error {
+	switch {
+	case !r.Found:
+		return errors.New("query: no row")
+	case expect != nil && !expect.MatchString(r.Text):
+		return fmt.Errorf("query: row %s does not match %q", Excerpt(r.Text), expect)
+	}
+	return nil
 }
 
 // MySQL logs in to a MySQL or MariaDB server and asks a query. Without a user it

@@ -19,11 +19,7 @@ import (
 // New returns the Prober for settings of type probe.MySQL.
 func New(settings probe.Settings, to probe.Target) probe.Prober {
 	s := settings.(probe.MySQL)
-	p := &prober{Dialer: probe.NewDialer(to, s.TLS, ""), settings: s}
-	if s.Expect != "" {
-		p.expect = regexp.MustCompile(s.Expect)
-	}
-	return p
+	return &prober{Dialer: probe.NewDialer(to, s.TLS, ""), settings: s, expect: s.Expected()}
 }
 
 type prober struct {
@@ -102,7 +98,7 @@ func (p *prober) ask(raw *probe.Conn, session driver.Conn) error {
 	}
 	defer rows.Close()
 	row := make([]driver.Value, len(rows.Columns()))
-	first, found := "", false
+	var first probe.FirstRow
 	for {
 		err := rows.Next(row)
 		if errors.Is(err, io.EOF) {
@@ -111,17 +107,11 @@ func (p *prober) ask(raw *probe.Conn, session driver.Conn) error {
 		if err != nil {
 			return failed(raw, "query", err)
 		}
-		if !found {
-			first, found = join(row), true
+		if !first.Found {
+			first = probe.FirstRow{Found: true, Text: join(row)}
 		}
 	}
-	switch {
-	case !found:
-		return errors.New("query: no row")
-	case p.expect != nil && !p.expect.MatchString(first):
-		return fmt.Errorf("query: row %s does not match %q", probe.Excerpt(first), p.expect)
-	}
-	return nil
+	return first.Judge(p.expect)
 }
 
 // join returns the columns of a row with tabs between them.

@@ -19,11 +19,7 @@ import (
 // New returns the Prober for settings of type probe.PostgreSQL.
 func New(settings probe.Settings, to probe.Target) probe.Prober {
 	s := settings.(probe.PostgreSQL)
-	p := &prober{Dialer: probe.NewDialer(to, s.TLS, ""), settings: s}
-	if s.Expect != "" {
-		p.expect = regexp.MustCompile(s.Expect)
-	}
-	return p
+	return &prober{Dialer: probe.NewDialer(to, s.TLS, ""), settings: s, expect: s.Expected()}
 }
 
 type prober struct {
@@ -95,24 +91,18 @@ func (p *prober) login(raw *probe.Conn) (*pgconn.PgConn, error) {
 // answer: the query can still fail, and servers log it when a client goes early.
 func (p *prober) ask(raw *probe.Conn, session *pgconn.PgConn) error {
 	results := session.Exec(context.Background(), p.settings.Query)
-	first, found := "", false
+	var first probe.FirstRow
 	for results.NextResult() {
 		for rows := results.ResultReader(); rows.NextRow(); {
-			if !found {
-				first, found = join(rows.Values()), true
+			if !first.Found {
+				first = probe.FirstRow{Found: true, Text: join(rows.Values())}
 			}
 		}
 	}
 	if err := results.Close(); err != nil {
 		return failed(raw, "query", err)
 	}
-	switch {
-	case !found:
-		return errors.New("query: no row")
-	case p.expect != nil && !p.expect.MatchString(first):
-		return fmt.Errorf("query: row %s does not match %q", probe.Excerpt(first), p.expect)
-	}
-	return nil
+	return first.Judge(p.expect)
 }
 
 // join returns the columns of a row with tabs between them.

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -95,15 +93,15 @@ func TestRunEndsGroup(t *testing.T) {
 	}{{"late", "wait", true}, {"in time", "exit 0", false}} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			notes := filepath.Join(t.TempDir(), "pids")
+			notes := newPIDPipe(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			ended := make(chan error, 1)
 			go func() {
-				_, err := new(Programs).Run(ctx, shell(t, "sleep 1000 >/dev/null 2>&1 & echo $$ $! >"+notes+"; "+tt.after))
+				_, err := new(Programs).Run(ctx, shell(t, "sleep 1000 >/dev/null 2>&1 & echo $$ $! >"+string(notes)+"; "+tt.after))
 				ended <- err
 			}()
-			pids := awaitPIDs(t, notes)
+			pids := notes.read(t)
 			if tt.late {
 				cancel()
 			}
@@ -117,34 +115,50 @@ func TestRunEndsGroup(t *testing.T) {
 	}
 }
 
-// awaitPIDs waits for two numbers in a file.
-func awaitPIDs(t *testing.T, path string) []int {
+// A pidPipe is a named pipe to which a script writes the numbers of two processes.
+type pidPipe string
+
+func newPIDPipe(t *testing.T) pidPipe {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		b, _ := os.ReadFile(path)
-		if fields := strings.Fields(string(b)); len(fields) == 2 && strings.HasSuffix(string(b), "\n") {
-			first, _ := strconv.Atoi(fields[0])
-			second, _ := strconv.Atoi(fields[1])
-			return []int{first, second}
-		}
+	path := filepath.Join(t.TempDir(), "pids")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("the program does not start")
-	return nil
+	return pidPipe(path)
 }
 
-// awaitGone waits for the end of a process, a zombie of this process included.
+// read waits until the script has written.
+func (p pidPipe) read(t *testing.T) (pids [2]int) {
+	t.Helper()
+	text, err := os.ReadFile(string(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Sscan(string(text), &pids[0], &pids[1]); err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	return pids
+}
+
+// awaitGone waits for the end of a process. One of this process must also have been
+// waited for.
 func awaitGone(t *testing.T, pid int) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		switch {
-		case errors.Is(err, os.ErrNotExist), errors.Is(err, unix.ESRCH):
-			return
-		case err == nil && strings.Contains(string(stat), ") Z ") && !strings.Contains(string(stat), fmt.Sprintf(") Z %d ", os.Getpid())):
-			return // its new parent has not read its status yet
-		case time.Now().After(end):
-			t.Fatalf("process %d is still there: %s", pid, stat)
-		}
+	fd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	n, err := 0, error(unix.EINTR)
+	for errors.Is(err, unix.EINTR) {
+		n, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 20_000)
+	}
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if n != 1 || strings.Contains(string(stat), fmt.Sprintf(") Z %d ", os.Getpid())) {
+		t.Fatalf("process %d is still there (%v): %s", pid, err, stat)
 	}
 }
 
