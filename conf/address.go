@@ -80,10 +80,10 @@ var virtualAddress = codec[Address]{
 		if a == (Address{Prefix: a.Prefix}) {
 			return a.Prefix.String()
 		}
-		t := inlineTable{{"address", a.Prefix.String()}}
+		t := InlineTable{{"address", a.Prefix.String()}}
 		put := func(given bool, key string, value any) {
 			if given {
-				t = append(t, inlineTable{{key, value}}...)
+				t = append(t, InlineTable{{key, value}}...)
 			}
 		}
 		put(a.Interface != "", "interface", a.Interface)

@@ -179,9 +179,9 @@ var authKeyList = codec[[]authKey]{
 		}
 		items := make([]any, len(list))
 		for i, k := range list {
-			shown := inlineTable{{"id", int64(k.ID)}, {"secret", notShown}}
+			shown := InlineTable{{"id", int64(k.ID)}, {"secret", notShown}}
 			if k.file != "" {
-				shown[1].key, shown[1].value = "secret_file", k.file
+				shown[1].Key, shown[1].Value = "secret_file", k.file
 			}
 			items[i] = shown
 		}

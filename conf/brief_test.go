@@ -47,7 +47,7 @@ func TestShowBrief(t *testing.T) {
 			lines := strings.SplitAfter(checkBrief(t, c, parseShown), "\n")
 			host := c.Director.Name
 			for i, line := range lines {
-				if !key.MatchString(line) || line == "name = "+quote(host)+"\n" {
+				if !key.MatchString(line) || line == "name = "+Quote(host)+"\n" {
 					continue
 				}
 				without := strings.Join(slices.Delete(slices.Clone(lines), i, i+1), "")

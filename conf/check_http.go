@@ -142,9 +142,9 @@ func fieldsOf(c codec[string]) codec[[]probe.Field] {
 			return all, ok
 		},
 		encode: func(all []probe.Field) any {
-			table := inlineTable{}
+			table := InlineTable{}
 			for _, f := range all {
-				table = append(table, pair{f.Name, f.Value})
+				table = append(table, Pair{f.Name, f.Value})
 			}
 			return table
 		},

@@ -10,7 +10,7 @@ import (
 
 // A codec turns a TOML value into a T and back. decode reports every error by
 // fail, with the value that it stands at, and returns false if there was one.
-// encode returns a string, int64, bool, []any or inlineTable, or nil for a value
+// encode returns a string, int64, bool, []any or InlineTable, or nil for a value
 // that is not written.
 type codec[T any] struct {
 	decode func(v value, fail func(at value, message string)) (T, bool)

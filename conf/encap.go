@@ -56,10 +56,10 @@ var encap = codec[Encap]{
 		if e.Type == "" {
 			return nil
 		}
-		shown := inlineTable{{"type", e.Type}}
+		shown := InlineTable{{"type", e.Type}}
 		put := func(given bool, key string, value any) {
 			if given {
-				shown = append(shown, pair{key, value})
+				shown = append(shown, Pair{key, value})
 			}
 		}
 		put(len(e.Labels) > 0, "labels", listOf(integer[uint32](0, maxLabel)).encode(e.Labels))

@@ -39,18 +39,18 @@ var command = codec[Command]{
 		if c.User == "" && c.Group == "" && c.Timeout == 0 && !c.OwnArguments {
 			return words.encode(c.Argv)
 		}
-		table := inlineTable{{"command", words.encode(c.Argv)}}
+		table := InlineTable{{"command", words.encode(c.Argv)}}
 		if c.User != "" {
-			table = append(table, pair{"user", c.User})
+			table = append(table, Pair{"user", c.User})
 		}
 		if c.Group != "" {
-			table = append(table, pair{"group", c.Group})
+			table = append(table, Pair{"group", c.Group})
 		}
 		if c.Timeout != 0 {
-			table = append(table, pair{"timeout", formatDuration(c.Timeout)})
+			table = append(table, Pair{"timeout", formatDuration(c.Timeout)})
 		}
 		if c.OwnArguments {
-			table = append(table, pair{"arguments", false})
+			table = append(table, Pair{"arguments", false})
 		}
 		return table
 	},

@@ -35,7 +35,7 @@ var peer = codec[vrrp.PeerConfig]{
 		if p.MinTTL == vrrp.HopLimit {
 			return p.Address.String()
 		}
-		return inlineTable{
+		return InlineTable{
 			{"address", p.Address.String()}, {"min_ttl", int64(p.MinTTL)}, {"max_ttl", int64(p.MaxTTL)},
 		}
 	},

@@ -275,12 +275,12 @@ var hop = codec[Hop]{
 		return h, good
 	},
 	encode: func(h Hop) any {
-		shown := inlineTable{{"device", routeDevice.encode(h.Device)}, {"weight", int64(h.Weight)}}
+		shown := InlineTable{{"device", routeDevice.encode(h.Device)}, {"weight", int64(h.Weight)}}
 		if h.Via.IsValid() {
-			shown = append(shown, pair{"via", h.Via.String()}, pair{"onlink", h.OnLink})
+			shown = append(shown, Pair{"via", h.Via.String()}, Pair{"onlink", h.OnLink})
 		}
 		if e := encap.encode(h.Encap); e != nil {
-			shown = append(shown, pair{"encap", e})
+			shown = append(shown, Pair{"encap", e})
 		}
 		return shown
 	},
@@ -288,10 +288,10 @@ var hop = codec[Hop]{
 
 // briefHop encodes a next hop without the keys that have their defaults.
 func briefHop(h Hop) any {
-	var shown inlineTable
+	var shown InlineTable
 	put := func(given bool, key string, value any) {
 		if given {
-			shown = append(shown, pair{key, value})
+			shown = append(shown, Pair{key, value})
 		}
 	}
 	put(h.Via.IsValid(), "via", h.Via.String())

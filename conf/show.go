@@ -40,7 +40,7 @@ type section struct {
 // put adds "key = value", unless value is nil.
 func (s *section) put(key string, value any) {
 	if value != nil {
-		s.lines = append(s.lines, quoteKey(key)+" = "+literal(value))
+		s.lines = append(s.lines, quoteKey(key)+" = "+Literal(value))
 	}
 }
 
@@ -77,38 +77,46 @@ func (s *section) print(b *bytes.Buffer, parent string) {
 	}
 }
 
-// An inlineTable is a table that is written on one line.
-type inlineTable []pair
+// An InlineTable is a table that is written on one line, in the order of its keys.
+type InlineTable []Pair
 
-type pair struct {
-	key   string
-	value any
+// A Pair is a key of an InlineTable with its value.
+type Pair struct {
+	Key   string
+	Value any
 }
 
-// literal returns v in TOML.
-func literal(v any) string {
+// Literal returns a value in TOML: a string, a number, a boolean, a list or an
+// InlineTable.
+func Literal(v any) string {
 	switch v := v.(type) {
 	case string:
-		return quote(v)
+		return Quote(v)
+	case []string:
+		items := make([]string, len(v))
+		for i, item := range v {
+			items[i] = Quote(item)
+		}
+		return "[" + strings.Join(items, ", ") + "]"
 	case []any:
 		items := make([]string, len(v))
 		for i, item := range v {
-			items[i] = literal(item)
+			items[i] = Literal(item)
 		}
 		return "[" + strings.Join(items, ", ") + "]"
-	case inlineTable:
+	case InlineTable:
 		items := make([]string, len(v))
 		for i, item := range v {
-			items[i] = quoteKey(item.key) + " = " + literal(item.value)
+			items[i] = quoteKey(item.Key) + " = " + Literal(item.Value)
 		}
 		return "{ " + strings.Join(items, ", ") + " }"
 	}
 	return fmt.Sprint(v)
 }
 
-// quote returns s as a basic string. strconv.Quote does not fit: TOML has fewer
-// escapes than Go.
-func quote(s string) string {
+// Quote returns s as a basic string of TOML. Bytes that are not UTF-8 become U+FFFD.
+// strconv.Quote does not fit: TOML has fewer escapes than Go.
+func Quote(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')
 	for _, r := range s {
@@ -134,5 +142,5 @@ func quoteKey(s string) string {
 	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !bare(r) }) < 0 {
 		return s
 	}
-	return quote(s)
+	return Quote(s)
 }

@@ -59,7 +59,7 @@ var tracking = codec[Tracking]{
 		if k.Weight == trackerWeight {
 			return k.Name
 		}
-		return inlineTable{{"name", k.Name}, {"weight", int64(k.Weight)}}
+		return InlineTable{{"name", k.Name}, {"weight", int64(k.Weight)}}
 	},
 }
 

@@ -104,9 +104,9 @@ var headers = codec[[]Header]{
 		if len(list) == 0 {
 			return nil
 		}
-		var table inlineTable
+		var table InlineTable
 		for _, h := range list {
-			table = append(table, pair{h.Name, h.Value})
+			table = append(table, Pair{h.Name, h.Value})
 		}
 		return table
 	},

@@ -2,7 +2,6 @@ package convert
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -87,7 +86,7 @@ func (t *Table) List(name string, at Position) *Table {
 // Set sets a key to a string, a number, a boolean, a list or an Inline table. A key
 // that is there is replaced.
 func (t *Table) Set(at Position, key string, value any) {
-	e := &entry{key: key, value: literal(value), at: at}
+	e := &entry{key: key, value: conf.Literal(value), at: at}
 	for i, old := range t.keys {
 		if old.key == key {
 			e.comments = old.comments
@@ -239,56 +238,7 @@ func refuse(errs conf.Errors, owners []owner, report *Report) bool {
 func (t *Table) identity(e *entry) bool { return t.array && len(t.keys) > 0 && t.keys[0] == e }
 
 // An Inline is a table on one line, in the order of its keys.
-type Inline []Pair
+type Inline = conf.InlineTable
 
 // A Pair is a key of an Inline with its value.
-type Pair struct {
-	Key   string
-	Value any
-}
-
-// literal returns v in TOML.
-func literal(v any) string {
-	switch v := v.(type) {
-	case string:
-		return Quote(v)
-	case []string:
-		items := make([]string, len(v))
-		for i, s := range v {
-			items[i] = Quote(s)
-		}
-		return "[" + strings.Join(items, ", ") + "]"
-	case []any:
-		items := make([]string, len(v))
-		for i, item := range v {
-			items[i] = literal(item)
-		}
-		return "[" + strings.Join(items, ", ") + "]"
-	case Inline:
-		items := make([]string, len(v))
-		for i, p := range v {
-			items[i] = p.Key + " = " + literal(p.Value)
-		}
-		return "{ " + strings.Join(items, ", ") + " }"
-	}
-	return fmt.Sprint(v)
-}
-
-// Quote returns s as a basic string of TOML. Bytes that are not UTF-8 become U+FFFD.
-func Quote(s string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r < ' ' || r == 0x7f:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
-}
+type Pair = conf.Pair

@@ -14,7 +14,8 @@ import (
 	"holdfast/conf/convert"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+// Update is the flag -update: tests write what they would compare.
+var Update = flag.Bool("update", false, "rewrite the golden files, and tables in the documentation")
 
 // A Converter converts files.
 type Converter func(convert.Input, *convert.Report) *convert.Result
@@ -73,7 +74,7 @@ func Golden(t *testing.T, c Converter, pattern string) {
 // Compare compares a text with a golden file. With -update it writes the file.
 func Compare(t *testing.T, path, got string) {
 	t.Helper()
-	if *update {
+	if *Update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}

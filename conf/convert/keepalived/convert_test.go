@@ -1,7 +1,6 @@
 package keepalived
 
 import (
-	"flag"
 	"fmt"
 	"net/netip"
 	"os"
@@ -15,9 +14,8 @@ import (
 
 	"holdfast/conf"
 	"holdfast/conf/convert"
+	"holdfast/conf/convert/converttest"
 )
-
-var update = flag.Bool("update", false, "write the golden files and the table in the documentation")
 
 // input is that of a machine called lvs1, without files and environment.
 func input(files ...convert.File) convert.Input {
@@ -84,26 +82,9 @@ func TestGolden(t *testing.T) {
 			}
 			toml, report := convertFile(t, convert.File{Name: path, Text: string(text)})
 			base := strings.TrimSuffix(path, ".conf")
-			golden(t, base+".toml", toml)
-			golden(t, base+".report", strings.ReplaceAll(report.String(), "testdata/", ""))
+			converttest.Compare(t, base+".toml", toml)
+			converttest.Compare(t, base+".report", strings.ReplaceAll(report.String(), "testdata/", ""))
 		})
-	}
-}
-
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
 }
 
@@ -197,7 +178,7 @@ func TestDocumentation(t *testing.T) {
 	if !ok || !ok2 {
 		t.Fatalf("%s has no table of words", docPath)
 	}
-	if *update {
+	if *converttest.Update {
 		if err := os.WriteFile(docPath, []byte(before+begin+b.String()+"\n"+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"holdfast/conf"
 	"holdfast/conf/convert"
 )
 
@@ -128,9 +129,9 @@ func (c *converter) flags(l line, flags string) (real, bool) {
 
 func describeRequest(ask, expect string) string {
 	if expect == "" {
-		return "path = " + convert.Quote(ask)
+		return "path = " + conf.Quote(ask)
 	}
-	return "path = " + convert.Quote(ask) + " and body = " + convert.Quote(expect)
+	return "path = " + conf.Quote(ask) + " and body = " + conf.Quote(expect)
 }
 
 // parseFallback reads the value of fallback=. Without a forwarding method it is gate,
