@@ -82,6 +82,16 @@ func TestActiveOnMaster(t *testing.T) {
 	awaitTable(t, p.Directors[1], "!"+web)
 	p.Router.AwaitServers(t, 20*time.Second, web, "rs1", "rs2")
 
+	// The new binary knows that it is MASTER without a transition that tells it.
+	if _, stderr, err := daemons[0].CLI("upgrade"); err != nil {
+		t.Fatalf("upgrade: %v: %s", err, stderr)
+	}
+	p.Directors[0].Run("ipvsadm", "-d", "-t", web, "-r", rs2)
+	if err := daemons[0].Reload(); err != nil { // which compares the table at once
+		t.Fatal(err)
+	}
+	awaitTable(t, p.Directors[0], "-A -t "+web, rs1, rs2)
+
 	p.Directors[0].Wires["eth0"].Cut()
 	daemons[1].AwaitState(t, "MASTER")
 	awaitTable(t, p.Directors[1], "-A -t "+web, rs1, rs2)
