@@ -41,7 +41,6 @@ http.server.HTTPServer(("127.0.0.1", 8080), Handler).serve_forever()
 PY
 namespace director
 at director python3 server.py >asked &
-sleepers="$sleepers $!"
 
 # try REQUEST: what the server is asked for.
 try() {

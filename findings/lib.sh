@@ -14,8 +14,20 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/finding.XXXXXX")
 root=$work/root
 changed=
 sleepers=
-# shellcheck disable=SC2086
-trap 'kill $sleepers 2>/dev/null || true; rm -rf "$work"' EXIT
+# cleanup ends whatever still runs in a namespace of the script, and removes its files.
+# A program that "at" started in the background is not the process that $! names.
+cleanup() {
+	for file in "$work"/ns.*; do
+		net=$(readlink "/proc/$(cat "$file" 2>/dev/null)/ns/net") || continue
+		for process in /proc/[0-9]*; do
+			if [ "$(readlink "$process/ns/net")" = "$net" ]; then kill "${process#/proc/}" 2>/dev/null || true; fi
+		done
+	done
+	# shellcheck disable=SC2086
+	kill $sleepers 2>/dev/null || true
+	rm -rf "$work"
+}
+trap cleanup EXIT
 cd "$work"
 
 # cannot ends a finding that could not be tried.

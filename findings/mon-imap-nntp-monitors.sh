@@ -41,7 +41,6 @@ print("ready", flush=True)
 PY
 namespace director
 at director python3 server.py >ready &
-sleepers="$sleepers $!"
 until [ -s ready ]; do sleep 0.1; done
 
 # verdict MONITOR [OPTION...]: whom it names, and its exit status.
