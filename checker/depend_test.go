@@ -18,13 +18,6 @@ import (
 func TestDepends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
-		bad := map[string]bool{}
-		w.answers(func(a attempt) (time.Duration, error) {
-			if bad[a.To] {
-				return 0, errRefused
-			}
-			return 0, nil
-		})
 		host, web, shop := second("host/rs", 1), second("web/rs", 2), second("shop/rs", 3)
 		host.Fall = 1
 		web.Depends, shop.Depends = []string{"host/rs"}, []string{"web/rs"} // shop by web
@@ -32,7 +25,7 @@ func TestDepends(t *testing.T) {
 		w.apply(t, web, shop, host)
 		time.Sleep(500 * time.Millisecond)
 		w.wantAttempts(t, "1 0s", "2 0s", "2 100ms", "3 0s")
-		w.change(func() { bad["1"] = true })
+		w.refuse("1")
 		time.Sleep(time.Second)
 		w.wantChanges(t,
 			"1s host/rs down: connect: connection refused",
@@ -44,7 +37,7 @@ func TestDepends(t *testing.T) {
 		w.took()
 		time.Sleep(3 * time.Second)
 		w.wantAttempts(t, "1 2s", "1 3s", "1 4s")
-		w.change(func() { bad["1"] = false })
+		w.refuse()
 		time.Sleep(time.Second)
 		attempts, changes := w.took()
 		if diff := cmp.Diff([]string{"1 5s", "2 5s", "2 5.1s", "3 5.1s"}, attempts); diff != "" {
@@ -61,13 +54,7 @@ func TestDepends(t *testing.T) {
 func TestDependsAndStaysDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
-		bad := map[string]bool{"1": true, "2": true}
-		w.answers(func(a attempt) (time.Duration, error) {
-			if bad[a.To] {
-				return 0, errRefused
-			}
-			return 0, nil
-		})
+		w.refuse("1", "2")
 		host, web := second("host/rs", 1), second("web/rs", 2)
 		web.Depends = []string{"host/rs"}
 		w.apply(t, host)
@@ -75,10 +62,10 @@ func TestDependsAndStaysDown(t *testing.T) {
 		w.apply(t, host, web) // never asked so far
 		time.Sleep(5 * time.Second)
 		w.wantChanges(t, "0s host/rs down first: connect: connection refused", "500ms web/rs waits first: not asked: depends on host/rs, which is down")
-		w.change(func() { bad["1"] = false })
+		w.refuse("2")
 		time.Sleep(time.Second)
 		w.wantChanges(t, "6s host/rs up: answered", "6s web/rs down: connect: connection refused")
-		w.change(func() { bad["1"], bad["2"] = true, false })
+		w.refuse("1")
 		time.Sleep(1500 * time.Millisecond)
 		w.took()
 		w.apply(t, host, second("web/rs", 2)) // depends on nobody any more
@@ -94,13 +81,7 @@ func TestDependsAndStaysDown(t *testing.T) {
 func TestPeriod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Options{}) // it is midnight, 1 January 2000, UTC
-		bad := map[string]bool{"2": true}
-		w.answers(func(a attempt) (time.Duration, error) {
-			if bad[a.To] {
-				return 0, errRefused
-			}
-			return 0, nil
-		})
+		w.refuse("2")
 		one, two := second("a", 1), second("b", 2)
 		one.Period = "min {1}"
 		two.Period, two.Fall, two.InitiallyUp = "min {1}", 2, true
@@ -112,7 +93,7 @@ func TestPeriod(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		w.wantAttempts(t, "1 1m0s", "1 1m1s", "2 1m0s", "2 1m1s")
-		w.change(func() { bad["1"] = true })
+		w.refuse("1", "2")
 		if r, err := w.set.Force(context.Background(), "a"); err != nil || r.OK {
 			t.Errorf("forced: %+v, %v", r, err)
 		}

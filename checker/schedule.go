@@ -121,7 +121,7 @@ func (s *Set) finish(q *question, begun, ended time.Time, weight *probe.Weight, 
 		r.Weight = weight
 	}
 	if r.Inconclusive && !q.last.Inconclusive {
-		s.log.Warn("check says nothing of the server", "check", q.cfg.ID, "reason", r.Reason)
+		s.log.Warn("the check could not find out how the server is", "check", q.cfg.ID, "reason", r.Reason)
 	}
 	q.took(r.OK)
 	unsent := q.last.Unsent

@@ -24,31 +24,24 @@ func of(server, name string, last byte) Config {
 func TestAllChecksMustBeWell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
-		bad := map[string]bool{}
-		w.answers(func(a attempt) (time.Duration, error) {
-			if bad[a.To] {
-				return 0, errRefused
-			}
-			return 0, nil
-		})
-		w.change(func() { bad["2"] = true })
+		w.refuse("2")
 		patient := of("web/rs1", "patient", 1)
 		patient.Fall = 3
 		w.apply(t, patient, of("web/rs1", "quick", 2))
 		time.Sleep(1500 * time.Millisecond)
 		w.wantChanges(t, "0s web/rs1 down first: quick: connect: connection refused")
-		w.change(func() { bad["2"] = false })
+		w.refuse()
 		time.Sleep(time.Second)
 		w.wantChanges(t, "2s web/rs1 up: quick: answered")
-		w.change(func() { bad["1"] = true })
+		w.refuse("1")
 		time.Sleep(2 * time.Second)
 		w.wantChanges(t)
 		time.Sleep(time.Second)
 		w.wantChanges(t, "5s web/rs1 down: patient: connect: connection refused")
-		w.change(func() { bad["2"] = true }) // nothing new: the server is down
+		w.refuse("1", "2") // nothing new: the server is down
 		time.Sleep(5 * time.Second)
 		w.wantChanges(t)
-		w.change(func() { bad["1"], bad["2"] = false, false })
+		w.refuse()
 		time.Sleep(time.Second)
 		_, changes := w.took()
 		if len(changes) != 1 {
@@ -113,7 +106,7 @@ func TestWeights(t *testing.T) {
 		for _, last := range []string{"1", "2", "3"} {
 			said[last], failed[last] = new(string), new(error)
 		}
-		var got []string
+		var got recorder
 		var lock sync.Mutex
 		say := func(of, weight string, err error) {
 			lock.Lock()
@@ -125,13 +118,11 @@ func TestWeights(t *testing.T) {
 				return scale{&lock, said[lastByte(c.Address)], failed[lastByte(c.Address)]}
 			},
 			OnChange: func(c Change) {
-				lock.Lock()
-				defer lock.Unlock()
 				weight := "configured"
 				if c.Weight != nil {
 					weight = fmt.Sprint(*c.Weight)
 				}
-				got = append(got, fmt.Sprintf("%s by %q", weight, c.WeightBy))
+				got.add(fmt.Sprintf("%s by %q", weight, c.WeightBy))
 			},
 			Rand: func() float64 { return 0 },
 		})
@@ -141,39 +132,28 @@ func TestWeights(t *testing.T) {
 			configs[i].Weight, configs[i].WeightMax, configs[i].Rise = 10, 100, 1
 		}
 		configs[2].WeightMin, configs[2].WeightMax = 2, 50
-		want := func(when string, want ...string) {
-			t.Helper()
-			time.Sleep(time.Second)
-			synctest.Wait()
-			lock.Lock()
-			defer lock.Unlock()
-			if fmt.Sprint(got) != fmt.Sprint(want) {
-				t.Errorf("%s: %q, want %q", when, got, want)
-			}
-			got = nil
-		}
 		if err := s.Apply(configs); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(500 * time.Millisecond) // between two attempts
-		want("nobody says a weight", `configured by ""`)
+		got.want(t, "nobody says a weight", `configured by ""`)
 		say("2", "50%", nil)
-		want("a part of the configured one", `5 by "rs#b"`)
+		got.want(t, "a part of the configured one", `5 by "rs#b"`)
 		say("2", "", nil)
-		want("an answer that says nothing")
+		got.want(t, "an answer that says nothing")
 		say("2", "90%", errRefused)
-		want("a bad answer")
+		got.want(t, "a bad answer")
 		say("2", "50%", nil)
 		say("1", "40", nil)
-		want("a part of another", `20 by "rs#b"`)
+		got.want(t, "a part of another", `20 by "rs#b"`)
 		say("3", "-30", nil)
-		want("the lower bound", `2 by "rs#c"`)
+		got.want(t, "the lower bound", `2 by "rs#c"`)
 		say("3", "+90", nil)
-		want("the upper bound", `50 by "rs#c"`)
+		got.want(t, "the upper bound", `50 by "rs#c"`)
 		if err := s.Apply(configs[:1]); err != nil {
 			t.Fatal(err)
 		}
-		want("two checks are gone", `40 by "rs#a"`)
+		got.want(t, "two checks are gone", `40 by "rs#a"`)
 	})
 }
 
@@ -182,7 +162,7 @@ func TestWeights(t *testing.T) {
 func TestUnsent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var answer error
-		var got []string
+		var got recorder
 		var lock sync.Mutex
 		set := func(err error) {
 			lock.Lock()
@@ -197,37 +177,22 @@ func TestUnsent(t *testing.T) {
 					return answer
 				})
 			},
-			OnChange: func(c Change) {
-				lock.Lock()
-				defer lock.Unlock()
-				got = append(got, fmt.Sprintf("up %v, unsent %v: %s", c.Up, c.Unsent, c.Reason))
-			},
-			Rand: func() float64 { return 0 },
+			OnChange: func(c Change) { got.add(fmt.Sprintf("up %v, unsent %v: %s", c.Up, c.Unsent, c.Reason)) },
+			Rand:     func() float64 { return 0 },
 		})
 		defer s.Close()
-		want := func(when string, want ...string) {
-			t.Helper()
-			time.Sleep(time.Second)
-			synctest.Wait()
-			lock.Lock()
-			defer lock.Unlock()
-			if fmt.Sprint(got) != fmt.Sprint(want) {
-				t.Errorf("%s: %q, want %q", when, got, want)
-			}
-			got = nil
-		}
 		c := second("a", 1)
 		c.Fall = 2
 		if err := s.Apply([]Config{c}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(-time.Since(time.Now().Truncate(time.Second)) + 500*time.Millisecond)
-		want("up", "up true, unsent false: answered")
+		got.want(t, "up", "up true, unsent false: answered")
 		set(fmt.Errorf("connect: network is unreachable: %w", probe.ErrUnsent))
-		want("not sent", "up true, unsent true: not sent: connect: network is unreachable: the check could not be sent")
-		want("not sent again", "up false, unsent true: not sent: connect: network is unreachable: the check could not be sent")
+		got.want(t, "not sent", "up true, unsent true: not sent: connect: network is unreachable: the check could not be sent")
+		got.want(t, "not sent again", "up false, unsent true: not sent: connect: network is unreachable: the check could not be sent")
 		set(errRefused)
-		want("sent", "up false, unsent false: connect: connection refused")
+		got.want(t, "sent", "up false, unsent false: connect: connection refused")
 		st := s.Status()[0]
 		if st.Counts.Unsent != 2 || st.Counts.Failures != 3 || st.Recent != "++!!-" {
 			t.Errorf("status %+v", st)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"holdfast/checker/probe"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -115,11 +116,39 @@ func (w *world) answers(f func(attempt) (time.Duration, error)) {
 	w.answer = f
 }
 
-// change changes what the answers depend on, while no attempt looks at it.
-func (w *world) change(f func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	f()
+// refuse makes the addresses refuse connections from now on, and all others answer.
+func (w *world) refuse(addresses ...string) {
+	w.answers(func(a attempt) (time.Duration, error) {
+		if slices.Contains(addresses, a.To) {
+			return 0, errRefused
+		}
+		return 0, nil
+	})
+}
+
+// A recorder keeps what it is told from any goroutine.
+type recorder struct {
+	mu  sync.Mutex
+	got []string
+}
+
+func (r *recorder) add(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.got = append(r.got, text)
+}
+
+// want compares what came until a second later.
+func (r *recorder) want(t *testing.T, when string, want ...string) {
+	t.Helper()
+	time.Sleep(time.Second)
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.Equal(r.got, want) {
+		t.Errorf("%s: %q, want %q", when, r.got, want)
+	}
+	r.got = nil
 }
 
 // took returns the attempts and changes since it was last called.

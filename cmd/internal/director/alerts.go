@@ -99,7 +99,7 @@ func (a *alerts) setMaster(name string, master bool) {
 func (a *alerts) rule(c *conf.Alert) alert.Rule {
 	when, err := period.Parse(c.Period)
 	if err != nil { // the configuration was checked
-		a.log.Error("the period of an alert cannot be read, so it is always", "alert", c.Name, "err", err)
+		a.log.Error("the period of an alert cannot be read: its messages are sent at any time", "alert", c.Name, "err", err)
 	}
 	follow := c.Follow
 	return alert.Rule{
