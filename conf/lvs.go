@@ -16,10 +16,12 @@ var onStop = choice(option[OnStop]{"clear", Clear}, option[OnStop]{"keep", Keep}
 func (l *LVS) visit(t *table) (sync *table) {
 	field(t, "on_stop", &l.OnStop, onStop, Clear)
 	field(t, "via_mark", &l.ViaMark, integer[uint32](1, 1<<32-viaMarks), 1<<30)
+	field(t, "preempt_wait", &l.PreemptWait, duration(0, 24*time.Hour), time.Minute)
 	field(t, "maintenance_dir", &l.MaintenanceDir, optional(absolutePath), "")
 	t.maybe("sync", l.Sync.Interface != "", func(t *table) {
 		sync = t
 		visitSync(t, &l.Sync)
+		field(t, "preempt_wait", &l.SyncPreemptWait, duration(0, 24*time.Hour), 12*time.Second)
 	})
 	t.sub("timeouts", func(t *table) {
 		// The limit of the kernel is INT_MAX/HZ seconds, with HZ = 1000 24.8 days
@@ -29,22 +31,43 @@ func (l *LVS) visit(t *table) (sync *table) {
 		field(t, "tcpfin", &l.Timeouts.TCPFin, seconds, 0)
 		field(t, "udp", &l.Timeouts.UDP, seconds, 0)
 	})
-	t.sub("sysctl", func(t *table) { visitSysctls(t, &l.Sysctls) })
+	t.sub("sysctl", l.visitSysctls)
 	return sync
 }
 
-// visitSysctls visits [lvs.sysctl].
-func visitSysctls(t *table, all *map[string]string) {
+// visitSysctls visits [lvs.sysctl], after [lvs.sync].
+func (l *LVS) visitSysctls(t *table) {
 	for _, s := range lvs.Sysctls() {
-		value := (*all)[s.Name]
-		field(t, s.Name, &value, optional(sysctl(s)), "")
+		value, normal := l.Sysctls[s.Name], ""
+		if l.Sync.Interface != "" {
+			normal = syncSysctls[s.Name]
+		}
+		field(t, s.Name, &value, optional(sysctl(s)), normal)
 		if !t.reading() || value == "" {
 			continue
 		}
-		if *all == nil {
-			*all = map[string]string{}
+		if l.Sysctls == nil {
+			l.Sysctls = map[string]string{}
 		}
-		(*all)[s.Name] = value
+		l.Sysctls[s.Name] = value
+	}
+}
+
+// syncSysctls are the values that suit [lvs.sync]. With the kernel's own, "3 50" and 0,
+// a director that has come back would know a connection only after another 50 packets
+// of it, however long that takes.
+var syncSysctls = map[string]string{"sync_threshold": "3 10", "sync_refresh_period": "10"}
+
+// syncFlush is how long the kernel gathers copies before it sends them
+// (IPVS_SYNC_FLUSH_TIME in net/netfilter/ipvs/ip_vs_sync.c).
+const syncFlush = 2 * time.Second
+
+// resolveSync derives the default of preempt_wait from how often connections are
+// copied.
+func (l *LVS) resolveSync(t *table) {
+	refresh, err := strconv.Atoi(l.Sysctls["sync_refresh_period"])
+	if err == nil && refresh > 0 && !t.has("preempt_wait") {
+		l.SyncPreemptWait = time.Duration(refresh)*time.Second + syncFlush
 	}
 }
 
