@@ -21,6 +21,7 @@ type Config struct {
 	Services []Service
 	Notify   Notifications
 	Alerts   []Alert
+	Listens  []Listen
 }
 
 // Director is the configuration of the daemon itself.
