@@ -21,7 +21,7 @@ NETWORKDIR ?= /etc/systemd/network
 NMDIR     ?= /etc/NetworkManager/conf.d
 DBUSDIR   ?= /etc/dbus-1/system.d
 # Seconds for each fuzz target.
-FUZZTIME  ?= 10
+FUZZTIME  ?= 5
 BENCHARGS ?=
 # TAGS=dbus adds [director.dbus] to the binary, which grows by half a megabyte.
 TAGS      ?=
@@ -99,6 +99,7 @@ ci: tools lint
 
 .PHONY: soak
 soak: tools build
+	$(GO) test -count=1 -timeout 1h -run 'TestShowBriefRandomWalk' ./conf -brief.steps=2000
 	$(GO) test -count=1 -timeout 2h -run 'TestLAN$$' ./vrrp -lan.seconds=10000000
 	$(GO) test -count=1 -timeout 1h -run 'TestChaos$$|TestEndurance' ./integration -chaos.seconds=600
 	$(MAKE) fuzz FUZZTIME=300
