@@ -22,6 +22,7 @@ type Config struct {
 	Notify   Notifications
 	Alerts   []Alert
 	Listens  []Listen
+	Page     Page
 }
 
 // Director is the configuration of the daemon itself.
