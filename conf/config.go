@@ -21,6 +21,8 @@ type Config struct {
 	Services []Service
 	Notify   Notifications
 	Alerts   []Alert
+	Listens  []Listen
+	Page     Page
 }
 
 // Director is the configuration of the daemon itself.
