@@ -16,6 +16,7 @@ func (c *Config) resolve(s sections) {
 	c.checkMembers(s)
 	c.resolveFollow(s)
 	c.checkServices(s.services)
+	c.resolveUDP()
 	c.checkViaMarks(s.services)
 	c.checkDepends(s.services)
 	c.checkAccepted(s)

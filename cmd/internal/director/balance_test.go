@@ -251,7 +251,7 @@ func TestIPVSSysctls(t *testing.T) {
 	}
 	balance(t, dir, kernel, text("conntrack = 1\nsync_threshold = \"1 20\"")) // and crashes
 	b := balance(t, dir, kernel, text("conntrack = 1\nexpire_nodest_conn = 1"))
-	want := map[string]string{"conntrack": "1", "expire_nodest_conn": "1", "sync_threshold": "3 10", "sync_refresh_period": "10"}
+	want := map[string]string{"conntrack": "1", "expire_nodest_conn": "1", "sync_threshold": "3 4", "sync_refresh_period": "10"}
 	if !maps.Equal(kernel.sysctls, want) {
 		t.Errorf("sysctls %v, want %v", kernel.sysctls, want)
 	}
@@ -263,7 +263,7 @@ func TestIPVSSysctls(t *testing.T) {
 	if text := errorText(faults.table); text != "read net.ipv4.vs.conn_lfactor: this kernel does not have it" {
 		t.Errorf("faults: %q", text)
 	}
-	want = map[string]string{"conntrack": "1", "expire_nodest_conn": "0", "sync_threshold": "3 10", "sync_refresh_period": "10"}
+	want = map[string]string{"conntrack": "1", "expire_nodest_conn": "0", "sync_threshold": "3 4", "sync_refresh_period": "10"}
 	if !maps.Equal(kernel.sysctls, want) {
 		t.Errorf("sysctls %v, want %v", kernel.sysctls, want)
 	}
