@@ -76,7 +76,7 @@ func TestUDPFlowMoves(t *testing.T) {
 	}{
 		{"plain", "", 5001},
 		{"persistent", "persistence = \"5m\"\n", 5002},
-		{"one packet", "one_packet = true\n", 5003},
+		{"one-packet", "one_packet = true\n", 5003},
 	}
 	webs := map[string]*lab.Web{}
 	more := ""
