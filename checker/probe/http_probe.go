@@ -136,6 +136,7 @@ func (a *attempt) ask(q *inquiry) error {
 				return err
 			}
 			m = next
+			followed-- // the same request again is no redirect
 			continue
 		}
 		if !q.want.status(answer.StatusCode) && followed < a.settings.Redirects {
