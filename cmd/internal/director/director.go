@@ -27,6 +27,8 @@ type Options struct {
 	Level *slog.LevelVar
 	// Ready is called once everything is up. It may be nil.
 	Ready func()
+	// Manager is told how the daemon is; nil: nobody wants to know.
+	Manager ServiceManager
 	// EarlySpeaker sends adverts for what the former binary was MASTER of; nil if there
 	// was none.
 	EarlySpeaker *EarlySpeaker
@@ -116,6 +118,7 @@ func Run(ctx context.Context, o Options) error {
 	d.log.Info("holdfast is up", "version", o.Version, "director", o.Config.Director.Name,
 		"instances", len(o.Config.VRRP), "services", len(o.Config.Services))
 	running, stop := context.WithCancel(ctx)
+	d.threads.Go(func() { d.watchdog().run(running) })
 	d.threads.Go(func() { d.reloadOnSignal(running) })
 	d.loop(ctx)
 	stop()
@@ -123,6 +126,9 @@ func Run(ctx context.Context, o Options) error {
 }
 
 func newDirector(o Options) *Director {
+	if o.Manager == nil {
+		o.Manager = noManager{}
+	}
 	return &Director{
 		opts: o, log: o.Log, published: publishedStates{states: map[[2]string]string{}}, started: time.Now(), loaded: time.Now(), mail: newMailbox(),
 		reloading: make(chan struct{}, 1), load: conf.LoadContext,
@@ -207,6 +213,7 @@ func (d *Director) list() {
 
 	d.subsystems = []subsystem{
 		d.outlets,
+		&managed{base: b, manager: d.opts.Manager, text: d.summary},
 		&snmpAgent{base: b, routers: d.vrrpStatusSoon},
 		d.bus,
 		d.bfd,

@@ -19,6 +19,7 @@
 // that it names in its fields, and so it can be tested alone (subsystem_test.go).
 //
 //	outlets.go         scripts, pipes, webhooks and mail; programs.go: what is run
+//	service_manager.go what systemd is told; watchdog.go: that adverts go out
 //	snmp.go, dbus.go   SNMP and D-Bus
 //	bfd.go             BFD sessions
 //	via.go             checks at the address of a service; via_sysctl.go: what lets the
