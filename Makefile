@@ -54,6 +54,7 @@ tools:
 test: tools build
 	$(GO) test $(RACE) -count=1 $(QUICK)
 	$(GO) test $(RACE) -count=1 -tags dbus ./cmd/...
+	CGO_ENABLED=0 $(GO) test -count=1 -run Capabilities ./cmd/internal/program
 	$(GO) test -count=1 -tags plainwait ./netdev/port
 	$(GO) test -count=1 -p 1 -timeout 20m $(SLOW)
 

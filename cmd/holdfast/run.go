@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/cmd/internal/director"
+	"holdfast/cmd/internal/program"
 	"holdfast/cmd/internal/systemd"
 	"holdfast/conf"
 )
@@ -65,6 +66,7 @@ func parseLogFlags(level, format string) (logFlags, error) {
 func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 	collectGarbage(whileStarting)
 	early, unspoken := director.NewEarlySpeaker()
+	leaking := program.KeepCapabilities()
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	reload := hangups(ctx)
@@ -98,6 +100,9 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 		log.Warn("no advert was sent until the configuration was read", "err", unspoken)
 	}
 
+	if leaking != nil {
+		log.Warn("scripts have the capabilities of the daemon", "err", leaking)
+	}
 	manager, stopTelling := tellSystemd(log)
 	defer stopTelling()
 	defer context.AfterFunc(cmd.Context(), manager.Stopping)()
