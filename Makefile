@@ -17,6 +17,8 @@ GO        ?= go
 PREFIX    ?= /usr/local
 DESTDIR   ?=
 UNITDIR   ?= /etc/systemd/system
+SYSUSERSDIR ?= /etc/sysusers.d
+TMPFILESDIR ?= /etc/tmpfiles.d
 NETWORKDIR ?= /etc/systemd/network
 NMDIR     ?= /etc/NetworkManager/conf.d
 DBUSDIR   ?= /etc/dbus-1/system.d
@@ -80,7 +82,7 @@ lint: tools $(STATICCHECK) golangci-lint
 	$(GO) vet -tags plainwait ./netdev/port
 	$(STATICCHECK) ./...
 	$(STATICCHECK) -tags dbus ./cmd/...
-	@if [ -x $(TOOLBIN)/shellcheck ]; then $(TOOLBIN)/shellcheck integration/tools/*.sh findings/*.sh .ci/run; fi
+	@if [ -x $(TOOLBIN)/shellcheck ]; then $(TOOLBIN)/shellcheck integration/tools/*.sh findings/*.sh cmd/holdfast/package/*.sh .ci/run; fi
 	@if [ -x $(GOLANGCILINT) ]; then $(GOLANGCILINT) run && $(GOLANGCILINT) run --build-tags dbus ./cmd/...; fi
 
 # Each linter is kept under its version, so another version is fetched anew.
@@ -113,8 +115,14 @@ install: build
 	install -d $(DESTDIR)$(UNITDIR)
 	sed 's|/usr/local/sbin|$(PREFIX)/sbin|' cmd/holdfast/holdfast.service > $(DESTDIR)$(UNITDIR)/holdfast.service
 	sed 's|/usr/local/sbin|$(PREFIX)/sbin|' "cmd/holdfast/holdfast-realserver@.service" > "$(DESTDIR)$(UNITDIR)/holdfast-realserver@.service"
+	install -D -m 644 cmd/holdfast/package/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/holdfast.conf
+	install -D -m 644 cmd/holdfast/package/tmpfiles.conf $(DESTDIR)$(TMPFILESDIR)/holdfast.conf
 	install -D -m 644 cmd/holdfast/networkd.network $(DESTDIR)$(NETWORKDIR)/00-holdfast.network
 	install -D -m 644 cmd/holdfast/networkmanager.conf $(DESTDIR)$(NMDIR)/holdfast.conf
+# The unit runs the daemon as the user holdfast.
+ifeq ($(DESTDIR),)
+	-systemd-sysusers $(SYSUSERSDIR)/holdfast.conf && systemd-tmpfiles --create $(TMPFILESDIR)/holdfast.conf
+endif
 ifneq ($(filter dbus,$(TAGS)),)
 	install -D -m 644 cmd/holdfast/org.keepalived.Vrrp1.conf $(DESTDIR)$(DBUSDIR)/org.keepalived.Vrrp1.conf
 endif
