@@ -23,7 +23,7 @@ NETWORKDIR ?= /etc/systemd/network
 NMDIR     ?= /etc/NetworkManager/conf.d
 DBUSDIR   ?= /etc/dbus-1/system.d
 # Seconds for each fuzz target.
-FUZZTIME  ?= 10
+FUZZTIME  ?= 5
 BENCHARGS ?=
 # Without symbols and debug information the binary is a third smaller. Traces of a crash
 # still name functions and lines. LDFLAGS= keeps both, for a debugger.
@@ -105,6 +105,7 @@ ci: tools lint
 
 .PHONY: soak
 soak: tools build
+	$(GO) test -count=1 -timeout 1h -run 'TestShowBriefRandomWalk' ./conf -brief.steps=2000
 	$(GO) test -count=1 -timeout 2h -run 'TestLAN$$' ./vrrp -lan.seconds=10000000
 	$(GO) test -count=1 -timeout 1h -run 'TestChaos$$|TestEndurance' ./integration -chaos.seconds=600
 	$(MAKE) fuzz FUZZTIME=300
