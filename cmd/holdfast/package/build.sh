@@ -45,6 +45,7 @@ mkdir -p "$share/bash-completion/completions" "$share/zsh/vendor-completions" "$
 "$DIR/holdfast" completion fish >"$share/fish/vendor_completions.d/holdfast.fish"
 
 "$cyclonedx" bin -json -noserial -version "$VERSION" -output "$DIR/sbom.cdx.json" "$DIR/holdfast"
+sed -i "s/\"timestamp\": \"[^\"]*\"/\"timestamp\": \"$DATE\"/" "$DIR/sbom.cdx.json"
 install -m 644 "$DIR/sbom.cdx.json" "$doc/sbom.cdx.json"
 "$DIR/holdfast" config reference >"$doc/examples/reference.toml"
 install -m 644 cmd/holdfast/package/holdfast.toml.example "$doc/examples/holdfast.toml"
