@@ -5,6 +5,7 @@
 #   make bench    failover, handover, load and scale of holdfast and keepalived, side by side, in some 20 minutes
 #                 (BENCHARGS="-quick" for a look, "-only failover/cut" for some rows, "-before BINARY" to compare with
 #                 another build of holdfast, "-h" for more)
+#   make packages   a .deb and an .rpm in packages/
 #   make soak     what is too slow for make ci: long fuzzing, chaos for ten minutes, ten million simulated seconds
 #
 # Test peers and User Mode Linux are fetched into a cache folder ($HOLDFAST_CACHE, or else holdfast in the
@@ -33,10 +34,14 @@ TAGS      ?=
 
 STATICCHECK_VERSION  := v0.8.2
 GOLANGCILINT_VERSION := v2.15.0
+NFPM_VERSION         := v2.43.0
+CYCLONEDX_VERSION    := v1.9.0
 
 TOOLBIN      := $(shell integration/tools/install.sh --bin)
 STATICCHECK  := $(TOOLBIN)/staticcheck-$(STATICCHECK_VERSION)
 GOLANGCILINT := $(TOOLBIN)/golangci-lint-$(GOLANGCILINT_VERSION)
+NFPM         := $(TOOLBIN)/nfpm-$(NFPM_VERSION)
+CYCLONEDX    := $(TOOLBIN)/cyclonedx-gomod-$(CYCLONEDX_VERSION)
 
 # The race detector needs a C compiler.
 RACE := $(if $(shell command -v cc),-race)
@@ -53,7 +58,7 @@ tools:
 	@integration/tools/install.sh
 
 .PHONY: test
-test: tools build
+test: tools build $(NFPM)
 	$(GO) test $(RACE) -count=1 $(QUICK)
 	$(GO) test $(RACE) -count=1 -tags dbus ./cmd/...
 	CGO_ENABLED=0 $(GO) test -count=1 -run Capabilities ./cmd/internal/program
@@ -90,6 +95,14 @@ $(STATICCHECK):
 	GOBIN=$(TOOLBIN) $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 	@mv $(TOOLBIN)/staticcheck $@
 
+$(NFPM):
+	GOBIN=$(TOOLBIN) $(GO) install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
+	@mv $(TOOLBIN)/nfpm $@
+
+$(CYCLONEDX):
+	GOBIN=$(TOOLBIN) $(GO) install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)
+	@mv $(TOOLBIN)/cyclonedx-gomod $@
+
 .PHONY: golangci-lint
 golangci-lint:
 	@[ -x $(GOLANGCILINT) ] || { \
@@ -109,6 +122,12 @@ soak: tools build
 	$(GO) test -count=1 -timeout 2h -run 'TestLAN$$' ./vrrp -lan.seconds=10000000
 	$(GO) test -count=1 -timeout 1h -run 'TestChaos$$|TestEndurance' ./integration -chaos.seconds=600
 	$(MAKE) fuzz FUZZTIME=300
+
+# A .deb, an .rpm and a bill of materials (CycloneDX) in packages/. The same commit gives the
+# same bytes. VERSION= names a release.
+.PHONY: packages
+packages: $(NFPM) $(CYCLONEDX)
+	GO="$(GO)" TAGS="$(TAGS)" LDFLAGS="$(LDFLAGS)" VERSION="$(VERSION)" cmd/holdfast/package/build.sh $(NFPM) $(CYCLONEDX) packages
 
 .PHONY: install
 install: build
@@ -130,4 +149,4 @@ endif
 
 .PHONY: clean
 clean:
-	rm -rf bin bench
+	rm -rf bin bench packages

@@ -4,7 +4,8 @@
 #
 # usage: build.sh NFPM CYCLONEDX FOLDER
 #
-# GO, TAGS, LDFLAGS and VERSION are those of the Makefile.
+# GO, TAGS, LDFLAGS and VERSION are those of the Makefile. With CYCLONEDX "" there is no bill
+# of materials.
 set -eu
 
 nfpm=$1 cyclonedx=$2 out=$3
@@ -22,7 +23,7 @@ export SOURCE_DATE_EPOCH DATE ARCH DIR VERSION
 root=$DIR/root
 share=$root/usr/share
 doc=$share/doc/holdfast
-rm -rf "$DIR"
+rm -rf "$DIR" "$out"/holdfast[_-]*
 mkdir -p "$out" "$share/man/man8" "$share/man/man5" "$doc/examples"
 
 # Without the state of the working tree in the binary, a commit is all that counts.
@@ -44,9 +45,12 @@ mkdir -p "$share/bash-completion/completions" "$share/zsh/vendor-completions" "$
 "$DIR/holdfast" completion zsh >"$share/zsh/vendor-completions/_holdfast"
 "$DIR/holdfast" completion fish >"$share/fish/vendor_completions.d/holdfast.fish"
 
-"$cyclonedx" bin -json -noserial -version "$VERSION" -output "$DIR/sbom.cdx.json" "$DIR/holdfast"
-sed -i "s/\"timestamp\": \"[^\"]*\"/\"timestamp\": \"$DATE\"/" "$DIR/sbom.cdx.json"
-install -m 644 "$DIR/sbom.cdx.json" "$doc/sbom.cdx.json"
+if [ -n "$cyclonedx" ]; then
+	"$cyclonedx" bin -json -noserial -version "$VERSION" -output "$DIR/sbom.cdx.json" "$DIR/holdfast"
+	sed -i "s/\"timestamp\": \"[^\"]*\"/\"timestamp\": \"$DATE\"/" "$DIR/sbom.cdx.json"
+	install -m 644 "$DIR/sbom.cdx.json" "$doc/sbom.cdx.json"
+	cp "$DIR/sbom.cdx.json" "$out/holdfast_${VERSION}_$ARCH.cdx.json"
+fi
 "$DIR/holdfast" config reference >"$doc/examples/reference.toml"
 install -m 644 cmd/holdfast/package/holdfast.toml.example "$doc/examples/holdfast.toml"
 install -m 644 cmd/holdfast/package/as-root.conf "$doc/examples/as-root.conf"
@@ -58,10 +62,8 @@ find "$DIR/root" -type d -exec chmod 755 {} +
 find "$share" -type f -exec chmod 644 {} +
 find "$root" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
 
-rm -f "$out"/holdfast[_-]*.deb "$out"/holdfast[_-]*.rpm
 for packager in deb rpm; do
 	"$nfpm" package --config cmd/holdfast/package/nfpm.yaml --packager $packager --target "$out"
 done
-cp "$DIR/sbom.cdx.json" "$out/holdfast_${VERSION}_$ARCH.cdx.json"
-(cd "$out" && sha256sum ./*.deb ./*.rpm ./*.cdx.json >SHA256SUMS)
+(cd "$out" && sha256sum ./holdfast[_-]* >SHA256SUMS)
 rm -rf "$DIR"
