@@ -64,6 +64,7 @@ type Director struct {
 	bus        *busService
 	bfd        *bfdSessions
 	services   *virtualServices
+	preemption *preemption
 	trackers   *trackers
 	routers    *routers
 	rivals     *rivals
@@ -191,6 +192,7 @@ func (d *Director) list() {
 	d.bus = &busService{base: b, director: busDirector{backend{d}}, routers: d.routers}
 	d.bfd = &bfdSessions{base: b}
 	d.services = newVirtualServices(b, dir)
+	d.preemption = newPreemption(b)
 	d.trackers = &trackers{base: b, dir: dir, crashed: len(d.host.Left()) > 0, routers: d.routers}
 	d.rivals = &rivals{base: b, instance: d.routers.instance, about: d.eventInstance, known: map[string]*rivalry{}}
 
@@ -200,6 +202,9 @@ func (d *Director) list() {
 		d.services.tools.sessionChanged(session, v, reason)
 	}
 	d.trackers.reportOthers = func() { d.services.reportAll(); d.bfd.reportAll() }
+	d.preemption.undecided = func() int { return d.services.checks.Undecided() }
+	d.preemption.syncFailed = func() bool { return d.services.faults.sync != nil }
+	d.preemption.hold, d.routers.preempt = d.routers.holdPreempt, d.preemption.event
 	d.routers.trackers, d.routers.early = d.trackers, d.opts.EarlySpeaker
 
 	links := &linkWatch{base: b, changed: d.linkChanged}
@@ -230,6 +235,7 @@ func (d *Director) list() {
 		&settingsWatch{base: b, host: d.host, concern: d.routers.repair.concern},
 		&routeWatch{base: b, host: d.host, repair: d.routers.repair.within, changed: d.trackers.routeChanged},
 		d.services,
+		d.preemption,
 		d.trackers,
 		d.routers,
 		d.rivals,

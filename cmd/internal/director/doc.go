@@ -34,6 +34,7 @@
 //	                   what a later run must know of them; maintenance.go: files that
 //	                   drain servers; check_tools.go: programs, files and BFD sessions
 //	                   for checks
+//	preempt.go         what a director that returned waits for before it preempts
 //	trackers.go        trackers; tracker_state.go: what a start after a crash knows
 //	routers.go         the virtual routers; see below
 //	conflicts.go       what others have in the kernel that is in our way
