@@ -97,15 +97,20 @@ func TestDebianPackage(t *testing.T) {
 	probe := p.Router.Probe(lab.VIP, 2*time.Millisecond)
 	probe.AwaitAnswers(t, 20*time.Second, 20)
 
-	t.Run("hardened", func(t *testing.T) { hardened(t, m) })
-	t.Run("scripts", func(t *testing.T) { scripts(t, m) })
-	t.Run("refused reload", func(t *testing.T) { refusedReload(t, m) })
-	t.Run("upgrade", func(t *testing.T) { upgrade(t, m, next, other) })
+	step := func(name string, f func(t *testing.T)) {
+		t.Helper()
+		t.Run(name, func(inner *testing.T) { m.t = inner; f(inner) })
+		m.t = t
+	}
+	step("hardened", func(t *testing.T) { hardened(t, m) })
+	step("scripts", func(*testing.T) { scripts(m) })
+	step("refused reload", func(t *testing.T) { refusedReload(t, m) })
+	step("upgrade", func(t *testing.T) { upgrade(t, m, next, other) })
 	if tally := probe.Stop(); tally.Lost > 0 {
 		t.Errorf("until the upgrade was over: %v", tally)
 	}
-	t.Run("watchdog", func(t *testing.T) { watchdog(t, m, other) })
-	t.Run("removal", func(t *testing.T) { removal(t, m, p, other) })
+	step("watchdog", func(t *testing.T) { watchdog(t, m, other) })
+	step("removal", func(t *testing.T) { removal(t, m, p, other) })
 }
 
 // installed installs a package and looks at what it brought. The daemon does not start
@@ -177,7 +182,7 @@ func hardened(t *testing.T, m *machine) {
 	if level, err := strconv.ParseFloat(found[1], 64); err != nil || level > 3.0 {
 		t.Errorf("exposure %s, want at most 3.0\n%s", found[1], out)
 	}
-	for line := range strings.Lines(m.run("systemd-analyze", "verify", "holdfast.service", "holdfast-realserver@192.0.2.1.service")) {
+	for line := range strings.Lines(m.run("systemd-analyze", "verify", "--man=no", "holdfast.service", "holdfast-realserver@192.0.2.1.service")) {
 		if strings.Contains(line, "holdfast") && !strings.Contains(line, "Failed to parse service type, ignoring: notify-reload") {
 			t.Errorf("systemd-analyze verify: %s", line)
 		}
@@ -204,8 +209,8 @@ func statusOf(t *testing.T, m *machine) (s directorStatus) {
 }
 
 // scripts checks that a script ran as the user for scripts, without capabilities.
-func scripts(t *testing.T, m *machine) {
-	lab.Wait(t, 10*time.Second, "the script has run", func() (string, bool) {
+func scripts(m *machine) {
+	lab.Wait(m.t, 10*time.Second, "the script has run", func() (string, bool) {
 		said, _ := m.try("cat", "/var/said/GROUP-MASTER")
 		return said, strings.Contains(said, "\nholdfast-script\nCapEff:\t0000000000000000\n")
 	})
@@ -254,8 +259,12 @@ func watchdog(t *testing.T, m *machine, other *lab.Daemon) {
 	})
 	m.awaitProperty("StatusText", "MASTER of outside, inside")
 	other.AwaitState(t, "BACKUP")
-	if journal := m.run("journalctl", "--no-pager", "-u", "holdfast"); !strings.Contains(journal, "Watchdog timeout (limit 3s)") {
+	journal := m.run("journalctl", "--no-pager", "-u", "holdfast")
+	if !strings.Contains(journal, "Watchdog timeout (limit 3s)") {
 		t.Errorf("the journal says nothing of the watchdog:\n%s", journal)
+	}
+	if strings.Contains(journal, "secret_file") || strings.Contains(journal, "credential") {
+		t.Errorf("release did not find the secrets:\n%s", journal)
 	}
 }
 
