@@ -251,7 +251,7 @@ func upgrade(t *testing.T, m *machine, deb string, other *lab.Daemon) {
 // watchdog stops the process as a kernel that is stuck would. systemd ends it, gives away
 // what it has left, and starts it again.
 func watchdog(t *testing.T, m *machine, other *lab.Daemon) {
-	m.run("kill", "-STOP", m.property("MainPID"))
+	m.run("sh", "-c", "kill -STOP "+m.property("MainPID"))
 	other.AwaitState(t, "MASTER")
 	lab.Wait(t, 60*time.Second, "systemd starts the daemon again", func() (string, bool) {
 		n := m.property("NRestarts")
