@@ -133,9 +133,12 @@ func (s External) fill(to Target) []string {
 
 // facts are the values of the placeholders.
 func (s External) facts(to Target) []string {
-	about := &s.Subject
+	about, address := &s.Subject, ""
+	if a := to.Address.Addr(); a.IsValid() { // a server that is only checked may have a name alone
+		address = a.String()
+	}
 	return []string{
-		to.Address.Addr().String(), strconv.Itoa(int(to.Address.Port())), about.Server, about.Service,
+		address, strconv.Itoa(int(to.Address.Port())), about.Server, about.Service,
 		about.ServiceAddress, strconv.Itoa(int(about.ServicePort)), strconv.FormatUint(uint64(about.Mark), 10),
 	}
 }
