@@ -60,6 +60,7 @@ type Director struct {
 	bfd        *bfdSessions
 	services   *virtualServices
 	trackers   *trackers
+	resources  *resources
 	routers    *routers
 	rivals     *rivals
 	problems   *problems
@@ -184,6 +185,11 @@ func (d *Director) list() {
 	d.trackers = &trackers{base: b, dir: dir, crashed: len(d.host.Left()) > 0, routers: d.routers}
 	d.rivals = &rivals{base: b, instance: d.routers.instance, about: d.eventInstance, known: map[string]*rivalry{}}
 
+	d.resources = newResources(b, dir, d.routers.gate)
+	d.resources.fault, d.resources.workUntil = d.routers.setResourceFault, d.workUntil
+	d.resources.problems = func(all []status.Problem) { d.problems.set("resources", all) }
+	d.routers.released = d.resources.released
+
 	d.services.tracked = d.trackers.serviceChanged
 	d.bfd.verdict = func(session string, v bfd.Verdict, reason string) {
 		d.trackers.sessionChanged(session, v, reason)
@@ -218,6 +224,7 @@ func (d *Director) list() {
 		&routeWatch{base: b, host: d.host, repair: d.routers.repair.within, changed: d.trackers.routeChanged},
 		d.services,
 		d.trackers,
+		d.resources,
 		d.routers,
 		d.rivals,
 	}

@@ -119,4 +119,3 @@ func (c *Chain) become(now time.Time, e *entry, s State, reason string) {
 		e.State, e.Since = s, now
 	}
 }
-

@@ -55,7 +55,11 @@ func Run(ctx context.Context, r Runner, a Action, env []string, began func(pid i
 		return err.Error()
 	}
 	from := time.Now()
-	output := &program.Tail{}
+	output, err := newOutput()
+	if err != nil {
+		return err.Error()
+	}
+	defer output.Close()
 	run, err := c.Start(slices.Concat(env, c.Env), output, false)
 	if err != nil {
 		return fmt.Sprintf("run %s: %v", c.Argv[0], err)
@@ -73,7 +77,7 @@ func Run(ctx context.Context, r Runner, a Action, env []string, began func(pid i
 	if late {
 		problem = fmt.Sprintf("%s was killed: it took longer than %v", a, time.Since(from).Round(10*time.Millisecond))
 	}
-	if line := output.LastLine(); problem != "" && line != "" {
+	if line := lastLine(output); problem != "" && line != "" {
 		problem += ": " + line
 	}
 	return problem

@@ -3,8 +3,21 @@ package resource
 import (
 	"fmt"
 
+	"golang.org/x/sys/unix"
+
 	"holdfast/cmd/internal/program"
 )
+
+// Systemctl returns the path of systemctl. If there is none, running it says so.
+func Systemctl() string {
+	const usual = "/usr/bin/systemctl"
+	for _, path := range []string{usual, "/bin/systemctl"} {
+		if unix.Access(path, unix.X_OK) == nil {
+			return path
+		}
+	}
+	return usual
+}
 
 // A Systemd is a unit of systemd. systemctl waits for the end of a job, and takes a
 // moment that its timeout is bounded by; a job that takes longer goes on without it.
