@@ -1,6 +1,7 @@
 package director
 
 import (
+	"fmt"
 	"time"
 
 	"holdfast/cmd/internal/program"
@@ -37,6 +38,28 @@ func chainSpec(s *conf.Resource) resource.Spec {
 		Runner: resourceRunners[s.Kind](s), Watched: s.Kind != conf.ResourceCommand || len(s.Status.Argv) > 0,
 		Interval: s.Interval, Retries: s.Retries, RetryAfter: s.RetryAfter,
 	}
+}
+
+// unfitResources says of every program of a resource that could not, or must not, be run
+// here and now why that is.
+func unfitResources(c *conf.Config) (list []string) {
+	for _, u := range units(c) {
+		for i := range u.resources {
+			s := &u.resources[i]
+			runner, found := resourceRunners[s.Kind](s), map[string]bool{}
+			for _, a := range []resource.Action{resource.Start, resource.Stop, resource.Look} {
+				command, ok := runner.Command(a)
+				if !ok {
+					continue
+				}
+				if err := command.Check(); err != nil && !found[err.Error()] {
+					found[err.Error()] = true
+					list = append(list, fmt.Sprintf("resource.%s.%s: %v", s.Name, a, err))
+				}
+			}
+		}
+	}
+	return list
 }
 
 // jobTimeout is how long an action may take. A resource that is not configured any more

@@ -125,8 +125,19 @@ func (c *Chain) Wish() Wish { return c.wish }
 
 // Apply takes over the resources of a configuration. One that runs with another Runner
 // is stopped as it was started, and started again. One that is not in the list is
+// stopped. Early ones come before the others in the order, as they are started and
 // stopped. Failures are forgotten: whoever reloads wants a new attempt.
 func (c *Chain) Apply(now time.Time, list []Spec) {
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b Spec) int {
+		switch {
+		case a.Early == b.Early:
+			return 0
+		case a.Early:
+			return -1
+		}
+		return 1
+	})
 	var entries []*entry
 	for _, s := range list {
 		e := c.entry(s.Name)
