@@ -21,6 +21,8 @@ type Config struct {
 	Services []Service
 	Notify   Notifications
 	Alerts   []Alert
+	Listens  []Listen
+	Page     Page
 }
 
 // Director is the configuration of the daemon itself.
@@ -29,6 +31,7 @@ type Director struct {
 	RuntimeDir string // absolute path
 	Log        Log
 	Script     Script
+	Socket     Socket
 	// ReconcileInterval is the pause between two comparisons of the kernel with
 	// the configuration. Most differences are found earlier, by netlink events.
 	ReconcileInterval time.Duration

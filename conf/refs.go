@@ -23,6 +23,7 @@ func (c *Config) resolve(s sections) {
 	c.checkTracking(s)
 	c.checkAlerts(s)
 	c.checkResources(s)
+	c.checkListens(s)
 }
 
 // unique finds the second use of a key. It maps each key to the file:line of its
