@@ -28,6 +28,8 @@ type Options struct {
 	Level *slog.LevelVar
 	// Ready is called once everything is up. It may be nil.
 	Ready func()
+	// Manager is told how the daemon is; nil: nobody wants to know.
+	Manager ServiceManager
 	// EarlySpeaker sends adverts for what the former binary was MASTER of; nil if there
 	// was none.
 	EarlySpeaker *EarlySpeaker
@@ -64,6 +66,7 @@ type Director struct {
 	services   *virtualServices
 	preemption *preemption
 	trackers   *trackers
+	resources  *resources
 	routers    *routers
 	rivals     *rivals
 	problems   *problems
@@ -120,6 +123,7 @@ func Run(ctx context.Context, o Options) error {
 	d.log.Info("holdfast is up", "version", o.Version, "director", o.Config.Director.Name,
 		"instances", len(o.Config.VRRP), "services", len(o.Config.Services))
 	running, stop := context.WithCancel(ctx)
+	d.threads.Go(func() { d.watchdog().run(running) })
 	d.threads.Go(func() { d.reloadOnSignal(running) })
 	d.loop(ctx)
 	stop()
@@ -127,6 +131,9 @@ func Run(ctx context.Context, o Options) error {
 }
 
 func newDirector(o Options) *Director {
+	if o.Manager == nil {
+		o.Manager = noManager{}
+	}
 	return &Director{
 		opts: o, log: o.Log, published: publishedStates{states: map[[2]string]string{}}, started: time.Now(), loaded: time.Now(), mail: newMailbox(),
 		reloading: make(chan struct{}, 1), load: conf.LoadContext,
@@ -190,6 +197,11 @@ func (d *Director) list() {
 	d.trackers = &trackers{base: b, dir: dir, crashed: len(d.host.Left()) > 0, routers: d.routers}
 	d.rivals = &rivals{base: b, instance: d.routers.instance, about: d.eventInstance, known: map[string]*rivalry{}}
 
+	d.resources = newResources(b, dir, d.routers.gate)
+	d.resources.fault, d.resources.workUntil = d.routers.setResourceFault, d.workUntil
+	d.resources.problems = func(all []status.Problem) { d.problems.set("resources", all) }
+	d.routers.released = d.resources.released
+
 	d.services.tracked = d.trackers.serviceChanged
 	d.bfd.verdict = func(session string, v bfd.Verdict, reason string) {
 		d.trackers.sessionChanged(session, v, reason)
@@ -205,6 +217,7 @@ func (d *Director) list() {
 	d.problems = &problems{base: b}
 	d.alerts = newAlerts(b, dir)
 	d.services.failure = d.alerts.failedCheck
+	d.services.tools.ran = d.alerts.ranMonitor
 	d.alerts.problems = func(all []status.Problem) { d.problems.set("alerts", all) }
 	d.services.problems = func(all []status.Problem) { d.problems.set("ipvs", all) }
 	d.trackers.problems = func(all []status.Problem) { d.problems.set("trackers", all) }
@@ -218,6 +231,7 @@ func (d *Director) list() {
 
 	d.subsystems = []subsystem{
 		d.outlets,
+		&managed{base: b, manager: d.opts.Manager, text: d.summary},
 		&snmpAgent{base: b, routers: d.vrrpStatusSoon},
 		d.bus,
 		d.bfd,
@@ -230,6 +244,7 @@ func (d *Director) list() {
 		d.services,
 		d.preemption,
 		d.trackers,
+		d.resources,
 		d.routers,
 		d.rivals,
 		d.listeners,
