@@ -21,6 +21,12 @@ type Config struct {
 	Services []Service
 	Notify   Notifications
 	Alerts   []Alert
+	Metrics  Metrics
+}
+
+// Metrics is how metrics are given to Prometheus.
+type Metrics struct {
+	KeepalivedNames bool // also the names of the keepalived exporter
 }
 
 // Director is the configuration of the daemon itself.

@@ -66,9 +66,13 @@ type Director struct {
 	alerts     *alerts
 	conflicts  *conflicts
 
-	conf      *conf.Config // nil until the first is applied
-	loaded    time.Time
-	reloaded  reloadResult
+	conf     *conf.Config // nil until the first is applied
+	loaded   time.Time
+	reloaded reloadResult
+	// reloads and reloadsRefused count reloads, and upgrades the binaries that took
+	// over, all since the first of these binaries was started.
+	reloads, reloadsRefused, upgrades uint64
+
 	reloading chan struct{} // has an element while a reload runs
 	load      func(context.Context, string) (*conf.Config, conf.Errors, error)
 	inherited upgradeState // what the former binary saved
