@@ -21,6 +21,7 @@ type Config struct {
 	Services []Service
 	Notify   Notifications
 	Alerts   []Alert
+	Page     Page
 	Metrics  Metrics
 }
 

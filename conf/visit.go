@@ -18,6 +18,7 @@ func (c *Config) visit(t *table) (s sections) {
 	t.sub("notify", func(t *table) { c.Notify.visit(t, c.Director.Name) })
 	s.alerts = list(t, "alert", &c.Alerts, func(t *table, a *Alert) { a.visit(t) })
 	t.sub("metrics", c.Metrics.visit)
+	t.sub("page", c.Page.visit)
 	t.sub("lvs", func(t *table) { s.sync = c.LVS.visit(t) })
 	s.services = list(t, "service", &c.Services, func(t *table, v *Service) { v.visit(t) })
 	return s
