@@ -60,9 +60,10 @@ type Status struct {
 	// Repairs counts devices, addresses, routes, rules and sysctls that the daemon put
 	// back because another program had changed them. Upgrades counts how often a new
 	// binary took over from the one before. Neither counter ever decreases.
-	Repairs  uint64 `json:"repairs"`
-	Upgrades uint64 `json:"upgrades"`
-	SNMP     *SNMP  `json:"snmp,omitempty"` // nil: not configured
+	Repairs  uint64     `json:"repairs"`
+	Upgrades uint64     `json:"upgrades"`
+	SNMP     *SNMP      `json:"snmp,omitempty"` // nil: not configured
+	Listen   []Listener `json:"listen,omitempty"`
 }
 
 // A Problem is a fault or conflict that the daemon cannot repair at present.
@@ -71,7 +72,8 @@ type Problem struct {
 	// kernel if the daemon could not repair the object. Kind is conflict-address,
 	// conflict-mac, conflict-rule, conflict-firewall or conflict-ipvs if the object
 	// conflicts with ours. Kind is check if a check of a server that is well found
-	// something, such as a certificate that will expire soon.
+	// something, such as a certificate that will expire soon. Kind is listen for an
+	// HTTP listener.
 	Kind      string    `json:"kind"`
 	Name      string    `json:"name"`                // name of the object
 	VRRP      string    `json:"vrrp,omitempty"`      // the affected virtual router
