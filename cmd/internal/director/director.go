@@ -71,6 +71,7 @@ type Director struct {
 	problems   *problems
 	alerts     *alerts
 	conflicts  *conflicts
+	metrics    *metricsEndpoint
 
 	conf     *conf.Config // nil until the first is applied
 	loaded   time.Time
@@ -152,6 +153,7 @@ func (d *Director) open(ctx context.Context) error {
 		return err
 	}
 	d.journal = event.NewJournal(journalSize, d.inherited.Seq)
+	d.metrics = &metricsEndpoint{base: d.base()}
 	d.api = d.newAPI()
 	d.socket = d.newSocket()
 	if err := d.socket.open(); err != nil {
@@ -244,6 +246,7 @@ func (d *Director) list() {
 		d.routers,
 		d.rivals,
 		d.listeners,
+		d.metrics,
 	}
 	subscribers := []func(*event.Event){d.journal.Handle, d.published.handle} // the journal first: it numbers the event
 	for _, s := range d.subsystems {
