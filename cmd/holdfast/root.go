@@ -47,7 +47,7 @@ Exit status: 0 all is well, 1 the command failed or something is unwell, 2 wrong
 	root.PersistentFlags().StringVarP(&f.config, "config", "c", defaultConfig, "configuration `file`")
 	root.PersistentFlags().StringVar(&f.socket, "socket", "", "`path` of the control socket (default control.sock in the configuration's runtime_dir)")
 	root.AddCommand(
-		newRun(f), newCheck(f), newConfig(f), newPlan(f),
+		newRun(f), newCheck(f), newConfig(f), newPlan(f), newDoctor(f),
 		newStatus(f), newEvents(f), newReload(f), newHandover(f),
 		newDrain(f), newEnable(f), newWeight(f), newUpgrade(f), newRelease(f), newConvert(), newRealserver(), newAck(f), newVersion(f), newManual(),
 	)

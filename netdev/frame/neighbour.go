@@ -63,20 +63,28 @@ func neighbourFrame(mac MAC, source, group netip.Addr, class uint32, m ndp.Messa
 // [NeighbourSolicitation] for addr: an ARP reply from it, or a neighbour
 // advertisement whose target it is.
 func Answers(b []byte, addr netip.Addr) bool {
-	addr = addr.Unmap().WithZone("")
+	of, _, ok := Answerer(b)
+	return ok && of == addr.Unmap().WithZone("")
+}
+
+// Answerer returns the address that a frame answers [WhoHas] or
+// [NeighbourSolicitation] for, and the MAC that has it: the sender's in an ARP reply,
+// the source of the frame with a neighbour advertisement.
+func Answerer(b []byte) (addr netip.Addr, mac MAC, ok bool) {
 	if len(b) < EthernetLen {
-		return false
+		return addr, mac, false
 	}
+	source := MAC(b[6:12])
 	kind, b := ethernet.EtherType(binary.BigEndian.Uint16(b[12:])), b[EthernetLen:]
 	switch {
-	case kind == ethernet.EtherTypeARP && addr.Is4() && len(b) >= arpLen:
-		return ARPOperation(binary.BigEndian.Uint16(b[6:])) == ARPReply && netip.AddrFrom4([4]byte(b[14:18])) == addr
-	case kind == ethernet.EtherTypeIPv6 && addr.Is6() && len(b) >= IPv6Len+24:
+	case kind == ethernet.EtherTypeARP && len(b) >= arpLen && ARPOperation(binary.BigEndian.Uint16(b[6:])) == ARPReply:
+		return netip.AddrFrom4([4]byte(b[14:18])), MAC(b[8:14]), true
+	case kind == ethernet.EtherTypeIPv6 && len(b) >= IPv6Len+24:
 		// A forwarded packet has a lower hop limit (RFC 4861 §7.1.2). The target
 		// is at a fixed place, so ndp's parser, which refuses the whole message
 		// for one bad option behind it, is not used here.
-		return b[6] == ProtocolICMPv6 && b[7] == HopLimit && b[IPv6Len] == ICMPv6NA &&
-			netip.AddrFrom16([16]byte(b[IPv6Len+8:IPv6Len+24])) == addr
+		ok = b[6] == ProtocolICMPv6 && b[7] == HopLimit && b[IPv6Len] == ICMPv6NA
+		return netip.AddrFrom16([16]byte(b[IPv6Len+8 : IPv6Len+24])), source, ok
 	}
-	return false
+	return addr, mac, false
 }
