@@ -103,7 +103,7 @@ func (c *conversion) run(cmd *cobra.Command, args []string) error {
 		return failure{errors.New("nothing could be converted")}
 	}
 	if c.director != "" {
-		result.Config.Director.Name = c.director
+		result.SetDirector(c.director)
 	}
 	text := "# Converted from " + printable(strings.Join(args, ", ")) + " (" + from + ") by holdfast convert.\n\n" + result.TOML()
 	if err := c.write(cmd.OutOrStdout(), text, result.Secrets); err != nil {

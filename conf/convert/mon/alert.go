@@ -102,7 +102,7 @@ func (c *converter) throttle(s *service, p *period, t *convert.Table) {
 		c.after(s, v, t)
 	}
 	if v, ok := p.values["alertevery"]; ok {
-		c.every(v, t)
+		c.every(p, v, t)
 	}
 	if v, ok := p.values["numalerts"]; ok {
 		if n, err := strconv.Atoi(v.text); err != nil {
@@ -148,7 +148,7 @@ func (c *converter) after(s *service, v value, t *convert.Table) {
 }
 
 // every reads "1h", with a word behind it.
-func (c *converter) every(v value, t *convert.Table) {
+func (c *converter) every(p *period, v value, t *convert.Table) {
 	fields := strings.Fields(v.text)
 	if len(fields) == 0 || len(fields) > 2 {
 		c.broken(v.at, "alertevery needs a time")
@@ -164,7 +164,11 @@ func (c *converter) every(v value, t *convert.Table) {
 		switch word := strings.ToLower(fields[1]); word {
 		case "strict":
 			change = "none"
-			t.Set(v.at, "strict", true)
+			if len(p.upalerts) == 0 {
+				t.Set(v.at, "strict", true)
+			} else {
+				c.report.Note(v.at, "strict: beside an upalert the time begins anew at each recovery, because mon forgets it when it calls an upalert")
+			}
 		case "observe_detail":
 			change = "output"
 		case "ignore_summary":
