@@ -103,6 +103,9 @@ type Instance struct {
 	Track    []Tracking
 	Routes   []Route
 	Rules    []Rule
+	// Resources run where the instance is MASTER, in the order of their start. An
+	// instance that is in a group has none.
+	Resources []Resource
 }
 
 // A MAC is the MAC address of the virtual addresses.
@@ -161,6 +164,8 @@ type Group struct {
 	Members []string // names of instances; an instance is in one group only
 	Notify  Notify
 	Track   []Tracking // for every member
+	// Resources run where the group is MASTER, in the order of their start.
+	Resources []Resource
 }
 
 // LVS is the configuration of IPVS as a whole.
@@ -178,6 +183,12 @@ type LVS struct {
 	MaintenanceDir string
 	// ViaMark is the first of the marks of checks through the address of a service.
 	ViaMark uint32
+	// PreemptWait bounds how long a virtual router waits after the start for the first
+	// verdicts of all checks before it preempts a MASTER. 0: it does not wait.
+	PreemptWait time.Duration
+	// SyncPreemptWait is how long a virtual router that Sync follows must have been
+	// BACKUP, and so received connections, before it preempts a MASTER.
+	SyncPreemptWait time.Duration
 }
 
 // OnStop is what a clean stop does with our virtual services.

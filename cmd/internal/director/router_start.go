@@ -15,7 +15,7 @@ func (rs *routers) startUnits(list []unit) {
 	var all []*instance
 	for _, u := range list {
 		for _, c := range u.members {
-			in := &instance{conf: c, unit: u.name, faults: map[string]vrrp.Faulted{}}
+			in := &instance{conf: c, unit: u.name, faults: map[string]vrrp.Faulted{}, resourceFault: rs.resourceFaults[c.Name]}
 			rs.instances[c.Name] = in
 			rs.devices.set(c.Name, namesOf(&c))
 			all = append(all, in)
@@ -108,6 +108,9 @@ func (rs *routers) starting(u *unit, running int) ([]speaker.Router, error) {
 		start := rs.startEvent(in)
 		if r, ok := start.(vrrp.Resume); ok {
 			rs.observer.routerResumed(c.Name, r.State)
+		}
+		if hold := rs.preempt(c.Name); hold != nil {
+			r.Events = append(r.Events, hold)
 		}
 		rs.beginTracking(in, u.tracking(i), running == 0 && start == vrrp.Event(vrrp.Start{}))
 		r.Events = append(r.Events, append(rs.trackingEvents(in), start)...)

@@ -31,6 +31,7 @@ func (s *Status) Text(section Section) string {
 		s.vrrp(&b)
 		s.policies(&b)
 		s.trackers(&b)
+		s.resources(&b)
 	}
 	if section == SectionVRRP || section == SectionAll {
 		s.bfd(&b)
@@ -96,6 +97,10 @@ func (s *Status) vrrp(b *strings.Builder) {
 			t.note("unicast to " + strings.Join(v.Peers, " "))
 		}
 		for _, w := range v.Waits {
+			if w.Text != "" {
+				t.note("preemption held back: " + w.Text)
+				continue
+			}
 			t.note(fmt.Sprintf("waits another %s for %s", w.Until.Sub(s.Now).Round(time.Second), w.Key))
 		}
 		if c := v.CededTo; c != nil {
