@@ -57,7 +57,7 @@ func (in *Instance) visitAuth(t *table) {
 		field(t, "secret", &a.Secret, secret, "")
 	}
 	if t.reading() || simple && a.File != "" {
-		field(t, "secret_file", &a.File, optionalPath, "")
+		field(t, "secret_file", &a.File, optionalSecretPath, "")
 	}
 	keys := a.authKeys()
 	if t.reading() || a.Kind == auth.HMAC {
@@ -211,7 +211,7 @@ func decodeAuthKey(v value, fail func(value, string)) (authKey, bool) {
 				}
 			}
 		case "secret_file":
-			k.file, good = absolutePath.decode(item, fail)
+			k.file, good = secretPath.decode(item, fail)
 		default:
 			fail(item, unknownKey(key, known))
 			good = false

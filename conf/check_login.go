@@ -11,7 +11,7 @@ func visitLogin(t *table, s *probe.Login, inherited probe.Login) {
 // visitSecret walks over a key that names a file with a secret. A table that does not
 // give the key has the secret that it inherits.
 func visitSecret(t *table, key string, path *string, secret *probe.Secret, inheritedPath string, inherited probe.Secret) {
-	field(t, key, path, optionalPath, inheritedPath)
+	field(t, key, path, optionalSecretPath, inheritedPath)
 	switch {
 	case !t.reading():
 	case t.has(key):

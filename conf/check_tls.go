@@ -24,7 +24,7 @@ func visitTLS(t *table, s, inherited *probe.TLS) *probe.TLS {
 		field(sub, "ca", &s.CAFile, optionalPath, inherited.CAFile)
 		field(sub, "server_name", &s.ServerName, text, inherited.ServerName)
 		field(sub, "cert", &s.CertFile, optionalPath, inherited.CertFile)
-		field(sub, "key", &s.KeyFile, optionalPath, inherited.KeyFile)
+		field(sub, "key", &s.KeyFile, optionalSecretPath, inherited.KeyFile)
 		field(sub, "min_version", &s.MinVersion, tlsVersion, inherited.MinVersion)
 		field(sub, "certificate_warning", &s.CertificateWarning, days(0, 3650*day), inherited.CertificateWarning)
 		if !t.reading() {

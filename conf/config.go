@@ -21,6 +21,7 @@ type Config struct {
 	Services []Service
 	Notify   Notifications
 	Alerts   []Alert
+	Listens  []Listen
 	Page     Page
 }
 

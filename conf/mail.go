@@ -71,7 +71,7 @@ func (m *Mail) visit(t *table, director string) {
 	field(t, "tls", &m.TLS, mailTLS, MailAuto)
 	field(t, "ca", &m.CA, optionalPath, "")
 	field(t, "user", &m.User, text, "")
-	field(t, "password_file", &m.PasswordFile, optionalPath, "")
+	field(t, "password_file", &m.PasswordFile, optionalSecretPath, "")
 	field(t, "gather", &m.Gather, duration(0, time.Hour), 5*time.Second)
 	field(t, "timeout", &m.Timeout, duration(100*time.Millisecond, 10*time.Minute), 30*time.Second)
 	m.Retry.visit(t, Retry{Pause: 10 * time.Second, PauseMax: 5 * time.Minute, GiveUp: 4 * time.Hour, Queue: 1024})

@@ -2,7 +2,9 @@ package conf
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -10,9 +12,18 @@ import (
 // some 13000.
 const maxSecret = 64 << 10
 
-// readSecret reads a file that only its owner may read or change. The owner
-// must be root or the user of this process.
+// readSecret reads a secret from a secretPath. Only its owner may read or change the
+// file. The owner must be root or the user of this process.
 func readSecret(path string) ([]byte, error) {
+	if !filepath.IsAbs(path) {
+		return readCredential(path)
+	}
+	return readPrivate(path, 0o077)
+}
+
+// readPrivate reads a file of root or of the user of this process, which has none of the
+// forbidden permissions.
+func readPrivate(path string, forbidden fs.FileMode) ([]byte, error) {
 	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
@@ -22,7 +33,7 @@ func readSecret(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	if info.Mode().Perm()&forbidden != 0 {
 		return nil, fmt.Errorf("%s can be read or changed by others (mode %04o): chmod 600 %s", path, info.Mode().Perm(), path)
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)

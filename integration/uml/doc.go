@@ -8,8 +8,8 @@
 //	func TestMain(m *testing.M) { uml.Main(m) }
 //
 // and that is all. Where the kernel has IPVS its tests run as ever. Elsewhere
-// Main boots one guest for the whole binary, runs the binary there with the
-// same arguments, environment and working directory, passes its output
+// Main boots a guest, or two that share the tests, runs the binary there with
+// the same arguments, environment and working directory, passes its output
 // through, and exits with its status, so -run, -v, -count and -timeout work as
 // usual. Without IPVS and without User Mode Linux the tests are skipped with a
 // message, or fail if $HOLDFAST_REQUIRE lists "ipvs". HOLDFAST_UML=always

@@ -45,14 +45,14 @@ func Main(m *testing.M, prepare ...func() error) {
 }
 
 // Ensure returns if the running kernel has IPVS. Otherwise it runs this
-// program again in a guest and exits with its status; the caller sees Ensure
+// program again in guests and exits with their status; the caller sees Ensure
 // return only in the guest. Flags of package flag must be parsed before, for
 // -test.timeout to bound the guest's life.
 func Ensure() {
 	if Ready() {
 		return
 	}
-	status, err := Run()
+	status, err := runTests()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "uml:", err)
 		if errors.Is(err, tools.ErrMissing) && !tools.Required("ipvs") {
@@ -82,7 +82,11 @@ func native() bool {
 // Run boots a guest, runs this program in it with the same arguments, and
 // returns its exit status. The error wraps tools.ErrMissing if there is no
 // User Mode Linux.
-func Run() (int, error) {
+func Run() (int, error) { return runGuest(os.Args[1:], os.Stdout, os.Stderr) }
+
+// runGuest is Run with the arguments args, and with other places for what the
+// program writes.
+func runGuest(args []string, stdout, stderr io.Writer) (int, error) {
 	if os.Getenv("HOLDFAST_UML") == "never" {
 		return 0, fmt.Errorf("a guest is needed and HOLDFAST_UML=never forbids it: %w", tools.ErrMissing)
 	}
@@ -90,7 +94,7 @@ func Run() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	o, err := makeOrder()
+	o, err := makeOrder(args)
 	if err != nil {
 		return 0, err
 	}
@@ -109,7 +113,7 @@ func Run() (int, error) {
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	console, err := boot(ctx, kernel, o.Program, shared)
+	console, err := boot(ctx, kernel, o.Program, shared, stdout, stderr)
 	if ctx.Err() != nil {
 		return 0, fmt.Errorf("guest ended: %w", ctx.Err())
 	}
@@ -133,7 +137,7 @@ func lifetime() time.Duration {
 	return timeout + 20*time.Second
 }
 
-func makeOrder() (order, error) {
+func makeOrder(args []string) (order, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return order{}, fmt.Errorf("find this program: %w", err)
@@ -162,7 +166,7 @@ func makeOrder() (order, error) {
 		"PATH="+tools.Bin()+":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"TMPDIR=/tmp", "HOLDFAST_CACHE="+tools.Cache())
 	return order{
-		Program: program, Args: guestArgs(os.Args[1:]), Env: env, Dir: dir,
+		Program: program, Args: guestArgs(args), Env: env, Dir: dir,
 		Keep: keep, Modules: modules, Modprobe: modprobe,
 	}, nil
 }
@@ -181,7 +185,7 @@ func guestArgs(args []string) []string {
 
 // boot runs the kernel until it halts and returns what its console said. The
 // program's output travels over two serial lines, apart from the console's.
-func boot(ctx context.Context, kernel, program, shared string) (string, error) {
+func boot(ctx context.Context, kernel, program, shared string, stdout, stderr io.Writer) (string, error) {
 	cmd := exec.Command(kernel,
 		"mem="+memory, "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "quiet",
 		"init="+program, orderVariable+"="+shared,
@@ -193,7 +197,7 @@ func boot(ctx context.Context, kernel, program, shared string) (string, error) {
 	// guest's processes before we have said what happened.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
 	var copies sync.WaitGroup
-	for _, to := range []io.Writer{os.Stdout, os.Stderr} {
+	for _, to := range []io.Writer{stdout, stderr} {
 		from, guestEnd, err := os.Pipe()
 		if err != nil {
 			return "", fmt.Errorf("make a pipe for the guest: %w", err)

@@ -3,6 +3,7 @@ package uml
 import (
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,5 +51,20 @@ func TestGuestArgs(t *testing.T) {
 	got := strings.Join(guestArgs([]string{"-test.v", "-test.testlogfile=/tmp/x", "-test.run=A"}), " ")
 	if want := "-test.v -test.run=A"; got != want {
 		t.Errorf("arguments %q, want %q", got, want)
+	}
+}
+
+func TestDivide(t *testing.T) {
+	tests := strings.Fields("A B C D E F G H I")
+	for _, test := range []struct {
+		tests, processors, guests int
+	}{{9, 1, 0}, {9, 2, 2}, {7, 2, 0}, {0, 2, 0}} {
+		shards := divide(tests[:test.tests], test.processors)
+		if len(shards) != test.guests {
+			t.Errorf("%d tests and %d processors: %d guests, want %d", test.tests, test.processors, len(shards), test.guests)
+		}
+		if all := slices.Sorted(slices.Values(slices.Concat(shards...))); test.guests > 0 && !slices.Equal(all, tests[:test.tests]) {
+			t.Errorf("the guests run %q, want %q", all, tests[:test.tests])
+		}
 	}
 }

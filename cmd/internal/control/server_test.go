@@ -82,7 +82,9 @@ func sample() *status.Status {
 func serve(t *testing.T, backend Backend, change func(*Server)) (*event.Journal, *Client, string) {
 	t.Helper()
 	events := event.NewJournal(10, 0)
-	s := NewServer(Options{Backend: backend, Events: events, Log: slog.New(slog.DiscardHandler), Version: VersionInfo{Software: "1.2.3", PID: 812}})
+	a := NewAPI(Options{Backend: backend, Events: events, Log: slog.New(slog.DiscardHandler), Version: VersionInfo{Software: "1.2.3", PID: 812}})
+	t.Cleanup(a.Close)
+	s := a.NewServer(SocketDoor())
 	if change != nil {
 		change(s)
 	}
@@ -223,7 +225,7 @@ func TestWritingIsRefusedToOthers(t *testing.T) {
 		}
 	})
 	var refused *RefusedError
-	if _, err := client.Reload(t.Context()); !errors.As(err, &refused) || refused.Code != http.StatusForbidden || refused.Text != "only root may use reload" {
+	if _, err := client.Reload(t.Context()); !errors.As(err, &refused) || refused.Code != http.StatusForbidden || refused.Text != "reload: only root may do that" {
 		t.Errorf("reload: %v", err)
 	}
 	if _, err := client.Status(t.Context()); err != nil {
@@ -294,7 +296,7 @@ func TestFollowersGoOn(t *testing.T) {
 	old := event.NewJournal(10, 0)
 	path := filepath.Join(t.TempDir(), "control.sock")
 	run := func(events *event.Journal) (leave func()) {
-		s := NewServer(Options{Backend: &fakeBackend{}, Events: events, Log: slog.New(slog.DiscardHandler)})
+		s := NewAPI(Options{Backend: &fakeBackend{}, Events: events, Log: slog.New(slog.DiscardHandler)}).NewServer(SocketDoor())
 		l, err := Listen(path)
 		if err != nil {
 			t.Fatal(err)
@@ -536,13 +538,13 @@ func TestStatesOfAnOldDaemon(t *testing.T) {
 // same that the daemon returns.
 func TestQuietFollowerGoesOn(t *testing.T) {
 	var server *Server
-	events, client, _ := serve(t, &fakeBackend{}, func(s *Server) { server = s; s.writeTimeout = 20 * time.Millisecond })
+	events, client, _ := serve(t, &fakeBackend{}, func(s *Server) { server = s; s.api.writeTimeout = 20 * time.Millisecond })
 	client.answerTimeout = 3 * rejoinPause
 	events.Append(event.Event{Kind: event.KindServer})
 	var last error
 	for e, err := range client.Events(t.Context(), 0, true) {
 		if last = err; e.Seq == 1 {
-			time.Sleep(5 * server.writeTimeout) // the deadline of the first write passes
+			time.Sleep(5 * server.api.writeTimeout) // the deadline of the first write passes
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
 			if err := server.Leave(ctx); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -124,9 +125,35 @@ func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, peerKey{}, cred.Uid)
 }
 
+// SocketDoor is the door of the control socket.
+func SocketDoor() Door {
+	self := os.Geteuid()
+	return Door{
+		Name: "the control socket", API: true, Metrics: true, Page: true,
+		Writer: func(r *http.Request) (string, error) {
+			if !mayWrite(r.Context(), self) {
+				return "", errors.New("only root may do that")
+			}
+			return peerName(r.Context()), nil
+		},
+	}
+}
+
 // mayWrite reports whether the client of a request is root or the daemon's own
 // user. A client with an unknown user id may not change anything.
 func mayWrite(ctx context.Context, self int) bool {
 	uid, ok := ctx.Value(peerKey{}).(uint32)
 	return ok && (uid == 0 || int64(uid) == int64(self))
+}
+
+// peerName returns who connected: "root" or "uid 1000".
+func peerName(ctx context.Context) string {
+	uid, ok := ctx.Value(peerKey{}).(uint32)
+	switch {
+	case !ok:
+		return "somebody"
+	case uid == 0:
+		return "root"
+	}
+	return fmt.Sprintf("uid %d", uid)
 }

@@ -9,7 +9,6 @@ import (
 	"runtime"
 
 	"holdfast/cmd/internal/control"
-	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/netdev/statefile"
@@ -19,9 +18,7 @@ import (
 type controlSocket struct {
 	base
 	path     string
-	backend  control.Backend // answers, outside the loop
-	journal  *event.Journal
-	version  control.VersionInfo
+	api      *control.API
 	listener *control.Listener // open, but not served yet
 	server   *control.Server   // nil until it serves
 }
@@ -36,7 +33,7 @@ func (s *controlSocket) open() (err error) {
 func (s *controlSocket) serve() {
 	l := s.listener
 	s.listener = nil
-	server := control.NewServer(control.Options{Backend: s.backend, Events: s.journal, Log: s.log, Version: s.version})
+	server := s.api.NewServer(control.SocketDoor())
 	s.server = server
 	s.spawn(func() {
 		if err := server.Serve(l); err != nil {
@@ -179,8 +176,13 @@ func (d *Director) newSocket() *controlSocket {
 	if path == "" {
 		path = filepath.Join(d.opts.Config.Director.RuntimeDir, "control.sock")
 	}
-	return &controlSocket{
-		base: d.base(), path: path, backend: backend{d}, journal: d.journal,
-		version: control.VersionInfo{Software: d.opts.Version, Go: runtime.Version(), PID: os.Getpid(), Started: d.started},
-	}
+	return &controlSocket{base: d.base(), path: path, api: d.api}
+}
+
+// newAPI returns what clients of the control socket and of listeners are answered.
+func (d *Director) newAPI() *control.API {
+	return control.NewAPI(control.Options{
+		Backend: backend{d}, Events: d.journal, Log: d.log,
+		Version: control.VersionInfo{Software: d.opts.Version, Go: runtime.Version(), PID: os.Getpid(), Started: d.started},
+	})
 }

@@ -80,25 +80,25 @@ func canned() *Status {
 						Override: &lvs.Override{Drained: &lvs.Order{By: "root", At: ago(time.Minute), Until: now.Add(5 * time.Minute)}}},
 				},
 			}, {
-				Name: "mail", Service: "fwmark 7", Scheduler: "rr", Active: "always", Wanted: true, Present: true, OnFallback: true, ServersTotal: 1,
+				Name: "mail", Service: "fwmark 7", Scheduler: "rr", Active: "always", Wanted: true, Present: true, OnFallback: true, ServersTotal: 1, Health: "down", Quorum: 1,
 				Servers: []lvs.ServerStatus{
 					{Name: "rs1", Address: "192.168.0.11:25", Forward: "dr", Health: "down", Configured: 1, Effective: 1, WeightFrom: lvs.FromConfig},
 					{Name: "fallback", Address: "127.0.0.1:25", Forward: "nat", Configured: 1, Effective: 1, WeightFrom: lvs.FromConfig, Weight: 1, Present: true, Fallback: true},
 				},
 			}, {
-				Name: "ftp", Service: "tcp 10.0.0.100:21", Scheduler: "rr", Active: "master", Follow: "director", ServersTotal: 0,
+				Name: "ftp", Service: "tcp 10.0.0.100:21", Scheduler: "rr", Active: "master", Follow: "director", ServersTotal: 0, Health: "unknown", Quorum: 1,
 				PersistSecs: 300, PersistPrefix: 24, PersistEngine: "sip", OnePacket: true, Flags: []string{"flag-1"},
 			}, {
-				Name: "far", Service: "tcp 10.0.0.100:0", Scheduler: "wlc", Active: "always", Wanted: true, Present: true, ServersUp: 1, ServersTotal: 1,
+				Name: "far", Service: "tcp 10.0.0.100:0", Scheduler: "wlc", Active: "always", Wanted: true, Present: true, ServersUp: 1, ServersTotal: 1, Health: "up", Quorum: 1,
 				PersistSecs: 60, PersistPrefix: 32,
 				Servers: []lvs.ServerStatus{{
 					Name: "far1", Address: "203.0.113.11:0", Forward: "tun", Health: "up", Configured: 1, Effective: 1, WeightFrom: lvs.FromConfig, Weight: 1, Present: true,
 					Upper: 100, Lower: 50, Tunnel: "gue", TunnelPort: 5555, TunnelChecksum: "remote",
 				}},
 			}, {
-				Name: "dns", Service: "udp 10.0.0.100:53", Scheduler: "rr", Active: "always", Wanted: true, ServersUp: 1, ServersTotal: 1,
+				Name: "dns", Service: "udp 10.0.0.100:53", Scheduler: "rr", Active: "always", Wanted: true, ServersUp: 1, ServersTotal: 1, Health: "up", Quorum: 1,
 			}, {
-				Service: "tcp 10.9.9.9:9", Scheduler: "rr", Present: true, Foreign: true,
+				Service: "tcp 10.9.9.9:9", Scheduler: "rr", Active: "always", Health: "unknown", Present: true, Foreign: true,
 			}},
 		},
 		Checks: []checker.Status{{

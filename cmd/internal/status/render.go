@@ -46,6 +46,7 @@ func (s *Status) Text(section Section) string {
 		s.notify(&b)
 		s.dbus(&b)
 		s.snmp(&b)
+		s.listeners(&b)
 	}
 	return b.String()
 }
