@@ -13,6 +13,7 @@ import (
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/program"
 	"holdfast/cmd/internal/status"
+	"holdfast/cmd/internal/web"
 	"holdfast/conf"
 	"holdfast/netdev"
 )
@@ -51,6 +52,7 @@ type Director struct {
 	// published are the states that subscribers of events know of.
 	published publishedStates
 	api       *control.API // nil before open
+	page      *web.Page
 	socket    *controlSocket
 	listeners *listeners
 	files     *upgradeFiles
@@ -141,6 +143,7 @@ func (d *Director) open(ctx context.Context) error {
 		return err
 	}
 	d.journal = event.NewJournal(journalSize, d.inherited.Seq)
+	d.page = web.New(web.Options{Status: backend{d}.Status, Journal: d.journal, Log: d.log})
 	d.api = d.newAPI()
 	d.socket = d.newSocket()
 	if err := d.socket.open(); err != nil {
@@ -225,6 +228,7 @@ func (d *Director) list() {
 		d.trackers,
 		d.routers,
 		d.rivals,
+		&statusPage{base: b, page: d.page},
 		d.listeners,
 	}
 	subscribers := []func(*event.Event){d.journal.Handle, d.published.handle} // the journal first: it numbers the event

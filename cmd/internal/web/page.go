@@ -10,7 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
-	"sync/atomic"
+	"sync"
 
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
@@ -26,19 +26,18 @@ type Options struct {
 	Status  func(context.Context) (*status.Status, error)
 	Journal *event.Journal
 	Log     *slog.Logger
-	Peers   []Peer
 }
 
 // A Page is the http.Handler of the status page.
 type Page struct {
 	mux     *http.ServeMux
 	hub     *hub
-	summary *summaries
 	readers chan struct{} // one token for each open page
 
-	closing context.Context
-	close   context.CancelFunc
-	returns atomic.Bool
+	mu      sync.Mutex
+	open    context.Context // of all streams
+	end     context.CancelFunc
+	returns bool // after Close: whether the daemon answers again in a moment
 }
 
 // New returns a page. It does nothing until it is asked for something.
@@ -46,25 +45,34 @@ func New(o Options) *Page {
 	p := &Page{
 		mux:     http.NewServeMux(),
 		hub:     &hub{status: o.Status, journal: o.Journal, peers: newPeers(o.Log)},
-		summary: &summaries{status: o.Status},
 		readers: make(chan struct{}, maxReaders),
 	}
-	p.closing, p.close = context.WithCancel(context.Background())
-	p.hub.peers.set(o.Peers)
+	p.open, p.end = context.WithCancel(context.Background())
+	summary := &summaries{status: o.Status}
 	p.mux.HandleFunc("GET /page/stream", p.serveStream)
-	p.mux.HandleFunc("GET /page/summary", p.summary.serve)
+	p.mux.HandleFunc("GET /page/summary", summary.serve)
 	p.serveAssets()
 	return p
 }
 
-// SetPeers replaces the directors that the page shows beside this one.
-func (p *Page) SetPeers(peers []Peer) { p.hub.peers.set(peers) }
+// Open has the page show peers beside this director, and serve streams again if it
+// was closed.
+func (p *Page) Open(peers []Peer) {
+	p.hub.peers.set(peers)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open.Err() != nil {
+		p.open, p.end = context.WithCancel(context.Background())
+	}
+}
 
-// Close ends the streams. With returns the readers are told that the daemon answers
-// again in a moment.
+// Close ends the streams. returns tells their readers that the daemon answers again in
+// a moment.
 func (p *Page) Close(returns bool) {
-	p.returns.Store(returns)
-	p.close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.returns = returns
+	p.end()
 }
 
 // policy allows what comes from the daemon itself, and nothing else.

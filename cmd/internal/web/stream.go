@@ -19,22 +19,25 @@ const (
 // serveStream sends the messages of the hub until the reader leaves or the page is
 // closed.
 func (p *Page) serveStream(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	open := p.open
+	p.mu.Unlock()
+	if open.Err() != nil {
+		refuse(w, "the daemon stops")
+		return
+	}
 	select {
 	case p.readers <- struct{}{}:
 		defer func() { <-p.readers }()
 	default:
-		w.Header().Set("Retry-After", "10")
-		http.Error(w, "too many pages are open", http.StatusServiceUnavailable)
+		refuse(w, "too many pages are open")
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer context.AfterFunc(p.closing, cancel)()
-	out := newOutput(w, r)
-	if r.Method == http.MethodHead {
-		return
-	}
+	defer context.AfterFunc(open, cancel)()
 	defer p.hub.join()()
+	out := newOutput(w, r)
 	for number := uint64(0); ; {
 		var m *message
 		if m, number = p.hub.next(ctx, number); m == nil {
@@ -44,9 +47,17 @@ func (p *Page) serveStream(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if p.closing.Err() != nil {
-		_ = out.send(newMessage("bye", map[string]bool{"returns": p.returns.Load()})) // the stream ends anyway
+	if open.Err() != nil {
+		p.mu.Lock()
+		returns := p.returns
+		p.mu.Unlock()
+		_ = out.send(newMessage("bye", map[string]bool{"returns": returns})) // the stream ends anyway
 	}
+}
+
+func refuse(w http.ResponseWriter, why string) {
+	w.Header().Set("Retry-After", "5")
+	http.Error(w, why, http.StatusServiceUnavailable)
 }
 
 // An output is a stream to one reader.

@@ -58,7 +58,7 @@ function showUnits(store, peers, matches) {
       scrolls: true,
       empty: "No group or virtual router matches the filter.",
       columns: [
-        { title: "Group or virtual router", render: (cell, u) => setText(cell, u.name) },
+        { title: "Name", render: (cell, u) => setText(cell, u.name) },
         ...names.map((name, i) => ({ title: name, render: (cell, u) => stateOf(cell, u.states[i]) })),
       ],
     });

@@ -3,7 +3,7 @@
 
 import { el, setAttribute, setList, setText } from "./dom.js";
 
-const pageSize = 50;
+const pageSize = 25;
 
 // A Grid shows rows with a key. Its options are:
 //   caption   what the table is, for screen readers

@@ -37,7 +37,7 @@ const events = new Grid(byId("events-grid"), {
   caption: "What happened, the latest first",
   empty: "Nothing that matches the filter has happened.",
   columns: [
-    { title: "Time", render: (cell, e) => setText(cell, time(new Date(e.time), store.now())) },
+    { title: "Time", className: "when", render: (cell, e) => setText(cell, time(new Date(e.time), store.now())) },
     { title: "Kind", className: "middle", render: (cell, e) => setText(cell, e.kind) },
     { title: "Subject", className: "middle", render: (cell, e) => setText(cell, e.subject ?? "") },
     { title: "Change", className: "middle", render: (cell, e) => setText(cell, changed(e)) },

@@ -20,7 +20,7 @@ export function spark(node, values, most) {
     const x = width - (values.length - 1 - i) * step;
     return `${x.toFixed(1)} ${(height - 1.5 - (value / top) * (height - 3)).toFixed(1)}`;
   });
-  const line = points.length > 1 ? `M${points.join("L")}` : "";
+  const line = points.length > 2 ? `M${points.join("L")}` : "";
   const [area, stroke] = picture.children;
   setAttribute(stroke, "d", line);
   setAttribute(area, "d", line && `${line}L${width} ${height}L${points[0].split(" ")[0]} ${height}Z`);

@@ -45,7 +45,7 @@ export function showTimeline(store, matches, changed) {
     setText(node.firstElementChild, r.name);
     draw(node.lastElementChild, r, bySubject.get(r.name) ?? [], now, seconds);
   });
-  const ends = [`${span(seconds)} ago`, `${span(seconds / 2)} ago`, "now"];
+  const ends = [`${short(seconds)} ago`, `${short(seconds / 2)} ago`, "now"];
   ends.forEach((text, i) => setText(axis.children[i], text));
   const still = routers.length - moved.length;
   let text = "";
@@ -56,6 +56,8 @@ export function showTimeline(store, matches, changed) {
   axis.hidden = shown.length === 0;
   list.hidden = shown.length === 0;
 }
+
+const short = (s) => span(s).replace(/ 0[smh]$/, "");
 
 // lane shows one virtual router in a window that its known transitions fill.
 export function lane(node, router, events, now) {

@@ -3,6 +3,7 @@
 
 import { byId, el, setAttribute, setList, setText } from "./dom.js";
 import { plural, span, time } from "./format.js";
+import { serverKind } from "./judge.js";
 
 const shownProblems = 8;
 const title = byId("verdict-title");
@@ -18,9 +19,10 @@ let problems = [];
 export function showVerdict(store, link) {
   const h = store.head;
   problems = h.unwell.concat(peerProblems(store)).map((text, i) => [weightOf(text), i, text]).sort((a, b) => a[0] - b[0] || a[1] - b[1]).map((p) => p[2]);
-  const kind = link.lost ? "lost" : problems.length > 0 ? "bad" : "good";
+  const down = servers(store, "bad");
+  const kind = link.lost ? "lost" : problems.length > 0 ? "bad" : down > 0 ? "warn" : "good";
   setAttribute(byId("verdict"), "class", `verdict ${kind}`);
-  setText(title, sentence(h, link, store));
+  setText(title, sentence(h, link, store, down));
   setText(text, facts(store));
   setText(byId("director"), h.director);
   document.title = `${problems.length > 0 ? `(${problems.length}) ` : ""}${h.director}: holdfast`;
@@ -34,9 +36,16 @@ function weightOf(text) {
   return at < 0 ? 9 : at + 1;
 }
 
-function sentence(h, link, store) {
+// servers counts the servers of a kind. Those that nobody misses are no problem of their
+// service, and yet somebody wants to know.
+function servers(store, kind) {
+  return store.rows("servers").filter((r) => !r.fallback && serverKind(r) === kind).length;
+}
+
+function sentence(h, link, store, down) {
   if (link.lost) return `${h.director} does not answer since ${time(new Date(link.lost + store.skew), store.now())}`;
-  return problems.length === 0 ? "All is well" : plural(problems.length, "problem");
+  if (problems.length > 0) return plural(problems.length, "problem");
+  return down === 0 ? "All is well" : `All works, ${down === 1 ? "1 server is" : `${down} servers are`} down`;
 }
 
 function showList() {
@@ -81,6 +90,8 @@ function facts(store) {
     const up = services.reduce((n, v) => n + v.up, 0);
     const total = services.reduce((n, v) => n + v.total, 0);
     parts.push(`${up} of ${plural(total, "server")} up in ${plural(services.length, "service")}`);
+    const drained = store.rows("servers").filter((r) => r.drained).length;
+    if (drained > 0) parts.push(`${drained} drained`);
   }
   if (all.length === 0 && services.length === 0) parts.push("Nothing is configured yet");
   parts.push(`running for ${span((store.now() - Date.parse(store.head.started)) / 1000)}`);

@@ -38,7 +38,8 @@ func newDirector(t *testing.T, make func(n uint64) *status.Status, history func(
 	if history != nil {
 		history(d.journal)
 	}
-	d.page = web.New(web.Options{Status: d.look, Journal: d.journal, Log: slog.New(slog.DiscardHandler), Peers: peers})
+	d.page = web.New(web.Options{Status: d.look, Journal: d.journal, Log: slog.New(slog.DiscardHandler)})
+	d.page.Open(peers)
 	d.server = httptest.NewServer(d.page)
 	t.Cleanup(func() {
 		d.page.Close(false)

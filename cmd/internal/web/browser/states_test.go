@@ -109,7 +109,7 @@ func router(name, group, device string, vrid int, state string, addresses ...str
 func service(name, address string, servers int, n uint64) lvs.ServiceStatus {
 	v := lvs.ServiceStatus{
 		Name: name, Service: "tcp " + address, Scheduler: "wlc", Active: "always", Wanted: true, Present: true, ServersUp: servers, ServersTotal: servers,
-		Health: "up", WeightUp: servers, Quorum: 1,
+		Health: "up", WeightUp: 5 * servers, Quorum: 1,
 	}
 	for i := range servers {
 		r := lvs.ServerStatus{
