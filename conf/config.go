@@ -31,6 +31,7 @@ type Director struct {
 	RuntimeDir string // absolute path
 	Log        Log
 	Script     Script
+	Socket     Socket
 	// ReconcileInterval is the pause between two comparisons of the kernel with
 	// the configuration. Most differences are found earlier, by netlink events.
 	ReconcileInterval time.Duration

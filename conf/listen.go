@@ -89,7 +89,7 @@ func (l *Listen) visit(t *table) {
 
 func (l *ListenTLS) visit(t *table) {
 	need(t, "cert", &l.Cert, absolutePath)
-	field(t, "key", &l.Key, optionalPath, "")
+	field(t, "key", &l.Key, optionalSecretPath, "")
 	field(t, "client_ca", &l.ClientCA, optionalPath, "")
 	field(t, "require", &l.Require, boolean, false)
 	field(t, "min_version", &l.MinVersion, listenTLSVersion, tls.VersionTLS12)
@@ -153,11 +153,12 @@ func (l *ListenTLS) load(env environment) (own tls.Certificate, clients *x509.Ce
 	return own, clients, nil
 }
 
-// Files returns the paths of the files that Load reads.
+// Files returns the paths of the files that Load reads. Credentials of the systemd unit
+// are not among them: they change with a restart of the unit only.
 func (l *ListenTLS) Files() []string {
 	var list []string
 	for _, path := range []string{l.Cert, l.Key, l.ClientCA} {
-		if path != "" {
+		if strings.HasPrefix(path, "/") {
 			list = append(list, path)
 		}
 	}

@@ -145,7 +145,7 @@ func daemonAt(t *testing.T, socket string, fake *fakeDaemon) *event.Journal {
 		Version: control.VersionInfo{Software: "1.2.3", Go: "go1.26.0", PID: 812, Started: noon},
 	})
 	t.Cleanup(api.Close)
-	server := api.NewServer(control.SocketDoor())
+	server := api.NewServer(control.SocketDoor(control.OnlyRoot))
 	l, err := control.Listen(socket)
 	if err != nil {
 		t.Fatal(err)

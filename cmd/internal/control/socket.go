@@ -1,12 +1,10 @@
 package control
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -93,67 +91,29 @@ func removeStale(path string) error {
 
 // Close closes the socket and removes its file.
 func (l *Listener) Close() error {
-	// Compare the time too, because inode numbers are reused.
-	if info, err := os.Lstat(l.path); err == nil && os.SameFile(info, l.file) && info.ModTime().Equal(l.file.ModTime()) {
+	if l.isOurs() {
 		os.Remove(l.path)
 	}
 	return l.UnixListener.Close()
 }
 
-type peerKey struct{}
-
-// withPeer stores in ctx the user id of the process that connected conn
-// (SO_PEERCRED in unix(7)).
-func withPeer(ctx context.Context, conn net.Conn) context.Context {
-	if b, ok := conn.(*boundedConn); ok {
-		conn = b.Conn
+// Permit sets the group and the mode of the socket; gid -1 leaves the group.
+func (l *Listener) Permit(gid int, mode os.FileMode) error {
+	if !l.isOurs() {
+		return fmt.Errorf("%s was replaced by somebody else's", l.path)
 	}
-	c, ok := conn.(*net.UnixConn)
-	if !ok {
-		return ctx
+	if err := os.Lchown(l.path, -1, gid); err != nil {
+		return fmt.Errorf("set the group of the control socket: %w", err)
 	}
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return ctx
+	if err := os.Chmod(l.path, mode); err != nil {
+		return fmt.Errorf("set the mode of the control socket: %w", err)
 	}
-	var cred *unix.Ucred
-	if err := raw.Control(func(fd uintptr) {
-		cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	}); err != nil || cred == nil {
-		return ctx
-	}
-	return context.WithValue(ctx, peerKey{}, cred.Uid)
+	return nil
 }
 
-// SocketDoor is the door of the control socket.
-func SocketDoor() Door {
-	self := os.Geteuid()
-	return Door{
-		Name: "the control socket", API: true, Metrics: true, Page: true,
-		Writer: func(r *http.Request) (string, error) {
-			if !mayWrite(r.Context(), self) {
-				return "", errors.New("only root may do that")
-			}
-			return peerName(r.Context()), nil
-		},
-	}
-}
-
-// mayWrite reports whether the client of a request is root or the daemon's own
-// user. A client with an unknown user id may not change anything.
-func mayWrite(ctx context.Context, self int) bool {
-	uid, ok := ctx.Value(peerKey{}).(uint32)
-	return ok && (uid == 0 || int64(uid) == int64(self))
-}
-
-// peerName returns who connected: "root" or "uid 1000".
-func peerName(ctx context.Context) string {
-	uid, ok := ctx.Value(peerKey{}).(uint32)
-	switch {
-	case !ok:
-		return "somebody"
-	case uid == 0:
-		return "root"
-	}
-	return fmt.Sprintf("uid %d", uid)
+// isOurs reports whether the file at the path is still this socket. It compares the
+// time too, because inode numbers are reused.
+func (l *Listener) isOurs() bool {
+	info, err := os.Lstat(l.path)
+	return err == nil && os.SameFile(info, l.file) && info.ModTime().Equal(l.file.ModTime())
 }

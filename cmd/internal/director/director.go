@@ -206,6 +206,7 @@ func (d *Director) list() {
 	d.alerts.problems = func(all []status.Problem) { d.problems.set("alerts", all) }
 	d.services.problems = func(all []status.Problem) { d.problems.set("ipvs", all) }
 	d.trackers.problems = func(all []status.Problem) { d.problems.set("trackers", all) }
+	d.socket.problems = func(all []status.Problem) { d.problems.set("socket", all) }
 	d.listeners = &listeners{base: b, api: d.api, problems: func(all []status.Problem) { d.problems.set("listen", all) }}
 	d.conflicts = &conflicts{base: b, routers: d.routers, links: links, problems: d.problems}
 	d.routers.repair.failed = func(err error) {
