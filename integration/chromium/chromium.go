@@ -186,6 +186,12 @@ func (tab *Tab) Press(keys ...string) {
 	}
 }
 
+// Reload loads the page again.
+func (tab *Tab) Reload() {
+	tab.t.Helper()
+	tab.do(chromedp.Reload())
+}
+
 // Screenshot writes a picture of the whole page to a file.
 func (tab *Tab) Screenshot(path string) {
 	tab.t.Helper()

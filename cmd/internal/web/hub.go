@@ -20,7 +20,7 @@ const (
 	share = 20
 	// maxRate bounds the bytes per second of a stream before compression, except for
 	// the first message.
-	maxRate = 128 << 10
+	maxRate = 256 << 10
 	// shownEvents is how many past events a page gets.
 	shownEvents = 2000
 )

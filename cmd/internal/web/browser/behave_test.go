@@ -3,6 +3,7 @@ package browser
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,9 +17,12 @@ const focused = `(() => { const e = document.activeElement; return e.id || e.inn
 
 // Everything can be done by keyboard alone: the first key leads past the header, filter,
 // rows and pages follow, and the focus is always visible and never lost in an update.
-func TestKeyboard(t *testing.T) {
-	b := chromium.Start(t)
-	d := newDirector(t, bigStatus, nil)
+func testKeyboard(t *testing.T, b *chromium.Browser) {
+	d := newDirector(t, func(n uint64) *status.Status {
+		s := bigStatus(n)
+		s.VRRP, s.LVS.Services, s.Checks = s.VRRP[:100], s.LVS.Services[:3], s.Checks[:30] // which is looked at more often
+		return s
+	}, nil)
 	tab := b.Open(t, d.server.URL, chromium.Desktop)
 	tab.Await(drawn)
 	tab.Press("\t")
@@ -41,8 +45,8 @@ func TestKeyboard(t *testing.T) {
 			break
 		}
 	}
-	for _, want := range []string{"Virtual routers1000", "search", "unwell", "window", "customer-0000"} {
-		if !slices.ContainsFunc(stops, func(s string) bool { return s == want || s == fmt.Sprintf("%.15s\n%s", want, "1000") }) {
+	for _, want := range []string{"Virtual routers", "search", "unwell", "window", "customer-0000"} {
+		if !slices.ContainsFunc(stops, func(s string) bool { return strings.HasPrefix(s, want) }) {
 			t.Errorf("Tab does not reach %s: %q", want, stops)
 		}
 	}
@@ -57,17 +61,16 @@ func TestKeyboard(t *testing.T) {
 	tab.Press("\r")
 	tab.Await(`document.querySelector("#routers-grid tbody .name").innerText === "customer-0025"`)
 	chromium.Eval[bool](tab, `document.getElementById("search").focus(), true`)
-	tab.Press("0", "7", "7", "7")
-	tab.Await(`document.querySelectorAll("#routers-grid tbody tr").length === 1 && document.querySelector("#routers-grid .name").innerText === "customer-0777"`)
+	tab.Press("0", "0", "7", "7")
+	tab.Await(`document.querySelectorAll("#routers-grid tbody tr").length === 1 && document.querySelector("#routers-grid .name").innerText === "customer-0077"`)
 }
 
 // With 1,000 virtual routers and 5,000 servers the page is there at once, and stays
 // responsive. The log has the times; the bounds are for machines under load.
-func TestScale(t *testing.T) {
-	b := chromium.Start(t)
+func testScale(t *testing.T, b *chromium.Browser) {
 	d := newDirector(t, bigStatus, nil)
 	tab := b.Open(t, d.server.URL, chromium.Desktop)
-	tab.Await(`performance.getEntriesByName("holdfast-update").length >= 3`)
+	tab.Await(`performance.getEntriesByName("holdfast-update").length >= 2`)
 	first := chromium.Eval[float64](tab, `performance.getEntriesByName("holdfast-first").map((m) => m.startTime + m.duration)[0]`)
 	update := chromium.Eval[float64](tab, `Math.max(...performance.getEntriesByName("holdfast-update").map((m) => m.duration))`)
 	elements := chromium.Eval[int](tab, `document.querySelectorAll("*").length`)
@@ -79,8 +82,7 @@ func TestScale(t *testing.T) {
 
 // What happens is shown and announced; a daemon that is upgraded or gone is said, and the
 // page comes back by itself.
-func TestLive(t *testing.T) {
-	b := chromium.Start(t)
+func testLive(t *testing.T, b *chromium.Browser) {
 	d := newDirector(t, busyStatus, busyEvents)
 	tab := b.Open(t, d.server.URL, chromium.Telephone)
 	tab.Await(drawn + ` && document.getElementById("verdict-title").innerText === "All is well" && document.getElementById("live-text").innerText === "Live"`)
@@ -107,8 +109,7 @@ func TestLive(t *testing.T) {
 
 // The choice of colours outlives the page, and the picture of the system is followed
 // without one.
-func TestTheme(t *testing.T) {
-	b := chromium.Start(t)
+func testTheme(t *testing.T, b *chromium.Browser) {
 	d := newDirector(t, always(emptyStatus), nil)
 	tab := b.Open(t, d.server.URL, chromium.Desktop)
 	tab.Await(drawn)
@@ -123,7 +124,7 @@ func TestTheme(t *testing.T) {
 	if got := ground(); got != light {
 		t.Errorf("after the choice of light the ground is %s", got)
 	}
-	chromium.Eval[bool](tab, `location.reload(), true`)
+	tab.Reload()
 	tab.Await(drawn)
 	if got := ground(); got != light {
 		t.Errorf("after a reload the ground is %s", got)

@@ -11,10 +11,19 @@ import (
 // drawn is true once the page shows a director.
 const drawn = `performance.getEntriesByName("holdfast-first").length > 0`
 
+// All tests share a browser.
+func TestPage(t *testing.T) {
+	b := chromium.Start(t)
+	for name, test := range map[string]func(*testing.T, *chromium.Browser){
+		"accessibility": testAccessibility, "keyboard": testKeyboard, "scale": testScale, "live": testLive, "theme": testTheme,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, b) })
+	}
+}
+
 // axe finds nothing wrong, and nothing is wider than the window: in no state of a
 // director, in no view.
-func TestAccessibility(t *testing.T) {
-	b := chromium.Start(t)
+func testAccessibility(t *testing.T, b *chromium.Browser) {
 	all := []chromium.View{chromium.Desktop, chromium.Desktop.InDark(), chromium.Telephone, chromium.Telephone.InDark()}
 	views := map[string][]chromium.View{
 		"empty": all[:1], "busy": {all[0], all[3]}, "failing": all, "big": all[2:3], // rows are alike: more of them take long
