@@ -31,6 +31,7 @@ func (s *Status) Text(section Section) string {
 		s.vrrp(&b)
 		s.policies(&b)
 		s.trackers(&b)
+		s.resources(&b)
 	}
 	if section == SectionVRRP || section == SectionAll {
 		s.bfd(&b)
@@ -187,6 +188,7 @@ func serviceHealth(v *lvs.ServiceStatus) string {
 	switch {
 	case v.Foreign:
 		return "not ours"
+	case v.Active == lvs.ActiveNever.String():
 	case !v.Wanted:
 		return "not here" // the service is active where the group is MASTER
 	case !v.Present:
