@@ -169,12 +169,23 @@ func Eval[T any](tab *Tab, expression string) T {
 	return value
 }
 
-// Await waits until a JavaScript expression is true.
+// Await waits until a JavaScript expression is true, also in a page that loads itself
+// again meanwhile.
 func (tab *Tab) Await(expression string) {
 	tab.t.Helper()
-	if err := chromedp.Do(tab.ctx, chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingInterval(20*time.Millisecond))); err != nil {
-		text, _ := chromedp.Run(tab.ctx, chromedp.Evaluate[string]("document.body.innerText.slice(0, 2000)"))
-		tab.t.Fatalf("%s does not become true: %v; the console says %q; the page: %s", expression, err, tab.Console(), text)
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for late := time.After(time.Minute); ; {
+		done, err := chromedp.Run(tab.ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
+		if err == nil && done {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-late:
+			text, _ := chromedp.Run(tab.ctx, chromedp.Evaluate[string]("document.body.innerText.slice(0, 2000)"))
+			tab.t.Fatalf("%s does not become true (%v); the console says %q; the page: %s", expression, err, tab.Console(), text)
+		}
 	}
 }
 

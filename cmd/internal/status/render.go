@@ -31,6 +31,7 @@ func (s *Status) Text(section Section) string {
 		s.vrrp(&b)
 		s.policies(&b)
 		s.trackers(&b)
+		s.resources(&b)
 	}
 	if section == SectionVRRP || section == SectionAll {
 		s.bfd(&b)

@@ -18,6 +18,9 @@ const (
 	// share is the part of the time that looks may take: with 20, looks that take
 	// 100 ms come every two seconds at most.
 	share = 20
+	// longestPause is the time between two looks at most. The page takes a director that
+	// says nothing for 25 s for lost (assets/stream.js).
+	longestPause = 10 * time.Second
 	// maxRate bounds the bytes per second of a stream before compression, except for
 	// the first message.
 	maxRate = 256 << 10
@@ -28,6 +31,7 @@ const (
 // A hub looks at the director while at least one page is open, and makes one message
 // of each look for all of them.
 type hub struct {
+	version string // of the page
 	status  func(context.Context) (*status.Status, error)
 	journal *event.Journal
 	peers   *peers
@@ -103,8 +107,8 @@ func (h *hub) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		began := time.Now()
 		size := h.look(ctx)
-		pause(ctx, max(shortPause, share*time.Since(began)))
-		h.await(ctx, max(beat, time.Duration(size)*time.Second/maxRate)-time.Since(began))
+		pause(ctx, min(longestPause, max(shortPause, share*time.Since(began))))
+		h.await(ctx, min(longestPause, max(beat, time.Duration(size)*time.Second/maxRate))-time.Since(began))
 	}
 }
 
@@ -134,7 +138,7 @@ func (h *hub) look(ctx context.Context) int {
 		return 0
 	}
 	s.Complete()
-	snap := &snapshot{now: s.Now, head: encode(viewHead(s)), tables: append(view(s), h.peers.table())}
+	snap := &snapshot{now: s.Now, head: encode(viewHead(s, h.version)), tables: append(view(s), h.peers.table())}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if ctx.Err() != nil {

@@ -51,7 +51,7 @@ func New(o Options) *Page {
 	summary := &summaries{status: o.Status}
 	p.mux.HandleFunc("GET /page/stream", p.serveStream)
 	p.mux.HandleFunc("GET /page/summary", summary.serve)
-	p.serveAssets()
+	p.hub.version = p.serveAssets()
 	return p
 }
 
@@ -108,8 +108,9 @@ var kinds = map[string]string{
 }
 
 // serveAssets registers the embedded files: index.html as the root, the others under
-// /page/.
-func (p *Page) serveAssets() {
+// /page/. It returns a version of all of them.
+func (p *Page) serveAssets() string {
+	all := sha256.New()
 	files, err := fs.ReadDir(embedded, "assets")
 	if err != nil {
 		panic(err) // it is in the binary
@@ -120,6 +121,7 @@ func (p *Page) serveAssets() {
 			panic(err)
 		}
 		sum := sha256.Sum256(body)
+		all.Write(sum[:])
 		a := &asset{kinds[path.Ext(f.Name())], `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, body}
 		pattern := "GET /page/" + f.Name()
 		if f.Name() == "index.html" {
@@ -127,6 +129,7 @@ func (p *Page) serveAssets() {
 		}
 		p.mux.Handle(pattern, a)
 	}
+	return base64.RawURLEncoding.EncodeToString(all.Sum(nil)[:12])
 }
 
 // ServeHTTP implements http.Handler. A browser asks every time whether the file is

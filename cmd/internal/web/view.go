@@ -14,6 +14,8 @@ import (
 // A head is what the page shows of the director as a whole. It has no value that
 // changes by itself, so that it is sent only when something happened.
 type head struct {
+	// Page is the version of the page. A page of another version loads itself again.
+	Page         string         `json:"page"`
 	Director     string         `json:"director"`
 	Software     string         `json:"software"`
 	PID          int            `json:"pid"`
@@ -127,9 +129,9 @@ func same[T any](v *T) any { return v }
 
 func routerName(i *status.Instance) string { return i.Name }
 
-func viewHead(s *status.Status) head {
+func viewHead(s *status.Status, page string) head {
 	h := head{
-		Director: s.Director, Software: s.Software, PID: s.PID, Started: s.Started, Config: s.Config.Path,
+		Page: page, Director: s.Director, Software: s.Software, PID: s.PID, Started: s.Started, Config: s.Config.Path,
 		Loaded: s.Config.LoadedAt, Unwell: s.Unwell(), LVS: s.LVS != nil,
 	}
 	if r := s.Config.LastReload; r != nil && !r.OK {

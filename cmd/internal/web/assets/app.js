@@ -92,6 +92,25 @@ function announce(text) {
 
 let before = null;
 
+const noteKey = "holdfast-note";
+
+// loadAgain gets the page that belongs to another version of the daemon.
+function loadAgain() {
+  try {
+    sessionStorage.setItem(noteKey, link.note);
+  } catch {
+    // Storage is forbidden: the note is lost.
+  }
+  location.reload();
+}
+
+try {
+  link.note = sessionStorage.getItem(noteKey) ?? "";
+  sessionStorage.removeItem(noteKey);
+} catch {
+  // Storage is forbidden: there is no note.
+}
+
 function arrived() {
   link.lost = null;
   link.leaving = "";
@@ -101,11 +120,15 @@ function arrived() {
     link.note = `Live; ${how} at ${time(new Date(h.started), store.now())}`;
     announce(how);
   }
+  if (before && before.page !== h.page) {
+    loadAgain();
+    return;
+  }
   const were = problemCount();
   show();
   const now = problemCount();
   if (before && were !== now) announce(now === 0 ? "All is well" : plural(now, "problem"));
-  before = { pid: h.pid, started: h.started, software: h.software };
+  before = { page: h.page, pid: h.pid, started: h.started, software: h.software };
 }
 
 connect({

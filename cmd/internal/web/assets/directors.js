@@ -22,7 +22,7 @@ function summary(store, link) {
   const all = units(store);
   const h = store.head;
   return {
-    name: h.director, here: true, asked: true, error: link.lost ? "it does not answer" : "", since: link.lost ? new Date(link.lost).toISOString() : h.started,
+    name: h.director, here: true, asked: true, error: link.lost ? "it does not answer" : "", since: link.lost ? new Date(link.lost + store.skew).toISOString() : h.started,
     problems: h.unwell.length, started: h.started, software: h.software, units: Object.fromEntries(all.map((u) => [u.name, u.state])),
     masters: all.filter((u) => u.state === "MASTER").length,
   };
@@ -44,7 +44,7 @@ function updateCard(node, d, store) {
   else if (d.problems > 0) badge(state, "bad", plural(d.problems, "problem"));
   else badge(state, "good", "well");
   if (d.error) setText(line, `${d.error}; since ${time(new Date(d.since), now)}`);
-  else setText(line, d.asked ? `MASTER of ${d.masters || "none"} of ${total}` : "");
+  else setText(line, d.asked ? (total === 0 ? "No virtual routers" : `MASTER of ${d.masters || "none"} of ${total}`) : "");
   setText(small, d.started ? `${d.here ? "this director · " : ""}holdfast ${d.software} · up ${span((now - Date.parse(d.started)) / 1000)}` : "");
 }
 

@@ -2,8 +2,9 @@
 
 const firstPause = 1000;
 const longestPause = 5000;
-// A director that says nothing for this long has gone without a word.
-const silence = 20000;
+// A director that says nothing for so many seconds has gone without a word. Seconds in
+// which the page itself did not run do not count: what was said is still to be heard.
+const silence = 25;
 
 // connect calls the handlers of { state, delta, lost, leaving } for what arrives. lost
 // gets the time of the latest message, leaving whether the daemon comes back.
@@ -11,9 +12,11 @@ export function connect(handlers) {
   let source = null;
   let pause = firstPause;
   let heard = null;
+  let quiet = 0;
   let left = false;
 
   function open() {
+    quiet = 0;
     source = new EventSource("page/stream");
     source.addEventListener("state", (event) => arrived(event, handlers.state));
     source.addEventListener("delta", (event) => arrived(event, handlers.delta));
@@ -26,6 +29,7 @@ export function connect(handlers) {
 
   function arrived(event, handler) {
     heard = Date.now();
+    quiet = 0;
     pause = firstPause;
     left = false;
     handler(JSON.parse(event.data));
@@ -42,7 +46,8 @@ export function connect(handlers) {
   }
 
   setInterval(() => {
-    if (source && heard && Date.now() - heard > silence) again();
+    quiet++;
+    if (source && quiet > silence) again();
   }, 1000);
   open();
 }

@@ -2,8 +2,11 @@ package browser
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,6 +107,49 @@ func testLive(t *testing.T, b *chromium.Browser) {
 	tab.Await(`document.getElementById("live-text").innerText.includes("lvs1 was upgraded from 1.2.3 to 1.3.0") && document.getElementById("verdict-title").innerText === "All is well"`)
 	if said := tab.Console(); len(said) > 0 {
 		t.Errorf("the console says %q", said)
+	}
+}
+
+// A rewriter serves a stream as a daemon with another page would.
+type rewriter struct {
+	http.ResponseWriter
+	old, new string
+}
+
+func (w rewriter) Write(b []byte) (int, error) {
+	_, err := w.ResponseWriter.Write([]byte(strings.ReplaceAll(string(b), w.old, w.new)))
+	return len(b), err
+}
+
+func (w rewriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// When another binary has another page, the page loads that once, and still says that
+// the daemon was upgraded.
+func testNewPage(t *testing.T, b *chromium.Browser) {
+	var version, loads atomic.Int32
+	d := newDirector(t, func(n uint64) *status.Status {
+		s := busyStatus(n)
+		s.Software = fmt.Sprintf("1.%d", version.Load())
+		s.PID = int(version.Load())
+		return s
+	}, nil)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Del("Accept-Encoding")
+		if r.URL.Path == "/" {
+			loads.Add(1)
+		}
+		d.page.ServeHTTP(rewriter{w, `"page":"`, fmt.Sprintf(`"page":"%d`, version.Load())}, r)
+	}))
+	defer server.Close()
+	defer d.page.Close(false)
+	tab := b.Open(t, server.URL, chromium.Desktop)
+	tab.Await(drawn)
+	d.page.Close(true)
+	version.Add(1)
+	d.page.Open(nil)
+	tab.Await(`document.readyState === "complete" && document.getElementById("live-text").innerText.includes("upgraded from 1.0 to 1.1") && document.getElementById("verdict-title").innerText === "All is well"`)
+	if n := loads.Load(); n != 2 {
+		t.Errorf("the page was loaded %d times", n)
 	}
 }
 

@@ -15,7 +15,7 @@ const drawn = `performance.getEntriesByName("holdfast-first").length > 0`
 func TestPage(t *testing.T) {
 	b := chromium.Start(t)
 	for name, test := range map[string]func(*testing.T, *chromium.Browser){
-		"accessibility": testAccessibility, "keyboard": testKeyboard, "scale": testScale, "live": testLive, "theme": testTheme,
+		"accessibility": testAccessibility, "keyboard": testKeyboard, "scale": testScale, "live": testLive, "new page": testNewPage, "theme": testTheme,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, b) })
 	}
