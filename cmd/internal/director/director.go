@@ -74,10 +74,15 @@ type Director struct {
 	problems   *problems
 	alerts     *alerts
 	conflicts  *conflicts
+	metrics    *metricsEndpoint
 
-	conf      *conf.Config // nil until the first is applied
-	loaded    time.Time
-	reloaded  reloadResult
+	conf     *conf.Config // nil until the first is applied
+	loaded   time.Time
+	reloaded reloadResult
+	// reloads and reloadsRefused count reloads, and upgrades the binaries that took
+	// over, all since the first of these binaries was started.
+	reloads, reloadsRefused, upgrades uint64
+
 	reloading chan struct{} // has an element while a reload runs
 	load      func(context.Context, string) (*conf.Config, conf.Errors, error)
 	inherited upgradeState // what the former binary saved
@@ -152,6 +157,7 @@ func (d *Director) open(ctx context.Context) error {
 	}
 	d.journal = event.NewJournal(journalSize, d.inherited.Seq)
 	d.page = web.New(web.Options{Status: backend{d}.Status, Journal: d.journal, Log: d.log})
+	d.metrics = &metricsEndpoint{base: d.base()}
 	d.api = d.newAPI()
 	d.socket = d.newSocket()
 	if err := d.socket.open(); err != nil {
@@ -252,6 +258,7 @@ func (d *Director) list() {
 		d.rivals,
 		&statusPage{base: b, page: d.page},
 		d.listeners,
+		d.metrics,
 	}
 	subscribers := []func(*event.Event){d.journal.Handle, d.published.handle} // the journal first: it numbers the event
 	for _, s := range d.subsystems {

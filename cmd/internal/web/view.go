@@ -59,6 +59,7 @@ type service struct {
 	Name       string   `json:"name"`
 	Address    string   `json:"address"`
 	Scheduler  string   `json:"scheduler"`
+	Active     string   `json:"active"`
 	Foreign    bool     `json:"foreign,omitempty"`
 	Wanted     bool     `json:"wanted"`
 	Present    bool     `json:"present"`
@@ -121,6 +122,7 @@ func view(s *status.Status) []table {
 		services, servers, load,
 		checks, latency,
 		{"alerts", rowsOf(s.Alerts, func(a *status.Alert) string { return a.Rule + " " + a.Subject }, same[status.Alert])},
+		{"resources", rowsOf(s.Resources, func(r *status.Resource) string { return r.Group + "/" + r.Name }, viewResource)},
 		{"trackers", rowsOf(s.Trackers, func(t *status.Tracker) string { return t.Name }, viewTracker)},
 	}
 }
@@ -170,6 +172,18 @@ func viewRouter(i *status.Instance) any {
 	return r
 }
 
+// viewResource is without what changes at every look.
+func viewResource(r *status.Resource) any {
+	return struct {
+		Name    string    `json:"name"`
+		Group   string    `json:"group"`
+		Type    string    `json:"type"`
+		State   string    `json:"state"`
+		Since   time.Time `json:"since"`
+		Problem string    `json:"problem,omitempty"`
+	}{r.Name, r.Group, r.Type, r.State, r.Since, r.Problem}
+}
+
 // viewTracker is without what changes at every look.
 func viewTracker(t *status.Tracker) any {
 	return struct {
@@ -194,7 +208,7 @@ func viewLVS(l *status.LVS) (services, servers, load table) {
 		v := &l.Services[i]
 		key := names.key(cmp.Or(v.Name, v.Service))
 		services.add(key, service{
-			Name: v.Name, Address: v.Service, Scheduler: v.Scheduler, Foreign: v.Foreign, Wanted: v.Wanted, Present: v.Present,
+			Name: v.Name, Address: v.Service, Scheduler: v.Scheduler, Active: v.Active, Foreign: v.Foreign, Wanted: v.Wanted, Present: v.Present,
 			OnFallback: v.OnFallback, Health: v.Health, Up: v.ServersUp, Total: v.ServersTotal, WeightUp: v.WeightUp,
 			Quorum: v.Quorum, Hysteresis: v.Hysteresis, Follow: v.Follow, Persist: v.PersistSecs, Flags: v.Flags,
 		})

@@ -4,7 +4,7 @@ import { byId, el, setAttribute, setText, setList } from "./dom.js";
 import { firstChecks, showChecks } from "./checks.js";
 import { showDirectors } from "./directors.js";
 import { plural, time } from "./format.js";
-import { checkKind, isUnwell, routerKind, serviceKind } from "./judge.js";
+import { checkKind, isUnwell, resourceKind, routerKind, serviceKind } from "./judge.js";
 import { firstLists, showLists, transitionWords } from "./lists.js";
 import { firstRouters, showRouters } from "./routers.js";
 import { firstServices, showServices } from "./services.js";
@@ -51,6 +51,7 @@ const sections = [
   ["services", "Services", () => store.rows("services").length, () => store.rows("services").filter((v) => isUnwell(serviceKind(v))).length],
   ["checks", "Checks", () => store.rows("checks").length, () => store.rows("checks").filter((c) => isUnwell(checkKind(c))).length],
   ["alerts", "Alerts", () => store.rows("alerts").length, () => store.rows("alerts").length],
+  ["resources", "Resources", () => store.rows("resources").length, () => store.rows("resources").filter((r) => isUnwell(resourceKind(r))).length],
   ["trackers", "Trackers", () => store.rows("trackers").length, () => store.rows("trackers").filter((t) => t.state === "down").length],
   ["events", "Events", () => store.events.length, () => 0],
 ];

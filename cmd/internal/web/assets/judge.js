@@ -23,14 +23,16 @@ export function serverText(s) {
 }
 
 export function serviceKind(v) {
-  if (v.foreign || !v.wanted) return "off";
-  if (!v.present || v.health === "down") return "bad";
+  const never = v.active === "never"; // it is only checked
+  if (v.foreign || (!v.wanted && !never)) return "off";
+  if ((!v.present && !never) || v.health === "down") return "bad";
   if (v.on_fallback || v.up < v.total) return "warn";
   return v.health === "up" ? "good" : "off";
 }
 
 export function serviceText(v) {
   if (v.foreign) return "not ours";
+  if (v.active === "never") return v.health;
   if (!v.wanted) return "not here";
   if (!v.present) return "missing";
   if (v.on_fallback) return "fallback";
@@ -39,6 +41,12 @@ export function serviceText(v) {
 
 export function checkKind(c) {
   return { up: "good", down: "bad", waiting: "warn" }[c.state] ?? "off";
+}
+
+export function resourceKind(r) {
+  if (r.state === "failed" || r.state === "stuck") return "bad";
+  if (r.problem) return "warn";
+  return { started: "good", stopped: "idle" }[r.state] ?? "off";
 }
 
 export const isUnwell = (kind) => kind === "bad" || kind === "warn";

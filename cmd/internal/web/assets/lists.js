@@ -1,8 +1,9 @@
-// The shorter tables: alerts, trackers, and what happened.
+// The shorter tables: alerts, resources, trackers, and what happened.
 
 import { badge, byId, el, setText } from "./dom.js";
 import { plural, span, time } from "./format.js";
 import { Grid } from "./grid.js";
+import { resourceKind, worstFirst } from "./judge.js";
 
 let store = null;
 
@@ -18,6 +19,19 @@ const alerts = new Grid(byId("alerts-grid"), {
     { title: "Messages", className: "number middle", render: (cell, a) => setText(cell, String(a.sent)) },
     { title: "Taken care of by", className: "middle", render: (cell, a) => setText(cell, a.acked_by || "nobody") },
     { title: "Reason", className: "words", render: (cell, a) => setText(cell, a.reason ?? "") },
+  ],
+});
+
+const resources = new Grid(byId("resources-grid"), {
+  caption: "Resources",
+  empty: "No resource matches the filter.",
+  columns: [
+    { title: "Name", render: (cell, r) => setText(cell, r.name) },
+    { title: "State", render: (cell, r) => badge(cell, resourceKind(r), r.state) },
+    { title: "For", className: "number middle", render: (cell, r) => setText(cell, since(r)) },
+    { title: "Type", className: "middle", render: (cell, r) => setText(cell, r.type) },
+    { title: "Runs with", className: "middle", render: (cell, r) => setText(cell, r.group) },
+    { title: "Problem", className: "words", render: (cell, r) => setText(cell, r.problem ?? "") },
   ],
 });
 
@@ -58,6 +72,7 @@ function inOne(cell, e) {
 export function showLists(s, matches) {
   store = s;
   alerts.show(store.rows("alerts").filter((a) => matches(a.subject, a.rule, a.reason)));
+  resources.show(worstFirst(store.rows("resources").filter((r) => matches(r.name, r.group, r.type, r.state, r.problem)), resourceKind));
   trackers.show(store.rows("trackers").filter((t) => matches(t.name, t.type, t.state)));
   const shown = store.events.filter((e) => matches(e.subject, e.kind, e.from, e.to, e.reason));
   for (const e of shown) e.key = `${e.seq} ${e.kind}`;
@@ -65,7 +80,7 @@ export function showLists(s, matches) {
 }
 
 export function firstLists() {
-  for (const grid of [alerts, trackers, events]) grid.first();
+  for (const grid of [alerts, resources, trackers, events]) grid.first();
 }
 
 // transitionWords says what fresh events mean, in one sentence for a screen reader.

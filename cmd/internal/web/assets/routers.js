@@ -49,7 +49,7 @@ function detail(node, r) {
   for (const reason of r.reasons ?? []) facts.push(["Fault", `${reason.text}, for ${span((now - Date.parse(reason.since)) / 1000)}`]);
   if (r.rival) facts.push(["Rival", `${r.rival} advertises as MASTER too`]);
   if (r.silenced) facts.push(["Not sent", r.silenced]);
-  for (const wait of r.waits ?? []) facts.push(["Waits", `for ${wait.key}, until ${time(new Date(wait.until), now)}`]);
+  for (const wait of r.waits ?? []) facts.push(["Waits", `${wait.key}: ${wait.text ?? `until ${time(new Date(wait.until), now)}`}`]);
   facts.push(["Group", r.group], ["Addresses", r.addresses.join(", ") || "none"], ["Device", [r.interface, r.device, r.mac].filter(Boolean).join(" · ")],
     ["Protocol", `VRRP version ${r.version}, ${r.family === "ipv6" ? "IPv6" : "IPv4"}, VRID ${r.vrid}, an advert every ${r.interval_ms} ms`]);
   const events = store.events.filter((e) => e.kind === "instance" && e.subject === r.name);

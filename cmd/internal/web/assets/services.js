@@ -24,10 +24,10 @@ const grid = new Grid(byId("services-grid"), {
   empty: "No virtual service matches the filter.",
   columns: [
     { title: "Name", render: (cell, v) => named(cell, v.name || v.address, serviceNote(v)), child: (cell, r) => named(cell, r.name, serverNote(r)) },
-    { title: "Address", className: "middle", render: (cell, v) => setText(cell, v.address), child: (cell, r) => setText(cell, `${r.address} ${r.forward}`) },
+    { title: "Address", className: "middle", render: (cell, v) => setText(cell, v.address), child: (cell, r) => setText(cell, `${r.address} ${r.forward}`.trim()) },
     { title: "Health", render: (cell, v) => badge(cell, serviceKind(v), serviceText(v)), child: (cell, r) => badge(cell, serverKind(r), serverText(r)) },
     { title: "Up", className: "number", render: (cell, v) => setText(cell, v.foreign ? "" : `${v.up} of ${v.total}`), child: () => {} },
-    { title: "Weight", className: "number middle", render: (cell, v) => setText(cell, v.foreign ? "" : String(v.weight_up)), child: (cell, r) => setText(cell, weight(r)) },
+    { title: "Weight", className: "number middle", render: (cell, v) => setText(cell, v.foreign || v.active === "never" ? "" : String(v.weight_up)), child: (cell, r) => setText(cell, weight(r)) },
     both("Active", "number", (cell, row) => withSpark(cell, count(load(row)?.[0]), store.history.get(row.key)?.active)),
     both("Inactive", "number wide", (cell, row) => setText(cell, count(load(row)?.[1]))),
     both("New/s", "number middle", (cell, row) => withSpark(cell, rate(row, 3), load(row)?.length > 3 ? store.history.get(row.key).rate : null)),
@@ -97,7 +97,7 @@ function withSpark(cell, text, values) {
 }
 
 function serviceNote(v) {
-  const parts = [v.scheduler, ...(v.flags ?? [])];
+  const parts = [v.active === "never" ? "only checked" : v.scheduler, ...(v.flags ?? [])];
   if (v.quorum > 1) parts.push(`quorum ${v.quorum}${v.hysteresis ? ` ± ${v.hysteresis}` : ""}`);
   if (v.persistence_s) parts.push(`persistence ${span(v.persistence_s)}`);
   if (v.follow) parts.push(`where ${v.follow} is MASTER`);

@@ -41,7 +41,14 @@ func busyStatus(n uint64) *status.Status {
 	for i, name := range []string{"web", "tls", "mail"} {
 		s.LVS.Services = append(s.LVS.Services, service(name, fmt.Sprintf("10.0.0.100:%d", []int{80, 443, 25}[i]), 4, n+uint64(i)*7))
 	}
+	db := service("database", "192.168.0.30:5432", 2, n)
+	db.Active, db.Scheduler, db.Wanted, db.Present, db.Counters = "never", "", false, false, lvs.Counters{}
+	for i := range db.Servers {
+		db.Servers[i].Present, db.Servers[i].Forward = false, ""
+	}
+	s.LVS.Services = append(s.LVS.Services, db)
 	s.Checks = checksOf(s.LVS.Services)
+	s.Resources = []status.Resource{{Name: "haproxy", Group: "director", Type: "systemd", State: "started", Since: ago(42 * time.Minute)}}
 	s.Trackers = []status.Tracker{{Name: "uplink", Type: "ping", State: "up", Since: ago(40 * time.Hour)}}
 	return s
 }
@@ -68,6 +75,7 @@ func failingStatus(n uint64) *status.Status {
 	tls.Servers[0].Override = &lvs.Override{Drained: &lvs.Order{By: "anna"}}
 	tls.Servers[1].Health, tls.Servers[1].Present, tls.ServersUp = "down", false, 3
 	s.Checks = checksOf(s.LVS.Services)
+	s.Resources[0].State, s.Resources[0].Problem, s.Resources[0].Failures = "failed", "start haproxy.service: the unit failed: exit-code", 3
 	s.Trackers[0].State, s.Trackers[0].Reason = "down", "no answer from 10.0.0.1 within 1s"
 	s.Alerts = []status.Alert{{Rule: "ops", Kind: event.KindService, Subject: "web", Reason: "no server is up", Since: ago(3 * time.Minute), Failures: 1, Sent: 2}}
 	return s
