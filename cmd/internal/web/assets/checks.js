@@ -13,7 +13,7 @@ const grid = new Grid(byId("checks-grid"), {
   caption: "Health checks",
   empty: "No check matches the filter.",
   columns: [
-    { title: "Server", render: (cell, c) => setText(cell, c.key) },
+    { title: "Server", render: server },
     { title: "State", render: (cell, c) => badge(cell, checkKind(c), c.state) },
     { title: "For", className: "number", render: (cell, c) => setText(cell, c.since ? span((store.now() - Date.parse(c.since)) / 1000) : "–") },
     { title: "Type", className: "wide", render: (cell, c) => setText(cell, c.type) },
@@ -35,6 +35,14 @@ export function showChecks(s, matches, onlyUnwell) {
 export const firstChecks = () => grid.first();
 
 const numbers = (c) => store.row("latency", c.key) ?? [];
+
+// server has the failure of a check that is not well too, where the window has no room
+// for its column.
+function server(cell, c) {
+  if (!cell.firstElementChild) cell.append(el("span"), el("span", { class: "row-note narrow-note" }));
+  setText(cell.firstElementChild, c.key);
+  setText(cell.lastElementChild, isUnwell(checkKind(c)) ? lastFailure(c) : "");
+}
 
 function results(cell, c) {
   if (!cell.firstElementChild) cell.append(el("span"), el("span", { class: "unseen" }));

@@ -56,7 +56,7 @@ function detail(node, r) {
   const text = JSON.stringify([facts, events.length]);
   if (node.dataset.text !== text) {
     node.dataset.text = text;
-    node.replaceChildren(factList(facts), el("p", { class: "small-title" }, `Transitions (${events.length === 0 ? "none known" : plural(events.length, "transition")})`),
+    node.replaceChildren(factList(facts), el("p", { class: "small-title" }, events.length === 0 ? "No transition is known." : plural(events.length, "transition")),
       el("div", { class: "one-lane" }), transitions(events.slice(-10).reverse(), now));
   }
   lane(node.querySelector(".one-lane"), r, events, now);
