@@ -29,7 +29,7 @@ die() {
 	exit 1
 }
 
-axe_version=axe-core-4.13.0
+axe_version="axe-core-4.13.0"
 axe_sum=096912f6e77b4b695fc9304b7be65091db42d98de054da674ae222a11cb33f70
 
 stamp=$cache/stamp
