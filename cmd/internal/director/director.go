@@ -217,6 +217,7 @@ func (d *Director) list() {
 	d.problems = &problems{base: b}
 	d.alerts = newAlerts(b, dir)
 	d.services.failure = d.alerts.failedCheck
+	d.services.tools.ran = d.alerts.ranMonitor
 	d.alerts.problems = func(all []status.Problem) { d.problems.set("alerts", all) }
 	d.services.problems = func(all []status.Problem) { d.problems.set("ipvs", all) }
 	d.trackers.problems = func(all []status.Problem) { d.problems.set("trackers", all) }

@@ -163,11 +163,7 @@ func (rs *routers) admit(_ context.Context, c *conf.Config) error {
 				continue
 			}
 			if f.Index == 0 && !rs.runsOn(name) {
-				key := "interface"
-				if i > 0 {
-					key = "addresses"
-				}
-				errs = append(errs, fmt.Errorf("vrrp.%s.%s: there is no interface %s here", in.Name, key, name))
+				errs = append(errs, errors.New(missingInterface(&in, i, name)))
 			}
 		}
 	}

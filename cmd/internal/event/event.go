@@ -170,6 +170,22 @@ type AlertEntry struct {
 	Since    time.Time `json:"since"`
 	Failures int       `json:"failures"` // since then
 	Notices  int       `json:"notices"`  // alerts of this failure, with this one
+	// Run is what a monitor of mon said of the service; nil: no monitor asked.
+	Run *Run `json:"-"`
+}
+
+// A Run is what programs for alerts of mon are told of a run of its monitor.
+type Run struct {
+	Hosts       []string // the servers of the service
+	Environment []string // what the monitor has in its own, NAME=value
+	Status      int      // of exit(3); 0: all are well
+	// Output is what the monitor printed, and Summary its first line. After a recovery
+	// they are those of the last failure.
+	Output, Summary string
+	Before          *string // the output of the run before; nil: this is the first
+	// FirstFailure and LastFailure are of this failure; LastSuccess is the time of the
+	// latest run that found everybody well. Zero: there was none.
+	FirstFailure, LastFailure, LastSuccess time.Time
 }
 
 // JSON returns the event as one line without a line feed.

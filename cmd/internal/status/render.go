@@ -188,6 +188,7 @@ func serviceHealth(v *lvs.ServiceStatus) string {
 	switch {
 	case v.Foreign:
 		return "not ours"
+	case v.Active == lvs.ActiveNever.String():
 	case !v.Wanted:
 		return "not here" // the service is active where the group is MASTER
 	case !v.Present:

@@ -563,8 +563,8 @@ func (s *Status) Unwell() []string {
 	for i := range s.LVS.Services {
 		v := &s.LVS.Services[i]
 		switch {
-		case v.Foreign || !v.Wanted:
-		case !v.Present:
+		case v.Foreign || !v.Wanted && v.Active != lvs.ActiveNever.String():
+		case v.Wanted && !v.Present:
 			say("service %s is not in the kernel", v.Name)
 		case v.ServersUp == 0 && judged(v):
 			say("service %s has no server that is up", v.Name)
