@@ -247,6 +247,7 @@ func (d *Director) list() {
 		d.resources,
 		d.routers,
 		d.rivals,
+		&hardwareWatchdog{base: b, pulse: d.pulse, problems: func(all []status.Problem) { d.problems.set("watchdog", all) }},
 		d.listeners,
 	}
 	subscribers := []func(*event.Event){d.journal.Handle, d.published.handle} // the journal first: it numbers the event

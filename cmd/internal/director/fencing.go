@@ -38,7 +38,7 @@ type fencing struct {
 func (r *resources) fenced(u *unitResources, now time.Time) bool {
 	f := &u.fencing
 	if len(u.claims) == 0 {
-		if f.attempts > 0 {
+		if f.done || f.attempts > 0 {
 			*f = fencing{gen: f.gen + 1, running: f.running, node: f.node}
 			r.problems(r.troubles())
 		}
@@ -136,7 +136,7 @@ func (f *fencing) judge(c *conf.Fence, err error, now time.Time) {
 	f.problem = err.Error()
 }
 
-// troubles lists the nodes that could not be fenced.
+// fenceTroubles lists the nodes that could not be fenced.
 func (u *unitResources) fenceTroubles() []status.Problem {
 	f := &u.fencing
 	if f.problem == "" {

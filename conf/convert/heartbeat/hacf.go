@@ -82,15 +82,18 @@ var directives = map[string]func(c *converter, l line){
 		}
 		c.report.Person(l.at, "holdfast does not run %s: make it a systemd unit", strings.Join(l.words[1:], " "))
 	},
-	"stonith":      person("holdfast switches no machine off"),
-	"stonith_host": person("holdfast switches no machine off"),
-	"watchdog":     person("holdfast feeds no hardware watchdog; systemd can, with RuntimeWatchdogSec in system.conf"),
-	"crm":          crm,
-	"pacemaker":    crm,
-	"logfile":      note("holdfast writes its log to standard error; under systemd that is the journal"),
-	"logfacility":  note("holdfast writes its log to standard error; under systemd that is the journal"),
-	"debugfile":    note("[director.log] has level = \"debug\""),
-	"debug":        note("[director.log] has level = \"debug\""),
+	"stonith":      person("write [vrrp.fence] with stonith, params and node; stonith -t TYPE -n lists the names of the parameters"),
+	"stonith_host": person("write [vrrp.fence] with stonith, params and node; stonith -t TYPE -n lists the names of the parameters"),
+	"watchdog": func(c *converter, l line) {
+		t := c.draft.Section("director", l.at)
+		t.Set(l.at, "watchdog", l.value())
+	},
+	"crm":         crm,
+	"pacemaker":   crm,
+	"logfile":     note("holdfast writes its log to standard error; under systemd that is the journal"),
+	"logfacility": note("holdfast writes its log to standard error; under systemd that is the journal"),
+	"debugfile":   note("[director.log] has level = \"debug\""),
+	"debug":       note("[director.log] has level = \"debug\""),
 }
 
 // others are directives that have nothing to say to holdfast.
