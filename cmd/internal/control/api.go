@@ -114,6 +114,7 @@ func (a *API) routes(mux *http.ServeMux) {
 		mux.HandleFunc("POST /v1/"+string(verb), a.order(verb))
 	}
 	mux.HandleFunc("POST /v1/handover", a.write("handover", func(w http.ResponseWriter, r *http.Request) {
+		patient(w)
 		read(a, func(ctx context.Context) (*HandedOver, error) {
 			return a.backend.Handover(ctx, r.URL.Query().Get("name"))
 		})(w, r)
@@ -136,6 +137,13 @@ func (a *API) bounded(h http.Handler) http.Handler {
 		a.setDeadlines(w)
 		h.ServeHTTP(w, r)
 	})
+}
+
+// patient lets a handler take its time: a read deadline that passes meanwhile would end
+// the request.
+func patient(w http.ResponseWriter) {
+	c := http.NewResponseController(w)
+	_ = errors.Join(c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{}))
 }
 
 // serveStatus answers with a snapshot that is shared with concurrent requests.
