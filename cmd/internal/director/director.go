@@ -72,10 +72,15 @@ type Director struct {
 	problems   *problems
 	alerts     *alerts
 	conflicts  *conflicts
+	metrics    *metricsEndpoint
 
-	conf      *conf.Config // nil until the first is applied
-	loaded    time.Time
-	reloaded  reloadResult
+	conf     *conf.Config // nil until the first is applied
+	loaded   time.Time
+	reloaded reloadResult
+	// reloads and reloadsRefused count reloads, and upgrades the binaries that took
+	// over, all since the first of these binaries was started.
+	reloads, reloadsRefused, upgrades uint64
+
 	reloading chan struct{} // has an element while a reload runs
 	load      func(context.Context, string) (*conf.Config, conf.Errors, error)
 	inherited upgradeState // what the former binary saved
@@ -149,6 +154,7 @@ func (d *Director) open(ctx context.Context) error {
 		return err
 	}
 	d.journal = event.NewJournal(journalSize, d.inherited.Seq)
+	d.metrics = &metricsEndpoint{base: d.base()}
 	d.api = d.newAPI()
 	d.socket = d.newSocket()
 	if err := d.socket.open(); err != nil {
@@ -240,7 +246,7 @@ func (d *Director) list() {
 		links,
 		d.conflicts,
 		&settingsWatch{base: b, host: d.host, concern: d.routers.repair.concern},
-		&routeWatch{base: b, host: d.host, repair: d.routers.repair.within, changed: d.trackers.routeChanged},
+		&routeWatch{base: b, host: d.host, repair: d.routers.repair.within, changed: d.trackers.routeChanged, moved: d.services.routesMoved},
 		d.services,
 		d.preemption,
 		d.trackers,
@@ -249,6 +255,7 @@ func (d *Director) list() {
 		d.rivals,
 		&hardwareWatchdog{base: b, pulse: d.pulse, problems: func(all []status.Problem) { d.problems.set("watchdog", all) }},
 		d.listeners,
+		d.metrics,
 	}
 	subscribers := []func(*event.Event){d.journal.Handle, d.published.handle} // the journal first: it numbers the event
 	for _, s := range d.subsystems {
@@ -260,6 +267,7 @@ func (d *Director) list() {
 // linkChanged passes on a change of an interface or address.
 func (d *Director) linkChanged(e *netdev.Event) {
 	d.trackers.linkChanged(e)
+	d.services.routesMoved()
 	d.bfd.linkChanged(e)
 	d.routers.linkChanged(e)
 	d.conflicts.heed(e)

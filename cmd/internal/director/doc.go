@@ -22,6 +22,7 @@
 //	service_manager.go what systemd is told; watchdog.go: that adverts go out
 //	hardware_watchdog.go  a timer that resets the machine unless adverts go out
 //	snmp.go, dbus.go   SNMP and D-Bus
+//	metrics.go         metrics for Prometheus
 //	bfd.go             BFD sessions
 //	via.go             checks at the address of a service; via_sysctl.go: what lets the
 //	                   answers in

@@ -116,6 +116,9 @@ func (v *virtualServices) apply(c *conf.Config) {
 	v.files.apply(c.LVS.MaintenanceDir)
 }
 
+// routesMoved notes, in any goroutine, that the ways to servers may be others.
+func (v *virtualServices) routesMoved() { v.balance.ways.stale.Store(true) }
+
 // tick has everything looked at, whether or not an event was about it.
 func (v *virtualServices) tick() {
 	v.dirty = true
@@ -147,6 +150,8 @@ func (v *virtualServices) setMaster(name string, master bool) {
 
 func (v *virtualServices) report(s *status.Status) {
 	s.Checks = v.checks.Status()
+	timing := v.checks.Timing()
+	s.CheckLateness, s.CheckDuration = timing.Lateness, timing.Duration
 	if len(v.conf.Services) == 0 && !needsIPVS(v.conf) && v.faults == (ipvsFaults{}) {
 		return
 	}
