@@ -18,7 +18,9 @@ import (
 // addresses. Whatever else a router orders takes its claim back.
 func TestClaimGate(t *testing.T) {
 	var passed, told []string
-	text := func(o speaker.Order) string { return strings.ToLower(fmt.Sprint(vrrp.Action{Verb: o.Verb}, " ", o.Router)) }
+	text := func(o speaker.Order) string {
+		return strings.ToLower(fmt.Sprint(vrrp.Action{Verb: o.Verb}, " ", o.Router))
+	}
 	g := newClaimGate()
 	g.pass = func(orders []speaker.Order) {
 		for _, o := range orders {
