@@ -64,11 +64,8 @@ func (r *resources) fenced(u *unitResources, now time.Time) bool {
 func (u *unitResources) lost() (lost netip.Addr, planned bool) {
 	for _, o := range u.claims {
 		planned = planned || o.Planned
-		if o.Lost.IsValid() {
+		if o.Lost.IsValid() && u.fence.Nodes[lost] == "" { // the address of a known node is better
 			lost = o.Lost
-			if u.fence.Nodes[lost] != "" {
-				break
-			}
 		}
 	}
 	return lost, planned
