@@ -49,7 +49,9 @@ func TestHardwareWatchdog(t *testing.T) {
 	})
 	const reset, forgotten = "Triggered - Reboot ignored", "watchdog did not stop"
 	p := lab.NewPair(t, 1)
-	d := start(t, p, "[director]\nwatchdog = \"/dev/watchdog\"\nwatchdog_timeout = \"4s\"\n")[0]
+	d := startWith(t, p, func(i int) string {
+		return "watchdog = \"/dev/watchdog\"\nwatchdog_timeout = \"4s\"\n" + config(i, "")
+	})[0]
 	armed := func() {
 		t.Helper()
 		d.Await(t, "the watchdog is armed", func(lab.Status) (string, bool) {
