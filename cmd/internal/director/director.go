@@ -253,7 +253,6 @@ func (d *Director) list() {
 		d.resources,
 		d.routers,
 		d.rivals,
-		&hardwareWatchdog{base: b, pulse: d.pulse, problems: func(all []status.Problem) { d.problems.set("watchdog", all) }},
 		d.listeners,
 		d.metrics,
 	}

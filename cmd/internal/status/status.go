@@ -38,8 +38,7 @@ type Status struct {
 	Alerts   []Alert   `json:"alerts,omitempty"` // failures that the rules for alerts are about
 	LVS      *LVS      `json:"lvs,omitempty"`
 	Trackers []Tracker `json:"trackers"`
-	BFD      *BFD      `json:"bfd,omitempty"`      // nil: not configured
-	Watchdog *Watchdog `json:"watchdog,omitempty"` // nil: not configured
+	BFD      *BFD      `json:"bfd,omitempty"` // nil: not configured
 	// Resources lists what runs where a group or instance is MASTER.
 	Resources []Resource `json:"resources,omitempty"`
 	// Checks lists the health checks, identified by "service/server". It omits
@@ -77,7 +76,7 @@ type Problem struct {
 	// conflicts with ours. Kind is check if a check of a server that is well found
 	// something, such as a certificate that will expire soon. Kind is resource if
 	// something does not run where it should, or may run where it should not. Kind is
-	// fence if a node could not be fenced. Kind is watchdog for the hardware watchdog. Kind is listen for an HTTP listener.
+	// fence if a node could not be fenced. Kind is listen for an HTTP listener.
 	Kind      string    `json:"kind"`
 	Name      string    `json:"name"`                // name of the object
 	VRRP      string    `json:"vrrp,omitempty"`      // the affected virtual router
@@ -98,16 +97,6 @@ type Alert struct {
 	Failures int       `json:"failures"`           // since then
 	Sent     int       `json:"sent"`               // messages
 	AckedBy  string    `json:"acked_by,omitempty"` // "": nobody
-}
-
-// Watchdog is the state of the hardware watchdog.
-type Watchdog struct {
-	Device    string  `json:"device"`             // path
-	Identity  string  `json:"identity,omitempty"` // what the driver calls it
-	Armed     bool    `json:"armed"`              // the machine is reset unless it is fed
-	TimeoutMS float64 `json:"timeout_ms,omitempty"`
-	NoWayOut  bool    `json:"nowayout,omitempty"` // the kernel lets nobody disarm it
-	Error     string  `json:"error,omitempty"`    // why it is not fed; "": it is
 }
 
 // A Resource is something that runs where a group or lone instance is MASTER.
