@@ -137,6 +137,7 @@ soak: tools build
 	$(GO) test -count=1 -timeout 2h -run 'TestLAN$$' ./vrrp -lan.seconds=10000000
 	$(GO) test -count=1 -timeout 1h -run 'TestChaos$$|TestEndurance' ./integration -chaos.seconds=600
 	$(MAKE) openapi-client
+	$(GO) test -count=1 -timeout 30m -run 'TestConnectionsSurvive$$' ./integration/ipvs -survive.connections=480
 	$(MAKE) fuzz FUZZTIME=300
 
 # A .deb, an .rpm and a bill of materials (CycloneDX) in packages/. The same commit gives the
