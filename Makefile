@@ -90,7 +90,7 @@ lint: tools $(STATICCHECK) golangci-lint
 	$(GO) vet -tags plainwait ./netdev/port
 	$(STATICCHECK) ./...
 	$(STATICCHECK) -tags dbus ./cmd/...
-	@if [ -x $(TOOLBIN)/shellcheck ]; then $(TOOLBIN)/shellcheck integration/tools/*.sh findings/*.sh cmd/holdfast/package/*.sh .ci/run; fi
+	@if [ -x $(TOOLBIN)/shellcheck ]; then $(TOOLBIN)/shellcheck integration/tools/*.sh integration/packages/*.sh findings/*.sh cmd/holdfast/package/*.sh .ci/run; fi
 	@if [ -x $(GOLANGCILINT) ]; then $(GOLANGCILINT) run && $(GOLANGCILINT) run --build-tags dbus ./cmd/...; fi
 
 # Each linter is kept under its version, so another version is fetched anew.

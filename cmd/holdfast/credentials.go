@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -50,8 +51,11 @@ func dropCredentials(runtimeDir string) error { return os.RemoveAll(credentialCo
 // the variable for what runs after the daemon's end too, but that must not read the files.
 func useKeptCredentials(runtimeDir string) error {
 	copies := credentialCopies(runtimeDir)
-	if _, err := os.Stat(copies); err != nil {
+	switch _, err := os.Stat(copies); {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil // the configuration says which credential is missing
+	case err != nil:
+		return fmt.Errorf("look for the credentials of the daemon: %w", err)
 	}
 	return os.Setenv(credentialsVariable, copies)
 }
