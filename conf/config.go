@@ -110,8 +110,9 @@ type Instance struct {
 	Routes   []Route
 	Rules    []Rule
 	// Resources run where the instance is MASTER, in the order of their start. An
-	// instance that is in a group has none.
+	// instance that is in a group has none, and no Fence.
 	Resources []Resource
+	Fence     Fence
 }
 
 // A MAC is the MAC address of the virtual addresses.
@@ -172,6 +173,7 @@ type Group struct {
 	Track   []Tracking // for every member
 	// Resources run where the group is MASTER, in the order of their start.
 	Resources []Resource
+	Fence     Fence
 }
 
 // LVS is the configuration of IPVS as a whole.

@@ -6,6 +6,7 @@ func (g *Group) visit(t *table) (p parts) {
 	field(t, "track", &g.Track, listOf(tracking), nil)
 	t.sub("notify", g.Notify.visit)
 	p.resources = list(t, "resource", &g.Resources, func(t *table, r *Resource) { r.visit(t) })
+	t.maybe("fence", g.Fence.Kind != "", g.Fence.visit)
 	if t.reading() && t.has("members") && t.ok("members") && len(g.Members) == 0 {
 		t.failf("members", "a group needs at least one member")
 	}

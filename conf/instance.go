@@ -51,6 +51,7 @@ func (in *Instance) visit(t *table) (p parts) {
 	t.sub("notify", in.Notify.visitInstance)
 	in.visitPolicy(t)
 	p.resources = list(t, "resource", &in.Resources, func(t *table, r *Resource) { r.visit(t) })
+	t.maybe("fence", in.Fence.Kind != "", in.Fence.visit)
 	if t.reading() {
 		in.resolve(t)
 	}

@@ -48,7 +48,7 @@ func TestReferenceComplete(t *testing.T) {
 		shown = append(shown, key)
 	}
 	// Their keys are those of service.check, service.notify and group.resource.
-	repeated := []string{"service.server.check.", "service.server.notify.", "vrrp.resource"}
+	repeated := []string{"service.server.check.", "service.server.notify.", "vrrp.resource", "vrrp.fence"}
 	known := map[string]bool{}
 	for table, keys := range r.schema {
 		for key := range keys {

@@ -226,5 +226,8 @@ func (c *Config) checkResources(s sections) {
 		if group := home[in.Name]; group != "" && len(in.Resources) > 0 {
 			t.failf("resource", "the instance moves with group %s: write it as [[group.resource]]", group)
 		}
+		if group := home[in.Name]; group != "" && in.Fence.Kind != "" {
+			t.failf("fence", "the instance moves with group %s: write it as [group.fence]", group)
+		}
 	}
 }

@@ -1,6 +1,9 @@
 package vrrp
 
-import "fmt"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // A Verb says what an Action asks for.
 type Verb uint8
@@ -49,7 +52,13 @@ type Action struct {
 	Takeover    Takeover // Transition to Master: the reason as RFC 6527 classifies it
 	Peer        *Peer    // Rival: the other router; nil: it is gone
 	Unserved    bool     // Claim: no router serves the addresses
-	First       int      // Announce: the number of addresses; 0: all
+	// Lost is, with Claim, the MASTER that has fallen silent without giving up. It is
+	// not valid if no MASTER was heard, or Planned is set.
+	Lost netip.Addr
+	// Planned says, with Claim, that the MASTER gave its addresses away or is heard
+	// still.
+	Planned bool
+	First   int // Announce: the number of addresses; 0: all
 }
 
 // String describes the action as the scenario files of the tests do.

@@ -53,12 +53,14 @@ type Machine struct {
 	upSince  time.Time // zero in Init and Fault
 	takeover Takeover  // of the last transition to Master
 	hold     hold
-	claimWhy string   // the reason of the transition that follows the claim
-	claimFor Takeover // claimWhy as a Takeover
-	wants    bool     // Backup: ready to take over, waits for the other members
-	unserved bool     // wants or claiming: no router serves the addresses
-	spoken   bool     // claiming: adverts are sent already
-	leaving  bool     // stopped for good
+	claimWhy string     // the reason of the transition that follows the claim
+	claimFor Takeover   // claimWhy as a Takeover
+	wants    bool       // Backup: ready to take over, waits for the other members
+	unserved bool       // wants or claiming: no router serves the addresses
+	lost     netip.Addr // wants or claiming: see Action
+	planned  bool       // wants or claiming: see Action
+	spoken   bool       // claiming: adverts are sent already
+	leaving  bool       // stopped for good
 	// deferring is set by Yield. A lower priority is not preempted until this
 	// machine has been MASTER again.
 	deferring bool

@@ -16,6 +16,8 @@ type rig struct {
 	t   *testing.T
 	g   *Group
 	now time.Duration // since epoch
+	// claimed is the last Claim.
+	claimed Action
 }
 
 var (
@@ -46,6 +48,9 @@ func (r *rig) event(ev Event) []string {
 	var done []string
 	actions := slices.Clone(r.g.Step(epoch.Add(r.now), 0, ev))
 	for _, a := range actions {
+		if a.Verb == Claim {
+			r.claimed = a.Action
+		}
 		text, _, _ := strings.Cut(a.String(), " (")
 		done = append(done, strings.TrimSuffix(text, " unserved"))
 	}

@@ -2,6 +2,7 @@ package vrrp
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 )
 
@@ -50,6 +51,7 @@ func (m *Machine) endEarlyAdverts() { m.spoken, m.advertAt = false, time.Time{} 
 // member as ready; the group then promotes all members together.
 func (m *Machine) takeOver(now time.Time, why string, takeover Takeover) {
 	m.claimWhy, m.claimFor, m.unserved = why, takeover, m.nobodyServes(now)
+	m.lost, m.planned = m.lostMaster(now)
 	m.downAt, m.preemptAt = time.Time{}, time.Time{}
 	if m.grouped {
 		m.wants = true
@@ -66,7 +68,7 @@ func (m *Machine) promote(unserved bool) {
 	m.wants, m.unserved = false, unserved
 	m.hold = claiming
 	m.releaseAt = time.Time{}
-	m.out = append(m.out, Action{Verb: Claim, Priority: m.Priority(), Unserved: unserved})
+	m.out = append(m.out, Action{Verb: Claim, Priority: m.Priority(), Unserved: unserved, Lost: m.lost, Planned: m.planned})
 }
 
 // claimed handles Claimed: the first advert goes out and the machine is
@@ -107,6 +109,20 @@ func (m *Machine) claimLost(now time.Time, problem string) {
 	m.retries = m.losses
 	m.losses++
 	m.noClaim(now, problem)
+}
+
+// lostMaster returns the MASTER that has fallen silent without giving up, or that the
+// takeover is planned: the MASTER gave its addresses away, or is heard still.
+func (m *Machine) lostMaster(now time.Time) (lost netip.Addr, planned bool) {
+	switch {
+	case m.gaveUp.IsValid(), m.deferring && m.peer.LastHeard.Before(m.timerFrom):
+		return netip.Addr{}, true
+	case !m.peer.Address.IsValid():
+		return netip.Addr{}, false
+	case now.Sub(m.peer.LastHeard) < m.cfg.missed(m.peer.Interval, 0):
+		return netip.Addr{}, true
+	}
+	return m.peer.Address, false
 }
 
 // takeOverReason says why the MASTER that we followed is MASTER no longer.

@@ -86,3 +86,47 @@ func TestUpSinceResumed(t *testing.T) {
 		t.Errorf("up since %v", st.UpSince)
 	}
 }
+
+// A claim names the MASTER that has vanished, but not one that gave its addresses away
+// or is heard still.
+func TestClaimNamesWhoIsLost(t *testing.T) {
+	none := netip.Addr{}
+	for _, test := range []struct {
+		name    string
+		lead    func(r *rig)
+		lost    netip.Addr
+		planned bool
+	}{
+		{"nobody heard", func(*rig) {}, none, false},
+		{"silent", func(r *rig) { r.receive(200, highAddr) }, highAddr, false},
+		{"gave up", func(r *rig) { r.receive(200, highAddr); r.receive(PriorityStop, highAddr) }, none, true},
+		{"preempted", func(r *rig) {
+			for range 4 {
+				r.now += 900 * time.Millisecond
+				r.receive(50, lowAddr)
+			}
+		}, none, true},
+		{"handed over, and nobody came", func(r *rig) {
+			r.master()
+			r.event(Yield{})
+		}, none, true},
+		{"handed over, and the successor is silent", func(r *rig) {
+			r.master()
+			r.event(Yield{})
+			r.receive(50, lowAddr)
+		}, lowAddr, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRig(t, 3, nil)
+			r.event(Start{})
+			test.lead(r)
+			for n := 0; r.g.Member(0).State() != Master && n < 9; n++ {
+				r.now = r.g.Deadline().Sub(epoch)
+				r.event(Elapsed{})
+			}
+			if r.claimed.Lost != test.lost || r.claimed.Planned != test.planned {
+				t.Errorf("lost %v, planned %v; want %v, %v", r.claimed.Lost, r.claimed.Planned, test.lost, test.planned)
+			}
+		})
+	}
+}

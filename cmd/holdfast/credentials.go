@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -46,11 +47,15 @@ func keepCredentials(runtimeDir string) error {
 // dropCredentials removes the copies.
 func dropCredentials(runtimeDir string) error { return os.RemoveAll(credentialCopies(runtimeDir)) }
 
-// useKeptCredentials has this process read the copies, if systemd gives it none.
+// useKeptCredentials has this process read the copies, if there are any. systemd 252 sets
+// the variable for what runs after the daemon's end too, but that must not read the files.
 func useKeptCredentials(runtimeDir string) error {
 	copies := credentialCopies(runtimeDir)
-	if _, err := os.Stat(copies); err != nil || os.Getenv(credentialsVariable) != "" {
-		return nil // without copies, the configuration says which credential is missing
+	switch _, err := os.Stat(copies); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // the configuration says which credential is missing
+	case err != nil:
+		return fmt.Errorf("look for the credentials of the daemon: %w", err)
 	}
 	return os.Setenv(credentialsVariable, copies)
 }

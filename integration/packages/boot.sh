@@ -7,6 +7,7 @@ set -eu
 
 mkdir -p "$2"
 echo $$ >"$2/cgroup.procs"
+# shellcheck disable=SC2016 # the inner shell expands them
 exec unshare --mount --pid --uts --ipc --cgroup --fork --kill-child=KILL sh -euc '
 	mount --make-rprivate /
 	mount -t tmpfs tmpfs /mnt

@@ -67,8 +67,22 @@ func controlGroup(t *testing.T) string {
 		tools.Without(t, "netns", "there are no control groups of version 2")
 	}
 	group := filepath.Join(top, fmt.Sprintf("holdfast-test-%d", os.Getpid()))
-	t.Cleanup(func() { _ = exec.Command("find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", "+").Run() })
+	t.Cleanup(func() { removeGroup(t, group) })
 	return group
+}
+
+// removeGroup ends what runs in a control group, and removes it.
+func removeGroup(t *testing.T, group string) {
+	if _, err := os.Stat(group); err != nil {
+		return // the machine was not started
+	}
+	if err := os.WriteFile(filepath.Join(group, "cgroup.kill"), []byte("1"), 0); err != nil {
+		t.Errorf("end the machine: %v", err)
+	}
+	lab.Wait(t, 10*time.Second, "the machine has ended", func() (string, bool) {
+		out, err := exec.Command("find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", "+").CombinedOutput()
+		return string(out), err == nil
+	})
 }
 
 // systemdBelow returns the child of a process that is systemd; 0 if there is none yet.

@@ -98,7 +98,9 @@ type AnnounceConfig struct {
 type Order struct {
 	Router   string
 	Verb     vrrp.Verb
-	Unserved bool // vrrp.Claim: as vrrp.Action says
+	Unserved bool       // vrrp.Claim: as vrrp.Action says
+	Lost     netip.Addr // vrrp.Claim: as vrrp.Action says
+	Planned  bool       // vrrp.Claim: as vrrp.Action says
 	Seq      uint64
 }
 

@@ -357,7 +357,7 @@ func (s *Speaker) act(now time.Time, r *router, a *vrrp.MemberAction) {
 func (s *Speaker) order(r *router, a *vrrp.MemberAction) {
 	s.seq++
 	r.seq = s.seq
-	s.orders = append(s.orders, Order{Router: r.config().Name, Verb: a.Verb, Unserved: a.Unserved, Seq: s.seq})
+	s.orders = append(s.orders, Order{Router: r.config().Name, Verb: a.Verb, Unserved: a.Unserved, Lost: a.Lost, Planned: a.Planned, Seq: s.seq})
 }
 
 // frames returns how many of the Announcements belong to the first addresses.

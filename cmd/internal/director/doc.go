@@ -40,14 +40,15 @@
 //	resources.go       what runs where a unit is MASTER; resource_spec.go: how it is run;
 //	                   resource_state.go: what a later run must know of it;
 //	                   resource_status.go: what status shows; resource_handover.go: the
-//	                   end before mastership is given away; claim_gate.go: claims of
-//	                   addresses that wait for resources
+//	                   end before mastership is given away; fencing.go: what makes sure
+//	                   that the former MASTER is off; claim_gate.go: claims of
+//	                   addresses that wait for all that
 //	routers.go         the virtual routers; see below
 //	conflicts.go       what others have in the kernel that is in our way
 //	check_warnings.go  what checks find at servers that are well, as problems
 //	alerts.go          messages of failures; alert_sinks.go: their receivers
 //	problems.go        the list of what is not as it should be, for status and events
-//	listeners.go       HTTP on TCP ports
+//	listeners.go       HTTP on TCP ports; page.go: the status page
 //	rival.go           routers that send adverts as MASTER beside ours
 //
 // Something that happened is one event (package event), published by one call; each

@@ -23,6 +23,7 @@ var readInPlace = map[string]string{
 	".Notify":        "scriptsFor",
 	".Track":         "applyTracking",
 	".Resources":     "resources.apply",
+	".Fence":         "resources.apply",
 	".Auth.File":     "nobody: the secret itself is compared",
 	".Auth.KeyFiles": "nobody: the keys themselves are compared",
 }

@@ -46,7 +46,9 @@ type unitResources struct {
 
 	known   bool // it is known whether this director is MASTER
 	master  bool
-	leaving bool                     // mastership is about to be given away on request
+	leaving bool // mastership is about to be given away on request
+	fence   conf.Fence
+	fencing fencing
 	claims  map[string]speaker.Order // that wait
 	holding map[string]uint64        // members whose addresses are on, with the number of their claim
 	faulty  string                   // the fault that was raised
@@ -74,14 +76,14 @@ func (r *resources) apply(c *conf.Config) {
 	r.conf = c
 	wanted := map[string]bool{}
 	for _, u := range units(c) {
-		if known := r.find(&u); known != nil || len(u.resources) > 0 {
+		if known := r.find(&u); known != nil || len(u.resources) > 0 || u.fence.Kind != "" {
 			wanted[u.name] = true
 			r.applyUnit(known, &u)
 		}
 	}
 	for name, u := range r.units {
 		if !wanted[name] {
-			u.specs = nil
+			u.specs, u.fence = nil, conf.Fence{}
 			u.chain.Apply(time.Now(), nil)
 		}
 	}
@@ -117,6 +119,7 @@ func (r *resources) applyUnit(u *unitResources, c *unit) {
 		}
 		r.units[c.name] = u
 	}
+	u.fence = c.fence
 	u.members, u.specs, u.longest = memberNames(c.members), map[string]conf.Resource{}, time.Second
 	var specs []resource.Spec
 	for _, s := range c.resources {
@@ -147,7 +150,7 @@ func (u *unitResources) gates() bool {
 			return true
 		}
 	}
-	return false
+	return u.fence.Kind != ""
 }
 
 // ordered notes a claim or release of a gated router.
@@ -215,12 +218,12 @@ func (r *resources) handle(e *event.Event) {
 }
 
 // wish is how far the resources of a unit are to be up.
-func (r *resources) wish(u *unitResources) resource.Wish {
-	early := len(u.claims) > 0 || len(u.holding) > 0
+func (r *resources) wish(u *unitResources, fenced bool) resource.Wish {
+	early := len(u.claims) > 0 && fenced || len(u.holding) > 0
 	switch {
 	case len(u.specs) == 0:
 		return resource.None
-	case !u.known && len(u.claims) == 0:
+	case !u.known && (len(u.claims) == 0 || !fenced):
 		return resource.Hold
 	case !u.known:
 		return resource.All // the former run's go on
@@ -241,20 +244,21 @@ func (r *resources) stepAll() {
 // step does what follows from all that is known of a unit.
 func (r *resources) step(u *unitResources) {
 	now := time.Now()
-	u.chain.SetWish(now, r.wish(u))
+	fenced := r.fenced(u, now)
+	u.chain.SetWish(now, r.wish(u, fenced))
 	job, ok := u.chain.Step(now)
 	if ok {
 		r.begin(u, job)
 	}
 	r.tell(u)
 	r.refault(u)
-	if len(u.claims) > 0 && u.chain.Ready() && u.faulty == "" {
+	if len(u.claims) > 0 && fenced && u.ready() && u.faulty == "" {
 		r.admitClaims(u)
 	}
 	if u.timer != nil {
 		u.timer.Stop()
 	}
-	if at := u.chain.Deadline(now); !at.IsZero() {
+	if at := u.deadline(now); !at.IsZero() {
 		u.timer = time.AfterFunc(time.Until(at), func() { r.post(func() { r.step(u) }) })
 	}
 	if u.chain.Settled() {
@@ -270,9 +274,21 @@ func (r *resources) rest(u *unitResources) {
 	for _, f := range list {
 		f()
 	}
-	if len(u.specs) == 0 && r.units[u.name] == u {
+	if len(u.specs) == 0 && u.fence.Kind == "" && len(u.claims) == 0 && r.units[u.name] == u {
 		delete(r.units, u.name)
 	}
+}
+
+// ready reports whether the resources before the addresses run, or failed for good.
+func (u *unitResources) ready() bool { return len(u.specs) == 0 || u.chain.Ready() }
+
+// deadline returns when a step is due because of the time; zero: never.
+func (u *unitResources) deadline(now time.Time) time.Time {
+	at := u.chain.Deadline(now)
+	if again := u.fencing.at; again.After(now) && (at.IsZero() || again.Before(at)) {
+		at = again
+	}
+	return at
 }
 
 // admitClaims lets the claims of a unit pass.
@@ -366,6 +382,9 @@ func (r *resources) troubles() (list []status.Problem) {
 				list = append(list, status.Problem{Kind: "resource", Name: s.Name, Text: fmt.Sprintf("resource %s could not be stopped and may still run here: %s", s.Name, s.Problem)})
 			}
 		}
+	}
+	for _, u := range r.units {
+		list = append(list, u.fenceTroubles()...)
 	}
 	if r.unkept != nil {
 		list = append(list, unkeptProblem(r.unkept))

@@ -18,6 +18,7 @@ type unit struct {
 	members []conf.Instance
 	// resources run where the unit is MASTER, in the order of their start.
 	resources []conf.Resource
+	fence     conf.Fence
 }
 
 // speakerName is the name under which the speaker is given the unit.
@@ -38,7 +39,7 @@ func units(c *conf.Config) []unit {
 	}
 	var list []unit
 	for _, g := range c.Groups {
-		u := unit{name: g.Name, group: true, notify: g.Notify, track: g.Track, resources: g.Resources}
+		u := unit{name: g.Name, group: true, notify: g.Notify, track: g.Track, resources: g.Resources, fence: g.Fence}
 		for _, m := range g.Members {
 			grouped[m] = true
 			u.members = append(u.members, byName[m])
@@ -47,7 +48,7 @@ func units(c *conf.Config) []unit {
 	}
 	for _, in := range c.VRRP {
 		if !grouped[in.Name] {
-			list = append(list, unit{name: in.Name, members: []conf.Instance{in}, resources: in.Resources})
+			list = append(list, unit{name: in.Name, members: []conf.Instance{in}, resources: in.Resources, fence: in.Fence})
 		}
 	}
 	return list

@@ -17,13 +17,17 @@ type watchdog struct {
 	base
 	manager ServiceManager
 	pulse   func(answer func(speaker.Pulse)) bool
+	threat  string // what follows when it is not fed
 	hungry  string // why it was not fed last; "": it was
 }
 
 // watchdog returns what feeds the watchdog of the director's service manager.
 func (d *Director) watchdog() *watchdog {
-	return &watchdog{base: d.base(), manager: d.opts.Manager, pulse: d.routers.speaker.Pulse}
+	return &watchdog{base: d.base(), threat: "systemd is going to restart the daemon", manager: d.opts.Manager, pulse: d.pulse}
 }
+
+// pulse asks the VRRP loop whether adverts go out.
+func (d *Director) pulse(answer func(speaker.Pulse)) bool { return d.routers.speaker.Pulse(answer) }
 
 // run feeds the watchdog until ctx is done.
 func (w *watchdog) run(ctx context.Context) {
@@ -78,7 +82,7 @@ func (w *watchdog) judge(p speaker.Pulse, every time.Duration) {
 
 func (w *watchdog) starve(why string) {
 	if w.hungry == "" {
-		w.log.Error("the watchdog is not fed, and systemd is going to restart the daemon", "err", why)
+		w.log.Error("the watchdog is not fed, and "+w.threat, "err", why)
 	}
 	w.hungry = why
 }

@@ -76,7 +76,7 @@ type Problem struct {
 	// conflicts with ours. Kind is check if a check of a server that is well found
 	// something, such as a certificate that will expire soon. Kind is resource if
 	// something does not run where it should, or may run where it should not. Kind is
-	// listen for an HTTP listener.
+	// fence if a node could not be fenced. Kind is listen for an HTTP listener.
 	Kind      string    `json:"kind"`
 	Name      string    `json:"name"`                // name of the object
 	VRRP      string    `json:"vrrp,omitempty"`      // the affected virtual router

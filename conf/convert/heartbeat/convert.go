@@ -12,7 +12,7 @@ import (
 // Convert converts the files of one cluster for one of its nodes: the one that
 // --director names, or this host.
 func Convert(in convert.Input, report *convert.Report) *convert.Result {
-	c := &converter{in: in, report: report, keys: map[string]key{}, said: map[string]bool{}}
+	c := &converter{in: in, report: report, keys: map[string]key{}, said: map[string]bool{}, names: map[string]int{}}
 	c.cluster.deadtime, c.cluster.failback = defaultDeadtime, true // legacy, the default, is on
 	for _, f := range in.Files {
 		if c.foreign(f) {
@@ -49,6 +49,7 @@ type converter struct {
 	activeAt  convert.Position
 	self      string // the node to convert for
 	said      map[string]bool
+	names     map[string]int // of resources by script
 }
 
 // once reports the same thing once.
@@ -114,8 +115,8 @@ func (c *converter) trackers() []string {
 
 // instance writes the [[vrrp]] of a group.
 func (c *converter) instance(i int, g *group, trackers []string) {
-	c.otherResources(g)
 	if len(g.addresses) == 0 {
+		c.otherResources(g, nil)
 		c.report.Person(g.at, "the group of %s has no address: holdfast moves addresses", g.node)
 		return
 	}
@@ -140,6 +141,7 @@ func (c *converter) instance(i int, g *group, trackers []string) {
 		t.Set(c.cluster.pings[0].at, "track", trackers)
 	}
 	c.auth(t)
+	c.otherResources(g, t)
 	c.once(g.at, false, "heartbeat takes addresses over with the MAC of the interface, so the result has mac = \"interface\"; without that key both directors have one virtual MAC and no neighbour has to learn a new one")
 }
 
@@ -197,21 +199,4 @@ func (c *converter) addresses(g *group, iface string) []any {
 		all = append(all, table)
 	}
 	return all
-}
-
-// otherResources reports what a group has beside addresses.
-func (c *converter) otherResources(g *group) {
-	for _, r := range g.others {
-		script, arguments, _ := strings.Cut(r, "::")
-		switch script {
-		case "ldirectord":
-			c.report.Person(g.at, "ldirectord: convert its file %s too, with --from ldirectord, and put both results in one file", arguments)
-		case "SendArp", "IPsrcaddr", "Delay":
-			c.report.Note(g.at, "%s: holdfast announces its addresses by itself", script)
-		case "MailTo":
-			c.report.Person(g.at, "MailTo: [[alert]] with mail_to tells %s of failures, and [notify.mail] of all changes", arguments)
-		default:
-			c.report.Person(g.at, "holdfast starts no resources: start %s in notify.master of the instance, and stop it in notify.backup and notify.fault", r)
-		}
-	}
 }

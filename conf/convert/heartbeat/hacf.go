@@ -82,8 +82,8 @@ var directives = map[string]func(c *converter, l line){
 		}
 		c.report.Person(l.at, "holdfast does not run %s: make it a systemd unit", strings.Join(l.words[1:], " "))
 	},
-	"stonith":      person("holdfast switches no machine off"),
-	"stonith_host": person("holdfast switches no machine off"),
+	"stonith":      person("write [vrrp.fence] with stonith, params and node; stonith -t TYPE -n lists the names of the parameters"),
+	"stonith_host": person("write [vrrp.fence] with stonith, params and node; stonith -t TYPE -n lists the names of the parameters"),
 	"watchdog":     person("holdfast feeds no hardware watchdog; systemd can, with RuntimeWatchdogSec in system.conf"),
 	"crm":          crm,
 	"pacemaker":    crm,

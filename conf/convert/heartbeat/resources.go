@@ -13,7 +13,7 @@ type group struct {
 	at        convert.Position
 	node      string
 	addresses []address
-	others    []string
+	others    []resource
 }
 
 // An address is a service address of a group.
@@ -35,7 +35,11 @@ func (c *converter) resources(l line) {
 		case script == word && looksLikeAddress(word):
 			c.address(&g, word)
 		default:
-			g.others = append(g.others, word)
+			r := resource{script: script, before: len(g.addresses) == 0}
+			if arguments != "" {
+				r.arguments = strings.Split(arguments, "::")
+			}
+			g.others = append(g.others, r)
 		}
 	}
 	c.groups = append(c.groups, g)
