@@ -28,8 +28,10 @@ type Config struct {
 type Director struct {
 	Name       string // the host name unless given
 	RuntimeDir string // absolute path
-	Log        Log
-	Script     Script
+	// Journal is the file that keeps the events over restarts; "": none does.
+	Journal string
+	Log     Log
+	Script  Script
 	// ReconcileInterval is the pause between two comparisons of the kernel with
 	// the configuration. Most differences are found earlier, by netlink events.
 	ReconcileInterval time.Duration

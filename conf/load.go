@@ -55,20 +55,34 @@ func parse(path string, src []byte) (*Config, Errors, error) {
 	return load(path, env)
 }
 
-// runtimeDirPatience bounds how long RuntimeDir waits for the file system.
-const runtimeDirPatience = 3 * time.Second
+// directorPatience bounds how long RuntimeDir and JournalPath wait for the file system.
+const directorPatience = 3 * time.Second
 
 // RuntimeDir returns the runtime directory that the file at path names, even
 // when the rest of the file is wrong. Where that cannot be told, or the file
 // does not answer within a few seconds, it returns the default.
 func RuntimeDir(path string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), runtimeDirPatience)
+	return cmp.Or(director(path).RuntimeDir, defaultRuntimeDir)
+}
+
+// JournalPath does the same for the journal file; "" means that there is none.
+func JournalPath(path string) string {
+	d := director(path)
+	if d.RuntimeDir == "" {
+		return defaultJournal(defaultRuntimeDir)
+	}
+	return d.Journal
+}
+
+// director returns what can be told of the table [director] of a file.
+func director(path string) Director {
+	ctx, cancel := context.WithTimeout(context.Background(), directorPatience)
 	defer cancel()
-	dir, _ := await(ctx, path, system, func(env environment) string {
+	d, _ := await(ctx, path, system, func(env environment) Director {
 		r := newReader(env)
-		return r.read(r.gather(path)).Director.RuntimeDir
+		return r.read(r.gather(path)).Director
 	})
-	return cmp.Or(dir, defaultRuntimeDir)
+	return d
 }
 
 func newReader(env environment) *reader {

@@ -95,7 +95,7 @@ func (c *Client) Reload(ctx context.Context) (*Reloaded, error) {
 // ends with an error, when there are no more events, or when ctx is done. With
 // follow, a daemon that stops is an error. After an upgrade the sequence goes on
 // with the events of the new binary, without a gap.
-func (c *Client) Events(ctx context.Context, since uint64, follow bool) iter.Seq2[event.Event, error] {
+func (c *Client) Events(ctx context.Context, since event.Position, follow bool) iter.Seq2[event.Event, error] {
 	return c.events(ctx, eventsQuery{since: since, follow: follow})
 }
 
@@ -108,7 +108,7 @@ func (c *Client) States(ctx context.Context, follow bool) iter.Seq2[event.Event,
 
 func (c *Client) events(ctx context.Context, q eventsQuery) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
-		since, follow := q.since, q.follow
+		since, follow := q.since.Seq, q.follow
 		answer, err := c.request(ctx, http.MethodGet, q.path())
 		if err == nil && q.state {
 			if since, err = strconv.ParseUint(answer.Header.Get(seqHeader), 10, 64); err != nil {
@@ -138,7 +138,7 @@ func (c *Client) events(ctx context.Context, q eventsQuery) iter.Seq2[event.Even
 
 // path returns what is requested.
 func (q eventsQuery) path() string {
-	query := url.Values{"since": {strconv.FormatUint(q.since, 10)}}
+	query := url.Values{"since": {q.since.String()}}
 	if q.follow {
 		query.Set("follow", "1")
 	}
@@ -188,7 +188,7 @@ func (c *Client) rejoin(ctx context.Context, since uint64) (*http.Response, erro
 			return nil, ctx.Err()
 		}
 		var answer *http.Response
-		answer, err = c.request(ctx, http.MethodGet, eventsQuery{since: since, follow: true}.path())
+		answer, err = c.request(ctx, http.MethodGet, eventsQuery{since: event.Position{Seq: since}, follow: true}.path())
 		// Whatever else is wrong with a socket that is being left or made passes.
 		if refused := (*RefusedError)(nil); err == nil || errors.As(err, &refused) {
 			return answer, err

@@ -17,7 +17,7 @@ const maxBatch = 256
 
 // An eventsQuery is a client's query for events.
 type eventsQuery struct {
-	since  uint64
+	since  event.Position
 	follow bool
 	state  bool // the present states come first, and then only what follows them
 }
@@ -25,8 +25,8 @@ type eventsQuery struct {
 func parseEventsQuery(r *http.Request) (q eventsQuery, err error) {
 	values := r.URL.Query()
 	if text := values.Get("since"); text != "" {
-		if q.since, err = strconv.ParseUint(text, 10, 64); err != nil {
-			return q, fmt.Errorf("since must be the number of an event, not %q", text)
+		if q.since, err = event.ParsePosition(text); err != nil {
+			return q, fmt.Errorf("since: %w", err)
 		}
 	}
 	if text := values.Get("follow"); text != "" {
@@ -60,12 +60,13 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	defer context.AfterFunc(s.stopping, cancel)()
 
 	var states []event.Event
+	since := s.events.Find(q.since)
 	if q.state {
-		if states, q.since, err = s.backend.States(ctx); err != nil {
+		if states, since, err = s.backend.States(ctx); err != nil {
 			s.fail(w, http.StatusUnprocessableEntity, err)
 			return
 		}
-		w.Header().Set(seqHeader, strconv.FormatUint(q.since, 10))
+		w.Header().Set(seqHeader, strconv.FormatUint(since, 10))
 	}
 	w.Header().Set("Content-Type", "application/jsonl")
 	out := http.NewResponseController(w)
@@ -74,13 +75,13 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !q.follow {
-		s.writePast(w, out, q.since)
+		s.writePast(w, out, since)
 		return
 	}
 	w.Header().Set("Trailer", returnsTrailer)
 	// The header goes out at once: the reader knows that it misses nothing from now on.
 	for err := s.writeEvents(w, out, states); err == nil; {
-		events := s.events.Follow(ctx, q.since, maxBatch)
+		events := s.events.Follow(ctx, since, maxBatch)
 		if events == nil {
 			// The time for the last batch may be over, and the end must go out.
 			_ = out.SetWriteDeadline(time.Now().Add(s.writeTimeout))
@@ -90,7 +91,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		err = s.writeEvents(w, out, events)
-		q.since = events[len(events)-1].Seq
+		since = events[len(events)-1].Seq
 	}
 }
 
@@ -115,7 +116,11 @@ func (s *Server) writeEvents(w http.ResponseWriter, out *http.ResponseController
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
+	starts := s.events.Starts()
 	for i := range events {
+		if e := &events[i]; !e.Snapshot {
+			e.Cursor = event.Cursor(starts, e.Seq)
+		}
 		if err := encoder.Encode(&events[i]); err != nil {
 			return err
 		}

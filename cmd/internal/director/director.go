@@ -47,6 +47,8 @@ type Director struct {
 	host    *netdev.Host
 	events  *event.Bus
 	journal *event.Journal
+	// eventFile keeps the journal in a file.
+	eventFile *eventFile
 	// published are the states that subscribers of events know of.
 	published publishedStates
 	socket    *controlSocket
@@ -137,7 +139,7 @@ func (d *Director) open(ctx context.Context) error {
 	if err := d.openHost(); err != nil {
 		return err
 	}
-	d.journal = event.NewJournal(journalSize, d.inherited.Seq)
+	d.openJournal()
 	d.socket = d.newSocket()
 	if err := d.socket.open(); err != nil {
 		return err
@@ -206,6 +208,7 @@ func (d *Director) list() {
 	}
 
 	d.subsystems = []subsystem{
+		d.eventFile, // the last that is closed: its file has what the others say at the end
 		d.outlets,
 		&snmpAgent{base: b, routers: d.vrrpStatusSoon},
 		d.bus,

@@ -68,6 +68,7 @@
 // describes, and early_speaker.go speaks for it until it has read its configuration.
 // stop.go ends everything. release.go gives away what a daemon that crashed has left.
 // realtime.go sets the scheduling of threads; state_file.go reads JSON from state files.
+// event_file.go keeps the journal in a file, over restarts.
 //
 // # What reaches the kernel
 //

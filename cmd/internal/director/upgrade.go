@@ -137,6 +137,7 @@ func (d *Director) counts() (counts, error) {
 // publishes that it was replaced.
 func (d *Director) restoreHistory() {
 	c := d.files.restoreJournal(&d.inherited)
+	d.eventFile.begin()
 	d.services.repairs += c.Repairs
 	d.routers.restoreCounts(&c)
 	if d.inherited.At != 0 {

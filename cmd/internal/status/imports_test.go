@@ -15,6 +15,7 @@ func TestWhoImportsWhom(t *testing.T) {
 	for room, allowed := range map[string][]string{
 		"event":       nil,
 		"status":      nil,
+		"journal":     {"event"},
 		"notify":      {"event", "program"},
 		"reconnect":   nil,
 		"snmp":        {"event", "status", "reconnect", "snmp/agentx"},
