@@ -17,7 +17,6 @@ var kernelFiles = map[string]string{
 	"conflicts.go":      "looks for conflicts",
 	"control_socket.go": "writes files for D-Bus",
 	"ipvs_state.go":     "keeps what a later run must know of IPVS",
-	"event_file.go":     "keeps the journal in a file",
 	"maintenance.go":    "reads the maintenance directory",
 	"orders.go":         "keeps what operators have changed",
 	"alerts.go":         "keeps what was said of failures",
