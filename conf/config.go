@@ -21,6 +21,7 @@ type Config struct {
 	Services []Service
 	Notify   Notifications
 	Alerts   []Alert
+	Listens  []Listen
 	Page     Page
 }
 
@@ -32,6 +33,7 @@ type Director struct {
 	Journal string
 	Log     Log
 	Script  Script
+	Socket  Socket
 	// ReconcileInterval is the pause between two comparisons of the kernel with
 	// the configuration. Most differences are found earlier, by netlink events.
 	ReconcileInterval time.Duration

@@ -60,6 +60,7 @@ func (d *Director) visit(t *table) {
 		field(t, "level", &d.Log.Level, logLevel, slog.LevelInfo)
 		field(t, "format", &d.Log.Format, logFormat, LogAuto)
 	})
+	t.sub("socket", d.Socket.visit)
 	t.sub("dbus", d.DBus.visit)
 	t.maybe("snmp", d.SNMP.AgentX != "", d.SNMP.visit)
 	t.sub("script", func(t *table) {

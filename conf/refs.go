@@ -22,6 +22,7 @@ func (c *Config) resolve(s sections) {
 	c.checkBFD(s)
 	c.checkTracking(s)
 	c.checkAlerts(s)
+	c.checkListens(s)
 }
 
 // unique finds the second use of a key. It maps each key to the file:line of its

@@ -4,8 +4,8 @@ package conf
 // positions of several tables. Each list runs beside the slice of Config with
 // the same name.
 type sections struct {
-	vrrp, groups, tracks, bfd, alerts, services []*table
-	sync                                        *table // nil without [lvs.sync]
+	vrrp, groups, tracks, bfd, alerts, listens, services []*table
+	sync                                                 *table // nil without [lvs.sync]
 }
 
 // visit visits the whole configuration. A new section is one line here.
@@ -17,6 +17,7 @@ func (c *Config) visit(t *table) (s sections) {
 	s.bfd = list(t, "bfd", &c.BFD, func(t *table, b *BFD) { b.visit(t) })
 	t.sub("notify", func(t *table) { c.Notify.visit(t, c.Director.Name) })
 	s.alerts = list(t, "alert", &c.Alerts, func(t *table, a *Alert) { a.visit(t) })
+	s.listens = list(t, "listen", &c.Listens, func(t *table, l *Listen) { l.visit(t) })
 	t.sub("page", c.Page.visit)
 	t.sub("lvs", func(t *table) { s.sync = c.LVS.visit(t) })
 	s.services = list(t, "service", &c.Services, func(t *table, v *Service) { v.visit(t) })

@@ -9,6 +9,7 @@ func (c *Config) warn(s sections) {
 	c.warnOfServices(s, units)
 	c.warnOfQuorums(s)
 	c.warnOfPlaceholders(s)
+	c.warnOfListens(s)
 	for _, u := range units {
 		u.warnOfWeights()
 		u.warnOfPreempt()

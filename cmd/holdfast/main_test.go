@@ -140,10 +140,12 @@ func daemonAt(t *testing.T, socket string, fake *fakeDaemon) *event.Journal {
 	t.Helper()
 	events := event.NewJournal(10, 0)
 	fake.events = events
-	server := control.NewServer(control.Options{
+	api := control.NewAPI(control.Options{
 		Backend: fake, Events: events, Log: slog.New(slog.DiscardHandler),
 		Version: control.VersionInfo{Software: "1.2.3", Go: "go1.26.0", PID: 812, Started: noon},
 	})
+	t.Cleanup(api.Close)
+	server := api.NewServer(control.SocketDoor(control.OnlyRoot))
 	l, err := control.Listen(socket)
 	if err != nil {
 		t.Fatal(err)

@@ -41,20 +41,20 @@ type Servers struct {
 }
 
 // order returns a handler for a verb.
-func (s *Server) order(verb ServerVerb) http.HandlerFunc {
-	return s.write(string(verb), func(w http.ResponseWriter, r *http.Request) {
+func (a *API) order(verb ServerVerb) http.HandlerFunc {
+	return a.write(string(verb), func(w http.ResponseWriter, r *http.Request) {
 		o, err := readOrder(r, verb)
 		if err != nil {
-			s.fail(w, http.StatusBadRequest, err)
+			a.fail(w, http.StatusBadRequest, err)
 			return
 		}
-		read(s, func(ctx context.Context) (*Servers, error) { return s.backend.Order(ctx, o) })(w, r)
+		read(a, func(ctx context.Context) (*Servers, error) { return a.backend.Order(ctx, o) })(w, r)
 	})
 }
 
 func readOrder(r *http.Request, verb ServerVerb) (ServerOrder, error) {
 	q := r.URL.Query()
-	o := ServerOrder{Verb: verb, Service: q.Get("service"), Server: q.Get("server"), By: peerName(r.Context())}
+	o := ServerOrder{Verb: verb, Service: q.Get("service"), Server: q.Get("server"), By: writer(r.Context())}
 	var errs []error
 	if text := q.Get("for"); text != "" {
 		d, err := time.ParseDuration(text)
@@ -76,23 +76,11 @@ func readOrder(r *http.Request, verb ServerVerb) (ServerOrder, error) {
 	return o, errors.Join(errs...)
 }
 
-// peerName returns who sent a request: "root" or "uid 1000".
-func peerName(ctx context.Context) string {
-	uid, ok := ctx.Value(peerKey{}).(uint32)
-	switch {
-	case !ok:
-		return "somebody"
-	case uid == 0:
-		return "root"
-	}
-	return fmt.Sprintf("uid %d", uid)
-}
-
 // serveServers answers with the servers that a client names.
-func (s *Server) serveServers(w http.ResponseWriter, r *http.Request) {
+func (a *API) serveServers(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	read(s, func(ctx context.Context) (*Servers, error) {
-		return s.backend.Servers(ctx, q.Get("service"), q.Get("server"))
+	read(a, func(ctx context.Context) (*Servers, error) {
+		return a.backend.Servers(ctx, q.Get("service"), q.Get("server"))
 	})(w, r)
 }
 

@@ -55,11 +55,11 @@ func TestStatusIsShared(t *testing.T) {
 		go ask()
 	}
 	for waiting := 0; waiting < readers; { // bounded by the test's time
-		server.snapshots.mu.Lock()
-		if n := server.snapshots.next; n != nil {
+		server.api.snapshots.mu.Lock()
+		if n := server.api.snapshots.next; n != nil {
 			waiting = n.readers
 		}
-		server.snapshots.mu.Unlock()
+		server.api.snapshots.mu.Unlock()
 	}
 	backend.goOn <- struct{}{}
 	<-backend.began
@@ -84,7 +84,7 @@ func (*bigBackend) Status(context.Context) (*status.Status, error) {
 // memory for long, and do not delay other clients.
 func TestReadersThatDoNotReadAreGivenUp(t *testing.T) {
 	var server *Server
-	_, client, path := serve(t, &bigBackend{}, func(s *Server) { server = s; s.writeTimeout = time.Second })
+	_, client, path := serve(t, &bigBackend{}, func(s *Server) { server = s; s.api.writeTimeout = time.Second })
 	var conns []net.Conn
 	for range 10 * maxSnapshots {
 		conn, err := net.Dial("unix", path)
@@ -103,7 +103,7 @@ func TestReadersThatDoNotReadAreGivenUp(t *testing.T) {
 	for _, conn := range conns {
 		awaitHangup(t, conn) // without a read, which would make it a client that reads
 	}
-	if n := len(server.snapshots.room); n > 1 {
+	if n := len(server.api.snapshots.room); n > 1 {
 		t.Errorf("%d statuses are in memory", n)
 	}
 }
@@ -189,9 +189,9 @@ func TestConnectionsAreBounded(t *testing.T) {
 func TestEventsComeInBatches(t *testing.T) {
 	const many = 3*maxBatch + 5
 	var server *Server
-	_, client, _ := serve(t, &fakeBackend{}, func(s *Server) { s.events = event.NewJournal(many, 0); server = s })
+	_, client, _ := serve(t, &fakeBackend{}, func(s *Server) { s.api.events = event.NewJournal(many, 0); server = s })
 	for range many {
-		server.events.Append(event.Event{Kind: event.KindServer})
+		server.api.events.Append(event.Event{Kind: event.KindServer})
 	}
 	next := uint64(11)
 	for e, err := range client.Events(t.Context(), event.Position{Seq: 10}, false) {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,7 +83,9 @@ func sample() *status.Status {
 func serve(t *testing.T, backend Backend, change func(*Server)) (*event.Journal, *Client, string) {
 	t.Helper()
 	events := event.NewJournal(10, 0)
-	s := NewServer(Options{Backend: backend, Events: events, Log: slog.New(slog.DiscardHandler), Version: VersionInfo{Software: "1.2.3", PID: 812}})
+	a := NewAPI(Options{Backend: backend, Events: events, Log: slog.New(slog.DiscardHandler), Version: VersionInfo{Software: "1.2.3", PID: 812}})
+	t.Cleanup(a.Close)
+	s := a.NewServer(SocketDoor(OnlyRoot))
 	if change != nil {
 		change(s)
 	}
@@ -175,20 +178,24 @@ func TestWrongQuestions(t *testing.T) {
 }
 
 func TestWhoMayWrite(t *testing.T) {
-	as := func(uid uint32) context.Context { return context.WithValue(context.Background(), peerKey{}, uid) }
+	user := &peer{uid: 1001, groups: []uint32{1001, 27}}
 	for _, test := range []struct {
-		name string
-		ctx  context.Context
-		self int
-		want bool
+		name    string
+		peer    *peer
+		self    int
+		writers func() (uint32, bool)
+		want    bool
 	}{
-		{"root", as(0), 1000, true},
-		{"the daemon's user", as(1000), 1000, true},
-		{"another user", as(1001), 1000, false},
-		{"another user, daemon of root", as(1001), 0, false},
-		{"nobody knows who", context.Background(), 0, false},
+		{"root", &peer{}, 1000, OnlyRoot, true},
+		{"the daemon's user", &peer{uid: 1000}, 1000, OnlyRoot, true},
+		{"another user", user, 1000, OnlyRoot, false},
+		{"another user, daemon of root", user, 0, OnlyRoot, false},
+		{"a member of the group", user, 0, func() (uint32, bool) { return 27, true }, true},
+		{"a member of another group", user, 0, func() (uint32, bool) { return 28, true }, false},
+		{"nobody knows who", nil, 0, func() (uint32, bool) { return 0, true }, false},
 	} {
-		if got := mayWrite(test.ctx, test.self); got != test.want {
+		gid, ok := test.writers()
+		if got := test.peer.mayWrite(test.self, gid, ok); got != test.want {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
 	}
@@ -210,8 +217,18 @@ func TestPeerIsKnown(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if got := withPeer(t.Context(), conn).Value(peerKey{}); got != uint32(os.Geteuid()) {
-		t.Errorf("peer %v, want %d", got, os.Geteuid())
+	got, _ := withPeer(t.Context(), conn).Value(peerKey{}).(*peer)
+	if got == nil || got.uid != uint32(os.Geteuid()) {
+		t.Fatalf("peer %v, want uid %d", got, os.Geteuid())
+	}
+	groups, err := os.Getgroups()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, gid := range append(groups, os.Getegid()) {
+		if !slices.Contains(got.groups, uint32(gid)) {
+			t.Errorf("groups %v, want %v too", got.groups, gid)
+		}
 	}
 }
 
@@ -219,11 +236,11 @@ func TestWritingIsRefusedToOthers(t *testing.T) {
 	backend := &fakeBackend{}
 	_, client, _ := serve(t, backend, func(s *Server) {
 		s.http.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
-			return context.WithValue(ctx, peerKey{}, uint32(4711))
+			return context.WithValue(ctx, peerKey{}, &peer{uid: 4711})
 		}
 	})
 	var refused *RefusedError
-	if _, err := client.Reload(t.Context()); !errors.As(err, &refused) || refused.Code != http.StatusForbidden || refused.Text != "only root may use reload" {
+	if _, err := client.Reload(t.Context()); !errors.As(err, &refused) || refused.Code != http.StatusForbidden || refused.Text != "reload: "+errNotWriter.Error() {
 		t.Errorf("reload: %v", err)
 	}
 	if _, err := client.Status(t.Context()); err != nil {
@@ -294,7 +311,7 @@ func TestFollowersGoOn(t *testing.T) {
 	old := event.NewJournal(10, 0)
 	path := filepath.Join(t.TempDir(), "control.sock")
 	run := func(events *event.Journal) (leave func()) {
-		s := NewServer(Options{Backend: &fakeBackend{}, Events: events, Log: slog.New(slog.DiscardHandler)})
+		s := NewAPI(Options{Backend: &fakeBackend{}, Events: events, Log: slog.New(slog.DiscardHandler)}).NewServer(SocketDoor(OnlyRoot))
 		l, err := Listen(path)
 		if err != nil {
 			t.Fatal(err)
@@ -536,13 +553,13 @@ func TestStatesOfAnOldDaemon(t *testing.T) {
 // same that the daemon returns.
 func TestQuietFollowerGoesOn(t *testing.T) {
 	var server *Server
-	events, client, _ := serve(t, &fakeBackend{}, func(s *Server) { server = s; s.writeTimeout = 20 * time.Millisecond })
+	events, client, _ := serve(t, &fakeBackend{}, func(s *Server) { server = s; s.api.writeTimeout = 20 * time.Millisecond })
 	client.answerTimeout = 3 * rejoinPause
 	events.Append(event.Event{Kind: event.KindServer})
 	var last error
 	for e, err := range client.Events(t.Context(), event.Position{}, true) {
 		if last = err; e.Seq == 1 {
-			time.Sleep(5 * server.writeTimeout) // the deadline of the first write passes
+			time.Sleep(5 * server.api.writeTimeout) // the deadline of the first write passes
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
 			if err := server.Leave(ctx); err != nil {

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -92,41 +91,29 @@ func removeStale(path string) error {
 
 // Close closes the socket and removes its file.
 func (l *Listener) Close() error {
-	// Compare the time too, because inode numbers are reused.
-	if info, err := os.Lstat(l.path); err == nil && os.SameFile(info, l.file) && info.ModTime().Equal(l.file.ModTime()) {
+	if l.isOurs() {
 		os.Remove(l.path)
 	}
 	return l.UnixListener.Close()
 }
 
-type peerKey struct{}
-
-// withPeer stores in ctx the user id of the process that connected conn
-// (SO_PEERCRED in unix(7)).
-func withPeer(ctx context.Context, conn net.Conn) context.Context {
-	if b, ok := conn.(*boundedConn); ok {
-		conn = b.Conn
+// Permit sets the group and the mode of the socket; gid -1 leaves the group.
+func (l *Listener) Permit(gid int, mode os.FileMode) error {
+	if !l.isOurs() {
+		return fmt.Errorf("%s was replaced by somebody else's", l.path)
 	}
-	c, ok := conn.(*net.UnixConn)
-	if !ok {
-		return ctx
+	if err := os.Lchown(l.path, -1, gid); err != nil {
+		return fmt.Errorf("set the group of the control socket: %w", err)
 	}
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return ctx
+	if err := os.Chmod(l.path, mode); err != nil {
+		return fmt.Errorf("set the mode of the control socket: %w", err)
 	}
-	var cred *unix.Ucred
-	if err := raw.Control(func(fd uintptr) {
-		cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	}); err != nil || cred == nil {
-		return ctx
-	}
-	return context.WithValue(ctx, peerKey{}, cred.Uid)
+	return nil
 }
 
-// mayWrite reports whether the client of a request is root or the daemon's own
-// user. A client with an unknown user id may not change anything.
-func mayWrite(ctx context.Context, self int) bool {
-	uid, ok := ctx.Value(peerKey{}).(uint32)
-	return ok && (uid == 0 || int64(uid) == int64(self))
+// isOurs reports whether the file at the path is still this socket. It compares the
+// time too, because inode numbers are reused.
+func (l *Listener) isOurs() bool {
+	info, err := os.Lstat(l.path)
+	return err == nil && os.SameFile(info, l.file) && info.ModTime().Equal(l.file.ModTime())
 }

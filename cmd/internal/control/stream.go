@@ -1,7 +1,6 @@
 package control
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,28 +41,25 @@ func parseEventsQuery(r *http.Request) (q eventsQuery, err error) {
 	return q, nil
 }
 
-func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
+func (a *API) serveEvents(w http.ResponseWriter, r *http.Request) {
 	q, err := parseEventsQuery(r)
 	if err != nil {
-		s.fail(w, http.StatusBadRequest, err)
+		a.fail(w, http.StatusBadRequest, err)
 		return
 	}
+	server, ctx := serverOf(r), r.Context()
 	select {
-	case s.streams <- struct{}{}:
-		defer func() { <-s.streams }()
+	case server.streams <- struct{}{}:
+		defer func() { <-server.streams }()
 	default:
-		s.fail(w, http.StatusServiceUnavailable, errors.New("too many clients are reading events"))
+		a.fail(w, http.StatusServiceUnavailable, errors.New("too many clients are reading events"))
 		return
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	defer context.AfterFunc(s.stopping, cancel)()
-
 	var states []event.Event
-	since := s.events.Find(q.since)
+	since := a.events.Find(q.since)
 	if q.state {
-		if states, since, err = s.backend.States(ctx); err != nil {
-			s.fail(w, http.StatusUnprocessableEntity, err)
+		if states, since, err = a.backend.States(ctx); err != nil {
+			a.fail(w, http.StatusUnprocessableEntity, err)
 			return
 		}
 		w.Header().Set(seqHeader, strconv.FormatUint(since, 10))
@@ -71,35 +67,35 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/jsonl")
 	out := http.NewResponseController(w)
 	if q.state && !q.follow {
-		_ = s.writeEvents(w, out, states) // the reader sees that the answer has no end
+		_ = a.writeEvents(w, out, states) // the reader sees that the answer has no end
 		return
 	}
 	if !q.follow {
-		s.writePast(w, out, since)
+		a.writePast(w, out, since)
 		return
 	}
 	w.Header().Set("Trailer", returnsTrailer)
 	// The header goes out at once: the reader knows that it misses nothing from now on.
-	for err := s.writeEvents(w, out, states); err == nil; {
-		events := s.events.Follow(ctx, since, maxBatch)
+	for err := a.writeEvents(w, out, states); err == nil; {
+		events := a.events.Follow(ctx, since, maxBatch)
 		if events == nil {
 			// The time for the last batch may be over, and the end must go out.
-			_ = out.SetWriteDeadline(time.Now().Add(s.writeTimeout))
-			if s.returns.Load() {
+			_ = out.SetWriteDeadline(time.Now().Add(a.writeTimeout))
+			if server.returns.Load() {
 				w.Header().Set(returnsTrailer, "1")
 			}
 			return
 		}
-		err = s.writeEvents(w, out, events)
+		err = a.writeEvents(w, out, events)
 		since = events[len(events)-1].Seq
 	}
 }
 
 // writePast writes the events after since that are in the journal now.
-func (s *Server) writePast(w http.ResponseWriter, out *http.ResponseController, since uint64) {
-	for last := s.events.Last(); ; {
-		events := s.events.Next(since, maxBatch)
-		if len(events) == 0 || s.writeEvents(w, out, events) != nil {
+func (a *API) writePast(w http.ResponseWriter, out *http.ResponseController, since uint64) {
+	for last := a.events.Last(); ; {
+		events := a.events.Next(since, maxBatch)
+		if len(events) == 0 || a.writeEvents(w, out, events) != nil {
 			return
 		}
 		if since = events[len(events)-1].Seq; since >= last {
@@ -110,13 +106,13 @@ func (s *Server) writePast(w http.ResponseWriter, out *http.ResponseController, 
 
 // writeEvents writes one event per line. It fails if the client does not read for
 // writeTimeout.
-func (s *Server) writeEvents(w http.ResponseWriter, out *http.ResponseController, events []event.Event) error {
-	if err := out.SetWriteDeadline(time.Now().Add(s.writeTimeout)); err != nil {
+func (a *API) writeEvents(w http.ResponseWriter, out *http.ResponseController, events []event.Event) error {
+	if err := out.SetWriteDeadline(time.Now().Add(a.writeTimeout)); err != nil {
 		return err
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
-	starts := s.events.Starts()
+	starts := a.events.Starts()
 	for i := range events {
 		if e := &events[i]; !e.Snapshot {
 			e.Cursor = event.Cursor(starts, e.Seq)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/bfd"
+	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/program"
 	"holdfast/cmd/internal/status"
@@ -51,7 +52,9 @@ type Director struct {
 	eventFile *eventFile
 	// published are the states that subscribers of events know of.
 	published publishedStates
+	api       *control.API // nil before open
 	socket    *controlSocket
+	listeners *listeners
 	files     *upgradeFiles
 
 	// subsystems are all that there are, in the order in which they are applied;
@@ -140,6 +143,7 @@ func (d *Director) open(ctx context.Context) error {
 		return err
 	}
 	d.openJournal()
+	d.api = d.newAPI()
 	d.socket = d.newSocket()
 	if err := d.socket.open(); err != nil {
 		return err
@@ -201,6 +205,8 @@ func (d *Director) list() {
 	d.alerts.problems = func(all []status.Problem) { d.problems.set("alerts", all) }
 	d.services.problems = func(all []status.Problem) { d.problems.set("ipvs", all) }
 	d.trackers.problems = func(all []status.Problem) { d.problems.set("trackers", all) }
+	d.socket.problems = func(all []status.Problem) { d.problems.set("socket", all) }
+	d.listeners = &listeners{base: b, api: d.api, problems: func(all []status.Problem) { d.problems.set("listen", all) }}
 	d.conflicts = &conflicts{base: b, routers: d.routers, links: links, problems: d.problems}
 	d.routers.repair.failed = func(err error) {
 		d.problems.set("repair", objectProblems(err, d.routers.instanceOf))
@@ -223,6 +229,7 @@ func (d *Director) list() {
 		d.trackers,
 		d.routers,
 		d.rivals,
+		d.listeners,
 	}
 	subscribers := []func(*event.Event){d.journal.Handle, d.published.handle} // the journal first: it numbers the event
 	for _, s := range d.subsystems {
@@ -237,6 +244,7 @@ func (d *Director) linkChanged(e *netdev.Event) {
 	d.bfd.linkChanged(e)
 	d.routers.linkChanged(e)
 	d.conflicts.heed(e)
+	d.listeners.linkChanged(e)
 }
 
 // loop does what is posted until ctx is done or the VRRP loop fails.
@@ -255,6 +263,7 @@ func (d *Director) loop(ctx context.Context) {
 			d.routers.repair.everything()
 			d.conflicts.lookAtFirewall()
 			d.services.tick()
+			d.listeners.tick()
 		}
 		d.services.reconcile()
 		if path := d.upgradeTo; path != "" {

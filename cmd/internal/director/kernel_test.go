@@ -25,6 +25,7 @@ var kernelFiles = map[string]string{
 	"device_host.go":    "claims and releases devices",
 	"director.go":       "opens the host",
 	"early_speaker.go":  "hands sockets over to the next binary",
+	"listeners.go":      "opens TCP ports",
 	"listen.go":         "opens and closes the VRRP sockets",
 	"lock.go":           "locks the runtime directory and the network namespace",
 	"plan.go":           "looks at what a start would change",

@@ -126,6 +126,7 @@ func (d *Director) applyConf(c *conf.Config) {
 		d.opts.Level.Set(c.Director.Log.Level)
 	}
 	d.ticker.Reset(c.Director.ReconcileInterval)
+	d.socket.allow(&c.Director.Socket)
 	for _, s := range d.subsystems {
 		s.apply(c)
 	}

@@ -38,6 +38,7 @@ func (d *Director) close() error {
 	}
 	if d.socket != nil {
 		errs = append(errs, d.socket.end())
+		d.api.Close()
 	}
 	d.threads.Wait()
 	if d.routers != nil {

@@ -40,7 +40,7 @@ func (p *Program) credential() (*syscall.Credential, error) {
 		}
 	}
 	if p.Group != "" {
-		gid, err := lookupGroup(p.Group)
+		gid, err := LookupGroup(p.Group)
 		if err != nil {
 			return nil, err
 		}
@@ -79,7 +79,8 @@ func lookupUser(name string) (*user.User, error) {
 	return nil, fmt.Errorf("unknown user %q", name)
 }
 
-func lookupGroup(name string) (uint32, error) {
+// LookupGroup returns the id of a group that is given as a name or a number.
+func LookupGroup(name string) (uint32, error) {
 	g, err := user.LookupGroup(name)
 	if err == nil {
 		return number(g.Gid)

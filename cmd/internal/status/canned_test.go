@@ -127,5 +127,10 @@ func canned() *Status {
 			AgentX: "/var/agentx/master", Since: ago(5 * time.Second), Error: "dial unix /var/agentx/master: connect: connection refused",
 			Requests: 12345, TrapsSent: 2, TrapsQueued: 1,
 		},
+		Listen: []Listener{
+			{Address: "192.168.0.2:9650", Serve: []string{"metrics", "page"}, TLS: true, Listening: true, Since: ago(time.Hour), CertificateExpires: ago(-30 * 24 * time.Hour)},
+			{Address: "10.0.0.100:9650", Device: "eth0", Serve: []string{"api"}, Since: ago(time.Minute), Waits: "this director does not have the virtual address now"},
+			{Address: "10.0.0.99:9650", Serve: []string{"api"}, Since: ago(time.Minute), Problem: "this host does not have the address"},
+		},
 	}
 }

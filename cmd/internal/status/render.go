@@ -44,6 +44,7 @@ func (s *Status) sections(b *page, section Section) {
 		s.notify(b)
 		s.dbus(b)
 		s.snmp(b)
+		s.listeners(b)
 	}
 }
 

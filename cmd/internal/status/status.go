@@ -50,6 +50,7 @@ type Status struct {
 	Dropped     map[string]uint64 `json:"dropped"`
 	UnknownVRID uint64            `json:"unknown_vrid"`
 	SNMP        *SNMP             `json:"snmp,omitempty"` // nil: not configured
+	Listen      []Listener        `json:"listen,omitempty"`
 }
 
 // A Problem is a fault or conflict that the daemon cannot repair at present.
@@ -58,7 +59,8 @@ type Problem struct {
 	// kernel if the daemon could not repair the object. Kind is conflict-address,
 	// conflict-mac, conflict-rule, conflict-firewall or conflict-ipvs if the object
 	// conflicts with ours. Kind is check if a check of a server that is well found
-	// something, such as a certificate that will expire soon.
+	// something, such as a certificate that will expire soon. Kind is listen for an
+	// HTTP listener.
 	Kind      string    `json:"kind"`
 	Name      string    `json:"name"`                // name of the object
 	VRRP      string    `json:"vrrp,omitempty"`      // the affected virtual router

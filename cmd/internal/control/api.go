@@ -1,0 +1,232 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
+)
+
+// A Backend is the daemon as its control socket sees it. Its methods are called
+// from several goroutines.
+type Backend interface {
+	// Status returns a copy that the caller may change.
+	Status(context.Context) (*status.Status, error)
+	// States returns the present state of everything as events, and the number of
+	// the journal's last event at that moment.
+	States(context.Context) ([]event.Event, uint64, error)
+	// Plan reads the configuration file again and changes nothing.
+	Plan(context.Context) (*Plan, error)
+	// Reload applies the configuration file. If it returns an error, nothing
+	// changed.
+	Reload(context.Context) (*Reloaded, error)
+	// Handover gives away the mastership of a group or lone instance, or of
+	// everything if name is "". It returns when another router is MASTER.
+	Handover(ctx context.Context, name string) (*HandedOver, error)
+	// Order carries out an order of an operator. It returns when the kernel has what was
+	// ordered, or an error that says why not.
+	Order(context.Context, ServerOrder) (*Servers, error)
+	// Servers returns the servers that are named as for an order.
+	Servers(ctx context.Context, service, server string) (*Servers, error)
+	// Ack acknowledges the failures that pattern means, for the person by.
+	Ack(ctx context.Context, pattern, by string) (*Acked, error)
+	// Upgrade prepares the exec of the installed binary, which happens after
+	// Upgrade has returned. If it returns an error, nothing happens.
+	Upgrade(context.Context) (*Upgrading, error)
+}
+
+// Options configure an API.
+type Options struct {
+	Backend Backend
+	Events  *event.Journal
+	Version VersionInfo
+	Log     *slog.Logger
+	// Metrics answers GET /metrics, and Page every other GET outside of /v1/. nil: they
+	// are not found. A handler that answers for longer than a few seconds sets its own
+	// deadlines with an http.ResponseController.
+	Metrics, Page http.Handler
+}
+
+// An API has the answers to all requests. A Server gives them to the clients of one
+// listener.
+type API struct {
+	backend Backend
+	events  *event.Journal
+	version VersionInfo
+	log     *slog.Logger
+	// metrics and page are nil if they are not found.
+	metrics, page http.Handler
+
+	snapshots *snapshots
+	end       context.CancelFunc
+	// writeTimeout is how long a reader may take for an answer, or for a batch of
+	// events.
+	writeTimeout time.Duration
+}
+
+// seqHeader has the number of the last event before the states in an answer: the
+// events after it are the changes since.
+const seqHeader = "Holdfast-Seq"
+
+// writeTimeout is API.writeTimeout outside of tests.
+const writeTimeout = 10 * time.Second
+
+// NewAPI returns an API. Call Close when all of its servers are closed.
+func NewAPI(o Options) *API {
+	a := &API{
+		backend: o.Backend, events: o.Events, version: o.Version, log: o.Log,
+		metrics: o.Metrics, page: o.Page, writeTimeout: writeTimeout,
+	}
+	a.version.Version = status.Version
+	life, end := context.WithCancel(context.Background())
+	a.end = end
+	a.snapshots = newSnapshots(life, a.encodeStatus)
+	return a
+}
+
+// Close ends what the API does for requests that nobody waits for any more.
+func (a *API) Close() { a.end() }
+
+// Snapshot returns the status as JSON, encoded after the call and shared with the
+// clients that ask for it at the same time. The caller calls release when it does not
+// need body any more.
+func (a *API) Snapshot(ctx context.Context) (body []byte, release func(), err error) {
+	return a.snapshots.get(ctx)
+}
+
+// routes adds the requests under /v1/.
+func (a *API) routes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /v1/version", read(a, func(context.Context) (*VersionInfo, error) { return &a.version, nil }))
+	mux.HandleFunc("GET /v1/status", a.serveStatus)
+	mux.HandleFunc("GET /v1/plan", read(a, a.backend.Plan))
+	mux.HandleFunc("GET /v1/events", a.serveEvents)
+	mux.HandleFunc("POST /v1/reload", a.write("reload", read(a, a.backend.Reload)))
+	mux.HandleFunc("POST /v1/upgrade", a.write("upgrade", read(a, a.backend.Upgrade)))
+	mux.HandleFunc("GET /v1/servers", a.serveServers)
+	for _, verb := range []ServerVerb{Drain, Enable, Weight} {
+		mux.HandleFunc("POST /v1/"+string(verb), a.order(verb))
+	}
+	mux.HandleFunc("POST /v1/handover", a.write("handover", func(w http.ResponseWriter, r *http.Request) {
+		read(a, func(ctx context.Context) (*HandedOver, error) {
+			return a.backend.Handover(ctx, r.URL.Query().Get("name"))
+		})(w, r)
+	}))
+	mux.HandleFunc("POST /v1/ack", a.write("ack", func(w http.ResponseWriter, r *http.Request) {
+		read(a, func(ctx context.Context) (*Acked, error) {
+			return a.backend.Ack(ctx, r.URL.Query().Get("subject"), r.URL.Query().Get("by"))
+		})(w, r)
+	}))
+}
+
+// notFound answers requests that nobody else answers.
+func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
+	a.fail(w, http.StatusNotFound, fmt.Errorf("this daemon has no %s %s", r.Method, r.URL.Path))
+}
+
+// bounded gives a handler a deadline to read the request and to write the answer.
+func (a *API) bounded(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.setDeadlines(w)
+		h.ServeHTTP(w, r)
+	})
+}
+
+// serveStatus answers with a snapshot that is shared with concurrent requests.
+func (a *API) serveStatus(w http.ResponseWriter, r *http.Request) {
+	body, release, err := a.snapshots.get(r.Context())
+	if err != nil {
+		a.fail(w, http.StatusUnprocessableEntity, err)
+		return
+	}
+	defer release()
+	a.send(w, http.StatusOK, body)
+}
+
+// encodeStatus returns the status as JSON without indentation, which would double
+// its size.
+func (a *API) encodeStatus(ctx context.Context) ([]byte, error) {
+	st, err := a.backend.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	st.Version = status.Version
+	st.Complete()
+	body, err := json.Marshal(st)
+	return append(body, '\n'), err
+}
+
+// read returns a handler that answers with the result of ask.
+func read[T any](a *API, ask func(context.Context) (*T, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		answer, err := ask(r.Context())
+		if err != nil {
+			a.fail(w, http.StatusUnprocessableEntity, err)
+			return
+		}
+		a.reply(w, http.StatusOK, answer)
+	}
+}
+
+// write returns a handler that logs a request and refuses it if the client may not
+// change anything.
+func (a *API) write(verb string, next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		who, err := serverOf(r).door.Writer(r)
+		if err != nil {
+			a.fail(w, http.StatusForbidden, fmt.Errorf("%s: %w", verb, err))
+			return
+		}
+		a.log.Info("request of a client", "verb", verb, "by", who, "listener", serverOf(r).door.Name)
+		next(w, r.WithContext(context.WithValue(r.Context(), writerKey{}, who)))
+	}
+}
+
+// writerKey is the key of the name of the client of a request that changes something.
+type writerKey struct{}
+
+// writer returns who sent a request that changes something: "root" or "uid 1000".
+func writer(ctx context.Context) string {
+	who, _ := ctx.Value(writerKey{}).(string)
+	return who
+}
+
+type failure struct {
+	Error string `json:"error"`
+}
+
+func (a *API) fail(w http.ResponseWriter, code int, err error) {
+	a.reply(w, code, failure{err.Error()})
+}
+
+func (a *API) reply(w http.ResponseWriter, code int, value any) {
+	body, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		code, body = http.StatusInternalServerError, []byte(`{"error": "the answer cannot be put into JSON"}`)
+	}
+	a.send(w, code, append(body, '\n'))
+}
+
+// send sends an answer. The client must read it within writeTimeout.
+func (a *API) send(w http.ResponseWriter, code int, body []byte) {
+	a.setDeadlines(w)
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(code)
+	// The client may have closed the connection; nothing can be done about it.
+	_, _ = w.Write(body)
+}
+
+// setDeadlines bounds the rest of the time that an answer may take.
+func (a *API) setDeadlines(w http.ResponseWriter) {
+	out, deadline := http.NewResponseController(w), time.Now().Add(a.writeTimeout)
+	// This fails only on a closed connection, where the write fails too. The read
+	// deadline is for a request body that was announced and never sent.
+	_ = errors.Join(out.SetWriteDeadline(deadline), out.SetReadDeadline(deadline))
+}
