@@ -21,12 +21,17 @@ const clearScreen = "\x1b[H\x1b[2J"
 
 func newStatus(f *flags) *cobra.Command {
 	var asJSON, watch bool
+	look := lookFlags{colour: "auto"}
 	sections := []string{string(status.SectionVRRP), string(status.SectionLVS), string(status.SectionChecks)}
 	cmd := &cobra.Command{
 		Use:   "status [vrrp|lvs|checks]",
 		Short: "Show the state of the running daemon",
-		Long: `Status shows the virtual routers, the IPVS table and the health checks. With an
-argument it shows only that section. Its exit status is 1 if the daemon does not run
+		Long: `Status shows the virtual routers, the IPVS table and the health checks. On a terminal
+it takes one screen: what is unwell comes first, and what has no room is summed up. With
+an argument it shows the whole of that section. Colours are used on a terminal, unless
+the environment has NO_COLOR or TERM=dumb.
+
+Its exit status is 1 if the daemon does not run
 or something is unwell: for example a virtual router is in FAULT or has a rival, a
 service has no server that is up, or the last reload failed.`,
 		ValidArgs: sections,
@@ -35,7 +40,7 @@ service has no server that is up, or the last reload failed.`,
 			if asJSON && watch {
 				return errors.New("status: --json and --watch cannot be used together")
 			}
-			return nil
+			return look.check()
 		},
 		RunE: do(func(cmd *cobra.Command, args []string) error {
 			section := status.SectionAll
@@ -53,7 +58,7 @@ service has no server that is up, or the last reload failed.`,
 			if asJSON {
 				err = printJSON(out, selectSection(st, section))
 			} else {
-				_, err = io.WriteString(out, st.Text(section))
+				_, err = io.WriteString(out, st.Render(look.of(out, section)))
 			}
 			if err == nil && len(st.Unwell()) > 0 {
 				return errUnwell
@@ -62,6 +67,7 @@ service has no server that is up, or the last reload failed.`,
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&look.colour, "color", "auto", "`when` to use colours: auto, always or never")
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it again every second")
 	return cmd
 }

@@ -20,7 +20,10 @@ type Look struct {
 func (s *Status) Text(section Section) string { return s.Render(Look{Section: section}) }
 
 // limits are the numbers of rows of a table that are tried, until the text fits.
-var limits = []int{50, 30, 20, 15, 12, 10, 8, 6, 5, 4, 3, 2, 1}
+var limits = []int{50, 30, 20, 15, 12, 10, 8, 6, 5, 4, 3, dense, 1}
+
+// dense is the limit from which on empty lines are left out too.
+const dense = 2
 
 // Render returns s as text for people. The text has a header about the director, a line
 // for each problem, and tables with a row for each object.
@@ -66,6 +69,9 @@ func (p *page) finish() string {
 		line = strings.TrimSuffix(line, "\n")
 		if text, ok := strings.CutPrefix(line, done); ok {
 			b.WriteString(text + "\n")
+			continue
+		}
+		if line == "" && p.limit > 0 && p.limit <= dense {
 			continue
 		}
 		style := lineStyle(line, first)
