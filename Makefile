@@ -5,6 +5,7 @@
 #   make bench    failover, handover, load and scale of holdfast and keepalived, side by side, in some 20 minutes
 #                 (BENCHARGS="-quick" for a look, "-only failover/cut" for some rows, "-before BINARY" to compare with
 #                 another build of holdfast, "-h" for more)
+#   make packages   a .deb and an .rpm in packages/
 #   make soak     what is too slow for make ci: long fuzzing, chaos for ten minutes, ten million simulated seconds
 #
 # Test peers and User Mode Linux are fetched into a cache folder ($HOLDFAST_CACHE, or else holdfast in the
@@ -17,6 +18,8 @@ GO        ?= go
 PREFIX    ?= /usr/local
 DESTDIR   ?=
 UNITDIR   ?= /etc/systemd/system
+SYSUSERSDIR ?= /etc/sysusers.d
+TMPFILESDIR ?= /etc/tmpfiles.d
 NETWORKDIR ?= /etc/systemd/network
 NMDIR     ?= /etc/NetworkManager/conf.d
 DBUSDIR   ?= /etc/dbus-1/system.d
@@ -31,10 +34,14 @@ TAGS      ?=
 
 STATICCHECK_VERSION  := v0.8.2
 GOLANGCILINT_VERSION := v2.15.0
+NFPM_VERSION         := v2.43.0
+CYCLONEDX_VERSION    := v1.9.0
 
 TOOLBIN      := $(shell integration/tools/install.sh --bin)
 STATICCHECK  := $(TOOLBIN)/staticcheck-$(STATICCHECK_VERSION)
 GOLANGCILINT := $(TOOLBIN)/golangci-lint-$(GOLANGCILINT_VERSION)
+NFPM         := $(TOOLBIN)/nfpm-$(NFPM_VERSION)
+CYCLONEDX    := $(TOOLBIN)/cyclonedx-gomod-$(CYCLONEDX_VERSION)
 
 # The race detector needs a C compiler.
 RACE := $(if $(shell command -v cc),-race)
@@ -51,9 +58,10 @@ tools:
 	@integration/tools/install.sh
 
 .PHONY: test
-test: tools build
+test: tools build $(NFPM)
 	$(GO) test $(RACE) -count=1 $(QUICK)
 	$(GO) test $(RACE) -count=1 -tags dbus ./cmd/...
+	CGO_ENABLED=0 $(GO) test -count=1 -run Capabilities ./cmd/internal/program
 	$(GO) test -count=1 -tags plainwait ./netdev/port
 	$(GO) test -count=1 -p 1 -timeout 20m $(SLOW)
 
@@ -79,13 +87,21 @@ lint: tools $(STATICCHECK) golangci-lint
 	$(GO) vet -tags plainwait ./netdev/port
 	$(STATICCHECK) ./...
 	$(STATICCHECK) -tags dbus ./cmd/...
-	@if [ -x $(TOOLBIN)/shellcheck ]; then $(TOOLBIN)/shellcheck integration/tools/*.sh findings/*.sh .ci/run; fi
+	@if [ -x $(TOOLBIN)/shellcheck ]; then $(TOOLBIN)/shellcheck integration/tools/*.sh findings/*.sh cmd/holdfast/package/*.sh .ci/run; fi
 	@if [ -x $(GOLANGCILINT) ]; then $(GOLANGCILINT) run && $(GOLANGCILINT) run --build-tags dbus ./cmd/...; fi
 
 # Each linter is kept under its version, so another version is fetched anew.
 $(STATICCHECK):
 	GOBIN=$(TOOLBIN) $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 	@mv $(TOOLBIN)/staticcheck $@
+
+$(NFPM):
+	GOBIN=$(TOOLBIN) $(GO) install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
+	@mv $(TOOLBIN)/nfpm $@
+
+$(CYCLONEDX):
+	GOBIN=$(TOOLBIN) $(GO) install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)
+	@mv $(TOOLBIN)/cyclonedx-gomod $@
 
 .PHONY: golangci-lint
 golangci-lint:
@@ -107,18 +123,30 @@ soak: tools build
 	$(GO) test -count=1 -timeout 1h -run 'TestChaos$$|TestEndurance' ./integration -chaos.seconds=600
 	$(MAKE) fuzz FUZZTIME=300
 
+# A .deb, an .rpm and a bill of materials (CycloneDX) in packages/. The same commit gives the
+# same bytes. VERSION= names a release.
+.PHONY: packages
+packages: $(NFPM) $(CYCLONEDX)
+	GO="$(GO)" TAGS="$(TAGS)" LDFLAGS="$(LDFLAGS)" VERSION="$(VERSION)" cmd/holdfast/package/build.sh $(NFPM) $(CYCLONEDX) packages
+
 .PHONY: install
 install: build
 	install -D -m 755 bin/holdfast $(DESTDIR)$(PREFIX)/sbin/holdfast
 	install -d $(DESTDIR)$(UNITDIR)
 	sed 's|/usr/local/sbin|$(PREFIX)/sbin|' cmd/holdfast/holdfast.service > $(DESTDIR)$(UNITDIR)/holdfast.service
 	sed 's|/usr/local/sbin|$(PREFIX)/sbin|' "cmd/holdfast/holdfast-realserver@.service" > "$(DESTDIR)$(UNITDIR)/holdfast-realserver@.service"
+	install -D -m 644 cmd/holdfast/package/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/holdfast.conf
+	install -D -m 644 cmd/holdfast/package/tmpfiles.conf $(DESTDIR)$(TMPFILESDIR)/holdfast.conf
 	install -D -m 644 cmd/holdfast/networkd.network $(DESTDIR)$(NETWORKDIR)/00-holdfast.network
 	install -D -m 644 cmd/holdfast/networkmanager.conf $(DESTDIR)$(NMDIR)/holdfast.conf
+# The unit runs the daemon as the user holdfast.
+ifeq ($(DESTDIR),)
+	-systemd-sysusers $(SYSUSERSDIR)/holdfast.conf && systemd-tmpfiles --create $(TMPFILESDIR)/holdfast.conf
+endif
 ifneq ($(filter dbus,$(TAGS)),)
 	install -D -m 644 cmd/holdfast/org.keepalived.Vrrp1.conf $(DESTDIR)$(DBUSDIR)/org.keepalived.Vrrp1.conf
 endif
 
 .PHONY: clean
 clean:
-	rm -rf bin bench
+	rm -rf bin bench packages

@@ -122,6 +122,19 @@ func (s *Set) Status() []Status {
 	return all
 }
 
+// Undecided returns how many servers have no verdict yet.
+func (s *Set) Undecided() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, v := range s.servers {
+		if v.state == health.Unknown {
+			n++
+		}
+	}
+	return n
+}
+
 // A Warning is what the latest good answer of a server showed.
 type Warning struct{ ID, Text string }
 

@@ -180,6 +180,12 @@ type LVS struct {
 	MaintenanceDir string
 	// ViaMark is the first of the marks of checks through the address of a service.
 	ViaMark uint32
+	// PreemptWait bounds how long a virtual router waits after the start for the first
+	// verdicts of all checks before it preempts a MASTER. 0: it does not wait.
+	PreemptWait time.Duration
+	// SyncPreemptWait is how long a virtual router that Sync follows must have been
+	// BACKUP, and so received connections, before it preempts a MASTER.
+	SyncPreemptWait time.Duration
 }
 
 // OnStop is what a clean stop does with our virtual services.

@@ -16,6 +16,7 @@ func (c *Config) resolve(s sections) {
 	c.checkMembers(s)
 	c.resolveFollow(s)
 	c.checkServices(s.services)
+	c.resolveUDP()
 	c.checkViaMarks(s.services)
 	c.checkDepends(s.services)
 	c.checkAccepted(s)
@@ -105,6 +106,7 @@ func (c *Config) instanceNames() []string {
 // resolveFollow resolves what services and the sync daemon follow.
 func (c *Config) resolveFollow(s sections) {
 	if s.sync != nil {
+		c.LVS.resolveSync(s.sync)
 		// Without VRRP there is nothing to follow, and the daemons run all the time.
 		if follow := &c.LVS.Sync.Follow; *follow != "" || len(c.VRRP) > 0 {
 			c.follow(s.sync, "follow", follow)

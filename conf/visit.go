@@ -19,7 +19,7 @@ func (c *Config) visit(t *table) (s sections) {
 	s.alerts = list(t, "alert", &c.Alerts, func(t *table, a *Alert) { a.visit(t) })
 	s.listens = list(t, "listen", &c.Listens, func(t *table, l *Listen) { l.visit(t) })
 	t.sub("page", c.Page.visit)
-	t.sub("lvs", func(t *table) { s.sync = c.LVS.visit(t) })
+	t.sub("lvs", func(t *table) { s.sync = c.visitLVS(t) })
 	s.services = list(t, "service", &c.Services, func(t *table, v *Service) { v.visit(t) })
 	return s
 }

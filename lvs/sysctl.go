@@ -26,8 +26,8 @@ var sysctls = []Sysctl{
 	{"expire_quiescent_template", 0, 1, 1},
 	{"sloppy_tcp", 0, 1, 1},
 	{"sloppy_sctp", 0, 1, 1},
-	{"sync_threshold", 0, 1 << 20, 2},
 	{"sync_refresh_period", 0, 86400, 1},
+	{"sync_threshold", 0, 1 << 20, 2}, // its default depends on the one before
 	{"sync_retries", 0, 3, 1},
 	{"sync_ports", 1, 64, 1},
 	{"conn_lfactor", -8, 8, 1},

@@ -33,6 +33,9 @@ const (
 	// PriorityChanged reports another priority in force. A machine in INIT does
 	// not report it.
 	PriorityChanged
+	// HeldBack reports that a MASTER of a lower priority is not preempted because
+	// of HoldPreempt, once for each time.
+	HeldBack
 )
 
 // An Action is one effect that a Machine asks for. Its fields are set for the
@@ -42,7 +45,7 @@ type Action struct {
 	Priority    uint8    // SendAdvert: of the advert; otherwise the priority in force
 	OldPriority uint8    // PriorityChanged: the priority before
 	From, To    State    // Transition; PriorityChanged: To is the state
-	Why         string   // Transition, Rival, PriorityChanged: the reason, for people
+	Why         string   // Transition, Rival, PriorityChanged, HeldBack: the reason, for people
 	Takeover    Takeover // Transition to Master: the reason as RFC 6527 classifies it
 	Peer        *Peer    // Rival: the other router; nil: it is gone
 	Unserved    bool     // Claim: no router serves the addresses
@@ -76,6 +79,8 @@ func (a Action) String() string {
 		return "rival: " + a.Why
 	case PriorityChanged:
 		return fmt.Sprintf("priority %d -> %d (%s)", a.OldPriority, a.Priority, a.Why)
+	case HeldBack:
+		return "held back: " + a.Why
 	}
 	return "?"
 }

@@ -100,6 +100,11 @@ type (
 	// Recovered ends the fault of the same key.
 	Recovered struct{ Key string }
 
+	// HoldPreempt keeps the machine from preempting a MASTER of a lower priority for
+	// the reason Why, until the event comes with Why "". A machine that hears no
+	// MASTER takes over as always, and an owner preempts as always.
+	HoldPreempt struct{ Why string }
+
 	// Primary sets the interface's own address, which adverts come from. It
 	// decides between equal priorities.
 	Primary struct{ Address netip.Addr }
@@ -139,6 +144,7 @@ func (ClaimFailed) event()   {}
 func (ClaimLost) event()     {}
 func (Faulted) event()       {}
 func (Recovered) event()     {}
+func (HoldPreempt) event()   {}
 func (Primary) event()       {}
 func (TrackerWeight) event() {}
 func (Reconfigure) event()   {}

@@ -1,6 +1,9 @@
 package vrrp
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // LinkFault is the key of the link's fault. LinkDelay begins when it is gone.
 const LinkFault = "link"
@@ -10,12 +13,16 @@ type holdoff struct {
 	begin time.Time // when StartDelay and LinkDelay are over and the election begins
 	why   string    // "start_delay" or "link_delay", whichever ends at begin
 	lost  time.Time // when the machine was last MASTER; MinHold counts from here
+	held  string    // why HoldPreempt forbids to preempt; "": it does not
+	told  bool      // HeldBack was reported
 }
 
 // A Wait is a holdoff that is or was in force.
 type Wait struct {
-	Why   string // the configuration key: "start_delay", "link_delay" or "min_hold"
+	Why   string // the configuration key: "start_delay", "link_delay", "min_hold" or "preempt_wait"
 	Until time.Time
+	// Text says what a "preempt_wait" waits for. Its Until is the zero time.
+	Text string
 }
 
 // delay postpones the election to d from now, unless it is postponed further
@@ -50,6 +57,7 @@ func (b *holdoff) preemptFrom(now time.Time, c *Config) time.Time {
 
 // stateChanged notes a transition, for MinHold.
 func (b *holdoff) stateChanged(now time.Time, from, to State) {
+	b.told = false
 	if from == Master && to != Master {
 		b.lost = now
 	}
@@ -63,12 +71,37 @@ func (b *holdoff) stateChanged(now time.Time, from, to State) {
 func (b *holdoff) waits(c *Config) []Wait {
 	var list []Wait
 	if b.why != "" {
-		list = append(list, Wait{b.why, b.begin})
+		list = append(list, Wait{Why: b.why, Until: b.begin})
 	}
 	if !b.lost.IsZero() && c.MinHold > 0 {
-		list = append(list, Wait{"min_hold", b.lost.Add(c.MinHold)})
+		list = append(list, Wait{Why: "min_hold", Until: b.lost.Add(c.MinHold)})
+	}
+	if b.told {
+		list = append(list, Wait{Why: "preempt_wait", Text: b.held})
 	}
 	return list
+}
+
+// holdPreempt handles HoldPreempt. The time of a pending preemption stays: it is
+// over when the hold ends, or begins to count.
+func (m *Machine) holdPreempt(why string) {
+	m.holdoff.held = why
+	if why == "" {
+		m.holdoff.told = false
+	}
+}
+
+// heldBack reports whether HoldPreempt forbids to preempt.
+func (m *Machine) heldBack() bool { return m.holdoff.held != "" && !m.owns() }
+
+// sayHeldBack reports once that a MASTER is not preempted because of HoldPreempt.
+func (m *Machine) sayHeldBack(r *Received) {
+	if m.holdoff.told {
+		return
+	}
+	m.holdoff.told = true
+	why := fmt.Sprintf("does not preempt %v (priority %d) yet: %s", r.Source, r.Advert.Priority, m.holdoff.held)
+	m.out = append(m.out, Action{Verb: HeldBack, Priority: m.Priority(), Why: why})
 }
 
 func (c *Config) validateHoldoff(bad func(key, format string, args ...any)) {

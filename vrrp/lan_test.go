@@ -332,7 +332,7 @@ func (l *lan) mischief() {
 		n.start()
 		return
 	}
-	what := l.rng.IntN(12)
+	what := l.rng.IntN(13)
 	if n.paused && what > 3 { // the daemon cannot hear of the rest
 		l.note("resume %s", n.name)
 		n.resume()
@@ -377,6 +377,10 @@ func (l *lan) mischief() {
 			l.note("take the group of %s apart", n.name)
 			n.takeApart()
 		}
+	case 12:
+		why := []string{"", "because"}[l.rng.IntN(2)]
+		l.note("hold preemption of %s: %q", n.name, why)
+		n.stepAll(HoldPreempt{why})
 	}
 }
 
@@ -461,6 +465,7 @@ func (l *lan) repair(n *node) {
 		return
 	}
 	n.resume()
+	n.stepAll(HoldPreempt{})
 	if len(n.groups) > 1 {
 		n.putTogether()
 	}

@@ -113,7 +113,9 @@ func (m *Machine) Priority() uint8 {
 // means never.
 func (m *Machine) Deadline() time.Time {
 	d := earliest(m.advertAt, m.downAt)
-	d = earliest(d, m.preemptAt)
+	if !m.heldBack() {
+		d = earliest(d, m.preemptAt)
+	}
 	d = earliest(d, m.releaseAt)
 	d = earliest(d, m.retryAt)
 	return earliest(d, m.rivalUntil)
@@ -159,6 +161,8 @@ func (m *Machine) step(now time.Time, ev Event) []Action {
 		m.faulted(now, e)
 	case Recovered:
 		m.recovered(now, e.Key)
+	case HoldPreempt:
+		m.holdPreempt(e.Why)
 	case Primary:
 		m.primary = e.Address
 	case TrackerWeight:
@@ -248,7 +252,7 @@ func (m *Machine) elapsed(now time.Time) {
 		m.masterElapsed(now)
 	case m.spoken && due(m.advertAt, now):
 		m.advertise(now)
-	case m.state == Backup && (due(m.preemptAt, now) || due(m.downAt, now)):
+	case m.state == Backup && (due(m.preemptAt, now) && !m.heldBack() || due(m.downAt, now)):
 		why, takeover := m.takeOverReason(now)
 		m.takeOver(now, why, takeover)
 	}

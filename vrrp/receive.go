@@ -58,7 +58,10 @@ func (m *Machine) receiveAsBackup(now time.Time, r *Received) {
 	}
 	// The MASTER has a lower priority. It is preempted by letting the timer run out.
 	at := m.holdoff.preemptFrom(now, &m.cfg)
-	if !at.After(now) || m.wants {
+	if m.heldBack() {
+		m.wants = false
+		m.sayHeldBack(r)
+	} else if !at.After(now) || m.wants {
 		return
 	}
 	if m.preemptAt.IsZero() {
@@ -79,7 +82,7 @@ func (m *Machine) follow(now time.Time, r *Received) {
 	m.peer.update(r, now)
 	m.learn(r)
 	m.wants = false
-	m.preemptAt = time.Time{}
+	m.preemptAt, m.holdoff.told = time.Time{}, false
 	m.listen(now)
 }
 

@@ -34,6 +34,8 @@ var update = flag.Bool("update", false, "write what the scenarios print into the
 //	unplug|plug PORT...              the link, which the daemon sees
 //	fault PORT KEY PROBLEM...        a fault, and its end
 //	recover PORT KEY
+//	hold PORT REASON...              lower priorities are not preempted, and its end
+//	unhold PORT
 //	weigh PORT SUM                   the sum of the trackers' weights
 //	set PORT KEY=VALUE...            another configuration
 //	claims PORT fail|work|parts      whether claims fail, work, or report their progress
@@ -206,7 +208,7 @@ func (s *stage) do(verb string, args []string) error {
 		return nil
 	case "regroup":
 		return s.regroup(args)
-	case "cut", "heal", "plug", "unplug":
+	case "cut", "heal", "plug", "unplug", "unhold":
 		for _, name := range args {
 			if err := s.portVerb(verb, name); err != nil {
 				return err
@@ -264,6 +266,8 @@ func (s *stage) portVerb(verb, name string) error {
 	case "plug":
 		p.cut = false
 		n.step(i, Recovered{Key: "link"})
+	case "unhold":
+		n.step(i, HoldPreempt{})
 	}
 	return nil
 }
@@ -279,6 +283,8 @@ func (s *stage) change(verb string, n *node, i int, args []string) error {
 		n.ports[i].claimsParts = strings.Contains(args[0], "parts")
 	case "lose":
 		n.step(i, ClaimLost{Problem: strings.Join(args, " ")})
+	case "hold":
+		n.step(i, HoldPreempt{strings.Join(args, " ")})
 	case "weigh":
 		sum, err := strconv.Atoi(args[0])
 		if err != nil {

@@ -17,7 +17,7 @@ func newAck(f *flags) *cobra.Command {
 SERVICE/SERVER. The name of a service means its servers too, and shell patterns work:
 'web/*'. Rules with the key "every" then send no more messages of them. The message of
 the recovery comes all the same. "holdfast status" lists the failures.`,
-		Args: arguments(1, 1),
+		Args: arguments(1, 1), ValidArgsFunction: f.names(subjectNames),
 		RunE: do(func(cmd *cobra.Command, args []string) error {
 			done, err := f.client().Ack(cmd.Context(), args[0], by)
 			if err != nil {

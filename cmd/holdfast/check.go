@@ -19,8 +19,9 @@ func newCheck(f *flags) *cobra.Command {
 		Short: "Check the configuration file",
 		Long: `Check reads the configuration and prints every error in it as file:line: key: message.
 If there is none, it warns of what is valid but has no effect or does harm: for example
-a weight that cannot change the priority, a secret that others can read, or a program
-that this machine would not run because it is missing or others can change it.
+a weight that cannot change the priority, a secret that others can read, an interface
+that this machine does not have, or a program that it would not run because it is
+missing or others can change it.
 Warnings do not change the exit code, unless --strict makes them errors.`,
 		Args: noArguments,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
@@ -63,7 +64,7 @@ func loadConfig(ctx context.Context, path string) (*conf.Config, error) {
 // was built.
 func warningsHere(path string, c *conf.Config) conf.Errors {
 	var warnings conf.Errors
-	for _, text := range director.UnfitPrograms(c) {
+	for _, text := range append(director.MissingInterfaces(c), director.UnfitPrograms(c)...) {
 		key, message, _ := strings.Cut(text, ": ")
 		warnings = append(warnings, conf.Error{File: path, Key: key, Message: message})
 	}

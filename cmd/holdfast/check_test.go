@@ -10,16 +10,17 @@ import (
 // errors.
 func TestCheckWarnings(t *testing.T) {
 	dir := t.TempDir()
-	const src = "[[vrrp]]\nname = \"a\"\ninterface = \"eth0\"\nvrid = 1\naddresses = [\"10.0.0.1/24\"]\ndown_after = 1\n" +
+	const src = "[[vrrp]]\nname = \"a\"\ninterface = \"nosuch0\"\nvrid = 1\naddresses = [\"10.0.0.1/24\"]\ndown_after = 1\n" +
 		"[vrrp.notify]\nany = \"/nowhere/notify.sh\"\n"
 	if err := os.WriteFile(dir+"/a.toml", []byte(src), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	code, stdout, stderr := call(t, dir, "check -c @a.toml")
 	lines := strings.Split(stderr, "\n")
-	if code != exitWell || !strings.Contains(stdout, "valid: 1 virtual router") || len(lines) != 3 ||
+	if code != exitWell || !strings.Contains(stdout, "valid: 1 virtual router") || len(lines) != 4 ||
 		!strings.Contains(lines[0], "a.toml:6: vrrp.a.down_after: warning: a single advert") ||
-		!strings.Contains(lines[1], "a.toml: vrrp.a.notify.any: warning: ") || !strings.Contains(lines[1], "/nowhere/notify.sh") {
+		!strings.Contains(lines[1], "a.toml: vrrp.a.interface: warning: there is no interface nosuch0 here") ||
+		!strings.Contains(lines[2], "a.toml: vrrp.a.notify.any: warning: ") || !strings.Contains(lines[2], "/nowhere/notify.sh") {
 		t.Errorf("check: %d %q\n%s", code, stdout, stderr)
 	}
 	code, stdout, strict := call(t, dir, "check --strict -c @a.toml")

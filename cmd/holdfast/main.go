@@ -16,6 +16,8 @@ const (
 	exitWell  = 0
 	exitFault = 1 // the command failed, or it found something unwell
 	exitUsage = 2
+	// exitChanges is that of plan alone: something would change.
+	exitChanges = 3
 )
 
 func main() {
@@ -48,6 +50,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitWell
 	case errors.Is(err, errUnwell):
 		return exitFault
+	case errors.Is(err, errChanges):
+		return exitChanges
 	case errors.As(err, &f):
 		fmt.Fprintf(stderr, "%s\n", err)
 		return exitFault

@@ -83,7 +83,9 @@ func (f *fakeDaemon) States(context.Context) ([]event.Event, uint64, error) {
 
 func (f *fakeDaemon) Plan(context.Context) (*control.Plan, error) {
 	p := &control.Plan{Version: 1, Path: "/etc/holdfast/holdfast.toml", Steps: []control.Step{
-		{Area: "vrrp", Text: "start outside"}, {Area: "lvs", Text: "ipvsadm -A -t 10.0.0.100:80 -s wlc"},
+		{Area: "holdfast", Change: control.Changed, Text: "change vrrp outside, priority 100 to 150"},
+		{Area: "holdfast", Change: control.Removed, Text: "stop vrrp inside"},
+		{Area: "lvs", Change: control.Added, Text: "ipvsadm -A -t 10.0.0.100:80 -s wlc"},
 	}}
 	if f.empty {
 		p.Steps = nil
@@ -168,7 +170,7 @@ name = "lvs1"
 runtime_dir = %q
 [[vrrp]]
 name = "outside"
-interface = "eth0"
+interface = "lo"
 vrid = 51
 addresses = ["10.0.0.100/24"]
 `
@@ -257,11 +259,13 @@ func TestCommandLine(t *testing.T) {
 		{"upgrade --socket @fleeting.sock", exitFault},
 		{"upgrade" + gone, exitFault},
 		{"release -c @nowhere.toml", exitFault},
-		{"plan -c @valid.toml", exitWell},
-		{"plan --json -c @valid.toml", exitWell},
+		{"plan -c @valid.toml", exitChanges},
+		{"plan --color always -c @valid.toml", exitChanges},
+		{"plan --color red -c @valid.toml", exitUsage},
+		{"plan --json -c @valid.toml", exitChanges},
 		{"plan --socket @unwell.sock", exitWell},
 		{"plan --socket @failing.sock", exitFault},
-		{"plan -c @valid.toml" + gone, exitWell},
+		{"plan -c @valid.toml" + gone, exitChanges},
 	}
 	var all strings.Builder
 	for _, test := range tests {

@@ -23,7 +23,7 @@ Without an argument it hands over all groups and instances that are MASTER here.
 returns when the other director has taken over and this one has removed the addresses.
 This director then stays BACKUP, even if its priority is higher, until the new MASTER
 hands over or dies. If no director takes over, this one stays MASTER and handover fails.`,
-		Args: arguments(0, 1),
+		Args: arguments(0, 1), ValidArgsFunction: f.names(routerNames),
 		RunE: do(func(cmd *cobra.Command, args []string) error {
 			name := ""
 			if len(args) == 1 {

@@ -37,7 +37,7 @@ upgrades and restarts of the daemon, until enable or the end of --for. If no oth
 is left, the fallback gets the connections.
 
 ` + serverArgs,
-		Args: o.args(2),
+		Args: o.args(2), ValidArgsFunction: f.names(serverNames),
 		RunE: do(func(cmd *cobra.Command, args []string) error {
 			return o.run(cmd, f, control.ServerOrder{Verb: control.Drain, Service: args[0], Server: args[1], For: o.period})
 		}),
@@ -57,7 +57,7 @@ func newEnable(f *flags) *cobra.Command {
 fails for a server that a file of the maintenance directory drains: remove the file.
 
 ` + serverArgs,
-		Args: o.args(2),
+		Args: o.args(2), ValidArgsFunction: f.names(serverNames),
 		RunE: do(func(cmd *cobra.Command, args []string) error {
 			return o.run(cmd, f, control.ServerOrder{Verb: control.Enable, Service: args[0], Server: args[1]})
 		}),
@@ -76,6 +76,7 @@ changes the configured weight. It is kept as drain is. Checks that give weights 
 change it.
 
 ` + serverArgs,
+		ValidArgsFunction: f.names(serverNames),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := o.args(3)(cmd, args); err != nil {
 				return err

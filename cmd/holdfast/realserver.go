@@ -11,9 +11,9 @@ import (
 	"holdfast/cmd/internal/realserver"
 )
 
-// realserverDir is where realserver notes what it has changed. The director's
-// runtime directory by default, because it is on a file system that a boot empties.
-const realserverDir = "/run/holdfast"
+// realserverDir is where realserver notes what it has changed: on a file system that a
+// boot empties, and not in the director's runtime directory, which is not root's.
+const realserverDir = "/run/holdfast-realserver"
 
 // A realserverCommand has the flags of the realserver commands.
 type realserverCommand struct {

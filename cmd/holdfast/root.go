@@ -49,7 +49,7 @@ Exit status: 0 all is well, 1 the command failed or something is unwell, 2 wrong
 	root.AddCommand(
 		newRun(f), newCheck(f), newConfig(f), newPlan(f),
 		newStatus(f), newEvents(f), newReload(f), newHandover(f),
-		newDrain(f), newEnable(f), newWeight(f), newUpgrade(f), newRelease(f), newConvert(), newRealserver(), newAck(f), newVersion(f),
+		newDrain(f), newEnable(f), newWeight(f), newUpgrade(f), newRelease(f), newConvert(), newRealserver(), newAck(f), newVersion(f), newManual(),
 	)
 	return root
 }

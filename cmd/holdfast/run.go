@@ -10,10 +10,11 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"holdfast/cmd/internal/director"
+	"holdfast/cmd/internal/program"
+	"holdfast/cmd/internal/systemd"
 	"holdfast/conf"
 )
 
@@ -65,6 +66,7 @@ func parseLogFlags(level, format string) (logFlags, error) {
 func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 	collectGarbage(whileStarting)
 	early, unspoken := director.NewEarlySpeaker()
+	leaking := program.KeepCapabilities()
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	reload := hangups(ctx)
@@ -98,12 +100,17 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 		log.Warn("no advert was sent until the configuration was read", "err", unspoken)
 	}
 
-	defer context.AfterFunc(cmd.Context(), func() { notifySystemd(log, daemon.SdNotifyStopping) })()
+	if leaking != nil {
+		log.Warn("scripts have the capabilities of the daemon", "err", leaking)
+	}
+	manager, stopTelling := tellSystemd(log)
+	defer stopTelling()
+	defer context.AfterFunc(cmd.Context(), manager.Stopping)()
 	return director.Run(ctx, director.Options{
 		Path: f.config, Config: c, Socket: f.socket, Version: softwareVersion(),
-		Log: log, Level: reloadable, Reload: reload, EarlySpeaker: early,
+		Log: log, Level: reloadable, Reload: reload, EarlySpeaker: early, Manager: manager,
 		Ready: func() {
-			notifySystemd(log, daemon.SdNotifyReady)
+			manager.Ready()
 			collectGarbage(whileRunning)
 			time.AfterFunc(calm, debug.FreeOSMemory)
 		},
@@ -152,10 +159,12 @@ func hangups(ctx context.Context) <-chan struct{} {
 	return reload
 }
 
-// notifySystemd reports the daemon's state to systemd (sd_notify(3)). It does
-// nothing if the daemon was not started by systemd.
-func notifySystemd(log *slog.Logger, state string) {
-	if _, err := daemon.SdNotify(false, state); err != nil {
-		log.Warn("cannot notify systemd", "state", state, "err", err)
-	}
+// tellSystemd returns what tells systemd of the daemon's state, and a function that ends
+// it when everything is told.
+func tellSystemd(log *slog.Logger) (manager *systemd.Notifier, end func()) {
+	manager = systemd.New(log)
+	ctx, cancel := context.WithCancel(context.Background())
+	told := make(chan struct{})
+	go func() { manager.Run(ctx); close(told) }()
+	return manager, func() { cancel(); <-told }
 }

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
 	"holdfast/cmd/internal/control"
-	"holdfast/cmd/internal/director"
 	"holdfast/cmd/internal/status"
 )
 
@@ -39,50 +37,6 @@ changes and the errors are printed.`,
 			return nil
 		}),
 	}
-}
-
-func newPlan(f *flags) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "plan",
-		Short: "Show what a reload would change in the kernel now",
-		Long: `Plan asks the running daemon to compare its configuration file with what it runs and with
-the kernel, and prints each step of a reload. If no daemon runs, it prints each step of a
-start. It changes nothing.`,
-		Args: noArguments,
-		RunE: do(func(cmd *cobra.Command, _ []string) error {
-			plan, err := f.client().Plan(cmd.Context())
-			if errors.Is(err, control.ErrNotRunning) {
-				plan, err = previewStart(cmd, f)
-			}
-			if err != nil {
-				return err
-			}
-			out := cmd.OutOrStdout()
-			if asJSON {
-				return printJSON(out, plan)
-			}
-			for _, step := range plan.Steps {
-				fmt.Fprintf(out, "%-8s %s\n", step.Area, step.Text)
-			}
-			if len(plan.Steps) == 0 {
-				fmt.Fprintln(out, "nothing would change")
-			}
-			return nil
-		}),
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return cmd
-}
-
-// previewStart returns the changes that a start of the daemon would make.
-func previewStart(cmd *cobra.Command, f *flags) (*control.Plan, error) {
-	c, err := loadConfig(cmd.Context(), f.config)
-	if err != nil {
-		return nil, err
-	}
-	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	return director.Preview(cmd.Context(), f.config, c, log)
 }
 
 // version is set by the linker in a release.

@@ -38,6 +38,9 @@ const config = `
 interface = "eth1"
 id = 1
 
+[lvs.sysctl]
+sync_refresh_period = 3
+
 [[service]]
 name = "web"
 address = "10.0.0.100:80"
@@ -202,7 +205,7 @@ func (c *scene) masterReturns() {
 	tally := c.measure(func() {
 		c.pair.Directors[0].PowerOn()
 		c.daemons[0].Restart()
-		c.say("lvs1: power is back, holdfast starts; it has the higher priority")
+		c.say("lvs1: power is back, holdfast starts; it has the higher priority, and waits until it knows the connections")
 		c.daemons[0].AwaitState(c.t, "MASTER")
 		c.daemons[1].AwaitState(c.t, "BACKUP")
 	})

@@ -70,10 +70,7 @@ func openFamily(ctx context.Context, family, modprobe string) (*socket, error) {
 	if s.family, err = s.find(family); errors.Is(err, syscall.ENOENT) {
 		loading := load(ctx, modprobe)
 		if s.family, err = s.find(family); errors.Is(err, syscall.ENOENT) {
-			err = fmt.Errorf("%w: load its module with \"modprobe ip_vs\" (in a container: on the host)", ErrAbsent)
-			if loading != nil {
-				err = fmt.Errorf("%w; holdfast tried that: %w", err, loading)
-			}
+			err = absent(loading)
 		}
 	}
 	if err != nil {
@@ -83,11 +80,39 @@ func openFamily(ctx context.Context, family, modprobe string) (*socket, error) {
 	return s, nil
 }
 
-// load runs modprobe ip_vs.
-func load(ctx context.Context, modprobe string) error {
+// absent returns the error for a kernel without IPVS; tried is why modprobe failed.
+func absent(tried error) error {
+	err := fmt.Errorf("%w: load its module with \"modprobe ip_vs\" (in a container: on the host)", ErrAbsent)
+	if tried != nil {
+		err = fmt.Errorf("%w; holdfast tried that: %w", err, tried)
+	}
+	return err
+}
+
+// Check says why Open would fail. It changes nothing: it does not load a module that
+// can be loaded.
+func Check(ctx context.Context) error { return check(ctx, familyName, "modprobe") }
+
+func check(ctx context.Context, family, modprobe string) error {
+	s, err := openSocket()
+	if err != nil {
+		return fmt.Errorf("look for IPVS: %w", err)
+	}
+	defer s.close()
+	_, err = s.find(family)
+	if errors.Is(err, syscall.ENOENT) {
+		if err = load(ctx, modprobe, "--dry-run"); err != nil {
+			err = absent(err)
+		}
+	}
+	return err
+}
+
+// load runs modprobe ip_vs, with further options.
+func load(ctx context.Context, modprobe string, options ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, modprobeTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, modprobe, "-q", "ip_vs")
+	cmd := exec.CommandContext(ctx, modprobe, append(options, "-q", "ip_vs")...)
 	cmd.WaitDelay = time.Second
 	out, err := cmd.CombinedOutput()
 	if said := strings.TrimSpace(string(out)); err != nil && said != "" {

@@ -33,6 +33,32 @@ func TestOpenWithoutIPVSSaysWhatToDo(t *testing.T) {
 	}
 }
 
+// A check finds IPVS in the kernel, or a module that can be loaded, which it does not do.
+func TestCheck(t *testing.T) {
+	dir := t.TempDir()
+	script := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	dry := script("dry", "case \"$*\" in *--dry-run*) exit 0; esac\nexit 1\n")
+	for _, test := range []struct {
+		family, modprobe string
+		absent           bool
+	}{
+		{"nlctrl", "/no/modprobe", false}, // every kernel has it
+		{"NOSUCHFAMILY", dry, false},
+		{"NOSUCHFAMILY", script("not", "exit 1\n"), true},
+		{"NOSUCHFAMILY", "/no/modprobe", true},
+	} {
+		if err := check(t.Context(), test.family, test.modprobe); errors.Is(err, ErrAbsent) != test.absent || err != nil && !test.absent {
+			t.Errorf("%v: %v", test, err)
+		}
+	}
+}
+
 func TestOpenIsBounded(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "modprobe")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\nexec sleep 1000\n"), 0o755); err != nil {

@@ -121,6 +121,16 @@ func (s *Speaker) Stop(name string) error { return s.deliverAll(name, vrrp.Stop{
 // Yield makes all members of a group, or a lone router, give mastership away.
 func (s *Speaker) Yield(name string) error { return s.deliverAll(name, vrrp.Yield{}) }
 
+// HoldPreempt gives every router the reason why it must not preempt a MASTER, which
+// is "" if it may.
+func (s *Speaker) HoldPreempt(why func(router string) string) error {
+	return s.do(func(now time.Time) {
+		for name, r := range s.routers {
+			s.perform(now, r.group, r.group.Step(now, r.member, vrrp.HoldPreempt{Why: why(name)}))
+		}
+	})
+}
+
 // Announce makes a router that is MASTER announce its addresses once more. It
 // is an error if the router is not MASTER.
 func (s *Speaker) Announce(name string) error {

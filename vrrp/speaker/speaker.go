@@ -55,6 +55,7 @@ type Speaker struct {
 	reports      []Report
 	seq          uint64
 	sendFailures map[int]SendFailure // of interfaces that refused the last frames, or some of them
+	refusedSince time.Time           // since when no interface has taken a frame; zero: one has
 }
 
 // Stray counts packets on an interface that are for none of our routers.
@@ -107,7 +108,9 @@ func (s *Speaker) Run() error {
 // and a report comes after everything that it stands for was ordered.
 func (s *Speaker) flush() {
 	if len(s.frames) > 0 {
-		s.sent(s.opts.Port.Send(s.frames))
+		errs := s.opts.Port.Send(s.frames)
+		s.noteRefused(errs)
+		s.sent(errs)
 		s.frames, s.arena = s.frames[:0], s.arena[:0]
 	}
 	if len(s.orders) > 0 {

@@ -20,9 +20,20 @@ type Plan struct {
 
 // A Step is one change.
 type Step struct {
-	Area string `json:"area"` // vrrp, netdev or lvs
-	Text string `json:"text"` // as a command or a sentence
+	Area   string `json:"area"`   // holdfast, netdev or lvs
+	Change Change `json:"change"` // what happens to the thing that Text names
+	Text   string `json:"text"`   // as a command or a sentence
 }
+
+// A Change is what a step does to something.
+type Change string
+
+// The changes.
+const (
+	Added   Change = "add"
+	Removed Change = "remove"
+	Changed Change = "change"
+)
 
 // Reloaded is the result of a reload.
 type Reloaded struct {

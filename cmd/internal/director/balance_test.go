@@ -36,7 +36,7 @@ type fakeIPVS struct {
 func newFakeIPVS() *fakeIPVS {
 	return &fakeIPVS{
 		Fake:     &lvstest.Fake{},
-		sysctls:  map[string]string{"conntrack": "0", "sync_threshold": "3 50", "expire_nodest_conn": "0"},
+		sysctls:  map[string]string{"conntrack": "0", "sync_threshold": "3 50", "sync_refresh_period": "0", "expire_nodest_conn": "0"},
 		timeouts: lvs.Timeouts{TCP: 900 * time.Second, TCPFin: 120 * time.Second, UDP: 300 * time.Second},
 	}
 }
@@ -240,7 +240,8 @@ func TestTimeoutsAreRememberedOverACrash(t *testing.T) {
 }
 
 // Sysctls are set, and put back when they are not configured any more and at a stop,
-// with the values from before the first run. One that is absent is named, and does not
+// with the values from before the first run. Those that suit [lvs.sync] are set unless
+// the configuration has others. One that is absent is named, and does not
 // stop the others.
 func TestIPVSSysctls(t *testing.T) {
 	dir, kernel := t.TempDir(), newFakeIPVS()
@@ -250,7 +251,7 @@ func TestIPVSSysctls(t *testing.T) {
 	}
 	balance(t, dir, kernel, text("conntrack = 1\nsync_threshold = \"1 20\"")) // and crashes
 	b := balance(t, dir, kernel, text("conntrack = 1\nexpire_nodest_conn = 1"))
-	want := map[string]string{"conntrack": "1", "expire_nodest_conn": "1", "sync_threshold": "3 50"}
+	want := map[string]string{"conntrack": "1", "expire_nodest_conn": "1", "sync_threshold": "3 4", "sync_refresh_period": "10"}
 	if !maps.Equal(kernel.sysctls, want) {
 		t.Errorf("sysctls %v, want %v", kernel.sysctls, want)
 	}
@@ -262,7 +263,7 @@ func TestIPVSSysctls(t *testing.T) {
 	if text := errorText(faults.table); text != "read net.ipv4.vs.conn_lfactor: this kernel does not have it" {
 		t.Errorf("faults: %q", text)
 	}
-	want = map[string]string{"conntrack": "1", "expire_nodest_conn": "0", "sync_threshold": "3 50"}
+	want = map[string]string{"conntrack": "1", "expire_nodest_conn": "0", "sync_threshold": "3 4", "sync_refresh_period": "10"}
 	if !maps.Equal(kernel.sysctls, want) {
 		t.Errorf("sysctls %v, want %v", kernel.sysctls, want)
 	}

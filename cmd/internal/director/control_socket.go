@@ -144,8 +144,9 @@ func (b backend) Plan(ctx context.Context) (*control.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	absent := checkIPVS(ctx, n.conf) // it may run a program, which is not for the loop
 	var p *control.Plan
-	if e := b.d.ask(ctx, func() { p, err = b.d.plan(ctx, n.conf) }); e != nil {
+	if e := b.d.ask(ctx, func() { p, err = b.d.plan(ctx, n.conf, absent) }); e != nil {
 		return nil, e
 	}
 	return p, err
@@ -153,22 +154,22 @@ func (b backend) Plan(ctx context.Context) (*control.Plan, error) {
 
 // plan says what a reload of a configuration would change now, or why it would be
 // refused. Of the subsystems it asks the virtual routers alone: the services would
-// load the IPVS module, which is a change.
-func (d *Director) plan(ctx context.Context, c *conf.Config) (*control.Plan, error) {
-	if err := errors.Join(d.admitRuntimeDir(c), d.routers.admit(ctx, c)); err != nil {
+// load the IPVS module, which is a change. absent says that the configuration needs
+// IPVS in vain.
+func (d *Director) plan(ctx context.Context, c *conf.Config, absent error) (*control.Plan, error) {
+	if d.services.balance.kernel != nil {
+		absent = nil
+	}
+	if err := errors.Join(d.admitRuntimeDir(c), d.routers.admit(ctx, c), absent); err != nil {
 		return nil, fmt.Errorf("a reload would be refused: %w", err)
 	}
-	p := &control.Plan{Version: status.Version, Path: d.opts.Path, Steps: []control.Step{}}
-	for _, text := range describe(d.conf, c) {
-		p.Steps = append(p.Steps, control.Step{Area: "holdfast", Text: text})
-	}
+	p := &control.Plan{Version: status.Version, Path: d.opts.Path}
+	p.Steps = append([]control.Step{}, sentences(describe(d.conf, c))...)
 	ops, err := d.services.balance.preview(c)
 	if err != nil {
 		return nil, err
 	}
-	for _, op := range ops {
-		p.Steps = append(p.Steps, control.Step{Area: "lvs", Text: op.String()})
-	}
+	p.Steps = append(p.Steps, tableSteps(ops)...)
 	return p, nil
 }
 

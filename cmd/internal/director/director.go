@@ -28,6 +28,8 @@ type Options struct {
 	Level *slog.LevelVar
 	// Ready is called once everything is up. It may be nil.
 	Ready func()
+	// Manager is told how the daemon is; nil: nobody wants to know.
+	Manager ServiceManager
 	// EarlySpeaker sends adverts for what the former binary was MASTER of; nil if there
 	// was none.
 	EarlySpeaker *EarlySpeaker
@@ -64,6 +66,7 @@ type Director struct {
 	bus        *busService
 	bfd        *bfdSessions
 	services   *virtualServices
+	preemption *preemption
 	trackers   *trackers
 	routers    *routers
 	rivals     *rivals
@@ -121,6 +124,7 @@ func Run(ctx context.Context, o Options) error {
 	d.log.Info("holdfast is up", "version", o.Version, "director", o.Config.Director.Name,
 		"instances", len(o.Config.VRRP), "services", len(o.Config.Services))
 	running, stop := context.WithCancel(ctx)
+	d.threads.Go(func() { d.watchdog().run(running) })
 	d.threads.Go(func() { d.reloadOnSignal(running) })
 	d.loop(ctx)
 	stop()
@@ -128,6 +132,9 @@ func Run(ctx context.Context, o Options) error {
 }
 
 func newDirector(o Options) *Director {
+	if o.Manager == nil {
+		o.Manager = noManager{}
+	}
 	return &Director{
 		opts: o, log: o.Log, published: publishedStates{states: map[[2]string]string{}}, started: time.Now(), loaded: time.Now(), mail: newMailbox(),
 		reloading: make(chan struct{}, 1), load: conf.LoadContext,
@@ -187,6 +194,7 @@ func (d *Director) list() {
 	d.bus = &busService{base: b, director: busDirector{backend{d}}, routers: d.routers}
 	d.bfd = &bfdSessions{base: b}
 	d.services = newVirtualServices(b, dir)
+	d.preemption = newPreemption(b)
 	d.trackers = &trackers{base: b, dir: dir, crashed: len(d.host.Left()) > 0, routers: d.routers}
 	d.rivals = &rivals{base: b, instance: d.routers.instance, about: d.eventInstance, known: map[string]*rivalry{}}
 
@@ -196,6 +204,9 @@ func (d *Director) list() {
 		d.services.tools.sessionChanged(session, v, reason)
 	}
 	d.trackers.reportOthers = func() { d.services.reportAll(); d.bfd.reportAll() }
+	d.preemption.undecided = func() int { return d.services.checks.Undecided() }
+	d.preemption.syncFailed = func() bool { return d.services.faults.sync != nil }
+	d.preemption.hold, d.routers.preempt = d.routers.holdPreempt, d.preemption.event
 	d.routers.trackers, d.routers.early = d.trackers, d.opts.EarlySpeaker
 
 	links := &linkWatch{base: b, changed: d.linkChanged}
@@ -216,6 +227,7 @@ func (d *Director) list() {
 	d.subsystems = []subsystem{
 		d.eventFile, // the last that is closed: its file has what the others say at the end
 		d.outlets,
+		&managed{base: b, manager: d.opts.Manager, text: d.summary},
 		&snmpAgent{base: b, routers: d.vrrpStatusSoon},
 		d.bus,
 		d.bfd,
@@ -226,6 +238,7 @@ func (d *Director) list() {
 		&settingsWatch{base: b, host: d.host, concern: d.routers.repair.concern},
 		&routeWatch{base: b, host: d.host, repair: d.routers.repair.within, changed: d.trackers.routeChanged},
 		d.services,
+		d.preemption,
 		d.trackers,
 		d.routers,
 		d.rivals,

@@ -19,6 +19,7 @@
 // that it names in its fields, and so it can be tested alone (subsystem_test.go).
 //
 //	outlets.go         scripts, pipes, webhooks and mail; programs.go: what is run
+//	service_manager.go what systemd is told; watchdog.go: that adverts go out
 //	snmp.go, dbus.go   SNMP and D-Bus
 //	bfd.go             BFD sessions
 //	via.go             checks at the address of a service; via_sysctl.go: what lets the
@@ -33,6 +34,7 @@
 //	                   what a later run must know of them; maintenance.go: files that
 //	                   drain servers; check_tools.go: programs, files and BFD sessions
 //	                   for checks
+//	preempt.go         what a director that returned waits for before it preempts
 //	trackers.go        trackers; tracker_state.go: what a start after a crash knows
 //	routers.go         the virtual routers; see below
 //	conflicts.go       what others have in the kernel that is in our way

@@ -114,7 +114,7 @@ func lockNamespace(log *slog.Logger) (*net.UnixListener, error) {
 		if err != nil {
 			continue
 		}
-		if holder.Uid != 0 && int(holder.Uid) != os.Geteuid() {
+		if holder.Uid != 0 && int(holder.Uid) != os.Geteuid() && !mayChangeNetwork(int(holder.Pid)) {
 			// Any process may take the name. One that may not change the network is no director.
 			log.Warn("the network namespace is not locked against a second holdfast: somebody else has its name",
 				"socket", namespaceName, "pid", holder.Pid, "uid", holder.Uid)
@@ -126,6 +126,14 @@ func lockNamespace(log *slog.Logger) (*net.UnixListener, error) {
 	log.Warn("the network namespace is not locked against a second holdfast: somebody who does not answer has its name",
 		"socket", namespaceName)
 	return nil, nil
+}
+
+// mayChangeNetwork reports whether a process has CAP_NET_ADMIN.
+func mayChangeNetwork(pid int) bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3, Pid: int32(pid)}
+	var sets [2]unix.CapUserData
+	err := unix.Capget(&header, &sets[0])
+	return err == nil && sets[0].Effective&(1<<unix.CAP_NET_ADMIN) != 0
 }
 
 // answer accepts connections: who connects learns who holds the namespace.

@@ -1,9 +1,15 @@
 package director
 
 import (
+	"bufio"
+	"fmt"
+	"io"
 	"log/slog"
+	"os"
+	"os/exec"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"holdfast/integration/tools"
@@ -45,26 +51,59 @@ func TestLockNamespace(t *testing.T) {
 }
 
 // An unprivileged process that takes the lock's name does not keep a director from
-// starting.
-func TestLockNamespaceSquatted(t *testing.T) {
-	aloneInNamespace(t)
-	var logged strings.Builder
-	log := slog.New(slog.NewTextHandler(&logged, nil))
-	const nobody, same = 65534, ^uintptr(0)
-	become := func(uid uintptr) {
-		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, same, uid, same); errno != 0 { // of this thread
-			t.Fatal(errno)
+// starting. A director that is not root does, because it may change the network.
+func TestLockNamespaceOfOtherUser(t *testing.T) {
+	if os.Getenv("HOLDER") != "" {
+		if _, err := lockNamespace(slog.New(slog.DiscardHandler)); err != nil {
+			t.Fatal(err)
 		}
+		fmt.Println("holding")
+		_, _ = io.ReadAll(os.Stdin)
+		return
 	}
-	become(nobody)
-	squatter, err := lockNamespace(log)
-	become(0)
-	if err != nil || squatter == nil {
-		t.Fatalf("%v, %v", squatter, err)
+	for _, tt := range []struct {
+		name    string
+		ambient []uintptr
+		refused bool
+	}{
+		{"without capabilities", nil, false},
+		{"a director", []uintptr{unix.CAP_NET_ADMIN}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			aloneInNamespace(t)
+			hold(t, tt.ambient)
+			var logged strings.Builder
+			l, err := lockNamespace(slog.New(slog.NewTextHandler(&logged, nil)))
+			if l != nil || (err != nil) != tt.refused || !tt.refused && !strings.Contains(logged.String(), "uid=65534") {
+				t.Errorf("%v, %v, logged %q", l, err, logged.String())
+			}
+		})
 	}
-	defer squatter.Close()
-	l, err := lockNamespace(log)
-	if l != nil || err != nil || !strings.Contains(logged.String(), "uid=65534") {
-		t.Errorf("%v, %v, logged %q", l, err, logged.String())
+}
+
+// hold has a process of another user lock the network namespace of the calling thread.
+func hold(t *testing.T, ambient []uintptr) {
+	t.Helper()
+	const nobody = 65534
+	holder := exec.Command("/proc/self/exe", "-test.run=^TestLockNamespaceOfOtherUser$")
+	holder.Env = append(os.Environ(), "HOLDER=1")
+	holder.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, AmbientCaps: ambient}
+	in, err := holder.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := holder.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := holder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		_ = holder.Wait()
+	})
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "holding\n" {
+		t.Fatalf("the other process says %q, %v", line, err)
 	}
 }

@@ -2,11 +2,14 @@ package director
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/status"
@@ -19,9 +22,61 @@ import (
 // Preview says what a start with the configuration would change in the kernel
 // now. It changes nothing, and is for when no director runs.
 func Preview(ctx context.Context, path string, c *conf.Config, log *slog.Logger) (*control.Plan, error) {
+	errs := []error{checkIPVS(ctx, c)}
+	for _, text := range MissingInterfaces(c) {
+		errs = append(errs, errors.New(text))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("a start would be refused: %w", err)
+	}
 	p := &control.Plan{Version: status.Version, Path: path, Steps: []control.Step{}}
+	p.Steps = append(previewDevices(c), sentences(describe(nil, c))...)
+	ops, err := previewTable(ctx, c, log)
+	p.Steps = append(p.Steps, tableSteps(ops)...)
+	return p, err
+}
+
+// MissingInterfaces says which interfaces of a configuration this host does not have,
+// as "key: message".
+func MissingInterfaces(c *conf.Config) (list []string) {
+	seen := map[string]bool{}
+	for i := range c.VRRP {
+		for j, name := range c.VRRP[i].Interfaces() {
+			if _, err := net.InterfaceByName(name); err != nil && !seen[name] {
+				list = append(list, missingInterface(&c.VRRP[i], j, name))
+			}
+			seen[name] = true
+		}
+	}
+	return list
+}
+
+// missingInterface says that the interface with an index in conf.Instance.Interfaces is
+// not there.
+func missingInterface(in *conf.Instance, index int, name string) string {
+	key := "interface"
+	if index > 0 {
+		key = "addresses"
+	}
+	return fmt.Sprintf("vrrp.%s.%s: there is no interface %s here", in.Name, key, name)
+}
+
+// checkIPVS says that a configuration needs IPVS and the kernel does not have it.
+func checkIPVS(ctx context.Context, c *conf.Config) error {
+	if !needsIPVS(c) {
+		return nil
+	}
+	if err := ipvs.Check(ctx); err != nil {
+		return fmt.Errorf("the configuration needs IPVS: %w", err)
+	}
+	return nil
+}
+
+// previewDevices says what a start makes for the virtual routers.
+func previewDevices(c *conf.Config) []control.Step {
+	steps := []control.Step{}
 	step := func(area, format string, args ...any) {
-		p.Steps = append(p.Steps, control.Step{Area: area, Text: fmt.Sprintf(format, args...)})
+		steps = append(steps, control.Step{Area: area, Change: control.Added, Text: fmt.Sprintf(format, args...)})
 	}
 	for i := range c.VRRP {
 		in := &c.VRRP[i]
@@ -43,14 +98,37 @@ func Preview(ctx context.Context, path string, c *conf.Config, log *slog.Logger)
 			step("netdev", "an nftables table that drops packets for the addresses of %s, and from them", in.Name)
 		}
 	}
-	for _, text := range describe(nil, c) {
-		step("holdfast", "%s", text)
+	return steps
+}
+
+// sentences returns what describe says as steps. Each begins with its verb.
+func sentences(texts []string) (steps []control.Step) {
+	for _, text := range texts {
+		change := control.Changed
+		switch verb, _, _ := strings.Cut(text, " "); verb {
+		case "start", "add":
+			change = control.Added
+		case "stop", "remove":
+			change = control.Removed
+		}
+		steps = append(steps, control.Step{Area: "holdfast", Change: change, Text: text})
 	}
-	ops, err := previewTable(ctx, c, log)
+	return steps
+}
+
+// tableSteps returns changes of the IPVS table as steps.
+func tableSteps(ops []lvs.Op) (steps []control.Step) {
 	for _, op := range ops {
-		step("lvs", "%v", op)
+		change := control.Changed
+		switch op.Verb {
+		case lvs.AddService, lvs.AddServer:
+			change = control.Added
+		case lvs.DeleteService, lvs.DeleteServer:
+			change = control.Removed
+		}
+		steps = append(steps, control.Step{Area: "lvs", Change: change, Text: op.String()})
 	}
-	return p, err
+	return steps
 }
 
 // previewTable compares with the table of the kernel. A kernel without the
@@ -113,6 +191,9 @@ func describe(old, new *conf.Config) []string {
 	describeBFD(old, new, add)
 	if !reflect.DeepEqual(old.LVS, new.LVS) && old.Director.Name != "" {
 		add("change lvs")
+	}
+	if !reflect.DeepEqual(old.Listens, new.Listens) && old.Director.Name != "" {
+		add("change listen")
 	}
 	if !reflect.DeepEqual(old.Notify, new.Notify) && old.Director.Name != "" {
 		add("change notify")

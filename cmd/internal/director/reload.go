@@ -44,6 +44,8 @@ func (d *Director) reload(ctx context.Context) (*control.Reloaded, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	d.opts.Manager.Reloading()
+	defer d.opts.Manager.Ready()
 	n, err := d.read(ctx)
 	if err != nil {
 		// Status shows it even if the caller no longer waits.

@@ -26,6 +26,8 @@ func (d *Director) reported(r speaker.Report) {
 		d.rivals.reported(r)
 	case vrrp.PriorityChanged:
 		d.repriced(r)
+	case vrrp.HeldBack:
+		d.heldBack(r)
 	}
 }
 
@@ -115,6 +117,7 @@ func (d *Director) groupGone(name string) {
 func (d *Director) groupIs(name string, state vrrp.State) {
 	d.services.setMaster(name, state == vrrp.Master)
 	d.alerts.setMaster(name, state == vrrp.Master)
+	d.preemption.stateIs(name, state == vrrp.Backup)
 }
 
 // routersSettled implements routersObserver.
@@ -128,6 +131,12 @@ func (d *Director) repriced(r speaker.Report) {
 		From: strconv.Itoa(int(r.OldPriority)), To: strconv.Itoa(int(r.Priority)), Reason: r.Why,
 		Instance: d.eventInstance(&r),
 	})
+}
+
+// heldBack publishes that an instance does not preempt a MASTER yet.
+func (d *Director) heldBack(r speaker.Report) {
+	d.log.Info("preemption held back", "vrrp", r.Router, "reason", r.Why)
+	d.publish(event.Event{At: r.At, Kind: event.KindDirector, Subject: r.Router, Reason: r.Why})
 }
 
 // protocolError publishes that an advert was dropped, to SNMP alone.

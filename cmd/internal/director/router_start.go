@@ -109,6 +109,9 @@ func (rs *routers) starting(u *unit, running int) ([]speaker.Router, error) {
 		if r, ok := start.(vrrp.Resume); ok {
 			rs.observer.routerResumed(c.Name, r.State)
 		}
+		if hold := rs.preempt(c.Name); hold != nil {
+			r.Events = append(r.Events, hold)
+		}
 		rs.beginTracking(in, u.tracking(i), running == 0 && start == vrrp.Event(vrrp.Start{}))
 		r.Events = append(r.Events, append(rs.trackingEvents(in), start)...)
 		routers = append(routers, r)

@@ -101,8 +101,8 @@ func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) status.
 	}
 	i.CededTo = peer(&m.Ceded)
 	for _, w := range m.Waits {
-		if w.Until.After(now) {
-			i.Waits = append(i.Waits, status.Wait{Key: w.Why, Until: w.Until})
+		if w.Text != "" || w.Until.After(now) {
+			i.Waits = append(i.Waits, status.Wait{Key: w.Why, Until: w.Until, Text: w.Text})
 		}
 	}
 	for _, f := range m.Faults {

@@ -21,14 +21,17 @@ import (
 // priorities to it.
 type routers struct {
 	base
-	host      *netdev.Host
-	port      *vrrpPort
-	speaker   *speaker.Speaker
-	executor  *executor
-	devices   *deviceNames
-	repair    *repairer
-	trackers  *trackers
-	observer  routersObserver
+	host     *netdev.Host
+	port     *vrrpPort
+	speaker  *speaker.Speaker
+	executor *executor
+	devices  *deviceNames
+	repair   *repairer
+	trackers *trackers
+	observer routersObserver
+	// preempt returns what an instance hears of preemption at its start; nil if nothing
+	// forbids it.
+	preempt   func(instance string) vrrp.Event
 	workUntil func(done func() bool, limit time.Duration) bool // runs the director's loop
 
 	conf      *conf.Config // nil until the first apply
@@ -153,11 +156,7 @@ func (rs *routers) admit(_ context.Context, c *conf.Config) error {
 				continue
 			}
 			if f.Index == 0 && !rs.runsOn(name) {
-				key := "interface"
-				if i > 0 {
-					key = "addresses"
-				}
-				errs = append(errs, fmt.Errorf("vrrp.%s.%s: there is no interface %s here", in.Name, key, name))
+				errs = append(errs, errors.New(missingInterface(&in, i, name)))
 			}
 		}
 	}
@@ -272,6 +271,13 @@ func (rs *routers) setFaults(in *instance, faults map[string]vrrp.Faulted) {
 func (rs *routers) deliver(in *instance, ev vrrp.Event) {
 	if err := rs.speaker.Deliver(in.conf.Name, ev); err != nil {
 		rs.log.Error("cannot pass an event to the VRRP loop", "vrrp", in.conf.Name, "err", err)
+	}
+}
+
+// holdPreempt gives all instances the reasons why they must not preempt a MASTER.
+func (rs *routers) holdPreempt(why func(instance string) string) {
+	if err := rs.speaker.HoldPreempt(why); err != nil {
+		rs.log.Error("cannot pass an event to the VRRP loop", "err", err)
 	}
 }
 

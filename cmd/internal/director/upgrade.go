@@ -13,6 +13,7 @@ import (
 
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/program"
 	"holdfast/cmd/internal/status"
 )
 
@@ -102,6 +103,9 @@ func (d *Director) exec(path string) error {
 		takeBack = func() error { return nil }
 	} else {
 		env = append(env, variable)
+	}
+	if err := program.PassCapabilities(); err != nil {
+		d.log.Warn("the new binary has fewer capabilities", "err", err)
 	}
 	err = syscall.Exec(path, os.Args, env)
 	return errors.Join(fmt.Errorf("run %s: %w", path, err), takeBack())

@@ -24,6 +24,8 @@ type upgradeState struct {
 	Trackers map[string]track.Memory     `json:"trackers,omitempty"`
 	BFD      map[string]bfd.SavedSession `json:"bfd,omitempty"`
 	LVS      lvs.Memory                  `json:"lvs,omitzero"`
+	// PreemptHeld is set if this director was not to preempt a MASTER yet.
+	PreemptHeld bool `json:"preempt_held,omitempty"`
 
 	Software string `json:"software,omitempty"` // the version of the former binary
 	// Seq is the number of the last event. Events are those that are not in the

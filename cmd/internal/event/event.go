@@ -28,7 +28,7 @@ const (
 	KindProblem  = "problem"  // something is not as it should be and cannot be put right, or is right again
 	KindConfig   = "config"   // a reload was applied or refused
 	KindNotify   = "notify"   // a script failed
-	KindDirector = "director" // the daemon itself: an upgrade was done or failed
+	KindDirector = "director" // the daemon itself: an upgrade was done or failed, or a MASTER is not preempted yet
 	KindAlert    = "alert"    // a rule for alerts has a message
 	// KindLost marks a gap in what a reader of the journal gets: events that were
 	// overwritten before it asked, or a journal that started again at 1.

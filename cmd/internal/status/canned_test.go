@@ -41,7 +41,7 @@ func canned() *Status {
 			Reasons: []Reason{{Key: "link", Text: "eth1 has no carrier", Since: ago(12 * time.Second)}, {Key: "address", Text: "eth1 has no IPv4 address", Since: ago(4 * time.Second)}},
 		}, {
 			Name: "v6", Interface: "eth0", Refused: true, Family: "ipv6", VRID: 51, Protocol: 3, State: "BACKUP", Since: ago(50 * time.Hour), Priority: 90, EffectivePriority: 90, IntervalMS: 1000,
-			Addresses: []string{"fe80::51/64"}, Rules: []Policy{{Text: "rule 9 iif vrrp6-51 table 8"}}, Master: &Peer{Address: "fe80::2", Priority: 200, IntervalMS: 1000, LastHeard: ago(time.Second)},
+			Addresses: []string{"fe80::51/64"}, Rules: []Policy{{Text: "rule 9 iif vrrp6-51 table 8"}}, Waits: []Wait{{Key: "preempt_wait", Text: "waiting for the first verdicts on 2 servers"}}, Master: &Peer{Address: "fe80::2", Priority: 200, IntervalMS: 1000, LastHeard: ago(time.Second)},
 		}},
 		Groups: []Group{{Name: "director", State: "FAULT", Members: []string{"outside", "inside"}, Since: ago(12 * time.Second)}},
 		Trackers: []Tracker{{

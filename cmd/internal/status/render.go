@@ -109,6 +109,10 @@ func (s *Status) vrrp(b *page) {
 			t.note("unicast to " + strings.Join(v.Peers, " "))
 		}
 		for _, w := range v.Waits {
+			if w.Text != "" {
+				t.note("preemption held back: " + w.Text)
+				continue
+			}
 			t.note(fmt.Sprintf("waits another %s for %s", w.Until.Sub(s.Now).Round(time.Second), w.Key))
 		}
 		if c := v.CededTo; c != nil {

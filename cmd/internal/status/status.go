@@ -252,10 +252,13 @@ type RefusedSpeaker struct {
 	Advertises bool `json:"advertises"`
 }
 
-// A Wait is a configured delay that has not ended yet.
+// A Wait is a delay that has not ended yet.
 type Wait struct {
-	Key   string    `json:"key"` // start_delay, link_delay or min_hold
-	Until time.Time `json:"until"`
+	Key string `json:"key"` // start_delay, link_delay, min_hold or preempt_wait
+	// Until is when it ends; absent with preempt_wait, of which Text says what it waits
+	// for.
+	Until time.Time `json:"until,omitzero"`
+	Text  string    `json:"text,omitempty"`
 }
 
 // A Policy is a route or a routing rule of a virtual router.
