@@ -81,8 +81,11 @@ func (c *Config) validate(settings bool) error {
 	}
 	if !c.asksNobody() {
 		c.validateSchedule(&errs)
-		target := c.target()
-		errs = append(errs, target.Validate(c.Probe.Needs())...)
+		target, needs := c.target(), c.Probe.Needs()
+		if probe.ByName(c.Probe) && !target.Address.Addr().IsValid() {
+			needs = probe.NeedsThisHost
+		}
+		errs = append(errs, target.Validate(needs)...)
 	}
 	return errs.Join()
 }

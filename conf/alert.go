@@ -24,10 +24,17 @@ type Alert struct {
 	Limit    int // 0: none
 	Recovery bool
 
+	// Pace is one of clock and check. With check: Change is one of none, summary and
+	// output, and Strict and Unpaired are as package alert has them.
+	Pace, Change     string
+	Strict, Unpaired bool
+
 	MailTo   []string
 	Webhooks []string // names of webhooks
 	Command  Command
-	Style    AlertStyle
+	// RecoveryCommand replaces Command for recoveries.
+	RecoveryCommand Command
+	Style           AlertStyle
 }
 
 // AlertKinds are the kinds of events that can report a failure.
@@ -43,6 +50,12 @@ const (
 )
 
 var alertStyle = choice(option[AlertStyle]{"plain", AlertPlain}, option[AlertStyle]{"mon", AlertMon})
+
+// alertPace and alertChange are the words of package cmd/internal/alert.
+var (
+	alertPace   = choice(option[string]{"clock", "clock"}, option[string]{"check", "check"})
+	alertChange = choice(option[string]{"none", "none"}, option[string]{"summary", "summary"}, option[string]{"output", "output"})
+)
 
 var alertKind = textual("the kind of an event", func(s string) (string, error) {
 	if !slices.Contains(AlertKinds, s) {
@@ -69,14 +82,27 @@ func (a *Alert) visit(t *table) {
 	field(t, "after", &a.After, integer[int](1, 1000), 1)
 	field(t, "within", &a.Within, duration(0, 7*24*time.Hour), 0)
 	field(t, "hold", &a.Hold, duration(0, 24*time.Hour), 0)
-	field(t, "gather", &a.Gather, duration(0, time.Hour), 5*time.Second)
+	field(t, "pace", &a.Pace, alertPace, "clock")
+	gather := 5 * time.Second
+	if a.Pace == "check" {
+		gather = 0
+	}
+	if t.reading() || a.Pace != "check" {
+		field(t, "gather", &a.Gather, duration(0, time.Hour), gather)
+	}
 	field(t, "every", &a.Every, duration(0, 30*24*time.Hour), 0)
 	field(t, "limit", &a.Limit, integer[int](0, 1000), 0)
+	if t.reading() || a.Pace == "check" {
+		field(t, "change", &a.Change, alertChange, "none")
+		field(t, "strict", &a.Strict, boolean, false)
+		field(t, "unpaired", &a.Unpaired, boolean, false)
+	}
 	field(t, "recovery", &a.Recovery, boolean, true)
 	field(t, "mail_to", &a.MailTo, listOf(mailAddress), nil)
 	field(t, "webhooks", &a.Webhooks, listOf(name), nil)
 	field(t, "command", &a.Command, command, Command{})
-	if t.reading() || len(a.Command.Argv) > 0 {
+	field(t, "recovery_command", &a.RecoveryCommand, command, Command{})
+	if t.reading() || a.runs() {
 		field(t, "style", &a.Style, alertStyle, AlertPlain)
 	}
 	if t.reading() {
@@ -92,15 +118,42 @@ func (a *Alert) check(t *table) {
 	if a.After < 2 {
 		forbidUnless(t, "without after = 2 or more", map[string]bool{"within": a.Within == 0})
 	}
-	if a.Every == 0 {
-		forbidUnless(t, "without every", map[string]bool{"limit": a.Limit == 0})
-	}
-	if len(a.Command.Argv) == 0 {
+	a.checkPace(t)
+	if !a.runs() {
 		t.forbid("without a command", "style")
 		a.Style = AlertPlain
 	}
-	if len(a.MailTo) == 0 && len(a.Webhooks) == 0 && len(a.Command.Argv) == 0 && t.ok("mail_to", "webhooks", "command") {
+	if !a.Recovery {
+		t.forbid("with recovery = false", "recovery_command", "unpaired")
+	}
+	if len(a.MailTo) == 0 && len(a.Webhooks) == 0 && !a.runs() && t.ok("mail_to", "webhooks", "command", "recovery_command") {
 		t.warnf("", "it has no receiver of its own: its alerts are in the journal, and go to webhooks, pipes and mail with events = [\"alert\"]")
+	}
+}
+
+// runs reports whether the alert runs a program.
+func (a *Alert) runs() bool { return len(a.Command.Argv)+len(a.RecoveryCommand.Argv) > 0 }
+
+// checkPace checks the keys of the two paces.
+func (a *Alert) checkPace(t *table) {
+	if a.Pace != "check" {
+		t.forbid(`without pace = "check"`, "change", "strict", "unpaired")
+		a.Change, a.Strict, a.Unpaired = "none", false, false
+		if a.Every == 0 {
+			forbidUnless(t, "without every", map[string]bool{"limit": a.Limit == 0})
+		}
+		return
+	}
+	t.forbid(`with pace = "check"`, "gather")
+	a.Gather = 0
+	if t.ok("events") && !slices.Equal(a.Events, []string{"service"}) {
+		t.failf("events", `must be ["service"] with pace = "check", which is about the monitors of services`)
+	}
+	if a.Every%time.Second != 0 && t.ok("every") {
+		t.failf("every", `must be whole seconds with pace = "check"`)
+	}
+	if a.Every == 0 {
+		forbidUnless(t, "without every", map[string]bool{"change": a.Change == "none", "strict": !a.Strict})
 	}
 }
 

@@ -42,7 +42,7 @@ type Check struct {
 // checked returns the address of a server with the port that a check asks: a server
 // without one is asked at the first port of the service.
 func (s *Service) checked(server netip.AddrPort) netip.AddrPort {
-	if server.Port() == 0 {
+	if server.Port() == 0 && server.IsValid() {
 		return netip.AddrPortFrom(server.Addr(), s.Service.Key.Address.Port())
 	}
 	return server

@@ -49,7 +49,7 @@ func serverOf(c *checker.Config) string {
 func (s *Service) subject(server string) probe.Subject {
 	k := &s.Service.Key
 	about := probe.Subject{Service: s.Name, Server: server, Mark: k.Mark}
-	if k.Mark == 0 {
+	if k.Address.IsValid() {
 		about.ServiceAddress, about.ServicePort = k.Address.Addr().String(), k.Address.Port()
 		about.Protocol = k.Protocol.String()
 	}

@@ -35,6 +35,8 @@ func (r *server) resolveVia(t *table, s *Service, c *Check) {
 	k := s.Service.Key
 	switch {
 	case c.Via != ViaVIP || !c.asks():
+	case s.Active == lvs.ActiveNever:
+		t.failf("check", `via = "vip" needs a service that is not active = "never"`)
 	case k.Mark != 0:
 		t.failf("check", `via = "vip" needs a service with an address: a mark does not say what to connect to`)
 	case r.Server.Forward == lvs.NAT:

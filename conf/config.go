@@ -105,6 +105,9 @@ type Instance struct {
 	Track    []Tracking
 	Routes   []Route
 	Rules    []Rule
+	// Resources run where the instance is MASTER, in the order of their start. An
+	// instance that is in a group has none.
+	Resources []Resource
 }
 
 // A MAC is the MAC address of the virtual addresses.
@@ -163,6 +166,8 @@ type Group struct {
 	Members []string // names of instances; an instance is in one group only
 	Notify  Notify
 	Track   []Tracking // for every member
+	// Resources run where the group is MASTER, in the order of their start.
+	Resources []Resource
 }
 
 // LVS is the configuration of IPVS as a whole.

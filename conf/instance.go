@@ -19,7 +19,7 @@ var addressCheck = choice(
 	option[vrrp.AddressCheck]{"drop", vrrp.AddressDrop},
 )
 
-func (in *Instance) visit(t *table) {
+func (in *Instance) visit(t *table) (p parts) {
 	need(t, "name", &in.Name, name)
 	need(t, "interface", &in.Interface, interfaceName)
 	need(t, "vrid", &in.VRID, integer[uint8](1, 255))
@@ -50,9 +50,11 @@ func (in *Instance) visit(t *table) {
 	}
 	t.sub("notify", in.Notify.visitInstance)
 	in.visitPolicy(t)
+	p.resources = list(t, "resource", &in.Resources, func(t *table, r *Resource) { r.visit(t) })
 	if t.reading() {
 		in.resolve(t)
 	}
+	return p
 }
 
 // resolve fills in what follows from the keys, and checks their combinations.

@@ -47,8 +47,8 @@ func TestReferenceComplete(t *testing.T) {
 	for key := range schemaOf(root, "") {
 		shown = append(shown, key)
 	}
-	// Their keys are those of service.check and service.notify.
-	repeated := []string{"service.server.check.", "service.server.notify."}
+	// Their keys are those of service.check, service.notify and group.resource.
+	repeated := []string{"service.server.check.", "service.server.notify.", "vrrp.resource"}
 	known := map[string]bool{}
 	for table, keys := range r.schema {
 		for key := range keys {

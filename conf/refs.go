@@ -23,6 +23,7 @@ func (c *Config) resolve(s sections) {
 	c.checkBFD(s)
 	c.checkTracking(s)
 	c.checkAlerts(s)
+	c.checkResources(s)
 	c.checkListens(s)
 }
 
@@ -117,6 +118,7 @@ func (c *Config) resolveFollow(s sections) {
 		switch {
 		case v.Active == lvs.ActiveMaster:
 			c.follow(t, "follow", &v.Follow)
+		case v.Active == lvs.ActiveNever: // checkKey has refused it
 		case t.ok("active"):
 			t.forbid(`with active = "always"`, "follow")
 			v.Follow = ""

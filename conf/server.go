@@ -37,25 +37,53 @@ func (s *Service) setServers(servers []server) {
 // whether the inherited check is valid; if not, its errors are not repeated.
 func (r *server) visit(t *table, s *Service, inherited delivery, startsUp, checkOK bool) {
 	v := &r.Server
-	need(t, "address", &v.Address, serverAddress(s.port()))
-	field(t, "name", &r.Name, name, defaultServerName(v.Address))
+	checked := s.Active == lvs.ActiveNever
+	r.visitName(t, s, checked)
 	field(t, "weight", &v.Weight, integer[int](0, lvs.MaxWeight), 1)
 	if t.reading() || !t.brief || r.asks() {
 		field(t, "starts_up", &r.StartsUp, boolean, startsUp)
 	}
-	field(t, "upper_threshold", &v.Upper, integer[uint32](0, 1<<32-1), 0)
-	field(t, "lower_threshold", &v.Lower, integer[uint32](0, 1<<32-1), 0)
-	d := deliveryOf(*v)
-	d.visit(t, inherited)
-	d.apply(v)
+	if t.reading() || !checked {
+		field(t, "upper_threshold", &v.Upper, integer[uint32](0, 1<<32-1), 0)
+		field(t, "lower_threshold", &v.Lower, integer[uint32](0, 1<<32-1), 0)
+		d := deliveryOf(*v)
+		d.visit(t, inherited)
+		d.apply(v)
+	}
+	if t.reading() && checked {
+		t.forbid(`with active = "never"`, "upper_threshold", "lower_threshold", "forward", "tunnel", "tunnel_port", "tunnel_checksum")
+		*v = lvs.Server{Address: v.Address, Weight: v.Weight}
+	}
 	if t.reading() || !reflect.DeepEqual(r.Checks, s.Checks) {
-		visitChecks(t, &r.Checks, checkDefaults{s.Checks, !checkOK, defaultCheck(s.Service.Key.Protocol)})
+		visitChecks(t, &r.Checks, checkDefaults{s.Checks, !checkOK, s.defaultCheck()})
 	}
 	if t.reading() {
 		r.resolveCheck(t, s)
 	}
 	if t.reading() || !reflect.DeepEqual(r.Notify, s.Notify.ServerNotify) {
 		t.sub("notify", func(t *table) { r.Notify.visit(t, s.Notify.ServerNotify) })
+	}
+}
+
+// visitName visits what identifies the server: its address, or its name if it is only
+// checked.
+func (r *server) visitName(t *table, s *Service, checked bool) {
+	v := &r.Server
+	if !checked {
+		need(t, "address", &v.Address, serverAddress(s.port()))
+		field(t, "name", &r.Name, name, defaultServerName(v.Address))
+		return
+	}
+	if t.reading() || v.Address.IsValid() {
+		field(t, "address", &v.Address, serverAddress(0), netip.AddrPort{})
+	}
+	switch {
+	case v.Address.IsValid() || !t.ok("address"):
+		field(t, "name", &r.Name, name, defaultServerName(v.Address))
+	case !t.reading() || t.has("name"):
+		need(t, "name", &r.Name, name)
+	default:
+		t.failf("address", "or a name is required")
 	}
 }
 
@@ -85,8 +113,15 @@ func (r *server) resolveCheck(t *table, s *Service) {
 // resolveTarget refuses a check without a port, and one from an address of the other
 // family.
 func (r *server) resolveTarget(t *table, s *Service, c *Check) {
-	known := s.Service.Key.Mark != 0 || s.Service.Key.Address.IsValid() // otherwise that has been reported
-	if !known || !r.Server.Address.IsValid() || !t.ok("check") {
+	checked := s.Active == lvs.ActiveNever
+	known := checked || s.Service.Key.Mark != 0 || s.Service.Key.Address.IsValid() // otherwise that has been reported
+	if !known || !t.ok("check") || !t.ok("address") {
+		return
+	}
+	if !r.Server.Address.IsValid() {
+		if checked && !c.Address.IsValid() && !probe.ByName(c.Probe) && c.Probe.Needs().HasAddress() {
+			t.failf("check", "needs the key address of the server; only a monitor of mon asks for a server by its name, with host = \"name\"")
+		}
 		return
 	}
 	to := c.address(s.checked(r.Server.Address))

@@ -14,7 +14,7 @@ var (
 		option[lvs.Protocol]{"udp", lvs.UDP},
 		option[lvs.Protocol]{"sctp", lvs.SCTP},
 	)
-	active     = choice(option[lvs.Active]{"always", lvs.ActiveAlways}, option[lvs.Active]{"master", lvs.ActiveMaster})
+	active     = choice(option[lvs.Active]{"always", lvs.ActiveAlways}, option[lvs.Active]{"master", lvs.ActiveMaster}, option[lvs.Active]{"never", lvs.ActiveNever})
 	onDown     = choice(option[lvs.OnDown]{"remove", lvs.Remove}, option[lvs.OnDown]{"quiesce", lvs.Quiesce})
 	markFamily = choice(option[bool]{"ipv4", false}, option[bool]{"ipv6", true})
 	engine     = choice(option[string]{"sip", "sip"})
@@ -23,18 +23,29 @@ var (
 // visit visits a service. It visits the defaults of servers before the servers.
 func (s *Service) visit(t *table) {
 	need(t, "name", &s.Name, name)
-	s.visitKey(t)
-	s.visitScheduling(t)
+	balanced := t.reading() || s.Active != lvs.ActiveNever
+	if balanced {
+		s.visitKey(t)
+		s.visitScheduling(t)
+	}
 	field(t, "active", &s.Active, active, lvs.ActiveAlways)
-	field(t, "follow", &s.Follow, optional(name), "")
-	field(t, "on_down", &s.OnDown, onDown, lvs.Remove)
+	if balanced {
+		field(t, "follow", &s.Follow, optional(name), "")
+		field(t, "on_down", &s.OnDown, onDown, lvs.Remove)
+	}
 	inherited, startsUp := s.common(t.brief)
-	if t.reading() || t.brief { // otherwise each server shows its own
+	if balanced && (t.reading() || t.brief) { // otherwise each server shows its own
 		inherited.visit(t, defaultDelivery)
+	}
+	if t.reading() || t.brief {
 		field(t, "starts_up", &startsUp, boolean, false)
 	}
-	s.visitQuorum(t, inherited.forward)
-	checkOK := visitChecks(t, &s.Checks, checkDefaults{def: defaultCheck(s.Service.Key.Protocol)})
+	s.visitQuorum(t)
+	if balanced {
+		s.visitFallback(t, inherited.forward)
+	}
+	s.checkKey(t)
+	checkOK := visitChecks(t, &s.Checks, checkDefaults{def: s.defaultCheck()})
 	t.sub("notify", s.Notify.visit)
 
 	servers := s.servers()
@@ -71,6 +82,14 @@ func (s *Service) visitScheduling(t *table) {
 	if v.Persistence == 0 && t.ok("persistence") {
 		t.forbid("without persistence", "persistence_prefix", "persistence_engine")
 	}
+}
+
+// defaultCheck is the check of a service without [service.check].
+func (s *Service) defaultCheck() Check {
+	if s.Active == lvs.ActiveNever {
+		return defaultCheck(lvs.TCP)
+	}
+	return defaultCheck(s.Service.Key.Protocol)
 }
 
 // validate reports what package lvs refuses, and makes the service canonical.

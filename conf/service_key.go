@@ -30,12 +30,31 @@ func (s *Service) visitKey(t *table) {
 		t.failf("mark", "a service cannot have both an address and a mark")
 	case marked:
 		t.forbid("with a mark", "protocol")
-	case !t.has("address"):
-		t.lack("address", "an address or a mark is required")
-	default:
+	case t.has("address"):
 		t.forbid("with an address", "family")
 	}
 	s.setKeys(first, addresses, marks, marked)
+}
+
+// balancingKeys have no meaning for a service that is only checked.
+var balancingKeys = []string{
+	"address", "mark", "protocol", "family", "scheduler", "scheduler_flags", "one_packet", "persistence", "persistence_prefix",
+	"persistence_engine", "follow", "on_down", "forward", "tunnel", "tunnel_port", "tunnel_checksum", "slow_start", "fallback",
+	"fallback_forward",
+}
+
+// checkKey refuses a service without an address or a mark, unless it is only checked:
+// then it has nothing in the kernel.
+func (s *Service) checkKey(t *table) {
+	switch {
+	case !t.reading() || !t.ok("active"):
+	case s.Active == lvs.ActiveNever:
+		t.forbid(`with active = "never"`, balancingKeys...)
+		s.Service, s.Also = lvs.Service{}, nil
+		s.Follow, s.OnDown, s.Fallbacks, s.FallbackForward, s.SlowStart = "", lvs.Remove, nil, 0, 0
+	case !t.has("mark") && !t.has("address"):
+		t.lack("address", "an address or a mark is required")
+	}
 }
 
 // keyLists returns the addresses and the marks of the keys of s, one of them empty.

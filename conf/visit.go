@@ -6,13 +6,19 @@ package conf
 type sections struct {
 	vrrp, groups, tracks, bfd, alerts, listens, services []*table
 	sync                                                 *table // nil without [lvs.sync]
+	vrrpParts, groupParts                                []parts
+}
+
+// parts are the tables below a [[vrrp]] or [[group]] that checks need.
+type parts struct {
+	resources []*table
 }
 
 // visit visits the whole configuration. A new section is one line here.
 func (c *Config) visit(t *table) (s sections) {
 	t.sub("director", c.Director.visit)
-	s.vrrp = list(t, "vrrp", &c.VRRP, func(t *table, in *Instance) { in.visit(t) })
-	s.groups = list(t, "group", &c.Groups, func(t *table, g *Group) { g.visit(t) })
+	s.vrrp = list(t, "vrrp", &c.VRRP, func(t *table, in *Instance) { s.vrrpParts = append(s.vrrpParts, in.visit(t)) })
+	s.groups = list(t, "group", &c.Groups, func(t *table, g *Group) { s.groupParts = append(s.groupParts, g.visit(t)) })
 	s.tracks = list(t, "track", &c.Tracks, func(t *table, k *Track) { k.visit(t) })
 	s.bfd = list(t, "bfd", &c.BFD, func(t *table, b *BFD) { b.visit(t) })
 	t.sub("notify", func(t *table) { c.Notify.visit(t, c.Director.Name) })

@@ -27,12 +27,15 @@ const (
 	// MASTER. Two directors that are each other's realservers need this: otherwise
 	// the BACKUP would balance a packet from the MASTER back to it.
 	ActiveMaster
+	// ActiveNever keeps the service out of the kernel: its servers are only checked.
+	// It has no key, and its servers need no address if they have a name.
+	ActiveNever
 )
 
 // A ServiceConfig is the configuration of a virtual service.
 type ServiceConfig struct {
-	Name    string // unique
-	Service Service
+	Name    string  // unique
+	Service Service // without a Key with ActiveNever
 	// Also are the keys of further virtual services in the kernel. They have the
 	// settings of Service, and share its servers and their health.
 	Also    []Key

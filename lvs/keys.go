@@ -11,8 +11,11 @@ import (
 const MaxKeys = 16384
 
 // Keys returns the keys of all virtual services that c has in the kernel,
-// canonical, that of Service first.
+// canonical, that of Service first. A service with ActiveNever has none.
 func (c *ServiceConfig) Keys() []Key {
+	if c.Active == ActiveNever {
+		return nil
+	}
 	keys := make([]Key, 0, 1+len(c.Also))
 	keys = append(keys, c.Service.Key.Canonical())
 	for _, k := range c.Also {
@@ -22,8 +25,12 @@ func (c *ServiceConfig) Keys() []Key {
 }
 
 // KeyText returns the keys of c for people: "tcp 10.0.0.1:80,443 10.0.0.2:80" or
-// "fwmark 7,8". For a single key it is the form of [Key.String].
+// "fwmark 7,8". For a single key it is the form of [Key.String]. A service with
+// ActiveNever has none.
 func (c *ServiceConfig) KeyText() string {
+	if c.Active == ActiveNever {
+		return ""
+	}
 	first := c.Service.Key.Canonical()
 	if len(c.Also) == 0 {
 		return first.String()

@@ -18,6 +18,7 @@ type Memory struct {
 type SavedServer struct {
 	Service string         `json:"service"`
 	Address netip.AddrPort `json:"address"`
+	Name    string         `json:"name,omitempty"` // of a server without an address
 }
 
 // A SavedOverride is the override of a server.
@@ -42,7 +43,7 @@ func (t *Table) Memory() Memory {
 		}
 		for j := range c.Servers {
 			id := c.id(&c.Servers[j])
-			state, saved := t.servers[id], SavedServer{id.service, id.address}
+			state, saved := t.servers[id], id.saved()
 			if state.override != (Override{}) {
 				m.Overrides = append(m.Overrides, SavedOverride{saved, state.override})
 			}
@@ -54,13 +55,15 @@ func (t *Table) Memory() Memory {
 	return m
 }
 
+func (id serverID) saved() SavedServer { return SavedServer{id.service, id.address, id.name} }
+
 // Recall has the first Configure take over what a former run knew of the services and
 // servers that are configured.
 func (t *Table) Recall(m Memory) { t.recalled = &m }
 
 // server takes over what is known of a server.
 func (m *Memory) server(id serverID, state *serverState) {
-	is := SavedServer{id.service, id.address}
+	is := id.saved()
 	for i := range m.Overrides {
 		if m.Overrides[i].SavedServer == is {
 			state.override = m.Overrides[i].Override

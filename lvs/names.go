@@ -151,10 +151,13 @@ func (d OnDown) String() string {
 	return "remove"
 }
 
-// String returns "always" or "master".
+// String returns "always", "master" or "never".
 func (a Active) String() string {
-	if a == ActiveMaster {
+	switch a {
+	case ActiveMaster:
 		return "master"
+	case ActiveNever:
+		return "never"
 	}
 	return "always"
 }

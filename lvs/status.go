@@ -58,7 +58,7 @@ type ServiceStatus struct {
 	Name      string `json:"name"`    // "" for a foreign service
 	Service   string `json:"service"` // the form of ServiceConfig.KeyText, or of Key.String
 	Scheduler string `json:"scheduler"`
-	Active    string `json:"active"`           // always or master
+	Active    string `json:"active"`           // always, master or never
 	Follow    string `json:"follow,omitempty"` // the group that decides, with active master
 	Wanted    bool   `json:"wanted"`           // the service should be in the kernel
 	Present   bool   `json:"present"`          // the service is in the kernel, under all of its keys
@@ -171,7 +171,7 @@ type gathered struct {
 
 // gather sums up what the kernel holds of c.
 func (c *ServiceConfig) gather(held map[Key]*Usage) gathering {
-	g := gathering{service: c.Service.Canonical(), keys: 1 + len(c.Also), servers: make(map[netip.AddrPort]*gathered)}
+	g := gathering{service: c.Service.Canonical(), keys: len(c.Keys()), servers: make(map[netip.AddrPort]*gathered)}
 	configured := make([]Server, 0, len(c.Servers)+1)
 	for i := range c.Servers {
 		configured = append(configured, c.Servers[i].Server.Canonical())
@@ -240,11 +240,13 @@ func (c *Counters) add(o Counters, first bool) {
 func (t *Table) serviceStatus(c *ServiceConfig, g gathering) ServiceStatus {
 	s := ServiceStatus{
 		Name: c.Name, Active: c.Active.String(), Follow: c.Follow,
-		Wanted: t.present(c), Present: g.present == g.keys, ServersTotal: len(c.Servers), Counters: g.counters,
+		Wanted: t.present(c), Present: g.keys > 0 && g.present == g.keys, ServersTotal: len(c.Servers), Counters: g.counters,
 		Health: t.ServiceHealth(c.Name).String(), Quorum: max(c.Quorum, 1), Hysteresis: c.Hysteresis,
 	}
 	s.WeightUp, _ = t.weights(c)
-	s.describe(g.service)
+	if c.Active != ActiveNever {
+		s.describe(g.service)
+	}
 	s.Service = c.KeyText()
 	for i := range c.Servers {
 		r := t.serverStatus(c, &c.Servers[i])
@@ -283,6 +285,9 @@ func (t *Table) serverStatus(c *ServiceConfig, s *ServerConfig) ServerStatus {
 		r.WeightBy = state.checker
 	}
 	r.describe(s.Server)
+	if c.Active == ActiveNever {
+		r.Address, r.Forward = plain(s.Server.Canonical().Address), ""
+	}
 	return r
 }
 
@@ -324,8 +329,12 @@ func (r *ServerStatus) gather(g gathering, address netip.AddrPort) {
 	}
 }
 
-// plain returns an address with a port without it if it is 0.
+// plain returns an address with a port without it if it is 0. A server without an
+// address has "".
 func plain(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return ""
+	}
 	if a.Port() == 0 {
 		return a.Addr().String()
 	}

@@ -58,10 +58,12 @@ type Table struct {
 }
 
 // A serverID identifies a server across configurations. A server keeps its state
-// when its name changes, and loses it when its address changes.
+// when its name changes, and loses it when its address changes. Without an address it
+// has its name.
 type serverID struct {
 	service string
 	address netip.AddrPort
+	name    string // "" with an address
 }
 
 type serverState struct {
@@ -153,7 +155,11 @@ func distinct(services []ServiceConfig) error {
 }
 
 func (c *ServiceConfig) id(s *ServerConfig) serverID {
-	return serverID{c.Name, s.Server.Canonical().Address}
+	id := serverID{service: c.Name, address: s.Server.Canonical().Address}
+	if !id.address.Addr().IsValid() {
+		id.name = s.Name
+	}
+	return id
 }
 
 // configuredWeights returns the configured weight of every server.
@@ -305,7 +311,9 @@ func (t *Table) indexRefs() {
 		c := &t.services[i]
 		servers := make(map[string]serverID, 2*len(c.Servers))
 		for j := range c.Servers {
-			servers[c.Servers[j].Server.Address.String()] = c.id(&c.Servers[j])
+			if a := c.Servers[j].Server.Address; a.IsValid() {
+				servers[a.String()] = c.id(&c.Servers[j])
+			}
 		}
 		for j := range c.Servers {
 			servers[c.Servers[j].name()] = c.id(&c.Servers[j])
@@ -368,7 +376,13 @@ func (t *Table) Wanted() []Wanted {
 
 // present reports whether a service should be in the kernel.
 func (t *Table) present(c *ServiceConfig) bool {
-	return c.Active == ActiveAlways || t.masters[c.Follow]
+	switch c.Active {
+	case ActiveAlways:
+		return true
+	case ActiveNever:
+		return false
+	}
+	return t.masters[c.Follow]
 }
 
 // wanted returns what the kernel should hold of a service, one element for each of

@@ -46,8 +46,10 @@ func (c *ServiceConfig) Validate() error {
 	if c.Name == "" {
 		f.add("name", "is needed")
 	}
-	c.validateKeys(&f)
-	c.Service.validate(&f)
+	if c.Active != ActiveNever {
+		c.validateKeys(&f)
+		c.Service.validate(&f)
+	}
 	if c.Active == ActiveMaster && c.Follow == "" {
 		f.add("follow", "is needed with active = \"master\": the name of a group or instance")
 	}
@@ -85,9 +87,13 @@ func (c *ServiceConfig) validateServers(f *fieldErrors) {
 	for i := range c.Servers {
 		s := &c.Servers[i]
 		f.server, f.name = i, s.name()
-		validateServer(f, keys, s.Server)
+		if c.Active == ActiveNever {
+			validateChecked(f, s)
+		} else {
+			validateServer(f, keys, s.Server)
+		}
 		address := s.Server.Canonical().Address
-		if addresses[address] {
+		if addresses[address] && address.IsValid() {
 			f.add("address", "%v is listed twice", address)
 		}
 		if names[s.name()] && s.Name != "" {
@@ -144,6 +150,14 @@ func (s *Service) validate(f *fieldErrors) {
 	}
 	if s.PersistEngine != "" && s.Persistence == 0 {
 		f.add("persistence_engine", "has no effect without persistence")
+	}
+}
+
+// validateChecked checks a server that is only checked. It needs no address if it has
+// a name.
+func validateChecked(f *fieldErrors, s *ServerConfig) {
+	if s.Server.Address.Addr().IsValid() || s.Name == "" {
+		validAddress(f, "address", s.Server.Address)
 	}
 }
 

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -133,9 +134,12 @@ func (s External) fill(to Target) []string {
 
 // facts are the values of the placeholders.
 func (s External) facts(to Target) []string {
-	about := &s.Subject
+	about, address := &s.Subject, ""
+	if a := to.Address.Addr(); a.IsValid() { // a server that is only checked may have a name alone
+		address = a.String()
+	}
 	return []string{
-		to.Address.Addr().String(), strconv.Itoa(int(to.Address.Port())), about.Server, about.Service,
+		address, strconv.Itoa(int(to.Address.Port())), about.Server, about.Service,
 		about.ServiceAddress, strconv.Itoa(int(about.ServicePort)), strconv.FormatUint(uint64(about.Mark), 10),
 	}
 }
@@ -216,11 +220,14 @@ func (s External) environment(to Target) []string {
 }
 
 // monEnvironment is what mon tells a monitor (mon(8)), with the folders that
-// Debian's mon has.
+// Debian's mon has. A service that is named GROUP:SERVICE is told as both.
 func (s External) monEnvironment() []string {
+	group, service, ok := strings.Cut(s.Subject.Service, ":")
+	if !ok || group == "" || service == "" {
+		group, service = s.Subject.Service, strings.TrimSuffix(filepath.Base(s.Command[0]), ".monitor")
+	}
 	return []string{
-		"MON_GROUP=" + s.Subject.Service,
-		"MON_SERVICE=" + strings.TrimSuffix(filepath.Base(s.Command[0]), ".monitor"),
+		"MON_GROUP=" + group, "MON_SERVICE=" + service,
 		"MON_STATEDIR=/var/lib/mon", "MON_LOGDIR=/var/log/mon", "MON_CFBASEDIR=/etc/mon",
 	}
 }
@@ -275,6 +282,9 @@ exit 0;`
 
 func (s External) prober(t *Tools, to Target) Prober {
 	p := &externalProber{settings: s, programs: t.Programs, program: s.Program(to), timeout: to.Timeout}
+	if s.speaksForAll() {
+		p.history, p.onRun = new(monHistory), t.OnRun
+	}
 	if s.Together {
 		return t.joints.member(p, s.monHost(to), to.Interval)
 	}
@@ -290,6 +300,10 @@ type externalProber struct {
 	host     string // as a monitor of mon is told it
 	timeout  time.Duration
 	warning  string
+
+	// For a monitor of mon that asks for all servers; the first is nil otherwise.
+	history *monHistory
+	onRun   func(MonRun)
 }
 
 // Probe implements Prober.
@@ -319,10 +333,21 @@ func (p *externalProber) run(ctx context.Context) (Ended, error) {
 	if p.programs == nil {
 		return Ended{}, Inconclusive(errNoPrograms)
 	}
-	ended, err := p.programs.Run(ctx, p.program)
+	program := p.program
+	if p.history != nil {
+		program.Environment = slices.Concat(p.history.environment(), program.Environment)
+	}
+	ended, err := p.programs.Run(ctx, program)
+	if p.history != nil && err == nil {
+		p.ranMon(&ended)
+	}
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return Ended{}, fmt.Errorf("timeout after %v", p.timeout)
+		err = fmt.Errorf("timeout after %v", p.timeout)
+		if p.history != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			p.ranMon(&Ended{Status: 1, Output: []byte("\n" + err.Error() + "\n")})
+		}
+		return Ended{}, err
 	case err != nil:
 		return Ended{}, Inconclusive(err)
 	}

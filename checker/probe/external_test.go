@@ -65,10 +65,10 @@ func TestExternalProgram(t *testing.T) {
 			Argv: []string{"/lib/check", "a"}, Environment: monVariables("check"),
 		}},
 		{"mon without hosts", StyleMon, func(s *External) { s.Host = HostNone }, Program{
-			Argv: []string{"/lib/check"}, Environment: monVariables("check"),
+			Argv: []string{"/lib/check"}, Environment: append(firstRun(), monVariables("check")...),
 		}},
 		{"mon together", StyleMon, func(s *External) { s.Together = true }, Program{
-			Argv: []string{"/lib/check", "192.0.2.11", "192.0.2.12"}, Environment: monVariables("check"),
+			Argv: []string{"/lib/check", "192.0.2.11", "192.0.2.12"}, Environment: append(firstRun(), monVariables("check")...),
 		}},
 		{"ldirectord", StyleLdirectord, nil, Program{
 			Argv: []string{"/lib/check", "198.51.100.1", "80", "192.0.2.11", "8080"}, Environment: []string{"HOLDFAST_CHECK=ldirectord"},
@@ -96,6 +96,9 @@ func TestExternalProgram(t *testing.T) {
 		})
 	}
 }
+
+// firstRun is what a monitor that asks for all servers is told of earlier runs.
+func firstRun() []string { return []string{"MON_LAST_FAILURE=0", "MON_LAST_SUCCESS=0"} }
 
 func monVariables(service string) []string {
 	return []string{

@@ -20,6 +20,7 @@ type joints struct {
 type joint struct {
 	key     string
 	members int
+	history *monHistory
 
 	mu     sync.Mutex
 	latest *jointRun // nil before the first
@@ -56,9 +57,10 @@ func (j *joints) member(p *externalProber, host string, interval time.Duration) 
 		j.all = map[string]*joint{}
 	}
 	if j.all[key] == nil {
-		j.all[key] = &joint{key: key}
+		j.all[key] = &joint{key: key, history: p.history}
 	}
 	j.all[key].members++
+	p.history = j.all[key].history
 	return &jointMember{externalProber: p, host: host, interval: interval, joints: j, joint: j.all[key]}
 }
 

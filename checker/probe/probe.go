@@ -134,6 +134,9 @@ type Tools struct {
 	Programs Programs
 	Files    Files    // for checks of type file
 	Sessions Sessions // for checks of type bfd
+	// OnRun is called in any goroutine after each run of a monitor of mon that asks for
+	// all servers of a service. nil: nobody wants to know.
+	OnRun func(MonRun)
 
 	pings  pingSockets
 	joints joints

@@ -20,6 +20,13 @@ type Target struct {
 	Interval time.Duration // between two attempts
 }
 
+// ByName reports whether a check asks for its server by name, so that it needs no
+// address.
+func ByName(s Settings) bool {
+	e, ok := s.(External)
+	return ok && e.Style == StyleMon && e.Host != HostAddress
+}
+
 // Validate returns every fault of the target of a check that needs so much of
 // it.
 func (t *Target) Validate(needs Needs) FieldErrors {

@@ -10,7 +10,7 @@ var kinds = []struct {
 	{"keepalived", regexp.MustCompile(`(?m)^\s*(@\S+\s+)?(vrrp_instance\s|virtual_server(_group)?\s|global_defs\s*(\{|$)|vrrp_sync_group\s|vrrp_script\s)`)},
 	{"ipvsadm", regexp.MustCompile(`(?m)^\s*(\S*ipvsadm\s+)?(-A|-a|--add-service|--add-server)\s+(-[tuf]|--(tcp|udp|sctp|fwmark)-service)\b`)},
 	{"ldirectord", regexp.MustCompile(`(?m)^(virtual|virtual6)\s*=`)},
-	{"mon", regexp.MustCompile(`(?m)^\s*(watch\s+\S+|hostgroup\s+\S+)`)},
+	{"mon", regexp.MustCompile(`(?m)^\s*((watch|hostgroup)\s+[\w.-]+|(command|trap)\s+section\s*$)`)},
 	{"heartbeat", regexp.MustCompile(`(?m)^\s*(deadtime|keepalive|auto_failback|auth)\s+\S`)},
 }
 

@@ -13,6 +13,8 @@ func TestGuess(t *testing.T) {
 		{"#!/bin/sh\n/sbin/ipvsadm -A -f 7\n", "ipvsadm"},
 		{"checktimeout=3\nvirtual=10.0.0.1:80\n\treal=10.0.0.2:80 gate\n", "ldirectord"},
 		{"hostgroup web www1 www2\nwatch web\n  service http\n", "mon"},
+		{"command section\nlist: all\n", "mon"},
+		{"\tdefine(_www,www1)\nwatch www\n\tservice http\n", "mon"},
 		{"keepalive 2\ndeadtime 30\nnode a b\n", "heartbeat"},
 		{"auth 1\n1 sha1 x\n", "heartbeat"},
 		{"[[vrrp]]\nname = \"a\"\n", ""},

@@ -3,6 +3,7 @@ package alert
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -17,6 +18,7 @@ type Engine struct {
 	rules   []*ruleState
 	failing map[subject]failure // everything that fails, whether or not a rule is about it
 	exists  func(kind, name string) bool
+	runs    map[string]history // by the name of the service
 	// doubtUntil is when failures of another run are not believed any more; zero:
 	// there are none.
 	doubtUntil time.Time
@@ -38,7 +40,7 @@ type ruleState struct {
 
 // New returns an Engine without rules.
 func New() *Engine {
-	return &Engine{failing: map[subject]failure{}, exists: func(string, string) bool { return true }}
+	return &Engine{failing: map[subject]failure{}, runs: map[string]history{}, exists: func(string, string) bool { return true }}
 }
 
 // SetExists says which subjects there are from now on. A subject that is gone, like
@@ -46,9 +48,17 @@ func New() *Engine {
 // its problems. Events of it are ignored.
 func (e *Engine) SetExists(now time.Time, exists func(kind, name string) bool) {
 	e.exists = exists
+	maps.DeleteFunc(e.runs, func(service string, _ history) bool { return !exists(event.KindService, service) })
 	for s := range e.failing {
 		if !exists(s.Kind, s.Name) {
 			e.note(s, false, now, "")
+		}
+	}
+	for _, r := range e.rules {
+		for s, p := range r.problems {
+			if p.failing && !exists(s.Kind, s.Name) {
+				p.recover(&r.Rule, now)
+			}
 		}
 	}
 }
@@ -72,7 +82,7 @@ func (e *Engine) Configure(rules []Rule) {
 			}
 		}
 		for s, f := range e.failing {
-			if r.concerns(s) {
+			if r.hears(s) {
 				state.note(s, true, f.since, f.reason)
 			}
 		}
@@ -101,7 +111,7 @@ func (e *Engine) note(s subject, failing bool, at time.Time, reason string) {
 		e.failing[s] = known
 	}
 	for _, r := range e.rules {
-		if r.concerns(s) {
+		if r.hears(s) || !failing && !e.exists(s.Kind, s.Name) {
 			r.note(s, failing, at, reason)
 		}
 	}
@@ -235,6 +245,7 @@ func (r *ruleState) notice(due []*problem, now time.Time) Notice {
 		}
 		p.notices++
 		p.last = now
+		p.ready = false
 		n.Down = append(n.Down, p.entry())
 	}
 	sortEntries(n.Down)

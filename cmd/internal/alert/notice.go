@@ -30,10 +30,12 @@ type Entry struct {
 	Since    time.Time
 	Failures int // failed checks since then
 	Notices  int // of this failure, with this one
+	// Told is what the monitor of a service said; nil without PaceCheck.
+	Told *event.Run
 }
 
 func (p *problem) entry() Entry {
-	return Entry{p.Kind, p.Name, p.reason, p.since, p.failures, p.notices}
+	return Entry{p.Kind, p.Name, p.reason, p.since, p.failures, p.notices, p.told}
 }
 
 func sortEntries(all []Entry) { slices.SortFunc(all, compareEntries) }
@@ -60,7 +62,7 @@ func eventEntries(all []Entry) []event.AlertEntry {
 	var list []event.AlertEntry
 	for _, e := range all[:min(len(all), maxLines)] {
 		list = append(list, event.AlertEntry{
-			Kind: e.Kind, Subject: e.Subject, Reason: e.Reason, Since: e.Since, Failures: e.Failures, Notices: e.Notices,
+			Kind: e.Kind, Subject: e.Subject, Reason: e.Reason, Since: e.Since, Failures: e.Failures, Notices: e.Notices, Run: e.Told,
 		})
 	}
 	return list

@@ -40,6 +40,12 @@ type problem struct {
 	acked    string      // who acknowledged it; "": nobody
 	recovery bool        // the notice of the recovery waits
 	until    time.Time   // of the recovery
+
+	// With PaceCheck.
+	told    *event.Run // what alerts are told of the latest run; nil after a restart
+	ready   bool       // the latest run is to be told
+	counted int        // failures in the window
+	window  time.Time  // when it began
 }
 
 // fail counts a failure. One that comes before anybody was told of the recovery goes
@@ -50,11 +56,11 @@ func (p *problem) fail(r *Rule, now time.Time, reason string) {
 	case p.recovery:
 		p.failing, p.recovery = true, false
 	default:
-		*p = problem{subject: p.subject, recent: p.recent, failing: true, since: now}
+		*p = problem{subject: p.subject, recent: p.recent, last: p.last, failing: true, since: now}
 	}
 	p.reason = reason
 	p.failures++
-	if r.Within > 0 {
+	if r.Within > 0 && r.Pace != PaceCheck {
 		p.recent = append(p.trimmed(r, now), now)
 		if over := len(p.recent) - max(r.After, 1); over > 0 {
 			p.recent = p.recent[over:]
@@ -74,12 +80,18 @@ func (p *problem) trimmed(r *Rule, now time.Time) []time.Time {
 // recover ends the failure.
 func (p *problem) recover(r *Rule, now time.Time) {
 	p.failing, p.until, p.acked = false, now, ""
-	p.recovery = r.Recovery && p.notices > 0
+	p.recovery = r.Recovery && (p.notices > 0 || r.Unpaired)
 	p.failures = 0
+	if !r.Strict {
+		p.last = time.Time{}
+	}
 }
 
 // over reports whether nothing of p is needed any more.
 func (p *problem) over(r *Rule, now time.Time) bool {
+	if r.Strict && !p.failing && now.Sub(p.last) < r.Every {
+		return false
+	}
 	return !p.failing && !p.recovery && (r.Within == 0 || len(p.trimmed(r, now)) == 0)
 }
 
@@ -101,6 +113,8 @@ func (p *problem) due(r *Rule) (time.Time, bool) {
 	switch {
 	case !p.failing:
 		return p.until, p.recovery
+	case r.Pace == PaceCheck:
+		return p.since, p.ready
 	case p.acked != "", r.Limit > 0 && p.notices >= r.Limit:
 		return time.Time{}, false
 	case p.notices > 0:

@@ -36,8 +36,15 @@ type Rule struct {
 	Every time.Duration
 	// Limit is how many notices one failure has at most; 0: no limit.
 	Limit int
-	// Recovery says that there is a notice when a subject has recovered.
-	Recovery bool
+	// Recovery says that there is a notice when a subject has recovered. With Unpaired
+	// there is one even if there was none of the failure.
+	Recovery, Unpaired bool
+
+	// With PaceCheck: Change says what is told before Every is over. With Strict the
+	// time of Every goes on over a recovery.
+	Pace   Pace // "": PaceClock
+	Change Change
+	Strict bool
 }
 
 // Kinds are the kinds of events that a rule can have.
@@ -73,6 +80,9 @@ func Failing(e *event.Event) (failing, known bool) {
 func (r *Rule) concerns(s subject) bool {
 	return slices.Contains(r.Kinds, s.Kind) && (len(r.Subjects) == 0 || matchesAny(r.Subjects, s.Name))
 }
+
+// hears reports whether an event about a subject matters to the rule.
+func (r *Rule) hears(s subject) bool { return r.Pace != PaceCheck && r.concerns(s) }
 
 func matchesAny(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return Matches(p, name) })

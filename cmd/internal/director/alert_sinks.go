@@ -16,7 +16,7 @@ func (o *outlets) alertSinks(c *conf.Config, list []plannedSink) []plannedSink {
 		if len(a.MailTo) > 0 {
 			own = append(own, o.alertMail(a, c))
 		}
-		if len(a.Command.Argv) > 0 {
+		if len(a.Command.Argv) > 0 || len(a.RecoveryCommand.Argv) > 0 {
 			own = append(own, o.alertProgram(a, c))
 		}
 		for j := range list {
@@ -50,7 +50,8 @@ func (o *outlets) alertMail(a *conf.Alert, c *conf.Config) plannedSink {
 
 func (o *outlets) alertProgram(a *conf.Alert, c *conf.Config) plannedSink {
 	program := notify.AlertProgramOptions{
-		Program: runAs(&a.Command, &c.Director), Mon: a.Style == conf.AlertMon, Bare: a.Command.OwnArguments,
+		Program: runAs(&a.Command, &c.Director), Recovery: runAs(&a.RecoveryCommand, &c.Director),
+		RecoveryBare: a.RecoveryCommand.OwnArguments, RecoveryTimeout: a.RecoveryCommand.Timeout, Mon: a.Style == conf.AlertMon, Bare: a.Command.OwnArguments,
 		Timeout: a.Command.Timeout, Director: c.Director.Name, Log: o.log,
 	}
 	spec := program

@@ -11,6 +11,7 @@ import (
 
 	"holdfast/checker"
 	"holdfast/checker/period"
+	"holdfast/checker/probe"
 	"holdfast/cmd/internal/alert"
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
@@ -29,12 +30,13 @@ type alerts struct {
 	engine   *alert.Engine
 	masters  map[string]bool
 	timer    *time.Timer
-	keeping  *time.Timer // until the file is written; nil: it is up to date
-	kept     []byte      // content of the file
-	counts   atomic.Bool // a rule counts failed checks
-	posted   bool        // a look is on its way
-	ended    bool        // what happens now is the end of the daemon
-	fresh    bool        // nothing was applied yet
+	keeping  *time.Timer         // until the file is written; nil: it is up to date
+	kept     []byte              // content of the file
+	counts   atomic.Bool         // a rule counts failed checks
+	hosts    map[string][]string // the servers of each service, for alerts of mon
+	posted   bool                // a look is on its way
+	ended    bool                // what happens now is the end of the daemon
+	fresh    bool                // nothing was applied yet
 }
 
 func newAlerts(b base, dir string) *alerts {
@@ -52,6 +54,12 @@ func (a *alerts) apply(c *conf.Config) {
 	a.ended = false // a failed upgrade goes on
 	a.engine.Configure(rules)
 	a.engine.SetExists(time.Now(), subjectsOf(c))
+	a.hosts = make(map[string][]string, len(c.Services))
+	for i := range c.Services {
+		for j := range c.Services[i].Servers {
+			a.hosts[c.Services[i].Name] = append(a.hosts[c.Services[i].Name], c.Services[i].Servers[j].Name)
+		}
+	}
 	a.counts.Store(a.engine.Counts())
 	if a.fresh {
 		a.fresh = false
@@ -104,7 +112,8 @@ func (a *alerts) rule(c *conf.Alert) alert.Rule {
 	follow := c.Follow
 	return alert.Rule{
 		Name: c.Name, Kinds: c.Events, Subjects: c.Subjects, Unless: c.Unless, After: c.After, Within: c.Within,
-		Hold: c.Hold, Gather: c.Gather, Every: c.Every, Limit: c.Limit, Recovery: c.Recovery,
+		Hold: c.Hold, Gather: c.Gather, Every: c.Every, Limit: c.Limit, Recovery: c.Recovery, Unpaired: c.Unpaired,
+		Pace: alert.Pace(c.Pace), Change: alert.Change(c.Change), Strict: c.Strict,
 		Open: func(t time.Time) bool { return when.Contains(t.Local()) && (follow == "" || a.masters[follow]) },
 	}
 }
@@ -134,6 +143,17 @@ func (a *alerts) failedCheck(server string, r checker.Result) {
 		if a.engine.Failed(server, r.At, r.Reason) {
 			a.soon()
 		}
+	})
+}
+
+// ranMonitor takes a run of a monitor in. It is called in any goroutine.
+func (a *alerts) ranMonitor(r probe.MonRun) {
+	a.post(func() {
+		if a.ended {
+			return
+		}
+		a.engine.Ran(&alert.Run{Service: r.Service, At: r.At, Status: r.Status, Output: r.Output, Hosts: a.hosts[r.Service], Environment: r.Environment})
+		a.soon()
 	})
 }
 

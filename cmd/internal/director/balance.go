@@ -56,7 +56,10 @@ func newBalancer(log *slog.Logger, memory *ipvsState, changed func(lvs.Report)) 
 }
 
 // needsIPVS reports whether a configuration has anything for IPVS.
-func needsIPVS(c *conf.Config) bool { return len(c.Services) > 0 || c.LVS.Sync.Interface != "" }
+func needsIPVS(c *conf.Config) bool {
+	balanced := func(s conf.Service) bool { return s.Active != lvs.ActiveNever }
+	return slices.ContainsFunc(c.Services, balanced) || c.LVS.Sync.Interface != ""
+}
 
 // attach gives the balancer the kernel's table. What the table holds of a
 // former run, or of a configuration that a reload replaced, is ours.
@@ -304,7 +307,7 @@ func (b *balancer) syncTo(want []lvs.SyncDaemon) error {
 // could not be read.
 func (b *balancer) status() ([]lvs.ServiceStatus, []lvs.SyncDaemon, ipvsFaults) {
 	if b.kernel == nil {
-		return nil, nil, ipvsFaults{}
+		return b.table.Status(nil), nil, ipvsFaults{}
 	}
 	var faults ipvsFaults
 	usage, err := b.kernel.Usage()

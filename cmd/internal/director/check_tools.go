@@ -17,12 +17,13 @@ type checkTools struct {
 	programs checktools.Programs
 	files    *checktools.Files
 	sessions checktools.Sessions
+	ran      func(probe.MonRun) // hears of runs of monitors of mon
 }
 
 // open returns the tools in the form that checks take. They must be closed.
 func (t *checkTools) open() *probe.Tools {
 	t.files = checktools.NewFiles()
-	return &probe.Tools{Clients: clients.All, Programs: &t.programs, Files: t.files, Sessions: &t.sessions}
+	return &probe.Tools{Clients: clients.All, Programs: &t.programs, Files: t.files, Sessions: &t.sessions, OnRun: t.ran}
 }
 
 func (t *checkTools) apply(c *conf.Config) {

@@ -68,6 +68,7 @@ type Director struct {
 	services   *virtualServices
 	preemption *preemption
 	trackers   *trackers
+	resources  *resources
 	routers    *routers
 	rivals     *rivals
 	problems   *problems
@@ -198,6 +199,11 @@ func (d *Director) list() {
 	d.trackers = &trackers{base: b, dir: dir, crashed: len(d.host.Left()) > 0, routers: d.routers}
 	d.rivals = &rivals{base: b, instance: d.routers.instance, about: d.eventInstance, known: map[string]*rivalry{}}
 
+	d.resources = newResources(b, dir, d.routers.gate)
+	d.resources.fault, d.resources.workUntil = d.routers.setResourceFault, d.workUntil
+	d.resources.problems = func(all []status.Problem) { d.problems.set("resources", all) }
+	d.routers.released = d.resources.released
+
 	d.services.tracked = d.trackers.serviceChanged
 	d.bfd.verdict = func(session string, v bfd.Verdict, reason string) {
 		d.trackers.sessionChanged(session, v, reason)
@@ -213,6 +219,7 @@ func (d *Director) list() {
 	d.problems = &problems{base: b}
 	d.alerts = newAlerts(b, dir)
 	d.services.failure = d.alerts.failedCheck
+	d.services.tools.ran = d.alerts.ranMonitor
 	d.alerts.problems = func(all []status.Problem) { d.problems.set("alerts", all) }
 	d.services.problems = func(all []status.Problem) { d.problems.set("ipvs", all) }
 	d.trackers.problems = func(all []status.Problem) { d.problems.set("trackers", all) }
@@ -240,6 +247,7 @@ func (d *Director) list() {
 		d.services,
 		d.preemption,
 		d.trackers,
+		d.resources,
 		d.routers,
 		d.rivals,
 		d.listeners,

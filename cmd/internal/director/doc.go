@@ -36,6 +36,11 @@
 //	                   for checks
 //	preempt.go         what a director that returned waits for before it preempts
 //	trackers.go        trackers; tracker_state.go: what a start after a crash knows
+//	resources.go       what runs where a unit is MASTER; resource_spec.go: how it is run;
+//	                   resource_state.go: what a later run must know of it;
+//	                   resource_status.go: what status shows; resource_handover.go: the
+//	                   end before mastership is given away; claim_gate.go: claims of
+//	                   addresses that wait for resources
 //	routers.go         the virtual routers; see below
 //	conflicts.go       what others have in the kernel that is in our way
 //	check_warnings.go  what checks find at servers that are well, as problems
@@ -69,7 +74,8 @@
 // lock.go keeps a second director out. control_socket.go answers clients. upgrade.go
 // runs a newer binary in this process; upgrade_files.go leaves it what upgrade_state.go
 // describes, and early_speaker.go speaks for it until it has read its configuration.
-// stop.go ends everything. release.go gives away what a daemon that crashed has left.
+// stop.go ends everything. release.go gives away what a daemon that crashed has left,
+// and resource_release.go stops what that has started.
 // realtime.go sets the scheduling of threads; state_file.go reads JSON from state files.
 // event_file.go keeps the journal in a file, over restarts.
 //

@@ -28,6 +28,8 @@ type executor struct {
 	answer  func(speaker.Order, error)
 	tally   func([]speaker.ClaimProgress) // of what is claimed in parts
 	failed  func(speaker.Order, error)    // of an order that has no answer
+	// released is told of releases that were carried out, whatever their outcome.
+	released func(speaker.Order)
 
 	mu    sync.Mutex
 	wait  *sync.Cond
@@ -37,7 +39,7 @@ type executor struct {
 }
 
 func newExecutor(d devices, answer func(speaker.Order, error), tally func([]speaker.ClaimProgress), failed func(speaker.Order, error)) *executor {
-	e := &executor{devices: d, answer: answer, tally: tally, failed: failed}
+	e := &executor{devices: d, answer: answer, tally: tally, failed: failed, released: func(speaker.Order) {}}
 	e.wait = sync.NewCond(&e.mu)
 	return e
 }
@@ -167,6 +169,9 @@ func (e *executor) carryOut(orders []speaker.Order) {
 			e.answer(orders[i], err)
 		} else if err != nil {
 			e.failed(orders[i], err)
+		}
+		if orders[i].Verb == vrrp.Release {
+			e.released(orders[i])
 		}
 	}
 }

@@ -18,6 +18,14 @@ const handoverPoll = 5 * time.Millisecond
 // lone instance away, or of all that are MASTER here, and answers when another
 // router has it and everything is released.
 func (b backend) Handover(ctx context.Context, name string) (*control.HandedOver, error) {
+	if err := b.d.makeWay(ctx, name); err != nil {
+		return nil, err
+	}
+	defer b.d.stay(name) // where it is MASTER still
+	if err := b.d.makeWay(ctx, name); err != nil {
+		return nil, err
+	}
+	defer b.d.stay(name) // where it is MASTER still
 	var given []handingOver
 	var err error
 	if e := b.d.ask(ctx, func() { given, err = b.d.routers.yield(name) }); e != nil {

@@ -15,11 +15,12 @@ import (
 
 // Keys of the faults that the director raises in an instance.
 const (
-	faultLink    = "link"
-	faultAddress = "address"
-	faultDevice  = "device"
-	faultMTU     = "mtu"
-	faultTrack   = "track:" // and the tracker's name
+	faultLink     = "link"
+	faultAddress  = "address"
+	faultDevice   = "device"
+	faultMTU      = "mtu"
+	faultResource = "resource"
+	faultTrack    = "track:" // and the tracker's name
 )
 
 // unitsPerTurn bounds how many units the speaker gets at a time: it makes their
@@ -44,6 +45,8 @@ type instance struct {
 	tracked map[string]vrrp.Faulted // by trackers, as told to the speaker; so is
 	weight  int                     // what they add to the priority
 	awaits  map[string]bool         // trackers that are not known since it started
+
+	resourceFault string // why it must not be MASTER for its resources' sake; "": it may
 
 	missing map[string]string // routes and rules that are not there, and why, as logged
 
@@ -110,6 +113,9 @@ func diagnose(in *instance) map[string]vrrp.Faulted {
 			len(in.conf.Addresses), n, name, f.MTU)
 	}
 	in.diagnoseExtraInterfaces(fault)
+	if in.resourceFault != "" {
+		fault(faultResource, false, "%s", in.resourceFault)
+	}
 	if in.device.Err != nil && f.Index != 0 {
 		fault(faultDevice, false, "%v", in.device.Err)
 	}

@@ -18,6 +18,7 @@ var kernelFiles = map[string]string{
 	"control_socket.go": "writes files for D-Bus",
 	"ipvs_state.go":     "keeps what a later run must know of IPVS",
 	"maintenance.go":    "reads the maintenance directory",
+	"resource_state.go": "keeps what runs, for a later run",
 	"orders.go":         "keeps what operators have changed",
 	"alerts.go":         "keeps what was said of failures",
 	"tracker_state.go":  "keeps what a start after a crash must know of trackers",

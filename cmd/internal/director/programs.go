@@ -129,6 +129,10 @@ func UnfitPrograms(c *conf.Config) []string {
 		f := &c.Notify.FIFOs[i]
 		check("notify.fifo "+f.Path, map[string]*conf.Command{"command": &f.Command}, "command")
 	}
+	for i := range c.Alerts {
+		a := &c.Alerts[i]
+		check("alert."+a.Name, map[string]*conf.Command{"command": &a.Command, "recovery_command": &a.RecoveryCommand}, "command", "recovery_command")
+	}
 	for i := range c.Tracks {
 		check("track."+c.Tracks[i].Name, map[string]*conf.Command{"command": &c.Tracks[i].Command}, "command")
 	}
@@ -142,7 +146,7 @@ func UnfitPrograms(c *conf.Config) []string {
 			check("service."+s.Name+".notify", map[string]*conf.Command{"up": &n.Up, "down": &n.Down}, "up", "down")
 		}
 	}
-	return append(list, unfitChecks(c)...)
+	return append(append(list, unfitResources(c)...), unfitChecks(c)...)
 }
 
 // warnOfPrograms logs what UnfitPrograms finds. That may take long, where users are

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"holdfast/cmd/internal/event"
 	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/vrrp"
@@ -14,8 +15,8 @@ import (
 
 // Release does for a daemon that died what its clean stop would have done, from
 // what it left under the runtime directory: it tells the other directors with
-// priority 0, serves silently until one has taken over, and puts devices,
-// addresses and sysctls back. The IPVS table stays, for a restart to adopt. It
+// priority 0, serves silently until one has taken over, puts devices, addresses and
+// sysctls back, and stops the resources of groups. The IPVS table stays, for a restart to adopt. It
 // refuses while a daemon runs.
 func Release(o Options) error {
 	d := newDirector(o)
@@ -31,8 +32,11 @@ func Release(o Options) error {
 	unknown := unknownSysctls(d.host)
 	rs.startUnits(leftUnits(units(o.Config), d.host.Left()))
 	err := rs.stopUnits()
-	return errors.Join(err, rs.sweep(), unknown, d.close())
+	return errors.Join(err, rs.sweep(), unknown, d.releaseResources(o.Config), d.close())
 }
+
+// noEvent is told of events where nobody listens.
+func noEvent(event.Event) {}
 
 // unknownSysctls says which devices were made by a run of which there is no
 // journal: what else that run changed is not known.

@@ -22,6 +22,7 @@ var readInPlace = map[string]string{
 	".TrackLink":     "diagnose",
 	".Notify":        "scriptsFor",
 	".Track":         "applyTracking",
+	".Resources":     "resources.apply",
 	".Auth.File":     "nobody: the secret itself is compared",
 	".Auth.KeyFiles": "nobody: the keys themselves are compared",
 }

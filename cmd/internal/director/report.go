@@ -117,6 +117,7 @@ func (d *Director) groupGone(name string) {
 func (d *Director) groupIs(name string, state vrrp.State) {
 	d.services.setMaster(name, state == vrrp.Master)
 	d.alerts.setMaster(name, state == vrrp.Master)
+	d.resources.setMaster(name, state == vrrp.Master)
 	d.preemption.stateIs(name, state == vrrp.Backup)
 }
 

@@ -15,7 +15,7 @@ func (rs *routers) startUnits(list []unit) {
 	var all []*instance
 	for _, u := range list {
 		for _, c := range u.members {
-			in := &instance{conf: c, unit: u.name, faults: map[string]vrrp.Faulted{}}
+			in := &instance{conf: c, unit: u.name, faults: map[string]vrrp.Faulted{}, resourceFault: rs.resourceFaults[c.Name]}
 			rs.instances[c.Name] = in
 			rs.devices.set(c.Name, namesOf(&c))
 			all = append(all, in)

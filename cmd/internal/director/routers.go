@@ -29,6 +29,10 @@ type routers struct {
 	repair   *repairer
 	trackers *trackers
 	observer routersObserver
+	gate     *claimGate          // before the executor
+	released func(speaker.Order) // is told of releases that were carried out
+	// resourceFaults are why instances must not be MASTER for their resources' sake.
+	resourceFaults map[string]string
 	// preempt returns what an instance hears of preemption at its start; nil if nothing
 	// forbids it.
 	preempt   func(instance string) vrrp.Event
@@ -88,7 +92,8 @@ func newRouters(b base, host *netdev.Host, observer routersObserver) *routers {
 	rs := &routers{
 		base: b, host: host, observer: observer, devices: newDeviceNames(),
 		instances: map[string]*instance{}, units: map[string]*runningUnit{}, toLook: map[*instance]bool{},
-		laterEnd: make(chan struct{}),
+		laterEnd: make(chan struct{}), gate: newClaimGate(), resourceFaults: map[string]string{},
+		released: func(speaker.Order) {},
 	}
 	rs.repair = newRepairer(b, host, rs)
 	return rs
@@ -103,13 +108,15 @@ func (rs *routers) open() error {
 	rs.port = &vrrpPort{Port: p}
 	rs.speaker = speaker.New(speaker.Options{
 		Port: rs.port, Log: rs.log,
-		Order:  func(orders []speaker.Order) { rs.executor.order(orders) },
+		Order:  rs.gate.order,
 		Report: func(r speaker.Report) { rs.post(func() { rs.reported(r) }) },
 	})
 	later := newMailbox()
 	rs.executor = newExecutor(deviceHost{rs.host, rs.devices, later.post, rs.log}, rs.speaker.Answer, rs.speaker.ClaimProgress, func(o speaker.Order, err error) {
 		rs.log.Error("cannot change a device", "vrrp", o.Router, "order", vrrp.Action{Verb: o.Verb}.String(), "err", err)
 	})
+	rs.gate.pass = rs.executor.order
+	rs.executor.released = func(o speaker.Order) { rs.post(func() { rs.released(o) }) }
 	ready := make(chan error, 1)
 	rs.spawn(func() {
 		ready <- goRealtime()
@@ -299,6 +306,18 @@ func (rs *routers) announce(name string) error {
 		}
 	}
 	return err
+}
+
+// setResourceFault raises a fault of instances whose resources do not run, or ends it
+// with "".
+func (rs *routers) setResourceFault(members []string, problem string) {
+	for _, name := range members {
+		rs.resourceFaults[name] = problem
+		if in := rs.instances[name]; in != nil {
+			in.resourceFault = problem
+			rs.setFaults(in, diagnose(in))
+		}
+	}
 }
 
 // instance returns the instance of a name, nil if there is none.

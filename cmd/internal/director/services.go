@@ -147,7 +147,7 @@ func (v *virtualServices) setMaster(name string, master bool) {
 
 func (v *virtualServices) report(s *status.Status) {
 	s.Checks = v.checks.Status()
-	if !needsIPVS(v.conf) && v.faults == (ipvsFaults{}) {
+	if len(v.conf.Services) == 0 && !needsIPVS(v.conf) && v.faults == (ipvsFaults{}) {
 		return
 	}
 	services, daemons, unread := v.balance.status()
@@ -368,7 +368,10 @@ func (v *virtualServices) eventServer(r lvs.Ref) *event.Service {
 	about.Server = r.Server
 	for i := range s.Servers {
 		if server := &s.Servers[i]; server.Name == r.Server {
-			about.Weight, about.ServerAddress = server.Server.Weight, server.Server.Address.String()
+			about.Weight = server.Server.Weight
+			if a := server.Server.Address; a.IsValid() {
+				about.ServerAddress = a.String()
+			}
 		}
 	}
 	return about
@@ -377,8 +380,10 @@ func (v *virtualServices) eventServer(r lvs.Ref) *event.Service {
 // eventService returns a service as events have it.
 func (v *virtualServices) eventService(s *conf.Service) *event.Service {
 	about := &event.Service{
-		Name: s.Name, Protocol: s.Service.Key.Protocol.String(), Mark: s.Service.Key.Mark, ServersTotal: len(s.Servers),
-		Address: s.AddressText(),
+		Name: s.Name, Mark: s.Service.Key.Mark, ServersTotal: len(s.Servers), Address: s.AddressText(),
+	}
+	if s.Active != lvs.ActiveNever {
+		about.Protocol = s.Service.Key.Protocol.String()
 	}
 	for i := range s.Servers {
 		if v.balance.table.Health(lvs.Ref{Service: s.Name, Server: s.Servers[i].Name}) == lvs.Up {

@@ -3,6 +3,7 @@ package director
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -120,7 +121,7 @@ func TestEventKindsAreTheJournals(t *testing.T) {
 	kinds := []string{
 		event.KindInstance, event.KindGroup, event.KindRival, event.KindPriority, event.KindService, event.KindServer, event.KindOperator,
 		event.KindTracker, event.KindBFD, event.KindRepair, event.KindProblem, event.KindConfig, event.KindDirector, event.KindNotify,
-		event.KindAlert,
+		event.KindResource, event.KindAlert,
 	}
 	if got, want := strings.Join(conf.EventKinds, " "), strings.Join(kinds, " "); got != want {
 		t.Errorf("conf has %s, want %s", got, want)
@@ -214,4 +215,50 @@ func TestWaitingServersMakeNoEvents(t *testing.T) {
 	step("down by itself", checker.Change{}, false, 1)
 	step("waits once more", checker.Change{Waits: true}, false, 0)
 	step("up for good", checker.Change{Up: true}, true, 1)
+}
+
+// A configuration that only checks needs no IPVS, and its status shows the service.
+func TestServicesThatAreOnlyChecked(t *testing.T) {
+	b, heard := alone(t)
+	c := parse(t, twoUnits+`
+[[service]]
+name = "hosts:ping"
+active = "never"
+quorum = 2
+check = { type = "external", command = ["/bin/true"], style = "mon", host = "name", together = true }
+[[service.server]]
+name = "www1"
+[[service.server]]
+name = "www2"
+`)
+	v := newVirtualServices(b, t.TempDir())
+	v.kernel = func(context.Context, *slog.Logger) (ipvsTable, error) { return nil, errors.New("asked for IPVS") }
+	v.problems, v.tracked = func([]status.Problem) {}, func(*conf.Service, serverView) {}
+	v.checks = checker.New(checker.Options{Log: b.log})
+	v.checks.Close()
+	t.Cleanup(v.close)
+	if err := v.admit(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	v.conf = c
+	if _, err := v.balance.configure(c); err != nil {
+		t.Fatal(err)
+	}
+	for _, server := range []string{"www1", "www2"} {
+		v.verdict(checker.Change{ID: "hosts:ping/" + server, Up: server == "www1", At: time.Now(), Reason: "r"})
+	}
+	v.reconcile()
+	var s status.Status
+	v.report(&s)
+	if s.LVS == nil || len(s.LVS.Services) != 1 || s.LVS.Services[0].ServersUp != 1 || s.LVS.Services[0].Health != "down" {
+		t.Errorf("status %+v", s.LVS)
+	}
+	if unwell := strings.Join(s.Unwell(), "\n"); !strings.Contains(unwell, "service hosts:ping is down") {
+		t.Errorf("unwell: %s", unwell)
+	}
+	for _, e := range heard.events {
+		if e.Kind == event.KindService && e.To == event.Down && e.Service.Protocol != "" {
+			t.Errorf("event %+v", e.Service)
+		}
+	}
 }

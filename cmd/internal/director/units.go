@@ -16,6 +16,8 @@ type unit struct {
 	notify  conf.Notify     // of the group
 	track   []conf.Tracking // of the group
 	members []conf.Instance
+	// resources run where the unit is MASTER, in the order of their start.
+	resources []conf.Resource
 }
 
 // speakerName is the name under which the speaker is given the unit.
@@ -36,7 +38,7 @@ func units(c *conf.Config) []unit {
 	}
 	var list []unit
 	for _, g := range c.Groups {
-		u := unit{name: g.Name, group: true, notify: g.Notify, track: g.Track}
+		u := unit{name: g.Name, group: true, notify: g.Notify, track: g.Track, resources: g.Resources}
 		for _, m := range g.Members {
 			grouped[m] = true
 			u.members = append(u.members, byName[m])
@@ -45,7 +47,7 @@ func units(c *conf.Config) []unit {
 	}
 	for _, in := range c.VRRP {
 		if !grouped[in.Name] {
-			list = append(list, unit{name: in.Name, members: []conf.Instance{in}})
+			list = append(list, unit{name: in.Name, members: []conf.Instance{in}, resources: in.Resources})
 		}
 	}
 	return list

@@ -28,6 +28,7 @@ const (
 	KindProblem  = "problem"  // something is not as it should be and cannot be put right, or is right again
 	KindConfig   = "config"   // a reload was applied or refused
 	KindNotify   = "notify"   // a script failed
+	KindResource = "resource" // something that runs where a group is MASTER was started or stopped, or could not be
 	KindDirector = "director" // the daemon itself: an upgrade was done or failed, or a MASTER is not preempted yet
 	KindAlert    = "alert"    // a rule for alerts has a message
 	// KindLost marks a gap in what a reader of the journal gets: events that were
@@ -165,6 +166,22 @@ type AlertEntry struct {
 	Since    time.Time `json:"since"`
 	Failures int       `json:"failures"` // since then
 	Notices  int       `json:"notices"`  // alerts of this failure, with this one
+	// Run is what a monitor of mon said of the service; nil: no monitor asked.
+	Run *Run `json:"-"`
+}
+
+// A Run is what programs for alerts of mon are told of a run of its monitor.
+type Run struct {
+	Hosts       []string // the servers of the service
+	Environment []string // what the monitor has in its own, NAME=value
+	Status      int      // of exit(3); 0: all are well
+	// Output is what the monitor printed, and Summary its first line. After a recovery
+	// they are those of the last failure.
+	Output, Summary string
+	Before          *string // the output of the run before; nil: this is the first
+	// FirstFailure and LastFailure are of this failure; LastSuccess is the time of the
+	// latest run that found everybody well. Zero: there was none.
+	FirstFailure, LastFailure, LastSuccess time.Time
 }
 
 // JSON returns the event as one line without a line feed.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -33,10 +32,17 @@ type AlertProgram struct{ o AlertProgramOptions }
 
 // AlertProgramOptions configure an AlertProgram.
 type AlertProgramOptions struct {
-	Program  program.Program
+	Program program.Program // without Argv: nothing runs for failures
+	// Recovery replaces Program for recoveries if it has an Argv.
+	Recovery program.Program
 	Mon      bool
-	Bare     bool          // the program gets its own arguments only
-	Timeout  time.Duration // 0: DefaultTimeout
+	// Bare says that Program gets its own arguments only, RecoveryBare that Recovery
+	// does.
+	Bare, RecoveryBare bool
+
+	// Timeout and RecoveryTimeout are those of the two; 0: DefaultTimeout.
+	Timeout, RecoveryTimeout time.Duration
+
 	Director string
 	Log      *slog.Logger
 }
@@ -65,6 +71,7 @@ type alertCall struct {
 	args  []string
 	env   []string
 	stdin string
+	up    bool // of a recovery
 }
 
 func (p *AlertProgram) calls(e *event.Event) []alertCall {
@@ -85,70 +92,20 @@ func (p *AlertProgram) calls(e *event.Event) []alertCall {
 			"HOLDFAST_DOWN=" + strconv.Itoa(e.Alert.DownTotal), "HOLDFAST_UP=" + strconv.Itoa(e.Alert.UpTotal),
 		},
 		stdin: e.Alert.Text,
+		up:    e.To == event.Up,
 	}}
-}
-
-// monCalls returns a call for each service of an alert. mon's group is the service,
-// its hosts are the servers. What has no servers is a group of its own name.
-func monCalls(e *event.Event) []alertCall {
-	var calls []alertCall
-	add := func(all []event.AlertEntry, up bool) {
-		groups := map[string][]event.AlertEntry{}
-		var order []string
-		for _, entry := range all {
-			group, _, _ := strings.Cut(entry.Subject, "/")
-			if groups[group] == nil {
-				order = append(order, group)
-			}
-			groups[group] = append(groups[group], entry)
-		}
-		for _, group := range order {
-			calls = append(calls, monCall(group, groups[group], e.At, up))
-		}
-	}
-	add(e.Alert.Down, false)
-	add(e.Alert.Up, true)
-	return calls
-}
-
-func monCall(group string, all []event.AlertEntry, at time.Time, up bool) alertCall {
-	var hosts []string
-	detail := ""
-	first := all[0].Since
-	for _, entry := range all {
-		host := entry.Subject
-		if _, server, isServer := strings.Cut(entry.Subject, "/"); isServer {
-			host = server
-		}
-		hosts = append(hosts, host)
-		detail += host + ": " + oneLine(entry.Reason) + "\n"
-		if entry.Since.Before(first) {
-			first = entry.Since
-		}
-	}
-	summary, kind := strings.Join(hosts, " "), all[0].Kind
-	c := alertCall{
-		args: []string{"-s", kind, "-g", group, "-h", summary, "-t", strconv.FormatInt(at.Unix(), 10)},
-		env: []string{
-			"MON_GROUP=" + group, "MON_SERVICE=" + kind, "MON_LAST_SUMMARY=" + summary, "MON_LAST_OUTPUT=" + detail,
-			"MON_FIRST_FAILURE=" + strconv.FormatInt(first.Unix(), 10), "MON_LAST_FAILURE=" + strconv.FormatInt(at.Unix(), 10),
-			"MON_RETVAL=1", "MON_ALERTTYPE=failure",
-		},
-		stdin: summary + "\n" + detail,
-	}
-	if up {
-		c.args = append(c.args, "-u")
-		c.env[len(c.env)-1] = "MON_ALERTTYPE=up"
-	}
-	return c
 }
 
 // run runs the program once and logs what it prints.
 func (p *AlertProgram) run(ctx context.Context, c *alertCall) error {
-	if err := p.o.Program.Check(); err != nil {
+	run, timeout := p.program(c)
+	if len(run.Argv) == 0 {
+		return nil
+	}
+	if err := run.Check(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(p.o.Timeout, DefaultTimeout))
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(timeout, DefaultTimeout))
 	defer cancel()
 	stdin, err := inMemory(c.stdin)
 	if err != nil {
@@ -163,9 +120,8 @@ func (p *AlertProgram) run(ctx context.Context, c *alertCall) error {
 	output := make(chan struct{})
 	go func() {
 		defer close(output)
-		logLines(read, p.o.Log.With("script", p.o.Program.Argv[0]))
+		logLines(read, p.o.Log.With("script", run.Argv[0]))
 	}()
-	run := p.program(c)
 	err = run.RunWith(ctx, append([]string{"PATH=" + program.Path, "LANG=C.UTF-8", "HOLDFAST_DIRECTOR=" + p.o.Director}, c.env...), stdin, write)
 	write.Close() // so that its end is seen
 	select {
@@ -175,23 +131,26 @@ func (p *AlertProgram) run(ctx context.Context, c *alertCall) error {
 		<-output
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", p.o.Program.Argv[0], err)
+		return fmt.Errorf("%s: %w", run.Argv[0], err)
 	}
 	return nil
 }
 
 // program returns the program with the arguments of a call. mon puts the
 // administrator's own last.
-func (p *AlertProgram) program(c *alertCall) program.Program {
-	run := p.o.Program
+func (p *AlertProgram) program(c *alertCall) (run program.Program, timeout time.Duration) {
+	run, bare, timeout := p.o.Program, p.o.Bare, p.o.Timeout
+	if c.up && len(p.o.Recovery.Argv) > 0 {
+		run, bare, timeout = p.o.Recovery, p.o.RecoveryBare, p.o.RecoveryTimeout
+	}
 	switch {
-	case p.o.Bare:
+	case bare || len(run.Argv) == 0:
 	case p.o.Mon:
 		run.Argv = slices.Concat(run.Argv[:1], c.args, run.Argv[1:])
 	default:
 		run.Argv = slices.Concat(run.Argv, c.args)
 	}
-	return run
+	return run, timeout
 }
 
 // inMemory returns an open file with a text, which a program can read as its input

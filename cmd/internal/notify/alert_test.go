@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/program"
 )
 
 // twoServices is an alert about servers of two services, one of which is well again.
@@ -110,5 +111,46 @@ func TestAlertMail(t *testing.T) {
 		if !slices.Contains(lines, want) {
 			t.Errorf("no line %q in\n%s", want, strings.Join(lines, "\n"))
 		}
+	}
+}
+
+// For a run of a monitor an alert is called as mon 1.3.6 calls it, and a recovery may
+// have a program of its own.
+func TestAlertOfMonRun(t *testing.T) {
+	at := time.Unix(1772452800, 0)
+	before := "www1\nslow\n"
+	run := &event.Run{
+		Hosts: []string{"www1", "www2"}, Environment: []string{"MON_DESCRIPTION=x", "MON_LOGDIR=/l"}, Status: 2, Output: "www2\nrefused\n", Summary: "www2",
+		Before: &before, FirstFailure: at.Add(-time.Minute), LastFailure: at,
+	}
+	entry := event.AlertEntry{Kind: event.KindService, Subject: "web:http", Run: run}
+	down := monRunCall(&entry, at, false)
+	if got, want := strings.Join(down.args, "|"), "-s|http|-g|web|-h|www1 www2|-t|1772452800"; got != want {
+		t.Errorf("arguments %s, want %s", got, want)
+	}
+	for _, want := range []string{
+		"MON_LAST_SUMMARY=www2", "MON_LAST_OUTPUT=" + before, "MON_LAST_FAILURE=1772452800", "MON_FIRST_FAILURE=1772452740", "MON_LAST_SUCCESS=0",
+		"MON_RETVAL=2", "MON_OPSTATUS=0", "MON_ALERTTYPE=failure", "MON_DESCRIPTION=x", "MON_GROUP=web", "MON_SERVICE=http",
+	} {
+		if !slices.Contains(down.env, want) {
+			t.Errorf("no %s in %q", want, down.env)
+		}
+	}
+	if slices.Index(down.env, "MON_LOGDIR=/l") < slices.Index(down.env, "MON_LOGDIR=/var/log/mon") {
+		t.Errorf("what is configured comes first: %q", down.env)
+	}
+	p := NewAlertProgram(AlertProgramOptions{
+		Program: program.Program{Argv: []string{"/a", "x"}}, Recovery: program.Program{Argv: []string{"/b", "y"}}, Mon: true, RecoveryTimeout: time.Second,
+	})
+	up := monRunCall(&entry, at, true)
+	got, timeout := p.program(&up)
+	if text := strings.Join(got.Argv, "|"); text != "/b|-s|http|-g|web|-h|www1 www2|-t|1772452800|-u|y" || timeout != time.Second {
+		t.Errorf("recovery: %s within %v", text, timeout)
+	}
+	if got, _ := p.program(&down); got.Argv[0] != "/a" {
+		t.Errorf("failure: %q", got.Argv)
+	}
+	if !slices.Contains(up.env, "MON_OPSTATUS=1") || !slices.Contains(up.env, "MON_RETVAL=0") || !slices.Contains(up.env, "MON_ALERTTYPE=up") || up.stdin != run.Output {
+		t.Errorf("recovery: %q, %q", up.env, up.stdin)
 	}
 }

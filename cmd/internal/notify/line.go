@@ -27,7 +27,7 @@ func Line(e *event.Event) string {
 	case Service:
 		return fmt.Sprintf("VS %s %s", virtual(e.Service), c.state)
 	case Server:
-		return fmt.Sprintf("RS %s %s %s", trio(e.Service.ServerAddress, e.Service.Protocol), virtual(e.Service), c.state)
+		return fmt.Sprintf("RS %s %s %s", realserver(e.Service), virtual(e.Service), c.state)
 	}
 	if word := c.lineState(); word != "" {
 		return fmt.Sprintf("%s %s %s %d", c.kind, strconv.Quote(c.Subject), word, c.priority)
@@ -50,9 +50,19 @@ func (c *call) lineState() string {
 	return c.state
 }
 
-// virtual is keepalived's name of a virtual service.
+// realserver is keepalived's name of a server. One without an address has its own
+// name.
+func realserver(s *event.Service) string {
+	if s.ServerAddress == "" {
+		return fmt.Sprintf("[%s]:0", s.Server)
+	}
+	return trio(s.ServerAddress, s.Protocol)
+}
+
+// virtual is keepalived's name of a virtual service. One that is only checked has its
+// own name.
 func virtual(s *event.Service) string {
-	if s.Address == "" {
+	if s.Address == "" && s.Mark != 0 {
 		return fmt.Sprintf("FWM %d", s.Mark)
 	}
 	if _, err := netip.ParseAddrPort(s.Address); err != nil { // several: keepalived names the virtual_server_group

@@ -128,6 +128,9 @@ func awaitExit(pid int) {
 	}
 }
 
+// PID returns the number of the program's process, which is that of its group too.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Exited is closed when the program itself has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 

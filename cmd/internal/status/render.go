@@ -29,6 +29,7 @@ func (s *Status) sections(b *page, section Section) {
 		s.vrrp(b)
 		s.policies(b)
 		s.trackers(b)
+		s.resources(b)
 	}
 	if section == SectionVRRP || section == SectionAll {
 		s.bfd(b)
@@ -203,6 +204,7 @@ func serviceHealth(v *lvs.ServiceStatus) string {
 	switch {
 	case v.Foreign:
 		return "not ours"
+	case v.Active == lvs.ActiveNever.String():
 	case !v.Wanted:
 		return "not here" // the service is active where the group is MASTER
 	case !v.Present:

@@ -38,6 +38,8 @@ type Status struct {
 	LVS      *LVS      `json:"lvs,omitempty"`
 	Trackers []Tracker `json:"trackers"`
 	BFD      *BFD      `json:"bfd,omitempty"` // nil: not configured
+	// Resources lists what runs where a group or instance is MASTER.
+	Resources []Resource `json:"resources,omitempty"`
 	// Checks lists the health checks, identified by "service/server". It omits
 	// servers that have no check.
 	Checks []checker.Status `json:"checks"`
@@ -59,8 +61,9 @@ type Problem struct {
 	// kernel if the daemon could not repair the object. Kind is conflict-address,
 	// conflict-mac, conflict-rule, conflict-firewall or conflict-ipvs if the object
 	// conflicts with ours. Kind is check if a check of a server that is well found
-	// something, such as a certificate that will expire soon. Kind is listen for an
-	// HTTP listener.
+	// something, such as a certificate that will expire soon. Kind is resource if
+	// something does not run where it should, or may run where it should not. Kind is
+	// listen for an HTTP listener.
 	Kind      string    `json:"kind"`
 	Name      string    `json:"name"`                // name of the object
 	VRRP      string    `json:"vrrp,omitempty"`      // the affected virtual router
@@ -81,6 +84,23 @@ type Alert struct {
 	Failures int       `json:"failures"`           // since then
 	Sent     int       `json:"sent"`               // messages
 	AckedBy  string    `json:"acked_by,omitempty"` // "": nobody
+}
+
+// A Resource is something that runs where a group or lone instance is MASTER.
+type Resource struct {
+	Name  string `json:"name"`
+	Group string `json:"group"` // the group, or lone instance, that it belongs to
+	Type  string `json:"type"`  // systemd, lsb, ocf or command; "": it is not configured any more
+	// State is stopped, starting, started, stopping, failed or stuck: it could not be
+	// stopped.
+	State           string    `json:"state"`
+	Since           time.Time `json:"since"` // since when State has had this value
+	BeforeAddresses bool      `json:"before_addresses,omitempty"`
+	Action          string    `json:"action,omitempty"`  // start, stop or status, which runs now; "": none
+	Problem         string    `json:"problem,omitempty"` // the last failure; "" after a success
+	Failures        int       `json:"failures"`          // in a row
+	LastLook        time.Time `json:"last_look,omitzero"`
+	RetryAt         time.Time `json:"retry_at,omitzero"` // when a failed one is tried anew
 }
 
 // DBus is the state of the D-Bus service.
@@ -543,8 +563,8 @@ func (s *Status) Unwell() []string {
 	for i := range s.LVS.Services {
 		v := &s.LVS.Services[i]
 		switch {
-		case v.Foreign || !v.Wanted:
-		case !v.Present:
+		case v.Foreign || !v.Wanted && v.Active != lvs.ActiveNever.String():
+		case v.Wanted && !v.Present:
 			say("service %s is not in the kernel", v.Name)
 		case v.ServersUp == 0 && judged(v):
 			say("service %s has no server that is up", v.Name)

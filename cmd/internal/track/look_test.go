@@ -55,20 +55,6 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// Only the end of a script's output is kept, and only its last line is reported.
-func TestTail(t *testing.T) {
-	var out tail
-	for range 100 {
-		_, _ = out.Write([]byte(strings.Repeat("x", 1000) + "\n"))
-	}
-	if len(out.kept) != maxOutput {
-		t.Errorf("%d bytes are kept, want %d", len(out.kept), maxOutput)
-	}
-	if want := strings.Repeat("x", maxReason) + "…"; out.lastLine() != want {
-		t.Errorf("the last line is %q", out.lastLine())
-	}
-}
-
 func TestScriptMissing(t *testing.T) {
 	got := Script(program.Program{Argv: []string{"/nowhere/script"}}, nil)(t.Context())
 	if got.Up || !strings.Contains(got.Reason, "does not exist") {

@@ -1,7 +1,6 @@
 package track
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,13 +10,6 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/program"
-)
-
-const (
-	// maxOutput is how many bytes of a script's output are kept, counted from its end.
-	maxOutput = 4096
-	// maxReason bounds, in characters, the line of output that is part of a reason.
-	maxReason = 160
 )
 
 // Environ returns the whole environment of a tracker's script: PATH, LANG,
@@ -47,7 +39,7 @@ func Script(script program.Program, env []string) func(context.Context) Reading 
 			return Reading{Reason: err.Error(), Void: true}
 		}
 		start := time.Now()
-		output := &tail{}
+		output := &program.Tail{}
 		err := script.Run(ctx, env, output)
 		if err == nil {
 			return Reading{Up: true}
@@ -62,38 +54,9 @@ func Script(script program.Program, env []string) func(context.Context) Reading 
 			r.Void = true
 		}
 		r.Reason = err.Error()
-		if line := output.lastLine(); line != "" {
+		if line := output.LastLine(); line != "" {
 			r.Reason += ": " + line
 		}
 		return r
 	}
-}
-
-// A tail keeps the last maxOutput bytes that are written to it.
-type tail struct{ kept []byte }
-
-// Write implements io.Writer.
-func (t *tail) Write(p []byte) (int, error) {
-	t.kept = append(t.kept, p[max(0, len(p)-maxOutput):]...)
-	if over := len(t.kept) - maxOutput; over > 0 {
-		t.kept = append(t.kept[:0], t.kept[over:]...)
-	}
-	return len(p), nil
-}
-
-// lastLine returns the last line that is not blank, without control characters
-// and cut to maxReason.
-func (t *tail) lastLine() string {
-	lines := bytes.Split(bytes.TrimSpace(t.kept), []byte("\n"))
-	line := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(string(lines[len(lines)-1]), "?"))
-	line = strings.TrimSpace(line)
-	if runes := []rune(line); len(runes) > maxReason {
-		line = string(runes[:maxReason]) + "…"
-	}
-	return line
 }

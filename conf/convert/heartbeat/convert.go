@@ -15,6 +15,9 @@ func Convert(in convert.Input, report *convert.Report) *convert.Result {
 	c := &converter{in: in, report: report, keys: map[string]key{}, said: map[string]bool{}}
 	c.cluster.deadtime, c.cluster.failback = defaultDeadtime, true // legacy, the default, is on
 	for _, f := range in.Files {
+		if c.foreign(f) {
+			continue
+		}
 		read := map[role]func(line){roleHACF: c.hacf, roleResources: c.resources, roleKeys: c.authKey}[roleOf(f)]
 		for _, l := range lines(f, report) {
 			read(l)

@@ -77,6 +77,24 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// What is not a file of heartbeat's is not shown: it may have secrets.
+func TestForeignFiles(t *testing.T) {
+	for text, want := range map[string]string{
+		"vrrp_instance a {\n auth_pass hunter2\n}\n":      "a file of keepalived: convert it with --from keepalived",
+		"watch www\n service x\n  monitor y -p hunter2\n": "a file of mon",
+		"user root\npassword hunter2 more\n":              "no file of heartbeat",
+	} {
+		var report convert.Report
+		in := convert.Input{Files: []convert.File{{Name: "f", Text: text}}, Host: "lvs1"}
+		if result := Convert(in, &report); result != nil && strings.Contains(result.TOML(), "hunter2") {
+			t.Errorf("%q: result\n%s", text, result.TOML())
+		}
+		if got := report.String(); !strings.Contains(got, want) || strings.Contains(got, "hunter2") {
+			t.Errorf("%q: report\n%s", text, got)
+		}
+	}
+}
+
 func TestPacemaker(t *testing.T) {
 	var report convert.Report
 	if Convert(convert.Input{Files: []convert.File{{Name: "ha.cf", Text: "node a\ncrm on\n"}}}, &report) != nil || report.Untranslated() != 1 {

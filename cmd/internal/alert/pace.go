@@ -1,0 +1,169 @@
+package alert
+
+import (
+	"strings"
+	"time"
+
+	"holdfast/cmd/internal/event"
+)
+
+// A Pace says what makes a rule look whether a message is due.
+type Pace string
+
+// The paces.
+const (
+	PaceClock Pace = "clock" // events, and the time
+	// PaceCheck is the pace of mon: a message goes out at a failed run of a monitor,
+	// and at no other time. A rule of this pace is about services, and hears of their
+	// monitors only. Its Every is in whole seconds, 0: at every failed run.
+	PaceCheck Pace = "check"
+)
+
+// A Change says which change of a failure is told before Every is over.
+type Change string
+
+// The changes.
+const (
+	ChangeNone    Change = "none"
+	ChangeSummary Change = "summary" // of the first line that the monitor prints
+	ChangeOutput  Change = "output"  // of anything that it prints
+)
+
+// A Run is one run of a monitor that asks for all servers of a service.
+type Run struct {
+	Service string
+	At      time.Time // when it ended
+	Status  int       // of exit(3); 0: all are well
+	Output  string
+	// Hosts are the servers of the service, and Environment has the variables that
+	// the configuration gives the monitor.
+	Hosts, Environment []string
+}
+
+// summary returns the first line of the output.
+func (r *Run) summary() string {
+	line, _, _ := strings.Cut(r.Output, "\n")
+	if line = strings.TrimSpace(line); line == "" {
+		return "(NO SUMMARY)"
+	}
+	return line
+}
+
+// A history is what is known of the earlier runs of a monitor, as mon tells its
+// alerts. The times are zero until there was such a run.
+type history struct {
+	before                                 *Run
+	firstFailure, lastFailure, lastSuccess time.Time
+}
+
+// Ran takes a run of a monitor in. Call Take after it.
+func (e *Engine) Ran(run *Run) {
+	s := subject{Kind: event.KindService, Name: run.Service}
+	if !e.exists(s.Kind, s.Name) {
+		return
+	}
+	h := e.runs[run.Service]
+	if run.Status != 0 {
+		h.lastFailure = run.At
+		if h.before == nil || h.before.Status == 0 {
+			h.firstFailure = run.At
+		}
+	}
+	told := h.told(run)
+	for _, r := range e.rules {
+		if r.Pace == PaceCheck && r.concerns(s) {
+			e.ran(r, s, run, told)
+		}
+	}
+	if run.Status == 0 {
+		h.firstFailure, h.lastFailure, h.lastSuccess = time.Time{}, time.Time{}, run.At
+	}
+	h.before = run
+	e.runs[run.Service] = h
+}
+
+// told returns what an alert of a run is told. That of a recovery has the text of the
+// last failure.
+func (h *history) told(run *Run) *event.Run {
+	t := &event.Run{
+		Hosts: run.Hosts, Environment: run.Environment, Status: run.Status, Output: run.Output, Summary: run.summary(),
+		FirstFailure: h.firstFailure, LastFailure: h.lastFailure, LastSuccess: h.lastSuccess,
+	}
+	if h.before != nil {
+		t.Before = &h.before.Output
+		if run.Status == 0 {
+			t.Output, t.Summary = h.before.Output, h.before.summary()
+		}
+	}
+	return t
+}
+
+// ran takes a run in for one rule.
+func (e *Engine) ran(r *ruleState, s subject, run *Run, told *event.Run) {
+	p := r.problems[s]
+	open := r.Open == nil || r.Open(run.At)
+	if run.Status == 0 {
+		if p != nil && p.failing {
+			p.told = told
+			p.recover(&r.Rule, run.At)
+			p.recovery = p.recovery && open
+		}
+		return
+	}
+	if p == nil {
+		p = &problem{subject: s}
+		r.problems[s] = p
+	}
+	before := p.told
+	p.fail(&r.Rule, run.At, told.Summary)
+	p.told = told
+	p.ready = open && p.acked == "" && !p.silenced(e.silencers(r)) && p.paced(&r.Rule, run.At, before)
+}
+
+// paced reports whether a failed run is told, as mon decides it (do_alert). It keeps
+// the window of After within Within. before is what the run before it said, nil for
+// the first of the failure.
+func (p *problem) paced(r *Rule, now time.Time, before *event.Run) bool {
+	switch {
+	case r.Limit > 0 && p.notices >= r.Limit:
+		return false
+	case r.Every > 0 && seconds(p.last, now) < int64(r.Every/time.Second) && !p.changed(r.Change, before):
+		return false
+	case r.Within > 0:
+		return p.windowed(r, now)
+	case r.Hold > 0:
+		return seconds(p.since, now) > int64(r.Hold/time.Second)
+	}
+	return p.failures >= r.After
+}
+
+// windowed counts a failure for After within Within. The count begins anew when the
+// time is over.
+func (p *problem) windowed(r *Rule, now time.Time) bool {
+	p.counted++
+	if seconds(p.window, now) > int64(r.Within/time.Second) {
+		p.counted, p.window = 1, now
+	}
+	return p.counted >= r.After
+}
+
+func (p *problem) changed(c Change, before *event.Run) bool {
+	switch {
+	case before == nil:
+		return false
+	case c == ChangeSummary:
+		return before.Summary != p.told.Summary
+	case c == ChangeOutput:
+		return before.Output != p.told.Output
+	}
+	return false
+}
+
+// seconds returns the whole seconds of the clock from one time to another. mon counts
+// so too.
+func seconds(from, to time.Time) int64 {
+	if from.IsZero() {
+		return to.Unix()
+	}
+	return to.Unix() - from.Unix()
+}
