@@ -1,7 +1,5 @@
 package status
 
-import "strings"
-
 // resources writes what runs where a group is MASTER.
 func (s *Status) resources(b *page) {
 	if len(s.Resources) == 0 {
