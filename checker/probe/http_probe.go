@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -72,6 +73,17 @@ func (p *httpProber) Warning() string {
 		}
 	}
 	return p.warning
+}
+
+// CertificateEnds implements CertificateHolder, for the certificate that ends first.
+func (p *httpProber) CertificateEnds() (first time.Time) {
+	for _, q := range p.asks {
+		end := p.tls[q.message.at.name].CertificateEnds()
+		if first.IsZero() || !end.IsZero() && end.Before(first) {
+			first = end
+		}
+	}
+	return first
 }
 
 // Probe implements Prober.

@@ -12,6 +12,7 @@ import (
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/director"
 	"holdfast/cmd/internal/event"
+	"holdfast/conf"
 )
 
 func newHandover(f *flags) *cobra.Command {
@@ -131,14 +132,21 @@ the daemon left nothing, release does nothing. It fails while a daemon runs. The
 unit runs it as ExecStopPost.`,
 		Args: noArguments,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
+			if err := useKeptCredentials(conf.RuntimeDir(f.config)); err != nil {
+				return err
+			}
 			c, err := loadConfig(cmd.Context(), f.config)
 			if err != nil {
 				return err
 			}
-			return director.Release(director.Options{
+			err = director.Release(director.Options{
 				Path: f.config, Config: c, Version: softwareVersion(),
 				Log: slog.New(newLogHandler(cmd.ErrOrStderr(), c.Director.Log.Format, slog.LevelWarn)),
 			})
+			if err == nil {
+				err = dropCredentials(c.Director.RuntimeDir)
+			}
+			return err
 		}),
 	}
 }

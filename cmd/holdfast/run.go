@@ -106,15 +106,22 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 	manager, stopTelling := tellSystemd(log)
 	defer stopTelling()
 	defer context.AfterFunc(cmd.Context(), manager.Stopping)()
-	return director.Run(ctx, director.Options{
+	err = director.Run(ctx, director.Options{
 		Path: f.config, Config: c, Socket: f.socket, Version: softwareVersion(),
 		Log: log, Level: reloadable, Reload: reload, EarlySpeaker: early, Manager: manager,
 		Ready: func() {
+			if err := keepCredentials(c.Director.RuntimeDir); err != nil {
+				log.Warn("after a crash, release will not know the secrets", "err", err)
+			}
 			manager.Ready()
 			collectGarbage(whileRunning)
 			time.AfterFunc(calm, debug.FreeOSMemory)
 		},
 	})
+	if err == nil {
+		err = dropCredentials(c.Director.RuntimeDir)
+	}
+	return err
 }
 
 // Values of GOGC. At the start most allocations stay in use, so collecting often

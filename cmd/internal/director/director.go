@@ -74,10 +74,15 @@ type Director struct {
 	problems   *problems
 	alerts     *alerts
 	conflicts  *conflicts
+	metrics    *metricsEndpoint
 
-	conf      *conf.Config // nil until the first is applied
-	loaded    time.Time
-	reloaded  reloadResult
+	conf     *conf.Config // nil until the first is applied
+	loaded   time.Time
+	reloaded reloadResult
+	// reloads and reloadsRefused count reloads, and upgrades the binaries that took
+	// over, all since the first of these binaries was started.
+	reloads, reloadsRefused, upgrades uint64
+
 	reloading chan struct{} // has an element while a reload runs
 	load      func(context.Context, string) (*conf.Config, conf.Errors, error)
 	inherited upgradeState // what the former binary saved
@@ -151,6 +156,7 @@ func (d *Director) open(ctx context.Context) error {
 		return err
 	}
 	d.openJournal()
+	d.metrics = &metricsEndpoint{base: d.base()}
 	d.api = d.newAPI()
 	d.socket = d.newSocket()
 	if err := d.socket.open(); err != nil {
@@ -251,6 +257,7 @@ func (d *Director) list() {
 		d.routers,
 		d.rivals,
 		d.listeners,
+		d.metrics,
 	}
 	subscribers := []func(*event.Event){d.journal.Handle, d.published.handle} // the journal first: it numbers the event
 	for _, s := range d.subsystems {

@@ -21,6 +21,7 @@
 //	outlets.go         scripts, pipes, webhooks and mail; programs.go: what is run
 //	service_manager.go what systemd is told; watchdog.go: that adverts go out
 //	snmp.go, dbus.go   SNMP and D-Bus
+//	metrics.go         metrics for Prometheus
 //	bfd.go             BFD sessions
 //	via.go             checks at the address of a service; via_sysctl.go: what lets the
 //	                   answers in

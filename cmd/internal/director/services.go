@@ -147,6 +147,8 @@ func (v *virtualServices) setMaster(name string, master bool) {
 
 func (v *virtualServices) report(s *status.Status) {
 	s.Checks = v.checks.Status()
+	timing := v.checks.Timing()
+	s.CheckLateness, s.CheckDuration = timing.Lateness, timing.Duration
 	if len(v.conf.Services) == 0 && !needsIPVS(v.conf) && v.faults == (ipvsFaults{}) {
 		return
 	}
