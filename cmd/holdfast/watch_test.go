@@ -172,8 +172,10 @@ func TestWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.shows("UNWELL: vrrp router49 is in FAULT")
+	s.shows("eth0 has no carrier") // what is unwell is selected at first
 	s.press("s")
-	s.shows("eth0 has no carrier")
+	s.shows("as configured")
+	s.press("s")
 	s.press("\t")
 	s.shows("9 of 10 up")
 	s.press("/web1\r")

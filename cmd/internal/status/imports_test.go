@@ -16,6 +16,7 @@ func TestWhoImportsWhom(t *testing.T) {
 		"event":       nil,
 		"status":      nil,
 		"journal":     {"event"},
+		"watch":       {"event", "status"},
 		"notify":      {"event", "program"},
 		"reconnect":   nil,
 		"snmp":        {"event", "status", "reconnect", "snmp/agentx"},

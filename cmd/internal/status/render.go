@@ -178,7 +178,7 @@ func (s *Status) lvs(b *page) {
 	if s.LVS.RatesNote != "" {
 		fmt.Fprintf(b, "  rates are not measured: %s\n", s.LVS.RatesNote)
 	}
-	var t table
+	t := table{what: "services and servers"}
 	t.header("NAME", "ADDRESS~9", "BY~4", "HEALTH", ">WEIGHT~8", ">ACTIVE", ">INACTIVE~7", ">CONNECTIONS~5", ">IN~2", ">OUT~3", ">CONNS/S~10", ">PACKETS/S~1", ">BYTES/S~6")
 	for i := range s.LVS.Services {
 		v := &s.LVS.Services[i]

@@ -17,7 +17,7 @@ func (s *Status) checks(b *page, history bool) {
 		b.WriteString("  none\n")
 		return
 	}
-	var t table
+	t := table{brief: true} // the services have those that are well too
 	t.header("SERVER", "TYPE~5", "ADDRESS~6", "STATE", ">FOR", ">LAST~7", ">TOOK~8", ">P50~1", ">P99~2", ">ATTEMPTS~3", ">FAILURES~4")
 	for i := range s.Checks {
 		c := &s.Checks[i]

@@ -19,6 +19,9 @@ type table struct {
 	// state is the index of the column STATE, by which rows that are left out are summed
 	// up; -1: there is none.
 	state int
+	// brief has limit leave only rows that are unwell. What says what the rows are.
+	brief bool
+	what  string
 	rows  []tableRow
 }
 
@@ -105,6 +108,9 @@ func (t *table) limit(n int) (hidden []tableRow) {
 	for i := range order {
 		order[i] = i
 	}
+	if t.brief {
+		n = min(n, t.countUnwell())
+	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(body[b].rank, body[a].rank) })
 	shown := make([]bool, len(body))
 	for _, i := range order[:n] {
@@ -122,9 +128,19 @@ func (t *table) limit(n int) (hidden []tableRow) {
 	return hidden
 }
 
+func (t *table) countUnwell() int {
+	n := 0
+	for _, r := range t.rows {
+		if r.rank >= rankUnwell {
+			n++
+		}
+	}
+	return n
+}
+
 // sum returns how many rows were left out, by their state.
 func (t *table) sum(hidden []tableRow) string {
-	text := fmt.Sprintf("and %d more", len(hidden))
+	text := strings.TrimRight(fmt.Sprintf("and %d more %s", len(hidden), t.what), " ")
 	if t.state < 0 {
 		return text
 	}

@@ -38,7 +38,7 @@ const (
 
 // Run shows the status until the user quits or ctx is done.
 func Run(ctx context.Context, o Options) error {
-	t := &terminal{ctx: ctx, daemon: o.Daemon, model: &model{colour: o.Colour}}
+	t := &terminal{ctx: ctx, daemon: o.Daemon, model: &model{colour: o.Colour, worst: true}}
 	switch o.Section {
 	case status.SectionLVS:
 		t.model.pane = services

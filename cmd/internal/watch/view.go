@@ -14,7 +14,9 @@ func (m *model) view() string {
 	}
 	lines := m.head()
 	if m.help {
-		lines = append(lines, helpText...)
+		for _, line := range helpText {
+			lines = append(lines, m.cutTo(line))
+		}
 		return fit(lines, m.height)
 	}
 	foot := m.foot()
@@ -170,8 +172,8 @@ func (m *model) lastLine() string {
 		keys += "  Enter open"
 	}
 	order := ""
-	if m.worst {
-		order = "  unwell first"
+	if !m.worst {
+		order = "  as configured"
 	}
 	if m.filter != "" {
 		order += "  only " + m.filter
@@ -183,10 +185,10 @@ var helpText = []string{
 	"",
 	"  Tab, 1 2 3 4   virtual routers, services, checks, events",
 	"  v              events",
-	"  up down PgUp PgDn Home End   select",
-	"  Enter          open a service: its servers and their last failures",
+	"  arrows, PgUp PgDn Home End   select",
+	"  Enter          open a service, with its last failures",
 	"  Esc            back; take the filter away",
-	"  d  e           drain or enable the selected server, after y",
+	"  d  e           drain or enable the server, after y",
 	"  /              show only rows that contain a text",
 	"  s              what is unwell first, or as configured",
 	"  q              quit",
