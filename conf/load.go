@@ -62,27 +62,42 @@ const directorPatience = 3 * time.Second
 // when the rest of the file is wrong. Where that cannot be told, or the file
 // does not answer within a few seconds, it returns the default.
 func RuntimeDir(path string) string {
-	return cmp.Or(director(path).RuntimeDir, defaultRuntimeDir)
+	d, _ := director(path)
+	return cmp.Or(d.RuntimeDir, defaultRuntimeDir)
+}
+
+// RuntimeDirIsKnown reports whether RuntimeDir is what the file at path says, and not
+// the default for want of a readable file.
+func RuntimeDirIsKnown(path string) bool {
+	_, whole := director(path)
+	return whole
 }
 
 // JournalPath does the same for the journal file; "" means that there is none.
 func JournalPath(path string) string {
-	d := director(path)
+	d, _ := director(path)
 	if d.RuntimeDir == "" {
 		return defaultJournal(defaultRuntimeDir)
 	}
 	return d.Journal
 }
 
-// director returns what can be told of the table [director] of a file.
-func director(path string) Director {
+// director returns what can be told of the table [director] of a file, and whether the
+// file and all that it includes could be read.
+func director(path string) (d Director, whole bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), directorPatience)
 	defer cancel()
-	d, _ := await(ctx, path, system, func(env environment) Director {
+	type told struct {
+		director Director
+		whole    bool
+	}
+	t, _ := await(ctx, path, system, func(env environment) told {
 		r := newReader(env)
-		return r.read(r.gather(path)).Director
+		root := r.gather(path)
+		whole := len(r.errs) == 0
+		return told{r.read(root).Director, whole}
 	})
-	return d
+	return t.director, t.whole
 }
 
 func newReader(env environment) *reader {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +28,18 @@ func TestParseSince(t *testing.T) {
 	for _, text := range []string{"soon", "-2h", "25:00", "2026-13-01"} {
 		if got, err := parseSince(text, now); err == nil {
 			t.Errorf("%q is %+v", text, got)
+		}
+	}
+}
+
+// Without a readable configuration the socket may be elsewhere: the error says so.
+func TestNotRunningSaysWhichSocket(t *testing.T) {
+	dir := t.TempDir()
+	const doubt = "cannot be read: if its runtime_dir is another, name the socket with --socket"
+	for line, want := range map[string]bool{"status -c @none.toml": true, "status -c @none.toml --socket @gone": false} {
+		code, _, stderr := call(t, dir, line)
+		if code != exitFault || strings.Contains(stderr, doubt) != want {
+			t.Errorf("%s: %d, %s", line, code, stderr)
 		}
 	}
 }

@@ -34,6 +34,10 @@ func (e *RefusedError) Error() string { return e.Text }
 
 // A Client sends requests to the daemon.
 type Client struct {
+	// Doubt returns what is added to the error that no daemon runs: why another may be
+	// meant. It may be nil.
+	Doubt func() string
+
 	path          string
 	answerTimeout time.Duration // for an answer that needs no work
 	http          http.Client
@@ -244,13 +248,20 @@ func (c *Client) explain(err error) error {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: there is no control socket %s", ErrNotRunning, c.path)
+		return fmt.Errorf("%w: there is no control socket %s%s", ErrNotRunning, c.path, c.doubt())
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("%w: nobody listens on the control socket %s", ErrNotRunning, c.path)
+		return fmt.Errorf("%w: nobody listens on the control socket %s%s", ErrNotRunning, c.path, c.doubt())
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("the daemon does not answer on the control socket %s", c.path)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("no permission to use the control socket %s: try as root", c.path)
 	}
 	return fmt.Errorf("ask the daemon: %w", err)
+}
+
+func (c *Client) doubt() string {
+	if c.Doubt == nil {
+		return ""
+	}
+	return c.Doubt()
 }
