@@ -35,12 +35,15 @@ TAGS      ?=
 STATICCHECK_VERSION  := v0.8.2
 GOLANGCILINT_VERSION := v2.15.0
 NFPM_VERSION         := v2.43.0
+OAPICODEGEN_VERSION  := v2.8.2
+OAPIRUNTIME_VERSION  := v1.9.0
 CYCLONEDX_VERSION    := v1.9.0
 
 TOOLBIN      := $(shell integration/tools/install.sh --bin)
 STATICCHECK  := $(TOOLBIN)/staticcheck-$(STATICCHECK_VERSION)
 GOLANGCILINT := $(TOOLBIN)/golangci-lint-$(GOLANGCILINT_VERSION)
 NFPM         := $(TOOLBIN)/nfpm-$(NFPM_VERSION)
+OAPICODEGEN  := $(TOOLBIN)/oapi-codegen-$(OAPICODEGEN_VERSION)
 CYCLONEDX    := $(TOOLBIN)/cyclonedx-gomod-$(CYCLONEDX_VERSION)
 
 # The race detector needs a C compiler.
@@ -95,6 +98,18 @@ $(STATICCHECK):
 	GOBIN=$(TOOLBIN) $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 	@mv $(TOOLBIN)/staticcheck $@
 
+# A generator of clients accepts the description of the API, and its client compiles.
+.PHONY: openapi-client
+openapi-client: $(OAPICODEGEN)
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && mkdir "$$dir/client" && \
+	$(OAPICODEGEN) -generate types,client -package client docs/openapi.json >"$$dir/client/client.go" && \
+	cd "$$dir" && $(GO) mod init client && $(GO) get github.com/oapi-codegen/runtime@$(OAPIRUNTIME_VERSION) && \
+	$(GO) mod tidy && $(GO) build ./...
+
+$(OAPICODEGEN):
+	GOBIN=$(TOOLBIN) $(GO) install github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@$(OAPICODEGEN_VERSION)
+	@mv $(TOOLBIN)/oapi-codegen $@
+
 $(NFPM):
 	GOBIN=$(TOOLBIN) $(GO) install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
 	@mv $(TOOLBIN)/nfpm $@
@@ -121,6 +136,7 @@ soak: tools build
 	$(GO) test -count=1 -timeout 1h -run 'TestShowBriefRandomWalk' ./conf -brief.steps=2000
 	$(GO) test -count=1 -timeout 2h -run 'TestLAN$$' ./vrrp -lan.seconds=10000000
 	$(GO) test -count=1 -timeout 1h -run 'TestChaos$$|TestEndurance' ./integration -chaos.seconds=600
+	$(MAKE) openapi-client
 	$(MAKE) fuzz FUZZTIME=300
 
 # A .deb, an .rpm and a bill of materials (CycloneDX) in packages/. The same commit gives the

@@ -142,11 +142,19 @@ func (a *attempt) ask(q *inquiry) error {
 		if err != nil {
 			return err
 		}
+		if m.challenged(answer, &a.settings) && !q.want.status(answer.StatusCode) {
+			next, err := m.proof(answer, &a.settings)
+			if err := errors.Join(err, a.skip(answer)); err != nil {
+				return err
+			}
+			m = next
+			followed-- // the same request again is no redirect
+			continue
+		}
 		if !q.want.status(answer.StatusCode) && followed < a.settings.Redirects {
 			if next := m.redirected(answer, &a.settings); next != nil {
-				ended, err := readThrough(answer.Body, &a.left)
-				if a.done(answer, ended); err != nil {
-					return a.failed("body", err)
+				if err := a.skip(answer); err != nil {
+					return err
 				}
 				m = next
 				continue
@@ -163,6 +171,15 @@ func (a *attempt) ask(q *inquiry) error {
 		}
 		return a.failedBody(err)
 	}
+}
+
+// skip reads the body of an answer that is followed by another request.
+func (a *attempt) skip(answer *http.Response) error {
+	ended, err := readThrough(answer.Body, &a.left)
+	if a.done(answer, ended); err != nil {
+		return a.failed("body", err)
+	}
+	return nil
 }
 
 // failedBody adds the step to an error of reading the body. Other errors of judging

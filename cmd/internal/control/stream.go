@@ -59,7 +59,7 @@ func (a *API) serveEvents(w http.ResponseWriter, r *http.Request) {
 	since := a.events.Find(q.since)
 	if q.state {
 		if states, since, err = a.backend.States(ctx); err != nil {
-			a.fail(w, http.StatusUnprocessableEntity, err)
+			a.failed(w, r, err)
 			return
 		}
 		w.Header().Set(seqHeader, strconv.FormatUint(since, 10))

@@ -249,7 +249,7 @@ func (d *Director) list() {
 		links,
 		d.conflicts,
 		&settingsWatch{base: b, host: d.host, concern: d.routers.repair.concern},
-		&routeWatch{base: b, host: d.host, repair: d.routers.repair.within, changed: d.trackers.routeChanged},
+		&routeWatch{base: b, host: d.host, repair: d.routers.repair.within, changed: d.trackers.routeChanged, moved: d.services.routesMoved},
 		d.services,
 		d.preemption,
 		d.trackers,
@@ -269,6 +269,7 @@ func (d *Director) list() {
 // linkChanged passes on a change of an interface or address.
 func (d *Director) linkChanged(e *netdev.Event) {
 	d.trackers.linkChanged(e)
+	d.services.routesMoved()
 	d.bfd.linkChanged(e)
 	d.routers.linkChanged(e)
 	d.conflicts.heed(e)

@@ -91,7 +91,7 @@ func (d *Director) adopt(ctx context.Context, n candidate, err error) (*control.
 	d.reloads++
 	d.log.Info("reloaded", "changes", len(changes))
 	d.publish(event.Event{At: n.at, Kind: event.KindConfig, To: "reloaded", Reason: strings.Join(changes, "; ")})
-	return &control.Reloaded{At: n.at, Changes: changes}, nil
+	return &control.Reloaded{At: n.at, Changes: append([]string{}, changes...)}, nil // JSON has no null
 }
 
 // reloadOnSignal reloads for each value of Options.Reload until ctx is done.

@@ -116,6 +116,9 @@ func (v *virtualServices) apply(c *conf.Config) {
 	v.files.apply(c.LVS.MaintenanceDir)
 }
 
+// routesMoved notes, in any goroutine, that the ways to servers may be others.
+func (v *virtualServices) routesMoved() { v.balance.ways.stale.Store(true) }
+
 // tick has everything looked at, whether or not an event was about it.
 func (v *virtualServices) tick() {
 	v.dirty = true

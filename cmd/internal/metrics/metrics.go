@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -31,15 +32,20 @@ const maxScrapes = 2
 // A Handler answers scrapes.
 type Handler struct {
 	opts    Options
-	process prometheus.Gatherer // of the process and of the Go runtime
-	room    chan struct{}       // one token for each scrape
+	process func() prometheus.Gatherer // of the process and of the Go runtime
+	room    chan struct{}              // one token for each scrape
 }
 
 // NewHandler returns the handler of GET /metrics.
 func NewHandler(o Options) *Handler {
-	process := prometheus.NewRegistry()
-	process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return &Handler{opts: o, process: process, room: make(chan struct{}, maxScrapes)}
+	return &Handler{opts: o, process: sync.OnceValue(newProcess), room: make(chan struct{}, maxScrapes)}
+}
+
+// newProcess needs memory, which a director that nobody scrapes saves.
+func newProcess() prometheus.Gatherer {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
 }
 
 // formats are what a scrape may ask for: text, protobuf, and OpenMetrics 1 and 2.
@@ -72,7 +78,7 @@ func (h *Handler) write(w io.Writer, format expfmt.Format, s *status.Status) err
 	if h.opts.KeepalivedNames() {
 		writeKeepalived(x, s)
 	}
-	process, err := h.process.Gather()
+	process, err := h.process().Gather()
 	if err != nil { // some of them may be there
 		h.opts.Log.Debug("metrics of the process are missing", "err", err)
 	}
