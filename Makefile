@@ -48,8 +48,8 @@ CYCLONEDX    := $(TOOLBIN)/cyclonedx-gomod-$(CYCLONEDX_VERSION)
 
 # The race detector needs a C compiler.
 RACE := $(if $(shell command -v cc),-race)
-# It does not run inside User Mode Linux, and it slows tests in namespaces too much.
-SLOW  = $(shell $(GO) list ./lvs/ipvs/... ./integration/...)
+# It does not run inside User Mode Linux, and it slows tests in namespaces and browsers too much.
+SLOW  = $(shell $(GO) list ./lvs/ipvs/... ./integration/... ./cmd/internal/web/browser)
 QUICK = $(filter-out $(SLOW),$(shell $(GO) list ./...))
 
 .PHONY: build
@@ -63,7 +63,7 @@ tools:
 .PHONY: test
 test: tools build $(NFPM)
 	$(GO) test $(RACE) -count=1 $(QUICK)
-	$(GO) test $(RACE) -count=1 -tags dbus ./cmd/...
+	$(GO) test $(RACE) -count=1 -tags dbus $(filter-out $(SLOW),$(shell $(GO) list ./cmd/...))
 	CGO_ENABLED=0 $(GO) test -count=1 -run Capabilities ./cmd/internal/program
 	$(GO) test -count=1 -tags plainwait ./netdev/port
 	$(GO) test -count=1 -p 1 -timeout 20m $(SLOW)
@@ -128,7 +128,7 @@ golangci-lint:
 
 .PHONY: ci
 ci: tools lint
-	HOLDFAST_REQUIRE=netns,ipvs $(MAKE) test
+	HOLDFAST_REQUIRE=netns,ipvs,web $(MAKE) test
 	$(MAKE) fuzz
 
 .PHONY: soak
@@ -137,6 +137,7 @@ soak: tools build
 	$(GO) test -count=1 -timeout 2h -run 'TestLAN$$' ./vrrp -lan.seconds=10000000
 	$(GO) test -count=1 -timeout 1h -run 'TestChaos$$|TestEndurance' ./integration -chaos.seconds=600
 	$(MAKE) openapi-client
+	$(GO) test -count=1 -timeout 30m -run 'TestConnectionsSurvive$$' ./integration/ipvs -survive.connections=480
 	$(MAKE) fuzz FUZZTIME=300
 
 # A .deb, an .rpm and a bill of materials (CycloneDX) in packages/. The same commit gives the

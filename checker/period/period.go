@@ -7,6 +7,7 @@
 // are in the ranges of all its scales. A range includes both ends, and an end is the
 // whole hour, day or month: 9am-5pm ends at 18:00. A range whose end is before its
 // beginning goes round: hr {10pm-5am}. The empty period is always, "none" is never.
+// "not" in front of the whole list is every other time; mon has exclude_period for it.
 package period
 
 import (
@@ -18,6 +19,7 @@ import (
 // A Period is a set of times. The zero Period is always.
 type Period struct {
 	never bool
+	not   bool
 	parts []part
 }
 
@@ -40,6 +42,9 @@ func Parse(text string) (Period, error) {
 		return Period{never: true}, nil
 	}
 	var p Period
+	if rest, ok := strings.CutPrefix(lower, "not "); ok {
+		p.not, lower = true, rest
+	}
 	for one := range strings.SplitSeq(lower, ",") {
 		part, err := parsePart(one)
 		if err != nil {
@@ -87,10 +92,10 @@ func (p Period) Contains(t time.Time) bool {
 	now := valuesAt(t)
 	for i := range p.parts {
 		if p.parts[i].contains(&now) {
-			return true
+			return !p.not
 		}
 	}
-	return false
+	return p.not
 }
 
 func (p *part) contains(now *[scales]int) bool {

@@ -18,6 +18,7 @@ func TestContains(t *testing.T) {
 		{"wd {Fri-Mon}", "28 12:00:00, 30 12:00:00", "26 12:00:00"},
 		{"wd {Mon Wed Fri} hr {9am-4pm}, wd {Tue Thu} hr {9am-2pm}", "27 16:59:59, 26 14:59:59", "27 17:00:00, 26 15:00:00"},
 		{"hr {10pm-5am}", "28 22:00:00, 28 05:59:59", "28 06:00:00, 28 21:59:59"},
+		{"not wd {Sat}, hr {9am}", "27 12:00:00", "28 12:00:00, 27 09:30:00"},
 		{"hr {12am}", "28 00:30:00", "28 12:30:00"},
 		{"hr {12noon 12pm}", "28 12:30:00", "28 00:30:00"},
 		{"min {0-29}", "28 12:29:59", "28 12:30:00"},
@@ -69,6 +70,8 @@ func TestWeeks(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"always":               "is not a scale with ranges",
+		"not":                  "is not a scale with ranges",
+		"not none":             "is not a scale with ranges",
 		"wd":                   "is not a scale with ranges",
 		"wd {Mon":              "is not a scale with ranges",
 		"wd {}":                "wd has no range",

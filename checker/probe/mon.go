@@ -35,8 +35,15 @@ func (h *monHistory) environment() []string {
 	if !h.ran {
 		return env
 	}
+	env = append(env, "MON_FIRST_FAILURE="+monTime(h.firstFailure), "MON_LAST_OUTPUT="+h.output)
 	summary, _, _ := strings.Cut(h.output, "\n")
-	return append(env, "MON_FIRST_FAILURE="+monTime(h.firstFailure), "MON_LAST_SUMMARY="+summary, "MON_LAST_OUTPUT="+h.output)
+	switch {
+	case h.failed && strings.TrimSpace(summary) == "":
+		env = append(env, "MON_LAST_SUMMARY=(NO SUMMARY)")
+	case h.output != "": // without output mon has no summary to pass
+		env = append(env, "MON_LAST_SUMMARY="+summary)
+	}
+	return env
 }
 
 // add notes a run.

@@ -58,9 +58,9 @@ func TestMonRuns(t *testing.T) {
 		begin := monTime(start)
 		for i, want := range []string{
 			"MON_LAST_FAILURE=0 MON_LAST_SUCCESS=0",
-			"MON_LAST_FAILURE=" + begin + " MON_LAST_SUCCESS=0 MON_FIRST_FAILURE=" + begin + " MON_LAST_SUMMARY=www2 MON_LAST_OUTPUT=www2\nrefused\n",
-			"MON_LAST_FAILURE=" + monTime(start.Add(10*time.Second)) + " MON_LAST_SUCCESS=0 MON_FIRST_FAILURE=" + begin + " MON_LAST_SUMMARY=www1 MON_LAST_OUTPUT=www1\nlate\n",
-			"MON_LAST_FAILURE=0 MON_LAST_SUCCESS=" + monTime(start.Add(20*time.Second)) + " MON_FIRST_FAILURE=0 MON_LAST_SUMMARY= MON_LAST_OUTPUT=",
+			"MON_LAST_FAILURE=" + begin + " MON_LAST_SUCCESS=0 MON_FIRST_FAILURE=" + begin + " MON_LAST_OUTPUT=www2\nrefused\n MON_LAST_SUMMARY=www2",
+			"MON_LAST_FAILURE=" + monTime(start.Add(10*time.Second)) + " MON_LAST_SUCCESS=0 MON_FIRST_FAILURE=" + begin + " MON_LAST_OUTPUT=www1\nlate\n MON_LAST_SUMMARY=www1",
+			"MON_LAST_FAILURE=0 MON_LAST_SUCCESS=" + monTime(start.Add(20*time.Second)) + " MON_FIRST_FAILURE=0 MON_LAST_OUTPUT=",
 		} {
 			got, _, _ := strings.Cut(strings.Join(on.ran[i].Environment, " "), " HOLDFAST_CHECK=")
 			if got != want {

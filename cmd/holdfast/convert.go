@@ -24,6 +24,7 @@ import (
 	"holdfast/conf/convert/ipvsadm"
 	"holdfast/conf/convert/keepalived"
 	"holdfast/conf/convert/ldirectord"
+	"holdfast/conf/convert/mon"
 )
 
 // converters maps the values of --from to the functions that convert.
@@ -32,6 +33,7 @@ var converters = map[string]func(convert.Input, *convert.Report) *convert.Result
 	"ipvsadm":    ipvsadm.Convert,
 	"ldirectord": ldirectord.Convert,
 	"keepalived": keepalived.Convert,
+	"mon":        mon.Convert,
 }
 
 func newConvert() *cobra.Command {
@@ -44,7 +46,7 @@ func newConvert() *cobra.Command {
 holdfast that does the same. For keepalived, FILE is keepalived.conf; files that it
 includes are read too, and lines that begin with @ are read for the name that --director
 gives. For ldirectord, FILE is ldirectord.cf. For heartbeat version 1, give ha.cf,
-haresources and authkeys together. For ipvsadm, FILE is the output of ipvsadm -Sn or a
+haresources and authkeys together. For mon, FILE is mon.cf, and auth.cf with it. For ipvsadm, FILE is the output of ipvsadm -Sn or a
 script of ipvsadm commands. - is standard input. Without --from the program is guessed
 from the content.
 
@@ -101,7 +103,7 @@ func (c *conversion) run(cmd *cobra.Command, args []string) error {
 		return failure{errors.New("nothing could be converted")}
 	}
 	if c.director != "" {
-		result.Config.Director.Name = c.director
+		result.SetDirector(c.director)
 	}
 	text := "# Converted from " + printable(strings.Join(args, ", ")) + " (" + from + ") by holdfast convert.\n\n" + result.TOML()
 	if err := c.write(cmd.OutOrStdout(), text, result.Secrets); err != nil {

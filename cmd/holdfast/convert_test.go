@@ -31,7 +31,7 @@ func TestConvert(t *testing.T) {
 		{"convert --from ipvsadm @none", exitFault, "", "nothing could be converted"},
 		{"convert --from ipvsadm @missing", exitUsage, "", "no such file"},
 		{"convert --from ipvsadm @.", exitUsage, "", "not a regular file"},
-		{"convert --from nonsense @good", exitUsage, "", "--from must be heartbeat or ipvsadm or keepalived or ldirectord, not \"nonsense\""},
+		{"convert --from nonsense @good", exitUsage, "", "--from must be heartbeat or ipvsadm or keepalived or ldirectord or mon, not \"nonsense\""},
 		{"convert --director a/b @good", exitUsage, "", "--director must not contain '/'"},
 		{"convert @good", exitWell, "address = \"10.0.0.1:80\"", "all translated\n"},
 		{"convert @none", exitUsage, "", "it is not clear which program the files are of: give --from "},
@@ -51,6 +51,22 @@ func TestConvert(t *testing.T) {
 	}
 	if code, _, stderr := call(t, dir, "convert --from ipvsadm -o @out.toml @good"); code != exitFault || !strings.Contains(stderr, "file exists") {
 		t.Errorf("-o of a file that exists: %d %s", code, stderr)
+	}
+}
+
+// The name of the director in mails is that of --director.
+func TestConvertMailForDirector(t *testing.T) {
+	dir := t.TempDir()
+	const text = "global_defs {\n notification_email {\n a@example.org\n }\n notification_email_from b@example.org\n smtp_server 192.0.2.1\n smtp_alert\n}\n" +
+		"vrrp_instance a {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 10.0.0.1\n }\n}\n"
+	if err := os.WriteFile(dir+"/keepalived.conf", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := call(t, dir, "convert --director lvs1 -o @new.toml @keepalived.conf"); code != exitWell {
+		t.Errorf("%d: %s", code, stderr)
+	}
+	if c, err := conf.Load(dir + "/new.toml"); err != nil || c.Notify.Mail.Helo != "lvs1" || c.Notify.Mail.Server == "" {
+		t.Errorf("%v", err)
 	}
 }
 

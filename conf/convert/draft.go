@@ -147,6 +147,15 @@ func (d *Draft) Finish(report *Report) *Result {
 	return nil
 }
 
+// SetDirector names the director that the configuration is for.
+func (r *Result) SetDirector(name string) {
+	c := r.Config
+	if c.Notify.Mail.Server != "" && c.Notify.Mail.Helo == "" {
+		c.Notify.Mail.Helo = name
+	}
+	c.Director.Name = name
+}
+
 // forgetHost clears what loading took from the name of this host.
 func forgetHost(c *conf.Config) {
 	if c.Notify.Mail.Helo == c.Director.Name {

@@ -35,7 +35,8 @@ type failure struct {
 type ruleState struct {
 	Rule
 	problems map[subject]*problem
-	batch    time.Time // when the notice that gathers is made; zero: none gathers
+	told     map[subject]bool // whose recovery was told, and no failure since; with Unpaired
+	batch    time.Time        // when the notice that gathers is made; zero: none gathers
 }
 
 // New returns an Engine without rules.
@@ -69,12 +70,12 @@ func (e *Engine) Configure(rules []Rule) {
 	former := e.rules
 	e.rules = nil
 	for _, r := range rules {
-		state := &ruleState{Rule: r, problems: map[subject]*problem{}}
+		state := &ruleState{Rule: r, problems: map[subject]*problem{}, told: map[subject]bool{}}
 		for _, f := range former {
 			if f.Name != r.Name {
 				continue
 			}
-			state.batch = f.batch
+			state.batch, state.told = f.batch, f.told
 			for s, p := range f.problems {
 				if r.concerns(s) {
 					state.problems[s] = p
@@ -239,6 +240,9 @@ func (r *ruleState) notice(due []*problem, now time.Time) Notice {
 	for _, p := range due {
 		if !p.failing {
 			n.Up = append(n.Up, p.entry())
+			if r.Unpaired {
+				r.told[p.subject] = true
+			}
 			p.recovery, p.notices = false, 0
 			r.forget(p, now)
 			continue
@@ -246,6 +250,7 @@ func (r *ruleState) notice(due []*problem, now time.Time) Notice {
 		p.notices++
 		p.last = now
 		p.ready = false
+		delete(r.told, p.subject)
 		n.Down = append(n.Down, p.entry())
 	}
 	sortEntries(n.Down)

@@ -106,7 +106,7 @@ func (e *Engine) ran(r *ruleState, s subject, run *Run, told *event.Run) {
 		if p != nil && p.failing {
 			p.told = told
 			p.recover(&r.Rule, run.At)
-			p.recovery = p.recovery && open
+			p.recovery = p.recovery && open && !r.told[s]
 		}
 		return
 	}

@@ -30,7 +30,7 @@ func TestPaceOfMon(t *testing.T) {
 		{"alertafter 2 15s", func(r *Rule) { r.After, r.Within = 2, 15*time.Second }, "a - a a a a", "30:a 50:a"},
 		{"numalerts 2", func(r *Rule) { r.Limit = 2 }, "a a a - a", "0:a 10:a 30:up(a) 40:a"},
 		{"upalert only after an alert", func(r *Rule) { r.After = 2 }, "a - a a -", "30:a 40:up(a)"},
-		{"no_comp_alerts", func(r *Rule) { r.After, r.Unpaired = 2, true }, "a - -", "10:up(a)"},
+		{"no_comp_alerts", func(r *Rule) { r.After, r.Unpaired = 2, true }, "a - a - a a - a -", "10:up(a) 50:a 60:up(a)"},
 		{"no upalert", func(r *Rule) { r.Recovery = false }, "a -", "0:a"},
 		{"period", func(r *Rule) { r.Open = closed }, "a a - a a -", "0:a 10:a 20:up(a)"},
 		{"recovery out of the period", func(r *Rule) { r.Open = closed }, "a a a - a", "0:a 10:a 20:a"},

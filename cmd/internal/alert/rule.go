@@ -37,7 +37,7 @@ type Rule struct {
 	// Limit is how many notices one failure has at most; 0: no limit.
 	Limit int
 	// Recovery says that there is a notice when a subject has recovered. With Unpaired
-	// there is one even if there was none of the failure.
+	// there is one even if there was none of the failure, but not twice in a row.
 	Recovery, Unpaired bool
 
 	// With PaceCheck: Change says what is told before Every is over. With Strict the

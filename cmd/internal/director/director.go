@@ -13,6 +13,7 @@ import (
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/program"
 	"holdfast/cmd/internal/status"
+	"holdfast/cmd/internal/web"
 	"holdfast/conf"
 	"holdfast/netdev"
 )
@@ -55,6 +56,7 @@ type Director struct {
 	// published are the states that subscribers of events know of.
 	published publishedStates
 	api       *control.API // nil before open
+	page      *web.Page
 	socket    *controlSocket
 	listeners *listeners
 	files     *upgradeFiles
@@ -156,6 +158,7 @@ func (d *Director) open(ctx context.Context) error {
 		return err
 	}
 	d.openJournal()
+	d.page = web.New(web.Options{Status: backend{d}.Status, Journal: d.journal, Log: d.log})
 	d.metrics = &metricsEndpoint{base: d.base()}
 	d.api = d.newAPI()
 	d.socket = d.newSocket()
@@ -256,6 +259,7 @@ func (d *Director) list() {
 		d.resources,
 		d.routers,
 		d.rivals,
+		&statusPage{base: b, page: d.page},
 		d.listeners,
 		d.metrics,
 	}

@@ -47,7 +47,7 @@
 //	check_warnings.go  what checks find at servers that are well, as problems
 //	alerts.go          messages of failures; alert_sinks.go: their receivers
 //	problems.go        the list of what is not as it should be, for status and events
-//	listeners.go       HTTP on TCP ports
+//	listeners.go       HTTP on TCP ports; page.go: the status page
 //	rival.go           routers that send adverts as MASTER beside ours
 //
 // Something that happened is one event (package event), published by one call; each

@@ -23,6 +23,7 @@ func TestWhoImportsWhom(t *testing.T) {
 		"snmp/agentx": nil,
 		"dbus":        {"event", "status", "reconnect"},
 		"control":     {"event", "status"},
+		"web":         {"event", "status"},
 		"metrics":     {"status"},
 	} {
 		files, err := filepath.Glob(filepath.Join("..", room, "*.go"))
