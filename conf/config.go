@@ -35,9 +35,11 @@ type Metrics struct {
 type Director struct {
 	Name       string // the host name unless given
 	RuntimeDir string // absolute path
-	Log        Log
-	Script     Script
-	Socket     Socket
+	// Journal is the file that keeps the events over restarts; "": none does.
+	Journal string
+	Log     Log
+	Script  Script
+	Socket  Socket
 	// ReconcileInterval is the pause between two comparisons of the kernel with
 	// the configuration. Most differences are found earlier, by netlink events.
 	ReconcileInterval time.Duration

@@ -1,7 +1,9 @@
 package conf
 
 import (
+	"cmp"
 	"log/slog"
+	"path/filepath"
 	"time"
 )
 
@@ -20,6 +22,27 @@ var logFormat = choice(
 
 const defaultRuntimeDir = "/run/holdfast"
 
+// journalName is the name of the file of events.
+const journalName = "events.jsonl"
+
+// defaultJournal is in the state directory, which outlasts a boot. A director with a
+// runtime directory of its own is not the only one on this machine: it has its
+// journal there.
+func defaultJournal(runtimeDir string) string {
+	if runtimeDir == defaultRuntimeDir {
+		return "/var/lib/holdfast/" + journalName
+	}
+	return filepath.Join(runtimeDir, journalName)
+}
+
+// pathOrOff is the path of a file, or "off" for none.
+var pathOrOff = textual(`an absolute path or "off"`, func(s string) (string, error) {
+	if s == "off" {
+		return "", nil
+	}
+	return absolutePath.decodeText(s)
+}, func(s string) string { return cmp.Or(s, "off") })
+
 func (d *Director) visit(t *table) {
 	field(t, "name", &d.Name, name, "")
 	if t.reading() && !t.has("name") {
@@ -30,6 +53,7 @@ func (d *Director) visit(t *table) {
 		d.Name = host
 	}
 	field(t, "runtime_dir", &d.RuntimeDir, absolutePath, defaultRuntimeDir)
+	field(t, "journal", &d.Journal, pathOrOff, defaultJournal(d.RuntimeDir))
 	field(t, "reconcile_interval", &d.ReconcileInterval, duration(100*time.Millisecond, time.Hour), 10*time.Second)
 	field(t, "max_check_programs", &d.MaxCheckPrograms, integer[int](1, 10000), 64)
 	t.sub("log", func(t *table) {

@@ -55,20 +55,49 @@ func parse(path string, src []byte) (*Config, Errors, error) {
 	return load(path, env)
 }
 
-// runtimeDirPatience bounds how long RuntimeDir waits for the file system.
-const runtimeDirPatience = 3 * time.Second
+// directorPatience bounds how long RuntimeDir and JournalPath wait for the file system.
+const directorPatience = 3 * time.Second
 
 // RuntimeDir returns the runtime directory that the file at path names, even
 // when the rest of the file is wrong. Where that cannot be told, or the file
 // does not answer within a few seconds, it returns the default.
 func RuntimeDir(path string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), runtimeDirPatience)
+	d, _ := director(path)
+	return cmp.Or(d.RuntimeDir, defaultRuntimeDir)
+}
+
+// RuntimeDirIsKnown reports whether RuntimeDir is what the file at path says, and not
+// the default for want of a readable file.
+func RuntimeDirIsKnown(path string) bool {
+	_, whole := director(path)
+	return whole
+}
+
+// JournalPath does the same for the journal file; "" means that there is none.
+func JournalPath(path string) string {
+	d, _ := director(path)
+	if d.RuntimeDir == "" {
+		return defaultJournal(defaultRuntimeDir)
+	}
+	return d.Journal
+}
+
+// director returns what can be told of the table [director] of a file, and whether the
+// file and all that it includes could be read.
+func director(path string) (d Director, whole bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), directorPatience)
 	defer cancel()
-	dir, _ := await(ctx, path, system, func(env environment) string {
+	type told struct {
+		director Director
+		whole    bool
+	}
+	t, _ := await(ctx, path, system, func(env environment) told {
 		r := newReader(env)
-		return r.read(r.gather(path)).Director.RuntimeDir
+		root := r.gather(path)
+		whole := len(r.errs) == 0
+		return told{r.read(root).Director, whole}
 	})
-	return cmp.Or(dir, defaultRuntimeDir)
+	return t.director, t.whole
 }
 
 func newReader(env environment) *reader {

@@ -102,7 +102,7 @@ func awaitRestart(ctx context.Context, client *control.Client, before time.Time,
 
 // upgradeFailure returns why an upgrade failed after the event seq; "" if none did.
 func upgradeFailure(ctx context.Context, client *control.Client, seq uint64) string {
-	for e, err := range client.Events(ctx, seq, false) {
+	for e, err := range client.Events(ctx, event.Position{Seq: seq}, false) {
 		if err == nil && e.Kind == event.KindDirector && e.To == "" {
 			return e.Reason
 		}
@@ -112,7 +112,7 @@ func upgradeFailure(ctx context.Context, client *control.Client, seq uint64) str
 
 // lastEvent returns the number of the newest event.
 func lastEvent(ctx context.Context, client *control.Client) (seq uint64, err error) {
-	for e, err := range client.Events(ctx, 0, false) {
+	for e, err := range client.Events(ctx, event.Position{}, false) {
 		if err != nil {
 			return 0, err
 		}

@@ -78,7 +78,14 @@ func do(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []
 
 // client returns a client of the daemon.
 func (f *flags) client() *control.Client {
-	return control.NewClient(f.socketPath())
+	client := control.NewClient(f.socketPath())
+	client.Doubt = func() string {
+		if f.socket != "" || conf.RuntimeDirIsKnown(f.config) {
+			return ""
+		}
+		return fmt.Sprintf("; %s cannot be read: if its runtime_dir is another, name the socket with --socket", f.config)
+	}
+	return client
 }
 
 // socketPath returns the path of the control socket: the flag's, or control.sock

@@ -1,32 +1,29 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/status"
 )
 
-// watchInterval is the time between two refreshes of status --watch.
-const watchInterval = time.Second
-
-// clearScreen puts the cursor to the top left corner of an empty screen.
-const clearScreen = "\x1b[H\x1b[2J"
-
 func newStatus(f *flags) *cobra.Command {
 	var asJSON, watch bool
+	look := lookFlags{colour: "auto"}
 	sections := []string{string(status.SectionVRRP), string(status.SectionLVS), string(status.SectionChecks)}
 	cmd := &cobra.Command{
 		Use:   "status [vrrp|lvs|checks]",
 		Short: "Show the state of the running daemon",
-		Long: `Status shows the virtual routers, the IPVS table and the health checks. With an
-argument it shows only that section. Its exit status is 1 if the daemon does not run
+		Long: `Status shows the virtual routers, the IPVS table and the health checks. On a terminal
+it takes one screen: what is unwell comes first, and what has no room is summed up. With
+an argument it shows the whole of that section. Colours are used on a terminal, unless
+the environment has NO_COLOR or TERM=dumb.
+
+--watch keeps the status on the terminal; ? there shows the keys.
+
+Its exit status is 1 if the daemon does not run
 or something is unwell: for example a virtual router is in FAULT or has a rival, a
 service has no server that is up, or the last reload failed.`,
 		ValidArgs: sections,
@@ -35,7 +32,7 @@ service has no server that is up, or the last reload failed.`,
 			if asJSON && watch {
 				return errors.New("status: --json and --watch cannot be used together")
 			}
-			return nil
+			return look.check()
 		},
 		RunE: do(func(cmd *cobra.Command, args []string) error {
 			section := status.SectionAll
@@ -44,7 +41,7 @@ service has no server that is up, or the last reload failed.`,
 			}
 			client, out := f.client(), cmd.OutOrStdout()
 			if watch {
-				return watchStatus(cmd.Context(), client, out, section)
+				return watchStatus(cmd, client, &look, section)
 			}
 			st, err := client.Status(cmd.Context())
 			if err != nil {
@@ -53,7 +50,7 @@ service has no server that is up, or the last reload failed.`,
 			if asJSON {
 				err = printJSON(out, selectSection(st, section))
 			} else {
-				_, err = io.WriteString(out, st.Text(section))
+				_, err = io.WriteString(out, st.Render(look.of(out, section)))
 			}
 			if err == nil && len(st.Unwell()) > 0 {
 				return errUnwell
@@ -62,7 +59,8 @@ service has no server that is up, or the last reload failed.`,
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().BoolVar(&watch, "watch", false, "show it again every second")
+	cmd.Flags().StringVar(&look.colour, "color", "auto", "`when` to use colours: auto, always or never")
+	cmd.Flags().BoolVar(&watch, "watch", false, "show it on the terminal and keep it up to date; elsewhere print it every second")
 	return cmd
 }
 
@@ -77,40 +75,4 @@ func selectSection(s *status.Status, section status.Section) any {
 		return map[string]any{"version": s.Version, "checks": s.Checks}
 	}
 	return s
-}
-
-// watchStatus prints the status every second until ctx is done. While no daemon
-// runs it prints that and goes on, because the daemon may be restarting.
-func watchStatus(ctx context.Context, client *control.Client, out io.Writer, section status.Section) error {
-	before := ""
-	if isTerminal(out) {
-		before = clearScreen
-	}
-	ticker := time.NewTicker(watchInterval)
-	defer ticker.Stop()
-	for {
-		st, err := client.Status(ctx)
-		var text string
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, control.ErrNotRunning):
-			text = err.Error() + "\n"
-		case err != nil:
-			return err
-		default:
-			text = st.Text(section)
-		}
-		if _, err := io.WriteString(out, before+text); err != nil {
-			return fmt.Errorf("show the status: %w", err)
-		}
-		if before == "" {
-			before = "\n" // not a terminal: separate the outputs by an empty line
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
 }

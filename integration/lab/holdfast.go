@@ -52,6 +52,8 @@ type Daemon struct {
 	config string
 	socket string
 	suffix string // of the names of its files
+	// KeepsJournal has Restart keep the events of the runs before.
+	KeepsJournal bool
 }
 
 // Holdfast starts the daemon with a configuration. Daemons of several hosts
@@ -101,6 +103,9 @@ func (d *Daemon) RuntimeDir() string {
 	return filepath.Join(d.host.lab.dir, d.host.Name+d.suffix+"-run")
 }
 
+// ConfigPath is the path of the configuration.
+func (d *Daemon) ConfigPath() string { return d.config }
+
 // Configure writes another configuration; Reload or Restart makes it count.
 func (d *Daemon) Configure(config string) {
 	d.host.lab.t.Helper()
@@ -108,9 +113,16 @@ func (d *Daemon) Configure(config string) {
 	d.config = d.host.lab.WriteFile(d.host.Name+d.suffix+".toml", head+config)
 }
 
-// Restart starts the daemon, after a stop or a crash again.
+// Restart starts the daemon, after a stop or a crash again, with an empty journal.
 func (d *Daemon) Restart() {
 	d.host.lab.t.Helper()
+	if file := filepath.Join(d.RuntimeDir(), "events.jsonl"); !d.KeepsJournal {
+		for _, name := range []string{file, file + ".1"} {
+			if err := os.Remove(name); err != nil && !os.IsNotExist(err) {
+				d.host.lab.t.Fatal(err)
+			}
+		}
+	}
 	d.Process = d.host.Start(d.binary, "run", "-c", d.config, "--socket", d.socket)
 }
 

@@ -67,10 +67,11 @@ func (d *Daemon) Events(since uint64) (Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr))
 	}
-	return decodeJournal(stdout)
+	return ReadJournal(stdout)
 }
 
-func decodeJournal(text string) (Journal, error) {
+// ReadJournal decodes the output of `holdfast events --json`.
+func ReadJournal(text string) (Journal, error) {
 	var j Journal
 	for decoder := json.NewDecoder(strings.NewReader(text)); decoder.More(); {
 		var e Event
@@ -98,7 +99,7 @@ func (d *Daemon) Follow() *Follower {
 // Read returns what has come so far.
 func (f *Follower) Read() (Journal, error) {
 	text := f.LogText()
-	return decodeJournal(text[:strings.LastIndexByte(text, '\n')+1])
+	return ReadJournal(text[:strings.LastIndexByte(text, '\n')+1])
 }
 
 // StatusInto asks the daemon for its status and decodes of it what the

@@ -34,6 +34,10 @@ func (e *RefusedError) Error() string { return e.Text }
 
 // A Client sends requests to the daemon.
 type Client struct {
+	// Doubt returns what is added to the error that no daemon runs: why another may be
+	// meant. It may be nil.
+	Doubt func() string
+
 	path          string
 	answerTimeout time.Duration // for an answer that needs no work
 	http          http.Client
@@ -95,7 +99,7 @@ func (c *Client) Reload(ctx context.Context) (*Reloaded, error) {
 // ends with an error, when there are no more events, or when ctx is done. With
 // follow, a daemon that stops is an error. After an upgrade the sequence goes on
 // with the events of the new binary, without a gap.
-func (c *Client) Events(ctx context.Context, since uint64, follow bool) iter.Seq2[event.Event, error] {
+func (c *Client) Events(ctx context.Context, since event.Position, follow bool) iter.Seq2[event.Event, error] {
 	return c.events(ctx, eventsQuery{since: since, follow: follow})
 }
 
@@ -108,7 +112,7 @@ func (c *Client) States(ctx context.Context, follow bool) iter.Seq2[event.Event,
 
 func (c *Client) events(ctx context.Context, q eventsQuery) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
-		since, follow := q.since, q.follow
+		since, follow := q.since.Seq, q.follow
 		answer, err := c.request(ctx, http.MethodGet, q.path())
 		if err == nil && q.state {
 			if since, err = strconv.ParseUint(answer.Header.Get(seqHeader), 10, 64); err != nil {
@@ -138,7 +142,7 @@ func (c *Client) events(ctx context.Context, q eventsQuery) iter.Seq2[event.Even
 
 // path returns what is requested.
 func (q eventsQuery) path() string {
-	query := url.Values{"since": {strconv.FormatUint(q.since, 10)}}
+	query := url.Values{"since": {q.since.String()}}
 	if q.follow {
 		query.Set("follow", "1")
 	}
@@ -188,7 +192,7 @@ func (c *Client) rejoin(ctx context.Context, since uint64) (*http.Response, erro
 			return nil, ctx.Err()
 		}
 		var answer *http.Response
-		answer, err = c.request(ctx, http.MethodGet, eventsQuery{since: since, follow: true}.path())
+		answer, err = c.request(ctx, http.MethodGet, eventsQuery{since: event.Position{Seq: since}, follow: true}.path())
 		// Whatever else is wrong with a socket that is being left or made passes.
 		if refused := (*RefusedError)(nil); err == nil || errors.As(err, &refused) {
 			return answer, err
@@ -244,13 +248,20 @@ func (c *Client) explain(err error) error {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: there is no control socket %s", ErrNotRunning, c.path)
+		return fmt.Errorf("%w: there is no control socket %s%s", ErrNotRunning, c.path, c.doubt())
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("%w: nobody listens on the control socket %s", ErrNotRunning, c.path)
+		return fmt.Errorf("%w: nobody listens on the control socket %s%s", ErrNotRunning, c.path, c.doubt())
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("the daemon does not answer on the control socket %s", c.path)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("no permission to use the control socket %s: try as root", c.path)
 	}
 	return fmt.Errorf("ask the daemon: %w", err)
+}
+
+func (c *Client) doubt() string {
+	if c.Doubt == nil {
+		return ""
+	}
+	return c.Doubt()
 }

@@ -127,12 +127,12 @@ func awaitHangup(t *testing.T, conn net.Conn) {
 func TestStreamsAreBounded(t *testing.T) {
 	events, client, _ := serve(t, &fakeBackend{}, func(s *Server) { s.streams = make(chan struct{}, 1) })
 	events.Append(event.Event{Kind: event.KindServer})
-	for _, err := range client.Events(t.Context(), 0, true) {
+	for _, err := range client.Events(t.Context(), event.Position{}, true) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		var refused *RefusedError
-		for _, err := range client.Events(t.Context(), 0, false) {
+		for _, err := range client.Events(t.Context(), event.Position{}, false) {
 			if !errors.As(err, &refused) || refused.Code != 503 {
 				t.Errorf("a second stream: %v", err)
 			}
@@ -194,7 +194,7 @@ func TestEventsComeInBatches(t *testing.T) {
 		server.api.events.Append(event.Event{Kind: event.KindServer})
 	}
 	next := uint64(11)
-	for e, err := range client.Events(t.Context(), 10, false) {
+	for e, err := range client.Events(t.Context(), event.Position{Seq: 10}, false) {
 		if err != nil || e.Seq != next {
 			t.Fatalf("event %d, want %d: %v", e.Seq, next, err)
 		}

@@ -161,7 +161,7 @@ func TestWrongQuestions(t *testing.T) {
 		{http.MethodGet, "nothing", "this daemon has no GET /v1/nothing"},
 		{http.MethodGet, "reload", "this daemon has no GET /v1/reload"},
 		{http.MethodPost, "status", "this daemon has no POST /v1/status"},
-		{http.MethodGet, "events?since=-1", `since must be the number of an event, not "-1"`},
+		{http.MethodGet, "events?since=-1", `since: "-1" is not the number of an event, a cursor or a time`},
 		{http.MethodGet, "events?follow=maybe", `follow must be 1 or 0, not "maybe"`},
 	} {
 		answer, err := client.request(t.Context(), test.method, test.what)
@@ -256,7 +256,7 @@ func TestEventsOverTheSocket(t *testing.T) {
 	events.Append(event.Event{Kind: event.KindServer, Subject: "web/<rs1>"})
 	events.Append(event.Event{Kind: event.KindGroup})
 	var got []string
-	for e, err := range client.Events(t.Context(), 1, false) {
+	for e, err := range client.Events(t.Context(), event.Position{Seq: 1}, false) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +268,7 @@ func TestEventsOverTheSocket(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	got = nil
-	for e, err := range client.Events(ctx, 0, true) {
+	for e, err := range client.Events(ctx, event.Position{}, true) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -291,7 +291,7 @@ func TestCloseEndsFollowers(t *testing.T) {
 	events, client, _ := serve(t, &fakeBackend{}, func(s *Server) { server = s })
 	events.Append(event.Event{Kind: event.KindServer})
 	var last error
-	for e, err := range client.Events(t.Context(), 0, true) {
+	for e, err := range client.Events(t.Context(), event.Position{}, true) {
 		if last = err; e.Seq == 1 {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
@@ -329,7 +329,7 @@ func TestFollowersGoOn(t *testing.T) {
 	leave := run(old)
 	old.Append(event.Event{Kind: event.KindServer})
 	var got []string
-	for e, err := range NewClient(path).Events(t.Context(), 0, true) {
+	for e, err := range NewClient(path).Events(t.Context(), event.Position{}, true) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -361,7 +361,7 @@ func TestFollowersGiveUp(t *testing.T) {
 	client.answerTimeout = 3 * rejoinPause
 	events.Append(event.Event{Kind: event.KindServer})
 	var last error
-	for e, err := range client.Events(t.Context(), 0, true) {
+	for e, err := range client.Events(t.Context(), event.Position{}, true) {
 		if last = err; e.Seq == 1 {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
@@ -466,7 +466,7 @@ func TestClientUnderstandsStrangeAnswers(t *testing.T) {
 	if _, err := c.Plan(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "decode the daemon's answer: ") {
 		t.Errorf("plan: %v", err)
 	}
-	for _, err := range c.Events(t.Context(), 0, false) {
+	for _, err := range c.Events(t.Context(), event.Position{}, false) {
 		if err == nil || !strings.HasPrefix(err.Error(), "read events: ") {
 			t.Errorf("events: %v", err)
 		}
@@ -557,7 +557,7 @@ func TestQuietFollowerGoesOn(t *testing.T) {
 	client.answerTimeout = 3 * rejoinPause
 	events.Append(event.Event{Kind: event.KindServer})
 	var last error
-	for e, err := range client.Events(t.Context(), 0, true) {
+	for e, err := range client.Events(t.Context(), event.Position{}, true) {
 		if last = err; e.Seq == 1 {
 			time.Sleep(5 * server.api.writeTimeout) // the deadline of the first write passes
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)

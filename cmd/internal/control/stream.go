@@ -16,7 +16,7 @@ const maxBatch = 256
 
 // An eventsQuery is a client's query for events.
 type eventsQuery struct {
-	since  uint64
+	since  event.Position
 	follow bool
 	state  bool // the present states come first, and then only what follows them
 }
@@ -24,8 +24,8 @@ type eventsQuery struct {
 func parseEventsQuery(r *http.Request) (q eventsQuery, err error) {
 	values := r.URL.Query()
 	if text := values.Get("since"); text != "" {
-		if q.since, err = strconv.ParseUint(text, 10, 64); err != nil {
-			return q, fmt.Errorf("since must be the number of an event, not %q", text)
+		if q.since, err = event.ParsePosition(text); err != nil {
+			return q, fmt.Errorf("since: %w", err)
 		}
 	}
 	if text := values.Get("follow"); text != "" {
@@ -56,12 +56,13 @@ func (a *API) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var states []event.Event
+	since := a.events.Find(q.since)
 	if q.state {
-		if states, q.since, err = a.backend.States(ctx); err != nil {
+		if states, since, err = a.backend.States(ctx); err != nil {
 			a.failed(w, r, err)
 			return
 		}
-		w.Header().Set(seqHeader, strconv.FormatUint(q.since, 10))
+		w.Header().Set(seqHeader, strconv.FormatUint(since, 10))
 	}
 	w.Header().Set("Content-Type", "application/jsonl")
 	out := http.NewResponseController(w)
@@ -70,13 +71,13 @@ func (a *API) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !q.follow {
-		a.writePast(w, out, q.since)
+		a.writePast(w, out, since)
 		return
 	}
 	w.Header().Set("Trailer", returnsTrailer)
 	// The header goes out at once: the reader knows that it misses nothing from now on.
 	for err := a.writeEvents(w, out, states); err == nil; {
-		events := a.events.Follow(ctx, q.since, maxBatch)
+		events := a.events.Follow(ctx, since, maxBatch)
 		if events == nil {
 			// The time for the last batch may be over, and the end must go out.
 			_ = out.SetWriteDeadline(time.Now().Add(a.writeTimeout))
@@ -86,7 +87,7 @@ func (a *API) serveEvents(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		err = a.writeEvents(w, out, events)
-		q.since = events[len(events)-1].Seq
+		since = events[len(events)-1].Seq
 	}
 }
 
@@ -111,7 +112,11 @@ func (a *API) writeEvents(w http.ResponseWriter, out *http.ResponseController, e
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
+	starts := a.events.Starts()
 	for i := range events {
+		if e := &events[i]; !e.Snapshot {
+			e.Cursor = event.Cursor(starts, e.Seq)
+		}
 		if err := encoder.Encode(&events[i]); err != nil {
 			return err
 		}

@@ -51,6 +51,8 @@ type Director struct {
 	host    *netdev.Host
 	events  *event.Bus
 	journal *event.Journal
+	// eventFile keeps the journal in a file.
+	eventFile *eventFile
 	// published are the states that subscribers of events know of.
 	published publishedStates
 	api       *control.API // nil before open
@@ -155,7 +157,7 @@ func (d *Director) open(ctx context.Context) error {
 	if err := d.openHost(); err != nil {
 		return err
 	}
-	d.journal = event.NewJournal(journalSize, d.inherited.Seq)
+	d.openJournal()
 	d.page = web.New(web.Options{Status: backend{d}.Status, Journal: d.journal, Log: d.log})
 	d.metrics = &metricsEndpoint{base: d.base()}
 	d.api = d.newAPI()
@@ -239,6 +241,7 @@ func (d *Director) list() {
 	}
 
 	d.subsystems = []subsystem{
+		d.eventFile, // the last that is closed: its file has what the others say at the end
 		d.outlets,
 		&managed{base: b, manager: d.opts.Manager, text: d.summary},
 		&snmpAgent{base: b, routers: d.vrrpStatusSoon},

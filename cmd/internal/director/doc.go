@@ -79,6 +79,7 @@
 // stop.go ends everything. release.go gives away what a daemon that crashed has left,
 // and resource_release.go stops what that has started.
 // realtime.go sets the scheduling of threads; state_file.go reads JSON from state files.
+// event_file.go keeps the journal in a file, over restarts.
 //
 // # What reaches the kernel
 //

@@ -144,6 +144,7 @@ func (d *Director) counts() (counts, error) {
 // publishes that it was replaced.
 func (d *Director) restoreHistory() {
 	c := d.files.restoreJournal(&d.inherited)
+	d.eventFile.begin()
 	d.services.repairs += c.Repairs
 	d.routers.restoreCounts(&c)
 	d.reloads, d.reloadsRefused, d.upgrades = c.Reloads, c.ReloadsRefused, c.Upgrades

@@ -33,6 +33,7 @@ func after(t *testing.T, dir string, p upgradeState) (*Director, *strings.Builde
 	d.routers.instances["v"] = &instance{}
 	d.routers.conf = d.conf
 	d.services = &virtualServices{}
+	d.eventFile = &eventFile{base: d.base(), events: d.journal, problems: func([]status.Problem) {}}
 	d.files = d.newUpgradeFiles()
 	return d, log
 }

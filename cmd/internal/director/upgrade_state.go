@@ -34,6 +34,7 @@ type upgradeState struct {
 	Seq     uint64        `json:"seq,omitempty"`
 	Events  []event.Event `json:"events,omitempty"`
 	History time.Duration `json:"history_ns,omitempty"`
+	Journal savedJournal  `json:"journal,omitzero"`
 }
 
 // A history is the content of history.json in the runtime directory: the journal

@@ -89,10 +89,13 @@ const (
 // `holdfast events --json`. Whoever gets an Event must not change what it
 // refers to: all subscribers share it.
 type Event struct {
-	// Seq is the number in the journal. It counts from 1 at the start of the
-	// daemon and goes on through upgrades. 0: the event is not in the journal.
+	// Seq is the number in the journal. It goes on through restarts and upgrades. 0: the
+	// event is not in the journal.
 	Seq uint64    `json:"seq"`
 	At  time.Time `json:"at"`
+	// Cursor is the place after this event, for a reader that comes back. It outlasts a
+	// restart of the daemon. Only what is sent to readers has it.
+	Cursor string `json:"cursor,omitempty"`
 	// Kind is one of the Kind constants.
 	Kind string `json:"kind"`
 	// Subject is the name of the instance, group, service or tracker; a server

@@ -14,6 +14,7 @@ type Journal struct {
 	ring    []Event       // entry of seq is at (seq-1) % len
 	first   uint64        // seq of the oldest that it ever had
 	last    uint64        // seq of the newest; first-1 if none
+	starts  []Start       // oldest first; the last is of this process
 	arrived chan struct{} // closed and forgotten at the next Append; nil if nobody waits
 }
 
@@ -22,6 +23,34 @@ type Journal struct {
 // process before an upgrade; 0: there was none.
 func NewJournal(size int, last uint64) *Journal {
 	return &Journal{ring: make([]Event, size), first: last + 1, last: last}
+}
+
+// SetStarts tells the journal to which starts of the daemon the numbers belong, the
+// present one last.
+func (l *Journal) SetStarts(starts []Start) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.starts = starts
+}
+
+// Starts returns the starts of the daemon that the journal knows, oldest first.
+func (l *Journal) Starts() []Start {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.starts
+}
+
+// Find returns the number of the event that p is after, for Next and Follow.
+func (l *Journal) Find(p Position) uint64 {
+	if !p.Time.IsZero() {
+		if events := l.Since(0); len(events) > 0 {
+			return before(events, p.Time)
+		}
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return p.resolve(l.starts, l.last)
 }
 
 // Last returns the number of the newest event.
@@ -101,9 +130,7 @@ func (l *Journal) next(seq uint64, most int) []Event {
 	var events []Event
 	switch {
 	case seq > l.last:
-		events = append(events, Event{
-			Kind: KindLost, Reason: fmt.Sprintf("the journal begins anew: it has not come to %d", seq),
-		})
+		events = append(events, anew(seq, l.ring[(oldest-1)%size]))
 		seq = 0
 	case seq != 0 && seq+1 < oldest:
 		events = append(events, Event{
@@ -114,7 +141,7 @@ func (l *Journal) next(seq uint64, most int) []Event {
 	for i := from; i <= min(l.last, from+uint64(most)-1); i++ {
 		events = append(events, l.ring[(i-1)%size])
 	}
-	if events[0].Seq == 0 { // a marker: resuming after it finds what follows it
+	if events[0].Kind == KindLost && events[0].Seq == 0 { // a marker: resuming after it finds what follows it
 		events[0].Seq, events[0].At = events[1].Seq-1, events[1].At
 	}
 	return events

@@ -15,6 +15,8 @@ func TestWhoImportsWhom(t *testing.T) {
 	for room, allowed := range map[string][]string{
 		"event":       nil,
 		"status":      nil,
+		"journal":     {"event"},
+		"watch":       {"event", "status"},
 		"notify":      {"event", "program"},
 		"reconnect":   nil,
 		"snmp":        {"event", "status", "reconnect", "snmp/agentx"},

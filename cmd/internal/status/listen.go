@@ -24,7 +24,7 @@ type Listener struct {
 }
 
 // listeners writes the HTTP listeners.
-func (s *Status) listeners(b *strings.Builder) {
+func (s *Status) listeners(b *page) {
 	if len(s.Listen) == 0 {
 		return
 	}

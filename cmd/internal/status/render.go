@@ -22,37 +22,34 @@ const (
 	SectionChecks Section = "checks"
 )
 
-// Text returns s, or one section of s, as text for people. The text has a header
-// about the director, a line for each problem, and tables with a row for each object.
-func (s *Status) Text(section Section) string {
-	var b strings.Builder
-	s.head(&b)
+// sections writes one section, or all that have something to show.
+func (s *Status) sections(b *page, section Section) {
+	s.head(b)
 	if section == SectionVRRP || section == SectionAll && len(s.VRRP) > 0 {
-		s.vrrp(&b)
-		s.policies(&b)
-		s.trackers(&b)
-		s.resources(&b)
+		s.vrrp(b)
+		s.policies(b)
+		s.trackers(b)
+		s.resources(b)
 	}
 	if section == SectionVRRP || section == SectionAll {
-		s.bfd(&b)
+		s.bfd(b)
 	}
 	if section == SectionLVS || section == SectionAll && s.LVS != nil {
-		s.lvs(&b)
+		s.lvs(b)
 	}
 	if section == SectionChecks || section == SectionAll && len(s.Checks) > 0 {
-		s.checks(&b, section == SectionChecks)
+		s.checks(b, section == SectionChecks)
 	}
 	if section == SectionAll {
-		s.alerts(&b)
-		s.notify(&b)
-		s.dbus(&b)
-		s.snmp(&b)
-		s.listeners(&b)
+		s.alerts(b)
+		s.notify(b)
+		s.dbus(b)
+		s.snmp(b)
+		s.listeners(b)
 	}
-	return b.String()
 }
 
-func (s *Status) head(b *strings.Builder) {
+func (s *Status) head(b *page) {
 	fmt.Fprintf(b, "%s  up %s  holdfast %s  pid %d\n", s.Director, s.ago(s.Started), s.Software, s.PID)
 	fmt.Fprintf(b, "  configuration %s, in force for %s\n", s.Config.Path, s.ago(s.Config.LoadedAt))
 	if r := s.Config.LastReload; r != nil && !r.OK {
@@ -64,23 +61,39 @@ func (s *Status) head(b *strings.Builder) {
 	if !s.Realtime && s.RealtimeNote != "" {
 		fmt.Fprintf(b, "  no real-time priority: %s\n", s.RealtimeNote)
 	}
-	for _, problem := range s.Unwell() {
+	s.unwell(b)
+}
+
+// unwell writes a line for each problem. Where there is no room for all, they come before
+// everything else but a few rows.
+func (s *Status) unwell(b *page) {
+	problems := s.Unwell()
+	shown := len(problems)
+	if b.limit > 0 {
+		shown = min(shown, max(b.look.Height/3, b.limit))
+	}
+	for _, problem := range problems[:shown] {
 		b.WriteString("  UNWELL: " + problem + "\n")
+	}
+	if more := len(problems) - shown; more > 0 {
+		fmt.Fprintf(b, "  UNWELL: and %d more\n", more)
+		b.cut = true
 	}
 }
 
-func (s *Status) vrrp(b *strings.Builder) {
+func (s *Status) vrrp(b *page) {
 	b.WriteString("\nVRRP\n")
 	if len(s.VRRP) == 0 {
 		b.WriteString("  none\n")
 		return
 	}
 	var t table
-	t.header("NAME", "STATE", ">FOR", ">PRIORITY", ">INTERVAL", "INTERFACE", "DEVICE", ">VRID", "MASTER", "ADDRESSES")
+	t.header("NAME", "STATE", ">FOR", ">PRIORITY~6", ">INTERVAL~1", "INTERFACE~3", "DEVICE~2", ">VRID~4", "MASTER~5", "ADDRESSES")
 	for i := range s.VRRP {
 		v := &s.VRRP[i]
 		t.row(v.Name, v.State, s.ago(v.Since), v.priority(), milliseconds(v.IntervalMS), v.Interface,
 			cmp.Or(v.Device, "-"), strconv.Itoa(v.VRID), v.master(), cmp.Or(strings.Join(v.Addresses, " "), "-"))
+		t.unwell(v.State == "FAULT" || v.Silenced != nil || v.CededTo != nil || v.Rival != nil)
 		for _, r := range v.Reasons {
 			t.note(fmt.Sprintf("%s, for %s: %s", r.Key, s.ago(r.Since), r.Text))
 		}
@@ -153,7 +166,7 @@ func (i *Instance) master() string {
 	return "-"
 }
 
-func (s *Status) lvs(b *strings.Builder) {
+func (s *Status) lvs(b *page) {
 	b.WriteString("\nLVS\n")
 	if s.LVS == nil {
 		b.WriteString("  none\n")
@@ -165,12 +178,13 @@ func (s *Status) lvs(b *strings.Builder) {
 	if s.LVS.RatesNote != "" {
 		fmt.Fprintf(b, "  rates are not measured: %s\n", s.LVS.RatesNote)
 	}
-	var t table
-	t.header("NAME", "ADDRESS", "BY", "HEALTH", ">WEIGHT", ">ACTIVE", ">INACTIVE", ">CONNECTIONS", ">IN", ">OUT", ">CONNS/S", ">PACKETS/S", ">BYTES/S")
+	t := table{what: "services and servers"}
+	t.header("NAME", "ADDRESS~9", "BY~4", "HEALTH", ">WEIGHT~8", ">ACTIVE", ">INACTIVE~7", ">CONNECTIONS~5", ">IN~2", ">OUT~3", ">CONNS/S~10", ">PACKETS/S~1", ">BYTES/S~6")
 	for i := range s.LVS.Services {
 		v := &s.LVS.Services[i]
 		t.row(slices.Concat([]string{cmp.Or(v.Name, "-"), v.Service, v.Scheduler, serviceHealth(v), "", "", ""},
 			counters(&v.Counters, v.Present))...)
+		t.unwell(!v.Foreign && v.Wanted && (!v.Present || v.ServersUp < v.ServersTotal && judged(v)))
 		t.note(serviceNote(v))
 		t.note(quorumNote(v))
 		for j := range v.Servers {
@@ -178,6 +192,8 @@ func (s *Status) lvs(b *strings.Builder) {
 			t.row(slices.Concat([]string{"-> " + r.Name, r.Address, r.Forward, serverHealth(r), weight(r),
 				strconv.FormatUint(uint64(r.Active), 10), strconv.FormatUint(uint64(r.Inactive), 10)},
 				counters(&r.Counters, r.Present))...)
+			t.rank(rankDetail)
+			t.unwell(r.Health == lvs.Down.String() || r.Drained)
 			t.note(s.serverNote(r))
 		}
 	}

@@ -4,13 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
-	"strings"
 )
 
 // maxAlerts is how many failures the text shows. The JSON form has all.
 const maxAlerts = 20
 
-func (s *Status) alerts(b *strings.Builder) {
+func (s *Status) alerts(b *page) {
 	if len(s.Alerts) == 0 {
 		return
 	}

@@ -9,13 +9,13 @@ import (
 )
 
 // bfd writes the BFD sessions (Bidirectional Forwarding Detection).
-func (s *Status) bfd(b *strings.Builder) {
+func (s *Status) bfd(b *page) {
 	if s.BFD == nil {
 		return
 	}
 	b.WriteString("\nBFD\n")
 	var t table
-	t.header("NAME", "NEIGHBOUR", "INTERFACE", "STATE", ">FOR", ">EVERY", ">DETECTION", ">SENT", ">RECEIVED", ">FALLS", "DROPPED")
+	t.header("NAME", "NEIGHBOUR", "INTERFACE~6", "STATE", ">FOR", ">EVERY~4", ">DETECTION~5", ">SENT~1", ">RECEIVED~2", ">FALLS~7", "DROPPED~3")
 	for i := range s.BFD.Sessions {
 		k := &s.BFD.Sessions[i]
 		every, detection := "-", "-"
@@ -27,6 +27,7 @@ func (s *Status) bfd(b *strings.Builder) {
 		}
 		t.row(k.Name, k.neighbour(), cmp.Or(k.Interface, "-"), k.State, s.ago(k.Since), every, detection,
 			count(k.PacketsSent), count(k.PacketsReceived), count(k.Downs), dropped(k.Dropped))
+		t.unwell(k.State != "Up")
 		if k.State != "Up" {
 			t.note(k.Reason)
 		}

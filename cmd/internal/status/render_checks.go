@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 
 	"holdfast/checker"
@@ -12,14 +11,14 @@ import (
 
 // checks writes the checks. With history it adds the latest results of each, and every
 // failure that is kept, instead of the latest failure of those that are not up.
-func (s *Status) checks(b *strings.Builder, history bool) {
+func (s *Status) checks(b *page, history bool) {
 	b.WriteString("\nCHECKS\n")
 	if len(s.Checks) == 0 {
 		b.WriteString("  none\n")
 		return
 	}
-	var t table
-	t.header("SERVER", "TYPE", "ADDRESS", "STATE", ">FOR", ">LAST", ">TOOK", ">P50", ">P99", ">ATTEMPTS", ">FAILURES")
+	t := table{brief: true} // the services have those that are well too
+	t.header("SERVER", "TYPE~5", "ADDRESS~6", "STATE", ">FOR", ">LAST~7", ">TOOK~8", ">P50~1", ">P99~2", ">ATTEMPTS~3", ">FAILURES~4")
 	for i := range s.Checks {
 		c := &s.Checks[i]
 		since, last, took, p50, p99 := "-", "-", "-", "-", "-"
@@ -34,6 +33,7 @@ func (s *Status) checks(b *strings.Builder, history bool) {
 		}
 		t.row(c.ID, c.Kind, asked(c.Address), string(c.State), since, last, took, p50, p99,
 			strconv.FormatUint(c.Counts.Attempts, 10), strconv.FormatUint(c.Counts.Failures, 10))
+		t.unwell(c.State == checker.Down)
 		s.checkNotes(&t, c, history)
 	}
 	t.write(b)

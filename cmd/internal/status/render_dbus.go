@@ -2,11 +2,10 @@ package status
 
 import (
 	"fmt"
-	"strings"
 )
 
 // dbus writes the state of the D-Bus service.
-func (s *Status) dbus(b *strings.Builder) {
+func (s *Status) dbus(b *page) {
 	d := s.DBus
 	if d == nil {
 		return

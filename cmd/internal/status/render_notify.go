@@ -3,12 +3,11 @@ package status
 import (
 	"fmt"
 	"strconv"
-	"strings"
 )
 
 // notify writes a row for each outlet. It omits the scripts if no script has run or
 // been dropped, and none is queued.
-func (s *Status) notify(b *strings.Builder) {
+func (s *Status) notify(b *page) {
 	var t table
 	t.header("NAME", ">QUEUED", ">DELIVERED", ">DROPPED", ">LAST")
 	shown := false
@@ -23,6 +22,7 @@ func (s *Status) notify(b *strings.Builder) {
 			last = s.ago(o.LastDelivery) + " ago"
 		}
 		t.row(o.Name, strconv.Itoa(o.Queued), strconv.FormatUint(o.Delivered, 10), strconv.FormatUint(o.Dropped, 10), last)
+		t.unwell(!o.FailingSince.IsZero())
 		switch {
 		case !o.FailingSince.IsZero():
 			t.note(fmt.Sprintf("fails for %s: %s", s.ago(o.FailingSince), o.LastError))

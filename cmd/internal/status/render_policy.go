@@ -2,11 +2,10 @@ package status
 
 import (
 	"slices"
-	"strings"
 )
 
 // policies writes the routes and rules that move with the virtual routers.
-func (s *Status) policies(b *strings.Builder) {
+func (s *Status) policies(b *page) {
 	var t table
 	t.header("VRRP", "STATE", "ROUTE OR RULE")
 	found := false
@@ -15,6 +14,7 @@ func (s *Status) policies(b *strings.Builder) {
 		for _, p := range slices.Concat(v.Routes, v.Rules) {
 			found = true
 			t.row(v.Name, v.policyState(&p), p.Text)
+			t.unwell(v.missing(&p))
 			if p.Why != "" {
 				t.note(p.Why)
 			}

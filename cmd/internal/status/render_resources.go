@@ -1,9 +1,7 @@
 package status
 
-import "strings"
-
 // resources writes what runs where a group is MASTER.
-func (s *Status) resources(b *strings.Builder) {
+func (s *Status) resources(b *page) {
 	if len(s.Resources) == 0 {
 		return
 	}

@@ -2,11 +2,10 @@ package status
 
 import (
 	"fmt"
-	"strings"
 )
 
 // snmp writes the state of the connection to the SNMP master agent.
-func (s *Status) snmp(b *strings.Builder) {
+func (s *Status) snmp(b *page) {
 	n := s.SNMP
 	if n == nil {
 		return

@@ -9,13 +9,13 @@ import (
 )
 
 // trackers writes the trackers, on which virtual routers depend besides their interfaces.
-func (s *Status) trackers(b *strings.Builder) {
+func (s *Status) trackers(b *page) {
 	if len(s.Trackers) == 0 {
 		return
 	}
 	b.WriteString("\nTRACKERS\n")
 	var t table
-	t.header("NAME", "TYPE", "STATE", ">FOR", ">LOOKED", ">TOOK", ">BAD", ">LATE", "TRACKED BY")
+	t.header("NAME", "TYPE", "STATE", ">FOR", ">LOOKED~3", ">TOOK~2", ">BAD~4", ">LATE~1", "TRACKED BY")
 	for i := range s.Trackers {
 		k := &s.Trackers[i]
 		last, took := "-", "-"
@@ -24,6 +24,7 @@ func (s *Status) trackers(b *strings.Builder) {
 		}
 		t.row(k.Name, k.Type, k.state(), s.ago(k.Since), last, took, fmt.Sprintf("%d of %d", k.Bad, k.Looks),
 			strconv.FormatUint(k.TimedOut, 10), k.trackedBy())
+		t.unwell(k.State == "down")
 		if k.Reason != "" {
 			t.note(k.Reason)
 		}

@@ -1,0 +1,247 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"holdfast/cmd/internal/event"
+)
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A run is a daemon as far as the journal is concerned.
+type run struct {
+	events  *event.Journal
+	writer  *Writer
+	trouble chan error
+}
+
+var runs int
+
+// begin starts a run that knows what the file has.
+func begin(t *testing.T, path string, limit int64) *run {
+	t.Helper()
+	content, err := Read(path)
+	must(t, err)
+	runs++
+	start := event.NewStart([6]byte{byte(runs)}, content.Last())
+	r := &run{events: event.NewJournal(4096, content.Last()), trouble: make(chan error, 16)}
+	must(t, r.events.Prepend(content.Newest(4096)))
+	r.writer = newWriter(Options{
+		Path: path, Events: r.events, Start: start, Written: content.Last(),
+		Trouble: func(err error) { r.trouble <- err },
+	}, limit)
+	return r
+}
+
+func (r *run) say(n int) {
+	for range n {
+		r.events.Append(event.Event{At: time.Now(), Kind: event.KindConfig, Reason: "<said>"})
+	}
+}
+
+func (r *run) end(t *testing.T) {
+	t.Helper()
+	must(t, r.writer.Close(10*time.Second))
+}
+
+func numbers(events []event.Event) string {
+	var list []string
+	for _, e := range events {
+		list = append(list, fmt.Sprint(e.Seq))
+	}
+	return strings.Join(list, " ")
+}
+
+func TestNumbersGoOn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state", "events.jsonl")
+	for range 3 {
+		r := begin(t, path, maxSize)
+		r.say(2)
+		r.end(t)
+	}
+	content, err := Read(path)
+	must(t, err)
+	if got := numbers(content.Events); got != "1 2 3 4 5 6" || len(content.Starts) != 3 || content.Damaged != 0 {
+		t.Errorf("the file has %s, %v, %d damaged", got, content.Starts, content.Damaged)
+	}
+	if got := event.Cursor(content.Starts, 4); !strings.HasSuffix(got, ":4") || !strings.HasPrefix(got, content.Starts[1].ID) {
+		t.Errorf("the cursor of 4 is %s", got)
+	}
+}
+
+// A crash tears the last line. The next run takes it away and goes on.
+func TestTornLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	r := begin(t, path, maxSize)
+	r.say(3)
+	r.end(t)
+	text, err := os.ReadFile(path)
+	must(t, err)
+	must(t, os.WriteFile(path, text[:len(text)-7], 0o640))
+	content, err := Read(path)
+	must(t, err)
+	if numbers(content.Events) != "1 2" || content.Damaged != 0 {
+		t.Errorf("the torn file has %s, %d damaged", numbers(content.Events), content.Damaged)
+	}
+	r = begin(t, path, maxSize)
+	r.say(1)
+	r.end(t)
+	content, err = Read(path)
+	must(t, err)
+	if numbers(content.Events) != "1 2 3" || content.Damaged != 0 {
+		t.Errorf("after the next run the file has %s, %d damaged", numbers(content.Events), content.Damaged)
+	}
+}
+
+// What is not JSON in the middle costs one line, not the journal.
+func TestDamagedLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	must(t, os.WriteFile(path, []byte("{\"seq\":1,\"kind\":\"config\"}\n\x00\x00\x00\n{\"seq\":3,\"kind\":\"config\"}\n{\"seq\":3,\"kind\":\"config\"}\n"), 0o640))
+	content, err := Read(path)
+	must(t, err)
+	if numbers(content.Events) != "1 3" || content.Damaged != 2 {
+		t.Errorf("the file has %s, %d damaged", numbers(content.Events), content.Damaged)
+	}
+	if got := numbers(content.Newest(9)); got != "3" {
+		t.Errorf("without a gap there are %s", got)
+	}
+}
+
+func TestFilesAreBounded(t *testing.T) {
+	const limit = 4 << 10
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	r := begin(t, path, limit)
+	for range 40 {
+		r.say(50)
+		for r.writer.Written() < r.events.Last() {
+			time.Sleep(time.Millisecond) // the writer has its own goroutine
+		}
+	}
+	r.end(t)
+	for _, name := range []string{path, former(path)} {
+		info, err := os.Stat(name)
+		must(t, err)
+		if info.Size() > limit+maxBatch*128 {
+			t.Errorf("%s has %d bytes", name, info.Size())
+		}
+	}
+	content, err := Read(path)
+	must(t, err)
+	newest := content.Newest(4096)
+	if content.Last() != 2000 || len(newest) != len(content.Events) || len(content.Starts) != 1 {
+		t.Errorf("the files end at %d, %d of %d events hang together, starts %v", content.Last(), len(newest), len(content.Events), content.Starts)
+	}
+}
+
+// A disk that refuses is said once, and what it refused is written later.
+func TestDiskThatRefuses(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	must(t, os.WriteFile(dir, nil, 0o600)) // a file where the directory belongs
+	path := filepath.Join(dir, "events.jsonl")
+	r := begin2(t, path)
+	r.say(3)
+	if err := <-r.trouble; !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("the trouble is %v", err)
+	}
+	must(t, os.Remove(dir))
+	if err := <-r.trouble; err != nil {
+		t.Errorf("then %v", err)
+	}
+	r.end(t)
+	content, err := Read(path)
+	must(t, err)
+	if got := numbers(content.Events); got != "1 2 3" {
+		t.Errorf("the file has %s", got)
+	}
+}
+
+// begin2 starts a run that does not read the file.
+func begin2(t *testing.T, path string) *run {
+	t.Helper()
+	r := &run{events: event.NewJournal(4096, 0), trouble: make(chan error, 16)}
+	r.writer = newWriter(Options{
+		Path: path, Events: r.events, Start: event.NewStart([6]byte{99}, 0),
+		Trouble: func(err error) { r.trouble <- err },
+	}, maxSize)
+	return r
+}
+
+// A full disk leaves no half a line behind.
+func TestFullDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	j, err := openFile(path, maxSize)
+	must(t, err)
+	defer j.close()
+	must(t, j.begin(event.NewStart([6]byte{1}, 0)))
+	whole := j.size
+	var old unix.Rlimit
+	must(t, unix.Getrlimit(unix.RLIMIT_FSIZE, &old))
+	must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: uint64(whole) + 20, Max: old.Max}))
+	err = j.write([]event.Event{{Seq: 1, Kind: event.KindConfig, Reason: strings.Repeat("x", 100)}})
+	must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &old))
+	if !errors.Is(err, syscall.EFBIG) {
+		t.Errorf("the error is %v", err)
+	}
+	info, err := os.Stat(path)
+	must(t, err)
+	if info.Size() != whole || j.size != whole {
+		t.Errorf("the file has %d bytes, %d before", info.Size(), whole)
+	}
+	must(t, j.write([]event.Event{{Seq: 1, Kind: event.KindConfig}}))
+	content, err := Read(path)
+	must(t, err)
+	if numbers(content.Events) != "1" || content.Damaged != 0 {
+		t.Errorf("then the file has %s, %d damaged", numbers(content.Events), content.Damaged)
+	}
+}
+
+// A second daemon does not write to the same file, and a link or a pipe is refused.
+func TestFileThatIsNotOurs(t *testing.T) {
+	dir := t.TempDir()
+	path, link, pipe := filepath.Join(dir, "events.jsonl"), filepath.Join(dir, "link"), filepath.Join(dir, "pipe")
+	j, err := openFile(path, maxSize)
+	must(t, err)
+	defer j.close()
+	if _, err := openFile(path, maxSize); !errors.Is(err, errInUse) {
+		t.Errorf("a second daemon: %v", err)
+	}
+	must(t, os.Symlink(path, link))
+	must(t, unix.Mkfifo(pipe, 0o600))
+	for _, name := range []string{link, pipe} {
+		if _, err := openFile(name, maxSize); err == nil {
+			t.Errorf("%s was opened", name)
+		}
+	}
+}
+
+// A file that somebody removes is made again.
+func TestRemovedFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	r := begin(t, path, maxSize)
+	r.say(1)
+	for r.writer.Written() < 1 {
+		time.Sleep(time.Millisecond)
+	}
+	must(t, os.Remove(path))
+	r.say(1)
+	r.end(t)
+	content, err := Read(path)
+	must(t, err)
+	if got := numbers(content.Events); got != "2" || len(content.Starts) != 1 {
+		t.Errorf("the file has %s, %v", got, content.Starts)
+	}
+}
