@@ -30,8 +30,14 @@ address = "192.168.0.%d:9650"
 		daemons[i].AwaitState(t, []string{"MASTER", "BACKUP"}[i])
 	}
 	socket := filepath.Join(daemons[0].RuntimeDir(), "control.sock")
-	text := p.Directors[0].Run("curl", "-sf", "--unix-socket", socket, "http://holdfast/metrics")
-	other := p.Directors[1].Run("curl", "-sf", "http://192.168.0.3:9650/metrics")
+	var text, other string
+	lab.Wait(t, 5*time.Second, "adverts in the metrics of both", func() (string, bool) {
+		text = p.Directors[0].Run("curl", "-sf", "--unix-socket", socket, "http://holdfast/metrics")
+		other = p.Directors[1].Run("curl", "-sf", "http://192.168.0.3:9650/metrics")
+		// The first advert of a MASTER is not one that its timer sent.
+		timed, received := sample(text, "holdfast_advert_lateness_seconds_count"), sample(other, `holdfast_vrrp_adverts_received_total{vrrp="outside"}`)
+		return fmt.Sprint(timed, received), timed > 0 && received > 0
+	})
 	for _, want := range []struct {
 		text, sample string
 		least, most  float64
