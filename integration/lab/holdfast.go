@@ -131,9 +131,12 @@ func (d *Daemon) Restart() {
 func (d *Daemon) CLI(command string, args ...string) (stdout, stderr string, err error) {
 	all := []string{command}
 	switch command {
-	case "check", "config", "plan", "release", "doctor":
+	case "check", "config", "plan", "release":
 		all = append(all, args...)
 		all = append(all, "-c", d.config)
+	case "doctor":
+		all = append(all, "-c", d.config, "--socket", d.socket)
+		all = append(all, args...)
 	default:
 		all = append(all, args...)
 		all = append(all, "--socket", d.socket)

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
 
 	"holdfast/conf"
 )
@@ -20,6 +20,7 @@ type bridgeFacts struct {
 	OwnQuerier        bool // the bridge asks by itself
 }
 
+// lookAtBridges asks by netlink, because /sys may show another network namespace.
 func lookAtBridges(_ context.Context, p *Patient) (all []bridgeFacts, err error) {
 	seen := map[string]bool{}
 	for i := range p.Config.VRRP {
@@ -28,38 +29,66 @@ func lookAtBridges(_ context.Context, p *Patient) (all []bridgeFacts, err error)
 			continue
 		}
 		seen[in.Interface] = true
-		bridge := bridgeOf(in.Interface)
-		if bridge == "" {
-			continue
+		f, isBridge, lookErr := bridgeOf(in.Interface)
+		err = errors.Join(err, lookErr)
+		if isBridge {
+			all = append(all, f)
 		}
-		f := bridgeFacts{Interface: in.Interface, Bridge: bridge}
-		snooping, e1 := bridgeSetting(bridge, "multicast_snooping")
-		querier, e2 := bridgeSetting(bridge, "multicast_querier")
-		f.Snooping, f.OwnQuerier = snooping == "1", querier == "1"
-		err = errors.Join(err, e1, e2)
-		all = append(all, f)
 	}
 	return all, err
 }
 
-// bridgeOf returns the bridge that an interface is or is a port of; "" if it is neither.
-func bridgeOf(name string) string {
-	dir := "/sys/class/net/" + name
-	if _, err := os.Stat(dir + "/bridge"); err == nil {
-		return name
+// bridgeOf describes the bridge that an interface is or is a port of.
+func bridgeOf(name string) (f bridgeFacts, isBridge bool, err error) {
+	link, err := netlink.LinkByName(name)
+	if err == nil && link.Type() != "bridge" && link.Attrs().MasterIndex != 0 {
+		link, err = netlink.LinkByIndex(link.Attrs().MasterIndex)
 	}
-	if target, err := os.Readlink(dir + "/brport/bridge"); err == nil {
-		return filepath.Base(target)
+	if err != nil {
+		return f, false, fmt.Errorf("look at %s: %w", name, err)
 	}
-	return ""
+	if link.Type() != "bridge" {
+		return f, false, nil
+	}
+	f.Interface, f.Bridge = name, link.Attrs().Name
+	f.Snooping, f.OwnQuerier, err = multicastOf(link.Attrs().Index)
+	return f, true, err
 }
 
-func bridgeSetting(bridge, name string) (string, error) {
-	text, err := os.ReadFile("/sys/class/net/" + bridge + "/bridge/" + name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "0", nil // a kernel without snooping
+// multicastOf reads two settings of a bridge, of which the library knows one.
+func multicastOf(index int) (snooping, querier bool, err error) {
+	request := nl.NewNetlinkRequest(unix.RTM_GETLINK, 0)
+	about := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	about.Index = int32(index)
+	request.AddData(about)
+	answers, err := request.Execute(unix.NETLINK_ROUTE, 0)
+	if err != nil || len(answers) != 1 {
+		return false, false, fmt.Errorf("look at the bridge with index %d: %w", index, err)
 	}
-	return strings.TrimSpace(string(text)), err
+	level := answers[0][unix.SizeofIfInfomsg:]
+	for _, next := range []uint16{unix.IFLA_LINKINFO, nl.IFLA_INFO_DATA} {
+		attributes, err := nl.ParseRouteAttr(level)
+		if err != nil {
+			return false, false, fmt.Errorf("read the settings of the bridge with index %d: %w", index, err)
+		}
+		level = nil
+		for _, a := range attributes {
+			if a.Attr.Type&nl.NLA_TYPE_MASK == next {
+				level = a.Value
+			}
+		}
+	}
+	settings, err := nl.ParseRouteAttr(level)
+	for _, a := range settings {
+		on := len(a.Value) == 1 && a.Value[0] == 1
+		switch a.Attr.Type & nl.NLA_TYPE_MASK {
+		case nl.IFLA_BR_MCAST_SNOOPING:
+			snooping = on
+		case nl.IFLA_BR_MCAST_QUERIER:
+			querier = on
+		}
+	}
+	return snooping, querier, err
 }
 
 func judgeBridges(p *Patient, all []bridgeFacts) (found []Finding) {

@@ -122,6 +122,9 @@ func neighbours(p *Patient, name string) (all []netip.Addr, err error) {
 	for _, r := range routes {
 		add(r.Gw)
 	}
+	for _, peer := range p.heard(name) {
+		add(peer.AsSlice())
+	}
 	known, err := netlink.NeighList(link.Attrs().Index, netlink.FAMILY_V4)
 	if err != nil {
 		return nil, fmt.Errorf("list the neighbours of %s: %w", name, err)
@@ -153,4 +156,20 @@ func judgeFilter(_ *Patient, all []filterFacts) (found []Finding) {
 		})
 	}
 	return found
+}
+
+// heard returns the directors whose adverts arrive on an interface.
+func (p *Patient) heard(name string) (all []netip.Addr) {
+	if p.Status == nil {
+		return nil
+	}
+	for _, in := range p.Status.VRRP {
+		if in.Interface != name || in.Master == nil {
+			continue
+		}
+		if a, err := netip.ParseAddr(in.Master.Address); err == nil {
+			all = append(all, a)
+		}
+	}
+	return all
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path"
 	"slices"
@@ -44,7 +45,7 @@ func lookAtModules(_ context.Context, p *Patient) (moduleFacts, error) {
 	f.IPVS = missing == nil
 	for i := range p.Config.VRRP {
 		for _, name := range devices(&p.Config.VRRP[i]) {
-			_, missing := os.Stat("/sys/class/net/" + name)
+			_, missing := net.InterfaceByName(name)
 			f.Macvlan = f.Macvlan || missing == nil
 		}
 	}
