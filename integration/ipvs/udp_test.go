@@ -102,8 +102,8 @@ func TestUDPFlowMoves(t *testing.T) {
 			lab.Wait(t, 20*time.Second, "an answer", func() (string, bool) { server = f.ask(); return server, server != "" })
 			webs[server].SetStatus(503)
 			awaitTable(t, p.Directors[0], fmt.Sprintf("!-r %s:%d", addresses[server], k.port))
-			lost, by := 0, ""
-			for by = f.ask(); by == "" && lost < 20; by = f.ask() {
+			lost, by := 0, f.ask()
+			for ; by == "" && lost < 20; by = f.ask() {
 				lost++
 			}
 			if lost > 1 || by == server || by == "" {

@@ -3,6 +3,7 @@ package uml
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -33,11 +34,10 @@ func runTests() (int, error) {
 	}
 	guests.Wait()
 	status := 0
-	for _, r := range results {
-		os.Stdout.Write(r.stdout.Bytes())
-		os.Stderr.Write(r.stderr.Bytes())
-		if r.err != nil {
-			return 0, r.err
+	for i := range results {
+		r := &results[i]
+		if err := r.print(); err != nil {
+			return 0, err
 		}
 		status = max(status, r.status)
 	}
@@ -49,6 +49,13 @@ type result struct {
 	stdout, stderr bytes.Buffer
 	status         int
 	err            error
+}
+
+// print writes what was kept. It returns why the guest did not run to its end.
+func (r *result) print() error {
+	_, outErr := r.stdout.WriteTo(os.Stdout)
+	_, errErr := r.stderr.WriteTo(os.Stderr)
+	return errors.Join(r.err, outErr, errErr)
 }
 
 // runShard runs the named tests in a guest. Only one guest may write at once what

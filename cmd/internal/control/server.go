@@ -91,7 +91,7 @@ func (s *Server) handler() http.Handler {
 	}
 	mux.HandleFunc("/", s.servePage)
 	var origins http.CrossOriginProtection
-	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		s.api.fail(w, http.StatusForbidden, errors.New("a web page of another origin may not change anything"))
 	}))
 	return http.MaxBytesHandler(s.onlyKnownHosts(origins.Handler(mux)), maxBody)

@@ -50,7 +50,7 @@ func (d *Director) openJournal() {
 		last = max(last, f.load(d.inherited.At != 0))
 	}
 	var random [6]byte
-	rand.Read(random[:]) //nolint:errcheck // it never fails (crypto/rand)
+	rand.Read(random[:])
 	f.starts = append(f.starts, event.NewStart(random, last))
 	f.starts = f.starts[max(0, len(f.starts)-maxStarts):]
 	d.journal = event.NewJournal(journalSize, last)

@@ -75,27 +75,27 @@ func checkIPVS(ctx context.Context, c *conf.Config) error {
 // previewDevices says what a start makes for the virtual routers.
 func previewDevices(c *conf.Config) []control.Step {
 	steps := []control.Step{}
-	step := func(area, format string, args ...any) {
-		steps = append(steps, control.Step{Area: area, Change: control.Added, Text: fmt.Sprintf(format, args...)})
+	step := func(format string, args ...any) {
+		steps = append(steps, control.Step{Area: "netdev", Change: control.Added, Text: fmt.Sprintf(format, args...)})
 	}
 	for i := range c.VRRP {
 		in := &c.VRRP[i]
 		if in.MAC.Mode != conf.MACInterface {
-			step("netdev", "create or take over %s, a macvlan on %s with MAC %v; it is down until MASTER",
+			step("create or take over %s, a macvlan on %s with MAC %v; it is down until MASTER",
 				in.Device, in.Interface, frame.MAC(in.MAC.Address))
 			for _, p := range in.Extra {
-				step("netdev", "create or take over %s, a macvlan on %s with MAC %v; it is down until MASTER",
+				step("create or take over %s, a macvlan on %s with MAC %v; it is down until MASTER",
 					p.Device, p.Interface, frame.MAC(in.MAC.Address))
 			}
 			if in.Egress {
-				step("netdev", "while MASTER, rules for traffic from the addresses of %s to leave by %s", in.Name, in.Device)
+				step("while MASTER, rules for traffic from the addresses of %s to leave by %s", in.Name, in.Device)
 			}
 		}
 		for _, text := range previewPolicy(in) {
-			step("netdev", "%s", text)
+			step("%s", text)
 		}
 		if !in.Accept {
-			step("netdev", "an nftables table that drops packets for the addresses of %s, and from them", in.Name)
+			step("an nftables table that drops packets for the addresses of %s, and from them", in.Name)
 		}
 	}
 	return steps

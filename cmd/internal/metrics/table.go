@@ -173,7 +173,7 @@ func (c *column[T]) addHistograms(x *exposition, all map[string]*histogram.Snaps
 		}
 		labels := row
 		if len(c.extra) > 0 {
-			labels = append(row[:len(row):len(row)], pairs(c.extra, []string{key})...)
+			labels = slices.Concat(row, pairs(c.extra, []string{key}))
 		}
 		x.addHistogram(native(all[key]), labels)
 	}
@@ -184,7 +184,7 @@ func (t *table[T]) list() []Metric {
 	all := make([]Metric, len(t.columns))
 	for i := range t.columns {
 		all[i] = t.columns[i].Metric
-		all[i].Labels = append(t.common[:len(t.common):len(t.common)], t.columns[i].extra...)
+		all[i].Labels = slices.Concat(t.common, t.columns[i].extra)
 	}
 	return all
 }

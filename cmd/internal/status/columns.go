@@ -35,7 +35,7 @@ func Wrap(line string, width int) []string { return wrap(clean(line), width) }
 // Ago returns the time from t to s.Now as Render shows it.
 func (s *Status) Ago(t time.Time) string { return s.ago(t) }
 
-// Master returns the address of the MASTER, "here" or "-".
+// MasterText returns the address of the MASTER, "here" or "-".
 func (i *Instance) MasterText() string { return i.master() }
 
 // Count returns n with a decimal prefix if it is large.

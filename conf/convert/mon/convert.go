@@ -90,7 +90,7 @@ func (c *converter) service(s *service) {
 		return
 	}
 	hosts, excluded := c.hosts(s)
-	command, alone := c.monitor(s, monitor)
+	command, alone := c.monitor(monitor)
 	_, empty := s.has("allow_empty_group")
 	if command == nil || len(hosts) == len(excluded) && !alone && !empty {
 		if command != nil {
@@ -200,7 +200,7 @@ func (c *converter) hosts(s *service) (hosts, excluded []string) {
 
 // monitor returns the program of a monitor with its arguments, and whether ";;" has it
 // run without hosts. It returns nil if mon cannot run it.
-func (c *converter) monitor(s *service, v value) (command []string, alone bool) {
+func (c *converter) monitor(v value) (command []string, alone bool) {
 	text := strings.TrimSpace(v.text)
 	text, alone = strings.CutSuffix(text, ";;")
 	argv, ok := words(text)

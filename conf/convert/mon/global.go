@@ -31,7 +31,7 @@ var globalDirectives = map[string]globalDirective{
 	"alertdir": func(c *converter, _ convert.Position, _, text string) { c.globals.alerts = text },
 	"mondir":   func(c *converter, _ convert.Position, _, text string) { c.globals.monitors = text },
 	"basedir":  func(c *converter, _ convert.Position, _, text string) { c.globals.base = text },
-	"maxprocs": func(c *converter, at convert.Position, name, text string) {
+	"maxprocs": func(c *converter, at convert.Position, _, text string) {
 		n, err := strconv.Atoi(text)
 		switch {
 		case err != nil || n < 0:

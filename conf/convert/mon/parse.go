@@ -45,7 +45,7 @@ func lines(f convert.File) []line {
 }
 
 var (
-	m4Sign   = regexp.MustCompile("(?m)^\\s*(dnl\\b|(define|include|changequote|undivert)\\()")
+	m4Sign   = regexp.MustCompile(`(?m)^\s*(dnl\b|(define|include|changequote|undivert)\()`)
 	authSign = regexp.MustCompile(`(?m)^\s*(command|trap)\s+section`)
 )
 

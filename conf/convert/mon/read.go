@@ -29,10 +29,10 @@ type value struct {
 
 // A period is one period of a service.
 type period struct {
-	at                       convert.Position
-	label, when              string
-	values                   map[string]value
-	alerts, upalerts, others []value
+	at               convert.Position
+	label, when      string
+	values           map[string]value
+	alerts, upalerts []value
 }
 
 // A hostgroup is a list of hosts; those with * are disabled.
