@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"holdfast/conf"
 	"holdfast/lvs"
@@ -132,8 +133,11 @@ func consequence(p *probePacket) string {
 
 // allow returns the command that lets a packet pass.
 func allow(c *fwChain, p *probePacket) string {
-	if c.Kind == kindLegacy {
-		return allowLegacy(c, p)
+	switch {
+	case c.Kind == kindLegacy:
+		return allowIptables("-legacy", c, p)
+	case legacyHooks[c.Name] != "" && (strings.HasPrefix(c.Table, "ip ") || strings.HasPrefix(c.Table, "ip6 ")):
+		return allowIptables("", c, p) // the names of iptables-nft, which keeps its tables to itself
 	}
 	side, what := "iifname", fmt.Sprintf("meta l4proto %d", p.Protocol)
 	if p.Out {
@@ -149,10 +153,11 @@ func allow(c *fwChain, p *probePacket) string {
 	return fmt.Sprintf("nft insert rule %s %s %s%s accept; to make it last: the same line in the file of your firewall", c.Table, c.Name, device, what)
 }
 
-func allowLegacy(c *fwChain, p *probePacket) string {
-	program, side, what := "iptables-legacy", "-i", fmt.Sprintf("-p %d", p.Protocol)
+// allowIptables returns the command of iptables, or of ip6tables, with a suffix.
+func allowIptables(suffix string, c *fwChain, p *probePacket) string {
+	program, side, what := "iptables", "-i", fmt.Sprintf("-p %d", p.Protocol)
 	if p.IPv6 {
-		program = "ip6tables-legacy"
+		program = "ip6tables"
 	}
 	if p.Out {
 		side = "-o"
@@ -164,5 +169,5 @@ func allowLegacy(c *fwChain, p *probePacket) string {
 	if p.Device != "" {
 		device = side + " " + p.Device + " "
 	}
-	return fmt.Sprintf("%s -t %s -I %s %s%s -j ACCEPT; to make it last: the same rule in the file of your firewall", program, tableOf(c), c.Name, device, what)
+	return fmt.Sprintf("%s -t %s -I %s %s%s -j ACCEPT; to make it last: the same rule in the file of your firewall", program+suffix, tableOf(c), c.Name, device, what)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
+	"github.com/google/nftables/xt"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -187,6 +188,8 @@ func (m *nftMachine) step(e expr.Any) (does outcome, target string, done bool) {
 	case *expr.Verdict:
 		does, target = verdictOf(e)
 		return does, target, true
+	case *expr.Match:
+		m.fit = m.fit.and(extension(e))
 	case *expr.Target:
 		if e.Name == "REJECT" {
 			return drops, "", true
@@ -337,4 +340,33 @@ func compared(value []byte, op expr.CmpOp, with []byte) answer {
 		return answerOf(order >= 0)
 	}
 	return maybe
+}
+
+// Flags of xt_conntrack (include/uapi/linux/netfilter/xt_conntrack.h).
+const (
+	ctMatchState = 1 << 0
+	ctMatchAlias = 1 << 13 // it was written as "-m state"
+	ctStateNew   = 1 << 3
+)
+
+// extension judges a match of iptables-nft that has no form of its own in nftables.
+func extension(e *expr.Match) answer {
+	var state uint16
+	var base xt.ConntrackMtinfoBase
+	switch i := e.Info.(type) {
+	case *xt.Comment:
+		return yes
+	case *xt.ConntrackMtinfo1:
+		state, base = uint16(i.StateMask), i.ConntrackMtinfoBase
+	case *xt.ConntrackMtinfo2:
+		state, base = i.StateMask, i.ConntrackMtinfoBase
+	case *xt.ConntrackMtinfo3:
+		state, base = i.StateMask, i.ConntrackMtinfoBase
+	default:
+		return maybe
+	}
+	if base.MatchFlags&^ctMatchAlias != ctMatchState {
+		return maybe // about more than the state
+	}
+	return answerOf((state&ctStateNew != 0) != (base.InvertFlags&ctMatchState != 0))
 }

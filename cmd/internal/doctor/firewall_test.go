@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
+	"github.com/google/nftables/xt"
 )
 
 func legacy(rules string) *firewallFacts {
@@ -78,6 +79,11 @@ func TestNftables(t *testing.T) {
 		{name: "not in a set", facts: nft(false, rule{proto, &expr.Lookup{SourceRegister: 1, SetName: "protocols", Invert: true}, drops})},
 		{name: "interval", facts: nft(false, rule{proto, &expr.Lookup{SourceRegister: 1, SetName: "range"}, drops}), want: []string{drop}},
 		{name: "map", facts: nft(false, rule{proto, &expr.Lookup{SourceRegister: 1, SetName: "map", IsDestRegSet: true}}), want: []string{drop}},
+		{name: "state of iptables", facts: nft(true, rule{&expr.Match{Info: &xt.ConntrackMtinfo3{ConntrackMtinfo2: xt.ConntrackMtinfo2{
+			ConntrackMtinfoBase: xt.ConntrackMtinfoBase{MatchFlags: ctMatchState}, StateMask: 6}}}, accepts}), want: []string{drop}},
+		{name: "new state of iptables", facts: nft(true, rule{&expr.Match{Info: &xt.ConntrackMtinfo3{ConntrackMtinfo2: xt.ConntrackMtinfo2{
+			ConntrackMtinfoBase: xt.ConntrackMtinfoBase{MatchFlags: ctMatchState}, StateMask: ctStateNew}}}, accepts})},
+		{name: "unknown extension", facts: nft(true, rule{&expr.Match{Info: &xt.Unknown{}}, accepts})},
 		{name: "group", facts: nft(false, rule{&expr.Payload{Base: expr.PayloadBaseNetworkHeader, DestRegister: 1, Offset: 16, Len: 4}, is(224, 0, 0, 18), &expr.Reject{}}), want: []string{drop}},
 	})
 }
