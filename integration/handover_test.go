@@ -171,9 +171,15 @@ func TestHandoverToNobody(t *testing.T) {
 // installed starts the directors from binaries of their own.
 func installed(t *testing.T, p *lab.Pair, interval time.Duration) []*lab.Daemon {
 	t.Helper()
+	return installedWith(t, p, interval, "")
+}
+
+// installedWith is installed with further keys of the table [director].
+func installedWith(t *testing.T, p *lab.Pair, interval time.Duration, keys string) []*lab.Daemon {
+	t.Helper()
 	var daemons []*lab.Daemon
 	for i, host := range p.Directors {
-		d := host.NewDaemon(lab.Director{Priority: priorities[i], Interval: interval}.TOML())
+		d := host.NewDaemon(keys + lab.Director{Priority: priorities[i], Interval: interval}.TOML())
 		d.Own()
 		d.Restart()
 		daemons = append(daemons, d)

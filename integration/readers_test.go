@@ -41,11 +41,11 @@ func TestManyReaders(t *testing.T) {
 	other := mark(t, c.daemons[1])
 	lab.Wait(t, 30*time.Second, "the memory that the start needed given back", func() (string, bool) {
 		u, err := d.Usage()
-		return fmt.Sprintf("%d MB, %v", u.RSS>>20, err), err == nil && u.RSS <= 50<<20
+		return fmt.Sprintf("%d MB, %v", u.Anon>>20, err), err == nil && u.Anon <= 35<<20
 	})
 	// The Go runtime gives memory back in the course of minutes, so the later rounds
 	// begin with what the former ones left.
-	limit := int64(60 << 20)
+	limit := int64(46 << 20)
 	for _, reads := range []bool{true, false, true} {
 		before := late()
 		idle, err := d.Usage()
@@ -53,7 +53,7 @@ func TestManyReaders(t *testing.T) {
 			t.Fatal(err)
 		}
 		stop, peak := make(chan struct{}), make(chan int64)
-		go func() { peak <- peakRSS(d, stop) }()
+		go func() { peak <- peakMemory(d, stop) }()
 		var all sync.WaitGroup
 		took := make([]time.Duration, readers)
 		for i := range took {
@@ -77,22 +77,22 @@ func TestManyReaders(t *testing.T) {
 			slowest = max(slowest, t)
 		}
 		t.Logf("%d readers (reading: %t): slowest %v, memory %d MB before, %d MB at most, %d adverts late",
-			readers, reads, slowest.Round(time.Millisecond), idle.RSS>>20, most>>20, late()-before)
+			readers, reads, slowest.Round(time.Millisecond), idle.Anon>>20, most>>20, late()-before)
 		if most > limit {
 			t.Errorf("%d readers (reading: %t) cost %d MB, more than %d", readers, reads, most>>20, limit>>20)
 		}
-		limit = 80 << 20
+		limit = 66 << 20
 	}
 	if n := len(events(t, c.daemons[1], other).Transitions()); n > 0 {
 		t.Errorf("%d transitions of the other director", n)
 	}
 }
 
-// peakRSS returns the most memory that the daemon had until stop is closed.
-func peakRSS(d *lab.Daemon, stop <-chan struct{}) (most int64) {
+// peakMemory returns the most anonymous memory that the daemon had until stop is closed.
+func peakMemory(d *lab.Daemon, stop <-chan struct{}) (most int64) {
 	for ticker := time.NewTicker(2 * time.Millisecond); ; {
 		if u, err := d.Usage(); err == nil {
-			most = max(most, u.RSS)
+			most = max(most, u.Anon)
 		}
 		select {
 		case <-ticker.C:

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +16,9 @@ import (
 type Usage struct {
 	CPU time.Duration // on a processor since the start, all threads
 	RSS int64         // bytes of memory, shared pages counted for each process
+	// Anon are those bytes of RSS that the kernel cannot drop: all but the pages of the
+	// program's file.
+	Anon int64
 }
 
 // Usage reads it from the kernel: nanoseconds of running time, not ticks.
@@ -39,28 +41,37 @@ func (p *Process) Usage() (Usage, error) {
 			}
 			sum.CPU += time.Duration(ns)
 		}
-		rss, err := residentBytes(pid)
+		rss, anon, err := residentBytes(pid)
 		if err != nil {
 			return sum, err
 		}
 		sum.RSS += rss
+		sum.Anon += anon
 	}
 	return sum, nil
 }
 
-func residentBytes(pid int) (int64, error) {
-	file, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
+// residentBytes returns the memory of a process, all of it and the anonymous part.
+func residentBytes(pid int) (rss, anon int64, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, fmt.Errorf("read the memory of process %d: %w", pid, err)
+		return 0, 0, fmt.Errorf("read the memory of process %d: %w", pid, err)
 	}
-	defer file.Close()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		if size, ok := strings.CutPrefix(lines.Text(), "VmRSS:"); ok {
-			kilobytes, err := strconv.ParseInt(strings.Fields(size)[0], 10, 64)
-			return kilobytes << 10, err
+	for line := range strings.Lines(string(text)) {
+		switch fields := strings.Fields(line); fields[0] {
+		case "VmRSS:":
+			rss, err = strconv.ParseInt(fields[1], 10, 64)
+		case "RssAnon:":
+			anon, err = strconv.ParseInt(fields[1], 10, 64)
+		}
+		if err != nil {
+			return 0, 0, fmt.Errorf("read the memory of process %d: %w", pid, err)
 		}
 	}
-	return 0, fmt.Errorf("read the memory of process %d: it has ended", pid)
+	if rss == 0 {
+		return 0, 0, fmt.Errorf("read the memory of process %d: it has ended", pid)
+	}
+	return rss << 10, anon << 10, nil
 }
 
 // Scheduling lists the ways in which the kernel schedules the threads of the
