@@ -81,7 +81,7 @@ func blocks(page string) []block {
 	return all
 }
 
-// A machine is a host with a hostname, an /etc and a /run of its own, and with
+// A machine is a host with a hostname, an /etc, a /run and a /var/lib of its own, and with
 // commands that stand for what the lab does not have.
 type machine struct {
 	host  *lab.Host
@@ -121,6 +121,7 @@ mount -t tmpfs tmpfs /mnt
 cp -a /etc /mnt/etc
 mount --bind /mnt/etc /etc
 mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /var/lib
 mkdir /run/bin
 ln -s ` + filepath.Join(root, "bin/holdfast") + ` /run/bin/holdfast
 cat >/run/bin/systemctl <<'END'
