@@ -31,27 +31,25 @@ func newClaimGate() *claimGate {
 func (g *claimGate) order(orders []speaker.Order) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.gated) == 0 {
-		g.pass(orders)
-		return
-	}
 	var now []speaker.Order
 	for _, o := range orders {
-		if !g.gated[o.Router] {
-			now = append(now, o)
-			continue
-		}
-		hold := o.Verb == vrrp.Claim && !g.has[o.Router]
+		gated := g.gated[o.Router]
+		hold := gated && o.Verb == vrrp.Claim && !g.has[o.Router]
 		delete(g.held, o.Router)
 		if hold {
 			g.held[o.Router] = o
 		} else {
 			now = append(now, o)
 		}
-		if o.Verb == vrrp.Release {
+		switch { // also of routers that are not gated: a reload can change that
+		case o.Verb == vrrp.Release:
 			delete(g.has, o.Router)
+		case o.Verb == vrrp.Claim && !hold:
+			g.has[o.Router] = true
 		}
-		g.told(o, hold)
+		if gated {
+			g.told(o, hold)
+		}
 	}
 	if len(now) > 0 {
 		g.pass(now)
@@ -66,6 +64,7 @@ func (g *claimGate) set(gated map[string]bool) {
 	for router, o := range g.held {
 		if !gated[router] {
 			delete(g.held, router)
+			g.has[router] = true
 			g.pass([]speaker.Order{o})
 		}
 	}

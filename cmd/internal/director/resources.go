@@ -25,14 +25,17 @@ type resources struct {
 	fault     func(members []string, problem string) // raises or, with "", ends a fault of instances
 	workUntil func(done func() bool, limit time.Duration) bool
 
-	conf   *conf.Config
-	units  map[string]*unitResources
-	saved  savedResources // of a former run, until the first apply
-	ctx    context.Context
-	cancel context.CancelFunc
-	ending bool  // the daemon stops
-	unkept error // why the state file could not be written
-	gone   bool  // the state file was removed: nothing runs any more
+	conf  *conf.Config
+	units map[string]*unitResources
+	// masters are the groups and instances that are MASTER, also those without
+	// resources: a reload can give them some.
+	masters map[string]bool
+	saved   savedResources // of a former run, until the first apply
+	ctx     context.Context
+	cancel  context.CancelFunc
+	ending  bool  // the daemon stops
+	unkept  error // why the state file could not be written
+	gone    bool  // the state file was removed: nothing runs any more
 }
 
 // unitResources are the resources of one unit.
@@ -58,7 +61,7 @@ type unitResources struct {
 
 func newResources(b base, dir string, gate *claimGate) *resources {
 	r := &resources{
-		base: b, path: filepath.Join(dir, "resources.json"), gate: gate, units: map[string]*unitResources{},
+		base: b, path: filepath.Join(dir, "resources.json"), gate: gate, units: map[string]*unitResources{}, masters: map[string]bool{},
 		problems: func([]status.Problem) {}, fault: func([]string, string) {},
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -112,7 +115,8 @@ func (r *resources) find(u *unit) *unitResources {
 }
 
 func (r *resources) applyUnit(u *unitResources, c *unit) {
-	if u == nil {
+	fresh := u == nil
+	if fresh {
 		u = &unitResources{
 			name: c.name, known: true, jobs: map[string]resource.Saved{},
 			claims: map[string]speaker.Order{}, holding: map[string]uint64{},
@@ -128,6 +132,9 @@ func (r *resources) applyUnit(u *unitResources, c *unit) {
 		specs = append(specs, chainSpec(&s))
 	}
 	u.chain.Apply(time.Now(), specs)
+	if fresh && r.masters[c.name] {
+		r.enter(u)
+	}
 }
 
 // regate has the claims of all members wait whose unit has something to wait for.
@@ -193,21 +200,31 @@ func (r *resources) unitOf(router string) *unitResources {
 
 // setMaster notes whether a unit is MASTER.
 func (r *resources) setMaster(name string, master bool) {
+	if master {
+		r.masters[name] = true
+	} else {
+		delete(r.masters, name)
+	}
 	u := r.units[name]
 	if u == nil || u.master == master {
 		return
 	}
 	u.master, u.leaving = master, false
 	if master {
-		u.known = true
-		for _, m := range u.members {
-			if _, on := u.holding[m]; !on {
-				u.holding[m] = 0
-			}
-			r.gate.holds(m)
-		}
+		r.enter(u)
 	}
 	r.step(u)
+}
+
+// enter notes that a unit is MASTER, and that its addresses are on.
+func (r *resources) enter(u *unitResources) {
+	u.master, u.known = true, true
+	for _, m := range u.members {
+		if _, on := u.holding[m]; !on {
+			u.holding[m] = 0
+		}
+		r.gate.holds(m)
+	}
 }
 
 // handle follows the state of the units.
