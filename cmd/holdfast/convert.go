@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"math"
 	"net"
@@ -59,6 +60,9 @@ translated, 1 something was not translated, 2 a file cannot be read.`,
 		RunE: c.run,
 	}
 	cmd.Flags().StringVar(&c.from, "from", "", "the `program` that the files come from: "+programs)
+	_ = cmd.RegisterFlagCompletionFunc("from", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return slices.Sorted(maps.Keys(converters)), cobra.ShellCompDirectiveNoFileComp
+	})
 	cmd.Flags().StringVarP(&c.output, "output", "o", "", "write to this new `file` instead of standard output; - is standard output")
 	cmd.Flags().StringVar(&c.director, "director", "", "`name` of the director (default: the name of the host it runs on)")
 	return cmd
@@ -193,6 +197,9 @@ func (c *conversion) write(stdout io.Writer, text string, secrets []convert.Secr
 // writeNew writes a file of mode 600 that does not exist yet.
 func writeNew(path string, content []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists already: remove it, or name another file", path)
+	}
 	if err != nil {
 		return err
 	}
