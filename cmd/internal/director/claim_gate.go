@@ -31,13 +31,10 @@ func newClaimGate() *claimGate {
 func (g *claimGate) order(orders []speaker.Order) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.gated) == 0 {
-		g.pass(orders)
-		return
-	}
 	var now []speaker.Order
 	for _, o := range orders {
 		if !g.gated[o.Router] {
+			g.note(o)
 			now = append(now, o)
 			continue
 		}
@@ -48,13 +45,24 @@ func (g *claimGate) order(orders []speaker.Order) {
 		} else {
 			now = append(now, o)
 		}
-		if o.Verb == vrrp.Release {
-			delete(g.has, o.Router)
+		if !hold {
+			g.note(o)
 		}
 		g.told(o, hold)
 	}
 	if len(now) > 0 {
 		g.pass(now)
+	}
+}
+
+// note notes whether a router has its addresses after an order that passes, also of a
+// router that is not gated: it can be after a reload.
+func (g *claimGate) note(o speaker.Order) {
+	switch o.Verb {
+	case vrrp.Claim:
+		g.has[o.Router] = true
+	case vrrp.Release:
+		delete(g.has, o.Router)
 	}
 }
 
@@ -66,6 +74,7 @@ func (g *claimGate) set(gated map[string]bool) {
 	for router, o := range g.held {
 		if !gated[router] {
 			delete(g.held, router)
+			g.note(o)
 			g.pass([]speaker.Order{o})
 		}
 	}

@@ -39,6 +39,12 @@ func TestClaimGate(t *testing.T) {
 	}
 	g.order([]speaker.Order{claim("a")})
 	expect("claim a") // nothing is gated
+	g.set(map[string]bool{"a": true})
+	g.order([]speaker.Order{claim("a")})
+	expect("claim a") // a reload gated a router that has its addresses
+	g.set(nil)
+	g.order([]speaker.Order{release("a")})
+	expect("release a") // which must be known when it is gated again
 	g.set(map[string]bool{"a": true, "b": true})
 	g.order([]speaker.Order{claim("a"), claim("b"), claim("c"), {Router: "c", Verb: vrrp.Mute}})
 	expect("claim c", "mute c")
@@ -56,7 +62,7 @@ func TestClaimGate(t *testing.T) {
 	g.set(map[string]bool{"a": true})
 	g.order([]speaker.Order{claim("a")})
 	expect("claim a")
-	if want := "claim a true, claim b true, release b false, claim a false, mute a false, release a false, claim a true, claim a false"; strings.Join(told, ", ") != want {
+	if want := "claim a false, claim a true, claim b true, release b false, claim a false, mute a false, release a false, claim a true, claim a false"; strings.Join(told, ", ") != want {
 		t.Errorf("told %q", told)
 	}
 }

@@ -249,6 +249,34 @@ func (p *unitPair) describe() []string {
 	if !reflect.DeepEqual(p.old.notify, p.new.notify) {
 		list = append(list, "change the scripts of group "+p.new.name)
 	}
+	if !reflect.DeepEqual(p.old.fence, p.new.fence) {
+		list = append(list, "change the fencing of "+p.new.name)
+	}
+	return append(list, p.describeResources()...)
+}
+
+// describeResources says what becomes of the resources of a unit.
+func (p *unitPair) describeResources() (list []string) {
+	find := func(in []conf.Resource, name string) *conf.Resource {
+		if i := slices.IndexFunc(in, func(s conf.Resource) bool { return s.Name == name }); i >= 0 {
+			return &in[i]
+		}
+		return nil
+	}
+	for i := range p.new.resources {
+		n := &p.new.resources[i]
+		switch o := find(p.old.resources, n.Name); {
+		case o == nil:
+			list = append(list, "add resource "+n.Name+" of "+p.new.name)
+		case !reflect.DeepEqual(o, n):
+			list = append(list, "change resource "+n.Name+" of "+p.new.name)
+		}
+	}
+	for i := range p.old.resources {
+		if name := p.old.resources[i].Name; find(p.new.resources, name) == nil {
+			list = append(list, "remove resource "+name+" of "+p.new.name)
+		}
+	}
 	return list
 }
 

@@ -3,6 +3,7 @@ package director
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -25,14 +26,21 @@ type resources struct {
 	fault     func(members []string, problem string) // raises or, with "", ends a fault of instances
 	workUntil func(done func() bool, limit time.Duration) bool
 
-	conf   *conf.Config
-	units  map[string]*unitResources
-	saved  savedResources // of a former run, until the first apply
-	ctx    context.Context
-	cancel context.CancelFunc
-	ending bool  // the daemon stops
-	unkept error // why the state file could not be written
-	gone   bool  // the state file was removed: nothing runs any more
+	conf  *conf.Config
+	units map[string]*unitResources
+	// masters are the instances and groups that are MASTER, also those without
+	// resources: a reload can give them some.
+	masters map[string]bool
+	saved   savedResources // of a former run, until the first apply
+	ctx     context.Context
+	cancel  context.CancelFunc
+	// starts is the context of the starts, which a stop of the daemon ends: a start may
+	// take longer than systemd waits.
+	starts    context.Context
+	endStarts context.CancelFunc
+	ending    bool  // the daemon stops
+	unkept    error // why the state file could not be written
+	gone      bool  // the state file was removed: nothing runs any more
 }
 
 // unitResources are the resources of one unit.
@@ -58,10 +66,12 @@ type unitResources struct {
 
 func newResources(b base, dir string, gate *claimGate) *resources {
 	r := &resources{
-		base: b, path: filepath.Join(dir, "resources.json"), gate: gate, units: map[string]*unitResources{},
+		base: b, path: filepath.Join(dir, "resources.json"), gate: gate,
+		units: map[string]*unitResources{}, masters: map[string]bool{},
 		problems: func([]status.Problem) {}, fault: func([]string, string) {},
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.starts, r.endStarts = context.WithCancel(r.ctx)
 	gate.told = func(o speaker.Order, held bool) { r.post(func() { r.ordered(o, held) }) }
 	return r
 }
@@ -121,6 +131,10 @@ func (r *resources) applyUnit(u *unitResources, c *unit) {
 	}
 	u.fence = c.fence
 	u.members, u.specs, u.longest = memberNames(c.members), map[string]conf.Resource{}, time.Second
+	u.forgetOthers()
+	if r.masters[c.name] && !u.master {
+		r.becomeMaster(u)
+	}
 	var specs []resource.Spec
 	for _, s := range c.resources {
 		u.specs[s.Name] = s
@@ -128,6 +142,12 @@ func (r *resources) applyUnit(u *unitResources, c *unit) {
 		specs = append(specs, chainSpec(&s))
 	}
 	u.chain.Apply(time.Now(), specs)
+}
+
+// forgetOthers forgets the claims and addresses of routers that are no members any more.
+func (u *unitResources) forgetOthers() {
+	maps.DeleteFunc(u.claims, func(name string, _ speaker.Order) bool { return !slices.Contains(u.members, name) })
+	maps.DeleteFunc(u.holding, func(name string, _ uint64) bool { return !slices.Contains(u.members, name) })
 }
 
 // regate has the claims of all members wait whose unit has something to wait for.
@@ -193,21 +213,32 @@ func (r *resources) unitOf(router string) *unitResources {
 
 // setMaster notes whether a unit is MASTER.
 func (r *resources) setMaster(name string, master bool) {
+	if master {
+		r.masters[name] = true
+	} else {
+		delete(r.masters, name)
+	}
 	u := r.units[name]
 	if u == nil || u.master == master {
 		return
 	}
-	u.master, u.leaving = master, false
 	if master {
-		u.known = true
-		for _, m := range u.members {
-			if _, on := u.holding[m]; !on {
-				u.holding[m] = 0
-			}
-			r.gate.holds(m)
-		}
+		r.becomeMaster(u)
+	} else {
+		u.master, u.leaving = false, false
 	}
 	r.step(u)
+}
+
+// becomeMaster notes that a unit is MASTER: the addresses of its members are on.
+func (r *resources) becomeMaster(u *unitResources) {
+	u.master, u.leaving, u.known = true, false, true
+	for _, m := range u.members {
+		if _, on := u.holding[m]; !on {
+			u.holding[m] = 0
+		}
+		r.gate.holds(m)
+	}
 }
 
 // handle follows the state of the units.
@@ -219,7 +250,7 @@ func (r *resources) handle(e *event.Event) {
 
 // wish is how far the resources of a unit are to be up.
 func (r *resources) wish(u *unitResources, fenced bool) resource.Wish {
-	early := len(u.claims) > 0 && fenced || len(u.holding) > 0
+	early := len(u.claims) > 0 && fenced && !r.ending || len(u.holding) > 0
 	switch {
 	case len(u.specs) == 0:
 		return resource.None
@@ -309,13 +340,21 @@ func (r *resources) begin(u *unitResources, j resource.Job) {
 	done := func(problem string) {
 		r.post(func() {
 			delete(u.jobs, j.Name)
-			u.chain.Done(time.Now(), problem)
+			if r.ending {
+				u.chain.Broken(time.Now(), problem)
+			} else {
+				u.chain.Done(time.Now(), problem)
+			}
 			r.step(u)
 		})
 	}
+	life := r.ctx
+	if j.Action == resource.Start {
+		life = r.starts
+	}
 	if j.Outlives {
 		was := u.jobs[j.Name]
-		r.spawn(func() { resource.Await(r.ctx, was.PID, was.Ticks, was.Deadline); done("") })
+		r.spawn(func() { resource.Await(life, was.PID, was.Ticks, was.Deadline); done("") })
 		return
 	}
 	deadline := time.Now().Add(limit)
@@ -331,7 +370,7 @@ func (r *resources) begin(u *unitResources, j resource.Job) {
 	}
 	u.jobs[j.Name] = resource.Saved{}
 	r.spawn(func() {
-		ctx, cancel := context.WithDeadline(r.ctx, deadline)
+		ctx, cancel := context.WithDeadline(life, deadline)
 		defer cancel()
 		done(resource.Run(ctx, j.Runner, j.Action, env, began))
 	})
@@ -396,6 +435,7 @@ func (r *resources) troubles() (list []status.Problem) {
 // the next MASTER must not start it meanwhile.
 func (r *resources) withdraw() {
 	r.ending = true
+	r.endStarts()
 	r.bringDown()
 }
 
