@@ -33,36 +33,26 @@ func (g *claimGate) order(orders []speaker.Order) {
 	defer g.mu.Unlock()
 	var now []speaker.Order
 	for _, o := range orders {
-		if !g.gated[o.Router] {
-			g.note(o)
-			now = append(now, o)
-			continue
-		}
-		hold := o.Verb == vrrp.Claim && !g.has[o.Router]
+		gated := g.gated[o.Router]
+		hold := gated && o.Verb == vrrp.Claim && !g.has[o.Router]
 		delete(g.held, o.Router)
 		if hold {
 			g.held[o.Router] = o
 		} else {
 			now = append(now, o)
 		}
-		if !hold {
-			g.note(o)
+		switch { // also of routers that are not gated: a reload can change that
+		case o.Verb == vrrp.Release:
+			delete(g.has, o.Router)
+		case o.Verb == vrrp.Claim && !hold:
+			g.has[o.Router] = true
 		}
-		g.told(o, hold)
+		if gated {
+			g.told(o, hold)
+		}
 	}
 	if len(now) > 0 {
 		g.pass(now)
-	}
-}
-
-// note notes whether a router has its addresses after an order that passes, also of a
-// router that is not gated: it can be after a reload.
-func (g *claimGate) note(o speaker.Order) {
-	switch o.Verb {
-	case vrrp.Claim:
-		g.has[o.Router] = true
-	case vrrp.Release:
-		delete(g.has, o.Router)
 	}
 }
 
@@ -74,7 +64,7 @@ func (g *claimGate) set(gated map[string]bool) {
 	for router, o := range g.held {
 		if !gated[router] {
 			delete(g.held, router)
-			g.note(o)
+			g.has[router] = true
 			g.pass([]speaker.Order{o})
 		}
 	}

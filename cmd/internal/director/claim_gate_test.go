@@ -41,10 +41,10 @@ func TestClaimGate(t *testing.T) {
 	expect("claim a") // nothing is gated
 	g.set(map[string]bool{"a": true})
 	g.order([]speaker.Order{claim("a")})
-	expect("claim a") // a reload gated a router that has its addresses
+	expect("claim a") // it had its addresses before it was gated
 	g.set(nil)
 	g.order([]speaker.Order{release("a")})
-	expect("release a") // which must be known when it is gated again
+	expect("release a")
 	g.set(map[string]bool{"a": true, "b": true})
 	g.order([]speaker.Order{claim("a"), claim("b"), claim("c"), {Router: "c", Verb: vrrp.Mute}})
 	expect("claim c", "mute c")

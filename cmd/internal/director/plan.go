@@ -189,22 +189,31 @@ func describe(old, new *conf.Config) []string {
 	describeServices(old, new, add)
 	describeTrackers(old, new, add)
 	describeBFD(old, new, add)
-	if !reflect.DeepEqual(old.LVS, new.LVS) && old.Director.Name != "" {
-		add("change lvs")
-	}
-	if !reflect.DeepEqual(old.Listens, new.Listens) && old.Director.Name != "" {
-		add("change listen")
-	}
-	if !reflect.DeepEqual(old.Notify, new.Notify) && old.Director.Name != "" {
-		add("change notify")
-	}
-	if !reflect.DeepEqual(old.Page, new.Page) && old.Director.Name != "" {
-		add("change page")
-	}
-	if old.Director != new.Director && old.Director.Name != "" {
-		add("change director")
+	if old.Director.Name != "" {
+		describeSections(old, new, add)
 	}
 	return list
+}
+
+// describeSections says which sections differ of which the configuration has one, or a
+// list that is not told apart.
+func describeSections(old, new *conf.Config, add func(format string, args ...any)) {
+	for _, s := range []struct {
+		name     string
+		old, new any
+	}{
+		{"lvs", old.LVS, new.LVS},
+		{"listen", old.Listens, new.Listens},
+		{"notify", old.Notify, new.Notify},
+		{"alert", old.Alerts, new.Alerts},
+		{"page", old.Page, new.Page},
+		{"metrics", old.Metrics, new.Metrics},
+		{"director", old.Director, new.Director},
+	} {
+		if !reflect.DeepEqual(s.old, s.new) {
+			add("change %s", s.name)
+		}
+	}
 }
 
 func (u *unit) title() string {
@@ -249,33 +258,11 @@ func (p *unitPair) describe() []string {
 	if !reflect.DeepEqual(p.old.notify, p.new.notify) {
 		list = append(list, "change the scripts of group "+p.new.name)
 	}
-	if !reflect.DeepEqual(p.old.fence, p.new.fence) {
-		list = append(list, "change the fencing of "+p.new.name)
+	if p.new.group && !reflect.DeepEqual(p.old.resources, p.new.resources) {
+		list = append(list, "change the resources of group "+p.new.name)
 	}
-	return append(list, p.describeResources()...)
-}
-
-// describeResources says what becomes of the resources of a unit.
-func (p *unitPair) describeResources() (list []string) {
-	find := func(in []conf.Resource, name string) *conf.Resource {
-		if i := slices.IndexFunc(in, func(s conf.Resource) bool { return s.Name == name }); i >= 0 {
-			return &in[i]
-		}
-		return nil
-	}
-	for i := range p.new.resources {
-		n := &p.new.resources[i]
-		switch o := find(p.old.resources, n.Name); {
-		case o == nil:
-			list = append(list, "add resource "+n.Name+" of "+p.new.name)
-		case !reflect.DeepEqual(o, n):
-			list = append(list, "change resource "+n.Name+" of "+p.new.name)
-		}
-	}
-	for i := range p.old.resources {
-		if name := p.old.resources[i].Name; find(p.new.resources, name) == nil {
-			list = append(list, "remove resource "+name+" of "+p.new.name)
-		}
+	if p.new.group && !reflect.DeepEqual(p.old.fence, p.new.fence) {
+		list = append(list, "change the fencing of group "+p.new.name)
 	}
 	return list
 }

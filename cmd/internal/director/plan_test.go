@@ -10,6 +10,7 @@ import (
 	"holdfast/cmd/internal/control"
 	"holdfast/conf"
 	"holdfast/lvs"
+	"holdfast/vrrp"
 )
 
 // What a start would refuse, a preview of the start refuses too.
@@ -44,5 +45,36 @@ func TestStepsSayWhatChanges(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// No difference of two configurations goes without a word, but those that only a reader
+// of the file sees.
+func TestEverySectionIsDescribed(t *testing.T) {
+	was := func() *conf.Config {
+		return &conf.Config{
+			Director: conf.Director{Name: "lvs1"},
+			VRRP:     []conf.Instance{{Config: vrrp.Config{Name: "outside"}}},
+			Groups:   []conf.Group{{Name: "director", Members: []string{"outside"}}},
+		}
+	}
+	for _, test := range []struct {
+		change func(*conf.Config)
+		want   []string
+	}{
+		{func(*conf.Config) {}, nil},
+		{func(c *conf.Config) { c.Groups[0].Resources = []conf.Resource{{Name: "job"}} }, []string{"change the resources of group director"}},
+		{func(c *conf.Config) { c.Groups[0].Fence.Node = "lvs2" }, []string{"change the fencing of group director"}},
+		{func(c *conf.Config) { c.VRRP[0].Resources = []conf.Resource{{Name: "job"}} }, []string{"change vrrp outside"}},
+		{func(c *conf.Config) { c.LVS.MaintenanceDir = "/etc/holdfast/down" }, []string{"change lvs"}},
+		{func(c *conf.Config) { c.Alerts = []conf.Alert{{Name: "mail"}} }, []string{"change alert"}},
+		{func(c *conf.Config) { c.Metrics.KeepalivedNames = true }, []string{"change metrics"}},
+		{func(c *conf.Config) { c.Director.MaxCheckPrograms = 7 }, []string{"change director"}},
+	} {
+		is := was()
+		test.change(is)
+		if diff := cmp.Diff(test.want, describe(was(), is)); diff != "" {
+			t.Error(diff)
+		}
 	}
 }

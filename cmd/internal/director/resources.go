@@ -28,7 +28,7 @@ type resources struct {
 
 	conf  *conf.Config
 	units map[string]*unitResources
-	// masters are the instances and groups that are MASTER, also those without
+	// masters are the groups and instances that are MASTER, also those without
 	// resources: a reload can give them some.
 	masters map[string]bool
 	saved   savedResources // of a former run, until the first apply
@@ -66,8 +66,7 @@ type unitResources struct {
 
 func newResources(b base, dir string, gate *claimGate) *resources {
 	r := &resources{
-		base: b, path: filepath.Join(dir, "resources.json"), gate: gate,
-		units: map[string]*unitResources{}, masters: map[string]bool{},
+		base: b, path: filepath.Join(dir, "resources.json"), gate: gate, units: map[string]*unitResources{}, masters: map[string]bool{},
 		problems: func([]status.Problem) {}, fault: func([]string, string) {},
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -122,7 +121,8 @@ func (r *resources) find(u *unit) *unitResources {
 }
 
 func (r *resources) applyUnit(u *unitResources, c *unit) {
-	if u == nil {
+	fresh := u == nil
+	if fresh {
 		u = &unitResources{
 			name: c.name, known: true, jobs: map[string]resource.Saved{},
 			claims: map[string]speaker.Order{}, holding: map[string]uint64{},
@@ -132,9 +132,6 @@ func (r *resources) applyUnit(u *unitResources, c *unit) {
 	u.fence = c.fence
 	u.members, u.specs, u.longest = memberNames(c.members), map[string]conf.Resource{}, time.Second
 	u.forgetOthers()
-	if r.masters[c.name] && !u.master {
-		r.becomeMaster(u)
-	}
 	var specs []resource.Spec
 	for _, s := range c.resources {
 		u.specs[s.Name] = s
@@ -142,6 +139,9 @@ func (r *resources) applyUnit(u *unitResources, c *unit) {
 		specs = append(specs, chainSpec(&s))
 	}
 	u.chain.Apply(time.Now(), specs)
+	if fresh && r.masters[c.name] {
+		r.enter(u)
+	}
 }
 
 // forgetOthers forgets the claims and addresses of routers that are no members any more.
@@ -222,17 +222,16 @@ func (r *resources) setMaster(name string, master bool) {
 	if u == nil || u.master == master {
 		return
 	}
+	u.master, u.leaving = master, false
 	if master {
-		r.becomeMaster(u)
-	} else {
-		u.master, u.leaving = false, false
+		r.enter(u)
 	}
 	r.step(u)
 }
 
-// becomeMaster notes that a unit is MASTER: the addresses of its members are on.
-func (r *resources) becomeMaster(u *unitResources) {
-	u.master, u.leaving, u.known = true, false, true
+// enter notes that a unit is MASTER, and that its addresses are on.
+func (r *resources) enter(u *unitResources) {
+	u.master, u.known = true, true
 	for _, m := range u.members {
 		if _, on := u.holding[m]; !on {
 			u.holding[m] = 0

@@ -1,113 +1,59 @@
 package director
 
 import (
-	"slices"
+	"io"
+	"log/slog"
 	"testing"
 	"time"
 
+	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/resource"
 	"holdfast/conf"
 	"holdfast/vrrp"
-	"holdfast/vrrp/speaker"
 )
 
-// resourcesAlone returns the resources of a director that has nothing else. turn runs
-// the loop until done.
-func resourcesAlone(t *testing.T) (r *resources, turn func(done func() bool)) {
-	t.Helper()
-	b, recorder := alone(t)
-	gate := newClaimGate()
-	gate.pass = func([]speaker.Order) {}
-	r = newResources(b, t.TempDir(), gate)
-	t.Cleanup(r.close)
-	turn = func(done func() bool) {
-		t.Helper()
-		for late := time.Now().Add(20 * time.Second); !done(); time.Sleep(time.Millisecond) {
-			if time.Now().After(late) {
-				t.Fatal("it takes too long")
-			}
-			for _, f := range recorder.mail.take() {
-				f()
-			}
+// A reload gives resources to a group that is MASTER, takes them away, and gives them
+// again: they start and stop at once, not at the next change of mastership.
+func TestResourcesComeWithAReload(t *testing.T) {
+	b := base{
+		log: slog.New(slog.NewTextHandler(io.Discard, nil)), publish: func(event.Event) {},
+		post: func(f func()) {}, spawn: func(func()) {}, // what is begun never ends
+	}
+	with := func(list ...conf.Resource) *conf.Config {
+		return &conf.Config{
+			VRRP:   []conf.Instance{{Config: vrrp.Config{Name: "outside"}}},
+			Groups: []conf.Group{{Name: "director", Members: []string{"outside"}, Resources: list}},
 		}
 	}
-	r.workUntil = func(done func() bool, _ time.Duration) bool { turn(done); return true }
-	return r, turn
-}
+	job := conf.Resource{Name: "job", Kind: conf.ResourceCommand, Start: conf.Command{Argv: []string{"/bin/true"}}}
+	r := newResources(b, t.TempDir(), newClaimGate())
+	r.apply(with())
+	state := func() resource.State { return r.units["director"].chain.Standings()[0].State }
 
-// resourcesConf is a configuration with the virtual router "v", which has resources that
-// start with one program each.
-func resourcesConf(start ...string) *conf.Config {
-	c := &conf.Config{VRRP: make([]conf.Instance, 1)}
-	c.VRRP[0].Name = "v"
-	for _, name := range start {
-		c.VRRP[0].Resources = append(c.VRRP[0].Resources, conf.Resource{
-			Name: name, Kind: conf.ResourceCommand, Start: conf.Command{Argv: []string{name, "1000"}},
-			StartTimeout: time.Hour, StopTimeout: time.Second,
-		})
+	r.setMaster("director", true)
+	r.apply(with(job))
+	if state() != resource.Starting {
+		t.Fatalf("with a reload of a MASTER: %s", state())
 	}
-	return c
-}
-
-func (r *resources) stateOf(name string) resource.State {
-	for _, u := range r.units {
-		for _, s := range u.chain.Standings() {
-			if s.Name == name {
-				return s.State
-			}
-		}
+	r.units["director"].chain.Done(time.Now(), "")
+	r.apply(with())
+	r.units["director"].chain.Done(time.Now(), "")
+	r.stepAll()
+	if len(r.units) != 0 {
+		t.Fatalf("without resources there are still %d units", len(r.units))
 	}
-	return ""
-}
-
-// The first resource of a group that is MASTER already, which a reload brings, starts.
-func TestReloadGivesResourceToMaster(t *testing.T) {
-	r, turn := resourcesAlone(t)
-	r.apply(resourcesConf())
-	r.setMaster("v", true)
-	r.apply(resourcesConf("/bin/true"))
-	turn(func() bool { return r.stateOf("/bin/true") == resource.Started })
-	r.apply(resourcesConf())
-	turn(func() bool { return len(r.units) == 0 })
-	r.setMaster("v", false)
-	r.apply(resourcesConf("/bin/true"))
-	if got := r.stateOf("/bin/true"); got != resource.Stopped {
-		t.Errorf("in BACKUP it is %s", got)
+	r.apply(with(job))
+	if state() != resource.Starting {
+		t.Errorf("with the next reload: %s", state())
 	}
-}
-
-// A stop of the daemon does not wait for a start that takes long: systemd would kill the
-// daemon before the addresses were handed over.
-func TestStopEndsStart(t *testing.T) {
-	for _, early := range []bool{false, true} {
-		r, turn := resourcesAlone(t)
-		c := resourcesConf("/bin/sleep")
-		if early {
-			c.VRRP[0].Resources[0].Before = conf.ResourceBeforeAddresses
-		}
-		r.apply(c)
-		if early {
-			r.gate.order([]speaker.Order{{Router: "v", Verb: vrrp.Claim}})
-		} else {
-			r.setMaster("v", true)
-		}
-		turn(func() bool {
-			return slices.ContainsFunc(r.units["v"].chain.Save(), func(s resource.Saved) bool { return s.Action == resource.Start }) &&
-				r.units["v"].jobs["/bin/sleep"].PID != 0
-		})
-		r.withdraw()
-		if err := r.stop(); err != nil || r.stateOf("/bin/sleep") != resource.Stopped {
-			t.Errorf("early %v: %v, it is %s", early, err, r.stateOf("/bin/sleep"))
-		}
-	}
-}
-
-// A reload, and a plan, say what becomes of resources.
-func TestChangesOfResources(t *testing.T) {
-	old, changed := resourcesConf("a", "b"), resourcesConf("b", "c")
-	changed.VRRP[0].Resources[0].Retries = 7
-	want := []string{"change resource b of v", "add resource c of v", "remove resource a of v"}
-	if got := describe(old, changed); !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
+	r.setMaster("director", false)
+	r.apply(with())
+	r.units["director"].chain.Done(time.Now(), "")
+	r.stepAll()
+	r.units["director"].chain.Done(time.Now(), "")
+	r.stepAll()
+	r.apply(with(job))
+	if state() != resource.Stopped {
+		t.Errorf("with a reload of a BACKUP: %s", state())
 	}
 }

@@ -218,12 +218,5 @@ func identity(in *conf.Instance) id {
 	return id{in.Name, in.Interface, in.Device, int(in.Family), int(in.Version), in.VRID, in.MAC}
 }
 
-// sameInstance reports whether nothing differs that the virtual router knows of. What
-// runs where it is MASTER is the business of its unit.
-func sameInstance(a, b *conf.Instance) bool {
-	one, other := *a, *b
-	for _, in := range []*conf.Instance{&one, &other} {
-		in.Resources, in.Fence = nil, conf.Fence{}
-	}
-	return reflect.DeepEqual(one, other)
-}
+// sameInstance reports whether nothing at all differs.
+func sameInstance(a, b *conf.Instance) bool { return reflect.DeepEqual(a, b) }
