@@ -46,15 +46,15 @@ func newConvert() *cobra.Command {
 holdfast that does the same. For keepalived, FILE is keepalived.conf; files that it
 includes are read too, and lines that begin with @ are read for the name that --director
 gives. For ldirectord, FILE is ldirectord.cf. For heartbeat version 1, give ha.cf,
-haresources and authkeys together. For mon, FILE is mon.cf, and auth.cf with it. For ipvsadm, FILE is the output of ipvsadm -Sn or a
-script of ipvsadm commands. - is standard input. Without --from the program is guessed
-from the content.
+haresources and authkeys together. For mon, give mon.cf, and auth.cf with it. For
+ipvsadm, FILE is the output of ipvsadm -Sn or a script of ipvsadm commands. - is standard
+input. Without --from the program is guessed from the content.
 
 Secrets are never printed. With -o they go to files of mode 600 beside the new file.
 
 It reports on standard error every directive that was not translated, with file, line
-and reason, and prints notes about what you should look at. Exit status: 0 everything was translated,
-1 something was not translated, 2 a file cannot be read.`,
+and reason, and prints notes about what you should look at. Exit status: 0 everything was
+translated, 1 something was not translated, 2 a file cannot be read.`,
 		Args: arguments(1, math.MaxInt),
 		RunE: c.run,
 	}
