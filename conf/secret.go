@@ -12,13 +12,15 @@ import (
 // some 13000.
 const maxSecret = 64 << 10
 
-// readSecret reads a secret from a secretPath. Only its owner may read or change the
-// file. The owner must be root or the user of this process.
+// readSecret reads a secret from a secretPath. Only its owner may change the file, and
+// nobody but its group may read it beside the owner: the daemon of the package is not
+// root, and reads files of root as a member of their group. The owner must be root or
+// the user of this process.
 func readSecret(path string) ([]byte, error) {
 	if !filepath.IsAbs(path) {
 		return readCredential(path)
 	}
-	return readPrivate(path, 0o077)
+	return readPrivate(path, 0o037)
 }
 
 // readPrivate reads a file of root or of the user of this process, which has none of the
@@ -34,7 +36,7 @@ func readPrivate(path string, forbidden fs.FileMode) ([]byte, error) {
 		return nil, err
 	}
 	if info.Mode().Perm()&forbidden != 0 {
-		return nil, fmt.Errorf("%s can be read or changed by others (mode %04o): chmod 600 %s", path, info.Mode().Perm(), path)
+		return nil, fmt.Errorf("%s can be read or changed by others (mode %04o): chmod 640 %s", path, info.Mode().Perm(), path)
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || stat.Uid != 0 && int(stat.Uid) != os.Geteuid() {

@@ -33,8 +33,9 @@ func (r *reader) warnOfReadable(secret value, key string) {
 		}
 		r.modes[secret.file] = mode
 	}
-	if mode.IsRegular() && mode.Perm()&0o077 != 0 {
-		r.warn(secret, key, "others can read or change this secret, because the file has mode %04o: chmod 600 %s, or use a secret_file",
+	const forbidden = 0o037 // the daemon of the package reads its file as a member of the group
+	if mode.IsRegular() && mode.Perm()&forbidden != 0 {
+		r.warn(secret, key, "others can read or change this secret, because the file has mode %04o: chmod 640 %s, or use a secret_file",
 			mode.Perm(), secret.file)
 	}
 }

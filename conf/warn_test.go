@@ -136,7 +136,8 @@ func TestWarningOfSecrets(t *testing.T) {
 	}{
 		{0o600, "version = 2\nauth = { type = \"ah\", secret = \"tuna\" }\n", ""},
 		{0o644, "version = 2\nauth = { type = \"ah\", secret = \"tuna\" }\n", "secret"},
-		{0o640, "version = 2\nauth = { type = \"ah\", secret = \"tuna\" }\n", "secret"},
+		{0o640, "version = 2\nauth = { type = \"ah\", secret = \"tuna\" }\n", ""},
+		{0o660, "version = 2\nauth = { type = \"ah\", secret = \"tuna\" }\n", "secret"},
 		{0o644, "auth = { type = \"hmac\", keys = [\n{ id = 1, secret = \"" + swordfish + "\" }] }\n", "keys"},
 		{0o644, "", ""},
 	} {
@@ -155,7 +156,7 @@ func TestWarningOfSecrets(t *testing.T) {
 			if tt.key == "keys" {
 				line = 6
 			}
-			want = fmt.Sprintf("%s:%d: vrrp.a.auth.%s: others can read or change this secret, because the file has mode %04o: chmod 600 %s, or use a secret_file",
+			want = fmt.Sprintf("%s:%d: vrrp.a.auth.%s: others can read or change this secret, because the file has mode %04o: chmod 640 %s, or use a secret_file",
 				path, line, tt.key, tt.mode, path)
 		}
 		if got := warnings.Error(); got != want {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/user"
@@ -19,7 +20,7 @@ SERVICE/SERVER. The name of a service means its servers too, and shell patterns 
 the recovery comes all the same. "holdfast status" lists the failures.`,
 		Args: arguments(1, 1), ValidArgsFunction: f.names(subjectNames),
 		RunE: do(func(cmd *cobra.Command, args []string) error {
-			done, err := f.client().Ack(cmd.Context(), args[0], by)
+			done, err := f.client().Ack(cmd.Context(), args[0], cmp.Or(by, operator()))
 			if err != nil {
 				return err
 			}
@@ -29,7 +30,7 @@ the recovery comes all the same. "holdfast status" lists the failures.`,
 			return nil
 		}),
 	}
-	cmd.Flags().StringVar(&by, "by", operator(), "`name` of the person")
+	cmd.Flags().StringVar(&by, "by", "", "`name` of the person (default: the user)")
 	return cmd
 }
 

@@ -27,7 +27,7 @@ type colorMode string
 // flag adds --color to a command.
 func (m *colorMode) flag(cmd *cobra.Command) {
 	*m = "auto"
-	cmd.Flags().Var(m, "color", "`when` to print in colors: auto (on a terminal, unless NO_COLOR is set), always or never")
+	cmd.Flags().Var(m, "color", "`when` to use colours: auto (on a terminal, unless NO_COLOR is set), always or never")
 }
 
 // String implements pflag.Value.

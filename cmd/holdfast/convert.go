@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"math"
 	"net"
@@ -46,19 +47,22 @@ func newConvert() *cobra.Command {
 holdfast that does the same. For keepalived, FILE is keepalived.conf; files that it
 includes are read too, and lines that begin with @ are read for the name that --director
 gives. For ldirectord, FILE is ldirectord.cf. For heartbeat version 1, give ha.cf,
-haresources and authkeys together. For mon, FILE is mon.cf, and auth.cf with it. For ipvsadm, FILE is the output of ipvsadm -Sn or a
-script of ipvsadm commands. - is standard input. Without --from the program is guessed
-from the content.
+haresources and authkeys together. For mon, give mon.cf, and auth.cf with it. For
+ipvsadm, FILE is the output of ipvsadm -Sn or a script of ipvsadm commands. - is standard
+input. Without --from the program is guessed from the content.
 
 Secrets are never printed. With -o they go to files of mode 600 beside the new file.
 
 It reports on standard error every directive that was not translated, with file, line
-and reason, and prints notes about what you should look at. Exit status: 0 everything was translated,
-1 something was not translated, 2 a file cannot be read.`,
+and reason, and prints notes about what you should look at. Exit status: 0 everything was
+translated, 1 something was not translated, 2 a file cannot be read.`,
 		Args: arguments(1, math.MaxInt),
 		RunE: c.run,
 	}
 	cmd.Flags().StringVar(&c.from, "from", "", "the `program` that the files come from: "+programs)
+	_ = cmd.RegisterFlagCompletionFunc("from", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return slices.Sorted(maps.Keys(converters)), cobra.ShellCompDirectiveNoFileComp
+	})
 	cmd.Flags().StringVarP(&c.output, "output", "o", "", "write to this new `file` instead of standard output; - is standard output")
 	cmd.Flags().StringVar(&c.director, "director", "", "`name` of the director (default: the name of the host it runs on)")
 	return cmd
@@ -193,6 +197,9 @@ func (c *conversion) write(stdout io.Writer, text string, secrets []convert.Secr
 // writeNew writes a file of mode 600 that does not exist yet.
 func writeNew(path string, content []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists already: remove it, or name another file", path)
+	}
 	if err != nil {
 		return err
 	}

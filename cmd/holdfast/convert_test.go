@@ -49,7 +49,7 @@ func TestConvert(t *testing.T) {
 	if c, err := conf.Load(dir + "/out.toml"); err != nil || len(c.Services) != 1 {
 		t.Errorf("-o: %v", err)
 	}
-	if code, _, stderr := call(t, dir, "convert --from ipvsadm -o @out.toml @good"); code != exitFault || !strings.Contains(stderr, "file exists") {
+	if code, _, stderr := call(t, dir, "convert --from ipvsadm -o @out.toml @good"); code != exitFault || !strings.Contains(stderr, "exists already") {
 		t.Errorf("-o of a file that exists: %d %s", code, stderr)
 	}
 }
@@ -94,7 +94,7 @@ func TestConvertSecrets(t *testing.T) {
 	}
 	// A secret that cannot be written leaves no new file.
 	code, _, stderr = call(t, dir, "convert -o @other.toml @keepalived.conf")
-	if _, err := os.Stat(dir + "/other.toml"); code != exitFault || err == nil || !strings.Contains(stderr, "vrrp.secret: file exists") {
+	if _, err := os.Stat(dir + "/other.toml"); code != exitFault || err == nil || !strings.Contains(stderr, "vrrp.secret exists already") {
 		t.Errorf("a secret file that exists: %d %v %s", code, err, stderr)
 	}
 }

@@ -33,7 +33,8 @@ func newRoot() *cobra.Command {
 the virtual addresses on devices with virtual MAC addresses; health checks decide
 which realservers the IPVS table holds.
 
-Exit status: 0 all is well, 1 the command failed or something is unwell, 2 wrong usage.`,
+Exit status: 0 all is well, 1 the command failed or something is unwell, 2 wrong usage,
+3 plan alone: something would change.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},

@@ -23,9 +23,9 @@ the environment has NO_COLOR or TERM=dumb.
 
 --watch keeps the status on the terminal; ? there shows the keys.
 
-Its exit status is 1 if the daemon does not run
-or something is unwell: for example a virtual router is in FAULT or has a rival, a
-service has no server that is up, or the last reload failed.`,
+Its exit status is 1 if the daemon does not run or something is unwell: for example a
+virtual router is in FAULT or has a rival, a service has no server that is up, or the
+last reload failed.`,
 		ValidArgs: sections,
 		Args:      oneOf(sections...),
 		PreRunE: func(*cobra.Command, []string) error {

@@ -14,22 +14,51 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// maxRead is how many bytes Read takes. The largest files are those of some thousand
+// services and checks, and have a few megabytes.
+const maxRead = 64 << 20
+
 // Read returns the content of a file. If the file does not exist, the error is
-// fs.ErrNotExist.
+// fs.ErrNotExist. A file that is far too large for what is kept here is refused.
 func Read(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	f, size, err := open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
+	if size > maxRead {
+		return nil, fmt.Errorf("%s has %d bytes, which is more than %d", path, size, maxRead)
+	}
+	return io.ReadAll(io.LimitReader(f, maxRead))
+}
+
+// ReadEnd returns the last bytes of a file, at most so many, and whether that is all
+// of it. Its errors are those of Read.
+func ReadEnd(path string, most int64) (end []byte, all bool, err error) {
+	f, size, err := open(path)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
+	defer f.Close()
+	from := max(0, size-most)
+	end, err = io.ReadAll(io.NewSectionReader(f, from, most))
+	return end, from == 0, err
+}
+
+// open opens a regular file, and returns its size in bytes.
+func open(path string) (*os.File, int64, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, 0, err
 	}
-	return io.ReadAll(f)
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", path)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, info.Size(), nil
 }
 
 // Replace writes a file so that a reader sees the old or the new content. The new

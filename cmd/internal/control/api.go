@@ -141,7 +141,7 @@ func (a *API) serveAck(w http.ResponseWriter, r *http.Request) {
 
 // notFound answers requests that nobody else answers.
 func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
-	a.fail(w, http.StatusNotFound, fmt.Errorf("this daemon has no %s %s", r.Method, r.URL.Path))
+	a.fail(w, http.StatusNotFound, fmt.Errorf("there is no %s %s here", r.Method, r.URL.Path))
 }
 
 // bounded gives a handler a deadline to read the request and to write the answer.

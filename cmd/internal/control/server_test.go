@@ -158,9 +158,9 @@ func TestWrongQuestions(t *testing.T) {
 	for _, test := range []struct {
 		method, what, want string
 	}{
-		{http.MethodGet, "nothing", "this daemon has no GET /v1/nothing"},
-		{http.MethodGet, "reload", "this daemon has no GET /v1/reload"},
-		{http.MethodPost, "status", "this daemon has no POST /v1/status"},
+		{http.MethodGet, "nothing", "there is no GET /v1/nothing here"},
+		{http.MethodGet, "reload", "there is no GET /v1/reload here"},
+		{http.MethodPost, "status", "there is no POST /v1/status here"},
 		{http.MethodGet, "events?since=-1", `since: "-1" is not the number of an event, a cursor or a time`},
 		{http.MethodGet, "events?follow=maybe", `follow must be 1 or 0, not "maybe"`},
 	} {

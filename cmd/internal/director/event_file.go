@@ -116,7 +116,9 @@ func (f *eventFile) write() {
 }
 
 func (f *eventFile) apply(c *conf.Config) {
-	if path := c.Director.Journal; path != f.path {
+	// A reload also tries a file again that could not be read: whoever reloads may have
+	// mended it.
+	if path := c.Director.Journal; path != f.path || f.failed != nil && f.begun {
 		f.end()
 		f.path, f.failed = path, nil
 		f.tell(nil)

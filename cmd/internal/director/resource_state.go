@@ -88,7 +88,7 @@ func (r *resources) adopt() {
 				r.log.Error("a resource that a former run started is not configured any more; it is left alone", "name", s.Name, "group", name)
 				continue
 			}
-			u.known = false
+			u.known = u.master
 			if s.PID != 0 {
 				u.jobs[s.Name] = s
 			}

@@ -3,6 +3,7 @@ package director
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -33,9 +34,13 @@ type resources struct {
 	saved   savedResources // of a former run, until the first apply
 	ctx     context.Context
 	cancel  context.CancelFunc
-	ending  bool  // the daemon stops
-	unkept  error // why the state file could not be written
-	gone    bool  // the state file was removed: nothing runs any more
+	// starts is the context of the starts, which a stop of the daemon ends: a start may
+	// take longer than systemd waits.
+	starts    context.Context
+	endStarts context.CancelFunc
+	ending    bool  // the daemon stops
+	unkept    error // why the state file could not be written
+	gone      bool  // the state file was removed: nothing runs any more
 }
 
 // unitResources are the resources of one unit.
@@ -65,6 +70,7 @@ func newResources(b base, dir string, gate *claimGate) *resources {
 		problems: func([]status.Problem) {}, fault: func([]string, string) {},
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.starts, r.endStarts = context.WithCancel(r.ctx)
 	gate.told = func(o speaker.Order, held bool) { r.post(func() { r.ordered(o, held) }) }
 	return r
 }
@@ -125,6 +131,7 @@ func (r *resources) applyUnit(u *unitResources, c *unit) {
 	}
 	u.fence = c.fence
 	u.members, u.specs, u.longest = memberNames(c.members), map[string]conf.Resource{}, time.Second
+	u.forgetOthers()
 	var specs []resource.Spec
 	for _, s := range c.resources {
 		u.specs[s.Name] = s
@@ -135,6 +142,12 @@ func (r *resources) applyUnit(u *unitResources, c *unit) {
 	if fresh && r.masters[c.name] {
 		r.enter(u)
 	}
+}
+
+// forgetOthers forgets the claims and addresses of routers that are no members any more.
+func (u *unitResources) forgetOthers() {
+	maps.DeleteFunc(u.claims, func(name string, _ speaker.Order) bool { return !slices.Contains(u.members, name) })
+	maps.DeleteFunc(u.holding, func(name string, _ uint64) bool { return !slices.Contains(u.members, name) })
 }
 
 // regate has the claims of all members wait whose unit has something to wait for.
@@ -236,7 +249,7 @@ func (r *resources) handle(e *event.Event) {
 
 // wish is how far the resources of a unit are to be up.
 func (r *resources) wish(u *unitResources, fenced bool) resource.Wish {
-	early := len(u.claims) > 0 && fenced || len(u.holding) > 0
+	early := len(u.claims) > 0 && fenced && !r.ending || len(u.holding) > 0
 	switch {
 	case len(u.specs) == 0:
 		return resource.None
@@ -326,13 +339,21 @@ func (r *resources) begin(u *unitResources, j resource.Job) {
 	done := func(problem string) {
 		r.post(func() {
 			delete(u.jobs, j.Name)
-			u.chain.Done(time.Now(), problem)
+			if r.ending {
+				u.chain.Broken(time.Now(), problem)
+			} else {
+				u.chain.Done(time.Now(), problem)
+			}
 			r.step(u)
 		})
 	}
+	life := r.ctx
+	if j.Action == resource.Start {
+		life = r.starts
+	}
 	if j.Outlives {
 		was := u.jobs[j.Name]
-		r.spawn(func() { resource.Await(r.ctx, was.PID, was.Ticks, was.Deadline); done("") })
+		r.spawn(func() { resource.Await(life, was.PID, was.Ticks, was.Deadline); done("") })
 		return
 	}
 	deadline := time.Now().Add(limit)
@@ -348,7 +369,7 @@ func (r *resources) begin(u *unitResources, j resource.Job) {
 	}
 	u.jobs[j.Name] = resource.Saved{}
 	r.spawn(func() {
-		ctx, cancel := context.WithDeadline(r.ctx, deadline)
+		ctx, cancel := context.WithDeadline(life, deadline)
 		defer cancel()
 		done(resource.Run(ctx, j.Runner, j.Action, env, began))
 	})
@@ -413,6 +434,7 @@ func (r *resources) troubles() (list []status.Problem) {
 // the next MASTER must not start it meanwhile.
 func (r *resources) withdraw() {
 	r.ending = true
+	r.endStarts()
 	r.bringDown()
 }
 

@@ -282,14 +282,14 @@ func TestReport(t *testing.T) {
 	calls := 0
 	good := func(context.Context) (string, error) { calls++; return "did it", nil }
 	bad := func(context.Context) (string, error) { return "", errors.New("refused") }
-	r := &Report{Blind: []Blind{{"clock", "no clock"}}}
+	r := &Report{Blind: []Blind{{"clock", "no clock\nnor a watch"}}}
 	r.Add(Finding{Severity: Note, What: "n"}, Finding{Severity: Error, What: "e", fix: good}, Finding{Severity: Warning, What: "w", fix: bad})
 	if r.Findings[0].What != "e" || r.Findings[2].What != "n" || r.Well() || r.Fixable() != 2 {
 		t.Fatalf("%+v", r)
 	}
 	r.Fix(t.Context())
 	text := r.Text(func(_ Severity, s string) string { return s })
-	for _, want := range []string{"fixed: did it", "not fixed: refused", "NOT SEEN clock: no clock", "0 errors, 1 warning; 1 fixed"} {
+	for _, want := range []string{"fixed: did it", "not fixed: refused", "NOT SEEN clock: no clock\n        nor a watch\n", "0 errors, 1 warning; 1 fixed"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

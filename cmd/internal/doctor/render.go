@@ -22,7 +22,7 @@ func (r *Report) Text(paint Painter) string {
 		}
 	}
 	for _, b := range r.Blind {
-		fmt.Fprintf(&out, "%s %s: %s\n", paint(Note, "NOT SEEN"), b.Diagnosis, b.Why)
+		fmt.Fprintf(&out, "%s %s: %s\n", paint(Note, "NOT SEEN"), b.Diagnosis, strings.ReplaceAll(b.Why, "\n", "\n        "))
 	}
 	out.WriteString(r.summary())
 	return out.String()

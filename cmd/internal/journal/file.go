@@ -73,7 +73,8 @@ func own(f *os.File) error {
 	return err
 }
 
-// wholeSize returns the size of a file up to the end of its last whole line.
+// wholeSize returns the size of a file up to the end of its last whole line. It looks
+// for that no further than Read does: before it, a file is full whatever it ends with.
 func wholeSize(f *os.File) (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -81,6 +82,9 @@ func wholeSize(f *os.File) (int64, error) {
 	}
 	block := make([]byte, 64<<10)
 	for end := info.Size(); end > 0; {
+		if info.Size()-end > maxRead {
+			return info.Size(), nil
+		}
 		from := max(0, end-int64(len(block)))
 		n, err := f.ReadAt(block[:end-from], from)
 		if err != nil && !errors.Is(err, io.EOF) {

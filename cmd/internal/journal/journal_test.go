@@ -245,3 +245,35 @@ func TestRemovedFile(t *testing.T) {
 		t.Errorf("the file has %s, %v", got, content.Starts)
 	}
 }
+
+// Of a file that is far too large only the end is read.
+func TestHugeFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	must(t, os.WriteFile(path, []byte("{\"seq\":1,\"kind\":\"config\"}\n"), 0o640))
+	must(t, os.Truncate(path, 1<<40)) // a hole
+	r := begin(t, path, maxSize)
+	r.say(2)
+	r.end(t)
+	content, err := Read(path)
+	must(t, err)
+	if got := numbers(content.Events); got != "1 2" || content.Last() != 2 {
+		t.Errorf("the file has %s", got)
+	}
+}
+
+// A daemon that began without the file, and was given it by a reload, counts from 1. Its
+// events are read by the next.
+func TestNumbersBeginAnew(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	r := begin(t, path, maxSize)
+	r.say(5)
+	r.end(t)
+	r = begin2(t, path)
+	r.say(2)
+	r.end(t)
+	content, err := Read(path)
+	must(t, err)
+	if got := numbers(content.Events); got != "1 2" || len(content.Starts) != 1 || content.Damaged != 0 {
+		t.Errorf("the file has %s, starts %v, %d damaged", got, content.Starts, content.Damaged)
+	}
+}

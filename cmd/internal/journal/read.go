@@ -14,8 +14,8 @@ import (
 type Content struct {
 	Starts []event.Start // oldest first
 	Events []event.Event // without their cursors; the numbers grow
-	// Damaged is how many lines could not be read. A last line that a crash tore is
-	// not counted.
+	// Damaged is how many lines could not be read; the beginning of a file that is far
+	// too large counts as one. A last line that a crash tore is not counted.
 	Damaged int
 }
 
@@ -45,13 +45,21 @@ func (c *Content) Newest(most int) []event.Event {
 
 func former(path string) string { return path + ".1" }
 
+// maxRead is how many bytes at the end of a file are read: what the Writer leaves is
+// smaller, and a file that somebody else made must not fill the memory.
+const maxRead = 4 * maxSize
+
 // Read reads the file at path and its predecessor. A file that does not exist is empty.
 func Read(path string) (*Content, error) {
 	c := &Content{}
 	for _, name := range []string{former(path), path} {
-		text, err := statefile.Read(name)
+		text, all, err := statefile.ReadEnd(name, maxRead)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
+		}
+		if err == nil && !all {
+			c.Damaged++ // what is before the end
+			_, text, _ = bytes.Cut(text, []byte("\n"))
 		}
 		c.parse(text)
 	}
@@ -76,6 +84,9 @@ func (c *Content) parse(text []byte) {
 			c.Damaged++
 		case l.Start != nil && len(c.Starts) > 0 && c.Starts[len(c.Starts)-1].ID == *l.Start: // in each file again
 		case l.Start != nil:
+			if l.After < c.Last() { // a daemon that did not know the file counted anew
+				*c = Content{Damaged: c.Damaged}
+			}
 			c.Starts = append(c.Starts, event.Start{ID: *l.Start, After: l.After})
 		case l.Seq <= c.newest():
 			c.Damaged++ // a number twice, which no writer writes

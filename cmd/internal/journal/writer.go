@@ -130,14 +130,14 @@ func (w *Writer) prepare() (err error) {
 		_ = w.file.close()
 		w.file, w.begun = nil, false
 	}
-	switch {
-	case w.file == nil:
-		var f *file
-		if f, err = openFile(w.path, w.limit); err != nil {
+	if w.file == nil {
+		f, err := openFile(w.path, w.limit)
+		if err != nil {
 			return err
 		}
 		w.file = f
-	case w.file.full():
+	}
+	if w.file.full() {
 		if err = w.file.rotate(); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package manual
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -67,6 +68,9 @@ func (p *page) flags(set *pflag.FlagSet) {
 			format += ` \fI` + kind + `\fR`
 		}
 		p.item(format, words...)
+		if kind != "" && !slices.Contains([]string{"", "0", "0s", "[]"}, f.DefValue) && !strings.Contains(usage, "default") {
+			usage += " (default " + f.DefValue + ")" // as --help says it
+		}
 		p.text(sentence(usage))
 	})
 }

@@ -84,7 +84,7 @@ func TestEveryKeyIsThere(t *testing.T) {
 
 func TestCommandPage(t *testing.T) {
 	root := &cobra.Command{Use: "holdfast", Short: "a director", Long: "It does.\n\n    ip a\n\n.Dot."}
-	root.PersistentFlags().StringP("config", "c", "", "configuration `file`")
+	root.PersistentFlags().StringP("config", "c", "/etc/holdfast.toml", "configuration `file`")
 	sub := &cobra.Command{Use: "drain SERVICE", Long: "Drain drains.", Run: func(*cobra.Command, []string) {}}
 	sub.Flags().Bool("wait", false, "wait")
 	hidden := &cobra.Command{Use: "unseen", Hidden: true, Run: sub.Run}
@@ -93,7 +93,7 @@ func TestCommandPage(t *testing.T) {
 	for _, want := range []string{
 		".SH \"NAME\"\nholdfast - a director\n",
 		"It does.\n.PP\n.RS \"4\"\n.nf\n    ip a\n.fi\n.RE\n.PP\n\\&.Dot.\n",
-		".TP\n\\fB\\-c\\fR, \\fB\\-\\-config\\fR \\fIfile\\fR\nconfiguration file.\n",
+		".TP\n\\fB\\-c\\fR, \\fB\\-\\-config\\fR \\fIfile\\fR\nconfiguration file (default /etc/holdfast.toml).\n",
 		".SS \"drain SERVICE\"\nDrain drains.\n.TP\n\\fB\\-\\-wait\\fR\nwait.\n",
 	} {
 		if !strings.Contains(got, want) {

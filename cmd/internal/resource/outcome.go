@@ -30,6 +30,15 @@ func (c *Chain) Done(now time.Time, problem string) {
 	}
 }
 
+// Broken takes the result of a job that the daemon broke off. A start that was broken off
+// is no failure of the resource; what is left of it is stopped.
+func (c *Chain) Broken(now time.Time, problem string) {
+	if e := c.running; e != nil && e.Job == Start && !e.unsure && problem != "" {
+		e.Failures--
+	}
+	c.Done(now, problem)
+}
+
 // learnt takes what was asked, or the end of what a former process began. It is no
 // failure if the resource does not run: nobody knew. A stop that a former process began
 // is begun again.

@@ -74,8 +74,11 @@ func Run(ctx context.Context, r Runner, a Action, env []string, began func(pid i
 	}
 	status, err := run.Wait()
 	problem := judge(r, a, status, err)
-	if late {
+	switch {
+	case late && errors.Is(ctx.Err(), context.DeadlineExceeded):
 		problem = fmt.Sprintf("%s was killed: it took longer than %v", a, time.Since(from).Round(10*time.Millisecond))
+	case late:
+		problem = fmt.Sprintf("%s was killed after %v: the daemon stops", a, time.Since(from).Round(10*time.Millisecond))
 	}
 	if line := lastLine(output); problem != "" && line != "" {
 		problem += ": " + line

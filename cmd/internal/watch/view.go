@@ -184,7 +184,6 @@ func (m *model) lastLine() string {
 var helpText = []string{
 	"",
 	"  Tab, 1 2 3 4   virtual routers, services, checks, events",
-	"  v              events",
 	"  arrows, PgUp PgDn Home End   select",
 	"  Enter          open a service, with its last failures",
 	"  Esc            back; take the filter away",
