@@ -105,16 +105,24 @@ func TestManagedSaysChanges(t *testing.T) {
 		manager, text := &recordedManager{}, "BACKUP of a"
 		m := &managed{base: b, manager: manager, text: func() string { return text }}
 		go r.mail.work(t.Context().Done())
-		for range 1000 {
-			m.handle(&event.Event{Kind: event.KindInstance})
+		do := func(f func()) {
+			b.post(f)
+			time.Sleep(time.Second)
+			synctest.Wait()
 		}
-		time.Sleep(time.Second)
-		m.handle(&event.Event{Kind: event.KindService})
-		m.handle(&event.Event{Kind: event.KindRepair})
-		time.Sleep(time.Second)
-		text = "MASTER of a"
-		m.handle(&event.Event{Kind: event.KindInstance})
-		time.Sleep(time.Second)
+		do(func() {
+			for range 1000 {
+				m.handle(&event.Event{Kind: event.KindInstance})
+			}
+		})
+		do(func() {
+			m.handle(&event.Event{Kind: event.KindService})
+			m.handle(&event.Event{Kind: event.KindRepair})
+		})
+		do(func() {
+			text = "MASTER of a"
+			m.handle(&event.Event{Kind: event.KindInstance})
+		})
 		if got := strings.Join(manager.text, ", "); got != "BACKUP of a, MASTER of a" {
 			t.Errorf("said %q", got)
 		}

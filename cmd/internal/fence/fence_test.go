@@ -96,8 +96,9 @@ func TestStonith(t *testing.T) {
 	if err := within(t, d, "lvs2"); err != nil {
 		t.Error(err)
 	}
-	if err := within(t, d, "lvs9"); err == nil {
-		t.Error("a node that the plugin does not know was fenced")
+	d.Plugin = "nobody-has-this"
+	if err := within(t, d, "lvs2"); err == nil {
+		t.Error("a plugin that is not there fenced a node")
 	}
 }
 
