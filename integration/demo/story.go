@@ -37,6 +37,7 @@ const config = `
 [lvs.sync]
 interface = "eth1"
 id = 1
+preempt_wait = "4s"
 
 [lvs.sysctl]
 sync_refresh_period = 3
