@@ -252,6 +252,8 @@ func TestCommandLine(t *testing.T) {
 		{"enable all rs1 -c @valid.toml", exitWell},
 		{"weight web rs1 -c @valid.toml", exitUsage},
 		{"weight web rs1 many -c @valid.toml", exitUsage},
+		{"weight web rs1 -15 -c @valid.toml", exitUsage},
+		{"weight web rs1 3 -1s -c @valid.toml", exitUsage},
 		{"weight web rs1 3 --for -1s -c @valid.toml", exitUsage},
 		{"weight web rs1 3 -c @valid.toml", exitWell},
 		{"upgrade now", exitUsage},
