@@ -228,6 +228,7 @@ func TestCommandLine(t *testing.T) {
 		{"status vrrp --socket @well/control.sock", exitWell},
 		{"status --socket @unwell.sock", exitFault},
 		{"status --socket @failing.sock", exitFault},
+		{"status --color red -c @valid.toml", exitUsage},
 		{"status" + gone, exitFault},
 		{"events -c @valid.toml", exitWell},
 		{"events --json --since 1 -c @valid.toml", exitWell},
