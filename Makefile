@@ -35,18 +35,21 @@ TAGS      ?=
 STATICCHECK_VERSION  := v0.8.2
 GOLANGCILINT_VERSION := v2.15.0
 NFPM_VERSION         := v2.43.0
+OAPICODEGEN_VERSION  := v2.8.2
+OAPIRUNTIME_VERSION  := v1.9.0
 CYCLONEDX_VERSION    := v1.9.0
 
 TOOLBIN      := $(shell integration/tools/install.sh --bin)
 STATICCHECK  := $(TOOLBIN)/staticcheck-$(STATICCHECK_VERSION)
 GOLANGCILINT := $(TOOLBIN)/golangci-lint-$(GOLANGCILINT_VERSION)
 NFPM         := $(TOOLBIN)/nfpm-$(NFPM_VERSION)
+OAPICODEGEN  := $(TOOLBIN)/oapi-codegen-$(OAPICODEGEN_VERSION)
 CYCLONEDX    := $(TOOLBIN)/cyclonedx-gomod-$(CYCLONEDX_VERSION)
 
 # The race detector needs a C compiler.
 RACE := $(if $(shell command -v cc),-race)
-# It does not run inside User Mode Linux, and it slows tests in namespaces too much.
-SLOW  = $(shell $(GO) list ./lvs/ipvs/... ./integration/...)
+# It does not run inside User Mode Linux, and it slows tests in namespaces and browsers too much.
+SLOW  = $(shell $(GO) list ./lvs/ipvs/... ./integration/... ./cmd/internal/web/browser)
 QUICK = $(filter-out $(SLOW),$(shell $(GO) list ./...))
 
 .PHONY: build
@@ -60,7 +63,7 @@ tools:
 .PHONY: test
 test: tools build $(NFPM)
 	$(GO) test $(RACE) -count=1 $(QUICK)
-	$(GO) test $(RACE) -count=1 -tags dbus ./cmd/...
+	$(GO) test $(RACE) -count=1 -tags dbus $(filter-out $(SLOW),$(shell $(GO) list ./cmd/...))
 	CGO_ENABLED=0 $(GO) test -count=1 -run Capabilities ./cmd/internal/program
 	$(GO) test -count=1 -tags plainwait ./netdev/port
 	$(GO) test -count=1 -p 1 -timeout 20m $(SLOW)
@@ -95,6 +98,18 @@ $(STATICCHECK):
 	GOBIN=$(TOOLBIN) $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 	@mv $(TOOLBIN)/staticcheck $@
 
+# A generator of clients accepts the description of the API, and its client compiles.
+.PHONY: openapi-client
+openapi-client: $(OAPICODEGEN)
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && mkdir "$$dir/client" && \
+	$(OAPICODEGEN) -generate types,client -package client docs/openapi.json >"$$dir/client/client.go" && \
+	cd "$$dir" && $(GO) mod init client && $(GO) get github.com/oapi-codegen/runtime@$(OAPIRUNTIME_VERSION) && \
+	$(GO) mod tidy && $(GO) build ./...
+
+$(OAPICODEGEN):
+	GOBIN=$(TOOLBIN) $(GO) install github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@$(OAPICODEGEN_VERSION)
+	@mv $(TOOLBIN)/oapi-codegen $@
+
 $(NFPM):
 	GOBIN=$(TOOLBIN) $(GO) install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
 	@mv $(TOOLBIN)/nfpm $@
@@ -113,7 +128,7 @@ golangci-lint:
 
 .PHONY: ci
 ci: tools lint
-	HOLDFAST_REQUIRE=netns,ipvs $(MAKE) test
+	HOLDFAST_REQUIRE=netns,ipvs,web $(MAKE) test
 	$(MAKE) fuzz
 
 .PHONY: soak
@@ -121,6 +136,8 @@ soak: tools build
 	$(GO) test -count=1 -timeout 1h -run 'TestShowBriefRandomWalk' ./conf -brief.steps=2000
 	$(GO) test -count=1 -timeout 2h -run 'TestLAN$$' ./vrrp -lan.seconds=10000000
 	$(GO) test -count=1 -timeout 1h -run 'TestChaos$$|TestEndurance' ./integration -chaos.seconds=600
+	$(MAKE) openapi-client
+	$(GO) test -count=1 -timeout 30m -run 'TestConnectionsSurvive$$' ./integration/ipvs -survive.connections=480
 	$(MAKE) fuzz FUZZTIME=300
 
 # A .deb, an .rpm and a bill of materials (CycloneDX) in packages/. The same commit gives the

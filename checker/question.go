@@ -52,16 +52,18 @@ type question struct {
 	served   []chan Result // get the result of the running attempt
 
 	// The results.
-	answer   Result        // the latest conclusive one
-	run      health.Run    // the latest conclusive ones
-	weight   *probe.Weight // of the latest good answer that said one
-	excused  bool          // the latest failure counted as a stall of this process
-	last     Result
-	warning  string   // of the latest good one
-	failures []Result // newest first
-	counts   Counts
-	history  history
-	maxLate  time.Duration
+	answer  Result        // the latest conclusive one
+	run     health.Run    // the latest conclusive ones
+	weight  *probe.Weight // of the latest good answer that said one
+	excused bool          // the latest failure counted as a stall of this process
+	last    Result
+	warning string // of the latest good one
+	// certificateEnds is of the certificate that the server showed last.
+	certificateEnds time.Time
+	failures        []Result // newest first
+	counts          Counts
+	history         history
+	maxLate         time.Duration
 }
 
 // A subject is one Config of the Set, with a verdict of its own.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"holdfast/checker/probe"
+	"holdfast/vrrp/histogram"
 )
 
 // stall is how far beyond its timeout an attempt must have run to show that this
@@ -115,7 +116,9 @@ func (s *Set) finish(q *question, begun, ended time.Time, weight *probe.Weight, 
 		s.rouse()
 		return
 	}
-	q.maxLate = max(q.maxLate, q.late(begun))
+	late := q.late(begun)
+	q.maxLate = max(q.maxLate, late)
+	s.lateness.Observe(late)
 	r := q.judge(begun, ended, err)
 	if r.OK {
 		r.Weight = weight
@@ -126,6 +129,7 @@ func (s *Set) finish(q *question, begun, ended time.Time, weight *probe.Weight, 
 	q.took(r.OK)
 	unsent := q.last.Unsent
 	if q.record(r) {
+		s.timed(q.cfg.Probe.Kind(), r.Took)
 		for _, sub := range q.subjects {
 			if sub.observe(r) || r.Weight != nil || r.Unsent != unsent {
 				s.report(sub.server, sub, r)
@@ -145,9 +149,22 @@ func (s *Set) finish(q *question, begun, ended time.Time, weight *probe.Weight, 
 	s.rouse()
 }
 
+// timed counts how long a conclusive attempt of a kind took.
+func (s *Set) timed(kind string, took time.Duration) {
+	h := s.durations[kind]
+	if h == nil {
+		h = new(histogram.Histogram)
+		s.durations[kind] = h
+	}
+	h.Observe(took)
+}
+
 // judge returns the result of an attempt that ended with err.
 func (q *question) judge(begun, ended time.Time, err error) Result {
 	r := Result{At: ended, Took: ended.Sub(begun), OK: err == nil}
+	if holder, ok := q.prober.(probe.CertificateHolder); ok {
+		q.certificateEnds = holder.CertificateEnds()
+	}
 	if err == nil {
 		q.excused = false
 		if w, ok := q.prober.(probe.Warner); ok {

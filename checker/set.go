@@ -16,6 +16,7 @@ import (
 	"holdfast/checker/period"
 	"holdfast/checker/probe"
 	"holdfast/vrrp/due"
+	"holdfast/vrrp/histogram"
 )
 
 // DefaultLimit is how many attempts run at once unless Options say otherwise.
@@ -66,10 +67,12 @@ type Set struct {
 	servers   map[string]*server   // by Config.Server
 	waiting   map[string][]*server // by what their Config.Depends has
 	questions map[questionKey][]*question
-	queue     due.Queue[*question] // without those whose attempts run
-	running   int                  // number of attempts
-	places    map[string]*places   // by kind, for kinds with a limit of their own
-	alarm     time.Time            // when the scheduler's timer fires; zero: it is stopped
+	queue     due.Queue[*question]            // without those whose attempts run
+	running   int                             // number of attempts
+	places    map[string]*places              // by kind, for kinds with a limit of their own
+	alarm     time.Time                       // when the scheduler's timer fires; zero: it is stopped
+	lateness  histogram.Histogram             // of the beginnings of attempts
+	durations map[string]*histogram.Histogram // of conclusive attempts, by kind
 }
 
 // A questionKey is what equal questions have in common that a map can look up.
@@ -92,6 +95,7 @@ func New(o Options) *Set {
 		log: o.Log, limit: o.Limit, rand: o.Rand, newProber: o.NewProber, onFailure: o.OnFailure,
 		pending: newPending(), epoch: time.Now(), wake: make(chan struct{}, 1),
 		subjects: make(map[string]*subject), servers: make(map[string]*server), questions: make(map[questionKey][]*question),
+		durations: make(map[string]*histogram.Histogram),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

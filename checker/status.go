@@ -8,6 +8,7 @@ import (
 
 	"holdfast/checker/health"
 	"holdfast/checker/probe"
+	"holdfast/vrrp/histogram"
 )
 
 // A Change is a new verdict on a server, or a new weight of it. It holds the whole
@@ -94,6 +95,9 @@ type Status struct {
 	// NotAsked says why no attempt is made at present: "outside its period".
 	NotAsked string `json:"not_asked,omitempty"`
 	Shared   int    `json:"shared"` // subjects that share the question
+	// CertificateEnds is when the certificate that the server showed last ends to be
+	// valid; zero without one.
+	CertificateEnds time.Time `json:"certificate_ends,omitzero"`
 	// Weight is what the latest good answer that said anything of the weight said.
 	Weight *probe.Weight `json:"weight,omitempty"`
 }
@@ -120,6 +124,23 @@ func (s *Set) Status() []Status {
 	}
 	slices.SortFunc(all, func(a, b Status) int { return strings.Compare(a.ID, b.ID) })
 	return all
+}
+
+// Timing counts what all attempts of a Set took, since it was made.
+type Timing struct {
+	Lateness *histogram.Snapshot            // by how much they began after they were due
+	Duration map[string]*histogram.Snapshot // of the conclusive ones, by kind
+}
+
+// Timing returns what was counted so far.
+func (s *Set) Timing() Timing {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := Timing{Lateness: s.lateness.Snapshot(), Duration: make(map[string]*histogram.Snapshot, len(s.durations))}
+	for kind, h := range s.durations {
+		t.Duration[kind] = h.Snapshot()
+	}
+	return t
 }
 
 // Undecided returns how many servers have no verdict yet.
@@ -161,7 +182,7 @@ func (s *subject) status() Status {
 	if q == nil {
 		return st
 	}
-	st.Weight = q.weight
+	st.Weight, st.CertificateEnds = q.weight, q.certificateEnds
 	st.NotAsked = q.idle(time.Now())
 	if s.waitsFor != "" {
 		st.State, st.Up = Waiting, false

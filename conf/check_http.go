@@ -15,6 +15,9 @@ import (
 func visitHTTP(t *table, s *probe.HTTP, inherited probe.HTTP) {
 	visitAnyHTTP(t, s, inherited)
 	field(t, "proxy", &s.Proxy, boolean, inherited.Proxy)
+	if t.reading() && s.Password != "" && s.Auth == probe.AuthBasic && t.has("password_file") {
+		t.warnf("password_file", "the check sends this password without TLS: use type https, or auth = \"digest\" if the server knows that")
+	}
 }
 
 func visitHTTPS(t *table, s *probe.HTTP, inherited probe.HTTP) {
@@ -25,6 +28,8 @@ func visitHTTPS(t *table, s *probe.HTTP, inherited probe.HTTP) {
 // visitAnyHTTP walks over the keys that http and https have in common.
 func visitAnyHTTP(t *table, s *probe.HTTP, inherited probe.HTTP) {
 	visitRequest(t, &s.HTTPRequest, inherited.HTTPRequest)
+	visitLogin(t, &s.Login, inherited.Login)
+	field(t, "auth", &s.Auth, wordOf(probe.HTTPAuths()), inherited.Auth)
 	field(t, "http_version", &s.Version, httpVersion, inherited.Version)
 	field(t, "redirects", &s.Redirects, integer[int](0, 10), inherited.Redirects)
 	field(t, "reuse", &s.Reuse, boolean, inherited.Reuse)

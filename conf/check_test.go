@@ -93,7 +93,7 @@ check = { type = "http", host = "", port = 80, body = "", path = "/" }
 				Method: "GET", Host: "www.example.com:8443", Path: "/up", Body: "^ok$",
 				Status: []probe.StatusRange{{Low: 200, High: 200}, {Low: 300, High: 302}},
 			},
-			Version: "1.1", MaxBody: 1 << 20,
+			Auth: "basic", Version: "1.1", MaxBody: 1 << 20,
 		},
 	}
 	if diff := cmp.Diff(want, got[0], compareText); diff != "" {
@@ -111,7 +111,7 @@ check = { type = "http", host = "", port = 80, body = "", path = "/" }
 	if diff := cmp.Diff(&probe.TLS{ServerName: "other", MinVersion: tls.VersionTLS12}, got[2].Probe.(probe.HTTP).TLS); diff != "" {
 		t.Errorf("TLS of the third (-want +got):\n%s", diff)
 	}
-	wantHTTP := probe.HTTP{HTTPRequest: probe.HTTPRequest{Method: "GET", Path: "/", Status: https.Status}, Version: "1.1", MaxBody: 1 << 20}
+	wantHTTP := probe.HTTP{HTTPRequest: probe.HTTPRequest{Method: "GET", Path: "/", Status: https.Status}, Auth: "basic", Version: "1.1", MaxBody: 1 << 20}
 	if diff := cmp.Diff(wantHTTP, got[3].Probe); diff != "" {
 		t.Errorf("the fourth inherits from another kind (-want +got):\n%s", diff)
 	}

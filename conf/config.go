@@ -23,6 +23,12 @@ type Config struct {
 	Alerts   []Alert
 	Listens  []Listen
 	Page     Page
+	Metrics  Metrics
+}
+
+// Metrics is how metrics are given to Prometheus.
+type Metrics struct {
+	KeepalivedNames bool // also the names of the keepalived exporter
 }
 
 // Director is the configuration of the daemon itself.

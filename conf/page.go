@@ -39,7 +39,7 @@ func (p *PagePeer) visit(t *table) {
 	need(t, "url", &p.URL, httpURL)
 	field(t, "ca", &p.CA, optionalPath, "")
 	field(t, "cert", &p.CertFile, optionalPath, "")
-	field(t, "key", &p.KeyFile, optionalPath, "")
+	field(t, "key", &p.KeyFile, optionalSecretPath, "")
 	if !t.reading() {
 		return
 	}

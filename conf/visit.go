@@ -23,6 +23,7 @@ func (c *Config) visit(t *table) (s sections) {
 	s.bfd = list(t, "bfd", &c.BFD, func(t *table, b *BFD) { b.visit(t) })
 	t.sub("notify", func(t *table) { c.Notify.visit(t, c.Director.Name) })
 	s.alerts = list(t, "alert", &c.Alerts, func(t *table, a *Alert) { a.visit(t) })
+	t.sub("metrics", c.Metrics.visit)
 	s.listens = list(t, "listen", &c.Listens, func(t *table, l *Listen) { l.visit(t) })
 	t.sub("page", c.Page.visit)
 	t.sub("lvs", func(t *table) { s.sync = c.visitLVS(t) })

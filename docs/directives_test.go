@@ -1,6 +1,9 @@
 package docs_test
 
 import (
+	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -34,22 +37,23 @@ var directives = map[string]string{
 // quoted are the texts in backticks.
 var quoted = regexp.MustCompile("`([^`]+)`")
 
-// Every directive of the other programs has a row, and every key that a row names is
-// in the reference.
+// Every directive of the other programs has a row. Every key that a row names is in the
+// reference, and a test that exists exercises it.
 func TestDirectives(t *testing.T) {
-	page := pages(t)["docs/check-directives.md"]
+	page, known := pages(t)["docs/check-directives.md"], testNames(t)
 	for _, section := range strings.Split(page, "\n## ")[1:] {
 		program, text, _ := strings.Cut(section, "\n")
 		var shown []string
 		for line := range strings.Lines(text) {
 			cells := strings.Split(line, "|")
-			if len(cells) != 4 || strings.HasPrefix(cells[1], "---") {
+			if len(cells) != 5 || strings.HasPrefix(cells[1], "---") {
 				continue
 			}
 			for _, m := range quoted.FindAllStringSubmatch(cells[1], -1) {
 				word, _, _ := strings.Cut(m[1], " ")
 				shown = append(shown, word)
 			}
+			checkTests(t, known, program+": the row"+cells[1], cells[2], cells[3])
 			for _, m := range quoted.FindAllStringSubmatch(cells[2], -1) {
 				if !isKey(m[1]) {
 					t.Errorf("%s: the row%s names %s, which the reference does not have", program, cells[1], m[1])
@@ -65,6 +69,41 @@ func TestDirectives(t *testing.T) {
 	if n := strings.Count(page, "\n## "); n != len(directives) {
 		t.Errorf("%d sections, want %d", n, len(directives))
 	}
+}
+
+// checkTests reports a row with a key that no test exercises.
+func checkTests(t *testing.T, known map[string]bool, row, key, tests string) {
+	t.Helper()
+	named := quoted.FindAllStringSubmatch(tests, -1)
+	if len(named) == 0 && !strings.HasPrefix(strings.TrimSpace(key), "None") && strings.TrimSpace(key) != "key" {
+		t.Errorf("%s names no test", row)
+	}
+	for _, m := range named {
+		if !known[m[1]] {
+			t.Errorf("%s names the test %s, which does not exist", row, m[1])
+		}
+	}
+}
+
+// testNames returns the names of all tests of the module.
+func testNames(t *testing.T) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	function := regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`)
+	err := filepath.WalkDir("..", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range function.FindAllSubmatch(text, -1) {
+			names[string(m[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
 }
 
 // isKey reports whether a text is a table or a key of the reference, or a command.

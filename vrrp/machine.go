@@ -205,6 +205,7 @@ func (m *Machine) become(now time.Time, to State, why string) {
 		return
 	}
 	m.counters.Transitions++
+	m.counters.Moves[from][to]++
 	a := Action{Verb: Transition, Priority: m.Priority(), From: from, To: to, Why: why}
 	switch {
 	case to == Init || to == Fault:

@@ -10,6 +10,9 @@ const (
 	Backup              // another router is MASTER, or an election runs
 	Master              // holds the addresses and advertises
 	Fault               // cannot be MASTER: link down, address missing, check failed
+
+	// NumStates is the length of an array with one element per State.
+	NumStates = int(iota)
 )
 
 // String returns "INIT", "BACKUP", "MASTER" or "FAULT".

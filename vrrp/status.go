@@ -34,6 +34,8 @@ type Counters struct {
 	RivalAdverts uint64 // lower-priority adverts received while MASTER
 	Transitions  uint64
 	BecameMaster uint64 // of these, transitions to Master
+	// Moves counts the transitions by the states before and after.
+	Moves [NumStates][NumStates]uint64
 }
 
 // Status is the state of a Machine, for display.

@@ -62,6 +62,9 @@ func (d *Dialer) TLS() *TLSClient { return d.tls }
 // Warning implements Warner.
 func (d *Dialer) Warning() string { return d.tls.Warning() }
 
+// CertificateEnds implements CertificateHolder.
+func (d *Dialer) CertificateEnds() time.Time { return d.tls.CertificateEnds() }
+
 // A Conn is the connection of one attempt. The end of the attempt's context ends
 // every read and write, so a library needs no context and no deadline of its own. A
 // Conn reads maxAnswer bytes at most. It may be used like any net.Conn by several

@@ -13,18 +13,29 @@ type expiry struct {
 	within time.Duration // before the end, the warning begins; 0: never
 
 	mu    sync.Mutex
-	first *x509.Certificate // ends first of those that are needed
+	end   time.Time         // of the certificate that ends first of those that are needed
+	first *x509.Certificate // that certificate, if it can make a warning
 }
 
 // note takes over the certificates of a handshake.
 func (e *expiry) note(state tls.ConnectionState) {
-	if e.within == 0 {
+	first := endsFirst(state)
+	if first == nil {
 		return
 	}
-	first := endsFirst(state)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.first = first
+	e.end = first.NotAfter
+	if e.within > 0 {
+		e.first = first
+	}
+}
+
+// ends returns when the certificate ends; zero before the first handshake.
+func (e *expiry) ends() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.end
 }
 
 // endsFirst returns the certificate that will end the validity of a server's

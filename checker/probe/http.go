@@ -15,6 +15,8 @@ import (
 // Redirects.
 type HTTP struct {
 	HTTPRequest
+	Login
+	Auth string // how Login is proved: AuthBasic or AuthDigest
 	// Requests are sent one after the other, and each must be answered well. Without
 	// any, HTTPRequest is the only one.
 	Requests []HTTPRequest
@@ -62,8 +64,8 @@ const (
 )
 
 var (
-	defaultHTTP  = HTTP{HTTPRequest: defaultRequest, Version: "1.1", MaxBody: DefaultMaxBody}
-	defaultHTTPS = HTTP{HTTPRequest: defaultRequest, Version: "1.1", MaxBody: DefaultMaxBody, TLS: DefaultTLS()}
+	defaultHTTP  = HTTP{HTTPRequest: defaultRequest, Auth: AuthBasic, Version: "1.1", MaxBody: DefaultMaxBody}
+	defaultHTTPS = HTTP{HTTPRequest: defaultRequest, Auth: AuthBasic, Version: "1.1", MaxBody: DefaultMaxBody, TLS: DefaultTLS()}
 
 	defaultRequest = HTTPRequest{Method: http.MethodGet, Path: "/", Status: []StatusRange{{200, 299}}}
 )
@@ -122,6 +124,7 @@ func (s HTTP) Validate() FieldErrors {
 		errs.Addf("reuse", "has no effect with http_version = %q", s.Version)
 	}
 	s.validateProxy(&errs)
+	s.validateAuth(&errs)
 	if s.WeightHeader != "" && !httpguts.ValidHeaderFieldName(s.WeightHeader) {
 		errs.Addf("weight_header", "%q is not the name of a header", s.WeightHeader)
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -29,8 +30,8 @@ func (c *channel) startHTTP2(ctx context.Context, m *message) error {
 		// What nobody has read yet is in memory.
 		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10, MaxReceiveBufferPerConnection: 64 << 10},
 	}
-	u := m.url()
-	h2, err := transport.NewClientConn(ctx, u.Scheme, u.Host)
+	// The address is never dialled, but it must have a port.
+	h2, err := transport.NewClientConn(ctx, m.url().Scheme, net.JoinHostPort(nameOf(m.host), strconv.Itoa(int(m.at.port))))
 	if err != nil {
 		return c.failed2("request", err)
 	}

@@ -56,6 +56,12 @@ func TestHTTP2(t *testing.T) {
 			s.Body = "^all"
 			wantReason(t, ask(t, s, at(l.Addr())), "")
 			rec.want(t, 1, "GET /"+host)
+			if l == plain {
+				named := s
+				named.Host = "www.example.com" // without a port
+				wantReason(t, ask(t, named, at(l.Addr())), "")
+				rec.want(t, 1, "GET / HTTP/2.0 www.example.com")
+			}
 			s.Path, s.Redirects, s.Method, s.Send = "/moved", 1, "POST", "data"
 			wantReason(t, ask(t, s, at(l.Addr())), "")
 			rec.want(t, 1, "POST /moved"+host+" data", "GET /"+host)

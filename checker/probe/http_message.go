@@ -19,6 +19,7 @@ type message struct {
 	path    string // with the query
 	headers []Field
 	body    string
+	proves  bool // it answers the server's question for the password
 
 	wire []byte        // as HTTP/1 sends it
 	head *http.Request // tells http.ReadResponse the method
@@ -41,7 +42,11 @@ func (s *HTTP) newMessage(r *HTTPRequest, to netip.AddrPort, last bool) *message
 		m.at.secure, m.at.name = true, nameOf(m.host)
 	}
 	m.headers = []Field{{"User-Agent", "holdfast"}, {"Accept", "*/*"}}
-	if last && !s.Reuse && s.Redirects == 0 && s.Version == "1.1" {
+	if s.User != "" && s.Auth == AuthBasic {
+		m.headers = append(m.headers, basicAuth(&s.Login))
+	}
+	asksOnce := s.Redirects == 0 && (s.User == "" || s.Auth == AuthBasic)
+	if last && !s.Reuse && asksOnce && s.Version == "1.1" {
 		m.headers = append(m.headers, Field{"Connection", "close"})
 	}
 	for _, h := range r.Headers {
@@ -96,6 +101,10 @@ func (m *message) redirected(answer *http.Response, s *HTTP) *message {
 		return nil
 	}
 	next := *m
+	next.proves = false
+	if s.Auth == AuthDigest || !strings.EqualFold(to.Scheme, m.url().Scheme) { // a proof is for one path, a password not for the clear
+		next.headers = m.anonymous()
+	}
 	var ok bool
 	next.host, next.path = to.Host, to.RequestURI()
 	if next.at, ok = m.redirectedTo(to, s); !ok || !isVisible(next.host) || !isVisible(next.path) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -74,6 +75,17 @@ func (p *httpProber) Warning() string {
 	return p.warning
 }
 
+// CertificateEnds implements CertificateHolder, for the certificate that ends first.
+func (p *httpProber) CertificateEnds() (first time.Time) {
+	for _, q := range p.asks {
+		end := p.tls[q.message.at.name].CertificateEnds()
+		if first.IsZero() || !end.IsZero() && end.Before(first) {
+			first = end
+		}
+	}
+	return first
+}
+
 // Probe implements Prober.
 func (p *httpProber) Probe(ctx context.Context) error {
 	_, err := p.ProbeWeight(ctx)
@@ -130,11 +142,19 @@ func (a *attempt) ask(q *inquiry) error {
 		if err != nil {
 			return err
 		}
+		if m.challenged(answer, &a.settings) && !q.want.status(answer.StatusCode) {
+			next, err := m.proof(answer, &a.settings)
+			if err := errors.Join(err, a.skip(answer)); err != nil {
+				return err
+			}
+			m = next
+			followed-- // the same request again is no redirect
+			continue
+		}
 		if !q.want.status(answer.StatusCode) && followed < a.settings.Redirects {
 			if next := m.redirected(answer, &a.settings); next != nil {
-				ended, err := readThrough(answer.Body, &a.left)
-				if a.done(answer, ended); err != nil {
-					return a.failed("body", err)
+				if err := a.skip(answer); err != nil {
+					return err
 				}
 				m = next
 				continue
@@ -151,6 +171,15 @@ func (a *attempt) ask(q *inquiry) error {
 		}
 		return a.failedBody(err)
 	}
+}
+
+// skip reads the body of an answer that is followed by another request.
+func (a *attempt) skip(answer *http.Response) error {
+	ended, err := readThrough(answer.Body, &a.left)
+	if a.done(answer, ended); err != nil {
+		return a.failed("body", err)
+	}
+	return nil
 }
 
 // failedBody adds the step to an error of reading the body. Other errors of judging

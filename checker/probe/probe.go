@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 // A Prober asks one server one question. The caller asks again and again, but
@@ -22,6 +23,14 @@ type Warner interface {
 	// Warning returns what the latest successful Probe found; "" if nothing. As
 	// long as nothing changes, its text stays the same.
 	Warning() string
+}
+
+// A CertificateHolder is a Prober that sees the certificate of its server.
+type CertificateHolder interface {
+	Prober
+	// CertificateEnds returns when the certificate that the server showed last ends to
+	// be valid; zero if it showed none.
+	CertificateEnds() time.Time
 }
 
 // ProberFunc makes a Prober of a function.

@@ -132,6 +132,15 @@ func (c *TLSClient) note(state tls.ConnectionState) error {
 	return nil
 }
 
+// CertificateEnds returns what the Prober of this client should return as
+// CertificateHolder. It may be called for nil.
+func (c *TLSClient) CertificateEnds() time.Time {
+	if c == nil {
+		return time.Time{}
+	}
+	return c.expiry.ends()
+}
+
 // Warning returns what the Prober of this client should return as Warner. It may
 // be called for nil.
 func (c *TLSClient) Warning() string {

@@ -46,11 +46,12 @@ func keepCredentials(runtimeDir string) error {
 // dropCredentials removes the copies.
 func dropCredentials(runtimeDir string) error { return os.RemoveAll(credentialCopies(runtimeDir)) }
 
-// useKeptCredentials has this process read the copies, if systemd gives it none.
+// useKeptCredentials has this process read the copies, if there are any. systemd 252 sets
+// the variable for what runs after the daemon's end too, but that must not read the files.
 func useKeptCredentials(runtimeDir string) error {
 	copies := credentialCopies(runtimeDir)
-	if _, err := os.Stat(copies); err != nil || os.Getenv(credentialsVariable) != "" {
-		return nil // without copies, the configuration says which credential is missing
+	if _, err := os.Stat(copies); err != nil {
+		return nil // the configuration says which credential is missing
 	}
 	return os.Setenv(credentialsVariable, copies)
 }

@@ -18,10 +18,7 @@ func TestKeptCredentials(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := useKeptCredentials(run); err != nil || os.Getenv(credentialsVariable) != given {
-		t.Errorf("%v, %s: systemd's own come first", err, os.Getenv(credentialsVariable))
-	}
-	t.Setenv(credentialsVariable, "")
+	t.Setenv(credentialsVariable, "/run/credentials/unreadable") // as with systemd 252
 	if err := useKeptCredentials(run); err != nil {
 		t.Fatal(err)
 	}

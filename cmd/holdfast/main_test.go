@@ -328,7 +328,7 @@ func TestStatusJSON(t *testing.T) {
 	dir := t.TempDir()
 	daemonAt(t, dir+"/s", &fakeDaemon{status: wellStatus()})
 	for section, want := range map[string]string{
-		"":       "checks config director dropped groups lvs notify now pid problems realtime software started trackers unknown_vrid version vrrp",
+		"":       "checks config director dropped groups lvs notify now pid problems realtime repairs software started trackers unknown_vrid upgrades version vrrp",
 		"vrrp":   "groups trackers version vrrp",
 		"lvs":    "lvs version",
 		"checks": "checks version",

@@ -19,6 +19,10 @@ const (
 	lines = lab.VIP + ":7"
 	rs1   = "192.168.0.11:80"
 	rs2   = "192.168.0.12:80"
+
+	web6  = "[" + lab.VIP6 + "]:80"
+	rs1v6 = "[2001:db8:b::11]:80"
+	rs2v6 = "[2001:db8:b::12]:80"
 )
 
 // check is a quick HTTP check.
@@ -39,9 +43,22 @@ func service(name, address, options string, servers ...string) string {
 // lvs1, which becomes MASTER, then the others, which stay BACKUP.
 func start(t *testing.T, p *lab.Pair, more string) []*lab.Daemon {
 	t.Helper()
+	return startWith(t, p, func(i int) string { return config(i, more) })
+}
+
+// startBoth is start with virtual routers of both address families.
+func startBoth(t *testing.T, p *lab.Pair, more string) []*lab.Daemon {
+	t.Helper()
+	return startWith(t, p, func(i int) string {
+		return lab.Director{Priority: 200 - 50*i, Interval: 200 * time.Millisecond, IPv6: true, More: more}.TOML()
+	})
+}
+
+func startWith(t *testing.T, p *lab.Pair, config func(i int) string) []*lab.Daemon {
+	t.Helper()
 	var daemons []*lab.Daemon
 	for i, host := range p.Directors {
-		daemons = append(daemons, host.Holdfast(config(i, more)))
+		daemons = append(daemons, host.Holdfast(config(i)))
 		state := "BACKUP"
 		if i == 0 {
 			state = "MASTER"

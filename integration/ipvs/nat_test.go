@@ -170,10 +170,9 @@ func TestIPv6(t *testing.T) {
 	for _, h := range p.Realservers {
 		h.ServeHTTP("[::]:80")
 	}
-	const web6 = "[" + lab.VIP6 + "]:80"
 	d := p.Directors[0].Holdfast(lab.Director{
 		Priority: 200, Interval: 200 * time.Millisecond, IPv6: true,
-		More: service("web6", web6, check, "[2001:db8:b::11]:80", "[2001:db8:b::12]:80"),
+		More: service("web6", web6, check, rs1v6, rs2v6),
 	}.TOML())
 	d.AwaitState(t, "MASTER")
 	p.Router.AwaitServers(t, 20*time.Second, web6, "rs1", "rs2")

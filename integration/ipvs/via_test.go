@@ -1,6 +1,7 @@
 package ipvs_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -8,9 +9,9 @@ import (
 	"holdfast/integration/lab"
 )
 
-// A realserver that answers at its own address, but does not have the VIP, is found
-// dead by a check through the VIP: by the MASTER, which has the VIP itself, and by
-// the BACKUP.
+// A realserver that answers at its own address, but does not have the VIPs, is found
+// dead by checks through the VIPs, of IPv4 and IPv6: by the MASTER, which has the VIPs
+// itself, and by the BACKUP.
 func TestChecksThroughTheVIP(t *testing.T) {
 	for _, c := range []struct{ name, forward, method string }{
 		{"dr", "dr", "dr"},
@@ -19,8 +20,9 @@ func TestChecksThroughTheVIP(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := lab.NewPair(t, 2)
 			direct(p)
-			for _, h := range p.Realservers {
-				realserver(t, h, "--method", c.method)
+			for i, h := range p.Realservers {
+				h.Address("eth1", fmt.Sprintf("2001:db8:a::%d/64", 11+i))
+				realserver(t, h, "--vip", lab.VIP6, "--method", c.method)
 				h.ServeHTTP(":80")
 			}
 			for _, h := range p.Directors {
@@ -30,29 +32,38 @@ func TestChecksThroughTheVIP(t *testing.T) {
 				return h.Run("sysctl", "-a", "-r", `ipv4.conf.(all|eth.)\.(accept_local|rp_filter)`)
 			}
 			before := settings(p.Directors[1])
-			daemons := start(t, p, service("web", web, "forward = \""+c.forward+"\"\n"+check+"via = \"vip\"\n", rs1, rs2))
-			for _, d := range daemons {
-				d.AwaitServer(t, "web", rs1, "up")
-				d.AwaitServer(t, "web", rs2, "up")
+			options := "forward = \"" + c.forward + "\"\n" + check + "via = \"vip\"\n"
+			daemons := startBoth(t, p, service("web", web, options, rs1, rs2)+service("web6", web6, options, rs1v6, rs2v6))
+			await := func(d *lab.Daemon, one, two string) {
+				t.Helper()
+				d.AwaitServer(t, "web", rs1, one)
+				d.AwaitServer(t, "web", rs2, two)
+				d.AwaitServer(t, "web6", rs1v6, one)
+				d.AwaitServer(t, "web6", rs2v6, two)
 			}
+			for _, d := range daemons {
+				await(d, "up", "up")
+			}
+			p.Router.AwaitServers(t, 20*time.Second, web6, "rs1", "rs2")
 			p.Router.AwaitServers(t, 20*time.Second, web, "rs1", "rs2")
 
 			if out, err := p.Realservers[0].Realserver("down"); err != nil {
 				t.Fatalf("realserver down: %v\n%s", err, out)
 			}
 			for i, d := range daemons {
-				d.AwaitServer(t, "web", rs1, "down")
-				d.AwaitServer(t, "web", rs2, "up")
-				if _, name, err := p.Directors[i].Get(rs1, 5*time.Second); err != nil || name != "rs1" {
-					t.Errorf("%s gets from rs1's own address: %q, %v", p.Directors[i].Name, name, err)
+				await(d, "down", "up")
+				for _, own := range []string{rs1, rs1v6} {
+					if _, name, err := p.Directors[i].Get(own, 5*time.Second); err != nil || name != "rs1" {
+						t.Errorf("%s gets from rs1's own address %s: %q, %v", p.Directors[i].Name, own, name, err)
+					}
 				}
 			}
 			if out, _, _ := daemons[0].CLI("status", "lvs"); strings.Contains(out, "fwmark") || strings.Contains(out, "not ours") {
 				t.Errorf("status shows the services of the checks:\n%s", out)
 			}
-			realserver(t, p.Realservers[0], "--method", c.method)
+			realserver(t, p.Realservers[0], "--vip", lab.VIP6, "--method", c.method)
 			for _, d := range daemons {
-				d.AwaitServer(t, "web", rs1, "up")
+				await(d, "up", "up")
 			}
 
 			daemons[1].Stop()

@@ -104,12 +104,18 @@ func TestDebianPackage(t *testing.T) {
 	}
 	step("hardened", func(t *testing.T) { hardened(t, m) })
 	step("scripts", func(*testing.T) { scripts(m) })
+	step("completion", func(t *testing.T) {
+		if names := m.run("holdfast", "__complete", "handover", ""); !strings.Contains(names, "director\n:4") {
+			t.Errorf("the shell is offered %q, want the group and no files", names)
+		}
+	})
 	step("refused reload", func(t *testing.T) { refusedReload(t, m) })
 	step("upgrade", func(t *testing.T) { upgrade(t, m, next, other) })
 	if tally := probe.Stop(); tally.Lost > 0 {
 		t.Errorf("until the upgrade was over: %v", tally)
 	}
 	step("watchdog", func(t *testing.T) { watchdog(t, m, other) })
+	step("as root", func(t *testing.T) { asRoot(t, m) })
 	step("removal", func(t *testing.T) { removal(t, m, p, other) })
 }
 
@@ -251,6 +257,11 @@ func upgrade(t *testing.T, m *machine, deb string, other *lab.Daemon) {
 // watchdog stops the process as a kernel that is stuck would. systemd ends it, gives away
 // what it has left, and starts it again.
 func watchdog(t *testing.T, m *machine, other *lab.Daemon) {
+	fed := m.property("WatchdogTimestampMonotonic")
+	lab.Wait(t, 10*time.Second, "the new binary feeds the watchdog", func() (string, bool) {
+		now := m.property("WatchdogTimestampMonotonic")
+		return now, now != fed
+	})
 	m.run("sh", "-c", "kill -STOP "+m.property("MainPID"))
 	other.AwaitState(t, "MASTER")
 	lab.Wait(t, 60*time.Second, "systemd starts the daemon again", func() (string, bool) {
@@ -260,12 +271,33 @@ func watchdog(t *testing.T, m *machine, other *lab.Daemon) {
 	m.awaitProperty("StatusText", "MASTER of outside, inside")
 	other.AwaitState(t, "BACKUP")
 	journal := m.run("journalctl", "--no-pager", "-u", "holdfast")
-	if !strings.Contains(journal, "Watchdog timeout (limit 3s)") {
-		t.Errorf("the journal says nothing of the watchdog:\n%s", journal)
+	if !strings.Contains(journal, "SIGABRT: abort") { // WatchdogSignal= of systemd
+		t.Errorf("not the watchdog has ended the daemon:\n%s", journal)
 	}
 	if strings.Contains(journal, "secret_file") || strings.Contains(journal, "credential") {
 		t.Errorf("release did not find the secrets:\n%s", journal)
 	}
+}
+
+// asRoot lifts the sandbox by the drop-in of the package, and puts it back.
+func asRoot(t *testing.T, m *machine) {
+	const dropIn = "/etc/systemd/system/holdfast.service.d/as-root.conf"
+	m.run("cp", "/usr/share/doc/holdfast/examples/as-root.conf", dropIn)
+	m.run("sh", "-c", "systemctl daemon-reload && systemctl restart holdfast")
+	m.awaitProperty("StatusText", "MASTER of outside, inside")
+	status := m.run("cat", "/proc/"+m.property("MainPID")+"/status")
+	for _, line := range []string{"Uid:\t0\t0\t0\t0", "NoNewPrivs:\t0", "Seccomp:\t0"} {
+		if !strings.Contains(status, line) {
+			t.Errorf("%q is not in\n%s", line, status)
+		}
+	}
+	if strings.Contains(status, "CapBnd:\t00000000008034e0") {
+		t.Error("the capabilities are still bounded")
+	}
+	m.run("rm", dropIn)
+	m.run("sh", "-c", "systemctl daemon-reload && systemctl restart holdfast")
+	m.awaitProperty("StatusText", "MASTER of outside, inside")
+	hardened(t, m)
 }
 
 // removal removes the package: the other director takes over, and no packet is lost.

@@ -29,9 +29,12 @@ die() {
 	exit 1
 }
 
+axe_version="axe-core-4.13.0"
+axe_sum=096912f6e77b4b695fc9304b7be65091db42d98de054da674ae222a11cb33f70
+
 stamp=$cache/stamp
 xstate=$(dirname "$0")/xstate/ptrace.c
-wanted="5 $packages $(cksum <"$xstate")"
+wanted="6 $axe_sum $packages $(cksum <"$xstate")"
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
 	complete=yes
 	for program in $programs; do
@@ -101,11 +104,19 @@ if [ -x "$root/usr/bin/tcc" ]; then tcc="$root/usr/bin/tcc -B$(echo "$root"/usr/
 # shellcheck disable=SC2086
 $tcc -shared -nostdlib -o "$root/xstate.so" "$xstate" || die "$tcc could not compile $xstate"
 
+# A browser without fonts shows no text.
+cat >"$root/fonts.conf" <<FONTS
+<?xml version="1.0"?>
+<fontconfig><dir>$root/usr/share/fonts</dir><cachedir>$root/var/cache/fontconfig</cachedir>
+<match><edit name="family" mode="append"><string>Liberation Sans</string></edit></match></fontconfig>
+FONTS
+
 # The folders with shared libraries, but not plugin folders below them.
-libraries=$(find "$root" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd: -)
+libraries=$(find "$root" \( -name '*.so.*' -o -name 'libpulsecommon-*.so' \) -printf '%h\n' | sort -u | paste -sd: -)
 for program in $programs; do
 	path=
-	for folder in usr/sbin usr/bin usr/lib/frr; do
+	# In usr/bin there is but a script that starts the installed Chromium.
+	for folder in usr/lib/chromium usr/sbin usr/bin usr/lib/frr; do
 		if [ -x "$root/$folder/$program" ]; then
 			path=$root/$folder/$program
 			break
@@ -120,6 +131,7 @@ for program in $programs; do
 	fi
 	preload=
 	if [ "$program" = linux.uml ]; then preload="export LD_PRELOAD='$root/xstate.so'"; fi
+	if [ "$program" = chromium-headless-shell ]; then preload="export FONTCONFIG_FILE='$root/fonts.conf'"; fi
 	cat >"$bin/$program.new" <<WRAPPER
 #!/bin/sh
 $preload
@@ -130,6 +142,19 @@ WRAPPER
 	chmod 755 "$bin/$program.new"
 	mv "$bin/$program.new" "$bin/$program"
 done
+
+# What judges the accessibility of the status page comes from npm. Without npm its
+# tests are skipped.
+axe=$cache/$axe_version
+if [ ! -f "$axe/axe.min.js" ] && command -v npm >/dev/null; then
+	rm -rf "$axe.new"
+	mkdir -p "$axe.new"
+	(cd "$axe.new" && npm pack --silent "$(echo "$axe_version" | sed 's/\(.*\)-/\1@/')" >/dev/null) || die "npm could not fetch $axe_version"
+	echo "$axe_sum  $axe.new/$axe_version.tgz" | sha256sum --check --quiet || die "$axe_version is not what it should be"
+	tar -x -z -f "$axe.new/$axe_version.tgz" -C "$axe.new" --strip-components=1 package/axe.min.js package/LICENSE
+	rm -f "$axe.new/$axe_version.tgz"
+	mv "$axe.new" "$axe"
+fi
 
 rm -rf "$apt"
 printf '%s' "$wanted" >"$stamp"

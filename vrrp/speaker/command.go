@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"holdfast/vrrp"
+	"holdfast/vrrp/histogram"
 )
 
 // ErrEnded is the error of every method of a Speaker whose loop has ended.
@@ -217,6 +218,9 @@ type Snapshot struct {
 	// Dropped counts the refused packets of all routers, of removed ones too, and
 	// those for no router, since the speaker was made.
 	Dropped [vrrp.NumDrops]uint64
+	// Lateness counts by how much the adverts were sent after they were due, since
+	// the speaker was made.
+	Lateness *histogram.Snapshot
 }
 
 // GroupStatus is the state of a group.
@@ -239,7 +243,7 @@ func (s *Speaker) snapshot(now time.Time) Snapshot {
 		Routers: make(map[string]Status, len(s.routers)),
 		Groups:  map[string]GroupStatus{},
 		Stray:   make(map[int]Stray, len(s.stray)),
-		Dropped: s.dropped,
+		Dropped: s.dropped, Lateness: s.lateness.Snapshot(),
 	}
 	for name, r := range s.routers {
 		snap.Routers[name] = Status{

@@ -9,6 +9,7 @@ import (
 
 	"holdfast/vrrp"
 	"holdfast/vrrp/due"
+	"holdfast/vrrp/histogram"
 )
 
 // announcementsPerTurn bounds the announcement frames that one turn of the
@@ -55,6 +56,7 @@ type Speaker struct {
 	reports      []Report
 	seq          uint64
 	sendFailures map[int]SendFailure // of interfaces that refused the last frames, or some of them
+	lateness     histogram.Histogram // of the adverts of all routers
 	refusedSince time.Time           // since when no interface has taken a frame; zero: one has
 }
 
@@ -269,6 +271,7 @@ func (s *Speaker) elapse(now time.Time) {
 		if len(s.frames) > before {
 			for _, r := range g.routers {
 				r.late(late)
+				s.lateness.Observe(late)
 			}
 		}
 		for _, r := range g.routers {

@@ -4,7 +4,8 @@
 #
 # usage: build.sh NFPM CYCLONEDX FOLDER
 #
-# GO, TAGS, LDFLAGS and VERSION are those of the Makefile. With CYCLONEDX "" there is no bill
+# GO, TAGS, LDFLAGS and VERSION are those of the Makefile; MAINTAINER is who answers for the
+# package. With CYCLONEDX "" there is no bill
 # of materials.
 set -eu
 
@@ -18,7 +19,8 @@ ARCH=$($go env GOARCH)
 DIR=$out/tree
 # In order of time: a version without a tag is before every release.
 VERSION=${VERSION:-0~$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y%m%d%H%M%S).$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)}
-export SOURCE_DATE_EPOCH DATE ARCH DIR VERSION
+MAINTAINER=${MAINTAINER:-The holdfast authors <holdfast@packages.invalid>}
+export MAINTAINER SOURCE_DATE_EPOCH DATE ARCH DIR VERSION
 
 root=$DIR/root
 share=$root/usr/share
@@ -40,9 +42,9 @@ install -D -m 644 cmd/holdfast/package/tmpfiles.conf "$root/usr/lib/tmpfiles.d/h
 
 "$DIR/holdfast" manual 8 | gzip -9n >"$share/man/man8/holdfast.8.gz"
 "$DIR/holdfast" manual 5 | gzip -9n >"$share/man/man5/holdfast.toml.5.gz"
-mkdir -p "$share/bash-completion/completions" "$share/zsh/vendor-completions" "$share/fish/vendor_completions.d"
+mkdir -p "$share/bash-completion/completions" "$share/fish/vendor_completions.d"
 "$DIR/holdfast" completion bash >"$share/bash-completion/completions/holdfast"
-"$DIR/holdfast" completion zsh >"$share/zsh/vendor-completions/_holdfast"
+"$DIR/holdfast" completion zsh >"$DIR/_holdfast"
 "$DIR/holdfast" completion fish >"$share/fish/vendor_completions.d/holdfast.fish"
 
 if [ -n "$cyclonedx" ]; then
@@ -55,7 +57,10 @@ fi
 install -m 644 cmd/holdfast/package/holdfast.toml.example "$doc/examples/holdfast.toml"
 install -m 644 cmd/holdfast/package/as-root.conf "$doc/examples/as-root.conf"
 install -m 644 cmd/holdfast/package/copyright README.md SECURITY.md "$doc/"
-gzip -9n <CHANGELOG.md >"$doc/changelog.gz"
+gzip -9n <CHANGELOG.md >"$doc/CHANGELOG.md.gz"
+printf 'holdfast (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s  %s\n' \
+	"$VERSION" "$MAINTAINER" "$(date -u -R -d "@$SOURCE_DATE_EPOCH")" | gzip -9n >"$doc/changelog.gz"
+install -D -m 644 cmd/holdfast/package/lintian-overrides "$share/lintian/overrides/holdfast"
 cp -R docs "$doc/docs"
 find "$doc/docs" -name '*.go' -delete
 find "$DIR/root" -type d -exec chmod 755 {} +

@@ -36,7 +36,7 @@ type ruleState struct {
 	Rule
 	problems map[subject]*problem
 	told     map[subject]bool // whose recovery was told, and no failure since; with Unpaired
-	batch    time.Time // when the notice that gathers is made; zero: none gathers
+	batch    time.Time        // when the notice that gathers is made; zero: none gathers
 }
 
 // New returns an Engine without rules.

@@ -101,28 +101,41 @@ func (a *API) Snapshot(ctx context.Context) (body []byte, release func(), err er
 	return a.snapshots.get(ctx)
 }
 
-// routes adds the requests under /v1/.
-func (a *API) routes(mux *http.ServeMux) {
-	mux.HandleFunc("GET /v1/version", read(a, func(context.Context) (*VersionInfo, error) { return &a.version, nil }))
-	mux.HandleFunc("GET /v1/status", a.serveStatus)
-	mux.HandleFunc("GET /v1/plan", read(a, a.backend.Plan))
-	mux.HandleFunc("GET /v1/events", a.serveEvents)
-	mux.HandleFunc("POST /v1/reload", a.write("reload", read(a, a.backend.Reload)))
-	mux.HandleFunc("POST /v1/upgrade", a.write("upgrade", read(a, a.backend.Upgrade)))
-	mux.HandleFunc("GET /v1/servers", a.serveServers)
-	for _, verb := range []ServerVerb{Drain, Enable, Weight} {
-		mux.HandleFunc("POST /v1/"+string(verb), a.order(verb))
+// A request is what a client can ask.
+type request struct {
+	pattern string // as http.ServeMux takes it
+	answer  http.HandlerFunc
+}
+
+// requests returns all requests under /v1/. docs/openapi.yaml describes each.
+func (a *API) requests() []request {
+	list := []request{
+		{"GET /v1/version", read(a, func(context.Context) (*VersionInfo, error) { return &a.version, nil })},
+		{"GET /v1/status", a.serveStatus},
+		{"GET /v1/plan", read(a, a.backend.Plan)},
+		{"GET /v1/events", a.serveEvents},
+		{"GET /v1/servers", a.serveServers},
+		{"POST /v1/reload", a.write("reload", read(a, a.backend.Reload))},
+		{"POST /v1/upgrade", a.write("upgrade", read(a, a.backend.Upgrade))},
+		{"POST /v1/handover", a.write("handover", a.serveHandover)},
+		{"POST /v1/ack", a.write("ack", a.serveAck)},
 	}
-	mux.HandleFunc("POST /v1/handover", a.write("handover", func(w http.ResponseWriter, r *http.Request) {
-		read(a, func(ctx context.Context) (*HandedOver, error) {
-			return a.backend.Handover(ctx, r.URL.Query().Get("name"))
-		})(w, r)
-	}))
-	mux.HandleFunc("POST /v1/ack", a.write("ack", func(w http.ResponseWriter, r *http.Request) {
-		read(a, func(ctx context.Context) (*Acked, error) {
-			return a.backend.Ack(ctx, r.URL.Query().Get("subject"), r.URL.Query().Get("by"))
-		})(w, r)
-	}))
+	for _, verb := range []ServerVerb{Drain, Enable, Weight} {
+		list = append(list, request{"POST /v1/" + string(verb), a.order(verb)})
+	}
+	return list
+}
+
+func (a *API) serveHandover(w http.ResponseWriter, r *http.Request) {
+	name := r.URL.Query().Get("name")
+	read(a, func(ctx context.Context) (*HandedOver, error) { return a.backend.Handover(ctx, name) })(w, r)
+}
+
+func (a *API) serveAck(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	read(a, func(ctx context.Context) (*Acked, error) {
+		return a.backend.Ack(ctx, q.Get("subject"), q.Get("by"))
+	})(w, r)
 }
 
 // notFound answers requests that nobody else answers.
@@ -142,7 +155,7 @@ func (a *API) bounded(h http.Handler) http.Handler {
 func (a *API) serveStatus(w http.ResponseWriter, r *http.Request) {
 	body, release, err := a.snapshots.get(r.Context())
 	if err != nil {
-		a.fail(w, http.StatusUnprocessableEntity, err)
+		a.failed(w, r, err)
 		return
 	}
 	defer release()
@@ -167,12 +180,23 @@ func read[T any](a *API, ask func(context.Context) (*T, error)) http.HandlerFunc
 	return func(w http.ResponseWriter, r *http.Request) {
 		answer, err := ask(r.Context())
 		if err != nil {
-			a.fail(w, http.StatusUnprocessableEntity, err)
+			a.failed(w, r, err)
 			return
 		}
 		a.reply(w, http.StatusOK, answer)
 	}
 }
+
+// failed answers that a request could not be carried out, and why.
+func (a *API) failed(w http.ResponseWriter, r *http.Request, err error) {
+	if serverOf(r).stopping.Err() != nil {
+		a.fail(w, http.StatusServiceUnavailable, errLeaving)
+		return
+	}
+	a.fail(w, http.StatusUnprocessableEntity, err)
+}
+
+var errLeaving = errors.New("the daemon is being stopped or replaced")
 
 // write returns a handler that logs a request and refuses it if the client may not
 // change anything.

@@ -79,7 +79,9 @@ func (a *API) NewServer(d Door) *Server {
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	if s.door.API {
-		s.api.routes(mux)
+		for _, r := range s.api.requests() {
+			mux.HandleFunc(r.pattern, r.answer)
+		}
 	}
 	if s.door.Metrics && s.api.metrics != nil {
 		mux.Handle("GET /metrics", s.api.bounded(s.api.metrics))

@@ -42,7 +42,7 @@ func (f *fakeBackend) States(context.Context) ([]event.Event, uint64, error) {
 }
 
 func (f *fakeBackend) Plan(context.Context) (*Plan, error) {
-	return &Plan{Version: 1, Path: "/x.toml", Steps: []Step{{Area: "lvs", Text: "ipvsadm -A -t 10.0.0.1:80"}}}, f.err
+	return &Plan{Version: 1, Path: "/x.toml", Steps: []Step{{Area: "lvs", Change: Added, Text: "ipvsadm -A -t 10.0.0.1:80"}}}, f.err
 }
 
 func (f *fakeBackend) Handover(_ context.Context, name string) (*HandedOver, error) {
@@ -75,7 +75,7 @@ func (f *fakeBackend) Reload(context.Context) (*Reloaded, error) {
 func sample() *status.Status {
 	return &status.Status{
 		Version: status.Version, Director: "lvs1", Now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
-		VRRP: []status.Instance{{Name: "outside", State: "MASTER", Addresses: []string{"10.0.0.100/24"}}},
+		VRRP: []status.Instance{{Name: "outside", Family: "ipv4", VRID: 51, Protocol: 3, State: "MASTER", Addresses: []string{"10.0.0.100/24"}}},
 	}
 }
 

@@ -103,6 +103,9 @@ func (l *Listener) Permit(gid int, mode os.FileMode) error {
 		return fmt.Errorf("%s was replaced by somebody else's", l.path)
 	}
 	if err := os.Lchown(l.path, -1, gid); err != nil {
+		if errors.Is(err, fs.ErrPermission) {
+			err = fmt.Errorf("the daemon is not a member of it (SupplementaryGroups= in its unit): %w", err)
+		}
 		return fmt.Errorf("set the group of the control socket: %w", err)
 	}
 	if err := os.Chmod(l.path, mode); err != nil {

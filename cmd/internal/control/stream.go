@@ -58,7 +58,7 @@ func (a *API) serveEvents(w http.ResponseWriter, r *http.Request) {
 	var states []event.Event
 	if q.state {
 		if states, q.since, err = a.backend.States(ctx); err != nil {
-			a.fail(w, http.StatusUnprocessableEntity, err)
+			a.failed(w, r, err)
 			return
 		}
 		w.Header().Set(seqHeader, strconv.FormatUint(q.since, 10))

@@ -41,6 +41,7 @@ type balancer struct {
 	timeouts lvs.Timeouts   // zero: the kernel's are left alone
 	sysctls  map[string]string
 	via      *viaTable // servers that are checked at the address of their service
+	ways     viaWays
 	masters  map[string]bool
 	foreign  []lvs.Key       // services of other programs
 	adopted  bool            // the table has taken over the servers that the kernel used
@@ -51,7 +52,7 @@ type balancer struct {
 func newBalancer(log *slog.Logger, memory *ipvsState, changed func(lvs.Report)) *balancer {
 	return &balancer{
 		log: log, table: lvs.NewTable(), memory: memory, changed: changed,
-		services: map[string]conf.Service{}, via: &viaTable{}, masters: map[string]bool{}, failing: map[string]bool{},
+		services: map[string]conf.Service{}, via: &viaTable{}, ways: newViaWays(), masters: map[string]bool{}, failing: map[string]bool{},
 	}
 }
 

@@ -237,7 +237,7 @@ func (d *Director) newSocket() *controlSocket {
 // newAPI returns what clients of the control socket and of listeners are answered.
 func (d *Director) newAPI() *control.API {
 	return control.NewAPI(control.Options{
-		Backend: backend{d}, Events: d.journal, Log: d.log,
+		Backend: backend{d}, Events: d.journal, Log: d.log, Page: d.page, Metrics: d.metrics.handler(backend{d}.Status),
 		Version: control.VersionInfo{Software: d.opts.Version, Go: runtime.Version(), PID: os.Getpid(), Started: d.started},
 	})
 }

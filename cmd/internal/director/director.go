@@ -13,6 +13,7 @@ import (
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/program"
 	"holdfast/cmd/internal/status"
+	"holdfast/cmd/internal/web"
 	"holdfast/conf"
 	"holdfast/netdev"
 )
@@ -53,6 +54,7 @@ type Director struct {
 	// published are the states that subscribers of events know of.
 	published publishedStates
 	api       *control.API // nil before open
+	page      *web.Page
 	socket    *controlSocket
 	listeners *listeners
 	files     *upgradeFiles
@@ -72,10 +74,15 @@ type Director struct {
 	problems   *problems
 	alerts     *alerts
 	conflicts  *conflicts
+	metrics    *metricsEndpoint
 
-	conf      *conf.Config // nil until the first is applied
-	loaded    time.Time
-	reloaded  reloadResult
+	conf     *conf.Config // nil until the first is applied
+	loaded   time.Time
+	reloaded reloadResult
+	// reloads and reloadsRefused count reloads, and upgrades the binaries that took
+	// over, all since the first of these binaries was started.
+	reloads, reloadsRefused, upgrades uint64
+
 	reloading chan struct{} // has an element while a reload runs
 	load      func(context.Context, string) (*conf.Config, conf.Errors, error)
 	inherited upgradeState // what the former binary saved
@@ -149,6 +156,8 @@ func (d *Director) open(ctx context.Context) error {
 		return err
 	}
 	d.journal = event.NewJournal(journalSize, d.inherited.Seq)
+	d.page = web.New(web.Options{Status: backend{d}.Status, Journal: d.journal, Log: d.log})
+	d.metrics = &metricsEndpoint{base: d.base()}
 	d.api = d.newAPI()
 	d.socket = d.newSocket()
 	if err := d.socket.open(); err != nil {
@@ -240,14 +249,16 @@ func (d *Director) list() {
 		links,
 		d.conflicts,
 		&settingsWatch{base: b, host: d.host, concern: d.routers.repair.concern},
-		&routeWatch{base: b, host: d.host, repair: d.routers.repair.within, changed: d.trackers.routeChanged},
+		&routeWatch{base: b, host: d.host, repair: d.routers.repair.within, changed: d.trackers.routeChanged, moved: d.services.routesMoved},
 		d.services,
 		d.preemption,
 		d.trackers,
 		d.resources,
 		d.routers,
 		d.rivals,
+		&statusPage{base: b, page: d.page},
 		d.listeners,
+		d.metrics,
 	}
 	subscribers := []func(*event.Event){d.journal.Handle, d.published.handle} // the journal first: it numbers the event
 	for _, s := range d.subsystems {
@@ -259,6 +270,7 @@ func (d *Director) list() {
 // linkChanged passes on a change of an interface or address.
 func (d *Director) linkChanged(e *netdev.Event) {
 	d.trackers.linkChanged(e)
+	d.services.routesMoved()
 	d.bfd.linkChanged(e)
 	d.routers.linkChanged(e)
 	d.conflicts.heed(e)

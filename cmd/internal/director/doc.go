@@ -21,6 +21,7 @@
 //	outlets.go         scripts, pipes, webhooks and mail; programs.go: what is run
 //	service_manager.go what systemd is told; watchdog.go: that adverts go out
 //	snmp.go, dbus.go   SNMP and D-Bus
+//	metrics.go         metrics for Prometheus
 //	bfd.go             BFD sessions
 //	via.go             checks at the address of a service; via_sysctl.go: what lets the
 //	                   answers in
@@ -46,7 +47,7 @@
 //	check_warnings.go  what checks find at servers that are well, as problems
 //	alerts.go          messages of failures; alert_sinks.go: their receivers
 //	problems.go        the list of what is not as it should be, for status and events
-//	listeners.go       HTTP on TCP ports
+//	listeners.go       HTTP on TCP ports; page.go: the status page
 //	rival.go           routers that send adverts as MASTER beside ours
 //
 // Something that happened is one event (package event), published by one call; each

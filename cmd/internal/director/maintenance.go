@@ -24,6 +24,8 @@ const (
 	maxMaintenanceFiles = 10_000
 	// lookupTimeout bounds the question which host a file is named after.
 	lookupTimeout = 5 * time.Second
+	// maintenancePatience is how long a start or a reload waits for the directory.
+	maintenancePatience = time.Second
 )
 
 // A maintenance watches the directory in which a file named after a server drains it.
@@ -35,11 +37,14 @@ type maintenance struct {
 	unknown func(lvs.Files) []string
 	lookup  func(ctx context.Context, host string) ([]netip.Addr, error)
 
-	dir   string // "": none
-	watch *track.Watch
-	files lvs.Files
-	hosts map[string][]netip.Addr // addresses of files named after hosts; nil: none has that name
-	err   error                   // why the directory cannot be read
+	dir     string   // "": none
+	names   []string // of its files, when it was read the last time
+	reading bool     // it is being read
+	again   bool     // it may have changed since
+	watch   *track.Watch
+	files   lvs.Files
+	hosts   map[string][]netip.Addr // addresses of files named after hosts; nil: none has that name
+	err     error                   // why the directory cannot be read
 
 	running context.Context // until close
 	end     context.CancelFunc
@@ -56,7 +61,8 @@ func newMaintenance(b base) *maintenance {
 	return m
 }
 
-// apply watches the directory of a configuration.
+// apply watches the directory of a configuration. It waits a little for what is in it,
+// so that the first table has it.
 func (m *maintenance) apply(dir string) {
 	if dir != m.dir {
 		m.err = nil
@@ -64,31 +70,92 @@ func (m *maintenance) apply(dir string) {
 	m.dir = dir
 	if dir == "" {
 		m.watch.SetDirs(nil)
-	} else {
-		m.watch.SetDirs([]string{dir})
+		m.take(nil, nil)
+		return
 	}
-	m.look()
+	m.watch.SetDirs([]string{dir})
+	read := m.read()
+	select {
+	case r := <-read:
+		m.take(r.names, r.err)
+	case <-time.After(maintenancePatience):
+		m.later(read)
+	}
 }
 
-// look reads the directory. If that fails, the servers are as they were: a directory
-// that is gone must not send clients to a server on which somebody works.
+// A directoryRead is what is in the directory.
+type directoryRead struct {
+	names []string
+	err   error
+}
+
+// read reads the directory in a goroutine of its own, which nobody waits for: the
+// directory may be on a file server that does not answer.
+func (m *maintenance) read() <-chan directoryRead {
+	read := make(chan directoryRead, 1)
+	dir := m.dir
+	go func() {
+		names, err := fileNames(dir)
+		read <- directoryRead{names, err}
+	}()
+	return read
+}
+
+// later takes over what is read once it has been read. Meanwhile nothing else is read.
+func (m *maintenance) later(read <-chan directoryRead) {
+	m.reading = true
+	dir := m.dir
+	m.lookups.Go(func() {
+		select {
+		case <-m.running.Done():
+		case r := <-read:
+			m.post(func() {
+				again := m.again || dir != m.dir
+				m.reading, m.again = false, false
+				if dir == m.dir {
+					m.take(r.names, r.err)
+				}
+				if again {
+					m.look()
+				}
+			})
+		}
+	})
+}
+
+// look has the directory read.
 func (m *maintenance) look() {
-	files := lvs.Files{}
-	if m.dir != "" {
+	switch {
+	case m.dir == "":
+	case m.reading:
+		m.again = true
+	default:
 		m.watch.Retry(m.dir)
-		names, err := fileNames(m.dir)
-		if err != nil {
-			if errorText(m.err) != err.Error() {
-				m.log.Error("the maintenance directory cannot be read; drained servers stay drained", "err", err)
-			}
-			m.err = err
-			return
-		}
-		for _, name := range names {
-			files[name] = nil
-		}
+		m.later(m.read())
 	}
-	m.err = nil
+}
+
+// take takes over what is in the directory. If it could not be read, the servers are as
+// they were: a directory that is gone must not send clients to a server on which
+// somebody works.
+func (m *maintenance) take(names []string, err error) {
+	if err != nil {
+		if errorText(m.err) != err.Error() {
+			m.log.Error("the maintenance directory cannot be read; drained servers stay drained", "err", err)
+		}
+		m.err = err
+		return
+	}
+	m.err, m.names = nil, names
+	m.drain()
+}
+
+// drain drains the servers that the files are named after.
+func (m *maintenance) drain() {
+	files := lvs.Files{}
+	for _, name := range m.names {
+		files[name] = nil
+	}
 	m.name(files)
 	if !maps.EqualFunc(files, m.files, slices.Equal) {
 		m.files = files
@@ -124,7 +191,7 @@ func (m *maintenance) ask(host string) {
 				return // the file is gone
 			}
 			m.hosts[host] = addresses
-			m.look()
+			m.drain()
 			if files := (lvs.Files{host: addresses}); len(m.unknown(files)) > 0 {
 				m.log.Warn("a file of the maintenance directory is named after no server", "file", host, "err", err)
 			}

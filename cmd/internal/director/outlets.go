@@ -306,7 +306,7 @@ func closeSinks(grace time.Duration, list []*sink) {
 
 func outlet(name string, s notify.SinkStatus) status.Outlet {
 	return status.Outlet{
-		Name: name, Queued: s.Queued, Delivered: s.Delivered, Dropped: s.Dropped,
+		Name: name, Queued: s.Queued, Delivered: s.Delivered, Failed: s.Failed, Dropped: s.Dropped,
 		LastDelivery: s.LastDelivery, LastError: s.LastError, LastErrorAt: s.LastErrorAt, FailingSince: s.FailingSince,
 	}
 }

@@ -198,6 +198,9 @@ func describe(old, new *conf.Config) []string {
 	if !reflect.DeepEqual(old.Notify, new.Notify) && old.Director.Name != "" {
 		add("change notify")
 	}
+	if !reflect.DeepEqual(old.Page, new.Page) && old.Director.Name != "" {
+		add("change page")
+	}
 	if old.Director != new.Director && old.Director.Name != "" {
 		add("change director")
 	}

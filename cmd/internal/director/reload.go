@@ -73,6 +73,7 @@ func (d *Director) adopt(ctx context.Context, n candidate, err error) (*control.
 	}
 	d.reloaded = reloadResult{at: n.at, err: err}
 	if err != nil {
+		d.reloadsRefused++
 		d.log.Error("reload refused; nothing was changed", "err", err)
 		d.publish(event.Event{At: n.at, Kind: event.KindConfig, To: "refused", Reason: err.Error()})
 		return nil, refused(err)
@@ -87,9 +88,10 @@ func (d *Director) adopt(ctx context.Context, n candidate, err error) (*control.
 	d.bus.reloaded = true
 	d.bus.signalReloaded()
 	d.loaded = n.at
+	d.reloads++
 	d.log.Info("reloaded", "changes", len(changes))
 	d.publish(event.Event{At: n.at, Kind: event.KindConfig, To: "reloaded", Reason: strings.Join(changes, "; ")})
-	return &control.Reloaded{At: n.at, Changes: changes}, nil
+	return &control.Reloaded{At: n.at, Changes: append([]string{}, changes...)}, nil // JSON has no null
 }
 
 // reloadOnSignal reloads for each value of Options.Reload until ctx is done.

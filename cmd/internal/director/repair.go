@@ -57,6 +57,7 @@ type repairer struct {
 	failure  string          // why the last look could not repair everything
 	failed   func(error)     // told of the error of every look; nil: nobody
 	failing  map[string]bool // devices that the last look could not repair
+	repairs  uint64          // so far
 }
 
 // A deviceOwner has the devices that are repaired.
@@ -122,6 +123,7 @@ func (r *repairer) reconcile(look func() ([]netdev.Repair, error)) {
 	if r.failed != nil {
 		r.failed(err)
 	}
+	r.repairs += uint64(len(repairs))
 	announce := map[string]bool{}
 	for _, one := range repairs {
 		if one.Announce && !announce[one.Device] {

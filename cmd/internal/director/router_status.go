@@ -27,6 +27,8 @@ func (rs *routers) addStatus(s *status.Status) error {
 	for reason, n := range rs.before.Dropped {
 		s.Dropped[reason] += n
 	}
+	s.AdvertLateness = snap.Lateness.Plus(rs.before.AdvertLateness)
+	s.Repairs = rs.repair.repairs
 	for _, stray := range snap.Stray {
 		s.UnknownVRID += stray.UnknownVRID
 	}
@@ -118,9 +120,22 @@ func counters(st *speaker.Status) status.Counters {
 		RivalAdverts: m.RivalAdverts, AddressMismatch: c.AddressMismatch, Transitions: m.Transitions,
 		AnnouncementsOut: c.Announced, Dropped: dropped(&c.Dropped),
 		AdvertsLate: c.Late, MaxLateMS: ms(c.MaxLate),
-		Since: c.Since, BecameMaster: m.BecameMaster, IntervalDiffers: c.IntervalDiffers, LastError: c.LastError.String(),
+		Since: c.Since, BecameMaster: m.BecameMaster, Moves: moves(&m.Moves), IntervalDiffers: c.IntervalDiffers, LastError: c.LastError.String(),
 	}
 	return out
+}
+
+// moves names transitions that occurred.
+func moves(counts *[vrrp.NumStates][vrrp.NumStates]uint64) map[string]uint64 {
+	names := map[string]uint64{}
+	for from := range counts {
+		for to, n := range counts[from] {
+			if n > 0 {
+				names[vrrp.State(from).String()+" "+vrrp.State(to).String()] = n
+			}
+		}
+	}
+	return names
 }
 
 // dropped names counts that are not zero.
@@ -155,7 +170,8 @@ func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond)
 
 // restoreCounts takes over what the former binary had counted.
 func (rs *routers) restoreCounts(c *counts) {
-	rs.before = counts{Dropped: c.Dropped, UnknownVRID: c.UnknownVRID}
+	rs.before = counts{Dropped: c.Dropped, UnknownVRID: c.UnknownVRID, AdvertLateness: c.AdvertLateness}
+	rs.repair.repairs += c.DeviceRepairs
 	for name, before := range c.Instances {
 		if in := rs.instances[name]; in != nil {
 			in.before = before

@@ -47,7 +47,7 @@ type virtualServices struct {
 	orders  *savedOrders
 	files   *maintenance
 	ending  bool               // the daemon stops
-	unsent  map[lvs.Ref]bool   // servers whose checks cannot be sent
+	unsent  map[lvs.Ref]string // why the checks of servers cannot be sent
 	said    map[lvs.Ref]string // UP or DOWN by server, as its latest event says
 }
 
@@ -57,7 +57,7 @@ func newVirtualServices(b base, dir string) *virtualServices {
 	if err != nil {
 		b.log.Warn("what a former run left in IPVS is not known", "err", err)
 	}
-	v := &virtualServices{base: b, kernel: openIPVS, fights: contention{}, said: map[lvs.Ref]string{}, unsent: map[lvs.Ref]bool{}, causes: map[string]string{}, orders: readOrders(dir, b.log)}
+	v := &virtualServices{base: b, kernel: openIPVS, fights: contention{}, said: map[lvs.Ref]string{}, unsent: map[lvs.Ref]string{}, causes: map[string]string{}, orders: readOrders(dir, b.log)}
 	v.balance = newBalancer(b.log, memory, v.changed)
 	v.timer = time.AfterFunc(time.Hour, func() { v.post(func() { v.dirty = true }) })
 	v.timer.Stop()
@@ -116,6 +116,9 @@ func (v *virtualServices) apply(c *conf.Config) {
 	v.files.apply(c.LVS.MaintenanceDir)
 }
 
+// routesMoved notes, in any goroutine, that the ways to servers may be others.
+func (v *virtualServices) routesMoved() { v.balance.ways.stale.Store(true) }
+
 // tick has everything looked at, whether or not an event was about it.
 func (v *virtualServices) tick() {
 	v.dirty = true
@@ -147,6 +150,8 @@ func (v *virtualServices) setMaster(name string, master bool) {
 
 func (v *virtualServices) report(s *status.Status) {
 	s.Checks = v.checks.Status()
+	timing := v.checks.Timing()
+	s.CheckLateness, s.CheckDuration = timing.Lateness, timing.Duration
 	if len(v.conf.Services) == 0 && !needsIPVS(v.conf) && v.faults == (ipvsFaults{}) {
 		return
 	}
@@ -224,7 +229,7 @@ func (v *virtualServices) reconcile() {
 	v.step(now)
 	former := v.faults
 	v.faults = v.balance.apply()
-	v.problems(slices.Concat(v.conflicts(now), checkWarnings(v.checks.Warnings()), v.orders.save(v.balance.table), v.files.problems()))
+	v.problems(slices.Concat(v.conflicts(now), checkWarnings(v.checks.Warnings()), unsentChecks(v.conf.Services, v.unsent), v.orders.save(v.balance.table), v.files.problems()))
 	v.logFault("cannot bring IPVS to the wanted state; holdfast tries again", former.table, v.faults.table)
 	v.logFault("cannot bring the IPVS sync daemons to the wanted state; holdfast tries again", former.sync, v.faults.sync)
 }
@@ -281,8 +286,10 @@ func (v *virtualServices) verdict(c checker.Change) {
 		v.dirty = true
 		v.causes[r.Service] = c.ID + " is " + eventHealth(health)
 	}
-	if _, ok := v.balance.services[r.Service]; ok && v.unsent[r] != c.Unsent {
-		v.unsent[r] = c.Unsent
+	if _, ok := v.balance.services[r.Service]; ok && v.isUnsent(r) != c.Unsent {
+		if delete(v.unsent, r); c.Unsent {
+			v.unsent[r] = c.Reason
+		}
 		v.dirty = true // step tells the trackers
 		v.causes[r.Service] = cmp.Or(v.causes[r.Service], "checks cannot be sent")
 	}
@@ -318,23 +325,25 @@ func (v *virtualServices) announce(c checker.Change, r lvs.Ref, before lvs.Healt
 type serverView struct {
 	health  func(lvs.Ref) lvs.Health
 	service func(string) lvs.Health
-	unsent  map[lvs.Ref]bool // the checks of a server cannot be sent
+	unsent  map[lvs.Ref]string // why the checks of a server cannot be sent
 }
 
 func (v *virtualServices) view() serverView {
 	return serverView{v.balance.table.Health, v.balance.table.ServiceHealth, v.unsent}
 }
 
+func (v *virtualServices) isUnsent(r lvs.Ref) bool { _, is := v.unsent[r]; return is }
+
 // forget drops what was said of servers that are not configured any more.
 func (v *virtualServices) forget(checks []checker.Config) {
-	said, unsent := make(map[lvs.Ref]string, len(checks)), make(map[lvs.Ref]bool)
+	said, unsent := make(map[lvs.Ref]string, len(checks)), make(map[lvs.Ref]string)
 	for i := range checks {
 		r := ref(checks[i].Server)
 		if to, ok := v.said[r]; ok {
 			said[r] = to
 		}
-		if v.unsent[r] {
-			unsent[r] = true
+		if reason, is := v.unsent[r]; is {
+			unsent[r] = reason
 		}
 	}
 	v.said, v.unsent = said, unsent

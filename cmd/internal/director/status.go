@@ -24,7 +24,8 @@ func (d *Director) vrrpStatus() (*status.Status, error) {
 	s := &status.Status{
 		Version: status.Version, Director: d.conf.Director.Name, Software: d.opts.Version,
 		PID: os.Getpid(), Started: d.started,
-		Config: status.Config{Path: d.opts.Path, LoadedAt: d.loaded},
+		Config:   status.Config{Path: d.opts.Path, LoadedAt: d.loaded, Reloads: d.reloads, ReloadsRefused: d.reloadsRefused},
+		Upgrades: d.upgrades,
 	}
 	if r := d.reloaded; !r.at.IsZero() {
 		s.Config.LastReload = &status.Reload{At: r.at, OK: r.err == nil}

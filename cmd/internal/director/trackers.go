@@ -252,7 +252,7 @@ func serviceReading(k *conf.Track, s *conf.Service, view serverView) (r track.Re
 	up, weight, maybe, maybeWeight, unsent := 0, 0, 0, 0, 0
 	for _, server := range s.Servers {
 		ref := lvs.Ref{Service: s.Name, Server: server.Name}
-		if view.unsent[ref] {
+		if _, is := view.unsent[ref]; is {
 			unsent++
 		}
 		switch view.health(ref) {

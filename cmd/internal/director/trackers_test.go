@@ -78,7 +78,7 @@ weight = 1
 // up.
 func TestServiceReadingOfUnsentChecks(t *testing.T) {
 	c := parse(t, twoServers)
-	view := serverView{health: func(lvs.Ref) lvs.Health { return lvs.Up }, unsent: map[lvs.Ref]bool{{Service: "web", Server: "192.168.0.11:80"}: true}}
+	view := serverView{health: func(lvs.Ref) lvs.Health { return lvs.Up }, unsent: map[lvs.Ref]string{{Service: "web", Server: "192.168.0.11:80"}: "no route"}}
 	for unsent, want := range map[int]track.Reading{
 		0: {Up: true},
 		1: {Reason: "checks of 1 of 2 servers of web cannot be sent from here"},

@@ -130,7 +130,10 @@ func (d *Director) counts() (counts, error) {
 	if err != nil {
 		return counts{}, err
 	}
-	c := counts{map[string]status.Counters{}, s.Dropped, s.UnknownVRID, d.services.repairs}
+	c := counts{
+		Instances: map[string]status.Counters{}, Dropped: s.Dropped, UnknownVRID: s.UnknownVRID, Repairs: d.services.repairs,
+		DeviceRepairs: s.Repairs, Reloads: d.reloads, ReloadsRefused: d.reloadsRefused, Upgrades: d.upgrades, AdvertLateness: s.AdvertLateness,
+	}
 	for i := range s.VRRP {
 		c.Instances[s.VRRP[i].Name] = s.VRRP[i].Counters
 	}
@@ -143,7 +146,9 @@ func (d *Director) restoreHistory() {
 	c := d.files.restoreJournal(&d.inherited)
 	d.services.repairs += c.Repairs
 	d.routers.restoreCounts(&c)
+	d.reloads, d.reloadsRefused, d.upgrades = c.Reloads, c.ReloadsRefused, c.Upgrades
 	if d.inherited.At != 0 {
+		d.upgrades++
 		d.publish(event.Event{Kind: event.KindDirector, From: d.inherited.Software, To: d.opts.Version, Reason: "upgraded"})
 	}
 	d.inherited = upgradeState{At: d.inherited.At}

@@ -58,7 +58,7 @@ func TestRestoreHistory(t *testing.T) {
 			{Seq: 5, At: at, Kind: event.KindInstance, Subject: "a", To: "BACKUP"},
 			{Seq: 6, At: at, Kind: event.KindInstance, Subject: "a", From: "BACKUP", To: "MASTER", Detail: map[string]string{"priority": "7"}},
 		},
-		Counts: counts{map[string]status.Counters{"v": {Transitions: 4}, "gone": {}}, map[string]uint64{"type": 3}, 2, 1},
+		Counts: counts{Instances: map[string]status.Counters{"v": {Transitions: 4}, "gone": {}}, Dropped: map[string]uint64{"type": 3}, UnknownVRID: 2, Repairs: 1},
 	}
 	p := upgradeState{At: 100, Software: "1.0", Seq: 7, History: 99, Events: []event.Event{
 		{Seq: 7, At: at, Kind: event.KindInstance, Subject: "a", From: "MASTER", To: "FAULT"},

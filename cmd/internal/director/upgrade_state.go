@@ -11,6 +11,7 @@ import (
 	"holdfast/cmd/internal/track"
 	"holdfast/lvs"
 	"holdfast/vrrp"
+	"holdfast/vrrp/histogram"
 )
 
 // An upgradeState is the content of upgrade.json in the runtime directory: what a
@@ -51,7 +52,13 @@ type counts struct {
 	Instances   map[string]status.Counters `json:"instances,omitempty"`
 	Dropped     map[string]uint64          `json:"dropped,omitempty"`
 	UnknownVRID uint64                     `json:"unknown_vrid,omitempty"`
-	Repairs     uint64                     `json:"repairs,omitempty"`
+	Repairs     uint64                     `json:"repairs,omitempty"` // of the IPVS table
+
+	DeviceRepairs  uint64              `json:"device_repairs,omitempty"`
+	Reloads        uint64              `json:"reloads,omitempty"`
+	ReloadsRefused uint64              `json:"reloads_refused,omitempty"`
+	Upgrades       uint64              `json:"upgrades,omitempty"`
+	AdvertLateness *histogram.Snapshot `json:"advert_lateness,omitempty"`
 }
 
 // A savedRouter is a vrrp.Resume as upgrade.json has it.

@@ -55,6 +55,20 @@ func (t *viaTable) assign(c *conf.Config, checks []checker.Config) *viaTable {
 	return next
 }
 
+// checksVia reports whether a configuration has checks that ask at the address of their
+// service.
+func checksVia(c *conf.Config) bool {
+	via := func(k conf.Check) bool { return k.Via == conf.ViaVIP }
+	for i := range c.Services {
+		for _, h := range c.Services[i].Health {
+			if slices.ContainsFunc(h.Checks, via) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 type viaKey struct {
 	service string
 	server  netip.Addr
@@ -104,6 +118,9 @@ func (t *viaTable) wanted() []lvs.Wanted {
 
 // others returns what of the kernel's table is not for checks.
 func (t *viaTable) others(have []lvs.Usage) []lvs.Usage {
-	keys := t.keys()
-	return slices.DeleteFunc(have, func(u lvs.Usage) bool { return slices.Contains(keys, u.Service.Key) })
+	ours := make(map[lvs.Key]bool, len(t.marks))
+	for s, mark := range t.marks {
+		ours[s.key(mark)] = true
+	}
+	return slices.DeleteFunc(have, func(u lvs.Usage) bool { return ours[u.Service.Key] })
 }

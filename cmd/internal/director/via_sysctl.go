@@ -7,6 +7,8 @@ import (
 	"maps"
 	"net"
 	"path"
+	"sync/atomic"
+	"time"
 
 	"github.com/vishvananda/netlink"
 
@@ -19,10 +21,46 @@ import (
 // net/ipv4/fib_frontend.c).
 var viaValues = map[string]string{"accept_local": "1", "rp_filter": "2"}
 
+// viaLook is how often the ways to servers are looked up at most while routes change
+// all the time.
+const viaLook = 5 * time.Second
+
+// A viaWays has the interfaces on which the answers of servers arrive. To ask the
+// kernel takes some 20 µs for each server, so it is asked again only when a route may
+// have changed.
+type viaWays struct {
+	interfaces []string
+	look       func(*viaTable) ([]string, error)
+	of         *viaTable // for which they were looked up
+	at         time.Time
+	stale      *atomic.Bool // set in other goroutines
+}
+
+func newViaWays() viaWays {
+	return viaWays{look: (*viaTable).interfaces, stale: new(atomic.Bool)}
+}
+
 // settings returns the sysctls that the answers need, with their values, by key.
-func (t *viaTable) settings() (map[string]string, error) {
+func (w *viaWays) settings(t *viaTable, now time.Time) (map[string]string, error) {
+	var errs []error
+	if w.of != t || w.stale.Load() && now.Sub(w.at) >= viaLook {
+		w.stale.Store(false)
+		var err error
+		w.interfaces, err = w.look(t)
+		w.of, w.at = t, now
+		errs = append(errs, err)
+	}
 	want := map[string]string{}
+	for _, name := range w.interfaces {
+		errs = append(errs, viaSettings(name, want))
+	}
+	return want, errors.Join(errs...)
+}
+
+// interfaces returns the interfaces on which the answers of servers arrive.
+func (t *viaTable) interfaces() ([]string, error) {
 	seen := map[int]bool{}
+	var names []string
 	var errs []error
 	for s := range t.marks {
 		addr := s.server.Address.Addr()
@@ -43,9 +81,9 @@ func (t *viaTable) settings() (map[string]string, error) {
 			errs = append(errs, fmt.Errorf("find the interface towards %v: %w", addr, err))
 			continue
 		}
-		errs = append(errs, viaSettings(link.Attrs().Name, want))
+		names = append(names, link.Attrs().Name)
 	}
-	return want, errors.Join(errs...)
+	return names, errors.Join(errs...)
 }
 
 // viaSettings adds the sysctls of one interface. Reverse path filtering is made loose
@@ -67,7 +105,7 @@ func (b *balancer) applyVia() error {
 	if len(b.via.marks) == 0 && len(saved) == 0 {
 		return nil
 	}
-	want, err := b.via.settings()
+	want, err := b.ways.settings(b.via, time.Now())
 	errs := []error{err}
 	former := maps.Clone(saved)
 	if former == nil {

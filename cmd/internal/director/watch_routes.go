@@ -20,6 +20,7 @@ type routeWatch struct {
 	host    *netdev.Host
 	repair  func(within time.Duration) // in the loop: has the host repair what is ours
 	changed func(*policy.Event)        // in the loop: a tracked route may have changed
+	moved   func()                     // in the goroutine of the watch: any route may have changed
 
 	filter atomic.Pointer[routeFilter] // read by the goroutine of the watch
 	end    context.CancelFunc          // nil: the watch does not run
@@ -47,7 +48,7 @@ func (w *routeWatch) apply(c *conf.Config) {
 	filter.copied = slices.ContainsFunc(c.VRRP, func(in conf.Instance) bool { return in.Egress })
 	w.filter.Store(&filter)
 	own := slices.ContainsFunc(c.VRRP, func(in conf.Instance) bool { return len(in.Routes)+len(in.Rules) > 0 })
-	if w.end == nil && (len(filter.tracked) > 0 || filter.copied || own) {
+	if w.end == nil && (len(filter.tracked) > 0 || filter.copied || own || checksVia(c)) {
 		w.start()
 	}
 }
@@ -71,6 +72,7 @@ func (w *routeWatch) close() {
 
 // event is called in the goroutine of the watch, and posts what concerns us.
 func (w *routeWatch) event(e policy.Event) {
+	w.moved()
 	filter := w.filter.Load()
 	broken := w.host.RouteConcerns(e)
 	suspect := e.Lost || e.Ours && e.Gone || filter.copies(&e)

@@ -33,8 +33,8 @@ func TestChapters(t *testing.T) {
 	want := []Chapter{
 		{Parts: []Part{{Text: []string{"Durations are strings.", "An unknown key is an error."}}}},
 		{Title: "routers", Parts: []Part{
-			{Text: []string{"Kinds:"}}, {Literal: []string{`"a"  one - two`, ".b"}},
-			{Table: "[[vrrp]]"}, {Text: []string{"at least one"}},
+			{Table: "[[vrrp]]"}, {Text: []string{"Kinds:"}}, {Literal: []string{`"a"  one - two`, ".b"}},
+			{Text: []string{"at least one"}},
 			{Key: &Key{Name: "name", Value: `"out#side"`, Meaning: "required"}},
 			{Key: &Key{Name: "mac", Value: `'vr\rp'`, Default: true, Meaning: "of 100% of them"}},
 			{Table: "[vrrp.auth]"},
@@ -52,7 +52,7 @@ func TestConfigurationPage(t *testing.T) {
 		".TH \"HOLDFAST.TOML\" 5 \"2026-01-02\" \"holdfast 1.0\\-rc1\"\n",
 		".SH \"ROUTERS\"\n",
 		".nf\n\"a\"  one \\- two\n\\&.b\n.fi\n",
-		".SS \"[[vrrp]]\"\nat least one\n",
+		".SS \"[[vrrp]]\"\nKinds:\n",
 		".TP\n\\fBname\\fR, such as \"out#side\"\nrequired.\n",
 		".TP\n\\fBmac\\fR = 'vr\\erp'\nof 100% of them.\n",
 		".TP\n\\fBkeys\\fR = []\nSee the text above.\n",

@@ -4,6 +4,7 @@ package manual
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -65,7 +66,7 @@ func (r *reading) line(line string) {
 		r.add(Part{Key: &Key{Name: m[2], Value: value, Default: m[1] != "", Meaning: meaning}})
 	case strings.HasPrefix(trimmed, "["):
 		header, meaning := cutComment(trimmed)
-		r.add(Part{Table: header})
+		r.table(header)
 		if meaning != "" {
 			r.text = append(r.text, meaning)
 		}
@@ -78,6 +79,17 @@ func (r *reading) line(line string) {
 	default:
 		r.end() // a paragraph ends at an empty line
 	}
+}
+
+// table adds a table. The prose above its header is about the table, and follows it.
+func (r *reading) table(header string) {
+	r.end()
+	last := &r.chapters[len(r.chapters)-1]
+	at := len(last.Parts)
+	for at > 0 && last.Parts[at-1].Table == "" && last.Parts[at-1].Key == nil {
+		at--
+	}
+	last.Parts = slices.Insert(last.Parts, at, Part{Table: header})
 }
 
 func (r *reading) add(p Part) {

@@ -285,6 +285,7 @@ func (n *Notifier) count(err error) {
 		n.status.LastDelivery, n.status.FailingSince = now, time.Time{}
 		return
 	}
+	n.status.Failed++
 	n.status.LastError, n.status.LastErrorAt = err.Error(), now
 	if n.status.FailingSince.IsZero() {
 		n.status.FailingSince = now

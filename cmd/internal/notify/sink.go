@@ -46,6 +46,7 @@ type SinkOptions struct {
 type SinkStatus struct {
 	Queued       int       // events that wait or are under way
 	Delivered    uint64    // events
+	Failed       uint64    // deliveries
 	Dropped      uint64    // events: too many, too old, or refused
 	LastDelivery time.Time // zero: none yet
 	LastError    string
@@ -320,6 +321,7 @@ func (s *Sink) note(now time.Time, n int, err error, interrupted bool) {
 }
 
 func (s *Sink) noteError(now time.Time, err error) {
+	s.status.Failed++
 	s.status.LastError, s.status.LastErrorAt = err.Error(), now
 }
 

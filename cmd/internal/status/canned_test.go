@@ -6,7 +6,18 @@ import (
 
 	"holdfast/checker"
 	"holdfast/lvs"
+	"holdfast/vrrp/histogram"
 )
+
+// spent returns what a histogram has counted after so many durations, which it takes
+// in turn.
+func spent(count int, durations ...time.Duration) *histogram.Snapshot {
+	var h histogram.Histogram
+	for i := range count {
+		h.Observe(durations[i%len(durations)])
+	}
+	return h.Snapshot()
+}
 
 // canned returns the status of a director that has an example of everything.
 func canned() *Status {
@@ -15,7 +26,7 @@ func canned() *Status {
 	return &Status{
 		Version: Version, Director: "lvs1", Software: "1.2.3", PID: 812, Started: ago(77*time.Hour + 5*time.Minute), Now: now,
 		Config: Config{
-			Path: "/etc/holdfast/holdfast.toml", LoadedAt: ago(3*time.Hour + 12*time.Minute),
+			Path: "/etc/holdfast/holdfast.toml", LoadedAt: ago(3*time.Hour + 12*time.Minute), Reloads: 4, ReloadsRefused: 1,
 			LastReload: &Reload{At: ago(30 * time.Second), Error: "holdfast.toml:3: vrrp.vrid: must be 1 to 255\nholdfast.toml:9: vrrp.mac: unknown"},
 		},
 		RealtimeNote: "operation not permitted",
@@ -34,7 +45,7 @@ func canned() *Status {
 			}},
 			RefusedForgotten: 2,
 			Rival:            &Peer{Address: "10.0.0.3", MAC: "00:00:5e:00:01:33", Priority: 100, IntervalMS: 100, LastHeard: ago(0)},
-			Counters:         Counters{AdvertsSent: 6000, Transitions: 2, Dropped: map[string]uint64{"checksum": 4}, MaxLateMS: 1.5},
+			Counters:         Counters{AdvertsSent: 6000, Transitions: 2, BecameMaster: 1, Moves: map[string]uint64{"INIT BACKUP": 1, "BACKUP MASTER": 1}, Dropped: map[string]uint64{"checksum": 4}, MaxLateMS: 1.5},
 		}, {
 			Name: "inside", Group: "director", Interface: "eth1", Device: "vrrp4-52", Family: "ipv4", VRID: 52, Protocol: 3,
 			State: "FAULT", Since: ago(12 * time.Second), Priority: 150, EffectivePriority: 150, IntervalMS: 100, Addresses: []string{"192.168.0.254/24"},
@@ -104,8 +115,9 @@ func canned() *Status {
 		Checks: []checker.Status{{
 			ID: "web/rs1", Server: "web/rs1", Kind: "http", Address: netip.MustParseAddrPort("192.168.0.11:80"), State: checker.Up, Up: true, Since: ago(3 * time.Hour),
 			Last: &checker.Result{At: ago(time.Second), Took: 1234567, OK: true}, Counts: checker.Counts{Attempts: 5400, Successes: 5399, Failures: 1},
-			Failures: []checker.Result{{At: ago(2 * time.Hour), Reason: "status 503"}},
-			Recent:   "-+++", Latency: &checker.Latency{P50: 1200 * time.Microsecond, P90: 2 * time.Millisecond, P99: 3 * time.Millisecond, Max: 3 * time.Millisecond, Of: 3},
+			Failures:        []checker.Result{{At: ago(2 * time.Hour), Reason: "status 503"}},
+			CertificateEnds: now.Add(40 * 24 * time.Hour),
+			Recent:          "-+++", Latency: &checker.Latency{P50: 1200 * time.Microsecond, P90: 2 * time.Millisecond, P99: 3 * time.Millisecond, Max: 3 * time.Millisecond, Of: 3},
 		}, {
 			ID: "web/rs2", Server: "web/rs2", Kind: "http", Address: netip.MustParseAddrPort("192.168.0.12:80"), State: checker.Down, Since: ago(time.Minute),
 			Last: &checker.Result{At: ago(2 * time.Second), Took: time.Second, Reason: "timeout"}, Counts: checker.Counts{Attempts: 30, Failures: 30},
@@ -115,7 +127,7 @@ func canned() *Status {
 		}},
 		Notify: []Outlet{
 			{Name: OutletScripts, Delivered: 12, Dropped: 1, LastDelivery: ago(time.Minute), LastError: "exit status 3", LastErrorAt: ago(time.Hour)},
-			{Name: "fifo /run/holdfast/notify.fifo", Queued: 3, Delivered: 700, Dropped: 20, LastDelivery: ago(2 * time.Hour),
+			{Name: "fifo /run/holdfast/notify.fifo", Queued: 3, Delivered: 700, Failed: 7, Dropped: 20, LastDelivery: ago(2 * time.Hour),
 				LastError: "the pipe is full", LastErrorAt: ago(time.Second), FailingSince: ago(2 * time.Hour)},
 		},
 		DBus: &DBus{
@@ -123,6 +135,9 @@ func canned() *Status {
 			SignalsSent: 1234,
 		},
 		Dropped: map[string]uint64{"checksum": 5}, UnknownVRID: 3,
+		Repairs: 6, Upgrades: 2,
+		AdvertLateness: spent(6000, 20*time.Microsecond, 1500*time.Microsecond), CheckLateness: spent(5430, time.Millisecond),
+		CheckDuration: map[string]*histogram.Snapshot{"http": spent(5430, time.Millisecond, time.Second), "tcp": spent(1, 0)},
 		SNMP: &SNMP{
 			AgentX: "/var/agentx/master", Since: ago(5 * time.Second), Error: "dial unix /var/agentx/master: connect: connection refused",
 			Requests: 12345, TrapsSent: 2, TrapsQueued: 1,

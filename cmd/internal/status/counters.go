@@ -9,17 +9,11 @@ import (
 // previous process kept for the same instance.
 func (c Counters) Plus(earlier Counters) Counters {
 	sum := c
-	sum.Dropped = maps.Clone(c.Dropped)
 	now, before := sum.counts(), earlier.counts()
 	for i := range now {
 		*now[i] += *before[i]
 	}
-	for reason, n := range earlier.Dropped {
-		if sum.Dropped == nil {
-			sum.Dropped = map[string]uint64{}
-		}
-		sum.Dropped[reason] += n
-	}
+	sum.Dropped, sum.Moves = plus(c.Dropped, earlier.Dropped), plus(c.Moves, earlier.Moves)
 	if !earlier.Since.IsZero() {
 		sum.Since = earlier.Since
 	}
@@ -33,7 +27,6 @@ func (c Counters) Plus(earlier Counters) Counters {
 // because a maximum cannot be split by time.
 func (c Counters) Minus(earlier Counters) Counters {
 	d := c
-	d.Dropped = maps.Clone(c.Dropped)
 	now, before := d.counts(), earlier.counts()
 	for i := range now {
 		if *now[i] < *before[i] {
@@ -41,15 +34,40 @@ func (c Counters) Minus(earlier Counters) Counters {
 		}
 		*now[i] -= *before[i]
 	}
-	for reason, n := range earlier.Dropped {
-		if d.Dropped[reason] < n {
-			return c
-		}
-		if d.Dropped[reason] -= n; d.Dropped[reason] == 0 {
-			delete(d.Dropped, reason)
-		}
+	var dropped, moved bool
+	d.Dropped, dropped = minus(c.Dropped, earlier.Dropped)
+	d.Moves, moved = minus(c.Moves, earlier.Moves)
+	if !dropped || !moved {
+		return c
 	}
 	return d
+}
+
+// plus returns the sum of two maps of counters, which it leaves alone.
+func plus(now, earlier map[string]uint64) map[string]uint64 {
+	sum := maps.Clone(now)
+	for key, n := range earlier {
+		if sum == nil {
+			sum = map[string]uint64{}
+		}
+		sum[key] += n
+	}
+	return sum
+}
+
+// minus returns what was added since earlier, without zeros. It returns false if a
+// counter has decreased.
+func minus(now, earlier map[string]uint64) (map[string]uint64, bool) {
+	left := maps.Clone(now)
+	for key, n := range earlier {
+		if left[key] < n {
+			return nil, false
+		}
+		if left[key] -= n; left[key] == 0 {
+			delete(left, key)
+		}
+	}
+	return left, true
 }
 
 // counts returns pointers to the counters that never decrease.

@@ -19,6 +19,7 @@ func fill(n uint64) Counters {
 		}
 	}
 	c.Dropped = map[string]uint64{"checksum": n, "length": 2}
+	c.Moves = map[string]uint64{"BACKUP MASTER": n}
 	return c
 }
 

@@ -21,6 +21,8 @@ func TestWhoImportsWhom(t *testing.T) {
 		"snmp/agentx": nil,
 		"dbus":        {"event", "status", "reconnect"},
 		"control":     {"event", "status"},
+		"web":         {"event", "status"},
+		"metrics":     {"status"},
 	} {
 		files, err := filepath.Glob(filepath.Join("..", room, "*.go"))
 		if err != nil || len(files) == 0 {

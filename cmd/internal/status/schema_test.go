@@ -13,6 +13,7 @@ import (
 	"holdfast/checker"
 	"holdfast/docs/schema"
 	"holdfast/lvs"
+	"holdfast/vrrp/histogram"
 )
 
 // schemaPath is the JSON Schema of `holdfast status --json`.
@@ -20,16 +21,17 @@ var schemaPath = filepath.Join("..", "..", "..", "docs", "status.schema.json")
 
 // schemaNames has the types whose names in Go say too little without their package.
 var schemaNames = schema.Names{
-	reflect.TypeFor[checker.Status]():    "Check",
-	reflect.TypeFor[checker.Result]():    "CheckResult",
-	reflect.TypeFor[checker.Counts]():    "CheckCounts",
-	reflect.TypeFor[checker.Latency]():   "CheckLatency",
-	reflect.TypeFor[lvs.ServiceStatus](): "Service",
-	reflect.TypeFor[lvs.ServerStatus]():  "Server",
-	reflect.TypeFor[lvs.Counters]():      "IPVSCounters",
-	reflect.TypeFor[lvs.Override]():      "Override",
-	reflect.TypeFor[lvs.Order]():         "Order",
-	reflect.TypeFor[lvs.WeightOrder]():   "WeightOrder",
+	reflect.TypeFor[checker.Status]():     "Check",
+	reflect.TypeFor[checker.Result]():     "CheckResult",
+	reflect.TypeFor[checker.Counts]():     "CheckCounts",
+	reflect.TypeFor[checker.Latency]():    "CheckLatency",
+	reflect.TypeFor[histogram.Snapshot](): "Histogram",
+	reflect.TypeFor[lvs.ServiceStatus]():  "Service",
+	reflect.TypeFor[lvs.ServerStatus]():   "Server",
+	reflect.TypeFor[lvs.Counters]():       "IPVSCounters",
+	reflect.TypeFor[lvs.Override]():       "Override",
+	reflect.TypeFor[lvs.Order]():          "Order",
+	reflect.TypeFor[lvs.WeightOrder]():    "WeightOrder",
 }
 
 // A field that is added, renamed or removed belongs in the schema. With -update the test

@@ -11,6 +11,7 @@ import (
 
 	"holdfast/checker"
 	"holdfast/lvs"
+	"holdfast/vrrp/histogram"
 )
 
 // Version is the version of the JSON form. It is the value of Status.Version.
@@ -51,8 +52,20 @@ type Status struct {
 	// configured here. Neither counter ever decreases.
 	Dropped     map[string]uint64 `json:"dropped"`
 	UnknownVRID uint64            `json:"unknown_vrid"`
-	SNMP        *SNMP             `json:"snmp,omitempty"` // nil: not configured
-	Listen      []Listener        `json:"listen,omitempty"`
+	// AdvertLateness counts by how much the adverts of all instances were sent after
+	// they were due.
+	AdvertLateness *histogram.Snapshot `json:"advert_lateness,omitempty"`
+	// CheckLateness counts by how much attempts began after they were due. CheckDuration
+	// counts how long conclusive attempts took, by the type of the check.
+	CheckLateness *histogram.Snapshot            `json:"check_lateness,omitempty"`
+	CheckDuration map[string]*histogram.Snapshot `json:"check_duration,omitempty"`
+	// Repairs counts devices, addresses, routes, rules and sysctls that the daemon put
+	// back because another program had changed them. Upgrades counts how often a new
+	// binary took over from the one before. Neither counter ever decreases.
+	Repairs  uint64     `json:"repairs"`
+	Upgrades uint64     `json:"upgrades"`
+	SNMP     *SNMP      `json:"snmp,omitempty"` // nil: not configured
+	Listen   []Listener `json:"listen,omitempty"`
 }
 
 // A Problem is a fault or conflict that the daemon cannot repair at present.
@@ -142,6 +155,7 @@ type Outlet struct {
 	Name      string `json:"name"`      // "scripts", or type and target: "fifo /run/holdfast/notify.fifo"
 	Queued    int    `json:"queued"`    // events that wait or are being delivered
 	Delivered uint64 `json:"delivered"` // events; for scripts, runs that succeeded
+	Failed    uint64 `json:"failed"`    // deliveries that failed, which may be tried again; for scripts, runs
 	// Dropped counts events that were not delivered because too many were queued,
 	// they were too old, or the receiver refused them. For scripts, Dropped counts
 	// states that ended before the script could run.
@@ -157,6 +171,10 @@ type Config struct {
 	Path       string    `json:"path"`
 	LoadedAt   time.Time `json:"loaded_at"`
 	LastReload *Reload   `json:"last_reload,omitempty"`
+	// Reloads counts configurations that a reload brought into force, and
+	// ReloadsRefused those that a reload refused.
+	Reloads        uint64 `json:"reloads"`
+	ReloadsRefused uint64 `json:"reloads_refused"`
 }
 
 // Reload is the result of the latest attempt to reload.
@@ -310,6 +328,9 @@ type Counters struct {
 	Transitions      uint64    `json:"transitions"`
 	BecameMaster     uint64    `json:"became_master"`      // transitions to MASTER
 	AnnouncementsOut uint64    `json:"announcements_sent"` // gratuitous ARP and unsolicited neighbour advertisements
+	// Moves counts the transitions by the states before and after, such as
+	// "BACKUP MASTER". It omits those that never occurred.
+	Moves map[string]uint64 `json:"moves,omitempty"`
 	// Dropped counts the adverts that were not accepted, by reason. It omits
 	// reasons that never occurred.
 	Dropped map[string]uint64 `json:"dropped"`
