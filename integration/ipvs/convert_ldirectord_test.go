@@ -16,8 +16,8 @@ import (
 // ldirectordCF has what differs between the tables of ldirectord: methods, weights,
 // fallbacks with and without a method, quiescent and not, persistence, marks, IPv6 and
 // checks of several kinds.
-const ldirectordCF = `checktimeout=1
-negotiatetimeout=1
+const ldirectordCF = `checktimeout=2
+negotiatetimeout=2
 checkinterval=2
 autoreload=no
 logfile="LOG"

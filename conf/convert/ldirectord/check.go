@@ -48,7 +48,9 @@ func (c *converter) check(v *virtual, ask request, check *convert.Table) {
 		return
 	case "off":
 		check.Set(at, "type", "none")
-		c.report.Note(at, "checktype=off: ldirectord never gives the servers traffic, so their weight is 0")
+		if c.quiescent(v) {
+			c.report.Note(at, "checktype=off: ldirectord never gives the servers traffic, so their weight is 0")
+		}
 		return
 	case "ping":
 		check.Set(at, "type", "ping")

@@ -82,22 +82,30 @@ func (c *converter) service(v *virtual) {
 	c.scheduling(v, t)
 	forward := v.commonForward()
 	t.Set(v.at, "forward", forward)
-	quiescent := c.globals.quiescent
-	if v.quiescent != nil {
-		quiescent = *v.quiescent
-	}
-	if quiescent {
+	if c.quiescent(v) {
 		t.Set(v.position("quiescent"), "on_down", "quiesce")
 	}
 	c.fallback(v, t)
 	c.check(v, request{v.request, v.receive}, t.Sub("check", v.at))
 	for i := range v.reals {
+		if v.checkType == "off" && !c.quiescent(v) {
+			c.report.Note(v.reals[i].at, "checktype=off without quiescent: ldirectord never puts the server in the table, so the file does not have it")
+			continue
+		}
 		c.server(v, &v.reals[i], forward, t)
 	}
 	if len(v.reals) == 0 {
 		c.report.Note(v.at, "the service has no servers")
 	}
 	c.alert(v)
+}
+
+// quiescent reports whether a server that is not well stays in the table with weight 0.
+func (c *converter) quiescent(v *virtual) bool {
+	if v.quiescent != nil {
+		return *v.quiescent
+	}
+	return c.globals.quiescent
 }
 
 // name returns a name for a service that no other has.
