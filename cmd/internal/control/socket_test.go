@@ -5,9 +5,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"holdfast/integration/tools"
 )
 
 func TestListen(t *testing.T) {
@@ -58,5 +62,35 @@ func TestListen(t *testing.T) {
 		t.Errorf("the umask stayed changed: %04o", umask)
 	} else {
 		unix.Umask(umask)
+	}
+}
+
+// A group that the daemon may not give the socket to leaves it to root and the owner, even
+// if another group had it before.
+func TestPermitRefused(t *testing.T) {
+	tools.Root(t, "give a file to any group")
+	l, err := Listen(filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := l.Permit(4711, 0o660); err != nil {
+		t.Fatal(err)
+	}
+	// The right is taken from this thread, which ends with the goroutine.
+	refused := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var data [2]unix.CapUserData
+		err := unix.Capget(&header, &data[0])
+		data[0].Effective &^= 1 << unix.CAP_CHOWN
+		refused <- errors.Join(err, unix.Capset(&header, &data[0]), l.Permit(4712, 0o666))
+	}()
+	if err := <-refused; err == nil || !strings.Contains(err.Error(), "the daemon is not a member of it") {
+		t.Errorf("a group that the daemon is not in: %v", err)
+	}
+	if info, err := os.Lstat(l.path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, want 0600 (%v)", info.Mode(), err)
 	}
 }
