@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -71,28 +72,67 @@ func TestCloseEndsFollowers(t *testing.T) {
 	}
 }
 
+// binary serves on a socket as one binary of a daemon does, until it leaves for the next.
+func binary(t *testing.T, path string, events *event.Journal) (s *Server, leave func()) {
+	t.Helper()
+	s = NewAPI(Options{Backend: &fakeBackend{}, Events: events, Log: slog.New(slog.DiscardHandler)}).NewServer(SocketDoor(OnlyRoot))
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	return s, func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if err := errors.Join(s.Leave(ctx), <-served); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// successor returns the journal of the next binary.
+func successor(t *testing.T, old *event.Journal) *event.Journal {
+	t.Helper()
+	young := event.NewJournal(10, old.Last())
+	if err := young.Prepend(old.Since(0)); err != nil {
+		t.Fatal(err)
+	}
+	return young
+}
+
+// A follower that has waited in vain for events after a time waits for them with the new
+// binary too. It gets none from before.
+func TestFollowersOfATimeGoOn(t *testing.T) {
+	old, path := event.NewJournal(10, 0), filepath.Join(t.TempDir(), "control.sock")
+	now := time.Now()
+	old.Append(event.Event{Kind: event.KindServer, At: now.Add(-time.Hour)})
+	s, leave := binary(t, path, old)
+	got := make(chan event.Event)
+	go func() {
+		for e := range NewClient(path).Events(t.Context(), event.Position{Time: now}, true) {
+			got <- e
+			return
+		}
+	}()
+	for len(s.streams) == 0 { // bounded by the test's time
+		runtime.Gosched()
+	}
+	leave()
+	young := successor(t, old)
+	_, leave = binary(t, path, young)
+	young.Append(event.Event{Kind: event.KindGroup, At: now})
+	if e := <-got; e.Seq != 2 {
+		t.Errorf("it got event %d, want 2", e.Seq)
+	}
+	leave()
+}
+
 // A follower of a daemon that is upgraded continues with the new binary. It misses
 // no event and reads none twice.
 func TestFollowersGoOn(t *testing.T) {
-	old := event.NewJournal(10, 0)
-	path := filepath.Join(t.TempDir(), "control.sock")
-	run := func(events *event.Journal) (leave func()) {
-		s := NewAPI(Options{Backend: &fakeBackend{}, Events: events, Log: slog.New(slog.DiscardHandler)}).NewServer(SocketDoor(OnlyRoot))
-		l, err := Listen(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		served := make(chan error, 1)
-		go func() { served <- s.Serve(l) }()
-		return func() {
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-			defer cancel()
-			if err := errors.Join(s.Leave(ctx), <-served); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-	leave := run(old)
+	old, path := event.NewJournal(10, 0), filepath.Join(t.TempDir(), "control.sock")
+	_, leave := binary(t, path, old)
 	old.Append(event.Event{Kind: event.KindServer})
 	var got []string
 	for e, err := range NewClient(path).Events(t.Context(), event.Position{}, true) {
@@ -103,11 +143,8 @@ func TestFollowersGoOn(t *testing.T) {
 		if e.Seq == 1 {
 			leave()
 			old.Append(event.Event{Kind: event.KindGroup}) // which nobody can read there any more
-			young := event.NewJournal(10, old.Last())
-			if err := young.Prepend(old.Since(0)); err != nil {
-				t.Fatal(err)
-			}
-			leave = run(young)
+			young := successor(t, old)
+			_, leave = binary(t, path, young)
 			young.Append(event.Event{Kind: event.KindDirector})
 		}
 		if e.Seq == 3 {
