@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdfast/cmd/internal/event"
+	"holdfast/integration/tools"
 )
 
 func must(t *testing.T, err error) {
@@ -197,31 +199,57 @@ func diskThatRefuses(t *testing.T) {
 	}
 }
 
-// A full disk leaves no half a line behind.
+// smallDisk is the variable that names the folder for a small disk.
+const smallDisk = "HOLDFAST_TEST_SMALL_DISK"
+
+// A full disk is said and leaves no half a line behind; what it refused is written when
+// there is room. The test runs once more in a mount namespace, which the disk is in.
 func TestFullDisk(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "events.jsonl")
-	j, err := openFile(path, maxSize)
-	must(t, err)
-	defer j.close()
-	must(t, j.begin(event.NewStart([6]byte{1}, 0)))
-	whole := j.size
-	var old unix.Rlimit
-	must(t, unix.Getrlimit(unix.RLIMIT_FSIZE, &old))
-	must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: uint64(whole) + 20, Max: old.Max}))
-	err = j.write([]event.Event{{Seq: 1, Kind: event.KindConfig, Reason: strings.Repeat("x", 100)}})
-	must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &old))
-	if !errors.Is(err, syscall.EFBIG) {
-		t.Errorf("the error is %v", err)
+	if dir := os.Getenv(smallDisk); dir != "" {
+		must(t, unix.Mount("small", dir, "tmpfs", 0, "size=64k"))
+		synctest.Test(t, func(t *testing.T) { fullDisk(t, dir) })
+		return
 	}
-	info, err := os.Stat(path)
+	tools.Root(t, "mount a small disk")
+	self, err := os.Executable()
 	must(t, err)
-	if info.Size() != whole || j.size != whole {
-		t.Errorf("the file has %d bytes, %d before", info.Size(), whole)
+	cmd := exec.Command(self, "-test.run=^TestFullDisk$")
+	cmd.Env = append(os.Environ(), smallDisk+"="+t.TempDir())
+	cmd.SysProcAttr = &unix.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}
+	out, err := cmd.CombinedOutput()
+	if errors.Is(err, syscall.EPERM) {
+		tools.Without(t, "netns", err)
 	}
-	must(t, j.write([]event.Event{{Seq: 1, Kind: event.KindConfig}}))
+	if err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func fullDisk(t *testing.T, dir string) {
+	path, rest := filepath.Join(dir, "events.jsonl"), filepath.Join(dir, "rest")
+	r := begin(t, path, maxSize)
+	r.say(1)
+	synctest.Wait() // until it is written
+	if err := os.WriteFile(rest, make([]byte, 1<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("filling the disk ends with %v", err)
+	}
+	r.say(maxBatch + 1)
+	if err := r.told(t); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("the trouble is %v", err)
+	}
+	text, err := os.ReadFile(path)
+	must(t, err)
+	if lines := strings.SplitAfter(string(text), "\n"); len(lines) != 3 || lines[2] != "" {
+		t.Errorf("the file of a start and an event is %q", text)
+	}
+	must(t, os.Remove(rest))
+	if err := r.told(t); err != nil {
+		t.Errorf("then %v", err)
+	}
+	r.end(t)
 	content, err := Read(path)
 	must(t, err)
-	if numbers(content.Events) != "1" || content.Damaged != 0 {
+	if len(content.Newest(4096)) != maxBatch+2 || content.Damaged != 0 {
 		t.Errorf("then the file has %s, %d damaged", numbers(content.Events), content.Damaged)
 	}
 }
