@@ -83,8 +83,8 @@ func testScale(t *testing.T, b *chromium.Browser) {
 	}
 }
 
-// What happens is shown and announced; a daemon that is upgraded or gone is said, and the
-// page comes back by itself.
+// What happens is shown and announced. A daemon that is upgraded is said to be, but not for
+// ever when it does not return, and the page comes back by itself.
 func testLive(t *testing.T, b *chromium.Browser) {
 	d := newDirector(t, busyStatus, busyEvents)
 	tab := b.Open(t, d.server.URL, chromium.Telephone)
@@ -97,7 +97,8 @@ func testLive(t *testing.T, b *chromium.Browser) {
 	tab.Await(`document.querySelector("#events-grid tbody tr").innerText.includes("eth1 has no carrier")`)
 
 	d.page.Close(true)
-	tab.Await(`document.getElementById("live-text").innerText === "holdfast is being upgraded" && document.getElementById("verdict-title").innerText.startsWith("lvs1 does not answer since")`)
+	tab.Await(`document.getElementById("live-text").innerText === "holdfast is being upgraded" && document.getElementById("verdict-title").innerText.startsWith("lvs1 has not answered since")`)
+	tab.Await(`document.getElementById("live-text").innerText === "No connection, trying again"`)
 	d.become(func(n uint64) *status.Status {
 		s := busyStatus(n)
 		s.Software, s.Started = "1.3.0", time.Now().Truncate(time.Hour)
