@@ -216,7 +216,7 @@ func (a *API) write(verb string, next http.HandlerFunc) http.HandlerFunc {
 // writerKey is the key of the name of the client of a request that changes something.
 type writerKey struct{}
 
-// writer returns who sent a request that changes something: "root" or "uid 1000".
+// writer returns who sent a request that changes something, as Door.Writer names it.
 func writer(ctx context.Context) string {
 	who, _ := ctx.Value(writerKey{}).(string)
 	return who
