@@ -120,7 +120,6 @@ func (a *API) requests() []request {
 }
 
 func (a *API) serveHandover(w http.ResponseWriter, r *http.Request) {
-	patient(w)
 	name := r.URL.Query().Get("name")
 	read(a, func(ctx context.Context) (*HandedOver, error) { return a.backend.Handover(ctx, name) })(w, r)
 }
@@ -143,13 +142,6 @@ func (a *API) bounded(h http.Handler) http.Handler {
 		a.setDeadlines(w)
 		h.ServeHTTP(w, r)
 	})
-}
-
-// patient lets a handler take its time: a read deadline that passes meanwhile would end
-// the request.
-func patient(w http.ResponseWriter) {
-	c := http.NewResponseController(w)
-	_ = errors.Join(c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{}))
 }
 
 // serveStatus answers with a snapshot that is shared with concurrent requests.
