@@ -106,8 +106,10 @@ func testLive(t *testing.T, b *chromium.Browser) {
 	})
 	d.page.Open(nil)
 	tab.Await(`document.getElementById("live-text").innerText.includes("lvs1 was upgraded from 1.2.3 to 1.3.0") && document.getElementById("verdict-title").innerText === "All is well"`)
-	if said := tab.Console(); len(said) > 0 {
-		t.Errorf("the console says %q", said)
+	for _, said := range tab.Console() {
+		if !strings.Contains(said, "503") { // the answer of a page that is closed
+			t.Errorf("the console says %q", said)
+		}
 	}
 }
 
