@@ -81,7 +81,7 @@ func TestPage(t *testing.T) {
 	tab.Await(states("MASTER", "BACKUP") + ` && document.getElementById("verdict-title").innerText === "All is well"`)
 
 	daemons[1].Signal(syscall.SIGSTOP)
-	tab.Await(`document.getElementById("verdict-list").innerText.includes("director lvs2 does not answer since")`)
+	tab.Await(`document.getElementById("verdict-list").innerText.includes("director lvs2 has not answered since")`)
 	daemons[1].Signal(syscall.SIGCONT)
 	tab.Await(`document.getElementById("verdict-title").innerText === "All is well"`)
 
@@ -93,7 +93,7 @@ func TestPage(t *testing.T) {
 	if out, stderr, err := daemons[0].CLI("upgrade"); err != nil {
 		t.Fatalf("upgrade: %v: %s%s", err, out, stderr)
 	}
-	tab.Await(`document.getElementById("live-text").innerText.includes("lvs1 was started anew") && document.getElementById("verdict-title").innerText === "All is well"`)
+	tab.Await(`document.getElementById("live-text").innerText.includes("lvs1 was restarted") && document.getElementById("verdict-title").innerText === "All is well"`)
 	if said := tab.Console(); len(said) > 0 {
 		t.Logf("the console says %q", said) // that a connection was refused
 	}

@@ -120,7 +120,6 @@ func (a *API) requests() []request {
 }
 
 func (a *API) serveHandover(w http.ResponseWriter, r *http.Request) {
-	patient(w)
 	name := r.URL.Query().Get("name")
 	read(a, func(ctx context.Context) (*HandedOver, error) { return a.backend.Handover(ctx, name) })(w, r)
 }
@@ -143,13 +142,6 @@ func (a *API) bounded(h http.Handler) http.Handler {
 		a.setDeadlines(w)
 		h.ServeHTTP(w, r)
 	})
-}
-
-// patient lets a handler take its time: a read deadline that passes meanwhile would end
-// the request.
-func patient(w http.ResponseWriter) {
-	c := http.NewResponseController(w)
-	_ = errors.Join(c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{}))
 }
 
 // serveStatus answers with a snapshot that is shared with concurrent requests.
@@ -216,7 +208,7 @@ func (a *API) write(verb string, next http.HandlerFunc) http.HandlerFunc {
 // writerKey is the key of the name of the client of a request that changes something.
 type writerKey struct{}
 
-// writer returns who sent a request that changes something: "root" or "uid 1000".
+// writer returns who sent a request that changes something, as Door.Writer names it.
 func writer(ctx context.Context) string {
 	who, _ := ctx.Value(writerKey{}).(string)
 	return who

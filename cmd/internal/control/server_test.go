@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -189,4 +190,40 @@ func TestWritingIsRefusedToOthers(t *testing.T) {
 	if backend.reloads != 0 {
 		t.Error("it was reloaded")
 	}
+}
+
+// A patientBackend hands over for longer than an answer may take to be read.
+type patientBackend struct{ fakeBackend }
+
+func (*patientBackend) Handover(ctx context.Context, name string) (*HandedOver, error) {
+	select {
+	case <-time.After(3 * writeTimeout):
+		return &HandedOver{Units: []HandedOverUnit{{Name: name}}}, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// A request may take its time, also in a connection whose request before had deadlines.
+func TestRequestsMayTakeLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewAPI(Options{Backend: &patientBackend{}, Events: event.NewJournal(10, 0), Log: slog.New(slog.DiscardHandler)}).
+			NewServer(Door{API: true, Writer: func(*http.Request) (string, error) { return "root", nil }})
+		l := newMemoryListener()
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(l) }()
+		connection := &http.Transport{DialContext: l.dial}
+		client := NewClient("")
+		client.http.Transport = connection
+		if _, err := client.Version(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Handover(t.Context(), "outside"); err != nil {
+			t.Error(err)
+		}
+		connection.CloseIdleConnections()
+		if err := errors.Join(s.Close(t.Context()), <-served); err != nil {
+			t.Error(err)
+		}
+	})
 }

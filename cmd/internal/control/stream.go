@@ -74,14 +74,21 @@ func (a *API) serveEvents(w http.ResponseWriter, r *http.Request) {
 		a.writePast(w, out, since)
 		return
 	}
+	a.follow(w, r, states, since)
+}
+
+// follow writes the states and then the events after since, as they happen, until the
+// reader leaves or the server closes.
+func (a *API) follow(w http.ResponseWriter, r *http.Request, states []event.Event, since uint64) {
+	out := http.NewResponseController(w)
 	w.Header().Set("Trailer", returnsTrailer)
 	// The header goes out at once: the reader knows that it misses nothing from now on.
 	for err := a.writeEvents(w, out, states); err == nil; {
-		events := a.events.Follow(ctx, since, maxBatch)
+		events := a.events.Follow(r.Context(), since, maxBatch)
 		if events == nil {
 			// The time for the last batch may be over, and the end must go out.
 			_ = out.SetWriteDeadline(time.Now().Add(a.writeTimeout))
-			if server.returns.Load() {
+			if serverOf(r).returns.Load() {
 				w.Header().Set(returnsTrailer, "1")
 			}
 			return

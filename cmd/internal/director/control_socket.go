@@ -13,7 +13,6 @@ import (
 	"holdfast/cmd/internal/program"
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
-	"holdfast/netdev/statefile"
 )
 
 // A controlSocket is the unix socket on which clients ask and command the director.
@@ -137,93 +136,6 @@ func (b backend) Status(ctx context.Context) (*status.Status, error) {
 // Reload implements control.Backend.
 func (b backend) Reload(ctx context.Context) (*control.Reloaded, error) {
 	return b.d.reload(ctx)
-}
-
-// Plan implements control.Backend.
-func (b backend) Plan(ctx context.Context) (*control.Plan, error) {
-	n, err := b.d.read(ctx)
-	if err != nil {
-		return nil, err
-	}
-	absent := checkIPVS(ctx, n.conf) // it may run a program, which is not for the loop
-	var p *control.Plan
-	if e := b.d.ask(ctx, func() { p, err = b.d.plan(ctx, n.conf, absent) }); e != nil {
-		return nil, e
-	}
-	return p, err
-}
-
-// plan says what a reload of a configuration would change now, or why it would be
-// refused. Of the subsystems it asks the virtual routers alone: the services would
-// load the IPVS module, which is a change. absent says that the configuration needs
-// IPVS in vain.
-func (d *Director) plan(ctx context.Context, c *conf.Config, absent error) (*control.Plan, error) {
-	if d.services.balance.kernel != nil {
-		absent = nil
-	}
-	if err := errors.Join(d.admitRuntimeDir(c), d.routers.admit(ctx, c), absent); err != nil {
-		return nil, fmt.Errorf("a reload would be refused: %w", err)
-	}
-	p := &control.Plan{Version: status.Version, Path: d.opts.Path}
-	p.Steps = append([]control.Step{}, sentences(describe(d.conf, c))...)
-	ops, err := d.services.balance.preview(c)
-	if err != nil {
-		return nil, err
-	}
-	p.Steps = append(p.Steps, tableSteps(ops)...)
-	return p, nil
-}
-
-// vrrpStatusSoon has the loop make a vrrpStatus.
-func (d *Director) vrrpStatusSoon(ctx context.Context) (*status.Status, error) {
-	var s *status.Status
-	var err error
-	if e := d.ask(ctx, func() { s, err = d.vrrpStatus() }); e != nil {
-		return nil, e
-	}
-	return s, err
-}
-
-// busDirector is the director as D-Bus sees it.
-type busDirector struct{ backend }
-
-// Reload implements dbus.Director.
-func (b busDirector) Reload(ctx context.Context) error {
-	_, err := b.backend.Reload(ctx)
-	return err
-}
-
-// Announce implements dbus.Director.
-func (b busDirector) Announce(ctx context.Context, name string) error {
-	var err error
-	e := b.d.ask(ctx, func() { err = b.d.routers.announce(name) })
-	return errors.Join(e, err)
-}
-
-// Write implements dbus.Director.
-func (b busDirector) Write(name string, content []byte) error {
-	path := filepath.Join(b.d.opts.Config.Director.RuntimeDir, name)
-	if err := statefile.Replace(path, content); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
-}
-
-// stateText returns the text of the status; "" if the loop does not answer in time,
-// as when it stops.
-func (d *Director) stateText(ctx context.Context) string {
-	text := make(chan string, 1)
-	err := d.ask(ctx, func() {
-		if s, err := d.status(); err == nil {
-			text <- s.Text(status.SectionAll)
-		} else {
-			text <- ""
-		}
-	})
-	if err != nil {
-		return ""
-	}
-	return <-text
 }
 
 // newSocket returns the control socket of the director.

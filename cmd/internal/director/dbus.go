@@ -2,11 +2,15 @@ package director
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
 
 	"holdfast/cmd/internal/dbus"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
+	"holdfast/netdev/statefile"
 	"holdfast/vrrp"
 )
 
@@ -140,4 +144,29 @@ func (rs *routers) settled() bool {
 		}
 	}
 	return len(rs.coming) == 0
+}
+
+// busDirector is the director as D-Bus sees it.
+type busDirector struct{ backend }
+
+// Reload implements dbus.Director.
+func (b busDirector) Reload(ctx context.Context) error {
+	_, err := b.backend.Reload(ctx)
+	return err
+}
+
+// Announce implements dbus.Director.
+func (b busDirector) Announce(ctx context.Context, name string) error {
+	var err error
+	e := b.d.ask(ctx, func() { err = b.d.routers.announce(name) })
+	return errors.Join(e, err)
+}
+
+// Write implements dbus.Director.
+func (b busDirector) Write(name string, content []byte) error {
+	path := filepath.Join(b.d.opts.Config.Director.RuntimeDir, name)
+	if err := statefile.Replace(path, content); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
 }

@@ -55,7 +55,8 @@
 // subsystem may handle it. report.go makes the events of what the VRRP loop reports.
 // states.go makes events of the present states, for receivers that begin anew.
 // status.go puts the status together. reload.go applies another configuration;
-// plan.go says in sentences what that would change.
+// describe.go says in sentences how two configurations differ, and plan.go what a reload
+// or a start would change.
 //
 // # Virtual routers
 //

@@ -15,7 +15,8 @@ import (
 // All others decide on values alone.
 var kernelFiles = map[string]string{
 	"conflicts.go":      "looks for conflicts",
-	"control_socket.go": "writes files for D-Bus",
+	"control_socket.go": "names the process to clients",
+	"dbus.go":           "writes files for D-Bus",
 	"ipvs_state.go":     "keeps what a later run must know of IPVS",
 	"maintenance.go":    "reads the maintenance directory",
 	"resource_state.go": "keeps what runs, for a later run",

@@ -233,7 +233,7 @@ func (ls *listeners) problem(l *listener) string {
 	case l.certErr != nil:
 		return fmt.Sprintf("the certificate: %v", l.certErr)
 	case !expires.IsZero() && time.Now().After(expires):
-		return "the certificate has expired at " + expires.UTC().Format(time.RFC3339)
+		return "the certificate expired at " + expires.UTC().Format(time.RFC3339)
 	}
 	return ""
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -162,150 +161,37 @@ func previewTable(ctx context.Context, c *conf.Config, log *slog.Logger) ([]lvs.
 	return lvs.Plan(have, slices.Concat(table.Wanted(), via.wanted()), func(k lvs.Key) bool { return slices.Contains(ours, k) }), nil
 }
 
-// describe says in sentences how two configurations differ, as far as the
-// running director is concerned. old may be nil.
-func describe(old, new *conf.Config) []string {
-	var before []unit
-	if old != nil {
-		before = units(old)
-	} else {
-		old = &conf.Config{}
+// Plan implements control.Backend.
+func (b backend) Plan(ctx context.Context) (*control.Plan, error) {
+	n, err := b.d.read(ctx)
+	if err != nil {
+		return nil, err
 	}
-	var list []string
-	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
-	d := diffUnits(before, units(new))
-	for _, u := range d.gone {
-		add("stop %s", u.title())
+	absent := checkIPVS(ctx, n.conf) // it may run a program, which is not for the loop
+	var p *control.Plan
+	if e := b.d.ask(ctx, func() { p, err = b.d.plan(ctx, n.conf, absent) }); e != nil {
+		return nil, e
 	}
-	for _, in := range d.leave {
-		add("stop vrrp %s, which leaves its group", in.Name)
-	}
-	for _, p := range d.stay {
-		list = append(list, p.describe()...)
-	}
-	for _, u := range d.come {
-		add("start %s", u.title())
-	}
-	describeServices(old, new, add)
-	describeTrackers(old, new, add)
-	describeBFD(old, new, add)
-	if old.Director.Name != "" {
-		describeSections(old, new, add)
-	}
-	return list
+	return p, err
 }
 
-// describeSections says which sections differ of which the configuration has one, or a
-// list that is not told apart.
-func describeSections(old, new *conf.Config, add func(format string, args ...any)) {
-	for _, s := range []struct {
-		name     string
-		old, new any
-	}{
-		{"lvs", old.LVS, new.LVS},
-		{"listen", old.Listens, new.Listens},
-		{"notify", old.Notify, new.Notify},
-		{"alert", old.Alerts, new.Alerts},
-		{"page", old.Page, new.Page},
-		{"metrics", old.Metrics, new.Metrics},
-		{"director", old.Director, new.Director},
-	} {
-		if !reflect.DeepEqual(s.old, s.new) {
-			add("change %s", s.name)
-		}
+// plan says what a reload of a configuration would change now, or why it would be
+// refused. Of the subsystems it asks the virtual routers alone: the services would
+// load the IPVS module, which is a change. absent says that the configuration needs
+// IPVS in vain.
+func (d *Director) plan(ctx context.Context, c *conf.Config, absent error) (*control.Plan, error) {
+	if d.services.balance.kernel != nil {
+		absent = nil
 	}
-}
-
-func (u *unit) title() string {
-	if !u.group {
-		return "vrrp " + u.name
+	if err := errors.Join(d.admitRuntimeDir(c), d.routers.admit(ctx, c), absent); err != nil {
+		return nil, fmt.Errorf("a reload would be refused: %w", err)
 	}
-	s := "group " + u.name + " ("
-	for i, m := range u.members {
-		if i > 0 {
-			s += ", "
-		}
-		s += m.Name
+	p := &control.Plan{Version: status.Version, Path: d.opts.Path}
+	p.Steps = append([]control.Step{}, sentences(describe(d.conf, c))...)
+	ops, err := d.services.balance.preview(c)
+	if err != nil {
+		return nil, err
 	}
-	return s + ")"
-}
-
-func (p *unitPair) describe() []string {
-	list := p.describeMoves()
-	for i := range p.new.members {
-		o, n := &p.was[i], &p.new.members[i]
-		if sameInstance(o, n) {
-			continue
-		}
-		s := "change vrrp " + n.Name
-		if o.Priority != n.Priority {
-			s += fmt.Sprintf(", priority %d to %d", o.Priority, n.Priority)
-		}
-		if o.Interval != n.Interval {
-			s += fmt.Sprintf(", interval %v to %v", o.Interval, n.Interval)
-		}
-		if !reflect.DeepEqual(o.Prefixes, n.Prefixes) {
-			s += fmt.Sprintf(", addresses %v to %v", o.Prefixes, n.Prefixes)
-		}
-		list = append(list, s+describePolicy(o, n))
-	}
-	if p.old.name == "" {
-		return list // all of the group is new
-	}
-	if !reflect.DeepEqual(p.old.track, p.new.track) {
-		list = append(list, "change what group "+p.new.name+" tracks")
-	}
-	if !reflect.DeepEqual(p.old.notify, p.new.notify) {
-		list = append(list, "change the scripts of group "+p.new.name)
-	}
-	if p.new.group && !reflect.DeepEqual(p.old.resources, p.new.resources) {
-		list = append(list, "change the resources of group "+p.new.name)
-	}
-	if p.new.group && !reflect.DeepEqual(p.old.fence, p.new.fence) {
-		list = append(list, "change the fencing of group "+p.new.name)
-	}
-	return list
-}
-
-// describeMoves says who is in another group than before.
-func (p *unitPair) describeMoves() (list []string) {
-	to := p.new.speakerName()
-	for i, in := range p.new.members {
-		switch from := p.from[i]; {
-		case from == to:
-		case from == "":
-			list = append(list, "vrrp "+in.Name+" joins group "+to)
-		case to == "":
-			list = append(list, "vrrp "+in.Name+" leaves group "+from)
-		default:
-			list = append(list, "vrrp "+in.Name+" moves from group "+from+" to "+to)
-		}
-	}
-	for _, in := range p.join {
-		list = append(list, "start vrrp "+in.Name+", which joins group "+to)
-	}
-	return list
-}
-
-func describeServices(old, new *conf.Config, add func(string, ...any)) {
-	before := make(map[string]*conf.Service, len(old.Services))
-	for i := range old.Services {
-		before[old.Services[i].Name] = &old.Services[i]
-	}
-	for i := range new.Services {
-		n := &new.Services[i]
-		o := before[n.Name]
-		delete(before, n.Name)
-		switch {
-		case o == nil:
-			add("add service %s with %d servers", n.Name, len(n.Servers))
-		case !reflect.DeepEqual(o, n):
-			add("change service %s", n.Name)
-		}
-	}
-	for i := range old.Services {
-		if name := old.Services[i].Name; before[name] != nil {
-			add("remove service %s", name)
-		}
-	}
+	p.Steps = append(p.Steps, tableSteps(ops)...)
+	return p, nil
 }

@@ -1,6 +1,7 @@
 package director
 
 import (
+	"context"
 	"os"
 
 	"holdfast/cmd/internal/status"
@@ -34,4 +35,31 @@ func (d *Director) vrrpStatus() (*status.Status, error) {
 		}
 	}
 	return s, d.routers.addStatus(s)
+}
+
+// vrrpStatusSoon has the loop make a vrrpStatus.
+func (d *Director) vrrpStatusSoon(ctx context.Context) (*status.Status, error) {
+	var s *status.Status
+	var err error
+	if e := d.ask(ctx, func() { s, err = d.vrrpStatus() }); e != nil {
+		return nil, e
+	}
+	return s, err
+}
+
+// stateText returns the text of the status; "" if the loop does not answer in time,
+// as when it stops.
+func (d *Director) stateText(ctx context.Context) string {
+	text := make(chan string, 1)
+	err := d.ask(ctx, func() {
+		if s, err := d.status(); err == nil {
+			text <- s.Text(status.SectionAll)
+		} else {
+			text <- ""
+		}
+	})
+	if err != nil {
+		return ""
+	}
+	return <-text
 }

@@ -22,9 +22,6 @@ type Summary struct {
 	Problems int      `json:"problems"`
 	// Units maps the groups, and the virtual routers without a group, to their states.
 	Units map[string]string `json:"units"`
-	// ServersUp and Servers count the realservers of all services.
-	ServersUp int `json:"servers_up"`
-	Servers   int `json:"servers"`
 }
 
 const (
@@ -46,12 +43,6 @@ func summarize(s *status.Status) *Summary {
 	}
 	for i := range s.Groups {
 		m.Units[s.Groups[i].Name] = s.Groups[i].State
-	}
-	if s.LVS != nil {
-		for i := range s.LVS.Services {
-			m.ServersUp += s.LVS.Services[i].ServersUp
-			m.Servers += s.LVS.Services[i].ServersTotal
-		}
 	}
 	return m
 }

@@ -15,19 +15,17 @@ import (
 // changes by itself, so that it is sent only when something happened.
 type head struct {
 	// Page is the version of the page. A page of another version loads itself again.
-	Page         string         `json:"page"`
-	Director     string         `json:"director"`
-	Software     string         `json:"software"`
-	PID          int            `json:"pid"`
-	Started      time.Time      `json:"started"`
-	Config       string         `json:"config"`
-	Loaded       time.Time      `json:"loaded"`
-	Reload       *status.Reload `json:"reload,omitempty"` // the latest one, if it failed
-	RealtimeNote string         `json:"realtime_note,omitempty"`
-	RatesNote    string         `json:"rates_note,omitempty"`
-	Unwell       []string       `json:"unwell"`
-	LVS          bool           `json:"lvs"` // there is an IPVS table
-	Sync         *status.Sync   `json:"sync,omitempty"`
+	Page         string       `json:"page"`
+	Director     string       `json:"director"`
+	Software     string       `json:"software"`
+	PID          int          `json:"pid"`
+	Started      time.Time    `json:"started"`
+	Config       string       `json:"config"`
+	Loaded       time.Time    `json:"loaded"`
+	RealtimeNote string       `json:"realtime_note,omitempty"`
+	RatesNote    string       `json:"rates_note,omitempty"`
+	Unwell       []string     `json:"unwell"`
+	Sync         *status.Sync `json:"sync,omitempty"`
 }
 
 // A router is a row of the table of virtual routers.
@@ -134,10 +132,7 @@ func routerName(i *status.Instance) string { return i.Name }
 func viewHead(s *status.Status, page string) head {
 	h := head{
 		Page: page, Director: s.Director, Software: s.Software, PID: s.PID, Started: s.Started, Config: s.Config.Path,
-		Loaded: s.Config.LoadedAt, Unwell: s.Unwell(), LVS: s.LVS != nil,
-	}
-	if r := s.Config.LastReload; r != nil && !r.OK {
-		h.Reload = r
+		Loaded: s.Config.LoadedAt, Unwell: s.Unwell(),
 	}
 	if !s.Realtime {
 		h.RealtimeNote = s.RealtimeNote
@@ -191,9 +186,8 @@ func viewTracker(t *status.Tracker) any {
 		Type   string    `json:"type"`
 		State  string    `json:"state"`
 		Since  time.Time `json:"since,omitzero"`
-		Number *int      `json:"number,omitempty"`
 		Reason string    `json:"reason,omitempty"`
-	}{t.Name, t.Type, t.State, t.Since, t.Number, cmp.Or(t.Reason, t.Note)}
+	}{t.Name, t.Type, t.State, t.Since, cmp.Or(t.Reason, t.Note)}
 }
 
 // viewLVS returns the services, their servers, and the numbers of both, which change

@@ -117,7 +117,7 @@ function arrived() {
   link.leaving = "";
   const h = store.head;
   if (before && (before.pid !== h.pid || before.started !== h.started)) {
-    const how = before.software === h.software ? `${h.director} was started anew` : `${h.director} was upgraded from ${before.software} to ${h.software}`;
+    const how = before.software === h.software ? `${h.director} was restarted` : `${h.director} was upgraded from ${before.software} to ${h.software}`;
     link.note = `Live; ${how} at ${time(new Date(h.started), store.now())}`;
     announce(how);
   }
@@ -149,6 +149,7 @@ connect({
   },
   lost(heard) {
     link.lost ??= heard ?? Date.now();
+    link.leaving = "";
     if (store.head) show();
     else {
       setText(byId("verdict-title"), "The director does not answer");

@@ -43,9 +43,9 @@ function servers(store, kind) {
 }
 
 function sentence(h, link, store, down) {
-  if (link.lost) return `${h.director} does not answer since ${time(new Date(link.lost + store.skew), store.now())}`;
+  if (link.lost) return `${h.director} has not answered since ${time(new Date(link.lost + store.skew), store.now())}`;
   if (problems.length > 0) return plural(problems.length, "problem");
-  return down === 0 ? "All is well" : `All works, ${down === 1 ? "1 server is" : `${down} servers are`} down`;
+  return down === 0 ? "All is well" : `Everything works, ${down === 1 ? "1 server is" : `${down} servers are`} down`;
 }
 
 function showList() {
@@ -61,7 +61,7 @@ function peerProblems(store) {
   const found = [];
   const peers = store.rows("peers");
   for (const p of peers) {
-    if (p.asked && p.error) found.push(`director ${p.name} does not answer since ${time(new Date(p.since), store.now())}: ${p.error}`);
+    if (p.asked && p.error) found.push(`director ${p.name} has not answered since ${time(new Date(p.since), store.now())}: ${p.error}`);
     else if (p.problems > 0) found.push(`director ${p.name} has ${plural(p.problems, "problem")}, the first: ${p.unwell[0]}`);
   }
   for (const unit of units(store)) {
