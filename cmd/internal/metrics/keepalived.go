@@ -28,11 +28,15 @@ var keepalivedRouters = table[router]{
 		counter("keepalived_release_master_total", "Transitions from MASTER.", released),
 		keepalivedDrops("keepalived_packet_length_errors_total", "Adverts of a wrong length.", vrrp.DropLength),
 		counter("keepalived_advertisements_interval_errors_total", "Adverts with another interval than the configured one.",
-			func(i *router) uint64 { return i.Counters.IntervalDiffers + i.Counters.Dropped[vrrp.DropInterval.String()] }),
+			func(i *router) uint64 {
+				return i.Counters.IntervalDiffers + i.Counters.Dropped[vrrp.DropInterval.String()]
+			}),
 		keepalivedDrops("keepalived_ip_ttl_errors_total", "Adverts with a wrong TTL or hop limit.", vrrp.DropHopLimit),
 		keepalivedDrops("keepalived_invalid_type_received_total", "Packets of another type than ADVERTISEMENT.", vrrp.DropType),
 		counter("keepalived_address_list_errors_total", "Adverts with another address list than the configured one.",
-			func(i *router) uint64 { return i.Counters.AddressMismatch + i.Counters.Dropped[vrrp.DropAddresses.String()] }),
+			func(i *router) uint64 {
+				return i.Counters.AddressMismatch + i.Counters.Dropped[vrrp.DropAddresses.String()]
+			}),
 		keepalivedDrops("keepalived_authentication_invalid_total", "Adverts with authentication that cannot be read.", vrrp.DropAuthFormat),
 		keepalivedDrops("keepalived_authentication_mismatch_total", "Adverts with another authentication type, or without authentication.", vrrp.DropAuthType, vrrp.DropAuthMissing),
 		keepalivedDrops("keepalived_authentication_failure_total", "Adverts whose authentication is wrong.", vrrp.DropAuth, vrrp.DropAuthKey, vrrp.DropAuthStale, vrrp.DropReplay),
