@@ -42,6 +42,7 @@ const (
 	drops
 	returns
 	jumps
+	goes    // jumps, and what follows in this chain is not for the packet
 	obscure // it may be accepted
 )
 
@@ -101,13 +102,17 @@ func (f *firewallFacts) walk(c *fwChain, p *probePacket, depth int) (outcome, st
 	for _, r := range c.Rules {
 		fit, does, target := r.judge(p)
 		text := r.Text
-		if does == jumps {
+		if does == jumps || does == goes {
+			after := onward // where a packet goes on that comes back
+			if does == goes {
+				after = returns
+			}
 			does = obscure
 			if sub := f.chain(c, target); sub != nil {
 				does, text = f.walk(sub, p, depth+1)
 			}
-			if does == returns {
-				does = onward
+			if does == onward || does == returns {
+				does = after
 			}
 		}
 		switch {

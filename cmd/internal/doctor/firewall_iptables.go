@@ -129,6 +129,9 @@ func legacyRule(line string, words []string) fwRule {
 		case "-m":
 		case "-j", "-g":
 			does, target = legacyTarget(value)
+			if option == "-g" {
+				does = goes
+			}
 			i = len(words) // the rest belongs to the target
 			continue
 		case "--comment":

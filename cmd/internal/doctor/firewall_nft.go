@@ -225,8 +225,10 @@ func verdictOf(v *expr.Verdict) (outcome, string) {
 		return drops, ""
 	case expr.VerdictReturn:
 		return returns, ""
-	case expr.VerdictJump, expr.VerdictGoto:
+	case expr.VerdictJump:
 		return jumps, v.Chain
+	case expr.VerdictGoto:
+		return goes, v.Chain
 	case expr.VerdictContinue:
 		return onward, ""
 	}

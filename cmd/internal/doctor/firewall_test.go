@@ -34,6 +34,9 @@ func TestLegacyFirewall(t *testing.T) {
 		{name: "perhaps dropped", facts: legacy(opened + "-A INPUT -p vrrp -m limit --limit 1/sec -j DROP")},
 		{name: "jump", facts: legacy(opened + "-A INPUT -j mine\n-A mine -p vrrp -j LOG\n-A mine -p vrrp -j DROP"), want: []string{drop}},
 		{name: "jump and return", facts: legacy(closed + "-A INPUT -j mine\n-A mine -j RETURN\n-A INPUT -p vrrp -j ACCEPT")},
+		{name: "goto", facts: legacy(opened + "-A INPUT -g mine\n-A mine -p tcp -j DROP\n-A INPUT -p vrrp -j DROP")},
+		{name: "goto and the policy", facts: legacy(closed + "-A INPUT -g mine\n-A mine -p tcp -j ACCEPT\n-A INPUT -p vrrp -j ACCEPT"), want: []string{drop}},
+		{name: "perhaps goto", facts: legacy(opened + "-A INPUT -m owner --uid-owner 7 -g mine\n-A INPUT -p vrrp -j DROP")},
 		{name: "out", facts: legacy(opened + "-A OUTPUT -p vrrp -j DROP")}, // adverts pass no rules
 		{name: "sync and checks", config: base + balancing, facts: legacy(opened + "-A OUTPUT -p udp -m multiport --dports 53,8000:9000 -j DROP\n-A OUTPUT -d 10.0.0.0/24 -p tcp -j DROP"),
 			want: []string{"error: connections of the sync daemon on eth0", "error: checks of 10.0.0.11 port 80"}},
@@ -49,7 +52,7 @@ func nft(dropPolicy bool, rules ...[]expr.Any) *firewallFacts {
 	for _, r := range rules {
 		c.Rules = append(c.Rules, fwRule{"rule", nftJudge(r, set)})
 	}
-	return &firewallFacts{[]*fwChain{c}}
+	return &firewallFacts{[]*fwChain{c, {Kind: kindNft, Table: c.Table, Name: "more"}}}
 }
 
 func TestNftables(t *testing.T) {
@@ -79,6 +82,7 @@ func TestNftables(t *testing.T) {
 		{name: "not in a set", facts: nft(false, rule{proto, &expr.Lookup{SourceRegister: 1, SetName: "protocols", Invert: true}, drops})},
 		{name: "interval", facts: nft(false, rule{proto, &expr.Lookup{SourceRegister: 1, SetName: "range"}, drops}), want: []string{drop}},
 		{name: "map", facts: nft(false, rule{proto, &expr.Lookup{SourceRegister: 1, SetName: "map", IsDestRegSet: true}}), want: []string{drop}},
+		{name: "goto", facts: nft(false, rule{&expr.Verdict{Kind: expr.VerdictGoto, Chain: "more"}}, rule{drops})},
 		{name: "state of iptables", facts: nft(true, rule{&expr.Match{Info: &xt.ConntrackMtinfo3{ConntrackMtinfo2: xt.ConntrackMtinfo2{
 			ConntrackMtinfoBase: xt.ConntrackMtinfoBase{MatchFlags: ctMatchState}, StateMask: 6}}}, accepts}), want: []string{drop}},
 		{name: "new state of iptables", facts: nft(true, rule{&expr.Match{Info: &xt.ConntrackMtinfo3{ConntrackMtinfo2: xt.ConntrackMtinfo2{

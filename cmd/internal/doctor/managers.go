@@ -21,7 +21,7 @@ type manager struct {
 var managers = []manager{
 	{"systemd-networkd", "systemd-network", []string{"/etc/systemd/network", "/run/systemd/network", "/usr/local/lib/systemd/network", "/usr/lib/systemd/network"},
 		".network", "/etc/systemd/network/00-holdfast.network", `[Match]\nKind=macvlan\nName=vrrp4-* vrrp6-*\n\n[Link]\nUnmanaged=yes\n`},
-	{"NetworkManager", "NetworkManager", []string{"/etc/NetworkManager/conf.d", "/run/NetworkManager/conf.d", "/usr/lib/NetworkManager/conf.d"},
+	{"NetworkManager", "NetworkManager", []string{"/etc/NetworkManager", "/etc/NetworkManager/conf.d", "/run/NetworkManager/conf.d", "/usr/lib/NetworkManager/conf.d"},
 		".conf", "/etc/NetworkManager/conf.d/holdfast.conf", `[device-holdfast]\nmatch-device=interface-name:vrrp4-*,interface-name:vrrp6-*\nmanaged=0\n`},
 }
 

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -26,7 +27,7 @@ func lookAtTunnels(_ context.Context, p *Patient) (all []pathFacts, err error) {
 			}
 			path, routeErr := pathTo(v.Server.Address.Addr().Unmap())
 			if routeErr != nil {
-				err = fmt.Errorf("find the route to %v: %w", v.Server.Address.Addr(), routeErr)
+				err = errors.Join(err, fmt.Errorf("find the route to %v: %w", v.Server.Address.Addr(), routeErr))
 				continue
 			}
 			path.Service, path.Server, path.Overhead = s.Name, v.Server.Address.String(), overhead(&v.Server)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"holdfast/cmd/internal/status"
+	"holdfast/vrrp"
 )
 
 // The metrics of keepalived-exporter (github.com/mehdy/keepalived-exporter) under its
@@ -25,26 +26,30 @@ var keepalivedRouters = table[router]{
 		counter("keepalived_advertisements_sent_total", "Adverts sent.", func(i *router) uint64 { return i.Counters.AdvertsSent }),
 		counter("keepalived_become_master_total", "Transitions to MASTER.", func(i *router) uint64 { return i.Counters.BecameMaster }),
 		counter("keepalived_release_master_total", "Transitions from MASTER.", released),
-		keepalivedDrops("keepalived_packet_length_errors_total", "Adverts of a wrong length.", "length"),
+		keepalivedDrops("keepalived_packet_length_errors_total", "Adverts of a wrong length.", vrrp.DropLength),
 		counter("keepalived_advertisements_interval_errors_total", "Adverts with another interval than the configured one.",
-			func(i *router) uint64 { return i.Counters.IntervalDiffers + i.Counters.Dropped["interval"] }),
-		keepalivedDrops("keepalived_ip_ttl_errors_total", "Adverts with a wrong TTL or hop limit.", "hop_limit"),
-		keepalivedDrops("keepalived_invalid_type_received_total", "Packets of another type than ADVERTISEMENT.", "type"),
+			func(i *router) uint64 {
+				return i.Counters.IntervalDiffers + i.Counters.Dropped[vrrp.DropInterval.String()]
+			}),
+		keepalivedDrops("keepalived_ip_ttl_errors_total", "Adverts with a wrong TTL or hop limit.", vrrp.DropHopLimit),
+		keepalivedDrops("keepalived_invalid_type_received_total", "Packets of another type than ADVERTISEMENT.", vrrp.DropType),
 		counter("keepalived_address_list_errors_total", "Adverts with another address list than the configured one.",
-			func(i *router) uint64 { return i.Counters.AddressMismatch + i.Counters.Dropped["addresses"] }),
-		keepalivedDrops("keepalived_authentication_invalid_total", "Adverts with authentication that cannot be read.", "auth_format"),
-		keepalivedDrops("keepalived_authentication_mismatch_total", "Adverts with another authentication type, or without authentication.", "auth_type", "auth_missing"),
-		keepalivedDrops("keepalived_authentication_failure_total", "Adverts whose authentication is wrong.", "auth", "auth_key", "auth_stale", "replay"),
+			func(i *router) uint64 {
+				return i.Counters.AddressMismatch + i.Counters.Dropped[vrrp.DropAddresses.String()]
+			}),
+		keepalivedDrops("keepalived_authentication_invalid_total", "Adverts with authentication that cannot be read.", vrrp.DropAuthFormat),
+		keepalivedDrops("keepalived_authentication_mismatch_total", "Adverts with another authentication type, or without authentication.", vrrp.DropAuthType, vrrp.DropAuthMissing),
+		keepalivedDrops("keepalived_authentication_failure_total", "Adverts whose authentication is wrong.", vrrp.DropAuth, vrrp.DropAuthKey, vrrp.DropAuthStale, vrrp.DropReplay),
 		counter("keepalived_priority_zero_received_total", "Adverts received with priority 0.", func(i *router) uint64 { return i.Counters.StopReceived }),
 		counter("keepalived_priority_zero_sent_total", "Adverts sent with priority 0.", func(i *router) uint64 { return i.Counters.StopSent }),
 	},
 }
 
 // keepalivedDrops is a counter of adverts that were dropped for one of some reasons.
-func keepalivedDrops(name, help string, reasons ...string) column[router] {
+func keepalivedDrops(name, help string, reasons ...vrrp.Drop) column[router] {
 	return counter(name, help, func(i *router) (n uint64) {
 		for _, reason := range reasons {
-			n += i.Counters.Dropped[reason]
+			n += i.Counters.Dropped[reason.String()]
 		}
 		return n
 	})
@@ -52,7 +57,7 @@ func keepalivedDrops(name, help string, reasons ...string) column[router] {
 
 func released(i *router) (n uint64) {
 	for move, count := range i.Counters.Moves {
-		if strings.HasPrefix(move, "MASTER ") {
+		if strings.HasPrefix(move, vrrp.Master.String()+" ") {
 			n += count
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"holdfast/cmd/internal/status"
+	"holdfast/vrrp"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -41,7 +42,9 @@ func canned(t testing.TB) *status.Status {
 	}
 	s.Alerts = []status.Alert{{Rule: "page", Kind: "server", Subject: "web/rs2", Failures: 2}, {Rule: "page", Kind: "instance", Subject: "inside"}}
 	s.VRRP[0].Excluded = s.VRRP[0].Addresses[1:]
-	s.VRRP[0].Counters.Dropped["addresses"] = 2
+	for drop := vrrp.DropNone + 1; int(drop) < vrrp.NumDrops; drop++ {
+		s.VRRP[0].Counters.Dropped[drop.String()] = 1 << drop // so that a sum shows its parts
+	}
 	s.Checks[1].Counts.Overruns, s.Checks[1].Counts.Unsent, s.Checks[1].Counts.Inconclusive = 3, 4, 5
 	return s
 }
