@@ -64,7 +64,7 @@ tools:
 test: tools build $(NFPM)
 	$(GO) test $(RACE) -count=1 $(QUICK)
 	$(GO) test $(RACE) -count=1 -tags dbus $(filter-out $(SLOW),$(shell $(GO) list ./cmd/...))
-	CGO_ENABLED=0 $(GO) test -count=1 -run Capabilities ./cmd/internal/program
+	CGO_ENABLED=0 HOLDFAST_REQUIRE="$$HOLDFAST_REQUIRE,capabilities" $(GO) test -count=1 -run Capabilities ./cmd/internal/program
 	$(GO) test -count=1 -tags plainwait ./netdev/port
 	$(GO) test -count=1 -p 1 -timeout 20m $(SLOW)
 

@@ -67,7 +67,7 @@ func Find(name string) (string, error) {
 	return "", fmt.Errorf("program %s: %w", name, ErrMissing)
 }
 
-// Required reports whether the capability (netns, ipvs, web) must be there: a test
+// Required reports whether the capability (netns, ipvs, web, capabilities) must be there: a test
 // that would skip without it must then fail. $HOLDFAST_REQUIRE lists them,
 // with commas.
 func Required(capability string) bool {

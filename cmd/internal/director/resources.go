@@ -2,6 +2,7 @@ package director
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -34,13 +35,9 @@ type resources struct {
 	saved   savedResources // of a former run, until the first apply
 	ctx     context.Context
 	cancel  context.CancelFunc
-	// starts is the context of the starts, which a stop of the daemon ends: a start may
-	// take longer than systemd waits.
-	starts    context.Context
-	endStarts context.CancelFunc
-	ending    bool  // the daemon stops
-	unkept    error // why the state file could not be written
-	gone      bool  // the state file was removed: nothing runs any more
+	ending  bool  // the daemon stops
+	unkept  error // why the state file could not be written
+	gone    bool  // the state file was removed: nothing runs any more
 }
 
 // unitResources are the resources of one unit.
@@ -51,6 +48,8 @@ type unitResources struct {
 	chain   resource.Chain
 	specs   map[string]conf.Resource
 	jobs    map[string]resource.Saved // what runs for a resource
+	// breakOff ends the start that runs; nil: none runs, or it was broken off.
+	breakOff context.CancelCauseFunc
 
 	known   bool // it is known whether this director is MASTER
 	master  bool
@@ -70,7 +69,6 @@ func newResources(b base, dir string, gate *claimGate) *resources {
 		problems: func([]status.Problem) {}, fault: func([]string, string) {},
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
-	r.starts, r.endStarts = context.WithCancel(r.ctx)
 	gate.told = func(o speaker.Order, held bool) { r.post(func() { r.ordered(o, held) }) }
 	return r
 }
@@ -276,6 +274,7 @@ func (r *resources) step(u *unitResources) {
 	now := time.Now()
 	fenced := r.fenced(u, now)
 	u.chain.SetWish(now, r.wish(u, fenced))
+	r.endStart(u)
 	job, ok := u.chain.Step(now)
 	if ok {
 		r.begin(u, job)
@@ -332,31 +331,36 @@ func (r *resources) admitClaims(u *unitResources) {
 	r.gate.open(routers)
 }
 
+// errUnwanted is why a start is broken off.
+var errUnwanted = errors.New("it is not to run here any more")
+
+// endStart breaks off a start that is not wanted any more: another director may start the
+// resource already, and systemd does not wait long for the end of the daemon.
+func (r *resources) endStart(u *unitResources) {
+	if u.breakOff != nil && u.chain.Unwanted() {
+		u.breakOff(errUnwanted)
+		u.breakOff = nil
+	}
+}
+
 // begin has a job carried out in a goroutine of its own.
 func (r *resources) begin(u *unitResources, j resource.Job) {
 	s := u.specs[j.Name] // zero if it is not configured any more
-	limit := jobTimeout(&s, j.Action)
-	done := func(problem string) {
-		r.post(func() {
-			delete(u.jobs, j.Name)
-			if r.ending {
-				u.chain.Broken(time.Now(), problem)
-			} else {
-				u.chain.Done(time.Now(), problem)
-			}
-			r.step(u)
-		})
-	}
-	life := r.ctx
+	life, breakOff := context.WithCancelCause(r.ctx)
 	if j.Action == resource.Start {
-		life = r.starts
+		u.breakOff = breakOff
+	}
+	done := func(problem string) {
+		broken := life.Err() != nil
+		breakOff(nil)
+		r.post(func() { r.ended(u, j.Name, problem, broken) })
 	}
 	if j.Outlives {
 		was := u.jobs[j.Name]
 		r.spawn(func() { resource.Await(life, was.PID, was.Ticks, was.Deadline); done("") })
 		return
 	}
-	deadline := time.Now().Add(limit)
+	deadline := time.Now().Add(jobTimeout(&s, j.Action))
 	env := resource.Environ(r.conf.Director.Name, u.name, j.Name, j.Action)
 	began := func(pid int) {
 		ticks := resource.Ticks(pid)
@@ -373,6 +377,18 @@ func (r *resources) begin(u *unitResources, j resource.Job) {
 		defer cancel()
 		done(resource.Run(ctx, j.Runner, j.Action, env, began))
 	})
+}
+
+// ended takes the result of a job.
+func (r *resources) ended(u *unitResources, name, problem string, broken bool) {
+	delete(u.jobs, name)
+	u.breakOff = nil
+	if broken {
+		u.chain.Broken(time.Now(), problem)
+	} else {
+		u.chain.Done(time.Now(), problem)
+	}
+	r.step(u)
 }
 
 // tell publishes what changed, and keeps it for the next run.
@@ -434,7 +450,9 @@ func (r *resources) troubles() (list []status.Problem) {
 // the next MASTER must not start it meanwhile.
 func (r *resources) withdraw() {
 	r.ending = true
-	r.endStarts()
+	for _, u := range r.units {
+		u.chain.Close()
+	}
 	r.bringDown()
 }
 

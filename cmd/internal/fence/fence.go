@@ -44,6 +44,10 @@ const (
 	binary   = "/usr/sbin/stonith"
 )
 
+// externalEnv has the helpers of external plugins found, and what they log written to
+// the standard error (ha_log.sh of cluster-glue).
+var externalEnv = []string{"PATH=" + program.Path + ":/usr/share/cluster-glue", "HA_LOGD=no", "HA_LOGFACILITY=none", "HA_LOGFILE=/dev/stderr"}
+
 // A call is one run of a program.
 type call struct {
 	program.Program
@@ -170,7 +174,7 @@ func (d *Device) list() call {
 // variables, the arguments the action and the node.
 func (d *Device) external(args ...string) call {
 	path := filepath.Join(external, strings.TrimPrefix(d.Plugin, "external/"))
-	c := call{Program: program.Program{Argv: append([]string{path}, args...)}}
+	c := call{Program: program.Program{Argv: append([]string{path}, args...)}, env: slices.Clone(externalEnv)}
 	for _, name := range slices.Sorted(maps.Keys(d.Params)) {
 		c.env = append(c.env, name+"="+d.Params[name])
 	}

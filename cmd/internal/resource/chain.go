@@ -105,6 +105,7 @@ type Chain struct {
 	wish    Wish
 	running *entry // whose job runs
 	waiting bool   // the job that runs outlives the process that began it
+	closed  bool   // nothing is started any more
 	changes []Change
 }
 
@@ -119,6 +120,9 @@ func (c *Chain) SetWish(now time.Time, w Wish) {
 	}
 	c.wish = w
 }
+
+// Close has nothing started any more: the daemon stops.
+func (c *Chain) Close() { c.closed = true }
 
 // Wish returns what SetWish said last.
 func (c *Chain) Wish() Wish { return c.wish }
@@ -275,6 +279,11 @@ func (c *Chain) toBeStopped(e *entry) bool {
 	return e.broken || c.wish != Hold && !c.wanted(e) && !e.down() && e.State != Stuck
 }
 
+// Unwanted reports whether a start runs that nobody wants any more.
+func (c *Chain) Unwanted() bool {
+	return c.running != nil && c.running.Job == Start && (c.closed || c.toBeStopped(c.running))
+}
+
 // toStop returns the last resource that has to be stopped. Those before it in the order
 // wait until it has stopped, or has been given up.
 func (c *Chain) toStop(now time.Time) (*entry, Action) {
@@ -300,7 +309,7 @@ func (c *Chain) toStart(now time.Time) (*entry, Action) {
 			c.become(now, e, Stopped, triedAnew)
 		}
 	}
-	if c.wish == Hold || slices.ContainsFunc(c.entries, c.toBeStopped) {
+	if c.closed || c.wish == Hold || slices.ContainsFunc(c.entries, c.toBeStopped) {
 		return nil, ""
 	}
 	for _, e := range c.entries {
@@ -375,7 +384,7 @@ func (c *Chain) Ready() bool {
 // Settled reports whether nothing is left to be done for the present wish.
 func (c *Chain) Settled() bool {
 	return c.running == nil && !slices.ContainsFunc(c.entries, func(e *entry) bool {
-		return c.toBeStopped(e) || c.wanted(e) && e.State != Started && e.State != Failed
+		return c.toBeStopped(e) || !c.closed && c.wanted(e) && e.State != Started && e.State != Failed
 	})
 }
 

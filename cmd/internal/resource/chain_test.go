@@ -101,6 +101,54 @@ func TestOrder(t *testing.T) {
 	s.expect(t, "stop early")
 }
 
+// A start is unwanted when the group is MASTER no more, when the resource is not
+// configured any more or differently, and when the daemon stops. A stop never is.
+func TestUnwantedStart(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*stage)
+		want   bool
+	}{
+		{"nothing", func(*stage) {}, false},
+		{"not known who is MASTER", func(s *stage) { s.wish(Hold) }, false},
+		{"BACKUP", func(s *stage) { s.wish(None) }, true},
+		{"BACKUP and MASTER again", func(s *stage) { s.wish(None); s.wish(All) }, false},
+		{"removed", func(s *stage) { s.c.Apply(s.now, nil) }, true},
+		{"changed", func(s *stage) { s.c.Apply(s.now, []Spec{{Name: "a", Runner: LSB{Script: "/a"}}}) }, true},
+		{"end", func(s *stage) { s.c.Close() }, true},
+	} {
+		s := newStage(Spec{Name: "a"})
+		s.wish(All)
+		j, _ := s.c.Step(s.now)
+		test.change(s)
+		if got := s.c.Unwanted(); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
+		s.do(j)
+		s.wish(None)
+		s.c.Step(s.now)
+		if s.c.Unwanted() {
+			t.Errorf("%s: a stop is unwanted", test.name)
+		}
+	}
+}
+
+// What is closed starts nothing, also what was to be up, and stops everything.
+func TestClosed(t *testing.T) {
+	s := newStage(Spec{Name: "a"}, Spec{Name: "b"})
+	s.wish(All)
+	j, _ := s.c.Step(s.now)
+	s.do(j)
+	s.c.Close()
+	s.settle(time.Hour)
+	if !s.c.Settled() {
+		t.Error("it waits for a start")
+	}
+	s.wish(None)
+	s.settle(time.Hour)
+	s.expect(t, "start a, stop a")
+}
+
 // The last wish wins, and what runs is brought to an end first.
 func TestWishesChangeMeanwhile(t *testing.T) {
 	s := newStage(Spec{Name: "a"}, Spec{Name: "b"})

@@ -44,8 +44,8 @@ func Environ(director, group, resource string, a Action) []string {
 }
 
 // Run runs the program of an action and returns "" or what went wrong. When ctx ends,
-// the program is killed with its process group. began is told the program's process
-// once that runs.
+// the program is killed with its process group; the cause of its end is the reason, unless
+// its time is over. began is told the program's process once that runs.
 func Run(ctx context.Context, r Runner, a Action, env []string, began func(pid int)) string {
 	c, ok := r.Command(a)
 	if !ok {
@@ -78,7 +78,7 @@ func Run(ctx context.Context, r Runner, a Action, env []string, began func(pid i
 	case late && errors.Is(ctx.Err(), context.DeadlineExceeded):
 		problem = fmt.Sprintf("%s was killed: it took longer than %v", a, time.Since(from).Round(10*time.Millisecond))
 	case late:
-		problem = fmt.Sprintf("%s was killed after %v: the daemon stops", a, time.Since(from).Round(10*time.Millisecond))
+		problem = fmt.Sprintf("%s was killed after %v: %v", a, time.Since(from).Round(10*time.Millisecond), context.Cause(ctx))
 	}
 	if line := lastLine(output); problem != "" && line != "" {
 		problem += ": " + line
