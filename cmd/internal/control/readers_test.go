@@ -117,7 +117,9 @@ func awaitHangup(t *testing.T, conn net.Conn) {
 	}
 	n := 0
 	if e := raw.Control(func(fd uintptr) {
-		n, err = unix.Poll([]unix.PollFd{{Fd: int32(fd)}}, 20_000)
+		for n, err = 0, unix.EINTR; err == unix.EINTR; { // by a signal of the Go runtime
+			n, err = unix.Poll([]unix.PollFd{{Fd: int32(fd)}}, 20_000)
+		}
 	}); e != nil || err != nil || n != 1 {
 		t.Fatalf("a client that does not read is not given up: %v, %v", e, err)
 	}

@@ -175,7 +175,7 @@ func (c *converter) every(p *period, v value, t *convert.Table) {
 			change = "none"
 		default:
 			if !strings.HasPrefix(word, "summary") {
-				c.broken(v.at, "behind the time of alertevery stands strict, observe_detail or ignore_summary")
+				c.broken(v.at, "alertevery takes strict, observe_detail or ignore_summary after the time, and nothing else")
 				return
 			}
 		}

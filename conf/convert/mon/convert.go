@@ -67,38 +67,21 @@ func (c *converter) once(at convert.Position, text string) {
 
 // service writes a [[service]] and its alerts, unless mon never runs its monitor.
 func (c *converter) service(s *service) {
-	monitor, hasMonitor := s.has("monitor")
-	interval, hasInterval := s.has("interval")
-	for _, name := range []string{"traptimeout", "trapduration"} {
-		if v, ok := s.has(name); ok {
-			c.report.Person(v.at, "%s: holdfast takes no traps: let a check ask for what the trap tells", name)
-		}
-	}
-	every, ok := duration(interval.text)
-	switch {
-	case !hasMonitor && !hasInterval:
-		c.report.Person(s.at, "service %s has no monitor: mon only waits for traps, which holdfast does not take", s.title())
-		return
-	case !hasMonitor:
-		c.report.Person(s.at, "service %s has no monitor: mon runs none", s.title())
-		return
-	case !hasInterval:
-		c.report.Person(s.at, "service %s has no interval: mon never runs its monitor, so it is not in the result", s.title())
-		return
-	case !ok:
-		c.broken(interval.at, "interval needs a number with s, m, h or d, and no comment behind it")
+	every, ok := c.runs(s)
+	if !ok {
 		return
 	}
+	monitor := s.values["monitor"]
 	hosts, excluded := c.hosts(s)
 	command, alone := c.monitor(monitor)
-	_, empty := s.has("allow_empty_group")
-	if command == nil || len(hosts) == len(excluded) && !alone && !empty {
-		if command != nil {
-			c.report.Note(s.at, "service %s has no hosts: mon does not run its monitor, so it is not in the result", s.title())
-		}
+	if command == nil {
 		return
 	}
-	if len(hosts) == len(excluded) {
+	if len(hosts) == len(excluded) { // nobody is asked
+		if _, empty := s.has("allow_empty_group"); !alone && !empty {
+			c.report.Note(s.at, "service %s has no hosts: mon does not run its monitor, so it is not in the result", s.title())
+			return
+		}
 		hosts, excluded, alone = []string{s.group}, nil, true
 	}
 	t := c.draft.List("service", s.at)
@@ -118,10 +101,42 @@ func (c *converter) service(s *service) {
 		check.Set(monitor.at, "host", "name")
 		check.Set(monitor.at, "together", true)
 	}
-	c.pace(s, check, interval.at, every)
+	c.pace(s, check, s.values["interval"].at, every)
 	if env := c.environment(s); len(env) > 0 {
 		check.Set(s.at, "environment", env)
 	}
+	c.servers(s, t, hosts, excluded)
+	c.sayDepends(s)
+	c.alerts(s)
+}
+
+// runs returns how often mon runs the monitor of a service. ok is false, and the report
+// says why, if it never does.
+func (c *converter) runs(s *service) (every time.Duration, ok bool) {
+	for _, name := range []string{"traptimeout", "trapduration"} {
+		if v, ok := s.has(name); ok {
+			c.report.Person(v.at, "%s: holdfast takes no traps: let a check ask for what the trap tells", name)
+		}
+	}
+	_, hasMonitor := s.has("monitor")
+	interval, hasInterval := s.has("interval")
+	switch every, ok = duration(interval.text); {
+	case !hasMonitor && !hasInterval:
+		c.report.Person(s.at, "service %s has no monitor: mon only waits for traps, which holdfast does not take", s.title())
+	case !hasMonitor:
+		c.report.Person(s.at, "service %s has no monitor: mon runs none", s.title())
+	case !hasInterval:
+		c.report.Person(s.at, "service %s has no interval: mon never runs its monitor, so it is not in the result", s.title())
+	case !ok:
+		c.broken(interval.at, "interval needs a number with s, m, h or d, and no comment behind it")
+	default:
+		return every, true
+	}
+	return 0, false
+}
+
+// servers writes the [[service.server]] of a service.
+func (c *converter) servers(s *service, t *convert.Table, hosts, excluded []string) {
 	for _, host := range hosts {
 		server := t.List("server", c.groups[s.group].at)
 		server.Set(c.groups[s.group].at, "name", host)
@@ -129,8 +144,6 @@ func (c *converter) service(s *service) {
 			server.Sub("check", s.values["exclude_hosts"].at).Set(s.values["exclude_hosts"].at, "type", "none")
 		}
 	}
-	c.sayDepends(s)
-	c.alerts(s)
 }
 
 // broken reports what mon does not start with.
