@@ -9,6 +9,32 @@ import (
 	"holdfast/lvs"
 )
 
+// LVS is the state of the IPVS table and the sync daemons.
+type LVS struct {
+	// Error is why the daemon cannot read or write the table; "" if it can do both.
+	Error    string              `json:"error,omitempty"`
+	Sync     *Sync               `json:"sync,omitempty"` // nil: not configured
+	Services []lvs.ServiceStatus `json:"services"`
+	// RatesNote is why the counters have no rates; "" if they have rates.
+	RatesNote string `json:"rates_note,omitempty"`
+	Repairs   uint64 `json:"repairs"` // changes that the daemon made because another program had changed the table
+}
+
+// A Server is a server of a virtual service.
+type Server struct {
+	Service string `json:"service"`
+	lvs.ServerStatus
+}
+
+// Sync is the state of connection synchronisation.
+type Sync struct {
+	Interface string   `json:"interface"`
+	ID        int      `json:"id"`
+	Follow    string   `json:"follow,omitempty"`
+	Roles     []string `json:"roles"` // sync daemons that run: master, backup
+	Error     string   `json:"error,omitempty"`
+}
+
 // serviceNote returns the parameters of a service that have no column in the table.
 // It returns "" if all of them have their defaults.
 func serviceNote(v *lvs.ServiceStatus) string {
@@ -110,4 +136,51 @@ func counters(c *lvs.Counters, present bool) []string {
 		return append(cells, "?", "?", "?")
 	}
 	return append(cells, count(c.ConnectionRate), count(c.PacketInRate+c.PacketOutRate), count(c.ByteInRate+c.ByteOutRate))
+}
+
+func (l *LVS) complete() {
+	if l == nil {
+		return
+	}
+	l.Services = list(l.Services)
+	for i := range l.Services {
+		l.Services[i].Servers = list(l.Services[i].Servers)
+	}
+	if l.Sync != nil {
+		l.Sync.Roles = list(l.Sync.Roles)
+	}
+}
+
+func (l *LVS) unwell(say sayer) {
+	if l == nil {
+		return
+	}
+	for problem := range strings.Lines(l.Error) {
+		say("lvs: %s", strings.TrimSpace(problem))
+	}
+	if l.Sync != nil && l.Sync.Error != "" {
+		say("lvs sync: %s", l.Sync.Error)
+	}
+	for i := range l.Services {
+		v := &l.Services[i]
+		switch {
+		case v.Foreign || !v.Wanted && v.Active != lvs.ActiveNever.String():
+		case v.Wanted && !v.Present:
+			say("service %s is not in the kernel", v.Name)
+		case v.ServersUp == 0 && judged(v):
+			say("service %s has no server that is up", v.Name)
+		case v.Health == lvs.Down.String() && v.ServersUp > 0:
+			say("service %s is down: the weights of its servers that are up sum up to %d, the quorum is %d", v.Name, v.WeightUp, v.Quorum)
+		}
+	}
+}
+
+// judged reports whether a server of v is known to be down.
+func judged(v *lvs.ServiceStatus) bool {
+	for _, r := range v.Servers {
+		if r.Health == lvs.Down.String() && !r.Fallback {
+			return true
+		}
+	}
+	return false
 }
