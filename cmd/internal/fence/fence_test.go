@@ -68,7 +68,7 @@ func installed(t *testing.T, program string) {
 	tools.Root(t, "mount a file system")
 	usr := filepath.Join(tools.Cache(), "root/usr")
 	if _, err := os.Stat(filepath.Join(usr, "sbin", program)); err != nil {
-		t.Skipf("there is no %s among the fetched packages", program)
+		tools.Without(t, "netns", "there is no "+program+" among the fetched packages (run `make tools`)")
 	}
 	runtime.LockOSThread() // and not unlocked: the thread ends with the test
 	for _, err := range []error{

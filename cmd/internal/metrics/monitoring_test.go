@@ -30,10 +30,7 @@ func promtool(t *testing.T, input string, args ...string) {
 	t.Helper()
 	path, err := tools.Find("promtool")
 	if err != nil {
-		if tools.Required("netns") {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		tools.Without(t, "netns", err)
 	}
 	c := exec.Command(path, args...)
 	c.Stdin = strings.NewReader(input)
