@@ -38,7 +38,7 @@ func build(t *testing.T, version string) string {
 func buildIn(t *testing.T, tree, version string) string {
 	t.Helper()
 	folder := t.TempDir()
-	cmd := exec.Command("cmd/holdfast/package/build.sh", nfpm(t, tree), "", folder)
+	cmd := exec.Command("cmd/holdfast/package/build.sh", nfpm(t), "", folder)
 	cmd.Dir, cmd.Env = tree, append(os.Environ(), "VERSION="+version, "SOURCE_DATE_EPOCH=1700000000")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build the packages: %v\n%s", err, out)
@@ -49,9 +49,13 @@ func buildIn(t *testing.T, tree, version string) string {
 var nfpmVersion = regexp.MustCompile(`(?m)^NFPM_VERSION\s*:= (\S+)$`)
 
 // nfpm returns the path of the packager, in the version of the Makefile. make compiles it.
-func nfpm(t *testing.T, tree string) string {
+func nfpm(t *testing.T) string {
 	t.Helper()
-	makefile, err := os.ReadFile(filepath.Join(tree, "Makefile"))
+	root, err := tools.ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
 	if err != nil {
 		t.Fatal(err)
 	}
