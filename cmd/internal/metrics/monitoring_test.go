@@ -25,7 +25,7 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// promtool runs Prometheus's tool with an input and returns what it says.
+// promtool runs Prometheus's tool with an input. The test fails if it complains.
 func promtool(t *testing.T, input string, args ...string) {
 	t.Helper()
 	path, err := tools.Find("promtool")
