@@ -11,7 +11,7 @@ import (
 // A said is a T that notes how a test ended.
 type said struct{ how string }
 
-func (*said) Helper()         {}
+func (*said) Helper()          {}
 func (s *said) Fatal(a ...any) { s.end("failed: " + fmt.Sprint(a...)) }
 func (s *said) Skip(a ...any)  { s.end("skipped: " + fmt.Sprint(a...)) }
 
