@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -63,6 +64,22 @@ func parseLogFlags(level, format string) (logFlags, error) {
 	return o, errors.Join(errs...)
 }
 
+// open returns the log, and its level for reloads: nil if a flag has set it.
+func (o logFlags) open(out io.Writer, c *conf.Config) (log *slog.Logger, reloadable *slog.LevelVar) {
+	level := new(slog.LevelVar)
+	reloadable = level
+	level.Set(c.Director.Log.Level)
+	if o.level != nil {
+		level.Set(*o.level)
+		reloadable = nil
+	}
+	format := c.Director.Log.Format
+	if o.format != nil {
+		format = *o.format
+	}
+	return slog.New(newLogHandler(out, format, level)), reloadable
+}
+
 func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 	collectGarbage(whileStarting)
 	early, unspoken := director.NewEarlySpeaker()
@@ -80,26 +97,13 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 	if err != nil {
 		return err
 	}
-	// A reload does not change a level that was set by a flag.
-	level := new(slog.LevelVar)
-	reloadable := level
-	level.Set(c.Director.Log.Level)
-	if o.level != nil {
-		level.Set(*o.level)
-		reloadable = nil
-	}
-	format := c.Director.Log.Format
-	if o.format != nil {
-		format = *o.format
-	}
-	log := slog.New(newLogHandler(cmd.ErrOrStderr(), format, level))
+	log, level := o.open(cmd.ErrOrStderr(), c)
 	for _, w := range warnings {
 		log.Warn("configuration warning", "warning", w.Error())
 	}
 	if unspoken != nil {
 		log.Warn("no advert was sent until the configuration was read", "err", unspoken)
 	}
-
 	if leaking != nil {
 		log.Warn("scripts have the capabilities of the daemon", "err", leaking)
 	}
@@ -108,7 +112,7 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 	defer context.AfterFunc(cmd.Context(), manager.Stopping)()
 	err = director.Run(ctx, director.Options{
 		Path: f.config, Config: c, Socket: f.socket, Version: softwareVersion(),
-		Log: log, Level: reloadable, Reload: reload, EarlySpeaker: early, Manager: manager,
+		Log: log, Level: level, Reload: reload, EarlySpeaker: early, Manager: manager,
 		Ready: func() {
 			if err := keepCredentials(c.Director.RuntimeDir); err != nil {
 				log.Warn("after a crash, release will not know the secrets", "err", err)

@@ -1,10 +1,15 @@
 package doctor
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,41 +37,24 @@ vrid = 51
 addresses = ["fe80::51", "2001:db8::100/64"]
 `
 
-const balancing = `
+var balancing = `
 [lvs]
 sync = { interface = "eth0" }
-[[service]]
-name = "web"
-address = "10.0.0.100:80"
-scheduler = "mh"
-forward = "nat"
-[service.check]
-type = "tcp"
-[[service.server]]
-address = "10.0.0.11:80"
-`
+` + strings.Replace(forwarded("nat"), "forward", "scheduler = \"mh\"\nforward", 1)
 
-const direct = `
+// forwarded returns a service whose servers get the packets by a method.
+func forwarded(method string) string {
+	return `
 [[service]]
 name = "web"
 address = "10.0.0.100:80"
-forward = "dr"
+forward = "` + method + `"
 [service.check]
 type = "tcp"
 [[service.server]]
 address = "10.0.0.11:80"
 `
-
-const tunnelled = `
-[[service]]
-name = "web"
-address = "10.0.0.100:80"
-forward = "tun"
-[service.check]
-type = "tcp"
-[[service.server]]
-address = "10.0.0.11:80"
-`
+}
 
 // patient returns one whose daemon says the state of outside; without it no daemon runs.
 func patient(t *testing.T, text, state string) *Patient {
@@ -128,11 +116,41 @@ func TestModules(t *testing.T) {
 		{name: "on disk", facts: moduleFacts{Loadable: set("macvlan")}},
 		{name: "none", facts: moduleFacts{Kernel: "6.1"}, want: []string{"error: the kernel 6.1 has no module macvlan"}},
 		{name: "container", facts: moduleFacts{Unknown: true}, want: []string{"note: module macvlan is not loaded"}},
+		{name: "container whose kernel has it built in", facts: moduleFacts{Unknown: true, Config: map[string]string{"macvlan": "y"}}},
+		{name: "container whose kernel has it as a module", facts: moduleFacts{Unknown: true, Config: map[string]string{"macvlan": "m"}}, want: []string{"note: module macvlan is not loaded"}},
+		{name: "container whose kernel was built without", facts: moduleFacts{Unknown: true, Config: map[string]string{}, Kernel: "6.1"}, want: []string{"error: the kernel 6.1 was built without macvlan"}},
+		{name: "from another tree", facts: moduleFacts{Loadable: set("macvlan"), Config: map[string]string{}}},
 		{name: "container that has it", facts: moduleFacts{Unknown: true, Macvlan: true}},
 		{name: "all", config: base + balancing, facts: moduleFacts{Loaded: set("macvlan", "ip_vs", "ip_vs_mh")}},
 		{name: "no scheduler", config: base + balancing, facts: moduleFacts{Loaded: set("macvlan"), IPVS: true}, want: []string{"error: no module ip_vs_mh"}},
 		{name: "no IPVS in a container", config: base + balancing, facts: moduleFacts{Unknown: true, Loaded: set("macvlan", "ip_vs_mh")}, want: []string{"error: no IPVS now"}},
 	})
+}
+
+func TestKernelConfig(t *testing.T) {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	fmt.Fprint(w, "# Linux/x86 6.18 Kernel Configuration\nCONFIG_MACVLAN=y\nCONFIG_IP_VS_WLC=m\n# CONFIG_IP_VS is not set\nCONFIG_CC=\"gcc = it\"\n")
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "config.gz")
+	if err := os.WriteFile(file, packed.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := kernelConfig(file)
+	if got["macvlan"] != "y" || got["ip_vs_wlc"] != "m" || got["ip_vs"] != "" || len(got) != 3 {
+		t.Errorf("%q", got)
+	}
+	if err := os.WriteFile(file, packed.Bytes()[:packed.Len()/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := kernelConfig(file); got != nil {
+		t.Errorf("half a file says %q", got)
+	}
+	if got := kernelConfig(file + ".none"); got != nil {
+		t.Errorf("no file says %q", got)
+	}
 }
 
 func TestCapabilities(t *testing.T) {
@@ -148,17 +166,40 @@ func TestCapabilities(t *testing.T) {
 }
 
 func TestDirectories(t *testing.T) {
-	well := directoryFacts{Path: "/run/holdfast", Exists: true, IsDir: true, Mode: 0o755, Free: 1 << 30}
-	with := func(change func(*directoryFacts)) directoryFacts { f := well; change(&f); return f }
-	run(t, judgeDirectories, []lookCase[directoryFacts]{
-		{name: "well", facts: well},
-		{name: "not made yet", facts: directoryFacts{Path: "/run/holdfast"}},
-		{name: "gone", state: "BACKUP", facts: directoryFacts{Path: "/run/holdfast"}, want: []string{"error: is gone"}},
+	well := directoryFacts{Use: &runtimeUse, Path: "/run/holdfast", Exists: true, IsDir: true, Mode: 0o755, Free: 1 << 30}
+	with := func(change func(*directoryFacts)) []directoryFacts { f := well; change(&f); return []directoryFacts{f} }
+	run(t, judgeDirectories, []lookCase[[]directoryFacts]{
+		{name: "well", facts: with(func(*directoryFacts) {})},
+		{name: "not made yet", facts: with(func(f *directoryFacts) { f.Exists, f.IsDir = false, false })},
+		{name: "gone", state: "BACKUP", facts: with(func(f *directoryFacts) { f.Exists, f.IsDir = false, false }), want: []string{"error: runtime directory /run/holdfast is gone"}},
 		{name: "file", facts: with(func(f *directoryFacts) { f.IsDir = false }), want: []string{"error: not a directory"}},
 		{name: "read-only", facts: with(func(f *directoryFacts) { f.Fixed = true }), want: []string{"error: read-only"}},
 		{name: "full", facts: with(func(f *directoryFacts) { f.Free = 4096 }), want: []string{"warning: 4 KiB left"}},
 		{name: "open", facts: with(func(f *directoryFacts) { f.Mode = 0o777 }), want: []string{"warning: mode 0777"}},
+		{name: "journal", facts: with(func(f *directoryFacts) { f.Use, f.Fixed = &journalUse, true }), want: []string{"warning: directory of the journal /run/holdfast is mounted read-only"}},
+		{name: "open journal", facts: with(func(f *directoryFacts) { f.Use, f.Mode = &journalUse, 0o777 })},
 	})
+}
+
+// The directory of the journal is looked at unless it is the runtime directory.
+func TestLookAtDirectories(t *testing.T) {
+	dir := t.TempDir()
+	for journal, want := range map[string][]string{
+		dir + "/sub/events.jsonl":      {dir, dir + "/sub"},
+		dir + "/events.jsonl":          {dir},
+		"off":                          {dir},
+		"/proc/version/x/events.jsonl": {dir}, // which cannot be looked at
+	} {
+		text := strings.Replace(base, "\"/run/holdfast\"", fmt.Sprintf("%q\njournal = %q", dir, journal), 1)
+		all, err := lookAtDirectories(t.Context(), patient(t, text, ""))
+		var got []string
+		for _, f := range all {
+			got = append(got, f.Path)
+		}
+		if !slices.Equal(got, want) || (err != nil) != strings.HasPrefix(journal, "/proc") {
+			t.Errorf("the journal %s: looked at %q, want %q: %v", journal, got, want, err)
+		}
+	}
 }
 
 func TestForwarding(t *testing.T) {
@@ -166,7 +207,7 @@ func TestForwarding(t *testing.T) {
 		{name: "no service", facts: forwardingFacts{"0", "0"}},
 		{name: "on", config: base + balancing, facts: forwardingFacts{"1", "0"}},
 		{name: "off", config: base + balancing, facts: forwardingFacts{"0", "0"}, want: []string{"error: net.ipv4.ip_forward is 0"}},
-		{name: "dr", config: base + direct, facts: forwardingFacts{"0", "0"}},
+		{name: "dr", config: base + forwarded("dr"), facts: forwardingFacts{"0", "0"}},
 	})
 }
 
@@ -233,11 +274,11 @@ func TestClock(t *testing.T) {
 
 func TestTunnels(t *testing.T) {
 	run(t, judgeTunnels, []lookCase[[]pathFacts]{
-		{name: "fits", config: base + tunnelled, facts: []pathFacts{{"web", "10.0.0.11:80", "eth1", 1520, 20, 1500}}},
-		{name: "does not", config: base + tunnelled, facts: []pathFacts{{"web", "10.0.0.11:80", "eth1", 1500, 20, 1500}}, want: []string{"note: eth1 has MTU 1500"}},
-		{name: "not known", config: base + tunnelled, facts: []pathFacts{{"web", "10.0.0.11:80", "eth1", 1500, 20, 0}}},
+		{name: "fits", config: base + forwarded("tun"), facts: []pathFacts{{"web", "10.0.0.11:80", "eth1", 1520, 20, 1500}}},
+		{name: "does not", config: base + forwarded("tun"), facts: []pathFacts{{"web", "10.0.0.11:80", "eth1", 1500, 20, 1500}}, want: []string{"note: eth1 has MTU 1500"}},
+		{name: "not known", config: base + forwarded("tun"), facts: []pathFacts{{"web", "10.0.0.11:80", "eth1", 1500, 20, 0}}},
 	})
-	if got := overhead(&patient(t, base+tunnelled, "").Config.Services[0].Servers[0].Server); got != 20 {
+	if got := overhead(&patient(t, base+forwarded("tun"), "").Config.Services[0].Servers[0].Server); got != 20 {
 		t.Errorf("IPIP takes %d bytes", got)
 	}
 }
@@ -261,7 +302,7 @@ func TestAnswers(t *testing.T) {
 		{name: "free", facts: facts(), want: []string{"note: the address is free"}},
 		{name: "stranger", state: "BACKUP", facts: facts(virtual, other), want: []string{"error: 02:00:00:00:00:09 answers ARP"}},
 		{name: "before the start", facts: facts(other), want: []string{"error: 02:00:00:00:00:09 answers ARP"}},
-		{name: "realserver", config: base + direct, state: "MASTER", facts: server, want: []string{"error: the realserver 10.0.0.11"}},
+		{name: "realserver", config: base + forwarded("dr"), state: "MASTER", facts: server, want: []string{"error: the realserver 10.0.0.11"}},
 		{name: "interface's MAC", config: bare, state: "BACKUP", facts: facts(other)},
 		{name: "two with interfaces' MACs", config: bare, state: "BACKUP", facts: facts(other, frame.MAC{2, 8}), want: []string{"error: 02:08:00:00:00:00 answers ARP"}},
 		{name: "beside a MASTER with its interface's MAC", config: bare, state: "MASTER", facts: facts(other), want: []string{"error: 02:00:00:00:00:09 answers ARP"}},

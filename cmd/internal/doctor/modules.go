@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"bufio"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -25,8 +26,16 @@ type moduleFacts struct {
 	// that the list of built-in modules could not be read, as in a container.
 	Loaded, Builtin, Loadable map[string]bool
 	Unknown                   bool
-	IPVS                      bool // the kernel has a table of virtual services
-	Macvlan                   bool // a macvlan of ours is there
+	// Config says of each module whether the kernel was built with it: "y" built in,
+	// "m" as a module. nil: the kernel does not show how it was built.
+	Config  map[string]string
+	IPVS    bool // the kernel has a table of virtual services
+	Macvlan bool // a macvlan of ours is there
+}
+
+// builtWithout reports whether the kernel shows that it was built without a module.
+func (m *moduleFacts) builtWithout(module string) bool {
+	return m.Config != nil && m.Config[module] == ""
 }
 
 func lookAtModules(_ context.Context, p *Patient) (moduleFacts, error) {
@@ -54,6 +63,7 @@ func lookAtModules(_ context.Context, p *Patient) (moduleFacts, error) {
 	f.Builtin, builtinErr = moduleList(dir + "/modules.builtin")
 	f.Loadable, depErr = moduleList(dir + "/modules.dep")
 	f.Unknown = builtinErr != nil || depErr != nil
+	f.Config = kernelConfig("/proc/config.gz")
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
@@ -69,11 +79,39 @@ func moduleList(file string) (map[string]bool, error) {
 	}
 	defer r.Close()
 	names := map[string]bool{}
-	for s := bufio.NewScanner(r); s.Scan(); {
+	s := bufio.NewScanner(r)
+	for s.Scan() {
 		name, _, _ := strings.Cut(s.Text(), ":")
 		names[moduleName(name)] = true
 	}
-	return names, nil
+	return names, s.Err()
+}
+
+// kernelConfig reads how the kernel was built, which it shows if it has CONFIG_IKCONFIG_PROC;
+// otherwise it returns nil. The options of the modules that we need are the names of the
+// modules: CONFIG_IP_VS_WLC is ip_vs_wlc.
+func kernelConfig(file string) map[string]string {
+	packed, err := os.Open(file)
+	if err != nil {
+		return nil
+	}
+	defer packed.Close()
+	r, err := gzip.NewReader(packed)
+	if err != nil {
+		return nil
+	}
+	options := map[string]string{}
+	s := bufio.NewScanner(r)
+	for s.Scan() {
+		option, value, set := strings.Cut(s.Text(), "=")
+		if name, is := strings.CutPrefix(option, "CONFIG_"); set && is {
+			options[strings.ToLower(name)] = value
+		}
+	}
+	if s.Err() != nil {
+		return nil
+	}
+	return options
 }
 
 // moduleName turns the path of a module into its name, in which - and _ are the same.
@@ -123,7 +161,7 @@ func balanced(c *conf.Config) (all []*conf.Service) {
 
 func judgeModules(p *Patient, m moduleFacts) (found []Finding) {
 	for _, n := range neededModules(p.Config) {
-		if m.Loaded[n.module] || m.Builtin[n.module] || n.module == "ip_vs" && m.IPVS || n.module == "macvlan" && m.Macvlan {
+		if m.Loaded[n.module] || m.Builtin[n.module] || m.Config[n.module] == "y" || n.module == "ip_vs" && m.IPVS || n.module == "macvlan" && m.Macvlan {
 			continue
 		}
 		f := Finding{Why: n.why + "."}
@@ -135,6 +173,10 @@ func judgeModules(p *Patient, m moduleFacts) (found []Finding) {
 				continue
 			}
 			f.Severity, f.What = Note, fmt.Sprintf("the module %s is not loaded yet; the daemon loads it when it may", n.module)
+		case m.Unknown && m.builtWithout(n.module):
+			f.Severity, f.What = Error, fmt.Sprintf("the kernel %s was built without %s", m.Kernel, n.module)
+			f.Cure = fmt.Sprintf("boot a kernel with CONFIG_%s (in a container or virtual machine: its host has the kernel)", strings.ToUpper(n.module))
+			f.fix = nil
 		case m.Unknown && n.module == "ip_vs":
 			f.Severity, f.What = Error, "the kernel has no IPVS now: there is no /proc/net/ip_vs"
 		case m.Unknown:

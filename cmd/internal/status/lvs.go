@@ -1,8 +1,10 @@
 package status
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +37,78 @@ type Sync struct {
 	Error     string   `json:"error,omitempty"`
 }
 
+func (s *Status) lvs(b *page) {
+	b.WriteString("\nLVS\n")
+	if s.LVS == nil {
+		b.WriteString("  none\n")
+		return
+	}
+	if y := s.LVS.Sync; y != nil {
+		fmt.Fprintf(b, "  sync %s on %s, id %d\n", cmp.Or(strings.Join(y.Roles, " and "), "stopped"), y.Interface, y.ID)
+	}
+	if s.LVS.RatesNote != "" {
+		fmt.Fprintf(b, "  rates are not measured: %s\n", s.LVS.RatesNote)
+	}
+	t := table{what: "services and servers"}
+	t.header("NAME", "ADDRESS~9", "BY~4", "HEALTH", ">WEIGHT~8", ">ACTIVE", ">INACTIVE~7", ">CONNECTIONS~5", ">IN~2", ">OUT~3", ">CONNS/S~10", ">PACKETS/S~1", ">BYTES/S~6")
+	for i := range s.LVS.Services {
+		v := &s.LVS.Services[i]
+		t.row(slices.Concat([]string{cmp.Or(v.Name, "-"), v.Service, v.Scheduler, HealthText(v), "", "", ""},
+			counters(&v.Counters, v.Present))...)
+		t.unwell(!v.Foreign && (v.Wanted && !v.Present || (v.Wanted || onlyChecked(v)) && v.ServersUp < v.ServersTotal && judged(v)))
+		t.note(serviceNote(v))
+		t.note(QuorumText(v))
+		for j := range v.Servers {
+			r := &v.Servers[j]
+			t.row(slices.Concat([]string{"-> " + r.Name, r.Address, r.Forward, ServerHealthText(r), weight(r),
+				strconv.FormatUint(uint64(r.Active), 10), strconv.FormatUint(uint64(r.Inactive), 10)},
+				counters(&r.Counters, r.Present))...)
+			t.rank(rankDetail)
+			t.unwell(r.Health == lvs.Down.String() || r.Drained)
+			t.note(s.serverNote(r))
+		}
+	}
+	t.write(b)
+}
+
+// HealthText says in a few words how a service is.
+func HealthText(v *lvs.ServiceStatus) string {
+	switch {
+	case v.Foreign:
+		return "not ours"
+	case onlyChecked(v):
+	case !v.Wanted:
+		return "not here" // the service is active where the group is MASTER
+	case !v.Present:
+		return "MISSING"
+	case v.OnFallback:
+		return "fallback"
+	}
+	return fmt.Sprintf("%d of %d up", v.ServersUp, v.ServersTotal)
+}
+
+// ServerHealthText says in a few words how a server is.
+func ServerHealthText(r *lvs.ServerStatus) string {
+	switch {
+	case r.Fallback:
+		return "fallback"
+	case r.Drained:
+		return r.Health + ", drained"
+	}
+	return r.Health
+}
+
+// weight returns the weight in the kernel, and the configured one if it differs.
+func weight(r *lvs.ServerStatus) string {
+	switch {
+	case !r.Present:
+		return "-"
+	case r.Weight == r.Configured:
+		return strconv.Itoa(r.Weight)
+	}
+	return fmt.Sprintf("%d of %d", r.Weight, r.Configured)
+}
+
 // serviceNote returns the parameters of a service that have no column in the table.
 // It returns "" if all of them have their defaults.
 func serviceNote(v *lvs.ServiceStatus) string {
@@ -54,8 +128,8 @@ func serviceNote(v *lvs.ServiceStatus) string {
 	return strings.Join(slices.Concat(parts, v.Flags), ", ")
 }
 
-// quorumNote says when the service is up, if that is not at the first server.
-func quorumNote(v *lvs.ServiceStatus) string {
+// QuorumText says when the service is up; "" if that is at the first server.
+func QuorumText(v *lvs.ServiceStatus) string {
 	if v.Quorum <= 1 || v.Foreign {
 		return ""
 	}
@@ -164,7 +238,7 @@ func (l *LVS) unwell(say sayer) {
 	for i := range l.Services {
 		v := &l.Services[i]
 		switch {
-		case v.Foreign || !v.Wanted && v.Active != lvs.ActiveNever.String():
+		case v.Foreign || !v.Wanted && !onlyChecked(v):
 		case v.Wanted && !v.Present:
 			say("service %s is not in the kernel", v.Name)
 		case v.ServersUp == 0 && judged(v):
@@ -174,6 +248,9 @@ func (l *LVS) unwell(say sayer) {
 		}
 	}
 }
+
+// onlyChecked reports whether v is never to be in the kernel.
+func onlyChecked(v *lvs.ServiceStatus) bool { return v.Active == lvs.ActiveNever.String() }
 
 // judged reports whether a server of v is known to be down.
 func judged(v *lvs.ServiceStatus) bool {

@@ -1,7 +1,11 @@
 package status
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -133,6 +137,105 @@ type Group struct {
 	State   string    `json:"state"`
 	Members []string  `json:"members"`
 	Since   time.Time `json:"since"`
+}
+
+func (s *Status) vrrp(b *page) {
+	b.WriteString("\nVRRP\n")
+	if len(s.VRRP) == 0 {
+		b.WriteString("  none\n")
+		return
+	}
+	var t table
+	t.header("NAME", "STATE", ">FOR", ">PRIORITY~6", ">INTERVAL~1", "INTERFACE~3", "DEVICE~2", ">VRID~4", "MASTER~5", "ADDRESSES")
+	for i := range s.VRRP {
+		v := &s.VRRP[i]
+		t.row(v.Name, v.State, s.ago(v.Since), v.priority(), milliseconds(v.IntervalMS), v.Interface,
+			cmp.Or(v.Device, "-"), strconv.Itoa(v.VRID), v.master(), cmp.Or(strings.Join(v.Addresses, " "), "-"))
+		t.unwell(v.State == "FAULT" || v.Silenced != nil || v.CededTo != nil || v.Rival != nil)
+		s.instanceNotes(&t, v)
+	}
+	t.write(b)
+}
+
+// instanceNotes writes what is special about an instance.
+func (s *Status) instanceNotes(t *table, v *Instance) {
+	for _, r := range v.Reasons {
+		t.note(fmt.Sprintf("%s, for %s: %s", r.Key, s.ago(r.Since), r.Text))
+	}
+	for _, p := range v.ExtraInterfaces {
+		t.note(fmt.Sprintf("%s on %s", strings.Join(p.Addresses, " "), cmp.Or(p.Device, p.Interface)))
+	}
+	if n := v.Counters.AddressMismatch; n > 0 {
+		t.note(fmt.Sprintf("%s adverts had another list of addresses than this configuration", count(n)))
+	}
+	if v.Refused {
+		t.note("packets for its addresses are not accepted")
+	}
+	if v.Unicast {
+		t.note("unicast to " + strings.Join(v.Peers, " "))
+	}
+	for _, w := range v.Waits {
+		if w.Text != "" {
+			t.note("preemption held back: " + w.Text)
+			continue
+		}
+		t.note(fmt.Sprintf("waits another %s for %s", w.Until.Sub(s.Now).Round(time.Second), w.Key))
+	}
+	s.rivalNotes(t, v)
+}
+
+// rivalNotes writes which other routers advertise with the same VRID.
+func (s *Status) rivalNotes(t *table, v *Instance) {
+	if c := v.CededTo; c != nil {
+		t.note(fmt.Sprintf("priority 255 ceded to %s, which has it too", c.Address))
+	}
+	if r := v.Rival; r != nil {
+		from := r.Address
+		if r.MAC != "" {
+			from += " at " + r.MAC
+		}
+		t.note(fmt.Sprintf("rival %s with priority %d, heard %s ago", from, r.Priority, s.ago(r.LastHeard)))
+	}
+	for _, r := range v.RefusedSpeakers {
+		if r.Advertises || s.Now.Sub(r.LastHeard) < refusedShown {
+			t.note(fmt.Sprintf("%s with priority %d: %d of its adverts were refused since %s ago: %s", r.Address, r.Priority, r.Count, s.ago(r.Since), r.Problem))
+		}
+	}
+}
+
+// groups writes the sync groups, whose members are above.
+func (s *Status) groups(b *page) {
+	if len(s.Groups) == 0 {
+		return
+	}
+	b.WriteString("\nGROUPS\n")
+	var t table
+	t.header("NAME", "STATE", ">FOR", "MEMBERS")
+	for _, g := range s.Groups {
+		t.row(g.Name, g.State, s.ago(g.Since), strings.Join(g.Members, " "))
+	}
+	t.write(b)
+}
+
+// refusedShown is how long the text shows a router after its last refused advert.
+const refusedShown = 10 * time.Minute
+
+// priority returns the effective priority, and the configured one if it differs.
+func (i *Instance) priority() string {
+	if i.EffectivePriority == i.Priority {
+		return strconv.Itoa(i.Priority)
+	}
+	return fmt.Sprintf("%d of %d", i.EffectivePriority, i.Priority)
+}
+
+func (i *Instance) master() string {
+	switch {
+	case i.State == "MASTER":
+		return "here"
+	case i.Master != nil:
+		return i.Master.Address
+	}
+	return "-"
 }
 
 // unwell says what is wrong with an instance of the status s.
