@@ -128,7 +128,7 @@ golangci-lint:
 
 .PHONY: ci
 ci: tools lint
-	HOLDFAST_REQUIRE=netns,ipvs,web $(MAKE) test
+	HOLDFAST_REQUIRE=netns,ipvs,web,packages $(MAKE) test
 	$(MAKE) fuzz
 
 .PHONY: soak

@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,6 +70,30 @@ func TestAuth(t *testing.T) {
 	}
 }
 
+// A daemon that is not root reads a file of root as a member of its group. A file of its
+// own is for nobody else.
+func TestTooOpen(t *testing.T) {
+	const other = 1000
+	for _, tt := range []struct {
+		mode os.FileMode
+		uid  int
+		open bool
+	}{
+		{0o600, 0, false}, {0o400, 0, false}, {0o640, 0, false}, {0o440, 0, false},
+		{0o660, 0, true}, {0o620, 0, true}, {0o650, 0, true}, {0o604, 0, true}, {0o602, 0, true}, {0o601, 0, true},
+		{0o600, other, false}, {0o400, other, false},
+		{0o640, other, true}, {0o620, other, true}, {0o610, other, true}, {0o604, other, true},
+	} {
+		most, open := tooOpen(tt.mode, tt.uid)
+		if open != tt.open {
+			t.Errorf("mode %04o of user %d: too open %v, want %v", tt.mode, tt.uid, open, tt.open)
+		}
+		if _, still := tooOpen(most, tt.uid); still {
+			t.Errorf("mode %04o of user %d: the advice %04o is too open", tt.mode, tt.uid, most)
+		}
+	}
+}
+
 func TestSecretFilePermissions(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "secret")
@@ -94,14 +119,12 @@ func TestSecretFilePermissions(t *testing.T) {
 	}
 	must(os.WriteFile(path, []byte("tuna"), 0o600))
 	check("mode 600", "")
-	for mode, want := range map[os.FileMode]string{
-		0o640: "", // a daemon that is not root reads it as a member of the group
-		0o660: "can be read or changed by others (mode 0660): chmod 640 " + path,
-		0o604: "can be read or changed by others (mode 0604): chmod 640 " + path,
-		0o620: "can be read or changed by others (mode 0620): chmod 640 " + path,
-		0o400: "",
-	} {
+	for _, mode := range []os.FileMode{0o400, 0o640, 0o660, 0o604, 0o620} {
 		must(os.Chmod(path, mode))
+		want := ""
+		if most, open := tooOpen(mode, os.Geteuid()); open {
+			want = fmt.Sprintf("can be read or changed by others (mode %04o): chmod %o %s", mode, most, path)
+		}
 		check(mode.String(), want)
 	}
 	must(os.Chmod(path, 0o600))

@@ -54,7 +54,7 @@ func readCredential(name string) ([]byte, error) {
 		return nil, fmt.Errorf("credential %q: this process has no credentials of systemd, and %s does not exist "+
 			"(LoadCredential=%s:PATH in a drop-in of holdfast.service)", name, dir, name)
 	}
-	b, err := readPrivate(filepath.Join(dir, name), 0o037)
+	b, err := readPrivate(filepath.Join(dir, name))
 	if err != nil {
 		return nil, fmt.Errorf("credential %q: %w", name, err)
 	}

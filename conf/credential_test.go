@@ -7,7 +7,9 @@ import (
 	"testing"
 )
 
-// credentials makes $CREDENTIALS_DIRECTORY as systemd does: read-only files of root.
+// credentials makes $CREDENTIALS_DIRECTORY as systemd does: read-only files of root, with
+// the access list of the service's user in the place of the group. Where that list cannot
+// be set, they are files of that user, without rights for the group.
 func credentials(t *testing.T, files map[string]os.FileMode) {
 	t.Helper()
 	dir := t.TempDir()
@@ -15,6 +17,9 @@ func credentials(t *testing.T, files map[string]os.FileMode) {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(secretOf(name)+"\n"), 0o600); err != nil {
 			t.Fatal(err)
+		}
+		if os.Geteuid() != 0 && mode == 0o440 {
+			mode = 0o400
 		}
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)

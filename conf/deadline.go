@@ -64,8 +64,8 @@ func (e environment) watched(at *atomic.Pointer[string]) environment {
 	if e.readSecret != nil {
 		w.readSecret = func(path string) ([]byte, error) { at.Store(&path); return e.readSecret(path) }
 	}
-	if e.mode != nil {
-		w.mode = func(path string) (os.FileMode, error) { at.Store(&path); return e.mode(path) }
+	if e.stat != nil {
+		w.stat = func(path string) (os.FileInfo, error) { at.Store(&path); return e.stat(path) }
 	}
 	return w
 }

@@ -40,7 +40,7 @@ func ParseDraft(path string, src []byte, secret func(path string) ([]byte, error
 		}
 		return system.readFile(name)
 	}
-	env.readSecret, env.mode = secret, nil
+	env.readSecret, env.stat = secret, nil
 	return load(path, env)
 }
 
@@ -142,8 +142,8 @@ type environment struct {
 	hostname func() (string, error)
 	// readSecret reads a file that only its owner may read; nil: there are none.
 	readSecret func(path string) ([]byte, error)
-	// mode returns the permissions of a file; nil: all files are private.
-	mode func(path string) (os.FileMode, error)
+	// stat looks at the owner and the permissions of a file; nil: all files are private.
+	stat func(path string) (os.FileInfo, error)
 }
 
 var system = environment{
@@ -160,11 +160,5 @@ var system = environment{
 	},
 	hostname:   os.Hostname,
 	readSecret: readSecret,
-	mode: func(path string) (os.FileMode, error) {
-		info, err := os.Stat(path)
-		if err != nil {
-			return 0, err
-		}
-		return info.Mode(), nil
-	},
+	stat:       os.Stat,
 }

@@ -13,7 +13,7 @@ type reader struct {
 	warnings Errors
 	schema   map[string]map[string]bool // every key that was asked for, by table
 	tables   *tableNames                // nil until a key asks for them
-	modes    map[string]os.FileMode     // of the files with secrets; nil without any
+	holders  map[string]os.FileInfo     // the files with secrets; nil without any
 }
 
 // maxErrors is how many errors are listed. Nobody reads more, and a hostile file

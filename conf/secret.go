@@ -12,20 +12,17 @@ import (
 // some 13000.
 const maxSecret = 64 << 10
 
-// readSecret reads a secret from a secretPath. Only its owner may change the file, and
-// nobody but its group may read it beside the owner: the daemon of the package is not
-// root, and reads files of root as a member of their group. The owner must be root or
-// the user of this process.
+// readSecret reads a secret from a secretPath. Only its owner may change the file, which
+// must be root or the user of this process, and nobody else may read it: see tooOpen.
 func readSecret(path string) ([]byte, error) {
 	if !filepath.IsAbs(path) {
 		return readCredential(path)
 	}
-	return readPrivate(path, 0o037)
+	return readPrivate(path)
 }
 
-// readPrivate reads a file of root or of the user of this process, which has none of the
-// forbidden permissions.
-func readPrivate(path string, forbidden fs.FileMode) ([]byte, error) {
+// readPrivate reads a file of root or of the user of this process that is not too open.
+func readPrivate(path string) ([]byte, error) {
 	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
@@ -35,12 +32,26 @@ func readPrivate(path string, forbidden fs.FileMode) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Mode().Perm()&forbidden != 0 {
-		return nil, fmt.Errorf("%s can be read or changed by others (mode %04o): chmod 640 %s", path, info.Mode().Perm(), path)
+	if uid := owner(info); uid != 0 && uid != os.Geteuid() {
+		return nil, fmt.Errorf("%s belongs to user %d: it must belong to root", path, uid)
 	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || stat.Uid != 0 && int(stat.Uid) != os.Geteuid() {
-		return nil, fmt.Errorf("%s belongs to user %d: it must belong to root", path, stat.Uid)
+	if most, open := tooOpen(info.Mode(), owner(info)); open {
+		return nil, fmt.Errorf("%s can be read or changed by others (mode %04o): chmod %o %s", path, info.Mode().Perm(), most, path)
 	}
 	return readAll(f, maxSecret)
 }
+
+// tooOpen reports whether the permissions of a file with a secret are too wide, and the
+// widest that are not. Its group may read a file of root, because the daemon of the package
+// is not root and reads it as a member. The group of any other owner has members that
+// nobody chose for the secret. PostgreSQL has the same rule for private keys.
+func tooOpen(mode fs.FileMode, uid int) (most fs.FileMode, open bool) {
+	most = 0o600
+	if uid == 0 {
+		most = 0o640
+	}
+	return most, mode.Perm()&0o077&^most != 0
+}
+
+// owner returns the user that a file belongs to.
+func owner(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }

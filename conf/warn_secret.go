@@ -22,20 +22,22 @@ func (c *Config) warnOfSecrets(s sections) {
 
 // warnOfReadable warns if others can read the file in which a secret stands.
 func (r *reader) warnOfReadable(secret value, key string) {
-	if r.env.mode == nil {
+	if r.env.stat == nil {
 		return
 	}
-	mode, known := r.modes[secret.file]
+	holder, known := r.holders[secret.file]
 	if !known {
-		mode, _ = r.env.mode(secret.file) // without one, there is nothing to say
-		if r.modes == nil {
-			r.modes = make(map[string]os.FileMode)
+		holder, _ = r.env.stat(secret.file) // without it, there is nothing to say
+		if r.holders == nil {
+			r.holders = make(map[string]os.FileInfo)
 		}
-		r.modes[secret.file] = mode
+		r.holders[secret.file] = holder
 	}
-	const forbidden = 0o037 // the daemon of the package reads its file as a member of the group
-	if mode.IsRegular() && mode.Perm()&forbidden != 0 {
-		r.warn(secret, key, "others can read or change this secret, because the file has mode %04o: chmod 640 %s, or use a secret_file",
-			mode.Perm(), secret.file)
+	if holder == nil || !holder.Mode().IsRegular() {
+		return
+	}
+	if most, open := tooOpen(holder.Mode(), owner(holder)); open {
+		r.warn(secret, key, "others can read or change this secret, because the file has mode %04o: chmod %o %s, or use a secret_file",
+			holder.Mode().Perm(), most, secret.file)
 	}
 }

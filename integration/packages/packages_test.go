@@ -37,17 +37,37 @@ func build(t *testing.T, version string) string {
 // buildIn makes the packages from a tree and returns the folder with them.
 func buildIn(t *testing.T, tree, version string) string {
 	t.Helper()
-	nfpm, err := filepath.Glob(filepath.Join(tools.Bin(), "nfpm-v*"))
-	if err != nil || len(nfpm) == 0 {
-		tools.Without(t, "netns", "there is no nfpm (run `make packages` once)")
-	}
 	folder := t.TempDir()
-	cmd := exec.Command("cmd/holdfast/package/build.sh", nfpm[0], "", folder)
+	cmd := exec.Command("cmd/holdfast/package/build.sh", nfpm(t), "", folder)
 	cmd.Dir, cmd.Env = tree, append(os.Environ(), "VERSION="+version, "SOURCE_DATE_EPOCH=1700000000")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build the packages: %v\n%s", err, out)
 	}
 	return folder
+}
+
+var nfpmVersion = regexp.MustCompile(`(?m)^NFPM_VERSION\s*:= (\S+)$`)
+
+// nfpm returns the path of the packager, in the version of the Makefile. make compiles it.
+func nfpm(t *testing.T) string {
+	t.Helper()
+	root, err := tools.ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := nfpmVersion.FindSubmatch(makefile)
+	if version == nil {
+		t.Fatalf("no line of the Makefile is as %v", nfpmVersion)
+	}
+	path, err := tools.Find("nfpm-" + string(version[1]))
+	if err != nil {
+		tools.Without(t, "packages", fmt.Sprintf("%v, or `make packages`", err))
+	}
+	return path
 }
 
 func goarch(t *testing.T) string {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -67,9 +68,14 @@ func Find(name string) (string, error) {
 	return "", fmt.Errorf("program %s: %w", name, ErrMissing)
 }
 
-// Required reports whether the capability (netns, ipvs, web, capabilities) must be there: a test
-// that would skip without it must then fail. $HOLDFAST_REQUIRE lists them,
-// with commas.
+// capabilities are what a test may lack: network namespaces with the programs that
+// install.sh fetches, a kernel with IPVS, a browser with axe-core, what builds packages and
+// boots a Debian with them, and processes that may have ambient capabilities. `make ci` requires
+// all of them.
+var capabilities = []string{"netns", "ipvs", "web", "packages", "capabilities"}
+
+// Required reports whether one of the capabilities must be there: a test that would skip
+// without it must then fail. $HOLDFAST_REQUIRE lists them, with commas.
 func Required(capability string) bool {
 	for _, name := range strings.Split(os.Getenv("HOLDFAST_REQUIRE"), ",") {
 		if strings.TrimSpace(name) == capability {
@@ -90,6 +96,9 @@ type T interface {
 // required, and is skipped elsewhere.
 func Without(t T, capability string, why any) {
 	t.Helper()
+	if !slices.Contains(capabilities, capability) {
+		t.Fatal(fmt.Sprintf("capability %q is not among %v, so nobody would require it", capability, capabilities))
+	}
 	if Required(capability) {
 		t.Fatal(why)
 	}
