@@ -56,7 +56,7 @@ command = "` + script + `"
 	if err != nil || out != "outside\n" {
 		t.Fatalf("ack: %v, %q, %s", err, out, stderr)
 	}
-	if _, stderr, err := daemon.CLI("ack", "inside"); err == nil || !strings.Contains(stderr, `"inside": no alert of such a subject is open`) {
+	if _, stderr, err := daemon.CLI("ack", "inside"); err == nil || !strings.Contains(stderr, `no rule for alerts reports a failure of "inside" now`) {
 		t.Errorf("ack of nothing: %v, %q", err, stderr)
 	}
 	status, _, _ := daemon.CLI("status")

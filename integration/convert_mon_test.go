@@ -180,7 +180,7 @@ func TestConvertedMonDoesTheSame(t *testing.T) {
 	root := filepath.Join(tools.Cache(), "root")
 	mon := filepath.Join(root, "usr/sbin/mon")
 	if _, err := os.Stat(mon); err != nil {
-		tools.Without(t, "mon", err)
+		tools.Without(t, "netns", err)
 	}
 	l := lab.New(t)
 	host := l.Host("mon")

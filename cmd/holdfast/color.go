@@ -47,8 +47,8 @@ func (m *colorMode) Set(text string) error {
 }
 
 // on reports whether to print in colors. NO_COLOR is that of no-color.org.
-func (m *colorMode) on(out io.Writer) bool {
-	switch *m {
+func (m colorMode) on(out io.Writer) bool {
+	switch m {
 	case "always":
 		return true
 	case "never":

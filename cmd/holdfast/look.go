@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
 
@@ -10,27 +9,13 @@ import (
 	"holdfast/cmd/internal/status"
 )
 
-// lookFlags say how the status looks.
-type lookFlags struct{ colour string } // auto, always or never
-
-func (l *lookFlags) check() error {
-	switch l.colour {
-	case "auto", "always", "never":
-		return nil
-	}
-	return fmt.Errorf("status: --color must be auto, always or never, not %q", l.colour)
-}
-
-// of returns the look of a section on out. A line of the terminal is left for the prompt.
-func (l *lookFlags) of(out io.Writer, section status.Section) status.Look {
-	look := status.Look{Section: section, Colour: l.colour == "always"}
-	if !isTerminal(out) {
-		return look
-	}
-	look.Width, look.Height = terminalSize(out)
-	look.Height = max(0, look.Height-1)
-	if l.colour == "auto" {
-		look.Colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+// lookOn returns the look of a section of the status on out. A line of a terminal is left
+// for the prompt.
+func lookOn(out io.Writer, section status.Section, color colorMode) status.Look {
+	look := status.Look{Section: section, Colour: color.on(out)}
+	if isTerminal(out) {
+		look.Width, look.Height = terminalSize(out)
+		look.Height = max(0, look.Height-1)
 	}
 	return look
 }

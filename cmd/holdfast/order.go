@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/status"
@@ -82,7 +83,7 @@ change it.
 				return err
 			}
 			if n, err := strconv.Atoi(args[2]); err != nil || n < 0 {
-				return fmt.Errorf("the weight must be a number from 0, not %q", args[2])
+				return notAWeight(args[2])
 			}
 			return nil
 		},
@@ -92,7 +93,20 @@ change it.
 		}),
 	}
 	o.add(cmd)
+	// A negative number looks like a flag.
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+			if _, err := strconv.ParseUint(unknown.GetSpecifiedShortnames(), 10, 64); err == nil {
+				return notAWeight("-" + unknown.GetSpecifiedShortnames())
+			}
+		}
+		return plainFlagError(cmd, err)
+	})
 	return cmd
+}
+
+func notAWeight(text string) error {
+	return fmt.Errorf("the weight must be a number from 0, not %q", text)
 }
 
 // args checks the number of arguments, and the flags.

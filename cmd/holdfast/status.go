@@ -11,7 +11,7 @@ import (
 
 func newStatus(f *flags) *cobra.Command {
 	var asJSON, watch bool
-	look := lookFlags{colour: "auto"}
+	var color colorMode
 	sections := []string{string(status.SectionVRRP), string(status.SectionLVS), string(status.SectionChecks)}
 	cmd := &cobra.Command{
 		Use:   "status [vrrp|lvs|checks]",
@@ -32,7 +32,7 @@ last reload failed.`,
 			if asJSON && watch {
 				return errors.New("status: --json and --watch cannot be used together")
 			}
-			return look.check()
+			return nil
 		},
 		RunE: do(func(cmd *cobra.Command, args []string) error {
 			section := status.SectionAll
@@ -41,7 +41,7 @@ last reload failed.`,
 			}
 			client, out := f.client(), cmd.OutOrStdout()
 			if watch {
-				return watchStatus(cmd, client, &look, section)
+				return watchStatus(cmd, client, color, section)
 			}
 			st, err := client.Status(cmd.Context())
 			if err != nil {
@@ -50,7 +50,7 @@ last reload failed.`,
 			if asJSON {
 				err = printJSON(out, selectSection(st, section))
 			} else {
-				_, err = io.WriteString(out, st.Render(look.of(out, section)))
+				_, err = io.WriteString(out, st.Render(lookOn(out, section, color)))
 			}
 			if err == nil && len(st.Unwell()) > 0 {
 				return errUnwell
@@ -59,7 +59,7 @@ last reload failed.`,
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().StringVar(&look.colour, "color", "auto", "`when` to use colours: auto, always or never")
+	color.flag(cmd)
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it on the terminal and keep it up to date; elsewhere print it every second")
 	return cmd
 }

@@ -22,13 +22,13 @@ const watchInterval = time.Second
 
 // watchStatus shows the status on a terminal that can place its cursor. Elsewhere it
 // prints it every second.
-func watchStatus(cmd *cobra.Command, client *control.Client, look *lookFlags, section status.Section) error {
+func watchStatus(cmd *cobra.Command, client *control.Client, color colorMode, section status.Section) error {
 	in, out := cmd.InOrStdin(), cmd.OutOrStdout()
 	if term := os.Getenv("TERM"); !isTerminal(out) || !inputIsTerminal(in) || term == "dumb" || term == "" {
 		return printStatus(cmd.Context(), client, out, section)
 	}
 	return watch.Run(cmd.Context(), watch.Options{
-		Daemon: watchedDaemon{client}, In: in, Out: out, Colour: look.of(out, section).Colour, Section: section,
+		Daemon: watchedDaemon{client}, In: in, Out: out, Colour: color.on(out), Section: section,
 	})
 }
 

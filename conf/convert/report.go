@@ -48,19 +48,30 @@ func (f Finding) String() string {
 type Report struct {
 	Directives int // all that were read, translated or not
 	Findings   []Finding
+	known      map[Finding]bool
 }
 
-// Add adds a finding.
-func (r *Report) Add(f Finding) { r.Findings = append(r.Findings, f) }
+// Add adds a finding, unless it is there. One directive may be translated several times,
+// for each table that it is about.
+func (r *Report) Add(f Finding) {
+	if r.known[f] {
+		return
+	}
+	if r.known == nil {
+		r.known = map[Finding]bool{}
+	}
+	r.known[f] = true
+	r.Findings = append(r.Findings, f)
+}
 
 // Note adds a note.
 func (r *Report) Note(at Position, format string, args ...any) {
-	r.Findings = append(r.Findings, Finding{at, false, fmt.Sprintf(format, args...)})
+	r.Add(Finding{at, false, fmt.Sprintf(format, args...)})
 }
 
 // Person adds a finding about a directive that was not translated.
 func (r *Report) Person(at Position, format string, args ...any) {
-	r.Findings = append(r.Findings, Finding{at, true, fmt.Sprintf(format, args...)})
+	r.Add(Finding{at, true, fmt.Sprintf(format, args...)})
 }
 
 // Untranslated returns how many findings need a person.

@@ -259,7 +259,7 @@ func (r *ruleState) notice(due []*problem, now time.Time) Notice {
 }
 
 // ErrNothing says that no problem matches.
-var ErrNothing = errors.New("no alert of such a subject is open")
+var ErrNothing = errors.New("no rule for alerts reports a failure")
 
 // Ack acknowledges the problems whose subject a pattern means: they make no more
 // notices until they are over. It returns the subjects, sorted.

@@ -64,7 +64,7 @@ type API struct {
 	// metrics and page are nil if they are not found.
 	metrics, page http.Handler
 
-	snapshots *snapshots
+	snapshots *Snapshots[[]byte] // of the status as JSON
 	end       context.CancelFunc
 	// writeTimeout is how long a reader may take for an answer, or for a batch of
 	// events.
@@ -87,19 +87,12 @@ func NewAPI(o Options) *API {
 	a.version.Version = status.Version
 	life, end := context.WithCancel(context.Background())
 	a.end = end
-	a.snapshots = newSnapshots(life, a.encodeStatus)
+	a.snapshots = NewSnapshots(life, a.encodeStatus)
 	return a
 }
 
 // Close ends what the API does for requests that nobody waits for any more.
 func (a *API) Close() { a.end() }
-
-// Snapshot returns the status as JSON, encoded after the call and shared with the
-// clients that ask for it at the same time. The caller calls release when it does not
-// need body any more.
-func (a *API) Snapshot(ctx context.Context) (body []byte, release func(), err error) {
-	return a.snapshots.get(ctx)
-}
 
 // A request is what a client can ask.
 type request struct {
@@ -161,7 +154,7 @@ func patient(w http.ResponseWriter) {
 
 // serveStatus answers with a snapshot that is shared with concurrent requests.
 func (a *API) serveStatus(w http.ResponseWriter, r *http.Request) {
-	body, release, err := a.snapshots.get(r.Context())
+	body, release, err := a.snapshots.Get(r.Context())
 	if err != nil {
 		a.failed(w, r, err)
 		return

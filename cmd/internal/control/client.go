@@ -112,10 +112,10 @@ func (c *Client) States(ctx context.Context, follow bool) iter.Seq2[event.Event,
 
 func (c *Client) events(ctx context.Context, q eventsQuery) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
-		since, follow := q.since.Seq, q.follow
+		since, follow := q.since, q.follow
 		answer, err := c.request(ctx, http.MethodGet, q.path())
 		if err == nil && q.state {
-			if since, err = strconv.ParseUint(answer.Header.Get(seqHeader), 10, 64); err != nil {
+			if since.Seq, err = strconv.ParseUint(answer.Header.Get(seqHeader), 10, 64); err != nil {
 				answer.Body.Close()
 				err = errors.New("the daemon is older than this command and cannot tell the states")
 			}
@@ -155,9 +155,9 @@ func (q eventsQuery) path() string {
 // errEnough means that the caller of Events stopped the iteration.
 var errEnough = errors.New("enough")
 
-// readEvents yields the events of an answer. It returns the number of the last
-// event and the reason why the answer ended.
-func readEvents(answer *http.Response, since uint64, yield func(event.Event, error) bool) (uint64, error) {
+// readEvents yields the events of an answer, which come after since. It returns the
+// position of the last event and the reason why the answer ended.
+func readEvents(answer *http.Response, since event.Position, yield func(event.Event, error) bool) (event.Position, error) {
 	defer answer.Body.Close()
 	for decoder := json.NewDecoder(answer.Body); ; {
 		var e event.Event
@@ -165,7 +165,7 @@ func readEvents(answer *http.Response, since uint64, yield func(event.Event, err
 			return since, err
 		}
 		if !e.Snapshot {
-			since = e.Seq
+			since = event.Position{Seq: e.Seq}
 		}
 		if !yield(e, nil) {
 			return since, errEnough
@@ -177,7 +177,7 @@ func readEvents(answer *http.Response, since uint64, yield func(event.Event, err
 const rejoinPause = 20 * time.Millisecond
 
 // rejoin waits until the upgraded daemon answers, and follows the events after since.
-func (c *Client) rejoin(ctx context.Context, since uint64) (*http.Response, error) {
+func (c *Client) rejoin(ctx context.Context, since event.Position) (*http.Response, error) {
 	limit := time.NewTimer(c.answerTimeout)
 	defer limit.Stop()
 	pause := time.NewTicker(rejoinPause)
@@ -192,7 +192,7 @@ func (c *Client) rejoin(ctx context.Context, since uint64) (*http.Response, erro
 			return nil, ctx.Err()
 		}
 		var answer *http.Response
-		answer, err = c.request(ctx, http.MethodGet, eventsQuery{since: event.Position{Seq: since}, follow: true}.path())
+		answer, err = c.request(ctx, http.MethodGet, eventsQuery{since: since, follow: true}.path())
 		// Whatever else is wrong with a socket that is being left or made passes.
 		if refused := (*RefusedError)(nil); err == nil || errors.As(err, &refused) {
 			return answer, err

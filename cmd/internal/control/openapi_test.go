@@ -92,6 +92,8 @@ var openAPIRequests = []struct {
 	{"GET /v1/version", 200},
 	{"GET /v1/status", 200},
 	{"GET /v1/events?since=0", 200},
+	{"GET /v1/events?since=2026-11-28T03:00:00Z", 200},
+	{"GET /v1/events?since=-1", 400},
 	{"GET /v1/events?state=1", 200},
 	{"GET /v1/events?follow=maybe", 400},
 	{"GET /v1/plan", 200},
@@ -147,12 +149,18 @@ func checkAnswer(t *testing.T, doc *openapi3.T, h http.Handler, method, url stri
 			t.Errorf("%s %s: the parameter %s is not described", method, url, name)
 		}
 	}
+	asked := &openapi3filter.RequestValidationInput{
+		Request: request,
+		Route:   &routers.Route{Spec: doc, Path: request.URL.Path, PathItem: item, Method: method, Operation: operation},
+	}
+	if code == http.StatusOK {
+		if err := openapi3filter.ValidateRequest(t.Context(), asked); err != nil {
+			t.Errorf("%s %s is answered, and is not what is described: %v", method, url, err)
+		}
+	}
 	input := &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: &openapi3filter.RequestValidationInput{
-			Request: request,
-			Route:   &routers.Route{Spec: doc, Path: request.URL.Path, PathItem: item, Method: method, Operation: operation},
-		},
-		Status: answer.Code, Header: answer.Header(),
+		RequestValidationInput: asked,
+		Status:                 answer.Code, Header: answer.Header(),
 		Options: &openapi3filter.Options{IncludeResponseStatus: true},
 	}
 	bodies := []string{answer.Body.String()}

@@ -97,7 +97,8 @@ func (l *Listener) Close() error {
 	return l.UnixListener.Close()
 }
 
-// Permit sets the group and the mode of the socket; gid -1 leaves the group.
+// Permit sets the group and the mode of the socket; gid -1 leaves the group. After an
+// error only root and the owner can use the socket.
 func (l *Listener) Permit(gid int, mode os.FileMode) error {
 	if !l.isOurs() {
 		return fmt.Errorf("%s was replaced by somebody else's", l.path)
@@ -106,7 +107,7 @@ func (l *Listener) Permit(gid int, mode os.FileMode) error {
 		if errors.Is(err, fs.ErrPermission) {
 			err = fmt.Errorf("the daemon is not a member of it (SupplementaryGroups= in its unit): %w", err)
 		}
-		return fmt.Errorf("set the group of the control socket: %w", err)
+		return errors.Join(fmt.Errorf("set the group of the control socket: %w", err), os.Chmod(l.path, 0o600))
 	}
 	if err := os.Chmod(l.path, mode); err != nil {
 		return fmt.Errorf("set the mode of the control socket: %w", err)

@@ -196,7 +196,7 @@ func (a *alerts) look() {
 func (a *alerts) ack(subject, by string) ([]string, error) {
 	names, err := a.engine.Ack(subject, by)
 	if err != nil {
-		return nil, fmt.Errorf("%q: %w", subject, err)
+		return nil, fmt.Errorf("%w of %q now: there is nothing to acknowledge", err, subject)
 	}
 	a.log.Info("alerts acknowledged", "subjects", names, "by", by)
 	a.keep()

@@ -42,14 +42,15 @@ func (s *controlSocket) allow(access *conf.Socket) {
 	s.access = *access
 	var all []status.Problem
 	if err := s.permit(); err != nil {
-		all = append(all, status.Problem{Kind: "socket", Name: s.path, Text: fmt.Sprintf("only root can use the control socket: %v", err)})
+		all = append(all, status.Problem{Kind: "socket", Name: s.path, Text: fmt.Sprintf("only root and the daemon's user can use the control socket: %v", err)})
 	}
 	if s.problems != nil {
 		s.problems(all)
 	}
 }
 
-// permit sets the permissions of the socket. After an error only root can use it.
+// permit sets the permissions of the socket. After an error only root and the daemon's
+// user can use it.
 func (s *controlSocket) permit() error {
 	s.writers.Store(-1)
 	writers, err := groupID(s.access.WriteGroup)

@@ -170,6 +170,8 @@ func (v *virtualServices) orderNotes(refs []lvs.Ref, done *control.Servers, o *c
 		s := &done.Servers[i]
 		name := s.Service + "/" + s.Name
 		switch {
+		case v.isOnlyChecked(s.Service):
+			notes = append(notes, name+" is only checked, because its service has active = \"never\": no weight has an effect")
 		case s.Health != lvs.Up.String():
 			notes = append(notes, fmt.Sprintf("%s is %s: the order has an effect when it is up", name, s.Health))
 		case !s.Present:
@@ -179,6 +181,11 @@ func (v *virtualServices) orderNotes(refs []lvs.Ref, done *control.Servers, o *c
 		}
 	}
 	return notes
+}
+
+func (v *virtualServices) isOnlyChecked(service string) bool {
+	s, ok := v.balance.services[service]
+	return ok && s.Active == lvs.ActiveNever
 }
 
 func (v *virtualServices) isPersistent(r lvs.Ref) bool {

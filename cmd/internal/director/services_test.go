@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"holdfast/checker"
+	"holdfast/cmd/internal/control"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/notify"
 	"holdfast/cmd/internal/status"
@@ -248,6 +249,10 @@ name = "www2"
 		v.verdict(checker.Change{ID: "hosts:ping/" + server, Up: server == "www1", At: time.Now(), Reason: "r"})
 	}
 	v.reconcile()
+	done, err := v.order(time.Now(), &control.ServerOrder{Verb: control.Drain, Service: "hosts:ping", Server: "www2", By: "root"})
+	if err != nil || len(done.Notes) != 1 || !strings.HasPrefix(done.Notes[0], "hosts:ping/www2 is only checked") {
+		t.Errorf("drain: %+v, %v", done, err)
+	}
 	var s status.Status
 	v.report(&s)
 	if s.LVS == nil || len(s.LVS.Services) != 1 || s.LVS.Services[0].ServersUp != 1 || s.LVS.Services[0].Health != "down" {

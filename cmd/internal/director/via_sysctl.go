@@ -27,9 +27,10 @@ const viaLook = 5 * time.Second
 
 // A viaWays has the interfaces on which the answers of servers arrive. To ask the
 // kernel takes some 20 µs for each server, so it is asked again only when a route may
-// have changed.
+// have changed, or when it did not know them all.
 type viaWays struct {
 	interfaces []string
+	err        error // why interfaces lacks some
 	look       func(*viaTable) ([]string, error)
 	of         *viaTable // for which they were looked up
 	at         time.Time
@@ -42,14 +43,13 @@ func newViaWays() viaWays {
 
 // settings returns the sysctls that the answers need, with their values, by key.
 func (w *viaWays) settings(t *viaTable, now time.Time) (map[string]string, error) {
-	var errs []error
-	if w.of != t || w.stale.Load() && now.Sub(w.at) >= viaLook {
+	changed := w.err != nil || w.stale.Load()
+	if w.of != t || changed && now.Sub(w.at) >= viaLook {
 		w.stale.Store(false)
-		var err error
-		w.interfaces, err = w.look(t)
+		w.interfaces, w.err = w.look(t)
 		w.of, w.at = t, now
-		errs = append(errs, err)
 	}
+	errs := []error{w.err}
 	want := map[string]string{}
 	for _, name := range w.interfaces {
 		errs = append(errs, viaSettings(name, want))

@@ -1,6 +1,7 @@
 package director
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -11,38 +12,46 @@ import (
 	"holdfast/lvs"
 )
 
-// The ways to servers are looked up for another table and when routes have changed, but
-// not all the time while routes change all the time.
+// The ways to servers are looked up for another table, when routes have changed and
+// when some are not known, but not all the time. What is not known is said until it is.
 func TestViaWays(t *testing.T) {
 	looks := 0
+	var unknown error
 	w := newViaWays()
-	w.look = func(*viaTable) ([]string, error) { looks++; return []string{"lo"}, nil }
+	w.look = func(*viaTable) ([]string, error) { looks++; return []string{"lo"}, unknown }
 	table, now := &viaTable{}, time.Now()
 	for i, c := range []struct {
 		table *viaTable
 		moved bool
+		fails error // the next look
 		after time.Duration
 		want  int // looks in all
+		err   error
 	}{
-		{table, false, 0, 1},
-		{table, false, time.Hour, 1},
-		{table, true, time.Hour, 2},
-		{table, true, time.Second, 2},
-		{table, false, viaLook, 3},
-		{&viaTable{}, false, 0, 4},
+		{table, false, nil, 0, 1, nil},
+		{table, false, nil, time.Hour, 1, nil},
+		{table, true, nil, time.Hour, 2, nil},
+		{table, true, nil, time.Second, 2, nil},
+		{table, false, errNoWay, viaLook, 3, errNoWay},
+		{table, false, nil, time.Second, 3, errNoWay},
+		{table, false, nil, viaLook, 4, nil},
+		{&viaTable{}, false, nil, 0, 5, nil},
 	} {
+		unknown = c.fails
 		if now = now.Add(c.after); c.moved {
 			w.stale.Store(true)
 		}
 		want, err := w.settings(c.table, now)
-		if err != nil {
-			t.Fatal(err)
+		if !errors.Is(err, c.err) {
+			t.Errorf("step %d: error %v, want %v", i, err, c.err)
 		}
 		if keys := slices.Collect(maps.Keys(want)); looks != c.want || !slices.Contains(keys, "ipv4/conf/lo/accept_local") {
 			t.Errorf("step %d: %d looks, want %d; settings %v", i, looks, c.want, want)
 		}
 	}
 }
+
+var errNoWay = errors.New("network is unreachable")
 
 // viaServersOf makes a table of n servers.
 func viaServersOf(n int) *viaTable {

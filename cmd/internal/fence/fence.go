@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -52,8 +53,53 @@ type call struct {
 
 // Run fences a node. env is the environment beside PATH and LANG. When ctx ends, the
 // program is killed with its process group.
+//
+// A plugin of STONITH is first asked for the nodes that it has, as heartbeat did: many
+// plugins, such as null and external/ipmi, take any name for that of their node.
 func (d *Device) Run(ctx context.Context, node string, env []string) error {
+	if d.Kind == Stonith {
+		if err := d.has(ctx, node, env); err != nil {
+			return err
+		}
+	}
 	c := d.call(node)
+	return c.run(ctx, env, nil)
+}
+
+// has returns an error if a plugin of STONITH does not list a node. Plugins write names
+// in lower case.
+func (d *Device) has(ctx context.Context, node string, env []string) error {
+	c, listed := d.list(), &list{}
+	if err := c.run(ctx, env, listed); err != nil {
+		return fmt.Errorf("ask for the list of nodes: %w", err)
+	}
+	names := strings.Fields(listed.text.String())
+	if slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, node) }) {
+		return nil
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("plugin %s has no node %s: it lists none", d.Plugin, node)
+	}
+	return fmt.Errorf("plugin %s has no node %s: it lists %s", d.Plugin, node, strings.Join(names, ", "))
+}
+
+// maxList bounds the list of nodes, in bytes.
+const maxList = 64 << 10
+
+// A list takes the list of nodes that a plugin writes.
+type list struct{ text strings.Builder }
+
+// Write implements io.Writer.
+func (l *list) Write(p []byte) (int, error) {
+	if l.text.Len()+len(p) > maxList {
+		return 0, fmt.Errorf("the list is longer than %d bytes", maxList)
+	}
+	return l.text.Write(p)
+}
+
+// run runs a call. Its standard output goes to out, if there is one; the last line of
+// what else it writes is part of the error.
+func (c *call) run(ctx context.Context, env []string, out io.Writer) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
@@ -64,14 +110,17 @@ func (d *Device) Run(ctx context.Context, node string, env []string) error {
 	if in != nil {
 		defer in.Close()
 	}
-	output := &program.Tail{}
-	env = slices.Concat([]string{"PATH=" + program.Path, "LANG=C.UTF-8"}, env, c.env)
+	tail := &program.Tail{}
+	if out == nil {
+		out = tail
+	}
+	c.Errors = tail
 	from := time.Now()
-	err = c.RunWith(ctx, env, in, output)
+	err = c.RunWith(ctx, slices.Concat([]string{"PATH=" + program.Path, "LANG=C.UTF-8"}, env, c.env), in, out)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("timed out after %v", time.Since(from).Round(time.Millisecond))
 	}
-	if line := output.LastLine(); err != nil && line != "" {
+	if line := tail.LastLine(); err != nil && line != "" {
 		err = fmt.Errorf("%w: %s", err, line)
 	}
 	if err != nil {
@@ -86,9 +135,9 @@ func (d *Device) call(node string) call {
 	case d.Kind == Agent:
 		return d.agent(node)
 	case d.Kind == Stonith && strings.HasPrefix(d.Plugin, "external/"):
-		return d.external(node)
+		return d.external(d.stonithAction(), node)
 	case d.Kind == Stonith:
-		return d.stonith(node)
+		return d.stonith("-T", d.stonithAction(), node)
 	}
 	return call{Program: d.Program}
 }
@@ -109,12 +158,19 @@ func (d *Device) agent(node string) call {
 	return call{Program: program.Program{Argv: []string{d.Agent}}, input: b.String()}
 }
 
+// list is what is run to list the nodes of a plugin of STONITH.
+func (d *Device) list() call {
+	if strings.HasPrefix(d.Plugin, "external/") {
+		return d.external("gethosts")
+	}
+	return d.stonith("-l")
+}
+
 // external is a call of an external plugin of STONITH: the parameters are environment
 // variables, the arguments the action and the node.
-func (d *Device) external(node string) call {
-	c := call{Program: program.Program{Argv: []string{
-		filepath.Join(external, strings.TrimPrefix(d.Plugin, "external/")), d.stonithAction(), node,
-	}}}
+func (d *Device) external(args ...string) call {
+	path := filepath.Join(external, strings.TrimPrefix(d.Plugin, "external/"))
+	c := call{Program: program.Program{Argv: append([]string{path}, args...)}}
 	for _, name := range slices.Sorted(maps.Keys(d.Params)) {
 		c.env = append(c.env, name+"="+d.Params[name])
 	}
@@ -122,12 +178,12 @@ func (d *Device) external(node string) call {
 }
 
 // stonith is a call of the program for plugins that are libraries (stonith(8)).
-func (d *Device) stonith(node string) call {
+func (d *Device) stonith(args ...string) call {
 	argv := []string{binary, "-t", d.Plugin}
 	for _, name := range slices.Sorted(maps.Keys(d.Params)) {
 		argv = append(argv, name+"="+d.Params[name])
 	}
-	return call{Program: program.Program{Argv: append(argv, "-T", d.stonithAction(), node)}}
+	return call{Program: program.Program{Argv: append(argv, args...)}}
 }
 
 func (d *Device) stonithAction() string {

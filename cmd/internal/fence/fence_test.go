@@ -2,6 +2,7 @@ package fence
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -68,7 +69,7 @@ func installed(t *testing.T, program string) {
 	tools.Root(t, "mount a file system")
 	usr := filepath.Join(tools.Cache(), "root/usr")
 	if _, err := os.Stat(filepath.Join(usr, "sbin", program)); err != nil {
-		t.Skipf("there is no %s among the fetched packages", program)
+		tools.Without(t, "netns", fmt.Sprintf("there is no %s among the fetched packages (run `make tools`)", program))
 	}
 	runtime.LockOSThread() // and not unlocked: the thread ends with the test
 	for _, err := range []error{
@@ -89,22 +90,65 @@ func within(t *testing.T, d *Device, node string, env ...string) error {
 	return d.Run(ctx, node, env)
 }
 
-// The real program of heartbeat's STONITH resets a node by its plugin for tests.
+// The real program of heartbeat's STONITH resets a node by its plugin for tests. That
+// plugin, and the external one for IPMI, would take any name for that of their node.
 func TestStonith(t *testing.T) {
 	installed(t, "stonith")
-	d := &Device{Kind: Stonith, Plugin: "null", Params: map[string]string{"hostlist": "lvs1 lvs2"}, Action: "reboot"}
-	if err := within(t, d, "lvs2"); err != nil {
-		t.Error(err)
-	}
-	d.Plugin = "nobody-has-this"
-	if err := within(t, d, "lvs2"); err == nil {
-		t.Error("a plugin that is not there fenced a node")
+	null, ipmi := map[string]string{"hostlist": "lvs1 LVS2"}, map[string]string{"hostname": "lvs1"}
+	for _, test := range []struct {
+		plugin, node string
+		params       map[string]string
+		want         string
+	}{
+		{"null", "lvs1", null, ""},
+		{"null", "LVS2", null, ""},
+		{"null", "lvs3", null, "plugin null has no node lvs3: it lists lvs1, lvs2"},
+		{"nobody-has-this", "lvs1", null, "ask for the list of nodes: stonith: exit status"},
+		{"external/ipmi", "lvs2", ipmi, "plugin external/ipmi has no node lvs2: it lists lvs1"},
+		{"external/ipmi", "lvs2", nil, "plugin external/ipmi has no node lvs2: it lists none"},
+	} {
+		d := &Device{Kind: Stonith, Plugin: test.plugin, Params: test.params, Action: "reboot"}
+		err := within(t, d, test.node)
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.HasPrefix(err.Error(), test.want)) {
+			t.Errorf("%s, node %s: %v, want %q", test.plugin, test.node, err, test.want)
+		}
 	}
 }
 
-// The real agent for tests turns a node off. The package has 100 MB of libraries for
-// clouds, so `make tools` does not fetch it: the test runs where somebody has.
+// A list without an end is an error, and does not fill the memory.
+func TestListIsBounded(t *testing.T) {
+	c, l := call{Program: program.Program{Argv: []string{"/usr/bin/yes", "lvs2"}}}, &list{}
+	if err := c.run(t.Context(), nil, l); err == nil || l.text.Len() > maxList {
+		t.Errorf("%d bytes, %v", l.text.Len(), err)
+	}
+}
+
+// An agent reads its parameters from its standard input, up to the end.
+func TestAgentReadsParameters(t *testing.T) {
+	dir := tools.Dir(t)
+	agent, read := filepath.Join(dir, "agent"), filepath.Join(dir, "read")
+	if err := os.WriteFile(agent, []byte("#!/bin/sh\ncat >"+read+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("x", 100<<10) // more than a pipe takes at once
+	d := &Device{Kind: Agent, Agent: agent, Params: map[string]string{"ip": long}, Action: "off"}
+	if err := within(t, d, "lvs2"); err != nil {
+		t.Fatal(err)
+	}
+	want := "action=off\nip=" + long + "\nnodename=lvs2\nplug=lvs2\n"
+	if b, err := os.ReadFile(read); err != nil || string(b) != want {
+		t.Errorf("the agent read %d bytes, want %d, %v", len(b), len(want), err)
+	}
+}
+
+// The real agent for tests turns a node off. Its package fence-agents needs Python and
+// 100 MB of libraries for clouds, so `make tools` does not fetch it, and the test runs
+// only where somebody has unpacked it. TestCalls and TestAgentReadsParameters always
+// hold holdfast to the convention.
 func TestFenceAgent(t *testing.T) {
+	if _, err := os.Stat(filepath.Join(tools.Cache(), "root/usr/sbin/fence_dummy")); err != nil {
+		t.Skip("fence-agents is not among the fetched packages")
+	}
 	installed(t, "fence_dummy")
 	stubs := tools.Dir(t) // for modules that this agent does not use
 	for name, text := range map[string]string{"pycurl.py": "", "pexpect.py": "class spawn: pass\nclass ExceptionPexpect(Exception): pass\n"} {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -36,6 +37,12 @@ func begin(t *testing.T, path string, limit int64) *run {
 	t.Helper()
 	content, err := Read(path)
 	must(t, err)
+	return beginAfter(t, path, limit, content)
+}
+
+// beginAfter starts a run that knows something else of the file.
+func beginAfter(t *testing.T, path string, limit int64, content *Content) *run {
+	t.Helper()
 	runs++
 	start := event.NewStart([6]byte{byte(runs)}, content.Last())
 	r := &run{events: event.NewJournal(4096, content.Last()), trouble: make(chan error, 16)}
@@ -44,12 +51,25 @@ func begin(t *testing.T, path string, limit int64) *run {
 		Path: path, Events: r.events, Start: start, Written: content.Last(),
 		Trouble: func(err error) { r.trouble <- err },
 	}, limit)
+	t.Cleanup(func() { _ = r.writer.Close(time.Second) }) // of a test that failed
 	return r
 }
 
 func (r *run) say(n int) {
 	for range n {
 		r.events.Append(event.Event{At: time.Now(), Kind: event.KindConfig, Reason: "<said>"})
+	}
+}
+
+// told returns what the writer says next.
+func (r *run) told(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-r.trouble:
+		return err
+	case <-time.After(2 * maxPause):
+		t.Fatal("the writer says nothing")
+		return nil
 	}
 }
 
@@ -121,15 +141,15 @@ func TestDamagedLine(t *testing.T) {
 	}
 }
 
-func TestFilesAreBounded(t *testing.T) {
+func TestFilesAreBounded(t *testing.T) { synctest.Test(t, filesAreBounded) }
+
+func filesAreBounded(t *testing.T) {
 	const limit = 4 << 10
 	path := filepath.Join(t.TempDir(), "events.jsonl")
 	r := begin(t, path, limit)
 	for range 40 {
 		r.say(50)
-		for r.writer.Written() < r.events.Last() {
-			time.Sleep(time.Millisecond) // the writer has its own goroutine
-		}
+		synctest.Wait() // until it is written
 	}
 	r.end(t)
 	for _, name := range []string{path, former(path)} {
@@ -147,18 +167,26 @@ func TestFilesAreBounded(t *testing.T) {
 	}
 }
 
-// A disk that refuses is said once, and what it refused is written later.
-func TestDiskThatRefuses(t *testing.T) {
+// A disk that refuses is said once for each reason, and what it refused is written later.
+func TestDiskThatRefuses(t *testing.T) { synctest.Test(t, diskThatRefuses) }
+
+func diskThatRefuses(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	must(t, os.WriteFile(dir, nil, 0o600)) // a file where the directory belongs
 	path := filepath.Join(dir, "events.jsonl")
-	r := begin2(t, path)
+	r := beginAfter(t, path, maxSize, &Content{})
 	r.say(3)
-	if err := <-r.trouble; !errors.Is(err, syscall.ENOTDIR) {
+	if err := r.told(t); !errors.Is(err, syscall.ENOTDIR) {
 		t.Errorf("the trouble is %v", err)
 	}
+	time.Sleep(2 * time.Second) // it was tried again
 	must(t, os.Remove(dir))
-	if err := <-r.trouble; err != nil {
+	must(t, os.MkdirAll(path, 0o755))
+	if err := r.told(t); !errors.Is(err, syscall.EISDIR) {
+		t.Errorf("the next trouble is %v", err)
+	}
+	must(t, os.RemoveAll(dir))
+	if err := r.told(t); err != nil {
 		t.Errorf("then %v", err)
 	}
 	r.end(t)
@@ -167,17 +195,6 @@ func TestDiskThatRefuses(t *testing.T) {
 	if got := numbers(content.Events); got != "1 2 3" {
 		t.Errorf("the file has %s", got)
 	}
-}
-
-// begin2 starts a run that does not read the file.
-func begin2(t *testing.T, path string) *run {
-	t.Helper()
-	r := &run{events: event.NewJournal(4096, 0), trouble: make(chan error, 16)}
-	r.writer = newWriter(Options{
-		Path: path, Events: r.events, Start: event.NewStart([6]byte{99}, 0),
-		Trouble: func(err error) { r.trouble <- err },
-	}, maxSize)
-	return r
 }
 
 // A full disk leaves no half a line behind.
@@ -229,13 +246,13 @@ func TestFileThatIsNotOurs(t *testing.T) {
 }
 
 // A file that somebody removes is made again.
-func TestRemovedFile(t *testing.T) {
+func TestRemovedFile(t *testing.T) { synctest.Test(t, removedFile) }
+
+func removedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.jsonl")
 	r := begin(t, path, maxSize)
 	r.say(1)
-	for r.writer.Written() < 1 {
-		time.Sleep(time.Millisecond)
-	}
+	synctest.Wait() // until it is written
 	must(t, os.Remove(path))
 	r.say(1)
 	r.end(t)
@@ -268,7 +285,7 @@ func TestNumbersBeginAnew(t *testing.T) {
 	r := begin(t, path, maxSize)
 	r.say(5)
 	r.end(t)
-	r = begin2(t, path)
+	r = beginAfter(t, path, maxSize, &Content{})
 	r.say(2)
 	r.end(t)
 	content, err := Read(path)

@@ -39,8 +39,8 @@ type Options struct {
 	// the file has.
 	Start   event.Start
 	Written uint64
-	// Trouble is called, in the goroutine of the Writer, when writing fails, and with
-	// nil when it works again.
+	// Trouble is called, in the goroutine of the Writer, when writing fails or fails for
+	// another reason, and with nil when it works again.
 	Trouble func(error)
 }
 
@@ -82,7 +82,7 @@ func (w *Writer) run(ctx context.Context) {
 			_ = w.file.close() // all that was written is on the disk
 		}
 	}()
-	failed := false
+	var said error
 	for pause := firstPause; ; {
 		events := w.events.Follow(ctx, w.written.Load(), maxBatch)
 		if events == nil { // the end: what is left is written now, without another attempt
@@ -92,8 +92,8 @@ func (w *Writer) run(ctx context.Context) {
 			return
 		}
 		err := w.write(events)
-		if failed != (err != nil) {
-			failed = err != nil
+		if fmt.Sprint(err) != fmt.Sprint(said) {
+			said = err
 			w.trouble(err)
 		}
 		switch {

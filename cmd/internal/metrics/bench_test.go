@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"holdfast/cmd/internal/status"
@@ -46,10 +47,13 @@ func (d *discard) Write(b []byte) (int, error) { d.bytes += len(b); return len(b
 func BenchmarkScrape(b *testing.B) {
 	h := handler(crowd(b, 1000, 5000), false)
 	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	text, _ := scrape(b, h, "")
+	series := strings.Count(text, "\n") - strings.Count(text, "\n#") - 1 // the first line is a comment too
 	b.ReportAllocs()
 	for b.Loop() {
 		w := &discard{ResponseWriter: httptest.NewRecorder()}
 		h.ServeHTTP(w, r)
 		b.ReportMetric(float64(w.bytes)/1e6, "MB")
 	}
+	b.ReportMetric(float64(series), "series")
 }

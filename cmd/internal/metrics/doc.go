@@ -1,7 +1,7 @@
 // Package metrics gives the state of the director to Prometheus.
 //
-// Each scrape asks for one status and makes all metrics of it. There is no metric that
-// somebody has to keep up to date. A metric is one line in a table, such as
+// Each scrape asks for one status, which it may share with others, and makes all metrics
+// of it. There is no metric that somebody has to keep up to date. A metric is one line in a table, such as
 // [routerMetrics]: its name, its help, and how to read its value from the status.
 //
 // The families are made and encoded one after the other, in memory that is used again

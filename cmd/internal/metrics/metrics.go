@@ -17,16 +17,17 @@ import (
 
 // Options configure a Handler.
 type Options struct {
-	// Status returns the status that a scrape shows.
-	Status func(context.Context) (*status.Status, error)
+	// Status returns the status that a scrape shows, which is only read. The scrape
+	// calls release when it does not need the status any more.
+	Status func(context.Context) (s *status.Status, release func(), err error)
 	// KeepalivedNames says whether a scrape also shows the metrics of
 	// keepalived-exporter.
 	KeepalivedNames func() bool
 	Log             *slog.Logger
 }
 
-// maxScrapes is how many scrapes are answered at once; more wait. Each holds a status
-// while its client reads.
+// maxScrapes is how many scrapes are encoded at once; more wait. Each needs the memory of
+// the largest family while its client reads.
 const maxScrapes = 2
 
 // A Handler answers scrapes.
@@ -53,15 +54,16 @@ var formats = slices.Concat(expfmt.DefaultOpenMetricsAcceptedFormats(), []expfmt
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s, release, err := h.opts.Status(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	defer release()
 	select {
 	case h.room <- struct{}{}:
 		defer func() { <-h.room }()
 	case <-r.Context().Done():
-		return
-	}
-	s, err := h.opts.Status(r.Context())
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	format := expfmt.NegotiateAccept(r.Header, formats...)

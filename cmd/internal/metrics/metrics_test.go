@@ -49,7 +49,7 @@ func canned(t testing.TB) *status.Status {
 // handler returns a handler for a status.
 func handler(s *status.Status, keepalived bool) *Handler {
 	return NewHandler(Options{
-		Status:          func(context.Context) (*status.Status, error) { return s, nil },
+		Status:          func(context.Context) (*status.Status, func(), error) { return s, func() {}, nil },
 		KeepalivedNames: func() bool { return keepalived },
 		Log:             slog.New(slog.DiscardHandler),
 	})
@@ -257,7 +257,9 @@ func TestList(t *testing.T) {
 
 func TestStatusFails(t *testing.T) {
 	h := NewHandler(Options{
-		Status:          func(context.Context) (*status.Status, error) { return nil, errors.New("the VRRP loop has ended") },
+		Status: func(context.Context) (*status.Status, func(), error) {
+			return nil, nil, errors.New("the VRRP loop has ended")
+		},
 		KeepalivedNames: func() bool { return false }, Log: slog.New(slog.DiscardHandler),
 	})
 	w := httptest.NewRecorder()

@@ -3,7 +3,36 @@ package status
 import (
 	"cmp"
 	"maps"
+	"time"
 )
+
+// Counters count since the instance was started.
+type Counters struct {
+	Since            time.Time `json:"since,omitzero"` // when the instance was started
+	AdvertsSent      uint64    `json:"adverts_sent"`
+	AdvertsReceived  uint64    `json:"adverts_received"`   // adverts that passed every check
+	StopSent         uint64    `json:"priority0_sent"`     // adverts sent with priority 0
+	StopReceived     uint64    `json:"priority0_received"` // adverts received with priority 0
+	RivalAdverts     uint64    `json:"rival_adverts"`      // adverts of a lower priority, received while MASTER
+	AddressMismatch  uint64    `json:"address_mismatch"`   // adverts accepted although their addresses differ
+	IntervalDiffers  uint64    `json:"interval_differs"`   // adverts accepted although their interval differs
+	Transitions      uint64    `json:"transitions"`
+	BecameMaster     uint64    `json:"became_master"`      // transitions to MASTER
+	AnnouncementsOut uint64    `json:"announcements_sent"` // gratuitous ARP and unsolicited neighbour advertisements
+	// Moves counts the transitions by the states before and after, such as
+	// "BACKUP MASTER". It omits those that never occurred.
+	Moves map[string]uint64 `json:"moves,omitempty"`
+	// Dropped counts the adverts that were not accepted, by reason. It omits
+	// reasons that never occurred.
+	Dropped map[string]uint64 `json:"dropped"`
+	// LastError is the latest drop reason that is a protocol error: hop_limit,
+	// version or checksum.
+	LastError string `json:"last_error,omitempty"`
+	// AdvertsLate counts adverts that were sent more than half an interval late.
+	// MaxLateMS is the longest delay of any advert, in milliseconds.
+	AdvertsLate uint64  `json:"adverts_late"`
+	MaxLateMS   float64 `json:"max_late_ms"`
+}
 
 // Plus returns the sum of c and earlier. Here earlier holds the counters that the
 // previous process kept for the same instance.

@@ -72,6 +72,16 @@ func TestOneScreen(t *testing.T) {
 	}
 }
 
+// A service that is only checked, and down, is among what is shown first.
+func TestOnlyCheckedIsShown(t *testing.T) {
+	s := crowd(1, 20, 1)
+	last := &s.LVS.Services[19]
+	last.Active, last.Wanted, last.Present = "never", false, false
+	if text := s.Render(Look{Width: 100, Height: 12}); !strings.Contains(text, "  service19 ") {
+		t.Errorf("it is not there:\n%s", text)
+	}
+}
+
 // The sum of what is left out is right.
 func TestSummedUp(t *testing.T) {
 	s := crowd(1000, 0, 0)

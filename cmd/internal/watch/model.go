@@ -90,8 +90,6 @@ func (m *model) command(name string) action {
 		m.show((m.pane + panes - 1) % panes)
 	case "1", "2", "3", "4":
 		m.show(pane(name[0] - '1'))
-	case "v":
-		m.show(events)
 	case "esc", "backspace":
 		m.back()
 	case "enter":

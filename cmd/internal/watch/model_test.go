@@ -128,6 +128,17 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// A service that is only checked is shown as it is, with its quorum.
+func TestOnlyChecked(t *testing.T) {
+	m := shown(1, 1)
+	v := &m.status.LVS.Services[0]
+	v.Active, v.Wanted, v.Present, v.ServersUp, v.Health, v.WeightUp, v.Quorum = "never", false, false, 1, "down", 1, 2
+	press(m, "2")
+	if view := m.view(); !strings.Contains(view, "1 of 3 up") || !strings.Contains(view, "down: weight 1 of a quorum of 2") {
+		t.Errorf("the view is\n%s", view)
+	}
+}
+
 // The question stays about its server when a newer status moves the rows.
 func TestQuestionStays(t *testing.T) {
 	m := shown(1, 3)
@@ -155,7 +166,7 @@ func TestNotRunning(t *testing.T) {
 
 func TestEventsAreBounded(t *testing.T) {
 	m := shown(1, 0)
-	press(m, "v")
+	press(m, "4")
 	for i := range 3 {
 		var more []event.Event
 		for j := range 300 {

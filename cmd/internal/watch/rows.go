@@ -2,7 +2,6 @@ package watch
 
 import (
 	"cmp"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -61,29 +60,13 @@ func (m *model) serviceRows() []row {
 				down++
 			}
 		}
-		r := row{service: v.Name, unwell: down > 0 || v.Wanted && !v.Present}
+		r := row{service: v.Name, unwell: down > 0 || v.Wanted && !v.Present, notes: []string{status.QuorumText(v)}}
 		r.cells = []string{
-			cmp.Or(v.Name, "-"), v.Service, v.Scheduler, health(v), status.Count(active), status.Count(v.Counters.Connections), rate(v.Counters.Rates),
+			cmp.Or(v.Name, "-"), v.Service, v.Scheduler, status.HealthText(v), status.Count(active), status.Count(v.Counters.Connections), rate(v.Counters.Rates),
 		}
 		list = append(list, r)
 	}
 	return list
-}
-
-func health(v *lvs.ServiceStatus) string {
-	switch {
-	case v.Foreign:
-		return "not ours"
-	case !v.Wanted:
-		return "not here"
-	case !v.Present:
-		return "MISSING"
-	case v.OnFallback:
-		return "fallback"
-	case v.Health == lvs.Down.String():
-		return fmt.Sprintf("down: %d of %d", v.ServersUp, v.ServersTotal)
-	}
-	return fmt.Sprintf("%d of %d up", v.ServersUp, v.ServersTotal)
 }
 
 func rate(r *lvs.Rates) string {
@@ -103,15 +86,11 @@ func (m *model) serverRows() []row {
 		s := &v.Servers[i]
 		failure := m.failure(v.Name, s.Name)
 		r := row{service: v.Name, server: s.Name, unwell: s.Health == lvs.Down.String() || s.Drained}
-		state := s.Health
-		if s.Drained {
-			state += ", drained"
-		}
 		if s.Fallback {
-			r.server, state = "", "fallback"
+			r.server = ""
 		}
 		r.cells = []string{
-			s.Name, s.Address, state, strconv.Itoa(s.Weight), status.Count(uint64(s.Active)), status.Count(uint64(s.Inactive)),
+			s.Name, s.Address, status.ServerHealthText(s), strconv.Itoa(s.Weight), status.Count(uint64(s.Active)), status.Count(uint64(s.Inactive)),
 			rate(s.Counters.Rates), cmp.Or(failure, "-"),
 		}
 		for _, note := range []string{status.OrderText(s), failure} {
@@ -130,7 +109,7 @@ func (m *model) checkRows() []row {
 		c := &m.status.Checks[i]
 		took, failure := "-", "-"
 		if c.Last != nil {
-			took = c.Last.Took.Round(10_000).String()
+			took = status.Latency(c.Last.Took)
 		}
 		r := row{unwell: c.State == checker.Down}
 		if len(c.Failures) > 0 {

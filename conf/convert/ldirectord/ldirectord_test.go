@@ -41,6 +41,8 @@ func TestLines(t *testing.T) {
 		{"fallback is gate", head + "\treal=192.168.0.1:80 masq\n\tfallback=10.0.0.9:80\n", `fallback_forward = "dr"`, ""},
 		{"port of the service", head + "\treal=192.168.0.1:80 masq\n\tfallback=10.0.0.9 masq\n", `fallback = "10.0.0.9:80"`, ""},
 		{"IPv6 fallback", "virtual6=[2001:db8::1]:80\n\treal6=[2001:db8::2]:80 gate\n\tfallback6=[2001:db8::9]:81\n", `fallback = "[2001:db8::9]:80"`, "ipvsadm replaces the port 81 by 80"},
+		{"fallback of a mark", "fallback=10.0.0.2:80\nvirtual=7\n\treal=192.168.0.1 gate\n\tfallback=10.0.0.9:81\n", `fallback = "10.0.0.9:81"`, ""},
+		{"fallback at the top and a mark", "fallback=10.0.0.2:80\nvirtual=7\n\treal=192.168.0.1 gate\n", "", "has no effect on a firewall mark"},
 		{"no service", "virtual=10.0.0.100:8080\n\treal=192.168.0.1:8080 masq\n", `type = "none"`, "always up"},
 		{"hash in quotes", head + "\treal=192.168.0.1:80 gate\n\trequest=\"/a#b\"\n", "", "a # ends the line"},
 		{"every fourth", head + "\treal=192.168.0.1:80 gate\n\tchecktype=3\n", "negotiate_every = 4", ""},

@@ -206,6 +206,12 @@ func (c *converter) fallback(v *virtual, t *convert.Table) {
 	f, at := v.fallback, v.position("fallback")
 	if f == nil {
 		f = c.globals.fallback[v.ipv6]
+		if f != nil && v.mark != "" {
+			// ldirectord keeps the one at the top for the protocols tcp and udp alone. For a
+			// mark it calls ipvsadm with a server that has no address, which fails.
+			c.report.Note(v.at, "the fallback at the top of the file has no effect on a firewall mark: a fallback of the service itself was probably meant")
+			f = nil
+		}
 	}
 	if f != nil {
 		port := firstText(f.port, v.portText())

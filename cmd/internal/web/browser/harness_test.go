@@ -5,21 +5,16 @@ import (
 	"flag"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
-	"time"
 
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
 	"holdfast/cmd/internal/web"
 )
 
-var (
-	serveAt = flag.String("page.serve", "", "TestServe serves the pages of the tests from this address on, and does not end")
-	shots   = flag.String("page.shots", "", "folder for pictures of what the tests look at")
-)
+var shots = flag.String("page.shots", "", "folder for pictures of what the tests look at")
 
 // A director is a page with a status that the test changes.
 type director struct {
@@ -99,25 +94,4 @@ func directors(t *testing.T) map[string]*director {
 		"failing": newDirector(t, failingStatus, failingEvents, peers...),
 		"big":     newDirector(t, bigStatus, nil),
 	}
-}
-
-// TestServe serves the pages for a person to look at.
-func TestServe(t *testing.T) {
-	if *serveAt == "" {
-		t.Skip("only with -page.serve")
-	}
-	host, _, err := net.SplitHostPort(*serveAt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, d := range directors(t) {
-		l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Logf("%s: http://%s", name, l.Addr())
-		server := &http.Server{Handler: d.page, ReadHeaderTimeout: time.Second}
-		go func() { _ = server.Serve(l) }()
-	}
-	<-t.Context().Done()
 }

@@ -4,7 +4,21 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
+	"time"
 )
+
+// An Alert is a failure that a rule for alerts is about. It is there from the failure
+// to the recovery, whether or not a message was sent.
+type Alert struct {
+	Rule     string    `json:"rule"`
+	Kind     string    `json:"kind"` // of the event that reported the failure
+	Subject  string    `json:"subject"`
+	Reason   string    `json:"reason,omitempty"`
+	Since    time.Time `json:"since"`
+	Failures int       `json:"failures"`           // since then
+	Sent     int       `json:"sent"`               // messages
+	AckedBy  string    `json:"acked_by,omitempty"` // "": nobody
+}
 
 // maxAlerts is how many failures the text shows. The JSON form has all.
 const maxAlerts = 20

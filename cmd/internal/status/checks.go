@@ -26,10 +26,10 @@ func (s *Status) checks(b *page, history bool) {
 			since = s.ago(c.Since)
 		}
 		if c.Last != nil {
-			last, took = s.ago(c.Last.At)+" ago", latency(c.Last.Took)
+			last, took = s.ago(c.Last.At)+" ago", Latency(c.Last.Took)
 		}
 		if l := c.Latency; l != nil {
-			p50, p99 = latency(l.P50), latency(l.P99)
+			p50, p99 = Latency(l.P50), Latency(l.P99)
 		}
 		t.row(c.ID, c.Kind, asked(c.Address), string(c.State), since, last, took, p50, p99,
 			strconv.FormatUint(c.Counts.Attempts, 10), strconv.FormatUint(c.Counts.Failures, 10))
@@ -60,8 +60,8 @@ func (s *Status) checkNotes(t *table, c *checker.Status, history bool) {
 	}
 }
 
-// latency returns how long something took, as exactly as people want it.
-func latency(d time.Duration) string { return d.Round(10 * time.Microsecond).String() }
+// Latency returns how long something took, as exactly as people want it.
+func Latency(d time.Duration) string { return d.Round(10 * time.Microsecond).String() }
 
 // asked returns what a check asks; "-" if it asks nobody.
 func asked(a netip.AddrPort) string {

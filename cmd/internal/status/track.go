@@ -6,7 +6,29 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
+
+// A Tracker is the state of an object on which the mastership of instances depends.
+type Tracker struct {
+	Name   string    `json:"name"`
+	Type   string    `json:"type"`
+	State  string    `json:"state"`            // unknown, up or down
+	Since  time.Time `json:"since,omitzero"`   // since when State has had this value
+	Number *int      `json:"number,omitempty"` // content of a tracked file
+	// Reason is why the latest look had a bad result, or a remark about that look.
+	Reason   string    `json:"reason,omitempty"`
+	LastLook time.Time `json:"last_look,omitzero"`
+	TookMS   float64   `json:"took_ms"` // duration of the latest look, in milliseconds
+	Looks    uint64    `json:"looks"`
+	Bad      uint64    `json:"looks_bad"`       // looks that had a bad result
+	TimedOut uint64    `json:"looks_timed_out"` // bad looks that timed out
+	// Note says how the tracker is limited on this host.
+	Note string `json:"note,omitempty"`
+	// For maps the name of each instance to its weight. With weight 0, the instance
+	// is in FAULT while the tracker is down.
+	For map[string]int `json:"for"`
+}
 
 // trackers writes the trackers, on which virtual routers depend besides their interfaces.
 func (s *Status) trackers(b *page) {
