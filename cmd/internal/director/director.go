@@ -36,6 +36,9 @@ type Options struct {
 	EarlySpeaker *EarlySpeaker
 	// Reload gets a value for every reload that is asked for by a signal (SIGHUP).
 	Reload <-chan struct{}
+	// IPVSRecord is the path of a file. If it is given, the IPVS table is one in memory,
+	// which writes its changes to that file; the kernel's is left alone.
+	IPVSRecord string
 }
 
 // A Director runs one configuration. All fields belong to its loop.
@@ -205,6 +208,9 @@ func (d *Director) list() {
 	d.bus = &busService{base: b, director: busDirector{backend{d}}, routers: d.routers}
 	d.bfd = &bfdSessions{base: b}
 	d.services = newVirtualServices(b, dir)
+	if path := d.opts.IPVSRecord; path != "" {
+		d.services.kernel = recordIPVS(path)
+	}
 	d.preemption = newPreemption(b)
 	d.trackers = &trackers{base: b, dir: dir, crashed: len(d.host.Left()) > 0, routers: d.routers}
 	d.rivals = &rivals{base: b, instance: d.routers.instance, about: d.eventInstance, known: map[string]*rivalry{}}
