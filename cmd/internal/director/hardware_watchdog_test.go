@@ -22,13 +22,15 @@ type fakeDog struct {
 	ended   string
 }
 
-func (f *fakeDog) About() hardwatch.About { return hardwatch.About{Identity: "fake", Timeout: f.timeout} }
-func (f *fakeDog) Feed() error            { f.fed++; return f.feed }
-func (f *fakeDog) FD() int                { return 9 }
-func (f *fakeDog) HandOn() error          { f.ended += "on the way "; return nil }
-func (f *fakeDog) Keep()                  { f.ended = "" }
-func (f *fakeDog) Leave() error           { f.ended = "left armed"; return nil }
-func (f *fakeDog) Disarm() error          { f.ended = "disarmed"; return nil }
+func (f *fakeDog) About() hardwatch.About {
+	return hardwatch.About{Identity: "fake", Timeout: f.timeout}
+}
+func (f *fakeDog) Feed() error   { f.fed++; return f.feed }
+func (f *fakeDog) FD() int       { return 9 }
+func (f *fakeDog) HandOn() error { f.ended += "on the way "; return nil }
+func (f *fakeDog) Keep()         { f.ended = "" }
+func (f *fakeDog) Leave() error  { f.ended = "left armed"; return nil }
+func (f *fakeDog) Disarm() error { f.ended = "disarmed"; return nil }
 
 // A kennel runs the subsystem without a device: opens is what an attempt to open one ends
 // with, and the last counts for all further ones.
