@@ -232,7 +232,7 @@ func (d *Director) list() {
 	d.preemption.undecided = func() int { return d.services.checks.Undecided() }
 	d.preemption.syncFailed = func() bool { return d.services.faults.sync != nil }
 	d.preemption.hold, d.routers.preempt = d.routers.holdPreempt, d.preemption.event
-	d.routers.trackers, d.routers.early = d.trackers, d.opts.EarlySpeaker
+	d.routers.trackers, d.routers.early, d.routers.ride = d.trackers, d.opts.EarlySpeaker, d.bfd.ride
 
 	links := &linkWatch{base: b, changed: d.linkChanged}
 	d.problems = &problems{base: b}
