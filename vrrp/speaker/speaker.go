@@ -97,22 +97,22 @@ func (s *Speaker) Run() error {
 			s.receive(now, &packets[i])
 		}
 		s.elapse(now)
-		s.flush()
+		s.flush(now)
 		if s.runCommands(now) {
 			return nil
 		}
-		s.flush()
+		s.flush(now)
 	}
 }
 
 // flush sends the frames of this turn, then hands over its orders, then its
 // reports. An advert with priority 0 thus leaves before the device is muted,
 // and a report comes after everything that it stands for was ordered.
-func (s *Speaker) flush() {
+func (s *Speaker) flush(now time.Time) {
 	if len(s.frames) > 0 {
 		errs := s.opts.Port.Send(s.frames)
-		s.noteRefused(errs)
-		s.sent(errs)
+		s.noteRefused(now, errs)
+		s.sent(now, errs)
 		s.frames, s.arena = s.frames[:0], s.arena[:0]
 	}
 	if len(s.orders) > 0 {
@@ -133,7 +133,7 @@ type SendFailure struct {
 
 // sent logs when sending on an interface begins to fail and when it works
 // again, but not every advert in between.
-func (s *Speaker) sent(errs []SendError) {
+func (s *Speaker) sent(now time.Time, errs []SendError) {
 	if len(errs) == 0 && len(s.sendFailures) == 0 {
 		return
 	}
@@ -143,11 +143,11 @@ func (s *Speaker) sent(errs []SendError) {
 		at := slices.IndexFunc(errs, func(r SendError) bool { return r.IfIndex == index })
 		switch {
 		case at >= 0 && !failing:
-			s.sendFailures[index] = SendFailure{time.Now(), errs[at].Err.Error()}
+			s.sendFailures[index] = SendFailure{now, errs[at].Err.Error()}
 			s.opts.Log.Warn("cannot send adverts", "err", errs[at].Err)
 		case at < 0 && failing:
 			delete(s.sendFailures, index)
-			s.opts.Log.Info("adverts are sent again", "after", time.Since(failure.Since).Round(time.Millisecond), "err", failure.Problem)
+			s.opts.Log.Info("adverts are sent again", "after", now.Sub(failure.Since).Round(time.Millisecond), "err", failure.Problem)
 		}
 	}
 }
