@@ -17,6 +17,7 @@ type Paths struct {
 
 	heard  []PathHeard
 	latest struct { // the advert that was fresh last
+		number   uint64
 		path     int
 		from     netip.Addr
 		priority uint8
@@ -42,6 +43,7 @@ type PathHeard struct {
 	// means never. Otherwise the two paths are one LAN, or cables are crossed.
 	Crossed time.Time
 
+	copied uint64    // the number of the fresh advert that it brought a copy of last
 	last   time.Time // the last advert of the present MASTER
 	streak int       // adverts of the present MASTER since the path was silent
 }
@@ -94,9 +96,14 @@ func (ps *Paths) Admit(path int, p Packet, a *Advert) (from netip.Addr, drop Dro
 	}
 }
 
-// Hear notes an advert that passed every check. It is fresh unless another path has
-// brought the same advert less than half an interval ago; only fresh adverts are for
-// the machine. silence reports whether a path fell silent or is heard again.
+// copyWindow bounds how much later than by another path an advert may arrive and count as
+// a copy. All paths are given an advert in one moment.
+const copyWindow = 50 * time.Millisecond
+
+// Hear notes an advert that passed every check. It is fresh unless it is a copy of one
+// that another path brought: only fresh adverts are for the machine, to which a copy
+// would be a second advert of a rival. silence reports whether a path fell silent or is
+// heard again.
 func (ps *Paths) Hear(now time.Time, path int, r *Received) (fresh, silence bool) {
 	h := &ps.heard[path]
 	h.Received++
@@ -109,10 +116,13 @@ func (ps *Paths) Hear(now time.Time, path int, r *Received) (fresh, silence bool
 	}
 	silence = ps.listen(now, h, r)
 	l := &ps.latest
-	if l.path != path && l.from == r.Source && l.priority == r.Advert.Priority && now.Sub(l.at) < r.Advert.Interval/2 {
+	if l.path != path && h.copied != l.number && l.from == r.Source && l.priority == r.Advert.Priority &&
+		now.Sub(l.at) < min(copyWindow, r.Advert.Interval/2) {
+		h.copied = l.number
 		h.Copies++
 		return false, silence
 	}
+	l.number++
 	l.path, l.from, l.priority, l.at = path, r.Source, r.Advert.Priority, now
 	return true, silence
 }
