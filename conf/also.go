@@ -24,6 +24,18 @@ func (in *Instance) Wires() []string {
 	return list
 }
 
+// AllInterfaces returns the names of the interfaces of which an instance needs to know,
+// each once: its own first, those of its addresses, those of its paths.
+func (in *Instance) AllInterfaces() []string {
+	list := in.Interfaces()
+	for i := range in.Also {
+		if name := in.Also[i].Name; !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
 func (p *Path) visit(t *table) {
 	need(t, "interface", &p.Name, interfaceName)
 	visitPeers(t, &p.Peers, &p.Unicast)

@@ -39,7 +39,7 @@ const (
 	// HeldBack reports that a MASTER of a lower priority is not preempted because
 	// of HoldPreempt, once for each time.
 	HeldBack
-	// PathChanged reports that a path fell silent or is heard again: see Paths. No
+	// PathChanged reports that a path fell silent, is heard again or is crossed: see Paths. No
 	// Machine asks for it.
 	PathChanged
 )

@@ -85,13 +85,14 @@ func (a *Advert) Append(b []byte, src, dst netip.Addr, form Checksum) []byte {
 	if a.Version == 2 {
 		b = append(b, a.AuthData[:]...)
 	}
-	msg := b[start:]
+	end := len(b)
 	if a.Origin.IsValid() {
 		b = appendOrigin(b, a.Origin)
 		if FamilyOf(src) == IPv6 {
-			msg = b[start:] // see summed
+			end = len(b) // see summed
 		}
 	}
+	msg := b[start:end]
 	acc := sum(0, msg)
 	if a.Version == 3 && (FamilyOf(src) == IPv6 || form == ChecksumPseudo) {
 		acc += pseudoSum(src, dst, len(msg))

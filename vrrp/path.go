@@ -68,6 +68,9 @@ func (c *Config) validatePaths(bad func(key, format string, args ...any)) {
 const (
 	originMark = "HFP1"
 	originLen  = len(originMark) + 16
+
+	// OriginLen is how many bytes an advert on a further path is longer.
+	OriginLen = originLen
 )
 
 func appendOrigin(b []byte, origin netip.Addr) []byte {

@@ -39,8 +39,9 @@ type PathHeard struct {
 	// its last advert came by this one. It is not known of a MASTER, which hears nobody.
 	Silent bool
 	Since  time.Time
-	// Crossed is when an advert came last that was sent on another path. The zero time
-	// means never. Otherwise the two paths are one LAN, or cables are crossed.
+	// Crossed is when an advert came last that was sent on another path, by us or by
+	// another router. The zero time means never. Otherwise the two paths are one LAN, or
+	// cables are crossed.
 	Crossed time.Time
 
 	copied uint64    // the number of the fresh advert that it brought a copy of last
@@ -102,9 +103,9 @@ const copyWindow = 50 * time.Millisecond
 
 // Hear notes an advert that passed every check. It is fresh unless it is a copy of one
 // that another path brought: only fresh adverts are for the machine, to which a copy
-// would be a second advert of a rival. silence reports whether a path fell silent or is
-// heard again.
-func (ps *Paths) Hear(now time.Time, path int, r *Received) (fresh, silence bool) {
+// would be a second advert of a rival. changed reports whether a path fell silent, is
+// heard again, or is crossed.
+func (ps *Paths) Hear(now time.Time, path int, r *Received) (fresh, changed bool) {
 	h := &ps.heard[path]
 	h.Received++
 	h.LastHeard = now
@@ -112,19 +113,36 @@ func (ps *Paths) Hear(now time.Time, path int, r *Received) (fresh, silence bool
 		return true, false
 	}
 	if r.Advert.Origin.IsValid() != (path > 0) {
-		h.Crossed = now
+		changed = ps.Cross(now, path)
 	}
-	silence = ps.listen(now, h, r)
+	changed = ps.listen(now, h, r) || changed
 	l := &ps.latest
 	if l.path != path && h.copied != l.number && l.from == r.Source && l.priority == r.Advert.Priority &&
 		now.Sub(l.at) < min(copyWindow, r.Advert.Interval/2) {
 		h.copied = l.number
 		h.Copies++
-		return false, silence
+		return false, changed
 	}
 	l.number++
 	l.path, l.from, l.priority, l.at = path, r.Source, r.Advert.Priority, now
-	return true, silence
+	return true, changed
+}
+
+// crossedFor is how long a path counts as crossed after the last such advert.
+const crossedFor = time.Minute
+
+// Cross notes that an advert came by a path that was sent on another. It reports whether
+// that is news.
+func (ps *Paths) Cross(now time.Time, path int) bool {
+	h := &ps.heard[path]
+	news := !h.IsCrossed(now)
+	h.Crossed = now
+	return news
+}
+
+// IsCrossed reports whether adverts of another path came by this one lately.
+func (h *PathHeard) IsCrossed(now time.Time) bool {
+	return !h.Crossed.IsZero() && now.Sub(h.Crossed) < crossedFor
 }
 
 // listen updates which paths are silent: those by which nothing came from the MASTER

@@ -169,6 +169,9 @@ func (s *Speaker) receive(now time.Time, p *Packet) {
 	if drop != vrrp.DropNone {
 		s.dropped[drop]++
 		r.wires[to.path].dropped[drop]++
+		if drop == vrrp.DropOwnPath && r.paths.Cross(now, to.path) {
+			s.reportPaths(now, r)
+		}
 		r.drop(drop, p, s.opts.Log)
 		s.reportProtocolError(now, r, drop)
 		s.refuse(now, r, p, drop)
@@ -178,8 +181,8 @@ func (s *Speaker) receive(now time.Time, p *Packet) {
 		s.reviewRefused(now, r)
 	}
 	s.received = vrrp.Received{Advert: &s.advert, Source: from}
-	fresh, silence := r.paths.Hear(now, to.path, &s.received)
-	if silence {
+	fresh, changed := r.paths.Hear(now, to.path, &s.received)
+	if changed {
 		s.reportPaths(now, r)
 	}
 	if !fresh {
@@ -383,7 +386,7 @@ func (v *TxConfig) frames(addresses int) int {
 	return 0
 }
 
-// reportPaths reports that a path fell silent or is heard again.
+// reportPaths reports that a path fell silent, is heard again, or is crossed.
 func (s *Speaker) reportPaths(now time.Time, r *router) {
 	s.reports = append(s.reports, Report{At: now, Group: r.group.name, Router: r.config().Name, Verb: vrrp.PathChanged})
 }
