@@ -16,7 +16,7 @@ import (
 // loop sends, so that adverts are not delayed by many addresses.
 const announcementsPerTurn = 64
 
-// Options are what a Speaker needs. Every field is required.
+// Options are what a Speaker needs. Every field but Companion is required.
 type Options struct {
 	Port Port
 	// Order receives the orders of one wake-up, in order. It must not block, and
@@ -25,6 +25,8 @@ type Options struct {
 	// Report receives one change. It must not block. The loop calls it.
 	Report func(Report)
 	Log    *slog.Logger
+	// Companion has its turn in every turn of the loop. nil: there is none.
+	Companion Companion
 }
 
 // A Speaker runs groups of virtual routers. Its methods may be called from
@@ -86,7 +88,7 @@ func New(opts Options) *Speaker {
 // goroutine to a thread with real-time priority.
 func (s *Speaker) Run() error {
 	for {
-		packets, err := s.opts.Port.Receive(s.deadlines.Next(), s.packets[:0])
+		packets, err := s.opts.Port.Receive(s.deadline(), s.packets[:0])
 		if err != nil {
 			s.end()
 			return fmt.Errorf("receive adverts: %w", err)
@@ -98,11 +100,24 @@ func (s *Speaker) Run() error {
 		}
 		s.elapse(now)
 		s.flush(now)
+		if c := s.opts.Companion; c != nil {
+			c.Turn()
+		}
 		if s.runCommands(now) {
 			return nil
 		}
 		s.flush(now)
 	}
+}
+
+// deadline returns when the loop must have its next turn. The zero time means
+// never.
+func (s *Speaker) deadline() time.Time {
+	next := s.deadlines.Next()
+	if c := s.opts.Companion; c != nil {
+		next = earliest(next, c.Deadline())
+	}
+	return next
 }
 
 // flush sends the frames of this turn, then hands over its orders, then its

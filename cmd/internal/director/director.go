@@ -74,6 +74,7 @@ type Director struct {
 	preemption *preemption
 	trackers   *trackers
 	resources  *resources
+	hardware   *hardwareWatchdog
 	routers    *routers
 	rivals     *rivals
 	problems   *problems
@@ -214,6 +215,9 @@ func (d *Director) list() {
 	d.trackers = &trackers{base: b, dir: dir, crashed: len(d.host.Left()) > 0, routers: d.routers}
 	d.rivals = &rivals{base: b, instance: d.routers.instance, about: d.eventInstance, known: map[string]*rivalry{}}
 
+	d.hardware = newHardwareWatchdog(b)
+	d.hardware.pulse = d.pulse
+	d.hardware.problems = func(all []status.Problem) { d.problems.set("watchdog", all) }
 	d.resources = newResources(b, dir, d.routers.gate)
 	d.resources.fault, d.resources.workUntil = d.routers.setResourceFault, d.workUntil
 	d.resources.problems = func(all []status.Problem) { d.problems.set("resources", all) }
@@ -228,7 +232,7 @@ func (d *Director) list() {
 	d.preemption.undecided = func() int { return d.services.checks.Undecided() }
 	d.preemption.syncFailed = func() bool { return d.services.faults.sync != nil }
 	d.preemption.hold, d.routers.preempt = d.routers.holdPreempt, d.preemption.event
-	d.routers.trackers, d.routers.early = d.trackers, d.opts.EarlySpeaker
+	d.routers.trackers, d.routers.early, d.routers.ride = d.trackers, d.opts.EarlySpeaker, d.bfd.ride
 
 	links := &linkWatch{base: b, changed: d.linkChanged}
 	d.problems = &problems{base: b}
@@ -266,6 +270,7 @@ func (d *Director) list() {
 		d.routers,
 		d.rivals,
 		&statusPage{base: b, page: d.page},
+		d.hardware,
 		d.listeners,
 		d.metrics,
 	}
