@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -121,31 +120,13 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags, ipvsRecord string) erro
 			}
 			manager.Ready()
 			collectGarbage(whileRunning)
-			time.AfterFunc(calm, debug.FreeOSMemory)
+			time.AfterFunc(calm, forgetStart)
 		},
 	})
 	if err == nil {
 		err = dropCredentials(c.Director.RuntimeDir)
 	}
 	return err
-}
-
-// Values of GOGC. At the start most allocations stay in use, so collecting often
-// costs time and frees little. Later the heap is small and memory matters more.
-const (
-	whileStarting = 400
-	whileRunning  = 50
-)
-
-// calm is how long after the start the memory that only the start needed is
-// returned to the kernel.
-const calm = 2 * time.Second
-
-// collectGarbage sets GOGC to percent, unless the environment sets it.
-func collectGarbage(percent int) {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(percent)
-	}
 }
 
 // hangups returns a channel that delivers each SIGHUP until ctx is done. Signals
