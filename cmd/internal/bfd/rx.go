@@ -48,6 +48,8 @@ type rxSocket struct {
 	fd    int
 	index int  // of the device
 	ready bool // it can be read
+	// unwatched says that the loop is not told when it can be read: see [Speaker.rewatch].
+	unwatched bool
 }
 
 // openRx opens a receive socket. Sockets on different devices share the port

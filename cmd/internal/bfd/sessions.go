@@ -107,6 +107,7 @@ func (s *Speaker) reconcile(now time.Time) {
 	}
 	s.open(now)
 	s.tellUrgent()
+	s.rewatch = true
 }
 
 // urgentDetection is the detection time below which a loop that is late by some
@@ -249,11 +250,12 @@ func (s *Speaker) openRx(k rxKey) error {
 	if err != nil {
 		return err
 	}
-	if err := s.loop.Watch(e.fd, func() { e.ready = true }); err != nil {
+	if err := s.watchSocket(e); err != nil {
 		unix.Close(e.fd)
 		return err
 	}
 	s.rx[k] = e
+	s.rewatch = true
 	return nil
 }
 

@@ -132,3 +132,36 @@ func TestUrgent(t *testing.T) {
 		t.Errorf("told %q, want %q", w.urgent, want)
 	}
 }
+
+// While a session is up and sends often, nobody is woken for the neighbour's packets; when
+// it has fallen, they wake again, or it would not come up.
+func TestQuick(t *testing.T) {
+	here, there := newLAN(t)
+	quick := func(c Config) Config {
+		c.MinTx, c.MinRx = 20*ms, 20*ms
+		return c
+	}
+	slow := single("slow", "fe80::2", "", "eth0")
+	a, _ := here.speak(quick(single("s", "10.0.0.2", "", "eth0")), slow)
+	b, _ := there.speak(quick(single("s", "10.0.0.1", "", "eth0")), single("slow", "fe80::1", "", "eth0"))
+	awaitUp(t, a)
+	awaitUp(t, b)
+	watched := func(v6 bool) (is bool) {
+		a.do(func() { is = !a.rx[rxKey{v6: v6, device: "eth0"}].unwatched })
+		return is
+	}
+	eventually(t, "the quick one is not watched", func() (any, bool) { return nil, !watched(false) })
+	if !watched(true) {
+		t.Error("the slow one is not watched")
+	}
+	before := statuses(a)["s"]
+	eventually(t, "packets are read all the same", func() (any, bool) {
+		st := statuses(a)["s"]
+		return st, st.Received >= before.Received+20 && st.State == Up
+	})
+	b.Close()
+	eventually(t, "it is watched again", func() (any, bool) { return nil, watched(false) })
+	b, _ = there.speak(quick(single("s", "10.0.0.1", "", "eth0")), single("slow", "fe80::1", "", "eth0"))
+	awaitUp(t, a)
+	awaitUp(t, b)
+}

@@ -61,6 +61,7 @@ type Speaker struct {
 	known    []SavedSession // of another process
 	knownAt  time.Time      // when that process saved them
 	rx       map[rxKey]*rxSocket
+	rewatch  bool      // what the loop watches may have to change
 	retry    time.Time // when what could not be opened is tried again; zero: all is open
 	settled  []chan struct{}
 	watch    watch

@@ -62,6 +62,8 @@ type session struct {
 	late     time.Duration // by how much the loop was late, which can explain a fall until lateTill
 	lateTill time.Time
 
+	quick bool // see [session.isQuick]
+
 	wire  [PacketLen]byte // the last packet sent, as bytes
 	wired Packet          // and as a value
 }

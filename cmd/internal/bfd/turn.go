@@ -30,6 +30,9 @@ func (s *Speaker) Turn() {
 		s.readAll = now
 	}
 	s.work()
+	if s.rewatch {
+		s.watchSockets()
+	}
 	s.watch.promised = s.Deadline()
 }
 
@@ -59,12 +62,12 @@ func (s *Speaker) receive(now time.Time, e *rxSocket, limit int) {
 	}
 }
 
-// elapse handles every deadline that has passed. Before a session is taken down,
-// everything that has arrived is read.
+// elapse handles every deadline that has passed. Before a session is taken down, and
+// before a quick one sends, everything that has arrived is read.
 func (s *Speaker) elapse(now time.Time) {
 	drained := false
 	for item := s.table.timers.Due(now); item != nil; item = s.table.timers.Due(now) {
-		if !drained && item.Value.machine.expired(now) {
+		if e := item.Value; !drained && (e.quick || e.machine.expired(now)) {
 			drained = true
 			s.drain(now)
 			continue // the session may have been heard
@@ -97,6 +100,9 @@ func (s *Speaker) perform(now time.Time, e *session) {
 	}
 	e.machine.begin()
 	s.table.plan(e)
+	if quick := e.isQuick(); quick != e.quick {
+		e.quick, s.rewatch = quick, true
+	}
 }
 
 // judge says in the change of a session that falls if this machine was late itself.

@@ -106,7 +106,7 @@ type urgency struct {
 
 // newThreads is how often threads are looked for that Go has started meanwhile. They
 // begin with the usual scheduling.
-const newThreads = time.Second
+const newThreads = 250 * time.Millisecond
 
 // begin begins an urgency.
 func (u *urgency) begin(spawn func(func())) error {
