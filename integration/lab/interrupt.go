@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"os/signal"
@@ -28,7 +29,7 @@ func (s *folderSet) add(name string) {
 		told := make(chan os.Signal, 1)
 		signal.Notify(told, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 		go func() {
-			<-told
+			fmt.Fprintln(os.Stderr, "lab: ended by the signal:", <-told)
 			s.mu.Lock() // and never lets go: no lab begins any more
 			for _, name := range slices.Collect(maps.Keys(s.names)) {
 				_ = os.RemoveAll(name) // nobody is left to report it to
