@@ -222,7 +222,7 @@ func TestRepairs(t *testing.T) {
 	}
 }
 
-// With so many devices that a look at all of them is due only every two seconds, a
+// With so many devices that a look at all of them is due only every ten seconds, a
 // sysctl is still restored within one second.
 func TestRepairsSysctlsOfMany(t *testing.T) {
 	const n = 250

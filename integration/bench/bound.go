@@ -10,6 +10,7 @@ type bound struct {
 	of      statistic
 	limit   float64 // or the slack, if beside
 	beside  bool    // the limit is keepalived's value
+	part    float64 // of keepalived's value; 0: all of it
 	floor   bool
 	// perInterval: the limit follows from the row's interval.
 	perInterval bool
@@ -41,6 +42,11 @@ func noMoreThanKeepalived(measure string, of statistic, slack float64) bound {
 	return bound{measure: measure, of: of, beside: true, limit: slack}
 }
 
+// partOfKeepalived allows a part of keepalived's value.
+func partOfKeepalived(measure string, of statistic, part float64) bound {
+	return bound{measure: measure, of: of, beside: true, part: part}
+}
+
 // String is the bound as the legend shows it.
 func (b bound) String() string {
 	sign, limit := "≤", number(b.limit)
@@ -49,6 +55,9 @@ func (b bound) String() string {
 	}
 	if b.beside {
 		limit = "keepalived's"
+		if b.part > 0 {
+			limit = fmt.Sprintf("1/%.0f of keepalived's", 1/b.part)
+		}
 		if b.limit > 0 {
 			limit += " + " + number(b.limit)
 		}
@@ -72,7 +81,11 @@ func (r *report) judge() {
 				if other == nil || other.measure(b.measure) == nil {
 					continue
 				}
-				limit += b.of.take(other.measure(b.measure).Values)
+				theirs := b.of.take(other.measure(b.measure).Values)
+				if b.part > 0 {
+					theirs *= b.part
+				}
+				limit += theirs
 			}
 			value := b.of.take(m.Values)
 			kept, sign := value <= limit, "≤"

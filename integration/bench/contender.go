@@ -23,7 +23,8 @@ type router struct {
 // A setup is the configuration of one director.
 type setup struct {
 	routers []router
-	grouped bool // they move together
+	grouped bool          // they move together
+	fast    time.Duration // between packets of holdfast's `fast`; 0: without
 }
 
 // A director is a contender's daemon on a host.
@@ -74,7 +75,8 @@ func launchHoldfast(h *lab.Host, s setup) director {
 	return &holdfastDirector{daemon: h.Holdfast(s.toml())}
 }
 
-func (s setup) toml() string {
+// tables has a table for each virtual router, with a line more in each.
+func (s setup) tables(line string) string {
 	var out strings.Builder
 	var members []string
 	for _, r := range s.routers {
@@ -83,6 +85,7 @@ func (s setup) toml() string {
 		if len(r.excluded) > 0 {
 			fmt.Fprintf(&out, "excluded_addresses = %s\n", list(r.excluded))
 		}
+		out.WriteString(line)
 		members = append(members, r.name)
 	}
 	if s.grouped {
@@ -115,6 +118,8 @@ type keepalivedDirector struct {
 	host    *lab.Host
 	config  string
 	running *lab.Process
+	// tracking says that the configuration has BFD sessions too.
+	tracking bool
 }
 
 func launchKeepalived(h *lab.Host, s setup) director {
@@ -135,9 +140,17 @@ func (s setup) keepalived() string {
 }
 
 func (d *keepalivedDirector) process() *lab.Process { return d.running }
-func (d *keepalivedDirector) restart()              { d.running = d.host.Keepalived(d.config) }
-func (d *keepalivedDirector) handover() error       { return errNone }
-func (d *keepalivedDirector) release() error        { return errNone }
+
+func (d *keepalivedDirector) handover() error { return errNone }
+func (d *keepalivedDirector) release() error  { return errNone }
+
+func (d *keepalivedDirector) restart() {
+	if d.tracking {
+		d.running = d.host.KeepalivedBFD(d.config)
+		return
+	}
+	d.running = d.host.Keepalived(d.config)
+}
 
 // renew is a restart, because keepalived has no upgrade in place.
 func (d *keepalivedDirector) renew() error {
