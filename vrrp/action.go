@@ -39,6 +39,9 @@ const (
 	// HeldBack reports that a MASTER of a lower priority is not preempted because
 	// of HoldPreempt, once for each time.
 	HeldBack
+	// PathChanged reports that a path fell silent, is heard again or is crossed: see Paths. No
+	// Machine asks for it.
+	PathChanged
 )
 
 // An Action is one effect that a Machine asks for. Its fields are set for the

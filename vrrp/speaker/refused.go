@@ -224,6 +224,9 @@ func (r *router) problem(s *RefusedSpeaker) string {
 // refuse notes the speaker of a refused advert, and reports it if that makes it a
 // rival.
 func (s *Speaker) refuse(now time.Time, r *router, p *Packet, reason vrrp.Drop) {
+	if reason == vrrp.DropOwnPath {
+		return // it is no other router: the two paths are one LAN
+	}
 	s.decodeRefused(p)
 	if r.refused.add(now, p.Source, reason, &s.advert, r.config().Interval) {
 		s.reviewRefused(now, r)

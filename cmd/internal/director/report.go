@@ -28,6 +28,8 @@ func (d *Director) reported(r speaker.Report) {
 		d.repriced(r)
 	case vrrp.HeldBack:
 		d.heldBack(r)
+	case vrrp.PathChanged:
+		d.routers.reviewPaths()
 	}
 }
 

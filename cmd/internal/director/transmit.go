@@ -124,7 +124,7 @@ func peerTx(source netip.Addr, in *conf.Instance, ah bool) ([]speaker.PeerTx, er
 // adverts, and the same announcements on the same interfaces.
 func sameTx(a, b *conf.Instance) bool {
 	return reflect.DeepEqual(a.Config, b.Config) && a.Announce == b.Announce && a.Auth.Equal(&b.Auth.Config) &&
-		a.AdvertMAC == b.AdvertMAC && a.TTL == b.TTL &&
+		a.AdvertMAC == b.AdvertMAC && a.TTL == b.TTL && reflect.DeepEqual(a.Also, b.Also) &&
 		slices.Equal(a.Prefixes, b.Prefixes) && slices.Equal(a.Excluded, b.Excluded)
 }
 
@@ -154,7 +154,8 @@ func txSourceOf(in *instance) txSource {
 func txConfigOf(in *instance) (speaker.TxConfig, error) {
 	s := txSourceOf(in)
 	if !s.source.IsValid() {
-		return speaker.TxConfig{IfIndex: s.index}, nil
+		tx := speaker.TxConfig{IfIndex: s.index}
+		return tx, addWires(&tx, &in.conf.Config, &in.conf.Auth.Config, in.wireTx())
 	}
 	tx, err := newTxConfig(s, announced(&in.conf, ""))
 	if err == nil {
@@ -162,6 +163,9 @@ func txConfigOf(in *instance) (speaker.TxConfig, error) {
 	}
 	if err == nil {
 		err = addRecipients(&tx, &in.conf, s.advertMAC)
+	}
+	if err == nil {
+		err = addWires(&tx, &in.conf.Config, &in.conf.Auth.Config, in.wireTx())
 	}
 	return tx, err
 }
