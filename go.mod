@@ -16,6 +16,7 @@ require (
 	github.com/godbus/dbus/v5 v5.2.4
 	github.com/google/go-cmp v0.7.0
 	github.com/google/nftables v0.3.0
+	github.com/gosnmp/gosnmp v1.47.0
 	github.com/hinshun/vt10x v0.0.0-20220301184237-5011da428d02
 	github.com/icholy/digest v1.1.0
 	github.com/jackc/pgx/v5 v5.12.0

@@ -1,11 +1,22 @@
 package checker
 
+import "time"
+
 // places bound how many attempts of one kind of check run at once. The lock of the
 // Set guards them.
 type places struct {
 	limit   int
 	taken   int
 	waiting []*question // due, and not in the queue of the Set; the first is next
+}
+
+// Pace replaces Options.Limit, and the time over which the first attempts of new checks
+// are spread, but not over more than their interval.
+func (s *Set) Pace(limit int, spread time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limit, s.spread = limit, spread
+	s.rouse()
 }
 
 // SetLimit bounds how many attempts of a kind of check run at once. Others wait, and

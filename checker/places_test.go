@@ -53,3 +53,15 @@ func TestSetLimitRemoved(t *testing.T) {
 		w.wantAttempts(t, "1 0s", "3 300ms")
 	})
 }
+
+// The first attempts come within the spread, and at most so many at once as the limit.
+func TestPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{Rand: numbers(0.5, 0, 0.9, 0)})
+		w.set.Pace(1, 200*time.Millisecond)
+		w.answers(func(attempt) (time.Duration, error) { return 300 * time.Millisecond, nil })
+		w.apply(t, second("a", 1), second("b", 2))
+		time.Sleep(900 * time.Millisecond)
+		w.wantAttempts(t, "1 100ms", "2 400ms")
+	})
+}

@@ -13,10 +13,13 @@ import (
 // keptFailures is how many failures a question remembers.
 const keptFailures = 5
 
-// spread is the time over which the first attempts of all questions are spread.
-// It is short, so that every server gets a verdict soon. Second attempts are
-// spread over the whole interval, but come at least this long after the first.
-const spread = time.Second
+// DefaultSpread is the time over which the first attempts of all questions are spread
+// unless Pace says another. It is short, so that every server gets a verdict soon.
+const DefaultSpread = time.Second
+
+// settleAfter is how long after the first attempt the second one comes at least. Second
+// attempts are spread over the whole interval.
+const settleAfter = time.Second
 
 // grain is the step of the grid on which slots lie. Attempts in one slot of the
 // grid begin in one wake-up of the scheduler.
@@ -77,8 +80,8 @@ type subject struct {
 }
 
 // schedule begins the schedule of a new question. first and second are random
-// numbers in [0, 1). Slots are whole grains after epoch.
-func (q *question) schedule(epoch, now time.Time, first, second float64) {
+// numbers in [0, 1), the first one of spread. Slots are whole grains after epoch.
+func (q *question) schedule(epoch, now time.Time, spread time.Duration, first, second float64) {
 	jitter := time.Duration(first * float64(min(q.cfg.Interval, spread)))
 	q.slot = epoch.Add((now.Sub(epoch) + jitter + grain - 1).Truncate(grain))
 	q.at = q.slot
@@ -196,7 +199,7 @@ func (q *question) gap() (gap time.Duration, other bool) {
 	}
 	gap = q.cfg.Interval
 	if q.settle >= 0 && !q.early {
-		soonest := min(gap, spread)
+		soonest := min(gap, settleAfter)
 		gap = soonest + time.Duration(q.settle*float64(gap-soonest)).Truncate(grain)
 		q.settle = -1
 	}

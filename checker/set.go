@@ -71,6 +71,7 @@ type Set struct {
 	waiting   map[string][]*server // by what their Config.Depends has
 	questions map[questionKey][]*question
 	queue     due.Queue[*question]            // without those whose attempts run
+	spread    time.Duration                   // over which first attempts are spread
 	running   int                             // number of attempts
 	awake     bool                            // the scheduler is about to look at the queue
 	places    map[string]*places              // by kind, for kinds with a limit of their own
@@ -99,7 +100,7 @@ func New(o Options) *Set {
 		log: o.Log, limit: o.Limit, rand: o.Rand, newProber: o.NewProber, onFailure: o.OnFailure,
 		pending: newPending(), epoch: time.Now(), wake: make(chan struct{}, 1),
 		subjects: make(map[string]*subject), servers: make(map[string]*server), questions: make(map[questionKey][]*question),
-		durations: make(map[string]*histogram.Histogram),
+		durations: make(map[string]*histogram.Histogram), spread: DefaultSpread,
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -315,7 +316,7 @@ func (s *Set) questionFor(c *Config, now time.Time) *question {
 	}
 	q.ctx, q.cancel = context.WithCancel(s.ctx)
 	q.timer.Value = q
-	q.schedule(s.epoch, now, s.rand(), s.rand())
+	q.schedule(s.epoch, now, s.spread, s.rand(), s.rand())
 	s.questions[key] = append(s.questions[key], q)
 	if w, ok := q.prober.(probe.Watcher); ok {
 		q.unwatch = w.Watch(func() { s.nudge(q) })

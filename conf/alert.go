@@ -31,6 +31,7 @@ type Alert struct {
 
 	MailTo   []string
 	Webhooks []string // names of webhooks
+	Traps    []string // names of traps
 	Command  Command
 	// RecoveryCommand replaces Command for recoveries.
 	RecoveryCommand Command
@@ -100,6 +101,7 @@ func (a *Alert) visit(t *table) {
 	field(t, "recovery", &a.Recovery, boolean, true)
 	field(t, "mail_to", &a.MailTo, listOf(mailAddress), nil)
 	field(t, "webhooks", &a.Webhooks, listOf(name), nil)
+	field(t, "traps", &a.Traps, listOf(name), nil)
 	field(t, "command", &a.Command, command, Command{})
 	field(t, "recovery_command", &a.RecoveryCommand, command, Command{})
 	if t.reading() || a.runs() {
@@ -126,7 +128,7 @@ func (a *Alert) check(t *table) {
 	if !a.Recovery {
 		t.forbid("with recovery = false", "recovery_command", "unpaired")
 	}
-	if len(a.MailTo) == 0 && len(a.Webhooks) == 0 && !a.runs() && t.ok("mail_to", "webhooks", "command", "recovery_command") {
+	if len(a.MailTo)+len(a.Webhooks)+len(a.Traps) == 0 && !a.runs() && t.ok("mail_to", "webhooks", "traps", "command", "recovery_command") {
 		t.warnf("", "it has no receiver of its own: its alerts are in the journal, and go to webhooks, pipes and mail with events = [\"alert\"]")
 	}
 }
@@ -157,12 +159,24 @@ func (a *Alert) checkPace(t *table) {
 	}
 }
 
+// checkReceivers refuses names of receivers that are not configured.
+func checkReceivers(t *table, key, kind string, wanted, there []string) {
+	for _, w := range wanted {
+		if !slices.Contains(there, w) && t.ok(key) {
+			t.failf(key, "there is no [[notify.%s]] named %q%s", kind, w, suggest(w, there))
+		}
+	}
+}
+
 // checkAlerts refuses alerts of one name, and receivers that do not exist.
 func (c *Config) checkAlerts(s sections) {
 	seen := make(unique[string])
-	var hooks []string
+	var hooks, traps []string
 	for i := range c.Notify.Webhooks {
 		hooks = append(hooks, c.Notify.Webhooks[i].Name)
+	}
+	for i := range c.Notify.Traps {
+		traps = append(traps, c.Notify.Traps[i].Name)
 	}
 	followable, _ := c.followable()
 	for i, t := range s.alerts {
@@ -171,11 +185,8 @@ func (c *Config) checkAlerts(s sections) {
 		if len(a.MailTo) > 0 && c.Notify.Mail.Server == "" && t.ok("mail_to") {
 			t.failf("mail_to", "needs the server of [notify.mail]")
 		}
-		for _, hook := range a.Webhooks {
-			if !slices.Contains(hooks, hook) && t.ok("webhooks") {
-				t.failf("webhooks", "there is no [[notify.webhook]] named %q%s", hook, suggest(hook, hooks))
-			}
-		}
+		checkReceivers(t, "webhooks", "webhook", a.Webhooks, hooks)
+		checkReceivers(t, "traps", "trap", a.Traps, traps)
 		if a.Follow != "" && !slices.Contains(followable, a.Follow) && t.ok("follow") {
 			t.failf("follow", "there is no [[group]] or [[vrrp]] named %q%s", a.Follow, suggest(a.Follow, followable))
 		}

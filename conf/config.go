@@ -45,6 +45,10 @@ type Director struct {
 	ReconcileInterval time.Duration
 	// MaxCheckPrograms bounds how many programs of checks run at once.
 	MaxCheckPrograms int
+	// MaxChecks bounds how many checks run at once. CheckSpread is the time over which
+	// the first checks of new servers are spread.
+	MaxChecks   int
+	CheckSpread time.Duration
 	// Watchdog is the device of a hardware watchdog, "" for none, and WatchdogTimeout
 	// the time within which it must be fed.
 	Watchdog        string

@@ -11,6 +11,7 @@ type Notifications struct {
 	FIFOs    []FIFO
 	Mail     Mail
 	Webhooks []Webhook
+	Traps    []Trap // they get alerts only
 }
 
 // EventKinds are the kinds of events in the journal that receivers can get.
@@ -66,6 +67,11 @@ func (n *Notifications) visit(t *table, director string) {
 	names := make(unique[string])
 	for i, h := range hooks {
 		h.useOnce(names, "name", n.Webhooks[i].Name)
+	}
+	traps := list(t, "trap", &n.Traps, func(t *table, r *Trap) { r.visit(t) })
+	managers := make(unique[string])
+	for i, r := range traps {
+		r.useOnce(managers, "name", n.Traps[i].Name)
 	}
 	pipes := list(t, "fifo", &n.FIFOs, func(t *table, f *FIFO) { f.visit(t) })
 	seen := make(unique[string])

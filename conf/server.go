@@ -128,7 +128,7 @@ func (r *server) resolveTarget(t *table, s *Service, c *Check) {
 	switch source := c.Dial.Source; {
 	case c.Probe.Needs() == probe.NeedsPort && to.Port() == 0:
 		t.failf("check", "the key port is required, because the server has no port")
-	case source.IsValid() && c.Probe.Needs() != probe.NeedsNothing && source.Is4() != to.Addr().Unmap().Is4():
+	case source.IsValid() && c.Probe.Needs().HasAddress() && source.Is4() != to.Addr().Unmap().Is4():
 		t.failf("check", "the source %v is not of the family of %v", source, to.Addr())
 	default:
 		r.resolveVia(t, s, c)

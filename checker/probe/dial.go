@@ -95,7 +95,7 @@ func (d *dialer) failed(step string, err error) error {
 // in which it failed.
 func isPlainCall(name string) bool {
 	switch name {
-	case "connect", "getsockopt", "sendto":
+	case "connect", "getsockopt", "sendto", "read", "write":
 		return true
 	}
 	return false

@@ -8,8 +8,7 @@ import (
 	"net"
 	"os"
 	"sync"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 // maxHeard is how many bytes of an answer are read in steps, and maxLooks how often they
@@ -94,12 +93,12 @@ func (s *httpSteps) ask() {
 	}
 	s.step = "answer"
 	wire := s.p.asks[0].message.wire
-	n, err := unix.SendmsgN(s.fd, wire, nil, nil, unix.MSG_NOSIGNAL)
+	n, err := syscall.Write(s.fd, wire)
 	if err == nil && n < len(wire) { // the buffer of a socket takes more
 		err = io.ErrShortWrite
 	}
 	if err != nil {
-		s.err = s.p.failed("request", os.NewSyscallError("sendto", err))
+		s.err = s.p.failed("request", os.NewSyscallError("write", err))
 		return
 	}
 	s.asked = true
@@ -117,7 +116,7 @@ func (s *httpSteps) listen() Progress {
 	if s.heard == nil {
 		s.heard = heards.Get().(*[maxHeard]byte)
 	}
-	n, err := unix.Read(s.fd, s.heard[s.n:])
+	n, err := syscall.Read(s.fd, s.heard[s.n:])
 	switch {
 	case err != nil && wouldWait(err):
 		return Waiting

@@ -3,14 +3,14 @@ package main
 import "fmt"
 
 // A bound is a requirement on holdfast in a row: a statistic of a measure must not be
-// above (with floor: below) a limit, which is a number, or keepalived's value plus
-// some slack.
+// above (with floor: below) a limit, which is a number, or another contender's value
+// times a factor plus some slack.
 type bound struct {
 	measure string
 	of      statistic
 	limit   float64 // or the slack, if beside
-	beside  bool    // the limit is keepalived's value
-	part    float64 // of keepalived's value; 0: all of it
+	beside  string  // the limit is the value of this contender; "": of nobody
+	times   float64 // the factor, if beside
 	floor   bool
 	// perInterval: the limit follows from the row's interval.
 	perInterval bool
@@ -39,12 +39,12 @@ func atLeast(measure string, of statistic, limit float64) bound {
 // noMoreThanKeepalived allows a slack of the measure's resolution. Without it, two
 // equal programs would each exceed the other half of the time.
 func noMoreThanKeepalived(measure string, of statistic, slack float64) bound {
-	return bound{measure: measure, of: of, beside: true, limit: slack}
+	return bound{measure: measure, of: of, beside: keepalived.name, times: 1, limit: slack}
 }
 
-// partOfKeepalived allows a part of keepalived's value.
-func partOfKeepalived(measure string, of statistic, part float64) bound {
-	return bound{measure: measure, of: of, beside: true, part: part}
+// timesOf allows so many times the value of another contender.
+func timesOf(measure string, of statistic, times float64, contender string) bound {
+	return bound{measure: measure, of: of, beside: contender, times: times}
 }
 
 // String is the bound as the legend shows it.
@@ -53,10 +53,10 @@ func (b bound) String() string {
 	if b.floor {
 		sign = "≥"
 	}
-	if b.beside {
-		limit = "keepalived's"
-		if b.part > 0 {
-			limit = fmt.Sprintf("1/%.0f of keepalived's", 1/b.part)
+	if b.beside != "" {
+		limit = b.beside + "'s"
+		if b.times != 1 {
+			limit = number(b.times) + " × " + limit
 		}
 		if b.limit > 0 {
 			limit += " + " + number(b.limit)
@@ -70,22 +70,18 @@ func (b bound) String() string {
 func (r *report) judge() {
 	for _, mine := range r.Rows {
 		mine.Met, mine.Short = nil, nil
-		other := r.beside(mine)
 		for _, b := range mine.bounds {
 			m := mine.measure(b.measure)
 			if m == nil {
 				continue
 			}
 			limit := b.limit
-			if b.beside {
+			if b.beside != "" {
+				other := r.beside(mine, b.beside)
 				if other == nil || other.measure(b.measure) == nil {
 					continue
 				}
-				theirs := b.of.take(other.measure(b.measure).Values)
-				if b.part > 0 {
-					theirs *= b.part
-				}
-				limit += theirs
+				limit += b.times * b.of.take(other.measure(b.measure).Values)
 			}
 			value := b.of.take(m.Values)
 			kept, sign := value <= limit, "≤"

@@ -100,7 +100,7 @@ func fastBounds(c contender) []bound {
 		return nil
 	}
 	return []bound{
-		atMost("outage ms", theMedian, limit), partOfKeepalived("outage ms", theMedian, 1.0/40),
+		atMost("outage ms", theMedian, limit), timesOf("outage ms", theMedian, 1.0/40, keepalived.name),
 		atMost("MAC changes", theTotal, 0), atMost("failback lost", theTotal, 0),
 	}
 }

@@ -21,19 +21,20 @@ import (
 )
 
 type options struct {
-	quick     bool
-	seed      uint64
-	rounds    int
-	planned   int
-	renewals  int
-	takeovers int
-	hogs      time.Duration
-	duration  time.Duration
-	intervals []time.Duration
-	instances []int
-	only      *regexp.Regexp
-	before    string
-	out       string
+	quick       bool
+	seed        uint64
+	rounds      int
+	planned     int
+	renewals    int
+	checkRounds int
+	takeovers   int
+	hogs        time.Duration
+	duration    time.Duration
+	intervals   []time.Duration
+	instances   []int
+	only        *regexp.Regexp
+	before      string
+	out         string
 }
 
 // An experiment is one table.
@@ -56,9 +57,20 @@ var experiments = []experiment{
 		"priority (its vrrp_rt_priority is off unless set).", runHogs},
 	{"scale", fmt.Sprintf("many virtual routers, each with its virtual MAC, %d an interface. Listening: all MASTER less Master_Down_Interval, which includes\n"+
 		"the takeover. RSS: all processes of the daemon. Stop: beside a BACKUP that takes over; alone: without one.", vridsPerWire), runScale},
+	{"checks", "checks of virtual services each second, of servers on this host; keepalived changes a faked IPVS, holdfast a table in memory.\n" +
+		"bare C loop: the same system calls and nothing else. Removed: from the end of the listener, with fall = 1. Changes: of the table.", runChecks},
 }
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	if did, err := other(); did {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(run(os.Args[1:]))
+}
 
 func run(args []string) int {
 	o, err := parse(args)
@@ -96,7 +108,7 @@ func run(args []string) int {
 
 // smoke are the settings of -quick, which other flags go before.
 var smoke = map[string]string{
-	"rounds": "1", "planned": "1", "renewals": "1", "takeovers": "1", "hogs": "3s", "duration": "2s",
+	"rounds": "1", "planned": "1", "renewals": "1", "takeovers": "1", "checks": "1", "hogs": "3s", "duration": "2s",
 	"intervals": "100ms,10ms", "instances": "50,1000",
 }
 
@@ -108,6 +120,7 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.rounds, "rounds", 12, "rounds of each unplanned failover")
 	flags.IntVar(&o.planned, "planned", 40, "rounds of each planned switch and its return")
 	flags.IntVar(&o.renewals, "renewals", 5, "upgrades and reloads")
+	flags.IntVar(&o.checkRounds, "checks", 3, "rounds of checks of virtual services")
 	flags.IntVar(&o.takeovers, "takeovers", 10, "takeovers of many addresses")
 	flags.DurationVar(&o.hogs, "hogs", time.Minute, "time under busy loops; 0 leaves them out; 5m for a full proof")
 	flags.DurationVar(&o.duration, "duration", 10*time.Second, "time that many virtual routers are watched")

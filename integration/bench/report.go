@@ -82,10 +82,10 @@ func newReport(o options) *report {
 	}
 }
 
-// beside is keepalived's row of the same case; nil if there is none.
-func (r *report) beside(mine *row) *row {
+// beside is another contender's row of the same case; nil if there is none.
+func (r *report) beside(mine *row, contender string) *row {
 	for _, other := range r.Rows {
-		if other.Contender == "keepalived" && other.Experiment == mine.Experiment &&
+		if other.Contender == contender && other.Experiment == mine.Experiment &&
 			other.Case == mine.Case && other.Interval == mine.Interval && other.Error == "" {
 			return other
 		}

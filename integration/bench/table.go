@@ -79,10 +79,10 @@ func (r *report) cell(row *row, column string) string {
 		return ""
 	}
 	text := m.show(m.Values)
-	if !m.ratio || row.Contender == "keepalived" {
+	if !m.ratio || row.Contender == keepalived.name {
 		return text
 	}
-	if other := r.beside(row); other != nil && other.measure(column) != nil {
+	if other := r.beside(row, keepalived.name); other != nil && other.measure(column) != nil {
 		if theirs := median(other.measure(column).Values); theirs > 0 {
 			text += fmt.Sprintf(" ×%.2f", median(m.Values)/theirs)
 		}

@@ -54,6 +54,7 @@ type Daemon struct {
 	suffix string // of the names of its files
 	// KeepsJournal has Restart keep the events of the runs before.
 	KeepsJournal bool
+	Flags        []string // further ones of "holdfast run"
 }
 
 // Holdfast starts the daemon with a configuration. Daemons of several hosts
@@ -123,7 +124,7 @@ func (d *Daemon) Restart() {
 			}
 		}
 	}
-	d.Process = d.host.Start(d.binary, "run", "-c", d.config, "--socket", d.socket)
+	d.Process = d.host.Start(d.binary, append([]string{"run", "-c", d.config, "--socket", d.socket}, d.Flags...)...)
 }
 
 // CLI runs the command line with the daemon's socket and configuration where

@@ -41,10 +41,11 @@ dontLogTCPWrappersConnects yes
 }
 
 // TrapReader starts Net-SNMP's snmptrapd on a host. What it gets is in its log, a
-// line each. Start it before the agent, which may send a trap at once.
-func (h *Host) TrapReader() *Process {
+// line each. Start it before the agent, which may send a trap at once. lines are further
+// ones of its configuration.
+func (h *Host) TrapReader(lines ...string) *Process {
 	h.lab.t.Helper()
-	config := h.lab.WriteFile(h.Name+"-snmptrapd.conf", "disableAuthorization yes\nformat2 trap %v\\n\n")
+	config := h.lab.WriteFile(h.Name+"-snmptrapd.conf", "disableAuthorization yes\nformat2 trap %v\\n\n"+strings.Join(append(lines, ""), "\n"))
 	p := h.startSNMP("snmptrapd", "-f", "-Lo", "-n", "-C", "-c", config, "-Onqe", "-Ox", "udp:127.0.0.1:162")
 	Wait(h.lab.t, 20*time.Second, h.Name+"'s snmptrapd", func() (string, bool) {
 		return p.LogText(), strings.Contains(p.LogText(), "NET-SNMP version")

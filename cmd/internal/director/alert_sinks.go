@@ -10,7 +10,10 @@ import (
 // alertSinks returns the sinks that only alerts have, and adds alerts to the webhooks
 // in list that get them.
 func (o *outlets) alertSinks(c *conf.Config, list []plannedSink) []plannedSink {
-	var own []plannedSink
+	var own, traps []plannedSink
+	for i := range c.Notify.Traps {
+		traps = append(traps, trapSink(&c.Notify.Traps[i], c.Director.Name))
+	}
 	for i := range c.Alerts {
 		a := &c.Alerts[i]
 		if len(a.MailTo) > 0 {
@@ -19,13 +22,30 @@ func (o *outlets) alertSinks(c *conf.Config, list []plannedSink) []plannedSink {
 		if len(a.Command.Argv) > 0 || len(a.RecoveryCommand.Argv) > 0 {
 			own = append(own, o.alertProgram(a, c))
 		}
+		for _, name := range a.Traps {
+			if j := slices.IndexFunc(traps, func(p plannedSink) bool { return p.key == "trap "+name }); j >= 0 {
+				traps[j].alerts = append(traps[j].alerts, a.Name)
+			}
+		}
 		for j := range list {
 			if name, isHook := hookName(&list[j]); isHook && slices.Contains(a.Webhooks, name) {
 				list[j].alerts = append(list[j].alerts, a.Name)
 			}
 		}
 	}
-	return own
+	return append(own, traps...)
+}
+
+func trapSink(r *conf.Trap, director string) plannedSink {
+	o := notify.TrapOptions{
+		Address: r.Address.String(), Community: string(r.Community), V3: r.Version == conf.TrapV3,
+		User: r.User, Auth: r.Auth, AuthKey: string(r.AuthKey), Crypt: r.Crypt, CryptKey: string(r.CryptKey),
+		EngineID: r.EngineID, Enterprise: r.Enterprise, Confirm: r.Confirm, Timeout: r.Timeout, Director: director,
+	}
+	return plannedSink{
+		sink{key: "trap " + r.Name, name: "trap " + r.Name, spec: []any{*r, director}},
+		retrying(&r.Retry, notify.SinkOptions{Transport: notify.NewTrap(o)}),
+	}
 }
 
 // hookName returns the name of the webhook that a sink is.

@@ -112,6 +112,9 @@ func (v *virtualServices) apply(c *conf.Config) {
 	v.conf, v.dirty = c, true
 	v.tools.apply(c)
 	v.checks.SetLimit("external", c.Director.MaxCheckPrograms)
+	if d := &c.Director; d.MaxChecks > 0 { // tests leave it out
+		v.checks.Pace(d.MaxChecks, d.CheckSpread)
+	}
 	checks, err := v.balance.configure(c)
 	if err != nil {
 		v.log.Error("cannot take over the services", "err", err)
