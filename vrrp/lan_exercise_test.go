@@ -12,6 +12,11 @@ func (l *lan) exercise() {
 	if master == nil {
 		return
 	}
+	if l.redundant && l.chance(0.4) {
+		l.exercisePaths(master)
+		l.calm()
+		return
+	}
 	switch l.rng.IntN(8) {
 	case 0:
 		l.exerciseDeath(master)

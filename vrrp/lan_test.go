@@ -122,7 +122,8 @@ type lan struct {
 	crossed bool // the order of addresses differs between the wires
 	exact   bool // clocks are good enough for promises about handing over
 	// gapless is set while some director must serve on every wire.
-	gapless bool
+	gapless   bool
+	redundant bool // every wire has a second path
 }
 
 const weather = 500 * time.Microsecond // the longest delay of a frame in calm
@@ -182,6 +183,7 @@ func (l *lan) populate() {
 		l.addDelays(&c)
 		l.populateNode(i, c)
 	}
+	l.populatePaths()
 }
 
 // addDelays gives some directors delays.
@@ -343,6 +345,9 @@ func (l *lan) mischief() {
 		l.note("kill %s", n.name)
 		n.kill()
 	case 1, 2:
+		if l.mischiefPath(n, i) {
+			return
+		}
 		n.ports[i].cut = !n.ports[i].cut
 		l.note("cut %s: %v", n.portName(i), n.ports[i].cut)
 	case 3:
@@ -456,6 +461,7 @@ func (l *lan) repair(n *node) {
 	for i := range n.ports {
 		n.ports[i].cut = false
 		n.ports[i].claimFails = false
+		n.ports[i].mendAlso()
 	}
 	if n.on && n.state() == Init {
 		n.kill()

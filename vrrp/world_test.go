@@ -118,6 +118,8 @@ type port struct {
 	group  *Group // of the node's, and its member there; nil: not running yet
 	member int
 	cut    bool // the switch forwards nothing to and from it
+	also   *branch
+	paths  Paths
 
 	device     device
 	claimFails bool
@@ -210,6 +212,8 @@ func (n *node) startWith(first func(i int) Event) {
 	for i := range n.ports {
 		n.ports[i].freeAt = 0
 		n.ports[i].order++
+		n.ports[i].paths = Paths{}
+		n.layOut(i)
 	}
 	n.groups = nil
 	all := make([]int, len(n.ports))
@@ -353,6 +357,9 @@ func (n *node) whenAble(life int, do func()) {
 func (n *node) step(i int, ev Event) {
 	p := &n.ports[i]
 	n.perform(p.group, p.group.Step(n.clock(), p.member, ev))
+	if _, ok := ev.(Reconfigure); ok {
+		n.layOut(i)
+	}
 }
 
 func (n *node) stepAll(ev Event) {
@@ -527,6 +534,7 @@ func (n *node) transmit(member int, priority uint8) {
 	cfg := n.machine(member).Config()
 	a := Advert{Version: cfg.Version, VRID: cfg.VRID, Priority: priority, Interval: cfg.Interval, Addresses: cfg.Addresses}
 	dst := cfg.Family.MulticastGroup()
+	n.transmitAlso(member, a)
 	payload := a.Append(nil, p.source, dst, cfg.Checksum)
 	if p.cut {
 		return
@@ -562,19 +570,24 @@ func (n *node) receive(member int, packet Packet) {
 	life := n.life
 	n.w.at(at, func() {
 		if !n.ports[member].cut {
-			n.whenAble(life, func() { n.decode(member, packet) })
+			n.whenAble(life, func() { n.decode(member, 0, packet) })
 		}
 	})
 }
 
-// decode gives the machine what a packet holds.
-func (n *node) decode(member int, packet Packet) {
+// decode gives the machine what a packet holds that came by a path.
+func (n *node) decode(member, path int, packet Packet) {
+	paths := &n.ports[member].paths
 	drop := Decode(packet, &n.advert)
+	var from netip.Addr
 	if drop == DropNone {
-		drop = n.machine(member).Config().Admit(packet, n.ports[member].source, &n.advert)
+		from, drop = paths.Admit(path, packet, &n.advert)
 	}
 	if drop == DropNone {
-		n.step(member, &Received{Advert: &n.advert, Source: packet.Source})
+		r := &Received{Advert: &n.advert, Source: from}
+		if fresh, _ := paths.Hear(n.clock(), path, r); fresh {
+			n.step(member, r)
+		}
 		return
 	}
 	key := dropped{packet.Source, drop}
