@@ -15,19 +15,19 @@ type branch struct {
 }
 
 // populatePaths gives the wires of some LANs a second path each. The order of addresses
-// may differ between the paths.
+// may differ between the paths, and all of one path may be below those of the other.
 func (l *lan) populatePaths() {
 	if l.redundant = l.chance(0.4); !l.redundant {
 		return
 	}
-	crossed := l.chance(0.5)
+	crossed, network := l.chance(0.5), pick[byte](l, 9, 11)
 	for i, n := range l.nodes {
 		host := byte(1 + i)
 		if crossed {
 			host = byte(200 - i)
 		}
 		for j := range n.ports {
-			source := netip.AddrFrom4([4]byte{10, byte(128 + j), 0, host})
+			source := netip.AddrFrom4([4]byte{network, byte(j), 0, host})
 			if n.cfgs[j].Family == IPv6 {
 				source = netip.AddrFrom16([16]byte{0xfe, 0x80, 14: byte(128 + j), 15: host})
 			}
@@ -129,23 +129,34 @@ func (l *lan) takeovers() string {
 	return text
 }
 
-// exercisePaths breaks one path: nobody notices. With power lost everywhere meanwhile, one
-// MASTER is elected by the other path alone, and is MASTER still when both work: a tie
-// is decided in the same way by either path. It is as though only one path had ever been.
+// exercisePaths breaks one path: nobody notices. If the power is lost everywhere meanwhile,
+// or the other path was broken too and there were several MASTERs, one is elected by the
+// other path alone, and is MASTER still when both work: a tie is decided in the same way
+// by either path.
 func (l *lan) exercisePaths(master *node) {
 	path := l.rng.IntN(2)
 	interval, delay := l.longest()
 	settle := func() { l.run(9*interval + 2*delay + time.Second) }
 	l.breakSwitch(path, true)
-	if l.chance(0.5) {
+	switch l.rng.IntN(3) {
+	case 0:
 		l.note("power is lost everywhere")
 		for _, n := range l.nodes {
 			n.kill()
 		}
+		together := l.chance(0.5)
 		for _, n := range l.nodes {
-			l.run(l.between(0, interval))
+			if !together {
+				l.run(l.between(0, interval))
+			}
 			n.start()
 		}
+		settle()
+		master = l.checkQuiet()
+	case 1:
+		l.breakSwitch(1-path, true)
+		settle()
+		l.breakSwitch(1-path, false)
 		settle()
 		master = l.checkQuiet()
 	}
