@@ -137,7 +137,10 @@ func (rs *routers) open() error {
 			rs.post(func() { rs.failed = err })
 		}
 	})
-	rs.spawn(rs.executor.run)
+	rs.spawn(func() {
+		_ = goRealtimeAt(orderPriority) // the VRRP loop says why not
+		rs.executor.run()
+	})
 	rs.spawn(func() { later.work(rs.laterEnd) })
 	if rs.realtime = <-ready; rs.realtime != nil {
 		rs.log.Warn("adverts may be late on a busy machine", "err", rs.realtime)
