@@ -140,6 +140,7 @@ func (c *converter) instance(i int, g *group, trackers []string) {
 	if len(trackers) > 0 {
 		t.Set(c.cluster.pings[0].at, "track", trackers)
 	}
+	c.also(g, t, iface)
 	c.auth(t)
 	c.fence(t)
 	c.otherResources(g, t)
@@ -164,8 +165,8 @@ func (c *converter) interval() time.Duration {
 // iface returns the interface of a group: that of its first address.
 func (c *converter) iface(g *group) string {
 	iface := g.addresses[0].iface
-	if iface == "" && len(c.cluster.interfaces) > 0 {
-		iface = c.cluster.interfaces[0]
+	if iface == "" && len(c.cluster.media) > 0 {
+		iface = c.cluster.media[0].iface
 	}
 	if iface == "" {
 		iface = "eth0"

@@ -15,7 +15,7 @@ type cluster struct {
 	deadtimeAt   convert.Position
 	failback     bool
 	failbackAt   convert.Position
-	interfaces   []string // of bcast, mcast and ucast
+	media        []medium
 	pings        []ping
 	ipfail       bool
 	stonith      []line // the stonith_host
@@ -63,11 +63,11 @@ var directives = map[string]func(c *converter, l line){
 	"nice_failback": func(c *converter, l line) {
 		c.cluster.failback, c.cluster.failbackAt = l.value() != "on", l.at
 	},
-	"bcast":   func(c *converter, l line) { c.media(l, l.words[1:]) },
-	"mcast":   func(c *converter, l line) { c.media(l, l.words[1:min(2, len(l.words))]) },
-	"ucast":   func(c *converter, l line) { c.media(l, l.words[1:min(2, len(l.words))]) },
+	"bcast":   (*converter).bcast,
+	"mcast":   (*converter).mcast,
+	"ucast":   (*converter).ucast,
 	"udpport": note("adverts are IP packets of protocol 112, without a port: let the firewall pass that protocol"),
-	"serial":  person("adverts go by IP only; a second network between the directors does what the cable did"),
+	"serial":  person("adverts go by IP only; a cable between network cards does what this one did: see also of [[vrrp]]"),
 	"baud":    note("it belongs to serial"),
 	"ping": func(c *converter, l line) {
 		for _, address := range l.words[1:] {
@@ -159,10 +159,4 @@ func (c *converter) duration(l line) (time.Duration, bool) {
 		return 0, false
 	}
 	return time.Duration(n * float64(unit)), true
-}
-
-// media notes the interfaces that heartbeats went by.
-func (c *converter) media(l line, interfaces []string) {
-	c.cluster.interfaces = append(c.cluster.interfaces, interfaces...)
-	c.report.Note(l.at, "%s: adverts go by the interface of the addresses, as multicast; for another way see peers and mode of [[vrrp]]", l.words[0])
 }

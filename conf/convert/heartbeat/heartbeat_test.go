@@ -26,7 +26,7 @@ func clusterFiles(t *testing.T, folder string) []convert.File {
 
 // Each folder of testdata has the result for the host lvs1 and the report.
 func TestGolden(t *testing.T) {
-	for _, name := range []string{"pair", "ipfail", "traps"} {
+	for _, name := range []string{"pair", "ipfail", "traps", "media"} {
 		t.Run(name, func(t *testing.T) {
 			folder := filepath.Join("testdata", name)
 			toml, report := converttest.Run(t, Convert, clusterFiles(t, folder)...)
