@@ -45,6 +45,7 @@ type Director struct {
 	ReconcileInterval time.Duration
 	// MaxCheckPrograms bounds how many programs of checks run at once.
 	MaxCheckPrograms int
+	Fast             Fast
 	DBus             DBus
 	SNMP             SNMP
 }

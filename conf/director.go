@@ -56,6 +56,7 @@ func (d *Director) visit(t *table) {
 	field(t, "journal", &d.Journal, pathOrOff, defaultJournal(d.RuntimeDir))
 	field(t, "reconcile_interval", &d.ReconcileInterval, duration(100*time.Millisecond, time.Hour), 10*time.Second)
 	field(t, "max_check_programs", &d.MaxCheckPrograms, integer[int](1, 10000), 64)
+	t.sub("fast", d.Fast.visit)
 	t.sub("log", func(t *table) {
 		field(t, "level", &d.Log.Level, logLevel, slog.LevelInfo)
 		field(t, "format", &d.Log.Format, logFormat, LogAuto)

@@ -32,16 +32,22 @@ func (r *router) render(priority uint8) []Frame {
 	}
 	var frames []Frame
 	r.eachDestination(func(to netip.Addr, wrap func([]byte) []byte, _ int, routed bool) {
-		frames = append(frames, Frame{r.tx.IfIndex, slices.Clone(wrap(r.append(nil, priority, to))), routed})
+		frames = append(frames, Frame{r.tx.IfIndex, slices.Clone(wrap(r.append(nil, message{priority: priority}, to))), routed})
 	})
 	return frames
 }
 
+// A message is what differs between the messages of a router.
+type message struct {
+	priority uint8
+	backup   bool // a BACKUP ADVERTISEMENT
+}
+
 // append appends the message for a destination to b.
-func (r *router) append(b []byte, priority uint8, to netip.Addr) []byte {
+func (r *router) append(b []byte, m message, to netip.Addr) []byte {
 	c := r.config()
 	a := vrrp.Advert{
-		Version: c.Version, VRID: c.VRID, Priority: priority,
+		Version: c.Version, VRID: c.VRID, Priority: m.priority, Backup: m.backup,
 		Interval: c.Interval, Addresses: c.Addresses,
 	}
 	if r.guard != nil {
@@ -58,15 +64,6 @@ func (s *Speaker) queueAdvert(now time.Time, r *router, priority uint8) {
 		return
 	}
 	r.eachDestination(func(to netip.Addr, wrap func([]byte) []byte, header int, routed bool) {
-		b := g.Begin(s.message[:0], now, r.tx.Source)
-		s.message = g.Seal(r.append(b, priority, to), now, r.tx.Source)
-		begin := len(s.arena)
-		s.arena = append(s.arena, wrap(s.message)...)
-		frame := s.arena[begin:len(s.arena):len(s.arena)]
-		if len(frame) <= header {
-			return // Wrap refused a message that is too long for a frame
-		}
-		g.Finish(frame[header:])
-		s.frames = append(s.frames, Frame{r.tx.IfIndex, frame, routed})
+		s.queueFrame(now, r, message{priority: priority}, to, wrap, header, routed)
 	})
 }

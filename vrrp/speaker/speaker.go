@@ -55,9 +55,10 @@ type Speaker struct {
 	orders       []Order
 	reports      []Report
 	seq          uint64
-	sendFailures map[int]SendFailure // of interfaces that refused the last frames, or some of them
-	lateness     histogram.Histogram // of the adverts of all routers
-	refusedSince time.Time           // since when no interface has taken a frame; zero: one has
+	sendFailures map[int]SendFailure          // of interfaces that refused the last frames, or some of them
+	lateness     histogram.Histogram          // of the adverts of all routers
+	refusedSince time.Time                    // since when no interface has taken a frame; zero: one has
+	sessions     map[sessionKey]time.Duration // the BFD sessions that are up, with their intervals
 }
 
 // Stray counts packets on an interface that are for none of our routers.
@@ -76,6 +77,7 @@ func New(opts Options) *Speaker {
 		byKey:        map[key]*router{},
 		stray:        map[int]*Stray{},
 		sendFailures: map[int]SendFailure{},
+		sessions:     map[sessionKey]time.Duration{},
 		packets:      make([]Packet, 0, 64),
 		frames:       make([]Frame, 0, 256),
 	}
@@ -170,7 +172,7 @@ func (s *Speaker) receive(now time.Time, p *Packet) {
 		s.refuse(now, r, p, drop)
 		return
 	}
-	if r.refused.accept(now, p.Source) {
+	if !s.advert.Backup && r.refused.accept(now, p.Source) {
 		s.reviewRefused(now, r)
 	}
 	if s.advert.Interval != r.config().Interval {
@@ -336,6 +338,10 @@ func (s *Speaker) act(now time.Time, r *router, a *vrrp.MemberAction) {
 			return
 		}
 		r.burst.begin(now, r.announce)
+	case vrrp.SendBackup:
+		s.queueBackup(now, r, a)
+	case vrrp.WantSession:
+		s.wantSession(now, r, a)
 	case vrrp.Claim:
 		s.order(r, a)
 	case vrrp.Mute, vrrp.Release:
@@ -371,6 +377,6 @@ func (v *TxConfig) frames(addresses int) int {
 func (s *Speaker) report(now time.Time, r *router, a *vrrp.MemberAction) {
 	s.reports = append(s.reports, Report{
 		At: now, Group: r.group.name, Router: r.config().Name, Verb: a.Verb,
-		From: a.From, To: a.To, Priority: a.Priority, OldPriority: a.OldPriority, Why: a.Why, Peer: a.Peer, Takeover: a.Takeover,
+		From: a.From, To: a.To, Priority: a.Priority, OldPriority: a.OldPriority, Why: a.Why, Peer: a.Peer, Takeover: a.Takeover, Armed: a.Armed,
 	})
 }
