@@ -45,9 +45,13 @@ type Director struct {
 	ReconcileInterval time.Duration
 	// MaxCheckPrograms bounds how many programs of checks run at once.
 	MaxCheckPrograms int
-	Fast             Fast
-	DBus             DBus
-	SNMP             SNMP
+	// Watchdog is the device of a hardware watchdog, "" for none, and WatchdogTimeout
+	// the time within which it must be fed.
+	Watchdog        string
+	WatchdogTimeout time.Duration
+	Fast            Fast
+	DBus            DBus
+	SNMP            SNMP
 }
 
 // SNMP is how the virtual routers are published over SNMP. Without an AgentX they

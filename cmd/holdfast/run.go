@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -20,7 +19,7 @@ import (
 )
 
 func newRun(f *flags) *cobra.Command {
-	var levelText, formatText string
+	var levelText, formatText, record string
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the daemon, in the foreground",
@@ -33,7 +32,7 @@ func newRun(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := runDaemon(cmd, f, options); err != nil {
+			if err := runDaemon(cmd, f, options, record); err != nil {
 				return failure{err}
 			}
 			return nil
@@ -41,6 +40,8 @@ func newRun(f *flags) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&levelText, "log-level", "", "debug, info, warn or error (default: as configured)")
 	cmd.Flags().StringVar(&formatText, "log-format", "", "auto, text, json or journal (default: as configured)")
+	cmd.Flags().StringVar(&record, "ipvs-record", "", "keep the IPVS table in memory and append its changes to this file")
+	_ = cmd.Flags().MarkHidden("ipvs-record") // it fails only for a flag that there is not
 	return cmd
 }
 
@@ -80,7 +81,7 @@ func (o logFlags) open(out io.Writer, c *conf.Config) (log *slog.Logger, reloada
 	return slog.New(newLogHandler(out, format, level)), reloadable
 }
 
-func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
+func runDaemon(cmd *cobra.Command, f *flags, o logFlags, ipvsRecord string) error {
 	collectGarbage(whileStarting)
 	early, unspoken := director.NewEarlySpeaker()
 	leaking := program.KeepCapabilities()
@@ -112,38 +113,20 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags) error {
 	defer context.AfterFunc(cmd.Context(), manager.Stopping)()
 	err = director.Run(ctx, director.Options{
 		Path: f.config, Config: c, Socket: f.socket, Version: softwareVersion(),
-		Log: log, Level: level, Reload: reload, EarlySpeaker: early, Manager: manager,
+		Log: log, Level: level, Reload: reload, EarlySpeaker: early, Manager: manager, IPVSRecord: ipvsRecord,
 		Ready: func() {
 			if err := keepCredentials(c.Director.RuntimeDir); err != nil {
 				log.Warn("after a crash, release will not know the secrets", "err", err)
 			}
 			manager.Ready()
 			collectGarbage(whileRunning)
-			time.AfterFunc(calm, debug.FreeOSMemory)
+			time.AfterFunc(calm, forgetStart)
 		},
 	})
 	if err == nil {
 		err = dropCredentials(c.Director.RuntimeDir)
 	}
 	return err
-}
-
-// Values of GOGC. At the start most allocations stay in use, so collecting often
-// costs time and frees little. Later the heap is small and memory matters more.
-const (
-	whileStarting = 400
-	whileRunning  = 50
-)
-
-// calm is how long after the start the memory that only the start needed is
-// returned to the kernel.
-const calm = 2 * time.Second
-
-// collectGarbage sets GOGC to percent, unless the environment sets it.
-func collectGarbage(percent int) {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(percent)
-	}
 }
 
 // hangups returns a channel that delivers each SIGHUP until ctx is done. Signals

@@ -58,7 +58,7 @@ type Stats struct {
 // directly and by one system call. Neither Receive nor Send allocates.
 //
 // One goroutine calls Receive and Send. It should be locked to its thread. Any
-// goroutine may call Wake, Open, Close and Stats.
+// goroutine may call Wake, Open, Close, Watch, Unwatch and Stats.
 type Port struct {
 	epoll int
 	wake  int // eventfd
@@ -69,6 +69,7 @@ type Port struct {
 	waiting   bool                // a Receive is in epoll
 	rx        map[int32]*rxSocket // by file descriptor
 	tx        map[int]*txSocket   // by interface index
+	watched   map[int32]func()    // by file descriptor: see Watch
 	stats     Stats
 	pending   []*txSocket // of one Send
 	batch     *batch
@@ -92,7 +93,7 @@ func New() (*Port, error) {
 	}
 	p := &Port{
 		epoll: epoll, wake: wake,
-		rx: map[int32]*rxSocket{}, tx: map[int]*txSocket{},
+		rx: map[int32]*rxSocket{}, tx: map[int]*txSocket{}, watched: map[int32]func(){},
 		batch: newBatch(), events: make([]unix.EpollEvent, 64),
 	}
 	if err := p.watch(wake); err != nil {

@@ -9,8 +9,8 @@ import (
 )
 
 // Receive appends the packets that have arrived to into, and returns it. It
-// blocks until there is one, until the deadline (the zero time means never), or
-// until Wake is called. Payloads are valid until the next call. An error is
+// blocks until there is one, until the deadline (the zero time means never), until
+// Wake is called, or until a watched descriptor can be read. Payloads are valid until the next call. An error is
 // final: the port cannot be used any more.
 func (p *Port) Receive(deadline time.Time, into []Packet) ([]Packet, error) {
 	p.mu.Lock()
@@ -34,6 +34,10 @@ func (p *Port) Receive(deadline time.Time, into []Packet) ([]Packet, error) {
 	for _, ev := range p.events[:n] {
 		if int(ev.Fd) == p.wake {
 			_, _ = unix.Read(p.wake, p.wakeBytes[:])
+			continue
+		}
+		if ready := p.watched[ev.Fd]; ready != nil {
+			ready()
 			continue
 		}
 		s := p.rx[ev.Fd]

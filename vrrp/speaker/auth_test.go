@@ -106,7 +106,7 @@ func TestNoAllocationPerAuthenticatedAdvert(t *testing.T) {
 		heard.Payload = peer.Seal(advert.Append(buffer, src, vrrp.IPv4.MulticastGroup(), 0), now, src)
 		s.elapse(now)
 		s.receive(now, &heard)
-		s.flush()
+		s.flush(now)
 	})
 	if allocs != 0 {
 		t.Errorf("%v allocations for an advert sent and one heard", allocs)

@@ -167,7 +167,7 @@ func (s *Speaker) AdvertiseNow() error {
 				s.perform(now, g, g.Step(now, i, vrrp.AdvertiseNow{}))
 			}
 		}
-		s.flush()
+		s.flush(now)
 	})
 }
 

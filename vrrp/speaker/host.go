@@ -23,6 +23,20 @@ type Port interface {
 	Wake()
 }
 
+// A Companion is another protocol that is as urgent as VRRP. The loop waits for it
+// too, so that it is served by the same thread and the same system call. Whoever
+// makes the Port has it return from Receive when a packet for the companion has
+// arrived.
+type Companion interface {
+	// Deadline returns when Turn must be called again. The zero time means never.
+	Deadline() time.Time
+	// Turn does what has become due and handles what has arrived. The loop calls it
+	// in each of its turns, after adverts were handled and sent, and before commands:
+	// what it has queued by a method that does not wait is done in the same turn. It
+	// must not block.
+	Turn()
+}
+
 // A SendError says that frames could not be sent on an interface.
 type SendError struct {
 	IfIndex int

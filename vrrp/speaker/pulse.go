@@ -40,7 +40,7 @@ func (s *Speaker) pulse(now time.Time) Pulse {
 
 // noteRefused notes since when no frame is taken by any interface. A call that sent
 // nothing because nothing was due says nothing.
-func (s *Speaker) noteRefused(errs []SendError) {
+func (s *Speaker) noteRefused(now time.Time, errs []SendError) {
 	taken := slices.ContainsFunc(s.frames, func(f Frame) bool {
 		return !slices.ContainsFunc(errs, func(e SendError) bool { return e.IfIndex == f.IfIndex })
 	})
@@ -48,6 +48,6 @@ func (s *Speaker) noteRefused(errs []SendError) {
 	case taken:
 		s.refusedSince = time.Time{}
 	case s.refusedSince.IsZero():
-		s.refusedSince = time.Now()
+		s.refusedSince = now
 	}
 }

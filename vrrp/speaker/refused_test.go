@@ -266,7 +266,7 @@ func TestRefusedFlood(t *testing.T) {
 		s.receive(now, &rival)
 		now = now.Add(time.Second)
 		s.elapse(now)
-		s.flush()
+		s.flush(now)
 	}
 	if reports != 1 {
 		t.Fatalf("%d reports of one rival", reports)
@@ -295,7 +295,7 @@ func TestRefusedFlood(t *testing.T) {
 		for range 1 + 10*(round%10/9) { // a pause after every tenth round
 			now = now.Add(time.Second)
 			s.elapse(now)
-			s.flush()
+			s.flush(now)
 		}
 	}
 	if st := s.snapshot(now).Routers["v"]; st.Machine.State != vrrp.Master {

@@ -16,7 +16,7 @@ import (
 // loop sends, so that adverts are not delayed by many addresses.
 const announcementsPerTurn = 64
 
-// Options are what a Speaker needs. Every field is required.
+// Options are what a Speaker needs. Every field but Companion is required.
 type Options struct {
 	Port Port
 	// Order receives the orders of one wake-up, in order. It must not block, and
@@ -25,6 +25,8 @@ type Options struct {
 	// Report receives one change. It must not block. The loop calls it.
 	Report func(Report)
 	Log    *slog.Logger
+	// Companion has its turn in every turn of the loop. nil: there is none.
+	Companion Companion
 }
 
 // A Speaker runs groups of virtual routers. Its methods may be called from
@@ -88,7 +90,7 @@ func New(opts Options) *Speaker {
 // goroutine to a thread with real-time priority.
 func (s *Speaker) Run() error {
 	for {
-		packets, err := s.opts.Port.Receive(s.deadlines.Next(), s.packets[:0])
+		packets, err := s.opts.Port.Receive(s.deadline(), s.packets[:0])
 		if err != nil {
 			s.end()
 			return fmt.Errorf("receive adverts: %w", err)
@@ -99,22 +101,35 @@ func (s *Speaker) Run() error {
 			s.receive(now, &packets[i])
 		}
 		s.elapse(now)
-		s.flush()
+		s.flush(now)
+		if c := s.opts.Companion; c != nil {
+			c.Turn()
+		}
 		if s.runCommands(now) {
 			return nil
 		}
-		s.flush()
+		s.flush(now)
 	}
+}
+
+// deadline returns when the loop must have its next turn. The zero time means
+// never.
+func (s *Speaker) deadline() time.Time {
+	next := s.deadlines.Next()
+	if c := s.opts.Companion; c != nil {
+		next = earliest(next, c.Deadline())
+	}
+	return next
 }
 
 // flush sends the frames of this turn, then hands over its orders, then its
 // reports. An advert with priority 0 thus leaves before the device is muted,
 // and a report comes after everything that it stands for was ordered.
-func (s *Speaker) flush() {
+func (s *Speaker) flush(now time.Time) {
 	if len(s.frames) > 0 {
 		errs := s.opts.Port.Send(s.frames)
-		s.noteRefused(errs)
-		s.sent(errs)
+		s.noteRefused(now, errs)
+		s.sent(now, errs)
 		s.frames, s.arena = s.frames[:0], s.arena[:0]
 	}
 	if len(s.orders) > 0 {
@@ -135,7 +150,7 @@ type SendFailure struct {
 
 // sent logs when sending on an interface begins to fail and when it works
 // again, but not every advert in between.
-func (s *Speaker) sent(errs []SendError) {
+func (s *Speaker) sent(now time.Time, errs []SendError) {
 	if len(errs) == 0 && len(s.sendFailures) == 0 {
 		return
 	}
@@ -145,11 +160,11 @@ func (s *Speaker) sent(errs []SendError) {
 		at := slices.IndexFunc(errs, func(r SendError) bool { return r.IfIndex == index })
 		switch {
 		case at >= 0 && !failing:
-			s.sendFailures[index] = SendFailure{time.Now(), errs[at].Err.Error()}
+			s.sendFailures[index] = SendFailure{now, errs[at].Err.Error()}
 			s.opts.Log.Warn("cannot send adverts", "err", errs[at].Err)
 		case at < 0 && failing:
 			delete(s.sendFailures, index)
-			s.opts.Log.Info("adverts are sent again", "after", time.Since(failure.Since).Round(time.Millisecond), "err", failure.Problem)
+			s.opts.Log.Info("adverts are sent again", "after", now.Sub(failure.Since).Round(time.Millisecond), "err", failure.Problem)
 		}
 	}
 }

@@ -250,7 +250,7 @@ func TestPartsAreAnnounced(t *testing.T) {
 	}
 	now = now.Add(10 * time.Second)
 	s.elapse(now)
-	s.flush()
+	s.flush(now)
 	if len(ordered) != 1 || !ordered[0].Unserved {
 		t.Fatalf("orders: %+v", ordered)
 	}
@@ -435,7 +435,7 @@ func TestNoAllocationPerAdvert(t *testing.T) {
 		now = now.Add(time.Second)
 		s.elapse(now)
 		s.receive(now, &heard)
-		s.flush()
+		s.flush(now)
 	})
 	if allocs != 0 {
 		t.Errorf("%v allocations for an advert sent and one heard", allocs)

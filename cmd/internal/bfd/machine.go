@@ -33,6 +33,10 @@ type Change struct {
 	Diag     Diag
 	Verdict  Verdict
 	Reason   string
+	// Late is by how much this machine itself was late shortly before, if that can
+	// be why the session fell: it was suspended or stopped, or the loop got no
+	// processor time. A fall with Late != 0 says nothing about the neighbour.
+	Late time.Duration
 }
 
 // A remote is the content of the neighbour's last packet. Apart from MinRx,
@@ -115,14 +119,16 @@ func (m *machine) settle() {
 // begin clears the results of the previous event.
 func (m *machine) begin() { m.out, m.changes = m.out[:0], m.changes[:0] }
 
-// receive handles a packet for this session.
-func (m *machine) receive(now time.Time, p *Packet) Drop {
+// receive handles a packet for this session, which arrived at a time that may be
+// before now. The detection time counts from then. A packet that was waiting to be
+// read when that time was found to be over has ended the silence.
+func (m *machine) receive(now, arrived time.Time, p *Packet) Drop {
 	m.begin()
 	if m.state == AdminDown {
 		return DropAdminDown
 	}
 	before := m.interval()
-	m.heard = now
+	m.heard = arrived
 	m.remote = remote{
 		Discriminator: p.Mine, State: p.State, Diag: p.Diag, Multiplier: p.Multiplier,
 		MinTx: p.MinTx, MinRx: p.MinRx, Demand: p.Demand,
@@ -132,7 +138,7 @@ func (m *machine) receive(now time.Time, p *Packet) Drop {
 	}
 	from := m.state
 	m.follow(now, p)
-	m.expires = now.Add(m.detection())
+	m.expires = arrived.Add(m.detection())
 	if m.interval() != before {
 		m.schedule(now)
 	}
@@ -233,6 +239,15 @@ func (m *machine) detection() time.Duration {
 	return time.Duration(m.remote.Multiplier) * max(m.rxInForce, m.remote.MinTx)
 }
 
+// remoteDetection returns how long the neighbour misses our packets before it takes
+// the session down.
+func (m *machine) remoteDetection() time.Duration {
+	return time.Duration(m.Multiplier) * max(m.txInForce, m.remote.MinRx)
+}
+
+// expired reports whether the detection time is over.
+func (m *machine) expired(now time.Time) bool { return !m.expires.IsZero() && !now.Before(m.expires) }
+
 // interval returns the interval of our periodic packets, without jitter. 0
 // means that none are sent (RFC 5880 §6.8.7).
 func (m *machine) interval() time.Duration {
@@ -290,7 +305,7 @@ func (m *machine) deadline() time.Time {
 // elapse handles every deadline that has passed.
 func (m *machine) elapse(now time.Time) {
 	m.begin()
-	if !m.expires.IsZero() && !now.Before(m.expires) {
+	if m.expired(now) {
 		m.expire(now)
 	}
 	if !m.doubt.IsZero() && !now.Before(m.doubt) {

@@ -98,7 +98,7 @@ func (l *link) run(d time.Duration) {
 		for len(l.wire) > 0 && !l.wire[0].at.After(l.now) {
 			f := l.wire[0]
 			l.wire = l.wire[1:]
-			l.ends[f.to].receive(l.now, &f.p)
+			l.ends[f.to].receive(l.now, l.now, &f.p)
 			l.take(f.to)
 		}
 		for i, m := range l.ends {
@@ -242,10 +242,10 @@ func TestNoDetectionWhilePacketsCome(t *testing.T) {
 	m := newMachine("a", 11, usual)
 	m.start(epoch)
 	up := Packet{State: Init, Multiplier: 3, Mine: 22, Yours: 11, MinTx: 100 * ms, MinRx: 100 * ms}
-	m.receive(epoch, &up)
+	m.receive(epoch, epoch, &up)
 	up.State = Up
 	for now := epoch; now.Before(epoch.Add(10 * time.Second)); now = now.Add(599 * ms) {
-		m.receive(now, &up)
+		m.receive(now, now, &up)
 		m.elapse(now)
 		if m.state != Up {
 			t.Fatalf("%v after %v", m.state, now.Sub(epoch))
@@ -304,7 +304,7 @@ func TestAdminDown(t *testing.T) {
 func TestAdminDownFromTheBeginning(t *testing.T) {
 	m := newMachine("a", 11, usual)
 	m.start(epoch)
-	m.receive(epoch, &Packet{State: AdminDown, Multiplier: 3, Mine: 22, MinTx: time.Second, MinRx: time.Second})
+	m.receive(epoch, epoch, &Packet{State: AdminDown, Multiplier: 3, Mine: 22, MinTx: time.Second, MinRx: time.Second})
 	if len(m.changes) != 1 || m.changes[0].Verdict != VerdictUp || m.state != Down {
 		t.Errorf("%v, changes %+v", m.state, m.changes)
 	}
@@ -382,14 +382,14 @@ func TestFinal(t *testing.T) {
 	m.start(epoch)
 	p := Packet{State: Init, Poll: true, Multiplier: 3, Mine: 22, Yours: 11, MinTx: 100 * ms, MinRx: 100 * ms}
 	for range 2 {
-		m.receive(epoch, &p)
+		m.receive(epoch, epoch, &p)
 		if len(m.out) != 1 || !m.out[0].Final || m.out[0].Poll || m.out[0].State != Up || !m.polling {
 			t.Fatalf("answered %+v, polling %v", m.out, m.polling)
 		}
 		p.State = Up
 	}
 	p.Poll, p.Final = false, true
-	m.receive(epoch, &p)
+	m.receive(epoch, epoch, &p)
 	if m.polling || len(m.out) != 0 {
 		t.Errorf("polling %v, sent %+v", m.polling, m.out)
 	}
@@ -405,9 +405,9 @@ func TestSilenceOnDemand(t *testing.T) {
 		m.start(epoch)
 		up := ask
 		up.Demand, up.MinRx, up.State = false, 100*ms, Init
-		m.receive(epoch, &up)
+		m.receive(epoch, epoch, &up)
 		ask.Final = true
-		m.receive(epoch, &ask)
+		m.receive(epoch, epoch, &ask)
 		if m.interval() != 0 || !m.due.IsZero() {
 			t.Errorf("%+v: sends every %v", ask, m.interval())
 		}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdfast/integration/tools"
+	"holdfast/netdev/port"
 )
 
 // A ns is a network namespace of a test, whose goroutine is locked to its
@@ -118,24 +119,63 @@ func (w *witness) last(name string) (last Change) {
 	return last
 }
 
-// speak starts a speaker in the namespace.
-func (n *ns) speak(configs ...Config) (*Speaker, *witness) {
-	n.t.Helper()
-	w := &witness{}
-	entered := make(chan error, 1)
-	s, err := NewSpeaker(Options{Log: slog.New(slog.DiscardHandler), OnChange: w.hear, Realtime: func() error {
-		entered <- n.enter()
-		return nil
-	}})
-	if err == nil {
-		err = <-entered
+// A testSpeaker is a speaker with a loop of its own.
+type testSpeaker struct {
+	*Speaker
+	ending chan struct{}
+}
+
+// Close ends the loop.
+func (s *testSpeaker) Close() {
+	s.stop()
+	<-s.done
+}
+
+func (s *testSpeaker) stop() {
+	select {
+	case <-s.ending:
+	default:
+		close(s.ending)
+		s.loop.Wake()
 	}
+}
+
+// speak starts a speaker in the namespace.
+func (n *ns) speak(configs ...Config) (*testSpeaker, *witness) {
+	n.t.Helper()
+	p, err := port.New()
 	if err != nil {
 		n.t.Fatal(err)
 	}
+	w := &witness{}
+	s := &testSpeaker{NewSpeaker(Options{Log: slog.New(slog.DiscardHandler), OnChange: w.hear, Loop: p}), make(chan struct{})}
+	go n.turn(p, s)
 	n.t.Cleanup(s.Close)
 	s.Apply(configs, nil, 0)
 	return s, w
+}
+
+// turn is the loop of a speaker.
+func (n *ns) turn(p *port.Port, s *testSpeaker) {
+	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+	defer p.Shutdown()
+	defer s.End()
+	if err := n.enter(); err != nil {
+		n.t.Error(err)
+		return
+	}
+	for {
+		if _, err := p.Receive(s.Deadline(), nil); err != nil {
+			n.t.Error(err)
+			return
+		}
+		select {
+		case <-s.ending:
+			return
+		default:
+			s.Turn()
+		}
+	}
 }
 
 func eventually(t *testing.T, what string, ok func() (seen any, ok bool)) {
@@ -165,7 +205,7 @@ func multihop(c Config) Config {
 	return c
 }
 
-func statuses(s *Speaker) map[string]Status {
+func statuses(s *testSpeaker) map[string]Status {
 	all := map[string]Status{}
 	list, _ := s.Status()
 	for _, st := range list {
@@ -174,7 +214,7 @@ func statuses(s *Speaker) map[string]Status {
 	return all
 }
 
-func awaitUp(t *testing.T, s *Speaker) {
+func awaitUp(t *testing.T, s *testSpeaker) {
 	t.Helper()
 	eventually(t, "all are up", func() (any, bool) {
 		list, _ := s.Status()
@@ -249,11 +289,8 @@ func TestUpgrade(t *testing.T) {
 	})
 	known := a.Save()
 	before := statuses(a)["s"]
-	a.do(func() { // it ends without a word
-		a.closeTx(a.table.list[0])
-		a.closing = true
-	})
-	<-a.done
+	a.do(func() { a.closeTx(a.table.list[0]) }) // it ends without a word
+	a.Close()
 	next, told := here.speak()
 	next.Apply([]Config{session}, known, time.Second)
 	if st := statuses(next)["s"]; st.State != Up || st.Local != before.Local || st.Port != before.Port || !st.Since.Equal(before.Since) {

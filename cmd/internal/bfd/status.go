@@ -5,6 +5,8 @@ import "time"
 // A Status is the state of a session, for display.
 type Status struct {
 	Config         Config
+	Listed         bool     // it is in the configuration
+	Users          []string // names of the run-time users that share it
 	State          State
 	Since          time.Time // of State
 	Reason         string    // of State
@@ -62,11 +64,11 @@ func (s *session) status() Status {
 		Local: m.local, Interval: m.interval(), Heard: m.heard,
 		RemoteState: m.remote.State, RemoteDiag: m.remote.Diag, Remote: m.remote.Discriminator,
 		RemoteMinTx: m.remote.MinTx, RemoteMinRx: m.remote.MinRx, RemoteMultiple: m.remote.Multiplier,
-		Trouble: s.trouble, Sent: s.sent, Unsent: s.unsent, Received: s.received, Ups: m.ups, Downs: m.downs,
+		Listed: s.listed, Trouble: s.problem(), Sent: s.sent, Unsent: s.unsent, Received: s.received, Ups: m.ups, Downs: m.downs,
 		Dropped: counts(&s.drops), LastDrop: s.lastDrop,
 	}
-	if st.Trouble == "" {
-		st.Trouble = s.sendFail
+	for _, u := range s.users {
+		st.Users = append(st.Users, u.Name)
 	}
 	if s.tx != nil {
 		st.Port = s.tx.port

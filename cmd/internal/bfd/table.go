@@ -2,7 +2,10 @@ package bfd
 
 import (
 	"net/netip"
+	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"holdfast/vrrp/due"
 )
@@ -36,6 +39,7 @@ type Datagram struct {
 	Multihop            bool   // by the port
 	Source, Destination netip.Addr
 	TTL                 uint8
+	Arrived             time.Time
 	Payload             []byte
 }
 
@@ -47,11 +51,19 @@ type session struct {
 	tx       *txSocket
 	trouble  string // why a socket could not be opened; "": both are open
 	sent     uint64
-	unsent   uint64 // packets that the kernel refused to send
-	sendFail string // why it refused the last one; "": it was sent
-	received uint64 // packets that passed every check
+	unsent   uint64     // packets that the kernel refused to send
+	sendFail unix.Errno // why it refused the last one; 0: it was sent
+	received uint64     // packets that passed every check
 	drops    [NumDrops]uint64
 	lastDrop Drop
+
+	users    []*User       // that share it
+	listed   bool          // it is in the configuration
+	late     time.Duration // by how much the loop was late, which can explain a fall until lateTill
+	lateTill time.Time
+
+	wire  [PacketLen]byte // the last packet sent, as bytes
+	wired Packet          // and as a value
 }
 
 // A table holds all sessions.
@@ -70,6 +82,14 @@ func (t *table) add(s *session) {
 	s.timer.Value = s
 	t.byDisc[s.machine.local] = s
 	t.list = append(t.list, s)
+}
+
+// on reports whether a session has one of the named interfaces. Without names, it
+// reports whether there is a session at all.
+func (t *table) on(names []string) bool {
+	return slices.ContainsFunc(t.list, func(s *session) bool {
+		return len(names) == 0 || s.Interface != "" && slices.Contains(names, s.Interface)
+	})
 }
 
 // forget removes a session from everything but the list.
@@ -103,7 +123,7 @@ func (t *table) receive(now time.Time, d *Datagram) *session {
 		drop = s.admit(d)
 	}
 	if drop == DropNone {
-		drop = s.machine.receive(now, &p)
+		drop = s.machine.receive(now, d.Arrived, &p)
 	}
 	if drop != DropNone {
 		t.drop(s, drop)

@@ -26,14 +26,14 @@ type bfdSessions struct {
 	savedAt    time.Duration               // when that binary saved them, since boot
 }
 
-// open starts the speaker, in a goroutine that is as punctual on a busy machine as
-// adverts are.
-func (s *bfdSessions) open() (err error) {
-	s.speaker, err = bfd.NewSpeaker(bfd.Options{
-		Log: s.log, Realtime: goRealtime,
+// ride returns the speaker, which the VRRP loop runs. With real-time priority BFD
+// packets are then as punctual on a busy machine as adverts are.
+func (s *bfdSessions) ride(loop bfd.Loop) loopCompanion {
+	s.speaker = bfd.NewSpeaker(bfd.Options{
+		Log: s.log, Loop: loop,
 		OnChange: func(c bfd.Change) { s.post(func() { s.changed(c) }) },
 	})
-	return err
+	return s.speaker
 }
 
 func (s *bfdSessions) restore(u *upgradeState) { s.known, s.savedAt = u.BFD, u.At }
@@ -73,12 +73,6 @@ func (s *bfdSessions) suspend() { s.speaker.RelaxTimers() }
 func (s *bfdSessions) save(u *upgradeState) { u.BFD = s.speaker.Save() }
 
 func (s *bfdSessions) withdraw() { s.speaker.AdminDown() }
-
-func (s *bfdSessions) close() {
-	if s.speaker != nil {
-		s.speaker.Close()
-	}
-}
 
 // changed publishes the change of a session, and passes its verdict on.
 func (s *bfdSessions) changed(c bfd.Change) {

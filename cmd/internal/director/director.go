@@ -36,6 +36,9 @@ type Options struct {
 	EarlySpeaker *EarlySpeaker
 	// Reload gets a value for every reload that is asked for by a signal (SIGHUP).
 	Reload <-chan struct{}
+	// IPVSRecord is the path of a file. If it is given, the IPVS table is one in memory,
+	// which writes its changes to that file; the kernel's is left alone.
+	IPVSRecord string
 }
 
 // A Director runs one configuration. All fields belong to its loop.
@@ -71,6 +74,7 @@ type Director struct {
 	preemption *preemption
 	trackers   *trackers
 	resources  *resources
+	hardware   *hardwareWatchdog
 	routers    *routers
 	rivals     *rivals
 	problems   *problems
@@ -204,10 +208,16 @@ func (d *Director) list() {
 	d.bus = &busService{base: b, director: busDirector{backend{d}}, routers: d.routers}
 	d.bfd = &bfdSessions{base: b}
 	d.services = newVirtualServices(b, dir)
+	if path := d.opts.IPVSRecord; path != "" {
+		d.services.kernel = recordIPVS(path)
+	}
 	d.preemption = newPreemption(b)
 	d.trackers = &trackers{base: b, dir: dir, crashed: len(d.host.Left()) > 0, routers: d.routers}
 	d.rivals = &rivals{base: b, instance: d.routers.instance, about: d.eventInstance, known: map[string]*rivalry{}}
 
+	d.hardware = newHardwareWatchdog(b)
+	d.hardware.pulse = d.pulse
+	d.hardware.problems = func(all []status.Problem) { d.problems.set("watchdog", all) }
 	d.resources = newResources(b, dir, d.routers.gate)
 	d.resources.fault, d.resources.workUntil = d.routers.setResourceFault, d.workUntil
 	d.resources.problems = func(all []status.Problem) { d.problems.set("resources", all) }
@@ -222,7 +232,7 @@ func (d *Director) list() {
 	d.preemption.undecided = func() int { return d.services.checks.Undecided() }
 	d.preemption.syncFailed = func() bool { return d.services.faults.sync != nil }
 	d.preemption.hold, d.routers.preempt = d.routers.holdPreempt, d.preemption.event
-	d.routers.trackers, d.routers.early = d.trackers, d.opts.EarlySpeaker
+	d.routers.trackers, d.routers.early, d.routers.ride = d.trackers, d.opts.EarlySpeaker, d.bfd.ride
 
 	links := &linkWatch{base: b, changed: d.linkChanged}
 	d.problems = &problems{base: b}
@@ -260,6 +270,7 @@ func (d *Director) list() {
 		d.routers,
 		d.rivals,
 		&statusPage{base: b, page: d.page},
+		d.hardware,
 		d.listeners,
 		d.metrics,
 	}

@@ -20,6 +20,7 @@
 //
 //	outlets.go         scripts, pipes, webhooks and mail; programs.go: what is run
 //	service_manager.go what systemd is told; watchdog.go: that adverts go out
+//	hardware_watchdog.go  a timer that resets the machine unless adverts go out
 //	snmp.go, dbus.go   SNMP and D-Bus
 //	metrics.go         metrics for Prometheus
 //	bfd.go             BFD sessions

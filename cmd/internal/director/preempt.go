@@ -54,7 +54,7 @@ func (p *preemption) apply(c *conf.Config) {
 	if first && p.warm {
 		p.sync.warm = true
 	}
-	p.sync.period, p.sync.patience = 0, c.LVS.PreemptWait
+	p.sync.period, p.sync.timeout = 0, c.LVS.PreemptWait
 	if c.LVS.Sync.Interface != "" {
 		p.sync.period = c.LVS.SyncPreemptWait
 	}
@@ -183,12 +183,12 @@ type checksWait struct {
 // time that this director begins to listen: at its start, and when it is BACKUP again
 // after having been MASTER or in FAULT.
 type syncWait struct {
-	period   time.Duration // 0: no wait
-	patience time.Duration // for a daemon that does not start
-	warm     bool          // the former binary had received connections for long enough
-	backup   time.Time     // when this director became BACKUP; zero: it is not
-	since    time.Time     // since when it receives
-	over     bool
+	period  time.Duration // 0: no wait
+	timeout time.Duration // for a daemon that does not start
+	warm    bool          // the former binary had received connections for long enough
+	backup  time.Time     // when this director became BACKUP; zero: it is not
+	since   time.Time     // since when it receives
+	over    bool
 }
 
 // stateIs notes whether this director is BACKUP, and reports whether that is news.
@@ -210,7 +210,7 @@ func (w *syncWait) advance(now time.Time, failed bool) {
 	if w.backup.IsZero() || w.over {
 		return
 	}
-	if failed && now.Before(w.backup.Add(w.patience)) {
+	if failed && now.Before(w.backup.Add(w.timeout)) {
 		w.since = now
 	}
 	w.over = !w.end().After(now)

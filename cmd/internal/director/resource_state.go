@@ -94,14 +94,14 @@ func (r *resources) adopt() {
 			}
 		}
 		if u != nil && !u.known {
-			time.AfterFunc(undecided+r.patience(u), func() { r.post(func() { u.known = true; r.step(u) }) })
+			time.AfterFunc(undecided+r.electionTimeout(u), func() { r.post(func() { u.known = true; r.step(u) }) })
 		}
 	}
 	r.saved = savedResources{}
 }
 
-// patience is how long the members of a unit wait, at most, for a MASTER.
-func (r *resources) patience(u *unitResources) (longest time.Duration) {
+// electionTimeout is how long the members of a unit wait, at most, for a MASTER.
+func (r *resources) electionTimeout(u *unitResources) (longest time.Duration) {
 	for i := range r.conf.VRRP {
 		if in := &r.conf.VRRP[i]; in.Name == u.members[0] {
 			longest = max(longest, in.PreemptDelay+8*in.Interval)

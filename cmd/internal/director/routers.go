@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"holdfast/cmd/internal/bfd"
 	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/netdev/port"
@@ -29,8 +30,9 @@ type routers struct {
 	repair   *repairer
 	trackers *trackers
 	observer routersObserver
-	gate     *claimGate          // before the executor
-	released func(speaker.Order) // is told of releases that were carried out
+	ride     func(bfd.Loop) loopCompanion // returns what runs in the VRRP loop too
+	gate     *claimGate                   // before the executor
+	released func(speaker.Order)          // is told of releases that were carried out
 	// resourceFaults are why instances must not be MASTER for their resources' sake.
 	resourceFaults map[string]string
 	// preempt returns what an instance hears of preemption at its start; nil if nothing
@@ -56,6 +58,12 @@ type routers struct {
 	savedAt   time.Duration // since boot
 	before    counts
 	continued map[string]vrrp.Resume
+}
+
+// A loopCompanion runs in the VRRP loop, which tells it when that ends.
+type loopCompanion interface {
+	speaker.Companion
+	End()
 }
 
 // A runningUnit is a unit that the speaker has.
@@ -106,8 +114,9 @@ func (rs *routers) open() error {
 		return fmt.Errorf("open the VRRP port: %w", err)
 	}
 	rs.port = &vrrpPort{Port: p}
+	companion := rs.ride(p)
 	rs.speaker = speaker.New(speaker.Options{
-		Port: rs.port, Log: rs.log,
+		Port: rs.port, Log: rs.log, Companion: companion,
 		Order:  rs.gate.order,
 		Report: func(r speaker.Report) { rs.post(func() { rs.reported(r) }) },
 	})
@@ -119,6 +128,7 @@ func (rs *routers) open() error {
 	rs.executor.released = func(o speaker.Order) { rs.post(func() { rs.released(o) }) }
 	ready := make(chan error, 1)
 	rs.spawn(func() {
+		defer companion.End()
 		ready <- goRealtime()
 		if err := rs.speaker.Run(); err != nil {
 			rs.post(func() { rs.failed = err })

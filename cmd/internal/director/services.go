@@ -16,6 +16,7 @@ import (
 	"holdfast/conf"
 	"holdfast/lvs"
 	"holdfast/lvs/ipvs"
+	"holdfast/lvs/recorder"
 )
 
 // openIPVSTimeout bounds the wait for the kernel to load the IPVS module.
@@ -67,6 +68,14 @@ func newVirtualServices(b base, dir string) *virtualServices {
 }
 
 func openIPVS(ctx context.Context, log *slog.Logger) (ipvsTable, error) { return ipvs.Open(ctx, log) }
+
+// recordIPVS opens a table in memory instead, which records its changes in a file.
+func recordIPVS(path string) func(context.Context, *slog.Logger) (ipvsTable, error) {
+	return func(_ context.Context, log *slog.Logger) (ipvsTable, error) {
+		log.Warn("the IPVS table is one in memory: nothing is balanced", "record", path)
+		return recorder.Open(path)
+	}
+}
 
 func (v *virtualServices) open() error {
 	v.checks = checker.New(checker.Options{

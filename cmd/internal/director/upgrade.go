@@ -107,6 +107,7 @@ func (d *Director) exec(path string) error {
 	if err := program.PassCapabilities(); err != nil {
 		d.log.Warn("the new binary has fewer capabilities", "err", err)
 	}
+	defer d.hardware.handOn()()
 	err = syscall.Exec(path, os.Args, env)
 	return errors.Join(fmt.Errorf("run %s: %w", path, err), takeBack())
 }

@@ -25,6 +25,7 @@ type upgradeState struct {
 	Trackers map[string]track.Memory     `json:"trackers,omitempty"`
 	BFD      map[string]bfd.SavedSession `json:"bfd,omitempty"`
 	LVS      lvs.Memory                  `json:"lvs,omitzero"`
+	Watchdog savedWatchdog               `json:"watchdog,omitzero"`
 	// PreemptHeld is set if this director was not to preempt a MASTER yet.
 	PreemptHeld bool `json:"preempt_held,omitempty"`
 

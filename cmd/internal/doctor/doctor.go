@@ -32,6 +32,7 @@ var diagnoses = []diagnosis{
 	of("bridges", lookAtBridges, judgeBridges),
 	of("network managers", lookAtManagers, judgeManagers),
 	of("clock", lookAtClock, judgeClock),
+	of("watchdog", lookAtWatchdog, judgeWatchdog),
 	of("tunnels", lookAtTunnels, judgeTunnels),
 	of("addresses", lookAtAnswers, judgeAnswers),
 	of("virtual mac", lookAtFilter, judgeFilter),

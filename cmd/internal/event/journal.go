@@ -11,7 +11,8 @@ import (
 // that were overwritten. Its methods may be called from any goroutine.
 type Journal struct {
 	mu      sync.Mutex
-	ring    []Event       // entry of seq is at (seq-1) % len
+	size    uint64        // how many events it keeps
+	ring    [][]Event     // in blocks, which are made when they are first needed: see slot
 	first   uint64        // seq of the oldest that it ever had
 	last    uint64        // seq of the newest; first-1 if none
 	starts  []Start       // oldest first; the last is of this process
@@ -22,7 +23,21 @@ type Journal struct {
 // gets the number last+1, where last is the number of the newest event of the
 // process before an upgrade; 0: there was none.
 func NewJournal(size int, last uint64) *Journal {
-	return &Journal{ring: make([]Event, size), first: last + 1, last: last}
+	return &Journal{size: uint64(size), ring: make([][]Event, (size+blockLen-1)/blockLen), first: last + 1, last: last}
+}
+
+// blockLen is the number of events in a block of the ring. Most directors see few
+// events in their lives, so the whole ring would be memory that is never used.
+const blockLen = 64
+
+// slot returns where the event with this number is.
+func (l *Journal) slot(seq uint64) *Event {
+	i := (seq - 1) % l.size
+	block := &l.ring[i/blockLen]
+	if *block == nil {
+		*block = make([]Event, blockLen)
+	}
+	return &(*block)[i%blockLen]
 }
 
 // SetStarts tells the journal to which starts of the daemon the numbers belong, the
@@ -71,10 +86,9 @@ func (l *Journal) Prepend(events []Event) error {
 			return fmt.Errorf("event %d is where %d should be", events[i].Seq, want)
 		}
 	}
-	size := uint64(len(l.ring))
 	for _, e := range events {
-		if l.last-e.Seq < size {
-			l.ring[(e.Seq-1)%size] = e
+		if l.last-e.Seq < l.size {
+			*l.slot(e.Seq) = e
 		}
 	}
 	l.first -= uint64(len(events))
@@ -96,7 +110,7 @@ func (l *Journal) Append(e Event) uint64 {
 	l.last++
 	e.Seq = l.last
 	e.Instance, e.Group, e.Service = nil, nil, nil
-	l.ring[(e.Seq-1)%uint64(len(l.ring))] = e
+	*l.slot(e.Seq) = e
 	if l.arrived != nil {
 		close(l.arrived)
 		l.arrived = nil
@@ -108,7 +122,7 @@ func (l *Journal) Append(e Event) uint64 {
 // first one that it returns is a KindLost event if some of those after seq are
 // gone, and also if the journal has not yet reached seq: then the caller knows
 // the journal of a process before a restart, and gets all events of this one.
-func (l *Journal) Since(seq uint64) []Event { return l.Next(seq, len(l.ring)) }
+func (l *Journal) Since(seq uint64) []Event { return l.Next(seq, int(l.size)) }
 
 // Next is Since, but returns at most that many events, and a KindLost event before
 // them where one belongs.
@@ -122,15 +136,14 @@ func (l *Journal) next(seq uint64, most int) []Event {
 	if seq == l.last || l.last < l.first {
 		return nil
 	}
-	size := uint64(len(l.ring))
 	oldest, gone := l.first, "lost in an upgrade"
-	if l.last-l.first >= size {
-		oldest, gone = l.last-size+1, "overwritten"
+	if l.last-l.first >= l.size {
+		oldest, gone = l.last-l.size+1, "overwritten"
 	}
 	var events []Event
 	switch {
 	case seq > l.last:
-		events = append(events, anew(seq, l.ring[(oldest-1)%size]))
+		events = append(events, anew(seq, *l.slot(oldest)))
 		seq = 0
 	case seq != 0 && seq+1 < oldest:
 		events = append(events, Event{
@@ -139,7 +152,7 @@ func (l *Journal) next(seq uint64, most int) []Event {
 	}
 	from := max(seq+1, oldest)
 	for i := from; i <= min(l.last, from+uint64(most)-1); i++ {
-		events = append(events, l.ring[(i-1)%size])
+		events = append(events, *l.slot(i))
 	}
 	if events[0].Kind == KindLost && events[0].Seq == 0 { // a marker: resuming after it finds what follows it
 		events[0].Seq, events[0].At = events[1].Seq-1, events[1].At

@@ -61,11 +61,11 @@ func newWriter(o Options, limit int64) *Writer {
 // Written returns the number of the last event in the file.
 func (w *Writer) Written() uint64 { return w.written.Load() }
 
-// Close writes what is left and ends the Writer. It waits no longer than patience: a disk
+// Close writes what is left and ends the Writer. It waits no longer than timeout: a disk
 // that does not answer must not keep the daemon.
-func (w *Writer) Close(patience time.Duration) error {
+func (w *Writer) Close(timeout time.Duration) error {
 	w.stop()
-	late := time.NewTimer(patience)
+	late := time.NewTimer(timeout)
 	defer late.Stop()
 	select {
 	case <-w.ended:

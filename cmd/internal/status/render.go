@@ -27,6 +27,7 @@ func (s *Status) sections(b *page, section Section) {
 		s.policies(b)
 		s.trackers(b)
 		s.resources(b)
+		s.watchdog(b)
 	}
 	if section == SectionVRRP || section == SectionAll {
 		s.bfd(b)

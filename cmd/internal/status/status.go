@@ -34,7 +34,8 @@ type Status struct {
 	Alerts   []Alert   `json:"alerts,omitempty"` // failures that the rules for alerts are about
 	LVS      *LVS      `json:"lvs,omitempty"`
 	Trackers []Tracker `json:"trackers"`
-	BFD      *BFD      `json:"bfd,omitempty"` // nil: not configured
+	BFD      *BFD      `json:"bfd,omitempty"`      // nil: not configured
+	Watchdog *Watchdog `json:"watchdog,omitempty"` // nil: not configured
 	// Resources lists what runs where a group or instance is MASTER.
 	Resources []Resource `json:"resources,omitempty"`
 	// Checks lists the health checks, identified by "service/server". It omits
@@ -72,7 +73,8 @@ type Problem struct {
 	// conflicts with ours. Kind is check if a check of a server that is well found
 	// something, such as a certificate that will expire soon. Kind is resource if
 	// something does not run where it should, or may run where it should not. Kind is
-	// fence if a node could not be fenced. Kind is listen for an HTTP listener.
+	// fence if a node could not be fenced. Kind is watchdog if the hardware watchdog is
+	// not fed. Kind is listen for an HTTP listener.
 	Kind      string    `json:"kind"`
 	Name      string    `json:"name"`                // name of the object
 	VRRP      string    `json:"vrrp,omitempty"`      // the affected virtual router

@@ -32,8 +32,8 @@ type Options struct {
 
 const (
 	interval = time.Second
-	// patience bounds the wait for an answer of the daemon.
-	patience = 10 * time.Second
+	// answerTimeout bounds the wait for an answer of the daemon.
+	answerTimeout = 10 * time.Second
 )
 
 // Run shows the status until the user quits or ctx is done.
@@ -80,7 +80,7 @@ func (t *terminal) Init() tea.Cmd { return t.ask() }
 func (t *terminal) ask() tea.Cmd {
 	since := t.since
 	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(t.ctx, patience)
+		ctx, cancel := context.WithTimeout(t.ctx, answerTimeout)
 		defer cancel()
 		a := answer{since: since}
 		if a.status, a.err = t.daemon.Status(ctx); a.err == nil {
@@ -92,7 +92,7 @@ func (t *terminal) ask() tea.Cmd {
 
 func (t *terminal) carryOut(o Order) tea.Cmd {
 	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(t.ctx, patience)
+		ctx, cancel := context.WithTimeout(t.ctx, answerTimeout)
 		defer cancel()
 		return ordered{o, t.daemon.Order(ctx, o)}
 	}

@@ -31,7 +31,6 @@ const (
 // A hub looks at the director while at least one page is open, and makes one message
 // of each look for all of them.
 type hub struct {
-	version string // of the page
 	status  func(context.Context) (*status.Status, error)
 	journal *event.Journal
 	peers   *peers
@@ -138,7 +137,8 @@ func (h *hub) look(ctx context.Context) int {
 		return 0
 	}
 	s.Complete()
-	snap := &snapshot{now: s.Now, head: encode(viewHead(s, h.version)), tables: append(view(s), h.peers.table())}
+	_, version := assets()
+	snap := &snapshot{now: s.Now, head: encode(viewHead(s, version)), tables: append(view(s), h.peers.table())}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if ctx.Err() != nil {

@@ -51,7 +51,8 @@ func New(o Options) *Page {
 	summary := &summaries{status: o.Status}
 	p.mux.HandleFunc("GET /page/stream", p.serveStream)
 	p.mux.HandleFunc("GET /page/summary", summary.serve)
-	p.hub.version = p.serveAssets()
+	p.mux.HandleFunc("GET /{$}", serveIndex)
+	p.mux.HandleFunc("GET /page/{name}", serveFile)
 	return p
 }
 
@@ -107,34 +108,49 @@ var kinds = map[string]string{
 	".svg":  "image/svg+xml",
 }
 
-// serveAssets registers the embedded files: index.html as the root, the others under
-// /page/. It returns a version of all of them.
-func (p *Page) serveAssets() string {
-	all := sha256.New()
-	files, err := fs.ReadDir(embedded, "assets")
+// assets are the embedded files by name, and a version of all of them. They are read
+// when the page is first asked for, because most daemons are never asked.
+var assets = sync.OnceValues(func() (files map[string]*asset, version string) {
+	entries, err := fs.ReadDir(embedded, "assets")
 	if err != nil {
 		panic(err) // it is in the binary
 	}
-	for _, f := range files {
+	files = make(map[string]*asset, len(entries))
+	all := sha256.New()
+	for _, f := range entries {
 		body, err := embedded.ReadFile("assets/" + f.Name())
 		if err != nil {
 			panic(err)
 		}
 		sum := sha256.Sum256(body)
 		all.Write(sum[:])
-		a := &asset{kinds[path.Ext(f.Name())], `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, body}
-		pattern := "GET /page/" + f.Name()
-		if f.Name() == "index.html" {
-			pattern = "GET /{$}"
-		}
-		p.mux.Handle(pattern, a)
+		files[f.Name()] = &asset{kinds[path.Ext(f.Name())], `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, body}
 	}
-	return base64.RawURLEncoding.EncodeToString(all.Sum(nil)[:12])
+	return files, base64.RawURLEncoding.EncodeToString(all.Sum(nil)[:12])
+})
+
+// index is the asset that is served as the root, and only there.
+const index = "index.html"
+
+func serveIndex(w http.ResponseWriter, r *http.Request) { serveAsset(w, r, index) }
+
+func serveFile(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	if name == index {
+		name = ""
+	}
+	serveAsset(w, r, name)
 }
 
-// ServeHTTP implements http.Handler. A browser asks every time whether the file is
-// another one, because a new binary may have another page.
-func (a *asset) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// serveAsset answers with a file. A browser asks every time whether the file is another
+// one, because a new binary may have another page.
+func serveAsset(w http.ResponseWriter, r *http.Request, name string) {
+	files, _ := assets()
+	a := files[name]
+	if a == nil {
+		http.NotFound(w, r)
+		return
+	}
 	h := w.Header()
 	h.Set("ETag", a.tag)
 	h.Set("Cache-Control", "no-cache")

@@ -84,13 +84,16 @@ var directives = map[string]func(c *converter, l line){
 	},
 	"stonith":      person("write [vrrp.fence] with stonith, params and node; stonith -t TYPE -n lists the names of the parameters"),
 	"stonith_host": person("write [vrrp.fence] with stonith, params and node; stonith -t TYPE -n lists the names of the parameters"),
-	"watchdog":     person("holdfast feeds no hardware watchdog; systemd can, with RuntimeWatchdogSec in system.conf"),
-	"crm":          crm,
-	"pacemaker":    crm,
-	"logfile":      note("holdfast writes its log to standard error; under systemd that is the journal"),
-	"logfacility":  note("holdfast writes its log to standard error; under systemd that is the journal"),
-	"debugfile":    note("[director.log] has level = \"debug\""),
-	"debug":        note("[director.log] has level = \"debug\""),
+	"watchdog": func(c *converter, l line) {
+		t := c.draft.Section("director", l.at)
+		t.Set(l.at, "watchdog", l.value())
+	},
+	"crm":         crm,
+	"pacemaker":   crm,
+	"logfile":     note("holdfast writes its log to standard error; under systemd that is the journal"),
+	"logfacility": note("holdfast writes its log to standard error; under systemd that is the journal"),
+	"debugfile":   note("[director.log] has level = \"debug\""),
+	"debug":       note("[director.log] has level = \"debug\""),
 }
 
 // others are directives that have nothing to say to holdfast.

@@ -2,7 +2,6 @@ package heartbeat
 
 import (
 	"path"
-	"regexp"
 	"strings"
 
 	"holdfast/conf/convert"
@@ -52,8 +51,8 @@ const (
 )
 
 var (
-	keysSign = regexp.MustCompile(`(?m)^\s*auth\s+\d+\s*$`)
-	hacfSign = regexp.MustCompile(`(?m)^\s*(node|keepalive|deadtime|bcast|mcast|ucast|auto_failback|udpport|serial)\s+\S`)
+	keysSign = convert.Pattern(`(?m)^\s*auth\s+\d+\s*$`)
+	hacfSign = convert.Pattern(`(?m)^\s*(node|keepalive|deadtime|bcast|mcast|ucast|auto_failback|udpport|serial)\s+\S`)
 )
 
 // roleOf tells which file it is, by the name or else by the content.
@@ -66,9 +65,9 @@ func roleOf(f convert.File) role {
 		return roleKeys
 	case strings.Contains(name, "ha.cf"):
 		return roleHACF
-	case keysSign.MatchString(f.Text):
+	case keysSign().MatchString(f.Text):
 		return roleKeys
-	case hacfSign.MatchString(f.Text):
+	case hacfSign().MatchString(f.Text):
 		return roleHACF
 	}
 	return roleResources

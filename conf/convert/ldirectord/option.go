@@ -56,13 +56,13 @@ func (v *virtual) position(keyword string) convert.Position {
 }
 
 var (
-	headIPv4 = regexp.MustCompile(`^(\d+\.\d+\.\d+\.\d+):([0-9A-Za-z_-]+)`)
-	headName = regexp.MustCompile(`^([0-9A-Za-z._+-]+):([0-9A-Za-z_-]+)`)
-	headMark = regexp.MustCompile(`^(\d+)`)
-	headIPv6 = regexp.MustCompile(`^\[([0-9A-Fa-f:]+)\]:([0-9A-Za-z_-]+)`)
-	word     = regexp.MustCompile(`\w+`)
-	typeWord = regexp.MustCompile(`[\w-]+`)
-	lowCase  = regexp.MustCompile(`[a-z]+`)
+	headIPv4 = convert.Pattern(`^(\d+\.\d+\.\d+\.\d+):([0-9A-Za-z_-]+)`)
+	headName = convert.Pattern(`^([0-9A-Za-z._+-]+):([0-9A-Za-z_-]+)`)
+	headMark = convert.Pattern(`^(\d+)`)
+	headIPv6 = convert.Pattern(`^\[([0-9A-Fa-f:]+)\]:([0-9A-Za-z_-]+)`)
+	word     = convert.Pattern(`\w+`)
+	typeWord = convert.Pattern(`[\w-]+`)
+	lowCase  = convert.Pattern(`[a-z]+`)
 )
 
 // readVirtual reads a block; nil if its address cannot be read.
@@ -92,19 +92,19 @@ func (c *converter) readVirtual(b *block) *virtual {
 
 // head reads the value of virtual=.
 func (c *converter) head(v *virtual, at convert.Position, value string) (host, port string, ok bool) {
-	for _, pattern := range []*regexp.Regexp{headIPv4, headName} {
-		if m := pattern.FindStringSubmatch(value); m != nil && (pattern == headName || !v.ipv6) {
+	for _, pattern := range []*regexp.Regexp{headIPv4(), headName()} {
+		if m := pattern.FindStringSubmatch(value); m != nil && (pattern == headName() || !v.ipv6) {
 			return m[1], m[2], true
 		}
 	}
-	if m := headMark.FindString(value); m != "" {
+	if m := headMark().FindString(value); m != "" {
 		v.mark, v.protocol, v.service = m, "fwm", "none"
 		if strings.TrimSpace(value) != m {
 			c.report.Note(at, "ldirectord takes %q for the firewall mark %s, because it has no port; an address and a port were probably meant", value, m)
 		}
 		return "", "", true
 	}
-	m := headIPv6.FindStringSubmatch(value)
+	m := headIPv6().FindStringSubmatch(value)
 	switch {
 	case m == nil:
 		refused(c.report, at, "%q is no address with a port, and no firewall mark", value)
@@ -185,7 +185,7 @@ var options = map[string]func(c *converter, v *virtual, l line, value string){
 		v.checkPort = n
 	},
 	"scheduler": func(c *converter, v *virtual, l line, value string) {
-		if v.scheduler = lowCase.FindString(value); v.scheduler == "" {
+		if v.scheduler = lowCase().FindString(value); v.scheduler == "" {
 			refused(c.report, l.at, "%q is no scheduler", value)
 		}
 	},
@@ -201,7 +201,7 @@ var options = map[string]func(c *converter, v *virtual, l line, value string){
 	"ops":      func(c *converter, v *virtual, l line, value string) { v.onePacket = c.yes(l, "ops", value) },
 	"service":  serviceOption,
 	"httpmethod": func(c *converter, v *virtual, l line, value string) {
-		v.method = strings.ToUpper(word.FindString(value))
+		v.method = strings.ToUpper(word().FindString(value))
 		if v.method != "GET" && v.method != "HEAD" {
 			refused(c.report, l.at, "httpmethod must be GET or HEAD")
 			v.method = "GET"
@@ -288,7 +288,7 @@ func checkTypeOption(c *converter, v *virtual, l line, value string) {
 		v.checkType, v.connects = "combined", n
 		return
 	}
-	switch t := typeWord.FindString(value); t {
+	switch t := typeWord().FindString(value); t {
 	case "connect", "negotiate", "ping", "on", "off", "external", "external-perl":
 		v.checkType = t
 	default:
@@ -297,7 +297,7 @@ func checkTypeOption(c *converter, v *virtual, l line, value string) {
 }
 
 func protocolOption(c *converter, v *virtual, l line, value string) {
-	p := word.FindString(value)
+	p := word().FindString(value)
 	switch {
 	case v.mark != "" && p != "fwm":
 		refused(c.report, l.at, "the protocol of a firewall mark is fwm")
@@ -309,7 +309,7 @@ func protocolOption(c *converter, v *virtual, l line, value string) {
 }
 
 func serviceOption(c *converter, v *virtual, l line, value string) {
-	s := word.FindString(value)
+	s := word().FindString(value)
 	if services[s] == nil && s != "none" {
 		refused(c.report, l.at, "there is no service %q", s)
 		return

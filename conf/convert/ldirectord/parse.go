@@ -1,7 +1,6 @@
 package ldirectord
 
 import (
-	"regexp"
 	"strings"
 
 	"holdfast/conf/convert"
@@ -28,8 +27,8 @@ type file struct {
 }
 
 var (
-	virtualLine = regexp.MustCompile(`^virtual(6)?\s*=`)
-	indented    = regexp.MustCompile(`^ {4,}(.+)`)
+	virtualLine = convert.Pattern(`^virtual(6)?\s*=`)
+	indented    = convert.Pattern(`^ {4,}(.+)`)
 )
 
 // parse reads a file line by line. An indented line belongs to the virtual service
@@ -68,7 +67,7 @@ func (p *parser) line(l line) {
 	switch {
 	case trimmed == "":
 		p.flush()
-	case virtualLine.MatchString(l.text):
+	case virtualLine().MatchString(l.text):
 		p.report.Directives++
 		p.blocks = append(p.blocks, block{head: l, comments: p.comments})
 		p.open, p.comments = true, nil
@@ -91,7 +90,7 @@ func (p *parser) flush() {
 func (p *parser) option(l line) bool {
 	text, _, _ := strings.Cut(l.text, "#")
 	text = strings.ReplaceAll(text, "\t", "    ")
-	m := indented.FindStringSubmatch(text)
+	m := indented().FindStringSubmatch(text)
 	if m == nil {
 		return false
 	}
@@ -109,11 +108,11 @@ func split(text string) (keyword, value string, ok bool) {
 	return keyword, strings.TrimLeft(value, " \t"), ok && keyword != ""
 }
 
-var digits = regexp.MustCompile(`\d+`)
+var digits = convert.Pattern(`\d+`)
 
 // number returns the first number in a value: ldirectord does not look at the rest.
 func number(value string) (string, bool) {
-	n := digits.FindString(value)
+	n := digits().FindString(value)
 	return n, n != ""
 }
 

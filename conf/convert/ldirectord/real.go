@@ -2,7 +2,6 @@ package ldirectord
 
 import (
 	"net/netip"
-	"regexp"
 	"strings"
 
 	"holdfast/conf"
@@ -33,14 +32,14 @@ type fallback struct {
 var forwards = map[string]string{"gate": "dr", "masq": "nat", "ipip": "tun"}
 
 var (
-	realValue = regexp.MustCompile(`(\d+\.\d+\.\d+\.\d+|[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?:->(\d+\.\d+\.\d+\.\d+|[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]))?(?::(\d+|[A-Za-z0-9_-]+))?\s+(.*)`)
-	firstWord = regexp.MustCompile(`(\w+)(.*)`)
-	weight    = regexp.MustCompile(`\s+(\d+)(.*)`)
-	requests  = regexp.MustCompile(`\s+"(.*)"[, ]\s*"(.*)"(.*)`)
-	lower     = regexp.MustCompile(`\s+l:(\d+)(.*)`)
-	upper     = regexp.MustCompile(`\s+u:(\d+)(.*)`)
-	fallbacks = regexp.MustCompile(`(\S+)(?:\s+(\S+))?\s*$`)
-	portPart  = regexp.MustCompile(`:(\d+|[A-Za-z0-9_-]+)$`)
+	realValue = convert.Pattern(`(\d+\.\d+\.\d+\.\d+|[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?:->(\d+\.\d+\.\d+\.\d+|[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]))?(?::(\d+|[A-Za-z0-9_-]+))?\s+(.*)`)
+	firstWord = convert.Pattern(`(\w+)(.*)`)
+	weight    = convert.Pattern(`\s+(\d+)(.*)`)
+	requests  = convert.Pattern(`\s+"(.*)"[, ]\s*"(.*)"(.*)`)
+	lower     = convert.Pattern(`\s+l:(\d+)(.*)`)
+	upper     = convert.Pattern(`\s+u:(\d+)(.*)`)
+	fallbacks = convert.Pattern(`(\S+)(?:\s+(\S+))?\s*$`)
+	portPart  = convert.Pattern(`:(\d+|[A-Za-z0-9_-]+)$`)
 )
 
 // maxRange bounds the servers of one line.
@@ -48,7 +47,7 @@ const maxRange = 4096
 
 // parseReals reads the value of real=, which may be a range of servers.
 func (c *converter) parseReals(l line, value string, ipv6 bool) []real {
-	m := realValue.FindStringSubmatch(value)
+	m := realValue().FindStringSubmatch(value)
 	if m == nil {
 		refused(c.report, l.at, "real= needs an address and a forwarding method")
 		return nil
@@ -95,17 +94,17 @@ func (c *converter) parseReals(l line, value string, ipv6 bool) []real {
 
 // flags reads what follows the address of a server.
 func (c *converter) flags(l line, flags string) (real, bool) {
-	m := firstWord.FindStringSubmatch(flags)
+	m := firstWord().FindStringSubmatch(flags)
 	if m == nil || forwards[m[1]] == "" {
 		refused(c.report, l.at, "the forwarding method must be gate, masq or ipip")
 		return real{}, false
 	}
 	r := real{at: l.at, forward: forwards[m[1]], weight: "1"}
 	rest := m[2]
-	if m := weight.FindStringSubmatch(rest); m != nil {
+	if m := weight().FindStringSubmatch(rest); m != nil {
 		r.weight, rest = m[1], m[2]
 	}
-	if m := requests.FindStringSubmatch(rest); m != nil {
+	if m := requests().FindStringSubmatch(rest); m != nil {
 		if strings.HasPrefix(m[1], "/") {
 			// The test for the slash is a match of its own in ldirectord, which empties
 			// what the match before has found.
@@ -114,10 +113,10 @@ func (c *converter) flags(l line, flags string) (real, bool) {
 		}
 		r.request, rest = &request{"/" + m[1], m[2]}, m[3]
 	}
-	if m := lower.FindStringSubmatch(rest); m != nil {
+	if m := lower().FindStringSubmatch(rest); m != nil {
 		r.lower, rest = m[1], m[2]
 	}
-	if m := upper.FindStringSubmatch(rest); m != nil {
+	if m := upper().FindStringSubmatch(rest); m != nil {
 		r.upper, rest = m[1], m[2]
 	}
 	if strings.TrimSpace(rest) != "" {
@@ -137,7 +136,7 @@ func describeRequest(ask, expect string) string {
 // parseFallback reads the value of fallback=. Without a forwarding method it is gate,
 // whatever the servers have.
 func (c *converter) parseFallback(l line, value string, ipv6 bool) *fallback {
-	m := fallbacks.FindStringSubmatch(value)
+	m := fallbacks().FindStringSubmatch(value)
 	if m == nil {
 		refused(c.report, l.at, "it is no server")
 		return nil
@@ -150,7 +149,7 @@ func (c *converter) parseFallback(l line, value string, ipv6 bool) *fallback {
 		}
 	}
 	host := m[1]
-	if m := portPart.FindStringSubmatchIndex(host); m != nil && (!strings.Contains(host, "::") || strings.HasPrefix(host, "[")) {
+	if m := portPart().FindStringSubmatchIndex(host); m != nil && (!strings.Contains(host, "::") || strings.HasPrefix(host, "[")) {
 		f.port, host = host[m[2]:m[3]], host[:m[0]]
 	}
 	if strings.HasPrefix(host, "/") {

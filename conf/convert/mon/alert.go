@@ -2,7 +2,6 @@ package mon
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,7 +10,7 @@ import (
 	"holdfast/conf/convert"
 )
 
-var exitText = regexp.MustCompile(`(?i)^exit\s*=\s*\S+\s`)
+var exitText = convert.Pattern(`(?i)^exit\s*=\s*\S+\s`)
 
 // alerts writes an [[alert]] for each program of each period of a service.
 func (c *converter) alerts(s *service) {
@@ -191,7 +190,7 @@ func (c *converter) programs(list []value) [][]string {
 	var all [][]string
 	for _, v := range list {
 		text := v.text
-		if exit := exitText.FindString(text); exit != "" {
+		if exit := exitText().FindString(text); exit != "" {
 			text = text[len(exit):]
 			c.report.Person(v.at, "exit=: the exit status of a monitor chooses no alert; this one is called for every failure, and can look at MON_RETVAL")
 		}

@@ -1,14 +1,15 @@
 package mon
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"holdfast/conf/convert"
 )
 
 var (
-	dependency = regexp.MustCompile(`[a-zA-Z0-9_.-]+:[a-zA-Z0-9_.-]+`)
-	conjunct   = regexp.MustCompile(`^\s*(&&|\band\b)?\s*$`)
+	dependency = convert.Pattern(`[a-zA-Z0-9_.-]+:[a-zA-Z0-9_.-]+`)
+	conjunct   = convert.Pattern(`^\s*(&&|\band\b)?\s*$`)
 )
 
 // A dependence is what a service needs of others.
@@ -41,9 +42,9 @@ func (c *converter) dependsFor(s *service, kind string) (d dependence, any bool)
 func services(text string) (all []string, conjunction bool) {
 	at := 0
 	conjunction = true
-	for _, m := range dependency.FindAllStringIndex(text, -1) {
+	for _, m := range dependency().FindAllStringIndex(text, -1) {
 		all = append(all, text[m[0]:m[1]])
-		conjunction = conjunction && conjunct.MatchString(text[at:m[0]])
+		conjunction = conjunction && conjunct().MatchString(text[at:m[0]])
 		at = m[1]
 	}
 	return all, conjunction && len(all) > 0 && strings.TrimSpace(text[at:]) == ""
@@ -52,7 +53,7 @@ func services(text string) (all []string, conjunction bool) {
 // listed reports whether services of an expression stand side by side without an
 // operator. mon cannot evaluate that.
 func listed(text string) bool {
-	return len(dependency.FindAllString(text, -1)) > 1 && !strings.ContainsAny(text, "&|") && !strings.Contains(text, " and ") && !strings.Contains(text, " or ")
+	return len(dependency().FindAllString(text, -1)) > 1 && !strings.ContainsAny(text, "&|") && !strings.Contains(text, " and ") && !strings.Contains(text, " or ")
 }
 
 // silencers returns the services whose failure keeps the alerts of s quiet: what it

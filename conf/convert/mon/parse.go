@@ -2,7 +2,6 @@ package mon
 
 import (
 	"path"
-	"regexp"
 	"strings"
 
 	"holdfast/conf/convert"
@@ -45,14 +44,14 @@ func lines(f convert.File) []line {
 }
 
 var (
-	m4Sign   = regexp.MustCompile(`(?m)^\s*(dnl\b|(define|include|changequote|undivert)\()`)
-	authSign = regexp.MustCompile(`(?m)^\s*(command|trap)\s+section`)
+	m4Sign   = convert.Pattern(`(?m)^\s*(dnl\b|(define|include|changequote|undivert)\()`)
+	authSign = convert.Pattern(`(?m)^\s*(command|trap)\s+section`)
 )
 
 // needsM4 reports whether a file is written for m4.
-func needsM4(f convert.File) bool { return path.Ext(f.Name) == ".m4" || m4Sign.MatchString(f.Text) }
+func needsM4(f convert.File) bool { return path.Ext(f.Name) == ".m4" || m4Sign().MatchString(f.Text) }
 
 // isAuth reports whether a file is auth.cf.
 func isAuth(f convert.File) bool {
-	return path.Base(f.Name) == "auth.cf" || authSign.MatchString(f.Text)
+	return path.Base(f.Name) == "auth.cf" || authSign().MatchString(f.Text)
 }

@@ -1,7 +1,6 @@
 package mon
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -54,15 +53,15 @@ type reader struct {
 }
 
 var (
-	globalLine    = regexp.MustCompile(`^(\w+)\s*=\s*(.*)$`)
-	hostgroupLine = regexp.MustCompile(`^hostgroup\s+([a-zA-Z0-9_.-]+)\s*(.*)`)
-	aliasLine     = regexp.MustCompile(`^alias\s+[a-zA-Z0-9_.-]+\s*$`)
-	viewLine      = regexp.MustCompile(`^view\s+[a-zA-Z0-9_.-]+\s+.*$`)
-	watchLine     = regexp.MustCompile(`^watch\s+([a-zA-Z0-9_.-]+)\s*`)
-	envLine       = regexp.MustCompile(`^([A-Z_][A-Z0-9_]*)=(.*)`)
-	otherLine     = regexp.MustCompile(`^(\w+)\s*(.*)$`)
-	tagText       = regexp.MustCompile(`^[a-zA-Z0-9_.-]+$`)
-	labelText     = regexp.MustCompile(`(?i)^([a-z_]\w*)\s*:\s*(.*)$`)
+	globalLine    = convert.Pattern(`^(\w+)\s*=\s*(.*)$`)
+	hostgroupLine = convert.Pattern(`^hostgroup\s+([a-zA-Z0-9_.-]+)\s*(.*)`)
+	aliasLine     = convert.Pattern(`^alias\s+[a-zA-Z0-9_.-]+\s*$`)
+	viewLine      = convert.Pattern(`^view\s+[a-zA-Z0-9_.-]+\s+.*$`)
+	watchLine     = convert.Pattern(`^watch\s+([a-zA-Z0-9_.-]+)\s*`)
+	envLine       = convert.Pattern(`^([A-Z_][A-Z0-9_]*)=(.*)`)
+	otherLine     = convert.Pattern(`^(\w+)\s*(.*)$`)
+	tagText       = convert.Pattern(`^[a-zA-Z0-9_.-]+$`)
+	labelText     = convert.Pattern(`(?i)^([a-z_]\w*)\s*:\s*(.*)$`)
 )
 
 // file reads mon.cf.
@@ -80,7 +79,7 @@ func (r *reader) file(f convert.File) {
 
 // line reads one line, in the order of mon's own parser.
 func (r *reader) line(l line) {
-	if m := globalLine.FindStringSubmatch(l.text); m != nil && r.in != "watch" {
+	if m := globalLine().FindStringSubmatch(l.text); m != nil && r.in != "watch" {
 		r.global(l.at, m[1], m[2])
 		return
 	}
@@ -105,7 +104,7 @@ func (r *reader) line(l line) {
 // begins reads a line that begins a definition. Inside a hostgroup only another
 // hostgroup does, because mon takes any other line for hosts.
 func (r *reader) begins(l line) bool {
-	if m := hostgroupLine.FindStringSubmatch(l.text); m != nil {
+	if m := hostgroupLine().FindStringSubmatch(l.text); m != nil {
 		r.in, r.group, r.service, r.period = "hostgroup", m[1], nil, nil
 		if r.groups[r.group] != nil {
 			r.report.Note(l.at, "this hostgroup replaces the one at %v", r.groups[r.group].at)
@@ -119,13 +118,13 @@ func (r *reader) begins(l line) bool {
 		}
 		return false
 	}
-	switch m := watchLine.FindStringSubmatch(l.text); {
-	case aliasLine.MatchString(l.text):
+	switch m := watchLine().FindStringSubmatch(l.text); {
+	case aliasLine().MatchString(l.text):
 		r.in = "alias"
 		r.report.Note(l.at, "alias: it is for mon's clients; holdfast shows names as they are")
 	case r.in == "alias":
 		return false
-	case viewLine.MatchString(l.text):
+	case viewLine().MatchString(l.text):
 		r.in = "view"
 		r.report.Note(l.at, "view: it is for mon's clients; \"holdfast status\" shows everything")
 	case r.in == "view":
@@ -153,7 +152,7 @@ func (r *reader) watch(at convert.Position, group string) {
 
 // watched reads a line of a watch.
 func (r *reader) watched(l line) {
-	if m := envLine.FindStringSubmatch(l.text); m != nil {
+	if m := envLine().FindStringSubmatch(l.text); m != nil {
 		if r.service == nil {
 			r.broken(l.at, "a variable of the environment must stand below a service")
 			return
@@ -161,7 +160,7 @@ func (r *reader) watched(l line) {
 		r.service.environment = append(r.service.environment, m[1]+"="+m[2])
 		return
 	}
-	m := otherLine.FindStringSubmatch(l.text)
+	m := otherLine().FindStringSubmatch(l.text)
 	switch {
 	case m == nil:
 		r.broken(l.at, "this is no directive")
@@ -188,10 +187,10 @@ func known(word string) string {
 }
 
 func (r *reader) begin(at convert.Position, name string) {
-	if !tagText.MatchString(name) {
+	if !tagText().MatchString(name) {
 		r.broken(at, "the name of a service has letters, digits and _.- only")
 		name = "service-" + strings.Trim(strings.Map(func(c rune) rune {
-			if tagText.MatchString(string(c)) {
+			if tagText().MatchString(string(c)) {
 				return c
 			}
 			return '-'
@@ -208,7 +207,7 @@ func (r *reader) begin(at convert.Position, name string) {
 
 func (r *reader) beginPeriod(at convert.Position, text string) {
 	p := &period{at: at, when: text, label: text, values: map[string]value{}}
-	if m := labelText.FindStringSubmatch(text); m != nil {
+	if m := labelText().FindStringSubmatch(text); m != nil {
 		p.label, p.when = m[1], m[2]
 	}
 	if slices.ContainsFunc(r.service.periods, func(o *period) bool { return o.label == p.label }) {

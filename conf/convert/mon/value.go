@@ -1,17 +1,18 @@
 package mon
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"holdfast/conf/convert"
 )
 
-var timeText = regexp.MustCompile(`(?i)^(\d+(?:\.\d+)?)([dhms])$`)
+var timeText = convert.Pattern(`(?i)^(\d+(?:\.\d+)?)([dhms])$`)
 
 // duration reads a time as dhmstos does: a number and a unit.
 func duration(text string) (time.Duration, bool) {
-	m := timeText.FindStringSubmatch(strings.TrimSpace(text))
+	m := timeText().FindStringSubmatch(strings.TrimSpace(text))
 	if m == nil {
 		return 0, false
 	}

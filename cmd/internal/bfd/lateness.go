@@ -1,0 +1,50 @@
+package bfd
+
+import "time"
+
+// A watch tells when the loop was late: it slept, was stopped, or got no processor
+// time. A session that falls then may do so though its neighbour is well.
+type watch struct {
+	start    time.Time     // what asleep counts from
+	promised time.Time     // when the loop was to have its turn; zero: whenever it likes
+	asleep   time.Duration // by how much the clock with suspension was ahead at the last turn
+}
+
+// turn begins a turn and returns by how much it is late. asleep is what
+// CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC: Go's clock does not count the time
+// while the machine was suspended.
+func (w *watch) turn(now time.Time, asleep time.Duration) time.Duration {
+	var late time.Duration
+	if !w.promised.IsZero() {
+		late = max(0, now.Sub(w.promised)) + max(0, asleep-w.asleep)
+	}
+	w.asleep = asleep
+	return late
+}
+
+// noted notes that the loop was late until now, if that can have cost the session:
+// for half of the shorter detection time the neighbour has missed our packets, or we
+// may have missed its packets.
+func (s *session) noted(now time.Time, late time.Duration) {
+	m := &s.machine
+	ours, theirs := m.detection(), m.remoteDetection()
+	if m.state != Up || late < min(ours, theirs)/2 {
+		return
+	}
+	s.late = max(s.ownFault(now), late)
+	s.lateTill = now.Add(max(ours, theirs) + aftermath)
+}
+
+// aftermath is how long after a late turn, beside the detection time, a session may
+// fall because of it: the first packet by which the neighbour says that it is Down
+// may be lost, and the next comes a second later (RFC 5880 §6.8.3).
+const aftermath = time.Second
+
+// ownFault returns by how much the loop was late shortly before now, and 0 if that
+// cannot explain a fall.
+func (s *session) ownFault(now time.Time) time.Duration {
+	if now.After(s.lateTill) {
+		return 0
+	}
+	return s.late
+}

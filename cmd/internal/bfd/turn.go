@@ -1,0 +1,146 @@
+package bfd
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Deadline returns when the loop must call Turn. The zero time means never.
+func (s *Speaker) Deadline() time.Time {
+	next := s.table.timers.Next()
+	if !s.retry.IsZero() && (next.IsZero() || s.retry.Before(next)) {
+		return s.retry
+	}
+	return next
+}
+
+// Turn reads what has arrived, does what is due, and runs what was queued. It
+// allocates no memory for a packet that it receives or sends.
+func (s *Speaker) Turn() {
+	now := time.Now()
+	if len(s.table.list) > 0 {
+		s.noteLateness(now)
+		for _, e := range s.rx {
+			if e.ready {
+				s.receive(now, e, turnLen)
+			}
+		}
+		s.elapse(now)
+		s.readAll = now
+	}
+	s.work()
+	s.watch.promised = s.Deadline()
+}
+
+// noteLateness tells the sessions if this turn is late.
+func (s *Speaker) noteLateness(now time.Time) {
+	late := s.watch.turn(now, sinceBoot()-now.Sub(s.watch.start))
+	if late < time.Millisecond {
+		return
+	}
+	for _, e := range s.table.list {
+		e.noted(now, late)
+	}
+}
+
+// receive reads what waits in a socket, at most limit packets.
+func (s *Speaker) receive(now time.Time, e *rxSocket, limit int) {
+	e.ready = false // the loop is told again if something is left
+	for read, n := 0, batchLen; n == batchLen && read < limit; read += n {
+		n = s.batch.read(e.fd)
+		for i := range n {
+			s.batch.datagram(i, e, s.readAll, now, &s.datagram)
+			if to := s.table.receive(now, &s.datagram); to != nil {
+				s.perform(now, to)
+				s.notifySettled()
+			}
+		}
+	}
+}
+
+// elapse handles every deadline that has passed. Before a session is taken down,
+// everything that has arrived is read.
+func (s *Speaker) elapse(now time.Time) {
+	drained := false
+	for item := s.table.timers.Due(now); item != nil; item = s.table.timers.Due(now) {
+		if !drained && item.Value.machine.expired(now) {
+			drained = true
+			s.drain(now)
+			continue // the session may have been heard
+		}
+		item.Value.machine.elapse(now)
+		s.perform(now, item.Value)
+	}
+	if !s.retry.IsZero() && !now.Before(s.retry) {
+		s.open(now)
+	}
+}
+
+// drain reads everything that has arrived.
+func (s *Speaker) drain(now time.Time) {
+	for _, e := range s.rx {
+		s.receive(now, e, queueLen)
+	}
+}
+
+// perform sends and reports what an event of the session's machine produced.
+func (s *Speaker) perform(now time.Time, e *session) {
+	for i := range e.machine.out {
+		e.send(&e.machine.out[i])
+	}
+	for _, c := range e.machine.changes {
+		if c.From == Up && c.To != Up {
+			c.Late = e.ownFault(now)
+		}
+		s.tell(e, c)
+	}
+	e.machine.begin()
+	s.table.plan(e)
+}
+
+// tell reports a change to whoever wants to know.
+func (s *Speaker) tell(e *session, c Change) {
+	for _, u := range e.users {
+		u.hear(c)
+	}
+	s.onChange(c)
+}
+
+// send sends a packet. Most packets of a session are the same, so its bytes are made
+// anew only if it differs from the last one.
+func (s *session) send(p *Packet) {
+	if s.tx == nil {
+		return // s.trouble says why there is no socket
+	}
+	if *p != s.wired {
+		s.wired = *p
+		p.Append(s.wire[:0])
+	}
+	if errno := s.tx.send(&s.wire); errno != 0 {
+		s.unsent++
+		s.sendFail = errno
+		return
+	}
+	s.sent++
+	s.sendFail = 0
+}
+
+// notifySettled wakes RelaxTimers when no session polls any more.
+func (s *Speaker) notifySettled() {
+	if len(s.settled) == 0 || slices.ContainsFunc(s.table.list, func(e *session) bool { return e.machine.polling }) {
+		return
+	}
+	for _, c := range s.settled {
+		close(c)
+	}
+	s.settled = nil
+}
+
+// problem returns what prevents the session from sending or receiving, or "".
+func (s *session) problem() string {
+	if s.trouble == "" && s.sendFail != 0 {
+		return fmt.Sprintf("send: %v", s.sendFail)
+	}
+	return s.trouble
+}

@@ -1,0 +1,43 @@
+package doctor
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestWatchdog(t *testing.T) {
+	fed := strings.Replace(base, "[director]", "[director]\nwatchdog = \"/dev/watchdog\"", 1)
+	run(t, judgeWatchdog, []lookCase[watchdogFacts]{
+		{name: "none"},
+		{name: "well", config: fed, facts: watchdogFacts{Path: "/dev/watchdog", Exists: true, IsDevice: true}},
+		{name: "missing", config: fed, facts: watchdogFacts{Path: "/dev/watchdog"}, want: []string{"error: there is no watchdog /dev/watchdog"}},
+		{name: "a file", config: fed, facts: watchdogFacts{Path: "/dev/watchdog", Exists: true}, want: []string{"error: /dev/watchdog is not a device"}},
+		{name: "in use, for ever", config: fed, facts: watchdogFacts{Path: "/dev/watchdog", Exists: true, IsDevice: true, Holder: "systemd (pid 1)", NoWayOut: true},
+			want: []string{"error: systemd (pid 1) has a watchdog open", "note: /dev/watchdog cannot be disarmed (nowayout)"}},
+	})
+}
+
+// The daemon may have the watchdog open, and nobody else.
+func TestWatchdogHolder(t *testing.T) {
+	proc := t.TempDir()
+	for pid, target := range map[string]string{"1": "/dev/watchdog0", "7": "/dev/null"} {
+		dir := filepath.Join(proc, pid)
+		if err := os.MkdirAll(filepath.Join(dir, "fd"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(target, filepath.Join(dir, "fd", "5")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "comm"), []byte("init\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := watchdogHolder(proc, 7); got != "init (pid 1)" {
+		t.Errorf("held by %q", got)
+	}
+	if got := watchdogHolder(proc, 1); got != "" {
+		t.Errorf("held by %q beside the daemon", got)
+	}
+}
