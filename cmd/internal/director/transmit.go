@@ -103,10 +103,10 @@ func addRecipients(tx *speaker.TxConfig, in *conf.Instance, mac frame.MAC) error
 	return nil
 }
 
-// addBackup adds how an instance with fast sends what is no advert: from the MAC address
+// addBackup adds how an instance with fast sends what is no advert: from mac, the address
 // of its interface, because the virtual one is the MASTER's.
-func addBackup(tx *speaker.TxConfig, in *instance) {
-	ah, mac, source, group := in.conf.Auth.Kind == auth.Header, in.facts.MAC, tx.Source, tx.Multicast
+func addBackup(tx *speaker.TxConfig, ah bool, mac frame.MAC) {
+	source, group := tx.Source, tx.Multicast
 	tx.BackupHeader = frame.EthernetLen
 	tx.WrapBackup = func(to netip.Addr, message []byte) []byte {
 		template, err := frame.NewAdvert(mac, source, group)
@@ -185,7 +185,7 @@ func txConfigOf(in *instance) (speaker.TxConfig, error) {
 		err = addRecipients(&tx, &in.conf, s.advertMAC)
 	}
 	if in.conf.Fast {
-		addBackup(&tx, in)
+		addBackup(&tx, in.conf.Auth.Kind == auth.Header, in.facts.MAC)
 	}
 	return tx, err
 }
