@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-var fastSeconds = flag.Int64("lan.fastseconds", 0, "simulated seconds of TestFastLAN; 0 means 10,000, when short 2,000, under the race detector 500")
+var fastSeconds = flag.Int64("lan.fastseconds", 0, "simulated seconds of TestFastLAN; 0 means 5,000, when short 2,000, under the race detector 500")
 
 // TestFastLAN plays LANs as TestLAN does, with a BFD session between the MASTER and
 // each BACKUP. Beside the promises of TestLAN: a dead MASTER is replaced within the
@@ -32,7 +32,7 @@ func TestFastLAN(t *testing.T) {
 	case testing.Short():
 		want = 2_000 * time.Second
 	default:
-		want = 10_000 * time.Second
+		want = 5_000 * time.Second
 	}
 	var seed, takeovers, flaps, single atomic.Uint64
 	var played atomic.Int64
