@@ -162,6 +162,14 @@ func (q *question) skip(now time.Time) {
 	q.at = q.slot
 }
 
+// discard ends the use of what makes the attempts.
+func (q *question) discard() {
+	probe.Discard(q.prober)
+	if q.connect != nil {
+		probe.Discard(q.connect)
+	}
+}
+
 // asker returns what makes the next attempt.
 func (q *question) asker() probe.Prober {
 	if q.connect != nil && q.turn > 0 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -17,37 +16,40 @@ import (
 // then have come in time.
 const stall = 500 * time.Millisecond
 
-// run begins attempts when they are due, until the Set is closed.
+// batch is how many attempts begin at most before the scheduler looks at the answers to
+// others.
+const batch = 64
+
+// run begins attempts when they are due, and makes those that need no goroutine, until
+// the Set is closed.
 func (s *Set) run() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for {
-		if alarm := s.beginDue(); alarm.IsZero() {
-			timer.Stop()
-		} else {
-			timer.Reset(time.Until(alarm))
+	defer s.abandon()
+	var due []*question
+	for s.ctx.Err() == nil {
+		due = s.beginDue(due[:0])
+		for _, q := range due {
+			if stepper := s.stepper(q); stepper != nil {
+				s.launch(q, stepper)
+			} else {
+				s.done.Go(func() { s.attempt(q) })
+			}
 		}
-		select {
-		case <-s.ctx.Done():
-			return
-		case <-timer.C:
-		case <-s.wake:
-		}
+		s.pause(timer)
 	}
 }
 
-// beginDue begins the attempts that are due, as far as the limit allows. It
-// returns the time of the next one; the zero time if the scheduler has to wait for
-// the end of an attempt or for a new question.
-func (s *Set) beginDue() time.Time {
+// beginDue appends the questions whose attempts are to begin now, as far as the limit
+// allows.
+func (s *Set) beginDue(due []*question) []*question {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.awake = true
 	now := time.Now()
-	s.alarm = time.Time{}
-	for s.ctx.Err() == nil && s.running < s.limit {
+	for s.ctx.Err() == nil && s.running < s.limit && len(due) < batch {
 		first := s.queue.Due(now)
 		if first == nil {
-			s.alarm = s.queue.Next()
 			break
 		}
 		q := first.Value
@@ -62,17 +64,62 @@ func (s *Set) beginDue() time.Time {
 		}
 		q.begin(now)
 		s.running++
-		s.done.Go(func() { s.attempt(q) })
+		due = append(due, q)
 	}
-	return s.alarm
+	return due
 }
 
-// rouse wakes the scheduler if its timer fires after the next attempt is due.
+// pause waits for the time of the next attempt, or for what comes first.
+func (s *Set) pause(timer *time.Timer) {
+	s.mu.Lock()
+	s.alarm = time.Time{}
+	if s.running < s.limit {
+		s.alarm = s.queue.Next()
+	}
+	s.awake = false
+	poller := s.flights.poller
+	if poller != nil && s.ctx.Err() == nil {
+		poller.Until(earlier(s.alarm, s.flights.expiries.Next()))
+	}
+	s.mu.Unlock()
+	if poller != nil {
+		s.waitForSockets()
+		return
+	}
+	timer.Stop()
+	if !s.alarm.IsZero() {
+		timer.Reset(time.Until(s.alarm))
+	}
+	select {
+	case <-s.ctx.Done():
+	case <-timer.C:
+	case <-s.wake:
+	}
+}
+
+// earlier returns the earlier of two times, of which the zero time is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// rouse wakes the scheduler if it waits for something later than the next attempt.
 func (s *Set) rouse() {
-	if s.queue.Len() == 0 || s.running >= s.limit {
+	if s.awake || s.queue.Len() == 0 || s.running >= s.limit {
 		return
 	}
 	if !s.alarm.IsZero() && !s.queue.Next().Before(s.alarm) {
+		return
+	}
+	s.interrupt()
+}
+
+// interrupt ends a wait of the scheduler.
+func (s *Set) interrupt() {
+	if s.flights.poller != nil {
+		s.flights.poller.Until(longAgo)
 		return
 	}
 	select {
@@ -80,6 +127,9 @@ func (s *Set) rouse() {
 	default:
 	}
 }
+
+// longAgo is a time that has passed.
+var longAgo = time.Unix(1, 0)
 
 func (s *Set) attempt(q *question) {
 	ctx, cancel := context.WithTimeout(q.ctx, q.cfg.Timeout)
@@ -92,18 +142,24 @@ func (s *Set) attempt(q *question) {
 
 // probe makes an attempt. A panic counts as a failure, because a defect in one kind
 // of check must not end the daemon.
-func (s *Set) probe(ctx context.Context, q *question) (weight *probe.Weight, err error) {
+func (s *Set) probe(ctx context.Context, q *question) (*probe.Weight, error) {
+	return s.guarded(q, func() (*probe.Weight, error) {
+		asker := q.asker()
+		if q.weigher != nil && asker == q.prober {
+			return q.weigher.ProbeWeight(ctx)
+		}
+		return nil, asker.Probe(ctx)
+	})
+}
+
+// guarded returns the result of an attempt, or that it panicked.
+func (s *Set) guarded(q *question, attempt func() (*probe.Weight, error)) (weight *probe.Weight, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the probe panicked: %v", p)
-			s.log.Error("probe panicked", "check", q.cfg.ID, "panic", p, "stack", string(debug.Stack()))
+			err = s.panicked(q, p)
 		}
 	}()
-	asker := q.asker()
-	if q.weigher != nil && asker == q.prober {
-		return q.weigher.ProbeWeight(ctx)
-	}
-	return nil, asker.Probe(ctx)
+	return attempt()
 }
 
 func (s *Set) finish(q *question, begun, ended time.Time, weight *probe.Weight, err error) {
@@ -113,6 +169,7 @@ func (s *Set) finish(q *question, begun, ended time.Time, weight *probe.Weight, 
 	q.running = false
 	s.freePlace(q)
 	if q.ctx.Err() != nil { // the last subject is gone
+		q.discard()
 		s.rouse()
 		return
 	}

@@ -59,8 +59,11 @@ type Set struct {
 	cancel  context.CancelFunc
 	done    sync.WaitGroup // every goroutine
 	pending *pending
-	epoch   time.Time
-	wake    chan struct{} // holds one token after the first attempt due was moved forward
+	flights flights
+	// pollerFailed says that checks cannot be made in steps. It is the scheduler's.
+	pollerFailed bool
+	epoch        time.Time
+	wake         chan struct{} // holds one token after the first attempt due was moved forward
 
 	mu        sync.Mutex
 	subjects  map[string]*subject  // by Config.ID
@@ -69,6 +72,7 @@ type Set struct {
 	questions map[questionKey][]*question
 	queue     due.Queue[*question]            // without those whose attempts run
 	running   int                             // number of attempts
+	awake     bool                            // the scheduler is about to look at the queue
 	places    map[string]*places              // by kind, for kinds with a limit of their own
 	alarm     time.Time                       // when the scheduler's timer fires; zero: it is stopped
 	lateness  histogram.Histogram             // of the beginnings of attempts
@@ -128,6 +132,7 @@ func (s *Set) Close() {
 	// Under the lock no attempt begins, so none is added while we wait.
 	s.mu.Lock()
 	s.cancel()
+	s.interrupt()
 	for _, sub := range s.subjects {
 		s.leave(sub)
 	}
@@ -334,9 +339,8 @@ func (s *Set) leave(sub *subject) {
 	if q.unwatch != nil {
 		q.unwatch()
 	}
-	probe.Discard(q.prober)
-	if q.connect != nil {
-		probe.Discard(q.connect)
+	if !q.running { // otherwise the end of the attempt does it
+		q.discard()
 	}
 	key := questionKey{q.cfg.Probe.Kind(), q.cfg.Address}
 	s.questions[key] = slices.DeleteFunc(s.questions[key], func(other *question) bool { return other == q })

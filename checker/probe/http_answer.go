@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"net/http"
 	"sync"
 )
@@ -23,7 +22,7 @@ type reader struct {
 
 var readers = sync.Pool{New: func() any { return &reader{buf: bufio.NewReader(nil)} }}
 
-func (r *reader) reset(conn net.Conn) {
+func (r *reader) reset(conn io.Reader) {
 	r.limit = io.LimitedReader{R: conn, N: maxHead}
 	r.buf.Reset(&r.limit)
 }

@@ -19,6 +19,7 @@ type channel struct {
 	// stale says that the connection rested before the message on it, and that the
 	// server has not answered it.
 	stale bool
+	sent  bool // the next message was sent already
 }
 
 // dialChannel makes a connection for a message.
@@ -26,7 +27,7 @@ func (p *httpProber) dialChannel(ctx context.Context, m *message) (*channel, err
 	d := &p.dialer
 	if m.at.port != d.remote.Port() {
 		other := p.dialer
-		other.remote = netip.AddrPortFrom(d.remote.Addr(), m.at.port)
+		other.remote, other.to = netip.AddrPortFrom(d.remote.Addr(), m.at.port), nil
 		d = &other
 	}
 	s, err := d.dial(ctx)
@@ -58,9 +59,12 @@ func (c *channel) send(ctx context.Context, m *message) (*http.Response, error) 
 	if c.h2 != nil {
 		return c.sendHTTP2(ctx, m)
 	}
-	if _, err := c.conn.Write(m.wire); err != nil {
-		return nil, c.dialer.failed("request", err)
+	if !c.sent {
+		if _, err := c.conn.Write(m.wire); err != nil {
+			return nil, c.dialer.failed("request", err)
+		}
 	}
+	c.sent = false
 	if c.r == nil { // it rested
 		c.r = readers.Get().(*reader)
 	}

@@ -25,6 +25,7 @@ type httpProber struct {
 	asks     []inquiry
 	tls      map[string]*TLSClient // by the server's name; empty without TLS
 	kept     *channel              // from the attempt before; nil: none
+	resting  line                  // the same of an attempt in steps
 	warning  string                // of the latest attempt
 }
 
@@ -35,7 +36,7 @@ type inquiry struct {
 }
 
 func newHTTPProber(s HTTP, to Target) *httpProber {
-	p := &httpProber{dialer: newDialer(to, unix.SOCK_STREAM, sendAtOnce), settings: s, tls: map[string]*TLSClient{}}
+	p := &httpProber{settings: s, tls: map[string]*TLSClient{}, resting: line{fd: -1}}
 	protocol := "http/1.1"
 	if s.Version == "2" {
 		protocol = "h2"
@@ -48,7 +49,16 @@ func newHTTPProber(s HTTP, to Target) *httpProber {
 			p.tls[name] = NewTLSClient(s.TLS, name, protocol)
 		}
 	}
+	p.dialer = newDialer(to, unix.SOCK_STREAM, p.options()...)
 	return p
+}
+
+// options returns the socket options that speed up the check.
+func (p *httpProber) options() []socketOption {
+	if p.inSteps() {
+		return []socketOption{holdBackACK} // the request brings it
+	}
+	return []socketOption{sendAtOnce}
 }
 
 // sendAtOnce turns off Nagle's algorithm (RFC 9293 §3.7.4). With it the request
@@ -59,6 +69,7 @@ func sendAtOnce(fd int) error {
 
 // Close ends the kept connection.
 func (p *httpProber) Close() error {
+	p.resting.close()
 	if p.kept != nil {
 		p.kept.close()
 	}

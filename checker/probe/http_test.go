@@ -115,9 +115,13 @@ func TestHTTP(t *testing.T) {
 }
 
 func TestRequestIsSentAtOnce(t *testing.T) {
-	p := newHTTPProber(defaultHTTP, at(listen(t, "127.0.0.1:0").Addr()))
-	if got := optionOf(t, &p.dialer, unix.IPPROTO_TCP, unix.TCP_NODELAY); got == 0 {
-		t.Error("TCP_NODELAY is not set")
+	to := at(listen(t, "127.0.0.1:0").Addr())
+	long := defaultHTTP
+	long.Send = strings.Repeat("x", maxOneWrite)
+	for _, s := range []HTTP{defaultHTTPS, long} {
+		if got := optionOf(t, &newHTTPProber(s, to).dialer, unix.IPPROTO_TCP, unix.TCP_NODELAY); got == 0 {
+			t.Error("TCP_NODELAY is not set")
+		}
 	}
 }
 

@@ -37,10 +37,48 @@ func askWith(t *testing.T, p Prober, timeout time.Duration) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
-	if err := p.Probe(ctx); err != nil {
+	var err error
+	if s := start(p); s != nil {
+		_, err = walk(t, ctx, s)
+	} else {
+		err = p.Probe(ctx)
+	}
+	if err != nil {
 		return err.Error()
 	}
 	return ""
+}
+
+// start begins an attempt in steps if it can be made so.
+func start(p Prober) Steps {
+	if s, ok := p.(Stepper); ok {
+		return s.Start()
+	}
+	return nil
+}
+
+// walk makes an attempt in steps as a Set does.
+func walk(t *testing.T, ctx context.Context, s Steps) (*Weight, error) {
+	t.Helper()
+	for {
+		switch s.Step() {
+		case Done:
+			return s.Result()
+		case Long:
+			return s.Rest(ctx)
+		}
+		fd, events, _ := s.Socket()
+		pollfd := []unix.PollFd{{Fd: int32(fd), Events: int16(events & 0xffff)}}
+		deadline, _ := ctx.Deadline()
+		n, err := unix.Poll(pollfd, max(int(time.Until(deadline).Milliseconds()), 0))
+		if err != nil && err != unix.EINTR {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			s.Expire()
+			return s.Result()
+		}
+	}
 }
 
 func wantReason(t *testing.T, got, want string) {

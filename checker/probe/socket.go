@@ -32,15 +32,9 @@ func (d *dialer) dial(ctx context.Context) (*socket, error) {
 	if err != nil {
 		return nil, unsent(d.failed("connect", err))
 	}
-	return d.connected(ctx, fd, over)
-}
-
-// connected makes a socket of fd, which is connecting, or has connected if over is set.
-func (d *dialer) connected(ctx context.Context, fd int, over bool) (*socket, error) {
 	// The runtime's poller must not get fd earlier: epoll reports a socket that is not
 	// yet connecting as hung up (EPOLLHUP).
-	s := &socket{File: os.NewFile(uintptr(fd), "socket"), remote: d.remote}
-	s.watch(ctx)
+	s := d.take(ctx, fd)
 	if err := s.await(over); err != nil {
 		s.Close()
 		return nil, d.failed("connect", err)
@@ -48,26 +42,11 @@ func (d *dialer) connected(ctx context.Context, fd int, over bool) (*socket, err
 	return s, nil
 }
 
-// touch connects, and ends the connection at once. On this host a connection is often
-// there when connect(2) returns, and the runtime's poller never hears of it.
-func (d *dialer) touch(ctx context.Context) error {
-	fd, over, err := d.open()
-	if err != nil {
-		return unsent(d.failed("connect", err))
-	}
-	if !over {
-		s, err := d.connected(ctx, fd, over)
-		if err != nil {
-			return err
-		}
-		_ = s.Close() // its error says nothing about the server
-		return nil
-	}
-	defer unix.Close(fd)
-	if isWithItself(fd, d.remote) {
-		return d.failed("connect", unix.ECONNREFUSED)
-	}
-	return nil
+// take makes a socket of a file descriptor.
+func (d *dialer) take(ctx context.Context, fd int) *socket {
+	s := &socket{File: os.NewFile(uintptr(fd), "socket"), remote: d.remote}
+	s.watch(ctx)
+	return s
 }
 
 // watch ends every read and write at the end of ctx.
@@ -126,11 +105,14 @@ func (d *dialer) begin(fd int) (over bool, err error) {
 			return false, os.NewSyscallError("bind", err)
 		}
 	}
-	to, err := sockaddr(d.remote)
-	if err != nil {
-		return false, err
+	if d.to == nil || d.remote.Addr().Zone() != "" { // an interface can get another index
+		to, err := sockaddr(d.remote)
+		if err != nil {
+			return false, err
+		}
+		d.to = to
 	}
-	err = unix.Connect(fd, to)
+	err = unix.Connect(fd, d.to)
 	if err != nil && !errors.Is(err, unix.EINPROGRESS) {
 		return false, os.NewSyscallError("connect", err)
 	}

@@ -63,7 +63,53 @@ func resetAtClose(fd int) error {
 }
 
 // Probe implements Prober.
-func (p *tcpProber) Probe(ctx context.Context) error { return p.touch(ctx) }
+func (p *tcpProber) Probe(ctx context.Context) error {
+	s, err := p.dial(ctx)
+	if err != nil {
+		return err
+	}
+	_ = s.Close() // its error says nothing about the server
+	return nil
+}
+
+// Start implements Stepper.
+func (p *tcpProber) Start() Steps {
+	s := &tcpSteps{dialer: &p.dialer}
+	s.err = s.open(s.dialer)
+	return s
+}
+
+// tcpSteps are an attempt of a tcpProber.
+type tcpSteps struct {
+	line
+	dialer *dialer
+	err    error
+}
+
+// Step implements Steps.
+func (s *tcpSteps) Step() Progress {
+	var connected bool
+	if s.err == nil {
+		connected, s.err = s.reach(s.dialer)
+	}
+	if s.err == nil && !connected {
+		return Waiting
+	}
+	s.close()
+	return Done
+}
+
+// Result implements Steps.
+func (s *tcpSteps) Result() (*Weight, error) { return nil, s.err }
+
+// Rest implements Steps. It is never needed.
+func (s *tcpSteps) Rest(context.Context) (*Weight, error) { return nil, s.err }
+
+// Expire implements Steps.
+func (s *tcpSteps) Expire() {
+	s.close()
+	s.err = s.dialer.failed("connect", context.DeadlineExceeded)
+}
 
 // A talkProber sends something, and waits until the answer matches.
 type talkProber struct {

@@ -1,0 +1,181 @@
+package checker
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"holdfast/checker/poll"
+	"holdfast/checker/probe"
+	"holdfast/vrrp/due"
+)
+
+// A flight is an attempt that the scheduler makes itself, step by step.
+type flight struct {
+	question *question
+	steps    probe.Steps
+	begun    time.Time
+	expiry   due.Item[*flight]
+	fd       int
+}
+
+// flights are the attempts that the scheduler makes itself. They belong to its
+// goroutine, but for the poller.
+type flights struct {
+	poller   *poll.Poller // nil until the first flight; written under the lock of the Set
+	bySocket map[int]*flight
+	expiries due.Queue[*flight]
+}
+
+// stepper returns the prober of a question's next attempt if it can be made in steps.
+func (s *Set) stepper(q *question) probe.Stepper {
+	stepper, ok := q.asker().(probe.Stepper)
+	if !ok || s.flights.poller == nil && !s.openPoller() {
+		return nil
+	}
+	return stepper
+}
+
+func (s *Set) openPoller() bool {
+	if s.pollerFailed {
+		return false
+	}
+	poller, err := poll.Open()
+	if err != nil {
+		s.pollerFailed = true
+		s.log.Warn("each check needs a goroutine of its own", "err", err)
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flights.poller, s.flights.bySocket = poller, make(map[int]*flight)
+	return true
+}
+
+// launch begins an attempt in steps.
+func (s *Set) launch(q *question, stepper probe.Stepper) {
+	f := &flight{question: q, begun: time.Now(), fd: -1}
+	f.expiry.Value = f
+	s.guard(f, func() { f.steps = stepper.Start() })
+	switch {
+	case f.question == nil: // it panicked
+	case f.steps == nil:
+		s.done.Go(func() { s.attempt(q) })
+	default:
+		s.flights.expiries.Set(&f.expiry, f.begun.Add(q.cfg.Timeout))
+		s.step(f)
+	}
+}
+
+// step goes on with an attempt.
+func (s *Set) step(f *flight) {
+	progress := probe.Waiting
+	s.guard(f, func() { progress = f.steps.Step() })
+	switch {
+	case f.question == nil:
+	case progress == probe.Done:
+		s.land(f)
+	case progress == probe.Long:
+		if f.fd >= 0 {
+			s.flights.poller.Remove(f.fd)
+		}
+		s.forget(f)
+		s.done.Go(func() { s.attemptRest(f) })
+	default:
+		s.await(f)
+	}
+}
+
+// await has the poller watch the socket of an attempt.
+func (s *Set) await(f *flight) {
+	fd, events, known := f.steps.Socket()
+	if f.fd != fd {
+		delete(s.flights.bySocket, f.fd)
+		f.fd = fd
+		s.flights.bySocket[fd] = f
+	}
+	if known {
+		return
+	}
+	if err := s.flights.poller.Add(fd, events); err != nil {
+		s.log.Error("cannot wait for the answer of a check", "check", f.question.cfg.ID, "err", err)
+	}
+}
+
+// land ends an attempt with its result.
+func (s *Set) land(f *flight) {
+	s.forget(f)
+	weight, err := f.steps.Result()
+	s.finish(f.question, f.begun, time.Now(), weight, err)
+}
+
+// forget takes an attempt from the scheduler.
+func (s *Set) forget(f *flight) {
+	s.flights.expiries.Remove(&f.expiry)
+	if f.fd >= 0 {
+		delete(s.flights.bySocket, f.fd)
+	}
+}
+
+// attemptRest makes in a goroutine what is left of an attempt.
+func (s *Set) attemptRest(f *flight) {
+	q := f.question
+	ctx, cancel := context.WithDeadline(q.ctx, f.begun.Add(q.cfg.Timeout))
+	weight, err := s.guarded(q, func() (*probe.Weight, error) { return f.steps.Rest(ctx) })
+	ended := time.Now()
+	cancel()
+	s.finish(q, f.begun, ended, weight, err)
+}
+
+// guard calls a step of an attempt. A panic ends the attempt as a failure, because a
+// defect in one kind of check must not end the daemon.
+func (s *Set) guard(f *flight, step func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			q := f.question
+			s.forget(f)
+			f.question = nil
+			s.finish(q, f.begun, time.Now(), nil, s.panicked(q, p))
+		}
+	}()
+	step()
+}
+
+func (s *Set) panicked(q *question, p any) error {
+	s.log.Error("probe panicked", "check", q.cfg.ID, "panic", p, "stack", string(debug.Stack()))
+	return fmt.Errorf("the probe panicked: %v", p)
+}
+
+// expire ends the attempts whose timeouts pass before a time.
+func (s *Set) expire(before time.Time) {
+	for item := s.flights.expiries.Due(before); item != nil; item = s.flights.expiries.Due(before) {
+		f := item.Value
+		s.guard(f, f.steps.Expire)
+		if f.question != nil {
+			s.land(f)
+		}
+	}
+}
+
+// waitForSockets waits until a socket is ready or it is time for something else, and
+// goes on with the attempts that can.
+func (s *Set) waitForSockets() {
+	for _, fd := range s.flights.poller.Wait() {
+		if f := s.flights.bySocket[fd]; f != nil {
+			s.step(f)
+		}
+	}
+	s.expire(time.Now())
+}
+
+// abandon ends all attempts without a result.
+func (s *Set) abandon() {
+	s.expire(far)
+	if s.flights.poller != nil {
+		_ = s.flights.poller.Close()
+	}
+}
+
+// far is later than every deadline.
+var far = time.Unix(1<<40, 0)

@@ -1,0 +1,210 @@
+package checker
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/checker/probe"
+)
+
+// serve answers each connection to a new listener with a function.
+func serve(t *testing.T, answer func(net.Conn)) net.Listener {
+	t.Helper()
+	l := listen(t, "127.0.0.1:0")
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				if _, err := conn.Read(make([]byte, 4096)); err == nil {
+					answer(conn)
+				}
+			}()
+		}
+	}()
+	return l
+}
+
+func httpCheck(id string, l net.Listener) Config {
+	c := Default(probe.Default("http"))
+	c.ID, c.Address = id, netip.MustParseAddrPort(l.Addr().String())
+	return c
+}
+
+// force makes one attempt of a check in a Set of its own, and returns its reason.
+func force(t *testing.T, c Config) string {
+	t.Helper()
+	s := New(Options{})
+	defer s.Close()
+	if err := s.Apply([]Config{c}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	r, err := s.Force(ctx, c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Reason
+}
+
+const wellAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
+
+// However an answer comes, the verdict is that of an answer that comes at once.
+func TestAnswersThatComeBitByBit(t *testing.T) {
+	bits := func(parts ...string) func(net.Conn) {
+		return func(conn net.Conn) {
+			for _, part := range parts {
+				_, _ = io.WriteString(conn, part)
+				time.Sleep(5 * time.Millisecond)
+			}
+		}
+	}
+	silence := func(conn net.Conn) { _, _ = conn.Read(make([]byte, 1)) }
+	for name, tt := range map[string]struct {
+		answer func(net.Conn)
+		body   string
+		want   string
+	}{
+		"at once":         {bits(wellAnswer), "", ""},
+		"in two parts":    {bits(wellAnswer[:20], wellAnswer[20:]), "ok", ""},
+		"in many parts":   {bits(strings.Split(wellAnswer, "")...), "ok", ""},
+		"until the end":   {bits("HTTP/1.1 200 OK\r\n\r\n", "o", "k\n"), "ok", ""},
+		"long":            {bits("HTTP/1.1 200 OK\r\n\r\n", strings.Repeat("x", 100<<10), "ok"), "ok", ""},
+		"not wanted":      {bits("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"), "", "HTTP 503 Service Unavailable, want 200-299"},
+		"cut off":         {bits(wellAnswer[:len(wellAnswer)-1]), "", "body: the server closed the connection too early"},
+		"no answer":       {bits(), "", "answer: the server closed the connection too early"},
+		"silence":         {silence, "", "answer: timeout after 300ms"},
+		"half, then none": {func(c net.Conn) { _, _ = io.WriteString(c, wellAnswer[:len(wellAnswer)-1]); silence(c) }, "", "body: timeout after 300ms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := httpCheck("test", serve(t, tt.answer))
+			c.Timeout = 300 * time.Millisecond
+			if tt.want == "" {
+				c.Timeout = 20 * time.Second
+			}
+			settings := c.Probe.(probe.HTTP)
+			settings.Body = tt.body
+			c.Probe = settings
+			if got := force(t, c); got != tt.want {
+				t.Errorf("reason %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestRedirectIsFollowed(t *testing.T) {
+	l := serve(t, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, "HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n")
+		if n, _ := conn.Read(make([]byte, 4096)); n > 0 {
+			_, _ = io.WriteString(conn, wellAnswer)
+		}
+	})
+	c := httpCheck("test", l)
+	settings := c.Probe.(probe.HTTP)
+	settings.Redirects = 1
+	c.Probe = settings
+	c.Timeout = 20 * time.Second
+	if got := force(t, c); got != "" {
+		t.Errorf("reason %q", got)
+	}
+}
+
+// Attempts that wait for an answer have no goroutine each, and their sockets are closed
+// with the Set and with their checks.
+func TestAttemptsThatWait(t *testing.T) {
+	const n = 50
+	asked := make(chan struct{}, n)
+	l := listen(t, "0.0.0.0:0")
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { defer conn.Close(); asked <- struct{}{}; _, _ = io.Copy(io.Discard, conn) }()
+		}
+	}()
+	port := netip.MustParseAddrPort(l.Addr().String()).Port()
+	configs := make([]Config, n)
+	for i := range configs {
+		c := httpCheck(fmt.Sprint(i), l)
+		c.Address = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, byte(i + 1)}), port)
+		c.Interval, c.Timeout = 10*time.Millisecond, time.Hour
+		configs[i] = c
+	}
+	before := openFiles(t)
+	s := New(Options{})
+	if err := s.Apply(configs); err != nil {
+		t.Fatal(err)
+	}
+	for range n {
+		<-asked
+	}
+	// The server has one for each connection.
+	if got := runtime.NumGoroutine(); got > 3*n/2 {
+		t.Errorf("%d goroutines while %d attempts wait", got, n)
+	}
+	if err := s.Apply(configs[:1]); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	for deadline := time.Now().Add(10 * time.Second); openFiles(t) > before; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d files are open, %d before", openFiles(t), before)
+		}
+	}
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	files, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(files)
+}
+
+// A panickySteps panics in one of its steps.
+type panickySteps struct {
+	probe.Steps
+	at string
+}
+
+func (p panickySteps) Probe(context.Context) error { return nil }
+
+func (p panickySteps) Start() probe.Steps {
+	if p.at == "start" {
+		panic("a defect")
+	}
+	return p
+}
+
+func (p panickySteps) Step() probe.Progress { panic("a defect") }
+
+func TestPanicInAStep(t *testing.T) {
+	for _, at := range []string{"start", "step"} {
+		s := New(Options{NewProber: func(Config) probe.Prober { return panickySteps{at: at} }})
+		c := tcpCheck(listen(t, "127.0.0.1:0"))
+		if err := s.Apply([]Config{c}); err != nil {
+			t.Fatal(err)
+		}
+		r, err := s.Force(t.Context(), c.ID)
+		if err != nil || r.OK || r.Reason != "the probe panicked: a defect" {
+			t.Errorf("%s: %+v, %v", at, r, err)
+		}
+		s.Close()
+	}
+}
