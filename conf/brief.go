@@ -54,6 +54,7 @@ func (in *Instance) forgetDerived() {
 	if len(in.Auth.Keys) > 0 && in.Auth.Active == in.Auth.Keys[0].ID {
 		in.Auth.Active = 0
 	}
+	in.forgetAlso()
 	in.Rules = slices.Clone(in.Rules)
 	for i := range in.Rules {
 		if r := &in.Rules[i]; i < rulesEach && r.Priority == in.rulePriority(i) {

@@ -109,7 +109,9 @@ type Instance struct {
 	// not in the adverts.
 	Excluded []Address
 	// Extra are further interfaces that carry some of Prefixes and Excluded.
-	Extra    []ExtraInterface
+	Extra []ExtraInterface
+	// Also are the further interfaces by which adverts go; Config.Paths follows from it.
+	Also     []Path
 	Announce Announce
 	Auth     Auth
 	Notify   Notify

@@ -27,6 +27,10 @@ func (in *Instance) resolveFast(t *table) {
 	if !in.Fast || !t.ok("fast", "peers", "unicast") {
 		return
 	}
+	if len(in.Also) > 0 {
+		t.failf("fast", "does not work with other paths (also): a BFD session watches one path, and the MASTER may be heard on another")
+		return
+	}
 	for _, p := range in.Peers {
 		if p.MaxTTL != 0 && p.MinTTL != 255 {
 			t.failf("fast", "does not work with the peer %v, which may be behind a router (min_ttl): its BFD session is over a single hop", p.Address)

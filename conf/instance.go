@@ -31,7 +31,7 @@ func (in *Instance) visit(t *table) (p parts) {
 	field(t, "preempt_delay", &in.PreemptDelay, duration(0, 24*time.Hour), 0)
 	in.visitHoldoff(t)
 	field(t, "fast", &in.Fast, boolean, false)
-	in.visitPeers(t)
+	visitPeers(t, &in.Peers, &in.Unicast)
 	in.visitSending(t)
 	field(t, "mac", &in.MAC, mac, MAC{})
 	field(t, "device", &in.Device, optional(deviceName), "")
@@ -49,12 +49,14 @@ func (in *Instance) visit(t *table) (p parts) {
 	if t.reading() || !in.bare() {
 		t.sub("garp", in.Announce.visit)
 	}
+	also := list(t, "also", &in.Also, func(t *table, p *Path) { p.visit(t) })
 	t.sub("notify", in.Notify.visitInstance)
 	in.visitPolicy(t)
 	p.resources = list(t, "resource", &in.Resources, func(t *table, r *Resource) { r.visit(t) })
 	t.maybe("fence", in.Fence.Kind != "", in.Fence.visit)
 	if t.reading() {
 		in.resolve(t)
+		in.resolveAlso(also)
 	}
 	return p
 }

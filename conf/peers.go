@@ -8,10 +8,10 @@ import (
 	"holdfast/vrrp"
 )
 
-// visitPeers visits the keys about the other routers.
-func (in *Instance) visitPeers(t *table) {
-	field(t, "peers", &in.Peers, listOf(peer), nil)
-	field(t, "unicast", &in.Unicast, boolean, false)
+// visitPeers visits the keys about the other routers, of an instance or a path.
+func visitPeers(t *table, peers *[]vrrp.PeerConfig, unicast *bool) {
+	field(t, "peers", peers, listOf(peer), nil)
+	field(t, "unicast", unicast, boolean, false)
 }
 
 var peerAddress = textual(`an address, like "10.0.0.2",`, parseAddress, netip.Addr.String)

@@ -3,6 +3,7 @@ package conf
 import (
 	"cmp"
 	"net/netip"
+	"slices"
 
 	"holdfast/vrrp"
 )
@@ -49,7 +50,7 @@ type (
 func newTaken(instances []Instance) taken {
 	parents := make(map[string]bool)
 	for _, in := range instances {
-		for _, name := range in.Interfaces() {
+		for _, name := range slices.Concat(in.Interfaces(), in.Wires()) {
 			parents[name] = true
 		}
 	}
@@ -69,11 +70,13 @@ func (k *taken) claimVRID(t *table, in *Instance) bool {
 	if !t.ok("interface", "vrid", "addresses") {
 		return true
 	}
-	first := k.routers.use(router{in.Interface, in.Family, in.VRID}, t.where("vrid"))
-	if first != "" {
-		t.failf("vrid", "%d is already used on %s, at %s; use another VRID, even if the multicast group or the peers differ", in.VRID, in.Interface, first)
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(in.Wires()))) { // resolveAlso refuses one that is listed twice
+		if first := k.routers.use(router{name, in.Family, in.VRID}, t.where("vrid")); first != "" {
+			t.failf("vrid", "%d is already used on %s, at %s; use another VRID, even if the multicast group or the peers differ", in.VRID, name, first)
+			return false
+		}
 	}
-	return first == ""
+	return true
 }
 
 func (k *taken) claimAddresses(t *table, in *Instance) {
@@ -102,16 +105,26 @@ const maxGroups = 20
 // claimGroup refuses more multicast groups on one interface than its socket can
 // join. Otherwise the socket would fail for all instances on the interface.
 func (k *taken) claimGroup(t *table, in *Instance) {
-	if in.Unicast || in.Family != vrrp.IPv4 {
+	if in.Family != vrrp.IPv4 {
 		return
 	}
-	groups := k.groups[in.Interface]
-	if groups == nil {
-		groups = make(map[netip.Addr]bool)
-		k.groups[in.Interface] = groups
+	join := func(key, name string, group netip.Addr) {
+		groups := k.groups[name]
+		if groups == nil {
+			groups = make(map[netip.Addr]bool)
+			k.groups[name] = groups
+		}
+		if groups[group] = true; len(groups) == maxGroups+1 {
+			t.failf(key, "is one group too many on %s: Linux lets a socket join at most %d", name, maxGroups)
+		}
 	}
-	if groups[in.Multicast] = true; len(groups) == maxGroups+1 {
-		t.failf("multicast", "is one group too many on %s: Linux lets a socket join at most %d", in.Interface, maxGroups)
+	if !in.Unicast {
+		join("multicast", in.Interface, in.Multicast)
+	}
+	for i := range in.Also {
+		if p := &in.Also[i]; !p.Unicast {
+			join("also", p.Name, p.Multicast)
+		}
 	}
 }
 

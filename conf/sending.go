@@ -22,11 +22,22 @@ var advertMAC = choice(
 
 // visitSending visits the keys about sending adverts.
 func (in *Instance) visitSending(t *table) {
-	field(t, "source", &in.Source, optional(peerAddress), netip.Addr{})
-	field(t, "multicast", &in.Multicast, optional(peerAddress), netip.Addr{})
-	field(t, "ttl", &in.TTL, ttl, vrrp.HopLimit)
+	visitSource(t, &in.Source, &in.Multicast, &in.TTL)
 	field(t, "advert_mac", &in.AdvertMAC, advertMAC, AdvertVirtual)
 	field(t, "track_link", &in.TrackLink, boolean, true)
+}
+
+// visitSource visits the keys that an instance and a path have about sending adverts.
+func visitSource(t *table, source, multicast *netip.Addr, hops *uint8) {
+	field(t, "source", source, optional(peerAddress), netip.Addr{})
+	field(t, "multicast", multicast, optional(peerAddress), netip.Addr{})
+	field(t, "ttl", hops, ttl, vrrp.HopLimit)
+}
+
+func resolveTTL(t *table, hops uint8, unicast bool) {
+	if hops != vrrp.HopLimit && !unicast {
+		t.failf("ttl", "has no effect without unicast: multicast adverts always have %d", vrrp.HopLimit)
+	}
 }
 
 // resolveSending sets the default group, and refuses keys without effect.
@@ -34,9 +45,7 @@ func (in *Instance) resolveSending(t *table) {
 	if !in.Unicast && !in.Multicast.IsValid() {
 		in.Multicast = in.Family.MulticastGroup()
 	}
-	if in.TTL != vrrp.HopLimit && !in.Unicast {
-		t.failf("ttl", "has no effect without unicast: multicast adverts always have %d", vrrp.HopLimit)
-	}
+	resolveTTL(t, in.TTL, in.Unicast)
 	if in.AdvertMAC == AdvertInterface {
 		switch {
 		case in.Unicast:

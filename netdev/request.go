@@ -3,7 +3,6 @@ package netdev
 import (
 	"net/netip"
 
-	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -121,18 +120,4 @@ func linkRequest(kind, flags, index int, set, mask uint32) *nl.NetlinkRequest {
 
 func deleteAddressRequest(index int, p netip.Prefix) *nl.NetlinkRequest {
 	return addressRequest(unix.RTM_DELADDR, 0, index, p, 0)
-}
-
-func addressRequest(kind, flags, index int, p netip.Prefix, scope uint8) *nl.NetlinkRequest {
-	family := netlink.FAMILY_V4
-	if p.Addr().Is6() {
-		family = netlink.FAMILY_V6
-	}
-	r := nl.NewNetlinkRequest(kind, flags)
-	m := nl.NewIfAddrmsg(family)
-	m.Prefixlen, m.Index, m.Scope = uint8(p.Bits()), uint32(index), scope
-	r.AddData(m)
-	r.AddData(nl.NewRtAttr(unix.IFA_LOCAL, p.Addr().AsSlice()))
-	r.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, p.Addr().AsSlice()))
-	return r
 }

@@ -12,7 +12,6 @@ import (
 	"holdfast/netdev/frame"
 	"holdfast/netdev/rtnl"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -63,7 +62,7 @@ const watchedFlags = carrierFlags | unix.IFF_NOARP | unix.IFF_LOOPBACK
 type Watcher struct {
 	log    *slog.Logger
 	conn   *rtnl.Conn
-	socket *nl.NetlinkSocket
+	socket *rtnl.Subscription
 
 	mu    sync.Mutex
 	table table
@@ -88,13 +87,12 @@ func OpenWatcher(log *slog.Logger) (*Watcher, error) {
 }
 
 func (w *Watcher) subscribe() error {
-	s, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
-		unix.RTNLGRP_IPV4_NETCONF)
+	s, err := rtnl.Subscribe(unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_NETCONF)
 	if err != nil {
 		return fmt.Errorf("subscribe to link and address events: %w", err)
 	}
 	// 1,000 addresses claimed at once make 1,000 messages.
-	if err := s.SetReceiveBufferSize(8<<20, true); err != nil {
+	if err := s.SetReceiveBuffer(8 << 20); err != nil {
 		w.log.Debug("small buffer for link and address events", "error", err)
 	}
 	w.socket = s
@@ -130,7 +128,7 @@ func (w *Watcher) Run(ctx context.Context, handle func(Event)) error {
 			continue
 		case errors.Is(err, unix.ENOBUFS):
 			w.log.Warn("the kernel dropped link and address events: listing everything")
-			rtnl.Drain(w.socket.GetFd())
+			w.socket.Discard()
 			continue
 		}
 		w.log.Warn("the subscription to link and address events failed", "err", err)
@@ -147,23 +145,17 @@ func (w *Watcher) Run(ctx context.Context, handle func(Event)) error {
 func (w *Watcher) read(ctx context.Context, handle func(Event), briefly bool) error {
 	stop := context.AfterFunc(ctx, w.socket.Close)
 	defer stop()
-	var limit unix.Timeval
+	var limit time.Duration
 	if briefly {
-		limit.Sec = 1
-	}
-	if err := w.socket.SetReceiveTimeout(&limit); err != nil {
-		return err
+		limit = time.Second
 	}
 	for end := time.Now().Add(time.Second); ; {
 		if briefly && time.Now().After(end) {
 			return unix.EAGAIN
 		}
-		messages, from, err := w.socket.Receive()
+		messages, err := w.socket.Receive(limit)
 		if err != nil {
 			return err
-		}
-		if from.Pid != 0 {
-			continue // not from the kernel
 		}
 		w.mu.Lock()
 		events := w.table.process(messages)

@@ -210,7 +210,7 @@ func TestWatcherOverrun(t *testing.T) {
 	var w *Watcher
 	events := watch(t, p.Director, func(opened *Watcher) {
 		w = opened
-		testns.Must(t, w.socket.SetReceiveBufferSize(4096, true))
+		testns.Must(t, w.socket.SetReceiveBuffer(4096))
 	})
 	await(t, events, "resync")
 	// Nobody reads events while these are made.

@@ -49,6 +49,9 @@ const (
 	// FastChanged reports whether a lost session makes the machine take over, or why
 	// not.
 	FastChanged
+	// PathChanged reports that a path fell silent, is heard again or is crossed: see Paths. No
+	// Machine asks for it.
+	PathChanged
 )
 
 // An Action is one effect that a Machine asks for. Its fields are set for the

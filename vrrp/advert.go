@@ -48,6 +48,9 @@ type Advert struct {
 	AuthType  uint8
 	AuthData  [authLen]byte
 	Addresses []netip.Addr // of the family that carries the message
+	// Origin is the address that the sender has on its first path. It is behind the
+	// messages on further paths only: see PathConfig. The zero Addr means none.
+	Origin netip.Addr
 	// Checksum is the form in which a received version 3 message over IPv4 was
 	// summed. Append does not read it.
 	Checksum Checksum
@@ -92,7 +95,14 @@ func (a *Advert) Append(b []byte, src, dst netip.Addr, form Checksum) []byte {
 	if a.Version == 2 {
 		b = append(b, a.AuthData[:]...)
 	}
-	msg := b[start:]
+	end := len(b)
+	if a.Origin.IsValid() {
+		b = appendOrigin(b, a.Origin)
+		if FamilyOf(src) == IPv6 {
+			end = len(b) // see summed
+		}
+	}
+	msg := b[start:end]
 	acc := sum(0, msg)
 	if a.Version == 3 && (FamilyOf(src) == IPv6 || form == ChecksumPseudo) {
 		acc += pseudoSum(src, dst, len(msg))
@@ -142,6 +152,7 @@ func Decode(p Packet, a *Advert) Drop {
 		a.Interval = time.Duration(binary.BigEndian.Uint16(msg[4:])&intervalMask) * centisecond
 	}
 	a.decodeAddresses(msg, family)
+	a.Origin = originBehind(msg, p.Payload)
 	// With an interval of zero every BACKUP would take over at once.
 	if a.Interval == 0 {
 		return DropInterval

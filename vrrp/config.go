@@ -102,7 +102,10 @@ type Config struct {
 	// advertised: at most 255, all of Family. Routers without addresses, whose
 	// mastership has another effect, accept each other's adverts, although
 	// RFC 9568 §5.2.5 forbids adverts without addresses.
-	Addresses    []netip.Addr
+	Addresses []netip.Addr
+	// Paths are the paths by which adverts go besides the first, which the fields
+	// above describe.
+	Paths        []PathConfig
 	Checksum     Checksum
 	AddressCheck AddressCheck
 }
@@ -140,6 +143,7 @@ func (c *Config) Validate() error {
 	c.validateHoldoff(bad)
 	c.validateSending(bad)
 	c.validatePeers(bad)
+	c.validatePaths(bad)
 	if len(c.Addresses) > MaxAddresses {
 		bad("addresses", "an advert carries at most %d addresses, not %d", MaxAddresses, len(c.Addresses))
 	}

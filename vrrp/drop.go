@@ -20,6 +20,7 @@ const (
 	DropLength                  // shorter than its fields and address count say
 	DropChecksum                // checksum wrong in every accepted form
 	DropOwnAddress              // the source is our own address: a loop, or a duplicate address
+	DropOwnPath                 // we sent it ourselves, on another path
 	DropVRID                    // another virtual router's VRID or family
 	DropCount                   // version 3 without addresses (RFC 9568 §5.2.5), and we have some
 	DropDestination             // multicast while we use unicast, the reverse, or another group
@@ -48,6 +49,7 @@ var dropNames = [NumDrops]string{
 	DropChecksum:    "checksum",
 	DropCount:       "count",
 	DropOwnAddress:  "own_address",
+	DropOwnPath:     "own_path",
 	DropVRID:        "vrid",
 	DropDestination: "destination",
 	DropPeer:        "peer",

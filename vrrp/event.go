@@ -92,8 +92,9 @@ type (
 	Faulted struct {
 		Key     string // identity, such as "link"
 		Problem string // for people, such as "eth0 has no carrier"
-		// WireLost is set if nothing can be sent or received any more. The addresses
-		// are then released at once: serving them is pointless.
+		// WireLost is set if nothing can be sent or received any more on the first path.
+		// The addresses are then released at once: serving them is pointless. Other
+		// paths are told with priority 0.
 		WireLost bool
 	}
 

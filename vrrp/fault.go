@@ -14,9 +14,20 @@ func (m *Machine) faulted(now time.Time, f Faulted) {
 	} else {
 		m.faults = append(m.faults, FaultReason{Key: f.Key, Problem: f.Problem, Since: now})
 	}
+	if f.WireLost {
+		m.stopOnOtherPaths(now)
+	}
 	m.letGo(now, !f.WireLost)
 	if m.state == Master || m.state == Backup {
 		m.become(now, Fault, f.Problem)
+	}
+}
+
+// stopOnOtherPaths sends priority 0 although the first path is lost: the others may
+// work. The addresses are on the lost one, so nobody is served here any more.
+func (m *Machine) stopOnOtherPaths(now time.Time) {
+	if len(m.cfg.Paths) > 0 && (m.hold == held || m.spoken) {
+		m.send(now, PriorityStop)
 	}
 }
 

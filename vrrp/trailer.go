@@ -4,10 +4,10 @@ import "encoding/binary"
 
 // TrailerLen is the length in bytes of the authentication trailer that may follow
 // a message. No field of the message announces it: a message has a trailer if
-// exactly this many bytes follow.
+// exactly this many bytes follow it, or follow the Origin behind it.
 const TrailerLen = 28
 
-// SplitTrailer splits a payload into its message and the trailer behind it,
+// SplitTrailer returns the message of a payload and the trailer at its end,
 // which is nil if there is none. message is nil if the payload is too short
 // for its count of addresses.
 func SplitTrailer(payload []byte, f Family) (message, trailer []byte) {
@@ -15,10 +15,17 @@ func SplitTrailer(payload []byte, f Family) (message, trailer []byte) {
 		return nil, nil
 	}
 	message = complete(payload, payload[0]>>4, f)
-	if message == nil || len(payload) != len(message)+TrailerLen {
+	if message == nil {
+		return nil, nil
+	}
+	rest := payload[len(message):]
+	if hasOrigin(rest) {
+		rest = rest[originLen:]
+	}
+	if len(rest) != TrailerLen {
 		return message, nil
 	}
-	return message, payload[len(message):]
+	return message, rest
 }
 
 // CoverTrailer corrects the checksum of a message over IPv6 after a trailer
@@ -32,7 +39,8 @@ func CoverTrailer(payload []byte) {
 
 // summed returns the bytes that the checksum of a message covers.
 func summed(msg []byte, p Packet) []byte {
-	if FamilyOf(p.Source) == IPv6 && len(p.Payload) == len(msg)+TrailerLen {
+	rest := p.Payload[len(msg):]
+	if FamilyOf(p.Source) == IPv6 && (len(rest) == TrailerLen || hasOrigin(rest)) {
 		return p.Payload
 	}
 	return msg

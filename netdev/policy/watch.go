@@ -10,7 +10,6 @@ import (
 
 	"holdfast/netdev/rtnl"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -29,13 +28,12 @@ type Event struct {
 // kernel does not report IPv4 routes that go with their interface; a netdev.Watcher
 // reports the interface.
 func Watch(log *slog.Logger) (run func(ctx context.Context, handle func(Event)), err error) {
-	subscribe := func() (*nl.NetlinkSocket, error) {
-		s, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE,
-			unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE)
+	subscribe := func() (*rtnl.Subscription, error) {
+		s, err := rtnl.Subscribe(unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE)
 		if err != nil {
 			return nil, fmt.Errorf("subscribe to route and rule events: %w", err)
 		}
-		_ = s.SetReceiveBufferSize(4<<20, true) // a loss is reported
+		_ = s.SetReceiveBuffer(4 << 20) // a loss is reported
 		return s, nil
 	}
 	s, err := subscribe()
@@ -67,16 +65,16 @@ func Watch(log *slog.Logger) (run func(ctx context.Context, handle func(Event)),
 
 // readRoutes handles messages until there is an error. The end of ctx closes
 // the socket and is one.
-func readRoutes(ctx context.Context, s *nl.NetlinkSocket, handle func(Event)) error {
+func readRoutes(ctx context.Context, s *rtnl.Subscription, handle func(Event)) error {
 	stop := context.AfterFunc(ctx, s.Close)
 	defer stop()
 	for {
-		messages, from, err := s.Receive()
+		messages, err := s.Receive(0)
 		if err != nil {
 			return err
 		}
 		for _, m := range messages {
-			if e, ok := parseRouteEvent(m); ok && from.Pid == 0 {
+			if e, ok := parseRouteEvent(m); ok {
 				handle(e)
 			}
 		}

@@ -41,3 +41,28 @@ func AttributeNumber(value []byte) uint32 {
 	}
 	return binary.NativeEndian.Uint32(value)
 }
+
+// AppendAttribute appends an attribute with its padding.
+func AppendAttribute(b []byte, kind uint16, value []byte) []byte {
+	b = binary.NativeEndian.AppendUint16(b, uint16(unix.SizeofRtAttr+len(value)))
+	b = binary.NativeEndian.AppendUint16(b, kind)
+	b = append(b, value...)
+	return append(b, padding[:-len(value)&3]...)
+}
+
+// AppendNumbers appends an attribute of 32-bit numbers.
+func AppendNumbers(b []byte, kind uint16, values ...uint32) []byte {
+	b = binary.NativeEndian.AppendUint16(b, uint16(unix.SizeofRtAttr+4*len(values)))
+	b = binary.NativeEndian.AppendUint16(b, kind)
+	for _, v := range values {
+		b = binary.NativeEndian.AppendUint32(b, v)
+	}
+	return b
+}
+
+// AppendText appends an attribute with a text and the zero byte that ends it.
+func AppendText(b []byte, kind uint16, text string) []byte {
+	return AppendAttribute(b, kind, append([]byte(text), 0))
+}
+
+var padding [4]byte

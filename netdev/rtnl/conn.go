@@ -31,6 +31,7 @@ type Conn struct {
 	fd  int
 	seq uint32
 	in  []byte
+	out []byte // the requests of one system call
 }
 
 // Dial opens a Conn in the network namespace of the calling thread.
@@ -118,7 +119,7 @@ func (c *Conn) Do(requests []*nl.NetlinkRequest) []error {
 // acknowledgement. The kernel always answers a request that it refuses.
 func (c *Conn) chunk(requests []*nl.NetlinkRequest) []error {
 	first := c.seq + 1
-	var out []byte
+	out := c.out[:0]
 	for i, r := range requests {
 		c.seq++
 		r.Seq = c.seq
@@ -128,8 +129,9 @@ func (c *Conn) chunk(requests []*nl.NetlinkRequest) []error {
 			r.Flags |= unix.NLM_F_ACK
 		}
 		out = append(out, r.Serialize()...)
-		out = append(out, make([]byte, -len(out)&3)...)
+		out = append(out, padding[:-len(out)&3]...)
 	}
+	c.out = out
 	errs := make([]error, len(requests))
 	if err := unix.Sendto(c.fd, out, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return fill(errs, fmt.Errorf("send netlink request: %w", err))

@@ -93,7 +93,7 @@ func (s *Speaker) Deliver(name string, ev vrrp.Event) error {
 	return s.with(name, func(now time.Time, r *router) error {
 		actions := r.group.Step(now, r.member, ev)
 		if _, ok := ev.(vrrp.Reconfigure); ok {
-			r.refresh()
+			s.refresh(r)
 		}
 		s.perform(now, r.group, actions)
 		return nil
@@ -103,13 +103,11 @@ func (s *Speaker) Deliver(name string, ev vrrp.Event) error {
 // SetTx gives a router another transmit and announcement configuration.
 func (s *Speaker) SetTx(name string, v TxConfig, p AnnounceConfig) error {
 	return s.with(name, func(now time.Time, r *router) error {
-		delete(s.byKey, r.key())
 		if v.IfIndex != r.tx.IfIndex {
 			delete(s.sendFailures, r.tx.IfIndex)
 		}
 		r.tx, r.announce = v, p
-		s.byKey[r.key()] = r
-		r.refresh()
+		s.refresh(r)
 		s.perform(now, r.group, r.group.Step(now, r.member, vrrp.Primary{Address: v.Source}))
 		return nil
 	})
@@ -250,11 +248,7 @@ func (s *Speaker) snapshot(now time.Time) Snapshot {
 			Group: r.group.name, Config: *r.config(), Source: r.tx.Source,
 			Machine: r.machine().Status(), Resume: r.machine().Resume(), Counters: r.counters,
 			Refused: r.refused.snapshot(r), RefusedForgotten: r.refused.forgotten,
-		}
-		if failure, ok := s.sendFailures[r.tx.IfIndex]; ok {
-			st := snap.Routers[name]
-			st.SendFailure = &failure
-			snap.Routers[name] = st
+			Paths: s.pathStatus(r), SendFailure: s.sendFailure(r.tx.IfIndex),
 		}
 	}
 	for name, g := range s.groups {

@@ -91,11 +91,25 @@ type TxConfig struct {
 	// Header is how many bytes of Wrap's frames come before the IP header. Only
 	// authentication needs it.
 	Header int
+	// Also is how adverts are sent on further paths: those of Config.Paths, by name.
+	Also []PathTx
 	// Announcements are the gratuitous ARP and unsolicited neighbour advertisement
 	// frames of the addresses, in the order of the addresses.
 	Announcements []Frame
 	// Ends[i] is how many of the Announcements belong to addresses 0 to i.
 	Ends []int
+}
+
+// A PathTx is how a virtual router transmits on one path. Its fields are those of
+// TxConfig.
+type PathTx struct {
+	Name      string // vrrp.PathConfig.Name; "" for the first path
+	IfIndex   int
+	Source    netip.Addr
+	Wrap      func(advert []byte) []byte
+	Multicast netip.Addr
+	Peers     []PeerTx
+	Header    int
 }
 
 // A PeerTx is how adverts are sent to one unicast peer.
@@ -140,7 +154,7 @@ type Report struct {
 	At          time.Time
 	Group       string // "" for a lone router
 	Router      string
-	Verb        vrrp.Verb // vrrp.Transition, vrrp.Rival, vrrp.PriorityChanged, vrrp.HeldBack, vrrp.Stopped, vrrp.WantSession or vrrp.FastChanged
+	Verb        vrrp.Verb // vrrp.Transition, vrrp.Rival, vrrp.PriorityChanged, vrrp.HeldBack, vrrp.Stopped, vrrp.PathChanged, vrrp.WantSession or vrrp.FastChanged
 	From, To    vrrp.State
 	Priority    uint8
 	OldPriority uint8 // vrrp.PriorityChanged: the priority before

@@ -227,6 +227,9 @@ func (s *Speaker) refuse(now time.Time, r *router, p *Packet, reason vrrp.Drop) 
 	if len(p.Payload) > 0 && p.Payload[0]&0x0f != vrrp.TypeAdvert {
 		return // its sender does not say that it is MASTER
 	}
+	if reason == vrrp.DropOwnPath {
+		return // it is no other router: the two paths are one LAN
+	}
 	s.decodeRefused(p)
 	if r.refused.add(now, p.Source, reason, &s.advert, r.config().Interval) {
 		s.reviewRefused(now, r)

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"holdfast/vrrp"
-	"holdfast/vrrp/auth"
 	"holdfast/vrrp/due"
 )
 
@@ -36,8 +35,9 @@ type router struct {
 	// and one with priority 0.
 	advert, farewell []Frame
 	priority         uint8
-	guard            *auth.Guard // nil without authentication
-	seq              uint64      // of the last order
+	seq              uint64 // of the last order
+	paths            vrrp.Paths
+	wires            []wire // path by path
 	counters         Counters
 	reported         reportedErrors
 	refused          refusedTable
@@ -68,9 +68,10 @@ type key struct {
 	vrid    uint8
 }
 
-func (r *router) key() key {
-	c := r.config()
-	return key{r.tx.IfIndex, c.Family, c.VRID}
+// place is where a packet belongs: a path of a router.
+type place struct {
+	router *router
+	path   int
 }
 
 // frames returns the frames of an advert with a priority: one to the
@@ -86,12 +87,10 @@ func (r *router) frames(priority uint8) []Frame {
 	return r.advert
 }
 
-// refresh renders the frames again after a change of configuration.
+// refresh lays out the paths and renders the frames again after a change of
+// configuration.
 func (r *router) refresh() {
-	c := r.config()
-	if r.guard == nil || !r.guard.Config().Equal(&r.tx.Auth) {
-		r.guard = auth.New(r.tx.Auth, c.Family, c.Version, c.VRID, r.guard)
-	}
+	r.layOut()
 	r.priority = r.machine().Priority()
 	r.advert = r.render(r.priority)
 	r.farewell = r.render(vrrp.PriorityStop)
@@ -124,6 +123,7 @@ type Status struct {
 	Machine  vrrp.Status
 	Resume   vrrp.Resume // for the process that replaces this one
 	Counters Counters
+	Paths    []PathStatus // the first path first
 	// Refused are the routers whose adverts for this one are refused, at most 16.
 	// RefusedForgotten is how many more there were.
 	Refused          []RefusedSpeaker

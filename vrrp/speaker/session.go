@@ -59,7 +59,8 @@ func (s *Speaker) wantSession(now time.Time, r *router, a *vrrp.MemberAction) {
 	})
 }
 
-// queueBackup queues a BACKUP ADVERTISEMENT to one router or to all.
+// queueBackup queues a BACKUP ADVERTISEMENT to one router or to all. It goes over the first
+// path.
 func (s *Speaker) queueBackup(now time.Time, r *router, a *vrrp.MemberAction) {
 	m := message{priority: a.Priority, backup: true}
 	switch wrap := r.tx.WrapBackup; {
@@ -68,9 +69,9 @@ func (s *Speaker) queueBackup(now time.Time, r *router, a *vrrp.MemberAction) {
 		to := a.Peer.Address
 		s.queueFrame(now, r, m, to, func(b []byte) []byte { return wrap(to, b) }, 0, true)
 	case r.config().Unicast:
-		r.eachDestination(func(to netip.Addr, wrap func([]byte) []byte, header int, routed bool) {
-			s.queueFrame(now, r, m, to, wrap, header, routed)
-		})
+		for i := range r.tx.Peers {
+			s.queueFrame(now, r, m, r.tx.Peers[i].Address, r.tx.Peers[i].Wrap, 0, true)
+		}
 	default:
 		s.queueFrame(now, r, m, r.tx.Multicast, func(b []byte) []byte { return wrap(netip.Addr{}, b) }, r.tx.BackupHeader, false)
 	}
@@ -78,21 +79,23 @@ func (s *Speaker) queueBackup(now time.Time, r *router, a *vrrp.MemberAction) {
 
 // queueFrame queues a message that is made for this one time.
 func (s *Speaker) queueFrame(now time.Time, r *router, m message, to netip.Addr, wrap func([]byte) []byte, header int, routed bool) {
-	b := s.message[:0]
-	if g := r.guard; g != nil {
-		b = g.Begin(b, now, r.tx.Source)
-		s.message = g.Seal(r.append(b, m, to), now, r.tx.Source)
-	} else {
-		s.message = r.append(b, m, to)
+	w, b := &r.wires[m.path], s.message[:0]
+	if w.guard != nil {
+		b = w.guard.Begin(b, now, w.tx.Source)
 	}
+	b = r.append(b, m, to)
+	if w.guard != nil {
+		b = w.guard.Seal(b, now, w.tx.Source)
+	}
+	s.message = b
 	begin := len(s.arena)
-	s.arena = append(s.arena, wrap(s.message)...)
+	s.arena = append(s.arena, wrap(b)...)
 	frame := s.arena[begin:len(s.arena):len(s.arena)]
 	if len(frame) <= header {
 		return // wrap refused a message that is too long for a frame
 	}
-	if r.guard != nil {
-		r.guard.Finish(frame[header:])
+	if w.guard != nil {
+		w.guard.Finish(frame[header:])
 	}
-	s.frames = append(s.frames, Frame{r.tx.IfIndex, frame, routed})
+	s.frames = append(s.frames, Frame{w.tx.IfIndex, frame, routed})
 }

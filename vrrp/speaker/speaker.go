@@ -3,6 +3,7 @@ package speaker
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -44,7 +45,7 @@ type Speaker struct {
 	start        time.Time          // the beat of all groups
 	groups       map[string]*group  // by the name of the group or the lone router
 	routers      map[string]*router // by name
-	byKey        map[key]*router
+	byKey        map[key]place
 	deadlines    due.Queue[*group]
 	stray        map[int]*Stray        // what no router could be found for, by interface
 	dropped      [vrrp.NumDrops]uint64 // all, by routers that are gone too
@@ -76,7 +77,7 @@ func New(opts Options) *Speaker {
 		start:        time.Now(),
 		groups:       map[string]*group{},
 		routers:      map[string]*router{},
-		byKey:        map[key]*router{},
+		byKey:        map[key]place{},
 		stray:        map[int]*Stray{},
 		sendFailures: map[int]SendFailure{},
 		sessions:     map[sessionKey]time.Duration{},
@@ -172,23 +173,41 @@ func (s *Speaker) sent(now time.Time, errs []SendError) {
 // receive checks one packet and passes it to its router.
 func (s *Speaker) receive(now time.Time, p *Packet) {
 	_, vrid, ok := vrrp.Peek(p.Payload)
-	var r *router
+	var to place
 	if ok {
-		r = s.byKey[key{p.IfIndex, vrrp.FamilyOf(p.Source), vrid}]
+		to = s.byKey[key{p.IfIndex, vrrp.FamilyOf(p.Source), vrid}]
 	}
+	r := to.router
 	if r == nil {
 		s.countStray(p, ok)
 		return
 	}
-	if drop := s.check(now, r, p); drop != vrrp.DropNone {
+	from, drop := s.check(now, to, p)
+	if drop != vrrp.DropNone {
 		s.dropped[drop]++
+		r.wires[to.path].dropped[drop]++
+		if drop == vrrp.DropOwnPath && r.paths.Cross(now, to.path) {
+			s.reportPaths(now, r)
+		}
 		r.drop(drop, p, s.opts.Log)
 		s.reportProtocolError(now, r, drop)
 		s.refuse(now, r, p, drop)
 		return
 	}
-	if !s.advert.Backup && r.refused.accept(now, p.Source) {
+	s.received = vrrp.Received{Advert: &s.advert, Source: from}
+	if s.advert.Backup {
+		s.perform(now, r.group, r.group.Step(now, r.member, &s.received))
+		return
+	}
+	if r.refused.accept(now, p.Source) {
 		s.reviewRefused(now, r)
+	}
+	fresh, changed := r.paths.Hear(now, to.path, &s.received)
+	if changed {
+		s.reportPaths(now, r)
+	}
+	if !fresh {
+		return
 	}
 	if s.advert.Interval != r.config().Interval {
 		r.counters.IntervalDiffers++
@@ -196,20 +215,20 @@ func (s *Speaker) receive(now time.Time, p *Packet) {
 	if !r.config().SameAddresses(&s.advert) {
 		r.mismatch(p, &s.advert, s.opts.Log)
 	}
-	s.received = vrrp.Received{Advert: &s.advert, Source: p.Source}
 	s.perform(now, r.group, r.group.Step(now, r.member, &s.received))
 }
 
-// check decodes a packet into s.advert and makes all checks.
-func (s *Speaker) check(now time.Time, r *router, p *Packet) vrrp.Drop {
+// check decodes a packet into s.advert and makes all checks. It returns the router that
+// sent the packet, by its address on its first path.
+func (s *Speaker) check(now time.Time, to place, p *Packet) (netip.Addr, vrrp.Drop) {
 	if drop := vrrp.Decode(p.Packet, &s.advert); drop != vrrp.DropNone {
-		return drop
+		return p.Source, drop
 	}
-	drop := r.config().Admit(p.Packet, r.tx.Source, &s.advert)
-	if drop == vrrp.DropNone && r.guard != nil {
-		drop = r.guard.Check(now, p.Packet, p.Datagram)
+	from, drop := to.router.paths.Admit(to.path, p.Packet, &s.advert)
+	if g := to.router.wires[to.path].guard; drop == vrrp.DropNone && g != nil {
+		drop = g.Check(now, p.Packet, p.Datagram)
 	}
-	return drop
+	return from, drop
 }
 
 // countStray counts a packet that is for none of our routers.
@@ -368,6 +387,9 @@ func (s *Speaker) act(now time.Time, r *router, a *vrrp.MemberAction) {
 	case vrrp.Transition:
 		s.report(now, r, a)
 		s.reviewRefused(now, r)
+		if a.To == vrrp.Master && r.paths.Master() {
+			s.reportPaths(now, r)
+		}
 	default:
 		s.report(now, r, a)
 	}
@@ -387,6 +409,11 @@ func (v *TxConfig) frames(addresses int) int {
 		return v.Ends[n-1]
 	}
 	return 0
+}
+
+// reportPaths reports that a path fell silent, is heard again, or is crossed.
+func (s *Speaker) reportPaths(now time.Time, r *router) {
+	s.reports = append(s.reports, Report{At: now, Group: r.group.name, Router: r.config().Name, Verb: vrrp.PathChanged})
 }
 
 func (s *Speaker) report(now time.Time, r *router, a *vrrp.MemberAction) {

@@ -80,8 +80,7 @@ func (s *Speaker) form(now time.Time, u *Unit, former *vrrp.Group) {
 func (s *Speaker) begin(now time.Time, g *group, running int, routers []Router) {
 	for i, r := range g.routers[running:] {
 		s.routers[r.config().Name] = r
-		s.byKey[r.key()] = r
-		r.refresh()
+		s.refresh(r)
 		s.perform(now, g, g.Step(now, running+i, vrrp.Primary{Address: r.tx.Source}))
 	}
 	for i := range routers {
@@ -181,7 +180,7 @@ func (s *Speaker) forget(g *group) {
 	s.dissolve(g)
 	for _, r := range g.routers {
 		delete(s.routers, r.config().Name)
-		delete(s.byKey, r.key())
+		s.expel(r)
 	}
 }
 

@@ -80,7 +80,7 @@ func (c *conflicts) apply(cfg *conf.Config) {
 	c.firewall, c.rules = nil, false
 	for i := range cfg.VRRP {
 		c.rules = c.rules || len(cfg.VRRP[i].Rules) > 0
-		c.firewall = append(c.firewall, cfg.VRRP[i].Interface)
+		c.firewall = append(c.firewall, cfg.VRRP[i].Wires()...)
 	}
 	slices.Sort(c.firewall)
 	c.firewall = slices.Compact(c.firewall)

@@ -248,6 +248,7 @@ func (d *Director) list() {
 	d.services.tools.ran = d.alerts.ranMonitor
 	d.alerts.problems = func(all []status.Problem) { d.problems.set("alerts", all) }
 	d.services.problems = func(all []status.Problem) { d.problems.set("ipvs", all) }
+	d.routers.problems = func(all []status.Problem) { d.problems.set("paths", all) }
 	d.trackers.problems = func(all []status.Problem) { d.problems.set("trackers", all) }
 	d.socket.problems = func(all []status.Problem) { d.problems.set("socket", all) }
 	d.listeners = &listeners{base: b, api: d.api, problems: func(all []status.Problem) { d.problems.set("listen", all) }}

@@ -67,7 +67,8 @@
 // what keeps it from being MASTER; extra_interfaces.go are its addresses on other
 // interfaces, policy.go its routes and rules, instance_tracking.go its trackers.
 // router_look.go compares the interfaces with what the VRRP loop was told;
-// transmit.go says how a router sends, listen.go on what the sockets listen.
+// transmit.go says how a router sends, wires.go by which further interfaces, listen.go
+// on what the sockets listen.
 // vrrp_port.go connects the sockets with the VRRP loop. The VRRP loop orders devices
 // to be claimed and released; executor.go carries the orders out on device_host.go.
 // repair.go says when the host compares what is ours with what it should be.

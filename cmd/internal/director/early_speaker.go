@@ -60,6 +60,7 @@ type earlyRouter struct {
 	Source netip.Addr
 	MAC    frame.MAC // that adverts come from
 	Weight int       // what trackers add to the priority
+	Also   []wireTx
 	Was    savedRouter
 }
 
@@ -116,7 +117,7 @@ func (in *instance) earlyRouter(now time.Time, st *speaker.Status) earlyRouter {
 	s := txSourceOf(in)
 	return earlyRouter{
 		Config: st.Config, Auth: in.conf.Auth.Config, TTL: in.conf.TTL,
-		Index: s.index, Source: s.source, MAC: s.advertMAC, Weight: in.weight, Was: saveRouter(now, &st.Resume),
+		Index: s.index, Source: s.source, MAC: s.advertMAC, Weight: in.weight, Also: in.wireTx(), Was: saveRouter(now, &st.Resume),
 	}
 }
 
@@ -219,6 +220,9 @@ func (u *earlyUnit) unit(at time.Time) (speaker.Unit, error) {
 		}
 		if in.Fast { // a MASTER answers, and bids for nothing
 			addBackup(&tx, in.Auth.Kind == auth.Header, frame.MAC{})
+		}
+		if err == nil {
+			err = addWires(&tx, &r.Config, &r.Auth, r.Also)
 		}
 		if err != nil {
 			return unit, err

@@ -84,6 +84,9 @@ func (in *instance) at(name string) netdev.Interface {
 	if name == in.conf.Interface {
 		return in.facts
 	}
+	if w, ok := in.wires[name]; ok {
+		return w.facts
+	}
 	return in.extra[name]
 }
 

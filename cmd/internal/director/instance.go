@@ -39,6 +39,7 @@ type instance struct {
 
 	extra        map[string]netdev.Interface // where it has addresses beside
 	extraPortErr error                       // why the port is not open there
+	wires        map[string]wire             // by which its adverts go besides, by interface
 	stale        bool                        // its devices are not what its configuration wants
 
 	track   []conf.Tracking         // what counts for it

@@ -22,10 +22,13 @@ func (rs *routers) listen(instances []*instance, facts map[string]netdev.Interfa
 	opened := map[string]error{}
 	for _, in := range instances {
 		in.extraPortErr = nil
-		for i, name := range in.conf.Interfaces() {
+		for _, name := range in.conf.AllInterfaces() {
 			if _, done := opened[name]; !done && exists(facts, name) {
 				opened[name] = rs.openPort(name, facts[name].Index)
 			}
+		}
+		in.openedWires(opened)
+		for i, name := range in.conf.Interfaces() {
 			if i == 0 {
 				in.portErr = opened[name]
 			} else {
@@ -47,13 +50,16 @@ func (rs *routers) addListeners(l *port.Listen) {
 			}
 			l.AH = l.AH || in.conf.Auth.Kind == auth.Header
 		}
+		in.addWireListeners(l)
 	}
 }
 
 // reopen changes what the port listens to after a reload changed an instance.
 func (rs *routers) reopen(in *instance) {
-	if in.facts.Index != 0 {
-		rs.relisten(in.conf.Interface, in.facts.Index)
+	for _, name := range in.conf.Wires() {
+		if index := in.at(name).Index; index != 0 {
+			rs.relisten(name, index)
+		}
 	}
 }
 
@@ -77,5 +83,6 @@ func (rs *routers) relisten(name string, index int) {
 			in.portErr = err
 			rs.setFaults(in, diagnose(in))
 		}
+		in.openedWires(map[string]error{name: err})
 	}
 }

@@ -16,6 +16,10 @@ const realtimePriority = 10
 // boostPriority is that of threads in a hurry, by which they are known.
 const boostPriority = realtimePriority - 1
 
+// orderPriority is that of the thread that carries out the VRRP loop's orders. Adverts
+// go before them, and an upgrade does too.
+const orderPriority = boostPriority - 1
+
 // realtime is round-robin scheduling. Threads and programs started from a thread
 // that has it are normal again.
 func realtime(priority uint32) *unix.SchedAttr {
@@ -28,9 +32,11 @@ func realtime(priority uint32) *unix.SchedAttr {
 // goRealtime locks the calling goroutine to its thread and gives the thread
 // round-robin real-time scheduling, so that adverts are on time on a machine
 // that is busy with other things.
-func goRealtime() error {
+func goRealtime() error { return goRealtimeAt(realtimePriority) }
+
+func goRealtimeAt(priority uint32) error {
 	runtime.LockOSThread()
-	if err := unix.SchedSetAttr(0, realtime(realtimePriority), 0); err != nil {
+	if err := unix.SchedSetAttr(0, realtime(priority), 0); err != nil {
 		return fmt.Errorf("set real-time scheduling (needs CAP_SYS_NICE or LimitRTPRIO): %w", err)
 	}
 	return nil

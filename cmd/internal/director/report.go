@@ -32,6 +32,8 @@ func (d *Director) reported(r speaker.Report) {
 		d.fast.wanted(&r)
 	case vrrp.FastChanged:
 		d.fast.changed(&r)
+	case vrrp.PathChanged:
+		d.routers.reviewPaths()
 	}
 }
 

@@ -23,11 +23,15 @@ func (rs *routers) changeUnit(p *unitPair) {
 			moved = true
 			rs.changeDevices(in, old)
 		}
+		left := rs.changeWires(in, old)
 		if moved || !reflect.DeepEqual(old.Config, c.Config) {
 			rs.reopen(in)
 			rs.deliver(in, vrrp.Reconfigure{Config: c.Config, Reclaim: moved})
 		}
 		rs.updateTx(in, !sameTx(old, &c))
+		for name, index := range left {
+			rs.leave(name, index)
+		}
 	}
 }
 
@@ -100,7 +104,7 @@ func (rs *routers) changeDevices(in *instance, old *conf.Instance) {
 		}
 	}
 	for name, f := range before {
-		if !slices.Contains(in.conf.Interfaces(), name) {
+		if !slices.Contains(in.conf.AllInterfaces(), name) {
 			rs.leave(name, f.Index)
 		}
 	}

@@ -18,15 +18,15 @@ func (rs *routers) look(instances []*instance) {
 	}
 	var unsettled []*instance
 	for _, in := range instances {
-		unsettledNow := in.stale || in.portErr != nil || in.extraPortErr != nil || in.device.Err != nil
-		for _, name := range in.conf.Interfaces() {
+		unsettledNow := in.stale || in.portErr != nil || in.extraPortErr != nil || in.device.Err != nil || in.wiresUnsettled()
+		for _, name := range in.conf.AllInterfaces() {
 			was := in.at(name).Index
 			if facts[name].Index != was && was != 0 {
 				rs.port.Close(was)
 			}
 			unsettledNow = unsettledNow || facts[name].Index != was
 		}
-		if unsettledNow && exists(facts, in.conf.Interface) {
+		if unsettledNow {
 			unsettled = append(unsettled, in)
 		}
 	}
@@ -36,11 +36,13 @@ func (rs *routers) look(instances []*instance) {
 		changed := !sameSource(in, &f, &in.facts)
 		in.setFacts(f)
 		elsewhere := in.updateExtraInterfaces(facts)
-		rs.updateTx(in, changed || elsewhere)
+		wires := in.updateWires(facts)
+		rs.updateTx(in, changed || elsewhere || wires)
 		if elsewhere || !txSourceOf(in).sameAnnouncements(&before) {
 			rs.reannounce(in)
 		}
 	}
+	rs.reviewPaths()
 }
 
 // askInterfaces returns what the kernel says of the instances' interfaces, by
@@ -50,7 +52,7 @@ func (rs *routers) askInterfaces(instances []*instance) (map[string]netdev.Inter
 	var names []string
 	seen := map[string]bool{}
 	for _, in := range instances {
-		for _, name := range in.conf.Interfaces() {
+		for _, name := range in.conf.AllInterfaces() {
 			if !seen[name] {
 				seen[name] = true
 				names = append(names, name)
@@ -70,7 +72,7 @@ func (rs *routers) askRenamed(instances []*instance, facts map[string]netdev.Int
 	missing := map[string]netdev.Interface{}
 	var indexes []int
 	for _, in := range instances {
-		for _, name := range in.conf.Interfaces() {
+		for _, name := range in.conf.AllInterfaces() {
 			if was := in.at(name); was.Index != 0 && !exists(facts, name) {
 				missing[name] = was
 				indexes = append(indexes, was.Index)
@@ -90,6 +92,11 @@ func (rs *routers) askRenamed(instances []*instance, facts map[string]netdev.Int
 	return err
 }
 
+// onInterfaces returns the instances whose own interface exists.
+func onInterfaces(instances []*instance, facts map[string]netdev.Interface) []*instance {
+	return slices.DeleteFunc(slices.Clone(instances), func(in *instance) bool { return !exists(facts, in.conf.Interface) })
+}
+
 // setUp opens the port on interfaces that came, or came back with another
 // index, and makes the devices above them, all at once.
 func (rs *routers) setUp(instances []*instance, facts map[string]netdev.Interface) {
@@ -97,7 +104,7 @@ func (rs *routers) setUp(instances []*instance, facts map[string]netdev.Interfac
 		return
 	}
 	rs.listen(instances, facts)
-	rs.makeDevices(instances, rs.host.Ensure)
+	rs.makeDevices(onInterfaces(instances, facts), rs.host.Ensure)
 }
 
 // makeDevices has the host adopt or ensure the devices of instances.
@@ -149,7 +156,7 @@ func (rs *routers) eventIndex() *eventIndex {
 	}
 	rs.index = &eventIndex{interfaces: map[string][]*instance{}}
 	for _, in := range rs.instances {
-		for _, name := range in.conf.Interfaces() {
+		for _, name := range in.conf.AllInterfaces() {
 			rs.index.interfaces[name] = append(rs.index.interfaces[name], in)
 		}
 		if len(in.conf.Routes) > 0 {
@@ -164,7 +171,9 @@ func (rs *routers) eventIndex() *eventIndex {
 // addresses: the interface may be connected to another port of the switch now.
 func (rs *routers) linkBack(e *netdev.Event, on []*instance) {
 	for _, in := range on {
-		rs.reannounce(in)
+		if slices.Contains(in.conf.Interfaces(), e.Name) {
+			rs.reannounce(in)
+		}
 	}
 	if err := rs.host.RetryNeighbours(e.Index); err != nil {
 		rs.log.Warn("neighbours that were asked for without carrier are missed for a second", "interface", e.Name, "err", err)

@@ -48,6 +48,7 @@ func (rs *routers) adopt(instances []*instance) {
 		in.stale = true // its devices are to be made
 		in.setFacts(facts[in.conf.Interface])
 		in.updateExtraInterfaces(facts)
+		in.updateWires(facts)
 		in.faults = diagnose(in)
 	}
 }

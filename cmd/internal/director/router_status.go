@@ -101,6 +101,7 @@ func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) status.
 	for _, p := range c.Peers {
 		i.Peers = append(i.Peers, p.Address.String())
 	}
+	i.Paths = pathsStatus(c, st)
 	i.CededTo = peer(&m.Ceded)
 	i.Fast = fastStatus(c, m)
 	for _, w := range m.Waits {

@@ -74,7 +74,7 @@ func (rs *routers) forgetUnit(name string, left map[string]int) {
 		in := rs.instances[c.Name]
 		delete(rs.instances, c.Name)
 		rs.devices.forget(c.Name)
-		for _, name := range c.Interfaces() {
+		for _, name := range c.AllInterfaces() {
 			left[name] = in.at(name).Index
 		}
 	}

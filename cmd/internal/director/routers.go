@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdfast/cmd/internal/bfd"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/netdev/port"
@@ -33,6 +34,7 @@ type routers struct {
 	ride     func(bfd.Loop) loopCompanion // returns what runs in the VRRP loop too
 	gate     *claimGate                   // before the executor
 	released func(speaker.Order)          // is told of releases that were carried out
+	problems func([]status.Problem)
 	// resourceFaults are why instances must not be MASTER for their resources' sake.
 	resourceFaults map[string]string
 	// preempt returns what an instance hears of preemption at its start; nil if nothing
@@ -40,17 +42,18 @@ type routers struct {
 	preempt   func(instance string) vrrp.Event
 	workUntil func(done func() bool, limit time.Duration) bool // runs the director's loop
 
-	conf      *conf.Config // nil until the first apply
-	instances map[string]*instance
-	units     map[string]*runningUnit
-	coming    []unit             // wait until what they replace has stopped
-	ended     []string           // units that have stopped
-	toLook    map[*instance]bool // whose interface an event was about
-	index     *eventIndex        // nil: to be worked out
-	laterEnd  chan struct{}      // closed to end what is done later
-	realtime  error              // why adverts have no real-time priority; nil: they have
-	failed    error              // the VRRP loop ended by itself
-	releasing bool               // only to release what a crashed run left
+	conf         *conf.Config // nil until the first apply
+	instances    map[string]*instance
+	units        map[string]*runningUnit
+	coming       []unit             // wait until what they replace has stopped
+	ended        []string           // units that have stopped
+	toLook       map[*instance]bool // whose interface an event was about
+	index        *eventIndex        // nil: to be worked out
+	laterEnd     chan struct{}      // closed to end what is done later
+	pathProblems bool               // something is wrong with a path
+	realtime     error              // why adverts have no real-time priority; nil: they have
+	failed       error              // the VRRP loop ended by itself
+	releasing    bool               // only to release what a crashed run left
 
 	// What the former binary left, and what its early speaker has come to since.
 	early     *EarlySpeaker
@@ -101,7 +104,7 @@ func newRouters(b base, host *netdev.Host, observer routersObserver) *routers {
 		base: b, host: host, observer: observer, devices: newDeviceNames(),
 		instances: map[string]*instance{}, units: map[string]*runningUnit{}, toLook: map[*instance]bool{},
 		laterEnd: make(chan struct{}), gate: newClaimGate(), resourceFaults: map[string]string{},
-		released: func(speaker.Order) {},
+		released: func(speaker.Order) {}, problems: func([]status.Problem) {},
 	}
 	rs.repair = newRepairer(b, host, rs)
 	return rs
@@ -134,7 +137,10 @@ func (rs *routers) open() error {
 			rs.post(func() { rs.failed = err })
 		}
 	})
-	rs.spawn(rs.executor.run)
+	rs.spawn(func() {
+		_ = goRealtimeAt(orderPriority) // the VRRP loop says why not
+		rs.executor.run()
+	})
 	rs.spawn(func() { later.work(rs.laterEnd) })
 	if rs.realtime = <-ready; rs.realtime != nil {
 		rs.log.Warn("adverts may be late on a busy machine", "err", rs.realtime)

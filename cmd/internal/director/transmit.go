@@ -144,7 +144,7 @@ func peerTx(source netip.Addr, in *conf.Instance, ah bool) ([]speaker.PeerTx, er
 // adverts, and the same announcements on the same interfaces.
 func sameTx(a, b *conf.Instance) bool {
 	return reflect.DeepEqual(a.Config, b.Config) && a.Announce == b.Announce && a.Auth.Equal(&b.Auth.Config) &&
-		a.AdvertMAC == b.AdvertMAC && a.TTL == b.TTL &&
+		a.AdvertMAC == b.AdvertMAC && a.TTL == b.TTL && reflect.DeepEqual(a.Also, b.Also) &&
 		slices.Equal(a.Prefixes, b.Prefixes) && slices.Equal(a.Excluded, b.Excluded)
 }
 
@@ -174,7 +174,8 @@ func txSourceOf(in *instance) txSource {
 func txConfigOf(in *instance) (speaker.TxConfig, error) {
 	s := txSourceOf(in)
 	if !s.source.IsValid() {
-		return speaker.TxConfig{IfIndex: s.index, Interface: in.conf.Interface}, nil
+		tx := speaker.TxConfig{IfIndex: s.index, Interface: in.conf.Interface}
+		return tx, addWires(&tx, &in.conf.Config, &in.conf.Auth.Config, in.wireTx())
 	}
 	tx, err := newTxConfig(s, announced(&in.conf, ""))
 	tx.Interface = in.conf.Interface
@@ -186,6 +187,9 @@ func txConfigOf(in *instance) (speaker.TxConfig, error) {
 	}
 	if in.conf.Fast {
 		addBackup(&tx, in.conf.Auth.Kind == auth.Header, in.facts.MAC)
+	}
+	if err == nil {
+		err = addWires(&tx, &in.conf.Config, &in.conf.Auth.Config, in.wireTx())
 	}
 	return tx, err
 }

@@ -13,8 +13,8 @@ func TestUntilNextLook(t *testing.T) {
 	}{
 		"few devices":        {2, false, 10 * time.Second, lookPause},
 		"bare devices":       {2, true, 10 * time.Second, restPause},
-		"many that are bare": {2000, true, time.Minute, 16 * time.Second},
-		"many devices":       {250, false, 10 * time.Second, 2 * time.Second},
+		"many that are bare": {300, true, time.Minute, 12 * time.Second},
+		"many devices":       {50, false, 10 * time.Second, 2 * time.Second},
 		"more than that":     {10_000, false, 10 * time.Second, 10 * time.Second},
 		"often on request":   {2, true, 100 * time.Millisecond, 100 * time.Millisecond},
 		"request with many":  {1000, false, 100 * time.Millisecond, 100 * time.Millisecond},

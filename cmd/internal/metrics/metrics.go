@@ -94,6 +94,7 @@ func (h *Handler) write(w io.Writer, format expfmt.Format, s *status.Status) err
 func writeStatus(x *exposition, s *status.Status) {
 	directorMetrics.write(x, []director{*s}, nil)
 	routerMetrics.write(x, s.VRRP, routerLabels)
+	pathMetrics.write(x, paths(s.VRRP), pathLabels)
 	groupMetrics.write(x, s.Groups, groupLabels)
 	trackerMetrics.write(x, s.Trackers, trackerLabels)
 	if s.BFD != nil {
@@ -112,7 +113,7 @@ func writeStatus(x *exposition, s *status.Status) {
 // List returns our own metrics, without those of keepalived-exporter.
 func List() []Metric {
 	return slices.Concat(
-		directorMetrics.list(), routerMetrics.list(), groupMetrics.list(), trackerMetrics.list(), bfdMetrics.list(),
+		directorMetrics.list(), routerMetrics.list(), pathMetrics.list(), groupMetrics.list(), trackerMetrics.list(), bfdMetrics.list(),
 		lvsMetrics.list(), serviceMetrics.list(), serverMetrics.list(), checkMetrics.list(), outletMetrics.list(),
 	)
 }

@@ -44,8 +44,12 @@ func canned() *Status {
 				Since: ago(time.Minute), LastHeard: ago(0), Count: 600, Advertises: true,
 			}},
 			RefusedForgotten: 2,
-			Rival:            &Peer{Address: "10.0.0.3", MAC: "00:00:5e:00:01:33", Priority: 100, IntervalMS: 100, LastHeard: ago(0)},
-			Counters:         Counters{AdvertsSent: 6000, Transitions: 2, BecameMaster: 1, Moves: map[string]uint64{"INIT BACKUP": 1, "BACKUP MASTER": 1}, Dropped: map[string]uint64{"checksum": 4}, MaxLateMS: 1.5},
+			Paths: []Path{
+				{Interface: "eth0", Source: "10.0.0.2", Multicast: "224.0.0.18", LastHeard: ago(2 * time.Second), AdvertsSent: 1200, AdvertsReceived: 40, Dropped: map[string]uint64{}},
+				{Interface: "eth2", Peers: []string{"10.9.0.3"}, Silent: true, Copies: 12, AdvertsReceived: 30, Dropped: map[string]uint64{"own_path": 3}},
+			},
+			Rival:    &Peer{Address: "10.0.0.3", MAC: "00:00:5e:00:01:33", Priority: 100, IntervalMS: 100, LastHeard: ago(0)},
+			Counters: Counters{AdvertsSent: 6000, Transitions: 2, BecameMaster: 1, Moves: map[string]uint64{"INIT BACKUP": 1, "BACKUP MASTER": 1}, Dropped: map[string]uint64{"checksum": 4}, MaxLateMS: 1.5},
 		}, {
 			Name: "inside", Group: "director", Interface: "eth1", Device: "vrrp4-52", Family: "ipv4", VRID: 52, Protocol: 3,
 			State: "FAULT", Since: ago(12 * time.Second), Priority: 150, EffectivePriority: 150, IntervalMS: 100, Addresses: []string{"192.168.0.254/24"},

@@ -63,6 +63,9 @@ type Instance struct {
 	Auth string `json:"auth,omitempty"`
 	// Source is the source address of the adverts; "" if there is none.
 	Source string `json:"source,omitempty"`
+	// Paths are the interfaces by which the adverts go, Interface first. It is empty if
+	// that is the only one.
+	Paths []Path `json:"paths,omitempty"`
 	// Master is the MASTER that sent the last advert. It is nil while this instance
 	// is MASTER and until an advert is received.
 	Master *Peer `json:"master,omitempty"`
@@ -176,6 +179,7 @@ func (s *Status) instanceNotes(t *table, v *Instance) {
 	if v.Unicast {
 		t.note("unicast to " + strings.Join(v.Peers, " "))
 	}
+	s.pathNotes(t, v)
 	for _, w := range v.Waits {
 		if w.Text != "" {
 			t.note("preemption held back: " + w.Text)
