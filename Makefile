@@ -164,6 +164,7 @@ ci: tools golangci-lint
 soak: tools build
 	$(GO) test -count=1 -timeout 1h -run 'TestShowBriefRandomWalk' ./conf -brief.steps=2000
 	$(GO) test -count=1 -timeout 2h -run 'TestLAN$$' ./vrrp -lan.seconds=10000000
+	$(GO) test -count=1 -timeout 2h -run 'TestFastLAN$$' ./vrrp -lan.fastseconds=1000000
 	$(GO) test -count=1 -timeout 1h -run 'TestChaos$$|TestEndurance' ./integration -chaos.seconds=600
 	$(MAKE) openapi-client
 	$(GO) test -count=1 -timeout 30m -run 'TestConnectionsSurvive$$' ./integration/ipvs -survive.connections=480

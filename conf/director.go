@@ -56,6 +56,7 @@ func (d *Director) visit(t *table) {
 	field(t, "journal", &d.Journal, pathOrOff, defaultJournal(d.RuntimeDir))
 	field(t, "reconcile_interval", &d.ReconcileInterval, duration(100*time.Millisecond, time.Hour), 10*time.Second)
 	field(t, "max_check_programs", &d.MaxCheckPrograms, integer[int](1, 10000), 64)
+	t.sub("fast", d.Fast.visit)
 	field(t, "watchdog", &d.Watchdog, optional(absolutePath), "")
 	// Drivers count in seconds; few go beyond 255 (Documentation/watchdog).
 	field(t, "watchdog_timeout", &d.WatchdogTimeout, wholeSeconds(duration(2*time.Second, time.Hour)), 30*time.Second)
