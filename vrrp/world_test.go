@@ -220,8 +220,6 @@ func (n *node) startWith(first func(i int) Event) {
 	for i := range n.ports {
 		n.ports[i].freeAt = 0
 		n.ports[i].order++
-		n.ports[i].paths = Paths{}
-		n.layOut(i)
 	}
 	n.groups = nil
 	all := make([]int, len(n.ports))
@@ -245,6 +243,8 @@ func (n *node) form(ports []int, first func(i int) Event) {
 		p := &n.ports[i]
 		if p.group == nil {
 			machines[member] = NewMachine(n.cfgs[i])
+			p.paths = Paths{}
+			n.layOut(i)
 			fresh = append(fresh, i)
 			continue
 		}
