@@ -164,6 +164,7 @@ ci: tools golangci-lint
 soak: tools build
 	$(GO) test -count=1 -timeout 1h -run 'TestShowBriefRandomWalk' ./conf -brief.steps=2000
 	$(GO) test -count=1 -timeout 2h -run 'TestLAN$$' ./vrrp -lan.seconds=10000000
+	$(GO) test -count=1 -timeout 2h -run 'TestFastLAN$$' ./vrrp -lan.fastseconds=1000000
 	$(GO) test -count=1 -timeout 1h -run 'TestChaos$$|TestEndurance' ./integration -chaos.seconds=600
 	$(GO) test -count=1 -timeout 30m -run 'TestBFDUnderHogs$$' ./integration -bfd.seconds=300
 	$(GO) test -count=1 -timeout 40m -run 'TestEndurance' ./checker -endurance.seconds=1800

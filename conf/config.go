@@ -53,6 +53,7 @@ type Director struct {
 	// the time within which it must be fed.
 	Watchdog        string
 	WatchdogTimeout time.Duration
+	Fast            Fast
 	DBus            DBus
 	SNMP            SNMP
 }

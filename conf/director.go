@@ -60,6 +60,7 @@ func (d *Director) visit(t *table) {
 	field(t, "max_check_programs", &d.MaxCheckPrograms, integer[int](1, 10000), 64)
 	field(t, "max_checks", &d.MaxChecks, integer[int](1, 100_000), checker.DefaultLimit)
 	field(t, "check_spread", &d.CheckSpread, duration(0, time.Hour), checker.DefaultSpread)
+	t.sub("fast", d.Fast.visit)
 	field(t, "watchdog", &d.Watchdog, optional(absolutePath), "")
 	// Drivers count in seconds; few go beyond 255 (Documentation/watchdog).
 	field(t, "watchdog_timeout", &d.WatchdogTimeout, wholeSeconds(duration(2*time.Second, time.Hour)), 30*time.Second)

@@ -31,6 +31,7 @@ func (in *Instance) visit(t *table) (p parts) {
 	field(t, "preempt_delay", &in.PreemptDelay, duration(0, 24*time.Hour), 0)
 	field(t, "preempt_command", &in.PreemptCommand, preemptCommand, Command{})
 	in.visitHoldoff(t)
+	field(t, "fast", &in.Fast, boolean, false)
 	visitPeers(t, &in.Peers, &in.Unicast)
 	in.visitSending(t)
 	field(t, "mac", &in.MAC, mac, MAC{})
@@ -90,6 +91,7 @@ func (in *Instance) resolve(t *table) {
 	}
 	in.resolveExtra(t)
 	in.resolveSending(t)
+	in.resolveFast(t)
 	if in.Version == 2 && in.Checksum == vrrp.ChecksumRFC9568 {
 		t.failf("checksum", "has no effect with version 2")
 	}

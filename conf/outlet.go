@@ -15,7 +15,7 @@ type Notifications struct {
 }
 
 // EventKinds are the kinds of events in the journal that receivers can get.
-var EventKinds = []string{"instance", "group", "rival", "priority", "service", "server", "operator", "tracker", "bfd", "repair", "problem", "config", "director", "notify", "resource", "fence", "alert"}
+var EventKinds = []string{"instance", "group", "rival", "priority", "service", "server", "operator", "tracker", "bfd", "repair", "problem", "config", "director", "notify", "resource", "fence", "fast", "alert"}
 
 // keepalivedKinds are the kinds that the FIFO format of keepalived has words for.
 var keepalivedKinds = []string{"instance", "group", "rival", "priority", "service", "server"}

@@ -14,6 +14,7 @@ func (c *Config) resolve(s sections) {
 	c.checkNames(s)
 	c.checkRouters(s.vrrp)
 	c.checkMembers(s)
+	c.checkFast(s)
 	c.resolveFollow(s)
 	c.checkServices(s.services)
 	c.resolveUDP()

@@ -10,6 +10,7 @@ func (c *Config) warn(s sections) {
 	c.warnOfQuorums(s)
 	c.warnOfPlaceholders(s)
 	c.warnOfListens(s)
+	c.warnOfFast(s)
 	for _, u := range units {
 		u.warnOfWeights()
 		u.warnOfPreempt()

@@ -39,6 +39,16 @@ const (
 	// HeldBack reports that a MASTER of a lower priority is not preempted because
 	// of HoldPreempt, once for each time.
 	HeldBack
+	// SendBackup asks for a BACKUP ADVERTISEMENT with Action.Priority, to the router
+	// Action.Peer or, if that is nil, to all routers. Its Ethernet source is not the
+	// virtual MAC, which belongs to the MASTER.
+	SendBackup
+	// WantSession asks for a BFD session with the router Action.Peer, instead of the
+	// one asked for before. nil: with none. PeerUp and PeerDown say what becomes of it.
+	WantSession
+	// FastChanged reports whether a lost session makes the machine take over, or why
+	// not.
+	FastChanged
 	// PathChanged reports that a path fell silent, is heard again or is crossed: see Paths. No
 	// Machine asks for it.
 	PathChanged
@@ -48,12 +58,13 @@ const (
 // verbs named, and zero for the others.
 type Action struct {
 	Verb        Verb
-	Priority    uint8    // SendAdvert: of the advert; otherwise the priority in force
+	Priority    uint8    // SendAdvert, SendBackup: of the message; otherwise the priority in force
 	OldPriority uint8    // PriorityChanged: the priority before
 	From, To    State    // Transition; PriorityChanged: To is the state
-	Why         string   // Transition, Rival, PriorityChanged, HeldBack: the reason, for people
+	Why         string   // Transition, Rival, PriorityChanged, HeldBack, FastChanged: the reason, for people
 	Takeover    Takeover // Transition to Master: the reason as RFC 6527 classifies it
-	Peer        *Peer    // Rival: the other router; nil: it is gone
+	Peer        *Peer    // Rival: the other router; nil: it is gone. SendBackup, WantSession, FastChanged: see there; only Address is set
+	Armed       bool     // FastChanged: it does
 	Unserved    bool     // Claim: no router serves the addresses
 	// Lost is, with Claim, the MASTER that has fallen silent without giving up. It is
 	// not valid if no MASTER was heard, or Planned is set.
@@ -93,6 +104,21 @@ func (a Action) String() string {
 		return fmt.Sprintf("priority %d -> %d (%s)", a.OldPriority, a.Priority, a.Why)
 	case HeldBack:
 		return "held back: " + a.Why
+	case SendBackup:
+		if a.Peer == nil {
+			return fmt.Sprintf("bid priority=%d", a.Priority)
+		}
+		return fmt.Sprintf("tell %v priority=%d", a.Peer.Address, a.Priority)
+	case WantSession:
+		if a.Peer == nil {
+			return "want no session"
+		}
+		return fmt.Sprintf("want session with %v", a.Peer.Address)
+	case FastChanged:
+		if a.Armed {
+			return fmt.Sprintf("fast with %v", a.Peer.Address)
+		}
+		return "not fast: " + a.Why
 	}
 	return "?"
 }

@@ -15,7 +15,10 @@ const (
 	// 255 addresses.
 	MaxMessageLen = headerLen + MaxAddresses*16
 
-	typeAdvert   = 1 // the only message type there is
+	// TypeAdvert is the type of an ADVERTISEMENT, in the lower half of a message's first
+	// byte. It is the only type of the RFCs.
+	TypeAdvert   = 1
+	typeBackup   = 2 // BACKUP ADVERTISEMENT (draft-ietf-rtgwg-vrrp-bfd-p2p)
 	authNone     = 0 // the only authentication type of RFC 3768
 	centisecond  = 10 * time.Millisecond
 	intervalMask = 0x0fff // the upper four bits are reserved
@@ -29,11 +32,14 @@ type Packet struct {
 }
 
 // An Advert is the content of an ADVERTISEMENT, the only message of VRRP
-// (RFC 3768 §5.1, RFC 9568 §5.1).
+// (RFC 3768 §5.1, RFC 9568 §5.1), or of a BACKUP ADVERTISEMENT, which has the same
+// fields.
 type Advert struct {
 	Version  uint8 // 2 or 3
 	VRID     uint8
 	Priority uint8
+	// Backup is set in a BACKUP ADVERTISEMENT: see Config.Fast.
+	Backup bool
 	// Interval is whole seconds up to 255 s in version 2, whole centiseconds up to
 	// 40.95 s in version 3. It is never zero.
 	Interval time.Duration
@@ -66,7 +72,11 @@ func Peek(payload []byte) (version, vrid uint8, ok bool) {
 // Config.Validate.
 func (a *Advert) Append(b []byte, src, dst netip.Addr, form Checksum) []byte {
 	start := len(b)
-	b = append(b, a.Version<<4|typeAdvert, a.VRID, a.Priority, uint8(len(a.Addresses)))
+	kind := uint8(TypeAdvert)
+	if a.Backup {
+		kind = typeBackup
+	}
+	b = append(b, a.Version<<4|kind, a.VRID, a.Priority, uint8(len(a.Addresses)))
 	if a.Version == 2 {
 		b = append(b, a.AuthType, uint8(a.Interval/time.Second))
 	} else {
@@ -120,7 +130,8 @@ func Decode(p Packet, a *Advert) Drop {
 	if version != 3 && (version != 2 || family == IPv6) {
 		return DropVersion
 	}
-	if p.Payload[0]&0x0f != typeAdvert {
+	kind := p.Payload[0] & 0x0f
+	if kind != TypeAdvert && kind != typeBackup {
 		return DropType
 	}
 	msg := complete(p.Payload, version, family)
@@ -132,6 +143,7 @@ func Decode(p Packet, a *Advert) Drop {
 		return DropChecksum
 	}
 	a.Version, a.VRID, a.Priority, a.Checksum = version, msg[1], msg[2], form
+	a.Backup = kind == typeBackup
 	if version == 2 {
 		a.AuthType, a.AuthData = msg[4], [authLen]byte(msg[len(msg)-authLen:])
 		a.Interval = time.Duration(msg[5]) * time.Second

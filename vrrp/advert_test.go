@@ -94,7 +94,11 @@ func describe(p Packet, a *Advert, d Drop) string {
 			form = "checksum=rfc9568 "
 		}
 	}
-	return fmt.Sprintf("version=%d vrid=%d priority=%d interval=%v auth=%d %saddresses=%s",
+	kind := ""
+	if a.Backup {
+		kind = "backup "
+	}
+	return kind + fmt.Sprintf("version=%d vrid=%d priority=%d interval=%v auth=%d %saddresses=%s",
 		a.Version, a.VRID, a.Priority, a.Interval, a.AuthType, form, strings.Join(list, ","))
 }
 

@@ -85,6 +85,9 @@ type Config struct {
 	// AuthType is the authentication type of version 2 messages, ours and theirs.
 	// Package auth checks what the messages prove.
 	AuthType uint8
+	// Fast lets a BACKUP replace a MASTER whose BFD session goes down without waiting
+	// for three adverts to be missing. All members of a group should have it.
+	Fast bool
 	// Source is the address that adverts come from, one of the interface's own.
 	// With the zero Addr the caller chooses one.
 	Source netip.Addr

@@ -16,7 +16,7 @@ const (
 	DropNone        Drop = iota // no check failed
 	DropHopLimit                // TTL or hop limit below 255: it crossed a router
 	DropVersion                 // neither 2 nor 3, 2 over IPv6, or not the configured one
-	DropType                    // not an ADVERTISEMENT
+	DropType                    // not an ADVERTISEMENT, nor what Config.Fast adds
 	DropLength                  // shorter than its fields and address count say
 	DropChecksum                // checksum wrong in every accepted form
 	DropOwnAddress              // the source is our own address: a loop, or a duplicate address
@@ -106,11 +106,14 @@ func (c *Config) Admit(p Packet, own netip.Addr, a *Advert) Drop {
 	if a.Version == 3 && len(a.Addresses) == 0 && len(c.Addresses) > 0 {
 		return DropCount
 	}
-	if drop := c.admitPeer(p); drop != DropNone {
+	if a.Backup && !c.Fast {
+		return DropType
+	}
+	if drop := c.admitPeer(p, a.Backup); drop != DropNone {
 		return drop
 	}
 	switch {
-	case a.Version == 2 && c.Priority == PriorityOwner && a.Priority != PriorityOwner:
+	case a.Version == 2 && c.Priority == PriorityOwner && !a.Backup && a.Priority != PriorityOwner:
 		return DropOwner
 	case a.Version == 2 && a.AuthType != c.AuthType:
 		return DropAuthType

@@ -63,7 +63,7 @@ type (
 	// this member, would take priority 0 for the end of the whole MASTER.
 	Leave struct{}
 
-	// Received is an advert that passed Decode, Admit and authentication. The
+	// Received is a message that passed Decode, Admit and authentication. The
 	// machine keeps neither the Advert nor its addresses.
 	Received struct {
 		Advert *Advert
@@ -123,6 +123,21 @@ type (
 		Reclaim bool
 	}
 
+	// PeerUp says that the BFD session with another router is up. A machine that
+	// wants this session takes note; WantSession says which one it wants.
+	PeerUp struct {
+		Peer netip.Addr
+		// Interval is that of the packets by which the session is watched. The MASTER
+		// has as long to answer when they stop.
+		Interval time.Duration
+	}
+
+	// PeerDown says that the session with another router is no longer up.
+	PeerDown struct {
+		Peer  netip.Addr
+		Cause DownCause
+	}
+
 	// The group sends these to its members.
 	promote struct{ unserved bool }
 	demote  struct{ why string }
@@ -149,6 +164,23 @@ func (HoldPreempt) event()   {}
 func (Primary) event()       {}
 func (TrackerWeight) event() {}
 func (Reconfigure) event()   {}
+func (PeerUp) event()        {}
+func (PeerDown) event()      {}
 func (promote) event()       {}
 func (demote) event()        {}
 func (hasten) event()        {}
+
+// A DownCause is why a BFD session is no longer up.
+type DownCause uint8
+
+// The causes. Only DownSilent says that the other router may be dead.
+const (
+	// DownSilent: the detection time ended without a packet.
+	DownSilent DownCause = iota + 1
+	// DownLate: as DownSilent, but this machine was late itself.
+	DownLate
+	// DownTold: a packet of the other router says that the session is down.
+	DownTold
+	// DownAdmin: BFD was turned off, there or here.
+	DownAdmin
+)

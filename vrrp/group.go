@@ -153,7 +153,7 @@ func (g *Group) step(now time.Time, i int, ev Event) {
 	if len(g.members) == 1 {
 		return
 	}
-	if r, ok := ev.(*Received); ok && r.Advert.Priority == PriorityStop && m.state == Backup && m.gaveUp == r.Source {
+	if r, ok := ev.(*Received); ok && !r.Advert.Backup && r.Advert.Priority == PriorityStop && m.state == Backup && m.gaveUp == r.Source {
 		g.others(i, func(j int) { g.step(now, j, hasten{r.Source}) })
 	}
 	if m.active() || m.state == Fault || staysLocal(ev) {
@@ -177,7 +177,7 @@ func (g *Group) step(now time.Time, i int, ev Event) {
 // machine, a BACKUP, follows as MASTER.
 func (m *Machine) yieldsTo(ev Event) bool {
 	r, ok := ev.(*Received)
-	return ok && r.Advert.Priority != PriorityStop && m.accepts(r)
+	return ok && !r.Advert.Backup && r.Advert.Priority != PriorityStop && m.accepts(r)
 }
 
 // staysLocal reports whether the other members need not follow what an event

@@ -31,5 +31,6 @@ func (m *Machine) hasten(now time.Time, source netip.Addr) {
 	if at := m.holdoff.from(now).Add(skewTime(m.cfg.Version, m.Priority(), m.interval)); at.Before(m.downAt) {
 		m.downAt = at
 		m.gaveUp = source
+		m.endAlarm()
 	}
 }

@@ -12,7 +12,12 @@ func (l *lan) exercise() {
 	if master == nil {
 		return
 	}
-	switch l.rng.IntN(8) {
+	if l.redundant && l.chance(0.4) {
+		l.exercisePaths(master)
+		l.calm()
+		return
+	}
+	switch l.rng.IntN(8 + l.exercisesFast()) {
 	case 0:
 		l.exerciseDeath(master)
 	case 1:
@@ -29,6 +34,8 @@ func (l *lan) exercise() {
 		l.exerciseBackupDeath(master)
 	case 7:
 		l.exerciseRegroup()
+	default:
+		l.exerciseFast(master)
 	}
 	l.gapless = false
 	l.calm()
@@ -62,6 +69,10 @@ func (l *lan) exerciseDeath(master *node) {
 	bound := l.successor(master, func(c Config) time.Duration {
 		return c.masterDown(c.Priority, interval)
 	})
+	if l.fast {
+		l.exerciseFastDeath(master, bound)
+		return
+	}
 	l.note("death of %s, to be replaced within %v", master.name, bound)
 	began := l.now
 	master.kill()
@@ -188,6 +199,7 @@ func (l *lan) exerciseSleep(master *node) {
 	interval := master.cfgs[0].Interval
 	l.note("%s falls asleep", master.name)
 	master.pause()
+	l.touched = l.now
 	l.run(l.between(6*interval, 20*interval))
 	before := master.sentAdverts()
 	l.note("%s wakes", master.name)

@@ -65,7 +65,7 @@ func TestLAN(t *testing.T) {
 
 // retell plays a failed LAN again and returns its end.
 func retell(l *lan) string {
-	again := newLAN(l.seed)
+	again := newLANWith(l.seed, l.fast)
 	var lines []string
 	again.tell = func(line string) {
 		if !strings.Contains(line, ": send priority=") {
@@ -81,8 +81,8 @@ func retell(l *lan) string {
 	if len(tail) > 60 {
 		tail = tail[len(tail)-60:]
 	}
-	return fmt.Sprintf("%s\n...\n%s\nseed %d: %s\nreplay it with: go test ./vrrp -run 'TestLAN$' -v -lan.seed=%d",
-		strings.Join(head, "\n"), strings.Join(tail, "\n"), l.seed, l.failed, l.seed)
+	return fmt.Sprintf("%s\n...\n%s\nseed %d: %s\nreplay it with: go test ./vrrp -run '%s$' -v -lan.seed=%d",
+		strings.Join(head, "\n"), strings.Join(tail, "\n"), l.seed, l.failed, map[bool]string{false: "TestLAN", true: "TestFastLAN"}[l.fast], l.seed)
 }
 
 // Equal seeds give equal runs, to the last action.
@@ -122,15 +122,24 @@ type lan struct {
 	crossed bool // the order of addresses differs between the wires
 	exact   bool // clocks are good enough for promises about handing over
 	// gapless is set while some director must serve on every wire.
-	gapless bool
+	redundant bool // every wire has a second path
+	gapless   bool
+	mixed     bool // some directors are without Config.Fast
+	// fastTakeovers, fastFlaps and fastDeaths say what TestFastLAN has seen.
+	fastTakeovers, fastFlaps, fastDeaths uint64
+	touched                              time.Duration // when something was last done to a director or a wire
+	fast                                 bool          // Config.Fast and BFD sessions
 }
 
 const weather = 500 * time.Microsecond // the longest delay of a frame in calm
 
-func newLAN(seed uint64) *lan {
-	l := &lan{world: newWorld(seed), seed: seed, wires: []string{"lan"}}
+func newLAN(seed uint64) *lan { return newLANWith(seed, false) }
+
+func newLANWith(seed uint64, fast bool) *lan {
+	l := &lan{world: newWorld(seed), seed: seed, wires: []string{"lan"}, fast: fast}
 	l.violate = func(format string, args ...any) { l.fail(format, args...) }
 	l.moved = l.watch
+	l.accused = l.checkAccused
 	l.workMin, l.workMax = 200*time.Microsecond, 5*time.Millisecond
 	if l.chance(0.35) {
 		l.wires = []string{"outside", "inside"}
@@ -157,6 +166,7 @@ func (l *lan) populate() {
 	cfg.Interval = l.anyInterval(cfg.Version)
 	cfg.DownAfter = pick[uint8](l, 0, 0, 0, 2, 4, 5)
 	cfg.Checksum = pick(l, ChecksumPseudo, ChecksumRFC9568)
+	l.populateFast(&cfg)
 	sameInterval := cfg.Version == 2 || l.chance(0.7)
 	l.exact = l.chance(0.8)
 	l.crossed = l.chance(0.3)
@@ -175,6 +185,7 @@ func (l *lan) populate() {
 		if i == owner {
 			c.Priority = PriorityOwner
 		}
+		c.Fast = c.Fast && (!l.mixed || l.chance(0.7))
 		c.Preempt = l.chance(0.75)
 		if c.Preempt && l.chance(0.2) {
 			c.PreemptDelay = l.between(0, 20*c.Interval)
@@ -182,6 +193,7 @@ func (l *lan) populate() {
 		l.addDelays(&c)
 		l.populateNode(i, c)
 	}
+	l.populatePaths()
 }
 
 // addDelays gives some directors delays.
@@ -299,7 +311,7 @@ func (l *lan) play() {
 // --- troubles
 
 func (l *lan) fair() {
-	l.loss, l.duplicate, l.reorder, l.claimLoss = 0, 0, false, 0
+	l.loss, l.duplicate, l.reorder, l.claimLoss, l.bfdLoss = 0, 0, false, 0, 0
 	l.delayMin, l.delayMax = 50*time.Microsecond, weather
 }
 
@@ -311,6 +323,7 @@ func (l *lan) foul() {
 	l.delayMax = pick(l, weather, interval/20, interval/3, 2*interval)
 	l.claimLoss = pick(l, 0, 0, 0.2)
 	l.parts = pick(l, 0, 0.5, 1)
+	l.foulFast()
 }
 
 // troubles lets random things happen for a random time.
@@ -325,6 +338,7 @@ func (l *lan) troubles() {
 
 // mischief does one random thing to one random director.
 func (l *lan) mischief() {
+	l.touched = l.now
 	n := l.nodes[l.rng.IntN(len(l.nodes))]
 	i := l.rng.IntN(len(n.ports))
 	if !n.on {
@@ -332,7 +346,7 @@ func (l *lan) mischief() {
 		n.start()
 		return
 	}
-	what := l.rng.IntN(13)
+	what := l.rng.IntN(13 + l.mischiefsFast())
 	if n.paused && what > 3 { // the daemon cannot hear of the rest
 		l.note("resume %s", n.name)
 		n.resume()
@@ -343,6 +357,9 @@ func (l *lan) mischief() {
 		l.note("kill %s", n.name)
 		n.kill()
 	case 1, 2:
+		if l.mischiefPath(n, i) {
+			return
+		}
 		n.ports[i].cut = !n.ports[i].cut
 		l.note("cut %s: %v", n.portName(i), n.ports[i].cut)
 	case 3:
@@ -381,6 +398,8 @@ func (l *lan) mischief() {
 		why := []string{"", "because"}[l.rng.IntN(2)]
 		l.note("hold preemption of %s: %q", n.name, why)
 		n.stepAll(HoldPreempt{why})
+	default:
+		l.mischiefFast(n, i, what-13)
 	}
 }
 
@@ -436,6 +455,7 @@ func (l *lan) calm() {
 	interval, delay := l.longest()
 	l.run(9*interval + 2*delay + time.Second)
 	master := l.checkQuiet()
+	l.checkFast()
 	for range 8 {
 		l.run(interval / 2)
 		if now := l.checkQuiet(); now != master {
@@ -456,6 +476,8 @@ func (l *lan) repair(n *node) {
 	for i := range n.ports {
 		n.ports[i].cut = false
 		n.ports[i].claimFails = false
+		n.ports[i].mendAlso()
+		n.ports[i].mend()
 	}
 	if n.on && n.state() == Init {
 		n.kill()

@@ -71,6 +71,7 @@ type Machine struct {
 	holdoff holdoff // from taking part, and from preempting
 	ceded   Peer    // the other owner, which has a higher address; the zero Peer: none
 
+	fast       fast
 	peer       Peer          // the MASTER whose advert came last
 	interval   time.Duration // Active_Adver_Interval (RFC 9568 §6.1)
 	learned    bool          // interval comes from an advert, not from cfg
@@ -120,6 +121,7 @@ func (m *Machine) Deadline() time.Time {
 	}
 	d = earliest(d, m.releaseAt)
 	d = earliest(d, m.retryAt)
+	d = earliest(d, m.fastDeadline())
 	return earliest(d, m.rivalUntil)
 }
 
@@ -177,6 +179,13 @@ func (m *Machine) step(now time.Time, ev Event) []Action {
 		m.demote(now, e.why)
 	case hasten:
 		m.hasten(now, e.source)
+	case PeerUp:
+		m.peerUp(now, e)
+	case PeerDown:
+		m.peerDown(now, e)
+	}
+	if m.cfg.Fast || m.fast.peer.IsValid() {
+		m.settleFast(now)
 	}
 	return m.out
 }
@@ -250,6 +259,7 @@ func (m *Machine) elapsed(now time.Time) {
 		m.retryAt = time.Time{}
 		m.recovered(now, claimFault)
 	}
+	m.fastElapsed(now)
 	switch {
 	case m.state == Master:
 		m.masterElapsed(now)

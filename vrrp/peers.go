@@ -37,11 +37,16 @@ func (c *Config) peer(address netip.Addr) *PeerConfig {
 	return nil
 }
 
-// admitPeer checks the source, the destination and the hop limit of a
-// message.
-func (c *Config) admitPeer(p Packet) Drop {
-	if c.Unicast == p.Destination.IsMulticast() || !c.Unicast && p.Destination != c.MulticastGroup() {
+// admitPeer checks the source, the destination and the hop limit of a message. A
+// BACKUP ADVERTISEMENT to one router is unicast in any case.
+func (c *Config) admitPeer(p Packet, backup bool) Drop {
+	switch multicast := p.Destination.IsMulticast(); {
+	case c.Unicast && multicast, !c.Unicast && multicast && p.Destination != c.MulticastGroup():
 		return DropDestination
+	case !c.Unicast && !multicast && !backup:
+		return DropDestination
+	case !multicast && !c.Unicast && p.HopLimit != HopLimit:
+		return DropHopLimit
 	}
 	peer := c.peer(p.Source)
 	switch {

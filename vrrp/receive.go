@@ -8,9 +8,16 @@ import (
 
 // receive handles an advert (RFC 9568 §6.4.2, §6.4.3).
 func (m *Machine) receive(now time.Time, r *Received) {
-	m.counters.Received++
 	if m.state == Master && m.overslept(now) {
 		m.wakeLate(now, m.silentFor(now)) // a MASTER that slept must not answer
+	}
+	if r.Advert.Backup {
+		m.receiveBackup(now, r)
+		return
+	}
+	m.counters.Received++
+	if r.Source == m.fast.peer && r.Advert.Priority != PriorityStop {
+		m.masterAlive(now)
 	}
 	if r.Advert.Priority == PriorityStop {
 		m.counters.StopReceived++
@@ -44,6 +51,7 @@ func (m *Machine) receiveStop(now time.Time, source netip.Addr) {
 	case m.state == Backup && m.hold != claiming && !m.wants &&
 		(source == m.peer.Address || !m.peer.Address.IsValid()):
 		m.gaveUp = source
+		m.endAlarm()
 		m.timerFrom = m.holdoff.from(now)
 		m.preemptAt = time.Time{}
 		m.downAt = m.timerFrom.Add(skewTime(m.cfg.Version, m.Priority(), m.interval))

@@ -31,6 +31,7 @@ var update = flag.Bool("update", false, "write what the scenarios print into the
 //	crash|restart|upgrade NAME...    the daemon; its kernel stays as it is
 //	pause|resume NAME...             the daemon as by SIGSTOP and SIGCONT
 //	cut|heal PORT...                 the switch port, which no daemon notices
+//	block|unblock PORT...            a firewall, which drops packets of BFD alone
 //	unplug|plug PORT...              the link, which the daemon sees
 //	fault PORT KEY PROBLEM...        a fault, and its end
 //	recover PORT KEY
@@ -39,6 +40,7 @@ var update = flag.Bool("update", false, "write what the scenarios print into the
 //	weigh PORT SUM                   the sum of the trackers' weights
 //	set PORT KEY=VALUE...            another configuration
 //	claims PORT fail|work|parts      whether claims fail, work, or report their progress
+//	sessions INTERVAL                there are BFD sessions, with packets so often
 //	run DURATION
 //	status
 func TestScenarios(t *testing.T) {
@@ -203,12 +205,19 @@ func (s *stage) do(verb string, args []string) error {
 		d, err := time.ParseDuration(args[0])
 		s.run(d)
 		return err
+	case "sessions":
+		if len(args) != 1 {
+			return errors.New("want an interval")
+		}
+		d, err := time.ParseDuration(args[0])
+		s.bfd = d
+		return err
 	case "status":
 		s.status()
 		return nil
 	case "regroup":
 		return s.regroup(args)
-	case "cut", "heal", "plug", "unplug", "unhold":
+	case "cut", "heal", "plug", "unplug", "unhold", "block", "unblock":
 		for _, name := range args {
 			if err := s.portVerb(verb, name); err != nil {
 				return err
@@ -260,6 +269,10 @@ func (s *stage) portVerb(verb, name string) error {
 		p.cut = true
 	case "heal":
 		p.cut = false
+	case "block":
+		p.bfdCut = true
+	case "unblock":
+		p.bfdCut = false
 	case "unplug":
 		p.cut = true
 		n.step(i, Faulted{Key: "link", Problem: "no carrier", WireLost: true})
@@ -379,6 +392,8 @@ func setKey(cfg *Config, source *netip.Addr, arg string) (err error) {
 		cfg.Preempt, err = strconv.ParseBool(value)
 	case "preempt_delay":
 		cfg.PreemptDelay, err = time.ParseDuration(value)
+	case "fast":
+		cfg.Fast, err = strconv.ParseBool(value)
 	case "down_after":
 		cfg.DownAfter = number()
 	case "start_delay":

@@ -34,6 +34,10 @@ type Counters struct {
 	RivalAdverts uint64 // lower-priority adverts received while MASTER
 	Transitions  uint64
 	BecameMaster uint64 // of these, transitions to Master
+	// BackupSent and BackupReceived are BACKUP ADVERTISEMENTS.
+	BackupSent, BackupReceived uint64
+	FastTakeovers              uint64 // takeovers from a MASTER whose session went down
+	FastFlaps                  uint64 // how often its session went down although it was alive
 	// Moves counts the transitions by the states before and after.
 	Moves [NumStates][NumStates]uint64
 }
@@ -59,6 +63,8 @@ type Status struct {
 	// Ceded is another owner of the addresses (priority 255), to which this owner
 	// gives way with priority 254. The zero Peer means that there is none.
 	Ceded Peer
+	// Fast says, with Config.Fast, what becomes of a lost session.
+	Fast FastStatus
 	// Waits are the holdoffs, those that are over included.
 	Waits    []Wait
 	Faults   []FaultReason
@@ -73,6 +79,7 @@ func (m *Machine) Status() Status {
 		Holding:  m.hold == held || m.hold == muted,
 		Rival:    m.rival,
 		Ceded:    m.ceded,
+		Fast:     m.fast.seen,
 		Waits:    m.holdoff.waits(&m.cfg),
 		Faults:   slices.Clone(m.faults),
 		Deadline: m.Deadline(),

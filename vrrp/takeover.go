@@ -7,7 +7,8 @@ import (
 )
 
 // nobodyServes reports whether the addresses are out of service as far as we
-// can tell: no router has sent an advert for a whole Master_Down_Interval.
+// can tell: no router has sent an advert for a whole Master_Down_Interval, or the
+// MASTER's session went down and it does not answer.
 //
 // Addresses that another router still serves are taken over all at once. A
 // MASTER that stopped or is preempted serves until its successor's advert.
@@ -23,7 +24,7 @@ func (m *Machine) nobodyServes(now time.Time) bool {
 	if m.hold != nothing || m.owns() || m.gaveUp.IsValid() {
 		return false
 	}
-	return !m.peer.Address.IsValid() || now.Sub(m.peer.LastHeard) >= m.cfg.missed(m.peer.Interval, 0)
+	return !m.peer.Address.IsValid() || m.silent(now)
 }
 
 // claimedPart announces the addresses that are up before all of them are. An
@@ -119,7 +120,7 @@ func (m *Machine) lostMaster(now time.Time) (lost netip.Addr, planned bool) {
 		return netip.Addr{}, true
 	case !m.peer.Address.IsValid():
 		return netip.Addr{}, false
-	case now.Sub(m.peer.LastHeard) < m.cfg.missed(m.peer.Interval, 0):
+	case !m.silent(now):
 		return netip.Addr{}, true
 	}
 	return m.peer.Address, false

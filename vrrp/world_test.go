@@ -30,7 +30,9 @@ type world struct {
 	// What the wires do to a frame.
 	delayMin, delayMax time.Duration
 	loss, duplicate    float64
-	reorder            bool // also frames of one sender may overtake each other
+	bfd                time.Duration // interval of the packets of BFD sessions; 0: there are none
+	bfdLoss            float64       // of their packets alone
+	reorder            bool          // also frames of one sender may overtake each other
 	// What a claim, mute or release takes, and how often a claim fails.
 	workMin, workMax time.Duration
 	claimLoss        float64
@@ -40,6 +42,7 @@ type world struct {
 
 	log     func(n *node, member int, text string) // nil: nobody reads it
 	moved   func()                                 // called when a device has changed
+	accused func(n *node, member int)              // called when a MASTER is replaced because of its session; nil: nobody cares
 	violate func(format string, args ...any)
 }
 
@@ -118,6 +121,11 @@ type port struct {
 	group  *Group // of the node's, and its member there; nil: not running yet
 	member int
 	cut    bool // the switch forwards nothing to and from it
+	also   *branch
+	paths  Paths
+	deaf   bool // the switch forwards nothing to it
+	dumb   bool // the switch forwards nothing from it
+	bfdCut bool // a firewall drops the packets of BFD
 
 	device     device
 	claimFails bool
@@ -148,6 +156,8 @@ type node struct {
 	paused bool  // the daemon is stopped, its kernel goes on
 	life   int   // counts restarts; what belongs to an earlier life is void
 	inbox  []func()
+
+	sessions map[sessionKey]*session
 
 	wakeAt  time.Duration // the pending timer, if any
 	pending bool
@@ -233,6 +243,8 @@ func (n *node) form(ports []int, first func(i int) Event) {
 		p := &n.ports[i]
 		if p.group == nil {
 			machines[member] = NewMachine(n.cfgs[i])
+			p.paths = Paths{}
+			n.layOut(i)
 			fresh = append(fresh, i)
 			continue
 		}
@@ -353,6 +365,9 @@ func (n *node) whenAble(life int, do func()) {
 func (n *node) step(i int, ev Event) {
 	p := &n.ports[i]
 	n.perform(p.group, p.group.Step(n.clock(), p.member, ev))
+	if _, ok := ev.(Reconfigure); ok {
+		n.layOut(i)
+	}
 }
 
 func (n *node) stepAll(ev Event) {
@@ -424,6 +439,10 @@ func (n *node) act(member int, a Action) {
 		}
 		p.advertised = true
 		n.transmit(member, a.Priority)
+	case SendBackup:
+		n.transmitBackup(member, a.Priority, a.Peer)
+	case WantSession:
+		n.want(member, a.Peer)
 	case Announce:
 		if p.hold != held && !(p.hold == claiming && p.part && a.First > 0) || p.device != up || !p.advertised {
 			broken("announces the addresses before they are held and advertised")
@@ -431,6 +450,9 @@ func (n *node) act(member int, a Action) {
 	case Claim:
 		if p.hold == claiming {
 			broken("claims twice")
+		}
+		if n.w.accused != nil && n.machine(member).fast.dead {
+			n.w.accused(n, member)
 		}
 		if p.hold != held {
 			p.hold, p.advertised, p.part = claiming, false, false
@@ -522,19 +544,25 @@ func (n *node) answer(member, life int, order uint64, ev Event) {
 
 // transmit puts an advert on the wire.
 func (n *node) transmit(member int, priority uint8) {
-	w, p := n.w, &n.ports[member]
+	w := n.w
 	w.sent++
 	cfg := n.machine(member).Config()
 	a := Advert{Version: cfg.Version, VRID: cfg.VRID, Priority: priority, Interval: cfg.Interval, Addresses: cfg.Addresses}
-	dst := cfg.Family.MulticastGroup()
-	payload := a.Append(nil, p.source, dst, cfg.Checksum)
-	if p.cut {
+	n.spread(member, a, cfg.Family.MulticastGroup())
+}
+
+// spread puts a message on the wire.
+func (n *node) spread(member int, a Advert, dst netip.Addr) {
+	w, p := n.w, &n.ports[member]
+	n.transmitAlso(member, a)
+	payload := a.Append(nil, p.source, dst, n.machine(member).Config().Checksum)
+	if p.cut || p.dumb {
 		return
 	}
 	packet := Packet{p.source, dst, HopLimit, payload}
 	for _, to := range w.nodes {
 		for i := range to.ports {
-			if to == n || to.ports[i].wire != p.wire {
+			if to == n || to.ports[i].wire != p.wire || !dst.IsMulticast() && to.ports[i].source != dst {
 				continue
 			}
 			if w.loss > 0 && w.rng.Float64() < w.loss {
@@ -551,7 +579,7 @@ func (n *node) transmit(member int, priority uint8) {
 // receive lets a packet arrive after the wire's delay.
 func (n *node) receive(member int, packet Packet) {
 	p := &n.ports[member]
-	if !n.on || p.cut {
+	if !n.on || p.cut || p.deaf {
 		return
 	}
 	at := n.w.now + n.w.between(n.w.delayMin, n.w.delayMax)
@@ -561,20 +589,25 @@ func (n *node) receive(member int, packet Packet) {
 	p.arrival[packet.Source] = at
 	life := n.life
 	n.w.at(at, func() {
-		if !n.ports[member].cut {
-			n.whenAble(life, func() { n.decode(member, packet) })
+		if p := &n.ports[member]; !p.cut && !p.deaf {
+			n.whenAble(life, func() { n.decode(member, 0, packet) })
 		}
 	})
 }
 
-// decode gives the machine what a packet holds.
-func (n *node) decode(member int, packet Packet) {
+// decode gives the machine what a packet holds that came by a path.
+func (n *node) decode(member, path int, packet Packet) {
+	paths := &n.ports[member].paths
 	drop := Decode(packet, &n.advert)
+	var from netip.Addr
 	if drop == DropNone {
-		drop = n.machine(member).Config().Admit(packet, n.ports[member].source, &n.advert)
+		from, drop = paths.Admit(path, packet, &n.advert)
 	}
 	if drop == DropNone {
-		n.step(member, &Received{Advert: &n.advert, Source: packet.Source})
+		r := &Received{Advert: &n.advert, Source: from}
+		if fresh, _ := paths.Hear(n.clock(), path, r); fresh {
+			n.step(member, r)
+		}
 		return
 	}
 	key := dropped{packet.Source, drop}

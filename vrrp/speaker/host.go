@@ -66,6 +66,8 @@ type Frame struct {
 type TxConfig struct {
 	// IfIndex is the interface that adverts are received and sent on.
 	IfIndex int
+	// Interface is its name, by which BFD sessions are known: see SessionUp.
+	Interface string
 	// Source is the interface's own address, which adverts come from. The zero
 	// Addr means that there is none: nothing is sent.
 	Source netip.Addr
@@ -73,6 +75,13 @@ type TxConfig struct {
 	// as payload. The speaker copies it before it calls Wrap again.
 	Wrap      func(advert []byte) []byte
 	Multicast netip.Addr
+	// WrapBackup is for BACKUP ADVERTISEMENTS, which vrrp.Config.Fast needs. It returns
+	// a whole IP packet to a router or, with the zero Addr, a whole Ethernet frame to the
+	// group Multicast, whose source is the interface's own MAC address. The speaker
+	// copies it before it calls WrapBackup again. BackupHeader is how many bytes of such
+	// a frame come before the IP header.
+	WrapBackup   func(to netip.Addr, message []byte) []byte
+	BackupHeader int
 	// Peers are the unicast peers. A router whose Config.Unicast is set sends to
 	// them, and never to the multicast group.
 	Peers []PeerTx
@@ -145,12 +154,13 @@ type Report struct {
 	At          time.Time
 	Group       string // "" for a lone router
 	Router      string
-	Verb        vrrp.Verb // vrrp.Transition, vrrp.Rival, vrrp.Repriced, vrrp.Stopped or vrrp.PathChanged
+	Verb        vrrp.Verb // vrrp.Transition, vrrp.Rival, vrrp.PriorityChanged, vrrp.HeldBack, vrrp.Stopped, vrrp.PathChanged, vrrp.WantSession or vrrp.FastChanged
 	From, To    vrrp.State
 	Priority    uint8
-	OldPriority uint8 // vrrp.Repriced: the priority before
+	OldPriority uint8 // vrrp.PriorityChanged: the priority before
 	Why         string
-	Peer        *vrrp.Peer // vrrp.Rival: who it is; nil: it has stopped advertising
+	Peer        *vrrp.Peer // vrrp.Rival: who it is; nil: it has stopped advertising; vrrp.WantSession, vrrp.FastChanged: as vrrp.Action says
+	Armed       bool       // vrrp.FastChanged: as vrrp.Action says
 	Takeover    vrrp.Takeover
 	// Drop is why adverts are refused: those that caused a protocol error, or with
 	// vrrp.Rival those of Peer.

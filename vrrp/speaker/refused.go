@@ -224,6 +224,9 @@ func (r *router) problem(s *RefusedSpeaker) string {
 // refuse notes the speaker of a refused advert, and reports it if that makes it a
 // rival.
 func (s *Speaker) refuse(now time.Time, r *router, p *Packet, reason vrrp.Drop) {
+	if len(p.Payload) > 0 && p.Payload[0]&0x0f != vrrp.TypeAdvert {
+		return // its sender does not say that it is MASTER
+	}
 	if reason == vrrp.DropOwnPath {
 		return // it is no other router: the two paths are one LAN
 	}

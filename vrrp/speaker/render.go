@@ -37,7 +37,7 @@ func (r *router) render(priority uint8) []Frame {
 	}
 	var frames []Frame
 	r.eachDestination(func(path int, to netip.Addr, wrap func([]byte) []byte, _ int, routed bool) {
-		frames = append(frames, Frame{r.wires[path].tx.IfIndex, slices.Clone(wrap(r.append(nil, path, priority, to))), routed})
+		frames = append(frames, Frame{r.wires[path].tx.IfIndex, slices.Clone(wrap(r.append(nil, message{path: path, priority: priority}, to))), routed})
 	})
 	return frames
 }
@@ -48,15 +48,22 @@ func (r *router) fresh() bool {
 	return g != nil && g.Fresh()
 }
 
+// A message is what differs between the messages of a router.
+type message struct {
+	path     int
+	priority uint8
+	backup   bool // a BACKUP ADVERTISEMENT
+}
+
 // append appends the message for a destination on a path to b.
-func (r *router) append(b []byte, path int, priority uint8, to netip.Addr) []byte {
+func (r *router) append(b []byte, m message, to netip.Addr) []byte {
 	c := r.config()
 	a := vrrp.Advert{
-		Version: c.Version, VRID: c.VRID, Priority: priority,
+		Version: c.Version, VRID: c.VRID, Priority: m.priority, Backup: m.backup,
 		Interval: c.Interval, Addresses: c.Addresses,
 	}
-	w := &r.wires[path]
-	if path > 0 {
+	w := &r.wires[m.path]
+	if m.path > 0 {
 		a.Origin = r.tx.Source
 	}
 	if w.guard != nil {
@@ -77,16 +84,6 @@ func (s *Speaker) queueAdvert(now time.Time, r *router, priority uint8) {
 		return
 	}
 	r.eachDestination(func(path int, to netip.Addr, wrap func([]byte) []byte, header int, routed bool) {
-		w := &r.wires[path]
-		b := w.guard.Begin(s.message[:0], now, w.tx.Source)
-		s.message = w.guard.Seal(r.append(b, path, priority, to), now, w.tx.Source)
-		begin := len(s.arena)
-		s.arena = append(s.arena, wrap(s.message)...)
-		frame := s.arena[begin:len(s.arena):len(s.arena)]
-		if len(frame) <= header {
-			return // Wrap refused a message that is too long for a frame
-		}
-		w.guard.Finish(frame[header:])
-		s.frames = append(s.frames, Frame{w.tx.IfIndex, frame, routed})
+		s.queueFrame(now, r, message{path: path, priority: priority}, to, wrap, header, routed)
 	})
 }

@@ -58,9 +58,10 @@ type Speaker struct {
 	orders       []Order
 	reports      []Report
 	seq          uint64
-	sendFailures map[int]SendFailure // of interfaces that refused the last frames, or some of them
-	lateness     histogram.Histogram // of the adverts of all routers
-	refusedSince time.Time           // since when no interface has taken a frame; zero: one has
+	sendFailures map[int]SendFailure          // of interfaces that refused the last frames, or some of them
+	lateness     histogram.Histogram          // of the adverts of all routers
+	refusedSince time.Time                    // since when no interface has taken a frame; zero: one has
+	sessions     map[sessionKey]time.Duration // the BFD sessions that are up, with their intervals
 }
 
 // Stray counts packets on an interface that are for none of our routers.
@@ -79,6 +80,7 @@ func New(opts Options) *Speaker {
 		byKey:        map[key]place{},
 		stray:        map[int]*Stray{},
 		sendFailures: map[int]SendFailure{},
+		sessions:     map[sessionKey]time.Duration{},
 		packets:      make([]Packet, 0, 64),
 		frames:       make([]Frame, 0, 256),
 	}
@@ -192,10 +194,14 @@ func (s *Speaker) receive(now time.Time, p *Packet) {
 		s.refuse(now, r, p, drop)
 		return
 	}
+	s.received = vrrp.Received{Advert: &s.advert, Source: from}
+	if s.advert.Backup {
+		s.perform(now, r.group, r.group.Step(now, r.member, &s.received))
+		return
+	}
 	if r.refused.accept(now, p.Source) {
 		s.reviewRefused(now, r)
 	}
-	s.received = vrrp.Received{Advert: &s.advert, Source: from}
 	fresh, changed := r.paths.Hear(now, to.path, &s.received)
 	if changed {
 		s.reportPaths(now, r)
@@ -366,6 +372,10 @@ func (s *Speaker) act(now time.Time, r *router, a *vrrp.MemberAction) {
 			return
 		}
 		r.burst.begin(now, r.announce)
+	case vrrp.SendBackup:
+		s.queueBackup(now, r, a)
+	case vrrp.WantSession:
+		s.wantSession(now, r, a)
 	case vrrp.Claim:
 		s.order(r, a)
 	case vrrp.Mute, vrrp.Release:
@@ -409,6 +419,6 @@ func (s *Speaker) reportPaths(now time.Time, r *router) {
 func (s *Speaker) report(now time.Time, r *router, a *vrrp.MemberAction) {
 	s.reports = append(s.reports, Report{
 		At: now, Group: r.group.name, Router: r.config().Name, Verb: a.Verb,
-		From: a.From, To: a.To, Priority: a.Priority, OldPriority: a.OldPriority, Why: a.Why, Peer: a.Peer, Takeover: a.Takeover,
+		From: a.From, To: a.To, Priority: a.Priority, OldPriority: a.OldPriority, Why: a.Why, Peer: a.Peer, Takeover: a.Takeover, Armed: a.Armed,
 	})
 }

@@ -215,7 +215,24 @@ func (s *Speaker) open(now time.Time) {
 			s.retry = now.Add(retryPause)
 		}
 	}
-	s.closeRxExcept(func(k rxKey) bool { return wanted[k] })
+	s.openWires()
+	s.closeRxExcept(func(k rxKey) bool { return wanted[k] || s.wires[k] })
+}
+
+// openWires opens the receive sockets for strangers.
+func (s *Speaker) openWires() {
+	for k := range s.wires {
+		index, err := deviceIndex(k.device)
+		if have := s.rx[k]; have != nil && (err != nil || have.index != index) {
+			s.closeRx(have)
+		}
+		if err == nil && s.rx[k] == nil {
+			err = s.openRx(k)
+		}
+		if err != nil {
+			s.retry = time.Now().Add(retryPause)
+		}
+	}
 }
 
 // openSession opens a session's sockets. It returns what prevents that, or

@@ -61,8 +61,10 @@ type Speaker struct {
 	known    []SavedSession // of another process
 	knownAt  time.Time      // when that process saved them
 	rx       map[rxKey]*rxSocket
-	rewatch  bool      // what the loop watches may have to change
-	retry    time.Time // when what could not be opened is tried again; zero: all is open
+	rewatch  bool           // what the loop watches may have to change
+	wires    map[rxKey]bool // that strangers are told of
+	met      time.Time      // when the last one was
+	retry    time.Time      // when what could not be opened is tried again; zero: all is open
 	settled  []chan struct{}
 	watch    watch
 	readAll  time.Time // before then nothing had arrived that was not read
@@ -98,7 +100,7 @@ func (s *Speaker) Apply(configs []Config, known map[string]SavedSession, age tim
 // been replaced. Without names, any may have.
 func (s *Speaker) LinkChanged(names ...string) {
 	s.post(func() {
-		if s.table.on(names) {
+		if s.table.on(names) || len(s.wires) > 0 {
 			s.open(time.Now())
 		}
 	})

@@ -19,7 +19,7 @@ func (s *Speaker) Deadline() time.Time {
 // allocates no memory for a packet that it receives or sends.
 func (s *Speaker) Turn() {
 	now := time.Now()
-	if len(s.table.list) > 0 {
+	if len(s.rx) > 0 || len(s.table.list) > 0 {
 		s.noteLateness(now)
 		for _, e := range s.rx {
 			if e.ready {

@@ -63,10 +63,10 @@ func bfdConfig(b *conf.BFD) bfd.Config {
 }
 
 func (s *bfdSessions) report(st *status.Status) {
-	if !s.configured {
+	sessions, dropped := s.speaker.Status()
+	if !s.configured && len(sessions) == 0 {
 		return
 	}
-	sessions, dropped := s.speaker.Status()
 	st.BFD = &status.BFD{Dropped: dropped}
 	for i := range sessions {
 		st.BFD.Sessions = append(st.BFD.Sessions, sessionStatus(&sessions[i]))

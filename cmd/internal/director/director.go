@@ -16,6 +16,7 @@ import (
 	"holdfast/cmd/internal/web"
 	"holdfast/conf"
 	"holdfast/netdev"
+	"holdfast/vrrp/speaker"
 )
 
 // Options are what Run needs to know.
@@ -70,6 +71,7 @@ type Director struct {
 	outlets    *outlets
 	bus        *busService
 	bfd        *bfdSessions
+	fast       *fastSessions
 	services   *virtualServices
 	preemption *preemption
 	trackers   *trackers
@@ -207,6 +209,11 @@ func (d *Director) list() {
 	d.outlets = &outlets{base: b, scripts: d.scriptsFor, stateText: d.stateText, flush: d.readMail, allStates: d.states}
 	d.bus = &busService{base: b, director: busDirector{backend{d}}, routers: d.routers}
 	d.bfd = &bfdSessions{base: b}
+	d.fast = newFastSessions(b)
+	d.fast.sessions = func() *bfd.Speaker { return d.bfd.speaker }
+	d.fast.vrrp = func() *speaker.Speaker { return d.routers.speaker }
+	d.fast.realtime = func() error { return d.routers.realtime }
+	d.fast.instances = func() map[string]*instance { return d.routers.instances }
 	d.services = newVirtualServices(b, dir)
 	if path := d.opts.IPVSRecord; path != "" {
 		d.services.kernel = recordIPVS(path)
@@ -261,6 +268,7 @@ func (d *Director) list() {
 		&snmpAgent{base: b, routers: d.vrrpStatusSoon},
 		d.bus,
 		d.bfd,
+		d.fast,
 		d.problems,
 		d.alerts,
 		links,
@@ -312,6 +320,7 @@ func (d *Director) loop(ctx context.Context) {
 			d.conflicts.lookAtFirewall()
 			d.services.tick()
 			d.listeners.tick()
+			d.fast.tick()
 		}
 		d.services.reconcile()
 		if path := d.upgradeTo; path != "" {

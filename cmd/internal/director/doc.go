@@ -23,7 +23,7 @@
 //	hardware_watchdog.go  a timer that resets the machine unless adverts go out
 //	snmp.go, dbus.go   SNMP and D-Bus
 //	metrics.go         metrics for Prometheus
-//	bfd.go             BFD sessions
+//	bfd.go             BFD sessions; fast.go: those by which a dead MASTER is replaced at once
 //	via.go             checks at the address of a service; via_sysctl.go: what lets the
 //	                   answers in
 //	watch_links.go     changes of interfaces and addresses

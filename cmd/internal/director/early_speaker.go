@@ -218,6 +218,9 @@ func (u *earlyUnit) unit(at time.Time) (speaker.Unit, error) {
 		if err == nil {
 			err = addRecipients(&tx, &in, r.MAC)
 		}
+		if in.Fast { // a MASTER answers, and bids for nothing
+			addBackup(&tx, in.Auth.Kind == auth.Header, frame.MAC{})
+		}
 		if err == nil {
 			err = addWires(&tx, &r.Config, &r.Auth, r.Also)
 		}

@@ -44,7 +44,7 @@ func (rs *routers) addListeners(l *port.Listen) {
 		if in.conf.Interface == l.Name {
 			l.IPv4 = l.IPv4 || in.conf.Family == vrrp.IPv4
 			l.IPv6 = l.IPv6 || in.conf.Family == vrrp.IPv6
-			l.Unicast = l.Unicast || in.conf.Unicast
+			l.Unicast = l.Unicast || in.conf.Unicast || in.conf.Fast
 			if g := in.conf.MulticastGroup(); !slices.Contains(l.Groups, g) {
 				l.Groups = append(l.Groups, g)
 			}

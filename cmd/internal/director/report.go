@@ -28,6 +28,10 @@ func (d *Director) reported(r speaker.Report) {
 		d.repriced(r)
 	case vrrp.HeldBack:
 		d.heldBack(r)
+	case vrrp.WantSession:
+		d.fast.wanted(&r)
+	case vrrp.FastChanged:
+		d.fast.changed(&r)
 	case vrrp.PathChanged:
 		d.routers.reviewPaths()
 	}
@@ -121,6 +125,7 @@ func (d *Director) groupIs(name string, state vrrp.State) {
 	d.alerts.setMaster(name, state == vrrp.Master)
 	d.resources.setMaster(name, state == vrrp.Master)
 	d.preemption.stateIs(name, state == vrrp.Backup)
+	d.fast.stateIs(name, state == vrrp.Master)
 }
 
 // routersSettled implements routersObserver.

@@ -103,6 +103,7 @@ func instanceStatus(c *conf.Instance, st *speaker.Status, now time.Time) status.
 	}
 	i.Paths = pathsStatus(c, st)
 	i.CededTo = peer(&m.Ceded)
+	i.Fast = fastStatus(c, m)
 	for _, w := range m.Waits {
 		if w.Text != "" || w.Until.After(now) {
 			i.Waits = append(i.Waits, status.Wait{Key: w.Why, Until: w.Until, Text: w.Text})

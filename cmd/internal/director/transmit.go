@@ -103,6 +103,26 @@ func addRecipients(tx *speaker.TxConfig, in *conf.Instance, mac frame.MAC) error
 	return nil
 }
 
+// addBackup adds how an instance with fast sends what is no advert: from mac, the address
+// of its interface, because the virtual one is the MASTER's.
+func addBackup(tx *speaker.TxConfig, ah bool, mac frame.MAC) {
+	source, group := tx.Source, tx.Multicast
+	tx.BackupHeader = frame.EthernetLen
+	tx.WrapBackup = func(to netip.Addr, message []byte) []byte {
+		template, err := frame.NewAdvert(mac, source, group)
+		if to.IsValid() {
+			template, err = frame.NewRoutedAdvert(source, to)
+		}
+		if err != nil {
+			return nil
+		}
+		if ah {
+			template = template.Authenticated()
+		}
+		return template.Wrap(message)
+	}
+}
+
 // peerTx returns how an instance sends from source to each of its unicast peers.
 func peerTx(source netip.Addr, in *conf.Instance, ah bool) ([]speaker.PeerTx, error) {
 	list := make([]speaker.PeerTx, 0, len(in.Peers))
@@ -154,15 +174,19 @@ func txSourceOf(in *instance) txSource {
 func txConfigOf(in *instance) (speaker.TxConfig, error) {
 	s := txSourceOf(in)
 	if !s.source.IsValid() {
-		tx := speaker.TxConfig{IfIndex: s.index}
+		tx := speaker.TxConfig{IfIndex: s.index, Interface: in.conf.Interface}
 		return tx, addWires(&tx, &in.conf.Config, &in.conf.Auth.Config, in.wireTx())
 	}
 	tx, err := newTxConfig(s, announced(&in.conf, ""))
+	tx.Interface = in.conf.Interface
 	if err == nil {
 		err = in.announceExtraInterfaces(&tx)
 	}
 	if err == nil {
 		err = addRecipients(&tx, &in.conf, s.advertMAC)
+	}
+	if in.conf.Fast {
+		addBackup(&tx, in.conf.Auth.Kind == auth.Header, in.facts.MAC)
 	}
 	if err == nil {
 		err = addWires(&tx, &in.conf.Config, &in.conf.Auth.Config, in.wireTx())

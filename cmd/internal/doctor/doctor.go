@@ -30,6 +30,7 @@ var diagnoses = []diagnosis{
 	of("ipvs settings", lookAtIPVS, judgeIPVS),
 	of("firewall", lookAtFirewall, judgeFirewall),
 	of("bridges", lookAtBridges, judgeBridges),
+	of("paths", lookAtPaths, judgePaths),
 	of("network managers", lookAtManagers, judgeManagers),
 	of("clock", lookAtClock, judgeClock),
 	of("watchdog", lookAtWatchdog, judgeWatchdog),

@@ -30,6 +30,7 @@ const (
 	KindNotify   = "notify"   // a script failed
 	KindResource = "resource" // something that runs where a group is MASTER was started or stopped, or could not be
 	KindDirector = "director" // the daemon itself: an upgrade was done or failed, or a MASTER is not preempted yet
+	KindFast     = "fast"     // a BACKUP replaces a dead MASTER at once from now on, or no longer
 	KindFence    = "fence"    // a MASTER that has vanished was fenced before a takeover, or could not be
 	KindAlert    = "alert"    // a rule for alerts has a message
 	// KindLost marks a gap in what a reader of the journal gets: events that were
@@ -62,6 +63,12 @@ const (
 const (
 	RivalSeen = "seen"
 	RivalGone = "gone"
+)
+
+// The values of To of a KindFast event.
+const (
+	FastArmed = "armed" // by its BFD session
+	FastPlain = "plain" // as VRRP alone does
 )
 
 // The values of To of a KindFence event. Its Detail has group.

@@ -42,6 +42,7 @@ func canned(t testing.TB) *status.Status {
 	}
 	s.Alerts = []status.Alert{{Rule: "page", Kind: "server", Subject: "web/rs2", Failures: 2}, {Rule: "page", Kind: "instance", Subject: "inside"}}
 	s.VRRP[0].Excluded = s.VRRP[0].Addresses[1:]
+	s.VRRP[0].Fast = &status.Fast{Armed: true, Takeovers: 2, Flaps: 1}
 	for drop := vrrp.DropNone + 1; int(drop) < vrrp.NumDrops; drop++ {
 		s.VRRP[0].Counters.Dropped[drop.String()] = 1 << drop // so that a sum shows its parts
 	}

@@ -68,6 +68,12 @@ var routerMetrics = table[router]{
 			}),
 		counter("holdfast_vrrp_announcements_sent_total", "Gratuitous ARP packets and unsolicited neighbour advertisements sent.",
 			func(i *router) uint64 { return i.Counters.AnnouncementsOut }),
+		ofFast(boolean("holdfast_vrrp_fast_armed", "1 while this director is BACKUP and takes over as soon as its BFD session with the MASTER is lost and that does not answer.",
+			func(i *router) bool { return i.Fast.Armed })),
+		ofFast(counter("holdfast_vrrp_fast_takeovers_total", "Takeovers from a MASTER whose BFD session was lost.",
+			func(i *router) uint64 { return i.Fast.Takeovers })),
+		ofFast(counter("holdfast_vrrp_fast_flaps_total", "BFD sessions that were lost although the MASTER was alive.",
+			func(i *router) uint64 { return i.Fast.Flaps })),
 		gauge("holdfast_vrrp_policies_missing", "Routes and rules that should be in the kernel and cannot be installed.", func(i *router) (n float64) {
 			for _, list := range [][]status.Policy{i.Routes, i.Rules} {
 				for j := range list {
@@ -77,6 +83,18 @@ var routerMetrics = table[router]{
 			return n
 		}),
 	},
+}
+
+// ofFast leaves out the virtual routers without fast = true.
+func ofFast(c column[router]) column[router] {
+	value := c.value
+	c.value = func(i *router) (float64, bool) {
+		if i.Fast == nil {
+			return 0, false
+		}
+		return value(i)
+	}
+	return c
 }
 
 // rivalled reports whether another router advertises as MASTER beside i, whether or not

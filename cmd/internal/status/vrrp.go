@@ -82,6 +82,8 @@ type Instance struct {
 	// Silenced is why a MASTER cannot send its adverts on its interface. It is absent
 	// if the MASTER can send them.
 	Silenced *Reason `json:"silenced,omitempty"`
+	// Fast says how fast a dead MASTER is replaced; absent without fast = true.
+	Fast *Fast `json:"fast,omitempty"`
 	// Waits lists the delays that temporarily keep the instance from being MASTER.
 	Waits []Wait `json:"waits,omitempty"`
 	// Routes and Rules move with the addresses.
@@ -184,6 +186,9 @@ func (s *Status) instanceNotes(t *table, v *Instance) {
 			continue
 		}
 		t.note(fmt.Sprintf("waits another %s for %s", w.Until.Sub(s.Now).Round(time.Second), w.Key))
+	}
+	if v.Fast != nil {
+		t.note(v.Fast.text(v.State, s.Now))
 	}
 	s.rivalNotes(t, v)
 }

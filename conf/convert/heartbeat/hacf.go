@@ -15,17 +15,11 @@ type cluster struct {
 	deadtimeAt   convert.Position
 	failback     bool
 	failbackAt   convert.Position
-	media        []medium // of bcast, mcast and ucast
+	media        []medium
 	pings        []ping
 	ipfail       bool
 	stonith      []line // the stonith_host
 	resourcesCRM bool   // not version 1
-}
-
-// A medium is an interface by which heartbeats went.
-type medium struct {
-	at    convert.Position
-	iface string
 }
 
 // A ping is a node that is no member of the cluster.
@@ -69,11 +63,11 @@ var directives = map[string]func(c *converter, l line){
 	"nice_failback": func(c *converter, l line) {
 		c.cluster.failback, c.cluster.failbackAt = l.value() != "on", l.at
 	},
-	"bcast":   func(c *converter, l line) { c.media(l, l.words[1:]) },
-	"mcast":   func(c *converter, l line) { c.media(l, l.words[1:min(2, len(l.words))]) },
-	"ucast":   func(c *converter, l line) { c.media(l, l.words[1:min(2, len(l.words))]) },
+	"bcast":   (*converter).bcast,
+	"mcast":   (*converter).mcast,
+	"ucast":   (*converter).ucast,
 	"udpport": note("adverts are IP packets of protocol 112, without a port: let the firewall pass that protocol"),
-	"serial":  person("adverts go by IP only; a second network between the directors does what the cable did"),
+	"serial":  person("adverts go by IP only; a cable between network cards does what this one did: see also of [[vrrp]]"),
 	"baud":    note("it belongs to serial"),
 	"ping": func(c *converter, l line) {
 		for _, address := range l.words[1:] {
@@ -165,12 +159,4 @@ func (c *converter) duration(l line) (time.Duration, bool) {
 		return 0, false
 	}
 	return time.Duration(n * float64(unit)), true
-}
-
-// media notes the interfaces that heartbeats went by.
-func (c *converter) media(l line, interfaces []string) {
-	for _, name := range interfaces {
-		c.cluster.media = append(c.cluster.media, medium{l.at, name})
-	}
-	c.report.Note(l.at, "%s: adverts go by the interface of the addresses, and by the other interfaces of bcast, mcast and ucast (also), as multicast; for another way see unicast and peers", l.words[0])
 }

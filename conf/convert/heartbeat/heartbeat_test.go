@@ -26,7 +26,7 @@ func clusterFiles(t *testing.T, folder string) []convert.File {
 
 // Each folder of testdata has the result for the host lvs1 and the report.
 func TestGolden(t *testing.T) {
-	for _, name := range []string{"pair", "ipfail", "traps"} {
+	for _, name := range []string{"pair", "ipfail", "traps", "media"} {
 		t.Run(name, func(t *testing.T) {
 			folder := filepath.Join("testdata", name)
 			toml, report := converttest.Run(t, Convert, clusterFiles(t, folder)...)
@@ -174,7 +174,9 @@ func TestMedia(t *testing.T) {
 	}
 	toml, report := converttest.Run(t, Convert, files...)
 	const path = "[[vrrp.also]]\ninterface = "
-	if want := path + "\"eth1\"\n\n" + path + "\"eth2\"\n\n" + path + "\"eth3\"\n"; !strings.Contains(toml, want) || strings.Count(toml, path) != 3 {
+	unicast := "peers = [\"10.9.0.2\", \"10.9.0.1\"]\nunicast = true\n"
+	want := path + "\"eth1\"\n\n" + path + "\"eth2\"\n" + unicast + "\n" + path + "\"eth3\"\n"
+	if !strings.Contains(toml, want) || strings.Count(toml, path) != 3 {
 		t.Errorf("no\n%s in\n%s\n%s", want, toml, report.String())
 	}
 }

@@ -1,0 +1,313 @@
+package director
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"holdfast/cmd/internal/bfd"
+	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
+	"holdfast/conf"
+	"holdfast/vrrp"
+	"holdfast/vrrp/speaker"
+)
+
+const (
+	// fastUserPrefix begins the names of the sessions of virtual routers with fast.
+	fastUserPrefix = "fast-"
+	// fastIdle is how long a session stays that nobody has use for.
+	fastIdle = time.Minute
+	// maxFastGuests bounds the sessions on an interface that others began.
+	maxFastGuests = 8
+	// unboostedDetection is the shortest detection time without real-time priority.
+	unboostedDetection = 100 * time.Millisecond
+)
+
+// A fastSessions is the subsystem of the BFD sessions by which virtual routers with fast
+// learn that their MASTER is dead: one for each router on an interface, however many
+// virtual routers there are. A BACKUP begins the session; the MASTER learns of the BACKUP
+// by its first packet.
+type fastSessions struct {
+	base
+	sessions  func() *bfd.Speaker
+	vrrp      func() *speaker.Speaker
+	realtime  func() error                // why the VRRP loop has no real-time priority; nil: it has
+	instances func() map[string]*instance // by name
+
+	timers  bfd.Timers
+	slow    bool               // timers are longer than configured
+	masters map[string]bool    // instances that are MASTER
+	wants   map[string]fastKey // by instance: the session that it wants
+	peers   map[fastKey]*fastPeer
+	left    map[string]bfd.SavedSession // of the former binary, until the first apply
+}
+
+// A fastKey is an interface and the router at the other end of a session.
+type fastKey struct {
+	iface string
+	peer  netip.Addr
+}
+
+func (k fastKey) user() string { return fastUserPrefix + k.iface + "-" + k.peer.String() }
+
+// A fastPeer is a session of ours.
+type fastPeer struct {
+	source netip.Addr
+	up     bool
+	used   time.Time // when an instance last had use for it
+}
+
+func newFastSessions(b base) *fastSessions {
+	return &fastSessions{base: b, masters: map[string]bool{}, wants: map[string]fastKey{}, peers: map[fastKey]*fastPeer{}}
+}
+
+func (f *fastSessions) restore(u *upgradeState) { f.left = u.BFD }
+
+func (f *fastSessions) apply(c *conf.Config) {
+	former := f.timers
+	f.setTimers(&c.Director.Fast)
+	f.listen(c)
+	now := time.Now()
+	if f.timers != former {
+		for k, p := range f.peers {
+			f.add(k, p)
+		}
+	}
+	for name, s := range f.left { // their neighbours wait for our next packets
+		if strings.HasPrefix(name, fastUserPrefix) {
+			k := fastKey{s.Config.Interface, s.Config.Neighbour}
+			f.peers[k] = &fastPeer{source: s.Config.Source, used: now}
+			f.add(k, f.peers[k])
+		}
+	}
+	f.left = nil
+	f.sweep(now)
+}
+
+// setTimers takes over the configured timers. Without real-time priority packets of a
+// busy machine are late, and a short detection time would be over without cause.
+func (f *fastSessions) setTimers(c *conf.Fast) {
+	f.timers = bfd.Timers{MinTx: c.MinTx, MinRx: c.MinRx, IdleTx: max(time.Second, c.MinTx), Multiplier: c.Multiplier}
+	f.slow = false
+	if why := f.realtime(); why != nil && c.Detection() < unboostedDetection {
+		interval := (unboostedDetection + time.Duration(c.Multiplier) - 1) / time.Duration(c.Multiplier)
+		f.timers.MinTx, f.timers.MinRx = max(c.MinTx, interval), max(c.MinRx, interval)
+		f.slow = true
+	}
+}
+
+// listen has BACKUPs on the interfaces of instances with fast be heard.
+func (f *fastSessions) listen(c *conf.Config) {
+	var wires []bfd.Wire
+	for i := range c.VRRP {
+		in := &c.VRRP[i]
+		w := bfd.Wire{Interface: in.Interface, V6: in.Family == vrrp.IPv6}
+		if in.Fast && !slices.Contains(wires, w) {
+			wires = append(wires, w)
+		}
+	}
+	if len(wires) > 0 && f.slow {
+		f.log.Warn("fast: without real-time priority a dead MASTER is detected later than configured",
+			"detection", unboostedDetection, "err", f.realtime())
+	}
+	f.sessions().Listen(wires, func(s bfd.Stranger) { f.post(func() { f.met(s) }) })
+}
+
+// interval is how often packets of a session arrive at least.
+func (f *fastSessions) interval() time.Duration { return max(f.timers.MinTx, f.timers.MinRx) }
+
+// wanted takes note of the session that an instance wants.
+func (f *fastSessions) wanted(r *speaker.Report) {
+	delete(f.wants, r.Router)
+	in := f.instances()[r.Router]
+	if r.Peer == nil || in == nil {
+		return
+	}
+	k := fastKey{in.conf.Interface, r.Peer.Address}
+	f.wants[r.Router] = k
+	if s := source(in, &in.facts); s.IsValid() {
+		f.meet(k, s)
+	}
+}
+
+// met handles a router that begins a session. Whoever may be MASTER for an instance with
+// fast on its interface may also be its BACKUP.
+func (f *fastSessions) met(s bfd.Stranger) {
+	k := fastKey{s.Interface, s.Source}
+	guests := 0
+	for other := range f.peers {
+		if other.iface == k.iface && !f.isWanted(other) {
+			guests++
+		}
+	}
+	for _, in := range f.instances() {
+		if f.admits(in, k) && source(in, &in.facts) == s.Ours && guests < maxFastGuests {
+			f.meet(k, s.Ours)
+			return
+		}
+	}
+}
+
+// admits reports whether an instance has use for a session as its MASTER.
+func (f *fastSessions) admits(in *instance, k fastKey) bool {
+	c := &in.conf
+	return c.Fast && c.Interface == k.iface && (len(c.Peers) == 0 ||
+		slices.ContainsFunc(c.Peers, func(p vrrp.PeerConfig) bool { return p.Address == k.peer }))
+}
+
+// meet begins a session unless there is one.
+func (f *fastSessions) meet(k fastKey, source netip.Addr) {
+	p := f.peers[k]
+	if p == nil || p.source != source {
+		p = &fastPeer{source: source}
+		f.peers[k] = p
+		f.add(k, p)
+	}
+	p.used = time.Now()
+}
+
+// add gives the session to the BFD speaker, with the timers in force.
+func (f *fastSessions) add(k fastKey, p *fastPeer) {
+	v, interval := f.vrrp(), f.interval()
+	f.sessions().Add(bfd.User{
+		Config: bfd.Config{
+			Name: k.user(), Neighbour: k.peer, Source: p.source, Interface: k.iface,
+			TTL: bfd.HopLimit, MinTTL: bfd.HopLimit, Timers: f.timers,
+		},
+		Heed: func(c bfd.Change) {
+			switch {
+			case c.To == bfd.Up:
+				v.SessionUp(k.iface, k.peer, interval)
+			case c.From == bfd.Up:
+				v.SessionDown(k.iface, k.peer, downCause(&c))
+			}
+			f.post(func() { p.up = c.To == bfd.Up })
+		},
+	})
+}
+
+// downCause says what the fall of a session means.
+func downCause(c *bfd.Change) vrrp.DownCause {
+	switch {
+	case c.To == bfd.AdminDown, c.Verdict != bfd.VerdictDown: // the neighbour is in AdminDown
+		return vrrp.DownAdmin
+	case c.Late != 0:
+		return vrrp.DownLate
+	case c.Diag == bfd.DiagExpired:
+		return vrrp.DownSilent
+	}
+	return vrrp.DownTold
+}
+
+func (f *fastSessions) isWanted(k fastKey) bool {
+	for _, w := range f.wants {
+		if w == k {
+			return true
+		}
+	}
+	return false
+}
+
+// handle follows which instances are MASTER.
+func (f *fastSessions) handle(e *event.Event) {
+	if e.Kind == event.KindInstance {
+		f.stateIs(e.Subject, e.To == event.Master)
+	}
+}
+
+// stateIs notes whether an instance or group is MASTER.
+func (f *fastSessions) stateIs(name string, master bool) { f.masters[name] = master }
+
+// tick has sessions come from the addresses that interfaces have now, and ends those
+// that nobody has use for.
+func (f *fastSessions) tick() {
+	for name, k := range f.wants {
+		if in := f.instances()[name]; in != nil && source(in, &in.facts).IsValid() {
+			f.meet(k, source(in, &in.facts))
+		}
+	}
+	f.sweep(time.Now())
+}
+
+// sweep ends the sessions that nobody has had use for in a while: no instance wants
+// them, and those of a BACKUP of ours have come down.
+func (f *fastSessions) sweep(now time.Time) {
+	for name := range f.wants {
+		if in := f.instances()[name]; in == nil || !in.conf.Fast {
+			delete(f.wants, name)
+		}
+	}
+	masters := f.mastersOn()
+	for k, p := range f.peers {
+		switch {
+		case f.isWanted(k), p.up && masters[k.iface]:
+			p.used = now
+		case now.Sub(p.used) > fastIdle:
+			delete(f.peers, k)
+			f.sessions().Remove(k.user())
+			f.vrrp().SessionDown(k.iface, k.peer, vrrp.DownAdmin)
+		}
+	}
+}
+
+// mastersOn returns the interfaces on which an instance with fast is MASTER.
+func (f *fastSessions) mastersOn() map[string]bool {
+	on := map[string]bool{}
+	for _, in := range f.instances() {
+		if in.conf.Fast && f.masters[in.conf.Name] {
+			on[in.conf.Interface] = true
+		}
+	}
+	return on
+}
+
+// changed publishes whether a lost session makes an instance take over, or why not.
+func (f *fastSessions) changed(r *speaker.Report) {
+	e := event.Event{At: r.At, Kind: event.KindFast, Subject: r.Router, To: event.FastPlain, Reason: r.Why}
+	if r.Armed {
+		e.To, e.Reason = event.FastArmed, fmt.Sprintf("a BFD session watches %v", r.Peer.Address)
+	}
+	f.log.Info("fast", "vrrp", r.Router, "to", e.To, "reason", e.Reason)
+	f.publish(e)
+}
+
+// report adds, to each instance with fast, what its sessions are.
+func (f *fastSessions) report(st *status.Status) {
+	for i := range st.VRRP {
+		v := &st.VRRP[i]
+		if v.Fast == nil {
+			continue
+		}
+		v.Fast.IntervalMS, v.Fast.Multiplier = ms(f.interval()), int(f.timers.Multiplier)
+		if v.State != event.Master {
+			continue
+		}
+		for k, p := range f.peers {
+			if p.up && k.iface == v.Interface && k.peer.Is6() == (v.Family == vrrp.IPv6.String()) {
+				v.Fast.Backups = append(v.Fast.Backups, k.peer.String())
+			}
+		}
+		slices.Sort(v.Fast.Backups)
+	}
+}
+
+// fastStatus is what the machine of an instance says of fast; nil without fast.
+func fastStatus(c *conf.Instance, m *vrrp.Status) *status.Fast {
+	if !c.Fast {
+		return nil
+	}
+	s := &status.Fast{
+		Armed: m.Fast.Armed, Why: m.Fast.Why, Until: m.Fast.Until,
+		Takeovers: m.Counters.FastTakeovers, Flaps: m.Counters.FastFlaps,
+		QuestionsSent: m.Counters.BackupSent, QuestionsReceived: m.Counters.BackupReceived,
+	}
+	if m.Fast.Peer.IsValid() {
+		s.Peer = m.Fast.Peer.String()
+	} else if m.State == vrrp.Backup {
+		s.Why = "no MASTER has been heard"
+	}
+	return s
+}
