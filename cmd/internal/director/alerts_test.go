@@ -42,7 +42,7 @@ func trackerDown(a *alerts, name string) {
 func TestAlertFollowsWhatResumed(t *testing.T) {
 	a, r, work := alertsOf(t, t.TempDir(), "outside")
 	defer a.close()
-	d := &Director{alerts: a, services: newVirtualServices(a.base, t.TempDir()), resources: newResources(a.base, t.TempDir(), newClaimGate()), preemption: newPreemption(a.base)}
+	d := &Director{alerts: a, services: newVirtualServices(a.base, t.TempDir()), resources: newResources(a.base, t.TempDir(), newClaimGate()), preemption: newPreemption(a.base), fast: newFastSessions(a.base)}
 	trackerDown(a, "gw")
 	work()
 	if len(r.events) != 0 {

@@ -1,0 +1,91 @@
+package speaker
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/vrrp"
+)
+
+// beginFast adds and starts a router with fast, and with a session to peer.
+func (h *host) beginFast(t *testing.T, priority uint8) {
+	t.Helper()
+	r := h.router("v", 10, priority)
+	r.Config.Fast, r.Events = true, []vrrp.Event{vrrp.Start{}}
+	r.Config.Checksum = vrrp.ChecksumRFC9568 // without the destination, which the pretend wire does not keep
+	r.Tx.Interface = "eth0"
+	r.Tx.WrapBackup = func(_ netip.Addr, b []byte) []byte { return b }
+	if err := h.Add(Unit{Routers: []Router{r}})[0]; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A lost session makes a BACKUP take over after the grace, if nobody answers its
+// question. The session may have been up before the router wanted it.
+func TestLostSession(t *testing.T) {
+	const interval = 10 * time.Millisecond
+	for _, tt := range []struct {
+		name  string
+		dead  bool
+		cause vrrp.DownCause
+		moves bool
+	}{
+		{"dead", true, vrrp.DownSilent, true},
+		{"alive", false, vrrp.DownSilent, false},
+		{"own lateness", true, vrrp.DownLate, false},
+		{"turned off", true, vrrp.DownAdmin, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, l *lan) {
+				a, b := l.host(t, "192.0.2.1"), l.host(t, "192.0.2.2")
+				b.SessionUp("eth0", a.port.own, interval)
+				a.beginFast(t, 200)
+				b.beginFast(t, 100)
+				time.Sleep(10 * time.Second)
+				snap, err := b.Snapshot()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if f := snap.Routers["v"].Machine.Fast; !f.Armed || f.Peer != a.port.own {
+					t.Fatalf("before: %+v", f)
+				}
+				a.port.setCut(tt.dead)
+				lost := time.Now()
+				b.SessionDown("eth0", a.port.own, tt.cause)
+				b.SessionDown("eth1", a.port.own, tt.cause) // another interface
+				time.Sleep(time.Second)
+				if moved := b.state(t, "v") == vrrp.Master; moved != tt.moves {
+					t.Fatalf("b became MASTER: %v, want %v", moved, tt.moves)
+				}
+				if !tt.moves {
+					return
+				}
+				r := b.transition(t, "v", vrrp.Master)
+				if took := r.At.Sub(lost); took != interval+b.claimTime || !strings.Contains(r.Why, "BFD") {
+					t.Errorf("b took over after %v, want %v, because %s", took, interval+b.claimTime, r.Why)
+				}
+			})
+		})
+	}
+}
+
+// A message of another type than an advert makes nobody a rival.
+func TestBackupAdvertIsNoRival(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a, b := l.host(t, "192.0.2.1"), l.host(t, "192.0.2.2")
+		a.begin(t, "", 200, "v") // without fast
+		b.SessionUp("eth0", a.port.own, 10*time.Millisecond)
+		b.beginFast(t, 100)
+		time.Sleep(10 * time.Second)
+		snap, err := a.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := snap.Routers["v"]
+		if v.Counters.Dropped[vrrp.DropType] == 0 || len(v.Refused) > 0 {
+			t.Errorf("%d messages dropped for their type, rivals %+v", v.Counters.Dropped[vrrp.DropType], v.Refused)
+		}
+	})
+}
