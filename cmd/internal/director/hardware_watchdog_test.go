@@ -3,7 +3,10 @@ package director
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,47 +20,67 @@ import (
 // fakeDog is a hardware watchdog that records how it ends.
 type fakeDog struct {
 	timeout time.Duration
+	mu      sync.Mutex
 	feed    error
 	fed     int
 	ended   string
 }
 
+// change has the dog behave in another way from now on.
+func (f *fakeDog) change(feed error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.feed = feed
+}
+
+// seen returns how often it was fed, and how it ended.
+func (f *fakeDog) seen() (fed int, ended string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.fed, f.ended
+}
+
+func (f *fakeDog) end(how string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = how
+	return nil
+}
+
 func (f *fakeDog) About() hardwatch.About {
 	return hardwatch.About{Identity: "fake", Timeout: f.timeout}
 }
-func (f *fakeDog) Feed() error   { f.fed++; return f.feed }
 func (f *fakeDog) FD() int       { return 9 }
-func (f *fakeDog) HandOn() error { f.ended += "on the way "; return nil }
-func (f *fakeDog) Keep()         { f.ended = "" }
-func (f *fakeDog) Leave() error  { f.ended = "left armed"; return nil }
-func (f *fakeDog) Disarm() error { f.ended = "disarmed"; return nil }
+func (f *fakeDog) HandOn() error { return f.end("on the way") }
+func (f *fakeDog) Keep()         { _ = f.end("") }
+func (f *fakeDog) Leave() error  { return f.end("left armed") }
+func (f *fakeDog) Disarm() error { return f.end("disarmed") }
+
+func (f *fakeDog) Feed() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fed++
+	return f.feed
+}
 
 // A kennel runs the subsystem without a device: opens is what an attempt to open one ends
 // with, and the last counts for all further ones.
 type kennel struct {
 	*hardwareWatchdog
+	post     func(func())
+	mu       sync.Mutex
 	dogs     []*fakeDog
 	opens    []error
 	problems []status.Problem
-	silent   bool // the VRRP loop does not answer
+	silent   atomic.Bool // the VRRP loop does not answer
 }
 
 func newKennel(t *testing.T, opens ...error) *kennel {
 	b, r := alone(t)
-	k := &kennel{hardwareWatchdog: newHardwareWatchdog(b), opens: opens}
-	k.device = func(_ string, timeout time.Duration) (watchdogDevice, error) {
-		err := k.opens[0]
-		if len(k.opens) > 1 {
-			k.opens = k.opens[1:]
-		}
-		if err != nil {
-			return nil, err
-		}
-		k.dogs = append(k.dogs, &fakeDog{timeout: timeout})
-		return k.dogs[len(k.dogs)-1], nil
-	}
+	k := &kennel{hardwareWatchdog: newHardwareWatchdog(b), post: r.mail.post, opens: opens}
+	k.device = func(_ string, timeout time.Duration) (watchdogDevice, error) { return k.open(timeout) }
 	k.hardwareWatchdog.pulse = func(answer func(speaker.Pulse)) bool {
-		if !k.silent {
+		if !k.silent.Load() {
 			answer(speaker.Pulse{})
 		}
 		return true
@@ -67,8 +90,48 @@ func newKennel(t *testing.T, opens ...error) *kennel {
 	return k
 }
 
+func (k *kennel) open(timeout time.Duration) (watchdogDevice, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	err := k.opens[0]
+	if len(k.opens) > 1 {
+		k.opens = k.opens[1:]
+	}
+	if err != nil {
+		return nil, err
+	}
+	k.dogs = append(k.dogs, &fakeDog{timeout: timeout})
+	return k.dogs[len(k.dogs)-1], nil
+}
+
+// all returns the devices that were opened.
+func (k *kennel) all() []*fakeDog {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.dogs)
+}
+
+// inLoop runs f where the director's loop does.
+func (k *kennel) inLoop(f func()) {
+	done := make(chan struct{})
+	k.post(func() { f(); close(done) })
+	<-done
+}
+
 func (k *kennel) want(path string) {
-	k.apply(&conf.Config{Director: conf.Director{Watchdog: path, WatchdogTimeout: 20 * time.Second}})
+	k.inLoop(func() {
+		k.apply(&conf.Config{Director: conf.Director{Watchdog: path, WatchdogTimeout: 20 * time.Second}})
+	})
+}
+
+// troubles returns the problems, and the error of the status.
+func (k *kennel) troubles() (problems []status.Problem, text string) {
+	k.inLoop(func() {
+		var s status.Status
+		k.report(&s)
+		problems, text = k.problems, s.Watchdog.Error
+	})
+	return problems, text
 }
 
 func TestHardwareWatchdogIsFedWhileAdvertsGoOut(t *testing.T) {
@@ -77,19 +140,19 @@ func TestHardwareWatchdogIsFedWhileAdvertsGoOut(t *testing.T) {
 		k.want("/dev/watchdog")
 		time.Sleep(61 * time.Second)
 		synctest.Wait()
-		if got := k.dogs[0].fed; got != 13 {
-			t.Errorf("fed %d times in 61s, want every 5s", got)
+		if fed, _ := k.all()[0].seen(); fed != 13 {
+			t.Errorf("fed %d times in 61s, want every 5s", fed)
 		}
 		k.want("/dev/watchdog") // a reload that changes nothing
-		k.silent = true
+		k.silent.Store(true)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if got := k.dogs[0].fed; got > 14 {
-			t.Errorf("fed %d times, also while the VRRP loop hangs", got)
+		if fed, _ := k.all()[0].seen(); fed > 14 {
+			t.Errorf("fed %d times, also while the VRRP loop hangs", fed)
 		}
-		k.withdraw()
-		if got := k.dogs[0].ended; len(k.dogs) != 1 || got != "disarmed" {
-			t.Errorf("%d devices were opened; at the stop the first is %q", len(k.dogs), got)
+		k.inLoop(k.withdraw)
+		if _, ended := k.all()[0].seen(); len(k.all()) != 1 || ended != "disarmed" {
+			t.Errorf("%d devices were opened; at the stop the first is %q", len(k.all()), ended)
 		}
 	})
 }
@@ -100,27 +163,28 @@ func TestHardwareWatchdogIsTriedAgain(t *testing.T) {
 		k := newKennel(t, errors.New("no such device"), nil)
 		k.want("/dev/watchdog")
 		synctest.Wait()
-		var s status.Status
-		if k.report(&s); len(k.problems) != 1 || !strings.Contains(k.problems[0].Text, "no such device") || s.Watchdog.Error == "" {
-			t.Errorf("problems %+v, status %+v", k.problems, s.Watchdog)
+		if problems, text := k.troubles(); len(problems) != 1 || !strings.Contains(problems[0].Text, "no such device") || text == "" {
+			t.Errorf("problems %+v, status %q", problems, text)
 		}
 		time.Sleep(watchdogAgain)
 		synctest.Wait()
-		if len(k.problems) != 0 || len(k.dogs) != 1 {
-			t.Fatalf("problems %+v", k.problems)
+		if problems, _ := k.troubles(); len(problems) != 0 || len(k.all()) != 1 {
+			t.Fatalf("problems %+v", problems)
 		}
-		k.dogs[0].feed = errors.New("input/output error")
+		dog := k.all()[0]
+		dog.change(errors.New("input/output error"))
 		time.Sleep(6 * time.Second)
 		synctest.Wait()
-		if got := k.dogs[0].ended; got != "left armed" || len(k.problems) != 1 {
-			t.Errorf("the broken device is %q, problems %+v", got, k.problems)
+		problems, _ := k.troubles()
+		if _, ended := dog.seen(); ended != "left armed" || len(problems) != 1 {
+			t.Errorf("the broken device is %q, problems %+v", ended, problems)
 		}
 		time.Sleep(watchdogAgain)
 		synctest.Wait()
-		if len(k.dogs) != 2 || len(k.problems) != 0 {
-			t.Errorf("%d devices, problems %+v", len(k.dogs), k.problems)
+		if problems, _ := k.troubles(); len(k.all()) != 2 || len(problems) != 0 {
+			t.Errorf("%d devices, problems %+v", len(k.all()), problems)
 		}
-		k.withdraw()
+		k.inLoop(k.withdraw)
 	})
 }
 
@@ -130,24 +194,27 @@ func TestHardwareWatchdogIsKeptForTheNextBinary(t *testing.T) {
 		k := newKennel(t, nil)
 		k.want("/dev/watchdog")
 		synctest.Wait()
-		k.suspend()
-		var u upgradeState
-		k.save(&u)
-		takeBack := k.handOn()
-		if u.Watchdog != (savedWatchdog{"/dev/watchdog", 9}) || k.dogs[0].ended != "on the way " {
-			t.Errorf("saved %+v, and the device is %q", u.Watchdog, k.dogs[0].ended)
-		}
-		takeBack()
+		dog := k.all()[0]
+		k.inLoop(func() {
+			var u upgradeState
+			k.suspend()
+			k.save(&u)
+			takeBack := k.handOn()
+			if _, ended := dog.seen(); u.Watchdog != (savedWatchdog{"/dev/watchdog", 9}) || ended != "on the way" {
+				t.Errorf("saved %+v, and the device is %q", u.Watchdog, ended)
+			}
+			takeBack()
+		})
 		k.want("/dev/watchdog")
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if len(k.dogs) != 1 || k.dogs[0].ended != "" || k.dogs[0].fed < 12 {
-			t.Errorf("%d devices, the first is %+v", len(k.dogs), k.dogs[0])
+		if fed, ended := dog.seen(); len(k.all()) != 1 || ended != "" || fed < 12 {
+			t.Errorf("%d devices, the first was fed %d times and is %q", len(k.all()), fed, ended)
 		}
-		k.suspend()
+		k.inLoop(k.suspend)
 		k.want("") // what the configuration does not name any more is disarmed
-		if got := k.dogs[0].ended; got != "disarmed" {
-			t.Errorf("without the key the device is %q", got)
+		if _, ended := dog.seen(); ended != "disarmed" {
+			t.Errorf("without the key the device is %q", ended)
 		}
 	})
 }
@@ -164,10 +231,10 @@ func TestHardwareWatchdogRefusesOtherDescriptors(t *testing.T) {
 		k.restore(&upgradeState{Watchdog: savedWatchdog{"/dev/null", int(other.Fd())}})
 		k.want("/dev/null")
 		synctest.Wait()
-		if len(k.dogs) != 1 {
+		if len(k.all()) != 1 {
 			t.Error("the device was not opened again")
 		}
-		k.withdraw()
+		k.inLoop(k.withdraw)
 	})
 	if _, err := other.Stat(); err != nil {
 		t.Errorf("the other descriptor: %v", err)
