@@ -165,6 +165,7 @@ soak: tools build
 	$(GO) test -count=1 -timeout 1h -run 'TestShowBriefRandomWalk' ./conf -brief.steps=2000
 	$(GO) test -count=1 -timeout 2h -run 'TestLAN$$' ./vrrp -lan.seconds=10000000
 	$(GO) test -count=1 -timeout 1h -run 'TestChaos$$|TestEndurance' ./integration -chaos.seconds=600
+	HOLDFAST_ROUNDS=20 $(GO) test -count=1 -timeout 30m -run 'TestUpgradeOfMany$$' ./integration -upgrade.storm
 	$(MAKE) openapi-client
 	$(GO) test -count=1 -timeout 30m -run 'TestConnectionsSurvive$$' ./integration/ipvs -survive.connections=480
 	$(MAKE) fuzz FUZZTIME=300
