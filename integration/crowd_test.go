@@ -1,7 +1,9 @@
 package integration_test
 
 import (
+	"flag"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +18,31 @@ const (
 	crowdPerWire  = 250
 	crowdInterval = 2 * fast
 )
+
+// upgradeStorm has TestUpgradeOfMany run at 100 ms beside a program that adds and removes
+// addresses and routes all the time, for which it holds the lock of the kernel's network
+// configuration. No virtual router may be silent for longer than silenceLimit.
+var upgradeStorm = flag.Bool("upgrade.storm", false, "upgrade beside heavy netlink work")
+
+const silenceLimit = 150 * time.Millisecond
+
+// interval is that of the crowd's adverts.
+func interval() time.Duration {
+	if *upgradeStorm {
+		return fast
+	}
+	return crowdInterval
+}
+
+// storm adds and removes addresses, which have routes, on an interface of its own.
+func storm(t *testing.T, h *lab.Host) {
+	const n = 2000
+	h.Run("ip", "link", "add", "storm", "type", "bridge")
+	h.Run("ip", "link", "set", "storm", "up")
+	script := fmt.Sprintf(`for i in $(seq 0 %d); do echo "address add 10.200.$((i / 250)).$((i %% 250 + 1))/30 dev storm"; done >"$0"
+while :; do ip -force -batch "$0"; ip address flush dev storm; done`, n-1)
+	h.Start("sh", "-c", script, filepath.Join(t.TempDir(), "addresses"))
+}
 
 // A crowd is two directors with many virtual routers, each with its virtual MAC.
 type crowd struct {
@@ -38,7 +65,7 @@ func newCrowd(t *testing.T) *crowd {
 		for w := range crowdWires {
 			for vrid := 1; vrid <= crowdPerWire; vrid++ {
 				fmt.Fprintf(&toml, "[[vrrp]]\nname = \"v%d-%d\"\ninterface = \"eth%d\"\nvrid = %d\npriority = %d\ninterval = %q\naddresses = [\"10.%d.1.%d/16\"]\n",
-					w, vrid, w, vrid, priorities[i], crowdInterval, w, vrid)
+					w, vrid, w, vrid, priorities[i], interval(), w, vrid)
 			}
 		}
 		d := host.NewDaemon(toml.String())
@@ -107,6 +134,9 @@ func (s spell) longest(t *testing.T) (longest time.Duration) {
 func TestUpgradeOfMany(t *testing.T) {
 	c := newCrowd(t)
 	d, other := c.daemons[0], c.daemons[1]
+	if *upgradeStorm {
+		storm(t, c.hosts[0])
+	}
 	own, others := mark(t, d), mark(t, other)
 	for round := range rounds(t, 2) {
 		said := c.listen(c.hosts[0])
@@ -114,7 +144,11 @@ func TestUpgradeOfMany(t *testing.T) {
 		d.Install(d.Binary())
 		obeyed(t, d, "upgrade")
 		said.awaitAll(t, time.Now())
-		t.Logf("round %d: silent for %v at most", round+1, said.longest(t).Round(time.Millisecond))
+		silent := said.longest(t).Round(time.Millisecond)
+		t.Logf("round %d: silent for %v at most", round+1, silent)
+		if *upgradeStorm && silent > silenceLimit {
+			t.Errorf("round %d: silent for %v", round+1, silent)
+		}
 		d.AwaitState(t, "MASTER")
 		if n := len(events(t, d, own).Transitions()); n > 0 {
 			t.Errorf("round %d: %d transitions of the upgraded director", round+1, n)
