@@ -474,3 +474,48 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+// A guard that continues for another one sends numbers that others take, though the
+// clock is behind them, and refuses what the other one has heard.
+func TestMarksGoOn(t *testing.T) {
+	source, group := netip.MustParseAddr("192.0.2.1"), vrrp.IPv4.MulticastGroup()
+	config := Config{Kind: Header, Secret: "swordfsh"}
+	fresh := func() *Guard { return New(config, vrrp.IPv4, 2, 10, nil) }
+	a := vrrp.Advert{Version: 2, VRID: 10, Priority: 100, Interval: time.Second, Addresses: list("192.0.2.100")}
+	send := func(g *Guard) []byte {
+		g.Mark(&a)
+		message := a.Append(g.Begin(nil, at, source), source, group, 0)
+		ip := make([]byte, ipv4Len, ipv4Len+len(message))
+		ip[0], ip[8], ip[9] = 0x45, 255, 51
+		copy(ip[12:], source.AsSlice())
+		copy(ip[16:], group.AsSlice())
+		packet := append(ip, message...)
+		g.Finish(packet)
+		return packet
+	}
+	sender, receiver := fresh(), fresh()
+	var last []byte
+	for range 40 { // the numbers run ahead of the clock, as with many peers
+		last = send(sender)
+		if drop := receiver.Check(at, vrrp.Packet{}, last); drop != vrrp.DropNone {
+			t.Fatalf("dropped: %v", drop)
+		}
+	}
+	if drop := receiver.Check(at, vrrp.Packet{}, send(fresh())); drop != vrrp.DropReplay {
+		t.Errorf("without marks: %v; the test tests nothing", drop)
+	}
+	receiving, sending := fresh(), fresh()
+	receiving.Recall(receiver.Marks())
+	sending.Recall(sender.Marks())
+	if drop := receiving.Check(at, vrrp.Packet{}, last); drop != vrrp.DropReplay {
+		t.Errorf("the last advert again: %v", drop)
+	}
+	if drop := receiving.Check(at, vrrp.Packet{}, send(sending)); drop != vrrp.DropNone {
+		t.Errorf("the next advert: %v", drop)
+	}
+	var none *Guard
+	none.Recall(sender.Marks())
+	if m := none.Marks(); !m.None() {
+		t.Errorf("no guard has %+v", m)
+	}
+}

@@ -79,6 +79,42 @@ func TestReplayIsDropped(t *testing.T) {
 	})
 }
 
+// A program that continues for another one sends greater numbers than that, and
+// remembers whom it has heard.
+func TestSequenceNumbersAreHandedOn(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a, b := l.host(t, "192.0.2.1"), l.host(t, "192.0.2.2")
+		a.beginAuth(t, 200, withKey("k"))
+		b.beginAuth(t, 100, withKey("k"))
+		time.Sleep(10 * time.Second)
+		old := l.last(a).bytes
+		next := func(h *host, address string) *host {
+			snap, err := h.Snapshot()
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := l.host(t, address)
+			r := n.router("v", 10, snap.Routers["v"].Config.Priority)
+			r.Tx.Auth, r.Marks = withKey("k"), snap.Routers["v"].Marks
+			r.Events = []vrrp.Event{snap.Routers["v"].Resume}
+			if n.Add(Unit{Routers: []Router{r}})[0] != nil || h.Drop("v") != nil {
+				t.Fatal("not handed on")
+			}
+			return n
+		}
+		later, heard := next(a, "192.0.2.1"), next(b, "192.0.2.2")
+		later.port.setCut(true)
+		for range 8 { // keeps the other from taking over, if it is believed
+			heard.port.inbox <- Packet{IfIndex: wireIndex, Packet: vrrp.Packet{
+				Source: a.port.own, Destination: vrrp.IPv4.MulticastGroup(), HopLimit: 255, Payload: old}}
+			time.Sleep(time.Second)
+		}
+		if heard.state(t, "v") != vrrp.Master {
+			t.Error("an advert from before was believed")
+		}
+	})
+}
+
 // Adverts with a number each do not allocate either.
 func TestNoAllocationPerAuthenticatedAdvert(t *testing.T) {
 	l := &lan{}

@@ -246,7 +246,7 @@ func (s *Speaker) snapshot(now time.Time) Snapshot {
 	for name, r := range s.routers {
 		snap.Routers[name] = Status{
 			Group: r.group.name, Config: *r.config(), Source: r.tx.Source,
-			Machine: r.machine().Status(), Resume: r.machine().Resume(), Counters: r.counters,
+			Machine: r.machine().Status(), Resume: r.machine().Resume(), Marks: r.sequenceMarks(), Counters: r.counters,
 			Refused: r.refused.snapshot(r), RefusedForgotten: r.refused.forgotten,
 			Paths: s.pathStatus(r), SendFailure: s.sendFailure(r.tx.IfIndex),
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"holdfast/vrrp"
+	"holdfast/vrrp/auth"
 	"holdfast/vrrp/due"
 )
 
@@ -14,6 +15,8 @@ type Router struct {
 	Tx       TxConfig
 	Announce AnnounceConfig
 	Events   []vrrp.Event // delivered before any other event, in order
+	// Marks are the sequence numbers to continue with, by the name of the path.
+	Marks map[string]auth.Marks
 }
 
 // group is a running vrrp.Group.
@@ -37,7 +40,8 @@ type router struct {
 	priority         uint8
 	seq              uint64 // of the last order
 	paths            vrrp.Paths
-	wires            []wire // path by path
+	wires            []wire                // path by path
+	marks            map[string]auth.Marks // of paths that have not been laid out yet
 	counters         Counters
 	reported         reportedErrors
 	refused          refusedTable
@@ -121,7 +125,8 @@ type Status struct {
 	Config   vrrp.Config
 	Source   netip.Addr
 	Machine  vrrp.Status
-	Resume   vrrp.Resume // for the process that replaces this one
+	Resume   vrrp.Resume           // for the process that replaces this one
+	Marks    map[string]auth.Marks // as Resume, by the name of the path; nil without sequence numbers
 	Counters Counters
 	Paths    []PathStatus // the first path first
 	// Refused are the routers whose adverts for this one are refused, at most 16.

@@ -2,6 +2,7 @@ package speaker
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -63,7 +64,7 @@ func (s *Speaker) form(now time.Time, u *Unit, former *vrrp.Group) {
 	}
 	for i := range u.Routers {
 		r := &u.Routers[i]
-		g.routers = append(g.routers, &router{tx: r.Tx, announce: r.Announce, counters: Counters{Since: now}})
+		g.routers = append(g.routers, &router{tx: r.Tx, announce: r.Announce, counters: Counters{Since: now}, marks: maps.Clone(r.Marks)})
 		machines = append(machines, vrrp.NewMachine(r.Config))
 	}
 	g.Group = vrrp.Regroup(u.Name, former, machines...)

@@ -55,6 +55,8 @@ func (r *router) layOut() {
 		}
 		if w.guard == nil || !w.guard.Config().Equal(&r.tx.Auth) {
 			w.guard = auth.New(r.tx.Auth, c.Family, c.Version, c.VRID, w.guard)
+			w.guard.Recall(r.marks[w.tx.Name])
+			delete(r.marks, w.tx.Name)
 		}
 	}
 	r.paths.Configure(&c, own)
@@ -104,4 +106,20 @@ func (s *Speaker) sendFailure(ifindex int) *SendFailure {
 		return &failure
 	}
 	return nil
+}
+
+// sequenceMarks returns the sequence numbers of a router's paths.
+func (r *router) sequenceMarks() map[string]auth.Marks {
+	var all map[string]auth.Marks
+	for i := range r.wires {
+		m := r.wires[i].guard.Marks()
+		if m.None() {
+			continue
+		}
+		if all == nil {
+			all = map[string]auth.Marks{}
+		}
+		all[r.wires[i].tx.Name] = m
+	}
+	return all
 }

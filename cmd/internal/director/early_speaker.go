@@ -117,7 +117,7 @@ func (in *instance) earlyRouter(now time.Time, st *speaker.Status) earlyRouter {
 	s := txSourceOf(in)
 	return earlyRouter{
 		Config: st.Config, Auth: in.conf.Auth.Config, TTL: in.conf.TTL,
-		Index: s.index, Source: s.source, MAC: s.advertMAC, Weight: in.weight, Also: in.wireTx(), Was: saveRouter(now, &st.Resume),
+		Index: s.index, Source: s.source, MAC: s.advertMAC, Weight: in.weight, Also: in.wireTx(), Was: saveRouter(now, st),
 	}
 }
 
@@ -226,6 +226,7 @@ func (u *earlyUnit) unit(at time.Time) (speaker.Unit, error) {
 		}
 		unit.Routers = append(unit.Routers, speaker.Router{
 			Config: r.Config, Tx: tx, Events: []vrrp.Event{vrrp.TrackerWeight{Sum: r.Weight}, r.Was.event(at)},
+			Marks: r.Was.Marks,
 		})
 	}
 	return unit, nil
@@ -233,7 +234,7 @@ func (u *earlyUnit) unit(at time.Time) (speaker.Unit, error) {
 
 // resumes returns the present states of the virtual routers that the early speaker
 // sends adverts for. It may be called on nil, as may relieve and end.
-func (s *EarlySpeaker) resumes() map[string]vrrp.Resume {
+func (s *EarlySpeaker) resumes() map[string]speaker.Status {
 	if s == nil {
 		return nil
 	}
@@ -241,11 +242,7 @@ func (s *EarlySpeaker) resumes() map[string]vrrp.Resume {
 	if err != nil {
 		return nil
 	}
-	all := make(map[string]vrrp.Resume, len(snap.Routers))
-	for name := range snap.Routers {
-		all[name] = snap.Routers[name].Resume
-	}
-	return all
+	return snap.Routers
 }
 
 // relieve has the early speaker drop units that the director's own speaker has now.

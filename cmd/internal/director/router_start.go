@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"holdfast/vrrp"
+	"holdfast/vrrp/auth"
 	"holdfast/vrrp/speaker"
 )
 
@@ -97,7 +98,7 @@ func (rs *routers) starting(u *unit, running int) ([]speaker.Router, error) {
 		if err != nil {
 			return nil, err
 		}
-		r := speaker.Router{Config: c.Config, Tx: v, Announce: announceConfig(&c.Announce)}
+		r := speaker.Router{Config: c.Config, Tx: v, Announce: announceConfig(&c.Announce), Marks: rs.formerMarks(c.Name)}
 		for _, f := range in.faults {
 			r.Events = append(r.Events, f)
 		}
@@ -138,8 +139,17 @@ func (rs *routers) startEvent(in *instance) vrrp.Event {
 // formerly is what an instance was a moment ago, if nobody has missed it since.
 func (rs *routers) formerly(in *instance) (was vrrp.Resume, known bool) {
 	if stood, ok := rs.continued[in.conf.Name]; ok {
-		return stood, stood.State == vrrp.Master
+		return stood.Resume, stood.Resume.State == vrrp.Master
 	}
 	p, known := rs.inherited[in.conf.Name]
 	return p.event(clock(rs.savedAt)), known && sinceBoot()-rs.savedAt < 3*in.conf.Interval
+}
+
+// formerMarks are the sequence numbers that an instance had a moment ago. They hold
+// whatever became of it since: others remember them.
+func (rs *routers) formerMarks(name string) map[string]auth.Marks {
+	if stood, ok := rs.continued[name]; ok {
+		return stood.Marks
+	}
+	return rs.inherited[name].Marks
 }

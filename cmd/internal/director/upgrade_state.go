@@ -11,7 +11,9 @@ import (
 	"holdfast/cmd/internal/track"
 	"holdfast/lvs"
 	"holdfast/vrrp"
+	"holdfast/vrrp/auth"
 	"holdfast/vrrp/histogram"
+	"holdfast/vrrp/speaker"
 )
 
 // An upgradeState is the content of upgrade.json in the runtime directory: what a
@@ -75,13 +77,16 @@ type savedRouter struct {
 	// Silent is how long before At the last advert was sent.
 	Silent   time.Duration `json:"silent_ns,omitempty"`
 	Promised time.Duration `json:"promised_ns,omitempty"`
+	// Marks are the sequence numbers of authentication, by the name of the path.
+	Marks map[string]auth.Marks `json:"marks,omitempty"`
 }
 
 // saveRouter returns what a router is now.
-func saveRouter(now time.Time, e *vrrp.Resume) savedRouter {
+func saveRouter(now time.Time, st *speaker.Status) savedRouter {
+	e := &st.Resume
 	p := savedRouter{
 		Master: e.State == vrrp.Master, Since: e.Since, Interval: e.Interval, GaveAway: e.GaveAway, Lost: e.Lost,
-		UpSince: e.UpSince, Takeover: e.Takeover, Promised: e.Promised,
+		UpSince: e.UpSince, Takeover: e.Takeover, Promised: e.Promised, Marks: st.Marks,
 	}
 	if !e.LastAdvert.IsZero() {
 		p.Silent = now.Sub(e.LastAdvert)

@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"net/netip"
 	"os"
 	"reflect"
 	"testing"
 	"time"
 
 	"holdfast/vrrp"
+	"holdfast/vrrp/auth"
+	"holdfast/vrrp/speaker"
 )
 
 // Every field that a machine gives for its resumption reaches the new binary.
@@ -26,9 +29,10 @@ func TestSavedRouterIsWhole(t *testing.T) {
 			t.Errorf("%s is not tried", v.Type().Field(i).Name)
 		}
 	}
+	marks := map[string]auth.Marks{"": {Kind: auth.Header, Sequence: 7, Senders: []auth.Mark{{Source: netip.MustParseAddr("10.0.0.3"), Sequence: 6}}}}
 	for _, state := range []vrrp.State{vrrp.Master, vrrp.Backup} {
 		want.State = state
-		b, err := json.Marshal(saveRouter(now, &want))
+		b, err := json.Marshal(saveRouter(now, &speaker.Status{Resume: want, Marks: marks}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,6 +42,9 @@ func TestSavedRouterIsWhole(t *testing.T) {
 		}
 		if got := p.event(now); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
+		}
+		if !reflect.DeepEqual(p.Marks, marks) {
+			t.Errorf("got %+v, want %+v", p.Marks, marks)
 		}
 	}
 }
