@@ -30,6 +30,8 @@ type Config struct {
 	// RetryInterval replaces Interval while the latest results contradict the verdict
 	// but are fewer than Rise or Fall. 0: Interval.
 	RetryInterval time.Duration
+	// DownInterval replaces Interval while the verdict is down. 0: Interval.
+	DownInterval time.Duration
 	// InitiallyUp makes the server count as up before its first verdict, for instance
 	// because the kernel's table has it already. Otherwise it counts as down. It has
 	// an effect only when the ID is new to the Set.
@@ -101,6 +103,9 @@ func (c *Config) validateSchedule(errs *probe.FieldErrors) {
 	case r > c.Interval:
 		errs.Addf("retry_interval", "must not be longer than the interval %v, not %v", c.Interval, r)
 	}
+	if d := c.DownInterval; d != 0 && d < MinInterval {
+		errs.Addf("down_interval", "must be at least %v, or 0 for the interval, not %v", MinInterval, d)
+	}
 	if c.Rise < 1 {
 		errs.Addf("rise", "must be at least 1, not %d", c.Rise)
 	}
@@ -143,6 +148,7 @@ func (c *Config) asksSame(d *Config) bool {
 		c.Interval == d.Interval &&
 		c.Timeout == d.Timeout &&
 		c.RetryInterval == d.RetryInterval &&
+		c.DownInterval == d.DownInterval &&
 		c.NegotiateEvery == d.NegotiateEvery &&
 		c.Period == d.Period &&
 		reflect.DeepEqual(c.Probe, d.Probe)

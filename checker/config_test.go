@@ -44,6 +44,7 @@ func TestValidate(t *testing.T) {
 		{"interval", func(c *Config) { c.Interval = 9 * time.Millisecond }, `interval: must be at least 10ms, not 9ms`},
 		{"timeout", func(c *Config) { c.Timeout = 0 }, `timeout: must be at least 1ms, not 0s`},
 		{"short retry", func(c *Config) { c.RetryInterval = time.Millisecond }, `retry_interval: must be at least 10ms, or 0 for the interval, not 1ms`},
+		{"short pause of one that is down", func(c *Config) { c.DownInterval = time.Millisecond }, `down_interval: must be at least 10ms, or 0 for the interval, not 1ms`},
 		{"long retry", func(c *Config) { c.RetryInterval = 3 * time.Second }, `retry_interval: must not be longer than the interval 2s, not 3s`},
 		{"rise", func(c *Config) { c.Rise = 0 }, `rise: must be at least 1, not 0`},
 		{"fall", func(c *Config) { c.Fall = -1 }, `fall: must be at least 1, not -1`},

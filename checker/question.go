@@ -186,10 +186,13 @@ func (q *question) took(ok bool) {
 	}
 }
 
-// gap returns the time to the next slot, and whether it is RetryInterval.
-func (q *question) gap() (gap time.Duration, retry bool) {
-	if q.cfg.RetryInterval > 0 && q.pending() {
+// gap returns the time to the next slot, and whether it is another than Interval.
+func (q *question) gap() (gap time.Duration, other bool) {
+	switch {
+	case q.cfg.RetryInterval > 0 && q.pending():
 		return q.cfg.RetryInterval, true
+	case q.cfg.DownInterval > 0 && q.down():
+		return q.cfg.DownInterval, true
 	}
 	gap = q.cfg.Interval
 	if q.settle >= 0 && !q.early {
@@ -198,6 +201,16 @@ func (q *question) gap() (gap time.Duration, retry bool) {
 		q.settle = -1
 	}
 	return gap, false
+}
+
+// down reports whether the verdict on anybody that the question is about is down.
+func (q *question) down() bool {
+	for _, s := range q.subjects {
+		if s.health.State == health.Down {
+			return true
+		}
+	}
+	return false
 }
 
 func (q *question) pending() bool {

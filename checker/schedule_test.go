@@ -152,6 +152,29 @@ func TestRetryInterval(t *testing.T) {
 	}
 }
 
+// A server that is down is asked at another pace until it is up.
+func TestDownInterval(t *testing.T) {
+	for pace, want := range map[time.Duration][]string{
+		200 * time.Millisecond:  {"1 0s", "1 1s", "1 1.2s", "1 1.4s", "1 1.6s", "1 2.6s", "1 3.6s"},
+		2500 * time.Millisecond: {"1 0s", "1 1s", "1 3.5s"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, Options{})
+			w.answers(func(a attempt) (time.Duration, error) {
+				if results := "+---++++"; results[a.n] == '-' {
+					return 0, errRefused
+				}
+				return 0, nil
+			})
+			c := second("a", 1)
+			c.Fall, c.Rise, c.DownInterval, c.InitiallyUp = 1, 1, pace, true
+			w.apply(t, c)
+			time.Sleep(3900 * time.Millisecond)
+			w.wantAttempts(t, want...)
+		})
+	}
+}
+
 func TestLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Options{Limit: 2})

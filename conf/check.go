@@ -27,6 +27,7 @@ type Check struct {
 	Interval      time.Duration
 	Timeout       time.Duration
 	RetryInterval time.Duration // 0: Interval
+	DownInterval  time.Duration // 0: Interval
 	Rise, Fall    int
 	// NegotiateEvery makes only every so many-th attempt ask the whole question, while
 	// the others connect; 0: all ask it.
@@ -58,6 +59,7 @@ func (c *Check) config(id string, server netip.AddrPort) checker.Config {
 		Interval:       c.Interval,
 		Timeout:        c.Timeout,
 		RetryInterval:  c.RetryInterval,
+		DownInterval:   c.DownInterval,
 		Rise:           c.Rise,
 		Fall:           c.Fall,
 		NegotiateEvery: c.NegotiateEvery,

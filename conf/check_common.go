@@ -28,6 +28,7 @@ func (c *Check) visitTiming(t *table, inherited Check, needs probe.Needs) {
 	}
 	field(t, "interval", &c.Interval, duration(checker.MinInterval, 24*time.Hour), inherited.Interval)
 	field(t, "timeout", &c.Timeout, duration(time.Millisecond, time.Hour), inherited.Timeout)
+	field(t, "down_interval", &c.DownInterval, duration(0, 24*time.Hour), inherited.DownInterval)
 	if t.reading() || needs.HasAddress() {
 		field(t, "retry_interval", &c.RetryInterval, duration(0, 24*time.Hour), inherited.RetryInterval)
 		field(t, "rise", &c.Rise, integer[int](1, 1000), inherited.Rise)
@@ -42,7 +43,7 @@ func (c *Check) visitTiming(t *table, inherited Check, needs probe.Needs) {
 // The keys of visitTarget and visitTiming.
 var (
 	targetKeys = []string{"address", "source", "device", "mark"}
-	timingKeys = []string{"interval", "timeout", "retry_interval", "rise", "fall", "weight_min", "weight_max", "depends", "period"}
+	timingKeys = []string{"interval", "timeout", "down_interval", "retry_interval", "rise", "fall", "weight_min", "weight_max", "depends", "period"}
 )
 
 // meaningless returns those of these keys that a kind has no use for.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/mail"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -45,7 +46,13 @@ var mailTLS = choice(
 	option[MailTLS]{"off", MailPlain},
 )
 
+// localUser is a receiver without a domain, such as root. The mail server knows it.
+var localUser = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]*$`)
+
 var mailAddress = textual("a mail address", func(s string) (string, error) {
+	if localUser.MatchString(s) {
+		return s, nil
+	}
 	a, err := mail.ParseAddress(s)
 	if err != nil || a.Address != s {
 		return "", fmt.Errorf(`must be a mail address like "noc@example.org", not %s`, quoteShort(s))

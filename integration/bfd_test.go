@@ -29,7 +29,9 @@ type bfdSession struct {
 	Port          int               `json:"port"`
 	TxMS          float64           `json:"tx_ms"`
 	DetectionMS   float64           `json:"detection_ms"`
+	Sent          uint64            `json:"packets_sent"`
 	Received      uint64            `json:"packets_received"`
+	Downs         uint64            `json:"downs"`
 	Dropped       map[string]uint64 `json:"dropped"`
 	Trouble       string            `json:"trouble"`
 }

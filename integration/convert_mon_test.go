@@ -36,6 +36,7 @@ var monPlans = map[string]string{
 	"web-comp":    "w - - w -",
 	"web-dep":     "- w w - w",
 	"web-disk":    "- f f -",
+	"web-pace":    "- w w w -",
 }
 
 func newMonTree(t *testing.T, l *lab.Lab, name string) monTree {
@@ -96,6 +97,7 @@ func (m monTree) config() string {
 		{"number", "period\n alert test.alert x\n upalert test.alert x\n numalerts 2"},
 		{"comp", "period\n alert test.alert x\n upalert test.alert x\n alertafter 1h\n no_comp_alerts"},
 		{"dep", "depend router:ping\n period\n alert test.alert x\n upalert test.alert x"},
+		{"pace", "failure_interval 1s\n period\n alert test.alert x\n upalert test.alert x"},
 		{"disk", "monitor test.monitor /www1:5000 ;;\n period\n alert test.alert x\n upalert test.alert x"},
 	} {
 		lines := s.lines

@@ -8,11 +8,14 @@ set -eu
 other=${1:?usage: beside.sh OTHER COMMAND [ARGUMENT...]}
 shift
 log=$(mktemp)
-idle="nice -n 19"
-if command -v chrt >/dev/null; then idle="chrt --idle 0"; fi
-$idle sh -c "$other" >"$log" 2>&1 </dev/null &
+# A session of its own, because the kernel may weigh sessions before processes: sched(7), autogroup.
+# shellcheck disable=SC2016
+setsid sh -c '
+	renice -n 19 -p $$ >/dev/null
+	{ echo 19 >/proc/self/autogroup; } 2>/dev/null || :
+	exec chrt --idle 0 sh -c "$1"' sh "$other" >"$log" 2>&1 </dev/null &
 beside=$!
-trap 'kill "$beside" 2>/dev/null || :; rm -f "$log"' EXIT
+trap 'kill -- "-$beside" 2>/dev/null || :; rm -f "$log"' EXIT
 trap 'exit 130' INT TERM
 
 status=0

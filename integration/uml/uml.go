@@ -183,6 +183,16 @@ func guestArgs(args []string) []string {
 	return kept
 }
 
+// favour gives a guest, which has a session of its own, the processor before others.
+// What else the machine does stops a guest whole: each of its directors then misses the
+// other's adverts. An ordinary user's guest stays where it is.
+func favour(pid int) {
+	const nice = -15
+	_ = unix.Setpriority(unix.PRIO_PROCESS, pid, nice)
+	// With CONFIG_SCHED_AUTOGROUP that counts only among the processes of one session: sched(7).
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/autogroup", pid), []byte(strconv.Itoa(nice)), 0)
+}
+
 // boot runs the kernel until it halts and returns what its console said. The
 // program's output travels over two serial lines, apart from the console's.
 func boot(ctx context.Context, kernel, program, shared string, stdout, stderr io.Writer) (string, error) {
@@ -193,9 +203,9 @@ func boot(ctx context.Context, kernel, program, shared string, stdout, stderr io
 		"ssl=null", "ssl0=null,fd:3", "ssl1=null,fd:4")
 	var console bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &console, &console
-	// A group of its own: an interrupt from the terminal must not reach the
+	// A session of its own: an interrupt from the terminal must not reach the
 	// guest's processes before we have said what happened.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGKILL}
 	var copies sync.WaitGroup
 	for _, to := range []io.Writer{stdout, stderr} {
 		from, guestEnd, err := os.Pipe()
@@ -210,9 +220,7 @@ func boot(ctx context.Context, kernel, program, shared string, stdout, stderr io
 	if err := cmd.Start(); err != nil {
 		return "", fmt.Errorf("start %s: %w", kernel, err)
 	}
-	// What else the machine does stops a guest whole: each of its directors then
-	// misses the other's adverts. An ordinary user's guest stays where it is.
-	_ = unix.Setpriority(unix.PRIO_PROCESS, cmd.Process.Pid, -15)
+	favour(cmd.Process.Pid)
 	for _, guestEnd := range cmd.ExtraFiles {
 		guestEnd.Close()
 	}

@@ -64,6 +64,9 @@ type Port struct {
 	wake  int // eventfd
 	noNS  bool
 
+	waking   sync.Mutex // of wake, to close it; guards the next
+	finished bool       // wake is closed
+
 	mu        sync.Mutex
 	closed    bool
 	waiting   bool                // a Receive is in epoll
@@ -213,11 +216,13 @@ func (p *Port) shut(index int) {
 	}
 }
 
-// Wake makes the running Receive return, or the next one if none is running.
+// Wake makes the running Receive return, or the next one if none is running. It does
+// not take the port's lock: the thread of Receive has a higher priority than the caller,
+// and would wake up only to wait for the lock.
 func (p *Port) Wake() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.closed {
+	p.waking.Lock()
+	defer p.waking.Unlock()
+	if !p.finished {
 		p.ring()
 	}
 }
@@ -256,6 +261,9 @@ func (p *Port) Shutdown() {
 }
 
 func (p *Port) finish() {
+	p.waking.Lock()
+	defer p.waking.Unlock()
+	p.finished = true
 	unix.Close(p.epoll)
 	unix.Close(p.wake)
 }

@@ -106,6 +106,36 @@ func (s *Speaker) reconcile(now time.Time) {
 		w.have.greet(former)
 	}
 	s.open(now)
+	s.tellUrgent()
+}
+
+// urgentDetection is the detection time below which a loop that is late by some
+// milliseconds can cost a session.
+const urgentDetection = 100 * time.Millisecond
+
+// urgent reports whether the detection time of one end is to be below urgentDetection.
+func (c *Config) urgent() bool {
+	return time.Duration(c.Multiplier)*min(c.MinTx, c.MinRx) < urgentDetection
+}
+
+// Urgent returns what OnUrgent was called with last.
+func (s *Speaker) Urgent() (sessions []string) {
+	s.do(func() { sessions = s.urgent })
+	return sessions
+}
+
+// tellUrgent says which sessions are urgent, when others are than before.
+func (s *Speaker) tellUrgent() {
+	var names []string
+	for _, e := range s.table.list {
+		if e.urgent() {
+			names = append(names, e.Name)
+		}
+	}
+	if !slices.Equal(names, s.urgent) {
+		s.urgent = names
+		s.onUrgent(names)
+	}
 }
 
 // greet tells users that the session did not have before what it is.

@@ -1,6 +1,7 @@
 package bfd
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -100,5 +101,34 @@ func TestUserAfterUpgrade(t *testing.T) {
 	next.Add(u)
 	if st := statuses(next)["u"]; st.State != Up || st.Local != before.Local || st.Port != before.Port {
 		t.Errorf("before %+v, after %+v", before, st)
+	}
+}
+
+// A session is urgent if one end is to notice within 100 ms that the other is dead.
+func TestUrgent(t *testing.T) {
+	timers := func(tx, rx time.Duration, multiplier uint8) Config {
+		return Config{Timers: Timers{MinTx: tx, MinRx: rx, Multiplier: multiplier}}
+	}
+	for _, tt := range []struct {
+		c    Config
+		want bool
+	}{
+		{timers(10*ms, 10*ms, 3), true}, {timers(10*ms, 300*ms, 3), true}, {timers(300*ms, 10*ms, 3), true},
+		{timers(33*ms, 33*ms, 3), true}, {timers(50*ms, 50*ms, 2), false}, {timers(300*ms, 300*ms, 3), false},
+	} {
+		if got := tt.c.urgent(); got != tt.want {
+			t.Errorf("%+v: %v", tt.c.Timers, got)
+		}
+	}
+	here, _ := newLAN(t)
+	fast := single("fast", "10.0.0.2", "", "eth0")
+	fast.MinTx, fast.MinRx, fast.Multiplier = 10*ms, 10*ms, 3
+	slow := single("slow", "10.0.0.78", "", "eth0")
+	s, w := here.speak(slow)
+	s.Apply([]Config{slow, fast}, nil, 0)
+	s.Apply([]Config{fast, slow}, nil, 0)
+	s.Apply([]Config{slow}, nil, 0)
+	if want := [][]string{{"fast"}, nil}; !reflect.DeepEqual(w.urgent, want) {
+		t.Errorf("told %q, want %q", w.urgent, want)
 	}
 }

@@ -33,6 +33,10 @@ type Options struct {
 	// OnChange receives every change, in order. The loop calls it, so it must not
 	// wait, and must not call a method of the speaker that does.
 	OnChange func(Change)
+	// OnUrgent receives the names of the sessions whose detection time is below 100 ms,
+	// whenever others are than before. They need a loop that is on time to some
+	// milliseconds. The loop calls it, so it must not wait.
+	OnUrgent func(sessions []string)
 	Loop     Loop
 }
 
@@ -41,6 +45,7 @@ type Options struct {
 type Speaker struct {
 	log      *slog.Logger
 	onChange func(Change)
+	onUrgent func([]string)
 	loop     Loop
 	done     chan struct{} // closed by End
 
@@ -52,6 +57,7 @@ type Speaker struct {
 	table    *table
 	configs  []Config // of the configuration
 	users    []*User
+	urgent   []string       // what OnUrgent was called with
 	known    []SavedSession // of another process
 	knownAt  time.Time      // when that process saved them
 	rx       map[rxKey]*rxSocket
@@ -66,7 +72,7 @@ type Speaker struct {
 // NewSpeaker returns a speaker without sessions.
 func NewSpeaker(o Options) *Speaker {
 	return &Speaker{
-		log: o.Log, onChange: o.OnChange, loop: o.Loop, done: make(chan struct{}),
+		log: o.Log, onChange: o.OnChange, onUrgent: o.OnUrgent, loop: o.Loop, done: make(chan struct{}),
 		table: newTable(), rx: map[rxKey]*rxSocket{}, batch: newBatch(),
 		watch: watch{start: time.Now()},
 	}

@@ -97,8 +97,15 @@ func newLAN(t *testing.T) (here, there *ns) {
 
 // A witness records the changes of a speaker.
 type witness struct {
-	mu   sync.Mutex
-	list []Change
+	mu     sync.Mutex
+	list   []Change
+	urgent [][]string
+}
+
+func (w *witness) hurry(sessions []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.urgent = append(w.urgent, sessions)
 }
 
 func (w *witness) hear(c Change) {
@@ -148,7 +155,7 @@ func (n *ns) speak(configs ...Config) (*testSpeaker, *witness) {
 		n.t.Fatal(err)
 	}
 	w := &witness{}
-	s := &testSpeaker{NewSpeaker(Options{Log: slog.New(slog.DiscardHandler), OnChange: w.hear, Loop: p}), make(chan struct{})}
+	s := &testSpeaker{NewSpeaker(Options{Log: slog.New(slog.DiscardHandler), OnChange: w.hear, OnUrgent: w.hurry, Loop: p}), make(chan struct{})}
 	go n.turn(p, s)
 	n.t.Cleanup(s.Close)
 	s.Apply(configs, nil, 0)

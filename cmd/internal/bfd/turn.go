@@ -90,13 +90,21 @@ func (s *Speaker) perform(now time.Time, e *session) {
 		e.send(&e.machine.out[i])
 	}
 	for _, c := range e.machine.changes {
-		if c.From == Up && c.To != Up {
-			c.Late = e.ownFault(now)
+		if c.From == Up && c.To == Down {
+			e.judge(now, &c)
 		}
 		s.tell(e, c)
 	}
 	e.machine.begin()
 	s.table.plan(e)
+}
+
+// judge says in the change of a session that falls if this machine was late itself.
+func (s *session) judge(now time.Time, c *Change) {
+	if c.Late = s.ownFault(now); c.Late != 0 {
+		c.Reason += fmt.Sprintf("; this machine was late by %v itself", c.Late.Round(time.Millisecond))
+		s.machine.reason = c.Reason
+	}
 }
 
 // tell reports a change to whoever wants to know.

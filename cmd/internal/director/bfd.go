@@ -21,6 +21,11 @@ type bfdSessions struct {
 	// verdict is called with what a session is known to be.
 	verdict func(session string, v bfd.Verdict, reason string)
 
+	// realtime says why the VRRP loop has no real-time priority; nil: it has.
+	realtime func() error
+	problems func([]status.Problem)
+	urgency  urgency // while a session has a detection time below 100 ms
+
 	configured bool
 	known      map[string]bfd.SavedSession // sessions of the former binary, until the first apply
 	savedAt    time.Duration               // when that binary saved them, since boot
@@ -32,6 +37,7 @@ func (s *bfdSessions) ride(loop bfd.Loop) loopCompanion {
 	s.speaker = bfd.NewSpeaker(bfd.Options{
 		Log: s.log, Loop: loop,
 		OnChange: func(c bfd.Change) { s.post(func() { s.changed(c) }) },
+		OnUrgent: func(sessions []string) { s.post(func() { s.hurry(sessions) }) },
 	})
 	return s.speaker
 }
@@ -45,6 +51,7 @@ func (s *bfdSessions) apply(c *conf.Config) {
 	}
 	s.speaker.Apply(list, s.known, sinceBoot()-s.savedAt)
 	s.known, s.configured = nil, len(list) > 0
+	s.hurry(s.speaker.Urgent()) // at once: a start is work, and its messages are read after it
 }
 
 func bfdConfig(b *conf.BFD) bfd.Config {
@@ -73,6 +80,27 @@ func (s *bfdSessions) suspend() { s.speaker.RelaxTimers() }
 func (s *bfdSessions) save(u *upgradeState) { u.BFD = s.speaker.Save() }
 
 func (s *bfdSessions) withdraw() { s.speaker.AdminDown() }
+
+func (s *bfdSessions) close() { s.urgency.over() }
+
+// hurry has all threads run with real-time priority while there are urgent sessions, or
+// says of each of them that the machine may cost it.
+func (s *bfdSessions) hurry(sessions []string) {
+	err := s.realtime()
+	switch {
+	case len(sessions) == 0:
+		s.urgency.over()
+	case err == nil && s.urgency.end == nil:
+		err = s.urgency.begin(s.spawn)
+	}
+	var all []status.Problem
+	for _, name := range sessions {
+		if err != nil {
+			all = append(all, status.Problem{Kind: "bfd", Name: name, Text: "a detection time below 100ms is not safe on a busy machine: " + err.Error()})
+		}
+	}
+	s.problems(all)
+}
 
 // changed publishes the change of a session, and passes its verdict on.
 func (s *bfdSessions) changed(c bfd.Change) {

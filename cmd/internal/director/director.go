@@ -244,6 +244,8 @@ func (d *Director) list() {
 	d.routers.problems = func(all []status.Problem) { d.problems.set("paths", all) }
 	d.trackers.problems = func(all []status.Problem) { d.problems.set("trackers", all) }
 	d.socket.problems = func(all []status.Problem) { d.problems.set("socket", all) }
+	d.bfd.problems = func(all []status.Problem) { d.problems.set("bfd", all) }
+	d.bfd.realtime = func() error { return d.routers.realtime }
 	d.listeners = &listeners{base: b, api: d.api, problems: func(all []status.Problem) { d.problems.set("listen", all) }}
 	d.conflicts = &conflicts{base: b, routers: d.routers, links: links, problems: d.problems}
 	d.routers.repair.failed = func(err error) {

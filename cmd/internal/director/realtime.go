@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,6 +20,9 @@ const boostPriority = realtimePriority - 1
 // orderPriority is that of the thread that carries out the VRRP loop's orders. Adverts
 // go before them, and an upgrade does too.
 const orderPriority = boostPriority - 1
+
+// urgentPriority is that of the other threads during an urgency.
+const urgentPriority = orderPriority - 1
 
 // realtime is round-robin scheduling. Threads and programs started from a thread
 // that has it are normal again.
@@ -86,4 +90,70 @@ func eachThread(do func(id int)) {
 			do(id)
 		}
 	}
+}
+
+// An urgency gives all threads of the process real-time scheduling while the VRRP loop
+// must not be late even by some milliseconds. For the loop's own thread alone that is
+// not enough: Go's scheduler now and then has the loop wait until another thread hands
+// it the right to run, for every garbage collection and whenever its monitor finds that
+// the loop has run for 10 ms (runtime.retake). Without real-time priority that other
+// thread waits until the programs on a busy machine have used up their time: 10 to 30 ms
+// with Linux 6.18.
+type urgency struct {
+	usual unix.SchedAttr
+	end   chan struct{} // nil: it is over
+}
+
+// newThreads is how often threads are looked for that Go has started meanwhile. They
+// begin with the usual scheduling.
+const newThreads = time.Second
+
+// begin begins an urgency.
+func (u *urgency) begin(spawn func(func())) error {
+	usual, err := unix.SchedGetAttr(0, 0)
+	if err == nil {
+		err = unix.SchedSetAttr(0, realtime(urgentPriority), 0)
+	}
+	if err != nil {
+		return fmt.Errorf("set real-time scheduling for all threads (needs CAP_SYS_NICE or LimitRTPRIO): %w", err)
+	}
+	end := make(chan struct{})
+	u.usual, u.end = *usual, end
+	boostNormal()
+	spawn(func() {
+		ticker := time.NewTicker(newThreads)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				boostNormal()
+			case <-end:
+				return
+			}
+		}
+	})
+	return nil
+}
+
+// boostNormal gives the threads that have no real-time scheduling that of an urgency.
+func boostNormal() {
+	eachThread(func(id int) {
+		if attr, err := unix.SchedGetAttr(id, 0); err == nil && attr.Policy == unix.SCHED_NORMAL {
+			_ = unix.SchedSetAttr(id, realtime(urgentPriority), 0) // the thread may have ended
+		}
+	})
+}
+
+// over ends an urgency.
+func (u *urgency) over() {
+	if u.end == nil {
+		return
+	}
+	close(u.end)
+	u.end = nil
+	eachThread(func(id int) {
+		if attr, err := unix.SchedGetAttr(id, 0); err == nil && attr.Policy == unix.SCHED_RR && attr.Priority == urgentPriority {
+			_ = unix.SchedSetAttr(id, &u.usual, 0) // the thread may have ended
+		}
+	})
 }

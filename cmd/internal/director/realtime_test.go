@@ -2,8 +2,11 @@ package director
 
 import (
 	"fmt"
+	"os/exec"
 	"runtime"
+	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -54,5 +57,46 @@ func TestBoostThreads(t *testing.T) {
 	unboostThreads(usual)
 	if n := byScheduling(t); n[boosted] != 0 || n[real] == 0 || n[normal] == 0 {
 		t.Errorf("settled: %v", n)
+	}
+}
+
+// In an urgency all threads have real-time scheduling, those that come later too, and
+// afterwards what they had. Programs that are started do not get it.
+func TestUrgency(t *testing.T) {
+	tools.Root(t, "set real-time scheduling")
+	b, _ := alone(t)
+	var u urgency
+	u.over() // which has not begun
+	if err := u.begin(b.spawn); err != nil {
+		t.Fatal(err)
+	}
+	urgent := fmt.Sprintf("2/%d", urgentPriority)
+	if n := byScheduling(t); n["0/0"] != 0 || n[urgent] == 0 {
+		t.Errorf("threads: %v", n)
+	}
+	if said, err := exec.Command("cat", "/proc/self/stat").Output(); err != nil || strings.Fields(string(said))[40] != "0" {
+		t.Errorf("a program has the scheduling %q (%v)", said, err)
+	}
+	for range 20 { // threads of their own
+		done := make(chan struct{})
+		defer close(done)
+		go func() {
+			runtime.LockOSThread()
+			<-done
+		}()
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		n := byScheduling(t)
+		if n["0/0"] == 0 && n[urgent] >= 20 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("threads: %v", n)
+		}
+	}
+	u.over()
+	u.over()
+	if n := byScheduling(t); n[urgent] != 0 || n["0/0"] < 20 {
+		t.Errorf("afterwards: %v", n)
 	}
 }

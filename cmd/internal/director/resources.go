@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/program"
 	"holdfast/cmd/internal/resource"
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
@@ -427,13 +428,17 @@ func (r *resources) refault(u *unitResources) {
 // troubles lists the resources that do not run where they should, or run where they
 // should not.
 func (r *resources) troubles() (list []status.Problem) {
+	hint := ""
+	if !program.IsRoot() {
+		hint = "; the daemon is not root, which most resources need: see as-root.conf in docs/resources.md"
+	}
 	for _, u := range r.units {
 		for _, s := range u.chain.Standings() {
 			switch s.State {
 			case resource.Failed:
-				list = append(list, status.Problem{Kind: "resource", Name: s.Name, Text: fmt.Sprintf("resource %s does not run: %s", s.Name, s.Problem)})
+				list = append(list, status.Problem{Kind: "resource", Name: s.Name, Text: fmt.Sprintf("resource %s does not run: %s%s", s.Name, s.Problem, hint)})
 			case resource.Stuck:
-				list = append(list, status.Problem{Kind: "resource", Name: s.Name, Text: fmt.Sprintf("resource %s could not be stopped and may still run here: %s", s.Name, s.Problem)})
+				list = append(list, status.Problem{Kind: "resource", Name: s.Name, Text: fmt.Sprintf("resource %s could not be stopped and may still run here: %s%s", s.Name, s.Problem, hint)})
 			}
 		}
 	}

@@ -40,6 +40,7 @@ type trackers struct {
 	files     *track.Watch
 	conf      []conf.Track
 	known     map[string]track.Memory // states of the former binary, until the first apply
+	keeping   bool                    // a save waits in the loop's mailbox
 	unsaved   bool                    // the states could not be saved
 }
 
@@ -115,7 +116,7 @@ func (t *trackers) withdraw() { t.close() }
 func (t *trackers) stop() error { return forgetTrackers(t.dir) }
 
 func (t *trackers) close() {
-	t.unsaved = false // nothing is saved any more
+	t.unsaved, t.keeping = false, false // nothing is saved any more
 	if t.set == nil {
 		return
 	}
@@ -300,8 +301,24 @@ func (t *trackers) changed(c track.Change) {
 	}
 	t.log.Info("tracker", "name", c.Name, "from", e.From, "to", e.To, "reason", c.Reason)
 	t.publish(e)
-	t.keep()
+	t.keepSoon()
 	t.routers.trackerChanged(c.Name)
+}
+
+// keepSoon saves the states after the changes that are waiting in the loop's mailbox.
+// Thousands of trackers change at once when the daemon starts, and each save has all of
+// them.
+func (t *trackers) keepSoon() {
+	if t.keeping {
+		return
+	}
+	t.keeping = true
+	t.post(func() {
+		if t.keeping {
+			t.keeping = false
+			t.keep()
+		}
+	})
 }
 
 // keepAgain is the time after which states that could not be saved are saved again.

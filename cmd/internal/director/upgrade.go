@@ -94,6 +94,9 @@ func (d *Director) exec(path string) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	usual, restore := boostThreads()
+	if d.bfd.urgency.end != nil {
+		usual = d.bfd.urgency.usual // the new binary finds out by itself whether it is urgent
+	}
 	defer restore()
 	env := os.Environ()
 	variable, takeBack, err := d.routers.saveEarlySpeaker(usual)

@@ -46,6 +46,10 @@ func judgeCapabilities(p *Patient, f capabilityFacts) (found []Finding) {
 	if !f.Known {
 		return nil
 	}
+	late := "adverts are not sent with real-time priority, and may be late on a busy machine"
+	if len(p.Config.BFD) > 0 {
+		late += "; so may BFD packets, and a detection time below 100 ms is not safe"
+	}
 	for _, n := range []struct {
 		bit      int
 		name     string
@@ -55,7 +59,7 @@ func judgeCapabilities(p *Patient, f capabilityFacts) (found []Finding) {
 	}{
 		{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN", Error, "devices, addresses, sysctls and the IPVS table cannot be changed", true},
 		{unix.CAP_NET_RAW, "CAP_NET_RAW", Error, "adverts can be neither sent nor received", len(p.Config.VRRP) > 0},
-		{unix.CAP_SYS_NICE, "CAP_SYS_NICE", Warning, "adverts are not sent with real-time priority, and may be late on a busy machine", len(p.Config.VRRP) > 0},
+		{unix.CAP_SYS_NICE, "CAP_SYS_NICE", Warning, late, len(p.Config.VRRP)+len(p.Config.BFD) > 0},
 	} {
 		if !n.needed || f.Effective&(1<<n.bit) != 0 {
 			continue

@@ -4,22 +4,28 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"slices"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
-	"google.golang.org/protobuf/proto"
 )
 
 // An exposition encodes metric families, one after the other.
+//
+// In the text formats the library writes the head of a family, its first sample and all
+// histograms. The other samples are lines that differ in labels and value only; they are
+// written directly, because the library takes five times as long for one.
 type exposition struct {
 	buffer *bufio.Writer
 	to     expfmt.Encoder
-	err    error // the first one
+	lines  *lineFormat // nil: the format is not a text
+	err    error       // the first one
 
 	// The family that is being made. Its metrics are in cells, which are used again.
 	family  dto.MetricFamily
 	cells   []*cell
 	metrics []*dto.Metric
+	begun   bool // its head is written, and lines may follow
 }
 
 // A cell is the memory of one metric.
@@ -33,39 +39,50 @@ type cell struct {
 
 func newExposition(w io.Writer, format expfmt.Format) *exposition {
 	buffer := bufio.NewWriterSize(w, 64<<10)
-	return &exposition{buffer: buffer, to: expfmt.NewEncoder(buffer, format)}
+	return &exposition{buffer: buffer, to: expfmt.NewEncoder(buffer, format), lines: newLineFormat(format)}
 }
 
 // begin begins a family.
 func (x *exposition) begin(m *Metric) {
 	x.family.Name, x.family.Help, x.family.Type = &m.Name, &m.Help, &m.kind
-	x.metrics = x.metrics[:0]
+	x.metrics, x.begun = x.metrics[:0], false
 }
 
-// add adds a sample to the family. Extra are the names and values of further labels.
-func (x *exposition) add(value float64, labels []*dto.LabelPair, extra ...*dto.LabelPair) {
+// add adds a sample to the family, with the labels of its subject and further ones. Both
+// may be nil.
+func (x *exposition) add(value float64, of, extra *labels) {
+	if x.begun {
+		if x.err == nil {
+			x.err = x.lines.write(x.buffer, *x.family.Name, of, extra, value)
+		}
+		return
+	}
 	n := len(x.metrics)
 	if n == len(x.cells) {
 		x.cells = append(x.cells, new(cell))
 	}
 	c := x.cells[n]
 	c.value = value
-	if len(extra) > 0 {
-		c.labels = append(append(c.labels[:0], labels...), extra...)
-		labels = c.labels
+	c.metric.Label, c.metric.Gauge, c.metric.Counter, c.metric.Histogram = of.list(), nil, nil, nil
+	if extra != nil {
+		c.labels = append(append(c.labels[:0], of.list()...), extra.list()...)
+		c.metric.Label = c.labels
 	}
-	c.metric.Label, c.metric.Gauge, c.metric.Counter, c.metric.Histogram = labels, nil, nil, nil
 	if *x.family.Type == dto.MetricType_COUNTER {
 		c.counter.Value, c.metric.Counter = &c.value, &c.counter
 	} else {
 		c.gauge.Value, c.metric.Gauge = &c.value, &c.gauge
 	}
 	x.metrics = append(x.metrics, &c.metric)
+	if x.lines != nil {
+		x.end()
+		x.metrics, x.begun = x.metrics[:0], true
+	}
 }
 
 // addHistogram adds a histogram to the family.
-func (x *exposition) addHistogram(h *dto.Histogram, labels []*dto.LabelPair) {
-	x.metrics = append(x.metrics, &dto.Metric{Label: labels, Histogram: h})
+func (x *exposition) addHistogram(h *dto.Histogram, of, extra *labels) {
+	x.metrics = append(x.metrics, &dto.Metric{Label: slices.Concat(of.list(), extra.list()), Histogram: h})
 }
 
 // end encodes the family, unless it is empty.
@@ -91,19 +108,4 @@ func (x *exposition) close() error {
 		end = c.Close()
 	}
 	return errors.Join(x.err, end, x.buffer.Flush())
-}
-
-// label returns a label.
-func label(name, value string) *dto.LabelPair {
-	return &dto.LabelPair{Name: proto.String(name), Value: proto.String(value)}
-}
-
-// pairs returns labels with the names and as many values.
-func pairs(names, values []string) []*dto.LabelPair {
-	memory, list := make([]dto.LabelPair, len(names)), make([]*dto.LabelPair, len(names))
-	for i := range names {
-		memory[i].Name, memory[i].Value = &names[i], &values[i]
-		list[i] = &memory[i]
-	}
-	return list
 }

@@ -122,16 +122,16 @@ func number(b bool) float64 {
 	return 0
 }
 
-// write encodes the metrics of all subjects. Labels returns the values of the common
-// labels of a subject.
-func (t *table[T]) write(x *exposition, subjects []T, labels func(*T) []string) {
+// write encodes the metrics of all subjects. The function valuesOf returns the values of the
+// common labels of a subject.
+func (t *table[T]) write(x *exposition, subjects []T, valuesOf func(*T) []string) {
 	if len(subjects) == 0 {
 		return
 	}
-	rows := make([][]*dto.LabelPair, len(subjects))
+	rows := make([]labels, len(subjects))
 	if len(t.common) > 0 {
 		for i := range subjects {
-			rows[i] = pairs(t.common, labels(&subjects[i]))
+			rows[i] = labels{names: t.common, values: valuesOf(&subjects[i])}
 		}
 	}
 	for i := range t.columns {
@@ -139,43 +139,50 @@ func (t *table[T]) write(x *exposition, subjects []T, labels func(*T) []string) 
 	}
 }
 
-func (c *column[T]) write(x *exposition, subjects []T, rows [][]*dto.LabelPair) {
+func (c *column[T]) write(x *exposition, subjects []T, rows []labels) {
 	x.begin(&c.Metric)
-	known := map[string][]*dto.LabelPair{} // by value, of metrics with one extra label: most have few values
+	known := map[string]*labels{} // by value, of metrics with one extra label: most have few values
 	for i := range subjects {
 		switch s := &subjects[i]; {
 		case c.value != nil:
 			if v, ok := c.value(s); ok {
-				x.add(v, rows[i])
+				x.add(v, &rows[i], nil)
 			}
 		case c.values != nil:
-			c.values(s, func(v float64, extra ...string) {
-				if len(extra) != 1 {
-					x.add(v, rows[i], pairs(c.extra, slices.Clone(extra))...)
-					return
-				}
-				if known[extra[0]] == nil {
-					known[extra[0]] = []*dto.LabelPair{label(c.extra[0], extra[0])}
-				}
-				x.add(v, rows[i], known[extra[0]]...)
-			})
+			c.values(s, func(v float64, extra ...string) { x.add(v, &rows[i], c.further(known, extra)) })
 		default:
-			c.addHistograms(x, c.histogram(s), rows[i])
+			c.addHistograms(x, c.histogram(s), &rows[i])
 		}
 	}
 	x.end()
 }
 
-func (c *column[T]) addHistograms(x *exposition, all map[string]*histogram.Snapshot, row []*dto.LabelPair) {
+// further returns the labels of a sample beside those of its subject; nil: none.
+func (c *column[T]) further(known map[string]*labels, values []string) *labels {
+	switch len(values) {
+	case 0:
+		return nil
+	case 1:
+		l := known[values[0]]
+		if l == nil {
+			l = &labels{names: c.extra, values: slices.Clone(values)}
+			known[values[0]] = l
+		}
+		return l
+	}
+	return &labels{names: c.extra, values: slices.Clone(values)}
+}
+
+func (c *column[T]) addHistograms(x *exposition, all map[string]*histogram.Snapshot, row *labels) {
 	for _, key := range sortedKeys(all) {
 		if all[key] == nil {
 			continue
 		}
-		labels := row
+		var extra *labels
 		if len(c.extra) > 0 {
-			labels = slices.Concat(row, pairs(c.extra, []string{key}))
+			extra = &labels{names: c.extra, values: []string{key}}
 		}
-		x.addHistogram(native(all[key]), labels)
+		x.addHistogram(native(all[key]), row, extra)
 	}
 }
 

@@ -101,3 +101,6 @@ func number(text string) (uint32, error) {
 	}
 	return uint32(n), nil
 }
+
+// IsRoot reports whether the daemon, and what it starts without a user, is root.
+func IsRoot() bool { return os.Geteuid() == 0 }

@@ -74,7 +74,8 @@ type Problem struct {
 	// something, such as a certificate that will expire soon. Kind is resource if
 	// something does not run where it should, or may run where it should not. Kind is
 	// fence if a node could not be fenced. Kind is watchdog if the hardware watchdog is
-	// not fed. Kind is listen for an HTTP listener.
+	// not fed. Kind is bfd if this machine may cost a BFD session its detection time. Kind
+	// is listen for an HTTP listener.
 	Kind      string    `json:"kind"`
 	Name      string    `json:"name"`                // name of the object
 	VRRP      string    `json:"vrrp,omitempty"`      // the affected virtual router

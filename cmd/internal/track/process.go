@@ -1,12 +1,9 @@
 package track
 
 import (
-	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -30,13 +27,10 @@ type Process struct {
 	Max              int // 0 is no limit
 }
 
-// look looks for the processes in a directory like /proc.
-func (p *Process) look(proc string) (pids map[int]bool, r Reading) {
-	pids, err := p.find(proc)
+// judge says what it means that these processes run.
+func (p *Process) judge(pids map[int]bool) (r Reading) {
 	n := len(pids)
 	switch {
-	case err != nil:
-		r = Reading{Reason: err.Error(), Void: true}
 	case p.Max != 0 && n > p.Max:
 		r.Reason = fmt.Sprintf("%d processes %q are running, at most %d should be", n, p, p.Max)
 	case n >= p.Min:
@@ -46,7 +40,7 @@ func (p *Process) look(proc string) (pids map[int]bool, r Reading) {
 	default:
 		r.Reason = fmt.Sprintf("%d processes %q are running, at least %d should be", n, p, p.Min)
 	}
-	return pids, r
+	return r
 }
 
 // String returns the name and the parameters, separated by spaces.
@@ -54,51 +48,19 @@ func (p *Process) String() string {
 	return strings.Join(slices.Concat([]string{p.Name}, p.Parameters), " ")
 }
 
-func (p *Process) find(proc string) (map[int]bool, error) {
-	dir, err := os.Open(proc)
-	if err != nil {
-		return nil, fmt.Errorf("look for processes: %w", err)
-	}
-	defer dir.Close()
-	entries, err := dir.Readdirnames(-1)
-	if err != nil {
-		return nil, fmt.Errorf("look for processes: %w", err)
-	}
-	pids := map[int]bool{}
-	for _, e := range entries {
-		if pid, err := strconv.Atoi(e); err == nil && p.matches(filepath.Join(proc, e)) {
-			pids[pid] = true
-		}
-	}
-	return pids, nil
-}
-
-// matches reports whether the process of a directory in /proc is one of p and
-// runs. A process that has ended meanwhile does not.
-func (p *Process) matches(dir string) bool {
-	// "pid (comm) state ...": comm itself may contain parentheses and spaces.
-	stat, err := os.ReadFile(filepath.Join(dir, "stat"))
-	open, shut := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
-	if err != nil || open < 0 || shut < open || len(stat) < shut+3 {
-		return false
-	}
-	comm, state := string(stat[open+1:shut]), stat[shut+2]
-	if state == 'Z' || state == 'X' {
-		return false
-	}
+// matches reports whether a process is one of p.
+func (p *Process) matches(e *processEntry) bool {
 	path := strings.HasPrefix(p.Name, "/")
-	if !path && comm != p.Name[:min(len(p.Name), commLen)] {
+	if !path && e.comm != p.comm() {
 		return false
 	}
 	if !path && len(p.Name) <= commLen && p.Parameters == nil {
 		return true
 	}
-	line, err := os.ReadFile(filepath.Join(dir, "cmdline"))
-	if err != nil || len(line) == 0 {
-		return false
-	}
-	words := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
+	words := e.words()
 	switch {
+	case len(words) == 0:
+		return false
 	case path && words[0] != p.Name:
 		return false
 	case !path && len(p.Name) > commLen && filepath.Base(words[0]) != p.Name:
@@ -106,6 +68,9 @@ func (p *Process) matches(dir string) bool {
 	}
 	return p.acceptsParameters(words[1:])
 }
+
+// comm returns the name as the kernel keeps it. A path has none.
+func (p *Process) comm() string { return p.Name[:min(len(p.Name), commLen)] }
 
 // acceptsParameters reports whether the arguments after the program match.
 func (p *Process) acceptsParameters(parameters []string) bool {

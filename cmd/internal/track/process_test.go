@@ -71,13 +71,18 @@ func TestFindProcesses(t *testing.T) {
 		{Process{Name: "named", Parameters: []string{"-g"}, Partial: true}, nil},
 		{Process{Name: "kthread", Parameters: []string{"x"}}, nil},
 	} {
-		got, err := tt.what.find(proc)
-		if diff := cmp.Diff(tt.want, slices.Sorted(maps.Keys(got))); diff != "" || err != nil {
-			t.Errorf("%+v: %v (-want +got):\n%s", tt.what, err, diff)
+		table, err := readProcesses(proc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := table.find(&tt.what)
+		if diff := cmp.Diff(tt.want, slices.Sorted(maps.Keys(got))); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", tt.what, diff)
 		}
 	}
-	missing := Process{Name: "x", Min: 1}
-	if _, r := missing.look(filepath.Join(proc, "none")); r.Up || !r.Void {
+	p := NewProcesses(slog.New(slog.DiscardHandler), func(string) {})
+	p.proc = filepath.Join(proc, "none")
+	if r := p.Look("x", Process{Name: "x", Min: 1})(t.Context()); r.Up || !r.Void {
 		t.Errorf("without /proc: %+v", r)
 	}
 }
@@ -97,7 +102,9 @@ func TestProcessQuorum(t *testing.T) {
 		{Process{Name: "bird", Min: 1, Max: 2}, Reading{Reason: `3 processes "bird" are running, at most 2 should be`}},
 		{Process{Name: "bird", Parameters: []string{"-x"}, Min: 1}, Reading{Reason: `no process "bird -x" is running`}},
 	} {
-		if _, got := tt.what.look(proc); got != tt.want {
+		p := NewProcesses(slog.New(slog.DiscardHandler), func(string) {})
+		p.proc = proc
+		if got := p.Look("bird", tt.what)(t.Context()); got != tt.want {
 			t.Errorf("%+v: got %+v, want %+v", tt.what, got, tt.want)
 		}
 	}
@@ -119,10 +126,16 @@ func TestKnownProcesses(t *testing.T) {
 			t.Errorf("%s: %v, want %v", what, got, want)
 		}
 	}
+	find := func(p Process) map[int]bool {
+		table, err := readProcesses(proc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return table.find(&p)
+	}
 	look := func(tracker string, p Process) bool {
 		k.beginLook()
-		pids, _ := p.look(proc)
-		return k.endLook(tracker, pids)
+		return k.endLook(tracker, find(p))
 	}
 	concerns("before the first look", false, []string{"b"}, procEvent{kind: procChanged, pid: 1})
 	if look("b", bird) || look("o", other) || look("nobody", other) {
@@ -137,7 +150,7 @@ func TestKnownProcesses(t *testing.T) {
 	concerns("a short life", false, nil, procEvent{kind: procForked, pid: 9, parent: 8}, procEvent{kind: procChanged, pid: 9}, procEvent{kind: procExited, pid: 9})
 	concerns("lost", true, []string{"b", "o"})
 	k.beginLook()
-	pids, _ := bird.look(proc)
+	pids := find(bird)
 	concerns("the end of one that a look has seen", false, []string{"b"}, procEvent{kind: procExited, pid: 1})
 	if !k.endLook("b", pids) {
 		t.Error("a process that ended during the look still counts")
@@ -166,10 +179,10 @@ func TestProcessEventsAreDelayed(t *testing.T) {
 			}
 		}
 		fork(1)
-		p.known.rest("b", 10*time.Millisecond)
+		p.shared.rests = time.Now().Add(100 * time.Millisecond)
 		fork(1)
 		fork(1)
-		time.Sleep(lookShare * 10 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond)
 		synctest.Wait()
 		if calls.Load() != 2 {
 			t.Errorf("changed was called %d times after the rest, want 2", calls.Load())
@@ -323,5 +336,32 @@ func TestParseProc(t *testing.T) {
 	}
 	if got := parseProc([]byte(strings.Repeat("\x00", 64))); got != nil {
 		t.Errorf("%v", got)
+	}
+}
+
+// Looks share what was read of /proc until it has rested. Then the next look reads it
+// again.
+func TestLooksShareTheTable(t *testing.T) {
+	p := NewProcesses(slog.New(slog.DiscardHandler), func(string) {})
+	p.proc = t.TempDir()
+	process(t, p.proc, 1, "1 (bird) S 0 1", "/usr/sbin/bird\x00")
+	up := func(name string) bool { return p.Look(name, Process{Name: name, Min: 1})(t.Context()).Up }
+	if !up("bird") || up("named") {
+		t.Fatal("the first looks")
+	}
+	p.shared.rests = time.Now().Add(time.Hour)
+	process(t, p.proc, 2, "2 (named) S 0 1", "named\x00")
+	if err := os.RemoveAll(filepath.Join(p.proc, "1")); err != nil {
+		t.Fatal(err)
+	}
+	if up("named") || !up("bird") {
+		t.Error("/proc was read before its rest was over")
+	}
+	p.shared.rests = time.Now()
+	if !up("named") || up("bird") || up("/usr/sbin/bird") {
+		t.Error("/proc was not read after its rest")
+	}
+	if rest := p.shared.rest(); p.shared.rests.IsZero() || rest > time.Minute {
+		t.Errorf("the rest is %v", rest)
 	}
 }

@@ -3,9 +3,9 @@ package track
 import (
 	"context"
 	"log/slog"
-	"path/filepath"
+	"maps"
 	"reflect"
-	"strconv"
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,6 +18,7 @@ type Processes struct {
 	log     *slog.Logger
 	changed func(tracker string)
 	known   knownProcesses
+	shared  sharedTable
 
 	mu     sync.Mutex
 	wanted bool      // there are trackers
@@ -98,31 +99,76 @@ func (p *Processes) unsubscribe() {
 func (p *Processes) Look(tracker string, what Process) func(context.Context) Reading {
 	return func(context.Context) Reading {
 		p.known.beginLook()
-		start := time.Now()
-		pids, r := what.look(p.proc)
-		p.known.rest(tracker, time.Since(start))
-		if p.known.endLook(tracker, pids) {
-			p.changed(tracker)
+		table, err := p.shared.get(p.proc)
+		if err != nil {
+			p.known.endLook(tracker, nil)
+			return Reading{Reason: err.Error(), Void: true}
 		}
-		return r
+		pids := table.find(&what)
+		if p.known.endLook(tracker, pids) {
+			p.lookAgain(tracker)
+		}
+		return what.judge(pids)
 	}
 }
 
 // receive takes in events of the kernel and calls changed for the trackers that
-// they concern, at once or when their rest is over.
+// they concern.
 func (p *Processes) receive(events []procEvent, lost bool) {
 	for _, tracker := range p.known.concernedBy(events, lost, p.proc) {
-		switch delay, delayed := p.known.delay(tracker); {
-		case delayed: // an earlier event has set the timer
-		case delay > 0:
-			time.AfterFunc(delay, func() {
-				p.known.endDelay(tracker)
-				p.changed(tracker)
-			})
-		default:
-			p.changed(tracker)
-		}
+		p.lookAgain(tracker)
 	}
+}
+
+// lookAgain calls changed when /proc may be read again, at once or later.
+func (p *Processes) lookAgain(tracker string) {
+	delay := p.shared.rest()
+	switch {
+	case delay <= 0:
+		p.changed(tracker)
+	case p.known.delay(tracker): // otherwise an earlier event has set the timer
+		time.AfterFunc(delay, func() {
+			p.known.endDelay(tracker)
+			p.changed(tracker)
+		})
+	}
+}
+
+// A sharedTable is the processTable that looks share. After it was read it rests, and
+// all looks get what was found. Looks that come while it is being read get that.
+type sharedTable struct {
+	mu    sync.Mutex // held while /proc is read
+	table *processTable
+	rests time.Time // /proc is not read before
+}
+
+// lookShare bounds the time that is spent on reading /proc to one part in lookShare: on
+// a machine with thousands of processes it takes a while, there may be many trackers,
+// and a program that forks all the time causes events all the time.
+const lookShare = 20
+
+// get returns the table, which it reads if the rest is over.
+func (s *sharedTable) get(proc string) (*processTable, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	start := time.Now()
+	if start.Before(s.rests) {
+		return s.table, nil
+	}
+	table, err := readProcesses(proc)
+	if err != nil {
+		return nil, err
+	}
+	s.table, s.rests = table, time.Now().Add((lookShare-1)*time.Since(start))
+	return table, nil
+}
+
+// rest returns how long the table still rests. While it is being read, rest waits: what
+// was reported meanwhile may be missing in it.
+func (s *sharedTable) rest() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Until(s.rests)
 }
 
 // knownProcesses holds the processes that the latest looks found. With them it
@@ -130,43 +176,27 @@ func (p *Processes) receive(events []procEvent, lost bool) {
 type knownProcesses struct {
 	mu       sync.Mutex
 	trackers map[string]*knownTracker
-	looking  int          // the number of looks in progress
-	ended    map[int]bool // the processes that ended during these looks
+	holders  map[int]map[string]bool // by process: the trackers that have found it
+	looking  int                     // the number of looks in progress
+	ended    map[int]bool            // the processes that ended during these looks
 }
 
 type knownTracker struct {
 	Process
 	pids    map[int]bool
-	rests   time.Time // changed is not called before
-	delayed bool      // a timer runs until rests
+	delayed bool // a timer runs until the table has rested
 }
 
-// lookShare bounds the time that is spent on looks after events to one part in
-// lookShare: on a machine with thousands of processes a look takes a while, and
-// a program that forks all the time causes events all the time.
-const lookShare = 20
-
-// rest delays further looks of a tracker whose last one took so long.
-func (k *knownProcesses) rest(tracker string, took time.Duration) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if t := k.trackers[tracker]; t != nil {
-		t.rests = time.Now().Add((lookShare - 1) * took)
-	}
-}
-
-// delay returns how long the tracker still rests, and whether it was delayed
-// already. A tracker that rests is delayed from then on.
-func (k *knownProcesses) delay(tracker string) (delay time.Duration, delayed bool) {
+// delay marks a tracker as delayed, and reports whether it was not.
+func (k *knownProcesses) delay(tracker string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	t := k.trackers[tracker]
-	if t == nil {
-		return 0, false
+	if t == nil || t.delayed {
+		return false
 	}
-	delay, delayed = time.Until(t.rests), t.delayed
-	t.delayed = delayed || delay > 0
-	return delay, delayed
+	t.delayed = true
+	return true
 }
 
 func (k *knownProcesses) endDelay(tracker string) {
@@ -181,10 +211,11 @@ func (k *knownProcesses) set(trackers map[string]Process) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	old := k.trackers
-	k.trackers = make(map[string]*knownTracker, len(trackers))
+	k.trackers, k.holders = make(map[string]*knownTracker, len(trackers)), map[int]map[string]bool{}
 	for name, p := range trackers {
 		if o := old[name]; o != nil && reflect.DeepEqual(o.Process, p) {
 			k.trackers[name] = o
+			k.hold(name, nil, o.pids)
 			continue
 		}
 		k.trackers[name] = &knownTracker{Process: p}
@@ -211,11 +242,30 @@ func (k *knownProcesses) endLook(tracker string, pids map[int]bool) (outdated bo
 	if t == nil {
 		return false
 	}
+	k.hold(tracker, t.pids, pids)
 	t.pids = pids
 	for pid := range pids {
 		outdated = outdated || k.ended[pid]
 	}
 	return outdated
+}
+
+// hold notes that a tracker has found other processes than before.
+func (k *knownProcesses) hold(tracker string, before, now map[int]bool) {
+	for pid := range before {
+		if !now[pid] {
+			delete(k.holders[pid], tracker)
+			if len(k.holders[pid]) == 0 {
+				delete(k.holders, pid)
+			}
+		}
+	}
+	for pid := range now {
+		if k.holders[pid] == nil {
+			k.holders[pid] = map[string]bool{}
+		}
+		k.holders[pid][tracker] = true
+	}
 }
 
 // concernedBy returns the names of the trackers that events concern: all of them
@@ -229,41 +279,32 @@ func (k *knownProcesses) concernedBy(events []procEvent, lost bool, proc string)
 	for _, e := range events {
 		switch e.kind {
 		case procForked:
-			k.addTrackersOf(e.parent, concerned)
+			maps.Copy(concerned, k.holders[e.parent])
 		case procChanged:
 			changed[e.pid] = true
 		case procExited:
 			delete(changed, e.pid)
-			k.addTrackersOf(e.pid, concerned)
+			maps.Copy(concerned, k.holders[e.pid])
 			if k.looking > 0 {
 				k.ended[e.pid] = true
 			}
 		}
 	}
-	var names []string
-	for name, t := range k.trackers {
-		if lost || concerned[name] || t.differs(changed, proc) {
-			names = append(names, name)
-		}
+	for pid := range changed {
+		k.addDiffering(concerned, pid, readProcess(proc, pid))
 	}
-	return names
+	if lost {
+		return slices.Collect(maps.Keys(k.trackers))
+	}
+	return slices.Collect(maps.Keys(concerned))
 }
 
-// addTrackersOf adds to names the trackers that have found the process.
-func (k *knownProcesses) addTrackersOf(pid int, names map[string]bool) {
+// addDiffering adds to names the trackers that a process has begun or ceased to match. now
+// is what it is now; nil: it has ended.
+func (k *knownProcesses) addDiffering(names map[string]bool, pid int, now *processEntry) {
 	for name, t := range k.trackers {
-		if t.pids[pid] {
+		if t.pids[pid] != (now != nil && t.matches(now)) {
 			names[name] = true
 		}
 	}
-}
-
-// differs reports whether one of the processes has begun or ceased to match.
-func (t *knownTracker) differs(pids map[int]bool, proc string) bool {
-	for pid := range pids {
-		if t.pids[pid] != t.matches(filepath.Join(proc, strconv.Itoa(pid))) {
-			return true
-		}
-	}
-	return false
 }

@@ -141,6 +141,7 @@ func (c *converter) instance(i int, g *group, trackers []string) {
 		t.Set(c.cluster.pings[0].at, "track", trackers)
 	}
 	c.auth(t)
+	c.fence(t)
 	c.otherResources(g, t)
 	c.once(g.at, false, "heartbeat takes addresses over with the MAC of the interface, so the result has mac = \"interface\"; without that key both directors have one virtual MAC and no neighbour has to learn a new one")
 }

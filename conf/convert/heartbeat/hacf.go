@@ -18,7 +18,8 @@ type cluster struct {
 	interfaces   []string // of bcast, mcast and ucast
 	pings        []ping
 	ipfail       bool
-	resourcesCRM bool // not version 1
+	stonith      []line // the stonith_host
+	resourcesCRM bool   // not version 1
 }
 
 // A ping is a node that is no member of the cluster.
@@ -82,8 +83,8 @@ var directives = map[string]func(c *converter, l line){
 		}
 		c.report.Person(l.at, "holdfast does not run %s: make it a systemd unit", strings.Join(l.words[1:], " "))
 	},
-	"stonith":      person("write [vrrp.fence] with stonith, params and node; stonith -t TYPE -n lists the names of the parameters"),
-	"stonith_host": person("write [vrrp.fence] with stonith, params and node; stonith -t TYPE -n lists the names of the parameters"),
+	"stonith":      person("the parameters are in its file: " + unnamedStonith),
+	"stonith_host": func(c *converter, l line) { c.cluster.stonith = append(c.cluster.stonith, l) },
 	"watchdog": func(c *converter, l line) {
 		t := c.draft.Section("director", l.at)
 		t.Set(l.at, "watchdog", l.value())

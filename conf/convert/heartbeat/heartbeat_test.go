@@ -138,3 +138,30 @@ func FuzzConvert(f *testing.F) {
 		}
 	})
 }
+
+// What becomes of stonith_host: the parameters have names, a password is not translated,
+// and only the lines of this node count.
+func TestStonith(t *testing.T) {
+	const nodes = "node lvs1 lvs2\n"
+	for _, c := range []struct{ hacf, toml, report string }{
+		{"stonith_host * rps10 /dev/ttyS1 lvs2 0 lvs1 1\n", `params = { serial_to_targets = "/dev/ttyS1 lvs2 0 lvs1 1" }`, ""},
+		{"stonith_host lvs1 rcd_serial lvs2 /dev/ttyS0 rts 1500\n", `params = { dtr_rts = "rts", hostlist = "lvs2", msduration = "1500", ttydev = "/dev/ttyS0" }`, ""},
+		{"stonith_host lvs1 meatware lvs1 lvs2\n", "action = \"reboot\"\nnode = \"lvs2\"", ""},
+		{"stonith_host lvs2 meatware lvs1\n", "", "note: stonith_host: it is for the node lvs2"},
+		{"stonith_host * baytech 10.0.0.3 mylogin hunter2\n", "", "the list of processes shows the password of the plugin baytech: write [vrrp.fence] with a fence agent"},
+		{"stonith_host * ipmilan lvs2 10.0.0.3 623 none admin me hunter2 power_cycle\n", "", `with agent = "fence_ipmilan"`},
+		{"stonith_host * external/ipmi lvs2 10.0.0.3\n", "", "stonith -t TYPE -n lists"},
+		{"stonith_host * apcsmart /dev/ttyS0\n", "", "apcsmart takes ttydev, hostlist"},
+		{"stonith_host * null\n", "", "null takes hostlist"},
+		{"stonith_host lvs1\n", "", "takes the node that it is for"},
+		{"stonith_host * ssh lvs2\nstonith_host * null lvs2\n", `stonith = "ssh"`, "an instance has one way to fence"},
+		{"node lvs3\nstonith_host * ssh lvs2\n", "", "name the other nodes by the addresses"},
+		{"stonith baytech /etc/ha.d/conf\n", "", "the parameters are in its file"},
+	} {
+		files := []convert.File{{Name: "ha.cf", Text: nodes + c.hacf}, {Name: "haresources", Text: "lvs1 10.0.0.1/24/eth0\n"}}
+		toml, report := converttest.Run(t, Convert, files...)
+		if !strings.Contains(toml, c.toml) || c.toml == "" && strings.Contains(toml, "fence") || !strings.Contains(report.String(), c.report) || strings.Contains(toml+report.String(), "hunter2") {
+			t.Errorf("%s\n%s\n%s", c.hacf, toml, report.String())
+		}
+	}
+}

@@ -2,7 +2,6 @@ package keepalived
 
 import (
 	"net"
-	"strings"
 )
 
 // mailNeeds are the events that keepalived sends mail for.
@@ -43,13 +42,7 @@ func (c *converter) draftMail() {
 	var addresses []string
 	for _, d := range to {
 		for _, line := range d.body {
-			for _, a := range line.args {
-				if !strings.Contains(a, "@") {
-					c.report.Person(line.at, "notification_email: %q is no address with a domain, which holdfast needs: write %s@ and the domain of the mail server", a, a)
-					continue
-				}
-				addresses = append(addresses, a)
-			}
+			addresses = append(addresses, line.args...)
 		}
 	}
 	var events []string

@@ -159,7 +159,11 @@ func (c *converter) pace(s *service, check *convert.Table, at convert.Position, 
 	check.Set(at, "fall", 1)
 	c.once(at, "mon waits for a monitor as long as it takes; holdfast ends one that runs for the whole interval, and takes that for a failure")
 	if v, ok := s.has("failure_interval"); ok {
-		c.report.Person(v.at, "failure_interval: a check of holdfast keeps its interval while the service fails: choose the shorter one if that matters")
+		if d, ok := duration(v.text); ok {
+			check.Set(v.at, "down_interval", durationText(d))
+		} else {
+			c.broken(v.at, "failure_interval needs a number with s, m, h or d, and no comment behind it")
+		}
 	}
 	var outside []string
 	for _, text := range []string{c.globals.excludePeriod, s.values["exclude_period"].text} {

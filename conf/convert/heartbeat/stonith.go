@@ -1,0 +1,103 @@
+package heartbeat
+
+import (
+	"slices"
+	"strings"
+
+	"holdfast/conf/convert"
+)
+
+// plugins are heartbeat's STONITH plugins, with the names of the parameters that
+// stonith_host gives in this order; the last takes the rest of the line, spaces included.
+// What external plugins take is known only to them.
+var plugins = map[string][]string{
+	"apcmaster":     {"ipaddr", "login", "password"},
+	"apcmastersnmp": {"ipaddr", "port", "community"},
+	"apcsmart":      {"ttydev", "hostlist"},
+	"baytech":       {"ipaddr", "login", "password"},
+	"cyclades":      {"ipaddr", "login", "serialport"},
+	"drac3":         {"ipaddr", "login", "password"},
+	"ipmilan":       {"hostname", "ipaddr", "port", "auth", "priv", "login", "password", "reset_method"},
+	"meatware":      {"hostlist"},
+	"null":          {"hostlist"},
+	"nw_rpc100s":    {"ttydev", "hostlist"},
+	"rcd_serial":    {"hostlist", "ttydev", "dtr_rts", "msduration"},
+	"rps10":         {"serial_to_targets"},
+	"ssh":           {"hostlist"},
+	"wti_mpc":       {"ipaddr", "port", "community"},
+	"wti_nps":       {"ipaddr", "password"},
+}
+
+// fenceAgents are the fence agents for devices whose plugins would show a password in the
+// list of processes.
+var fenceAgents = map[string]string{
+	"apcmaster": "fence_apc", "apcmastersnmp": "fence_apc_snmp", "drac3": "fence_drac", "ipmilan": "fence_ipmilan", "wti_nps": "fence_wti",
+}
+
+const unnamedStonith = "write [vrrp.fence] with stonith, params and node; stonith -t TYPE -n lists the names of the parameters"
+
+// fence writes [vrrp.fence] from the stonith_host of this node.
+func (c *converter) fence(t *convert.Table) {
+	l, ok := c.stonith()
+	if !ok {
+		return
+	}
+	plugin, values := l.words[2], l.words[3:]
+	names, known := plugins[plugin]
+	others := slices.DeleteFunc(slices.Clone(c.cluster.nodes), func(node string) bool { return node == c.self })
+	switch {
+	case !known:
+		c.once(l.at, true, "stonith_host: %s", unnamedStonith)
+	case slices.Contains(names, "password") || slices.Contains(names, "community"):
+		c.once(l.at, true, "stonith_host: the list of processes shows the password of the plugin %s: write [vrrp.fence] with %s",
+			plugin, secretFence(plugin))
+	case len(values) < len(names):
+		c.once(l.at, true, "stonith_host: %s takes %s", plugin, strings.Join(names, ", "))
+	case len(others) != 1:
+		c.once(l.at, true, "stonith_host: name the other nodes by the addresses of their adverts: [vrrp.fence] with stonith, params and nodes")
+	default:
+		c.writeFence(t, l, names, values, others[0])
+	}
+}
+
+// secretFence says what fences with a secret that stays in a file.
+func secretFence(plugin string) string {
+	if agent := fenceAgents[plugin]; agent != "" {
+		return "agent = \"" + agent + "\", its params and secrets"
+	}
+	return "a fence agent for the device and its secrets, or a command"
+}
+
+func (c *converter) writeFence(t *convert.Table, l line, names, values []string, node string) {
+	var params convert.Inline
+	for i, name := range names {
+		value := values[i]
+		if i == len(names)-1 {
+			value = strings.Join(values[i:], " ")
+		}
+		params = append(params, convert.Pair{Key: name, Value: value})
+	}
+	f := t.Sub("fence", l.at)
+	f.Set(l.at, "stonith", l.words[2])
+	f.Set(l.at, "params", params)
+	f.Set(l.at, "action", "reboot")
+	f.Set(l.at, "node", node)
+	c.once(l.at, false, "heartbeat resets a node before it takes over, and tries that again until it has succeeded: action = \"reboot\"; holdfast asks the plugin first whether it has the node")
+}
+
+// stonith returns the stonith_host that counts on this node.
+func (c *converter) stonith() (chosen line, ok bool) {
+	for _, l := range c.cluster.stonith {
+		switch {
+		case len(l.words) < 3:
+			c.once(l.at, true, "stonith_host takes the node that it is for, a plugin and its parameters")
+		case l.words[1] != "*" && l.words[1] != c.self:
+			c.once(l.at, false, "stonith_host: it is for the node %s", l.words[1])
+		case ok:
+			c.once(l.at, true, "stonith_host: an instance has one way to fence; a [vrrp.fence] with a command can try several")
+		default:
+			chosen, ok = l, true
+		}
+	}
+	return chosen, ok
+}
