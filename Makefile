@@ -1,7 +1,7 @@
 # holdfast: build, test and look at it work.
 #
 #   make demo     two directors, a router, two realservers, traffic; the MASTER dies
-#   make test     all tests, in some 20 minutes
+#   make test     all tests, in some 20 minutes: make test-quick, some three, and make test-slow
 #   make bench    failover, handover, load and scale of holdfast and keepalived, side by side, in some 20 minutes
 #                 (BENCHARGS="-quick" for a look, "-only failover/cut" for some rows, "-before BINARY" to compare with
 #                 another build of holdfast, "-h" for more)

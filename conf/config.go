@@ -117,8 +117,10 @@ type Instance struct {
 	Track    []Tracking
 	Routes   []Route
 	Rules    []Rule
+	// PreemptCommand runs instead of a preemption: it has the MASTER hand over.
+	PreemptCommand Command
 	// Resources run where the instance is MASTER, in the order of their start. An
-	// instance that is in a group has none, and no Fence.
+	// instance that is in a group has none, and no Fence, and no PreemptCommand.
 	Resources []Resource
 	Fence     Fence
 }
@@ -179,6 +181,8 @@ type Group struct {
 	Members []string // names of instances; an instance is in one group only
 	Notify  Notify
 	Track   []Tracking // for every member
+	// PreemptCommand runs instead of a preemption: it has the MASTER hand over.
+	PreemptCommand Command
 	// Resources run where the group is MASTER, in the order of their start.
 	Resources []Resource
 	Fence     Fence

@@ -4,6 +4,7 @@ func (g *Group) visit(t *table) (p parts) {
 	need(t, "name", &g.Name, name)
 	need(t, "members", &g.Members, listOf(name))
 	field(t, "track", &g.Track, listOf(tracking), nil)
+	field(t, "preempt_command", &g.PreemptCommand, preemptCommand, Command{})
 	t.sub("notify", g.Notify.visit)
 	p.resources = list(t, "resource", &g.Resources, func(t *table, r *Resource) { r.visit(t) })
 	t.maybe("fence", g.Fence.Kind != "", g.Fence.visit)

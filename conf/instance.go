@@ -29,6 +29,7 @@ func (in *Instance) visit(t *table) (p parts) {
 	field(t, "interval", &in.Interval, duration(0, time.Hour), time.Second)
 	field(t, "preempt", &in.Preempt, boolean, true)
 	field(t, "preempt_delay", &in.PreemptDelay, duration(0, 24*time.Hour), 0)
+	field(t, "preempt_command", &in.PreemptCommand, preemptCommand, Command{})
 	in.visitHoldoff(t)
 	visitPeers(t, &in.Peers, &in.Unicast)
 	in.visitSending(t)

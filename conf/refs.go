@@ -23,6 +23,7 @@ func (c *Config) resolve(s sections) {
 	c.checkBFD(s)
 	c.checkTracking(s)
 	c.checkAlerts(s)
+	c.checkPreemptCommands(s)
 	c.checkResources(s)
 	c.checkListens(s)
 }

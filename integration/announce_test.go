@@ -14,6 +14,7 @@ import (
 // neighbours may know another MAC or another way to it: its interface has another
 // MAC, an address was put back that somebody had deleted, or a carrier came back.
 func TestAnnouncesAgain(t *testing.T) {
+	t.Parallel()
 	newMAC := lab.MAC{0x02, 0xaa, 0, 0, 0, 7}
 	for _, c := range []struct {
 		name, options string

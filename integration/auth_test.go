@@ -33,6 +33,7 @@ func TestWrongPassword(t *testing.T) {
 // families; keys are changed without a transition, one director after the
 // other, by reloads; secrets are neither shown nor logged.
 func TestHMAC(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		options lab.Director

@@ -32,6 +32,7 @@ func well(t *testing.T, d *lab.Daemon) {
 // at once, with interface and address, and well again when it is gone. So it is if
 // it was there before the daemon started, or before a reload that adds the instance.
 func TestForeignVirtualAddress(t *testing.T) {
+	t.Parallel()
 	p := lab.NewPair(t, 2)
 	daemons := directors(t, p, lab.Director{IPv6: true})
 	backup, host := daemons[1], p.Directors[1]
@@ -62,6 +63,7 @@ func TestForeignVirtualAddress(t *testing.T) {
 
 // Without its journal a release says what it cannot know.
 func TestReleaseWithoutJournal(t *testing.T) {
+	t.Parallel()
 	p := lab.NewPair(t, 2)
 	daemons := directors(t, p, lab.Director{})
 	daemons[0].Crash()

@@ -84,6 +84,7 @@ func keep(words []string, known ...string) []string {
 // addresses on the same devices, routes, rules, and calls of programs with the same
 // arguments.
 func TestConvertedKeepalivedDoesTheSame(t *testing.T) {
+	t.Parallel()
 	for name, body := range map[string]string{
 		"without virtual MAC": `
 	interface eth0
@@ -175,6 +176,7 @@ func TestConvertedKeepalivedDoesTheSame(t *testing.T) {
 // neighbour sees another MAC address, and no step costs more than a planned stop of
 // keepalived.
 func TestMigrationFromKeepalived(t *testing.T) {
+	t.Parallel()
 	p := lab.NewPair(t, 2)
 	configs := make([]string, 2)
 	for i, host := range p.Directors {

@@ -13,6 +13,7 @@ import (
 // answers, connections in both directions, and ARP requests of a director that does
 // not know the router. Without it, data has the director's MAC.
 func TestEgress(t *testing.T) {
+	t.Parallel()
 	for _, egress := range []bool{true, false} {
 		name := map[bool]string{true: "on", false: "off"}[egress]
 		t.Run(name, func(t *testing.T) {

@@ -103,6 +103,7 @@ func TestAddressOnAnotherInterface(t *testing.T) {
 
 // A reload moves an address of a MASTER to another interface and back.
 func TestReloadMovesAddressToOtherInterface(t *testing.T) {
+	t.Parallel()
 	for _, mac := range []string{"vrrp", "interface"} {
 		t.Run(mac, func(t *testing.T) {
 			t.Parallel()

@@ -69,6 +69,7 @@ var failures = []failure{
 // the MASTER returns and preempts. The router and the realservers must never
 // see another MAC address than the virtual one.
 func TestFailover(t *testing.T) {
+	t.Parallel()
 	for _, f := range failures {
 		for _, variant := range []struct {
 			name    string
@@ -162,6 +163,7 @@ func TestThirdDirector(t *testing.T) {
 // other again, the one with the higher priority remains, or else the one with the
 // higher address.
 func TestHealedPartition(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name       string
 		priorities [2]int

@@ -316,6 +316,7 @@ func TestUpgradeToBrokenBinary(t *testing.T) {
 // An administrator who renames the old binary, to keep it, and installs the new one
 // gets the new one.
 func TestUpgradeBesideRenamedBinary(t *testing.T) {
+	t.Parallel()
 	p := lab.NewPair(t, 2)
 	d := installed(t, p, fast)[0]
 	aside := d.Binary() + ".old"

@@ -97,6 +97,7 @@ func mistreat(t *testing.T, p *lab.Pair, d *lab.Daemon) {
 // An upgrade is an event in the journal. Earlier events keep their numbers, followers
 // read on, and no counter goes back.
 func TestUpgradeKeepsJournal(t *testing.T) {
+	t.Parallel()
 	p := lab.NewPair(t, 2)
 	daemons := installed(t, p, unhurried)
 	d := daemons[0]
@@ -225,6 +226,7 @@ func TestUpgradeWithoutRoomForJournal(t *testing.T) {
 
 // An upgrade that fails at its last step is an event too, and followers read on.
 func TestFailedUpgradeIsAnEvent(t *testing.T) {
+	t.Parallel()
 	p := lab.NewPair(t, 2)
 	daemons := installed(t, p, unhurried)
 	d := daemons[0]

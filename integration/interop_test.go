@@ -360,6 +360,7 @@ var interop = map[string][]pairing{
 // holdfast beside keepalived and FRR: each as MASTER and as BACKUP. Each takes over
 // from the other when that one dies and when it stops, and each comes back.
 func TestInterop(t *testing.T) {
+	t.Parallel()
 	for name, pairings := range interop {
 		program, _, _ := strings.Cut(name, " ")
 		for _, preferred := range []int{us, them} {
@@ -374,6 +375,7 @@ func TestInterop(t *testing.T) {
 // A router without preemption stays BACKUP when it comes, and stays MASTER once it
 // is.
 func TestInteropWithoutPreemption(t *testing.T) {
+	t.Parallel()
 	for _, program := range []string{"keepalived", "FRR"} {
 		pairings := interop[program+" v3"]
 		for who, name := range []string{"holdfast", program} {

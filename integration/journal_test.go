@@ -61,6 +61,7 @@ func decoded(t *testing.T, text string) lab.Journal {
 // The journal outlasts a crash, an upgrade and a stop: each event is there once, with the
 // number that it had. While no daemon runs, events reads the file.
 func TestJournalOutlastsTheDaemon(t *testing.T) {
+	t.Parallel()
 	p := lab.NewPair(t, 1)
 	d := installed(t, p, unhurried)[0]
 	d.KeepsJournal = true

@@ -9,6 +9,7 @@ import (
 // A bridge works as a parent: frames for the virtual MAC pass it, and a BACKUP sends
 // none through it.
 func TestBridgeParent(t *testing.T) {
+	t.Parallel()
 	for name, options := range map[string]string{"plain": "", "egress": "egress = true\n"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -51,6 +51,7 @@ func onlySpeaker(t *testing.T, p *lab.Pair, speaker int) {
 // holdfast and keepalived as directors, each with a VIP and a DIP that move
 // together, and traffic to both.
 func TestKeepalived(t *testing.T) {
+	t.Parallel()
 	t.Run("holdfast preferred", func(t *testing.T) {
 		t.Parallel()
 		p := lab.NewPair(t, 2)

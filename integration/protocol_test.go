@@ -30,6 +30,7 @@ func waited(t *testing.T, d *lab.Daemon) time.Duration {
 
 // An instance waits as long as its configuration says before it becomes MASTER.
 func TestWaits(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, option string
 		atLeast      time.Duration
@@ -61,6 +62,7 @@ func TestWaits(t *testing.T) {
 // If two directors have priority 255, one gives way and only the other sends
 // adverts.
 func TestTwoOwners(t *testing.T) {
+	t.Parallel()
 	for _, version := range []int{2, 3} {
 		t.Run(fmt.Sprintf("v%d", version), func(t *testing.T) {
 			t.Parallel()
@@ -88,6 +90,7 @@ func counted(t *testing.T, d *lab.Daemon, pattern func(text string) bool) {
 
 // Adverts with another list of addresses are accepted and counted, or dropped.
 func TestOtherAddresses(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, option string
 		state        string
@@ -112,6 +115,7 @@ func TestOtherAddresses(t *testing.T) {
 
 // A peer's adverts are accepted if their TTL is in the range configured for it.
 func TestPeerTTL(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		limits string
 		state  string

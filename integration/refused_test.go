@@ -120,6 +120,7 @@ func TestUnlistedUnicastPeer(t *testing.T) {
 // Two directors that refuse each other's adverts are both MASTER. Both say whom they
 // refuse, and why.
 func TestRefusedAdverts(t *testing.T) {
+	t.Parallel()
 	key := func(digit string) string {
 		return fmt.Sprintf("auth = { type = \"hmac\", keys = [{ id = 1, secret = %q }] }", strings.Repeat(digit, 32))
 	}

@@ -117,6 +117,7 @@ const duplicate = "[[vrrp]]\nname = \"again\"\ninterface = \"eth0\"\nvrid = 51\n
 // A configuration that cannot work is refused with the reason, and leaves nothing
 // behind.
 func TestRefuses(t *testing.T) {
+	t.Parallel()
 	good := lab.Director{Priority: 100, Interval: fast}.TOML()
 	for _, c := range []struct{ name, config, want string }{
 		{"unknown interface", strings.Replace(good, "eth1", "eth7", 1), "eth7"},

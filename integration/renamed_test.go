@@ -14,6 +14,7 @@ import (
 // and serves until its successor is heard, and the fault says the new name. When the
 // old name is back, the fault is gone.
 func TestInterfaceRenamed(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, options string }{
 		{"on a macvlan", ""},
 		{"on the interface", "mac = \"interface\""},
@@ -73,6 +74,7 @@ func TestInterfaceRenamed(t *testing.T) {
 // An interface that is down while it is renamed cannot carry priority 0. The fault
 // says its new name all the same.
 func TestInterfaceRenamedWhileDown(t *testing.T) {
+	t.Parallel()
 	p := lab.NewPair(t, 2)
 	daemons := directors(t, p, lab.Director{})
 	rename := func(from, to string) {

@@ -300,6 +300,7 @@ func TestRepairsBackup(t *testing.T) {
 
 // A MASTER that cannot restore its addresses hands over, and returns when it can.
 func TestHandsOverWhatCannotBeRepaired(t *testing.T) {
+	t.Parallel()
 	p := lab.NewPair(t, 2)
 	daemons := directors(t, p, lab.Director{})
 	director := p.Directors[0]

@@ -117,6 +117,7 @@ var (
 // dies is started again. A new binary leaves them alone, a crash too, and a handover
 // stops them here before they start there.
 func TestResources(t *testing.T) {
+	t.Parallel()
 	p := lab.NewPair(t, 2)
 	one := startResources(t, p, 0, 150)
 	one.AwaitState(t, "MASTER")

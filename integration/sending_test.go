@@ -174,6 +174,7 @@ func TestLinkThatIsNotTracked(t *testing.T) {
 // Virtual routers without addresses elect a MASTER, by multicast and by
 // unicast, and no device is made for them.
 func TestNoAddresses(t *testing.T) {
+	t.Parallel()
 	for name, options := range map[string]func(i int) string{
 		"multicast": func(int) string { return "" },
 		"unicast": func(i int) string {

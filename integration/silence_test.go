@@ -95,6 +95,7 @@ func TestStrictMachine(t *testing.T) {
 // A clean stop leaves nothing of holdfast on the machine, and neither does a crash
 // that is followed by a start and a clean stop.
 func TestLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		crash bool

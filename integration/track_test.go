@@ -109,6 +109,7 @@ func follow(t *testing.T, dir string, p *lab.Pair) {
 // A tracker moves its group: with weight 0 by a fault, otherwise by lowering the
 // priority below the other director's.
 func TestTracking(t *testing.T) {
+	t.Parallel()
 	for _, k := range trackers {
 		for _, weight := range k.weights {
 			t.Run(fmt.Sprintf("%s/%d", k.name, weight), func(t *testing.T) {
@@ -277,6 +278,7 @@ func TestUpgradeKeepsTrackers(t *testing.T) {
 // An instance that starts, also after a crash, does not take over with a priority that
 // its trackers do not allow: it waits for them, or knows their state from before.
 func TestStartKeepsPriority(t *testing.T) {
+	t.Parallel()
 	for _, crash := range []bool{false, true} {
 		t.Run(fmt.Sprintf("crash %v", crash), func(t *testing.T) {
 			t.Parallel()

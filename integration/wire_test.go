@@ -14,6 +14,7 @@ import (
 
 // tshark finds no malformed packet and no bad checksum in what holdfast sends.
 func TestTsharkFindsNothingWrong(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		options lab.Director

@@ -155,12 +155,14 @@ func scaled(limit time.Duration) time.Duration {
 }
 
 // Wait looks every few milliseconds until look says that what is awaited has
-// come, and ends the test when it has not come within the limit. The failure
-// quotes the text that look returned last.
+// come, and ends the test when it has not come within the limit. A look that takes
+// longer is repeated after as long, for it may run programs and must not take the
+// processor from what it waits for. The failure quotes the text that look returned last.
 func Wait(t T, limit time.Duration, what string, look func() (seen string, ok bool)) {
 	t.Helper()
 	deadline := time.Now().Add(scaled(limit))
 	for {
+		began := time.Now()
 		seen, ok := look()
 		if ok {
 			return
@@ -168,7 +170,7 @@ func Wait(t T, limit time.Duration, what string, look func() (seen string, ok bo
 		if time.Now().After(deadline) {
 			t.Fatalf("%s: not within %v; last seen: %s", what, scaled(limit), seen)
 		}
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(max(5*time.Millisecond, time.Since(began)))
 	}
 }
 

@@ -299,27 +299,6 @@ func watchdog(t *testing.T, m *machine, other *lab.Daemon) {
 	}
 }
 
-// asRoot lifts the sandbox by the drop-in of the package, and puts it back.
-func asRoot(t *testing.T, m *machine) {
-	const dropIn = "/etc/systemd/system/holdfast.service.d/as-root.conf"
-	m.run("cp", "/usr/share/doc/holdfast/examples/as-root.conf", dropIn)
-	m.run("sh", "-c", "systemctl daemon-reload && systemctl restart holdfast")
-	m.awaitProperty("StatusText", "MASTER of outside, inside")
-	status := m.run("cat", "/proc/"+m.property("MainPID")+"/status")
-	for _, line := range []string{"Uid:\t0\t0\t0\t0", "NoNewPrivs:\t0", "Seccomp:\t0"} {
-		if !strings.Contains(status, line) {
-			t.Errorf("%q is not in\n%s", line, status)
-		}
-	}
-	if strings.Contains(status, "CapBnd:\t00000000008034e0") {
-		t.Error("the capabilities are still bounded")
-	}
-	m.run("rm", dropIn)
-	m.run("sh", "-c", "systemctl daemon-reload && systemctl restart holdfast")
-	m.awaitProperty("StatusText", "MASTER of outside, inside")
-	hardened(t, m)
-}
-
 // removal removes the package: the other director takes over, and no packet is lost.
 func removal(t *testing.T, m *machine, p *lab.Pair, other *lab.Daemon) {
 	probe := p.Router.Probe(lab.VIP, 2*time.Millisecond)

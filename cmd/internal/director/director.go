@@ -231,6 +231,7 @@ func (d *Director) list() {
 	d.trackers.reportOthers = func() { d.services.reportAll(); d.bfd.reportAll() }
 	d.preemption.undecided = func() int { return d.services.checks.Undecided() }
 	d.preemption.syncFailed = func() bool { return d.services.faults.sync != nil }
+	d.preemption.stillHeld = d.routers.isHeldBack
 	d.preemption.hold, d.routers.preempt = d.routers.holdPreempt, d.preemption.event
 	d.routers.trackers, d.routers.early, d.routers.ride = d.trackers, d.opts.EarlySpeaker, d.bfd.ride
 

@@ -36,7 +36,8 @@
 //	                   what a later run must know of them; maintenance.go: files that
 //	                   drain servers; check_tools.go: programs, files and BFD sessions
 //	                   for checks
-//	preempt.go         what a director that returned waits for before it preempts
+//	preempt.go         what a director that returned waits for before it preempts;
+//	                   preempt_ask.go: a program that has the MASTER hand over instead
 //	trackers.go        trackers; tracker_state.go: what a start after a crash knows
 //	resources.go       what runs where a unit is MASTER; resource_spec.go: how it is run;
 //	                   resource_state.go: what a later run must know of it;

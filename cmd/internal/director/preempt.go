@@ -1,6 +1,7 @@
 package director
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -16,15 +17,20 @@ const checksLook = 250 * time.Millisecond
 
 // A preemption is the subsystem that keeps virtual routers from preempting a MASTER
 // which serves better than this director could: as long as the checks do not say which
-// servers are well, and as long as this director does not know the connections.
+// servers are well, and as long as this director does not know the connections. With a
+// preempt_command they never preempt, but have the MASTER hand over.
 type preemption struct {
 	base
 	undecided  func() int                // servers whose checks have no verdict
 	syncFailed func() bool               // the sync daemons are not as they should be
 	hold       func(func(string) string) // gives virtual routers by their name why they must not preempt
+	stillHeld  func(string) bool         // a virtual router hears a MASTER that it would preempt
 
-	conf      *conf.Config // nil until the first apply
-	warm      bool         // the former binary had not to wait any more
+	ctx       context.Context // of the programs
+	end       func()
+	asks      map[string]*ask // by virtual router
+	conf      *conf.Config    // nil until the first apply
+	warm      bool            // the former binary had not to wait any more
 	checks    checksWait
 	sync      syncWait
 	followers map[string]bool   // virtual routers that move with what the sync daemon follows
@@ -34,6 +40,7 @@ type preemption struct {
 
 func newPreemption(b base) *preemption {
 	p := &preemption{base: b}
+	p.ctx, p.end = context.WithCancel(context.Background())
 	p.timer = time.AfterFunc(time.Hour, func() { p.post(p.look) })
 	p.timer.Stop()
 	return p
@@ -47,7 +54,7 @@ func (p *preemption) save(u *upgradeState) {
 
 func (p *preemption) apply(c *conf.Config) {
 	first := p.conf == nil
-	p.conf, p.followers = c, followers(c)
+	p.conf, p.followers, p.asks = c, followers(c), asksOf(c, p.asks)
 	if first && !p.warm {
 		p.checks.until = time.Now().Add(c.LVS.PreemptWait)
 	}
@@ -93,7 +100,10 @@ func (p *preemption) stateIs(name string, backup bool) {
 
 func (p *preemption) withdraw() { p.timer.Stop() }
 
-func (p *preemption) close() { p.timer.Stop() }
+func (p *preemption) close() {
+	p.timer.Stop()
+	p.end()
+}
 
 // look works out anew who must not preempt, and says so if that changed.
 func (p *preemption) look() {
@@ -106,6 +116,7 @@ func (p *preemption) look() {
 		p.checks.until = time.Time{} // checks that come later are not waited for
 	}
 	p.sync.advance(now, p.syncFailed())
+	asks := p.askAll(now)
 	said := map[string]string{}
 	for i := range p.conf.VRRP {
 		if why := p.why(p.conf.VRRP[i].Name); why != "" {
@@ -113,11 +124,23 @@ func (p *preemption) look() {
 		}
 	}
 	p.tell(said)
-	p.wakeAt(now)
+	p.wakeAt(now, asks)
 }
 
 // why returns why an instance must not preempt a MASTER now; "" if it may.
 func (p *preemption) why(instance string) string {
+	if why := p.notReady(instance); why != "" {
+		return why
+	}
+	if a := p.asks[instance]; a != nil {
+		return a.why()
+	}
+	return ""
+}
+
+// notReady returns why an instance would serve worse than the MASTER does; "" if it
+// would not.
+func (p *preemption) notReady(instance string) string {
 	if n := p.checks.left; n > 0 {
 		return fmt.Sprintf("waiting for the first verdicts on %d %s", n, plural(n, "server"))
 	}
@@ -150,10 +173,9 @@ func (p *preemption) tell(said map[string]string) {
 	p.hold(func(name string) string { return said[name] })
 }
 
-// wakeAt sets the timer for the next look.
-func (p *preemption) wakeAt(now time.Time) {
+// wakeAt sets the timer for the next look: after the shortest of waits, or before.
+func (p *preemption) wakeAt(now time.Time, waits []time.Duration) {
 	p.timer.Stop()
-	var waits []time.Duration
 	if p.checks.left > 0 {
 		waits = append(waits, min(checksLook, p.checks.until.Sub(now)))
 	}

@@ -120,10 +120,14 @@ func UnfitPrograms(c *conf.Config) []string {
 		}, "master", "backup", "fault", "stop", "any", "rival", "priority", "deleted")
 	}
 	for i := range c.VRRP {
-		notified("vrrp."+c.VRRP[i].Name, &c.VRRP[i].Notify)
+		in := &c.VRRP[i]
+		notified("vrrp."+in.Name, &in.Notify)
+		check("vrrp."+in.Name, map[string]*conf.Command{"preempt_command": &in.PreemptCommand}, "preempt_command")
 	}
 	for i := range c.Groups {
-		notified("group."+c.Groups[i].Name, &c.Groups[i].Notify)
+		g := &c.Groups[i]
+		notified("group."+g.Name, &g.Notify)
+		check("group."+g.Name, map[string]*conf.Command{"preempt_command": &g.PreemptCommand}, "preempt_command")
 	}
 	for i := range c.Notify.FIFOs {
 		f := &c.Notify.FIFOs[i]

@@ -19,13 +19,14 @@ import (
 // readInPlace maps fields of an instance to the code that reads them in the
 // configuration each time it needs them. A reload has nothing to do for these.
 var readInPlace = map[string]string{
-	".TrackLink":     "diagnose",
-	".Notify":        "scriptsFor",
-	".Track":         "applyTracking",
-	".Resources":     "resources.apply",
-	".Fence":         "resources.apply",
-	".Auth.File":     "nobody: the secret itself is compared",
-	".Auth.KeyFiles": "nobody: the keys themselves are compared",
+	".TrackLink":      "diagnose",
+	".Notify":         "scriptsFor",
+	".Track":          "applyTracking",
+	".Resources":      "resources.apply",
+	".Fence":          "resources.apply",
+	".PreemptCommand": "preemption.apply",
+	".Auth.File":      "nobody: the secret itself is compared",
+	".Auth.KeyFiles":  "nobody: the keys themselves are compared",
 }
 
 // A reload must not miss any field of an instance: a change makes it another

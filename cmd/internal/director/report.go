@@ -140,6 +140,7 @@ func (d *Director) repriced(r speaker.Report) {
 func (d *Director) heldBack(r speaker.Report) {
 	d.log.Info("preemption held back", "vrrp", r.Router, "reason", r.Why)
 	d.publish(event.Event{At: r.At, Kind: event.KindDirector, Subject: r.Router, Reason: r.Why})
+	d.preemption.heldBack(r.Router)
 }
 
 // protocolError publishes that an advert was dropped, to SNMP alone.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -302,6 +303,17 @@ func (rs *routers) holdPreempt(why func(instance string) string) {
 	if err := rs.speaker.HoldPreempt(why); err != nil {
 		rs.log.Error("cannot pass an event to the VRRP loop", "err", err)
 	}
+}
+
+// isHeldBack reports whether an instance hears a MASTER that it would preempt, but for
+// holdPreempt.
+func (rs *routers) isHeldBack(name string) bool {
+	snap, err := rs.speaker.Snapshot()
+	if err != nil {
+		return false
+	}
+	st, ok := snap.Routers[name]
+	return ok && st.Machine.State == vrrp.Backup && slices.ContainsFunc(st.Machine.Waits, func(w vrrp.Wait) bool { return w.Text != "" })
 }
 
 // announce announces the addresses of an instance that is MASTER once more, or

@@ -137,6 +137,7 @@ func (c *converter) instance(i int, g *group, trackers []string) {
 	}
 	t.Set(g.at, "mac", "interface")
 	t.Set(g.at, "addresses", c.addresses(g, iface))
+	c.also(t, iface)
 	if len(trackers) > 0 {
 		t.Set(c.cluster.pings[0].at, "track", trackers)
 	}
@@ -144,6 +145,20 @@ func (c *converter) instance(i int, g *group, trackers []string) {
 	c.fence(t)
 	c.otherResources(g, t)
 	c.once(g.at, false, "heartbeat takes addresses over with the MAC of the interface, so the result has mac = \"interface\"; without that key both directors have one virtual MAC and no neighbour has to learn a new one")
+}
+
+// also writes the further paths of the adverts: a node was dead for heartbeat when it was
+// heard by none of them.
+func (c *converter) also(t *convert.Table, iface string) {
+	var paths []any
+	seen := map[string]bool{iface: true}
+	for _, m := range c.cluster.media {
+		if !seen[m.iface] {
+			seen[m.iface] = true
+			paths = append(paths, convert.Inline{{Key: "interface", Value: m.iface}})
+			t.Set(m.at, "also", paths)
+		}
+	}
 }
 
 func (c *converter) groupName(i int) string {
@@ -164,8 +179,8 @@ func (c *converter) interval() time.Duration {
 // iface returns the interface of a group: that of its first address.
 func (c *converter) iface(g *group) string {
 	iface := g.addresses[0].iface
-	if iface == "" && len(c.cluster.interfaces) > 0 {
-		iface = c.cluster.interfaces[0]
+	if iface == "" && len(c.cluster.media) > 0 {
+		iface = c.cluster.media[0].iface
 	}
 	if iface == "" {
 		iface = "eth0"

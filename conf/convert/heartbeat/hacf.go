@@ -15,11 +15,17 @@ type cluster struct {
 	deadtimeAt   convert.Position
 	failback     bool
 	failbackAt   convert.Position
-	interfaces   []string // of bcast, mcast and ucast
+	media        []medium // of bcast, mcast and ucast
 	pings        []ping
 	ipfail       bool
 	stonith      []line // the stonith_host
 	resourcesCRM bool   // not version 1
+}
+
+// A medium is an interface by which heartbeats went.
+type medium struct {
+	at    convert.Position
+	iface string
 }
 
 // A ping is a node that is no member of the cluster.
@@ -163,6 +169,8 @@ func (c *converter) duration(l line) (time.Duration, bool) {
 
 // media notes the interfaces that heartbeats went by.
 func (c *converter) media(l line, interfaces []string) {
-	c.cluster.interfaces = append(c.cluster.interfaces, interfaces...)
-	c.report.Note(l.at, "%s: adverts go by the interface of the addresses, as multicast; for another way see peers and mode of [[vrrp]]", l.words[0])
+	for _, name := range interfaces {
+		c.cluster.media = append(c.cluster.media, medium{l.at, name})
+	}
+	c.report.Note(l.at, "%s: adverts go by the interface of the addresses, and by the other interfaces of bcast, mcast and ucast (also), as multicast; for another way see unicast and peers", l.words[0])
 }

@@ -165,3 +165,16 @@ func TestStonith(t *testing.T) {
 		}
 	}
 }
+
+// Every medium of heartbeat is a path of the adverts.
+func TestMedia(t *testing.T) {
+	files := []convert.File{
+		{Name: "ha.cf", Text: "node lvs1 lvs2\nbcast eth1 eth0\nucast eth2 10.9.0.2\nucast eth2 10.9.0.1\nmcast eth3 239.0.0.42 694 1 0\n"},
+		{Name: "haresources", Text: "lvs1 10.0.0.1/24/eth0\n"},
+	}
+	toml, report := converttest.Run(t, Convert, files...)
+	const path = "[[vrrp.also]]\ninterface = "
+	if want := path + "\"eth1\"\n\n" + path + "\"eth2\"\n\n" + path + "\"eth3\"\n"; !strings.Contains(toml, want) || strings.Count(toml, path) != 3 {
+		t.Errorf("no\n%s in\n%s\n%s", want, toml, report.String())
+	}
+}

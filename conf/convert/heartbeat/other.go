@@ -80,6 +80,9 @@ func (c *converter) resource(g *group, t *convert.Table, r *resource) {
 		s.Set(g.at, "before", "addresses")
 	}
 	s.Set(g.at, "on_failure", "fault")
+	if c.cluster.failback {
+		c.once(g.at, false, "heartbeat stopped resources before the other node started them; a node that preempts does not wait for that: preempt_command has the other one hand over first")
+	}
 	c.once(g.at, false, "a resource that does not start gives the addresses to the other director, as in heartbeat: on_failure = \"fault\"")
 }
 

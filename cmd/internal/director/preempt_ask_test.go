@@ -1,0 +1,115 @@
+package director
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/conf"
+	"holdfast/vrrp"
+)
+
+// An askStage is a preemption with a preempt_command that notes its runs and exits with a
+// status that is in a file. Time is real, because programs are.
+type askStage struct {
+	*preemptStage
+	runs, status string // paths
+	held         bool   // a MASTER of a lower priority is heard
+}
+
+func newAskStage(t *testing.T, delay time.Duration) (*askStage, *conf.Config) {
+	t.Helper()
+	dir := t.TempDir()
+	s := &askStage{runs: filepath.Join(dir, "runs"), status: filepath.Join(dir, "status")}
+	script := filepath.Join(dir, "ask.sh")
+	text := "#!/bin/sh\necho \"$HOLDFAST_DIRECTOR $HOLDFAST_GROUP\" >>" + s.runs + "\necho no way\nexit $(cat " + s.status + ")\n"
+	for path, content := range map[string]string{script: text, s.status: "1"} {
+		if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := &conf.Config{
+		Director: conf.Director{Name: "lvs1"},
+		VRRP:     []conf.Instance{{Config: vrrp.Config{Name: "outside", PreemptDelay: delay}}, {Config: vrrp.Config{Name: "other"}}},
+		Groups:   []conf.Group{{Name: "director", Members: []string{"outside"}, PreemptCommand: conf.Command{Argv: []string{script}}}},
+	}
+	s.preemptStage = newPreemptStage(t, c, nil)
+	s.stillHeld = func(string) bool { return s.held }
+	return s, c
+}
+
+// until works the mail until cond is true.
+func (s *askStage) until(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !cond(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within 30s: %s", what)
+		}
+		for _, f := range s.mail.take() {
+			f()
+		}
+	}
+}
+
+func (s *askStage) ran() string {
+	text, _ := os.ReadFile(s.runs)
+	return strings.TrimSpace(string(text))
+}
+
+// A unit with a preempt_command never preempts. Its program runs once the unit would, and
+// again later if that did not help.
+func TestPreemptCommand(t *testing.T) {
+	s, c := newAskStage(t, 200*time.Millisecond)
+	s.left = 2
+	c.LVS.PreemptWait = time.Minute
+	s.apply(c)
+	const waits = "waiting for the first verdicts on 2 servers"
+	s.want(t, "without verdicts", waits, waits)
+	s.held = true
+	begun := time.Now()
+	s.heldBack("outside")
+	s.heldBack("other") // it has no program
+	s.left = 0
+	s.until(t, "the program has run and failed", func() bool { return strings.Contains(s.preemptStage.held["outside"], "failed") })
+	s.want(t, "after a failure", "its preempt_command failed, and is run again every 30s: exit status 1: no way", "")
+	if got := s.ran(); got != "lvs1 director" {
+		t.Errorf("the program noted %q", got)
+	}
+	if took := time.Since(begun); took < 200*time.Millisecond {
+		t.Errorf("it ran after %v, before preempt_delay", took)
+	}
+
+	a := s.asks["outside"]
+	s.apply(c) // a reload that changes nothing
+	if s.asks["outside"] != a || !a.pending {
+		t.Error("a reload forgets what was asked")
+	}
+	if err := os.WriteFile(s.status, []byte("0"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	a.at = time.Now() // 30 s later
+	s.look()
+	s.until(t, "the program has succeeded", func() bool { return !a.running })
+	s.want(t, "after a success", "its preempt_command has the MASTER hand over", "")
+	s.held = false // this director is MASTER
+	a.at = time.Now()
+	s.look()
+	if got := strings.Count(s.ran(), "\n") + 1; got != 2 || a.pending {
+		t.Errorf("%d runs, pending %v", got, a.pending)
+	}
+}
+
+// A program that hangs is killed.
+func TestPreemptCommandHangs(t *testing.T) {
+	s, c := newAskStage(t, 0)
+	c.Groups[0].PreemptCommand = conf.Command{Argv: []string{"/bin/sleep", "3600"}, Timeout: 50 * time.Millisecond}
+	s.apply(c)
+	s.held = true
+	s.heldBack("outside")
+	s.until(t, "the program was killed", func() bool { return s.asks["outside"].problem != "" })
+	if got := s.asks["outside"].problem; got != "context deadline exceeded" {
+		t.Errorf("problem %q", got)
+	}
+}
