@@ -33,7 +33,7 @@ func (s *Speaker) Listen(wires []Wire, tell func(Stranger)) {
 		for _, w := range wires {
 			s.wires[w.rxKey()] = true
 		}
-		s.table.stranger = func(d *Datagram, p *Packet) bool { return s.meet(d, p, tell) }
+		s.table.stranger = func(d *Datagram, p Packet) bool { return s.meet(d, &p, tell) }
 		s.open(time.Now())
 	})
 }

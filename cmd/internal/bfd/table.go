@@ -77,7 +77,7 @@ type table struct {
 	drops [NumDrops]uint64
 	// stranger is told of a packet that is for no session. It reports whether that is of
 	// use to somebody. nil: it is not.
-	stranger func(*Datagram, *Packet) bool
+	stranger func(*Datagram, Packet) bool
 }
 
 func newTable() *table { return &table{byDisc: map[uint32]*session{}} }
@@ -124,7 +124,7 @@ func (t *table) receive(now time.Time, d *Datagram) *session {
 		return nil
 	}
 	s, drop := t.find(d, &p)
-	if drop == DropNeighbour && t.stranger != nil && t.stranger(d, &p) {
+	if drop == DropNeighbour && t.stranger != nil && t.stranger(d, p) {
 		return nil
 	}
 	if drop == DropNone {

@@ -122,7 +122,7 @@ func TestEventKindsAreTheJournals(t *testing.T) {
 	kinds := []string{
 		event.KindInstance, event.KindGroup, event.KindRival, event.KindPriority, event.KindService, event.KindServer, event.KindOperator,
 		event.KindTracker, event.KindBFD, event.KindRepair, event.KindProblem, event.KindConfig, event.KindDirector, event.KindNotify,
-		event.KindResource, event.KindFence, event.KindAlert,
+		event.KindResource, event.KindFence, event.KindFast, event.KindAlert,
 	}
 	if got, want := strings.Join(conf.EventKinds, " "), strings.Join(kinds, " "); got != want {
 		t.Errorf("conf has %s, want %s", got, want)
