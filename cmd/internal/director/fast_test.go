@@ -1,0 +1,125 @@
+package director
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net/netip"
+	"testing"
+	"time"
+
+	"holdfast/cmd/internal/bfd"
+	"holdfast/conf"
+	"holdfast/netdev"
+	"holdfast/vrrp"
+	"holdfast/vrrp/speaker"
+)
+
+// deafLoop is the loop of a BFD speaker whose turn never comes.
+type deafLoop struct{}
+
+func (deafLoop) Watch(int, func()) error { return nil }
+func (deafLoop) Unwatch(int)             {}
+func (deafLoop) Wake()                   {}
+
+// fastStage has the sessions of an instance "a" on eth0, whose address is 192.0.2.1.
+func fastStage(peers ...vrrp.PeerConfig) *fastSessions {
+	f := newFastSessions(base{log: slog.New(slog.NewTextHandler(io.Discard, nil)), post: func(func()) {}})
+	in := &instance{conf: conf.Instance{Interface: "eth0"}, facts: netdev.Interface{Name: "eth0", Index: 2, IPv4: netip.MustParseAddr("192.0.2.1")}}
+	in.conf.Name, in.conf.Fast, in.conf.Peers = "a", true, peers
+	sessions := bfd.NewSpeaker(bfd.Options{Log: f.log, Loop: deafLoop{}, OnChange: func(bfd.Change) {}})
+	loop := speaker.New(speaker.Options{Port: deafPort{}, Log: f.log})
+	f.sessions = func() *bfd.Speaker { return sessions }
+	f.vrrp = func() *speaker.Speaker { return loop }
+	f.realtime = func() error { return nil }
+	f.instances = func() map[string]*instance { return map[string]*instance{"a": in} }
+	return f
+}
+
+type deafPort struct{ speaker.Port }
+
+func (deafPort) Wake() {}
+
+func stranger(last byte) bfd.Stranger {
+	return bfd.Stranger{Interface: "eth0", Source: netip.AddrFrom4([4]byte{192, 0, 2, last}), Ours: netip.MustParseAddr("192.0.2.1")}
+}
+
+// A MASTER accepts sessions, but not from everybody, and not from any number of routers.
+func TestFastAdmits(t *testing.T) {
+	f := fastStage()
+	for i := range byte(20) {
+		f.met(stranger(100 + i))
+	}
+	if len(f.peers) != maxFastGuests {
+		t.Errorf("%d sessions of strangers, want %d", len(f.peers), maxFastGuests)
+	}
+	f = fastStage(vrrp.PeerConfig{Address: netip.MustParseAddr("192.0.2.2")})
+	other := stranger(2)
+	other.Ours = netip.MustParseAddr("192.0.2.100") // a virtual address, say
+	f.met(other)
+	f.met(stranger(3))
+	if len(f.peers) != 0 {
+		t.Errorf("sessions that nobody has use for: %v", f.peers)
+	}
+	f.met(stranger(2))
+	if len(f.peers) != 1 {
+		t.Error("no session with a peer")
+	}
+}
+
+// A session stays while an instance wants it, or while its router watches a MASTER here.
+func TestFastSweep(t *testing.T) {
+	f := fastStage()
+	now := time.Now()
+	f.wanted(&speaker.Report{Router: "a", Peer: &vrrp.Peer{Address: netip.MustParseAddr("192.0.2.2")}})
+	f.met(stranger(3))
+	f.sweep(now.Add(2 * fastIdle))
+	if len(f.peers) != 1 || !f.isWanted(fastKey{"eth0", netip.MustParseAddr("192.0.2.2")}) {
+		t.Errorf("after a minute without use: %v", f.peers)
+	}
+	f.wanted(&speaker.Report{Router: "a"})
+	f.met(stranger(3))
+	f.peers[fastKey{"eth0", netip.MustParseAddr("192.0.2.3")}].up = true
+	f.stateIs("a", true)
+	f.sweep(now.Add(4 * fastIdle))
+	if p := f.peers[fastKey{"eth0", netip.MustParseAddr("192.0.2.3")}]; p == nil || len(f.peers) != 1 {
+		t.Errorf("while MASTER: %v", f.peers)
+	}
+	f.stateIs("a", false)
+	f.sweep(now.Add(6 * fastIdle))
+	if len(f.peers) != 0 {
+		t.Errorf("without use: %v", f.peers)
+	}
+}
+
+// Without real-time priority the detection time is 100 ms at least.
+func TestFastTimers(t *testing.T) {
+	f := fastStage()
+	c := &conf.Fast{MinTx: 10 * time.Millisecond, MinRx: 10 * time.Millisecond, Multiplier: 3}
+	for _, why := range []error{nil, errors.New("not permitted")} {
+		f.realtime = func() error { return why }
+		f.setTimers(c)
+		detection := time.Duration(f.timers.Multiplier) * f.interval()
+		if short := detection < unboostedDetection; short != (why == nil) || f.slow != (why != nil) {
+			t.Errorf("real-time priority: %v: detection time %v", why, detection)
+		}
+	}
+}
+
+// What a session's fall says of the neighbour.
+func TestDownCause(t *testing.T) {
+	for _, tt := range []struct {
+		c    bfd.Change
+		want vrrp.DownCause
+	}{
+		{bfd.Change{From: bfd.Up, To: bfd.Down, Diag: bfd.DiagExpired, Verdict: bfd.VerdictDown}, vrrp.DownSilent},
+		{bfd.Change{From: bfd.Up, To: bfd.Down, Diag: bfd.DiagExpired, Verdict: bfd.VerdictDown, Late: time.Second}, vrrp.DownLate},
+		{bfd.Change{From: bfd.Up, To: bfd.Down, Diag: bfd.DiagNeighbourDown, Verdict: bfd.VerdictDown}, vrrp.DownTold},
+		{bfd.Change{From: bfd.Up, To: bfd.Down, Diag: bfd.DiagNeighbourDown, Verdict: bfd.VerdictUp}, vrrp.DownAdmin},
+		{bfd.Change{From: bfd.Up, To: bfd.AdminDown, Diag: bfd.DiagAdminDown, Verdict: bfd.VerdictDown}, vrrp.DownAdmin},
+	} {
+		if got := downCause(&tt.c); got != tt.want {
+			t.Errorf("%+v: %v, want %v", tt.c, got, tt.want)
+		}
+	}
+}
