@@ -60,7 +60,7 @@ func (h *Host) converge(devices []*device, f *failures) ([]Repair, error) {
 			ops = slices.DeleteFunc(ops, func(o op) bool { return f.stopped[o.device] })
 		}
 		if len(ops) == 0 {
-			h.last, h.partial = o.digest, o.partial()
+			h.last, h.lastHost, h.partial = o.digest, hostDigest(), o.partial()
 			return repairs, nil
 		}
 		repairs = append(repairs, h.apply(ops, f)...)

@@ -1,9 +1,11 @@
 package netdev
 
 import (
+	"fmt"
 	"hash/maphash"
 
 	"holdfast/netdev/rtnl"
+	"holdfast/netdev/sysctl"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,6 +31,22 @@ func glance(c *rtnl.Conn) (d digest, err error) {
 		return nil
 	})
 	return d, err
+}
+
+// hostDigest is a hash of the sysctls that belong to no interface and that Reconcile
+// looks at.
+func hostDigest() (sum uint64) {
+	for dir, names := range commonSettings() {
+		if dir.name == "default" {
+			names = []string{"rp_filter"} // the others matter when an interface is made
+		}
+		for _, name := range names {
+			key := sysctl.Key(dir.family(), dir.name, name)
+			value, err := sysctl.Read(key)
+			sum += maphash.String(digestSeed, fmt.Sprint(key, " ", value, err != nil)) // in any order
+		}
+	}
+	return sum
 }
 
 // mixIn adds bytes to a hash that depends on their order.

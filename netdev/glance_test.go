@@ -118,6 +118,7 @@ func TestGlance(t *testing.T) {
 		{"a sysctl by netlink", func() { setByNetlink(t, p.Director, "vrrp4-51", "arp_ignore", 0) }, false},
 		{"a sysctl of a bare device", func() { setByNetlink(t, p.Director, "vrrp6-51", "arp_ignore", 0) }, false},
 		{"a sysctl through another mount", func() { setElsewhere(t, p.Director, "ipv4/conf/eth0/arp_announce", "0") }, false},
+		{"the filter of all", func() { setElsewhere(t, p.Director, "ipv4/conf/all/rp_filter", "1") }, false},
 		{"a sysctl of IPv6", func() { setElsewhere(t, p.Director, "ipv6/conf/vrrp6-51/accept_ra", "1") }, false},
 		{"an alias", run("ip link set vrrp4-51 alias holdfast"), false},
 		{"a device down", run("ip link set vrrp4-51 down"), false},

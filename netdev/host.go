@@ -45,9 +45,11 @@ type Host struct {
 
 	last    digest // of links and addresses at the last look at all devices
 	settled bool   // that look had nothing to do, and nothing was ordered since
-	partial bool   // that look did not see everything
-	unswept bool   // Sweep failed: Reconcile tries again
-	owing   bool   // so did giving sysctls back
+	// lastHost is the hostDigest of that look.
+	lastHost uint64
+	partial  bool // that look did not see everything
+	unswept  bool // Sweep failed: Reconcile tries again
+	owing    bool // so did giving sysctls back
 
 	localLimit time.Duration // shortened by tests
 

@@ -24,8 +24,8 @@ func (h *Host) Reconcile() ([]Repair, error) {
 }
 
 // Look is Reconcile for a caller that expects no change. It does not compare
-// devices and their sysctls if links and addresses are exactly as the last
-// Reconcile left them, and that had nothing to repair.
+// devices and their sysctls if links, addresses and the host's own sysctls are exactly
+// as the last Reconcile left them, and that had nothing to repair.
 func (h *Host) Look() ([]Repair, error) {
 	if !h.unchanged() {
 		return h.Reconcile()
@@ -44,7 +44,7 @@ func (h *Host) unchanged() bool {
 		return false
 	}
 	now, err := glance(h.conn)
-	return err == nil && now == h.last
+	return err == nil && now == h.last && hostDigest() == h.lastHost
 }
 
 // Bare reports whether all devices are bare.

@@ -77,6 +77,7 @@ type Port struct {
 	pending   []*txSocket // of one Send
 	batch     *batch
 	events    []unix.EpollEvent
+	rush      rush
 	wakeBytes [8]byte
 }
 

@@ -273,3 +273,59 @@ func BenchmarkPortRoundTrip(b *testing.B) {
 }
 
 var vmac = frame.MAC{0x00, 0x00, 0x5e, 0x00, 0x01, 0x33}
+
+// After adverts that came one after the other, Receive leaves the next one in the queue
+// for a moment, for what may follow; and it keeps a deadline none the less.
+func TestRushIsGathered(t *testing.T) {
+	p := testns.NewPair(t)
+	sender, from := openPort(t, p.Neighbour, "net0")
+	port, _ := openPort(t, p.Director, "eth0")
+	frames := []Frame{{IfIndex: from, Bytes: advert(t, vmac, source4, group4).Wrap([]byte("advert"))}}
+	end := time.Now().Add(testns.Timeout)
+	short := 0 // a signal may end the pause of one or two
+	for rushes := 0; rushes < 20; {
+		_, _ = sender.Send(frames)
+		rush, start := port.rush.on, time.Now()
+		got, err := port.Receive(end, nil)
+		testns.Must(t, err)
+		if len(got) == 0 {
+			t.Fatalf("no advert came; %d in a rush", rushes)
+		}
+		if rush {
+			rushes++
+			if time.Since(start) < gatherPause {
+				short++
+			}
+		}
+	}
+	if short > 5 {
+		t.Errorf("%d of 20 adverts in a rush were not left", short)
+	}
+	port.rush = rush{last: time.Now(), on: true}
+	deadline := time.Now().Add(25 * time.Millisecond)
+	for time.Now().Before(deadline) {
+		if _, err := port.Receive(deadline, nil); err != nil {
+			t.Fatal(err)
+		}
+		if early := time.Until(deadline); early > 2*rushGap {
+			t.Errorf("returned %v early", early)
+		}
+	}
+}
+
+func TestNap(t *testing.T) {
+	var r rush
+	at := time.Now()
+	r.arrived(at)
+	if r.nap(time.Second, false) != nil {
+		t.Error("a nap after a lone packet")
+	}
+	r.arrived(at.Add(gatherPause))
+	if r.nap(time.Second, false) == nil || r.nap(0, true) == nil || r.nap(gatherMargin-1, false) != nil {
+		t.Error("in a rush a nap is taken unless the deadline is near")
+	}
+	r.arrived(at.Add(gatherPause + rushGap))
+	if r.nap(time.Second, false) != nil {
+		t.Error("a nap after the rush")
+	}
+}

@@ -57,6 +57,9 @@ func (p *Port) Receive(deadline time.Time, into []Packet) ([]Packet, error) {
 		}
 		filled += got
 	}
+	if filled > 0 {
+		p.rush.arrived(time.Now())
+	}
 	return into, nil
 }
 
@@ -66,12 +69,19 @@ func (p *Port) wait(deadline time.Time) (int, error) {
 	for {
 		var ts unix.Timespec
 		timeout := &ts
+		var left time.Duration
 		if deadline.IsZero() {
 			timeout = nil
-		} else if d := time.Until(deadline); d > 0 {
-			ts = unix.NsecToTimespec(int64(d))
+		} else {
+			left = max(time.Until(deadline), 0)
 		}
-		n, errno := p.epollWait(timeout)
+		nap := p.rush.nap(left, timeout == nil)
+		if nap != nil {
+			left = max(left-rushGap, 0) // the caller waits for the rest, without a nap
+		}
+		ts = unix.NsecToTimespec(int64(left))
+		n, errno := p.epollWait(timeout, nap)
+		p.rush.on = false
 		switch errno {
 		case 0:
 			return n, nil
@@ -82,9 +92,9 @@ func (p *Port) wait(deadline time.Time) (int, error) {
 	}
 }
 
-func (p *Port) epollWait(timeout *unix.Timespec) (int, unix.Errno) {
+func (p *Port) epollWait(timeout, nap *unix.Timespec) (int, unix.Errno) {
 	if !p.noNS {
-		n, errno := epollPwait2(p.epoll, &p.events[0], len(p.events), timeout)
+		n, errno := epollPwait2(p.epoll, &p.events[0], len(p.events), timeout, nap)
 		if errno != unix.ENOSYS {
 			return n, errno
 		}

@@ -22,22 +22,20 @@ const (
 // where there are many. A look takes some 15 µs for each device, route or rule, so
 // that lookEach is one part in 2,500 of the time: fifty virtual routers at 1 s spend
 // more than that on nothing but their adverts. While all devices are bare their
-// sysctls have no effect, and restPause is soon enough.
+// sysctls have no effect, and the look at everything is soon enough.
 const (
 	lookPause = 800 * time.Millisecond
 	lookEach  = 40 * time.Millisecond
-	restPause = 8 * time.Second
 )
 
 // untilNextLook returns the time to the next look at so many things; it is never
 // longer than limit. How long a look took says less than their number: on a busy
 // machine it is mostly waiting.
 func untilNextLook(things int, bare bool, limit time.Duration) time.Duration {
-	pause := max(time.Duration(things)*lookEach, lookPause)
 	if bare {
-		pause = max(pause, restPause)
+		return limit
 	}
-	return min(pause, limit)
+	return min(max(time.Duration(things)*lookEach, lookPause), limit)
 }
 
 // untilRepair returns how long to wait with a repair if the host last looked so
@@ -108,10 +106,14 @@ func (r *repairer) due() {
 	}
 }
 
-// everything looks at everything, and takes nothing for granted.
+// everything looks at everything. The director's ticker calls it every interval.
 func (r *repairer) everything() {
 	r.host.Doubt()
-	r.reconcile(r.host.Reconcile)
+	if r.pending {
+		r.reconcile(r.host.Reconcile)
+	} else {
+		r.reconcile(r.host.Look)
+	}
 }
 
 // reconcile has the host put back what somebody else changed, and sets the timer
@@ -119,7 +121,11 @@ func (r *repairer) everything() {
 func (r *repairer) reconcile(look func() ([]netdev.Repair, error)) {
 	repairs, err := look()
 	r.pending, r.looked = false, time.Now()
-	r.timer.Reset(untilNextLook(r.owner.ownedCount(), r.host.Bare(), r.interval))
+	if pause := untilNextLook(r.owner.ownedCount(), r.host.Bare(), r.interval); pause < r.interval {
+		r.timer.Reset(pause)
+	} else {
+		r.timer.Stop() // everything comes as soon
+	}
 	r.reportFailure(err)
 	if r.failed != nil {
 		r.failed(err)

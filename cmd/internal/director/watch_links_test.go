@@ -11,13 +11,12 @@ func TestUntilNextLook(t *testing.T) {
 		bare        bool
 		limit, want time.Duration
 	}{
-		"few devices":        {2, false, 10 * time.Second, lookPause},
-		"bare devices":       {2, true, 10 * time.Second, restPause},
-		"many that are bare": {300, true, time.Minute, 12 * time.Second},
-		"many devices":       {50, false, 10 * time.Second, 2 * time.Second},
-		"more than that":     {10_000, false, 10 * time.Second, 10 * time.Second},
-		"often on request":   {2, true, 100 * time.Millisecond, 100 * time.Millisecond},
-		"request with many":  {1000, false, 100 * time.Millisecond, 100 * time.Millisecond},
+		"few devices":       {2, false, 10 * time.Second, lookPause},
+		"bare devices":      {2, true, 10 * time.Second, 10 * time.Second},
+		"many devices":      {50, false, 10 * time.Second, 2 * time.Second},
+		"more than that":    {10_000, false, 10 * time.Second, 10 * time.Second},
+		"often on request":  {2, true, 100 * time.Millisecond, 100 * time.Millisecond},
+		"request with many": {1000, false, 100 * time.Millisecond, 100 * time.Millisecond},
 	} {
 		if got := untilNextLook(c.devices, c.bare, c.limit); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
