@@ -68,26 +68,39 @@ func newKennel(t *testing.T, opens ...error) *kennel {
 }
 
 func (k *kennel) want(path string) {
-	k.apply(&conf.Config{Director: conf.Director{Watchdog: path, WatchdogTimeout: 20 * time.Second}})
+	k.do(func() {
+		k.apply(&conf.Config{Director: conf.Director{Watchdog: path, WatchdogTimeout: 20 * time.Second}})
+	})
+}
+
+// pass lets time pass. What the test read before that was read before the loop goes on.
+func (k *kennel) pass(d time.Duration) {
+	k.do(func() {})
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// do has the director's loop call f.
+func (k *kennel) do(f func()) {
+	k.post(f)
+	synctest.Wait()
 }
 
 func TestHardwareWatchdogIsFedWhileAdvertsGoOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKennel(t, nil)
 		k.want("/dev/watchdog")
-		time.Sleep(61 * time.Second)
-		synctest.Wait()
+		k.pass(61 * time.Second)
 		if got := k.dogs[0].fed; got != 13 {
 			t.Errorf("fed %d times in 61s, want every 5s", got)
 		}
 		k.want("/dev/watchdog") // a reload that changes nothing
-		k.silent = true
-		time.Sleep(time.Hour)
-		synctest.Wait()
+		k.do(func() { k.silent = true })
+		k.pass(time.Hour)
 		if got := k.dogs[0].fed; got > 14 {
 			t.Errorf("fed %d times, also while the VRRP loop hangs", got)
 		}
-		k.withdraw()
+		k.do(k.withdraw)
 		if got := k.dogs[0].ended; len(k.dogs) != 1 || got != "disarmed" {
 			t.Errorf("%d devices were opened; at the stop the first is %q", len(k.dogs), got)
 		}
@@ -99,28 +112,24 @@ func TestHardwareWatchdogIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKennel(t, errors.New("no such device"), nil)
 		k.want("/dev/watchdog")
-		synctest.Wait()
 		var s status.Status
-		if k.report(&s); len(k.problems) != 1 || !strings.Contains(k.problems[0].Text, "no such device") || s.Watchdog.Error == "" {
+		if k.do(func() { k.report(&s) }); len(k.problems) != 1 || !strings.Contains(k.problems[0].Text, "no such device") || s.Watchdog.Error == "" {
 			t.Errorf("problems %+v, status %+v", k.problems, s.Watchdog)
 		}
-		time.Sleep(watchdogAgain)
-		synctest.Wait()
+		k.pass(watchdogAgain)
 		if len(k.problems) != 0 || len(k.dogs) != 1 {
 			t.Fatalf("problems %+v", k.problems)
 		}
-		k.dogs[0].feed = errors.New("input/output error")
-		time.Sleep(6 * time.Second)
-		synctest.Wait()
+		k.do(func() { k.dogs[0].feed = errors.New("input/output error") })
+		k.pass(6 * time.Second)
 		if got := k.dogs[0].ended; got != "left armed" || len(k.problems) != 1 {
 			t.Errorf("the broken device is %q, problems %+v", got, k.problems)
 		}
-		time.Sleep(watchdogAgain)
-		synctest.Wait()
+		k.pass(watchdogAgain)
 		if len(k.dogs) != 2 || len(k.problems) != 0 {
 			t.Errorf("%d devices, problems %+v", len(k.dogs), k.problems)
 		}
-		k.withdraw()
+		k.do(k.withdraw)
 	})
 }
 
@@ -130,21 +139,19 @@ func TestHardwareWatchdogIsKeptForTheNextBinary(t *testing.T) {
 		k := newKennel(t, nil)
 		k.want("/dev/watchdog")
 		synctest.Wait()
-		k.suspend()
 		var u upgradeState
-		k.save(&u)
-		takeBack := k.handOn()
+		var takeBack func()
+		k.do(func() { k.suspend(); k.save(&u); takeBack = k.handOn() })
 		if u.Watchdog != (savedWatchdog{"/dev/watchdog", 9}) || k.dogs[0].ended != "on the way " {
 			t.Errorf("saved %+v, and the device is %q", u.Watchdog, k.dogs[0].ended)
 		}
-		takeBack()
+		k.do(takeBack)
 		k.want("/dev/watchdog")
-		time.Sleep(time.Minute)
-		synctest.Wait()
+		k.pass(time.Minute)
 		if len(k.dogs) != 1 || k.dogs[0].ended != "" || k.dogs[0].fed < 12 {
 			t.Errorf("%d devices, the first is %+v", len(k.dogs), k.dogs[0])
 		}
-		k.suspend()
+		k.do(k.suspend)
 		k.want("") // what the configuration does not name any more is disarmed
 		if got := k.dogs[0].ended; got != "disarmed" {
 			t.Errorf("without the key the device is %q", got)
@@ -167,7 +174,7 @@ func TestHardwareWatchdogRefusesOtherDescriptors(t *testing.T) {
 		if len(k.dogs) != 1 {
 			t.Error("the device was not opened again")
 		}
-		k.withdraw()
+		k.do(k.withdraw)
 	})
 	if _, err := other.Stat(); err != nil {
 		t.Errorf("the other descriptor: %v", err)
