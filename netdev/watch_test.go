@@ -37,7 +37,7 @@ func linkMessage(kind uint16, family int, index int, name string, flags uint32) 
 
 func addressMessage(kind uint16, index int, prefix string, flags uint32) syscall.NetlinkMessage {
 	r := addressRequest(0, 0, index, netip.MustParsePrefix(prefix), 0)
-	r.AddData(nl.NewRtAttr(unix.IFA_FLAGS, nl.Uint32Attr(flags)))
+	r.RawData = rtnl.AppendNumbers(r.RawData, unix.IFA_FLAGS, flags)
 	return message(kind, r)
 }
 

@@ -25,18 +25,23 @@ func dialogue(t *testing.T, lines string) Target {
 		}
 		defer conn.Close()
 		in := bufio.NewReader(conn)
+		// Lines that follow each other arrive together.
+		var say strings.Builder
+		speak := func() { _, _ = io.WriteString(conn, say.String()); say.Reset() }
 		for line := range strings.Lines(lines) {
 			text := strings.TrimRight(line[1:], "\n")
 			if line[0] == '>' {
-				_, _ = io.WriteString(conn, text+"\r\n")
+				say.WriteString(text + "\r\n")
 				continue
 			}
+			speak()
 			got, err := in.ReadString('\n')
 			if got = strings.TrimRight(got, "\r\n"); err != nil || got != text {
 				t.Errorf("the client said %q, %v; want %q", got, err, text)
 				return
 			}
 		}
+		speak()
 		conn.(*net.TCPConn).CloseWrite()
 		_, _ = io.Copy(io.Discard, in)
 	}()

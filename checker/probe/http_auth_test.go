@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -30,10 +31,10 @@ func provesIn(header, method, path, password string) bool {
 // A server that asks for a digest gets one, for the path of each request. With a wrong
 // password its answer is the verdict.
 func TestDigestLogin(t *testing.T) {
-	asked := 0
+	var asked atomic.Int32
 	l := listen(t, "127.0.0.1:0")
 	serve(t, l, func(w http.ResponseWriter, r *http.Request) {
-		asked++
+		asked.Add(1)
 		if !provesIn(r.Header.Get("Authorization"), r.Method, r.RequestURI, "right") {
 			w.Header().Set("WWW-Authenticate", `Digest realm="staff", qop="auth", algorithm=SHA-256, nonce="n0nce", opaque="x"`)
 			w.WriteHeader(http.StatusUnauthorized)
@@ -48,8 +49,8 @@ func TestDigestLogin(t *testing.T) {
 	s := defaultHTTP
 	s.Login, s.Auth, s.Path, s.Body = Login{User: "ann", Password: "right"}, AuthDigest, "/secret?x=1", "^the vault$"
 	wantReason(t, ask(t, s, at(l.Addr())), "")
-	if asked != 2 {
-		t.Errorf("asked %d times, want 2", asked)
+	if n := asked.Load(); n != 2 {
+		t.Errorf("asked %d times, want 2", n)
 	}
 	s.Path, s.Redirects = "/moved", 1
 	wantReason(t, ask(t, s, at(l.Addr())), "")
