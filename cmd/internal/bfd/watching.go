@@ -14,26 +14,28 @@ func (s *session) isQuick() bool {
 	return s.machine.state == Up && interval > 0 && interval <= quickInterval
 }
 
-// watchSockets has the loop watch the sockets on which a session waits that is not
-// quick.
+// watchSockets has the loop watch the sockets, but for those on which only quick sessions
+// wait. A socket without sessions is there for strangers.
 func (s *Speaker) watchSockets() {
 	s.rewatch = false
-	slow := map[rxKey]bool{}
+	slow, quick := map[rxKey]bool{}, map[rxKey]bool{}
 	for _, e := range s.table.list {
-		if !e.quick {
+		if e.quick {
+			quick[e.rxKey()] = true
+		} else {
 			slow[e.rxKey()] = true
 		}
 	}
 	for k, e := range s.rx {
-		switch {
-		case slow[k] && e.unwatched:
+		switch wanted := slow[k] || !quick[k]; {
+		case wanted && e.unwatched:
 			if err := s.watchSocket(e); err != nil {
 				s.log.Error("cannot wait for BFD packets", "err", err)
 				s.rewatch = true // the next turn tries again
 				continue
 			}
 			e.unwatched = false
-		case !slow[k] && !e.unwatched:
+		case !wanted && !e.unwatched:
 			s.loop.Unwatch(e.fd)
 			e.unwatched, e.ready = true, false
 		}
