@@ -70,7 +70,8 @@ func expectEgress(t *testing.T, p *lab.Pair, master int, egress bool) {
 		}
 	}
 	for _, kind := range []string{"arp", "icmp", "tcp", "icmpv6", "tcp6"} {
-		if kinds[kind] == 0 {
+		announced := !egress && kind == "arp" // it asks with its own address, and announces at other times
+		if kinds[kind] == 0 && !announced {
 			t.Errorf("no %s was sent from a virtual address: %v", kind, kinds)
 		}
 		if egress && wrong[kind] > 0 {

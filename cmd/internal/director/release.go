@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"holdfast/cmd/internal/event"
 	"holdfast/conf"
@@ -61,6 +62,13 @@ func (nobody) takenApart(*runningUnit)          {}
 func (nobody) groupGone(string)                 {}
 func (nobody) groupIs(string, vrrp.State)       {}
 func (nobody) routersSettled()                  {}
+
+// noCompanion takes its turn in the VRRP loop where no BFD sessions run.
+type noCompanion struct{}
+
+func (noCompanion) Deadline() time.Time { return time.Time{} }
+func (noCompanion) Turn()               {}
+func (noCompanion) End()                {}
 
 // leftUnits returns the units of which a run that died has left a device.
 func leftUnits(all []unit, left []netdev.Spec) []unit {

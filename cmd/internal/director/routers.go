@@ -106,6 +106,7 @@ func newRouters(b base, host *netdev.Host, observer routersObserver) *routers {
 		instances: map[string]*instance{}, units: map[string]*runningUnit{}, toLook: map[*instance]bool{},
 		laterEnd: make(chan struct{}), gate: newClaimGate(), resourceFaults: map[string]string{},
 		released: func(speaker.Order) {}, problems: func([]status.Problem) {},
+		ride: func(bfd.Loop) loopCompanion { return noCompanion{} },
 	}
 	rs.repair = newRepairer(b, host, rs)
 	return rs
