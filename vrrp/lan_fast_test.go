@@ -183,9 +183,9 @@ func (l *lan) exerciseFastDeath(master *node, plain time.Duration) {
 		bound = min(plain, detectionMultiplier*l.bfd+max(l.bfd, fastGraceMin))
 	}
 	l.note("death of %s, to be replaced within %v, every BACKUP is armed: %v", master.name, bound, armed)
-	began, moves := l.now, l.becameMaster()
+	began := l.now
 	master.kill()
-	moves = l.becameMaster()
+	moves := l.becameMaster()
 	if l.waitForMaster(bound+l.slack(bound)) < 0 {
 		l.fail("%s died at %v; nobody replaced it within %v", master.name, began, bound)
 	}

@@ -32,8 +32,9 @@ func atMost(measure string, of statistic, limit float64) bound {
 	return bound{measure: measure, of: of, limit: limit}
 }
 
-func atLeast(measure string, of statistic, limit float64) bound {
-	return bound{measure: measure, of: of, limit: limit, floor: true}
+// mostOfDue wants at least so many percent of what is due in the worst round.
+func mostOfDue(percent float64) bound {
+	return bound{measure: "% of due", of: theMinimum, limit: percent, floor: true}
 }
 
 // noMoreThanKeepalived allows a slack of the measure's resolution. Without it, two

@@ -39,7 +39,7 @@ func runScale(o options) []*row {
 
 func scaleBounds() []bound {
 	return []bound{
-		atLeast("% of due", theMinimum, 99.9), noMoreThanKeepalived("µs/advert", theMedian, 0),
+		mostOfDue(99.9), noMoreThanKeepalived("µs/advert", theMedian, 0),
 		noMoreThanKeepalived("BACKUP µs/advert", theMedian, 0), atMost("RSS MB", theMaximum, 40),
 		atMost("listening ms", theMaximum, 1000), noMoreThanKeepalived("all MASTER ms", theMedian, 0),
 		atMost("stop ms", theMaximum, 2000), atMost("stop alone ms", theMaximum, 2000),

@@ -39,7 +39,7 @@ func exitsyscall()
 func epollPwait2(set int, events *unix.EpollEvent, n int, timeout, nap *unix.Timespec) (int, unix.Errno) {
 	entersyscallblock()
 	if nap != nil {
-		unix.RawSyscall6(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(nap)), 0, 0, 0, 0, 0)
+		_, _, _ = unix.RawSyscall6(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(nap)), 0, 0, 0, 0, 0)
 	}
 	got, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(set), uintptr(unsafe.Pointer(events)),
 		uintptr(n), uintptr(unsafe.Pointer(timeout)), 0, 0)

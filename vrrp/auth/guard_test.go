@@ -485,11 +485,11 @@ func TestMarksGoOn(t *testing.T) {
 	send := func(g *Guard) []byte {
 		g.Mark(&a)
 		message := a.Append(g.Begin(nil, at, source), source, group, 0)
-		ip := make([]byte, ipv4Len, ipv4Len+len(message))
-		ip[0], ip[8], ip[9] = 0x45, 255, 51
-		copy(ip[12:], source.AsSlice())
-		copy(ip[16:], group.AsSlice())
-		packet := append(ip, message...)
+		packet := make([]byte, ipv4Len, ipv4Len+len(message))
+		packet[0], packet[8], packet[9] = 0x45, 255, 51
+		copy(packet[12:], source.AsSlice())
+		copy(packet[16:], group.AsSlice())
+		packet = append(packet, message...)
 		g.Finish(packet)
 		return packet
 	}

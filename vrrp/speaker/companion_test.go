@@ -38,7 +38,7 @@ func TestCompanion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &lan{}
 		begin := time.Now()
-		at := func(d time.Duration) time.Time { return begin.Add(d) }
+		at := begin.Add
 		k := &tick{due: []time.Time{at(time.Second), at(3 * time.Second)}}
 		k.speaker = New(Options{
 			Port: l.port("192.0.2.1"), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),

@@ -9,7 +9,7 @@ import (
 // A turn is as late as its deadline has passed and the machine was suspended, by clocks
 // that do not agree to the microsecond.
 func TestWatch(t *testing.T) {
-	at := func(d time.Duration) time.Time { return epoch.Add(d) }
+	at := epoch.Add
 	var w watch
 	for _, tt := range []struct {
 		promised, now time.Time
