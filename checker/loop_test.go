@@ -20,21 +20,24 @@ import (
 func serve(t *testing.T, answer func(net.Conn)) net.Listener {
 	t.Helper()
 	l := listen(t, "127.0.0.1:0")
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				if _, err := conn.Read(make([]byte, 4096)); err == nil {
-					answer(conn)
-				}
-			}()
-		}
-	}()
+	go acceptAll(l, answer)
 	return l
+}
+
+// acceptAll answers each connection when it has asked, until the listener is closed.
+func acceptAll(l net.Listener, answer func(net.Conn)) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer conn.Close()
+			if n, _ := conn.Read(make([]byte, 4096)); n > 0 {
+				answer(conn)
+			}
+		}()
+	}
 }
 
 func httpCheck(id string, l net.Listener) Config {
@@ -68,7 +71,7 @@ func TestAnswersThatComeBitByBit(t *testing.T) {
 		return func(conn net.Conn) {
 			for _, part := range parts {
 				_, _ = io.WriteString(conn, part)
-				time.Sleep(5 * time.Millisecond)
+				time.Sleep(5 * time.Millisecond) // nothing tells a server that its peer has read
 			}
 		}
 	}
