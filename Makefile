@@ -154,7 +154,8 @@ golangci-lint:
 		echo "golangci-lint: could not be compiled; linting goes on without it"
 
 .PHONY: ci
-ci: export HOLDFAST_REQUIRE = netns,ipvs,web,packages
+ci: export HOLDFAST_REQUIRE = netns,ipvs,uml,web,packages
+ci: export HOLDFAST_UML = always
 ci: tools golangci-lint
 	$(MAKE) test-quick
 # The slow tests wait half of their time.

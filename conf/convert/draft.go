@@ -2,7 +2,9 @@ package convert
 
 import (
 	"errors"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"holdfast/conf"
@@ -114,8 +116,12 @@ func (t *Table) Comment(key string, lines ...string) {
 	t.comments = append(t.comments, lines...)
 }
 
-// draftName is the name of the draft in errors of package conf.
-const draftName = "draft"
+// draftName is the name of the draft in errors of package conf. No configuration has
+// such a name in it.
+const draftName = "\x00draft"
+
+// draftLine is a line of the draft in a message: "is also at draft:15".
+var draftLine = regexp.MustCompile(draftName + `:(\d+)`)
 
 // maxRounds bounds how often Finish tries again without what holdfast refuses.
 const maxRounds = 40
@@ -131,7 +137,7 @@ func (d *Draft) Finish(report *Report) *Result {
 		if err == nil {
 			for _, w := range warnings {
 				if w.Line > 0 && w.Line <= len(owners) {
-					report.Note(owners[w.Line-1].position(), "holdfast check warns: %s", strings.TrimPrefix(w.Key+": "+w.Message, ": "))
+					report.Note(owners[w.Line-1].position(), "holdfast check warns: %s", inSource(w, owners))
 				}
 			}
 			if !strings.Contains(text, "[director]\nname = ") {
@@ -231,6 +237,10 @@ func refuse(errs conf.Errors, owners []owner, report *Report) bool {
 			continue
 		}
 		said[o] = true
+		message := inSource(e, owners)
+		if table, key, ok := o.table.refused(e.Key); ok && o.entry == nil {
+			message = table + " needs the key " + key + ", which was refused"
+		}
 		at := o.table.at
 		if o.entry != nil && !o.table.identity(o.entry) {
 			o.entry.gone = true
@@ -238,9 +248,32 @@ func refuse(errs conf.Errors, owners []owner, report *Report) bool {
 		} else {
 			o.table.gone = true
 		}
-		report.Person(at, "holdfast refuses it: %s", strings.TrimPrefix(e.Key+": "+e.Message, ": "))
+		report.Person(at, "holdfast refuses it: %s", message)
 	}
 	return found
+}
+
+// inSource returns key and message of an error. Lines of the draft, which nobody sees,
+// become the lines of the source that they came from.
+func inSource(e conf.Error, owners []owner) string {
+	message := draftLine.ReplaceAllStringFunc(e.Message, func(at string) string {
+		n, err := strconv.Atoi(strings.TrimPrefix(at, draftName+":"))
+		if err != nil || n < 1 || n > len(owners) {
+			return "another place"
+		}
+		return owners[n-1].position().String()
+	})
+	return strings.TrimPrefix(e.Key+": "+message, ": ")
+}
+
+// refused splits the path of a key that an earlier round took out of the table.
+func (t *Table) refused(path string) (table, key string, ok bool) {
+	for _, e := range t.keys {
+		if table, ok = strings.CutSuffix(path, "."+e.key); ok && e.gone {
+			return table, e.key, true
+		}
+	}
+	return "", "", false
 }
 
 // identity reports whether the table makes no sense without the key.

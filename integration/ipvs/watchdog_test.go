@@ -21,7 +21,7 @@ import (
 func softdog(t *testing.T) string {
 	t.Helper()
 	if !uml.Guest() {
-		t.Skip("softdog is for a kernel that may be reset: User Mode Linux")
+		tools.Without(t, "uml", "softdog is for a kernel that may be reset: User Mode Linux (HOLDFAST_UML=always)")
 	}
 	if out, err := exec.Command("/run/modprobe", "softdog", "soft_noboot=1", "nowayout=0").CombinedOutput(); err != nil {
 		tools.Without(t, "ipvs", "there is no softdog: "+string(out))

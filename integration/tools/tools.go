@@ -69,10 +69,10 @@ func Find(name string) (string, error) {
 }
 
 // capabilities are what a test may lack: network namespaces with the programs that
-// install.sh fetches, a kernel with IPVS, a browser with axe-core, what builds packages and
-// boots a Debian with them, and processes that may have ambient capabilities. `make ci` requires
-// all of them.
-var capabilities = []string{"netns", "ipvs", "web", "packages", "capabilities"}
+// install.sh fetches, a kernel with IPVS, a guest of User Mode Linux, a browser with axe-core,
+// what builds packages and boots a Debian with them, and processes that may have ambient
+// capabilities. `make ci` requires all of them.
+var capabilities = []string{"netns", "ipvs", "uml", "web", "packages", "capabilities"}
 
 // Required reports whether one of the capabilities must be there: a test that would skip
 // without it must then fail. $HOLDFAST_REQUIRE lists them, with commas.

@@ -22,6 +22,18 @@ func (w *watch) turn(now time.Time, asleep time.Duration) time.Duration {
 	return late
 }
 
+// An excuse is a late turn of the loop that can have cost a session.
+type excuse struct {
+	late    time.Duration // by how much; 0: there is none
+	settled time.Time     // a neighbour that is Up after this did not miss too many of our packets
+	ends    time.Time     // a fall after this has another cause
+}
+
+// aftermath is how long after a late turn, beside the detection time, a session may
+// fall because of it: the first packet by which the neighbour says that it is Down
+// may be lost, and the next comes a second later (RFC 5880 §6.8.3).
+const aftermath = time.Second
+
 // noted notes that the loop was late until now, if that can have cost the session:
 // for half of the shorter detection time the neighbour has missed our packets, or we
 // may have missed its packets.
@@ -31,20 +43,22 @@ func (s *session) noted(now time.Time, late time.Duration) {
 	if m.state != Up || late < min(ours, theirs)/2 {
 		return
 	}
-	s.late = max(s.ownFault(now), late)
-	s.lateTill = now.Add(max(ours, theirs) + aftermath)
+	s.excuse = excuse{max(s.ownFault(now), late), now.Add(theirs), now.Add(max(ours, theirs) + aftermath)}
 }
-
-// aftermath is how long after a late turn, beside the detection time, a session may
-// fall because of it: the first packet by which the neighbour says that it is Down
-// may be lost, and the next comes a second later (RFC 5880 §6.8.3).
-const aftermath = time.Second
 
 // ownFault returns by how much the loop was late shortly before now, and 0 if that
 // cannot explain a fall.
 func (s *session) ownFault(now time.Time) time.Duration {
-	if now.After(s.lateTill) {
+	if now.After(s.excuse.ends) {
 		return 0
 	}
-	return s.late
+	return s.excuse.late
+}
+
+// outlived ends the excuse when a packet shows that the late turn did not cost the
+// session. Otherwise a MASTER that dies within the next second would be excused too.
+func (s *session) outlived(arrived time.Time, p *Packet) {
+	if p.State == Up && arrived.After(s.excuse.settled) {
+		s.excuse = excuse{}
+	}
 }

@@ -76,6 +76,35 @@ func TestOwnFault(t *testing.T) {
 	}
 }
 
+// A late turn does not explain a fall any more when the neighbour is Up after it would
+// have missed too many packets.
+func TestOutlived(t *testing.T) {
+	for _, tt := range []struct {
+		state State
+		after time.Duration
+		want  time.Duration
+	}{
+		{Up, 30 * ms, 20 * ms}, // may have been sent before
+		{Up, 31 * ms, 0},
+		{Init, 31 * ms, 20 * ms},
+		{Down, 31 * ms, 20 * ms},
+	} {
+		s := upSession()
+		s.MinTTL = HopLimit
+		table := newTable()
+		table.add(s)
+		s.noted(epoch, 20*ms)
+		at := epoch.Add(tt.after)
+		p := Packet{State: tt.state, Multiplier: 3, Mine: 22, Yours: 11, MinTx: 10 * ms, MinRx: 10 * ms}
+		if table.receive(at, &Datagram{TTL: HopLimit, Arrived: at, Payload: p.Append(nil)}) != s {
+			t.Fatalf("the packet was dropped: %v", s.lastDrop)
+		}
+		if got := s.ownFault(at.Add(ms)); got != tt.want {
+			t.Errorf("%v after %v: late by %v, want %v", tt.state, tt.after, got, tt.want)
+		}
+	}
+}
+
 // The kernel's time stamp counts, as far as it is possible: its clock may have been
 // set meanwhile.
 func TestArrival(t *testing.T) {

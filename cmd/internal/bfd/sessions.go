@@ -216,7 +216,7 @@ func (s *Speaker) open(now time.Time) {
 		}
 	}
 	s.openWires()
-	s.closeRxExcept(func(k rxKey) bool { return wanted[k] || s.wires[k] })
+	s.closeRxExcept(func(k rxKey) bool { return wanted[k] || s.wires[k] != nil })
 }
 
 // openWires opens the receive sockets for strangers.

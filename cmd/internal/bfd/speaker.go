@@ -61,10 +61,9 @@ type Speaker struct {
 	known    []SavedSession // of another process
 	knownAt  time.Time      // when that process saved them
 	rx       map[rxKey]*rxSocket
-	rewatch  bool           // what the loop watches may have to change
-	wires    map[rxKey]bool // that strangers are told of
-	met      time.Time      // when the last one was
-	retry    time.Time      // when what could not be opened is tried again; zero: all is open
+	rewatch  bool             // what the loop watches may have to change
+	wires    map[rxKey]*quota // that strangers are told of
+	retry    time.Time        // when what could not be opened is tried again; zero: all is open
 	settled  []chan struct{}
 	watch    watch
 	readAll  time.Time // before then nothing had arrived that was not read

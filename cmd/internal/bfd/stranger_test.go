@@ -1,9 +1,35 @@
 package bfd
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
+	"time"
 )
+
+// The BACKUPs on all wires of a new MASTER come together, and all are told of. Of a flood
+// on one wire a few are, and no fewer on the other wires.
+func TestStrangerQuota(t *testing.T) {
+	var met []string
+	s := NewSpeaker(Options{})
+	s.wires = map[rxKey]*quota{{device: "eth0"}: {}, {device: "eth1"}: {}}
+	arrive := func(wire string, source byte, after time.Duration) {
+		d := Datagram{Interface: wire, Source: netip.AddrFrom4([4]byte{10, 0, 0, source}), TTL: HopLimit, Arrived: epoch.Add(after)}
+		s.meet(&d, &Packet{State: Down}, func(m Stranger) { met = append(met, fmt.Sprint(m.Interface, " ", m.Source.As4()[3])) })
+	}
+	for source := range byte(20) {
+		arrive("eth0", source, 0)
+	}
+	arrive("eth1", 1, 0)
+	arrive("eth0", 21, 9*ms)
+	arrive("eth0", 22, 10*ms)
+	arrive("eth0", 23, 11*ms)
+	want := []string{"eth0 0", "eth0 1", "eth0 2", "eth0 3", "eth0 4", "eth0 5", "eth0 6", "eth0 7", "eth1 1", "eth0 22"}
+	if !slices.Equal(met, want) {
+		t.Errorf("told of %q, want %q", met, want)
+	}
+}
 
 // A speaker that listens on a wire is told of a router there that wants a session, and
 // can have one with it.

@@ -57,10 +57,9 @@ type session struct {
 	drops    [NumDrops]uint64
 	lastDrop Drop
 
-	users    []*User       // that share it
-	listed   bool          // it is in the configuration
-	late     time.Duration // by how much the loop was late, which can explain a fall until lateTill
-	lateTill time.Time
+	users  []*User // that share it
+	listed bool    // it is in the configuration
+	excuse excuse
 
 	quick bool // see [session.isQuick]
 
@@ -138,6 +137,7 @@ func (t *table) receive(now time.Time, d *Datagram) *session {
 		return nil
 	}
 	s.received++
+	s.outlived(d.Arrived, &p)
 	t.plan(s)
 	return s
 }

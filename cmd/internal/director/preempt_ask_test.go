@@ -43,8 +43,11 @@ func newAskStage(t *testing.T, delay time.Duration) (*askStage, *conf.Config) {
 // until works the mail until cond is true.
 func (s *askStage) until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !cond(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
+	late := time.After(30 * time.Second)
+	for !cond() {
+		select {
+		case <-s.mail.signal:
+		case <-late:
 			t.Fatalf("not within 30s: %s", what)
 		}
 		for _, f := range s.mail.take() {
