@@ -38,21 +38,9 @@ func benchServer() {
 		os.Exit(1)
 	}
 	fmt.Println(l.Addr().(*net.TCPAddr).Port)
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				buf := make([]byte, 1024)
-				if n, _ := conn.Read(buf); n > 0 {
-					_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\nServer: bench\r\nContent-Type: text/plain\r\n\r\nok\n")
-				}
-			}()
-		}
-	}()
+	go acceptAll(l, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\nServer: bench\r\nContent-Type: text/plain\r\n\r\nok\n")
+	})
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 

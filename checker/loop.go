@@ -56,11 +56,12 @@ func (s *Set) openPoller() bool {
 // launch begins an attempt in steps.
 func (s *Set) launch(q *question, stepper probe.Stepper) {
 	f := &flight{question: q, begun: time.Now(), fd: -1}
-	f.expiry.Value = f
+	f.expiry.Value, q.flight = f, f
 	s.guard(f, func() { f.steps = stepper.Start() })
 	switch {
 	case f.question == nil: // it panicked
 	case f.steps == nil:
+		s.forget(f)
 		s.done.Go(func() { s.attempt(q) })
 	default:
 		s.flights.expiries.Set(&f.expiry, f.begun.Add(q.cfg.Timeout))
@@ -98,8 +99,8 @@ func (s *Set) await(f *flight) {
 	if known {
 		return
 	}
-	if err := s.flights.poller.Add(fd, events); err != nil {
-		s.log.Error("cannot wait for the answer of a check", "check", f.question.cfg.ID, "err", err)
+	if err := s.flights.poller.Add(fd, events); err != nil { // it is no fault of the server
+		s.abort(f, probe.Inconclusive(fmt.Errorf("wait for the answer: %w", err)))
 	}
 }
 
@@ -110,8 +111,26 @@ func (s *Set) land(f *flight) {
 	s.finish(f.question, f.begun, time.Now(), weight, err)
 }
 
+// abort ends an attempt with an error that its steps do not know.
+func (s *Set) abort(f *flight, err error) {
+	q := f.question
+	s.forget(f)
+	f.question = nil
+	f.close()
+	s.finish(q, f.begun, time.Now(), nil, err)
+}
+
+// close closes the socket of an attempt, also after a panic.
+func (f *flight) close() {
+	defer func() { _ = recover() }() // a panic before this one has been logged
+	if f.steps != nil {
+		f.steps.Expire()
+	}
+}
+
 // forget takes an attempt from the scheduler.
 func (s *Set) forget(f *flight) {
+	f.question.flight = nil
 	s.flights.expiries.Remove(&f.expiry)
 	if f.fd >= 0 {
 		delete(s.flights.bySocket, f.fd)
@@ -133,10 +152,7 @@ func (s *Set) attemptRest(f *flight) {
 func (s *Set) guard(f *flight, step func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			q := f.question
-			s.forget(f)
-			f.question = nil
-			s.finish(q, f.begun, time.Now(), nil, s.panicked(q, p))
+			s.abort(f, s.panicked(f.question, p))
 		}
 	}()
 	step()
@@ -147,13 +163,32 @@ func (s *Set) panicked(q *question, p any) error {
 	return fmt.Errorf("the probe panicked: %v", p)
 }
 
-// expire ends the attempts whose timeouts pass before a time.
+// expire ends the attempts whose timeouts pass before a time. An answer that has come
+// counts: this process may have been late to look, and the poller tells of some sockets
+// at once only.
 func (s *Set) expire(before time.Time) {
 	for item := s.flights.expiries.Due(before); item != nil; item = s.flights.expiries.Due(before) {
 		f := item.Value
-		s.guard(f, f.steps.Expire)
+		s.guard(f, func() {
+			if f.steps.Step() != probe.Done {
+				f.steps.Expire()
+			}
+		})
 		if f.question != nil {
 			s.land(f)
+		}
+	}
+}
+
+// endGone ends the attempts of questions without subjects.
+func (s *Set) endGone() {
+	s.mu.Lock()
+	gone := s.gone
+	s.gone = nil
+	s.mu.Unlock()
+	for _, q := range gone {
+		if q.flight != nil {
+			s.abort(q.flight, context.Canceled)
 		}
 	}
 }
@@ -169,13 +204,11 @@ func (s *Set) waitForSockets() {
 	s.expire(time.Now())
 }
 
-// abandon ends all attempts without a result.
+// abandon ends all attempts without a result, which are those of questions without
+// subjects, because the Set is closed.
 func (s *Set) abandon() {
-	s.expire(far)
+	s.endGone()
 	if s.flights.poller != nil {
 		_ = s.flights.poller.Close()
 	}
 }
-
-// far is later than every deadline.
-var far = time.Unix(1<<40, 0)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/checker/poll"
 	"holdfast/checker/probe"
 )
 
@@ -19,21 +20,24 @@ import (
 func serve(t *testing.T, answer func(net.Conn)) net.Listener {
 	t.Helper()
 	l := listen(t, "127.0.0.1:0")
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				if _, err := conn.Read(make([]byte, 4096)); err == nil {
-					answer(conn)
-				}
-			}()
-		}
-	}()
+	go acceptAll(l, answer)
 	return l
+}
+
+// acceptAll answers each connection when it has asked, until the listener is closed.
+func acceptAll(l net.Listener, answer func(net.Conn)) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer conn.Close()
+			if n, _ := conn.Read(make([]byte, 4096)); n > 0 {
+				answer(conn)
+			}
+		}()
+	}
 }
 
 func httpCheck(id string, l net.Listener) Config {
@@ -67,7 +71,7 @@ func TestAnswersThatComeBitByBit(t *testing.T) {
 		return func(conn net.Conn) {
 			for _, part := range parts {
 				_, _ = io.WriteString(conn, part)
-				time.Sleep(5 * time.Millisecond)
+				time.Sleep(5 * time.Millisecond) // nothing tells a server that its peer has read
 			}
 		}
 	}
@@ -123,10 +127,10 @@ func TestRedirectIsFollowed(t *testing.T) {
 }
 
 // Attempts that wait for an answer have no goroutine each, and their sockets are closed
-// with the Set and with their checks.
+// with their checks and with the Set.
 func TestAttemptsThatWait(t *testing.T) {
 	const n = 50
-	asked := make(chan struct{}, n)
+	asked, ended := make(chan struct{}, n), make(chan struct{}, n)
 	l := listen(t, "0.0.0.0:0")
 	go func() {
 		for {
@@ -134,7 +138,12 @@ func TestAttemptsThatWait(t *testing.T) {
 			if err != nil {
 				return
 			}
-			go func() { defer conn.Close(); asked <- struct{}{}; _, _ = io.Copy(io.Discard, conn) }()
+			go func() {
+				asked <- struct{}{}
+				_, _ = io.Copy(io.Discard, conn)
+				conn.Close()
+				ended <- struct{}{}
+			}()
 		}
 	}()
 	port := netip.MustParseAddrPort(l.Addr().String()).Port()
@@ -160,6 +169,9 @@ func TestAttemptsThatWait(t *testing.T) {
 	if err := s.Apply(configs[:1]); err != nil {
 		t.Fatal(err)
 	}
+	for range n - 1 {
+		<-ended
+	}
 	s.Close()
 	for deadline := time.Now().Add(10 * time.Second); openFiles(t) > before; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -180,7 +192,8 @@ func openFiles(t *testing.T) int {
 // A panickySteps panics in one of its steps.
 type panickySteps struct {
 	probe.Steps
-	at string
+	at     string
+	closed chan struct{}
 }
 
 func (p panickySteps) Probe(context.Context) error { return nil }
@@ -194,9 +207,15 @@ func (p panickySteps) Start() probe.Steps {
 
 func (p panickySteps) Step() probe.Progress { panic("a defect") }
 
+func (p panickySteps) Expire() {
+	close(p.closed)
+	panic("another defect")
+}
+
 func TestPanicInAStep(t *testing.T) {
 	for _, at := range []string{"start", "step"} {
-		s := New(Options{NewProber: func(Config) probe.Prober { return panickySteps{at: at} }})
+		closed := make(chan struct{})
+		s := New(Options{NewProber: func(Config) probe.Prober { return panickySteps{at: at, closed: closed} }})
 		c := tcpCheck(listen(t, "127.0.0.1:0"))
 		if err := s.Apply([]Config{c}); err != nil {
 			t.Fatal(err)
@@ -206,5 +225,76 @@ func TestPanicInAStep(t *testing.T) {
 			t.Errorf("%s: %+v, %v", at, r, err)
 		}
 		s.Close()
+		if at == "step" {
+			<-closed // and its socket
+		}
+	}
+}
+
+// fileSteps wait for a file. The answer has come when somebody looks again.
+type fileSteps struct {
+	probe.Steps
+	file   *os.File
+	looked bool
+}
+
+func (f *fileSteps) Probe(context.Context) error { return nil }
+func (f *fileSteps) Start() probe.Steps          { f.looked = false; return f }
+
+func (f *fileSteps) Step() probe.Progress {
+	if !f.looked {
+		f.looked = true
+		return probe.Waiting
+	}
+	return probe.Done
+}
+
+func (f *fileSteps) Socket() (fd int, events uint32, known bool) {
+	return int(f.file.Fd()), poll.Readable, false
+}
+
+func (f *fileSteps) Result() (*probe.Weight, error) { return nil, nil }
+func (f *fileSteps) Expire()                        {}
+
+// forceSteps makes one attempt that waits for a file.
+func forceSteps(t *testing.T, file *os.File, timeout time.Duration) Result {
+	t.Helper()
+	s := New(Options{NewProber: func(Config) probe.Prober { return &fileSteps{file: file} }})
+	defer s.Close()
+	c := tcpCheck(listen(t, "127.0.0.1:0"))
+	c.Interval, c.Timeout = time.Hour, timeout
+	if err := s.Apply([]Config{c}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Force(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// An answer that has come before the timeout counts, also if this process looks later.
+func TestLastLookBeforeTheTimeout(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	if got := forceSteps(t, r, 10*time.Millisecond); !got.OK {
+		t.Errorf("%+v, want a good result", got)
+	}
+}
+
+// An attempt for which the poller cannot wait says nothing of the server, and ends.
+func TestPollerRefuses(t *testing.T) {
+	file, err := os.Create(t.TempDir() + "/file") // epoll takes no regular files
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	const want = "wait for the answer: epoll_ctl: operation not permitted"
+	if got := forceSteps(t, file, time.Hour); !got.Inconclusive || got.Reason != want {
+		t.Errorf("%+v, want %q", got, want)
 	}
 }

@@ -45,6 +45,7 @@ type question struct {
 	at, slot time.Time
 	timer    due.Item[*question] // in the Set's queue, which it leaves while an attempt runs
 	running  bool
+	flight   *flight // the running attempt, if the scheduler makes it itself; the scheduler's
 	waiting  bool    // for a place: see places
 	placed   bool    // the running attempt has a place
 	nudged   bool    // the answer may be another than the running attempt finds

@@ -28,6 +28,7 @@ func (s *Set) run() {
 	defer s.abandon()
 	var due []*question
 	for s.ctx.Err() == nil {
+		s.endGone()
 		due = s.beginDue(due[:0])
 		for _, q := range due {
 			if stepper := s.stepper(q); stepper != nil {
@@ -77,11 +78,14 @@ func (s *Set) pause(timer *time.Timer) {
 		s.alarm = s.queue.Next()
 	}
 	s.awake = false
-	poller := s.flights.poller
-	if poller != nil && s.ctx.Err() == nil {
+	poller, busy := s.flights.poller, s.ctx.Err() != nil || len(s.gone) > 0
+	if poller != nil {
 		poller.Until(earlier(s.alarm, s.flights.expiries.Next()))
 	}
 	s.mu.Unlock()
+	if busy { // it may have been interrupted before it had a poller
+		return
+	}
 	if poller != nil {
 		s.waitForSockets()
 		return

@@ -73,6 +73,7 @@ type Set struct {
 	queue     due.Queue[*question]            // without those whose attempts run
 	spread    time.Duration                   // over which first attempts are spread
 	running   int                             // number of attempts
+	gone      []*question                     // without subjects since the scheduler looked, and their attempts run
 	awake     bool                            // the scheduler is about to look at the queue
 	places    map[string]*places              // by kind, for kinds with a limit of their own
 	alarm     time.Time                       // when the scheduler's timer fires; zero: it is stopped
@@ -340,7 +341,10 @@ func (s *Set) leave(sub *subject) {
 	if q.unwatch != nil {
 		q.unwatch()
 	}
-	if !q.running { // otherwise the end of the attempt does it
+	if q.running { // the end of the attempt discards
+		s.gone = append(s.gone, q)
+		s.interrupt()
+	} else {
 		q.discard()
 	}
 	key := questionKey{q.cfg.Probe.Kind(), q.cfg.Address}

@@ -111,18 +111,31 @@ func (s *httpSteps) again() {
 	s.err = s.open(&s.p.dialer)
 }
 
-// listen reads what has come, and looks whether it is the whole answer.
+// listen reads what has come, and looks whether it is the whole answer. It reads until
+// nothing is left, because the poller tells only once of an end that came with bytes.
 func (s *httpSteps) listen() Progress {
 	if s.heard == nil {
 		s.heard = heards.Get().(*[maxHeard]byte)
 	}
+	for {
+		if p, more := s.read(); !more {
+			return p
+		}
+		if p := s.look(); p != Waiting {
+			return p
+		}
+	}
+}
+
+// read reads once. more reports whether there is anything new to look at.
+func (s *httpSteps) read() (p Progress, more bool) {
 	n, err := syscall.Read(s.fd, s.heard[s.n:])
 	switch {
 	case err != nil && wouldWait(err):
-		return Waiting
+		return Waiting, false
 	case err != nil:
 		s.err = s.p.failed(s.step, os.NewSyscallError("read", err))
-		return Done
+		return Done, false
 	case n == 0:
 		s.ended = true
 	}
@@ -130,7 +143,7 @@ func (s *httpSteps) listen() Progress {
 	if s.n > 0 {
 		s.stale = false
 	}
-	return s.look()
+	return Waiting, true
 }
 
 // look judges the answer if it is whole.
