@@ -46,22 +46,23 @@ func checkCredentialName(s string) error {
 }
 
 // readCredential reads a credential of the systemd unit. systemd shows the access list of
-// the service's user as the rights of the group, which may therefore read.
+// the service's user as the rights of the group, which may therefore read. Where the file
+// system has no access lists, it gives the directory and the files to that user, and root
+// reads them too when it runs a command by hand (src/core/execute.c in systemd 252).
 func readCredential(name string) ([]byte, error) {
 	given := os.Getenv("CREDENTIALS_DIRECTORY")
 	dir := cmp.Or(given, serviceCredentials)
-	if given == "" && !isDir(dir) {
+	info, err := os.Stat(dir)
+	if given == "" && (err != nil || !info.IsDir()) {
 		return nil, fmt.Errorf("credential %q: this process has no credentials of systemd, and %s does not exist "+
 			"(LoadCredential=%s:PATH in a drop-in of holdfast.service)", name, dir, name)
 	}
-	b, err := readPrivate(filepath.Join(dir, name))
+	var b []byte
+	if err == nil {
+		b, err = readPrivate(filepath.Join(dir, name), owner(info))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("credential %q: %w", name, err)
 	}
 	return b, nil
-}
-
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
 }

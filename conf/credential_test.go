@@ -83,6 +83,27 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
+// systemd gives the directory and the files to the user of the service where the file
+// system has no access lists. Root reads them by hand, and no files of a third user.
+func TestCredentialsOfTheServiceUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away; the test of the Debian package reads such a credential too")
+	}
+	credentials(t, map[string]os.FileMode{"ours": 0o400, "foreign": 0o400, "open": 0o440})
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	for name, uid := range map[string]int{".": 996, "ours": 996, "foreign": 997, "open": 996} {
+		if err := os.Chown(filepath.Join(dir, name), uid, -1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{"ours": "", "foreign": "belongs to user 997", "open": "can be read or changed by others (mode 0440)"} {
+		_, err := Parse("a.toml", []byte(credentialRouter(`{ id = 1, secret_file = "`+name+`" }`)))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: got %v, want %q", name, err, want)
+		}
+	}
+}
+
 func TestCredentialsRefused(t *testing.T) {
 	credentials(t, map[string]os.FileMode{"open": 0o444, "writable": 0o420})
 	tests := []struct{ name, file, want string }{

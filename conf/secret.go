@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 )
 
@@ -21,8 +22,9 @@ func readSecret(path string) ([]byte, error) {
 	return readPrivate(path)
 }
 
-// readPrivate reads a file of root or of the user of this process that is not too open.
-func readPrivate(path string) ([]byte, error) {
+// readPrivate reads a file of root, of the user of this process or of a further owner
+// that is not too open.
+func readPrivate(path string, owners ...int) ([]byte, error) {
 	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
@@ -32,7 +34,7 @@ func readPrivate(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if uid := owner(info); uid != 0 && uid != os.Geteuid() {
+	if uid := owner(info); !slices.Contains(append(owners, 0, os.Geteuid()), uid) {
 		return nil, fmt.Errorf("%s belongs to user %d: it must belong to root", path, uid)
 	}
 	if most, open := tooOpen(info.Mode(), owner(info)); open {
