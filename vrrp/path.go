@@ -67,10 +67,8 @@ func (c *Config) validatePaths(bad func(key, format string, args ...any)) {
 // TrailerLen, which may follow it. Other implementations ignore bytes behind a message.
 const (
 	originMark = "HFP1"
-	originLen  = len(originMark) + 16
-
 	// OriginLen is how many bytes an advert on a further path is longer.
-	OriginLen = originLen
+	OriginLen = len(originMark) + 16
 )
 
 func appendOrigin(b []byte, origin netip.Addr) []byte {
@@ -80,7 +78,7 @@ func appendOrigin(b []byte, origin netip.Addr) []byte {
 
 // hasOrigin reports whether what follows a message begins with an Origin.
 func hasOrigin(rest []byte) bool {
-	return (len(rest) == originLen || len(rest) == originLen+TrailerLen) && string(rest[:len(originMark)]) == originMark
+	return (len(rest) == OriginLen || len(rest) == OriginLen+TrailerLen) && string(rest[:len(originMark)]) == originMark
 }
 
 // originBehind returns the Origin behind the message of a payload, or the zero Addr.
@@ -89,5 +87,5 @@ func originBehind(message, payload []byte) netip.Addr {
 	if !hasOrigin(rest) {
 		return netip.Addr{}
 	}
-	return netip.AddrFrom16([16]byte(rest[len(originMark):originLen])).Unmap()
+	return netip.AddrFrom16([16]byte(rest[len(originMark):OriginLen])).Unmap()
 }

@@ -71,7 +71,7 @@ func TestOrigin(t *testing.T) {
 		}
 		var got Advert
 		plain := a.withoutOrigin().Append(nil, source, to, tt.form)
-		if drop := Decode(Packet{source, to, HopLimit, append(plain, make([]byte, originLen)...)}, &got); family == IPv4 && drop != DropNone || got.Origin.IsValid() {
+		if drop := Decode(Packet{source, to, HopLimit, append(plain, make([]byte, OriginLen)...)}, &got); family == IPv4 && drop != DropNone || got.Origin.IsValid() {
 			t.Errorf("version %d %v: padding is taken for an origin %v (%v)", tt.version, family, got.Origin, drop)
 		}
 	}

@@ -20,7 +20,7 @@ func SplitTrailer(payload []byte, f Family) (message, trailer []byte) {
 	}
 	rest := payload[len(message):]
 	if hasOrigin(rest) {
-		rest = rest[originLen:]
+		rest = rest[OriginLen:]
 	}
 	if len(rest) != TrailerLen {
 		return message, nil

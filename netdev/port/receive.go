@@ -30,8 +30,13 @@ func (p *Port) Receive(deadline time.Time, into []Packet) ([]Packet, error) {
 	if err != nil {
 		return into, fmt.Errorf("wait for packets: %w", err)
 	}
+	return p.collect(p.events[:n], into), nil
+}
+
+// collect reads what has arrived, and appends it to into.
+func (p *Port) collect(events []unix.EpollEvent, into []Packet) []Packet {
 	filled := 0
-	for _, ev := range p.events[:n] {
+	for _, ev := range events {
 		if int(ev.Fd) == p.wake {
 			_, _ = unix.Read(p.wake, p.wakeBytes[:])
 			continue
@@ -60,7 +65,7 @@ func (p *Port) Receive(deadline time.Time, into []Packet) ([]Packet, error) {
 	if filled > 0 {
 		p.rush.arrived(time.Now())
 	}
-	return into, nil
+	return into
 }
 
 // wait blocks in epoll until the deadline, exact to the nanosecond. epoll_wait(2)

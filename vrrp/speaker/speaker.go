@@ -184,14 +184,7 @@ func (s *Speaker) receive(now time.Time, p *Packet) {
 	}
 	from, drop := s.check(now, to, p)
 	if drop != vrrp.DropNone {
-		s.dropped[drop]++
-		r.wires[to.path].dropped[drop]++
-		if drop == vrrp.DropOwnPath && r.paths.Cross(now, to.path) {
-			s.reportPaths(now, r)
-		}
-		r.drop(drop, p, s.opts.Log)
-		s.reportProtocolError(now, r, drop)
-		s.refuse(now, r, p, drop)
+		s.drop(now, to, p, drop)
 		return
 	}
 	s.received = vrrp.Received{Advert: &s.advert, Source: from}
@@ -216,6 +209,19 @@ func (s *Speaker) receive(now time.Time, p *Packet) {
 		r.mismatch(p, &s.advert, s.opts.Log)
 	}
 	s.perform(now, r.group, r.group.Step(now, r.member, &s.received))
+}
+
+// drop takes note of a packet that failed a check.
+func (s *Speaker) drop(now time.Time, to place, p *Packet, why vrrp.Drop) {
+	r := to.router
+	s.dropped[why]++
+	r.wires[to.path].dropped[why]++
+	if why == vrrp.DropOwnPath && r.paths.Cross(now, to.path) {
+		s.reportPaths(now, r)
+	}
+	r.drop(why, p, s.opts.Log)
+	s.reportProtocolError(now, r, why)
+	s.refuse(now, r, p, why)
 }
 
 // check decodes a packet into s.advert and makes all checks. It returns the router that
