@@ -125,17 +125,15 @@ type (
 
 	// PeerUp says that the BFD session with another router is up. A machine that
 	// wants this session takes note; WantSession says which one it wants.
-	PeerUp struct {
-		Peer netip.Addr
-		// Interval is that of the packets by which the session is watched. The MASTER
-		// has as long to answer when they stop.
-		Interval time.Duration
-	}
+	PeerUp struct{ Peer netip.Addr }
 
 	// PeerDown says that the session with another router is no longer up.
 	PeerDown struct {
 		Peer  netip.Addr
 		Cause DownCause
+		// Interval is how often the packets that are missing were expected, with
+		// DownSilent. The MASTER has as long to answer.
+		Interval time.Duration
 	}
 
 	// The group sends these to its members.

@@ -8,7 +8,7 @@ import (
 
 const (
 	// fastGraceMin and fastGraceMax bound how long the MASTER may take to answer
-	// after its session went down: a detection interval, within these limits.
+	// after its session went down: an interval of the session, within these limits.
 	fastGraceMin = 4 * time.Millisecond
 	fastGraceMax = 100 * time.Millisecond
 	// fastHold is how long a session that went down without a dead MASTER does not
@@ -33,12 +33,11 @@ const (
 // from taking over. That needs a MASTER that answers, so a session counts only after
 // its MASTER has answered once.
 type fast struct {
-	peer    netip.Addr    // the MASTER that a session is wanted with; not valid: none
-	up      bool          // the session is up
-	grace   time.Duration // how long peer may take to answer
-	answers bool          // peer has answered
-	asked   int           // how often peer was asked since it last answered
-	askAt   time.Time     // when it is asked again; zero: never
+	peer    netip.Addr // the MASTER that a session is wanted with; not valid: none
+	up      bool       // the session is up
+	answers bool       // peer has answered
+	asked   int        // how often peer was asked since it last answered
+	askAt   time.Time  // when it is asked again; zero: never
 
 	bidAt    time.Time // the session went down: when the bid is repeated; zero: it was
 	decideAt time.Time // the session went down: when the grace ends; zero: no grace runs
@@ -175,11 +174,7 @@ func (m *Machine) flap(now time.Time) {
 // peerUp handles PeerUp.
 func (m *Machine) peerUp(now time.Time, e PeerUp) {
 	f := &m.fast
-	if !f.peer.IsValid() || e.Peer != f.peer {
-		return
-	}
-	f.grace = min(max(e.Interval, fastGraceMin), fastGraceMax)
-	if f.up {
+	if !f.peer.IsValid() || e.Peer != f.peer || f.up {
 		return
 	}
 	f.up, f.asked = true, 0
@@ -219,7 +214,8 @@ func (m *Machine) peerDown(now time.Time, e PeerDown) {
 	switch {
 	case e.Cause == DownSilent && armed && !m.active() && !m.wants && !m.gaveUp.IsValid():
 		m.sendBackup(netip.Addr{})
-		f.bidAt, f.decideAt = now.Add(f.grace/2), now.Add(f.grace)
+		grace := min(max(e.Interval, fastGraceMin), fastGraceMax)
+		f.bidAt, f.decideAt = now.Add(grace/2), now.Add(grace)
 	case worked && (e.Cause == DownSilent || e.Cause == DownTold) && !m.gaveUp.IsValid():
 		m.flap(now)
 	}

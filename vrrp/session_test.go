@@ -62,7 +62,7 @@ func (n *node) want(port int, peer *Peer) {
 	s, life := n.session(port, peer.Address), n.life
 	n.w.at(n.w.now, func() {
 		if s.state == sessionUp {
-			n.whenAble(life, func() { n.step(port, PeerUp{Peer: s.peer, Interval: n.w.bfd}) })
+			n.whenAble(life, func() { n.step(port, PeerUp{Peer: s.peer}) })
 		}
 	})
 }
@@ -139,7 +139,7 @@ func (s *session) receive(arrived time.Duration, theirs sessionState) {
 		s.state = sessionInit
 	case s.state == sessionDown && theirs == sessionInit, s.state == sessionInit && theirs != sessionDown:
 		s.state = sessionUp
-		s.n.step(s.port, PeerUp{Peer: s.peer, Interval: s.n.w.bfd})
+		s.n.step(s.port, PeerUp{Peer: s.peer})
 	case s.state == sessionUp && theirs == sessionDown:
 		s.fall(DownTold)
 	}
@@ -180,7 +180,7 @@ func (s *session) watch() {
 func (s *session) fall(cause DownCause) {
 	s.state = sessionDown
 	s.timer++
-	s.n.step(s.port, PeerDown{Peer: s.peer, Cause: cause})
+	s.n.step(s.port, PeerDown{Peer: s.peer, Cause: cause, Interval: s.n.w.bfd})
 }
 
 // transmitBackup puts a BACKUP ADVERTISEMENT on the wire, to one router or to all.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,7 +65,7 @@ func loadConfig(ctx context.Context, path string) (*conf.Config, error) {
 // was built.
 func warningsHere(path string, c *conf.Config) conf.Errors {
 	var warnings conf.Errors
-	for _, text := range append(director.MissingInterfaces(c), director.UnfitPrograms(c)...) {
+	for _, text := range slices.Concat(director.MissingInterfaces(c), director.MissingPaths(c), director.UnfitPrograms(c)) {
 		key, message, _ := strings.Cut(text, ": ")
 		warnings = append(warnings, conf.Error{File: path, Key: key, Message: message})
 	}

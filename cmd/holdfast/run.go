@@ -41,7 +41,7 @@ func newRun(f *flags) *cobra.Command {
 	cmd.Flags().StringVar(&levelText, "log-level", "", "debug, info, warn or error (default: as configured)")
 	cmd.Flags().StringVar(&formatText, "log-format", "", "auto, text, json or journal (default: as configured)")
 	cmd.Flags().StringVar(&record, "ipvs-record", "", "keep the IPVS table in memory and append its changes to this file")
-	_ = cmd.Flags().MarkHidden("ipvs-record") // it fails only for a flag that there is not
+	_ = cmd.Flags().MarkHidden("ipvs-record") // it fails only for a flag that does not exist
 	return cmd
 }
 

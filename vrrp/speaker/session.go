@@ -13,21 +13,21 @@ type sessionKey struct {
 	peer  netip.Addr
 }
 
-// SessionUp says that the BFD session with a router on an interface is up, whose
-// packets arrive at an interval. It does not wait for the loop.
-func (s *Speaker) SessionUp(iface string, peer netip.Addr, interval time.Duration) {
+// SessionUp says that the BFD session with a router on an interface is up. It does not
+// wait for the loop.
+func (s *Speaker) SessionUp(iface string, peer netip.Addr) {
 	s.enqueue(func(now time.Time) {
-		s.sessions[sessionKey{iface, peer}] = interval
-		s.tellSession(now, iface, vrrp.PeerUp{Peer: peer, Interval: interval})
+		s.sessions[sessionKey{iface, peer}] = true
+		s.tellSession(now, iface, vrrp.PeerUp{Peer: peer})
 	})
 }
 
 // SessionDown says that the BFD session with a router on an interface is no longer up.
 // It does not wait for the loop.
-func (s *Speaker) SessionDown(iface string, peer netip.Addr, cause vrrp.DownCause) {
+func (s *Speaker) SessionDown(iface string, down vrrp.PeerDown) {
 	s.enqueue(func(now time.Time) {
-		delete(s.sessions, sessionKey{iface, peer})
-		s.tellSession(now, iface, vrrp.PeerDown{Peer: peer, Cause: cause})
+		delete(s.sessions, sessionKey{iface, down.Peer})
+		s.tellSession(now, iface, down)
 	})
 }
 
@@ -48,13 +48,12 @@ func (s *Speaker) wantSession(now time.Time, r *router, a *vrrp.MemberAction) {
 		return
 	}
 	key, name := sessionKey{r.tx.Interface, a.Peer.Address}, r.config().Name
-	if _, up := s.sessions[key]; !up {
+	if !s.sessions[key] {
 		return
 	}
 	s.enqueue(func(now time.Time) {
-		interval, up := s.sessions[key]
-		if r := s.routers[name]; up && r != nil && r.tx.Interface == key.iface {
-			s.perform(now, r.group, r.group.Step(now, r.member, vrrp.PeerUp{Peer: key.peer, Interval: interval}))
+		if r := s.routers[name]; s.sessions[key] && r != nil && r.tx.Interface == key.iface {
+			s.perform(now, r.group, r.group.Step(now, r.member, vrrp.PeerUp{Peer: key.peer}))
 		}
 	})
 }

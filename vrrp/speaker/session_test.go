@@ -40,7 +40,7 @@ func TestLostSession(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, l *lan) {
 				a, b := l.host(t, "192.0.2.1"), l.host(t, "192.0.2.2")
-				b.SessionUp("eth0", a.port.own, interval)
+				b.SessionUp("eth0", a.port.own)
 				a.beginFast(t, 200)
 				b.beginFast(t, 100)
 				time.Sleep(10 * time.Second)
@@ -53,8 +53,9 @@ func TestLostSession(t *testing.T) {
 				}
 				a.port.setCut(tt.dead)
 				lost := time.Now()
-				b.SessionDown("eth0", a.port.own, tt.cause)
-				b.SessionDown("eth1", a.port.own, tt.cause) // another interface
+				down := vrrp.PeerDown{Peer: a.port.own, Cause: tt.cause, Interval: interval}
+				b.SessionDown("eth0", down)
+				b.SessionDown("eth1", down) // another interface
 				time.Sleep(time.Second)
 				if moved := b.state(t, "v") == vrrp.Master; moved != tt.moves {
 					t.Fatalf("b became MASTER: %v, want %v", moved, tt.moves)
@@ -76,7 +77,7 @@ func TestBackupAdvertIsNoRival(t *testing.T) {
 	inBubble(t, func(t *testing.T, l *lan) {
 		a, b := l.host(t, "192.0.2.1"), l.host(t, "192.0.2.2")
 		a.begin(t, "", 200, "v") // without fast
-		b.SessionUp("eth0", a.port.own, 10*time.Millisecond)
+		b.SessionUp("eth0", a.port.own)
 		b.beginFast(t, 100)
 		time.Sleep(10 * time.Second)
 		snap, err := a.Snapshot()

@@ -58,10 +58,10 @@ type Speaker struct {
 	orders       []Order
 	reports      []Report
 	seq          uint64
-	sendFailures map[int]SendFailure          // of interfaces that refused the last frames, or some of them
-	lateness     histogram.Histogram          // of the adverts of all routers
-	refusedSince time.Time                    // since when no interface has taken a frame; zero: one has
-	sessions     map[sessionKey]time.Duration // the BFD sessions that are up, with their intervals
+	sendFailures map[int]SendFailure // of interfaces that refused the last frames, or some of them
+	lateness     histogram.Histogram // of the adverts of all routers
+	refusedSince time.Time           // since when no interface has taken a frame; zero: one has
+	sessions     map[sessionKey]bool // the BFD sessions that are up
 }
 
 // Stray counts packets on an interface that are for none of our routers.
@@ -80,7 +80,7 @@ func New(opts Options) *Speaker {
 		byKey:        map[key]place{},
 		stray:        map[int]*Stray{},
 		sendFailures: map[int]SendFailure{},
-		sessions:     map[sessionKey]time.Duration{},
+		sessions:     map[sessionKey]bool{},
 		packets:      make([]Packet, 0, 64),
 		frames:       make([]Frame, 0, 256),
 	}

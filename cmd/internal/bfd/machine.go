@@ -33,6 +33,9 @@ type Change struct {
 	Diag     Diag
 	Verdict  Verdict
 	Reason   string
+	// Interval is how often packets of the neighbour were expected, if the session fell
+	// because none came for the detection time, which is a multiple of it.
+	Interval time.Duration
 	// Late is by how much this machine itself was late shortly before, if that can
 	// be why the session fell: it was suspended or stopped, or the loop got no
 	// processor time. A fall with Late != 0 says nothing about the neighbour.
@@ -236,8 +239,11 @@ func (m *machine) pollEnded() {
 // detection returns the detection time: how long packets of the neighbour may
 // be missing (RFC 5880 §6.8.4).
 func (m *machine) detection() time.Duration {
-	return time.Duration(m.remote.Multiplier) * max(m.rxInForce, m.remote.MinTx)
+	return time.Duration(m.remote.Multiplier) * m.expected()
 }
+
+// expected returns how often packets of the neighbour arrive at least.
+func (m *machine) expected() time.Duration { return max(m.rxInForce, m.remote.MinTx) }
 
 // remoteDetection returns how long the neighbour misses our packets before it takes
 // the session down.
@@ -322,13 +328,14 @@ func (m *machine) elapse(now time.Time) {
 
 // expire handles the end of the detection time.
 func (m *machine) expire(now time.Time) {
-	silence := m.detection()
+	interval, silence := m.expected(), m.detection()
 	m.expires, m.remote = time.Time{}, unheard
 	if m.state != Init && m.state != Up {
 		m.schedule(now)
 		return
 	}
 	m.fall(now, DiagExpired, fmt.Sprintf("no packet for %v: %v", silence, DiagExpired))
+	m.changes[len(m.changes)-1].Interval = interval
 	if m.interval() != 0 { // a passive session sends nothing now
 		m.send(now, false)
 	}

@@ -200,6 +200,19 @@ func TestJitterOfOne(t *testing.T) {
 	l.want("Up Up")
 }
 
+// A fall by silence tells how often packets were expected, at the neighbour's pace or ours.
+func TestFallTellsInterval(t *testing.T) {
+	for _, tt := range []struct{ theirs, want time.Duration }{{10 * ms, 200 * ms}, {300 * ms, 300 * ms}} {
+		m := newMachine("s", 11, usual)
+		m.start(epoch)
+		m.receive(epoch, epoch, &Packet{State: Init, Multiplier: 3, Mine: 22, Yours: 11, MinTx: tt.theirs, MinRx: 10 * ms})
+		m.elapse(m.expires)
+		if c := m.changes[0]; c.To != Down || c.Interval != tt.want {
+			t.Errorf("the neighbour sends every %v: %+v, want interval %v", tt.theirs, c, tt.want)
+		}
+	}
+}
+
 func TestDetection(t *testing.T) {
 	l := newLink(t, usual, usual)
 	l.run(5 * time.Second)

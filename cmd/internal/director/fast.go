@@ -171,7 +171,7 @@ func (f *fastSessions) meet(k fastKey, source netip.Addr) {
 
 // add gives the session to the BFD speaker, with the timers in force.
 func (f *fastSessions) add(k fastKey, p *fastPeer) {
-	v, interval := f.vrrp(), f.interval()
+	v := f.vrrp()
 	f.sessions().Add(bfd.User{
 		Config: bfd.Config{
 			Name: k.user(), Neighbour: k.peer, Source: p.source, Interface: k.iface,
@@ -180,26 +180,27 @@ func (f *fastSessions) add(k fastKey, p *fastPeer) {
 		Heed: func(c bfd.Change) {
 			switch {
 			case c.To == bfd.Up:
-				v.SessionUp(k.iface, k.peer, interval)
+				v.SessionUp(k.iface, k.peer)
 			case c.From == bfd.Up:
-				v.SessionDown(k.iface, k.peer, downCause(&c))
+				v.SessionDown(k.iface, peerDown(k.peer, &c))
 			}
 			f.post(func() { p.up = c.To == bfd.Up })
 		},
 	})
 }
 
-// downCause says what the fall of a session means.
-func downCause(c *bfd.Change) vrrp.DownCause {
+// peerDown says what the fall of a session means.
+func peerDown(peer netip.Addr, c *bfd.Change) vrrp.PeerDown {
+	down := vrrp.PeerDown{Peer: peer, Cause: vrrp.DownTold, Interval: c.Interval}
 	switch {
 	case c.To == bfd.AdminDown, c.Verdict != bfd.VerdictDown: // the neighbour is in AdminDown
-		return vrrp.DownAdmin
+		down.Cause = vrrp.DownAdmin
 	case c.Late != 0:
-		return vrrp.DownLate
+		down.Cause = vrrp.DownLate
 	case c.Diag == bfd.DiagExpired:
-		return vrrp.DownSilent
+		down.Cause = vrrp.DownSilent
 	}
-	return vrrp.DownTold
+	return down
 }
 
 func (f *fastSessions) isWanted(k fastKey) bool {
@@ -248,7 +249,7 @@ func (f *fastSessions) sweep(now time.Time) {
 		case now.Sub(p.used) > fastIdle:
 			delete(f.peers, k)
 			f.sessions().Remove(k.user())
-			f.vrrp().SessionDown(k.iface, k.peer, vrrp.DownAdmin)
+			f.vrrp().SessionDown(k.iface, vrrp.PeerDown{Peer: k.peer, Cause: vrrp.DownAdmin})
 		}
 	}
 }
@@ -274,24 +275,57 @@ func (f *fastSessions) changed(r *speaker.Report) {
 	f.publish(e)
 }
 
-// report adds, to each instance with fast, what its sessions are.
+// report adds, to each instance with fast, what its sessions are. The sessions of the
+// status are there already.
 func (f *fastSessions) report(st *status.Status) {
+	sessions := sessionsOf(st)
 	for i := range st.VRRP {
 		v := &st.VRRP[i]
 		if v.Fast == nil {
 			continue
 		}
 		v.Fast.IntervalMS, v.Fast.Multiplier = ms(f.interval()), int(f.timers.Multiplier)
+		if s := sessions.with(v.Interface, v.Fast.Peer); v.Fast.Armed && s != nil && s.Remote != nil && s.DetectionMS > 0 {
+			v.Fast.Multiplier = s.Remote.Multiplier
+			v.Fast.IntervalMS = s.DetectionMS / float64(s.Remote.Multiplier)
+		}
 		if v.State != event.Master {
 			continue
 		}
 		for k, p := range f.peers {
 			if p.up && k.iface == v.Interface && k.peer.Is6() == (v.Family == vrrp.IPv6.String()) {
 				v.Fast.Backups = append(v.Fast.Backups, k.peer.String())
+				if s := sessions.with(k.iface, k.peer.String()); s != nil {
+					v.Fast.IntervalMS = max(v.Fast.IntervalMS, s.TxMS)
+				}
 			}
 		}
 		slices.Sort(v.Fast.Backups)
 	}
+}
+
+// statusSessions are the single-hop sessions of a status, by interface and neighbour.
+type statusSessions map[[2]string]*status.BFDSession
+
+func sessionsOf(st *status.Status) statusSessions {
+	all := statusSessions{}
+	if st.BFD == nil {
+		return all
+	}
+	for i := range st.BFD.Sessions {
+		if s := &st.BFD.Sessions[i]; !s.Multihop {
+			all[[2]string{s.Interface, s.Neighbour}] = s
+		}
+	}
+	return all
+}
+
+// with returns the session with a neighbour that watches an interface; nil: there is none.
+func (all statusSessions) with(iface, neighbour string) *status.BFDSession {
+	if s := all[[2]string{iface, neighbour}]; s != nil {
+		return s
+	}
+	return all[[2]string{"", neighbour}] // of the configuration, for every interface
 }
 
 // fastStatus is what the machine of an instance says of fast; nil without fast.

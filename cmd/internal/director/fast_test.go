@@ -2,6 +2,7 @@ package director
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/bfd"
+	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/status"
 	"holdfast/conf"
 	"holdfast/netdev"
 	"holdfast/vrrp"
@@ -106,8 +109,45 @@ func TestFastTimers(t *testing.T) {
 	}
 }
 
+// The status says how often packets are really sent: the other router may send its own
+// less often, or bear fewer, and a session of the configuration has its own timers.
+func TestFastReport(t *testing.T) {
+	f := fastStage()
+	f.timers = bfd.Timers{MinTx: 10 * time.Millisecond, MinRx: 10 * time.Millisecond, Multiplier: 3}
+	for _, last := range []byte{3, 4} {
+		f.met(stranger(last))
+		f.peers[fastKey{"eth0", stranger(last).Source}].up = true
+	}
+	sessions := []status.BFDSession{
+		{Interface: "eth0", Neighbour: "192.0.2.2", DetectionMS: 200, Remote: &status.BFDRemote{Multiplier: 5}},
+		{Interface: "eth0", Neighbour: "192.0.2.3", TxMS: 10},
+		{Neighbour: "192.0.2.4", TxMS: 34},
+		{Neighbour: "192.0.2.3", TxMS: 500, Multihop: true},
+		{Interface: "eth1", Neighbour: "192.0.2.3", TxMS: 500},
+	}
+	for _, tt := range []struct {
+		state string
+		fast  status.Fast
+		want  string
+	}{
+		{event.Backup, status.Fast{Armed: true, Peer: "192.0.2.2"}, "5 x 40"},
+		{event.Backup, status.Fast{Armed: true, Peer: "192.0.2.9"}, "3 x 10"},
+		{event.Backup, status.Fast{Peer: "192.0.2.2"}, "3 x 10"},
+		{event.Master, status.Fast{}, "3 x 34"},
+	} {
+		st := status.Status{BFD: &status.BFD{Sessions: sessions}}
+		st.VRRP = make([]status.Instance, 1)
+		v := &st.VRRP[0]
+		v.State, v.Interface, v.Family, v.Fast = tt.state, "eth0", vrrp.IPv4.String(), &tt.fast
+		f.report(&st)
+		if got := fmt.Sprintf("%d x %v", v.Fast.Multiplier, v.Fast.IntervalMS); got != tt.want || len(v.Fast.Backups) != 2 == (tt.state == event.Master) {
+			t.Errorf("%s %+v: %s, want %s", tt.state, tt.fast, got, tt.want)
+		}
+	}
+}
+
 // What a session's fall says of the neighbour.
-func TestDownCause(t *testing.T) {
+func TestPeerDown(t *testing.T) {
 	for _, tt := range []struct {
 		c    bfd.Change
 		want vrrp.DownCause
@@ -118,8 +158,10 @@ func TestDownCause(t *testing.T) {
 		{bfd.Change{From: bfd.Up, To: bfd.Down, Diag: bfd.DiagNeighbourDown, Verdict: bfd.VerdictUp}, vrrp.DownAdmin},
 		{bfd.Change{From: bfd.Up, To: bfd.AdminDown, Diag: bfd.DiagAdminDown, Verdict: bfd.VerdictDown}, vrrp.DownAdmin},
 	} {
-		if got := downCause(&tt.c); got != tt.want {
-			t.Errorf("%+v: %v, want %v", tt.c, got, tt.want)
+		tt.c.Interval = 40 * time.Millisecond
+		want := vrrp.PeerDown{Peer: netip.MustParseAddr("192.0.2.2"), Cause: tt.want, Interval: 40 * time.Millisecond}
+		if got := peerDown(want.Peer, &tt.c); got != want {
+			t.Errorf("%+v: %+v, want %+v", tt.c, got, want)
 		}
 	}
 }

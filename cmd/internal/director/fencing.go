@@ -146,6 +146,20 @@ func (u *unitResources) fenceTroubles() []status.Problem {
 	return []status.Problem{{Kind: "fence", Name: f.node, Text: text}}
 }
 
+// unfitFences says of every program that fences and could not, or must not, be run here
+// and now why that is.
+func unfitFences(c *conf.Config) (list []string) {
+	for _, u := range units(c) {
+		if u.fence.Kind == "" {
+			continue
+		}
+		if err := fenceDevice(&u.fence).Check(); err != nil {
+			list = append(list, fmt.Sprintf("%s.fence: %v", u.key(), err))
+		}
+	}
+	return list
+}
+
 // fenceDevice is the device of a configuration.
 func fenceDevice(c *conf.Fence) *fence.Device {
 	d := &fence.Device{Agent: c.Agent, Plugin: c.Plugin, Action: string(c.Action), Params: maps.Clone(c.Params)}

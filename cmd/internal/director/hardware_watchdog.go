@@ -186,9 +186,11 @@ func (h *hardwareWatchdog) armed(path string, about hardwatch.About) {
 }
 
 func (h *hardwareWatchdog) fails(path string, err error) {
-	h.log.Error("the hardware watchdog is not fed", "device", path, "err", err)
 	if h.path != path {
 		return
+	}
+	if h.shown.Armed || h.shown.Error != err.Error() { // it is tried again and again
+		h.log.Error("the hardware watchdog is not fed", "device", path, "err", err)
 	}
 	h.shown.Armed, h.shown.Error = false, err.Error()
 	h.problems([]status.Problem{{Kind: "watchdog", Name: path, Text: fmt.Sprintf("the hardware watchdog is not fed: %v", err)}})

@@ -60,6 +60,19 @@ func missingInterface(in *conf.Instance, index int, name string) string {
 	return fmt.Sprintf("vrrp.%s.%s: there is no interface %s here", in.Name, key, name)
 }
 
+// MissingPaths says which interfaces of further paths this host does not have, as "key:
+// message". A start without them is not refused: they may come later.
+func MissingPaths(c *conf.Config) (list []string) {
+	for i := range c.VRRP {
+		for _, name := range c.VRRP[i].Wires()[1:] {
+			if _, err := net.InterfaceByName(name); err != nil {
+				list = append(list, fmt.Sprintf("vrrp.%s.also: there is no interface %s here", c.VRRP[i].Name, name))
+			}
+		}
+	}
+	return list
+}
+
 // checkIPVS says that a configuration needs IPVS and the kernel does not have it.
 func checkIPVS(ctx context.Context, c *conf.Config) error {
 	if !needsIPVS(c) {

@@ -3,6 +3,7 @@ package director
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -111,6 +112,9 @@ func (p *preemption) ask(a *ask) {
 		defer cancel()
 		var output program.Tail
 		err := a.program.Run(ctx, env, &output)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("timed out after %v", limit)
+		}
 		if line := output.LastLine(); err != nil && line != "" {
 			err = fmt.Errorf("%w: %s", err, line)
 		}

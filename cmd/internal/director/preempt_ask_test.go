@@ -112,7 +112,7 @@ func TestPreemptCommandHangs(t *testing.T) {
 	s.held = true
 	s.heldBack("outside")
 	s.until(t, "the program was killed", func() bool { return s.asks["outside"].problem != "" })
-	if got := s.asks["outside"].problem; got != "context deadline exceeded" {
+	if got := s.asks["outside"].problem; got != "timed out after 50ms" {
 		t.Errorf("problem %q", got)
 	}
 }

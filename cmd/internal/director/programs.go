@@ -150,7 +150,7 @@ func UnfitPrograms(c *conf.Config) []string {
 			check("service."+s.Name+".notify", map[string]*conf.Command{"up": &n.Up, "down": &n.Down}, "up", "down")
 		}
 	}
-	return append(append(list, unfitResources(c)...), unfitChecks(c)...)
+	return slices.Concat(list, unfitResources(c), unfitFences(c), unfitChecks(c))
 }
 
 // warnOfPrograms logs what UnfitPrograms finds. That may take long, where users are

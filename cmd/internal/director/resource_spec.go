@@ -54,7 +54,7 @@ func unfitResources(c *conf.Config) (list []string) {
 				}
 				if err := command.Check(); err != nil && !found[err.Error()] {
 					found[err.Error()] = true
-					list = append(list, fmt.Sprintf("resource.%s.%s: %v", s.Name, a, err))
+					list = append(list, fmt.Sprintf("%s.resource.%s.%s: %v", u.key(), s.Name, a, err))
 				}
 			}
 		}

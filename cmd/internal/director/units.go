@@ -29,6 +29,14 @@ func (u *unit) speakerName() string {
 	return ""
 }
 
+// key is where the unit is in the configuration: "group.director".
+func (u *unit) key() string {
+	if u.group {
+		return "group." + u.name
+	}
+	return "vrrp." + u.name
+}
+
 // units returns the units of a configuration: groups first, then the lone
 // instances, each in the order of the file.
 func units(c *conf.Config) []unit {

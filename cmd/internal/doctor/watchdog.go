@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,27 +35,29 @@ func lookAtWatchdog(_ context.Context, p *Patient) (watchdogFacts, error) {
 		return f, fmt.Errorf("look at the watchdog: %w", err)
 	}
 	f.Exists, f.IsDevice = true, info.Mode()&fs.ModeCharDevice != 0
-	number := strings.TrimPrefix(filepath.Base(f.Path), "watchdog")
-	if number == "" {
-		number = "0" // /dev/watchdog is another name of it (drivers/watchdog/watchdog_dev.c)
-	}
-	b, err := os.ReadFile("/sys/class/watchdog/watchdog" + number + "/nowayout")
+	b, err := os.ReadFile("/sys/class/watchdog/watchdog" + watchdogNumber(f.Path) + "/nowayout")
 	f.NoWayOut = err == nil && strings.TrimSpace(string(b)) == "1"
 	daemon := 0
 	if p.Status != nil {
 		daemon = p.Status.PID
 	}
-	f.Holder = watchdogHolder("/proc", daemon)
+	f.Holder = watchdogHolder("/proc", watchdogNumber(f.Path), daemon)
 	return f, nil
 }
 
-// watchdogHolder returns the process, other than the daemon, that has a watchdog open,
-// as far as this user may see.
-func watchdogHolder(proc string, daemon int) string {
+// watchdogNumber is the number of a device. /dev/watchdog is another name of
+// /dev/watchdog0 (drivers/watchdog/watchdog_dev.c).
+func watchdogNumber(path string) string {
+	return cmp.Or(strings.TrimPrefix(filepath.Base(path), "watchdog"), "0")
+}
+
+// watchdogHolder returns the process, other than the daemon, that has the watchdog of a
+// number open, as far as this user may see.
+func watchdogHolder(proc, number string, daemon int) string {
 	fds, _ := filepath.Glob(proc + "/[0-9]*/fd/*")
 	for _, fd := range fds {
 		target, err := os.Readlink(fd)
-		if err != nil || !strings.HasPrefix(target, "/dev/watchdog") {
+		if err != nil || !strings.HasPrefix(target, "/dev/watchdog") || watchdogNumber(target) != number {
 			continue
 		}
 		dir := filepath.Dir(filepath.Dir(fd))
@@ -76,7 +79,7 @@ func judgeWatchdog(p *Patient, f watchdogFacts) (found []Finding) {
 	case !f.IsDevice:
 		found = append(found, Finding{Severity: Error, What: fmt.Sprintf("%s is not a device", f.Path), Why: why, Cure: "name the device with watchdog in [director]"})
 	case f.Holder != "":
-		found = append(found, Finding{Severity: Error, What: fmt.Sprintf("%s has a watchdog open", f.Holder),
+		found = append(found, Finding{Severity: Error, What: fmt.Sprintf("%s has %s open", f.Holder, f.Path),
 			Why:  "Only one process can have a watchdog open. " + why,
 			Cure: "end that use: of systemd by RuntimeWatchdogSec=off in /etc/systemd/system.conf; or name another device"})
 	}

@@ -15,7 +15,7 @@ func TestWatchdog(t *testing.T) {
 		{name: "missing", config: fed, facts: watchdogFacts{Path: "/dev/watchdog"}, want: []string{"error: there is no watchdog /dev/watchdog"}},
 		{name: "a file", config: fed, facts: watchdogFacts{Path: "/dev/watchdog", Exists: true}, want: []string{"error: /dev/watchdog is not a device"}},
 		{name: "in use, for ever", config: fed, facts: watchdogFacts{Path: "/dev/watchdog", Exists: true, IsDevice: true, Holder: "systemd (pid 1)", NoWayOut: true},
-			want: []string{"error: systemd (pid 1) has a watchdog open", "note: /dev/watchdog cannot be disarmed (nowayout)"}},
+			want: []string{"error: systemd (pid 1) has /dev/watchdog open", "note: /dev/watchdog cannot be disarmed (nowayout)"}},
 	})
 }
 
@@ -34,10 +34,18 @@ func TestWatchdogHolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := watchdogHolder(proc, 7); got != "init (pid 1)" {
-		t.Errorf("held by %q", got)
-	}
-	if got := watchdogHolder(proc, 1); got != "" {
-		t.Errorf("held by %q beside the daemon", got)
+	for _, c := range []struct {
+		path   string
+		daemon int
+		want   string
+	}{
+		{"/dev/watchdog", 7, "init (pid 1)"},
+		{"/dev/watchdog0", 7, "init (pid 1)"},
+		{"/dev/watchdog1", 7, ""},
+		{"/dev/watchdog", 1, ""},
+	} {
+		if got := watchdogHolder(proc, watchdogNumber(c.path), c.daemon); got != c.want {
+			t.Errorf("%s beside process %d is held by %q, want %q", c.path, c.daemon, got, c.want)
+		}
 	}
 }

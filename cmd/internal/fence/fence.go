@@ -70,6 +70,12 @@ func (d *Device) Run(ctx context.Context, node string, env []string) error {
 	return c.run(ctx, env, nil)
 }
 
+// Check returns why the program of the device must not or cannot be run, or nil.
+func (d *Device) Check() error {
+	c := d.call("")
+	return c.Check()
+}
+
 // has returns an error if a plugin of STONITH does not list a node. Plugins write names
 // in lower case.
 func (d *Device) has(ctx context.Context, node string, env []string) error {

@@ -52,7 +52,8 @@ func Adopt(path string, fd int, timeout time.Duration) (*Device, error) {
 	return arm(os.NewFile(uintptr(fd), path), timeout)
 }
 
-// arm closes f if that fails.
+// arm closes f if that fails. A watchdog that refuses the timeout is disarmed: to open it
+// has armed it, and nothing would feed it.
 func arm(f *os.File, timeout time.Duration) (*Device, error) {
 	d := &Device{file: f}
 	err := d.arm(timeout)
@@ -71,6 +72,7 @@ func (d *Device) arm(timeout time.Duration) error {
 	d.about.Identity = string(bytes.TrimRight(info.Identity[:], "\x00"))
 	d.about.NoWayOut = noWayOut(d.FD())
 	if d.about.Timeout, err = d.setTimeout(info.Options, timeout); err != nil {
+		_, _ = d.file.WriteString("V")
 		return fmt.Errorf("is not armed: %w", err)
 	}
 	return d.Feed()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -61,10 +62,19 @@ func (t *Trap) Deliver(ctx context.Context, events []event.Event) (int, error) {
 			continue
 		}
 		if _, err := session.SendTrap(gosnmp.SnmpTrap{Variables: t.variables(e), IsInform: t.o.Confirm}); err != nil {
-			return i, fmt.Errorf("send a trap: %w", err)
+			return i, t.unsent(err)
 		}
 	}
 	return len(events), nil
+}
+
+// unsent is the error of a trap that was not sent or not confirmed. A manager that knows
+// no such community, or does not run, is silent.
+func (t *Trap) unsent(err error) error {
+	if errors.Is(err, gosnmp.ErrMaxRetriesExceeded) {
+		return fmt.Errorf("the manager %s did not confirm within %v", t.o.Address, t.o.Timeout)
+	}
+	return fmt.Errorf("send a trap: %w", err)
 }
 
 // session opens a socket towards the manager.

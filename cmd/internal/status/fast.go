@@ -20,11 +20,14 @@ type Fast struct {
 	Until time.Time `json:"until,omitzero"`
 	// Backups are the routers on the interface that have a session with this one, if it
 	// is MASTER.
-	Backups    []string `json:"backups,omitempty"`
-	IntervalMS float64  `json:"interval_ms"` // between packets of the session, at most
-	Multiplier int      `json:"multiplier"`  // packets that may be missing in a row
-	Takeovers  uint64   `json:"takeovers"`   // from a MASTER whose session was lost
-	Flaps      uint64   `json:"flaps"`       // sessions lost although the MASTER was alive
+	Backups []string `json:"backups,omitempty"`
+	// IntervalMS is the time between two packets of the session at most, in
+	// milliseconds: what both routers have agreed on if Armed is true or there are Backups,
+	// of which the slowest counts, and otherwise what is configured here.
+	IntervalMS float64 `json:"interval_ms"`
+	Multiplier int     `json:"multiplier"` // packets that may be missing in a row
+	Takeovers  uint64  `json:"takeovers"`  // from a MASTER whose session was lost
+	Flaps      uint64  `json:"flaps"`      // sessions lost although the MASTER was alive
 	// QuestionsSent and QuestionsReceived are BACKUP ADVERTISEMENTS: questions whether the
 	// MASTER is alive, and answers.
 	QuestionsSent     uint64 `json:"questions_sent"`

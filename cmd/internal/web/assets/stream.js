@@ -4,7 +4,7 @@ const firstPause = 1000;
 const longestPause = 5000;
 // A director that said that it leaves, and does not answer when the pause between two
 // attempts has become longer than this, is lost.
-const patience = 3000;
+const lostAfter = 3000;
 // A director that says nothing for so many seconds has gone without a word. Seconds in
 // which the page itself did not run do not count: what was said is still to be heard.
 const silence = 25;
@@ -43,7 +43,7 @@ export function connect(handlers) {
   function again() {
     source.close();
     source = null;
-    if (!left || pause > patience) handlers.lost(heard);
+    if (!left || pause > lostAfter) handlers.lost(heard);
     setTimeout(open, pause);
     pause = Math.min(pause * 1.5, longestPause);
   }
