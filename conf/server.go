@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 
 	"holdfast/checker/probe"
 	"holdfast/lvs"
@@ -27,6 +28,7 @@ func (s *Service) servers() []server {
 
 // setServers sets the two lists of s.
 func (s *Service) setServers(servers []server) {
+	s.Servers, s.Health = slices.Grow(s.Servers, len(servers)), slices.Grow(s.Health, len(servers))
 	for _, r := range servers {
 		s.Servers = append(s.Servers, r.ServerConfig)
 		s.Health = append(s.Health, r.Health)

@@ -309,7 +309,7 @@ func (t *Table) indexRefs() {
 	t.refs = make(map[string]map[string]serverID, len(t.services))
 	for i := range t.services {
 		c := &t.services[i]
-		servers := make(map[string]serverID, 2*len(c.Servers))
+		servers := make(map[string]serverID, len(c.Servers)) // most have no name but their address
 		for j := range c.Servers {
 			if a := c.Servers[j].Server.Address; a.IsValid() {
 				servers[a.String()] = c.id(&c.Servers[j])

@@ -271,6 +271,54 @@ func TestReuseOfAConnectionThatEnded(t *testing.T) {
 	}
 }
 
+// A server that takes a request on a kept connection and then ends or resets it gets the
+// request once more, on a new connection.
+func TestReuseOfAConnectionThatEndsInsteadOfAnAnswer(t *testing.T) {
+	for name, end := range map[string]func(*net.TCPConn){
+		"end":   func(c *net.TCPConn) { c.Close() },
+		"reset": func(c *net.TCPConn) { c.SetLinger(0); c.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := listen(t, "127.0.0.1:0")
+			requests := make(chan int, 10) // how many came on each connection
+			go func() {
+				for n := 1; ; n++ {
+					conn, err := l.Accept()
+					if err != nil {
+						return
+					}
+					r := bufio.NewReader(conn)
+					answers := 1
+					if n == 3 { // the third attempt has no other
+						answers = 0
+					}
+					for range answers {
+						http.ReadRequest(r)
+						io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+					}
+					http.ReadRequest(r)
+					end(conn.(*net.TCPConn))
+					requests <- answers + 1
+				}
+			}()
+			s := defaultHTTP
+			s.Reuse = true
+			p := newProber(t, s, at(l.Addr()))
+			wantReason(t, askWith(t, p, 5*time.Second), "")
+			wantReason(t, askWith(t, p, 5*time.Second), "") // on connections 1 and 2
+			got := askWith(t, p, 5*time.Second)             // on connections 2 and 3
+			if !strings.HasPrefix(got, "answer: ") {
+				t.Errorf("reason %q, want that no answer came", got)
+			}
+			for i, want := range []int{2, 2, 1} {
+				if n := <-requests; n != want {
+					t.Errorf("%d requests on connection %d, want %d", n, i+1, want)
+				}
+			}
+		})
+	}
+}
+
 // A server that answers on a kept connection with the answer to an earlier request is
 // not listened to.
 func TestReuseOfADisorderlyServer(t *testing.T) {

@@ -134,6 +134,7 @@ func TestDebianPackage(t *testing.T) {
 	if tally := probe.Stop(); tally.Lost > 0 {
 		t.Errorf("until the upgrade was over: %v", tally)
 	}
+	step("systemd-networkd", func(t *testing.T) { m.fights(t, p, networkd) })
 	step("watchdog", func(t *testing.T) { watchdog(t, m, other) })
 	step("as root", func(t *testing.T) { asRoot(t, m) })
 	step("removal", func(t *testing.T) { removal(t, m, p, other) })

@@ -105,21 +105,30 @@ func (p *preemption) waitsForOther(a *ask) bool {
 func (p *preemption) ask(a *ask) {
 	a.running = true
 	p.log.Info("the MASTER is asked to hand over", "unit", a.unit, "program", a.program.Argv[0])
-	env := []string{"HOLDFAST_GROUP=" + a.unit, "HOLDFAST_DIRECTOR=" + p.conf.Director.Name}
+	env := []string{"PATH=" + program.Path, "LANG=C.UTF-8", "HOLDFAST_GROUP=" + a.unit, "HOLDFAST_DIRECTOR=" + p.conf.Director.Name}
 	limit := cmp.Or(a.command.Timeout, askLimit)
 	p.spawn(func() {
 		ctx, cancel := context.WithTimeout(p.ctx, limit)
 		defer cancel()
-		var output program.Tail
-		err := a.program.Run(ctx, env, &output)
+		err := runOnce(ctx, &a.program, env)
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("timed out after %v", limit)
 		}
-		if line := output.LastLine(); err != nil && line != "" {
-			err = fmt.Errorf("%w: %s", err, line)
-		}
 		p.post(func() { p.asked(a, err) })
 	})
+}
+
+// runOnce runs a program, unless somebody could have changed it.
+func runOnce(ctx context.Context, p *program.Program, env []string) error {
+	if err := p.Check(); err != nil {
+		return err
+	}
+	var output program.Tail
+	err := p.Run(ctx, env, &output)
+	if line := output.LastLine(); err != nil && line != "" {
+		return fmt.Errorf("%w: %s", err, line)
+	}
+	return err
 }
 
 // asked takes the result of a program. One that succeeded has made this director MASTER;

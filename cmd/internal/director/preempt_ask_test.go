@@ -116,3 +116,18 @@ func TestPreemptCommandHangs(t *testing.T) {
 		t.Errorf("problem %q", got)
 	}
 }
+
+// A program that anybody could have changed is not run.
+func TestPreemptCommandUnsafe(t *testing.T) {
+	s, c := newAskStage(t, 0)
+	if err := os.Chmod(c.Groups[0].PreemptCommand.Argv[0], 0o777); err != nil {
+		t.Fatal(err)
+	}
+	s.apply(c)
+	s.held = true
+	s.heldBack("outside")
+	s.until(t, "the program was refused", func() bool { return s.asks["outside"].problem != "" })
+	if got := s.asks["outside"].problem; !strings.Contains(got, "is writable by everybody") || s.ran() != "" {
+		t.Errorf("problem %q, ran %q", got, s.ran())
+	}
+}

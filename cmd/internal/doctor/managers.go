@@ -82,7 +82,7 @@ func judgeManagers(p *Patient, facts managerFacts) (found []Finding) {
 		}
 		found = append(found, Finding{
 			Severity: Warning, What: fmt.Sprintf("%s runs, and no file keeps it away from %s", m.name, strings.Join(open, ", ")),
-			Why:  "When it is restarted or reloaded it may take the addresses of the MASTER away. holdfast puts them back, after a moment without them.",
+			Why:  "It gives them its own configuration when it starts, and may take the addresses of the MASTER away when it configures them again. holdfast puts them back, after a moment without them.",
 			Cure: fmt.Sprintf("printf '%s' > %s (with the names of devices that the configuration names itself), then restart or reload %s", m.text, m.file, m.name),
 		})
 	}
