@@ -22,8 +22,9 @@ const DefaultSpread = time.Second
 const settleAfter = time.Second
 
 // grain is the step of the grid on which slots lie. Attempts in one slot of the
-// grid begin in one wake-up of the scheduler.
-const grain = 10 * time.Millisecond
+// grid begin in one wake-up of the scheduler, and each wake-up has the runtime look after
+// its threads for some milliseconds (sysmon).
+const grain = 25 * time.Millisecond
 
 // A question is a check of one server with one interval, for one or more subjects.
 // The lock of its Set guards it.

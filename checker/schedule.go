@@ -30,6 +30,7 @@ func (s *Set) run() {
 	for s.ctx.Err() == nil {
 		s.endGone()
 		due = s.beginDue(due[:0])
+		s.flights.crowd = len(due) >= crowd
 		for _, q := range due {
 			if stepper := s.stepper(q); stepper != nil {
 				s.launch(q, stepper)
@@ -37,6 +38,7 @@ func (s *Set) run() {
 				s.done.Go(func() { s.attempt(q) })
 			}
 		}
+		s.settle()
 		s.pause(timer)
 	}
 }
