@@ -192,7 +192,7 @@ func (s *Set) forget(f *flight) {
 // attemptRest makes in a goroutine what is left of an attempt.
 func (s *Set) attemptRest(f *flight) {
 	q := f.question
-	ctx, cancel := context.WithDeadline(q.ctx, f.begun.Add(q.cfg.Timeout))
+	ctx, cancel := context.WithDeadline(s.contextOf(q), f.begun.Add(q.cfg.Timeout))
 	weight, err := s.guarded(q, func() (*probe.Weight, error) { return f.steps.Rest(ctx) })
 	ended := time.Now()
 	cancel()

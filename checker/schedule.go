@@ -137,8 +137,15 @@ func (s *Set) interrupt() {
 // longAgo is a time that has passed.
 var longAgo = time.Unix(1, 0)
 
+// contextOf is question.context, without the lock.
+func (s *Set) contextOf(q *question) context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return q.context(s.ctx)
+}
+
 func (s *Set) attempt(q *question) {
-	ctx, cancel := context.WithTimeout(q.ctx, q.cfg.Timeout)
+	ctx, cancel := context.WithTimeout(s.contextOf(q), q.cfg.Timeout)
 	begun := time.Now()
 	weight, err := s.probe(ctx, q)
 	ended := time.Now()
@@ -174,7 +181,7 @@ func (s *Set) finish(q *question, begun, ended time.Time, weight *probe.Weight, 
 	s.running--
 	q.running = false
 	s.freePlace(q)
-	if q.ctx.Err() != nil { // the last subject is gone
+	if q.over { // the last subject is gone
 		q.discard()
 		s.rouse()
 		return
