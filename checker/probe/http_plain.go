@@ -20,6 +20,9 @@ type plain struct {
 // not complete; package net/http then decides.
 func plainAnswer(b []byte) (a plain, whole bool) {
 	line, b, ok := cutLine(b)
+	if !ok {
+		return a, false
+	}
 	if a.status, ok = plainStatus(line); !ok {
 		return a, false
 	}

@@ -29,28 +29,40 @@ func collectGarbage(percent int) {
 const calm = 2 * time.Second
 
 // forgetStart returns the memory that only the start needed to the kernel: the heap, and
-// the code, of which the parts that run again come back from the page cache.
+// the code and constants, which come back from the page cache when they are used again.
 func forgetStart() {
 	debug.FreeOSMemory()
-	maps, err := os.ReadFile("/proc/self/maps")
+	maps, err := os.ReadFile("/proc/self/smaps")
 	if err != nil {
 		return // it is held as it was
 	}
 	program, _ := os.Readlink("/proc/self/exe")
-	for line := range strings.Lines(string(maps)) {
-		if from, size, ok := codeOf(program, line); ok {
-			_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, size, unix.MADV_DONTNEED)
-		}
+	for _, p := range programParts(program, string(maps)) {
+		_, _, _ = unix.Syscall(unix.SYS_MADVISE, p.from, p.size, unix.MADV_DONTNEED)
 	}
 }
 
-// codeOf returns where a line of /proc/self/maps has the code of a program, which nobody
-// writes to.
-func codeOf(program, line string) (from, size uintptr, ok bool) {
-	var to uintptr
-	var access string
-	if n, _ := fmt.Sscanf(line, "%x-%x %s", &from, &to, &access); n != 3 || access != "r-xp" {
-		return 0, 0, false
+// A memoryPart is a part of the address space.
+type memoryPart struct{ from, size uintptr }
+
+// programParts returns what /proc/self/smaps has of a program as it is in its file: nobody
+// can write to it, and no page of it was written to before, as the loader does to relocate
+// (Anonymous: 0).
+func programParts(program, smaps string) (parts []memoryPart) {
+	var part memoryPart
+	for line := range strings.Lines(smaps) {
+		line = strings.TrimSpace(line)
+		var from, to uintptr
+		var access string
+		switch n, _ := fmt.Sscanf(line, "%x-%x %s", &from, &to, &access); {
+		case n == 3:
+			part = memoryPart{from: from}
+			if program != "" && strings.HasSuffix(line, " "+program) && (access == "r-xp" || access == "r--p") {
+				part.size = to - from
+			}
+		case strings.HasPrefix(line, "Anonymous:") && strings.Fields(line)[1] == "0" && part.size > 0:
+			parts = append(parts, part)
+		}
 	}
-	return from, to - from, program != "" && strings.HasSuffix(strings.TrimSpace(line), " "+program)
+	return parts
 }
