@@ -97,7 +97,7 @@ func runFast(o options) []*row {
 }
 
 func fastContenders() []contender {
-	all := []contender{holdfast, keepalived, keepalivedBFD}
+	all := []contender{holdfast, keepalived, keepalivedBFD, frr}
 	for _, each := range fastDetections {
 		all = append(all, fastContender(each))
 	}
