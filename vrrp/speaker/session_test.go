@@ -88,7 +88,7 @@ func TestOneAnswerForAll(t *testing.T) {
 				b.beginFastAs(t, name, uint8(10+i), 100)
 			}
 			time.Sleep(10500 * time.Millisecond) // between two adverts
-			if err := a.do(func(time.Time) { // what it does not find it does not answer for
+			if err := a.do(func(time.Time) {     // what it does not find it does not answer for
 				maps.DeleteFunc(a.byKey, func(k key, _ place) bool { return k.vrid == 11 || !alive })
 			}); err != nil {
 				t.Fatal(err)
