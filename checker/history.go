@@ -72,7 +72,7 @@ type Latency struct {
 
 // latency returns nil if there is no good answer.
 func (h *history) latency() *Latency {
-	var good []span
+	good := make([]span, 0, keptResults)
 	for i, how := range h.how {
 		if how == '+' {
 			good = append(good, h.took[i])
