@@ -63,6 +63,7 @@ type Action struct {
 	From, To    State    // Transition; PriorityChanged: To is the state
 	Why         string   // Transition, Rival, PriorityChanged, HeldBack, FastChanged: the reason, for people
 	Takeover    Takeover // Transition to Master: the reason as RFC 6527 classifies it
+	Answer      bool     // SendBackup: the message answers one, and nobody answers it
 	Peer        *Peer    // Rival: the other router; nil: it is gone. SendBackup, WantSession, FastChanged: see there; only Address is set
 	Armed       bool     // FastChanged: it does
 	Unserved    bool     // Claim: no router serves the addresses
@@ -108,7 +109,10 @@ func (a Action) String() string {
 		if a.Peer == nil {
 			return fmt.Sprintf("bid priority=%d", a.Priority)
 		}
-		return fmt.Sprintf("tell %v priority=%d", a.Peer.Address, a.Priority)
+		if a.Answer {
+			return fmt.Sprintf("answer %v priority=%d", a.Peer.Address, a.Priority)
+		}
+		return fmt.Sprintf("ask %v priority=%d", a.Peer.Address, a.Priority)
 	case WantSession:
 		if a.Peer == nil {
 			return "want no session"

@@ -40,8 +40,11 @@ type Advert struct {
 	Priority uint8
 	// Backup is set in a BACKUP ADVERTISEMENT: see Config.Fast.
 	Backup bool
+	// Answer is set in a BACKUP ADVERTISEMENT that answers another one. Its Interval is
+	// zero.
+	Answer bool
 	// Interval is whole seconds up to 255 s in version 2, whole centiseconds up to
-	// 40.95 s in version 3. It is never zero.
+	// 40.95 s in version 3. Only that of an Answer is zero.
 	Interval time.Duration
 	// AuthType is the authentication type of a version 2 message: 0, or 1 and 2 of
 	// RFC 2338 §5.3.6. AuthData is zero unless the type is 1.
@@ -153,8 +156,9 @@ func Decode(p Packet, a *Advert) Drop {
 	}
 	a.decodeAddresses(msg, family)
 	a.Origin = originBehind(msg, p.Payload)
+	a.Answer = a.Backup && a.Interval == 0
 	// With an interval of zero every BACKUP would take over at once.
-	if a.Interval == 0 {
+	if a.Interval == 0 && !a.Answer {
 		return DropInterval
 	}
 	return DropNone

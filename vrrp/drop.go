@@ -28,7 +28,7 @@ const (
 	DropOwner                   // version 2, and we own the addresses (RFC 3768 §7.1)
 	DropAuthType                // another version 2 authentication type than ours
 	DropAddresses               // another address list than ours, under AddressDrop
-	DropInterval                // zero, or in version 2 another interval than ours
+	DropInterval                // zero in an advert, or in version 2 another interval than ours
 	// Package auth makes these, after all checks above.
 	DropAuthMissing // not authenticated
 	DropAuthFormat  // a malformed authentication header or trailer
@@ -119,7 +119,7 @@ func (c *Config) Admit(p Packet, own netip.Addr, a *Advert) Drop {
 		return DropAuthType
 	case c.AddressCheck == AddressDrop && a.Priority != PriorityOwner && !c.SameAddresses(a):
 		return DropAddresses
-	case a.Version == 2 && a.Interval != c.Interval:
+	case a.Version == 2 && a.Interval != c.Interval && !a.Answer:
 		return DropInterval
 	}
 	return DropNone

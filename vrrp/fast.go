@@ -186,9 +186,14 @@ func (m *Machine) peerUp(now time.Time, e PeerUp) {
 	m.ask(now)
 }
 
-// ask asks the MASTER to answer.
+// ask asks the MASTER to answer. One that is silent may no longer be MASTER, or not yet
+// again: it is asked when it is heard.
 func (m *Machine) ask(now time.Time) {
 	f := &m.fast
+	if m.silent(now) {
+		f.askAt = now.Add(m.interval)
+		return
+	}
 	m.sendBackup(f.peer)
 	f.asked++
 	f.askAt = now.Add(fastSlow)
@@ -197,11 +202,17 @@ func (m *Machine) ask(now time.Time) {
 	}
 }
 
-// sendBackup sends a BACKUP ADVERTISEMENT to one router or, with the zero Addr, to
-// all.
+// sendBackup sends a BACKUP ADVERTISEMENT that wants an answer, to one router or, with the
+// zero Addr, to all.
 func (m *Machine) sendBackup(to netip.Addr) {
 	m.counters.BackupSent++
 	m.out = append(m.out, Action{Verb: SendBackup, Priority: m.Priority(), Peer: peerOf(to)})
+}
+
+// answer sends the answer to a BACKUP ADVERTISEMENT.
+func (m *Machine) answer(to netip.Addr) {
+	m.counters.BackupSent++
+	m.out = append(m.out, Action{Verb: SendBackup, Priority: m.Priority(), Peer: peerOf(to), Answer: true})
 }
 
 // peerDown handles PeerDown.
@@ -278,22 +289,23 @@ func (m *Machine) fastDeadline() time.Time {
 	return earliest(earliest(earliest(f.heldUntil, f.askAt), earliest(f.bidAt, f.decideAt)), f.tellAt)
 }
 
-// receiveBackup handles a BACKUP ADVERTISEMENT: a question whether the MASTER is
-// alive, an answer to it, or the answer of a BACKUP with a better claim. What is sent
-// to one router is never answered by a worse claim, so no two routers answer each
-// other without end.
+// receiveBackup handles a BACKUP ADVERTISEMENT: a question whether the MASTER is alive,
+// its answer, or the answer of a BACKUP with a better claim. Nobody answers an answer:
+// two MASTERs would go on without end.
 func (m *Machine) receiveBackup(now time.Time, r *Received) {
 	m.counters.BackupReceived++
 	switch {
 	case !m.cfg.Fast || r.Advert.Priority == PriorityStop:
 	case m.state == Master:
-		m.sendBackup(r.Source)
+		if !r.Advert.Answer {
+			m.answer(r.Source)
+		}
 	case m.state != Backup:
-	case r.Source == m.fast.peer:
+	case r.Source == m.fast.peer && r.Advert.Answer:
 		m.masterAnswers(now, r)
 	case m.outbids(r):
-		if m.hold == claiming || m.alarmed() || m.armed(now) {
-			m.sendBackup(r.Source)
+		if !r.Advert.Answer && (m.hold == claiming || m.alarmed() || m.armed(now)) {
+			m.answer(r.Source)
 		}
 	case m.alarmed() && m.beats(r) && !m.tied(r):
 		m.endAlarm() // it takes over; if it does not, our timer still runs

@@ -184,12 +184,15 @@ func (s *session) fall(cause DownCause) {
 }
 
 // transmitBackup puts a BACKUP ADVERTISEMENT on the wire, to one router or to all.
-func (n *node) transmitBackup(member int, priority uint8, to *Peer) {
+func (n *node) transmitBackup(member int, priority uint8, to *Peer, answer bool) {
 	cfg := n.machine(member).Config()
 	dst := cfg.Family.MulticastGroup()
 	if to != nil {
 		dst = to.Address
 	}
-	n.spread(member, Advert{Version: cfg.Version, VRID: cfg.VRID, Priority: priority, Backup: true,
-		Interval: cfg.Interval, Addresses: cfg.Addresses}, dst)
+	a := Advert{Version: cfg.Version, VRID: cfg.VRID, Priority: priority, Backup: true, Interval: cfg.Interval, Addresses: cfg.Addresses}
+	if answer {
+		a.Answer, a.Interval = true, 0
+	}
+	n.spread(member, a, dst)
 }

@@ -33,7 +33,7 @@ func (n *node) act(member int, a Action) {
 		p.advertised = true
 		n.transmit(member, a.Priority)
 	case SendBackup:
-		n.transmitBackup(member, a.Priority, a.Peer)
+		n.transmitBackup(member, a.Priority, a.Peer, a.Answer)
 	case WantSession:
 		n.want(member, a.Peer)
 	case Announce:

@@ -53,6 +53,7 @@ type message struct {
 	path     int
 	priority uint8
 	backup   bool // a BACKUP ADVERTISEMENT
+	answer   bool // … that answers one
 }
 
 // append appends the message for a destination on a path to b.
@@ -61,6 +62,9 @@ func (r *router) append(b []byte, m message, to netip.Addr) []byte {
 	a := vrrp.Advert{
 		Version: c.Version, VRID: c.VRID, Priority: m.priority, Backup: m.backup,
 		Interval: c.Interval, Addresses: c.Addresses,
+	}
+	if m.answer {
+		a.Answer, a.Interval = true, 0
 	}
 	w := &r.wires[m.path]
 	if m.path > 0 {

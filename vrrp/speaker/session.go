@@ -79,7 +79,7 @@ func (s *Speaker) wantSession(now time.Time, r *router, a *vrrp.MemberAction) {
 // queueBackup queues a BACKUP ADVERTISEMENT to one router or to all. It goes over the first
 // path.
 func (s *Speaker) queueBackup(now time.Time, r *router, a *vrrp.MemberAction) {
-	m := message{priority: a.Priority, backup: true}
+	m := message{priority: a.Priority, backup: true, answer: a.Answer}
 	switch wrap := r.tx.WrapBackup; {
 	case !r.tx.Source.IsValid() || wrap == nil:
 	case a.Peer != nil:
