@@ -68,6 +68,10 @@ type FastStatus struct {
 	Until time.Time
 }
 
+// Watched returns the MASTER that a session is wanted with, by its address on the first
+// path. It is not valid if there is none.
+func (m *Machine) Watched() netip.Addr { return m.fast.peer }
+
 // alarmed reports whether the session went down and the grace runs.
 func (m *Machine) alarmed() bool { return !m.fast.decideAt.IsZero() }
 
