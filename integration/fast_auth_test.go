@@ -29,6 +29,7 @@ func TestFastAuthenticated(t *testing.T) {
 	var d [2]*lab.Daemon
 	for i, host := range p.Directors {
 		var config strings.Builder
+		config.WriteString(patientSessions)
 		for j, k := range kinds {
 			lines := k.lines
 			if strings.Contains(lines, "%d") {

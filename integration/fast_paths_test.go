@@ -25,7 +25,7 @@ func TestFastPaths(t *testing.T) {
 			var d [2]*lab.Daemon
 			for i, host := range p.Directors {
 				config := twoPaths(c.version, 200-100*i, "fast = true\n"+c.options, c.also[i])
-				d[i] = host.Holdfast(strings.Replace(config, "100ms", "1s", 1))
+				d[i] = host.Holdfast(patientSessions + strings.Replace(config, "100ms", "1s", 1))
 				d[i].AwaitState(t, []string{"MASTER", "BACKUP"}[i])
 			}
 			awaitArmed(t, d[1])

@@ -13,6 +13,10 @@ import (
 // slowAdverts is an interval at which VRRP alone replaces a dead MASTER after 3 s.
 const slowAdverts = time.Second
 
+// patientSessions makes a late packet on a busy machine no matter, and detects a dead MASTER
+// long before three adverts are missing.
+const patientSessions = "[director.fast]\nmin_tx = \"100ms\"\nmin_rx = \"100ms\"\n"
+
 // A fastView is what a director's status says of fast.
 type fastView struct {
 	State string

@@ -144,7 +144,7 @@ func (in *instance) addWireListeners(l *port.Listen) {
 		on := in.conf.OnPath(i + 1)
 		l.IPv4 = l.IPv4 || on.Family == vrrp.IPv4
 		l.IPv6 = l.IPv6 || on.Family == vrrp.IPv6
-		l.Unicast = l.Unicast || on.Unicast
+		l.Unicast = l.Unicast || on.Unicast || on.Fast
 		if g := on.MulticastGroup(); !slices.Contains(l.Groups, g) {
 			l.Groups = append(l.Groups, g)
 		}
