@@ -236,11 +236,11 @@ func (m *Machine) endAlarm() { m.fast.bidAt, m.fast.decideAt = time.Time{}, time
 
 // masterAlive notes that the MASTER has sent something.
 func (m *Machine) masterAlive(now time.Time) {
-	m.fast.dead = false
-	if m.alarmed() {
+	if m.alarmed() || m.fast.dead && m.wants {
 		m.endAlarm()
 		m.flap(now, false)
 	}
+	m.fast.dead = false
 }
 
 // fastElapsed handles the deadlines of the session.
@@ -325,7 +325,14 @@ func (m *Machine) masterAnswers(now time.Time, r *Received) {
 	}
 	dead := f.dead
 	m.masterAlive(now)
-	if dead && m.hold == claiming && (m.beats(r) || !m.preempts()) {
+	switch {
+	case !dead:
+	case m.wants && m.accepts(r):
+		m.wants = false
+		m.listen(now)
+	case m.wants:
+		m.heardAlive(now)
+	case m.hold == claiming && (m.beats(r) || !m.preempts()):
 		f.accused = netip.Addr{}
 		m.flap(now, true)
 		m.letGo(now, true)

@@ -61,6 +61,13 @@ func (m *Machine) takeOver(now time.Time, why string, takeover Takeover) {
 	m.promote(m.unserved)
 }
 
+// heardAlive notes that the MASTER is alive, while this member waits for the others of its
+// group to take over: the MASTER is preempted, and not replaced. Nobody is to fence it.
+func (m *Machine) heardAlive(now time.Time) {
+	why, takeover := m.takeOverReason(now)
+	m.takeOver(now, why, takeover)
+}
+
 // promote issues the claim.
 func (m *Machine) promote(unserved bool) {
 	if m.state != Backup || m.hold == claiming {
