@@ -45,6 +45,9 @@ func watchCalm(t *testing.T, d []*lab.Daemon, what string, long time.Duration) {
 	time.Sleep(long)
 	took, fell := fastTally(t, d[1])
 	t.Logf("%s for %v: %d takeovers, %d sessions down while the MASTER was alive", what, long, took-takeovers, fell-flaps)
+	if took != takeovers {
+		t.Errorf("%s: %d takeovers", what, took-takeovers)
+	}
 	for i := range d {
 		all := events(t, d[i], since[i])
 		if down := falls(all); len(down) > 0 {

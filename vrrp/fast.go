@@ -270,7 +270,6 @@ func (m *Machine) replaceDead(now time.Time) {
 	}
 	f := &m.fast
 	f.dead, f.accused, f.accusedAt = true, f.peer, now
-	m.counters.FastTakeovers++
 	m.takeOver(now, fmt.Sprintf("%v is dead: its BFD session timed out and it does not answer", f.peer), TakeoverNoResponse)
 }
 

@@ -86,6 +86,9 @@ func (m *Machine) claimed(now time.Time) {
 	case claiming:
 		m.hold = held
 		m.endEarlyAdverts()
+		if m.fast.dead {
+			m.counters.FastTakeovers++
+		}
 		m.retries, m.deferring = 0, false
 		m.send(now, m.Priority())
 		m.do(Announce)
