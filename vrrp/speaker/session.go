@@ -22,6 +22,7 @@ func (s *Speaker) SessionUp(iface string, peer netip.Addr) {
 	s.enqueue(func(now time.Time) {
 		key := Session{iface, peer}
 		s.sessions[key] = true
+		delete(s.fallen, key)
 		for _, r := range s.routers {
 			if r.watches(key) {
 				s.stepSession(now, r, vrrp.PeerUp{Peer: r.machine().Watched()})
@@ -37,6 +38,9 @@ func (s *Speaker) SessionDown(iface string, down vrrp.PeerDown) {
 	s.enqueue(func(now time.Time) {
 		key := Session{iface, down.Peer}
 		delete(s.sessions, key)
+		if down.Cause == vrrp.DownSilent {
+			s.fallen[key] = true
+		}
 		for _, r := range s.routers {
 			if r.watches(key) && !s.anyUp(r) {
 				down.Peer = r.machine().Watched()
@@ -44,6 +48,33 @@ func (s *Speaker) SessionDown(iface string, down vrrp.PeerDown) {
 			}
 		}
 	})
+}
+
+// noteAlive tells all routers whose MASTER is the sender of the message in s.advert that it
+// is alive, if its session on that path went down. Who says that it stops may be dead:
+// after a crash somebody else says so.
+func (s *Speaker) noteAlive(now time.Time, to place, at netip.Addr) {
+	if len(s.fallen) == 0 || s.advert.Priority == vrrp.PriorityStop {
+		return
+	}
+	key := Session{to.router.interfaceOf(to.path), at}
+	if !s.fallen[key] {
+		return
+	}
+	delete(s.fallen, key)
+	for _, r := range s.routers {
+		if r.watches(key) {
+			s.stepSession(now, r, vrrp.PeerSpoke{Peer: r.machine().Watched()})
+		}
+	}
+}
+
+// interfaceOf returns the name of the interface of a path.
+func (r *router) interfaceOf(path int) string {
+	if path == 0 {
+		return r.tx.Interface
+	}
+	return r.wires[path].tx.Name
 }
 
 // watched are the sessions by which a router watches its MASTER: one for each path on
@@ -56,7 +87,7 @@ func (r *router) watched() iter.Seq[Session] {
 		}
 		for path := 1; path < len(r.wires); path++ {
 			at := r.paths.Address(path, peer)
-			if at.IsValid() && !yield(Session{r.wires[path].tx.Name, at}) {
+			if at.IsValid() && !yield(Session{r.interfaceOf(path), at}) {
 				return
 			}
 		}

@@ -1,6 +1,7 @@
 package speaker
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -12,9 +13,11 @@ import (
 
 // beginFast adds and starts a router with fast. With a second address it has a second path,
 // eth1.
-func (h *host) beginFast(t *testing.T, priority uint8) {
+func (h *host) beginFast(t *testing.T, priority uint8) { h.beginFastAs(t, "v", 10, priority) }
+
+func (h *host) beginFastAs(t *testing.T, name string, vrid, priority uint8) {
 	t.Helper()
-	r := h.router("v", 10, priority)
+	r := h.router(name, vrid, priority)
 	r.Config.Fast, r.Events = true, []vrrp.Event{vrrp.Start{}}
 	if bare := func(b []byte) []byte { return b }; h.port.also.IsValid() {
 		r.Config.Paths = []vrrp.PathConfig{{Name: "eth1"}}
@@ -132,6 +135,38 @@ func (h *host) wanted() (last []Session) {
 		}
 	}
 	return last
+}
+
+// A MASTER that answers for one virtual router is alive, and nobody replaces it in the
+// others, for which it did not answer in time. Its goodbye for one says nothing of the
+// others.
+func TestOneAnswerForAll(t *testing.T) {
+	for _, alive := range []bool{true, false} {
+		inBubble(t, func(t *testing.T, l *lan) {
+			a, b := l.host(t, "192.0.2.1"), l.host(t, "192.0.2.2")
+			b.SessionUp("eth0", a.port.own)
+			for i, name := range []string{"v", "w"} {
+				a.beginFastAs(t, name, uint8(10+i), 200)
+				b.beginFastAs(t, name, uint8(10+i), 100)
+			}
+			time.Sleep(10500 * time.Millisecond) // between two adverts
+			if err := a.do(func(time.Time) {     // what it does not find it does not answer for
+				maps.DeleteFunc(a.byKey, func(k key, _ place) bool { return k.vrid == 11 || !alive })
+			}); err != nil {
+				t.Fatal(err)
+			}
+			b.SessionDown("eth0", vrrp.PeerDown{Peer: a.port.own, Cause: vrrp.DownSilent, Interval: 10 * time.Millisecond})
+			if !alive {
+				if err := a.Stop("v"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(100 * time.Millisecond)
+			if moved := b.state(t, "w") == vrrp.Master; moved == alive {
+				t.Errorf("a answers: %v; b became MASTER of w: %v", alive, moved)
+			}
+		})
+	}
 }
 
 // A message of another type than an advert makes nobody a rival.
