@@ -6,7 +6,7 @@
 #                 (BENCHARGS="-quick" for a look, "-only failover/cut" for some rows, "-before BINARY" to compare with
 #                 another build of holdfast, "-h" for more)
 #   make packages   a .deb and an .rpm in packages/
-#   make soak     what is too slow for make ci: long fuzzing, chaos for ten minutes, BFD on a busy machine, ten million simulated seconds
+#   make soak     what is too slow for make ci: long fuzzing, chaos for twenty minutes, BFD on a busy machine, fast failover for half an hour, ten million simulated seconds
 #
 # Test peers and User Mode Linux are fetched into a cache folder ($HOLDFAST_CACHE, or else holdfast in the
 # user's cache folder). Only `make install` installs anything on the machine.
@@ -167,7 +167,9 @@ soak: tools build
 	$(GO) test -count=1 -timeout 2h -run 'TestLAN$$' ./vrrp -lan.seconds=10000000
 	$(GO) test -count=1 -timeout 2h -run 'TestFastLAN$$' ./vrrp -lan.fastseconds=1000000
 	$(GO) test -count=1 -timeout 1h -run 'TestChaos$$|TestEndurance' ./integration -chaos.seconds=600
+	$(GO) test -count=1 -timeout 30m -run 'TestChaos$$' ./integration -chaos.seconds=600 -chaos.fast=true
 	$(GO) test -count=1 -timeout 30m -run 'TestBFDUnderHogs$$' ./integration -bfd.seconds=300
+	$(GO) test -count=1 -timeout 50m -run 'TestFastCalm$$' ./integration -fast.idle=30m -fast.busy=5m
 	$(GO) test -count=1 -timeout 40m -run 'TestEndurance' ./checker -endurance.seconds=1800
 	HOLDFAST_ROUNDS=20 $(GO) test -count=1 -timeout 30m -run 'TestUpgradeOfMany$$' ./integration -upgrade.storm
 	$(MAKE) openapi-client

@@ -1,6 +1,9 @@
 package conf
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Fast is how the BFD sessions between the directors are timed, by which a dead MASTER
 // is replaced at once. There is one session with a director on an interface, for all
@@ -27,11 +30,11 @@ func (in *Instance) resolveFast(t *table) {
 	if !in.Fast || !t.ok("fast", "peers", "unicast") {
 		return
 	}
-	if len(in.Also) > 0 {
-		t.failf("fast", "does not work with other paths (also): a BFD session watches one path, and the MASTER may be heard on another")
-		return
+	peers := slices.Clone(in.Peers)
+	for i := range in.Also {
+		peers = append(peers, in.Also[i].Peers...)
 	}
-	for _, p := range in.Peers {
+	for _, p := range peers {
 		if p.MaxTTL != 0 && p.MinTTL != 255 {
 			t.failf("fast", "does not work with the peer %v, which may be behind a router (min_ttl): its BFD session is over a single hop", p.Address)
 			return

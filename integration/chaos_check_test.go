@@ -24,6 +24,9 @@ type victim struct {
 	read      uint64
 	routers   map[string]*account
 	dead      []span // the process is gone; its kernel may go on as it was
+
+	fast        bool // see the key of that name
+	accusations []accusation
 }
 
 // An account is what a director reports of one virtual router, and what the wire shows.
@@ -35,8 +38,8 @@ type account struct {
 	deaf    []span // it heard nobody, and so may have been MASTER beside another
 }
 
-func newVictim(host *lab.Host, priority int) *victim {
-	v := &victim{host: host, priority: priority, routers: map[string]*account{}}
+func newVictim(host *lab.Host, priority int, fast bool) *victim {
+	v := &victim{host: host, priority: priority, fast: fast, routers: map[string]*account{}}
 	outside, inside := host.Wires["eth0"].Capture(), host.Wires["eth1"].Capture()
 	v.routers["outside"] = &account{vrid: 51, address: lab.VIP, capture: outside}
 	v.routers["lone"] = &account{vrid: loneVRID, address: loneVIP, capture: outside}
@@ -49,6 +52,9 @@ func (v *victim) config() string {
 	lone := fmt.Sprintf("[[vrrp]]\nname = \"lone\"\ninterface = \"eth0\"\nvrid = %d\npriority = %d\ninterval = %q\naddresses = [\"%s/24\"]\n",
 		loneVRID, 250-v.priority, fast, loneVIP)
 	config := lab.Director{Priority: v.priority, Interval: fast, More: lone}.TOML()
+	if v.fast {
+		config = strings.ReplaceAll(config, "[[vrrp]]\n", "[[vrrp]]\nfast = true\n")
+	}
 	if v.renamed {
 		config = strings.Replace(config, `name = "director"`, `name = "site"`, 1)
 	}
@@ -67,6 +73,7 @@ func (c *chaos) read(v *victim) {
 		case e.Kind != "instance" || a == nil:
 		case e.To == "MASTER":
 			a.begin(e.At)
+			v.accuse(&e)
 		default:
 			a.end(e.At)
 		}
@@ -158,6 +165,7 @@ func (c *chaos) check() {
 		for name, a := range v.routers {
 			c.checkFrames(v, name, a)
 		}
+		c.checkAccusations(v)
 	}
 	for i, v := range c.victims {
 		for _, other := range c.victims[i+1:] {
@@ -255,7 +263,8 @@ func (c *chaos) elected(name string, at time.Time) bool {
 func (a *account) alone(at time.Time) bool {
 	until := at.Add(-promptly)
 	return len(a.capture.Frames(func(f lab.Frame) bool {
-		return !f.FromHost && lab.Advertised(a.vrid)(f) && f.Time.Before(until) && f.Time.After(until.Add(-3*fast))
+		advert, ok := f.Advert()
+		return ok && !f.FromHost && advert.VRID == a.vrid && f.Time.Before(until) && f.Time.After(until.Add(-3*fast))
 	})) == 0
 }
 

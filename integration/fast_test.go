@@ -13,6 +13,10 @@ import (
 // slowAdverts is an interval at which VRRP alone replaces a dead MASTER after 3 s.
 const slowAdverts = time.Second
 
+// patientSessions makes a late packet on a busy machine no matter, and detects a dead MASTER
+// long before three adverts are missing.
+const patientSessions = "[director.fast]\nmin_tx = \"100ms\"\nmin_rx = \"100ms\"\n"
+
 // A fastView is what a director's status says of fast.
 type fastView struct {
 	State string
@@ -194,6 +198,23 @@ func TestFastBesideKeepalived(t *testing.T) {
 			t.Errorf("keepalived complains:\n%s", text)
 		}
 	}
+	p.Directors[0].PowerCut()
+	d.AwaitState(t, "MASTER")
+	if _, reason := becameMaster(t, d); !strings.Contains(reason, "no advert from 10.0.0.2") {
+		t.Errorf("it took over because: %s", reason)
+	}
+}
+
+// FRR's vrrpd has no session by itself. One that bfdd has beside it proves nothing about
+// vrrpd, which does not answer: plain VRRP, and the status says why.
+func TestFastBesideFRR(t *testing.T) {
+	t.Parallel()
+	p := lab.NewPair(t, 2)
+	p.Directors[0].FRR(lab.VirtualRouter{Name: "a", Version: 3, Interface: "eth0", VRID: 51, Priority: 200, Interval: slowAdverts, Addresses: []string{lab.VIP + "/24"}})
+	p.Directors[0].FRRBFD(lab.BFDSession{Neighbour: "10.0.0.3", Source: "10.0.0.2", Interface: "eth0", Interval: 100 * time.Millisecond, Multiplier: 5})
+	d := p.Directors[1].Holdfast("[[vrrp]]\nname = \"a\"\ninterface = \"eth0\"\nvrid = 51\npriority = 100\nfast = true\naddresses = [\"" + lab.VIP + "/24\"]\n")
+	d.AwaitState(t, "BACKUP")
+	awaitText(t, d, "plain VRRP, because 10.0.0.2 has a BFD session with this router, but does not answer as a MASTER with fast")
 	p.Directors[0].PowerCut()
 	d.AwaitState(t, "MASTER")
 	if _, reason := becameMaster(t, d); !strings.Contains(reason, "no advert from 10.0.0.2") {

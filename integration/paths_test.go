@@ -68,15 +68,14 @@ func heardBy(t *testing.T, d *lab.Daemon, path, more int) {
 // A broken switch between the directors makes no second MASTER while another works, and
 // no packet is lost. When both are broken there are two, and one when either is mended.
 func TestRedundantPaths(t *testing.T) {
-	const hmac = "auth = { type = \"hmac\", keys = [{ id = 1, secret = \"0123456789abcdef0123456789abcdef\" }] }\n"
 	for name, c := range map[string]struct {
 		version int
 		options string
 		also    [2]string // of each director
 	}{
 		"multicast":        {3, "", [2]string{}},
-		"unicast and hmac": {3, hmac, [2]string{"unicast = true\npeers = [\"192.168.0.3\"]\n", "unicast = true\npeers = [\"192.168.0.2\"]\n"}},
-		"version 2 and AH": {2, "auth = { type = \"ah\", secret = \"secret\" }\n", [2]string{}},
+		"unicast and hmac": {3, secretHMAC, [2]string{"unicast = true\npeers = [\"192.168.0.3\"]\n", "unicast = true\npeers = [\"192.168.0.2\"]\n"}},
+		"version 2 and AH": {2, secretAH, [2]string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -12,7 +12,8 @@ const (
 	fastGraceMin = 4 * time.Millisecond
 	fastGraceMax = 100 * time.Millisecond
 	// fastHold is how long a session that went down without a dead MASTER does not
-	// count. It doubles each time, up to fastHoldMax, and begins anew after fastCalm.
+	// count. It doubles each time, up to fastHoldMax, and begins anew after fastCalm. The
+	// first time is forgiven if it had no consequence.
 	fastHold    = 10 * time.Second
 	fastHoldMax = 5 * time.Minute
 	fastCalm    = 10 * time.Minute
@@ -67,6 +68,10 @@ type FastStatus struct {
 	// cause.
 	Until time.Time
 }
+
+// Watched returns the MASTER that a session is wanted with, by its address on the first
+// path. It is not valid if there is none.
+func (m *Machine) Watched() netip.Addr { return m.fast.peer }
 
 // alarmed reports whether the session went down and the grace runs.
 func (m *Machine) alarmed() bool { return !m.fast.decideAt.IsZero() }
@@ -151,21 +156,25 @@ func (m *Machine) acquit(now time.Time) {
 	}
 	f.accused = netip.Addr{}
 	if now.Before(f.accusedAt.Add(max(m.interval, m.peer.Interval))) {
-		m.flap(now)
+		m.flap(now, true)
 	}
 }
 
-// flap notes that the session went down although the MASTER was alive.
-func (m *Machine) flap(now time.Time) {
+// flap notes that the session went down although the MASTER was alive. harmed says that
+// two routers were MASTER because of it.
+func (m *Machine) flap(now time.Time, harmed bool) {
 	f := &m.fast
 	if f.flapper != f.peer || now.Sub(f.flapped) > fastCalm {
 		f.flaps = 0
 	}
 	f.flapper, f.flapped = f.peer, now
-	hold, told := min(fastHold<<min(f.flaps, 5), fastHoldMax), f.heldUntil.After(now)
-	f.heldUntil = now.Add(hold)
 	f.flaps++
 	m.counters.FastFlaps++
+	if f.flaps == 1 && !harmed {
+		return
+	}
+	hold, told := min(fastHold<<min(f.flaps-1, 5), fastHoldMax), f.heldUntil.After(now)
+	f.heldUntil = now.Add(hold)
 	if !told {
 		s := m.fastStatus(now)
 		m.tellFast(s, fmt.Sprintf("the BFD session with %v went down while it was alive: it does not count for %v", f.peer, hold))
@@ -181,7 +190,7 @@ func (m *Machine) peerUp(now time.Time, e PeerUp) {
 	f.up, f.asked = true, 0
 	if m.alarmed() {
 		m.endAlarm()
-		m.flap(now)
+		m.flap(now, false)
 	}
 	m.ask(now)
 }
@@ -229,7 +238,7 @@ func (m *Machine) peerDown(now time.Time, e PeerDown) {
 		grace := min(max(e.Interval, fastGraceMin), fastGraceMax)
 		f.bidAt, f.decideAt = now.Add(grace/2), now.Add(grace)
 	case worked && (e.Cause == DownSilent || e.Cause == DownTold) && !m.gaveUp.IsValid():
-		m.flap(now)
+		m.flap(now, false)
 	}
 }
 
@@ -245,11 +254,11 @@ func (m *Machine) endAlarm() { m.fast.bidAt, m.fast.decideAt = time.Time{}, time
 
 // masterAlive notes that the MASTER has sent something.
 func (m *Machine) masterAlive(now time.Time) {
-	m.fast.dead = false
-	if m.alarmed() {
+	if m.alarmed() || m.fast.dead && m.wants {
 		m.endAlarm()
-		m.flap(now)
+		m.flap(now, false)
 	}
+	m.fast.dead = false
 }
 
 // fastElapsed handles the deadlines of the session.
@@ -279,7 +288,6 @@ func (m *Machine) replaceDead(now time.Time) {
 	}
 	f := &m.fast
 	f.dead, f.accused, f.accusedAt = true, f.peer, now
-	m.counters.FastTakeovers++
 	m.takeOver(now, fmt.Sprintf("%v is dead: its BFD session timed out and it does not answer", f.peer), TakeoverNoResponse)
 }
 
@@ -335,9 +343,16 @@ func (m *Machine) masterAnswers(now time.Time, r *Received) {
 	}
 	dead := f.dead
 	m.masterAlive(now)
-	if dead && m.hold == claiming && (m.beats(r) || !m.preempts()) {
+	switch {
+	case !dead:
+	case m.wants && m.accepts(r):
+		m.wants = false
+		m.listen(now)
+	case m.wants:
+		m.heardAlive(now)
+	case m.hold == claiming && (m.beats(r) || !m.preempts()):
 		f.accused = netip.Addr{}
-		m.flap(now)
+		m.flap(now, true)
 		m.letGo(now, true)
 		m.listen(now)
 	}

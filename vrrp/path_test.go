@@ -29,6 +29,30 @@ func packetFrom(c *Config, source, origin string, priority uint8) Packet {
 	return Packet{Source: from, Destination: to, HopLimit: HopLimit, Payload: a.Append(nil, from, to, c.Checksum)}
 }
 
+// The address of a router on a path is known from what came by it, and a path that is
+// gone or too many routers forget it.
+func TestLocate(t *testing.T) {
+	var ps Paths
+	c := twoPaths()
+	ps.Configure(&c, ownPaths)
+	router, at := netip.MustParseAddr("10.1.0.2"), netip.MustParseAddr("10.2.0.2")
+	if ps.Address(0, router) != router || ps.Address(1, router).IsValid() {
+		t.Error("a router that was not heard is on the second path")
+	}
+	if ps.Locate(0, router, router) || !ps.Locate(1, router, at) || ps.Locate(1, router, at) || ps.Address(1, router) != at {
+		t.Errorf("on the second path it is %v, want %v, said once", ps.Address(1, router), at)
+	}
+	if moved := at.Next(); !ps.Locate(1, router, moved) || ps.Address(1, router) != moved {
+		t.Error("another address is no news")
+	}
+	for other := netip.MustParseAddr("10.1.1.1"); other != netip.MustParseAddr("10.1.2.1"); other = other.Next() {
+		ps.Locate(1, other, at)
+	}
+	if ps.Address(1, router).IsValid() {
+		t.Error("hundreds of routers are known")
+	}
+}
+
 // The Origin survives the wire in every version, family and form of checksum, also
 // before an authentication trailer, and a message without one has none.
 func TestOrigin(t *testing.T) {

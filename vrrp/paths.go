@@ -16,7 +16,9 @@ type Paths struct {
 	names []string     // of the paths; the first has none
 
 	heard  []PathHeard
-	latest struct { // the advert that was fresh last
+	places [maxPlaces]place // where other routers are on further paths
+	next   int              // the place that is given to the next one
+	latest struct {         // the advert that was fresh last
 		number   uint64
 		path     int
 		from     netip.Addr
@@ -47,6 +49,47 @@ type PathHeard struct {
 	copied uint64    // the number of the fresh advert that it brought a copy of last
 	last   time.Time // the last advert of the present MASTER
 	streak int       // adverts of the present MASTER since the path was silent
+}
+
+// maxPlaces bounds how many addresses of other routers are known.
+const maxPlaces = 16
+
+// A place is the address that a router has on a further path.
+type place struct {
+	path   string
+	router netip.Addr // by its address on the first path
+	at     netip.Addr
+}
+
+// Locate notes from which address a router sends on a path. It reports whether that is
+// news.
+func (ps *Paths) Locate(path int, router, at netip.Addr) (news bool) {
+	if path == 0 {
+		return false
+	}
+	for i := range ps.places {
+		if p := &ps.places[i]; p.path == ps.names[path] && p.router == router {
+			news, p.at = p.at != at, at
+			return news
+		}
+	}
+	ps.places[ps.next] = place{ps.names[path], router, at}
+	ps.next = (ps.next + 1) % maxPlaces
+	return true
+}
+
+// Address returns the address that a router has on a path. It is not valid while nothing
+// has come from it there.
+func (ps *Paths) Address(path int, router netip.Addr) netip.Addr {
+	if path == 0 {
+		return router
+	}
+	for i := range ps.places {
+		if p := &ps.places[i]; p.path == ps.names[path] && p.router == router {
+			return p.at
+		}
+	}
+	return netip.Addr{}
 }
 
 // Configure takes over a configuration and our own source addresses, path by path.

@@ -66,10 +66,14 @@ func (m *Machine) receiveAsBackup(now time.Time, r *Received) {
 	}
 	// The MASTER has a lower priority. It is preempted by letting the timer run out.
 	at := m.holdoff.preemptFrom(now, &m.cfg)
-	if m.heldBack() {
+	switch {
+	case m.heldBack():
 		m.wants = false
 		m.sayHeldBack(r)
-	} else if !at.After(now) || m.wants {
+	case m.wants:
+		m.heardAlive(now)
+		return
+	case !at.After(now):
 		return
 	}
 	if m.preemptAt.IsZero() {

@@ -61,6 +61,13 @@ func (m *Machine) takeOver(now time.Time, why string, takeover Takeover) {
 	m.promote(m.unserved)
 }
 
+// heardAlive notes that the MASTER is alive, while this member waits for the others of its
+// group to take over: the MASTER is preempted, and not replaced. Nobody is to fence it.
+func (m *Machine) heardAlive(now time.Time) {
+	why, takeover := m.takeOverReason(now)
+	m.takeOver(now, why, takeover)
+}
+
 // promote issues the claim.
 func (m *Machine) promote(unserved bool) {
 	if m.state != Backup || m.hold == claiming {
@@ -79,6 +86,9 @@ func (m *Machine) claimed(now time.Time) {
 	case claiming:
 		m.hold = held
 		m.endEarlyAdverts()
+		if m.fast.dead {
+			m.counters.FastTakeovers++
+		}
 		m.retries, m.deferring = 0, false
 		m.send(now, m.Priority())
 		m.do(Announce)

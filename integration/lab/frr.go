@@ -47,10 +47,15 @@ type frr struct {
 	host  *Host
 	dir   string // of its sockets
 	group string // a file of groups with FRR's
+	zebra *Process
 }
 
+// frr returns FRR on the host, and starts it unless it runs.
 func (h *Host) frr() *frr {
 	h.lab.t.Helper()
+	if h.running != nil && h.running.zebra.Alive() {
+		return h.running
+	}
 	// FRR's daemons need a group of their own, which the machine may not have,
 	// and write below /run and /var/tmp. They get private ones.
 	groups, err := os.ReadFile("/etc/group")
@@ -62,11 +67,12 @@ func (h *Host) frr() *frr {
 	if err := os.Remove(f.socket()); err != nil && !os.IsNotExist(err) { // of one that died
 		h.lab.t.Fatalf("host %s: %v", h.Name, err)
 	}
-	f.start("zebra", "")
+	f.zebra = f.start("zebra", "")
 	Wait(h.lab.t, 20*time.Second, "zebra's socket", func() (string, bool) {
 		_, err := os.Stat(f.socket())
 		return fmt.Sprint(err), err == nil
 	})
+	h.running = f
 	return f
 }
 

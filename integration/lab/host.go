@@ -23,6 +23,8 @@ type Host struct {
 	link *netlink.Handle
 	// Wires by device name.
 	Wires map[string]*Wire
+	// running is FRR, if it was started.
+	running *frr
 }
 
 // A Switch connects hosts: a bridge that floods multicast, like a plain switch.

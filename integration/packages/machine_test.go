@@ -19,6 +19,7 @@ import (
 type machine struct {
 	t    *testing.T
 	init int // the process of its systemd
+	log  *lab.Process
 }
 
 // debian returns a clean Debian root, which is made once.
@@ -40,7 +41,7 @@ func boot(t *testing.T, host *lab.Host) *machine {
 	}
 	group := controlGroup(t)
 	p := host.Start("sh", script, debian(t), group)
-	m := &machine{t: t}
+	m := &machine{t: t, log: p}
 	lab.Wait(t, 30*time.Second, "systemd is up", func() (string, bool) {
 		if !p.Alive() {
 			t.Fatalf("the machine did not start; see %s", p.Log)

@@ -139,6 +139,7 @@ func TestDebianPackage(t *testing.T) {
 	step("watchdog", func(t *testing.T) { watchdog(t, m, other) })
 	step("as root", func(t *testing.T) { asRoot(t, m) })
 	step("removal", func(t *testing.T) { removal(t, m, p, other) })
+	step("reboot", func(t *testing.T) { reboot(t, m, p, other, next, secret) })
 }
 
 // installed installs a package and looks at what it brought. The daemon does not start

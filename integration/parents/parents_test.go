@@ -200,3 +200,36 @@ func TestVRFWithBFD(t *testing.T) {
 		})
 	}
 }
+
+// Directors in a VRF watch each other with fast, in both families.
+func TestVRFWithFast(t *testing.T) {
+	d := lab.NewDuo(t, func(h *lab.Host, s *lab.Switch, addresses ...string) {
+		h.Plug(s, "eth0")
+		commands(h, enslave)
+		addressesOn(h, "eth0", addresses)
+	})
+	var daemons []*lab.Daemon
+	for i, h := range d.Directors {
+		text := "[director.fast]\nmin_tx = \"100ms\"\nmin_rx = \"100ms\"\n"
+		for _, r := range [][2]string{{"four", fmt.Sprintf("%q", lab.VIP+"/24")}, {"six", fmt.Sprintf(`"fe80::5e:51", %q`, lab.VIP6+"/64")}} {
+			text += fmt.Sprintf("[[vrrp]]\nname = %q\ninterface = \"eth0\"\nvrid = 51\npriority = %d\ninterval = \"2s\"\nfast = true\naddresses = [%s]\n", r[0], 200-50*i, r[1])
+		}
+		daemons = append(daemons, h.Holdfast(text))
+		daemons[i].AwaitState(t, []string{"MASTER", "BACKUP"}[i])
+	}
+	lab.Wait(t, 30*time.Second, "both virtual routers of the BACKUP are armed", func() (string, bool) {
+		stdout, _, err := daemons[1].CLI("status", "vrrp")
+		return fmt.Sprint(stdout, err), strings.Count(stdout, "fast: armed with ") == 2
+	})
+	d.Directors[0].PowerCut()
+	daemons[1].AwaitState(t, "MASTER")
+	all, err := daemons[1].Events(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range all.Of("instance") {
+		if e.To == "MASTER" && !strings.Contains(e.Reason, "its BFD session timed out") {
+			t.Errorf("%s took over because: %s", e.Subject, e.Reason)
+		}
+	}
+}

@@ -110,6 +110,9 @@ type PathTx struct {
 	Multicast netip.Addr
 	Peers     []PeerTx
 	Header    int
+
+	WrapBackup   func(to netip.Addr, message []byte) []byte
+	BackupHeader int
 }
 
 // A PeerTx is how adverts are sent to one unicast peer.
@@ -159,7 +162,8 @@ type Report struct {
 	Priority    uint8
 	OldPriority uint8 // vrrp.PriorityChanged: the priority before
 	Why         string
-	Peer        *vrrp.Peer // vrrp.Rival: who it is; nil: it has stopped advertising; vrrp.WantSession, vrrp.FastChanged: as vrrp.Action says
+	Peer        *vrrp.Peer // vrrp.Rival: who it is; nil: it has stopped advertising; vrrp.FastChanged: as vrrp.Action says
+	Sessions    []Session  // vrrp.WantSession: by which the MASTER is watched, one for each path on which it has been heard
 	Armed       bool       // vrrp.FastChanged: as vrrp.Action says
 	Takeover    vrrp.Takeover
 	// Drop is why adverts are refused: those that caused a protocol error, or with

@@ -35,6 +35,7 @@ type sighting struct {
 type fakePort struct {
 	lan   *lan
 	own   netip.Addr
+	also  netip.Addr // its source address on other interfaces than wireIndex
 	inbox chan Packet
 	wake  chan struct{}
 	cut   bool
@@ -80,10 +81,14 @@ func (p *fakePort) Send(frames []Frame) []SendError {
 		if p.cut || len(b) < 8 {
 			continue
 		}
+		source := p.own
+		if f.IfIndex != wireIndex {
+			source = p.also
+		}
 		for _, other := range p.lan.ports {
 			if other != p && !other.cut {
 				other.inbox <- Packet{IfIndex: f.IfIndex, Packet: vrrp.Packet{
-					Source: p.own, Destination: vrrp.IPv4.MulticastGroup(), HopLimit: 255, Payload: b}}
+					Source: source, Destination: vrrp.IPv4.MulticastGroup(), HopLimit: 255, Payload: b}}
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package speaker
 import (
 	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,13 +11,19 @@ import (
 	"holdfast/vrrp"
 )
 
-// beginFast adds and starts a router with fast, and with a session to peer.
+// beginFast adds and starts a router with fast. With a second address it has a second path,
+// eth1.
 func (h *host) beginFast(t *testing.T, priority uint8) { h.beginFastAs(t, "v", 10, priority) }
 
 func (h *host) beginFastAs(t *testing.T, name string, vrid, priority uint8) {
 	t.Helper()
 	r := h.router(name, vrid, priority)
 	r.Config.Fast, r.Events = true, []vrrp.Event{vrrp.Start{}}
+	if bare := func(b []byte) []byte { return b }; h.port.also.IsValid() {
+		r.Config.Paths = []vrrp.PathConfig{{Name: "eth1"}}
+		r.Tx.Also = []PathTx{{Name: "eth1", IfIndex: wireIndex + 1, Source: h.port.also, Multicast: vrrp.IPv4.MulticastGroup(), Wrap: bare,
+			WrapBackup: func(_ netip.Addr, b []byte) []byte { return b }}}
+	}
 	r.Config.Checksum = vrrp.ChecksumRFC9568 // without the destination, which the pretend wire does not keep
 	r.Tx.Interface = "eth0"
 	r.Tx.WrapBackup = func(_ netip.Addr, b []byte) []byte { return b }
@@ -73,6 +80,61 @@ func TestLostSession(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A MASTER with two paths is lost when its sessions on both are down.
+func TestLostSessionOnPaths(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a, b := l.host(t, "192.0.2.1"), l.host(t, "192.0.2.2")
+		a.port.also, b.port.also = netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("198.51.100.2")
+		a.beginFast(t, 200)
+		b.beginFast(t, 100)
+		time.Sleep(10 * time.Second)
+		if got, want := b.wanted(), []Session{{"eth0", a.port.own}, {"eth1", a.port.also}}; !slices.Equal(got, want) {
+			t.Fatalf("b wants the sessions %v, want %v", got, want)
+		}
+		armed := func(when string) {
+			t.Helper()
+			time.Sleep(time.Second)
+			snap, err := b.Snapshot()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := snap.Routers["v"].Machine; !v.Fast.Armed || v.State != vrrp.Backup || v.Counters.FastFlaps != 0 {
+				t.Fatalf("%s: %v, %+v", when, v.State, v.Fast)
+			}
+		}
+		down := func(iface string, peer netip.Addr) {
+			b.SessionDown(iface, vrrp.PeerDown{Peer: peer, Cause: vrrp.DownSilent, Interval: 10 * time.Millisecond})
+		}
+		b.SessionUp("eth1", a.port.also)
+		armed("with a session on the second path alone")
+		b.SessionUp("eth0", a.port.own)
+		armed("with both sessions")
+		down("eth1", a.port.also)
+		armed("with the first session alone")
+		b.SessionUp("eth1", a.port.also)
+		down("eth0", a.port.own)
+		armed("with the second session alone")
+		a.port.setCut(true)
+		down("eth1", a.port.also)
+		time.Sleep(100 * time.Millisecond)
+		if r := b.transition(t, "v", vrrp.Master); !strings.Contains(r.Why, "192.0.2.1 is dead: its BFD session timed out") {
+			t.Errorf("b took over because %s", r.Why)
+		}
+	})
+}
+
+// wanted returns the sessions of the last report about them.
+func (h *host) wanted() (last []Session) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, r := range h.reports {
+		if r.Verb == vrrp.WantSession {
+			last = r.Sessions
+		}
+	}
+	return last
 }
 
 // A MASTER that answers for one virtual router is alive, and nobody replaces it in the

@@ -64,8 +64,9 @@ type Speaker struct {
 	sendFailures map[int]SendFailure // of interfaces that refused the last frames, or some of them
 	lateness     histogram.Histogram // of the adverts of all routers
 	refusedSince time.Time           // since when no interface has taken a frame; zero: one has
-	sessions     map[sessionKey]bool // the BFD sessions that are up
-	fallen       map[sessionKey]bool // those whose other end was not heard since they went down
+	sessions     map[Session]bool    // the BFD sessions that are up
+	fallen       map[Session]bool    // those whose other end was not heard since they went down
+	asked        place               // where the question came in that is being handled
 }
 
 // Stray counts packets on an interface that are for none of our routers.
@@ -84,8 +85,8 @@ func New(opts Options) *Speaker {
 		byKey:        map[key]place{},
 		stray:        map[int]*Stray{},
 		sendFailures: map[int]SendFailure{},
-		sessions:     map[sessionKey]bool{},
-		fallen:       map[sessionKey]bool{},
+		sessions:     map[Session]bool{},
+		fallen:       map[Session]bool{},
 		packets:      make([]Packet, 0, 64),
 		frames:       make([]Frame, 0, 256),
 	}
@@ -192,10 +193,15 @@ func (s *Speaker) receive(now time.Time, p *Packet) {
 		s.drop(now, to, p, drop)
 		return
 	}
-	s.noteAlive(now, r, from)
+	s.noteAlive(now, to, p.Source)
 	s.received = vrrp.Received{Advert: &s.advert, Source: from}
+	if r.config().Fast {
+		s.locate(now, to, from, p.Source)
+	}
 	if s.advert.Backup {
+		s.asked = to
 		s.perform(now, r.group, r.group.Step(now, r.member, &s.received))
+		s.asked = place{}
 		return
 	}
 	if r.refused.accept(now, p.Source) {
@@ -387,7 +393,7 @@ func (s *Speaker) act(now time.Time, r *router, a *vrrp.MemberAction) {
 	case vrrp.SendBackup:
 		s.queueBackup(now, r, a)
 	case vrrp.WantSession:
-		s.wantSession(now, r, a)
+		s.wantSession(now, r)
 	case vrrp.Claim:
 		s.order(r, a)
 	case vrrp.Mute, vrrp.Release:

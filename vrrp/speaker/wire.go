@@ -30,7 +30,8 @@ type PathStatus struct {
 
 // first returns the first path.
 func (v *TxConfig) first() PathTx {
-	return PathTx{IfIndex: v.IfIndex, Source: v.Source, Wrap: v.Wrap, Multicast: v.Multicast, Peers: v.Peers, Header: v.Header}
+	return PathTx{IfIndex: v.IfIndex, Source: v.Source, Wrap: v.Wrap, Multicast: v.Multicast, Peers: v.Peers, Header: v.Header,
+		WrapBackup: v.WrapBackup, BackupHeader: v.BackupHeader}
 }
 
 // layOut makes the wires of what the configuration and the TxConfig agree on. A path
@@ -85,6 +86,9 @@ func (s *Speaker) refresh(r *router) {
 	s.expel(r)
 	r.refresh()
 	s.enrol(r)
+	if r.config().Fast {
+		s.reviewSessions(r)
+	}
 }
 
 // appendPaths appends the state of the paths of a router, the first path first.

@@ -38,9 +38,9 @@ type fastSessions struct {
 	instances func() map[string]*instance // by name
 
 	timers  bfd.Timers
-	slow    bool               // timers are longer than configured
-	masters map[string]bool    // instances that are MASTER
-	wants   map[string]fastKey // by instance: the session that it wants
+	slow    bool                 // timers are longer than configured
+	masters map[string]bool      // instances that are MASTER
+	wants   map[string][]fastKey // by instance: the sessions that it wants, one for each path
 	peers   map[fastKey]*fastPeer
 	left    map[string]bfd.SavedSession // of the former binary, until the first apply
 }
@@ -61,7 +61,7 @@ type fastPeer struct {
 }
 
 func newFastSessions(b base) *fastSessions {
-	return &fastSessions{base: b, masters: map[string]bool{}, wants: map[string]fastKey{}, peers: map[fastKey]*fastPeer{}}
+	return &fastSessions{base: b, masters: map[string]bool{}, wants: map[string][]fastKey{}, peers: map[fastKey]*fastPeer{}}
 }
 
 func (f *fastSessions) restore(u *upgradeState) { f.left = u.BFD }
@@ -104,9 +104,13 @@ func (f *fastSessions) listen(c *conf.Config) {
 	var wires []bfd.Wire
 	for i := range c.VRRP {
 		in := &c.VRRP[i]
-		w := bfd.Wire{Interface: in.Interface, V6: in.Family == vrrp.IPv6}
-		if in.Fast && !slices.Contains(wires, w) {
-			wires = append(wires, w)
+		if !in.Fast {
+			continue
+		}
+		for _, name := range in.Wires() {
+			if w := (bfd.Wire{Interface: name, V6: in.Family == vrrp.IPv6}); !slices.Contains(wires, w) {
+				wires = append(wires, w)
+			}
 		}
 	}
 	if len(wires) > 0 && f.slow {
@@ -119,17 +123,28 @@ func (f *fastSessions) listen(c *conf.Config) {
 // interval is how often packets of a session arrive at least.
 func (f *fastSessions) interval() time.Duration { return max(f.timers.MinTx, f.timers.MinRx) }
 
-// wanted takes note of the session that an instance wants.
+// wanted takes note of the sessions that an instance wants.
 func (f *fastSessions) wanted(r *speaker.Report) {
 	delete(f.wants, r.Router)
 	in := f.instances()[r.Router]
-	if r.Peer == nil || in == nil {
+	if in == nil {
 		return
 	}
-	k := fastKey{in.conf.Interface, r.Peer.Address}
-	f.wants[r.Router] = k
-	if s := source(in, &in.facts); s.IsValid() {
-		f.meet(k, s)
+	for _, s := range r.Sessions {
+		f.wants[r.Router] = append(f.wants[r.Router], fastKey{s.Interface, s.Peer})
+	}
+	f.meetAll(in)
+}
+
+// meetAll begins the sessions that an instance wants. One on a path that a reload has
+// removed is wanted no more.
+func (f *fastSessions) meetAll(in *instance) {
+	name := in.conf.Name
+	f.wants[name] = slices.DeleteFunc(f.wants[name], func(k fastKey) bool { return !slices.Contains(in.conf.Wires(), k.iface) })
+	for _, k := range f.wants[name] {
+		if s := in.sourceOn(k.iface); s.IsValid() {
+			f.meet(k, s)
+		}
 	}
 }
 
@@ -144,7 +159,7 @@ func (f *fastSessions) met(s bfd.Stranger) {
 		}
 	}
 	for _, in := range f.instances() {
-		if f.admits(in, k) && source(in, &in.facts) == s.Ours && guests < maxFastGuests {
+		if f.admits(in, k) && in.sourceOn(k.iface) == s.Ours && guests < maxFastGuests {
 			f.meet(k, s.Ours)
 			return
 		}
@@ -153,9 +168,12 @@ func (f *fastSessions) met(s bfd.Stranger) {
 
 // admits reports whether an instance has use for a session as its MASTER.
 func (f *fastSessions) admits(in *instance, k fastKey) bool {
-	c := &in.conf
-	return c.Fast && c.Interface == k.iface && (len(c.Peers) == 0 ||
-		slices.ContainsFunc(c.Peers, func(p vrrp.PeerConfig) bool { return p.Address == k.peer }))
+	path := slices.Index(in.conf.Wires(), k.iface)
+	if !in.conf.Fast || path < 0 {
+		return false
+	}
+	peers := in.conf.OnPath(path).Peers
+	return len(peers) == 0 || slices.ContainsFunc(peers, func(p vrrp.PeerConfig) bool { return p.Address == k.peer })
 }
 
 // meet begins a session unless there is one.
@@ -204,8 +222,8 @@ func peerDown(peer netip.Addr, c *bfd.Change) vrrp.PeerDown {
 }
 
 func (f *fastSessions) isWanted(k fastKey) bool {
-	for _, w := range f.wants {
-		if w == k {
+	for _, all := range f.wants {
+		if slices.Contains(all, k) {
 			return true
 		}
 	}
@@ -225,9 +243,9 @@ func (f *fastSessions) stateIs(name string, master bool) { f.masters[name] = mas
 // tick has sessions come from the addresses that interfaces have now, and ends those
 // that nobody has use for.
 func (f *fastSessions) tick() {
-	for name, k := range f.wants {
-		if in := f.instances()[name]; in != nil && source(in, &in.facts).IsValid() {
-			f.meet(k, source(in, &in.facts))
+	for name := range f.wants {
+		if in := f.instances()[name]; in != nil {
+			f.meetAll(in)
 		}
 	}
 	f.sweep(time.Now())
@@ -259,7 +277,9 @@ func (f *fastSessions) mastersOn() map[string]bool {
 	on := map[string]bool{}
 	for _, in := range f.instances() {
 		if in.conf.Fast && f.masters[in.conf.Name] {
-			on[in.conf.Interface] = true
+			for _, name := range in.conf.Wires() {
+				on[name] = true
+			}
 		}
 	}
 	return on
@@ -293,7 +313,7 @@ func (f *fastSessions) report(st *status.Status) {
 			continue
 		}
 		for k, p := range f.peers {
-			if p.up && k.iface == v.Interface && k.peer.Is6() == (v.Family == vrrp.IPv6.String()) {
+			if p.up && (k.iface == v.Interface || slices.ContainsFunc(v.Paths, func(p status.Path) bool { return p.Interface == k.iface })) && k.peer.Is6() == (v.Family == vrrp.IPv6.String()) {
 				v.Fast.Backups = append(v.Fast.Backups, k.peer.String())
 				if s := sessions.with(k.iface, k.peer.String()); s != nil {
 					v.Fast.IntervalMS = max(v.Fast.IntervalMS, s.TxMS)

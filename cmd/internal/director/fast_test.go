@@ -74,7 +74,7 @@ func TestFastAdmits(t *testing.T) {
 func TestFastSweep(t *testing.T) {
 	f := fastStage()
 	now := time.Now()
-	f.wanted(&speaker.Report{Router: "a", Peer: &vrrp.Peer{Address: netip.MustParseAddr("192.0.2.2")}})
+	f.wanted(&speaker.Report{Router: "a", Sessions: []speaker.Session{{Interface: "eth0", Peer: netip.MustParseAddr("192.0.2.2")}}})
 	f.met(stranger(3))
 	f.sweep(now.Add(2 * fastIdle))
 	if len(f.peers) != 1 || !f.isWanted(fastKey{"eth0", netip.MustParseAddr("192.0.2.2")}) {

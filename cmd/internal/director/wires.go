@@ -64,6 +64,20 @@ func (in *instance) wireSource(i int) netip.Addr {
 	return source(in.onPath(i), &f)
 }
 
+// sourceOn is the address that packets come from on an interface of the paths; the zero
+// Addr if there is none.
+func (in *instance) sourceOn(name string) netip.Addr {
+	if name == in.conf.Interface {
+		return source(in, &in.facts)
+	}
+	for i := range in.conf.Also {
+		if in.conf.Also[i].Name == name {
+			return in.wireSource(i)
+		}
+	}
+	return netip.Addr{}
+}
+
 // onPath is the instance as it is on a path, of which source and noSource are told.
 func (in *instance) onPath(i int) *instance {
 	p := &in.conf.Also[i]
@@ -86,7 +100,11 @@ func addWires(tx *speaker.TxConfig, c *vrrp.Config, a *auth.Config, wires []wire
 			if err != nil {
 				return fmt.Errorf("path %s: %w", w.Name, err)
 			}
+			if c.Fast {
+				addBackup(&one, a.Kind == auth.Header, w.MAC)
+			}
 			p.Source, p.Wrap, p.Multicast, p.Peers, p.Header = one.Source, one.Wrap, one.Multicast, one.Peers, one.Header
+			p.WrapBackup, p.BackupHeader = one.WrapBackup, one.BackupHeader
 		}
 		tx.Also = append(tx.Also, p)
 	}
@@ -126,7 +144,7 @@ func (in *instance) addWireListeners(l *port.Listen) {
 		on := in.conf.OnPath(i + 1)
 		l.IPv4 = l.IPv4 || on.Family == vrrp.IPv4
 		l.IPv6 = l.IPv6 || on.Family == vrrp.IPv6
-		l.Unicast = l.Unicast || on.Unicast
+		l.Unicast = l.Unicast || on.Unicast || on.Fast
 		if g := on.MulticastGroup(); !slices.Contains(l.Groups, g) {
 			l.Groups = append(l.Groups, g)
 		}
