@@ -108,7 +108,8 @@ func (l *line) close() {
 func isQuiet(fd int) bool {
 	var b [1]byte
 	_, _, err := unix.Recvfrom(fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	return err != nil && wouldWait(err)
+	errno, failed := errors.AsType[syscall.Errno](err)
+	return failed && wouldWait(errno)
 }
 
 // wouldWait reports whether a system call failed because it would have to wait.
