@@ -78,3 +78,11 @@ func (s *Set) callNext(p *places) {
 		}
 	}
 }
+
+// passOn calls the next question that waits, because one that may have been called makes
+// no attempt now.
+func (s *Set) passOn(q *question) {
+	if p := s.places[q.cfg.Probe.Kind()]; p != nil && p.taken < p.limit {
+		s.callNext(p)
+	}
+}

@@ -54,6 +54,36 @@ func TestSetLimitRemoved(t *testing.T) {
 	})
 }
 
+// A check that is called to a place and does not need it any more, because it is not to be
+// asked now or is removed, leaves it to the next.
+func TestPlaceNotTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{Rand: numbers(0, 0, 0, 0.9, 0.01, 0.9, 0.02, 0.9)})
+		w.answers(func(a attempt) (time.Duration, error) {
+			switch {
+			case a.To == "1" && a.n == 1:
+				return 0, errRefused
+			case a.To == "2":
+				return 1500 * time.Millisecond, nil
+			}
+			return 0, nil
+		})
+		w.set.SetLimit("ping", 1)
+		host := second("host", 1)
+		host.Fall = 1
+		all := []Config{host}
+		for i, name := range []string{"a", "b", "c"} {
+			c := second(name, byte(i+2))
+			c.Probe, c.Interval, c.Timeout = probe.Ping{}, 10*time.Second, 5*time.Second
+			all = append(all, c)
+		}
+		all[2].Depends = []string{"host"} // b, which is called at 1.5 s, when the host is down
+		w.apply(t, all...)
+		time.Sleep(1900 * time.Millisecond)
+		w.wantAttempts(t, "1 0s", "2 0s", "1 1s", "4 1.5s")
+	})
+}
+
 // The first attempts come within the spread, and at most so many at once as the limit.
 func TestPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

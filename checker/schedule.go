@@ -59,6 +59,7 @@ func (s *Set) beginDue(due []*question) []*question {
 		if q.idle(now) != "" {
 			q.skip(now)
 			s.queue.Set(first, q.at)
+			s.passOn(q)
 			continue
 		}
 		s.queue.Remove(first)

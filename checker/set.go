@@ -357,6 +357,9 @@ func (s *Set) leave(sub *subject) {
 		delete(s.questions, key)
 	}
 	s.queue.Remove(&q.timer)
+	if !q.running {
+		s.passOn(q)
+	}
 }
 
 // Force makes an attempt for a subject now and returns its result. If an attempt

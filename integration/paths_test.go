@@ -209,9 +209,18 @@ func TestReloadAndUpgradeKeepPaths(t *testing.T) {
 	if after := transitions(t, d[0]) + transitions(t, d[1]); after != before {
 		t.Errorf("%d transitions", after-before)
 	}
-	if groups := p.Directors[0].Run("ip", "maddress", "show", "dev", "eth1"); strings.Contains(groups, "224.0.0.18") {
-		t.Errorf("the socket on the path is still open:\n%s", groups)
+	closed := func(why string) {
+		t.Helper()
+		if groups := p.Directors[0].Run("ip", "maddress", "show", "dev", "eth1"); strings.Contains(groups, "224.0.0.18") {
+			t.Errorf("%s: the socket on the path is still open:\n%s", why, groups)
+		}
 	}
+	closed("the path is gone")
+	configure(double)
+	configure(func(v, priority int) string {
+		return strings.Replace(single(v, priority), "/24\"]", "/24\", \"10.0.0.101/24\"]", 1)
+	})
+	closed("the path is gone, and the addresses have changed")
 }
 
 // Two interfaces in one LAN are named as such, and elect one MASTER. Over IPv4 Linux drops

@@ -242,6 +242,12 @@ func TestPathsSilence(t *testing.T) {
 	if h := l.Heard(); h[1].Received != 0 || h[2].Received == 0 {
 		t.Errorf("a reload mixed the paths up: %+v", h)
 	}
+	for i := range 5 { // by the new path nothing could come before
+		if second(n, 0, 2); l.Heard()[1].Silent != (i > 3) {
+			t.Errorf("%d s after it was added, the path is silent: %v", i, l.Heard()[1].Silent)
+		}
+		n++
+	}
 }
 
 func TestPathsCrossed(t *testing.T) {

@@ -49,6 +49,7 @@ type PathHeard struct {
 	copied uint64    // the number of the fresh advert that it brought a copy of last
 	last   time.Time // the last advert of the present MASTER
 	streak int       // adverts of the present MASTER since the path was silent
+	added  bool      // the path is new, and no advert has come by any path since
 }
 
 // maxPlaces bounds how many addresses of other routers are known.
@@ -105,6 +106,8 @@ func (ps *Paths) Configure(c *Config, own []netip.Addr) {
 		}
 		if j := slices.Index(names, ps.names[i]); j >= 0 {
 			heard[i] = ps.heard[j]
+		} else {
+			heard[i].added = true
 		}
 	}
 	ps.heard = heard
@@ -214,6 +217,9 @@ func (ps *Paths) listen(now time.Time, h *PathHeard, r *Received) (changed bool)
 	}
 	for i := range ps.heard {
 		o := &ps.heard[i]
+		if o.added { // it cannot have been silent before
+			o.added, o.last = false, now
+		}
 		since := o.last
 		if since.Before(m.since) {
 			since = m.since

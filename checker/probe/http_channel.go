@@ -93,6 +93,20 @@ func (c *channel) rest() bool {
 	return c.socket.unwatch()
 }
 
+// isQuiet reports whether nothing has come since a connection rests, as far as bytes that
+// come unasked have no meaning there.
+func (c *channel) isQuiet() bool {
+	if c.at.secure || c.h2 != nil {
+		return true
+	}
+	quiet := false
+	raw, err := c.socket.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { quiet = isQuiet(int(fd)) })
+	}
+	return err == nil && quiet
+}
+
 // wake prepares a kept connection for another attempt.
 func (c *channel) wake(ctx context.Context) {
 	c.socket.watch(ctx)

@@ -243,8 +243,12 @@ func (a *attempt) connect(m *message, old bool) error {
 	if a.open == nil && a.kept != nil && old && a.kept.at == m.at && isIdempotent(m.method) {
 		kept := a.kept
 		a.kept = nil
-		kept.wake(a.ctx)
-		a.open = kept
+		if kept.isQuiet() {
+			kept.wake(a.ctx)
+			a.open = kept
+		} else {
+			kept.close()
+		}
 	}
 	if a.open != nil {
 		return nil

@@ -244,32 +244,60 @@ func TestReuse(t *testing.T) {
 	})
 }
 
-// A server that ends connections without a word is well: each attempt makes a new one.
+// A server that ends connections is well, without a word or with one that nobody asked
+// for (RFC 9110 §15.5.9): each attempt makes a new one.
 func TestReuseOfAConnectionThatEnded(t *testing.T) {
-	l := listen(t, "127.0.0.1:0")
-	ended := make(chan int)
-	go func() {
-		for n := 1; ; n++ {
-			conn, err := l.Accept()
-			if err != nil {
-				return
+	for name, tt := range map[string]struct {
+		settings HTTP
+		word     string
+	}{
+		"in steps, without a word": {defaultHTTP, ""},
+		"in steps, with a word":    {defaultHTTP, "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n"},
+		"waiting, without a word":  {twoRequests, ""},
+		"waiting, with a word":     {twoRequests, "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := listen(t, "127.0.0.1:0")
+			ended := make(chan int)
+			requests := len(tt.settings.requests())
+			go func() {
+				for n := 1; ; n++ {
+					conn, err := l.Accept()
+					if err != nil {
+						return
+					}
+					r := bufio.NewReader(conn)
+					for range requests {
+						http.ReadRequest(r)
+						io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+					}
+					<-ended
+					io.WriteString(conn, tt.word)
+					conn.Close()
+					ended <- n
+				}
+			}()
+			tt.settings.Reuse = true
+			p := newProber(t, tt.settings, at(l.Addr()))
+			for want := 1; want <= 3; want++ {
+				if got := askWith(t, p, 5*time.Second); got != "" {
+					t.Fatalf("reason %q, want that all is well", got)
+				}
+				ended <- 0
+				if n := <-ended; n != want {
+					t.Errorf("attempt %d made connection %d", want, n)
+				}
 			}
-			conn.Read(make([]byte, 4096))
-			io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-			conn.Close()
-			ended <- n
-		}
-	}()
-	s := defaultHTTP
-	s.Reuse = true
-	p := newProber(t, s, at(l.Addr()))
-	for want := 1; want <= 3; want++ {
-		wantReason(t, askWith(t, p, 5*time.Second), "")
-		if n := <-ended; n != want {
-			t.Errorf("attempt %d made connection %d", want, n)
-		}
+		})
 	}
 }
+
+// twoRequests cannot be made in steps.
+var twoRequests = func() HTTP {
+	s := defaultHTTP
+	s.Requests = []HTTPRequest{defaultRequest, defaultRequest}
+	return s
+}()
 
 // A server that takes a request on a kept connection and then ends or resets it gets the
 // request once more, on a new connection.

@@ -36,6 +36,9 @@ func (p *httpProber) Start() Steps {
 	p.warning = ""
 	s := &httpSteps{p: p, line: p.resting, step: "connect"}
 	p.resting = line{fd: -1}
+	if s.fd >= 0 && !isQuiet(s.fd) {
+		s.close()
+	}
 	if s.stale = s.fd >= 0; !s.stale {
 		s.err = s.open(&p.dialer)
 	}
@@ -166,6 +169,9 @@ func (s *httpSteps) look() Progress {
 		s.step = "body"
 		m, settings := q.message, &s.p.settings
 		if !q.want.status(answer.StatusCode) && (m.challenged(answer, settings) || settings.Redirects > 0) {
+			return Long
+		}
+		if answer.Header.Get("Content-Encoding") != "" { // some bytes can be a long text
 			return Long
 		}
 		left := settings.MaxBody

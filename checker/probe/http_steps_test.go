@@ -1,9 +1,13 @@
 package probe
 
 import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,6 +46,40 @@ func TestStepSeesTheEndOfAnAnswer(t *testing.T) {
 		t.Fatalf("the answer: %v", got)
 	}
 	if _, err := s.Result(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A few bytes can be a long text, which must not keep the scheduler from other checks.
+func TestCodedBodyIsNotJudgedInSteps(t *testing.T) {
+	l := listen(t, "127.0.0.1:0")
+	settings := Default("http").(HTTP)
+	settings.Body = "all is well"
+	s := newHTTPProber(settings, at(l.Addr())).Start()
+	if got := s.Step(); got != Waiting {
+		t.Fatalf("the request: %v", got)
+	}
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Read(make([]byte, 4096)); err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	w := gzip.NewWriter(&text)
+	_, _ = io.WriteString(w, strings.Repeat("all is well ", 1<<16))
+	w.Close()
+	fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", text.Len(), text.Bytes())
+	fd, _, _ := s.Socket()
+	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000); n != 1 {
+		t.Fatalf("no answer comes: %v", err)
+	}
+	if got := s.Step(); got != Long {
+		t.Fatalf("the answer: %v", got)
+	}
+	if _, err := s.Rest(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

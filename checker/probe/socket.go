@@ -31,7 +31,7 @@ type socket struct {
 func (d *dialer) dial(ctx context.Context) (*socket, error) {
 	fd, over, err := d.open()
 	if err != nil {
-		return nil, unsent(d.failed("connect", err))
+		return nil, d.unopened(err)
 	}
 	// The runtime's poller must not get fd earlier: epoll reports a socket that is not
 	// yet connecting as hung up (EPOLLHUP).

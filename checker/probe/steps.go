@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"os"
 	"syscall"
 
@@ -56,7 +57,7 @@ func (l *line) open(d *dialer) error {
 	fd, over, err := d.open()
 	if err != nil {
 		*l = line{fd: -1}
-		return unsent(d.failed("connect", err))
+		return d.unopened(err)
 	}
 	*l = line{fd: fd, connected: over}
 	if over && isWithItself(fd, &d.to) {
@@ -100,6 +101,16 @@ func (l *line) close() {
 		closeNow(l.fd)
 		l.fd = -1
 	}
+}
+
+// isQuiet reports whether nothing has come by a connection that rested. Otherwise the
+// server has ended it, perhaps with an answer that nobody asked for, such as status 408
+// (RFC 9110 §15.5.9).
+func isQuiet(fd int) bool {
+	var b [1]byte
+	_, _, err := unix.Recvfrom(fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	errno, failed := errors.AsType[syscall.Errno](err)
+	return failed && wouldWait(errno)
 }
 
 // wouldWait reports whether a system call failed because it would have to wait.

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"errors"
+	"os"
 	"syscall"
 )
 
@@ -28,4 +29,28 @@ func unsent(err error) error {
 		}
 	}
 	return err
+}
+
+// unopened returns the reason of an attempt for which this host could not begin a
+// connection. That no local port is free says nothing of the server, and is so for all
+// servers at once.
+func (d *dialer) unopened(err error) error {
+	if d.lacksPort(err) {
+		return Inconclusive(&stepError{"connect", "no local port is free", err})
+	}
+	return unsent(d.failed("connect", err))
+}
+
+// lacksPort reports whether no local port is free. UDP says so by EAGAIN (inet_autobind in
+// net/ipv4/af_inet.c), also where the source towards an address is looked for. For TCP it
+// is the error that bind(2) has for a missing source (__inet_hash_connect in
+// net/ipv4/inet_hashtables.c); without a source of the check it can also mean that the
+// host has no IPv6 address.
+func (d *dialer) lacksPort(err error) bool {
+	call, ok := errors.AsType[*os.SyscallError](err)
+	if !ok {
+		return false
+	}
+	bound := d.source.IsValid() || d.toward.IsValid()
+	return errors.Is(call.Err, syscall.EAGAIN) || bound && call.Syscall == "connect" && errors.Is(call.Err, syscall.EADDRNOTAVAIL)
 }

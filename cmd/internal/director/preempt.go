@@ -54,7 +54,8 @@ func (p *preemption) save(u *upgradeState) {
 
 func (p *preemption) apply(c *conf.Config) {
 	first := p.conf == nil
-	p.conf, p.followers, p.asks = c, followers(c), asksOf(c, p.asks)
+	p.takeAsks(c)
+	p.conf, p.followers = c, followers(c)
 	if first && !p.warm {
 		p.checks.until = time.Now().Add(c.LVS.PreemptWait)
 	}

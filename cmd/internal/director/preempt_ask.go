@@ -31,6 +31,7 @@ type ask struct {
 
 	pending bool      // a MASTER of a lower priority was heard
 	running bool      // the program
+	end     func()    // ends it
 	at      time.Time // of the next run
 	problem string    // of the last run; "": none
 }
@@ -63,6 +64,23 @@ func asksOf(c *conf.Config, former map[string]*ask) map[string]*ask {
 		add(c.Groups[i].Name, c.Groups[i].PreemptCommand, c.Groups[i].Members)
 	}
 	return all
+}
+
+// takeAsks takes over the asks of a configuration. A program of an ask that is no more is
+// ended. That a MASTER is not preempted is reported once, so a new ask looks for itself.
+func (p *preemption) takeAsks(c *conf.Config) {
+	former := p.asks
+	p.asks = asksOf(c, former)
+	for name, a := range former {
+		if p.asks[name] != a && a.running {
+			a.end()
+		}
+	}
+	for name, a := range p.asks {
+		if p.conf != nil && former[name] != a && !a.pending && p.stillHeld(name) {
+			a.pending, a.at = true, time.Now().Add(a.delay)
+		}
+	}
 }
 
 func (a *ask) same(b *ask) bool {
@@ -107,8 +125,9 @@ func (p *preemption) ask(a *ask) {
 	p.log.Info("the MASTER is asked to hand over", "unit", a.unit, "program", a.program.Argv[0])
 	env := []string{"PATH=" + program.Path, "LANG=C.UTF-8", "HOLDFAST_GROUP=" + a.unit, "HOLDFAST_DIRECTOR=" + p.conf.Director.Name}
 	limit := cmp.Or(a.command.Timeout, askLimit)
+	ctx, cancel := context.WithTimeout(p.ctx, limit)
+	a.end = cancel
 	p.spawn(func() {
-		ctx, cancel := context.WithTimeout(p.ctx, limit)
 		defer cancel()
 		err := runOnce(ctx, &a.program, env)
 		if errors.Is(err, context.DeadlineExceeded) {
@@ -135,6 +154,9 @@ func runOnce(ctx context.Context, p *program.Program, env []string) error {
 // if not, it is run again like one that failed.
 func (p *preemption) asked(a *ask, err error) {
 	a.running, a.at, a.problem = false, time.Now().Add(askAgain), ""
+	if p.asks[a.members[0]] != a { // a reload has ended it
+		return
+	}
 	if err != nil {
 		a.problem = err.Error()
 		p.log.Error("the MASTER could not be asked to hand over", "unit", a.unit, "program", a.program.Argv[0], "err", err)

@@ -117,6 +117,30 @@ func TestPreemptCommandHangs(t *testing.T) {
 	}
 }
 
+// A reload that changes the program ends it, and runs the new one: that a MASTER is heard
+// which is not preempted is not reported again.
+func TestPreemptCommandChanges(t *testing.T) {
+	s, c := newAskStage(t, 0)
+	good := c.Groups[0].PreemptCommand
+	c.Groups[0].PreemptCommand = conf.Command{Argv: []string{"/bin/sleep", "3600"}}
+	s.apply(c)
+	s.held = true
+	s.heldBack("outside")
+	former := s.asks["outside"]
+	if !former.running {
+		t.Fatal("the program does not run")
+	}
+	changed := *c
+	changed.Groups = []conf.Group{c.Groups[0]}
+	changed.Groups[0].PreemptCommand = good
+	s.apply(&changed)
+	s.until(t, "the former program was ended", func() bool { return !former.running })
+	s.until(t, "the new one has failed", func() bool { return s.asks["outside"].problem != "" })
+	if got := s.ran(); got != "lvs1 director" || former.problem != "" {
+		t.Errorf("the program noted %q; the former one %q", got, former.problem)
+	}
+}
+
 // A program that anybody could have changed is not run.
 func TestPreemptCommandUnsafe(t *testing.T) {
 	s, c := newAskStage(t, 0)

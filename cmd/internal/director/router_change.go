@@ -14,6 +14,7 @@ func (rs *routers) changeUnit(p *unitPair) {
 	rs.units[p.new.name].unit = p.new
 	for i, c := range p.new.members {
 		old, in := &p.was[i], rs.instances[c.Name]
+		left := in.leavesWires(&c) // a look forgets them
 		in.conf = c
 		rs.index = nil
 		in.track = p.new.tracking(i)
@@ -23,7 +24,9 @@ func (rs *routers) changeUnit(p *unitPair) {
 			moved = true
 			rs.changeDevices(in, old)
 		}
-		left := rs.changeWires(in, old)
+		if !slices.Equal(old.Wires(), c.Wires()) {
+			rs.look([]*instance{in})
+		}
 		if moved || !reflect.DeepEqual(old.Config, c.Config) {
 			rs.reopen(in)
 			rs.deliver(in, vrrp.Reconfigure{Config: c.Config, Reclaim: moved})

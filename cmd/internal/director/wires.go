@@ -152,17 +152,14 @@ func (in *instance) addWireListeners(l *port.Listen) {
 	}
 }
 
-// changeWires gets to know the interfaces of paths that a reload added. It returns those
-// of paths that are no more, which are left when the speaker knows.
-func (rs *routers) changeWires(in *instance, old *conf.Instance) (left map[string]int) {
-	left = map[string]int{}
-	for i := range old.Also {
-		if name := old.Also[i].Name; !slices.Contains(in.conf.AllInterfaces(), name) {
+// leavesWires returns the interfaces of paths that a reload takes away, with their
+// indexes.
+func (in *instance) leavesWires(now *conf.Instance) map[string]int {
+	left := map[string]int{}
+	for i := range in.conf.Also {
+		if name := in.conf.Also[i].Name; !slices.Contains(now.AllInterfaces(), name) {
 			left[name] = in.wires[name].facts.Index
 		}
-	}
-	if !slices.Equal(old.Wires(), in.conf.Wires()) {
-		rs.look([]*instance{in})
 	}
 	return left
 }

@@ -56,6 +56,8 @@ func (t *Trap) Deliver(ctx context.Context, events []event.Event) (int, error) {
 		return 0, err
 	}
 	defer session.Conn.Close()
+	// While gosnmp waits for the confirmation, it does not look at the context.
+	defer context.AfterFunc(ctx, func() { session.Conn.Close() })()
 	for i := range events {
 		e := &events[i]
 		if e.Alert == nil {
