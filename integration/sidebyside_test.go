@@ -10,5 +10,5 @@ import (
 // the converted one, do the same.
 func TestSideBySide(t *testing.T) {
 	t.Parallel()
-	sidebyside.RunAll(t, sidebyside.Routers)
+	sidebyside.RunAll(t, sidebyside.Routers, len(sidebyside.Routers))
 }

@@ -9,5 +9,5 @@ import (
 // keepalived with each configuration of its package that has virtual servers, and holdfast
 // with the converted one, do the same.
 func TestSideBySide(t *testing.T) {
-	sidebyside.RunAll(t, sidebyside.Balancers)
+	sidebyside.RunAll(t, sidebyside.Balancers, 3)
 }

@@ -167,14 +167,14 @@ func (w *Wire) plug(addresses []string) error {
 
 // Attach gives the host a device that leads nowhere: it has a carrier, and nobody else is
 // on the wire.
-func (h *Host) Attach(device string) {
+func (h *Host) Attach(device string, mac MAC) {
 	h.lab.t.Helper()
 	h.lab.mu.Lock()
 	h.lab.macs++
 	port := fmt.Sprintf("nowhere%d", h.lab.macs)
 	h.lab.mu.Unlock()
 	there := h.lab.fabric
-	veth := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: device}, PeerName: port, PeerNamespace: netlink.NsFd(there.ns)}
+	veth := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: device, HardwareAddr: mac[:]}, PeerName: port, PeerNamespace: netlink.NsFd(there.ns)}
 	err := h.link.LinkAdd(veth)
 	for _, end := range []struct {
 		handle *netlink.Handle

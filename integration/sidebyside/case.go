@@ -23,8 +23,6 @@ type Case struct {
 	Edit []string
 	// Masters is the number of virtual routers that become MASTER.
 	Masters int
-	// Devices are further ones beside eth0 to eth3: "eth0.1" is a VLAN of eth0.
-	Devices []string
 	// Addresses are further ones of devices: "eth0 192.0.2.1/24".
 	Addresses []string
 	// Servers are the stand-ins of the realservers: "https 192.0.2.1:443".

@@ -3,19 +3,52 @@ package sidebyside
 // samples is the folder of keepalived's own samples in Debian's package.
 const samples = "usr/share/doc/keepalived/samples/keepalived.conf."
 
+const (
+	byHand = "the report says that a person gives it to the host's network configuration"
+	twice  = "the report says that the address is there twice, and what that does to a keepalived beside holdfast"
+)
+
+// static is a route, rule or address that keepalived adds at its start for good.
+func static(what, line string) Difference {
+	return Difference{What: what, Keepalived: line, Why: byHand}
+}
+
 // Routers are the configurations without virtual servers: they need no IPVS.
 var Routers = []Case{
 	{Name: "conditional_conf high", File: samples + "conditional_conf", ID: "high", Masters: 1,
 		Edit: []string{"@high net_namespace high", "", "@low net_namespace low", "", "advert_int 12", "advert_int 1"}},
 	{Name: "conditional_conf low", File: samples + "conditional_conf", ID: "low", Masters: 1,
 		Edit: []string{"@high net_namespace high", "", "@low net_namespace low", "", "advert_int 12", "advert_int 1"}},
-	{Name: "track_interface", File: samples + "track_interface", Masters: 1, Devices: []string{"eth0.1"}},
-	{Name: "vrrp", File: samples + "vrrp", Masters: 4},
+	{Name: "track_interface", File: samples + "track_interface", Masters: 1,
+		Addresses: []string{"eth0.1 192.168.199.5/24"}, // keepalived needs one
+		Differs: []Difference{
+			static("routes", "type unicast dst 192.168.210.0/24 gateway 192.168.200.254 dev eth0 table main scope global"),
+			static("routes", "type unicast dst 192.168.211.0/24 gateway 192.168.200.254 dev eth0 table main scope global"),
+			static("routes", "type unicast dst 192.168.212.0/24 dev eth3 table main scope global"),
+			static("routes", "type unicast dst 192.168.213.0/24 dev eth1 table main scope global"),
+		}},
+	{Name: "vrrp", File: samples + "vrrp", Masters: 4, Differs: []Difference{{
+		What: "adverts", Why: twice,
+		Keepalived: "eth0 vrid 51 from 02:00:00:00:01:00 192.168.200.5 ttl 255 to 01:00:5e:00:00:12: 2133640401010000c0a8c810c0a8c811c0a8c812c0a8c8123131313100000000",
+		Holdfast:   "eth0 vrid 51 from 02:00:00:00:01:00 192.168.200.5 ttl 255 to 01:00:5e:00:00:12: 2133640301010000c0a8c810c0a8c811c0a8c8123131313100000000",
+	}}},
 	{Name: "vrrp.localcheck", File: samples + "vrrp.localcheck", Masters: 9},
-	{Name: "vrrp.routes", File: samples + "vrrp.routes", Masters: 1},
-	{Name: "vrrp.rules", File: samples + "vrrp.rules", Masters: 1},
+	{Name: "vrrp.routes", File: samples + "vrrp.routes", Masters: 1, Differs: []Difference{
+		static("routes", "type unicast dst 192.168.209.0/24 gateway 192.168.200.254 dev eth0 prefsrc 192.168.100.1 table main scope global"),
+		static("routes", "type unicast dst 192.168.210.0/24 gateway 192.168.200.254 dev eth0 table main scope global"),
+		static("routes", "type unicast dst 192.168.211.0/24 gateway 192.168.200.254 dev eth0 table main scope global"),
+		static("routes", "type unicast dst 192.168.212.0/24 dev eth3 table main scope site"),
+		static("routes", "type unicast dst 192.168.213.0/24 dev eth1 table main scope link"),
+	}},
+	{Name: "vrrp.rules", File: samples + "vrrp.rules", Masters: 1, Differs: []Difference{
+		static("rules", "-4 src 192.168.100.0 srclen 24 table 1"),
+	}},
 	{Name: "vrrp.scripts", File: samples + "vrrp.scripts", Masters: 3},
-	{Name: "vrrp.static_ipaddress", File: samples + "vrrp.static_ipaddress", Masters: 1},
+	{Name: "vrrp.static_ipaddress", File: samples + "vrrp.static_ipaddress", Masters: 1, Differs: []Difference{
+		static("addresses", "eth0 192.168.200.16/32 scope link label eth0"),
+		static("addresses", "eth1 192.168.200.17/32 scope link label eth1"),
+		static("addresses", "eth2 192.168.200.18/32 scope global label eth2"),
+	}},
 	{Name: "vrrp.sync", File: samples + "vrrp.sync", Masters: 9},
 }
 
@@ -27,7 +60,7 @@ var Balancers = []Case{
 		Dead: []string{"smtp [ae00::10]:25"}, Gone: []string{"[ae00::10]"}},
 	{Name: "PING_CHECK", File: samples + "PING_CHECK", Servers: []string{"ping 192.168.200.6:0"},
 		Dead: []string{"ping 192.168.200.6:0"}, Gone: []string{"192.168.200.6"}},
-	{Name: "SMTP_CHECK", File: samples + "SMTP_CHECK", Addresses: []string{"eth2 172.16.1.2/24", "eth2 192.168.155.2/24"},
+	{Name: "SMTP_CHECK", File: samples + "SMTP_CHECK", Addresses: []string{"eth0 172.16.1.2/24", "eth0 192.168.155.2/24"},
 		Servers: []string{"smtp 172.16.1.10:25", "smtp 172.16.1.11:25", "smtp 192.168.155.10:25", "smtp 64.233.167.99:25",
 			"smtp 172.16.1.12:25", "smtp 192.168.155.11:25", "smtp 64.233.167.100:587"},
 		Dead: []string{"smtp 172.16.1.10:25", "smtp 64.233.167.99:25"}, Gone: []string{"172.16.1.10", "172.16.1.11"}},

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"regexp"
 	"slices"
@@ -11,7 +12,6 @@ import (
 	"testing"
 
 	"holdfast/integration/lab"
-	"holdfast/integration/tools"
 )
 
 // traces is what a program does to its host and says to others: lines by kind.
@@ -38,13 +38,14 @@ func (s *side) look(t *testing.T, balancer bool) traces {
 		"devices":   s.devices(t),
 		"addresses": s.addresses(t),
 		"routes":    append(s.routes(t, "-4"), s.routes(t, "-6")...),
+		"connected": s.connected(t),
 		"rules":     append(s.rules(t, "-4"), s.rules(t, "-6")...),
 		"adverts":   s.adverts(),
 	}
 	text, _ := os.ReadFile(s.dir + "/calls")
 	v["calls"] = strings.Split(strings.TrimSpace(string(text)), "\n")
 	if balancer {
-		v["ipvs"] = strings.Split(strings.TrimSpace(s.Run("ipvsadm", "-Sn")), "\n")
+		v["ipvs"] = s.table()
 		v["sync"] = strings.Split(strings.TrimSpace(s.Run("ipvsadm", "-l", "--daemon")), "\n")
 	}
 	for kind, lines := range v {
@@ -59,6 +60,12 @@ func (s *side) look(t *testing.T, balancer bool) traces {
 		v[kind] = lines
 	}
 	return v
+}
+
+// table is the table of IPVS.
+func (s *side) table() []string {
+	lines := strings.Split(strings.TrimSpace(s.Run("ipvsadm", "-Sn")), "\n")
+	return slices.DeleteFunc(lines, func(l string) bool { return l == "" })
 }
 
 // ask runs ip with JSON output.
@@ -92,24 +99,47 @@ func (s *side) addresses(t *testing.T) (lines []string) {
 				continue // the kernel's own, which tells nothing
 			}
 			line := fmt.Sprint(row["ifname"], " ", a["local"], "/", a["prefixlen"], " scope ", a["scope"])
-			for _, word := range []string{"broadcast", "label", "noprefixroute", "address"} {
+			for _, word := range []string{"broadcast", "label", "address"} {
 				if value, ok := a[word]; ok {
 					line += fmt.Sprint(" ", word, " ", value)
 				}
 			}
-			lines = append(lines, strings.ReplaceAll(line, fmt.Sprint(" label ", row["ifname"])+"\x00", ""))
+			lines = append(lines, line)
 		}
 	}
 	return lines
 }
 
-// routes are those of every table but local, which follows from the addresses.
+// routes are those that somebody has added: not those of the table local, which follow
+// from the addresses.
 func (s *side) routes(t *testing.T, family string) (lines []string) {
 	for _, row := range s.ask(t, family, "route", "show", "table", "all") {
-		if table := row["table"]; table == "local" || family == "-6" && row["protocol"] == "kernel" {
+		if table := row["table"]; table == "local" || row["protocol"] == "kernel" {
 			continue
 		}
 		lines = append(lines, words(row, "type", "dst", "gateway", "via", "dev", "prefsrc", "table", "scope", "metric", "nexthops"))
+	}
+	return lines
+}
+
+// connected are the routes to subnets that the kernel adds with IPv4 addresses. holdfast
+// adds an address without one where the interface reaches the subnet already: an address
+// that moves is no source for the packets of the host itself. So what has another route
+// around it is left out.
+func (s *side) connected(t *testing.T) (lines []string) {
+	var all []netip.Prefix
+	rows := s.ask(t, "-4", "route", "show", "table", "main", "proto", "kernel")
+	for _, row := range rows {
+		if p, err := netip.ParsePrefix(fmt.Sprint(row["dst"])); err == nil {
+			all = append(all, p)
+		}
+	}
+	for _, row := range rows {
+		p, err := netip.ParsePrefix(fmt.Sprint(row["dst"]))
+		inner := err == nil && slices.ContainsFunc(all, func(o netip.Prefix) bool { return o.Bits() < p.Bits() && o.Contains(p.Addr()) })
+		if !inner {
+			lines = append(lines, words(row, "dst", "dev"))
+		}
 	}
 	return lines
 }
@@ -152,5 +182,3 @@ func (s *side) adverts() (lines []string) {
 	}
 	return lines
 }
-
-var _ = tools.Cache
