@@ -20,7 +20,6 @@ var Routers = []Case{
 	{Name: "conditional_conf low", File: samples + "conditional_conf", ID: "low", Masters: 1,
 		Edit: []string{"@high net_namespace high", "", "@low net_namespace low", "", "advert_int 12", "advert_int 1"}},
 	{Name: "track_interface", File: samples + "track_interface", Masters: 1,
-		Addresses: []string{"eth0.1 192.168.199.5/24"}, // keepalived needs one
 		Differs: []Difference{
 			static("routes", "type unicast dst 192.168.210.0/24 gateway 192.168.200.254 dev eth0 table main scope global"),
 			static("routes", "type unicast dst 192.168.211.0/24 gateway 192.168.200.254 dev eth0 table main scope global"),
@@ -54,6 +53,7 @@ var Routers = []Case{
 
 // Balancers are the configurations with virtual servers.
 var Balancers = []Case{
+	dns,
 	{Name: "HTTP_GET.port", File: samples + "HTTP_GET.port", Servers: []string{"https 192.168.201.100:444"},
 		Dead: []string{"https 192.168.201.100:444"}, Gone: []string{"192.168.201.100"}},
 	{Name: "IPv6", File: samples + "IPv6", Servers: []string{"smtp [ae00::10]:25"},

@@ -1,6 +1,7 @@
 package sidebyside
 
 import (
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -43,10 +44,15 @@ func newSide(t *testing.T, l *lab.Lab, c Case, name string) *side {
 	for i, device := range c.devices(t) {
 		s.Attach(device, lab.MAC{0x02, 0, 0, 0, 1, byte(i)})
 		s.captures[device] = s.CaptureOn(device)
+		bare := true
 		for _, words := range given {
 			if address, here := strings.CutPrefix(words, device+" "); here {
 				s.Address(device, address)
+				bare = false
 			}
+		}
+		if bare { // an instance of keepalived needs an address of its own
+			s.Address(device, fmt.Sprintf("10.99.%d.5/24", i))
 		}
 	}
 	for _, server := range c.Servers {
