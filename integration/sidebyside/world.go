@@ -13,7 +13,7 @@ import (
 
 // worldAddresses are those of every host: what the samples take for granted.
 var worldAddresses = []string{
-	"eth0 192.168.200.5/24", "eth1 192.168.201.5/24", "eth1 192.168.200.6/24", "eth2 192.168.100.1/24", "eth3 192.168.0.5/24",
+	"eth0 192.168.200.5/24", "eth1 192.168.201.5/24", "eth1 192.168.200.106/24", "eth2 192.168.100.1/24", "eth3 192.168.0.5/24",
 }
 
 // interfaces are the names of devices in a configuration.
