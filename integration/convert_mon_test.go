@@ -206,11 +206,12 @@ func startMons(t *testing.T, host *lab.Host, theirs, ours string) *lab.Daemon {
 	}
 	host.Start("/usr/bin/env", "PERL5LIB="+filepath.Join(root, "usr/share/perl5"), "perl", mon, "-c", theirs)
 	daemon := host.NewDaemon("")
-	toml, report, err := daemon.CLI("convert", "--from", "mon", ours)
-	if toml == "" {
+	converted := ours + ".toml"
+	_, report, err := daemon.CLI("convert", "--from", "mon", "-o", converted, ours)
+	if _, missing := os.Stat(converted); missing != nil {
 		t.Fatalf("convert: %v\n%s", err, report)
 	}
-	daemon.Configure(toml)
+	daemon.ConfigureFile(converted)
 	daemon.Restart()
 	return daemon
 }

@@ -210,6 +210,7 @@ func (r *run) diff(theirs, ours traces) (lines []string) {
 			only[d.Holdfast]++
 			r.seen[i] = true
 		}
+		delete(only, "") // the side that has nothing
 		for _, line := range slices.Sorted(maps.Keys(only)) {
 			for range max(0, only[line]) {
 				lines = append(lines, fmt.Sprintf("%s: - %s", kind, line))
