@@ -40,6 +40,7 @@ type Difference struct {
 	Keepalived string // the line of keepalived; empty if it has none
 	Holdfast   string // the line of holdfast; empty if it has none
 	Why        string
+	Sometimes  bool // it depends on which of two things is quicker
 }
 
 // config returns the text of the configuration.

@@ -1,5 +1,8 @@
 package sidebyside
 
+// unknown is why a program for FAULT may be called at the start.
+const unknown = "an instance of holdfast is in FAULT until its scripts have answered once"
+
 // Field are configurations of the kinds that people have: their shapes are those of public
 // repositories.
 var Field = []Case{
@@ -90,7 +93,10 @@ vrrp_instance inner {
     }
 }
 `},
-	{Name: "version 3 with programs", Masters: 1, Text: `
+	{Name: "version 3 with programs", Masters: 1, Differs: []Difference{
+		{What: "calls", Holdfast: "/etc/keepalived/notify.sh <fault>", Sometimes: true, Why: unknown},
+		{What: "calls", Holdfast: "/etc/keepalived/notify.sh <INSTANCE> <web> <FAULT> <150>", Sometimes: true, Why: unknown},
+	}, Text: `
 global_defs {
 	router_id web01
 	vrrp_version 3
