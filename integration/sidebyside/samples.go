@@ -90,7 +90,7 @@ var Balancers = []Case{
 		Dead: []string{"https 192.168.201.100:80"}, Gone: []string{"192.168.201.100"}},
 	{Name: "vrrp.lvs_syncd", File: samples + "vrrp.lvs_syncd", Masters: 3, Servers: []string{"tcp 192.168.201.100:80"},
 		Dead: []string{"tcp 192.168.201.100:80"}, Gone: []string{"192.168.201.100"}},
-	{Name: "/etc/keepalived", File: "etc/keepalived/keepalived.conf.sample", Masters: 1,
+	{Name: "keepalived.conf", File: "etc/keepalived/keepalived.conf.sample", Masters: 1,
 		Servers: []string{"https 192.168.201.100:443", "http 192.168.200.2:1358", "http 192.168.200.3:1358", "http 192.168.200.4:1358", "http 192.168.200.5:1358"},
 		Dead:    []string{"http 192.168.200.2:1358", "http 192.168.200.3:1358"}, Gone: []string{"192.168.200.2", "192.168.200.3"}},
 }
