@@ -53,7 +53,7 @@ type Latency struct {
 
 // latency returns nil if there is no good answer.
 func (h *history) latency() *Latency {
-	var good []uint32
+	good := make([]uint32, 0, keptResults)
 	for i, how := range h.how {
 		if how == '+' {
 			good = append(good, h.took[i])

@@ -36,9 +36,9 @@ const (
 	// dumpTries bounds the tries to read a whole table, if it is enough to ask
 	// for the needed interfaces one by one instead.
 	dumpTries = 10 * time.Millisecond
-	// dumpPatience bounds the tries if only the whole table will do, as for a
+	// dumpTimeout bounds the tries if only the whole table will do, as for a
 	// stop, which gives back the sysctls of all interfaces.
-	dumpPatience = 10 * time.Second
+	dumpTimeout = 10 * time.Second
 )
 
 // observe reads all links and addresses. If the tables change during each try

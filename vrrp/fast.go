@@ -141,15 +141,16 @@ func peerOf(a netip.Addr) *Peer {
 	return &Peer{Address: a}
 }
 
-// acquit notes that a router which this machine took for dead is MASTER again before
-// it would have counted as dead without its session.
+// acquit notes that a router which this machine took for dead was alive all the time: it
+// is MASTER again before it could have missed one of its adverts. A router that was out of
+// reach for longer failed, whatever became of it; it may fail again.
 func (m *Machine) acquit(now time.Time) {
 	f := &m.fast
 	if !f.peer.IsValid() || f.peer != f.accused {
 		return
 	}
 	f.accused = netip.Addr{}
-	if now.Before(f.accusedAt.Add(m.cfg.masterDown(1, max(m.interval, m.peer.Interval)))) {
+	if now.Before(f.accusedAt.Add(max(m.interval, m.peer.Interval))) {
 		m.flap(now)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"holdfast/vrrp"
@@ -40,6 +41,8 @@ type Speaker struct {
 	mu       sync.Mutex // guards the next two
 	commands []func(now time.Time)
 	ended    bool
+
+	copied atomic.Pointer[sizes] // by the last Snapshot; nil: there was none
 
 	// The fields below belong to the loop.
 	start        time.Time          // the beat of all groups
