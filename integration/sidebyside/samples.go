@@ -51,9 +51,12 @@ var Routers = []Case{
 	{Name: "vrrp.sync", File: samples + "vrrp.sync", Masters: 9},
 }
 
-// Balancers are the configurations with virtual servers.
+// Balancers are the configurations with virtual servers. The first two have much of what
+// the others have.
 var Balancers = []Case{
 	dns,
+	{Name: "sample", File: samples + "sample", Masters: 1, Servers: []string{"http 192.168.200.2:1358"},
+		Dead: []string{"http 192.168.200.2:1358"}, Gone: []string{"192.168.200.2"}},
 	{Name: "HTTP_GET.port", File: samples + "HTTP_GET.port", Servers: []string{"https 192.168.201.100:444"},
 		Dead: []string{"https 192.168.201.100:444"}, Gone: []string{"192.168.201.100"}},
 	{Name: "IPv6", File: samples + "IPv6", Servers: []string{"smtp [ae00::10]:25"},
@@ -80,8 +83,6 @@ var Balancers = []Case{
 		"tcp 10.0.0.5:80", "tcp 10.0.0.6:80", "tcp 10.0.0.7:80", "tcp 10.0.0.8:80", "tcp 10.0.0.9:80", "tcp 10.0.0.10:80"},
 		Dead: []string{"tcp 10.0.0.1:80", "tcp 10.0.0.2:80", "tcp 10.0.0.3:80", "tcp 10.0.0.4:80", "tcp 10.0.0.5:80", "tcp 10.0.0.6:80"},
 		Gone: []string{"10.0.0.1:8080", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"}},
-	{Name: "sample", File: samples + "sample", Masters: 1, Servers: []string{"http 192.168.200.2:1358"},
-		Dead: []string{"http 192.168.200.2:1358"}, Gone: []string{"192.168.200.2"}},
 	{Name: "status_code", File: samples + "status_code", Servers: []string{"https 192.168.201.100:443"},
 		Dead: []string{"https 192.168.201.100:443"}, Gone: []string{"192.168.201.100"}},
 	{Name: "virtual_server_group", File: samples + "virtual_server_group", Servers: []string{"http 192.168.200.1:1358", "http 192.168.200.2:1358"},
