@@ -47,7 +47,8 @@ func (l *labels) line() string {
 			}
 			b.WriteString(name)
 			b.WriteString(`="`)
-			if value := l.values[i]; strings.ContainsAny(value, "\\\n\"") {
+			value := l.values[i]
+			if strings.ContainsAny(value, "\\\n\"") {
 				value = escaper.Replace(value)
 			}
 			b.WriteString(value)
