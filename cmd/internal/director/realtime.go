@@ -48,7 +48,7 @@ func goRealtime() error {
 // many threads as there are processors. Threads that answer a scrape or make a page hold
 // it while they wait, on a busy machine, for a processor. The VRRP loop would wait for
 // them, whatever the priority of its thread: runtime.exitsyscall finds no idle P.
-const spareProcessors = 4
+const spareProcessors = 2
 
 var spareOnce sync.Once
 
