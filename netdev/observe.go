@@ -80,6 +80,26 @@ func (o *observation) addLink(b []byte) error {
 	return nil
 }
 
+// askLimit is how many interfaces are asked for one by one rather than among all: beside
+// fifty virtual routers, most links and addresses are theirs.
+const askLimit = 4
+
+// observeOnly is observe for nothing but the needed interfaces and the VRFs that they
+// are in.
+func observeOnly(c *rtnl.Conn, need needs, _ time.Duration) (*observation, error) {
+	o := &observation{
+		byName: map[string]*link{}, byIndex: map[int]*link{}, addresses: map[int][]address{},
+		partialLinks: true, partialAddresses: true,
+	}
+	if err := o.confirmLinks(c, need); err != nil {
+		return nil, fmt.Errorf("ask for links: %w", err)
+	}
+	if err := o.confirmAddresses(need); err != nil {
+		return nil, fmt.Errorf("ask for addresses: %w", err)
+	}
+	return o, nil
+}
+
 // confirmLinks asks for each needed link by itself, which cannot be interrupted.
 func (o *observation) confirmLinks(c *rtnl.Conn, need needs) error {
 	for _, name := range need.names {

@@ -222,6 +222,13 @@ func (m *Machine) peerDown(now time.Time, e PeerDown) {
 	}
 }
 
+// peerSpoke handles PeerSpoke.
+func (m *Machine) peerSpoke(now time.Time, e PeerSpoke) {
+	if m.alarmed() && e.Peer == m.fast.peer {
+		m.masterAlive(now)
+	}
+}
+
 // endAlarm ends the grace without a takeover.
 func (m *Machine) endAlarm() { m.fast.bidAt, m.fast.decideAt = time.Time{}, time.Time{} }
 

@@ -128,9 +128,14 @@ func (o options) fastCost() []*row {
 		h := newHeat(o, "fast", fmt.Sprint("CPU of ", n), one.interval, one.contender, func(t lab.T, h *heat) {
 			h.scale(t, newCrowd(t, one.contender, n, one.interval), o)
 		})
-		if h != nil {
-			rows = append(rows, together(h)...)
+		if h == nil {
+			continue
 		}
+		h.row.bounds = []bound{atMost("adverts of BACKUP", theTotal, 0)}
+		if one.contender.name != holdfast.name {
+			h.row.bounds = append(h.row.bounds, timesOf("CPU %", theMedian, 1.3, holdfast.name), timesOf("BACKUP CPU %", theMedian, 1.3, holdfast.name))
+		}
+		rows = append(rows, together(h)...)
 	}
 	return rows
 }

@@ -8,6 +8,11 @@ import (
 
 // frr is FRR's vrrpd. It has no use for FRR's bfdd: no command of vrrpd names a BFD
 // session. So there is no row of both.
+//
+// Its outage after a cut says nothing of failover: a BACKUP of FRR has its addresses on a
+// device that is protocol down, which still answers. When the port of the MASTER goes
+// down, the switch floods the frames to the virtual MAC, and the BACKUP answers them
+// while it waits for three adverts. After a black hole the switch does not flood.
 var frr = contender{name: "FRR", launch: func(h *lab.Host, s setup) director {
 	// Otherwise every device answers for the addresses of all of them, and asks for others
 	// with its own MAC address.

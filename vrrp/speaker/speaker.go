@@ -65,6 +65,7 @@ type Speaker struct {
 	lateness     histogram.Histogram // of the adverts of all routers
 	refusedSince time.Time           // since when no interface has taken a frame; zero: one has
 	sessions     map[sessionKey]bool // the BFD sessions that are up
+	fallen       map[sessionKey]bool // those whose other end was not heard since they went down
 }
 
 // Stray counts packets on an interface that are for none of our routers.
@@ -84,6 +85,7 @@ func New(opts Options) *Speaker {
 		stray:        map[int]*Stray{},
 		sendFailures: map[int]SendFailure{},
 		sessions:     map[sessionKey]bool{},
+		fallen:       map[sessionKey]bool{},
 		packets:      make([]Packet, 0, 64),
 		frames:       make([]Frame, 0, 256),
 	}
@@ -190,6 +192,7 @@ func (s *Speaker) receive(now time.Time, p *Packet) {
 		s.drop(now, to, p, drop)
 		return
 	}
+	s.noteAlive(now, r, from)
 	s.received = vrrp.Received{Advert: &s.advert, Source: from}
 	if s.advert.Backup {
 		s.perform(now, r.group, r.group.Step(now, r.member, &s.received))
