@@ -1,5 +1,7 @@
 package netdev
 
+import "slices"
+
 // A Concern says what an event means for the devices of a Host.
 type Concern uint8
 
@@ -21,20 +23,42 @@ func (h *Host) Concerns(e Event) Concern {
 		return Suspicion
 	}
 	defer h.mu.Unlock()
-	for _, d := range h.devices {
-		switch {
-		case e.Kind == LinkChanged && d.linkConcerns(e):
-			return Damage
-		case e.Kind == AddressChanged && d.index == e.Index && d.addressConcerns(e):
-			return Damage
-		case e.Kind == FilterChanged && e.Index == d.index && d.spec.virtual() && e.Filter != 0:
-			return Damage
-		}
+	if h.damages(e) {
+		return Damage
 	}
 	if moved || e.Kind == FilterChanged && e.Filter != 0 {
 		return Suspicion // only a look can tell whether the value is in the way
 	}
 	return watch.weigh(e)
+}
+
+// damages reports whether an event says that a device is not as it should be.
+func (h *Host) damages(e Event) bool {
+	if e.Kind == LinkChanged {
+		for _, d := range h.devices {
+			if d.linkConcerns(e) {
+				return true
+			}
+		}
+		return false
+	}
+	return slices.ContainsFunc(h.at(e.Index), func(d *device) bool {
+		return e.Kind == AddressChanged && d.addressConcerns(e) ||
+			e.Kind == FilterChanged && d.spec.virtual() && e.Filter != 0
+	})
+}
+
+// at returns the devices that are, or have their addresses on, the interface with an
+// index. Somebody may change thousands of addresses a second beside a thousand devices, so
+// no event looks through all of them.
+func (h *Host) at(index int) []*device {
+	if h.indexed == nil {
+		h.indexed = make(map[int][]*device, len(h.devices))
+		for _, d := range h.devices {
+			h.indexed[d.index] = append(h.indexed[d.index], d)
+		}
+	}
+	return h.indexed[index]
 }
 
 func (d *device) linkConcerns(e Event) bool {

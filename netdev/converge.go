@@ -26,6 +26,7 @@ var errUnsettled = errors.New("devices do not settle: something else keeps chang
 // could not be looked at.
 func (h *Host) converge(devices []*device, f *failures) ([]Repair, error) {
 	h.settled = false
+	defer func() { h.indexed = nil }()
 	var repairs []Repair
 	parents, configured := parentConf{}, map[int]bool{}
 	var o *observation

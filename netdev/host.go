@@ -38,7 +38,8 @@ type Host struct {
 	mu      sync.Mutex
 	journal *journal
 	devices map[string]*device
-	left    []Spec // from the journal of a crashed run
+	indexed map[int][]*device // by interface index; nil: see at
+	left    []Spec            // from the journal of a crashed run
 	refusal refusal
 	policy  *policy.Set
 	egress  *policy.Egress
@@ -140,6 +141,7 @@ func (h *Host) Adopt(specs ...Spec) ([]Device, error) {
 			d.index = 0 // a claim must not use the device before it is as it should be
 		}
 	}
+	h.indexed = nil
 	return h.report(result, f)
 }
 
@@ -254,6 +256,7 @@ func (h *Host) report(result []Device, f *failures) ([]Device, error) {
 
 // register puts a spec into the table of devices.
 func (h *Host) register(s Spec, o *observation) *device {
+	h.indexed = nil
 	d := h.devices[s.Name]
 	if d == nil {
 		d = newDevice()

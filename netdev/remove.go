@@ -150,6 +150,7 @@ func (h *Host) forget(name string) {
 		return
 	}
 	delete(h.devices, name)
+	h.indexed = nil
 	j := h.journal
 	j.Devices = slices.DeleteFunc(j.Devices, func(s Spec) bool { return s.Name == name })
 	j.Addresses = slices.DeleteFunc(j.Addresses, func(a heldAddress) bool {
