@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -128,6 +129,67 @@ func TestDoctorOnBridge(t *testing.T) {
 	}
 }
 
+// balancing has what the doctor asks of a director that balances: sync daemons, checks
+// and a tunnel.
+const balancing = `
+[lvs]
+sync = { interface = "eth1", id = 1 }
+[[service]]
+name = "web"
+address = "10.0.0.100:80"
+forward = "tun"
+[service.check]
+type = "tcp"
+[[service.server]]
+address = "192.168.0.11:80"
+`
+
+// The doctor sees all at once what keeps a director from balancing, on one that does not
+// run yet, and nothing of it when it is healed.
+func TestDoctorOfBalancing(t *testing.T) {
+	t.Parallel()
+	p := lab.NewPair(t, 1)
+	h := p.Directors[0]
+	d := h.NewDaemon(lab.Director{Priority: 100, Interval: time.Second, IPv6: true}.TOML() + balancing)
+	for _, rule := range []string{
+		"add table ip filter", "add chain ip filter INPUT { type filter hook input priority 0 ; }", // as iptables makes them
+		"add rule ip filter INPUT iifname eth0 meta l4proto 112 counter drop",
+		"add table inet fw", "add chain inet fw in { type filter hook input priority 10 ; }", "add chain inet fw out { type filter hook output priority 10 ; }",
+		"add rule inet fw in udp dport 8848 drop", "add rule inet fw out udp dport 8848 drop",
+		"add rule inet fw out ip daddr 192.168.0.11 tcp dport 80 reject",
+	} {
+		h.Run("nft", strings.Fields(rule)...)
+	}
+	p.Router.Run("ip", "address", "add", lab.VIP6+"/128", "dev", "eth0", "nodad")
+	ails := []struct{ what, cure string }{
+		{"drops VRRP adverts (protocol 112) on eth0: table ip filter, chain INPUT", "iptables -t filter -I INPUT -i eth0 -p 112 -j ACCEPT"},
+		{"drops connections for the sync daemon on eth1: table inet fw, chain in", "nft insert rule inet fw in iifname eth1 udp dport 8848 accept"},
+		{"drops connections of the sync daemon on eth1: table inet fw, chain out", "nft insert rule inet fw out oifname eth1 udp dport 8848 accept"},
+		{"drops checks of 192.168.0.11 port 80: table inet fw, chain out", "nft insert rule inet fw out tcp dport 80 accept"},
+		{"answers neighbour discovery for the virtual address " + lab.VIP6 + " on eth0", "take " + lab.VIP6 + " away from it"},
+		{"packets of 1500 bytes from clients do not fit into the tunnel to 192.168.0.11:80 of service web: eth1 has MTU 1500", "ip link set eth1 mtu 1520"},
+	}
+	findings, text := examine(t, d)
+	for _, a := range ails {
+		i := slices.IndexFunc(findings, func(f finding) bool { return strings.Contains(f.What, a.what) })
+		switch {
+		case i < 0:
+			t.Errorf("%s: not found in\n%s", a.what, text)
+		case !strings.Contains(findings[i].Cure, a.cure):
+			t.Errorf("%s: cure %s", a.what, findings[i].Cure)
+		}
+	}
+	h.Run("nft", "flush", "ruleset")
+	h.Run("ip", "link", "set", "eth1", "mtu", "1520")
+	p.Router.Run("ip", "address", "del", lab.VIP6+"/128", "dev", "eth0")
+	findings, text = examine(t, d)
+	for _, a := range ails {
+		if slices.ContainsFunc(findings, func(f finding) bool { return strings.Contains(f.What, a.what) }) {
+			t.Errorf("healed, and still found: %s\n%s", a.what, text)
+		}
+	}
+}
+
 const natService = `
 [[service]]
 name = "web"
@@ -145,7 +207,19 @@ type finding struct{ Diagnosis, Severity, What, Why, Cure, Fixed string }
 // doctor said.
 func find(t *testing.T, d *lab.Daemon, s sickness) (*finding, string) {
 	t.Helper()
-	out, stderr, err := d.CLI("doctor", append([]string{"--json"}, s.args...)...)
+	findings, out := examine(t, d, s.args...)
+	for _, f := range findings {
+		if strings.Contains(f.What, s.what) {
+			return &f, out
+		}
+	}
+	return nil, out
+}
+
+// examine returns all that the doctor finds, and what it said.
+func examine(t *testing.T, d *lab.Daemon, args ...string) ([]finding, string) {
+	t.Helper()
+	out, stderr, err := d.CLI("doctor", append([]string{"--json"}, args...)...)
 	var exit *exec.ExitError
 	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
 		t.Fatalf("doctor: %v\n%s%s", err, out, stderr)
@@ -154,12 +228,7 @@ func find(t *testing.T, d *lab.Daemon, s sickness) (*finding, string) {
 	if err := json.Unmarshal([]byte(out), &report); err != nil {
 		t.Fatalf("%v in %s", err, out)
 	}
-	for _, f := range report.Findings {
-		if strings.Contains(f.What, s.what) {
-			return &f, out
-		}
-	}
-	return nil, out
+	return report.Findings, out
 }
 
 // healthy waits until the doctor finds nothing wrong.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -36,7 +37,27 @@ func realtime(priority uint32) *unix.SchedAttr {
 // goRealtime locks the calling goroutine to its thread and gives the thread
 // round-robin real-time scheduling, so that adverts are on time on a machine
 // that is busy with other things.
-func goRealtime() error { return goRealtimeAt(realtimePriority) }
+func goRealtime() error {
+	spareOnce.Do(spare)
+	return goRealtimeAt(realtimePriority)
+}
+
+// spareProcessors is how many more threads may run Go code than there are processors.
+//
+// Whoever returns from a system call needs the right to run Go code, and Go gives it to as
+// many threads as there are processors. Threads that answer a scrape or make a page hold
+// it while they wait, on a busy machine, for a processor. The VRRP loop would wait for
+// them, whatever the priority of its thread: runtime.exitsyscall finds no idle P.
+const spareProcessors = 2
+
+var spareOnce sync.Once
+
+// spare adds the spare processors, unless the environment says how many there are.
+func spare() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + spareProcessors)
+	}
+}
 
 func goRealtimeAt(priority uint32) error {
 	runtime.LockOSThread()

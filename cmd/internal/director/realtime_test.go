@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,4 +101,60 @@ func TestUrgency(t *testing.T) {
 	if n := byScheduling(t); n[urgent] != 0 || n["0/0"] < 20 {
 		t.Errorf("afterwards: %v", n)
 	}
+}
+
+// The loop runs again at once after a system call, even if as many other goroutines as
+// there are processors do not get one, because the machine is busy.
+func TestLoopNeedsNoOthers(t *testing.T) {
+	tools.Root(t, "set real-time scheduling")
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU()))
+	spareOnce = sync.Once{}
+	for range runtime.NumCPU() {
+		hog := exec.Command("sh", "-c", "while :; do :; done")
+		if err := hog.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			_ = hog.Process.Kill() // and Wait says so
+			_ = hog.Wait()
+		}()
+	}
+	var stop atomic.Bool
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer stop.Store(true)
+	worst := make(chan time.Duration, 1)
+	go func() {
+		defer stop.Store(true)
+		if err := goRealtime(); err != nil { // its thread ends with it
+			t.Error(err)
+		}
+		for range runtime.NumCPU() {
+			all.Go(func() { starve(&stop) })
+		}
+		worst <- lateness(200)
+	}()
+	if late := <-worst; late > 20*time.Millisecond {
+		t.Errorf("the loop was %v late", late)
+	}
+}
+
+// starve runs Go code on a thread that gets a processor when nobody else wants one.
+func starve(stop *atomic.Bool) {
+	runtime.LockOSThread() // and the thread ends with the goroutine
+	_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Nice: 19}, 0)
+	for !stop.Load() {
+		continue
+	}
+}
+
+// lateness returns by how much the longest of some waits of a millisecond was too long.
+func lateness(waits int) (worst time.Duration) {
+	pause := unix.NsecToTimespec(int64(time.Millisecond))
+	for range waits {
+		began := time.Now()
+		_ = unix.Nanosleep(&pause, nil)
+		worst = max(worst, time.Since(began)-time.Millisecond)
+	}
+	return worst
 }

@@ -47,11 +47,11 @@ func (l *labels) line() string {
 			}
 			b.WriteString(name)
 			b.WriteString(`="`)
-			if value := l.values[i]; strings.ContainsAny(value, "\\\n\"") {
-				_, _ = escaper.WriteString(&b, value) // a Builder takes everything
-			} else {
-				b.WriteString(value)
+			value := l.values[i]
+			if strings.ContainsAny(value, "\\\n\"") {
+				value = escaper.Replace(value)
 			}
+			b.WriteString(value)
 			b.WriteByte('"')
 		}
 		l.text = b.String()

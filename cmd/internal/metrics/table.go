@@ -142,16 +142,19 @@ func (t *table[T]) write(x *exposition, subjects []T, valuesOf func(*T) []string
 func (c *column[T]) write(x *exposition, subjects []T, rows []labels) {
 	x.begin(&c.Metric)
 	known := map[string]*labels{} // by value, of metrics with one extra label: most have few values
+	var row *labels
+	add := func(v float64, extra ...string) { x.add(v, row, c.further(known, extra)) } // one for all: it is allocated
 	for i := range subjects {
+		row = &rows[i]
 		switch s := &subjects[i]; {
 		case c.value != nil:
 			if v, ok := c.value(s); ok {
-				x.add(v, &rows[i], nil)
+				x.add(v, row, nil)
 			}
 		case c.values != nil:
-			c.values(s, func(v float64, extra ...string) { x.add(v, &rows[i], c.further(known, extra)) })
+			c.values(s, add)
 		default:
-			c.addHistograms(x, c.histogram(s), &rows[i])
+			c.addHistograms(x, c.histogram(s), row)
 		}
 	}
 	x.end()
