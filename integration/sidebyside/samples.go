@@ -15,6 +15,7 @@ func static(what, line string) Difference {
 
 // Routers are the configurations without virtual servers: they need no IPVS.
 var Routers = []Case{
+	{Name: "keepalived.conf", File: "etc/keepalived/keepalived.conf.sample", Masters: 1, RoutersOnly: true}, // the others are below
 	{Name: "conditional_conf high", File: samples + "conditional_conf", ID: "high", Masters: 1,
 		Edit: []string{"@high net_namespace high", "", "@low net_namespace low", "", "advert_int 12", "advert_int 1"}},
 	{Name: "conditional_conf low", File: samples + "conditional_conf", ID: "low", Masters: 1,
@@ -85,13 +86,17 @@ var Balancers = []Case{
 		Gone: []string{"10.0.0.1:8080", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"}},
 	{Name: "status_code", File: samples + "status_code", Servers: []string{"https 192.168.201.100:443"},
 		Dead: []string{"https 192.168.201.100:443"}, Gone: []string{"192.168.201.100"}},
-	{Name: "virtual_server_group", File: samples + "virtual_server_group", Servers: []string{"http 192.168.200.1:1358", "http 192.168.200.2:1358"},
-		Dead: []string{"http 192.168.200.2:1358"}, Gone: []string{"192.168.200.2"}},
+	// A virtual address of the sample is a realserver too: checks of it would go through
+	// the service, to any server.
+	{Name: "virtual_server_group", File: samples + "virtual_server_group", Edit: []string{"\t192.168.200.1 1358\n", "\t192.168.200.11 1358\n"},
+		Servers: []string{"http 192.168.200.1:1358", "http 192.168.200.2:1358"},
+		Dead:    []string{"http 192.168.200.2:1358"}, Gone: []string{"192.168.200.2"}},
 	{Name: "virtualhost", File: samples + "virtualhost", Servers: []string{"https 192.168.201.100:80"},
 		Dead: []string{"https 192.168.201.100:80"}, Gone: []string{"192.168.201.100"}},
 	{Name: "vrrp.lvs_syncd", File: samples + "vrrp.lvs_syncd", Masters: 3, Servers: []string{"tcp 192.168.201.100:80"},
 		Dead: []string{"tcp 192.168.201.100:80"}, Gone: []string{"192.168.201.100"}},
-	{Name: "keepalived.conf", File: "etc/keepalived/keepalived.conf.sample", Masters: 1,
+	// User Mode Linux lacks the parts of nftables that strict mode needs.
+	{Name: "keepalived.conf", File: "etc/keepalived/keepalived.conf.sample", Masters: 1, Edit: []string{"vrrp_strict", ""},
 		Servers: []string{"https 192.168.201.100:443", "http 192.168.200.2:1358", "http 192.168.200.3:1358", "http 192.168.200.4:1358", "http 192.168.200.5:1358"},
 		Dead:    []string{"http 192.168.200.2:1358", "http 192.168.200.3:1358"}, Gone: []string{"192.168.200.2", "192.168.200.3"}},
 }
