@@ -95,6 +95,9 @@ func TestConvertedMonSamples(t *testing.T) {
 				if strings.HasSuffix(service, "-ping") { // telnet depends on it, and fails when it is well again
 					plans[service] = "w - - - - -"
 				}
+				if service == "routers-ping" { // so do other pings, which run at the same time
+					plans[service] = "- - - - - -"
+				}
 			}
 			l := lab.New(t)
 			theirs, ours := newMonTree(t, l, "theirs", plans), newMonTree(t, l, "ours", plans)
