@@ -52,8 +52,8 @@ var Routers = []Case{
 	{Name: "vrrp.sync", File: samples + "vrrp.sync", Masters: 9},
 }
 
-// Balancers are the configurations with virtual servers. The first two have much of what
-// the others have.
+// Balancers are the configurations with virtual servers. The first has much of what the
+// others have.
 var Balancers = []Case{
 	dns,
 	{Name: "sample", File: samples + "sample", Masters: 1, Servers: []string{"http 192.168.200.2:1358"},
@@ -80,7 +80,10 @@ var Balancers = []Case{
 		Dead: []string{"program /usr/local/bin/script.sh"}, Gone: []string{"192.168.200.6"}},
 	{Name: "misc_check_arg", File: samples + "misc_check_arg", Servers: []string{"program /usr/local/bin/script.sh"},
 		Dead: []string{"program /usr/local/bin/script.sh"}, Gone: []string{"192.168.200.6"}},
-	{Name: "quorum", File: samples + "quorum", Servers: []string{"tcp 10.0.0.1:80", "tcp 10.0.0.2:80", "tcp 10.0.0.3:80", "tcp 10.0.0.4:80",
+	{Name: "quorum", File: samples + "quorum", Differs: []Difference{{
+		What: "calls", Holdfast: "/usr/local/sbin/quorum-down.sh", Sometimes: true,
+		Why: "at the stop (omega) keepalived may have ended before the program that it starts then has run",
+	}}, Servers: []string{"tcp 10.0.0.1:80", "tcp 10.0.0.2:80", "tcp 10.0.0.3:80", "tcp 10.0.0.4:80",
 		"tcp 10.0.0.5:80", "tcp 10.0.0.6:80", "tcp 10.0.0.7:80", "tcp 10.0.0.8:80", "tcp 10.0.0.9:80", "tcp 10.0.0.10:80"},
 		Dead: []string{"tcp 10.0.0.1:80", "tcp 10.0.0.2:80", "tcp 10.0.0.3:80", "tcp 10.0.0.4:80", "tcp 10.0.0.5:80", "tcp 10.0.0.6:80"},
 		Gone: []string{"10.0.0.1:8080", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"}},
