@@ -174,6 +174,7 @@ soak: tools build
 	HOLDFAST_ROUNDS=20 $(GO) test -count=1 -timeout 30m -run 'TestUpgradeOfMany$$' ./integration -upgrade.storm
 	$(MAKE) openapi-client
 	$(GO) test -count=1 -timeout 40m -run 'TestSideBySide$$' ./integration/ipvs -sidebyside.all
+	$(GO) test -count=1 -timeout 10m -run 'TestConvertedMonSamples' ./integration -mon.all
 	$(GO) test -count=1 -timeout 30m -run 'TestConnectionsSurvive$$' ./integration/ipvs -survive.connections=480
 	$(MAKE) fuzz FUZZTIME=300
 

@@ -14,7 +14,7 @@ var everyCase = flag.Bool("sidebyside.all", false, "have TestSideBySide run ever
 func TestSideBySide(t *testing.T) {
 	cases := sidebyside.Balancers
 	if !*everyCase {
-		cases = cases[:2]
+		cases = cases[:1]
 	}
 	sidebyside.RunAll(t, cases, 3) // a guest has one processor
 }

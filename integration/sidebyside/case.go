@@ -3,6 +3,7 @@ package sidebyside
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"holdfast/integration/tools"
@@ -21,6 +22,8 @@ type Case struct {
 	// Edit has replacements that both sides get before anything else, in pairs: what
 	// cannot be so in a namespace, and times of minutes.
 	Edit []string
+	// RoutersOnly leaves out the first virtual server and all that follows.
+	RoutersOnly bool
 	// Masters is the number of virtual routers that become MASTER.
 	Masters int
 	// Addresses are further ones of devices: "eth0 192.0.2.1/24".
@@ -46,9 +49,18 @@ type Difference struct {
 // config returns the text of the configuration.
 func (c Case) config(t *testing.T) string {
 	t.Helper()
-	if c.File == "" {
-		return c.Text
+	text := c.Text
+	if c.File != "" {
+		text = c.read(t)
 	}
+	if c.RoutersOnly {
+		text, _, _ = strings.Cut(text, "\nvirtual_server ")
+	}
+	return text
+}
+
+func (c Case) read(t *testing.T) string {
+	t.Helper()
 	path := c.File
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(tools.Cache(), "root", path)

@@ -81,9 +81,6 @@ func Run(t *testing.T, c Case) {
 			t.Errorf("this difference was not seen: %+v", d)
 		}
 	}
-	if t.Failed() {
-		t.Log(r.log)
-	}
 }
 
 func (r *run) balancer() bool { return len(r.Servers) > 0 }
@@ -168,13 +165,11 @@ func (r *run) compare(when string, condition func(traces) bool) {
 			theirs, ours := r.theirs.look(r.T, r.balancer()), r.ours.look(r.T, r.balancer())
 			diff = append(diff, r.diff(theirs, ours)...)
 			if len(diff) == 0 {
-				r.Logf("%s: %v", when, theirs)
 				return
 			}
 		}
 		if began.After(limit) {
-			r.Errorf("%s:\n%s", when, strings.Join(diff, "\n"))
-			return
+			r.Fatalf("%s:\n%s\n%s", when, strings.Join(diff, "\n"), r.log)
 		}
 		time.Sleep(max(200*time.Millisecond, time.Since(began)))
 	}

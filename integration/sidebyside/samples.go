@@ -15,6 +15,7 @@ func static(what, line string) Difference {
 
 // Routers are the configurations without virtual servers: they need no IPVS.
 var Routers = []Case{
+	{Name: "keepalived.conf", File: "etc/keepalived/keepalived.conf.sample", Masters: 1, RoutersOnly: true}, // the others are below
 	{Name: "conditional_conf high", File: samples + "conditional_conf", ID: "high", Masters: 1,
 		Edit: []string{"@high net_namespace high", "", "@low net_namespace low", "", "advert_int 12", "advert_int 1"}},
 	{Name: "conditional_conf low", File: samples + "conditional_conf", ID: "low", Masters: 1,
@@ -51,8 +52,8 @@ var Routers = []Case{
 	{Name: "vrrp.sync", File: samples + "vrrp.sync", Masters: 9},
 }
 
-// Balancers are the configurations with virtual servers. The first two have much of what
-// the others have.
+// Balancers are the configurations with virtual servers. The first has much of what the
+// others have.
 var Balancers = []Case{
 	dns,
 	{Name: "sample", File: samples + "sample", Masters: 1, Servers: []string{"http 192.168.200.2:1358"},
@@ -79,19 +80,26 @@ var Balancers = []Case{
 		Dead: []string{"program /usr/local/bin/script.sh"}, Gone: []string{"192.168.200.6"}},
 	{Name: "misc_check_arg", File: samples + "misc_check_arg", Servers: []string{"program /usr/local/bin/script.sh"},
 		Dead: []string{"program /usr/local/bin/script.sh"}, Gone: []string{"192.168.200.6"}},
-	{Name: "quorum", File: samples + "quorum", Servers: []string{"tcp 10.0.0.1:80", "tcp 10.0.0.2:80", "tcp 10.0.0.3:80", "tcp 10.0.0.4:80",
+	{Name: "quorum", File: samples + "quorum", Differs: []Difference{{
+		What: "calls", Holdfast: "/usr/local/sbin/quorum-down.sh", Sometimes: true,
+		Why: "at the stop (omega) keepalived may have ended before the program that it starts then has run",
+	}}, Servers: []string{"tcp 10.0.0.1:80", "tcp 10.0.0.2:80", "tcp 10.0.0.3:80", "tcp 10.0.0.4:80",
 		"tcp 10.0.0.5:80", "tcp 10.0.0.6:80", "tcp 10.0.0.7:80", "tcp 10.0.0.8:80", "tcp 10.0.0.9:80", "tcp 10.0.0.10:80"},
 		Dead: []string{"tcp 10.0.0.1:80", "tcp 10.0.0.2:80", "tcp 10.0.0.3:80", "tcp 10.0.0.4:80", "tcp 10.0.0.5:80", "tcp 10.0.0.6:80"},
 		Gone: []string{"10.0.0.1:8080", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"}},
 	{Name: "status_code", File: samples + "status_code", Servers: []string{"https 192.168.201.100:443"},
 		Dead: []string{"https 192.168.201.100:443"}, Gone: []string{"192.168.201.100"}},
-	{Name: "virtual_server_group", File: samples + "virtual_server_group", Servers: []string{"http 192.168.200.1:1358", "http 192.168.200.2:1358"},
-		Dead: []string{"http 192.168.200.2:1358"}, Gone: []string{"192.168.200.2"}},
+	// A virtual address of the sample is a realserver too: checks of it would go through
+	// the service, to any server.
+	{Name: "virtual_server_group", File: samples + "virtual_server_group", Edit: []string{"\t192.168.200.1 1358\n", "\t192.168.200.11 1358\n"},
+		Servers: []string{"http 192.168.200.1:1358", "http 192.168.200.2:1358"},
+		Dead:    []string{"http 192.168.200.2:1358"}, Gone: []string{"192.168.200.2"}},
 	{Name: "virtualhost", File: samples + "virtualhost", Servers: []string{"https 192.168.201.100:80"},
 		Dead: []string{"https 192.168.201.100:80"}, Gone: []string{"192.168.201.100"}},
 	{Name: "vrrp.lvs_syncd", File: samples + "vrrp.lvs_syncd", Masters: 3, Servers: []string{"tcp 192.168.201.100:80"},
 		Dead: []string{"tcp 192.168.201.100:80"}, Gone: []string{"192.168.201.100"}},
-	{Name: "keepalived.conf", File: "etc/keepalived/keepalived.conf.sample", Masters: 1,
+	// User Mode Linux lacks the parts of nftables that strict mode needs.
+	{Name: "keepalived.conf", File: "etc/keepalived/keepalived.conf.sample", Masters: 1, Edit: []string{"vrrp_strict", ""},
 		Servers: []string{"https 192.168.201.100:443", "http 192.168.200.2:1358", "http 192.168.200.3:1358", "http 192.168.200.4:1358", "http 192.168.200.5:1358"},
 		Dead:    []string{"http 192.168.200.2:1358", "http 192.168.200.3:1358"}, Gone: []string{"192.168.200.2", "192.168.200.3"}},
 }

@@ -196,7 +196,9 @@ func (c *converter) followSync(t *convert.Table, d *directive, of string) {
 	} else {
 		t.Set(d.at, "follow", in.name)
 	}
-	if !t.Has("id") {
+	// The global directive takes the VRID. That of an instance leaves 0, which is the
+	// default of holdfast too: a daemon drops what has another id.
+	if !t.Has("id") && d.name() == "lvs_sync_daemon" {
 		t.Set(d.at, "id", in.vrid)
 	}
 }
