@@ -172,6 +172,7 @@ soak: tools build
 	HOLDFAST_ROUNDS=20 $(GO) test -count=1 -timeout 30m -run 'TestUpgradeOfMany$$' ./integration -upgrade.storm
 	$(MAKE) openapi-client
 	$(GO) test -count=1 -timeout 30m -run 'TestConnectionsSurvive$$' ./integration/ipvs -survive.connections=480
+	$(GO) test -count=1 -timeout 30m -v -run 'TestFirstLoad$$' ./integration/ipvs -load.services=1000
 	$(MAKE) fuzz FUZZTIME=300
 
 # A .deb, an .rpm and a bill of materials (CycloneDX) in packages/. The same commit gives the
