@@ -17,7 +17,7 @@ type Route struct {
 	To         netip.Prefix
 	Type       string     // as `ip route` calls it: unicast, blackhole, ...
 	Via        netip.Addr // the zero Addr: on the link
-	Device     string     // "": the device of the virtual addresses
+	Device     string     // "": the device of the virtual addresses; or AutoDevice
 	OnLink     bool       // Via need not be in a subnet of the device
 	Hops       []Hop      // several next hops, instead of the three fields above
 	Table      uint32
@@ -35,7 +35,7 @@ type Route struct {
 // A Hop is one of several next hops of a route.
 type Hop struct {
 	Via    netip.Addr
-	Device string // "": the device of the virtual addresses
+	Device string // "": the device of the virtual addresses; or AutoDevice
 	Weight int
 	OnLink bool
 	Encap  Encap
@@ -58,6 +58,9 @@ type RouteOptions struct {
 
 // VMAC stands for the device of the virtual addresses in routes and rules.
 const VMAC = "vmac"
+
+// AutoDevice stands for the device that reaches the gateway, which the kernel chooses.
+const AutoDevice = "auto"
 
 var routeDevice = textual("the name of an interface", func(s string) (string, error) {
 	if s == VMAC {
@@ -119,7 +122,7 @@ func (r *Route) visit(t *table, own vrrp.Family) {
 		field(t, "device", &r.Device, routeDevice, "")
 		field(t, "via", &r.Via, optional(neighbourAddress), netip.Addr{})
 	}
-	if t.reading() || r.Via.IsValid() {
+	if t.reading() || r.Via.IsValid() && r.Device != AutoDevice {
 		field(t, "onlink", &r.OnLink, boolean, true)
 	}
 	if t.reading() || r.VRF == "" {
@@ -161,12 +164,26 @@ func (r *Route) check(t *table, own vrrp.Family, refuses bool) {
 	if t.ok("to") && !r.To.IsValid() && t.has("to") {
 		r.To = allOf(r.family(own))
 	}
+	if r.Device == AutoDevice && t.ok("device") {
+		r.checkAuto(t)
+	}
 	if !r.Via.IsValid() {
 		r.OnLink = false
 	}
 	if r.To.IsValid() && t.ok("to") {
 		r.checkFamily(t)
 	}
+}
+
+// checkAuto checks a route whose device the kernel finds by its gateway.
+func (r *Route) checkAuto(t *table) {
+	switch {
+	case !t.has("via"):
+		t.failf("device", `"auto" needs via: the kernel takes the device that reaches the gateway`)
+	case t.has("onlink") && r.OnLink:
+		t.failf("onlink", `must be false with device = "auto", because the kernel looks for the gateway's subnet`)
+	}
+	r.OnLink = false
 }
 
 // family returns the family of a route to "default".
@@ -269,7 +286,11 @@ var hop = codec[Hop]{
 			"onlink": into(&h.OnLink, boolean),
 			"encap":  into(&h.Encap, encap),
 		})
-		if !h.Via.IsValid() {
+		if h.Device == AutoDevice && !h.Via.IsValid() {
+			fail(v, `with device = "auto" needs via: the kernel takes the device that reaches the gateway`)
+			good = false
+		}
+		if !h.Via.IsValid() || h.Device == AutoDevice {
 			h.OnLink = false
 		}
 		return h, good
@@ -297,7 +318,7 @@ func briefHop(h Hop) any {
 	put(h.Via.IsValid(), "via", h.Via.String())
 	put(h.Device != "", "device", h.Device)
 	put(h.Weight != 1, "weight", int64(h.Weight))
-	put(h.Via.IsValid() && !h.OnLink, "onlink", false)
+	put(h.Via.IsValid() && !h.OnLink && h.Device != AutoDevice, "onlink", false)
 	put(h.Encap.Type != "", "encap", encap.encode(h.Encap))
 	return shown
 }

@@ -20,7 +20,10 @@ import (
 // A monTree is the folder of one of the two that run the same mon.cf: monitors and
 // alerts that record how they are called. The answers of a monitor are planned by the
 // number of its run, so that both see the same, whenever they ask.
-type monTree struct{ dir string }
+type monTree struct {
+	dir   string
+	plans map[string]string // of each service
+}
 
 // monPlans has the answers of each service: a word a run, "-" for a good one. The last
 // one is repeated.
@@ -39,9 +42,9 @@ var monPlans = map[string]string{
 	"web-pace":    "- w w w -",
 }
 
-func newMonTree(t *testing.T, l *lab.Lab, name string) monTree {
+func newMonTree(t *testing.T, l *lab.Lab, name string, plans map[string]string) monTree {
 	t.Helper()
-	tree := monTree{filepath.Join(l.Dir(), name)}
+	tree := monTree{filepath.Join(l.Dir(), name), plans}
 	for _, folder := range []string{"bin", "log", "state", "runs", "alerts", "plan"} {
 		if err := os.MkdirAll(filepath.Join(tree.dir, folder), 0o755); err != nil {
 			t.Fatal(err)
@@ -52,7 +55,7 @@ func newMonTree(t *testing.T, l *lab.Lab, name string) monTree {
 			t.Fatal(err)
 		}
 	}
-	for service, plan := range monPlans {
+	for service, plan := range plans {
 		write("plan/"+service, strings.Join(strings.Fields(plan), "\n")+"\n", 0o644)
 	}
 	// The file of a run is complete when it appears. Words behind a dot are detail.
@@ -118,21 +121,21 @@ func (m monTree) config() string {
 func (m monTree) ended() (seen string, ok bool) {
 	files, _ := os.ReadDir(filepath.Join(m.dir, "runs"))
 	ok = true
-	for _, service := range slices.Sorted(maps.Keys(monPlans)) {
+	for _, service := range slices.Sorted(maps.Keys(m.plans)) {
 		n := 0
 		for _, f := range files {
 			if strings.HasPrefix(f.Name(), service+".") {
 				n++
 			}
 		}
-		ok = ok && n > planned(service)
+		ok = ok && n > m.planned(service)
 		seen += fmt.Sprintf("%s %d\n", service, n)
 	}
 	return seen, ok
 }
 
 // planned returns how many runs of a service are compared.
-func planned(service string) int { return len(strings.Fields(monPlans[service])) }
+func (m monTree) planned(service string) int { return len(strings.Fields(m.plans[service])) }
 
 var (
 	monTime     = regexp.MustCompile(`\b1[0-9]{9}\b`)
@@ -154,7 +157,7 @@ func (m monTree) record(t *testing.T) (runs, alerts []string) {
 	for _, f := range files {
 		service, number, _ := strings.Cut(f.Name(), ".")
 		var n int
-		if _, err := fmt.Sscan(number, &n); err == nil && service != "" && n <= planned(service) {
+		if _, err := fmt.Sscan(number, &n); err == nil && service != "" && n <= m.planned(service) {
 			runs = append(runs, f.Name()+" "+read("runs", f.Name()))
 		}
 	}
@@ -166,7 +169,7 @@ func (m monTree) record(t *testing.T) (runs, alerts []string) {
 			continue
 		}
 		service, _, _ := strings.Cut(f.Name(), ".")
-		if _, err := fmt.Sscan(number[1], &n); err == nil && n <= planned(service) {
+		if _, err := fmt.Sscan(number[1], &n); err == nil && n <= m.planned(service) {
 			alerts = append(alerts, alertNumber.ReplaceAllString(f.Name(), ".$1")+" "+read("alerts", f.Name()))
 		}
 	}
@@ -179,35 +182,11 @@ func (m monTree) record(t *testing.T) (runs, alerts []string) {
 // with the same arguments, environment and input, at the same runs.
 func TestConvertedMonDoesTheSame(t *testing.T) {
 	t.Parallel()
-	root := filepath.Join(tools.Cache(), "root")
-	mon := filepath.Join(root, "usr/sbin/mon")
-	if _, err := os.Stat(mon); err != nil {
-		tools.Without(t, "netns", err)
-	}
 	l := lab.New(t)
 	host := l.Host("mon")
-	theirs, ours := newMonTree(t, l, "theirs"), newMonTree(t, l, "ours")
-	host.Start("/usr/bin/env", "PERL5LIB="+filepath.Join(root, "usr/share/perl5"), "perl", mon, "-c", l.WriteFile("mon.cf", theirs.config()))
-
-	daemon := host.NewDaemon("")
-	toml, report, err := daemon.CLI("convert", l.WriteFile("ours.cf", ours.config()))
-	if err != nil {
-		t.Fatalf("convert: %v\n%s", err, report)
-	}
-	daemon.Configure(toml)
-	daemon.Restart()
-
-	for _, tree := range []monTree{theirs, ours} {
-		lab.Wait(t, 90*time.Second, "the runs of the monitors", tree.ended)
-	}
-	wantRuns, wantAlerts := theirs.record(t)
-	gotRuns, gotAlerts := ours.record(t)
-	if diff := cmp.Diff(wantRuns, gotRuns); diff != "" {
-		t.Errorf("monitors (-mon +holdfast):\n%s", diff)
-	}
-	if diff := cmp.Diff(wantAlerts, gotAlerts); diff != "" {
-		t.Errorf("alerts (-mon +holdfast):\n%s", diff)
-	}
+	theirs, ours := newMonTree(t, l, "theirs", monPlans), newMonTree(t, l, "ours", monPlans)
+	daemon := startMons(t, host, l.WriteFile("mon.cf", theirs.config()), l.WriteFile("ours.cf", ours.config()))
+	_, wantAlerts := compareMons(t, theirs, ours)
 	if len(wantAlerts) < 20 {
 		t.Errorf("mon has called %d alerts only:\n%s", len(wantAlerts), strings.Join(wantAlerts, "\n"))
 	}
@@ -215,4 +194,42 @@ func TestConvertedMonDoesTheSame(t *testing.T) {
 	if !strings.Contains(status, "router:ping") || !strings.Contains(status, "0 of 1 up") {
 		t.Errorf("status:\n%s", status)
 	}
+}
+
+// startMons starts mon with one file, and holdfast with what becomes of the other.
+func startMons(t *testing.T, host *lab.Host, theirs, ours string) *lab.Daemon {
+	t.Helper()
+	root := filepath.Join(tools.Cache(), "root")
+	mon := filepath.Join(root, "usr/sbin/mon")
+	if _, err := os.Stat(mon); err != nil {
+		tools.Without(t, "netns", err)
+	}
+	host.Start("/usr/bin/env", "PERL5LIB="+filepath.Join(root, "usr/share/perl5"), "perl", mon, "-c", theirs)
+	daemon := host.NewDaemon("")
+	converted := ours + ".toml"
+	_, report, err := daemon.CLI("convert", "--from", "mon", "-o", converted, ours)
+	if _, missing := os.Stat(converted); missing != nil {
+		t.Fatalf("convert: %v\n%s", err, report)
+	}
+	daemon.ConfigureFile(converted)
+	daemon.Restart()
+	return daemon
+}
+
+// compareMons compares the calls of monitors and alerts once all planned ones have been
+// made.
+func compareMons(t *testing.T, theirs, ours monTree) (runs, alerts []string) {
+	t.Helper()
+	for _, tree := range []monTree{theirs, ours} {
+		lab.Wait(t, 90*time.Second, "the runs of the monitors", tree.ended)
+	}
+	runs, alerts = theirs.record(t)
+	gotRuns, gotAlerts := ours.record(t)
+	if diff := cmp.Diff(runs, gotRuns); diff != "" {
+		t.Errorf("monitors (-mon +holdfast):\n%s", diff)
+	}
+	if diff := cmp.Diff(alerts, gotAlerts); diff != "" {
+		t.Errorf("alerts (-mon +holdfast):\n%s", diff)
+	}
+	return runs, alerts
 }

@@ -1,6 +1,7 @@
 package ipvs_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -177,5 +178,55 @@ func TestConvertedLdirectordTableIsTheSame(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Logf("the report:\n%s", report)
+	}
+}
+
+// With the example of Debian's package, which has realservers of DR and a fallback, both
+// have the same tables too: with all servers, without one, and with none.
+func TestConvertedLdirectordExample(t *testing.T) {
+	p := lab.NewPair(t, 2)
+	example, err := os.ReadFile(filepath.Join(tools.Cache(), "root/usr/share/doc/ldirectord/examples/ldirectord.cf"))
+	if err != nil {
+		tools.Without(t, "ipvs", err)
+	}
+	servers := []string{"192.168.6.2", "192.168.6.3", "192.168.6.6"}
+	webs := map[string][]*lab.Web{}
+	for _, host := range p.Directors {
+		for _, server := range servers {
+			host.Address("lo", server+"/32")
+			web := host.ServeHTTP(server + ":80")
+			web.Name = "Test Page"
+			webs[server] = append(webs[server], web)
+		}
+	}
+	cf := p.WriteFile("ldirectord.cf", strings.Replace(string(example), "quiescent=no", "quiescent=no\nlogfile=\""+p.Dir()+"/ldirectord.log\"", 1))
+	daemon := p.Directors[1].NewDaemon("")
+	toml, report, err := daemon.CLI("convert", "--from", "ldirectord", cf)
+	if err != nil {
+		t.Fatalf("convert: %v\n%s", err, report)
+	}
+	daemon.Configure(toml)
+	ldirectord(t, p, p.Directors[0], cf)
+	daemon.Restart()
+	for _, dead := range []int{0, 1, 3} {
+		want := "-A -t 192.168.6.240:80 -s rr\n"
+		if dead == len(servers) {
+			want += "-a -t 192.168.6.240:80 -r 127.0.0.1:80 -g -w 1\n"
+		}
+		for i, server := range servers {
+			if i >= dead {
+				want += "-a -t 192.168.6.240:80 -r " + server + ":80 -g -w 1\n"
+				continue
+			}
+			for _, web := range webs[server] {
+				web.Close()
+			}
+		}
+		for who, host := range map[string]*lab.Host{"ldirectord": p.Directors[0], "holdfast": p.Directors[1]} {
+			lab.Wait(t, 30*time.Second, fmt.Sprintf("the table of %s with %d dead servers", who, dead), func() (string, bool) {
+				diff := cmp.Diff(sorted(want), sorted(host.Run("ipvsadm", "-Sn")))
+				return diff, diff == ""
+			})
+		}
 	}
 }

@@ -16,8 +16,8 @@ import (
 // A Capture records the frames on a wire, at the switch's end: what the host
 // really sends, and what really reaches it.
 type Capture struct {
-	wire *Wire
 	done chan struct{}
+	from func(packet byte) bool // whether the host has sent a packet of this type
 
 	mu      sync.Mutex
 	frames  []Frame
@@ -65,18 +65,33 @@ func ofIPv4(protocol uint32, more ...bpf.Instruction) []bpf.Instruction {
 }
 
 func (w *Wire) capture(filter []bpf.Instruction) *Capture {
-	c := &Capture{wire: w, done: make(chan struct{})}
+	c := &Capture{done: make(chan struct{}), from: func(packet byte) bool { return packet != unix.PACKET_OUTGOING }}
+	c.start(w.Switch.lab.fabric, w.Device+" of "+w.Host.Name, w.port.Attrs().Index, filter)
+	return c
+}
+
+// CaptureOn begins to record VRRP over IPv4 on a device of the host that need not be at a
+// wire.
+func (h *Host) CaptureOn(device string) *Capture {
+	h.lab.t.Helper()
+	c := &Capture{done: make(chan struct{}), from: func(packet byte) bool { return packet == unix.PACKET_OUTGOING }}
+	c.start(h, device+" of "+h.Name, h.IfIndex(device), ofIPv4(ipVRRP))
+	return c
+}
+
+func (c *Capture) start(where *Host, what string, index int, filter []bpf.Instruction) {
+	t := where.lab.t
+	t.Helper()
 	var socket int
-	err := w.Switch.lab.fabric.Do(func() (err error) {
-		socket, err = openTap(w.port.Attrs().Index, filter)
+	err := where.Do(func() (err error) {
+		socket, err = openTap(index, filter)
 		return err
 	})
 	if err != nil {
-		w.Host.lab.t.Fatalf("capture on %s of %s: %v", w.Device, w.Host.Name, err)
+		t.Fatalf("capture on %s: %v", what, err)
 	}
 	go c.record(socket)
-	w.Host.lab.t.Cleanup(func() { _ = c.Stop() })
-	return c
+	t.Cleanup(func() { _ = c.Stop() })
 }
 
 func openTap(index int, filter []bpf.Instruction) (int, error) {
@@ -141,7 +156,7 @@ func (c *Capture) record(socket int) {
 		link, ok := from.(*unix.SockaddrLinklayer)
 		frame := Frame{
 			Time:     stamp(control[:nc]),
-			FromHost: ok && link.Pkttype != unix.PACKET_OUTGOING,
+			FromHost: ok && c.from(link.Pkttype),
 			Bytes:    append([]byte(nil), buffer[:n]...),
 		}
 		if c.over(frame.Time) {

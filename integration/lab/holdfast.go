@@ -114,6 +114,25 @@ func (d *Daemon) Configure(config string) {
 	d.config = d.host.lab.WriteFile(d.host.Name+d.suffix+".toml", head+config)
 }
 
+// ConfigureFile takes a whole file for the configuration, and adds the runtime folder to it.
+func (d *Daemon) ConfigureFile(path string) {
+	d.host.lab.t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		d.host.lab.t.Fatal(err)
+	}
+	const table = "[director]\n"
+	line := fmt.Sprintf("runtime_dir = %q\n", d.RuntimeDir())
+	whole := strings.Replace(string(text), table, table+line, 1)
+	if whole == string(text) {
+		whole = table + line + whole
+	}
+	if err := os.WriteFile(path, []byte(whole), 0o644); err != nil {
+		d.host.lab.t.Fatal(err)
+	}
+	d.config = path
+}
+
 // Restart starts the daemon, after a stop or a crash again, with an empty journal.
 func (d *Daemon) Restart() {
 	d.host.lab.t.Helper()

@@ -165,6 +165,37 @@ func (w *Wire) plug(addresses []string) error {
 	return awaitCarrier(here, w.Device)
 }
 
+// Attach gives the host a device that leads nowhere: it has a carrier, and nobody else is
+// on the wire.
+func (h *Host) Attach(device string, mac MAC) {
+	h.lab.t.Helper()
+	h.lab.mu.Lock()
+	h.lab.macs++
+	port := fmt.Sprintf("nowhere%d", h.lab.macs)
+	h.lab.mu.Unlock()
+	there := h.lab.fabric
+	veth := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: device, HardwareAddr: mac[:]}, PeerName: port, PeerNamespace: netlink.NsFd(there.ns)}
+	err := h.link.LinkAdd(veth)
+	for _, end := range []struct {
+		handle *netlink.Handle
+		name   string
+	}{{there.link, port}, {h.link, device}} {
+		var link netlink.Link
+		if err == nil {
+			link, err = end.handle.LinkByName(end.name)
+		}
+		if err == nil {
+			err = end.handle.LinkSetUp(link)
+		}
+	}
+	if err == nil {
+		err = awaitCarrier(h.link, device)
+	}
+	if err != nil {
+		h.lab.t.Fatalf("host %s: device %s: %v", h.Name, device, err)
+	}
+}
+
 // unhurried is how long the kernel may take to process a link that came up. It has
 // one lock for all namespaces, and other tests may be making and removing many.
 const unhurried = 30 * time.Second

@@ -80,6 +80,12 @@ func (h *Host) KeepalivedBFD(routers string, sessions ...BFDSession) *Process {
 	return h.keepalived(config.String()+routers, "-l", "-D")
 }
 
+// KeepalivedWith starts keepalived with further arguments.
+func (h *Host) KeepalivedWith(config string, args ...string) *Process {
+	h.lab.t.Helper()
+	return h.keepalived(config, append([]string{"-l", "-D"}, args...)...)
+}
+
 func (h *Host) keepalived(config string, args ...string) *Process {
 	h.lab.t.Helper()
 	path := h.lab.WriteFile(h.Name+"-keepalived.conf", config)

@@ -20,6 +20,9 @@ type Route struct {
 	Type   string     // an element of RouteTypes; "": unicast
 	Via    netip.Addr // the zero Addr: none; an IPv4 route may have an IPv6 gateway
 	Device string     // "": the device itself
+	// Any makes the kernel take the device that reaches Via. Device is then "", and
+	// Checked is true.
+	Any    bool
 	Table  uint32
 	VRF    string     // not "": use the table of this VRF device instead
 	Source netip.Addr // preferred source; the zero Addr: the kernel's choice
@@ -42,6 +45,7 @@ type Route struct {
 type Hop struct {
 	Via     netip.Addr
 	Device  string // "": the device itself
+	Any     bool   // as in Route
 	Weight  int    // 1 to 256; 0 is 1
 	Checked bool   // as in Route
 	Encap   Encap
@@ -191,17 +195,20 @@ func (r *Route) table(l lookup) (uint32, error) {
 	return 0, fmt.Errorf("VRF device %s does not exist", r.VRF)
 }
 
-// devices returns the interfaces that a route leaves by.
+// devices returns the interfaces that a route leaves by, without those that the kernel
+// chooses.
 func (r *Route) devices() []string {
 	if r.refuses() {
 		return nil
 	}
-	if len(r.Hops) == 0 {
-		return []string{r.Device}
+	var names []string
+	for _, h := range r.Hops {
+		if !h.Any {
+			names = append(names, h.Device)
+		}
 	}
-	names := make([]string, len(r.Hops))
-	for i, h := range r.Hops {
-		names[i] = h.Device
+	if len(r.Hops) == 0 && !r.Any {
+		names = append(names, r.Device)
 	}
 	return names
 }
@@ -266,7 +273,9 @@ func (r *Route) addRequest(k routeKey, l lookup, bend bool) (*nl.NetlinkRequest,
 	case len(r.Hops) > 0:
 		q.AddData(nl.NewRtAttr(unix.RTA_MULTIPATH, r.hops(l, bend)))
 	default:
-		q.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(l.index(r.Device)))))
+		if !r.Any {
+			q.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(l.index(r.Device)))))
+		}
 		m.Flags = uint32(r.nextHopFlags(r.Via, r.Checked, bend))
 		for _, a := range wayAttributes(r.To, r.Via, &r.Encap) {
 			q.AddData(a)
@@ -314,7 +323,11 @@ func (r *Route) hops(l lookup, bend bool) []byte {
 		}
 		out = binary.NativeEndian.AppendUint16(out, uint16(unix.SizeofRtNexthop+len(attributes)))
 		out = append(out, r.nextHopFlags(h.Via, h.Checked, bend), uint8(max(h.Weight, 1)-1))
-		out = binary.NativeEndian.AppendUint32(out, uint32(l.index(h.Device)))
+		index := 0 // the kernel looks for it
+		if !h.Any {
+			index = l.index(h.Device)
+		}
+		out = binary.NativeEndian.AppendUint32(out, uint32(index))
 		out = append(out, attributes...)
 	}
 	return out

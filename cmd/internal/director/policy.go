@@ -24,16 +24,25 @@ func addPolicy(s *netdev.Spec, in *conf.Instance) {
 
 func route(r *conf.Route) policy.Route {
 	p := policy.Route{
-		To: r.To, Type: r.Type, Via: r.Via, Device: r.Device, Table: r.Table, VRF: r.VRF, Source: r.Source,
+		To: r.To, Type: r.Type, Via: r.Via, Table: r.Table, VRF: r.VRF, Source: r.Source,
 		Metric: r.Metric, Scope: r.Scope, TOS: r.TOS, Checked: !r.OnLink, Realm: policy.Realm(r.Realm),
 		Preference: r.Preference, Options: policy.RouteOptions(r.Options), Encap: policy.Encap(r.Encap),
 	}
+	p.Device, p.Any = kernelDevice(r.Device)
 	for _, h := range r.Hops {
-		p.Hops = append(p.Hops, policy.Hop{
-			Via: h.Via, Device: h.Device, Weight: h.Weight, Checked: !h.OnLink, Encap: policy.Encap(h.Encap),
-		})
+		hop := policy.Hop{Via: h.Via, Weight: h.Weight, Checked: !h.OnLink, Encap: policy.Encap(h.Encap)}
+		hop.Device, hop.Any = kernelDevice(h.Device)
+		p.Hops = append(p.Hops, hop)
 	}
 	return p
+}
+
+// kernelDevice returns the device of a route, or that the kernel chooses it.
+func kernelDevice(name string) (device string, any bool) {
+	if name == conf.AutoDevice {
+		return "", true
+	}
+	return name, false
 }
 
 func rule(r *conf.Rule, in *conf.Instance) policy.Rule {

@@ -19,6 +19,11 @@ import (
 // that tells its MAC address.
 const maxMACWait = 1500 * time.Millisecond
 
+// maxListening bounds how many rivals are listened to at once, of which each needs a
+// socket that looks at all adverts of its interface. When a thousand virtual routers have
+// two MASTERs each, it is the same other router that speaks for all.
+const maxListening = 32
+
 // maxOverheard bounds how many senders are remembered: a host can send from as many
 // addresses as it likes.
 const maxOverheard = 64
@@ -92,10 +97,14 @@ func (rv *rivals) begin(r speaker.Report) {
 			}
 		})
 	}
-	name, vrid := in.conf.Interface, in.conf.VRID
+	if len(rv.known) > maxListening {
+		rv.publishSeen(v) // without its MAC address
+		return
+	}
+	name, index, vrid := in.conf.Interface, in.facts.Index, in.conf.VRID
 	last := map[netip.Addr]frame.MAC{}
 	rv.spawn(func() {
-		err := port.Overhear(ctx, name, v.family == vrrp.IPv6, vrid, func(source netip.Addr, mac frame.MAC) {
+		err := port.Overhear(ctx, name, index, v.family == vrrp.IPv6, vrid, func(source netip.Addr, mac frame.MAC) {
 			if last[source] != mac {
 				remember(last, source, mac)
 				post(func() { rv.overheard(v, source, mac) })

@@ -79,5 +79,8 @@ func (c *converter) address(g *group, text string) {
 		c.report.Note(g.at, "the resource of %v has more arguments, which are for the script only", ip)
 	}
 	a.prefix = netip.PrefixFrom(ip, bits)
+	if a.broadcast == "" && ip.Is4() && bits < 31 {
+		a.broadcast = "auto" // both IPaddr and IPaddr2 compute one
+	}
 	g.addresses = append(g.addresses, a)
 }

@@ -32,16 +32,20 @@ func (c *converter) readAddresses(in *instance) {
 		}
 		c.report.Person(v.at, "%v has another family than the first address: keepalived ignores it; write it into excluded_addresses if it is needed", v.Prefix)
 	}
-	in.addresses = unique(c, kept, in.addresses[:0:0])
-	in.excluded = unique(c, in.excluded, in.addresses)
+	in.addresses = unique(kept, nil, func(v vip) {
+		c.report.Person(v.at, "%v is there twice: keepalived has it once and counts it twice in its adverts, and a keepalived on the other director drops adverts with another number of addresses, so that both are MASTER: remove this line there before holdfast runs beside it", v.Addr())
+	})
+	in.excluded = unique(in.excluded, in.addresses, func(v vip) {
+		c.report.Note(v.at, "%v is there twice: keepalived ignores the second one", v.Addr())
+	})
 	in.bare = len(in.addresses)+len(in.excluded) == 0
 	if in.bare && none == nil {
 		c.report.Note(in.d.at, "the instance has no addresses: holdfast elects a MASTER and changes no device")
 	}
 }
 
-// unique leaves out addresses that are there already.
-func unique(c *converter, list, others []vip) []vip {
+// unique leaves out addresses that are there already, and reports them.
+func unique(list, others []vip, report func(vip)) []vip {
 	seen := map[netip.Addr]bool{}
 	for _, v := range others {
 		seen[v.Addr()] = true
@@ -49,7 +53,7 @@ func unique(c *converter, list, others []vip) []vip {
 	var kept []vip
 	for _, v := range list {
 		if seen[v.Addr()] {
-			c.report.Note(v.at, "%v is there twice: keepalived ignores the second one", v.Addr())
+			report(v)
 			continue
 		}
 		seen[v.Addr()] = true

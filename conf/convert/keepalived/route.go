@@ -46,9 +46,16 @@ type routeLine struct {
 	args   []string
 	locked []string
 	hops   []any
-	via    netip.Addr
-	device bool
+	to     string
+	via    []string // several with "or"
+	device string
+	onlink bool
+	scope  bool
+	kind   string // "": unicast
 }
+
+// everywhere is the destination of a default route.
+const everywhere = "default"
 
 // draftRoutes makes a [[vrrp.route]] of each line of virtual_routes.
 func (c *converter) draftRoutes(t *convert.Table, in *instance) {
@@ -59,7 +66,7 @@ func (c *converter) draftRoutes(t *convert.Table, in *instance) {
 				c.report.Person(line.at, "the route has no destination: keepalived ignores it")
 				continue
 			}
-			r := &routeLine{c: c, in: in, line: line, t: t.List("route", line.at), args: rest}
+			r := &routeLine{c: c, in: in, line: line, t: t.List("route", line.at), to: to, args: rest}
 			r.t.Set(line.at, "to", to)
 			r.t.Comment("", line.comments...)
 			r.read()
@@ -75,7 +82,7 @@ func destination(args []string) (to string, rest []string) {
 		case word == "to" && i+1 < len(args):
 			return network(args[i+1]), slices.Delete(slices.Clone(args), i, i+2)
 		case word == "default" || word == "default6":
-			return "default", slices.Delete(slices.Clone(args), i, i+1)
+			return everywhere, slices.Delete(slices.Clone(args), i, i+1)
 		case slices.Contains(routeTypes, word):
 		default:
 			if _, ok := prefix(word); ok && (i == 0 || !takesArgument(args[i-1])) {
@@ -93,7 +100,7 @@ func takesArgument(word string) bool {
 
 // network writes a destination without bits beyond its length.
 func network(s string) string {
-	if s == "default" {
+	if s == everywhere {
 		return s
 	}
 	p, ok := prefix(s)
@@ -111,12 +118,59 @@ func (r *routeLine) read() {
 	if len(r.locked) > 0 {
 		r.t.Set(r.line.at, "lock", r.locked)
 	}
+	r.ways()
 	if len(r.hops) > 0 {
 		r.t.Set(r.line.at, "nexthops", r.hops)
 	}
-	if r.via.IsValid() && !r.device && !r.in.reaches(r.via) {
-		r.c.report.Note(r.line.at, "the route has no dev, so the kernel chose the interface that reaches %v: holdfast takes the device of the virtual addresses unless you write device", r.via)
+}
+
+// ways sets the device and the gateway, or the next hops if the line has several
+// gateways.
+func (r *routeLine) ways() {
+	if len(r.via) > 1 {
+		for _, via := range r.via {
+			h := convert.Inline{{Key: "via", Value: via}}
+			if device := r.deviceFor(via); device != "" {
+				h = append(h, convert.Pair{Key: "device", Value: device})
+			}
+			r.hops = append(r.hops, h)
+		}
+		return
 	}
+	for _, via := range r.via {
+		r.t.Set(r.line.at, "via", via)
+		if device := r.deviceFor(via); device != "" {
+			r.t.Set(r.line.at, "device", device)
+		}
+		return
+	}
+	if r.device != "" {
+		r.t.Set(r.line.at, "device", r.device)
+	}
+	// keepalived leaves the scope at global, ip and holdfast take link.
+	if len(r.hops) == 0 && !r.scope && r.kind == "" && !r.six() {
+		r.t.Set(r.line.at, "scope", "global")
+	}
+}
+
+// six reports whether it is an IPv6 route.
+func (r *routeLine) six() bool {
+	if r.to == everywhere {
+		return r.in.six
+	}
+	return strings.Contains(r.to, ":")
+}
+
+// deviceFor returns the device by which a gateway is reached. Without dev the kernel
+// looks for it.
+func (r *routeLine) deviceFor(via string) string {
+	if r.device != "" || r.onlink {
+		return r.device
+	}
+	if a, ok := address(via); !ok || r.in.reaches(a) {
+		return ""
+	}
+	return "auto"
 }
 
 // reaches reports whether an address is in a subnet of the virtual addresses.
@@ -142,14 +196,15 @@ func (r *routeLine) word(word, value string) int {
 	switch {
 	case slices.Contains(routeTypes, word):
 		if word != "unicast" {
+			r.kind = word
 			r.t.Set(at, "type", word)
 		}
 		return 1
 	case word == "dev":
-		r.t.Set(at, "device", r.c.device(r.in, value))
-		r.device = true
+		r.device = r.c.device(r.in, value)
 		return 2
 	case word == "onlink":
+		r.onlink = true
 		r.t.Set(at, "onlink", true)
 		return 1
 	case word == "features":
@@ -158,7 +213,7 @@ func (r *routeLine) word(word, value string) int {
 	case word == "nexthop":
 		return r.hop()
 	case word == "or":
-		r.c.report.Person(at, "or %s: a second gateway is not translated: write nexthops with both", value)
+		r.via = append(r.via, gateway(value))
 		return 2
 	case word == "encap":
 		r.c.report.Person(at, "encap is not translated: write the key encap of [[vrrp.route]]")
@@ -190,11 +245,14 @@ func (r *routeLine) argument(word, value string) int {
 		r.locked = append(r.locked, a.key)
 		value, taken = r.args[2], 3
 	}
-	if a.key == "via" {
-		r.via, _ = address(value)
-	}
-	if a.key == "source" || a.key == "via" {
-		value, _, _ = strings.Cut(value, "/")
+	switch a.key {
+	case "via":
+		r.via = append(r.via, gateway(value))
+		return taken
+	case "source":
+		value = gateway(value)
+	case "scope":
+		r.scope = true
 	}
 	switch a.kind {
 	case numeric:
@@ -209,6 +267,12 @@ func (r *routeLine) argument(word, value string) int {
 	return taken
 }
 
+// gateway is an address without its prefix length, which keepalived ignores.
+func gateway(value string) string {
+	a, _, _ := strings.Cut(value, "/")
+	return a
+}
+
 // numeral is plain for numbers that may be hexadecimal.
 func numeral(s string) any {
 	if digits, ok := strings.CutPrefix(s, "0x"); ok && digits != "" && strings.Trim(strings.ToLower(digits), "0123456789abcdef") == "" && len(digits) < 9 {
@@ -220,33 +284,41 @@ func numeral(s string) any {
 // A rawNumber is a number as TOML writes it.
 type rawNumber string
 
-// hop reads "nexthop via A dev B weight N".
+// hop reads "nexthop via A dev B weight N", and returns how many words these are.
 func (r *routeLine) hop() int {
-	var h convert.Inline
+	given := map[string]string{}
 	i := 1
-	for i+1 < len(r.args) && r.args[i] != "nexthop" {
-		value := r.args[i+1]
-		switch r.args[i] {
-		case "via":
-			h = append(h, convert.Pair{Key: "via", Value: value})
-		case "dev":
-			h = append(h, convert.Pair{Key: "device", Value: r.c.device(r.in, value)})
-		case "weight":
-			h = append(h, convert.Pair{Key: "weight", Value: plain(value)})
-		case "onlink":
-			i++
-			continue
-		default:
-			r.hops = append(r.hops, h)
-			return i
-		}
-		i += 2
-	}
-	if i+1 == len(r.args) && r.args[i] == "onlink" {
+	for i < len(r.args) && slices.Contains([]string{"via", "dev", "weight", "onlink"}, r.args[i]) {
+		word := r.args[i]
 		i++
+		given[word] = ""
+		if word != "onlink" && i < len(r.args) {
+			given[word] = r.args[i]
+			i++
+		}
+	}
+	var h convert.Inline
+	if via := gateway(given["via"]); via != "" {
+		h = append(h, convert.Pair{Key: "via", Value: via})
+	}
+	if device := r.hopDevice(given); device != "" {
+		h = append(h, convert.Pair{Key: "device", Value: device})
+	}
+	if weight := given["weight"]; weight != "" {
+		h = append(h, convert.Pair{Key: "weight", Value: plain(weight)})
 	}
 	r.hops = append(r.hops, h)
 	return i
+}
+
+func (r *routeLine) hopDevice(given map[string]string) string {
+	if device := given["dev"]; device != "" {
+		return r.c.device(r.in, device)
+	}
+	if _, onlink := given["onlink"]; onlink {
+		return ""
+	}
+	return r.deviceFor(given["via"])
 }
 
 // device returns the name of an interface in a route or rule: that of the virtual MAC

@@ -364,6 +364,10 @@ func (c *converter) trackProgram(k *directive) *program {
 		c.report.Person(k.at, "script: a quote is not closed: keepalived runs nothing")
 		return nil
 	}
+	// keepalived has a shell open the file: such a script has no program.
+	if strings.HasPrefix(argv[0], "</") {
+		return &program{at: k.at, argv: []string{"/bin/sh", "-c", words[1]}}
+	}
 	if len(words) > 2 {
 		c.report.Note(k.at, "script: without quotes, keepalived runs %s without %q; probably these were meant to be arguments", argv[0], strings.Join(words[2:], " "))
 	}
