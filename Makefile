@@ -176,6 +176,7 @@ soak: tools build
 	$(GO) test -count=1 -timeout 40m -run 'TestSideBySide$$' ./integration/ipvs -sidebyside.all
 	$(GO) test -count=1 -timeout 10m -run 'TestConvertedMonSamples' ./integration -mon.all
 	$(GO) test -count=1 -timeout 30m -run 'TestConnectionsSurvive$$' ./integration/ipvs -survive.connections=480
+	$(GO) test -count=1 -timeout 30m -v -run 'TestFirstLoad$$' ./integration/ipvs -load.services=1000
 	$(MAKE) fuzz FUZZTIME=300
 
 # A .deb, an .rpm and a bill of materials (CycloneDX) in packages/. The same commit gives the

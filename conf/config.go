@@ -241,7 +241,7 @@ type Service struct {
 // Health has the checks of one server and its commands.
 type Health struct {
 	Checks []Check // at least one; all must be well
-	Notify ServerNotify
+	Notify *ServerNotify // never changed: servers without one of their own share that of the service
 }
 
 // ServiceNotify has the commands to run when a service changes.

@@ -62,8 +62,22 @@ func (r *server) visit(t *table, s *Service, inherited delivery, startsUp, check
 	if t.reading() {
 		r.resolveCheck(t, s)
 	}
-	if t.reading() || !reflect.DeepEqual(r.Notify, s.Notify.ServerNotify) {
-		t.sub("notify", func(t *table) { r.Notify.visit(t, s.Notify.ServerNotify) })
+}
+
+// visitNotify visits the commands of the server, of which those of the service are the
+// default.
+func (r *server) visitNotify(t *table, shared *ServerNotify) {
+	switch {
+	case !t.reading():
+		if !reflect.DeepEqual(r.Notify, shared) {
+			t.sub("notify", func(t *table) { r.Notify.visit(t, *shared) })
+		}
+	case !t.has("notify"):
+		t.ask("notify")
+		r.Notify = shared
+	default:
+		r.Notify = new(ServerNotify)
+		t.sub("notify", func(t *table) { r.Notify.visit(t, *shared) })
 	}
 }
 

@@ -48,8 +48,11 @@ func (s *Service) visit(t *table) {
 	checkOK := visitChecks(t, &s.Checks, checkDefaults{def: s.defaultCheck()})
 	t.sub("notify", s.Notify.visit)
 
-	servers := s.servers()
-	tables := list(t, "server", &servers, func(t *table, r *server) { r.visit(t, s, inherited, startsUp, checkOK) })
+	servers, notify := s.servers(), s.Notify.ServerNotify
+	tables := list(t, "server", &servers, func(t *table, r *server) {
+		r.visit(t, s, inherited, startsUp, checkOK)
+		r.visitNotify(t, &notify)
+	})
 	if t.reading() {
 		s.setServers(servers)
 		s.validate(t, tables)

@@ -114,6 +114,7 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags, ipvsRecord string) erro
 	err = director.Run(ctx, director.Options{
 		Path: f.config, Config: c, Socket: f.socket, Version: softwareVersion(),
 		Log: log, Level: level, Reload: reload, EarlySpeaker: early, Manager: manager, IPVSRecord: ipvsRecord,
+		Busy: busy,
 		Ready: func() {
 			if err := keepCredentials(c.Director.RuntimeDir); err != nil {
 				log.Warn("after a crash, release will not know the secrets", "err", err)

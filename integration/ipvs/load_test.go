@@ -2,6 +2,7 @@ package ipvs_test
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -12,14 +13,14 @@ import (
 	"holdfast/integration/tools"
 )
 
-const (
-	manyServices = 200
-	serversEach  = 10
-)
+// manyServices is how many services TestFirstLoad has; "make soak" has 1,000.
+var manyServices = flag.Int("load.services", 200, "number of services in TestFirstLoad")
+
+const serversEach = 10
 
 // manyNames returns the addresses of the services, and those of the servers of each.
 func manyNames() (services []string, servers [][]string) {
-	for i := range manyServices {
+	for i := range *manyServices {
 		services = append(services, fmt.Sprintf("10.1.%d.%d:80", i/250, 1+i%250))
 		var each []string
 		for j := range serversEach {
@@ -48,9 +49,9 @@ func entries(t *testing.T, h *lab.Host) int {
 // loaded returns how long after start the table was full.
 func loaded(t *testing.T, h *lab.Host, start time.Time) time.Duration {
 	t.Helper()
-	lab.Wait(t, time.Minute, "the whole table", func() (string, bool) {
+	lab.Wait(t, 3*time.Minute, "the whole table", func() (string, bool) {
 		n := entries(t, h)
-		return fmt.Sprintf("%d entries", n), n == manyServices*(1+serversEach)
+		return fmt.Sprintf("%d entries", n), n == *manyServices*(1+serversEach)
 	})
 	return time.Since(start)
 }
@@ -96,5 +97,5 @@ func TestFirstLoad(t *testing.T) {
 	start = time.Now()
 	h.Run("sh", "-c", tool+" -R <"+file)
 	ipvsadm := time.Since(start)
-	t.Logf("%d services of %d servers: holdfast %v, keepalived %v, ipvsadm -R %v", manyServices, serversEach, took, keepalived, ipvsadm)
+	t.Logf("%d services of %d servers: holdfast %v, keepalived %v, ipvsadm -R %v", *manyServices, serversEach, took, keepalived, ipvsadm)
 }

@@ -37,6 +37,9 @@ type Options struct {
 	EarlySpeaker *EarlySpeaker
 	// Reload gets a value for every reload that is asked for by a signal (SIGHUP).
 	Reload <-chan struct{}
+	// Busy is called when a reload begins; what it returns is called when the reload ends.
+	// nil: nobody wants to know.
+	Busy func() (end func())
 	// IPVSRecord is the path of a file. If it is given, the IPVS table is one in memory,
 	// which writes its changes to that file; the kernel's is left alone.
 	IPVSRecord string

@@ -78,7 +78,7 @@ func (d *Director) serviceScripts(name string) notify.Scripts {
 func (d *Director) serverScripts(r lvs.Ref) notify.Scripts {
 	s := d.services.balance.services[r.Service]
 	for i := range s.Servers {
-		if n := &s.Health[i].Notify; s.Servers[i].Name == r.Server {
+		if n := s.Health[i].Notify; s.Servers[i].Name == r.Server {
 			return notify.Scripts{Up: script(&n.Up, n.Timeout, &d.conf.Director), Down: script(&n.Down, n.Timeout, &d.conf.Director)}
 		}
 	}
@@ -146,7 +146,7 @@ func UnfitPrograms(c *conf.Config) []string {
 			"quorum_up": &s.Notify.QuorumUp, "quorum_down": &s.Notify.QuorumDown, "fallback": &s.Notify.Fallback,
 		}, "quorum_up", "quorum_down", "fallback")
 		for j := range s.Health {
-			n := &s.Health[j].Notify
+			n := s.Health[j].Notify
 			check("service."+s.Name+".notify", map[string]*conf.Command{"up": &n.Up, "down": &n.Down}, "up", "down")
 		}
 	}

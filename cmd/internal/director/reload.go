@@ -44,6 +44,9 @@ func (d *Director) reload(ctx context.Context) (*control.Reloaded, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	if d.opts.Busy != nil {
+		defer d.opts.Busy()()
+	}
 	d.opts.Manager.Reloading()
 	defer d.opts.Manager.Ready()
 	n, err := d.read(ctx)
