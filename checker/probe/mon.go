@@ -70,9 +70,9 @@ func monTime(t time.Time) string {
 	return strconv.FormatInt(t.Unix(), 10)
 }
 
-// speaksForAll reports whether one run of the program is about all servers of the
+// SpeaksForAll reports whether one run of the program is about all servers of the
 // service.
-func (s External) speaksForAll() bool {
+func (s External) SpeaksForAll() bool {
 	return s.Style == StyleMon && (s.Together || s.Host == HostNone)
 }
 

@@ -170,6 +170,9 @@ type Alert struct {
 	Up        []AlertEntry `json:"up,omitempty"` // that have recovered
 	UpTotal   int          `json:"up_total"`
 	Text      string       `json:"-"` // for people, a line for each subject
+	// Call is why a program is called although nothing new fails or has recovered:
+	// startup, ack or run; "": something does. By is who has acknowledged, with ack.
+	Call, By string `json:"-"`
 }
 
 // An AlertEntry is one subject of an Alert.
@@ -196,6 +199,11 @@ type Run struct {
 	// FirstFailure and LastFailure are of this failure; LastSuccess is the time of the
 	// latest run that found everybody well. Zero: there was none.
 	FirstFailure, LastFailure, LastSuccess time.Time
+	// First says that the monitor has not run yet.
+	First bool
+	// Source is trap or traptimeout if no monitor has reported this; Intended is the
+	// GROUP:SERVICE of a trap that was for a service that there is not.
+	Source, Intended string
 }
 
 // JSON returns the event as one line without a line feed.

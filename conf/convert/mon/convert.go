@@ -137,9 +137,14 @@ func (c *converter) runs(s *service) (every time.Duration, ok bool) {
 
 // servers writes the [[service.server]] of a service.
 func (c *converter) servers(s *service, t *convert.Table, hosts, excluded []string) {
+	depends, _ := c.dependsFor(s, "hm")
+	on := c.hostDepends(s, hosts)
 	for _, host := range hosts {
 		server := t.List("server", c.groups[s.group].at)
 		server.Set(c.groups[s.group].at, "name", host)
+		if len(on[host]) > 0 {
+			server.Sub("check", depends.at).Set(depends.at, "depends", slices.Concat(c.monitorDepends(s), on[host]))
+		}
 		if slices.Contains(excluded, host) {
 			server.Sub("check", s.values["exclude_hosts"].at).Set(s.values["exclude_hosts"].at, "type", "none")
 		}
@@ -174,9 +179,18 @@ func (c *converter) pace(s *service, check *convert.Table, at convert.Position, 
 	if len(outside) > 0 {
 		check.Set(s.values["exclude_period"].at, "period", "not "+strings.Join(outside, ", "))
 	}
-	if d, any := c.dependsFor(s, "m"); any && d.ok {
-		check.Set(d.at, "depends", c.allServers(d.services))
+	if on := c.monitorDepends(s); len(on) > 0 {
+		d, _ := c.dependsFor(s, "m")
+		check.Set(d.at, "depends", on)
 	}
+}
+
+// monitorDepends returns the servers without which the monitor of a service is not run.
+func (c *converter) monitorDepends(s *service) []string {
+	if d, any := c.dependsFor(s, "m"); any && d.ok {
+		return c.allServers(d.services)
+	}
+	return nil
 }
 
 // allServers returns the servers of services as the key depends names them.
