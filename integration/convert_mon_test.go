@@ -154,7 +154,7 @@ func (m monTree) ended() (seen string, ok bool) {
 func planned(service string) int { return len(strings.Fields(monPlans[service])) }
 
 var (
-	monAck      = regexp.MustCompile(`(?m)(^MON_ACK=|<-a>[^$]*^stdin:\n)\w*: \w*`)
+	monAck      = regexp.MustCompile(`(?m)^(MON_ACK=|)(: taken|root: )$`)
 	monTime     = regexp.MustCompile(`\b1[0-9]{9}\b`)
 	alertNumber = regexp.MustCompile(`\.(\d+)\.\d+$`)
 )

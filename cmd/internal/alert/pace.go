@@ -110,11 +110,17 @@ func (h *history) told(run *Run) *event.Run {
 		FirstFailure: h.firstFailure, LastFailure: h.lastFailure, LastSuccess: h.lastSuccess,
 		Source: string(run.Source), Intended: run.Intended,
 	}
-	if h.before != nil {
+	switch {
+	case h.before == nil:
+		t.First = run.Status == 0
+	case run.Status == 0:
 		t.Before = &h.before.Output
-		if run.Status == 0 {
-			t.Output, t.Summary = h.before.Output, h.before.summary()
+		t.Output, t.Summary = h.before.Output, h.before.summary()
+		if h.before.Status == 0 && h.before.Output == "" { // mon knows no summary then
+			t.Summary = ""
 		}
+	default:
+		t.Before = &h.before.Output
 	}
 	return t
 }

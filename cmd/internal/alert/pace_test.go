@@ -2,6 +2,7 @@ package alert
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func TestPaceOfMon(t *testing.T) {
 		{"startupalert", func(r *Rule) { r.Startup = true }, "S - a -", "0:startup 20:a 30:up(a)"},
 		{"startupalert counts", func(r *Rule) { r.Startup, r.Limit = true, 2 }, "S a a - a", "0:startup 10:a 30:up(a) 40:a"},
 		{"startupalert, alertevery strict", func(r *Rule) { r.Startup, r.Every = true, 15*time.Second }, "S a a a", "0:startup 20:a"},
-		{"redistribute", func(r *Rule) { r.Pace = PaceRun }, "- a a - -", "0:up((NO SUMMARY)) 10:a 20:a 30:up(a) 40:up((NO SUMMARY))"},
+		{"redistribute", func(r *Rule) { r.Pace = PaceRun }, "- a a - -", "0:up((NO SUMMARY)) 10:a 20:a 30:up(a) 40:up()"},
 		{"trapduration", nil, "a L a -", "0:a 20:a 30:up(a)"},
 		{"trapduration, then up", nil, "a L - a", "0:a 30:a"},
 		{"depend", func(r *Rule) { r.Unless = []string{"router:ping"} }, "a R a r a", "0:a 40:a"},
@@ -86,7 +87,7 @@ func TestPaceOfMon(t *testing.T) {
 				case good:
 					run.Status, run.Output = 0, ""
 				}
-				if !strings.Contains("r A S L", word) { // the router comes back between two runs
+				if !slices.Contains([]string{"r", "A", "S", "L"}, word) { // the router comes back between two runs
 					e.Ran(&run)
 				}
 				// Nothing but a run leads to a message.

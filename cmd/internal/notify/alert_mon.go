@@ -127,7 +127,10 @@ func monServiceCall(entry *event.AlertEntry, at time.Time, flag, alertType, opSt
 		"MON_STATEDIR=/var/lib/mon", "MON_LOGDIR=/var/log/mon", "MON_CFBASEDIR=/etc/mon",
 	}
 	if !run.First {
-		env = append(env, "MON_LAST_SUMMARY="+withoutNUL(run.Summary), "MON_FIRST_FAILURE="+unixSeconds(run.FirstFailure))
+		env = append(env, "MON_FIRST_FAILURE="+unixSeconds(run.FirstFailure))
+		if run.Summary != "" {
+			env = append(env, "MON_LAST_SUMMARY="+withoutNUL(run.Summary))
+		}
 	}
 	if run.Before != nil {
 		env = append(env, "MON_LAST_OUTPUT="+withoutNUL(*run.Before))

@@ -303,16 +303,17 @@ func statuses(text string) (ranges string, ok bool) {
 func (c *converter) programs(list []value) []call {
 	var all []call
 	for _, v := range list {
-		text, exit, ok := v.text, "", true
+		text, exit := v.text, ""
 		if m := exitText().FindStringSubmatch(text); m != nil {
 			text = text[len(m[0]):]
-			if exit, ok = statuses(m[1]); !ok {
+			possible := false
+			if exit, possible = statuses(m[1]); !possible {
 				c.report.Note(v.at, "exit=%s is no exit status of a failure: mon never calls this alert", m[1])
 				continue
 			}
 		}
-		var argv []string
-		if argv, ok = words(text); !ok || len(argv) == 0 {
+		argv, ok := words(text)
+		if !ok || len(argv) == 0 {
 			c.report.Person(v.at, "a quote has no end, or there is no program: mon cannot run this alert")
 			continue
 		}
