@@ -24,6 +24,7 @@ type Config struct {
 	Listens  []Listen
 	Page     Page
 	Metrics  Metrics
+	MonTraps MonTraps
 }
 
 // Metrics is how metrics are given to Prometheus.

@@ -187,9 +187,14 @@ func (a *alerts) ranMonitor(r probe.MonRun) {
 		if a.ended {
 			return
 		}
-		a.engine.Ran(&alert.Run{Service: r.Service, At: r.At, Status: r.Status, Output: r.Output, Hosts: a.hosts[r.Service], Environment: r.Environment})
+		a.engine.Ran(&alert.Run{Service: r.Service, At: r.At, Status: r.Status, Output: r.Output, Hosts: a.hosts[r.Service], Environment: r.Environment, Source: alert.Source(r.Source), Intended: r.Intended})
 		a.soon()
 	})
+}
+
+// trapLapsed notes that the time of a trap is over. It is called in any goroutine.
+func (a *alerts) trapLapsed(service string) {
+	a.post(func() { a.engine.Lapse(service) })
 }
 
 // soon looks for alerts once the events at hand are handled.

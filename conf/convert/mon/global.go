@@ -15,6 +15,7 @@ type globals struct {
 	depBehavior            string
 	excludePeriod          string
 	unack, startupOnReset  value
+	trapBind, trapPort     value
 }
 
 func newGlobals() globals {
@@ -77,8 +78,14 @@ var globalDirectives = map[string]globalDirective{
 	"serverport":  globalNote("holdfast listens on a socket of this host; [[listen]] is for others"),
 	"clientallow": globalNote("holdfast listens on a socket of this host; [[listen]] is for others"),
 	"cltimeout":   globalNote("it is for mon's clients"),
-	"trapbind":    globalNote("holdfast takes no traps"),
-	"trapport":    globalNote("holdfast takes no traps"),
+	"trapbind":    func(c *converter, at convert.Position, _, text string) { c.globals.trapBind = value{at, text} },
+	"trapport": func(c *converter, at convert.Position, _, text string) {
+		if !port(text) {
+			c.report.Person(at, "trapport: %q is no port", text)
+			return
+		}
+		c.globals.trapPort = value{at, text}
+	},
 	"monremote": func(c *converter, at convert.Position, name, _ string) {
 		c.report.Person(at, "%s: holdfast sends nothing to another mon; a [[notify.webhook]] or [[notify.fifo]] tells others of every change", name)
 	},
