@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"reflect"
+	"slices"
 	"time"
 
 	"holdfast/checker/period"
@@ -137,6 +138,18 @@ func (c *Config) server() string { return cmp.Or(c.Server, c.ID) }
 
 func (c *Config) target() probe.Target {
 	return probe.Target{Address: c.Address, Dial: c.Dial, Timeout: c.Timeout, Interval: c.Interval}
+}
+
+// clone returns a copy of its own, because a pointer into a list of Configs would keep the
+// whole list.
+func (c *Config) clone() *Config { own := *c; return &own }
+
+// isSame reports whether c and d say the same.
+func (c *Config) isSame(d *Config) bool {
+	return c.ID == d.ID && c.Server == d.Server &&
+		c.Rise == d.Rise && c.Fall == d.Fall && c.InitiallyUp == d.InitiallyUp &&
+		c.Weight == d.Weight && c.WeightMin == d.WeightMin && c.WeightMax == d.WeightMax &&
+		slices.Equal(c.Depends, d.Depends) && c.asksSame(d)
 }
 
 // asksSame reports whether c and d ask the same question of the same server at

@@ -2,6 +2,7 @@ package checker
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 	"time"
 )
@@ -9,12 +10,30 @@ import (
 // keptResults is how many results a question remembers.
 const keptResults = 64
 
+// A span is a duration to eleven bits: exact below 2 ms, and at most a thousandth too
+// short above. The low bits are the leading bits of its microseconds, the others how many
+// more bits there are. Longer spans are larger.
+type span uint16
+
+const spanBits = 11
+
+func spanOf(d time.Duration) span {
+	us := uint32(min(max(d.Microseconds(), 0), math.MaxUint32))
+	more := max(0, bits.Len32(us)-spanBits)
+	return span(more<<spanBits | int(us>>more))
+}
+
+func (s span) duration() time.Duration {
+	us := uint64(s&(1<<spanBits-1)) << (s >> spanBits)
+	return time.Duration(us) * time.Microsecond
+}
+
 // A history is a ring of the latest results. It is small, because there may be ten
 // thousand of them.
 type history struct {
-	took [keptResults]uint32 // in microseconds
-	how  [keptResults]byte   // as in Status.Recent
-	n    uint32              // results so far
+	took [keptResults]span
+	how  [keptResults]byte // as in Status.Recent
+	n    uint32            // results so far
 }
 
 func (h *history) add(r *Result) {
@@ -28,7 +47,7 @@ func (h *history) add(r *Result) {
 		how = '?'
 	}
 	at := h.n % keptResults
-	h.took[at] = uint32(min(r.Took.Microseconds(), math.MaxUint32))
+	h.took[at] = spanOf(r.Took)
 	h.how[at] = how
 	h.n++
 }
@@ -53,7 +72,7 @@ type Latency struct {
 
 // latency returns nil if there is no good answer.
 func (h *history) latency() *Latency {
-	var good []uint32
+	good := make([]span, 0, keptResults)
 	for i, how := range h.how {
 		if how == '+' {
 			good = append(good, h.took[i])
@@ -65,7 +84,7 @@ func (h *history) latency() *Latency {
 	slices.Sort(good)
 	// The nearest rank: the smallest value that so many percent do not exceed.
 	rank := func(percent int) time.Duration {
-		return time.Duration(good[(len(good)*percent+99)/100-1]) * time.Microsecond
+		return good[(len(good)*percent+99)/100-1].duration()
 	}
 	return &Latency{P50: rank(50), P90: rank(90), P99: rank(99), Max: rank(100), Of: len(good)}
 }

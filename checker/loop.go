@@ -24,8 +24,46 @@ type flight struct {
 // goroutine, but for the poller.
 type flights struct {
 	poller   *poll.Poller // nil until the first flight; written under the lock of the Set
-	bySocket map[int]*flight
+	bySocket []*flight    // by file descriptor
 	expiries due.Queue[*flight]
+	crowd    bool      // many attempts begin
+	fresh    []*flight // of the crowd, whose sockets are not watched yet
+	spare    []*flight // that have landed
+}
+
+// crowd is how many attempts must begin together for a second look at each before its
+// socket is watched. On a fast network, the first have their answers when the last has
+// begun, and to watch a socket is a twentieth of the cost of a check.
+const crowd = 8
+
+// at returns the attempt that waits for a socket; nil if none does.
+func (all *flights) at(fd int) *flight {
+	if fd < 0 || fd >= len(all.bySocket) {
+		return nil
+	}
+	return all.bySocket[fd]
+}
+
+// put notes which attempt waits for a socket; nil: none.
+func (all *flights) put(fd int, f *flight) {
+	if fd < 0 {
+		return
+	}
+	if fd >= len(all.bySocket) {
+		all.bySocket = append(all.bySocket, make([]*flight, fd+1-len(all.bySocket))...)
+	}
+	all.bySocket[fd] = f
+}
+
+// spared returns an attempt to be used.
+func (all *flights) spared() *flight {
+	last := len(all.spare) - 1
+	if last < 0 {
+		return new(flight)
+	}
+	f := all.spare[last]
+	all.spare = all.spare[:last]
+	return f
 }
 
 // stepper returns the prober of a question's next attempt if it can be made in steps.
@@ -49,13 +87,14 @@ func (s *Set) openPoller() bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.flights.poller, s.flights.bySocket = poller, make(map[int]*flight)
+	s.flights.poller = poller
 	return true
 }
 
 // launch begins an attempt in steps.
 func (s *Set) launch(q *question, stepper probe.Stepper) {
-	f := &flight{question: q, begun: time.Now(), fd: -1}
+	f := s.flights.spared()
+	*f = flight{question: q, begun: time.Now(), fd: -1}
 	f.expiry.Value, q.flight = f, f
 	s.guard(f, func() { f.steps = stepper.Start() })
 	switch {
@@ -83,18 +122,31 @@ func (s *Set) step(f *flight) {
 		}
 		s.forget(f)
 		s.done.Go(func() { s.attemptRest(f) })
+	case s.flights.crowd:
+		s.flights.fresh = append(s.flights.fresh, f)
 	default:
 		s.await(f)
 	}
+}
+
+// settle looks a second time at the attempts that began together, and waits for those
+// that still have to.
+func (s *Set) settle() {
+	s.flights.crowd = false
+	for _, f := range s.flights.fresh {
+		s.step(f)
+	}
+	clear(s.flights.fresh)
+	s.flights.fresh = s.flights.fresh[:0]
 }
 
 // await has the poller watch the socket of an attempt.
 func (s *Set) await(f *flight) {
 	fd, events, known := f.steps.Socket()
 	if f.fd != fd {
-		delete(s.flights.bySocket, f.fd)
+		s.flights.put(f.fd, nil)
 		f.fd = fd
-		s.flights.bySocket[fd] = f
+		s.flights.put(fd, f)
 	}
 	if known {
 		return
@@ -109,6 +161,8 @@ func (s *Set) land(f *flight) {
 	s.forget(f)
 	weight, err := f.steps.Result()
 	s.finish(f.question, f.begun, time.Now(), weight, err)
+	*f = flight{}
+	s.flights.spare = append(s.flights.spare, f)
 }
 
 // abort ends an attempt with an error that its steps do not know.
@@ -132,15 +186,13 @@ func (f *flight) close() {
 func (s *Set) forget(f *flight) {
 	f.question.flight = nil
 	s.flights.expiries.Remove(&f.expiry)
-	if f.fd >= 0 {
-		delete(s.flights.bySocket, f.fd)
-	}
+	s.flights.put(f.fd, nil)
 }
 
 // attemptRest makes in a goroutine what is left of an attempt.
 func (s *Set) attemptRest(f *flight) {
 	q := f.question
-	ctx, cancel := context.WithDeadline(q.ctx, f.begun.Add(q.cfg.Timeout))
+	ctx, cancel := context.WithDeadline(s.contextOf(q), f.begun.Add(q.cfg.Timeout))
 	weight, err := s.guarded(q, func() (*probe.Weight, error) { return f.steps.Rest(ctx) })
 	ended := time.Now()
 	cancel()
@@ -197,7 +249,7 @@ func (s *Set) endGone() {
 // goes on with the attempts that can.
 func (s *Set) waitForSockets() {
 	for _, fd := range s.flights.poller.Wait() {
-		if f := s.flights.bySocket[fd]; f != nil {
+		if f := s.flights.at(fd); f != nil {
 			s.step(f)
 		}
 	}

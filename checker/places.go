@@ -71,7 +71,7 @@ func (s *Set) callNext(p *places) {
 		q := p.waiting[0]
 		p.waiting = p.waiting[1:]
 		q.waiting = false
-		if q.ctx.Err() == nil {
+		if !q.over {
 			s.queue.Set(&q.timer, q.at)
 			s.rouse()
 			return

@@ -12,8 +12,8 @@ import (
 // in which they were due, and other kinds go on.
 func TestSetLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		// The first attempts are 10 ms apart.
-		w := newWorld(t, Options{Rand: numbers(0, 0.9, 0.01, 0.9, 0.02, 0.9, 0.03, 0.9, 0.04, 0.9, 0, 0.9)})
+		// The first attempts are 25 ms apart.
+		w := newWorld(t, Options{Rand: numbers(0, 0.9, 0.025, 0.9, 0.05, 0.9, 0.075, 0.9, 0.1, 0.9, 0, 0.9)})
 		w.answers(func(a attempt) (time.Duration, error) {
 			if a.To == "9" {
 				return 0, nil
@@ -33,7 +33,7 @@ func TestSetLimit(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 		w.set.SetLimit("ping", 3)
 		time.Sleep(900 * time.Millisecond)
-		w.wantAttempts(t, "1 0s", "2 10ms", "9 0s", "3 100ms", "4 300ms", "5 310ms")
+		w.wantAttempts(t, "1 0s", "2 25ms", "9 0s", "3 100ms", "4 300ms", "5 325ms")
 		if w.most != 3 { // 2 and the other kind, then 3
 			t.Errorf("%d attempts at once, want 3", w.most)
 		}

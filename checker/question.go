@@ -22,13 +22,14 @@ const DefaultSpread = time.Second
 const settleAfter = time.Second
 
 // grain is the step of the grid on which slots lie. Attempts in one slot of the
-// grid begin in one wake-up of the scheduler.
-const grain = 10 * time.Millisecond
+// grid begin in one wake-up of the scheduler, and each wake-up has the runtime look after
+// its threads for some milliseconds (sysmon).
+const grain = 25 * time.Millisecond
 
 // A question is a check of one server with one interval, for one or more subjects.
 // The lock of its Set guards it.
 type question struct {
-	cfg      Config // of the subject that came first
+	cfg      *Config // of the subject that came first; never changed
 	prober   probe.Prober
 	weigher  probe.Weigher // prober, if its answers can say a weight
 	unwatch  func()        // nil, or ends what a Watcher watches
@@ -36,8 +37,9 @@ type question struct {
 	turn     int           // attempts since the latest that asked the whole question
 	period   period.Period
 	subjects []*subject
-	ctx      context.Context // ends with the last subject
-	cancel   context.CancelFunc
+	over     bool               // the last subject is gone
+	ctx      context.Context    // ends then; nil until somebody asks for it: see context
+	cancel   context.CancelFunc // of ctx
 
 	// The schedule. slot is the regular time of the next attempt. at is when the
 	// attempt will begin, which Force and a Watcher can make earlier; zero: only these
@@ -72,12 +74,32 @@ type question struct {
 
 // A subject is one Config of the Set, with a verdict of its own.
 type subject struct {
-	cfg      Config
+	cfg      *Config // never changed
 	server   *server
 	question *question // nil if its check asks nobody
 	health   health.Health
 	since    time.Time // of the verdict
 	waitsFor string    // the Server that Config.Depends has and that is down; "": none
+}
+
+// context returns the context of attempts that need one. Most are made in steps, and need
+// none.
+func (q *question) context(parent context.Context) context.Context {
+	if q.ctx == nil {
+		q.ctx, q.cancel = context.WithCancel(parent)
+		if q.over {
+			q.cancel()
+		}
+	}
+	return q.ctx
+}
+
+// end notes that the last subject is gone.
+func (q *question) end() {
+	q.over = true
+	if q.cancel != nil {
+		q.cancel()
+	}
 }
 
 // schedule begins the schedule of a new question. first and second are random

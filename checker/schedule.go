@@ -30,6 +30,7 @@ func (s *Set) run() {
 	for s.ctx.Err() == nil {
 		s.endGone()
 		due = s.beginDue(due[:0])
+		s.flights.crowd = len(due) >= crowd
 		for _, q := range due {
 			if stepper := s.stepper(q); stepper != nil {
 				s.launch(q, stepper)
@@ -37,6 +38,7 @@ func (s *Set) run() {
 				s.done.Go(func() { s.attempt(q) })
 			}
 		}
+		s.settle()
 		s.pause(timer)
 	}
 }
@@ -135,8 +137,15 @@ func (s *Set) interrupt() {
 // longAgo is a time that has passed.
 var longAgo = time.Unix(1, 0)
 
+// contextOf is question.context, without the lock.
+func (s *Set) contextOf(q *question) context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return q.context(s.ctx)
+}
+
 func (s *Set) attempt(q *question) {
-	ctx, cancel := context.WithTimeout(q.ctx, q.cfg.Timeout)
+	ctx, cancel := context.WithTimeout(s.contextOf(q), q.cfg.Timeout)
 	begun := time.Now()
 	weight, err := s.probe(ctx, q)
 	ended := time.Now()
@@ -172,7 +181,7 @@ func (s *Set) finish(q *question, begun, ended time.Time, weight *probe.Weight, 
 	s.running--
 	q.running = false
 	s.freePlace(q)
-	if q.ctx.Err() != nil { // the last subject is gone
+	if q.over { // the last subject is gone
 		q.discard()
 		s.rouse()
 		return

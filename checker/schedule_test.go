@@ -23,7 +23,7 @@ func TestBeatsDoNotDrift(t *testing.T) {
 		})
 		w.apply(t, second("a", 1))
 		time.Sleep(4500 * time.Millisecond)
-		w.wantAttempts(t, "1 257ms", "1 1.257s", "1 2.257s", "1 3.257s", "1 4.257s")
+		w.wantAttempts(t, "1 272ms", "1 1.272s", "1 2.272s", "1 3.272s", "1 4.272s")
 	})
 }
 
@@ -39,8 +39,8 @@ func TestFirstAttemptsAreSpread(t *testing.T) {
 		w.apply(t, configs...)
 		time.Sleep(23 * time.Second)
 		w.wantAttempts(t, "1 0s", "2 500ms", "3 1s",
-			"1 1s", "2 6.5s", "3 11.99s",
-			"1 12s", "2 17.5s", "3 22.99s", "1 23s")
+			"1 1s", "2 6.5s", "3 11.975s",
+			"1 12s", "2 17.5s", "3 22.975s", "1 23s")
 	})
 }
 

@@ -159,9 +159,9 @@ func (s *Set) Apply(configs []Config) error {
 	now := time.Now()
 	wanted := make(map[string]bool, len(configs))
 	news := make(map[*server]*subject)
-	for _, c := range configs {
-		wanted[c.ID] = true
-		if sub := s.applyOne(c, now); sub != nil {
+	for i := range configs {
+		wanted[configs[i].ID] = true
+		if sub := s.applyOne(&configs[i], now); sub != nil {
 			news[sub.server] = sub
 		}
 	}
@@ -203,9 +203,14 @@ func (s *Set) validate(configs []Config) error {
 
 // applyOne takes over the Config of one check. It returns the check if that made a
 // verdict.
-func (s *Set) applyOne(c Config, now time.Time) *subject {
+func (s *Set) applyOne(c *Config, now time.Time) *subject {
 	sub := s.subjects[c.ID]
 	known := sub != nil
+	if !known || !sub.cfg.isSame(c) {
+		c = c.clone()
+	} else {
+		c = sub.cfg
+	}
 	if !known {
 		sub = &subject{cfg: c, health: health.Health{Assumed: health.Down}}
 		if c.InitiallyUp {
@@ -214,7 +219,7 @@ func (s *Set) applyOne(c Config, now time.Time) *subject {
 		s.subjects[c.ID] = sub
 	}
 	s.joinServer(sub, c.server())
-	if known && sub.cfg.asksSame(&c) {
+	if known && sub.cfg.asksSame(c) {
 		sub.cfg = c
 		sub.health.Rise, sub.health.Fall = c.Rise, c.Fall
 		return nil
@@ -225,7 +230,7 @@ func (s *Set) applyOne(c Config, now time.Time) *subject {
 	if c.asksNobody() {
 		return sub.assumeUp(now)
 	}
-	q := s.questionFor(&c, now)
+	q := s.questionFor(c, now)
 	sub.question = q
 	q.subjects = append(q.subjects, sub)
 	if !sub.health.Adopt(q.run) {
@@ -307,7 +312,7 @@ func (s *Set) questionFor(c *Config, now time.Time) *question {
 			return q
 		}
 	}
-	q := &question{cfg: *c, prober: s.newProber(*c)}
+	q := &question{cfg: c, prober: s.newProber(*c)}
 	q.weigher, _ = q.prober.(probe.Weigher)
 	q.period, _ = period.Parse(c.Period) // Validate has done it before
 	if c.NegotiateEvery > 1 {
@@ -315,7 +320,6 @@ func (s *Set) questionFor(c *Config, now time.Time) *question {
 		connect.Probe = probe.TCP{}
 		q.connect = s.newProber(connect)
 	}
-	q.ctx, q.cancel = context.WithCancel(s.ctx)
 	q.timer.Value = q
 	q.schedule(s.epoch, now, s.spread, s.rand(), s.rand())
 	s.questions[key] = append(s.questions[key], q)
@@ -337,7 +341,7 @@ func (s *Set) leave(sub *subject) {
 	if len(q.subjects) > 0 {
 		return
 	}
-	q.cancel()
+	q.end()
 	if q.unwatch != nil {
 		q.unwatch()
 	}
@@ -359,14 +363,14 @@ func (s *Set) leave(sub *subject) {
 // runs, Force waits for the next one, because the running one may have asked
 // before the change that the caller asks about. The schedule does not change.
 func (s *Set) Force(ctx context.Context, id string) (Result, error) {
-	q, result, err := s.force(id)
+	gone, result, err := s.force(id)
 	if err != nil {
 		return Result{}, fmt.Errorf("check %q: %w", id, err)
 	}
 	select {
 	case r := <-result:
 		return r, nil
-	case <-q.ctx.Done():
+	case <-gone:
 		err = ErrGone
 		if s.ctx.Err() != nil {
 			err = ErrClosed
@@ -377,7 +381,7 @@ func (s *Set) Force(ctx context.Context, id string) (Result, error) {
 	return Result{}, fmt.Errorf("check %q: %w", id, err)
 }
 
-func (s *Set) force(id string) (*question, <-chan Result, error) {
+func (s *Set) force(id string) (gone <-chan struct{}, _ <-chan Result, _ error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sub := s.subjects[id]
@@ -393,7 +397,7 @@ func (s *Set) force(id string) (*question, <-chan Result, error) {
 	result := make(chan Result, 1)
 	q.waiters = append(q.waiters, result)
 	s.hurry(q)
-	return q, result, nil
+	return q.context(s.ctx).Done(), result, nil
 }
 
 // hurry makes the next attempt of a question begin now.
@@ -412,7 +416,7 @@ func (s *Set) hurry(q *question) {
 func (s *Set) nudge(q *question) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if q.ctx.Err() == nil {
+	if !q.over {
 		q.nudged = true
 		s.hurry(q)
 	}

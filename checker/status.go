@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -118,11 +119,11 @@ const (
 func (s *Set) Status() []Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make([]Status, 0, len(s.subjects))
-	for _, sub := range s.subjects {
-		all = append(all, sub.status())
+	subjects := slices.SortedFunc(maps.Values(s.subjects), func(a, b *subject) int { return strings.Compare(a.cfg.ID, b.cfg.ID) })
+	all := make([]Status, len(subjects))
+	for i, sub := range subjects { // each is large
+		all[i] = sub.status()
 	}
-	slices.SortFunc(all, func(a, b Status) int { return strings.Compare(a.ID, b.ID) })
 	return all
 }
 

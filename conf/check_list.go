@@ -36,7 +36,7 @@ func visitChecks(t *table, checks *[]Check, d checkDefaults) (ok bool) {
 		return visitCheckList(t, checks, d.def)
 	case !given && d.inherited != nil:
 		t.ask("check")
-		*checks = slices.Clone(d.inherited)
+		*checks = slices.Clip(d.inherited) // shared: nobody changes a check
 		return true
 	}
 	*checks = []Check{d.one()}

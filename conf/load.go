@@ -55,8 +55,8 @@ func parse(path string, src []byte) (*Config, Errors, error) {
 	return load(path, env)
 }
 
-// directorPatience bounds how long RuntimeDir and JournalPath wait for the file system.
-const directorPatience = 3 * time.Second
+// directorTimeout bounds how long RuntimeDir and JournalPath wait for the file system.
+const directorTimeout = 3 * time.Second
 
 // RuntimeDir returns the runtime directory that the file at path names, even
 // when the rest of the file is wrong. Where that cannot be told, or the file
@@ -85,7 +85,7 @@ func JournalPath(path string) string {
 // director returns what can be told of the table [director] of a file, and whether the
 // file and all that it includes could be read.
 func director(path string) (d Director, whole bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), directorPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), directorTimeout)
 	defer cancel()
 	type told struct {
 		director Director

@@ -171,7 +171,7 @@ type gathered struct {
 
 // gather sums up what the kernel holds of c.
 func (c *ServiceConfig) gather(held map[Key]*Usage) gathering {
-	g := gathering{service: c.Service.Canonical(), keys: len(c.Keys()), servers: make(map[netip.AddrPort]*gathered)}
+	g := gathering{service: c.Service.Canonical(), keys: len(c.Keys()), servers: make(map[netip.AddrPort]*gathered, len(c.Servers))}
 	configured := make([]Server, 0, len(c.Servers)+1)
 	for i := range c.Servers {
 		configured = append(configured, c.Servers[i].Server.Canonical())
@@ -248,6 +248,7 @@ func (t *Table) serviceStatus(c *ServiceConfig, g gathering) ServiceStatus {
 		s.describe(g.service)
 	}
 	s.Service = c.KeyText()
+	s.Servers = make([]ServerStatus, 0, len(c.Servers)+len(c.Fallbacks))
 	for i := range c.Servers {
 		r := t.serverStatus(c, &c.Servers[i])
 		r.gather(g, c.Servers[i].Server.Canonical().Address)
@@ -274,7 +275,8 @@ func (t *Table) serverStatus(c *ServiceConfig, s *ServerConfig) ServerStatus {
 		Name: s.name(), Health: state.health.String(), Configured: s.Server.Weight,
 		Drained: state.drained(), Overridden: state.override.Weight != nil, File: state.file,
 	}
-	if o := state.override; o != (Override{}) {
+	if state.override != (Override{}) {
+		o := state.override
 		r.Override = &o
 	}
 	if since := state.rise.since; !since.IsZero() {

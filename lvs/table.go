@@ -50,11 +50,11 @@ type Table struct {
 	places   map[string]int // the indices of services by name
 	masters  map[string]bool
 	servers  map[serverID]*serverState
-	quorums  map[string]*quorum             // by the name of the service
-	files    Files                          // of the maintenance directory
-	recalled *Memory                        // of a former run, until the first Configure
-	now      time.Time                      // of the last Step
-	refs     map[string]map[string]serverID // see indexRefs; nil after a new configuration
+	quorums  map[string]*quorum                 // by the name of the service
+	files    Files                              // of the maintenance directory
+	recalled *Memory                            // of a former run, until the first Configure
+	now      time.Time                          // of the last Step
+	refs     map[string]map[string]*serverState // see indexRefs; nil after a new configuration
 }
 
 // A serverID identifies a server across configurations. A server keeps its state
@@ -296,27 +296,28 @@ func (t *Table) find(ref Ref) (*serverState, error) {
 	if servers == nil {
 		return nil, ErrUnknownService
 	}
-	id, ok := servers[ref.Server]
-	if !ok {
+	state := servers[ref.Server]
+	if state == nil {
 		return nil, ErrUnknownServer
 	}
-	return t.servers[id], nil
+	return state, nil
 }
 
 // indexRefs notes the servers by the names of their services, and in them by name and
 // by address. A name beats an address.
 func (t *Table) indexRefs() {
-	t.refs = make(map[string]map[string]serverID, len(t.services))
+	t.refs = make(map[string]map[string]*serverState, len(t.services))
 	for i := range t.services {
 		c := &t.services[i]
-		servers := make(map[string]serverID, len(c.Servers)) // most have no name but their address
+		servers := make(map[string]*serverState, len(c.Servers)) // most have no name but their address
 		for j := range c.Servers {
-			if a := c.Servers[j].Server.Address; a.IsValid() {
-				servers[a.String()] = c.id(&c.Servers[j])
-			}
+			servers[c.Servers[j].name()] = t.servers[c.id(&c.Servers[j])]
 		}
 		for j := range c.Servers {
-			servers[c.Servers[j].name()] = c.id(&c.Servers[j])
+			s := &c.Servers[j]
+			if a := s.Server.Address; a.IsValid() && servers[a.String()] == nil {
+				servers[a.String()] = t.servers[c.id(s)]
+			}
 		}
 		t.refs[c.Name] = servers
 	}

@@ -329,7 +329,7 @@ func TestDoomedIsSilent(t *testing.T) {
 	ensure(t, h, spec6(), other)
 	testns.Must(t, h.Claim("vrrp6-51", "vrrp6-52"))
 	tap.HearOut(vmac6, other.MAC)
-	o, err := observe(h.conn, needs{}, dumpPatience)
+	o, err := observe(h.conn, needs{}, dumpTimeout)
 	testns.Must(t, err)
 	r := deleteRequests(o, []int{o.byName["vrrp6-51"].index, o.byName["vrrp6-52"].index})
 	testns.Must(t, errors.Join(h.conn.Do(r[:2])...))

@@ -33,7 +33,7 @@ var (
 		"forwarding": 0, "accept_ra": 3, "accept_redirects": 4, "autoconf": 5, "dad_transmits": 6,
 		"proxy_ndp": 22, "accept_source_route": 24, "disable_ipv6": 26, "accept_dad": 27, "ndisc_notify": 29,
 		"mldv2_unsolicited_report_interval": 31,
-		"drop_unsolicited_na":               41, "keep_addr_on_down": 42,
+		"drop_unsolicited_na":               41, "keep_addr_on_down": 42, "addr_gen_mode": 47,
 	}
 )
 

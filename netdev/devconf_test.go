@@ -43,7 +43,7 @@ func TestDevconfAgreesWithProc(t *testing.T) {
 			if err := sysctl.Write(key, value); err != nil {
 				t.Fatal(err)
 			}
-			o, err := observe(c, needs{}, dumpPatience)
+			o, err := observe(c, needs{}, dumpTimeout)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -62,7 +62,11 @@ func (h *Host) InterfacesAt(indexes ...int) (map[int]Interface, error) {
 func interfaces[K comparable](h *Host, keys []K, need needs, find func(*observation, K) *link) (map[K]Interface, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	o, err := observe(h.conn, need, dumpTries)
+	look := observe
+	if len(keys) <= askLimit {
+		look = observeOnly
+	}
+	o, err := look(h.conn, need, dumpTries)
 	if err != nil {
 		return nil, fmt.Errorf("look at interfaces: %w", err)
 	}

@@ -90,7 +90,7 @@ func TestDeviceLife(t *testing.T) {
 			t.Errorf("after Claim, no %q in\n%s", want, show)
 		}
 	}
-	if o, err := observe(h.conn, needs{}, dumpPatience); err != nil || o.addresses[d.IfIndex][0].protocol != AddressProtocol {
+	if o, err := observe(h.conn, needs{}, dumpTimeout); err != nil || o.addresses[d.IfIndex][0].protocol != AddressProtocol {
 		t.Errorf("addresses do not carry our mark: %+v (%v)", o.addresses[d.IfIndex], err)
 	}
 	testns.Must(t, h.Claim("vrrp4-51"))

@@ -3,6 +3,7 @@ package netdev
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"holdfast/netdev/sysctl"
 )
@@ -51,6 +52,11 @@ var fixed6 = []setting{
 	{"ipv6", "mldv2_unsolicited_report_interval", "100"},
 }
 
+// noOwnAddress keeps the kernel from giving the device a link-local address when it comes
+// up. NetworkManager 1.42 turns it back when it stops, even on devices that it does not
+// manage.
+var noOwnAddress = setting{"ipv6", "addr_gen_mode", strconv.Itoa(addrGenModeNone)}
+
 // A parentConf caches the sysctls for the macvlans of a parent during one pass.
 type parentConf map[parentKey]*holding
 
@@ -93,10 +99,10 @@ func settings(s *Spec) ([]setting, error) {
 		if !sysctl.HasIPv6() {
 			return nil, fmt.Errorf("device %s: this kernel has no IPv6, or it is switched off", s.Name)
 		}
-		all = append(all, fixed6...)
+		all = append(append(all, fixed6...), noOwnAddress)
 		return all, add("ipv6", copied6)
 	case sysctl.HasIPv6():
-		all = append(all, setting{"ipv6", "disable_ipv6", "1"})
+		all = append(all, setting{"ipv6", "disable_ipv6", "1"}, noOwnAddress)
 	}
 	return all, nil
 }

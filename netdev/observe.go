@@ -36,9 +36,9 @@ const (
 	// dumpTries bounds the tries to read a whole table, if it is enough to ask
 	// for the needed interfaces one by one instead.
 	dumpTries = 10 * time.Millisecond
-	// dumpPatience bounds the tries if only the whole table will do, as for a
+	// dumpTimeout bounds the tries if only the whole table will do, as for a
 	// stop, which gives back the sysctls of all interfaces.
-	dumpPatience = 10 * time.Second
+	dumpTimeout = 10 * time.Second
 )
 
 // observe reads all links and addresses. If the tables change during each try
@@ -78,6 +78,26 @@ func (o *observation) addLink(b []byte) error {
 	o.byName[l.name], o.byIndex[l.index] = &l, &l
 	o.digest.addLink(b)
 	return nil
+}
+
+// askLimit is how many interfaces are asked for one by one rather than among all: beside
+// fifty virtual routers, most links and addresses are theirs.
+const askLimit = 4
+
+// observeOnly is observe for nothing but the needed interfaces and the VRFs that they
+// are in.
+func observeOnly(c *rtnl.Conn, need needs, _ time.Duration) (*observation, error) {
+	o := &observation{
+		byName: map[string]*link{}, byIndex: map[int]*link{}, addresses: map[int][]address{},
+		partialLinks: true, partialAddresses: true,
+	}
+	if err := o.confirmLinks(c, need); err != nil {
+		return nil, fmt.Errorf("ask for links: %w", err)
+	}
+	if err := o.confirmAddresses(need); err != nil {
+		return nil, fmt.Errorf("ask for addresses: %w", err)
+	}
+	return o, nil
 }
 
 // confirmLinks asks for each needed link by itself, which cannot be interrupted.

@@ -27,7 +27,7 @@ func (h *Host) Remove(names ...string) error {
 func (h *Host) Close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	err := h.remove(slices.Collect(maps.Keys(h.devices)), dumpPatience)
+	err := h.remove(slices.Collect(maps.Keys(h.devices)), dumpTimeout)
 	if left := slices.Sorted(maps.Keys(h.devices)); len(left) > 0 {
 		err = errors.Join(err, fmt.Errorf("left behind: %s", sentence(left)))
 	}

@@ -38,6 +38,8 @@ func TestReconcileMends(t *testing.T) {
 		{"alias changed", "ip link set vrrp4-51 alias holdfast", []string{"vrrp4-51: set the alias"}},
 		{"sysctl of the device", "sysctl -qw net.ipv4.conf.vrrp4-51.arp_ignore=0", []string{
 			"vrrp4-51: net.ipv4.conf.vrrp4-51.arp_ignore was 0: set to 1"}},
+		{"address generation, by netlink", "ip link set vrrp6-51 addrgenmode eui64", []string{
+			"vrrp6-51: net.ipv6.conf.vrrp6-51.addr_gen_mode was 0: set to 1"}},
 		{"sysctl of the parent", "sysctl -qw net.ipv4.conf.eth0.arp_announce=1", []string{
 			"net.ipv4.conf.eth0.arp_announce was 1: set to 2"}},
 		{"device deleted", "ip link del vrrp4-51", []string{

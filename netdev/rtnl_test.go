@@ -42,7 +42,7 @@ func TestBatchErrors(t *testing.T) {
 			t.Errorf("request %d: %v", i, err)
 		}
 	}
-	o, err := observe(c, needs{}, dumpPatience)
+	o, err := observe(c, needs{}, dumpTimeout)
 	testns.Must(t, err)
 	if got, want := len(o.addresses[index]), len(all)-len(bad)+1; got != want {
 		t.Errorf("%d addresses, want %d", got, want)

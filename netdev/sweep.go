@@ -19,7 +19,7 @@ import (
 func (h *Host) Sweep() ([]Repair, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.sweep(dumpPatience)
+	return h.sweep(dumpTimeout)
 }
 
 // Unrecorded returns the devices with our alias that the journal of a crashed run
@@ -27,7 +27,7 @@ func (h *Host) Sweep() ([]Repair, error) {
 func (h *Host) Unrecorded() ([]string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	o, err := observe(h.conn, h.needs(), dumpPatience)
+	o, err := observe(h.conn, h.needs(), dumpTimeout)
 	if err != nil {
 		return nil, fmt.Errorf("look for devices that the journal does not name: %w", err)
 	}

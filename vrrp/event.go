@@ -136,6 +136,11 @@ type (
 		Interval time.Duration
 	}
 
+	// PeerSpoke says that another router has sent a message for some virtual router on
+	// the interface after its session went down: it is alive. With a thousand virtual
+	// routers it may not answer each within the grace.
+	PeerSpoke struct{ Peer netip.Addr }
+
 	// The group sends these to its members.
 	promote struct{ unserved bool }
 	demote  struct{ why string }
@@ -164,6 +169,7 @@ func (TrackerWeight) event() {}
 func (Reconfigure) event()   {}
 func (PeerUp) event()        {}
 func (PeerDown) event()      {}
+func (PeerSpoke) event()     {}
 func (promote) event()       {}
 func (demote) event()        {}
 func (hasten) event()        {}

@@ -141,15 +141,16 @@ func peerOf(a netip.Addr) *Peer {
 	return &Peer{Address: a}
 }
 
-// acquit notes that a router which this machine took for dead is MASTER again before
-// it would have counted as dead without its session.
+// acquit notes that a router which this machine took for dead was alive all the time: it
+// is MASTER again before it could have missed one of its adverts. A router that was out of
+// reach for longer failed, whatever became of it; it may fail again.
 func (m *Machine) acquit(now time.Time) {
 	f := &m.fast
 	if !f.peer.IsValid() || f.peer != f.accused {
 		return
 	}
 	f.accused = netip.Addr{}
-	if now.Before(f.accusedAt.Add(m.cfg.masterDown(1, max(m.interval, m.peer.Interval)))) {
+	if now.Before(f.accusedAt.Add(max(m.interval, m.peer.Interval))) {
 		m.flap(now)
 	}
 }
@@ -218,6 +219,13 @@ func (m *Machine) peerDown(now time.Time, e PeerDown) {
 		f.bidAt, f.decideAt = now.Add(grace/2), now.Add(grace)
 	case worked && (e.Cause == DownSilent || e.Cause == DownTold) && !m.gaveUp.IsValid():
 		m.flap(now)
+	}
+}
+
+// peerSpoke handles PeerSpoke.
+func (m *Machine) peerSpoke(now time.Time, e PeerSpoke) {
+	if m.alarmed() && e.Peer == m.fast.peer {
+		m.masterAlive(now)
 	}
 }
 

@@ -183,6 +183,8 @@ func (m *Machine) step(now time.Time, ev Event) []Action {
 		m.peerUp(now, e)
 	case PeerDown:
 		m.peerDown(now, e)
+	case PeerSpoke:
+		m.peerSpoke(now, e)
 	}
 	if m.cfg.Fast || m.fast.peer.IsValid() {
 		m.settleFast(now)

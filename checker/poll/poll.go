@@ -24,10 +24,11 @@ const (
 // batch is how many sockets one call of Wait returns at most.
 const batch = 256
 
-// A Poller waits for sockets. One goroutine calls Wait; the other methods may be called
-// by any.
+// A Poller waits for sockets. One goroutine calls Add, Remove and Wait; Until and Close may
+// be called by any. Nothing may be added after Close.
 type Poller struct {
 	file   *os.File
+	epoll  int // of file
 	raw    syscall.RawConn
 	events [batch]unix.EpollEvent
 	ready  []int
@@ -51,16 +52,12 @@ func Open() (*Poller, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("watch an epoll instance: %w", err), file.Close())
 	}
-	return &Poller{file: file, raw: raw, ready: make([]int, 0, batch)}, nil
+	return &Poller{file: file, epoll: fd, raw: raw, ready: make([]int, 0, batch)}, nil
 }
 
 // Add has Wait tell when a socket becomes what events name. Closing the socket ends it.
 func (p *Poller) Add(fd int, events uint32) error {
-	var failed error
-	err := p.raw.Control(func(epoll uintptr) {
-		failed = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
-	})
-	return errors.Join(err, os.NewSyscallError("epoll_ctl", failed))
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)}))
 }
 
 // Until makes Wait return at a time, also one that waits already; the zero time: never
@@ -71,9 +68,7 @@ func (p *Poller) Until(at time.Time) {
 
 // Remove ends what Add began, for a socket that stays open.
 func (p *Poller) Remove(fd int) {
-	_ = p.raw.Control(func(epoll uintptr) { // nobody waits for it any more, so no error matters
-		_ = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_DEL, fd, nil)
-	})
+	_ = unix.EpollCtl(p.epoll, unix.EPOLL_CTL_DEL, fd, nil) // nobody waits for it any more, so no error matters
 }
 
 // Wait returns the sockets that have become ready; none if the time of Until has come,

@@ -21,7 +21,7 @@ type dialer struct {
 	source  netip.Addr     // the zero Addr: the kernel chooses
 	toward  netip.Addr     // if valid, the source is that of packets to this address
 	remote  netip.AddrPort // never an IPv4 address in IPv6 form
-	to      unix.Sockaddr  // of remote, once a socket was opened
+	to      sockname       // of remote, once a socket was opened
 	options []socketOption
 
 	timeout time.Duration // for the words of errors; the context has the deadline

@@ -27,7 +27,7 @@ func (p *httpProber) dialChannel(ctx context.Context, m *message) (*channel, err
 	d := &p.dialer
 	if m.at.port != d.remote.Port() {
 		other := p.dialer
-		other.remote, other.to = netip.AddrPortFrom(d.remote.Addr(), m.at.port), nil
+		other.remote, other.to = netip.AddrPortFrom(d.remote.Addr(), m.at.port), sockname{}
 		d = &other
 	}
 	s, err := d.dial(ctx)

@@ -76,11 +76,21 @@ func (e *expectation) judge(answer *http.Response, left *int) (found findings, e
 			found.weights = append(found.weights, text)
 		}
 	}
-	if e.body == nil && e.not == nil && len(e.json) == 0 && e.digest == nil && e.weightJSON == "" {
+	if !e.wantsBody() {
 		found.ended, err = readThrough(answer.Body, left)
 		return found, err
 	}
 	return found, e.judgeBody(answer, left, &found)
+}
+
+// wantsBody reports whether the body is looked at.
+func (e *expectation) wantsBody() bool {
+	return e.body != nil || e.not != nil || len(e.json) > 0 || e.digest != nil || e.weightJSON != ""
+}
+
+// wantsStatus reports whether the status of an answer is all that is looked at.
+func (e *expectation) wantsStatus() bool {
+	return !e.wantsBody() && len(e.headers) == 0 && e.weightHeader == ""
 }
 
 // status reports whether a status code is wanted.

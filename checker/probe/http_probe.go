@@ -33,6 +33,7 @@ type httpProber struct {
 type inquiry struct {
 	message *message
 	want    *expectation
+	plain   bool // plainAnswer can tell whether an answer is well
 }
 
 func newHTTPProber(s HTTP, to Target) *httpProber {
@@ -44,7 +45,8 @@ func newHTTPProber(s HTTP, to Target) *httpProber {
 	requests := s.requests()
 	for i := range requests {
 		m := s.newMessage(&requests[i], to.Address, i == len(requests)-1)
-		p.asks = append(p.asks, inquiry{m, newExpectation(&requests[i], &s)})
+		want := newExpectation(&requests[i], &s)
+		p.asks = append(p.asks, inquiry{m, want, want.wantsStatus() && m.method != http.MethodHead})
 		if name := m.at.name; p.tls[name] == nil && m.at.secure {
 			p.tls[name] = NewTLSClient(s.TLS, name, protocol)
 		}

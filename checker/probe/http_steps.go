@@ -8,7 +8,8 @@ import (
 	"net"
 	"os"
 	"sync"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxHeard is how many bytes of an answer are read in steps, and maxLooks how often they
@@ -84,24 +85,22 @@ func (s *httpSteps) advance() Progress {
 	return s.listen()
 }
 
-// ask sends the request, once the socket has connected.
+// ask sends the request, once the socket has connected: to send before fails with EAGAIN
+// (sk_stream_wait_connect in net/core/stream.c), or with what ended the attempt to connect.
 func (s *httpSteps) ask() {
-	s.step = "connect"
-	connected, err := s.reach(&s.p.dialer)
-	if s.err = err; err != nil || !connected {
-		return
-	}
-	s.step = "answer"
 	wire := s.p.asks[0].message.wire
-	n, err := syscall.Write(s.fd, wire)
-	if err == nil && n < len(wire) { // the buffer of a socket takes more
-		err = io.ErrShortWrite
+	n, errno := sendNow(s.fd, wire)
+	switch {
+	case errno == 0 && n == len(wire):
+		s.connected, s.asked, s.step = true, true, "answer"
+	case errno == 0: // the buffer of a socket takes more
+		s.err = s.p.failed("request", io.ErrShortWrite)
+	case wouldWait(errno):
+	case s.connected || errno == unix.ECONNRESET || errno == unix.EPIPE:
+		s.err = s.p.failed("request", os.NewSyscallError("write", errno))
+	default:
+		s.err = s.p.failed("connect", os.NewSyscallError("connect", errno))
 	}
-	if err != nil {
-		s.err = s.p.failed("request", os.NewSyscallError("write", err))
-		return
-	}
-	s.asked = true
 }
 
 // again begins anew on a new connection.
@@ -119,6 +118,9 @@ func (s *httpSteps) listen() Progress {
 	}
 	for {
 		if p, more := s.read(); !more {
+			if s.n == 0 {
+				s.free()
+			}
 			return p
 		}
 		if p := s.look(); p != Waiting {
@@ -129,12 +131,12 @@ func (s *httpSteps) listen() Progress {
 
 // read reads once. more reports whether there is anything new to look at.
 func (s *httpSteps) read() (p Progress, more bool) {
-	n, err := syscall.Read(s.fd, s.heard[s.n:])
+	n, errno := readNow(s.fd, s.heard[s.n:])
 	switch {
-	case err != nil && wouldWait(err):
+	case errno != 0 && wouldWait(errno):
 		return Waiting, false
-	case err != nil:
-		s.err = s.p.failed(s.step, os.NewSyscallError("read", err))
+	case errno != 0:
+		s.err = s.p.failed(s.step, os.NewSyscallError("read", errno))
 		return Done, false
 	case n == 0:
 		s.ended = true
@@ -148,7 +150,14 @@ func (s *httpSteps) read() (p Progress, more bool) {
 
 // look judges the answer if it is whole.
 func (s *httpSteps) look() Progress {
-	q, r := &s.p.asks[0], readers.Get().(*reader)
+	q := &s.p.asks[0]
+	if q.plain {
+		if a, whole := plainAnswer(s.heard[:s.n]); whole && q.want.status(a.status) && a.length <= s.p.settings.MaxBody {
+			s.rest(!a.closes && !a.more)
+			return Done
+		}
+	}
+	r := readers.Get().(*reader)
 	defer r.release()
 	source := &heard{bytes: s.heard[:s.n], ended: s.ended}
 	r.reset(source)
@@ -174,6 +183,10 @@ func (s *httpSteps) look() Progress {
 	if source.starved {
 		return s.wantMore()
 	}
+	if isWithItself(s.fd, &s.p.to) { // it hears its own request
+		s.err = s.p.failed("connect", unix.ECONNREFUSED)
+		return Done
+	}
 	s.err = s.p.failed("answer", err)
 	return Done
 }
@@ -196,10 +209,28 @@ func (s *httpSteps) rest(possible bool) {
 // end ends the attempt if it is done.
 func (s *httpSteps) end(p Progress) Progress {
 	if p == Done {
-		s.close()
+		s.hangUp()
 		s.free()
 	}
 	return p
+}
+
+// hangUp closes the connection. One that the server has ended already gets a reset: there
+// is nothing left to lose, and the server does not keep it for a minute in TIME_WAIT.
+func (s *httpSteps) hangUp() {
+	if s.fd >= 0 && s.err == nil && s.hasEnded() {
+		_ = setReset(s.fd) // without it, the end is an ordinary one
+	}
+	s.close()
+}
+
+// hasEnded reports whether the server has ended the connection.
+func (s *httpSteps) hasEnded() bool {
+	if s.ended {
+		return true
+	}
+	n, errno := readNow(s.fd, s.heard[:1])
+	return errno == 0 && n == 0
 }
 
 func (s *httpSteps) free() {

@@ -22,6 +22,7 @@ import (
 type socket struct {
 	*os.File
 	remote  netip.AddrPort
+	to      sockname    // the same
 	release func() bool // stops watching the context
 }
 
@@ -44,7 +45,7 @@ func (d *dialer) dial(ctx context.Context) (*socket, error) {
 
 // take makes a socket of a file descriptor.
 func (d *dialer) take(ctx context.Context, fd int) *socket {
-	s := &socket{File: os.NewFile(uintptr(fd), "socket"), remote: d.remote}
+	s := &socket{File: os.NewFile(uintptr(fd), "socket"), remote: d.remote, to: d.to}
 	s.watch(ctx)
 	return s
 }
@@ -97,26 +98,26 @@ func (d *dialer) begin(fd int) (over bool, err error) {
 		source = chosen
 	}
 	if source.IsValid() {
-		from, err := sockaddr(netip.AddrPortFrom(source, 0))
+		from, err := socknameOf(netip.AddrPortFrom(source, 0))
 		if err != nil {
 			return false, err
 		}
-		if err := unix.Bind(fd, from); err != nil {
-			return false, os.NewSyscallError("bind", err)
+		if errno := bindNow(fd, &from); errno != 0 {
+			return false, os.NewSyscallError("bind", errno)
 		}
 	}
-	if d.to == nil || d.remote.Addr().Zone() != "" { // an interface can get another index
-		to, err := sockaddr(d.remote)
+	if d.to.size == 0 || d.remote.Addr().Zone() != "" { // an interface can get another index
+		to, err := socknameOf(d.remote)
 		if err != nil {
 			return false, err
 		}
 		d.to = to
 	}
-	err = unix.Connect(fd, d.to)
-	if err != nil && !errors.Is(err, unix.EINPROGRESS) {
-		return false, os.NewSyscallError("connect", err)
+	errno := connectNow(fd, &d.to)
+	if errno != 0 && errno != unix.EINPROGRESS {
+		return false, os.NewSyscallError("connect", errno)
 	}
-	return err == nil, nil
+	return errno == 0, nil
 }
 
 // await waits for the connection, unless connecting is over.
@@ -145,7 +146,7 @@ func (s *socket) isConnected(fd int, known bool) (over bool, err error) {
 			return err != nil, err
 		}
 	}
-	if isWithItself(fd, s.remote) {
+	if isWithItself(fd, &s.to) {
 		return true, unix.ECONNREFUSED
 	}
 	return true, nil
@@ -154,9 +155,9 @@ func (s *socket) isConnected(fd int, known bool) (over bool, err error) {
 // isWithItself reports whether a connection is one with itself. Where nobody listens on
 // a local port, connect(2) may choose that same port for our side (simultaneous open,
 // RFC 9293 §3.5).
-func isWithItself(fd int, remote netip.AddrPort) bool {
-	local, err := unix.Getsockname(fd)
-	return err == nil && addrPort(local) == netip.AddrPortFrom(remote.Addr().WithZone(""), remote.Port())
+func isWithItself(fd int, remote *sockname) bool {
+	local := localName(fd)
+	return local.is(remote)
 }
 
 // Close ends the connection.
@@ -180,9 +181,8 @@ func (s *socket) local() string {
 	}
 	var local netip.AddrPort
 	err = raw.Control(func(fd uintptr) {
-		if sa, err := unix.Getsockname(int(fd)); err == nil {
-			local = addrPort(sa)
-		}
+		name := localName(int(fd))
+		local = name.address()
 	})
 	if err != nil || !local.IsValid() {
 		return ""
@@ -203,25 +203,4 @@ func scope(zone string) (uint32, error) {
 		return 0, err
 	}
 	return uint32(device.Index), nil
-}
-
-// sockaddr fails only if a has a zone that is no interface at the moment.
-func sockaddr(a netip.AddrPort) (unix.Sockaddr, error) {
-	if a.Addr().Is4() {
-		return &unix.SockaddrInet4{Addr: a.Addr().As4(), Port: int(a.Port())}, nil
-	}
-	zone, err := scope(a.Addr().Zone())
-	return &unix.SockaddrInet6{Addr: a.Addr().As16(), Port: int(a.Port()), ZoneId: zone}, err
-}
-
-// addrPort returns the address and port of sa without its scope; the zero value
-// if sa is neither IPv4 nor IPv6.
-func addrPort(sa unix.Sockaddr) netip.AddrPort {
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port))
-	}
-	return netip.AddrPort{}
 }

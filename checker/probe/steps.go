@@ -2,7 +2,6 @@ package probe
 
 import (
 	"context"
-	"errors"
 	"os"
 	"syscall"
 
@@ -60,7 +59,7 @@ func (l *line) open(d *dialer) error {
 		return unsent(d.failed("connect", err))
 	}
 	*l = line{fd: fd, connected: over}
-	if over && isWithItself(fd, d.remote) {
+	if over && isWithItself(fd, &d.to) {
 		return d.failed("connect", unix.ECONNREFUSED)
 	}
 	return nil
@@ -73,13 +72,13 @@ func (l *line) reach(d *dialer) (bool, error) {
 	if l.connected {
 		return true, nil
 	}
-	err := unix.Connect(l.fd, d.to)
+	errno := connectNow(l.fd, &d.to)
 	switch {
-	case errors.Is(err, unix.EALREADY), errors.Is(err, unix.EINPROGRESS):
+	case errno == unix.EALREADY, errno == unix.EINPROGRESS:
 		return false, nil
-	case err != nil:
-		return false, d.failed("connect", os.NewSyscallError("connect", err))
-	case isWithItself(l.fd, d.remote):
+	case errno != 0:
+		return false, d.failed("connect", os.NewSyscallError("connect", errno))
+	case isWithItself(l.fd, &d.to):
 		return false, d.failed("connect", unix.ECONNREFUSED)
 	}
 	l.connected = true
@@ -98,12 +97,12 @@ func (l *line) Socket() (fd int, events uint32, known bool) {
 
 func (l *line) close() {
 	if l.fd >= 0 {
-		_ = unix.Close(l.fd) // its error says nothing about the server
+		closeNow(l.fd)
 		l.fd = -1
 	}
 }
 
 // wouldWait reports whether a system call failed because it would have to wait.
-func wouldWait(err error) bool {
-	return errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR)
+func wouldWait(errno syscall.Errno) bool {
+	return errno == unix.EAGAIN || errno == unix.EINTR
 }

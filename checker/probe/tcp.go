@@ -55,11 +55,11 @@ func newTCPProber(to Target) *tcpProber {
 // holdBackACK makes the socket delay the ACK of the server's SYN-ACK
 // (tcp_rcv_synsent_state_process in net/ipv4/tcp_input.c).
 func holdBackACK(fd int) error {
-	return os.NewSyscallError("clear TCP_QUICKACK", unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_QUICKACK, 0))
+	return failedCall("clear TCP_QUICKACK", setOption(fd, unix.IPPROTO_TCP, unix.TCP_QUICKACK, 0))
 }
 
 func resetAtClose(fd int) error {
-	return os.NewSyscallError("set SO_LINGER", unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}))
+	return failedCall("set SO_LINGER", setReset(fd))
 }
 
 // Probe implements Prober.

@@ -11,7 +11,7 @@ import (
 // sourceToward returns the source that the kernel gives packets to an address. No
 // packet is sent for it.
 func sourceToward(a netip.Addr) (netip.Addr, error) {
-	to, err := sockaddr(netip.AddrPortFrom(a, 9)) // any port
+	to, err := socknameOf(netip.AddrPortFrom(a, 9)) // any port
 	if err != nil {
 		return netip.Addr{}, err
 	}
@@ -24,18 +24,12 @@ func sourceToward(a netip.Addr) (netip.Addr, error) {
 		return netip.Addr{}, os.NewSyscallError("socket", err)
 	}
 	defer unix.Close(fd)
-	if err := unix.Connect(fd, to); err != nil {
-		return netip.Addr{}, os.NewSyscallError("find the source towards "+a.String(), err)
+	if errno := connectNow(fd, &to); errno != 0 {
+		return netip.Addr{}, os.NewSyscallError("find the source towards "+a.String(), errno)
 	}
-	local, err := unix.Getsockname(fd)
-	if err != nil {
-		return netip.Addr{}, os.NewSyscallError("getsockname", err)
+	local := localName(fd)
+	if source := local.address().Addr(); source.IsValid() {
+		return source, nil
 	}
-	switch local := local.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrFrom4(local.Addr), nil
-	case *unix.SockaddrInet6:
-		return netip.AddrFrom16(local.Addr), nil
-	}
-	return netip.Addr{}, fmt.Errorf("the source towards %v is a %T", a, local)
+	return netip.Addr{}, fmt.Errorf("the kernel does not tell the source towards %v", a)
 }

@@ -26,7 +26,7 @@ missing or others can change it.
 Warnings do not change the exit code, unless --strict makes them errors.`,
 		Args: noArguments,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
-			ctx, cancel := context.WithTimeout(cmd.Context(), configPatience)
+			ctx, cancel := context.WithTimeout(cmd.Context(), configTimeout)
 			defer cancel()
 			c, warnings, err := conf.LoadContext(ctx, f.config)
 			if err != nil {
@@ -49,13 +49,13 @@ Warnings do not change the exit code, unless --strict makes them errors.`,
 	return cmd
 }
 
-// configPatience is how long a command waits for the configuration's files.
-const configPatience = 30 * time.Second
+// configTimeout is how long a command waits for the configuration's files.
+const configTimeout = 30 * time.Second
 
 // loadConfig reads the configuration. The timeout is for a file on a file server
 // that does not answer.
 func loadConfig(ctx context.Context, path string) (*conf.Config, error) {
-	ctx, cancel := context.WithTimeout(ctx, configPatience)
+	ctx, cancel := context.WithTimeout(ctx, configTimeout)
 	defer cancel()
 	c, _, err := conf.LoadContext(ctx, path)
 	return c, err

@@ -11,9 +11,9 @@ import (
 	"holdfast/cmd/internal/status"
 )
 
-// completionPatience is how long a shell waits for the daemon's names. A user who
+// completionTimeout is how long a shell waits for the daemon's names. A user who
 // presses the tab key waits no longer.
-const completionPatience = time.Second
+const completionTimeout = time.Second
 
 // names returns a completion of an argument from what the running daemon has. Without a
 // daemon there is nothing to choose from.
@@ -23,7 +23,7 @@ func (f *flags) names(from func(s *status.Status, args []string) []string) cobra
 		if parent == nil {
 			parent = context.Background() // the completion runs before the command has a context
 		}
-		ctx, cancel := context.WithTimeout(parent, completionPatience)
+		ctx, cancel := context.WithTimeout(parent, completionTimeout)
 		defer cancel()
 		s, err := f.client().Status(ctx)
 		if err != nil {

@@ -15,8 +15,8 @@ import (
 	"holdfast/conf"
 )
 
-// doctorPatience is how long the doctor waits for the daemon and for the machine.
-const doctorPatience = 30 * time.Second
+// doctorTimeout is how long the doctor waits for the daemon and for the machine.
+const doctorTimeout = 30 * time.Second
 
 func newDoctor(f *flags) *cobra.Command {
 	var asJSON, fix bool
@@ -33,7 +33,7 @@ It works with and without a running daemon. Its exit status is 1 if it found an 
 a warning that --fix did not cure.`,
 		Args: noArguments,
 		RunE: do(func(cmd *cobra.Command, _ []string) error {
-			ctx, cancel := context.WithTimeout(cmd.Context(), doctorPatience)
+			ctx, cancel := context.WithTimeout(cmd.Context(), doctorTimeout)
 			defer cancel()
 			report := examine(ctx, f)
 			if fix {

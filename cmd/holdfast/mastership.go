@@ -42,8 +42,8 @@ hands over or dies. If no director takes over, this one stays MASTER and handove
 	}
 }
 
-// upgradePatience is how long the new binary may take to answer.
-const upgradePatience = 15 * time.Second
+// upgradeTimeout is how long the new binary may take to answer.
+const upgradeTimeout = 15 * time.Second
 
 func newUpgrade(f *flags) *cobra.Command {
 	return &cobra.Command{
@@ -80,7 +80,7 @@ first; if it refuses it, nothing changes. The command returns when the new binar
 // awaitRestart waits for a daemon that was started after before. It returns an error
 // if the journal has, after the event seq, the reason why the upgrade failed.
 func awaitRestart(ctx context.Context, client *control.Client, before time.Time, seq uint64) (*control.VersionInfo, error) {
-	ctx, cancel := context.WithTimeout(ctx, upgradePatience)
+	ctx, cancel := context.WithTimeout(ctx, upgradeTimeout)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

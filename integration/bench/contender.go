@@ -128,16 +128,7 @@ func launchKeepalived(h *lab.Host, s setup) director {
 	return d
 }
 
-func (s setup) keepalived() string {
-	var all []lab.VirtualRouter
-	for _, r := range s.routers {
-		all = append(all, lab.VirtualRouter{
-			Name: r.name, Version: 3, Interface: r.device, VRID: r.vrid, Priority: r.priority, Interval: r.interval,
-			Addresses: r.addresses, Excluded: r.excluded, VMAC: true, Device: fmt.Sprintf("v%s-%d", r.device, r.vrid),
-		})
-	}
-	return lab.KeepalivedConfig(s.grouped, all...)
-}
+func (s setup) keepalived() string { return lab.KeepalivedConfig(s.grouped, s.virtualRouters()...) }
 
 func (d *keepalivedDirector) process() *lab.Process { return d.running }
 

@@ -135,6 +135,7 @@ func (h *heat) failover(a *arena, f failure, phase float64) {
 	floor := floorOf(a, atRouter, advert)
 	a.close(second)
 	a.close(atRouter)
+	h.explainSlow(a, vip.Worst().Duration())
 
 	watching = a.probeVirtual()
 	repair()

@@ -22,6 +22,17 @@ func fastContender(each time.Duration) contender {
 	}}
 }
 
+// explainSlow logs why a BACKUP with `fast` took over as slowly as one without.
+func (h *heat) explainSlow(a *arena, outage time.Duration) {
+	d, is := a.directors[1].(*holdfastDirector)
+	if !is || outage < a.interval/2 {
+		return
+	}
+	if all, err := d.daemon.Events(0); err != nil || len(all.Of("fast")) > 0 {
+		h.log(fmt.Sprintf("as slow as without fast (%v):\n%v", err, all))
+	}
+}
+
 // keepalivedBFD is keepalived with a BFD session for each virtual router, whose end gives
 // the BACKUP the higher priority.
 var keepalivedBFD = contender{name: "keepalived+bfd", launch: func(h *lab.Host, s setup) director {
@@ -86,7 +97,7 @@ func runFast(o options) []*row {
 }
 
 func fastContenders() []contender {
-	all := []contender{holdfast, keepalived, keepalivedBFD}
+	all := []contender{holdfast, keepalived, keepalivedBFD, frr}
 	for _, each := range fastDetections {
 		all = append(all, fastContender(each))
 	}
@@ -117,9 +128,14 @@ func (o options) fastCost() []*row {
 		h := newHeat(o, "fast", fmt.Sprint("CPU of ", n), one.interval, one.contender, func(t lab.T, h *heat) {
 			h.scale(t, newCrowd(t, one.contender, n, one.interval), o)
 		})
-		if h != nil {
-			rows = append(rows, together(h)...)
+		if h == nil {
+			continue
 		}
+		h.row.bounds = []bound{atMost("adverts of BACKUP", theTotal, 0)}
+		if one.contender.name != holdfast.name {
+			h.row.bounds = append(h.row.bounds, timesOf("CPU %", theMedian, 1.3, holdfast.name), timesOf("BACKUP CPU %", theMedian, 1.3, holdfast.name))
+		}
+		rows = append(rows, together(h)...)
 	}
 	return rows
 }

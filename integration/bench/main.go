@@ -47,8 +47,8 @@ type experiment struct {
 var experiments = []experiment{
 	{"failover", "the MASTER fails without notice, at a random phase of its interval, and comes back. Outage: from the last answered probe (1 kHz)\n" +
 		"to the next answered one. Above floor: the successor's first answer on the wire, after the last advert heard + Master_Down_Interval.", runFailovers},
-	{"fast", "as failover, at adverts of 1 s: holdfast with `fast` (3 packets missing) and without, keepalived with and without a BFD session\n" +
-		"of 3×10 ms that its BACKUP tracks; and what a thousand virtual routers cost.", runFast},
+	{"fast", "as failover, at adverts of 1 s: holdfast with `fast` (3 packets missing) and without, FRR, which can do without only, keepalived with and\n" +
+		"without a BFD session of 3×10 ms that its BACKUP tracks; and what a thousand virtual routers cost.", runFast},
 	{"planned", "mastership is given away and comes back, under 1 kHz of probes to the VIP and 1 kHz through the director, routed by DIP and VIP.", runPlanned},
 	{"inplace", "the MASTER changes without leaving: a new binary (keepalived: a restart), a reload that adds a VIP and one that removes it.", runInPlace},
 	{"takeover", "one instance with many addresses moves. Times are counted from when the protocol lets the successor take over. What nobody\n" +

@@ -75,16 +75,22 @@ func runTakeover(o options) []*row {
 				}
 			})
 			if h != nil && c.name == holdfast.name {
-				h.row.bounds = []bound{atMost("last address up ms", theMedian, 50), atMost("first announcement ms", theMedian, 5)}
-				if cause.served {
-					h.row.bounds[1] = noMoreThanKeepalived("first announcement ms", theMedian, 5)
-				}
+				h.row.bounds = takeoverBounds(cause)
 			}
 			heats = append(heats, h)
 		}
 		rows = append(rows, together(takeTurns(heats...)...)...)
 	}
 	return rows
+}
+
+// takeoverBounds are what users of many addresses wait for: the first and the last one.
+func takeoverBounds(c cause) []bound {
+	bounds := []bound{atMost("last address up ms", theMedian, 20), atMost("all announced ms", theMedian, 30)}
+	if c.served {
+		return append(bounds, noMoreThanKeepalived("first announcement ms", theMedian, 5))
+	}
+	return append(bounds, atMost("advert ms", theMedian, 2), atMost("first announcement ms", theMedian, 2))
 }
 
 // A multitude is two directors with one virtual router of many addresses.

@@ -135,6 +135,7 @@ func TestDebianPackage(t *testing.T) {
 		t.Errorf("until the upgrade was over: %v", tally)
 	}
 	step("systemd-networkd", func(t *testing.T) { m.fights(t, p, networkd) })
+	step("NetworkManager", func(t *testing.T) { m.fights(t, p, networkManager) })
 	step("watchdog", func(t *testing.T) { watchdog(t, m, other) })
 	step("as root", func(t *testing.T) { asRoot(t, m) })
 	step("removal", func(t *testing.T) { removal(t, m, p, other) })

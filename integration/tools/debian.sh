@@ -1,14 +1,15 @@
 #!/bin/sh
-# Make a clean Debian root with systemd: the packages of this machine's release, unpacked
-# but not configured, which takes seconds. dpkg works in it, and systemd boots from it.
+# Make a clean Debian root with systemd and NetworkManager: the packages of this machine's
+# release, unpacked but not configured, which takes seconds. dpkg works in it, and systemd
+# boots from it.
 #
 # usage: debian.sh FOLDER     does nothing if the folder is as wanted
 set -eu
 
 root=$1
 apt=$root.apt
-packages='?essential dbus kmod systemd'
-wanted="1 $packages $(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)"
+packages='?essential dbus kmod network-manager systemd'
+wanted="2 $packages $(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)"
 [ "$(cat "$root/stamp" 2>/dev/null)" = "$wanted" ] && exit 0
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg >/dev/null; then
@@ -41,6 +42,8 @@ done
 for file in passwd group; do
 	cp "$root/usr/share/base-passwd/$file.master" "$root/etc/$file"
 done
+rm -r "$root/var/run"
+ln -s /run "$root/var/run" # where NetworkManager looks for the bus
 mkdir -p "$root/var/lib/dpkg/info" "$root/var/lib/dpkg/updates"
 : >"$root/var/lib/dpkg/status"
 : >"$root/etc/machine-id"

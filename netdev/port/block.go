@@ -27,8 +27,8 @@ func entersyscallblock()
 //go:linkname exitsyscall runtime.exitsyscall
 func exitsyscall()
 
-// epollPwait2 is epoll_pwait2(2) for a wait that is expected to block. If nap is not nil,
-// it sleeps for that time first, without a second entry of the scheduler's.
+// epollPwait2 is epoll_pwait2(2) for a wait that is expected to block. It takes the naps
+// without a second entry of the scheduler's.
 //
 // Between the two brackets the stack must not grow. So only nosplit functions
 // may be called there, which excludes the race detector's calls.
@@ -36,13 +36,18 @@ func exitsyscall()
 //go:noinline
 //go:nosplit
 //go:norace
-func epollPwait2(set int, events *unix.EpollEvent, n int, timeout, nap *unix.Timespec) (int, unix.Errno) {
+func epollPwait2(set int, events *unix.EpollEvent, n int, timeout *unix.Timespec, naps naps) (int, unix.Errno) {
 	entersyscallblock()
-	if nap != nil {
-		_, _, _ = unix.RawSyscall6(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(nap)), 0, 0, 0, 0, 0)
+	if naps.before != nil {
+		_, _, _ = unix.RawSyscall6(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(naps.before)), 0, 0, 0, 0, 0)
 	}
 	got, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(set), uintptr(unsafe.Pointer(events)),
 		uintptr(n), uintptr(unsafe.Pointer(timeout)), 0, 0)
+	if naps.after != nil && errno == 0 && got == 1 && events.Fd != naps.urgent {
+		_, _, _ = unix.RawSyscall6(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(naps.after)), 0, 0, 0, 0, 0)
+		got, _, errno = unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(set), uintptr(unsafe.Pointer(events)),
+			uintptr(n), uintptr(unsafe.Pointer(&atOnce)), 0, 0)
+	}
 	exitsyscall()
 	return int(got), errno
 }

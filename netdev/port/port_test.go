@@ -313,19 +313,74 @@ func TestRushIsGathered(t *testing.T) {
 	}
 }
 
-func TestNap(t *testing.T) {
+func TestNaps(t *testing.T) {
 	var r rush
 	at := time.Now()
-	r.arrived(at)
-	if r.nap(time.Second, false) != nil {
-		t.Error("a nap after a lone packet")
+	expect := func(after string, before, behind bool) {
+		t.Helper()
+		for _, away := range []time.Duration{gatherMargin, time.Second} {
+			if n := r.naps(away, false); (n.before != nil) != before || (n.after != nil) != behind {
+				t.Errorf("after %s, %v before the deadline: %+v", after, away, n)
+			}
+		}
+		if n := r.naps(0, true); (n.before != nil) != before || (n.after != nil) != behind {
+			t.Errorf("after %s, without a deadline: %+v", after, n)
+		}
+		if n := r.naps(gatherMargin-1, false); n != (naps{}) {
+			t.Errorf("after %s, when the deadline is near: %+v", after, n)
+		}
 	}
-	r.arrived(at.Add(gatherPause))
-	if r.nap(time.Second, false) == nil || r.nap(0, true) == nil || r.nap(gatherMargin-1, false) != nil {
-		t.Error("in a rush a nap is taken unless the deadline is near")
+	arrive := func(later time.Duration, n int) {
+		at = at.Add(later)
+		r.arrived(at, n)
 	}
-	r.arrived(at.Add(gatherPause + rushGap))
-	if r.nap(time.Second, false) != nil {
-		t.Error("a nap after the rush")
+	arrive(0, 1)
+	expect("a lone packet", false, false)
+	arrive(gatherPause, 1)
+	expect("a rush", true, false)
+	arrive(rushGap, 1)
+	expect("the rush", false, false)
+	arrive(time.Second, crowdLen)
+	expect("a crowd", false, true)
+	arrive(gatherPause, 1)
+	r.on = false // as after the wait
+	expect("a crowd with a straggler", false, true)
+	arrive(time.Second, crowdLen-1)
+	expect("too few for a crowd", false, false)
+}
+
+// After a crowd the next one is read at once, though its packets come one after the
+// other; but Wake wakes Receive without a pause.
+func TestCrowdIsGathered(t *testing.T) {
+	p := testns.NewPair(t)
+	sender, from := openPort(t, p.Neighbour, "net0")
+	port, _ := openPort(t, p.Director, "eth0")
+	one := []Frame{{IfIndex: from, Bytes: advert(t, vmac, source4, group4).Wrap([]byte("advert"))}}
+	end := time.Now().Add(testns.Timeout)
+	all := 0 // another program may keep the sender from its processor
+	for range 20 {
+		port.rush = rush{crowd: true}
+		go func() {
+			for range 10 {
+				_, _ = sender.Send(one)
+			}
+		}()
+		got, err := port.Receive(end, nil)
+		testns.Must(t, err)
+		if len(got) == 10 {
+			all++
+		}
+		for n := len(got); n < 10; n += len(got) {
+			got, err = port.Receive(end, nil)
+			testns.Must(t, err)
+		}
+	}
+	if all < 10 {
+		t.Errorf("%d of 20 crowds were read at once", all)
+	}
+	port.rush = rush{crowd: true}
+	port.Wake()
+	if got, err := port.Receive(end, nil); err != nil || len(got) != 0 {
+		t.Errorf("Wake: %v, %v", got, err)
 	}
 }

@@ -63,7 +63,7 @@ func (p *Port) collect(events []unix.EpollEvent, into []Packet) []Packet {
 		filled += got
 	}
 	if filled > 0 {
-		p.rush.arrived(time.Now())
+		p.rush.arrived(time.Now(), filled)
 	}
 	return into
 }
@@ -80,12 +80,13 @@ func (p *Port) wait(deadline time.Time) (int, error) {
 		} else {
 			left = max(time.Until(deadline), 0)
 		}
-		nap := p.rush.nap(left, timeout == nil)
-		if nap != nil {
+		naps := p.rush.naps(left, timeout == nil)
+		naps.urgent = int32(p.wake)
+		if naps.before != nil || naps.after != nil {
 			left = max(left-rushGap, 0) // the caller waits for the rest, without a nap
 		}
 		ts = unix.NsecToTimespec(int64(left))
-		n, errno := p.epollWait(timeout, nap)
+		n, errno := p.epollWait(timeout, naps)
 		p.rush.on = false
 		switch errno {
 		case 0:
@@ -97,9 +98,9 @@ func (p *Port) wait(deadline time.Time) (int, error) {
 	}
 }
 
-func (p *Port) epollWait(timeout, nap *unix.Timespec) (int, unix.Errno) {
+func (p *Port) epollWait(timeout *unix.Timespec, naps naps) (int, unix.Errno) {
 	if !p.noNS {
-		n, errno := epollPwait2(p.epoll, &p.events[0], len(p.events), timeout, nap)
+		n, errno := epollPwait2(p.epoll, &p.events[0], len(p.events), timeout, naps)
 		if errno != unix.ENOSYS {
 			return n, errno
 		}

@@ -7,39 +7,62 @@ import (
 )
 
 // Many virtual routers send their adverts one after the other. Each would wake the
-// receiving thread up, which costs more than to read it. So in a rush, when one
-// wake-up follows the other, Receive leaves what comes in the queues for a moment,
-// and reads it all at once. A lone advert is never left.
+// receiving thread up, which costs more than to read it. So Receive leaves what comes
+// in the queues for a moment, and reads it all at once, in two cases: in a rush, when
+// one wake-up follows the other; and when the packets of a crowd came together the last
+// time, as the adverts of a MASTER do each interval. A lone advert is never left.
 const (
 	// gatherPause is for how long packets are left in a rush.
 	gatherPause = 300 * time.Microsecond
+	// crowdPause is for how long they are left after the first of a crowd: fifty adverts
+	// take some 350 µs to be sent.
+	crowdPause = 500 * time.Microsecond
+	// crowdLen is how many packets make a crowd.
+	crowdLen = 16
 	// rushGap is the longest time between two arrivals of a rush. It is longer than
-	// gatherPause, so that a rush lasts while more comes.
+	// both pauses, so that a rush lasts while more comes.
 	rushGap = 2 * gatherPause
 	// gatherMargin is how far away the deadline has to be, so that no timer is late.
 	gatherMargin = 20 * time.Millisecond
 )
 
-// napTime is what the kernel is given for gatherPause; nobody changes it.
-var napTime = unix.NsecToTimespec(int64(gatherPause))
+// These are what the kernel is given; nobody changes them.
+var (
+	gatherTime = unix.NsecToTimespec(int64(gatherPause))
+	crowdTime  = unix.NsecToTimespec(int64(crowdPause))
+	atOnce     unix.Timespec
+)
 
 // A rush knows when packets arrived last.
 type rush struct {
-	last time.Time
-	on   bool
+	last  time.Time
+	on    bool
+	crowd bool
 }
 
-// arrived notes that packets have arrived.
-func (r *rush) arrived(now time.Time) {
+// naps are for how long to sleep before a wait for packets, and after it, when the first
+// has come; nil is not at all. After an event of the urgent descriptor there is no nap.
+type naps struct {
+	before, after *unix.Timespec
+	urgent        int32
+}
+
+// arrived notes that n packets have arrived.
+func (r *rush) arrived(now time.Time, n int) {
 	r.on = now.Sub(r.last) < rushGap
+	r.crowd = n >= crowdLen || r.on && r.crowd
 	r.last = now
 }
 
-// nap returns how long to sleep before the wait for packets, nil for not at all, if
-// the deadline is so far away; forever says that there is none.
-func (r *rush) nap(away time.Duration, forever bool) *unix.Timespec {
-	if r.on && (forever || away >= gatherMargin) {
-		return &napTime
+// naps returns how to wait if the deadline is so far away; forever says that there is
+// none.
+func (r *rush) naps(away time.Duration, forever bool) (n naps) {
+	switch {
+	case !forever && away < gatherMargin:
+	case r.on:
+		n.before = &gatherTime
+	case r.crowd:
+		n.after = &crowdTime
 	}
-	return nil
+	return n
 }

@@ -44,8 +44,18 @@ func (i *Item[T]) At() time.Time { return i.at }
 // A Queue holds items, the earliest first. Items that are due at the same time
 // come in no particular order. The zero Queue is empty and ready to use.
 type Queue[T any] struct {
-	heap []*Item[T] // a binary heap ordered by at
+	heap []entry[T] // each entry is due no later than its children
 }
+
+// An entry holds the time beside the item, and has four children: with many items, most of
+// the time of a binary heap of pointers goes into waiting for memory.
+type entry[T any] struct {
+	at   time.Time
+	item *Item[T]
+}
+
+// children is how many children an entry has.
+const children = 4
 
 // Len returns the number of items in the queue.
 func (q *Queue[T]) Len() int { return len(q.heap) }
@@ -53,19 +63,17 @@ func (q *Queue[T]) Len() int { return len(q.heap) }
 // Set queues an item, or moves it if it is queued already. The zero time takes
 // it out of the queue.
 func (q *Queue[T]) Set(i *Item[T], at time.Time) {
+	e := entry[T]{at, i}
 	switch {
 	case at.IsZero():
 		q.Remove(i)
 	case i.pos == 0:
-		i.at = at
-		q.heap = append(q.heap, i)
-		q.up(i, len(q.heap)-1)
+		q.heap = append(q.heap, e)
+		q.up(e, len(q.heap)-1)
 	case at.Before(i.at):
-		i.at = at
-		q.up(i, i.pos-1)
+		q.up(e, i.pos-1)
 	default:
-		i.at = at
-		q.down(i, i.pos-1)
+		q.down(e, i.pos-1)
 	}
 }
 
@@ -76,9 +84,9 @@ func (q *Queue[T]) Remove(i *Item[T]) {
 	}
 	hole, end := i.pos-1, len(q.heap)-1
 	last := q.heap[end]
-	q.heap[end] = nil
+	q.heap[end] = entry[T]{}
 	q.heap = q.heap[:end]
-	if last != i {
+	if last.item != i {
 		if last.at.Before(i.at) {
 			q.up(last, hole)
 		} else {
@@ -103,43 +111,46 @@ func (q *Queue[T]) Due(now time.Time) *Item[T] {
 	if len(q.heap) == 0 || q.heap[0].at.After(now) {
 		return nil
 	}
-	return q.heap[0]
+	return q.heap[0].item
 }
 
-// up puts an item where index hole is, or nearer to the front. The item that was
+// up puts an entry where index hole is, or nearer to the front. The entry that was
 // there must have been moved away.
-func (q *Queue[T]) up(i *Item[T], hole int) {
+func (q *Queue[T]) up(e entry[T], hole int) {
 	for hole > 0 {
-		parent := (hole - 1) / 2
-		if !i.at.Before(q.heap[parent].at) {
+		parent := (hole - 1) / children
+		if !e.at.Before(q.heap[parent].at) {
 			break
 		}
 		q.put(q.heap[parent], hole)
 		hole = parent
 	}
-	q.put(i, hole)
+	q.put(e, hole)
 }
 
-// down puts an item where index hole is, or farther from the front.
-func (q *Queue[T]) down(i *Item[T], hole int) {
+// down puts an entry where index hole is, or farther from the front.
+func (q *Queue[T]) down(e entry[T], hole int) {
 	for {
-		child := 2*hole + 1
-		if child >= len(q.heap) {
+		first := children*hole + 1
+		if first >= len(q.heap) {
 			break
 		}
-		if right := child + 1; right < len(q.heap) && q.heap[right].at.Before(q.heap[child].at) {
-			child = right
+		child := first
+		for other := first + 1; other < min(first+children, len(q.heap)); other++ {
+			if q.heap[other].at.Before(q.heap[child].at) {
+				child = other
+			}
 		}
-		if !q.heap[child].at.Before(i.at) {
+		if !q.heap[child].at.Before(e.at) {
 			break
 		}
 		q.put(q.heap[child], hole)
 		hole = child
 	}
-	q.put(i, hole)
+	q.put(e, hole)
 }
 
-func (q *Queue[T]) put(i *Item[T], index int) {
-	q.heap[index] = i
-	i.pos = index + 1
+func (q *Queue[T]) put(e entry[T], index int) {
+	q.heap[index] = e
+	e.item.at, e.item.pos = e.at, index+1
 }

@@ -3,11 +3,9 @@ package speaker
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"holdfast/vrrp"
-	"holdfast/vrrp/histogram"
 )
 
 // ErrEnded is the error of every method of a Speaker whose loop has ended.
@@ -205,64 +203,4 @@ func (s *Speaker) answered(now time.Time, o Order, ev vrrp.Event) {
 	if r := s.routers[o.Router]; r != nil && r.seq == o.Seq && o.Verb == vrrp.Claim {
 		s.perform(now, r.group, r.group.Step(now, r.member, ev))
 	}
-}
-
-// Snapshot is the state of all routers at one moment.
-type Snapshot struct {
-	At      time.Time
-	Routers map[string]Status
-	Groups  map[string]GroupStatus
-	Stray   map[int]Stray // by interface index
-	// Dropped counts the refused packets of all routers, of removed ones too, and
-	// those for no router, since the speaker was made.
-	Dropped [vrrp.NumDrops]uint64
-	// Lateness counts by how much the adverts were sent after they were due, since
-	// the speaker was made.
-	Lateness *histogram.Snapshot
-}
-
-// GroupStatus is the state of a group.
-type GroupStatus struct {
-	State   vrrp.State
-	Since   time.Time
-	Members []string
-}
-
-// Snapshot returns the state of all routers.
-func (s *Speaker) Snapshot() (Snapshot, error) {
-	var snap Snapshot
-	err := s.do(func(now time.Time) { snap = s.snapshot(now) })
-	return snap, err
-}
-
-func (s *Speaker) snapshot(now time.Time) Snapshot {
-	snap := Snapshot{
-		At:      now,
-		Routers: make(map[string]Status, len(s.routers)),
-		Groups:  map[string]GroupStatus{},
-		Stray:   make(map[int]Stray, len(s.stray)),
-		Dropped: s.dropped, Lateness: s.lateness.Snapshot(),
-	}
-	for name, r := range s.routers {
-		snap.Routers[name] = Status{
-			Group: r.group.name, Config: *r.config(), Source: r.tx.Source,
-			Machine: r.machine().Status(), Resume: r.machine().Resume(), Marks: r.sequenceMarks(), Counters: r.counters,
-			Refused: r.refused.snapshot(r), RefusedForgotten: r.refused.forgotten,
-			Paths: s.pathStatus(r), SendFailure: s.sendFailure(r.tx.IfIndex),
-		}
-	}
-	for name, g := range s.groups {
-		if g.name == "" {
-			continue
-		}
-		gs := GroupStatus{State: g.State(), Since: g.Since()}
-		for _, r := range g.routers {
-			gs.Members = append(gs.Members, r.config().Name)
-		}
-		snap.Groups[name] = gs
-	}
-	for i, st := range maps.All(s.stray) {
-		snap.Stray[i] = *st
-	}
-	return snap
 }

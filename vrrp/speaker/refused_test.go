@@ -227,7 +227,7 @@ func TestRefusedReasons(t *testing.T) {
 			for i := range 3 {
 				s.receive(now.Add(time.Duration(i)*3*time.Second), &p)
 			}
-			list := s.snapshot(now).Routers["v"].Refused
+			list := s.copyNow(now).Routers["v"].Refused
 			if len(list) != 1 || list[0].Reason != c.want || !strings.Contains(list[0].Problem, c.text) || list[0].Priority != 150 || !list[0].Advertises {
 				t.Errorf("refused: %+v, want %v: %s", list, c.want, c.text)
 			}
@@ -281,7 +281,7 @@ func TestRefusedFlood(t *testing.T) {
 	if allocs := testing.AllocsPerRun(20000, func() { s.receive(now, &flood[n%1000]); n++ }); allocs != 0 {
 		t.Errorf("%v allocations for a refused packet", allocs)
 	}
-	st := s.snapshot(now).Routers["v"]
+	st := s.copyNow(now).Routers["v"]
 	if len(st.Refused) != maxRefused || st.RefusedForgotten < 19000 ||
 		!slices.ContainsFunc(st.Refused, func(sp RefusedSpeaker) bool { return sp.Source == strangers && sp.Advertises }) {
 		t.Errorf("%d speakers are remembered, %d forgotten: %+v", len(st.Refused), st.RefusedForgotten, st.Refused)
@@ -298,7 +298,7 @@ func TestRefusedFlood(t *testing.T) {
 			s.flush(now)
 		}
 	}
-	if st := s.snapshot(now).Routers["v"]; st.Machine.State != vrrp.Master {
+	if st := s.copyNow(now).Routers["v"]; st.Machine.State != vrrp.Master {
 		t.Fatalf("the router is %v: %s", st.Machine.State, st.Machine.Why)
 	}
 	if most := 2*(refusedReports+int(200*time.Second/refusedPause)) + 2; reports > most || reports < 10 {

@@ -17,7 +17,9 @@ type sessionKey struct {
 // wait for the loop.
 func (s *Speaker) SessionUp(iface string, peer netip.Addr) {
 	s.enqueue(func(now time.Time) {
-		s.sessions[sessionKey{iface, peer}] = true
+		key := sessionKey{iface, peer}
+		s.sessions[key] = true
+		delete(s.fallen, key)
 		s.tellSession(now, iface, vrrp.PeerUp{Peer: peer})
 	})
 }
@@ -26,9 +28,25 @@ func (s *Speaker) SessionUp(iface string, peer netip.Addr) {
 // It does not wait for the loop.
 func (s *Speaker) SessionDown(iface string, down vrrp.PeerDown) {
 	s.enqueue(func(now time.Time) {
-		delete(s.sessions, sessionKey{iface, down.Peer})
+		key := sessionKey{iface, down.Peer}
+		delete(s.sessions, key)
+		if down.Cause == vrrp.DownSilent {
+			s.fallen[key] = true
+		}
 		s.tellSession(now, iface, down)
 	})
+}
+
+// noteAlive tells all routers on the interface of r that the sender of the message in
+// s.advert is alive, if its session went down. Who says that it stops may be dead: after a
+// crash somebody else says so.
+func (s *Speaker) noteAlive(now time.Time, r *router, from netip.Addr) {
+	key := sessionKey{r.tx.Interface, from}
+	if len(s.fallen) == 0 || !s.fallen[key] || s.advert.Priority == vrrp.PriorityStop {
+		return
+	}
+	delete(s.fallen, key)
+	s.tellSession(now, key.iface, vrrp.PeerSpoke{Peer: from})
 }
 
 // tellSession gives an event to every router on an interface that has use for it.

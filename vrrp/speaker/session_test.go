@@ -1,6 +1,7 @@
 package speaker
 
 import (
+	"maps"
 	"net/netip"
 	"strings"
 	"testing"
@@ -10,9 +11,11 @@ import (
 )
 
 // beginFast adds and starts a router with fast, and with a session to peer.
-func (h *host) beginFast(t *testing.T, priority uint8) {
+func (h *host) beginFast(t *testing.T, priority uint8) { h.beginFastAs(t, "v", 10, priority) }
+
+func (h *host) beginFastAs(t *testing.T, name string, vrid, priority uint8) {
 	t.Helper()
-	r := h.router("v", 10, priority)
+	r := h.router(name, vrid, priority)
 	r.Config.Fast, r.Events = true, []vrrp.Event{vrrp.Start{}}
 	r.Config.Checksum = vrrp.ChecksumRFC9568 // without the destination, which the pretend wire does not keep
 	r.Tx.Interface = "eth0"
@@ -68,6 +71,38 @@ func TestLostSession(t *testing.T) {
 					t.Errorf("b took over after %v, want %v, because %s", took, interval+b.claimTime, r.Why)
 				}
 			})
+		})
+	}
+}
+
+// A MASTER that answers for one virtual router is alive, and nobody replaces it in the
+// others, for which it did not answer in time. Its goodbye for one says nothing of the
+// others.
+func TestOneAnswerForAll(t *testing.T) {
+	for _, alive := range []bool{true, false} {
+		inBubble(t, func(t *testing.T, l *lan) {
+			a, b := l.host(t, "192.0.2.1"), l.host(t, "192.0.2.2")
+			b.SessionUp("eth0", a.port.own)
+			for i, name := range []string{"v", "w"} {
+				a.beginFastAs(t, name, uint8(10+i), 200)
+				b.beginFastAs(t, name, uint8(10+i), 100)
+			}
+			time.Sleep(10500 * time.Millisecond) // between two adverts
+			if err := a.do(func(time.Time) {     // what it does not find it does not answer for
+				maps.DeleteFunc(a.byKey, func(k key, _ place) bool { return k.vrid == 11 || !alive })
+			}); err != nil {
+				t.Fatal(err)
+			}
+			b.SessionDown("eth0", vrrp.PeerDown{Peer: a.port.own, Cause: vrrp.DownSilent, Interval: 10 * time.Millisecond})
+			if !alive {
+				if err := a.Stop("v"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(100 * time.Millisecond)
+			if moved := b.state(t, "w") == vrrp.Master; moved == alive {
+				t.Errorf("a answers: %v; b became MASTER of w: %v", alive, moved)
+			}
 		})
 	}
 }

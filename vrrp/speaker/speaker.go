@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"holdfast/vrrp"
@@ -41,6 +42,8 @@ type Speaker struct {
 	commands []func(now time.Time)
 	ended    bool
 
+	copied atomic.Pointer[sizes] // by the last Snapshot; nil: there was none
+
 	// The fields below belong to the loop.
 	start        time.Time          // the beat of all groups
 	groups       map[string]*group  // by the name of the group or the lone router
@@ -62,6 +65,7 @@ type Speaker struct {
 	lateness     histogram.Histogram // of the adverts of all routers
 	refusedSince time.Time           // since when no interface has taken a frame; zero: one has
 	sessions     map[sessionKey]bool // the BFD sessions that are up
+	fallen       map[sessionKey]bool // those whose other end was not heard since they went down
 }
 
 // Stray counts packets on an interface that are for none of our routers.
@@ -81,6 +85,7 @@ func New(opts Options) *Speaker {
 		stray:        map[int]*Stray{},
 		sendFailures: map[int]SendFailure{},
 		sessions:     map[sessionKey]bool{},
+		fallen:       map[sessionKey]bool{},
 		packets:      make([]Packet, 0, 64),
 		frames:       make([]Frame, 0, 256),
 	}
@@ -187,6 +192,7 @@ func (s *Speaker) receive(now time.Time, p *Packet) {
 		s.drop(now, to, p, drop)
 		return
 	}
+	s.noteAlive(now, r, from)
 	s.received = vrrp.Received{Advert: &s.advert, Source: from}
 	if s.advert.Backup {
 		s.perform(now, r.group, r.group.Step(now, r.member, &s.received))

@@ -87,25 +87,27 @@ func (s *Speaker) refresh(r *router) {
 	s.enrol(r)
 }
 
-// pathStatus returns what is known of the paths of a router.
-func (s *Speaker) pathStatus(r *router) []PathStatus {
-	list := make([]PathStatus, len(r.wires))
-	for i := range list {
+// appendPaths appends the state of the paths of a router, the first path first.
+func (s *Speaker) appendPaths(list []PathStatus, r *router) []PathStatus {
+	heard := r.paths.Heard()
+	for i := range r.wires {
 		w := &r.wires[i]
-		list[i] = PathStatus{
-			PathHeard: r.paths.Heard()[i], Name: w.tx.Name, Source: w.tx.Source,
+		list = append(list, PathStatus{
+			PathHeard: heard[i], Name: w.tx.Name, Source: w.tx.Source,
 			Sent: w.sent, Dropped: w.dropped, SendFailure: s.sendFailure(w.tx.IfIndex),
-		}
+		})
 	}
 	return list
 }
 
 // sendFailure returns why nothing can be sent on an interface, nil if it can.
 func (s *Speaker) sendFailure(ifindex int) *SendFailure {
-	if failure, ok := s.sendFailures[ifindex]; ok {
-		return &failure
+	failure, ok := s.sendFailures[ifindex]
+	if !ok {
+		return nil
 	}
-	return nil
+	found := failure // only this is allocated
+	return &found
 }
 
 // sequenceMarks returns the sequence numbers of a router's paths.

@@ -277,6 +277,9 @@ func (m *machine) schedule(now time.Time) {
 	}
 }
 
+// shortest is the part of an interval that the greatest jitter leaves.
+const shortest = 0.75
+
 // jittered shortens an interval by up to a quarter, and by at least a tenth
 // if a single lost packet ends the session (RFC 5880 §6.8.7).
 func (m *machine) jittered(interval time.Duration) time.Duration {
@@ -284,7 +287,7 @@ func (m *machine) jittered(interval time.Duration) time.Duration {
 	if m.Multiplier == 1 {
 		most = 0.9
 	}
-	return time.Duration(float64(interval) * (0.75 + (most-0.75)*m.jitter()))
+	return time.Duration(float64(interval) * (shortest + (most-shortest)*m.jitter()))
 }
 
 // send queues a packet. The answer to a poll is not a poll itself.

@@ -452,7 +452,7 @@ func TestResume(t *testing.T) {
 	l.run(2 * time.Second)
 	l.cut[0] = false
 	if !k.fresh(2*time.Second) || k.fresh(3*time.Second) {
-		t.Error("the neighbour's patience is three seconds")
+		t.Error("the neighbour's detection time is three seconds")
 	}
 	l.ends[0].resume(l.now, &k)
 	l.take(0)

@@ -162,7 +162,7 @@ func (s *Speaker) change(now time.Time, w *wish) {
 
 // begin adds a session, or continues one that another process saved.
 func (s *Speaker) begin(now time.Time, w *wish) {
-	e := &session{Config: w.Config, listed: w.listed, users: w.users, machine: machine{Timers: w.Timers, name: w.Name, jitter: rand.Float64}}
+	e := &session{Config: w.Config, listed: w.listed, users: w.users, machine: machine{Timers: w.Timers, name: w.Name, jitter: s.jitter}}
 	w.have = e
 	m, wish := &e.machine, uint16(0)
 	k := s.takeKnown(now, &w.Config)

@@ -66,6 +66,7 @@ type Speaker struct {
 	retry    time.Time        // when what could not be opened is tried again; zero: all is open
 	settled  []chan struct{}
 	watch    watch
+	chance   float64   // see draw
 	readAll  time.Time // before then nothing had arrived that was not read
 	batch    *batch
 	datagram Datagram

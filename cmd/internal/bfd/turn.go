@@ -19,6 +19,7 @@ func (s *Speaker) Deadline() time.Time {
 // allocates no memory for a packet that it receives or sends.
 func (s *Speaker) Turn() {
 	now := time.Now()
+	s.draw()
 	if len(s.rx) > 0 || len(s.table.list) > 0 {
 		s.noteLateness(now)
 		for _, e := range s.rx {
@@ -65,15 +66,20 @@ func (s *Speaker) receive(now time.Time, e *rxSocket, limit int) {
 // elapse handles every deadline that has passed. Before a session is taken down, and
 // before a quick one sends, everything that has arrived is read.
 func (s *Speaker) elapse(now time.Time) {
-	drained := false
+	drained, beat := false, false
 	for item := s.table.timers.Due(now); item != nil; item = s.table.timers.Due(now) {
-		if e := item.Value; !drained && (e.quick || e.machine.expired(now)) {
+		e := item.Value
+		if !drained && (e.quick || e.machine.expired(now)) {
 			drained = true
 			s.drain(now)
 			continue // the session may have been heard
 		}
-		item.Value.machine.elapse(now)
-		s.perform(now, item.Value)
+		e.machine.elapse(now)
+		s.perform(now, e)
+		beat = beat || e.quick
+	}
+	if beat {
+		s.join(now)
 	}
 	if !s.retry.IsZero() && !now.Before(s.retry) {
 		s.open(now)

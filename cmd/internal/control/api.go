@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -65,6 +66,7 @@ type API struct {
 	metrics, page http.Handler
 
 	snapshots *Snapshots[[]byte] // of the status as JSON
+	relief    relief
 	end       context.CancelFunc
 	// writeTimeout is how long a reader may take for an answer, or for a batch of
 	// events.
@@ -153,6 +155,9 @@ func (a *API) serveStatus(w http.ResponseWriter, r *http.Request) {
 	}
 	defer release()
 	a.send(w, http.StatusOK, body)
+	if len(body) >= large {
+		a.relief.soon()
+	}
 }
 
 // encodeStatus returns the status as JSON without indentation, which would double
@@ -164,8 +169,9 @@ func (a *API) encodeStatus(ctx context.Context) ([]byte, error) {
 	}
 	st.Version = status.Version
 	st.Complete()
-	body, err := json.Marshal(st)
-	return append(body, '\n'), err
+	var body bytes.Buffer
+	err = json.NewEncoder(&body).Encode(st)
+	return body.Bytes(), err
 }
 
 // read returns a handler that answers with the result of ask.

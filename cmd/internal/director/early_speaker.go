@@ -103,7 +103,7 @@ func (rs *routers) earlyUnits(at time.Duration, snap *speaker.Snapshot) earlyUni
 		for i := range u.members {
 			in := rs.instances[u.members[i].Name]
 			if st, ok := snap.Routers[in.conf.Name]; ok && st.Resume.State == vrrp.Master {
-				early.Routers = append(early.Routers, in.earlyRouter(snap.At, &st))
+				early.Routers = append(early.Routers, in.earlyRouter(snap.At, st))
 			}
 		}
 		if len(early.Routers) == len(u.members) {
@@ -237,7 +237,7 @@ func (u *earlyUnit) unit(at time.Time) (speaker.Unit, error) {
 
 // resumes returns the present states of the virtual routers that the early speaker
 // sends adverts for. It may be called on nil, as may relieve and end.
-func (s *EarlySpeaker) resumes() map[string]speaker.Status {
+func (s *EarlySpeaker) resumes() map[string]*speaker.Status {
 	if s == nil {
 		return nil
 	}

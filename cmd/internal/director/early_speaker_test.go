@@ -37,7 +37,7 @@ func TestEarlySpeakerSpeaksAlike(t *testing.T) {
 		in := &instance{conf: c, weight: -20, facts: netdev.Interface{Index: 4, MAC: frame.MAC{2, 0, 0, 0, 0, 1}, IPv4: own}}
 		d := &routers{instances: map[string]*instance{"v": in}, units: map[string]*runningUnit{"v": {unit: unit{name: "v", members: []conf.Instance{c}}}}}
 		now := time.Now()
-		snap := speaker.Snapshot{At: now, Routers: map[string]speaker.Status{"v": {Config: c.Config, Resume: vrrp.Resume{
+		snap := speaker.Snapshot{At: now, Routers: map[string]*speaker.Status{"v": {Config: c.Config, Resume: vrrp.Resume{
 			State: vrrp.Master, Since: now.Add(-time.Hour).Round(0), LastAdvert: now.Add(-30 * time.Millisecond), Promised: time.Second,
 		}}}}
 		var b bytes.Buffer
@@ -93,11 +93,11 @@ func TestEarlySpeakerForWholeUnits(t *testing.T) {
 	d := &routers{instances: map[string]*instance{}, units: map[string]*runningUnit{
 		"g": {unit: unit{name: "g", group: true, members: []conf.Instance{member("a"), member("b")}}},
 	}}
-	snap := speaker.Snapshot{At: time.Now(), Routers: map[string]speaker.Status{}}
+	snap := speaker.Snapshot{At: time.Now(), Routers: map[string]*speaker.Status{}}
 	for i, state := range []vrrp.State{vrrp.Master, vrrp.Backup} {
 		in := d.units["g"].members[i]
 		d.instances[in.Name] = &instance{conf: in}
-		snap.Routers[in.Name] = speaker.Status{Resume: vrrp.Resume{State: state}}
+		snap.Routers[in.Name] = &speaker.Status{Resume: vrrp.Resume{State: state}}
 	}
 	if s := d.earlyUnits(0, &snap); len(s.Units) != 0 {
 		t.Errorf("spoken for: %+v", s.Units)

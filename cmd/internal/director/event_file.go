@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// eventFilePatience bounds the waits for the disk at a start and at the end.
-	eventFilePatience = 2 * time.Second
+	// eventFileTimeout bounds the waits for the disk at a start and at the end.
+	eventFileTimeout = 2 * time.Second
 	// maxStarts is how many starts of the daemon the journal knows.
 	maxStarts = 64
 )
@@ -90,7 +90,7 @@ func readJournal(path string) (*journal.Content, error) {
 	select {
 	case a := <-answers:
 		return a.content, a.err
-	case <-time.After(eventFilePatience):
+	case <-time.After(eventFileTimeout):
 		return nil, fmt.Errorf("read %s: the disk does not answer", path)
 	}
 }
@@ -137,7 +137,7 @@ func (f *eventFile) tell(err error) {
 // end writes what is left.
 func (f *eventFile) end() {
 	f.writer.take(func(w *journal.Writer) {
-		if err := w.Close(eventFilePatience); err != nil {
+		if err := w.Close(eventFileTimeout); err != nil {
 			f.log.Warn("events may be lost", "err", err)
 		}
 		f.written = w.Written()

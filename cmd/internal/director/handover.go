@@ -98,7 +98,7 @@ func (rs *routers) yield(name string) ([]handingOver, error) {
 
 func masterAll(u *unit, snap *speaker.Snapshot) bool {
 	for _, m := range u.members {
-		if snap.Routers[m.Name].Machine.State != vrrp.Master {
+		if snap.Router(m.Name).Machine.State != vrrp.Master {
 			return false
 		}
 	}
@@ -118,7 +118,7 @@ func (rs *routers) awaitSuccessor(ctx context.Context, h *handingOver) (string, 
 		}
 		to, over := "", true
 		for _, name := range h.members {
-			m := snap.Routers[name].Machine
+			m := &snap.Router(name).Machine
 			if m.State == vrrp.Master {
 				return "", fmt.Errorf("no other director took over %s: it is MASTER here again", h.unit)
 			}

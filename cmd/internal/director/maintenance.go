@@ -24,8 +24,8 @@ const (
 	maxMaintenanceFiles = 10_000
 	// lookupTimeout bounds the question which host a file is named after.
 	lookupTimeout = 5 * time.Second
-	// maintenancePatience is how long a start or a reload waits for the directory.
-	maintenancePatience = time.Second
+	// maintenanceTimeout is how long a start or a reload waits for the directory.
+	maintenanceTimeout = time.Second
 )
 
 // A maintenance watches the directory in which a file named after a server drains it.
@@ -78,7 +78,7 @@ func (m *maintenance) apply(dir string) {
 	select {
 	case r := <-read:
 		m.take(r.names, r.err)
-	case <-time.After(maintenancePatience):
+	case <-time.After(maintenanceTimeout):
 		m.later(read)
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"holdfast/conf"
 )
 
-// configPatience bounds how long a reload or a plan waits for the files of the
+// configTimeout bounds how long a reload or a plan waits for the files of the
 // configuration, which can be on a file server that does not answer.
-const configPatience = 10 * time.Second
+const configTimeout = 10 * time.Second
 
 // A candidate is a configuration that was read for a reload.
 type candidate struct {
@@ -24,10 +24,10 @@ type candidate struct {
 }
 
 // read reads the configuration. It must not be called in the loop, because it can
-// take as long as configPatience.
+// take as long as configTimeout.
 func (d *Director) read(ctx context.Context) (candidate, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, configPatience,
-		fmt.Errorf("%v are over: %w", configPatience, context.DeadlineExceeded))
+	ctx, cancel := context.WithTimeoutCause(ctx, configTimeout,
+		fmt.Errorf("%v are over: %w", configTimeout, context.DeadlineExceeded))
 	defer cancel()
 	n := candidate{at: time.Now()}
 	var err error

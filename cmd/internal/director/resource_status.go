@@ -6,11 +6,11 @@ import (
 
 // report lists the resources in the order of the file.
 func (r *resources) report(s *status.Status) {
-	if r.conf == nil {
+	if len(r.units) == 0 {
 		return
 	}
-	for _, c := range units(r.conf) {
-		u := r.units[c.name]
+	for _, name := range unitNames(r.conf) {
+		u := r.units[name]
 		if u == nil {
 			continue
 		}

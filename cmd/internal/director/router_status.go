@@ -19,7 +19,7 @@ func (rs *routers) addStatus(s *status.Status) error {
 	if err != nil {
 		return err
 	}
-	s.Now, s.VRRP, s.Groups = snap.At, []status.Instance{}, []status.Group{}
+	s.Now, s.VRRP, s.Groups = snap.At, make([]status.Instance, 0, len(snap.Routers)), make([]status.Group, 0, len(snap.Groups))
 	if s.Realtime = rs.realtime == nil; !s.Realtime {
 		s.RealtimeNote = rs.realtime.Error()
 	}
@@ -35,7 +35,7 @@ func (rs *routers) addStatus(s *status.Status) error {
 	for i := range rs.conf.VRRP {
 		c := &rs.conf.VRRP[i]
 		if st, ok := snap.Routers[c.Name]; ok {
-			i := instanceStatus(c, &st, snap.At)
+			i := instanceStatus(c, st, snap.At)
 			rs.instances[c.Name].addStatus(&i)
 			i.Routes, i.Rules = rs.policyStatus(c)
 			s.VRRP = append(s.VRRP, i)

@@ -61,7 +61,7 @@ type routers struct {
 	inherited map[string]savedRouter
 	savedAt   time.Duration // since boot
 	before    counts
-	continued map[string]speaker.Status
+	continued map[string]*speaker.Status
 }
 
 // A loopCompanion runs in the VRRP loop, which tells it when that ends.
@@ -219,7 +219,7 @@ func (rs *routers) save(u *upgradeState) {
 	u.At, u.Routers = sinceBoot(), map[string]savedRouter{}
 	for name, r := range snap.Routers {
 		if e := r.Resume; e.State == vrrp.Master || e.State == vrrp.Backup {
-			u.Routers[name] = saveRouter(snap.At, &r)
+			u.Routers[name] = saveRouter(snap.At, r)
 		}
 	}
 }

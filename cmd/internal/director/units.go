@@ -62,6 +62,25 @@ func units(c *conf.Config) []unit {
 	return list
 }
 
+// unitNames returns the names of the units of a configuration, in the order of units. It
+// copies nothing else, and is for what is asked often.
+func unitNames(c *conf.Config) []string {
+	grouped := make(map[string]bool)
+	names := make([]string, 0, len(c.Groups)+len(c.VRRP))
+	for i := range c.Groups {
+		names = append(names, c.Groups[i].Name)
+		for _, m := range c.Groups[i].Members {
+			grouped[m] = true
+		}
+	}
+	for i := range c.VRRP {
+		if name := c.VRRP[i].Name; !grouped[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // A unitDiff is what a reload does to the units. What goes is stopped before what
 // comes is started; virtual routers that stay keep their sockets, timers and
 // mastership, whatever unit they are in now, and get what changed in them.

@@ -1,6 +1,7 @@
 package director
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -125,5 +126,17 @@ func TestDiffUnitsWaitsForNames(t *testing.T) {
 	}
 	if d := diffUnits(old[1:], units(parse(t, joined)), "director"); names(d.gone) != "alone(alone)" || names(d.come) != "director(outside inside alone)" {
 		t.Errorf("gone %q, come %q", names(d.gone), names(d.come))
+	}
+}
+
+// unitNames are the names of units, in their order.
+func TestUnitNames(t *testing.T) {
+	c := parse(t, twoUnits)
+	var want []string
+	for _, u := range units(c) {
+		want = append(want, u.name)
+	}
+	if got := unitNames(c); !slices.Equal(got, want) || len(got) != 2 {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

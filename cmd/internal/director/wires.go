@@ -166,7 +166,7 @@ func (rs *routers) reviewPaths() {
 	var all []status.Problem
 	for name, in := range rs.instances {
 		if st, ok := snap.Routers[name]; ok {
-			all = append(all, in.pathProblems(&st, snap.At)...)
+			all = append(all, in.pathProblems(st, snap.At)...)
 		}
 	}
 	rs.pathProblems = len(all) > 0

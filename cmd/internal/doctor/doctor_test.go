@@ -247,19 +247,42 @@ func TestBridges(t *testing.T) {
 }
 
 func TestManagers(t *testing.T) {
-	facts := func(files ...string) managerFacts {
-		f := managerFacts{}
-		one := f["NetworkManager"]
-		one.Running, one.Files = true, files
-		f["NetworkManager"] = one
-		return f
+	facts := func(managed []string, files ...string) managerFacts {
+		return managerFacts{"NetworkManager": {Running: true, Files: files, Managed: managed}}
 	}
+	const ours = "[keyfile]\nunmanaged-devices+=interface-name:vrrp4-*;interface-name:vrrp6-*\n"
 	run(t, judgeManagers, []lookCase[managerFacts]{
 		{name: "none runs"},
-		{name: "no file", facts: facts(), want: []string{"warning: NetworkManager runs, and no file keeps it away from vrrp4-51"}},
-		{name: "ours", facts: facts("[device-holdfast]\nmatch-device=interface-name:vrrp4-*,interface-name:vrrp6-*\nmanaged=0\n")},
-		{name: "another's", facts: facts("[device-x]\nmatch-device=interface-name:docker*\nmanaged=0\n"), want: []string{"warning: vrrp4-51"}},
+		{name: "no file", facts: facts([]string{"vrrp4-51"}), want: []string{"warning: NetworkManager runs, and no file keeps it away from vrrp4-51"}},
+		{name: "ours", facts: facts([]string{"lo"}, ours)},
+		{name: "ours, not read yet", facts: facts([]string{"lo", "vrrp4-51"}, ours), want: []string{"warning: NetworkManager runs and manages vrrp4-51"}},
+		{name: "by section", facts: facts(nil, "[device-holdfast]\nmatch-device=interface-name:vrrp4-*,interface-name:vrrp6-*\nmanaged=0\n")},
+		{name: "another's", facts: facts(nil, "[device-x]\nmatch-device=interface-name:docker*\nmanaged=0\n"), want: []string{"warning: vrrp4-51"}},
 	})
+}
+
+// What the programs of the managers print: networkctl 252, nmcli 1.42.
+func TestManagedInterfaces(t *testing.T) {
+	for line, want := range map[string]string{
+		"  1 lo       loopback carrier  unmanaged":                             "",
+		"  4 vrrp4-51 ether    routable configured":                            "vrrp4-51",
+		"  5 vrrp4-52 ether    off      configuring":                           "vrrp4-52",
+		"WARNING: systemd-networkd is not running, output will be incomplete.": "",
+	} {
+		if got := managedByNetworkd(line); got != want {
+			t.Errorf("networkctl: %q: %q, want %q", line, got, want)
+		}
+	}
+	for line, want := range map[string]string{
+		"vrrp4-51:unmanaged":              "",
+		"vrrp4-51:connected (externally)": "vrrp4-51",
+		"vrrp4-52:disconnected":           "vrrp4-52",
+		"":                                "",
+	} {
+		if got := managedByNetworkManager(line); got != want {
+			t.Errorf("nmcli: %q: %q, want %q", line, got, want)
+		}
+	}
 }
 
 func TestClock(t *testing.T) {
