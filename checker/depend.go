@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"holdfast/checker/health"
+	"holdfast/checker/probe"
 )
 
 // linkDependents notes which servers depend on which.
@@ -31,6 +32,16 @@ func (s *Set) judgeWaiting(v *server) {
 			sub.health.State, sub.health.Assumed, sub.health.Run = health.Unknown, health.Down, health.Run{}
 		}
 		sub.waitsFor = waitsFor
+		if sub.question != nil {
+			sub.question.tellWaiter()
+		}
+	}
+}
+
+// tellWaiter tells a prober that asks for several servers whether to ask for this one.
+func (q *question) tellWaiter() {
+	if w, ok := q.prober.(probe.Waiter); ok {
+		w.Wait(!slices.ContainsFunc(q.subjects, func(sub *subject) bool { return sub.waitsFor == "" }))
 	}
 }
 

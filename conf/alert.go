@@ -24,10 +24,12 @@ type Alert struct {
 	Limit    int // 0: none
 	Recovery bool
 
-	// Pace is one of clock and check. With check: Change is one of none, summary and
-	// output, and Strict and Unpaired are as package alert has them.
-	Pace, Change     string
-	Strict, Unpaired bool
+	// Pace is one of clock, check and run. With check: Change is one of none, summary and
+	// output, AckEnds one of recovery and change, and the others are as package alert has
+	// them.
+	Pace, Change, AckEnds string
+	Strict, Unpaired      bool
+	Exit, OtherExit       []ExitRange
 
 	MailTo   []string
 	Webhooks []string // names of webhooks
@@ -35,7 +37,11 @@ type Alert struct {
 	Command  Command
 	// RecoveryCommand replaces Command for recoveries.
 	RecoveryCommand Command
-	Style           AlertStyle
+	// StartupCommand runs at the start of the daemon, and with StartupOnReload at each
+	// reload; AckCommand when somebody has acknowledged a failure.
+	StartupCommand, AckCommand Command
+	StartupOnReload            bool
+	Style                      AlertStyle
 }
 
 // AlertKinds are the kinds of events that can report a failure.
@@ -54,8 +60,9 @@ var alertStyle = choice(option[AlertStyle]{"plain", AlertPlain}, option[AlertSty
 
 // alertPace and alertChange are the words of package cmd/internal/alert.
 var (
-	alertPace   = choice(option[string]{"clock", "clock"}, option[string]{"check", "check"})
-	alertChange = choice(option[string]{"none", "none"}, option[string]{"summary", "summary"}, option[string]{"output", "output"})
+	alertPace    = choice(same("clock", "check", "run")...)
+	alertAckEnds = choice(same("recovery", "change")...)
+	alertChange  = choice(option[string]{"none", "none"}, option[string]{"summary", "summary"}, option[string]{"output", "output"})
 )
 
 var alertKind = textual("the kind of an event", func(s string) (string, error) {
@@ -77,38 +84,67 @@ func (a *Alert) visit(t *table) {
 	need(t, "name", &a.Name, name)
 	field(t, "events", &a.Events, listOf(alertKind), []string{"instance", "group", "service", "server"})
 	field(t, "subjects", &a.Subjects, listOf(subjectPattern), nil)
+	field(t, "pace", &a.Pace, alertPace, "clock")
+	if t.reading() || a.Pace != "run" {
+		a.visitTimes(t)
+	}
+	if t.reading() || a.Pace == "check" {
+		a.visitRuns(t)
+	}
+	a.visitReceivers(t)
+	if t.reading() {
+		a.check(t)
+	}
+}
+
+// visitTimes visits the keys that say when a message is due.
+func (a *Alert) visitTimes(t *table) {
 	field(t, "unless", &a.Unless, listOf(subjectPattern), nil)
 	field(t, "period", &a.Period, periodText, "")
 	field(t, "follow", &a.Follow, optional(name), "")
 	field(t, "after", &a.After, integer[int](1, 1000), 1)
 	field(t, "within", &a.Within, duration(0, 7*24*time.Hour), 0)
 	field(t, "hold", &a.Hold, duration(0, 24*time.Hour), 0)
-	field(t, "pace", &a.Pace, alertPace, "clock")
 	gather := 5 * time.Second
-	if a.Pace == "check" {
+	if a.Pace != "clock" {
 		gather = 0
 	}
-	if t.reading() || a.Pace != "check" {
+	if t.reading() || a.Pace == "clock" {
 		field(t, "gather", &a.Gather, duration(0, time.Hour), gather)
 	}
 	field(t, "every", &a.Every, duration(0, 30*24*time.Hour), 0)
 	field(t, "limit", &a.Limit, integer[int](0, 1000), 0)
-	if t.reading() || a.Pace == "check" {
-		field(t, "change", &a.Change, alertChange, "none")
-		field(t, "strict", &a.Strict, boolean, false)
-		field(t, "unpaired", &a.Unpaired, boolean, false)
-	}
 	field(t, "recovery", &a.Recovery, boolean, true)
-	field(t, "mail_to", &a.MailTo, listOf(mailAddress), nil)
-	field(t, "webhooks", &a.Webhooks, listOf(name), nil)
-	field(t, "traps", &a.Traps, listOf(name), nil)
+}
+
+// visitRuns visits the keys about the runs of a monitor.
+func (a *Alert) visitRuns(t *table) {
+	field(t, "change", &a.Change, alertChange, "none")
+	field(t, "strict", &a.Strict, boolean, false)
+	field(t, "unpaired", &a.Unpaired, boolean, false)
+	field(t, "exit", &a.Exit, listOf(exitRange), nil)
+	field(t, "other_exit", &a.OtherExit, listOf(exitRange), nil)
+	field(t, "ack_ends", &a.AckEnds, alertAckEnds, "recovery")
+}
+
+// visitReceivers visits the keys about those who get the messages.
+func (a *Alert) visitReceivers(t *table) {
+	if t.reading() || a.Pace != "run" {
+		field(t, "mail_to", &a.MailTo, listOf(mailAddress), nil)
+		field(t, "webhooks", &a.Webhooks, listOf(name), nil)
+		field(t, "traps", &a.Traps, listOf(name), nil)
+	}
 	field(t, "command", &a.Command, command, Command{})
 	field(t, "recovery_command", &a.RecoveryCommand, command, Command{})
-	if t.reading() || a.runs() {
-		field(t, "style", &a.Style, alertStyle, AlertPlain)
+	field(t, "startup_command", &a.StartupCommand, command, Command{})
+	if t.reading() || len(a.StartupCommand.Argv) > 0 {
+		field(t, "startup_on_reload", &a.StartupOnReload, boolean, false)
 	}
-	if t.reading() {
-		a.check(t)
+	if t.reading() || a.Pace != "run" {
+		field(t, "ack_command", &a.AckCommand, command, Command{})
+	}
+	if t.reading() || a.Runs() {
+		field(t, "style", &a.Style, alertStyle, AlertPlain)
 	}
 }
 
@@ -121,35 +157,54 @@ func (a *Alert) check(t *table) {
 		forbidUnless(t, "without after = 2 or more", map[string]bool{"within": a.Within == 0})
 	}
 	a.checkPace(t)
-	if !a.runs() {
+	if !a.Runs() {
 		t.forbid("without a command", "style")
 		a.Style = AlertPlain
 	}
 	if !a.Recovery {
-		t.forbid("with recovery = false", "recovery_command", "unpaired")
+		t.forbid("with recovery = false", "recovery_command")
+		if len(a.AckCommand.Argv) == 0 {
+			t.forbid("with recovery = false and no ack_command", "unpaired")
+		}
 	}
-	if len(a.MailTo)+len(a.Webhooks)+len(a.Traps) == 0 && !a.runs() && t.ok("mail_to", "webhooks", "traps", "command", "recovery_command") {
+	if len(a.StartupCommand.Argv) == 0 {
+		t.forbid("without startup_command", "startup_on_reload")
+		a.StartupOnReload = false
+	}
+	if len(a.MailTo)+len(a.Webhooks)+len(a.Traps) == 0 && !a.Runs() && t.ok("mail_to", "webhooks", "traps", "command", "recovery_command") {
 		t.warnf("", "it has no receiver of its own: its alerts are in the journal, and go to webhooks, pipes and mail with events = [\"alert\"]")
 	}
 }
 
-// runs reports whether the alert runs a program.
-func (a *Alert) runs() bool { return len(a.Command.Argv)+len(a.RecoveryCommand.Argv) > 0 }
+// Runs reports whether the alert runs a program.
+func (a *Alert) Runs() bool {
+	return len(a.Command.Argv)+len(a.RecoveryCommand.Argv)+len(a.StartupCommand.Argv)+len(a.AckCommand.Argv) > 0
+}
 
-// checkPace checks the keys of the two paces.
+// checkPace checks the keys of the paces.
 func (a *Alert) checkPace(t *table) {
 	if a.Pace != "check" {
-		t.forbid(`without pace = "check"`, "change", "strict", "unpaired")
-		a.Change, a.Strict, a.Unpaired = "none", false, false
+		t.forbid(`without pace = "check"`, "change", "strict", "unpaired", "exit", "other_exit", "ack_ends")
+		a.Change, a.Strict, a.Unpaired, a.Exit, a.OtherExit, a.AckEnds = "none", false, false, nil, nil, "recovery"
+	}
+	if a.Pace == "clock" {
 		if a.Every == 0 {
 			forbidUnless(t, "without every", map[string]bool{"limit": a.Limit == 0})
 		}
 		return
 	}
-	t.forbid(`with pace = "check"`, "gather")
+	with := fmt.Sprintf("with pace = %q", a.Pace)
+	t.forbid(with, "gather")
 	a.Gather = 0
 	if t.ok("events") && !slices.Equal(a.Events, []string{"service"}) {
-		t.failf("events", `must be ["service"] with pace = "check", which is about the monitors of services`)
+		t.failf("events", `must be ["service"] %s, which is about the monitors of services`, with)
+	}
+	if a.Pace == "run" {
+		t.forbid(with, "unless", "period", "follow", "after", "within", "hold", "every", "limit", "recovery", "mail_to", "webhooks", "traps", "ack_command")
+		return
+	}
+	if len(a.Exit) == 0 {
+		forbidUnless(t, "without exit", map[string]bool{"other_exit": len(a.OtherExit) == 0})
 	}
 	if a.Every%time.Second != 0 && t.ok("every") {
 		t.failf("every", `must be whole seconds with pace = "check"`)

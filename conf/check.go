@@ -127,6 +127,7 @@ var checkKinds = []checkKind{
 	keysOf("file", visitFile),
 	keysOf("agent", visitAgent),
 	keysOf("bfd", visitCheckBFD),
+	keysOf("trap", visitCheckTrap),
 }
 
 // A checkKind holds the keys of one kind of check.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"holdfast/checker"
+	"holdfast/lvs"
 )
 
 // Checks returns the checks of all servers, in order.
@@ -39,7 +40,7 @@ func (s *Service) checksOf(j int, index serverIndex) []checker.Config {
 		c.through(s, server.Server.Address, &config)
 		config.Server, config.Weight = about, server.Server.Weight
 		for _, on := range c.Depends {
-			if found, err := index.find(on, server.Server.Address.Addr()); err == nil {
+			if found, err := index.find(on, server); err == nil {
 				config.Depends = append(config.Depends, found)
 			}
 		}
@@ -83,8 +84,8 @@ func dependsOnOthers(s Service) bool {
 }
 
 // find returns the ID of the server that "SERVICE/SERVER" means, or that "SERVICE"
-// means for a server at an address.
-func (x serverIndex) find(on string, address netip.Addr) (id string, err error) {
+// means for a server: that at the same address, or of the same name if it has none.
+func (x serverIndex) find(on string, of *lvs.ServerConfig) (id string, err error) {
 	service, server, named := strings.Cut(on, "/")
 	v := x[service]
 	switch {
@@ -92,9 +93,12 @@ func (x serverIndex) find(on string, address netip.Addr) (id string, err error) 
 		return "", fmt.Errorf("there is no [[service]] named %q", service)
 	case named:
 		id = v.ids[server]
+	case of.Server.Address.IsValid():
+		server = of.Server.Address.Addr().String()
+		id = v.addresses[of.Server.Address.Addr()]
 	default:
-		server = address.String()
-		id = v.addresses[address]
+		server = of.Name
+		id = v.ids[server]
 	}
 	if id == "" {
 		return "", fmt.Errorf("the service %q has no server %s", service, server)
@@ -133,7 +137,7 @@ func (c *Config) linkServer(t *table, s *Service, j int, index serverIndex, grap
 	about := s.Name + "/" + s.Servers[j].Name
 	for _, check := range s.Health[j].Checks {
 		for _, on := range check.Depends {
-			id, err := index.find(on, s.Servers[j].Server.Address.Addr())
+			id, err := index.find(on, &s.Servers[j])
 			if err != nil {
 				if t.ok("check") { // one error a service
 					t.failf("check", "server %s depends on %q, but %v", s.Servers[j].Name, on, err)

@@ -24,6 +24,7 @@ type Config struct {
 	Listens  []Listen
 	Page     Page
 	Metrics  Metrics
+	MonTraps MonTraps
 }
 
 // Metrics is how metrics are given to Prometheus.
@@ -240,7 +241,7 @@ type Service struct {
 
 // Health has the checks of one server and its commands.
 type Health struct {
-	Checks []Check // at least one; all must be well
+	Checks []Check       // at least one; all must be well
 	Notify *ServerNotify // never changed: servers without one of their own share that of the service
 }
 

@@ -27,6 +27,7 @@ func (c *Config) resolve(s sections) {
 	c.checkPreemptCommands(s)
 	c.checkResources(s)
 	c.checkListens(s)
+	c.checkTraps(s)
 }
 
 // unique finds the second use of a key. It maps each key to the file:line of its

@@ -25,6 +25,7 @@ type Resource struct {
 	Status   Command           // command; without Argv nobody can ask whether it runs
 
 	Before       ResourceBefore
+	Exclusive    bool // with Before: it must not run on two directors at once
 	OnFailure    ResourceFailure
 	StartTimeout time.Duration
 	StopTimeout  time.Duration
@@ -144,6 +145,14 @@ func (r *Resource) visit(t *table) {
 	need(t, "type", &r.Kind, resourceKind)
 	r.visitKind(t)
 	field(t, "before", &r.Before, optional(resourceBefore), ResourceAfterAddresses)
+	early := r.Before == ResourceBeforeAddresses
+	if t.reading() || early {
+		field(t, "exclusive", &r.Exclusive, boolean, false)
+	}
+	if t.reading() && !early {
+		t.forbid("without before", "exclusive")
+		r.Exclusive = false
+	}
 	field(t, "on_failure", &r.OnFailure, resourceFailure, ResourceIgnored)
 	field(t, "start_timeout", &r.StartTimeout, resourceTimeout, time.Minute)
 	field(t, "stop_timeout", &r.StopTimeout, resourceTimeout, 20*time.Second)

@@ -6,6 +6,7 @@ package conf
 type sections struct {
 	vrrp, groups, tracks, bfd, alerts, listens, services []*table
 	sync                                                 *table // nil without [lvs.sync]
+	monTraps                                             *table
 	vrrpParts, groupParts                                []parts
 }
 
@@ -23,6 +24,7 @@ func (c *Config) visit(t *table) (s sections) {
 	s.bfd = list(t, "bfd", &c.BFD, func(t *table, b *BFD) { b.visit(t) })
 	t.sub("notify", func(t *table) { c.Notify.visit(t, c.Director.Name) })
 	s.alerts = list(t, "alert", &c.Alerts, func(t *table, a *Alert) { a.visit(t) })
+	t.sub("mon_traps", func(t *table) { s.monTraps = t; c.MonTraps.visit(t) })
 	t.sub("metrics", c.Metrics.visit)
 	s.listens = list(t, "listen", &c.Listens, func(t *table, l *Listen) { l.visit(t) })
 	t.sub("page", c.Page.visit)

@@ -20,10 +20,10 @@ var directives = map[string]string{
 		fallback fallback6 fallbackcommand fork httpmethod load logfile login maintenancedir monitorfile negotiatetimeout
 		netmask ops passwd persistent protocol quiescent readdquiescent real real6 receive request schedflags scheduler
 		secret service servicename smtp supervised timeout virtual virtual6 virtualhost`,
-	"mon": `alert alertafter alertdir alertevery allow_empty_group authfile authtype basedir cfbasedir cltimeout comp_alerts
-		dep_behavior depend description dtlogfile dtlogging exclude_hosts exclude_period failure_interval histlength
+	"mon": `ackalert alert alertafter alertdir alertevery alertexitrange allow_empty_group authfile authtype basedir cfbasedir cltimeout comp_alerts
+		dep_behavior depend description disablealert dtlogfile dtlogging exclude_hosts exclude_period failure_interval histlength
 		historicfile historictime hostdepend hostgroup interval logdir maxprocs mondir monitor monitordepend numalerts
-		pamservice period pidfile randskew randstart redistribute serverbind serverport service startupalert statedir
+		pamservice period pidfile randskew randstart redistribute serverbind serverport service startupalert startupalerts_on_reset statedir
 		syslog_facility trap trapbind trapduration trapport traptimeout unack_summary upalert upalertafter userfile watch`,
 	"keepalived": `alpha bind_if bind_port bindto BFD_CHECK connect_ip connect_port connect_timeout delay_before_retry
 		delay_loop digest DNS_CHECK dynamic enable_sni fast_recovery FILE_CHECK fwmark ha_suspend helo_name HTTP_GET

@@ -282,7 +282,7 @@ exit 0;`
 
 func (s External) prober(t *Tools, to Target) Prober {
 	p := &externalProber{settings: s, programs: t.Programs, program: s.Program(to), timeout: to.Timeout}
-	if s.speaksForAll() {
+	if s.SpeaksForAll() {
 		p.history, p.onRun = new(monHistory), t.OnRun
 	}
 	if s.Together {
@@ -314,7 +314,7 @@ func (p *externalProber) Probe(ctx context.Context) error {
 
 // ProbeWeight implements Weigher.
 func (p *externalProber) ProbeWeight(ctx context.Context) (*Weight, error) {
-	ended, err := p.run(ctx)
+	ended, err := p.run(ctx, p.program)
 	if err != nil {
 		return nil, err
 	}
@@ -329,11 +329,10 @@ func (p *externalProber) ProbeWeight(ctx context.Context) (*Weight, error) {
 func (p *externalProber) Warning() string { return p.warning }
 
 // run runs the program.
-func (p *externalProber) run(ctx context.Context) (Ended, error) {
+func (p *externalProber) run(ctx context.Context, program Program) (Ended, error) {
 	if p.programs == nil {
 		return Ended{}, Inconclusive(errNoPrograms)
 	}
-	program := p.program
 	if p.history != nil {
 		program.Environment = slices.Concat(p.history.environment(), program.Environment)
 	}

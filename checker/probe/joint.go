@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -23,7 +24,8 @@ type joint struct {
 	history *monHistory
 
 	mu     sync.Mutex
-	latest *jointRun // nil before the first
+	latest *jointRun       // nil before the first
+	out    map[string]bool // hosts that are left out of the next runs
 }
 
 // A jointRun is one run of the program.
@@ -74,12 +76,43 @@ func (m *jointMember) Close() error {
 	return nil
 }
 
+// Wait implements Waiter. mon leaves hosts out in the same way (hostdepend).
+func (m *jointMember) Wait(out bool) {
+	m.joint.mu.Lock()
+	defer m.joint.mu.Unlock()
+	if !out {
+		delete(m.joint.out, m.host)
+		return
+	}
+	if m.joint.out == nil {
+		m.joint.out = map[string]bool{}
+	}
+	m.joint.out[m.host] = true
+}
+
+// arguments returns the arguments of the next run: those of all, less the hosts that
+// are left out. The hosts are the last arguments.
+func (j *joint) arguments(all []string, hosts int) []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	own := len(all) - hosts
+	argv := slices.Clone(all[:own])
+	for _, host := range all[own:] {
+		if !j.out[host] {
+			argv = append(argv, host)
+		}
+	}
+	return argv
+}
+
 // Probe implements Prober.
 func (m *jointMember) Probe(ctx context.Context) error {
 	for {
 		run, leads := m.joint.next(m)
 		if leads {
-			run.result, run.err = m.run(ctx)
+			program := m.program
+			program.Argv = m.joint.arguments(program.Argv, len(m.settings.Subject.Hosts))
+			run.result, run.err = m.run(ctx, program)
 			run.aborted = errors.Is(context.Cause(ctx), context.Canceled)
 			close(run.ended)
 		}

@@ -18,11 +18,12 @@ type monitorStage struct {
 	failed string
 	status int
 	begun  []time.Time
+	argv   []string // of the latest run
 }
 
 func (m *monitorStage) Run(ctx context.Context, p Program) (Ended, error) {
 	m.mu.Lock()
-	m.begun = append(m.begun, time.Now())
+	m.begun, m.argv = append(m.begun, time.Now()), p.Argv
 	ended := Ended{Status: m.status, Output: []byte(m.failed + "\n" + strings.ReplaceAll(m.failed, " ", ": bad\n") + ": bad\n")}
 	m.mu.Unlock()
 	select {
@@ -95,6 +96,25 @@ func TestTogether(t *testing.T) {
 		want = []string{"exit status 1: " + on.failed, "exit status 1: " + on.failed, "exit status 1: " + on.failed}
 		if diff := cmp.Diff(want, probeAll(t.Context(), all)); diff != "" {
 			t.Errorf("no host is named (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A run leaves out the servers that wait for something else.
+func TestTogetherLeavesOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		on := &monitorStage{}
+		_, all := trio(on)
+		all[1].(Waiter).Wait(true)
+		_ = all[0].Probe(t.Context())
+		if got := strings.Join(on.argv, " "); got != "/lib/fping.monitor 192.0.2.1 192.0.2.3" {
+			t.Errorf("run %s", got)
+		}
+		all[1].(Waiter).Wait(false)
+		time.Sleep(10 * time.Second)
+		_ = all[0].Probe(t.Context())
+		if got := strings.Join(on.argv, " "); got != "/lib/fping.monitor 192.0.2.1 192.0.2.2 192.0.2.3" {
+			t.Errorf("then %s", got)
 		}
 	})
 }

@@ -7,14 +7,27 @@ import (
 	"time"
 )
 
-// A MonRun is one run of a monitor of mon that speaks for a whole service.
+// A MonRun is one run of a monitor of mon that speaks for a whole service, or a trap of
+// mon about it.
 type MonRun struct {
 	Service     string
 	At          time.Time // when it ended
 	Status      int       // 0: all servers are well
 	Output      string
-	Environment []string // External.Environment
+	Environment []string // External.Environment, or Trap.Environment
+	Source      MonSource
+	Intended    string // the GROUP:SERVICE of a trap that was for a service that there is not
 }
+
+// A MonSource is what a MonRun comes from.
+type MonSource string
+
+// The sources.
+const (
+	FromMonitor     MonSource = ""
+	FromTrap        MonSource = "trap"
+	FromTrapTimeout MonSource = "traptimeout" // no trap has come for some time
+)
 
 // A monHistory is what the next run of a monitor is told of those before it. mon keeps
 // it for each service.
@@ -70,9 +83,9 @@ func monTime(t time.Time) string {
 	return strconv.FormatInt(t.Unix(), 10)
 }
 
-// speaksForAll reports whether one run of the program is about all servers of the
+// SpeaksForAll reports whether one run of the program is about all servers of the
 // service.
-func (s External) speaksForAll() bool {
+func (s External) SpeaksForAll() bool {
 	return s.Style == StyleMon && (s.Together || s.Host == HostNone)
 }
 

@@ -104,6 +104,7 @@ var kinds = []Settings{
 	File{},
 	Agent{},
 	BFD{},
+	Trap{},
 }
 
 // HasAddress reports whether the kind asks an address.
@@ -138,11 +139,12 @@ type Tools struct {
 	// Clients make the Probers of kinds whose client is outside this package.
 	// The key is the kind.
 	Clients map[string]func(Settings, Target) Prober
-	// Programs run programs for checks of type external. This field and the next two
+	// Programs run programs for checks of type external. This field and the next three
 	// may be nil; the checks then find out nothing.
 	Programs Programs
 	Files    Files    // for checks of type file
 	Sessions Sessions // for checks of type bfd
+	Traps    Traps    // for checks of type trap
 	// OnRun is called in any goroutine after each run of a monitor of mon that asks for
 	// all servers of a service. nil: nobody wants to know.
 	OnRun func(MonRun)

@@ -22,6 +22,7 @@ type Engine struct {
 	// doubtUntil is when failures of another run are not believed any more; zero:
 	// there are none.
 	doubtUntil time.Time
+	calls      []Notice // that the next Take returns
 }
 
 // A failure is since when a subject fails, and why.
@@ -186,6 +187,7 @@ func (p *problem) silenced(by []subject) bool {
 // only an event can lead to a notice. Call it after each event too.
 func (e *Engine) Take(now time.Time) (notices []Notice, next time.Time) {
 	next = e.settle(now)
+	notices, e.calls = e.calls, nil
 	for _, r := range e.rules {
 		due, later := e.dueIn(r, now)
 		if len(due) > 0 && r.batch.IsZero() {
@@ -247,9 +249,7 @@ func (r *ruleState) notice(due []*problem, now time.Time) Notice {
 			r.forget(p, now)
 			continue
 		}
-		p.notices++
-		p.last = now
-		p.ready = false
+		p.count(now)
 		delete(r.told, p.subject)
 		n.Down = append(n.Down, p.entry())
 	}
@@ -262,16 +262,20 @@ func (r *ruleState) notice(due []*problem, now time.Time) Notice {
 var ErrNothing = errors.New("no rule for alerts reports a failure")
 
 // Ack acknowledges the problems whose subject a pattern means: they make no more
-// notices until they are over. It returns the subjects, sorted.
-func (e *Engine) Ack(pattern, by string) ([]string, error) {
+// notices until they are over. It returns the subjects, sorted. Call Take after it.
+func (e *Engine) Ack(pattern, by string, now time.Time) ([]string, error) {
 	var names []string
+	by = cmp.Or(by, "somebody")
 	for _, r := range e.rules {
+		var found []*problem
 		for s, p := range r.problems {
 			if p.failing && Matches(pattern, s.Name) {
-				p.acked = cmp.Or(by, "somebody")
+				p.acked = by
 				names = append(names, s.Name)
+				found = append(found, p)
 			}
 		}
+		e.acknowledged(r, found, by, now)
 	}
 	if names == nil {
 		return nil, ErrNothing
@@ -293,7 +297,7 @@ func (e *Engine) Open() []Open {
 	for _, r := range e.rules {
 		var entries []Open
 		for _, p := range r.problems {
-			if p.failing {
+			if p.failing && !p.lapsed {
 				entries = append(entries, Open{p.entry(), r.Name, p.acked})
 			}
 		}

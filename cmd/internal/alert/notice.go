@@ -20,6 +20,10 @@ type Notice struct {
 	At   time.Time
 	Down []Entry // that fail, sorted by kind and subject
 	Up   []Entry // that have recovered
+	// Call is why it is made; "": something fails or has recovered. With another value
+	// Down and Up have what the program is told of.
+	Call Call
+	By   string // who has acknowledged Down, with CallAck
 }
 
 // An Entry is one subject of a notice.
@@ -54,7 +58,9 @@ func (n *Notice) Event() event.Event {
 		At: n.At, Kind: event.KindAlert, Subject: n.Rule, To: to, Reason: n.Summary(),
 		Alert: &event.Alert{
 			Down: eventEntries(n.Down), DownTotal: len(n.Down), Up: eventEntries(n.Up), UpTotal: len(n.Up), Text: n.Text(),
+			Call: string(n.Call), By: n.By,
 		},
+		NotJournaled: n.Call != "",
 	}
 }
 
@@ -72,6 +78,12 @@ func eventEntries(all []Entry) []event.AlertEntry {
 // connection refused", or "500 servers and 2 services are DOWN: mail 200, web 302".
 func (n *Notice) Summary() string {
 	var parts []string
+	switch n.Call {
+	case CallStartup:
+		return "the daemon has started"
+	case CallAck:
+		return fmt.Sprintf("%s takes care of %s", n.By, strings.Join(subjects(n.Down), ", "))
+	}
 	if len(n.Down) > 0 {
 		parts = append(parts, summary(n.Down, event.Down))
 	}
@@ -109,6 +121,14 @@ func summary(all []Entry, state string) string {
 		where = append(where, fmt.Sprintf("%s %d", service, services[service]))
 	}
 	return text + ": " + strings.Join(where, ", ")
+}
+
+func subjects(all []Entry) []string {
+	var names []string
+	for _, e := range all[:min(len(all), 10)] {
+		names = append(names, e.Subject)
+	}
+	return names
 }
 
 // count returns "1 server" or "2 servers".

@@ -17,6 +17,8 @@ const (
 	// and at no other time. A rule of this pace is about services, and hears of their
 	// monitors only. Its Every is in whole seconds, 0: at every failed run.
 	PaceCheck Pace = "check"
+	// PaceRun passes each run of a monitor on to the program, failed or not.
+	PaceRun Pace = "run"
 )
 
 // A Change says which change of a failure is told before Every is over.
@@ -38,7 +40,21 @@ type Run struct {
 	// Hosts are the servers of the service, and Environment has the variables that
 	// the configuration gives the monitor.
 	Hosts, Environment []string
+	// Source is what has reported it, and Intended the GROUP:SERVICE of a trap that
+	// was for a service that there is not.
+	Source   Source
+	Intended string
 }
+
+// A Source is what reports a run.
+type Source string
+
+// The sources.
+const (
+	FromMonitor     Source = ""
+	FromTrap        Source = "trap"        // a trap of mon has arrived
+	FromTrapTimeout Source = "traptimeout" // none has arrived for some time
+)
 
 // summary returns the first line of the output.
 func (r *Run) summary() string {
@@ -71,7 +87,11 @@ func (e *Engine) Ran(run *Run) {
 	}
 	told := h.told(run)
 	for _, r := range e.rules {
-		if r.Pace == PaceCheck && r.concerns(s) {
+		switch {
+		case r.isClock() || !r.concerns(s):
+		case r.Pace == PaceRun:
+			e.passOn(r, s, run, told)
+		default:
 			e.ran(r, s, run, told)
 		}
 	}
@@ -88,12 +108,19 @@ func (h *history) told(run *Run) *event.Run {
 	t := &event.Run{
 		Hosts: run.Hosts, Environment: run.Environment, Status: run.Status, Output: run.Output, Summary: run.summary(),
 		FirstFailure: h.firstFailure, LastFailure: h.lastFailure, LastSuccess: h.lastSuccess,
+		Source: string(run.Source), Intended: run.Intended,
 	}
-	if h.before != nil {
+	switch {
+	case h.before == nil:
+		t.First = run.Status == 0
+	case run.Status == 0:
 		t.Before = &h.before.Output
-		if run.Status == 0 {
-			t.Output, t.Summary = h.before.Output, h.before.summary()
+		t.Output, t.Summary = h.before.Output, h.before.summary()
+		if h.before.Status == 0 && h.before.Output == "" { // mon knows no summary then
+			t.Summary = ""
 		}
+	default:
+		t.Before = &h.before.Output
 	}
 	return t
 }
@@ -107,6 +134,8 @@ func (e *Engine) ran(r *ruleState, s subject, run *Run, told *event.Run) {
 			p.told = told
 			p.recover(&r.Rule, run.At)
 			p.recovery = p.recovery && open && !r.told[s]
+		} else if p != nil && p.started {
+			delete(r.problems, s)
 		}
 		return
 	}
@@ -116,8 +145,45 @@ func (e *Engine) ran(r *ruleState, s subject, run *Run, told *event.Run) {
 	}
 	before := p.told
 	p.fail(&r.Rule, run.At, told.Summary)
-	p.told = told
+	p.told, p.lapsed = told, false
+	if r.AckUntilChange && p.acked != "" && before != nil && !sameWords(before.Summary, told.Summary) {
+		p.unacknowledge(run.At)
+	}
 	p.ready = open && p.acked == "" && !p.silenced(e.silencers(r)) && p.paced(&r.Rule, run.At, before)
+	if p.ready && len(r.Exit) > 0 && !r.Exit.has(run.Status) {
+		p.ready = false
+		if r.OtherExit.has(run.Status) {
+			p.count(run.At)
+		}
+	}
+}
+
+// unacknowledge ends an acknowledgement, and counts the failure anew.
+func (p *problem) unacknowledge(now time.Time) {
+	p.acked, p.failures, p.last, p.held = "", 1, time.Time{}, now
+	p.counted, p.window = 0, time.Time{}
+}
+
+// sameWords reports whether two lines differ in their blanks at most.
+func sameWords(a, b string) bool {
+	return strings.Join(strings.Fields(a), "") == strings.Join(strings.Fields(b), "")
+}
+
+// Lapse ends what a trap has reported, because its time is over. Nobody is told. A
+// failure after it begins a new one for those who ask since when the service fails.
+func (e *Engine) Lapse(service string) {
+	s := subject{Kind: event.KindService, Name: service}
+	if h, ok := e.runs[service]; ok && h.before != nil && h.before.Status != 0 {
+		quiet := *h.before
+		quiet.Status = 0
+		h.before = &quiet
+		e.runs[service] = h
+	}
+	for _, r := range e.rules {
+		if p := r.problems[s]; p != nil && p.failing && r.Pace == PaceCheck {
+			p.lapsed, p.ready = true, false
+		}
+	}
 }
 
 // paced reports whether a failed run is told, as mon decides it (do_alert). It keeps
@@ -132,9 +198,16 @@ func (p *problem) paced(r *Rule, now time.Time, before *event.Run) bool {
 	case r.Within > 0:
 		return p.windowed(r, now)
 	case r.Hold > 0:
-		return seconds(p.since, now) > int64(r.Hold/time.Second)
+		return seconds(later(p.since, p.held), now) > int64(r.Hold/time.Second)
 	}
 	return p.failures >= r.After
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // windowed counts a failure for After within Within. The count begins anew when the

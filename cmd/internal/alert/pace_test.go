@@ -2,6 +2,7 @@ package alert
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,26 @@ func TestPaceOfMon(t *testing.T) {
 		{"no upalert", func(r *Rule) { r.Recovery = false }, "a -", "0:a"},
 		{"period", func(r *Rule) { r.Open = closed }, "a a - a a -", "0:a 10:a 20:up(a)"},
 		{"recovery out of the period", func(r *Rule) { r.Open = closed }, "a a a - a", "0:a 10:a 20:a"},
+		{"exit=2", func(r *Rule) { r.Exit = Statuses{{2, 2}} }, "a b2 b2 - b2 a -", "10:b2 20:b2 30:up(b2) 40:b2 60:up(a)"},
+		{"exit=2-3 with alertevery", func(r *Rule) {
+			r.Exit, r.Every, r.Change = Statuses{{2, 3}}, time.Hour, ChangeNone
+		}, "a b2 b3 -", "10:b2 30:up(b3)"},
+		{"exit=2 beside exit=1", func(r *Rule) {
+			r.Exit, r.OtherExit, r.Every = Statuses{{2, 2}}, Statuses{{1, 1}}, time.Hour
+		}, "a b2 - b2", "20:up(b2) 30:b2"},
+		{"ack", nil, "a A a b -", "0:a 40:up(b)"},
+		{"ackalert", func(r *Rule) { r.Acks = true }, "a A a -", "0:a 10:ack(a) 30:up(a)"},
+		{"ackalert needs an alert", func(r *Rule) { r.Acks, r.After = true, 3 }, "a A a -", ""},
+		{"ackalert, no_comp_alerts", func(r *Rule) { r.Acks, r.After, r.Unpaired = true, 3, true }, "a A a -", "10:ack(a) 30:up(a)"},
+		{"ackalert counts", func(r *Rule) { r.Acks, r.AckUntilChange, r.Limit = true, true, 2 }, "a A b b -", "0:a 10:ack(a) 40:up(b)"},
+		{"unack_summary", func(r *Rule) { r.AckUntilChange, r.Every = true, time.Hour }, "a A a b b -", "0:a 30:b 50:up(b)"},
+		{"unack_summary, alertafter 2", func(r *Rule) { r.AckUntilChange, r.After = true, 2 }, "a a A b b -", "10:a 40:b 50:up(b)"},
+		{"startupalert", func(r *Rule) { r.Startup = true }, "S - a -", "0:startup 20:a 30:up(a)"},
+		{"startupalert counts", func(r *Rule) { r.Startup, r.Limit = true, 2 }, "S a a - a", "0:startup 10:a 30:up(a) 40:a"},
+		{"startupalert, alertevery strict", func(r *Rule) { r.Startup, r.Every = true, 15*time.Second }, "S a a a", "0:startup 20:a"},
+		{"redistribute", func(r *Rule) { r.Pace = PaceRun }, "- a a - -", "0:up((NO SUMMARY)) 10:a 20:a 30:up(a) 40:up()"},
+		{"trapduration", nil, "a L a -", "0:a 20:a 30:up(a)"},
+		{"trapduration, then up", nil, "a L - a", "0:a 30:a"},
 		{"depend", func(r *Rule) { r.Unless = []string{"router:ping"} }, "a R a r a", "0:a 40:a"},
 	}
 	for _, tt := range tests {
@@ -48,14 +69,25 @@ func TestPaceOfMon(t *testing.T) {
 			for i, word := range strings.Fields(tt.runs) {
 				now := start.Add(time.Duration(i) * 10 * time.Second)
 				run := Run{Service: "web:http", At: now, Status: 1, Output: word + "\ndetail\n"}
+				if len(word) == 2 {
+					run.Status = int(word[1] - '0')
+				}
 				switch word {
+				case "A":
+					if _, err := e.Ack("web:http", "me", now); err != nil {
+						t.Fatal(err)
+					}
+				case "S":
+					e.Start(now, false, []Run{{Service: "web:http", Hosts: []string{"www1"}}})
+				case "L":
+					e.Lapse("web:http")
 				case "R", "r":
 					e.Handle(&event.Event{At: now, Kind: event.KindService, Subject: "router:ping", To: map[string]string{"R": event.Down, "r": event.Up}[word]})
 					run.Output = "a\n"
 				case good:
 					run.Status, run.Output = 0, ""
 				}
-				if word != "r" { // the router comes back between two runs
+				if !slices.Contains([]string{"r", "A", "S", "L"}, word) { // the router comes back between two runs
 					e.Ran(&run)
 				}
 				// Nothing but a run leads to a message.
@@ -75,6 +107,12 @@ func TestPaceOfMon(t *testing.T) {
 
 func describe(n *Notice, at time.Time) string {
 	text := fmt.Sprintf("%d:", int(at.Sub(start).Seconds()))
+	switch n.Call {
+	case CallStartup:
+		return text + "startup"
+	case CallAck:
+		return text + "ack(" + n.Down[0].Told.Summary + ")"
+	}
 	for _, e := range n.Up {
 		return text + "up(" + e.Told.Summary + ")"
 	}
@@ -121,7 +159,7 @@ func TestPaceAckAndRemoval(t *testing.T) {
 	ran := func(status int) { c.Ran(&Run{Service: "web:http", At: c.now, Status: status, Output: "a\n"}) }
 	ran(1)
 	c.run(10 * time.Second)
-	if _, err := c.Ack("web:http", "me"); err != nil {
+	if _, err := c.Ack("web:http", "me", c.now); err != nil {
 		t.Fatal(err)
 	}
 	ran(1)

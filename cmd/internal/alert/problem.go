@@ -46,6 +46,9 @@ type problem struct {
 	ready   bool       // the latest run is to be told
 	counted int        // failures in the window
 	window  time.Time  // when it began
+	held    time.Time  // since when the time of Hold counts; zero: since the failure
+	started bool       // the program of the start was called, and the monitor has not run yet
+	lapsed  bool       // the failure was reported by a trap whose time is over
 }
 
 // fail counts a failure. One that comes before anybody was told of the recovery goes
@@ -56,7 +59,11 @@ func (p *problem) fail(r *Rule, now time.Time, reason string) {
 	case p.recovery:
 		p.failing, p.recovery = true, false
 	default:
-		*p = problem{subject: p.subject, recent: p.recent, last: p.last, failing: true, since: now}
+		sent := 0
+		if p.started {
+			sent = p.notices
+		}
+		*p = problem{subject: p.subject, recent: p.recent, last: p.last, notices: sent, failing: true, since: now}
 	}
 	p.reason = reason
 	p.failures++
@@ -66,6 +73,13 @@ func (p *problem) fail(r *Rule, now time.Time, reason string) {
 			p.recent = p.recent[over:]
 		}
 	}
+}
+
+// count notes that somebody was told.
+func (p *problem) count(now time.Time) {
+	p.notices++
+	p.last = now
+	p.ready = false
 }
 
 // trimmed returns the failures that still count for Within.
@@ -79,8 +93,8 @@ func (p *problem) trimmed(r *Rule, now time.Time) []time.Time {
 
 // recover ends the failure.
 func (p *problem) recover(r *Rule, now time.Time) {
-	p.failing, p.until, p.acked = false, now, ""
-	p.recovery = r.Recovery && (p.notices > 0 || r.Unpaired)
+	p.recovery = r.Recovery && (p.notices > 0 || r.Unpaired) && !p.lapsed
+	p.failing, p.until, p.acked, p.lapsed = false, now, "", false
 	p.failures = 0
 	if !r.Strict {
 		p.last = time.Time{}
@@ -89,7 +103,7 @@ func (p *problem) recover(r *Rule, now time.Time) {
 
 // over reports whether nothing of p is needed any more.
 func (p *problem) over(r *Rule, now time.Time) bool {
-	if r.Strict && !p.failing && now.Sub(p.last) < r.Every {
+	if p.started && !p.failing || r.Strict && !p.failing && now.Sub(p.last) < r.Every {
 		return false
 	}
 	return !p.failing && !p.recovery && (r.Within == 0 || len(p.trimmed(r, now)) == 0)

@@ -45,6 +45,16 @@ type Rule struct {
 	Pace   Pace // "": PaceClock
 	Change Change
 	Strict bool
+	// Exit are the exit statuses of a monitor that are told; none: all but 0. OtherExit
+	// are told by other rules, and count for Every and Limit of this one too.
+	Exit, OtherExit Statuses
+	// AckUntilChange ends an acknowledgement when the first line that the monitor
+	// prints changes.
+	AckUntilChange bool
+
+	// Startup says that there is a notice of the start of the daemon, and with
+	// StartupOnReload of each reload; Acks that there is one of an acknowledgement.
+	Startup, StartupOnReload, Acks bool
 }
 
 // Kinds are the kinds of events that a rule can have.
@@ -82,7 +92,9 @@ func (r *Rule) concerns(s subject) bool {
 }
 
 // hears reports whether an event about a subject matters to the rule.
-func (r *Rule) hears(s subject) bool { return r.Pace != PaceCheck && r.concerns(s) }
+func (r *Rule) hears(s subject) bool { return r.isClock() && r.concerns(s) }
+
+func (r *Rule) isClock() bool { return r.Pace == PaceClock || r.Pace == "" }
 
 func matchesAny(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return Matches(p, name) })

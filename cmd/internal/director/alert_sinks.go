@@ -19,7 +19,7 @@ func (o *outlets) alertSinks(c *conf.Config, list []plannedSink) []plannedSink {
 		if len(a.MailTo) > 0 {
 			own = append(own, o.alertMail(a, c))
 		}
-		if len(a.Command.Argv) > 0 || len(a.RecoveryCommand.Argv) > 0 {
+		if a.Runs() {
 			own = append(own, o.alertProgram(a, c))
 		}
 		for _, name := range a.Traps {
@@ -71,18 +71,23 @@ func (o *outlets) alertMail(a *conf.Alert, c *conf.Config) plannedSink {
 func (o *outlets) alertProgram(a *conf.Alert, c *conf.Config) plannedSink {
 	program := notify.AlertProgramOptions{
 		Program: runAs(&a.Command, &c.Director), Recovery: runAs(&a.RecoveryCommand, &c.Director),
+		Startup: programCall(&a.StartupCommand, &c.Director), Ack: programCall(&a.AckCommand, &c.Director),
 		RecoveryBare: a.RecoveryCommand.OwnArguments, RecoveryTimeout: a.RecoveryCommand.Timeout, Mon: a.Style == conf.AlertMon, Bare: a.Command.OwnArguments,
 		Timeout: a.Command.Timeout, Director: c.Director.Name, Log: o.log,
 	}
 	spec := program
 	spec.Log = nil
 	return plannedSink{
-		sink{key: "alert " + a.Name + " command", name: "alert " + a.Name + " by command", spec: spec, alerts: []string{a.Name}},
+		sink{key: "alert " + a.Name + " command", name: "alert " + a.Name + " by command", spec: spec, alerts: []string{a.Name}, calls: true},
 		notify.SinkOptions{
 			Transport: notify.NewAlertProgram(program), Queue: alertQueue,
 			RetryMin: fifoRetryMin, RetryMax: fifoRetryMax,
 		},
 	}
+}
+
+func programCall(c *conf.Command, d *conf.Director) notify.ProgramCall {
+	return notify.ProgramCall{Program: runAs(c, d), Bare: c.OwnArguments, Timeout: c.Timeout}
 }
 
 // alertQueue is how many alerts wait for the program that delivers them.

@@ -37,6 +37,7 @@ type alerts struct {
 	posted   bool                // a look is on its way
 	ended    bool                // what happens now is the end of the daemon
 	fresh    bool                // nothing was applied yet
+	upgraded bool                // the former binary has called the programs of the start
 }
 
 func newAlerts(b base, dir string) *alerts {
@@ -61,11 +62,35 @@ func (a *alerts) apply(c *conf.Config) {
 		}
 	}
 	a.counts.Store(a.engine.Counts())
+	first := a.fresh
 	if a.fresh {
 		a.fresh = false
 		a.recall()
 	}
+	if !first || !a.upgraded {
+		a.engine.Start(time.Now(), !first, monitorsOf(c))
+	}
 	a.soon()
+}
+
+func (a *alerts) restore(s *upgradeState) { a.upgraded = s.At != 0 }
+
+// monitorsOf returns the services that a monitor of mon, or its traps, speak for.
+func monitorsOf(c *conf.Config) []alert.Run {
+	var all []alert.Run
+	for i := range c.Services {
+		s := &c.Services[i]
+		environment, ok := s.Monitor()
+		if !ok {
+			continue
+		}
+		run := alert.Run{Service: s.Name, Environment: environment}
+		for j := range s.Servers {
+			run.Hosts = append(run.Hosts, s.Servers[j].Name)
+		}
+		all = append(all, run)
+	}
+	return all
 }
 
 // subjectsOf returns which subjects a configuration has. Others, such as devices that
@@ -114,8 +139,18 @@ func (a *alerts) rule(c *conf.Alert) alert.Rule {
 		Name: c.Name, Kinds: c.Events, Subjects: c.Subjects, Unless: c.Unless, After: c.After, Within: c.Within,
 		Hold: c.Hold, Gather: c.Gather, Every: c.Every, Limit: c.Limit, Recovery: c.Recovery, Unpaired: c.Unpaired,
 		Pace: alert.Pace(c.Pace), Change: alert.Change(c.Change), Strict: c.Strict,
+		Exit: statuses(c.Exit), OtherExit: statuses(c.OtherExit), AckUntilChange: c.AckEnds == "change",
+		Startup: len(c.StartupCommand.Argv) > 0, StartupOnReload: c.StartupOnReload, Acks: len(c.AckCommand.Argv) > 0,
 		Open: func(t time.Time) bool { return when.Contains(t.Local()) && (follow == "" || a.masters[follow]) },
 	}
+}
+
+func statuses(ranges []conf.ExitRange) alert.Statuses {
+	var all alert.Statuses
+	for _, r := range ranges {
+		all = append(all, [2]int{r.From, r.To})
+	}
+	return all
 }
 
 // handle takes every event in. It publishes nothing itself: subscribers after this
@@ -152,9 +187,14 @@ func (a *alerts) ranMonitor(r probe.MonRun) {
 		if a.ended {
 			return
 		}
-		a.engine.Ran(&alert.Run{Service: r.Service, At: r.At, Status: r.Status, Output: r.Output, Hosts: a.hosts[r.Service], Environment: r.Environment})
+		a.engine.Ran(&alert.Run{Service: r.Service, At: r.At, Status: r.Status, Output: r.Output, Hosts: a.hosts[r.Service], Environment: r.Environment, Source: alert.Source(r.Source), Intended: r.Intended})
 		a.soon()
 	})
+}
+
+// trapLapsed notes that the time of a trap is over. It is called in any goroutine.
+func (a *alerts) trapLapsed(service string) {
+	a.post(func() { a.engine.Lapse(service) })
 }
 
 // soon looks for alerts once the events at hand are handled.
@@ -175,7 +215,9 @@ func (a *alerts) look() {
 	notices, next := a.engine.Take(time.Now())
 	for i := range notices {
 		e := notices[i].Event()
-		a.log.Warn("alert", "alert", e.Subject, "text", e.Reason)
+		if !e.NotJournaled {
+			a.log.Warn("alert", "alert", e.Subject, "text", e.Reason)
+		}
 		a.publish(e)
 	}
 	if len(notices) > 0 {
@@ -194,12 +236,13 @@ func (a *alerts) look() {
 
 // ack acknowledges failures.
 func (a *alerts) ack(subject, by string) ([]string, error) {
-	names, err := a.engine.Ack(subject, by)
+	names, err := a.engine.Ack(subject, by, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("%w of %q now: there is nothing to acknowledge", err, subject)
 	}
 	a.log.Info("alerts acknowledged", "subjects", names, "by", by)
 	a.keep()
+	a.soon()
 	return names, nil
 }
 

@@ -17,13 +17,18 @@ type checkTools struct {
 	programs checktools.Programs
 	files    *checktools.Files
 	sessions checktools.Sessions
-	ran      func(probe.MonRun) // hears of runs of monitors of mon
+	traps    checktools.Traps
+	ran      func(probe.MonRun)   // hears of runs of monitors of mon, and of traps
+	lapsed   func(service string) // hears that the time of a trap is over
+
+	trapped map[string]checktools.SavedTrap // of the former binary, until the first apply
 }
 
 // open returns the tools in the form that checks take. They must be closed.
 func (t *checkTools) open() *probe.Tools {
 	t.files = checktools.NewFiles()
-	return &probe.Tools{Clients: clients.All, Programs: &t.programs, Files: t.files, Sessions: &t.sessions, OnRun: t.ran}
+	t.traps.Ran, t.traps.Lapsed = t.ran, t.lapsed
+	return &probe.Tools{Clients: clients.All, Programs: &t.programs, Files: t.files, Sessions: &t.sessions, Traps: &t.traps, OnRun: t.ran}
 }
 
 func (t *checkTools) apply(c *conf.Config) {
@@ -34,6 +39,8 @@ func (t *checkTools) apply(c *conf.Config) {
 		names[c.BFD[i].Name] = true
 	}
 	t.sessions.Keep(names)
+	t.traps.Apply(c.Trapped(), t.trapped)
+	t.trapped = nil
 }
 
 // sessionChanged tells checks what a BFD session is known to be.
@@ -50,6 +57,7 @@ func (t *checkTools) close() {
 	if t.files != nil {
 		t.files.Close()
 	}
+	t.traps.Close()
 }
 
 // isOrphan reports whether an environment is that of a program whose result only the

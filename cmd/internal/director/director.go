@@ -249,7 +249,7 @@ func (d *Director) list() {
 	d.problems = &problems{base: b}
 	d.alerts = newAlerts(b, dir)
 	d.services.failure = d.alerts.failedCheck
-	d.services.tools.ran = d.alerts.ranMonitor
+	d.services.tools.ran, d.services.tools.lapsed = d.alerts.ranMonitor, d.alerts.trapLapsed
 	d.alerts.problems = func(all []status.Problem) { d.problems.set("alerts", all) }
 	d.services.problems = func(all []status.Problem) { d.problems.set("ipvs", all) }
 	d.routers.problems = func(all []status.Problem) { d.problems.set("paths", all) }
@@ -287,6 +287,7 @@ func (d *Director) list() {
 		&statusPage{base: b, page: d.page},
 		d.hardware,
 		d.listeners,
+		d.monTraps(b),
 		d.metrics,
 	}
 	subscribers := []func(*event.Event){d.journal.Handle, d.published.handle} // the journal first: it numbers the event
@@ -294,6 +295,10 @@ func (d *Director) list() {
 		subscribers = append(subscribers, s.handle)
 	}
 	d.events = event.NewBus(subscribers...)
+}
+
+func (d *Director) monTraps(b base) *monTraps {
+	return &monTraps{base: b, receive: d.services.tools.traps.Receive, problems: func(all []status.Problem) { d.problems.set("mon traps", all) }}
 }
 
 // linkChanged passes on a change of an interface or address.

@@ -51,6 +51,7 @@
 //	alerts.go          messages of failures; alert_sinks.go: their receivers
 //	problems.go        the list of what is not as it should be, for status and events
 //	listeners.go       HTTP on TCP ports; page.go: the status page
+//	mon_traps.go       traps of mon, by UDP
 //	rival.go           routers that send adverts as MASTER beside ours
 //
 // Something that happened is one event (package event), published by one call; each

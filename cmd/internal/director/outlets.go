@@ -152,6 +152,7 @@ type sink struct {
 	spec   any    // what it was made of
 	events []string
 	alerts []string // names of rules whose alerts it gets beside its events
+	calls  bool     // gets those that are for programs only too
 	lines  bool     // gets keepalived's lines, not the journal
 	states bool     // gets the states after a reload
 	// newReader: a receiver that begins anew gets the states first.
@@ -175,7 +176,7 @@ func (s *sink) sendStates(all []event.Event) {
 // journal; one with keepalived's lines gets those that have such a line.
 func (s *sink) wants(e *event.Event) bool {
 	if e.Kind == event.KindAlert && slices.Contains(s.alerts, e.Subject) {
-		return true
+		return s.calls || !e.NotJournaled
 	}
 	fit := !e.NotJournaled
 	if s.lines {

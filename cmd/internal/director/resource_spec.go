@@ -34,7 +34,7 @@ var resourceRunners = map[conf.ResourceKind]func(*conf.Resource) resource.Runner
 // chainSpec is a resource as a chain knows it.
 func chainSpec(s *conf.Resource) resource.Spec {
 	return resource.Spec{
-		Name: s.Name, Early: s.Before == conf.ResourceBeforeAddresses, Faults: s.OnFailure == conf.ResourceFaults,
+		Name: s.Name, Early: s.Before == conf.ResourceBeforeAddresses, Exclusive: s.Exclusive, Faults: s.OnFailure == conf.ResourceFaults,
 		Runner: resourceRunners[s.Kind](s), Watched: s.Kind != conf.ResourceCommand || len(s.Status.Argv) > 0,
 		Interval: s.Interval, Retries: s.Retries, RetryAfter: s.RetryAfter,
 	}

@@ -248,7 +248,7 @@ func (r *resources) handle(e *event.Event) {
 
 // wish is how far the resources of a unit are to be up.
 func (r *resources) wish(u *unitResources, fenced bool) resource.Wish {
-	early := len(u.claims) > 0 && fenced && !r.ending || len(u.holding) > 0
+	leaving := u.leaving || r.ending
 	switch {
 	case len(u.specs) == 0:
 		return resource.None
@@ -256,10 +256,12 @@ func (r *resources) wish(u *unitResources, fenced bool) resource.Wish {
 		return resource.Hold
 	case !u.known:
 		return resource.All // the former run's go on
-	case u.master && !u.leaving && !r.ending:
+	case u.master && !leaving:
 		return resource.All
-	case u.master || early:
+	case len(u.claims) > 0 && fenced && !leaving:
 		return resource.Early
+	case u.master || len(u.holding) > 0:
+		return resource.Yield
 	}
 	return resource.None
 }

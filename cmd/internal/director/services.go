@@ -142,9 +142,12 @@ func (v *virtualServices) restore(u *upgradeState) {
 	memory := u.LVS
 	memory.Overrides = v.orders.content.Overrides
 	v.balance.table.Recall(memory)
+	v.tools.trapped = u.Traps
 }
 
-func (v *virtualServices) save(u *upgradeState) { u.LVS = v.balance.table.Memory() }
+func (v *virtualServices) save(u *upgradeState) {
+	u.LVS, u.Traps = v.balance.table.Memory(), v.tools.traps.Save()
+}
 
 // handle follows the mastership of instances and groups.
 func (v *virtualServices) handle(e *event.Event) {

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdfast/cmd/internal/bfd"
+	"holdfast/cmd/internal/checktools"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
 	"holdfast/cmd/internal/track"
@@ -28,6 +29,8 @@ type upgradeState struct {
 	BFD      map[string]bfd.SavedSession `json:"bfd,omitempty"`
 	LVS      lvs.Memory                  `json:"lvs,omitzero"`
 	Watchdog savedWatchdog               `json:"watchdog,omitzero"`
+	// Traps are the latest traps of mon, by the name of the service.
+	Traps map[string]checktools.SavedTrap `json:"traps,omitempty"`
 	// PreemptHeld is set if this director was not to preempt a MASTER yet.
 	PreemptHeld bool `json:"preempt_held,omitempty"`
 

@@ -170,6 +170,9 @@ type Alert struct {
 	Up        []AlertEntry `json:"up,omitempty"` // that have recovered
 	UpTotal   int          `json:"up_total"`
 	Text      string       `json:"-"` // for people, a line for each subject
+	// Call is why a program is called although nothing new fails or has recovered:
+	// startup, ack or run; "": something does. By is who has acknowledged, with ack.
+	Call, By string `json:"-"`
 }
 
 // An AlertEntry is one subject of an Alert.
@@ -190,12 +193,17 @@ type Run struct {
 	Environment []string // what the monitor has in its own, NAME=value
 	Status      int      // of exit(3); 0: all are well
 	// Output is what the monitor printed, and Summary its first line. After a recovery
-	// they are those of the last failure.
+	// they are those of the run before. Summary is "" if that was well and printed nothing.
 	Output, Summary string
 	Before          *string // the output of the run before; nil: this is the first
 	// FirstFailure and LastFailure are of this failure; LastSuccess is the time of the
 	// latest run that found everybody well. Zero: there was none.
 	FirstFailure, LastFailure, LastSuccess time.Time
+	// First says that the monitor has not failed or succeeded before.
+	First bool
+	// Source is trap or traptimeout if no monitor has reported this; Intended is the
+	// GROUP:SERVICE of a trap that was for a service that there is not.
+	Source, Intended string
 }
 
 // JSON returns the event as one line without a line feed.

@@ -30,12 +30,18 @@ import (
 // with the first line of standard input, and the variables of mon's environment.
 type AlertProgram struct{ o AlertProgramOptions }
 
+// A call for something that is no new failure and no recovery has STARTUP or ACK for
+// DOWN, and -a with Mon.
+
 // AlertProgramOptions configure an AlertProgram.
 type AlertProgramOptions struct {
 	Program program.Program // without Argv: nothing runs for failures
 	// Recovery replaces Program for recoveries if it has an Argv.
 	Recovery program.Program
-	Mon      bool
+	// Startup and Ack run for the start of the daemon and for an acknowledgement; without
+	// Argv nothing does.
+	Startup, Ack ProgramCall
+	Mon          bool
 	// Bare says that Program gets its own arguments only, RecoveryBare that Recovery
 	// does.
 	Bare, RecoveryBare bool
@@ -45,6 +51,13 @@ type AlertProgramOptions struct {
 
 	Director string
 	Log      *slog.Logger
+}
+
+// A ProgramCall is a program, and how it is called.
+type ProgramCall struct {
+	program.Program
+	Bare    bool          // it gets its own arguments only
+	Timeout time.Duration // 0: DefaultTimeout
 }
 
 // NewAlertProgram returns a transport.
@@ -71,7 +84,8 @@ type alertCall struct {
 	args  []string
 	env   []string
 	stdin string
-	up    bool // of a recovery
+	up    bool   // of a recovery
+	call  string // event.Alert.Call
 }
 
 func (p *AlertProgram) calls(e *event.Event) []alertCall {
@@ -81,20 +95,32 @@ func (p *AlertProgram) calls(e *event.Event) []alertCall {
 	if p.o.Mon {
 		return monCalls(e)
 	}
-	n := e.Alert.DownTotal
-	if e.To == event.Up {
+	n, state := e.Alert.DownTotal, e.To
+	switch {
+	case e.Alert.Call == callStartup:
+		n, state = 0, "STARTUP"
+	case e.Alert.Call == callAck:
+		state = "ACK"
+	case e.To == event.Up:
 		n = e.Alert.UpTotal
 	}
 	return []alertCall{{
-		args: []string{"ALERT", e.Subject, e.To, strconv.Itoa(n)},
+		args: []string{"ALERT", e.Subject, state, strconv.Itoa(n)},
 		env: []string{
-			"HOLDFAST_ALERT=" + e.Subject, "HOLDFAST_STATE=" + e.To, "HOLDFAST_SUMMARY=" + oneLine(e.Reason),
+			"HOLDFAST_ALERT=" + e.Subject, "HOLDFAST_STATE=" + state, "HOLDFAST_SUMMARY=" + oneLine(e.Reason),
 			"HOLDFAST_DOWN=" + strconv.Itoa(e.Alert.DownTotal), "HOLDFAST_UP=" + strconv.Itoa(e.Alert.UpTotal),
 		},
 		stdin: e.Alert.Text,
 		up:    e.To == event.Up,
+		call:  e.Alert.Call,
 	}}
 }
+
+// The values of event.Alert.Call that have a program of their own.
+const (
+	callStartup = "startup"
+	callAck     = "ack"
+)
 
 // run runs the program once and logs what it prints.
 func (p *AlertProgram) run(ctx context.Context, c *alertCall) error {
@@ -140,7 +166,12 @@ func (p *AlertProgram) run(ctx context.Context, c *alertCall) error {
 // administrator's own last.
 func (p *AlertProgram) program(c *alertCall) (run program.Program, timeout time.Duration) {
 	run, bare, timeout := p.o.Program, p.o.Bare, p.o.Timeout
-	if c.up && len(p.o.Recovery.Argv) > 0 {
+	switch {
+	case c.call == callStartup:
+		run, bare, timeout = p.o.Startup.Program, p.o.Startup.Bare, p.o.Startup.Timeout
+	case c.call == callAck:
+		run, bare, timeout = p.o.Ack.Program, p.o.Ack.Bare, p.o.Ack.Timeout
+	case c.up && len(p.o.Recovery.Argv) > 0:
 		run, bare, timeout = p.o.Recovery, p.o.RecoveryBare, p.o.RecoveryTimeout
 	}
 	switch {

@@ -16,6 +16,9 @@ const (
 	Hold Wish = iota
 	// None: nothing runs.
 	None
+	// Yield: the group leaves, or is about to. Of what runs, only the resources stay that
+	// run before the addresses and may run on two directors at once.
+	Yield
 	// Early: only the resources that run before the addresses.
 	Early
 	// All: everything runs.
@@ -41,6 +44,7 @@ const (
 type Spec struct {
 	Name       string
 	Early      bool // it runs before the addresses
+	Exclusive  bool // with Early: it must not run on two directors at once
 	Faults     bool // its failure is a fault of the group
 	Runner     Runner
 	Watched    bool // it can be asked whether it runs
@@ -212,7 +216,7 @@ func (c *Chain) entry(name string) *entry {
 
 // wanted reports whether a resource is to run.
 func (c *Chain) wanted(e *entry) bool {
-	return !e.gone && !e.anew && (c.wish == All || c.wish == Early && e.Early)
+	return !e.gone && !e.anew && (c.wish == All || c.wish == Early && e.Early || c.wish == Yield && e.Early && !e.Exclusive && !e.down())
 }
 
 // Step returns the job that is to run now; false: none, or one runs already.

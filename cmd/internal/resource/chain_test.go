@@ -71,6 +71,30 @@ func (s *stage) expect(t *testing.T, want string) {
 	s.said = nil
 }
 
+// A resource that must not run on two directors stops before its group leaves, and is not
+// started again while it does. One that may goes on until the addresses are gone.
+func TestYield(t *testing.T) {
+	s := newStage(Spec{Name: "disk", Early: true, Exclusive: true}, Spec{Name: "rules", Early: true}, Spec{Name: "web"})
+	s.settle(time.Hour)
+	s.wish(All)
+	s.settle(time.Hour)
+	s.expect(t, "start disk, start rules, start web")
+	s.wish(Yield)
+	s.settle(time.Hour)
+	s.expect(t, "stop web, stop disk")
+	if !s.c.Settled() {
+		t.Error("the handover waits for what goes on")
+	}
+	s.wish(All) // it does not leave after all
+	s.settle(time.Hour)
+	s.expect(t, "start disk, start web")
+	s.wish(Yield)
+	s.settle(time.Hour)
+	s.wish(None)
+	s.settle(time.Hour)
+	s.expect(t, "stop web, stop disk, stop rules")
+}
+
 func TestOrder(t *testing.T) {
 	s := newStage(Spec{Name: "a"}, Spec{Name: "early", Early: true}, Spec{Name: "b"})
 	s.settle(time.Hour)

@@ -44,6 +44,7 @@ func (s *Status) sections(b *page, section Section) {
 		s.dbus(b)
 		s.snmp(b)
 		s.listeners(b)
+		s.monTraps(b)
 	}
 }
 

@@ -63,6 +63,8 @@ type Status struct {
 	Upgrades uint64     `json:"upgrades"`
 	SNMP     *SNMP      `json:"snmp,omitempty"` // nil: not configured
 	Listen   []Listener `json:"listen,omitempty"`
+	// MonTraps are the ports where traps of mon are received.
+	MonTraps []MonTraps `json:"mon_traps,omitempty"`
 }
 
 // A Problem is a fault or conflict that the daemon cannot repair at present.

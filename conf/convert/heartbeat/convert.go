@@ -1,7 +1,9 @@
 package heartbeat
 
 import (
+	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -98,19 +100,40 @@ func (c *converter) trackers() []string {
 	var names []string
 	for _, p := range c.cluster.pings {
 		if !c.cluster.ipfail {
-			c.report.Note(p.at, "ping %s: without ipfail nothing in heartbeat depends on it; a [[track]] of type ping could", p.address)
+			c.report.Note(p.at, "ping %s: without ipfail nothing in heartbeat depends on it; a [[track]] of type ping could", strings.Join(p.addresses, " "))
 			continue
 		}
-		name := "ping-" + strings.ReplaceAll(p.address, ":", "-")
+		name := "ping-" + strings.ReplaceAll(cmp.Or(p.group, p.addresses[0]), ":", "-")
 		names = append(names, name)
 		t := c.draft.List("track", p.at)
 		t.Set(p.at, "name", name)
-		t.Set(p.at, "type", "ping")
-		t.Set(p.at, "address", p.address)
+		if p.group == "" {
+			t.Set(p.at, "type", "ping")
+			t.Set(p.at, "address", p.addresses[0])
+		} else {
+			t.Set(p.at, "type", "service")
+			t.Set(p.at, "service", name)
+			c.pingGroup(&p, name)
+		}
 		t.Set(p.at, "weight", standby-preferred-10)
 		c.once(p.at, false, "a director that does not reach a ping node yields to one that does, as with ipfail")
 	}
 	return names
+}
+
+// pingGroup writes the [[service]] that is up while any address of a group answers.
+func (c *converter) pingGroup(p *ping, name string) {
+	t := c.draft.List("service", p.at)
+	t.Set(p.at, "name", name)
+	t.Set(p.at, "active", "never")
+	t.Sub("check", p.at).Set(p.at, "type", "ping")
+	for _, address := range p.addresses {
+		if _, err := netip.ParseAddr(address); err != nil {
+			c.report.Person(p.at, "ping_group: holdfast needs the address of %s", address)
+			continue
+		}
+		t.List("server", p.at).Set(p.at, "address", address)
+	}
 }
 
 // instance writes the [[vrrp]] of a group.

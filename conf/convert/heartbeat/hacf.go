@@ -18,14 +18,16 @@ type cluster struct {
 	media        []medium
 	pings        []ping
 	ipfail       bool
-	stonith      []line // the stonith_host
+	stonith      []line // the stonith_host, and what a file of stonith says instead
 	resourcesCRM bool   // not version 1
 }
 
-// A ping is a node that is no member of the cluster.
+// A ping is a node that is no member of the cluster, or a group of them of which one is
+// enough.
 type ping struct {
-	at      convert.Position
-	address string
+	at        convert.Position
+	group     string // "": no group
+	addresses []string
 }
 
 // defaultDeadtime is what the result has if ha.cf does not say it: the value of the
@@ -67,15 +69,21 @@ var directives = map[string]func(c *converter, l line){
 	"mcast":   (*converter).mcast,
 	"ucast":   (*converter).ucast,
 	"udpport": note("adverts are IP packets of protocol 112, without a port: let the firewall pass that protocol"),
-	"serial":  person("adverts go by IP only; a cable between network cards does what this one did: see also of [[vrrp]]"),
-	"baud":    note("it belongs to serial"),
+	"serial":  (*converter).serial,
+	"baud":    note("it is the speed of a serial line: pppd takes it as an argument"),
 	"ping": func(c *converter, l line) {
 		for _, address := range l.words[1:] {
-			c.cluster.pings = append(c.cluster.pings, ping{l.at, address})
+			c.cluster.pings = append(c.cluster.pings, ping{l.at, "", []string{address}})
 		}
 	},
-	"ping_group": person("a group of ping nodes counts as one that answers if any does: write a [[track]] of type script, or one of type ping for each"),
-	"hbaping":    person("holdfast has no tracker for Fibre Channel"),
+	"ping_group": func(c *converter, l line) {
+		if len(l.words) < 3 {
+			c.report.Person(l.at, "ping_group: a name and addresses are needed")
+			return
+		}
+		c.cluster.pings = append(c.cluster.pings, ping{l.at, l.words[1], l.words[2:]})
+	},
+	"hbaping": person("holdfast has no tracker for Fibre Channel: a [[track]] of type script can look at /sys/class/fc_host/host*/port_state"),
 	"respawn": func(c *converter, l line) {
 		if strings.Contains(strings.Join(l.words, " "), "ipfail") {
 			c.cluster.ipfail = true
@@ -83,7 +91,7 @@ var directives = map[string]func(c *converter, l line){
 		}
 		c.report.Person(l.at, "holdfast does not run %s: make it a systemd unit", strings.Join(l.words[1:], " "))
 	},
-	"stonith":      person("the parameters are in its file: " + unnamedStonith),
+	"stonith":      (*converter).stonithFile,
 	"stonith_host": func(c *converter, l line) { c.cluster.stonith = append(c.cluster.stonith, l) },
 	"watchdog": func(c *converter, l line) {
 		t := c.draft.Section("director", l.at)

@@ -156,13 +156,57 @@ func TestStonith(t *testing.T) {
 		{"stonith_host lvs1\n", "", "takes the node that it is for"},
 		{"stonith_host * ssh lvs2\nstonith_host * null lvs2\n", `stonith = "ssh"`, "an instance has one way to fence"},
 		{"node lvs3\nstonith_host * ssh lvs2\n", "", "name the other nodes by the addresses"},
-		{"stonith baytech /etc/ha.d/conf\n", "", "the parameters are in its file"},
+		{"stonith baytech /etc/ha.d/conf\n", "", "the parameters are in /etc/ha.d/conf, which cannot be read here"},
+		{"stonith rps10\n", "", "a plugin and a file are needed"},
 	} {
 		files := []convert.File{{Name: "ha.cf", Text: nodes + c.hacf}, {Name: "haresources", Text: "lvs1 10.0.0.1/24/eth0\n"}}
 		toml, report := converttest.Run(t, Convert, files...)
 		if !strings.Contains(toml, c.toml) || c.toml == "" && strings.Contains(toml, "fence") || !strings.Contains(report.String(), c.report) || strings.Contains(toml+report.String(), "hunter2") {
 			t.Errorf("%s\n%s\n%s", c.hacf, toml, report.String())
 		}
+	}
+}
+
+// The parameters of "stonith" are on the first line of its file.
+func TestStonithFile(t *testing.T) {
+	files := map[string]string{
+		"/etc/ha.d/rps10.cfg": "# the switch\n\n/dev/ttyS1 lvs2 0 lvs1 1\nsecond line\n", "/etc/ha.d/apc.cfg": "10.0.0.3 me hunter2\n", "/etc/ha.d/empty.cfg": "# nothing\n",
+	}
+	for _, c := range []struct{ line, toml, report string }{
+		{"stonith rps10 /etc/ha.d/rps10.cfg", `params = { serial_to_targets = "/dev/ttyS1 lvs2 0 lvs1 1" }`, "/etc/ha.d/rps10.cfg:3: note"},
+		{"stonith apcmaster /etc/ha.d/apc.cfg", "", `/etc/ha.d/apc.cfg:1: not translated: stonith_host: the list of processes shows the password of the plugin apcmaster: write [vrrp.fence] with agent = "fence_apc"`},
+		{"stonith null /etc/ha.d/empty.cfg", "", "has no parameters"},
+	} {
+		var report convert.Report
+		in := convert.Input{
+			Host: "lvs1", Dir: "/etc/holdfast",
+			Files: []convert.File{{Name: "ha.cf", Text: "node lvs1 lvs2\n" + c.line + "\n"}, {Name: "haresources", Text: "lvs1 10.0.0.1/24/eth0\n"}},
+			Read:  func(path string) ([]byte, error) { return []byte(files[path]), nil },
+		}
+		toml := Convert(in, &report).TOML()
+		if !strings.Contains(toml, c.toml) || c.toml == "" && strings.Contains(toml, "fence") || !strings.Contains(report.String(), c.report) || strings.Contains(toml+report.String(), "hunter2") {
+			t.Errorf("%s\n%s\n%s", c.line, toml, report.String())
+		}
+	}
+}
+
+// A group of ping nodes is well while one of them answers.
+func TestPingGroup(t *testing.T) {
+	files := []convert.File{
+		{Name: "ha.cf", Text: "node lvs1 lvs2\nping_group routers 10.0.0.253 10.0.0.254\nping_group none\nrespawn hacluster /usr/lib/heartbeat/ipfail\n"},
+		{Name: "haresources", Text: "lvs1 10.0.0.1/24/eth0\n"},
+	}
+	toml, report := converttest.Run(t, Convert, files...)
+	for _, want := range []string{
+		"track = [\"ping-routers\"]", "name = \"ping-routers\"\ntype = \"service\"\nservice = \"ping-routers\"\nweight = -", "name = \"ping-routers\"\nactive = \"never\"",
+		"type = \"ping\"", "address = \"10.0.0.253\"", "address = \"10.0.0.254\"",
+	} {
+		if !strings.Contains(toml, want) {
+			t.Errorf("no %s in\n%s", want, toml)
+		}
+	}
+	if !strings.Contains(report.String(), "ha.cf:3: not translated: ping_group: a name and addresses are needed") {
+		t.Error(report.String())
 	}
 }
 

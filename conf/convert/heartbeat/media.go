@@ -2,6 +2,7 @@ package heartbeat
 
 import (
 	"net/netip"
+	"path"
 	"slices"
 
 	"holdfast/conf/convert"
@@ -55,6 +56,16 @@ func (c *converter) medium(l line, iface string, peer netip.Addr) {
 		c.cluster.media[i].peers = nil
 	case !slices.Contains(c.cluster.media[i].peers, peer):
 		c.cluster.media[i].peers = append(c.cluster.media[i].peers, peer)
+	}
+}
+
+// serial has devices of serial lines. Adverts are IP packets, so the line becomes an
+// interface by the point-to-point protocol, which the result cannot set up.
+func (c *converter) serial(l line) {
+	for _, device := range l.words[1:] {
+		name := path.Base(device)
+		c.report.Person(l.at, "serial %s: VRRP needs IP. Make the line a network interface on both directors, for example by \"pppd %s 115200 local nodetach noauth persist maxfail 0 10.255.255.1:10.255.255.2\" in a systemd unit (the addresses the other way round on the other one), "+
+			"and add it to each [[vrrp]]: also = [{ interface = \"ppp0\", unicast = true, peers = [\"10.255.255.2\"] }]. Or connect two network cards with a cable", name, device)
 	}
 }
 

@@ -78,6 +78,7 @@ func (c *converter) resource(g *group, t *convert.Table, r *resource) {
 	}
 	if r.before {
 		s.Set(g.at, "before", "addresses")
+		s.Set(g.at, "exclusive", true) // heartbeat had given everything up before the other node began
 	}
 	s.Set(g.at, "on_failure", "fault")
 	if c.cluster.failback {

@@ -1,6 +1,7 @@
 package heartbeat
 
 import (
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -66,6 +67,33 @@ func secretFence(plugin string) string {
 		return "agent = \"" + agent + "\", its params and secrets"
 	}
 	return "a fence agent for the device and its secrets, or a command"
+}
+
+// stonithFile reads the file of a line "stonith TYPE FILE", which has the parameters that
+// stonith_host has on its line. It is for every node.
+func (c *converter) stonithFile(l line) {
+	if len(l.words) < 3 {
+		c.report.Person(l.at, "stonith: a plugin and a file are needed")
+		return
+	}
+	file := l.words[2]
+	content, err := []byte(nil), fs.ErrNotExist
+	if c.in.Read != nil {
+		content, err = c.in.Read(file)
+	}
+	if err != nil {
+		c.report.Person(l.at, "stonith: the parameters are in %s, which cannot be read here (%v): run convert where it is, or %s", file, err, unnamedStonith)
+		return
+	}
+	for i, text := range strings.Split(string(content), "\n") {
+		if text = strings.TrimSpace(text); text == "" || strings.HasPrefix(text, "#") {
+			continue
+		}
+		at := convert.Position{File: file, Line: i + 1}
+		c.cluster.stonith = append(c.cluster.stonith, line{at: at, words: append([]string{"stonith_host", "*", l.words[1]}, strings.Fields(text)...)})
+		return // the plugins read the first line
+	}
+	c.report.Person(l.at, "stonith: %s has no parameters", file)
 }
 
 func (c *converter) writeFence(t *convert.Table, l line, names, values []string, node string) {

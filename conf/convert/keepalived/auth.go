@@ -57,11 +57,13 @@ func (c *converter) draftHMAC(t *convert.Table, d *directive) {
 			continue
 		}
 		file, fromFile := strings.CutPrefix(k.arg(2), "file:")
+		secret := k.arg(2)
 		if fromFile {
-			c.report.Person(k.at, "holdfast does not read this machine's secrets here: the file %s must exist where the configuration runs, and belong to root with mode 600", file)
-			continue
+			if secret, ok = c.hmacFile(k, file); !ok {
+				continue
+			}
 		}
-		path := c.draft.Secret(c.in.Dir, "vrrp-hmac", "key", k.arg(2))
+		path := c.draft.Secret(c.in.Dir, "vrrp-hmac", "key", secret)
 		keys = append(keys, convert.Inline{{Key: "id", Value: id}, {Key: "secret_file", Value: path}})
 	}
 	auth.Set(d.at, "keys", keys)
@@ -81,4 +83,17 @@ func (c *converter) draftHMAC(t *convert.Table, d *directive) {
 	if k := last(d.body, "anti_replay"); k != nil && k.arg(1) == "monotonic" {
 		auth.Set(k.at, "time_window", "0s")
 	}
+}
+
+// hmacFile returns the secret in a file, which the result has in a file of its own.
+func (c *converter) hmacFile(k *directive, file string) (secret string, ok bool) {
+	if c.in.Read != nil {
+		if content, err := c.in.Read(file); err == nil {
+			if secret = strings.TrimSpace(string(content)); secret != "" {
+				return secret, true
+			}
+		}
+	}
+	c.report.Person(k.at, "the secret in %s cannot be read here: write secret_file with its path, or with a name alone if it is a credential of systemd (LoadCredential= of holdfast.service)", file)
+	return "", false
 }

@@ -26,11 +26,13 @@ func (c *converter) readHTTP(k *check, r *realServer, d *directive) {
 		c.report.Person(d.at, "%s has no url with a path: keepalived does not check the server with it; the path / was written", d.name())
 	case 1:
 		k.keys = append(k.keys, c.page(pages[0], host)...)
+		k.keys = append(k.keys, c.login(pages)...)
 	default:
 		c.report.Note(d.at, "%s has %d urls: keepalived asks for one of them each time, holdfast for all each time, which finds a failure sooner", d.name(), len(pages))
 		if host != "" {
 			k.set(d.at, "host", host)
 		}
+		k.keys = append(k.keys, c.login(pages)...)
 		for _, url := range pages {
 			k.requests = append(k.requests, c.page(url, ""))
 		}
@@ -38,6 +40,28 @@ func (c *converter) readHTTP(k *check, r *realServer, d *directive) {
 	if k.kind == "https" {
 		c.readTLS(k, d, host)
 	}
+}
+
+// login returns the user and the password of the urls of a check. keepalived 2.4 logs in by
+// Basic; a check of holdfast has one user for all its requests.
+func (c *converter) login(urls []*directive) (keys []checkKey) {
+	var first *directive
+	for _, url := range urls {
+		user, password := last(url.body, "username"), last(url.body, "password")
+		switch {
+		case user == nil || password == nil:
+			if user != nil || password != nil {
+				c.report.Person(url.at, "username and password belong together: keepalived does not log in with one of them")
+			}
+		case first == nil:
+			first = user
+			file := c.draft.Secret(c.in.Dir, "check", "secret", password.arg(1))
+			keys = append(keys, checkKey{user.at, "user", user.arg(1)}, checkKey{password.at, "password_file", file})
+		case user.arg(1) != first.arg(1):
+			c.report.Person(user.at, "a check has one user for all its urls: make a second [[service.check]] for this one")
+		}
+	}
+	return keys
 }
 
 // readTLS sets the keys of TLS. keepalived verifies nothing, and names the server only

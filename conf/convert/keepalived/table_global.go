@@ -85,14 +85,17 @@ log_unknown_vrids | ~ | holdfast shows refused adverts of its own VRIDs in statu
 script_user | = | user and group in [director.script]
 enable_script_security | ~ | holdfast never runs a program that others than root and its user can change
 use_symlink_paths | ~ | holdfast checks the path of a program with all its links
+set_supplementary_groups | ~ | a program of holdfast always has the supplementary groups of its user
 enable_snmp_rfc,enable_snmp_rfcv3 | = | [director.snmp]
 enable_snmp_rfcv2 | = | [director.snmp], which serves the tables of RFC 6527 for version 2 too
 enable_snmp_vrrp,enable_snmp_keepalived | ! | holdfast has no KEEPALIVED-MIB: [director.snmp] serves VRRPV3-MIB (RFC 6527)
 enable_snmp_checker | ! | holdfast has no KEEPALIVED-MIB: read the state of services from "holdfast status --json"
 enable_traps | = | traps in [director.snmp]
 snmp_socket | = | agentx in [director.snmp]
+snmp_vs_stats_update_interval,snmp_rs_stats_update_interval | ~ | holdfast reads the counters of IPVS when somebody asks for them
 enable_dbus | = | enabled in [director.dbus]; the binary must be built with D-Bus
 dbus_service_name | = | name in [director.dbus]
+dbus_no_interface_name | ~ | every [[vrrp]] of holdfast has an interface
 checker_log_all_failures | ~ | holdfast shows the last failure of each server in status, with its reason
 rs_init_notifies | ~ | holdfast runs the programs of a server when its first verdict changes its state
 vrrp_process_name,checker_process_name,lvs_process_name,bfd_process_name,process_name,process_names | ~ | holdfast is one process

@@ -101,6 +101,8 @@ regex_options | = | flags in front of the expression, as far as Go knows them
 regex_min_offset,regex_max_offset | ! | holdfast looks at the whole body: make the expression more specific
 regex_stack | ~ | Go's regular expressions need no stack
 tls_compliant | ~ | holdfast expects a proper end of a TLS connection only where the length of the answer is not known
+username | = | user of the check
+password | = | password_file of the check
 [virtual_server.real_server.SMTP_CHECK]
 helo_name | = | helo
 host{ | = | a check of its own; all must be well

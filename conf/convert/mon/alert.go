@@ -10,13 +10,17 @@ import (
 	"holdfast/conf/convert"
 )
 
-var exitText = convert.Pattern(`(?i)^exit\s*=\s*\S+\s`)
+var exitText = convert.Pattern(`(?i)^exit\s*=\s*(\d+(?:-\d+)?)\s`)
 
-// alerts writes an [[alert]] for each program of each period of a service.
+// alerts writes an [[alert]] for each program of each period of a service, and one for
+// redistribute.
 func (c *converter) alerts(s *service) {
 	var named []*convert.Table
 	for _, p := range s.periods {
 		named = append(named, c.periodAlerts(s, p)...)
+	}
+	if v, ok := s.has("redistribute"); ok {
+		named = append(named, c.redistribute(s, v)...)
 	}
 	for i, t := range named {
 		name := s.title()
@@ -25,51 +29,56 @@ func (c *converter) alerts(s *service) {
 		}
 		t.Set(s.at, "name", name)
 	}
-	if len(named) > 0 {
-		if v, ok := s.has("unack_summary"); ok && yes(v.text) {
-			c.report.Person(v.at, "unack_summary: \"holdfast ack\" holds until the failure is over, also if the summary changes")
-		} else if v := c.globals.unack; !ok && v.at != (convert.Position{}) && yes(v.text) {
-			c.globals.unack = value{}
-			c.report.Person(v.at, "unack_summary: \"holdfast ack\" holds until the failure is over, also if the summary changes")
-		}
-	}
 }
 
-// A pair is what one [[alert]] runs: for failures and for recoveries; nil: nothing.
-type pair struct{ down, up []string }
+// A call is a program of an alert.
+type call struct {
+	at   convert.Position
+	argv []string // nil: there is none
+	exit string   // "": every exit status
+}
+
+// A quartet is what one [[alert]] runs.
+type quartet struct{ down, up, startup, ack call }
 
 // periodAlerts writes the alerts of one period.
 func (c *converter) periodAlerts(s *service, p *period) []*convert.Table {
 	_, unpaired := p.values["no_comp_alerts"]
-	downs, ups := c.programs(p.alerts), c.programs(p.upalerts)
-	if len(downs) == 0 && len(ups) > 0 && !unpaired {
-		c.report.Note(p.upalerts[0].at, "without an alert in the period mon never calls this upalert")
+	downs, ups := c.programs(p.programs["alert"]), c.programs(p.programs["upalert"])
+	starts, acks := c.programs(p.programs["startupalert"]), c.programs(p.programs["ackalert"])
+	if len(downs)+len(starts) == 0 && len(ups)+len(acks) > 0 && !unpaired {
+		c.report.Note(slices.Concat(ups, acks)[0].at, "without an alert in the period mon never calls this upalert or ackalert")
 		return nil
 	}
 	var all []*convert.Table
-	for i := range max(len(downs), len(ups)) {
-		var run pair
-		if i < len(downs) {
-			run.down = downs[i]
-		}
-		if i < len(ups) {
-			run.up = ups[i]
-		}
-		all = append(all, c.alert(s, p, run, unpaired))
+	for i := range max(len(downs), len(ups), len(starts), len(acks)) {
+		run := quartet{at(downs, i), at(ups, i), at(starts, i), at(acks, i)}
+		t := c.alert(s, p, run, unpaired)
+		c.exits(p, t, downs, i)
+		all = append(all, t)
 	}
 	return all
 }
 
+// at returns the element number i, if there is one.
+func at(all []call, i int) call {
+	if i < len(all) {
+		return all[i]
+	}
+	return call{}
+}
+
 // alert writes one [[alert]]. Its name follows.
-func (c *converter) alert(s *service, p *period, run pair, unpaired bool) *convert.Table {
+func (c *converter) alert(s *service, p *period, run quartet, unpaired bool) *convert.Table {
 	at := p.at
-	if len(p.alerts) > 0 {
-		at = p.alerts[0].at
+	if alerts := p.programs["alert"]; len(alerts) > 0 {
+		at = alerts[0].at
 	}
 	t := c.draft.List("alert", at)
 	t.Set(s.at, "name", s.title())
 	t.Set(at, "events", []string{"service"})
 	t.Set(at, "subjects", []string{s.title()})
+	t.Set(at, "pace", "check")
 	if by := c.silencers(s); len(by) > 0 {
 		d, _ := c.dependsFor(s, "a")
 		t.Set(d.at, "unless", by)
@@ -77,22 +86,105 @@ func (c *converter) alert(s *service, p *period, run pair, unpaired bool) *conve
 	if p.when != "" {
 		t.Set(p.at, "period", p.when)
 	}
-	t.Set(at, "pace", "check")
 	c.throttle(s, p, t)
+	c.unack(s, t)
 	switch {
-	case run.up == nil:
+	case run.up.argv == nil:
 		t.Set(at, "recovery", false)
-	case !slices.Equal(run.up, run.down):
-		t.Set(p.upalerts[0].at, "recovery_command", run.up)
+	case !slices.Equal(run.up.argv, run.down.argv):
+		t.Set(run.up.at, "recovery_command", run.up.argv)
 	}
-	if unpaired && run.up != nil {
+	if unpaired && (run.up.argv != nil || run.ack.argv != nil) {
 		t.Set(p.values["no_comp_alerts"].at, "unpaired", true)
 	}
-	if run.down != nil {
-		t.Set(at, "command", run.down)
+	for _, other := range []struct {
+		key string
+		call
+	}{{"command", run.down}, {"startup_command", run.startup}, {"ack_command", run.ack}} {
+		if other.argv != nil {
+			t.Set(other.at, other.key, other.argv)
+		}
+	}
+	if run.startup.argv != nil && c.globals.startupOnReset.text != "" {
+		t.Set(c.globals.startupOnReset.at, "startup_on_reload", true)
 	}
 	t.Set(at, "style", "mon")
 	return t
+}
+
+// unack writes when an acknowledgement ends.
+func (c *converter) unack(s *service, t *convert.Table) {
+	v, ok := s.has("unack_summary")
+	if !ok {
+		v = c.globals.unack
+	}
+	switch word := strings.ToLower(v.text); {
+	case v.at == convert.Position{}:
+	case !strings.ContainsAny(word, "yn") && word != "0" && word != "1":
+		c.broken(v.at, "unack_summary needs yes or no")
+	case word == "1" || strings.Contains(word, "y"):
+		t.Set(v.at, "ack_ends", "change")
+	}
+}
+
+// exits writes for which exit statuses the alert number i of a period is called. What
+// the others are called for counts for it too.
+func (c *converter) exits(p *period, t *convert.Table, all []call, i int) {
+	whole, bounded := p.values["alertexitrange"]
+	within, possible := statuses(whole.text)
+	switch {
+	case bounded && !exitRange().MatchString(whole.text):
+		c.broken(whole.at, "alertexitrange needs an exit status or a range, like 1-3")
+		return
+	case bounded && !possible:
+		c.report.Person(whole.at, "alertexitrange: no failure has such an exit status, so mon calls no alert of this period; the result has all of them")
+		bounded = false
+	}
+	if v, ok := p.values["alertafter"]; bounded && ok && strings.ContainsAny(v.text, "hms") {
+		c.report.Note(whole.at, "alertexitrange: the time of alertafter counts from the first failure, whatever its exit status is; mon counts from the first that is in the range")
+	}
+	own := at(all, i)
+	if own.argv == nil || own.exit == "" {
+		if bounded {
+			t.Set(whole.at, "exit", []string{within})
+		}
+		return
+	}
+	if bounded {
+		c.report.Person(own.at, "exit= beside alertexitrange: the result has exit= only")
+	}
+	t.Set(own.at, "exit", []string{own.exit})
+	var others []string
+	for j, other := range all {
+		switch {
+		case j == i:
+		case other.exit == "":
+			others = []string{"1-255"}
+		case !slices.Contains(others, other.exit) && other.exit != own.exit && !slices.Contains(others, "1-255"):
+			others = append(others, other.exit)
+		}
+	}
+	if len(others) > 0 {
+		t.Set(own.at, "other_exit", others)
+	}
+}
+
+// redistribute writes an [[alert]] that gets every run of the monitor.
+func (c *converter) redistribute(s *service, v value) []*convert.Table {
+	calls := c.programs([]value{v})
+	if len(calls) == 0 {
+		return nil
+	}
+	t := c.draft.List("alert", v.at)
+	t.Set(v.at, "name", s.title())
+	t.Set(v.at, "events", []string{"service"})
+	t.Set(v.at, "subjects", []string{s.title()})
+	t.Set(v.at, "pace", "run")
+	t.Set(v.at, "command", calls[0].argv)
+	t.Set(v.at, "startup_command", calls[0].argv)
+	t.Set(v.at, "style", "mon")
+	c.once(v.at, "redistribute: the program is not called for an acknowledgement")
+	return []*convert.Table{t}
 }
 
 // throttle writes after how many failures an alert is called, and how often.
@@ -163,7 +255,7 @@ func (c *converter) every(p *period, v value, t *convert.Table) {
 		switch word := strings.ToLower(fields[1]); word {
 		case "strict":
 			change = "none"
-			if len(p.upalerts) == 0 {
+			if len(p.programs["upalert"]) == 0 {
 				t.Set(v.at, "strict", true)
 			} else {
 				c.report.Note(v.at, "strict: beside an upalert the time begins anew at each recovery, because mon forgets it when it calls an upalert")
@@ -185,14 +277,40 @@ func (c *converter) every(p *period, v value, t *convert.Table) {
 	}
 }
 
+// exitRange is what stands behind alertexitrange.
+var exitRange = convert.Pattern(`^\s*\d+(\s*-\s*\d+)?\s*$`)
+
+// statuses writes a range of exit statuses as the key exit has it. ok is false if no
+// failure is in it.
+func statuses(text string) (ranges string, ok bool) {
+	from, to, isRange := strings.Cut(strings.ReplaceAll(text, " ", ""), "-")
+	if !isRange {
+		to = from
+	}
+	first, err1 := strconv.Atoi(from)
+	last, err2 := strconv.Atoi(to)
+	first, last = max(first, 1), min(last, 255)
+	if err1 != nil || err2 != nil || first > last {
+		return "", false
+	}
+	if first == last {
+		return strconv.Itoa(first), true
+	}
+	return fmt.Sprintf("%d-%d", first, last), true
+}
+
 // programs returns the alerts of a period that mon can run.
-func (c *converter) programs(list []value) [][]string {
-	var all [][]string
+func (c *converter) programs(list []value) []call {
+	var all []call
 	for _, v := range list {
-		text := v.text
-		if exit := exitText().FindString(text); exit != "" {
-			text = text[len(exit):]
-			c.report.Person(v.at, "exit=: the exit status of a monitor chooses no alert; this one is called for every failure, and can look at MON_RETVAL")
+		text, exit := v.text, ""
+		if m := exitText().FindStringSubmatch(text); m != nil {
+			text = text[len(m[0]):]
+			possible := false
+			if exit, possible = statuses(m[1]); !possible {
+				c.report.Note(v.at, "exit=%s is no exit status of a failure: mon never calls this alert", m[1])
+				continue
+			}
 		}
 		argv, ok := words(text)
 		if !ok || len(argv) == 0 {
@@ -200,7 +318,7 @@ func (c *converter) programs(list []value) [][]string {
 			continue
 		}
 		argv[0] = c.program(v.at, c.globals.alerts, argv[0])
-		all = append(all, argv)
+		all = append(all, call{v.at, argv, exit})
 	}
 	return all
 }

@@ -36,6 +36,7 @@ func Convert(in convert.Input, report *convert.Report) *convert.Result {
 			report.Note(c.groups[name].at, "nothing watches the hostgroup %s", name)
 		}
 	}
+	c.traps()
 	for _, s := range c.services {
 		c.service(s)
 	}
@@ -55,6 +56,7 @@ type converter struct {
 	watches  map[string]bool
 	services []*service
 	said     map[string]bool
+	senders  []trapSender
 }
 
 // once adds a note once.
@@ -67,6 +69,10 @@ func (c *converter) once(at convert.Position, text string) {
 
 // service writes a [[service]] and its alerts, unless mon never runs its monitor.
 func (c *converter) service(s *service) {
+	if takesTraps(s) {
+		c.trapService(s)
+		return
+	}
 	every, ok := c.runs(s)
 	if !ok {
 		return
@@ -84,14 +90,8 @@ func (c *converter) service(s *service) {
 		}
 		hosts, excluded, alone = []string{s.group}, nil, true
 	}
-	t := c.draft.List("service", s.at)
-	t.Comment("", s.comments...)
-	t.Set(s.at, "name", s.title())
-	t.Set(s.at, "active", "never")
-	if len(hosts) > 1 {
-		t.Set(s.at, "quorum", len(hosts)) // any host that fails is a failure of the service
-	}
-	check := t.Sub("check", monitor.at)
+	t := c.serviceTable(s, hosts)
+	check := c.monitorCheck(s, t, excluded)
 	check.Set(monitor.at, "type", "external")
 	check.Set(monitor.at, "command", command)
 	check.Set(monitor.at, "style", "mon")
@@ -110,36 +110,69 @@ func (c *converter) service(s *service) {
 	c.alerts(s)
 }
 
+// serviceTable writes the [[service]] of a service, without its check and servers.
+func (c *converter) serviceTable(s *service, hosts []string) *convert.Table {
+	t := c.draft.List("service", s.at)
+	t.Comment("", s.comments...)
+	t.Set(s.at, "name", s.title())
+	t.Set(s.at, "active", "never")
+	if len(hosts) > 1 {
+		t.Set(s.at, "quorum", len(hosts)) // any host that fails is a failure of the service
+	}
+	return t
+}
+
+// monitorCheck returns the table of the check that runs the monitor. A service that also
+// waits for traps has a second check.
+func (c *converter) monitorCheck(s *service, t *convert.Table, excluded []string) *convert.Table {
+	at := s.values["monitor"].at
+	silence, waits := s.has("traptimeout")
+	if !waits {
+		if v, ok := s.has("trapduration"); ok {
+			c.once(v.at, "trapduration without traptimeout: traps for a service with a monitor are refused; make a service of its own for them")
+		}
+		return t.Sub("check", at)
+	}
+	if _, depends := c.dependsFor(s, "hm"); depends || len(excluded) > 0 {
+		c.report.Person(silence.at, "traptimeout: a check for traps beside a monitor with exclude_hosts or hostdepend is left out; make a service of its own for the traps")
+		return t.Sub("check", at)
+	}
+	check := t.List("check", at)
+	check.Set(at, "id", "monitor")
+	traps := t.List("check", silence.at)
+	traps.Set(silence.at, "id", "traps")
+	c.trapCheck(s, traps)
+	if _, ok := s.has("trapduration"); !ok { // the next good run of the monitor ends what a trap has said
+		traps.Set(silence.at, "lasts", durationText(s.every()))
+	}
+	return check
+}
+
+func (s *service) every() time.Duration {
+	d, _ := duration(s.values["interval"].text)
+	return max(d, time.Second)
+}
+
 // runs returns how often mon runs the monitor of a service. ok is false, and the report
 // says why, if it never does.
 func (c *converter) runs(s *service) (every time.Duration, ok bool) {
-	for _, name := range []string{"traptimeout", "trapduration"} {
-		if v, ok := s.has(name); ok {
-			c.report.Person(v.at, "%s: holdfast takes no traps: let a check ask for what the trap tells", name)
-		}
-	}
-	_, hasMonitor := s.has("monitor")
-	interval, hasInterval := s.has("interval")
-	switch every, ok = duration(interval.text); {
-	case !hasMonitor && !hasInterval:
-		c.report.Person(s.at, "service %s has no monitor: mon only waits for traps, which holdfast does not take", s.title())
-	case !hasMonitor:
-		c.report.Person(s.at, "service %s has no monitor: mon runs none", s.title())
-	case !hasInterval:
-		c.report.Person(s.at, "service %s has no interval: mon never runs its monitor, so it is not in the result", s.title())
-	case !ok:
+	interval := s.values["interval"]
+	if every, ok = duration(interval.text); !ok {
 		c.broken(interval.at, "interval needs a number with s, m, h or d, and no comment behind it")
-	default:
-		return every, true
 	}
-	return 0, false
+	return every, ok
 }
 
 // servers writes the [[service.server]] of a service.
 func (c *converter) servers(s *service, t *convert.Table, hosts, excluded []string) {
+	depends, _ := c.dependsFor(s, "hm")
+	on := c.hostDepends(s, hosts)
 	for _, host := range hosts {
 		server := t.List("server", c.groups[s.group].at)
 		server.Set(c.groups[s.group].at, "name", host)
+		if len(on[host]) > 0 {
+			server.Sub("check", depends.at).Set(depends.at, "depends", slices.Concat(c.monitorDepends(s), on[host]))
+		}
 		if slices.Contains(excluded, host) {
 			server.Sub("check", s.values["exclude_hosts"].at).Set(s.values["exclude_hosts"].at, "type", "none")
 		}
@@ -174,9 +207,18 @@ func (c *converter) pace(s *service, check *convert.Table, at convert.Position, 
 	if len(outside) > 0 {
 		check.Set(s.values["exclude_period"].at, "period", "not "+strings.Join(outside, ", "))
 	}
-	if d, any := c.dependsFor(s, "m"); any && d.ok {
-		check.Set(d.at, "depends", c.allServers(d.services))
+	if on := c.monitorDepends(s); len(on) > 0 {
+		d, _ := c.dependsFor(s, "m")
+		check.Set(d.at, "depends", on)
 	}
+}
+
+// monitorDepends returns the servers without which the monitor of a service is not run.
+func (c *converter) monitorDepends(s *service) []string {
+	if d, any := c.dependsFor(s, "m"); any && d.ok {
+		return c.allServers(d.services)
+	}
+	return nil
 }
 
 // allServers returns the servers of services as the key depends names them.

@@ -56,6 +56,30 @@ func listed(text string) bool {
 	return len(dependency().FindAllString(text, -1)) > 1 && !strings.ContainsAny(text, "&|") && !strings.Contains(text, " and ") && !strings.Contains(text, " or ")
 }
 
+// hostDepends returns, for each host of a service, the servers on which its check
+// depends. mon leaves a host out of a run while one of the services has failed and
+// names it.
+func (c *converter) hostDepends(s *service, hosts []string) map[string][]string {
+	d, any := c.dependsFor(s, "hm")
+	if !any {
+		return nil
+	}
+	depends := map[string][]string{}
+	for _, name := range d.services { // whatever stands between them
+		other := c.serviceNamed(name)
+		if other == nil {
+			continue
+		}
+		theirs, excluded := c.hosts(other)
+		for _, host := range hosts {
+			if slices.Contains(theirs, host) && !slices.Contains(excluded, host) {
+				depends[host] = append(depends[host], name+"/"+host)
+			}
+		}
+	}
+	return depends
+}
+
 // silencers returns the services whose failure keeps the alerts of s quiet: what it
 // depends on, and what those depend on.
 func (c *converter) silencers(s *service) []string {
@@ -102,7 +126,7 @@ func (c *converter) sayDepends(s *service) {
 		}
 		switch {
 		case kind == "hm":
-			c.report.Person(d.at, "holdfast leaves no host out of a run because another service has failed for it: dep_behavior a keeps the alerts quiet, and m the monitor")
+			c.once(d.at, "hostdepend: a host is left out of a run while the service that it depends on has failed for the host of the same name; mon looks for the name anywhere in the first line of that monitor")
 		case listed(d.text):
 			c.report.Note(d.at, "services without && between them are an error when mon evaluates them, so it acts as if they had failed; all of them were probably meant, and are in the result")
 		case !d.ok:

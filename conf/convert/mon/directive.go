@@ -1,8 +1,6 @@
 package mon
 
 import (
-	"strings"
-
 	"holdfast/conf/convert"
 )
 
@@ -21,25 +19,15 @@ func init() {
 	serviceDirectives = map[string]directive{
 		"interval": keep, "failure_interval": keep, "monitor": keep, "description": keep, "exclude_hosts": keep, "exclude_period": keep,
 		"allow_empty_group": keep, "depend": keep, "alertdepend": keep, "monitordepend": keep, "hostdepend": keep, "dep_behavior": keep,
-		"unack_summary": keep, "traptimeout": keep, "trapduration": keep,
+		"unack_summary": keep, "redistribute": keep, "traptimeout": keep, "trapduration": keep,
 		"dep_memory": said("mon 1.3.6 reads it, and it has no effect there either"),
 		"randskew":   said("checks of holdfast keep their pace, and begin spread over a second"),
-		"redistribute": func(r *reader, at convert.Position, name, _ string) {
-			r.report.Person(at, "%s: no program is called for each result; a [[notify.fifo]] or [[notify.webhook]] tells of each change", name)
-		},
 	}
 	periodDirectives = map[string]directive{
-		"alert": func(r *reader, at convert.Position, _, text string) {
-			r.period.alerts = append(r.period.alerts, value{at, text})
-		},
-		"upalert": func(r *reader, at convert.Position, _, text string) {
-			r.period.upalerts = append(r.period.upalerts, value{at, text})
-		},
-		"startupalert": person("no alert is called at the start; a unit of systemd with Wants=holdfast.service can do it"),
-		"ackalert":     person("no alert is called for \"holdfast ack\"; the event of kind operator tells webhooks and pipes"),
-		"disablealert": person("no alert is called when checks are taken out; the event of kind config tells webhooks and pipes"),
+		"alert": program, "upalert": program, "startupalert": program, "ackalert": program,
+		"disablealert": said("mon 1.3.6 calls no such alert: when it would, the service is disabled already"),
 		"alertevery":   keepInPeriod, "alertafter": keepInPeriod, "numalerts": keepInPeriod, "no_comp_alerts": keepInPeriod,
-		"alertexitrange": person("the exit status of a monitor chooses no alert: a program of your own can look at MON_RETVAL"),
+		"alertexitrange": keepInPeriod,
 		"upalertafter":   saidInPeriod("mon 1.3.6 reads it, and it has no effect there either"),
 		// The next one is read and used nowhere.
 		"alerts_dont_count": saidInPeriod("mon 1.3.6 reads it, and it has no effect there either"),
@@ -54,15 +42,16 @@ func keepInPeriod(r *reader, at convert.Position, name, text string) {
 	r.period.values[name] = value{at, text}
 }
 
+// program keeps an alert of the open period. There can be several of a kind.
+func program(r *reader, at convert.Position, name, text string) {
+	r.period.programs[name] = append(r.period.programs[name], value{at, text})
+}
+
 func said(text string) directive {
 	return func(r *reader, at convert.Position, name, _ string) { r.report.Note(at, "%s: %s", name, text) }
 }
 
 func saidInPeriod(text string) directive { return said(text) }
-
-func person(text string) directive {
-	return func(r *reader, at convert.Position, name, _ string) { r.report.Person(at, "%s: %s", name, text) }
-}
 
 // inService reads a directive of the open service.
 func (r *reader) inService(at convert.Position, name, text string) {
@@ -98,10 +87,4 @@ func (r *reader) inPeriod(at convert.Position, name, text string) {
 func (s *service) has(name string) (v value, ok bool) {
 	v, ok = s.values[name]
 	return v, ok
-}
-
-// yes reads the value of unack_summary.
-func yes(text string) bool {
-	text = strings.ToLower(text)
-	return text == "" || text == "1" || strings.Contains(text, "y")
 }

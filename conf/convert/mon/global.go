@@ -14,7 +14,8 @@ type globals struct {
 	folders                []string // MON_STATEDIR=… and the like, of those that are given
 	depBehavior            string
 	excludePeriod          string
-	unack                  value
+	unack, startupOnReset  value
+	trapBind, trapPort     value
 }
 
 func newGlobals() globals {
@@ -50,30 +51,41 @@ var globalDirectives = map[string]globalDirective{
 		}
 		c.globals.depBehavior = text
 	},
-	"dep_memory":             globalNote("mon 1.3.6 reads it, and it has no effect there either"),
-	"exclude_period":         func(c *converter, _ convert.Position, _, text string) { c.globals.excludePeriod = text },
-	"unack_summary":          func(c *converter, at convert.Position, _, text string) { c.globals.unack = value{at, text} },
-	"randstart":              globalNote("the first checks are spread over a second"),
-	"histlength":             globalNote("\"holdfast events\" has what happened"),
-	"historicfile":           globalNote("\"holdfast events\" has what happened; a [[notify.fifo]] keeps it elsewhere"),
-	"historictime":           globalNote("\"holdfast events\" has what happened"),
-	"dtlogging":              globalNote("\"holdfast events\" has when a service went down and came back"),
-	"dtlogfile":              globalNote("\"holdfast events\" has when a service went down and came back"),
-	"syslog_facility":        globalNote("holdfast writes its log to standard error; under systemd that is the journal"),
-	"monerrfile":             globalNote("holdfast writes its log to standard error; under systemd that is the journal"),
-	"pidfile":                globalNote("systemd knows the process"),
-	"dep_recur_limit":        globalNote("dependencies are followed when the file is converted"),
-	"startupalerts_on_reset": globalNote("it is for startupalert"),
-	"authfile":               globalNote("the control socket belongs to root and to write_group of [director.socket]"),
-	"authtype":               globalNote("the control socket belongs to root and to write_group of [director.socket]"),
-	"userfile":               globalNote("the control socket belongs to root and to write_group of [director.socket]"),
-	"pamservice":             globalNote("the control socket belongs to root and to write_group of [director.socket]"),
-	"serverbind":             globalNote("holdfast listens on a socket of this host; [[listen]] is for others"),
-	"serverport":             globalNote("holdfast listens on a socket of this host; [[listen]] is for others"),
-	"clientallow":            globalNote("holdfast listens on a socket of this host; [[listen]] is for others"),
-	"cltimeout":              globalNote("it is for mon's clients"),
-	"trapbind":               globalNote("holdfast takes no traps"),
-	"trapport":               globalNote("holdfast takes no traps"),
+	"dep_memory":      globalNote("mon 1.3.6 reads it, and it has no effect there either"),
+	"exclude_period":  func(c *converter, _ convert.Position, _, text string) { c.globals.excludePeriod = text },
+	"unack_summary":   func(c *converter, at convert.Position, _, text string) { c.globals.unack = value{at, text} },
+	"randstart":       globalNote("the first checks are spread over a second"),
+	"histlength":      globalNote("\"holdfast events\" has what happened"),
+	"historicfile":    globalNote("\"holdfast events\" has what happened; a [[notify.fifo]] keeps it elsewhere"),
+	"historictime":    globalNote("\"holdfast events\" has what happened"),
+	"dtlogging":       globalNote("\"holdfast events\" has when a service went down and came back"),
+	"dtlogfile":       globalNote("\"holdfast events\" has when a service went down and came back"),
+	"syslog_facility": globalNote("holdfast writes its log to standard error; under systemd that is the journal"),
+	"monerrfile":      globalNote("holdfast writes its log to standard error; under systemd that is the journal"),
+	"pidfile":         globalNote("systemd knows the process"),
+	"dep_recur_limit": globalNote("dependencies are followed when the file is converted"),
+	"startupalerts_on_reset": func(c *converter, at convert.Position, _, text string) {
+		// As mon's own pattern has it.
+		if text = strings.ToLower(text); strings.HasPrefix(text, "1") || strings.Contains(text, "yes") || strings.Contains(text, "true") || strings.HasSuffix(text, "on") {
+			c.globals.startupOnReset = value{at, "yes"}
+		}
+	},
+	"authfile":    globalNote("the control socket belongs to root and to write_group of [director.socket]"),
+	"authtype":    globalNote("the control socket belongs to root and to write_group of [director.socket]"),
+	"userfile":    globalNote("the control socket belongs to root and to write_group of [director.socket]"),
+	"pamservice":  globalNote("the control socket belongs to root and to write_group of [director.socket]"),
+	"serverbind":  globalNote("holdfast listens on a socket of this host; [[listen]] is for others"),
+	"serverport":  globalNote("holdfast listens on a socket of this host; [[listen]] is for others"),
+	"clientallow": globalNote("holdfast listens on a socket of this host; [[listen]] is for others"),
+	"cltimeout":   globalNote("it is for mon's clients"),
+	"trapbind":    func(c *converter, at convert.Position, _, text string) { c.globals.trapBind = value{at, text} },
+	"trapport": func(c *converter, at convert.Position, _, text string) {
+		if !port(text) {
+			c.report.Person(at, "trapport: %q is no port", text)
+			return
+		}
+		c.globals.trapPort = value{at, text}
+	},
 	"monremote": func(c *converter, at convert.Position, name, _ string) {
 		c.report.Person(at, "%s: holdfast sends nothing to another mon; a [[notify.webhook]] or [[notify.fifo]] tells others of every change", name)
 	},

@@ -28,10 +28,10 @@ type value struct {
 
 // A period is one period of a service.
 type period struct {
-	at               convert.Position
-	label, when      string
-	values           map[string]value
-	alerts, upalerts []value
+	at          convert.Position
+	label, when string
+	values      map[string]value
+	programs    map[string][]value // alert, upalert, startupalert and ackalert
 }
 
 // A hostgroup is a list of hosts; those with * are disabled.
@@ -206,7 +206,7 @@ func (r *reader) begin(at convert.Position, name string) {
 }
 
 func (r *reader) beginPeriod(at convert.Position, text string) {
-	p := &period{at: at, when: text, label: text, values: map[string]value{}}
+	p := &period{at: at, when: text, label: text, values: map[string]value{}, programs: map[string][]value{}}
 	if m := labelText().FindStringSubmatch(text); m != nil {
 		p.label, p.when = m[1], m[2]
 	}

@@ -1,0 +1,162 @@
+package montrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// What a second brings at most: traps, and hashes that are computed. More are dropped.
+const (
+	maxTraps  = 200
+	maxHashes = 20
+)
+
+// logPause is the pause between two lines of the log about traps that were refused.
+const logPause = 10 * time.Second
+
+// A Taker takes a trap that was let in. It says why there is nobody for it.
+type Taker func(from netip.Addr, t *Trap) error
+
+// Counts are what became of traps since the start of a Server.
+type Counts struct {
+	Taken    uint64
+	Refused  map[string]uint64 // by reason
+	Last     string            // why the latest was refused, and from where; "": none was
+	LastSeen time.Time         // the latest trap that was taken
+}
+
+// The reasons of Counts.Refused.
+const (
+	ReasonSender    = "sender"    // no sender has the address
+	ReasonUser      = "user"      // nor the user
+	ReasonPassword  = "password"  // it is wrong
+	ReasonMalformed = "malformed" // it is no trap of mon
+	ReasonService   = "service"   // no service takes it
+	ReasonRate      = "rate"      // too many came in a second
+)
+
+// A Server receives traps at one address.
+type Server struct {
+	conn *net.UDPConn
+	take Taker
+	log  *slog.Logger
+
+	mu     sync.Mutex
+	gate   *gate
+	counts Counts
+	logged time.Time
+
+	second        time.Time // that traps and hashes are counted in
+	traps, hashes int
+}
+
+// Listen opens a UDP port. The address need not be one of this host yet.
+func Listen(at netip.AddrPort, senders []Sender, take Taker, log *slog.Logger) (*Server, error) {
+	free := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var err error
+		if outer := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_FREEBIND, 1) }); outer != nil {
+			return outer
+		}
+		return err
+	}}
+	conn, err := free.ListenPacket(context.Background(), "udp", at.String())
+	if err != nil {
+		return nil, err
+	}
+	return &Server{conn: conn.(*net.UDPConn), take: take, log: log, gate: newGate(senders), counts: Counts{Refused: map[string]uint64{}}}, nil
+}
+
+// Serve receives until Close.
+func (s *Server) Serve() error {
+	buffer := make([]byte, MaxSize+1)
+	for {
+		n, from, err := s.conn.ReadFromUDPAddrPort(buffer)
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		case err != nil:
+			return fmt.Errorf("receive traps: %w", err)
+		}
+		s.receive(buffer[:n], from.Addr().Unmap(), time.Now())
+	}
+}
+
+// Close ends Serve.
+func (s *Server) Close() { _ = s.conn.Close() }
+
+// SetSenders replaces the senders.
+func (s *Server) SetSenders(all []Sender) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gate = newGate(all)
+}
+
+// Counts returns what became of traps so far.
+func (s *Server) Counts() Counts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.counts
+	c.Refused = make(map[string]uint64, len(s.counts.Refused))
+	for reason, n := range s.counts.Refused {
+		c.Refused[reason] = n
+	}
+	return c
+}
+
+// receive takes one packet.
+func (s *Server) receive(packet []byte, from netip.Addr, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if reason, err := s.process(packet, from.WithZone(""), now); err != nil {
+		s.refuse(reason, from, err, now)
+		return
+	}
+	s.counts.Taken++
+	s.counts.LastSeen = now
+}
+
+func (s *Server) process(packet []byte, from netip.Addr, now time.Time) (reason string, err error) {
+	if !s.gate.knows(from) {
+		return ReasonSender, errSender
+	}
+	if now.Sub(s.second) >= time.Second || now.Before(s.second) {
+		s.second, s.traps, s.hashes = now, 0, 0
+	}
+	if s.traps++; s.traps > maxTraps {
+		return ReasonRate, fmt.Errorf("more than %d traps came in a second", maxTraps)
+	}
+	trap, err := Parse(packet)
+	if err != nil {
+		return ReasonMalformed, err
+	}
+	err = s.gate.admit(from, trap, func() bool { s.hashes++; return s.hashes <= maxHashes })
+	switch {
+	case errors.Is(err, errPassword):
+		return ReasonPassword, fmt.Errorf("user %q: %w", trap.User, err)
+	case err != nil:
+		return ReasonUser, fmt.Errorf("user %q: %w", trap.User, err)
+	}
+	if err := s.take(from, trap); err != nil {
+		return ReasonService, err
+	}
+	return "", nil
+}
+
+// refuse counts a trap that was refused. A flood of them makes few lines in the log.
+func (s *Server) refuse(reason string, from netip.Addr, err error, now time.Time) {
+	s.counts.Refused[reason]++
+	s.counts.Last = fmt.Sprintf("%v: %v", from, err)
+	if now.Sub(s.logged) >= logPause {
+		s.logged = now
+		s.log.Warn("a trap of mon was refused", "from", from, "reason", reason, "err", err)
+	}
+}

@@ -1,0 +1,35 @@
+// Package crypthash compares passwords with hashes of crypt(3), as /etc/shadow and mon's
+// auth.cf have them: DES, MD5, SHA-256, SHA-512 and bcrypt, but not yescrypt.
+package crypthash
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/sergeymakinen/go-crypt"
+
+	// The kinds of hashes.
+	_ "github.com/sergeymakinen/go-crypt/bcrypt"
+	_ "github.com/sergeymakinen/go-crypt/des"
+	_ "github.com/sergeymakinen/go-crypt/desext"
+	_ "github.com/sergeymakinen/go-crypt/md5"
+	_ "github.com/sergeymakinen/go-crypt/sha256"
+	_ "github.com/sergeymakinen/go-crypt/sha512"
+)
+
+// Check says why a text is no hash that passwords can be compared with.
+func Check(hash string) error {
+	if err := crypt.Check(hash, ""); err != nil && !errors.Is(err, crypt.ErrPasswordMismatch) {
+		return fmt.Errorf("must have a hash of crypt(3), such as \"openssl passwd -6\" prints: %w", err)
+	}
+	return nil
+}
+
+// Matches reports whether a password has the hash. It takes milliseconds. DES uses the
+// first 8 bytes of a password.
+func Matches(hash, password string) bool {
+	if len(hash) == 13 && hash[0] != '$' && hash[0] != '_' {
+		password = password[:min(len(password), 8)]
+	}
+	return crypt.Check(hash, password) == nil
+}
