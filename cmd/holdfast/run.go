@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -121,7 +122,7 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags, ipvsRecord string) erro
 			}
 			manager.Ready()
 			collectGarbage(whileRunning)
-			time.AfterFunc(calm, forgetStart)
+			time.AfterFunc(calm, debug.FreeOSMemory)
 		},
 	})
 	if err == nil {
