@@ -36,7 +36,6 @@ type run struct {
 	daemon       *lab.Daemon
 	log          string // of the conversion
 	seen         map[int]bool
-	former       traces // of keepalived
 }
 
 // Run compares the two with one configuration.

@@ -10,7 +10,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -71,7 +71,7 @@ func (s *side) attach(t *testing.T, address string) {
 }
 
 func serveHTTP(listener net.Listener) func() {
-	server := &http.Server{ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0), Handler: http.HandlerFunc(
+	server := &http.Server{ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), Handler: http.HandlerFunc(
 		func(out http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(out, page) })}
 	var done sync.WaitGroup
 	done.Go(func() { _ = server.Serve(listener) })

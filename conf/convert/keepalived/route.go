@@ -137,9 +137,9 @@ func (r *routeLine) ways() {
 		}
 		return
 	}
-	for _, via := range r.via {
-		r.t.Set(r.line.at, "via", via)
-		if device := r.deviceFor(via); device != "" {
+	if len(r.via) == 1 {
+		r.t.Set(r.line.at, "via", r.via[0])
+		if device := r.deviceFor(r.via[0]); device != "" {
 			r.t.Set(r.line.at, "device", device)
 		}
 		return
