@@ -56,7 +56,7 @@ func monSenders(all []conf.MonSender) []montrap.Sender {
 
 // attempt starts the servers that do not run, and tries again later if some cannot.
 func (m *monTraps) attempt() {
-	m.retry = stopped(m.retry)
+	m.stopRetry()
 	m.failed = map[netip.AddrPort]error{}
 	var problems []status.Problem
 	for _, at := range m.want {
@@ -74,12 +74,11 @@ func (m *monTraps) attempt() {
 	m.problems(problems)
 }
 
-// stopped stops a timer, and returns none.
-func stopped(t *time.Timer) *time.Timer {
-	if t != nil {
-		t.Stop()
+func (m *monTraps) stopRetry() {
+	if m.retry != nil {
+		m.retry.Stop()
+		m.retry = nil
 	}
-	return nil
 }
 
 // again is attempt, unless the timer was stopped when it had already fired.
@@ -115,7 +114,7 @@ func (m *monTraps) died(at netip.AddrPort, s *montrap.Server) {
 	}
 	s.Close()
 	delete(m.servers, at)
-	m.retry = stopped(m.retry)
+	m.stopRetry()
 	m.retry = time.AfterFunc(listenPause, func() { m.post(m.again) })
 }
 
@@ -137,7 +136,7 @@ func (m *monTraps) suspend() { m.close() }
 func (m *monTraps) stop() error { m.close(); return nil }
 
 func (m *monTraps) close() {
-	m.retry = stopped(m.retry)
+	m.stopRetry()
 	for at, server := range m.servers {
 		server.Close()
 		delete(m.servers, at)

@@ -306,8 +306,8 @@ func (c *converter) programs(list []value) []call {
 		text, exit := v.text, ""
 		if m := exitText().FindStringSubmatch(text); m != nil {
 			text = text[len(m[0]):]
-			possible := false
-			if exit, possible = statuses(m[1]); !possible {
+			ranges, possible := statuses(m[1])
+			if exit = ranges; !possible {
 				c.report.Note(v.at, "exit=%s is no exit status of a failure: mon never calls this alert", m[1])
 				continue
 			}
