@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,12 +17,15 @@ import (
 type trapWorld struct {
 	*Traps
 	begun time.Time
+	mu    sync.Mutex // timers tell too
 	told  []string
 }
 
 func newTrapWorld() *trapWorld {
 	w := &trapWorld{Traps: &Traps{}, begun: time.Now()}
 	note := func(format string, args ...any) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		w.told = append(w.told, fmt.Sprintf("%v ", time.Since(w.begun))+fmt.Sprintf(format, args...))
 	}
 	w.Ran = func(r probe.MonRun) {
@@ -34,6 +39,8 @@ func newTrapWorld() *trapWorld {
 func (w *trapWorld) expect(t *testing.T, want ...string) {
 	t.Helper()
 	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if got := strings.Join(w.told, "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("told\n%s\nwant\n%s", got, strings.Join(want, "\n"))
 	}
@@ -46,8 +53,8 @@ func TestTraps(t *testing.T) {
 		defer w.Close()
 		services := map[string]probe.Trap{"web:http": {Silence: 10 * time.Second}, "web:disk": {Lasts: 5 * time.Second}, "default:default": {}}
 		w.Apply(services, nil)
-		calls := 0
-		defer w.Watch("web:http", func() { calls++ })()
+		var calls atomic.Int64
+		defer w.Watch("web:http", func() { calls.Add(1) })()
 		if _, _, ok := w.Latest("web:http"); ok {
 			t.Error("a trap is known from the start")
 		}
@@ -56,8 +63,8 @@ func TestTraps(t *testing.T) {
 		w.Apply(services, nil) // a reload changes no time
 		time.Sleep(21 * time.Second)
 		w.expect(t, "4s web:http trap 0 ", "14s web:http traptimeout 1 trap timeout", "24s web:http traptimeout 1 trap timeout")
-		if status, output, ok := w.Latest("web:http"); status != 1 || !strings.HasPrefix(output, "trap timeout\ntrap timeout after 10s at ") || !ok || calls != 3 {
-			t.Errorf("%d %q %v, %d calls", status, output, ok, calls)
+		if status, output, ok := w.Latest("web:http"); status != 1 || !strings.HasPrefix(output, "trap timeout\ntrap timeout after 10s at ") || !ok || calls.Load() != 3 {
+			t.Errorf("%d %q %v, %d calls", status, output, ok, calls.Load())
 		}
 		w.Apply(map[string]probe.Trap{"web:disk": services["web:disk"], "default:default": {}}, nil)
 		_ = w.Receive("web", "disk", 2, "full\n\n")
