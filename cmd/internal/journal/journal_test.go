@@ -239,8 +239,9 @@ func fullDisk(t *testing.T, dir string) {
 	}
 	text, err := os.ReadFile(path)
 	must(t, err)
-	if lines := strings.SplitAfter(string(text), "\n"); len(lines) != 3 || lines[2] != "" {
-		t.Errorf("the file of a start and an event is %q", text)
+	// What the writer took before the rest may fit in the page that the file has.
+	if lines := strings.Count(string(text), "\n"); lines < 2 || lines > maxBatch || !strings.HasSuffix(string(text), "\n") {
+		t.Errorf("the full disk has %d lines: %q", lines, text)
 	}
 	must(t, os.Remove(rest))
 	if err := r.told(t); err != nil {
