@@ -78,6 +78,7 @@ func (s *session) periodic() {
 	} else if n.w.now-s.idle > 20*time.Second {
 		s.state = sessionAdmin
 		s.send()
+		s.turn, s.timer = s.turn+1, s.timer+1 // nothing of it is pending any more
 		delete(n.sessions, sessionKey{s.port, s.peer})
 		return
 	}
@@ -155,7 +156,7 @@ func (s *session) watch() {
 	s.timer++
 	timer := s.timer
 	at := s.heard + n.global(detectionMultiplier*n.w.bfd)
-	if s.state == sessionDown {
+	if s.state == sessionDown || s.state == sessionAdmin {
 		return
 	}
 	n.w.at(at, func() {
