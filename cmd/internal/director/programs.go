@@ -12,6 +12,7 @@ import (
 	"holdfast/cmd/internal/program"
 	"holdfast/conf"
 	"holdfast/lvs"
+	"holdfast/vrrp"
 )
 
 // runAs returns the program of a command.
@@ -44,11 +45,18 @@ func (d *Director) scriptsFor(e *event.Event) notify.Scripts {
 	case event.KindServer:
 		return d.serverScripts(ref(e.Subject))
 	case event.KindInstance, event.KindRival, event.KindPriority:
-		if in := d.routers.instances[e.Subject]; in != nil {
+		if in := d.routers.instances[e.Subject]; in != nil && !ownerBegins(e, &in.conf) {
 			return d.scripts(&in.conf.Notify)
 		}
 	}
 	return notify.Scripts{}
+}
+
+// ownerBegins reports whether an event is the BACKUP of an owner that takes its addresses
+// at once: RFC 9568 §6.4.1 knows no BACKUP in between.
+func ownerBegins(e *event.Event, c *conf.Instance) bool {
+	return e.Kind == event.KindInstance && e.From == vrrp.Init.String() && e.To == vrrp.Backup.String() &&
+		c.Priority == vrrp.PriorityOwner && c.StartDelay == 0
 }
 
 // serviceScripts returns the scripts of a service. A fallback command of the
