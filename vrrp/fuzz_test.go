@@ -37,7 +37,7 @@ func checkDecode(t *testing.T, p Packet) {
 		}
 		return
 	}
-	if a.Interval <= 0 || a.Interval > MaxIntervalV2 || a.Version == 3 && a.Interval > MaxIntervalV3 {
+	if (a.Interval <= 0) != a.Answer || a.Interval > MaxIntervalV2 || a.Version == 3 && a.Interval > MaxIntervalV3 {
 		t.Errorf("interval %v", a.Interval)
 	}
 	for _, addr := range a.Addresses {
