@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"holdfast/integration/tools"
 )
 
 // credentials makes $CREDENTIALS_DIRECTORY as systemd does: read-only files of root, with
@@ -86,9 +88,7 @@ func TestCredentials(t *testing.T) {
 // systemd gives the directory and the files to the user of the service where the file
 // system has no access lists. Root reads them by hand, and no files of a third user.
 func TestCredentialsOfTheServiceUser(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can give files away; the test of the Debian package reads such a credential too")
-	}
+	tools.Root(t, "give files away")
 	credentials(t, map[string]os.FileMode{"ours": 0o400, "foreign": 0o400, "open": 0o440})
 	dir := os.Getenv("CREDENTIALS_DIRECTORY")
 	for name, uid := range map[string]int{".": 996, "ours": 996, "foreign": 997, "open": 996} {

@@ -47,7 +47,8 @@ func testFastAgain(t *testing.T, f failure, limit time.Duration) {
 		if _, reason := becameMaster(t, daemons[1]); !strings.Contains(reason, "its BFD session timed out") {
 			t.Fatalf("lvs2 took over because: %s\n%v", reason, events(t, daemons[1], 0))
 		}
-		time.Sleep(time.Until(failed.Add(slowAdverts * 12 / 10))) // it stays away for longer than an interval
+		// It stays away for longer than an interval, as the adverts of lvs2 show.
+		adverts.Await(t, 10*time.Second, "an advert of lvs2", 1, advertsOf("10.0.0.3", failed.Add(slowAdverts*11/10)))
 		repair()
 		daemons[0].AwaitState(t, "MASTER")
 		daemons[1].AwaitState(t, "BACKUP")
@@ -80,11 +81,16 @@ func checkArmed(t *testing.T, d *lab.Daemon, adverts *lab.Capture, limit time.Du
 // advertAfter returns when the first advert of lvs1 came after a moment.
 func advertAfter(t *testing.T, adverts *lab.Capture, after time.Time) time.Time {
 	t.Helper()
-	own := netip.MustParseAddr("10.0.0.2")
-	match := func(f lab.Frame) bool {
+	match := advertsOf("10.0.0.2", after)
+	adverts.Await(t, 10*time.Second, "an advert of lvs1", 1, match)
+	return adverts.Frames(match)[0].Time
+}
+
+// advertsOf matches the adverts that a router sends after a moment.
+func advertsOf(source string, after time.Time) func(lab.Frame) bool {
+	own := netip.MustParseAddr(source)
+	return func(f lab.Frame) bool {
 		a, ok := f.Advert()
 		return ok && a.Source == own && f.Time.After(after)
 	}
-	adverts.Await(t, 10*time.Second, "an advert of lvs1", 1, match)
-	return adverts.Frames(match)[0].Time
 }

@@ -102,7 +102,7 @@ func Without(t T, capability string, why any) {
 	if Required(capability) {
 		t.Fatal(why)
 	}
-	t.Skip(why)
+	t.Skip(why) //nolint:forbidigo // here alone
 }
 
 // Root ends the test of an ordinary user who lacks the right to do something.

@@ -21,7 +21,7 @@ import (
 func bytesOf(t testing.TB, name string) []byte {
 	t.Helper()
 	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
-		t.Skip("the files are little-endian")
+		t.Skip("the files are little-endian") //nolint:forbidigo // no capability makes another machine of it
 	}
 	file, err := os.ReadFile("testdata/" + name + ".hex")
 	if err != nil {

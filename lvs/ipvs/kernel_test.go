@@ -52,7 +52,7 @@ func kernel(t *testing.T) *Conn {
 	namespace(t)
 	c, err := Open(context.Background(), discard)
 	if underRace && errors.Is(err, ErrAbsent) {
-		t.Skip("the race detector does not run in User Mode Linux, and this kernel has no IPVS")
+		t.Skip("the race detector does not run in User Mode Linux, and this kernel has no IPVS") //nolint:forbidigo // make ci runs it without the race detector
 	}
 	if err != nil {
 		t.Fatal(err)
