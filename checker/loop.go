@@ -75,14 +75,17 @@ func (s *Set) stepper(q *question) probe.Stepper {
 	return stepper
 }
 
+// openPoller is tried again at the next attempt if it fails: a lack of file descriptors
+// passes.
 func (s *Set) openPoller() bool {
-	if s.pollerFailed {
-		return false
-	}
 	poller, err := poll.Open()
-	if err != nil {
-		s.pollerFailed = true
-		s.log.Warn("each check needs a goroutine of its own", "err", err)
+	switch {
+	case err == nil && s.pollerFailed:
+		s.log.Info("checks share a goroutine again")
+	case err != nil && !s.pollerFailed:
+		s.log.Warn("each check takes a goroutine of its own for now", "err", err)
+	}
+	if s.pollerFailed = err != nil; s.pollerFailed {
 		return false
 	}
 	s.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -296,5 +297,26 @@ func TestPollerRefuses(t *testing.T) {
 	const want = "wait for the answer: epoll_ctl: operation not permitted"
 	if got := forceSteps(t, file, time.Hour); !got.Inconclusive || got.Reason != want {
 		t.Errorf("%+v, want %q", got, want)
+	}
+}
+
+// A poller that cannot be opened for want of file descriptors is opened later. The log
+// says once that it is missing, and when it is there.
+func TestPollerIsOpenedLater(t *testing.T) {
+	var log strings.Builder
+	s := &Set{log: slog.New(slog.NewTextHandler(&log, nil))}
+	withoutFileDescriptors(t, func() {
+		for range 2 {
+			if s.openPoller() {
+				t.Error("a poller without a file descriptor")
+			}
+		}
+	})
+	if !s.openPoller() {
+		t.Fatal("the poller is not opened again")
+	}
+	s.abandon()
+	if got := strings.Count(log.String(), "level=WARN"); got != 1 || !strings.Contains(log.String(), "share a goroutine again") {
+		t.Errorf("log:\n%s", log.String())
 	}
 }

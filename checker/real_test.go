@@ -58,13 +58,9 @@ func TestSet(t *testing.T) {
 	next(true, "answered")
 }
 
-func TestNoFileDescriptors(t *testing.T) {
-	c := tcpCheck(listen(t, "127.0.0.1:0"))
-	p := new(probe.Tools).Prober(c.Probe, c.target())
-	defer probe.Discard(p)
-	if err := p.Probe(t.Context()); err != nil { // it opens the poller's own descriptors
-		t.Fatal(err)
-	}
+// withoutFileDescriptors calls f while this process can open no file.
+func withoutFileDescriptors(t *testing.T, f func()) {
+	t.Helper()
 	var old syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
 		t.Fatal(err)
@@ -73,10 +69,21 @@ func TestNoFileDescriptors(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none); err != nil {
 		t.Fatal(err)
 	}
-	err := p.Probe(t.Context())
+	f()
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestNoFileDescriptors(t *testing.T) {
+	c := tcpCheck(listen(t, "127.0.0.1:0"))
+	p := new(probe.Tools).Prober(c.Probe, c.target())
+	defer probe.Discard(p)
+	if err := p.Probe(t.Context()); err != nil { // it opens the poller's own descriptors
+		t.Fatal(err)
+	}
+	var err error
+	withoutFileDescriptors(t, func() { err = p.Probe(t.Context()) })
 	if err == nil || err.Error() != "socket: too many open files" {
 		t.Errorf("error %v", err)
 	}

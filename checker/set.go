@@ -60,7 +60,7 @@ type Set struct {
 	done    sync.WaitGroup // every goroutine
 	pending *pending
 	flights flights
-	// pollerFailed says that checks cannot be made in steps. It is the scheduler's.
+	// pollerFailed says that the poller could not be opened so far. It is the scheduler's.
 	pollerFailed bool
 	epoch        time.Time
 	wake         chan struct{} // holds one token after the first attempt due was moved forward

@@ -109,7 +109,7 @@ func (s *httpSteps) ask() {
 // again begins anew on a new connection.
 func (s *httpSteps) again() {
 	s.close()
-	s.stale, s.asked, s.ended = false, false, false
+	s.stale, s.asked, s.ended, s.step = false, false, false, "connect"
 	s.err = s.open(&s.p.dialer)
 }
 

@@ -83,3 +83,15 @@ func TestCodedBodyIsNotJudgedInSteps(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// An attempt that has to connect anew, because the server ended the kept connection, says
+// that it could not connect.
+func TestStepOfAnAttemptThatConnectsAnew(t *testing.T) {
+	s := newHTTPProber(defaultHTTP, at(listen(t, "127.0.0.1:0").Addr())).Start().(*httpSteps)
+	s.Step()
+	s.again()
+	s.Expire()
+	if _, err := s.Result(); err == nil || !strings.HasPrefix(err.Error(), "connect: timeout") {
+		t.Errorf("%v, want that the connection was not made", err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -25,13 +26,14 @@ type joint struct {
 
 	mu     sync.Mutex
 	latest *jointRun       // nil before the first
-	out    map[string]bool // hosts that are left out of the next runs
+	out    map[string]bool // hosts that are left out of the next runs, unless they lead them
 }
 
 // A jointRun is one run of the program.
 type jointRun struct {
 	begun time.Time
-	ended chan struct{} // closed at the end
+	ended chan struct{}   // closed at the end
+	out   map[string]bool // hosts that it does not ask for; never changed
 
 	// What came of it, once it has ended. An aborted run answers nobody, because
 	// the member that led it was removed.
@@ -90,15 +92,13 @@ func (m *jointMember) Wait(out bool) {
 	m.joint.out[m.host] = true
 }
 
-// arguments returns the arguments of the next run: those of all, less the hosts that
-// are left out. The hosts are the last arguments.
-func (j *joint) arguments(all []string, hosts int) []string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+// arguments returns the arguments of a run: those of all, less the hosts that it does
+// not ask for. The hosts are the last arguments.
+func (r *jointRun) arguments(all []string, hosts int) []string {
 	own := len(all) - hosts
 	argv := slices.Clone(all[:own])
 	for _, host := range all[own:] {
-		if !j.out[host] {
+		if !r.out[host] {
 			argv = append(argv, host)
 		}
 	}
@@ -111,7 +111,7 @@ func (m *jointMember) Probe(ctx context.Context) error {
 		run, leads := m.joint.next(m)
 		if leads {
 			program := m.program
-			program.Argv = m.joint.arguments(program.Argv, len(m.settings.Subject.Hosts))
+			program.Argv = run.arguments(program.Argv, len(m.settings.Subject.Hosts))
 			run.result, run.err = m.run(ctx, program)
 			run.aborted = errors.Is(context.Cause(ctx), context.Canceled)
 			close(run.ended)
@@ -133,16 +133,18 @@ func (m *jointMember) Probe(ctx context.Context) error {
 func (m *jointMember) ProbeWeight(ctx context.Context) (*Weight, error) { return nil, m.Probe(ctx) }
 
 // next returns the run that answers a member: the latest, unless the member has had
-// its answer or it is as old as the time between two attempts. Otherwise it is a new
-// one, which the member leads.
+// its answer, it is as old as the time between two attempts, or it does not ask for the
+// member's host. Otherwise it is a new one, which the member leads.
 func (j *joint) next(m *jointMember) (run *jointRun, leads bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	now := time.Now()
-	if l := j.latest; l != nil && l != m.used && now.Sub(l.begun) < m.interval && !l.isAborted() {
+	if l := j.latest; l != nil && l != m.used && now.Sub(l.begun) < m.interval && !l.out[m.host] && !l.isAborted() {
 		return l, false
 	}
-	j.latest = &jointRun{begun: now, ended: make(chan struct{})}
+	out := maps.Clone(j.out)
+	delete(out, m.host)
+	j.latest = &jointRun{begun: now, ended: make(chan struct{}), out: out}
 	return j.latest, true
 }
 

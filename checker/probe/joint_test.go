@@ -176,3 +176,24 @@ func TestTogetherTimeout(t *testing.T) {
 		}
 	})
 }
+
+// A run that left a server out does not answer for it, neither when the server is asked
+// again nor when somebody asks although it waits.
+func TestTogetherDoesNotAnswerForWhatItLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		on := &monitorStage{failed: "192.0.2.2", status: 1}
+		_, all := trio(on)
+		for name, out := range map[string]bool{"again": false, "although it waits": true} {
+			all[1].(Waiter).Wait(true)
+			_ = all[0].Probe(t.Context())
+			all[1].(Waiter).Wait(out)
+			if err := all[1].Probe(t.Context()); err == nil {
+				t.Errorf("%s: the server is well by a run that did not ask for it", name)
+			}
+			if got := strings.Join(on.argv, " "); got != "/lib/fping.monitor 192.0.2.1 192.0.2.2 192.0.2.3" {
+				t.Errorf("%s: run %s", name, got)
+			}
+			time.Sleep(10 * time.Second)
+		}
+	})
+}

@@ -16,7 +16,7 @@ type MonRun struct {
 	Output      string
 	Environment []string // External.Environment, or Trap.Environment
 	Source      MonSource
-	Intended    string // the GROUP:SERVICE of a trap that was for a service that there is not
+	Intended    string // the GROUP:SERVICE of a trap that was for a service that does not exist
 }
 
 // A MonSource is what a MonRun comes from.

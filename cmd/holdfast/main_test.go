@@ -491,7 +491,7 @@ func TestStatusWatch(t *testing.T) {
 	}
 }
 
-// The unit file must not name a command that there is not.
+// The unit file must not name a command that does not exist.
 func TestUnitFileCallsCommandsThatExist(t *testing.T) {
 	unit, err := os.ReadFile("holdfast.service")
 	if err != nil {

@@ -24,10 +24,13 @@ func collectGarbage(percent int) {
 // start, and would spend a third of its time on collecting it.
 func busy() (end func()) {
 	collectGarbage(whileStarting)
-	return func() {
-		collectGarbage(whileRunning)
-		time.AfterFunc(calm, debug.FreeOSMemory)
-	}
+	return calmDown
+}
+
+// calmDown is called at the end of the start and of each reload.
+func calmDown() {
+	collectGarbage(whileRunning)
+	time.AfterFunc(calm, debug.FreeOSMemory)
 }
 
 // calm is how long after the start, or a reload, the memory that only it needed is

@@ -7,9 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -121,8 +119,7 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags, ipvsRecord string) erro
 				log.Warn("after a crash, release will not know the secrets", "err", err)
 			}
 			manager.Ready()
-			collectGarbage(whileRunning)
-			time.AfterFunc(calm, debug.FreeOSMemory)
+			calmDown()
 		},
 	})
 	if err == nil {

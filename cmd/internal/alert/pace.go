@@ -41,7 +41,7 @@ type Run struct {
 	// the configuration gives the monitor.
 	Hosts, Environment []string
 	// Source is what has reported it, and Intended the GROUP:SERVICE of a trap that
-	// was for a service that there is not.
+	// was for a service that does not exist.
 	Source   Source
 	Intended string
 }

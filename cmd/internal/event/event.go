@@ -202,7 +202,7 @@ type Run struct {
 	// First says that the monitor has not failed or succeeded before.
 	First bool
 	// Source is trap or traptimeout if no monitor has reported this; Intended is the
-	// GROUP:SERVICE of a trap that was for a service that there is not.
+	// GROUP:SERVICE of a trap that was for a service that does not exist.
 	Source, Intended string
 }
 
