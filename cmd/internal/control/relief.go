@@ -13,8 +13,8 @@ import (
 const large = 1 << 20
 
 // reliefAfter is how long after a large answer its memory is returned, so that several in
-// a row are followed by one look.
-const reliefAfter = time.Second
+// a row are followed by one look: a client may ask every second.
+const reliefAfter = 10 * time.Second
 
 // A relief returns the memory of large answers to the kernel, which the runtime by itself
 // would hold for minutes.
