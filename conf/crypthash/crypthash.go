@@ -3,6 +3,7 @@
 package crypthash
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -25,9 +26,28 @@ func Check(hash string) error {
 	return nil
 }
 
+// longest is the length of the longest password that glibc and libxcrypt take, in bytes.
+// Without a bound a hash of what the network sends could take seconds.
+const longest = 511
+
+// limits are the lengths of the longest passwords by the prefix of their hash, in bytes,
+// that go-crypt 1.0 supports.
+var limits = map[string]int{"$5$": 31, "$6$": 63}
+
+// MaxPassword returns how many bytes a password with the hash has at most. Longer ones
+// match nothing.
+func MaxPassword(hash string) int {
+	return cmp.Or(limits[hash[:min(len(hash), 3)]], longest)
+}
+
 // Matches reports whether a password has the hash. It takes milliseconds. DES uses the
-// first 8 bytes of a password.
-func Matches(hash, password string) bool {
+// first 8 bytes of a password. The network sends passwords, so a fault of the library is
+// no match instead of the end of the daemon.
+func Matches(hash, password string) (fits bool) {
+	defer func() { fits = recover() == nil && fits }()
+	if len(password) > MaxPassword(hash) {
+		return false
+	}
 	if len(hash) == 13 && hash[0] != '$' && hash[0] != '_' {
 		password = password[:min(len(password), 8)]
 	}

@@ -13,11 +13,7 @@ import (
 // Hashes that Perl's crypt makes, which mon uses, fit their password alone.
 func TestHashesOfPerl(t *testing.T) {
 	for _, salt := range []string{"ab", "$1$abcdefgh$", "$5$abcdefgh$", "$6$abcdefgh$", "$6$rounds=2000$abcdefgh$"} {
-		out, err := exec.Command("perl", "-e", "print crypt($ARGV[0], $ARGV[1])", "secret word", salt).Output()
-		hash := strings.TrimSpace(string(out))
-		if err != nil || hash == "" {
-			tools.Without(t, "netns", fmt.Sprintf("no perl with crypt: %v", err)) // whoever has namespaces has mon, and its perl
-		}
+		hash := perlCrypt(t, "secret word", salt)
 		if err := crypthash.Check(hash); err != nil {
 			t.Errorf("%s: %v", salt, err)
 		}
@@ -36,4 +32,31 @@ func TestNoHash(t *testing.T) {
 			t.Errorf("%q fits itself", text)
 		}
 	}
+}
+
+// A password of any length comes over the network. One that is too long fits no hash, and
+// the longest ones are compared.
+func TestLongPasswords(t *testing.T) {
+	for _, salt := range []string{"ab", "$1$abcdefgh$", "$5$abcdefgh$", "$6$abcdefgh$"} {
+		longest := strings.Repeat("x", crypthash.MaxPassword(salt))
+		if hash := perlCrypt(t, longest, salt); !crypthash.Matches(hash, longest) {
+			t.Errorf("%s: %d bytes do not fit", salt, len(longest))
+		}
+	}
+	// DES uses 8 bytes, so that only the bound can refuse this one.
+	hash := perlCrypt(t, "x", "ab")
+	if longest := "x" + strings.Repeat("\x00", crypthash.MaxPassword(hash)); crypthash.Matches(hash, longest) {
+		t.Errorf("%d bytes fit", len(longest))
+	}
+}
+
+// perlCrypt returns the hash that Perl's crypt makes of a password.
+func perlCrypt(t *testing.T, password, salt string) string {
+	t.Helper()
+	out, err := exec.Command("perl", "-e", "print crypt($ARGV[0], $ARGV[1])", password, salt).Output()
+	hash := strings.TrimSpace(string(out))
+	if err != nil || hash == "" {
+		tools.Without(t, "netns", fmt.Sprintf("no perl with crypt: %v", err)) // whoever has namespaces has mon, and its perl
+	}
+	return hash
 }

@@ -33,11 +33,12 @@ type trapped struct {
 	saved    SavedTrap
 	silence  *time.Timer // nil: none
 	lasts    *time.Timer // nil: none
+	round    int         // of the timers: one of an earlier round that has fired is too late
 }
 
 // A SavedTrap is what is known of a service, as it outlives an upgrade.
 type SavedTrap struct {
-	At     time.Time `json:"at"` // of the latest trap
+	At     time.Time `json:"at"` // of the latest trap; zero: none has come
 	Status int       `json:"status"`
 	Output string    `json:"output,omitempty"`
 	Lapsed bool      `json:"lapsed,omitempty"` // its time is over
@@ -77,15 +78,16 @@ func (t *Traps) Apply(services map[string]probe.Trap, since map[string]SavedTrap
 // arm begins the times of a service anew. Those of a trap that came before go on.
 func (t *Traps) arm(name string, v *trapped, now time.Time) {
 	v.stop()
+	round := v.round
 	past := time.Duration(0)
 	if v.known {
 		past = max(now.Sub(v.saved.At), 0)
 	}
 	if d := v.settings.Silence; d > 0 {
-		v.silence = time.AfterFunc(d-past%d, func() { t.missing(name, v) })
+		v.silence = time.AfterFunc(d-past%d, func() { t.missing(name, v, round) })
 	}
-	if d := v.settings.Lasts; d > 0 && v.known && !v.saved.Lapsed {
-		v.lasts = time.AfterFunc(max(d-past, 0), func() { t.lapse(name, v) })
+	if d := v.settings.Lasts; d > 0 && !v.saved.At.IsZero() && !v.saved.Lapsed {
+		v.lasts = time.AfterFunc(max(d-past, 0), func() { t.lapse(name, v, round) })
 	}
 }
 
@@ -96,6 +98,7 @@ func (v *trapped) stop() {
 		}
 	}
 	v.silence, v.lasts = nil, nil
+	v.round++
 }
 
 // ErrNoService says that no service takes a trap.
@@ -143,17 +146,17 @@ func (t *Traps) tell(name string, run *probe.MonRun) {
 }
 
 // missing notes that no trap has come for the time that the service allows.
-func (t *Traps) missing(name string, v *trapped) {
+func (t *Traps) missing(name string, v *trapped, round int) {
 	t.mu.Lock()
-	if t.all[name] != v || v.silence == nil {
+	if v.round != round {
 		t.mu.Unlock()
 		return
 	}
 	now := time.Now()
 	d := v.settings.Silence
 	output := fmt.Sprintf("trap timeout\ntrap timeout after %ds at %s\n", int(d.Seconds()), now.Format(time.ANSIC))
-	v.known, v.saved.Status, v.saved.Output, v.saved.Lapsed = true, 1, output, false
-	v.silence = time.AfterFunc(d, func() { t.missing(name, v) })
+	v.known, v.saved.Status, v.saved.Output = true, 1, output
+	v.silence = time.AfterFunc(d, func() { t.missing(name, v, round) })
 	run := v.run(name, now)
 	run.Source = probe.FromTrapTimeout
 	t.mu.Unlock()
@@ -161,9 +164,9 @@ func (t *Traps) missing(name string, v *trapped) {
 }
 
 // lapse notes that the time of a trap is over.
-func (t *Traps) lapse(name string, v *trapped) {
+func (t *Traps) lapse(name string, v *trapped, round int) {
 	t.mu.Lock()
-	if t.all[name] != v || v.lasts == nil {
+	if v.round != round {
 		t.mu.Unlock()
 		return
 	}

@@ -101,3 +101,47 @@ func TestTrapsOverUpgrade(t *testing.T) {
 		after.expect(t, "4s a:b lapsed", "8s a:b traptimeout 1 trap timeout")
 	})
 }
+
+// A failure because no trap came goes on over an upgrade: the time of no trap is over.
+func TestMissingTrapOverUpgrade(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			services := map[string]probe.Trap{"a:b": {Silence: 10 * time.Second, Lasts: 6 * time.Second}}
+			before := newTrapWorld()
+			before.Apply(services, nil)
+			if first {
+				_ = before.Receive("a", "b", 0, "")
+			}
+			time.Sleep(11 * time.Second)
+			saved := before.Save()
+			before.Close()
+			after := newTrapWorld()
+			defer after.Close()
+			after.Apply(services, saved)
+			time.Sleep(time.Second)
+			after.expect(t)
+			if status, _, _ := after.Latest("a:b"); status != 1 {
+				t.Errorf("a trap had come before: %v; status %d", first, status)
+			}
+		})
+	}
+}
+
+// A trap that comes when its time is just over wins.
+func TestTrapAtTheLastMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTrapWorld()
+		defer w.Close()
+		w.Apply(map[string]probe.Trap{"a:b": {Silence: 10 * time.Second, Lasts: 10 * time.Second}}, nil)
+		_ = w.Receive("a", "b", 2, "")
+		w.told = nil
+		w.Traps.mu.Lock() // what Receive does, while the timers that have fired wait for it
+		time.Sleep(10 * time.Second)
+		v := w.all["a:b"]
+		v.saved.At = time.Now()
+		w.arm("a:b", v, time.Now())
+		w.Traps.mu.Unlock()
+		time.Sleep(time.Second)
+		w.expect(t)
+	})
+}

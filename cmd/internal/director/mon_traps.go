@@ -91,7 +91,7 @@ func (m *monTraps) again() {
 
 func (m *monTraps) start(at netip.AddrPort) error {
 	server, err := montrap.Listen(at, m.senders, func(from netip.Addr, t *montrap.Trap) error {
-		m.log.Info("a trap of mon", "from", from, "service", t.Group+":"+t.Service, "status", t.Status)
+		m.log.Debug("a trap of mon", "from", from, "service", t.Group+":"+t.Service, "status", t.Status)
 		return m.receive(t.Group, t.Service, t.Status, t.Output)
 	}, m.log)
 	if err != nil {

@@ -13,6 +13,10 @@ const MaxSize = 65507
 // oldest is the version of the protocol below which mon refuses traps.
 const oldest = 0.3807
 
+// maxName is the length of the longest name of a user, a group or a service, in bytes. Each
+// is shown in the log and in the status.
+const maxName = 255
+
 // A Trap is what a packet says.
 type Trap struct {
 	User, Password string
@@ -41,6 +45,11 @@ func Parse(packet []byte) (*Trap, error) {
 	}
 	if tags["grp"] == "" || tags["svc"] == "" {
 		return nil, errors.New("it names no group, or no service")
+	}
+	for _, tag := range []string{"usr", "grp", "svc"} {
+		if len(tags[tag]) > maxName {
+			return nil, fmt.Errorf("the name in %q has more than %d bytes", tag, maxName)
+		}
 	}
 	return &Trap{
 		User: tags["usr"], Password: tags["pas"], Group: tags["grp"], Service: tags["svc"], Status: status,

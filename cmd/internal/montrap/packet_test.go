@@ -27,6 +27,7 @@ func TestParseRefuses(t *testing.T) {
 		"no version": {"pro=", "pra="}, "an old version": {"0.3807", "0.37"}, "no number": {"0.3807", "NaN"},
 		"no status": {"sta=", "sto="}, "a status that is no number": {"sta='3'", "sta='down'"}, "a large status": {"sta='3'", "sta='256'"},
 		"no group": {"grp='web'", "grp=''"}, "no service": {"svc=", "srv="},
+		"a long user": {"lvs1", strings.Repeat("u", 256)}, "a long group": {"'web'", strings.Repeat("g", 256)}, "a long service": {"'http'", strings.Repeat("s", 256)},
 	} {
 		if got, err := Parse([]byte(strings.Replace(packet, change[0], change[1], 1))); err == nil {
 			t.Errorf("%s: %+v", name, got)

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -26,6 +27,8 @@ var (
 	errSender   = errors.New("no sender has this address")
 	errUser     = errors.New("no sender at this address has this user")
 	errPassword = errors.New("the password is wrong")
+	errLong     = errors.New("the password is longer than its kind of hash allows here")
+	errHashes   = fmt.Errorf("more than %d passwords were to be compared with a hash in a second", maxHashes)
 )
 
 // A gate lets the traps of senders in. It belongs to one goroutine.
@@ -66,30 +69,38 @@ func (g *gate) admit(from netip.Addr, t *Trap, slow func() bool) error {
 			if errors.Is(err, errSender) {
 				err = errUser
 			}
-		case g.matches(i, t.Password, slow):
-			return nil
 		default:
-			err = errPassword
+			if err = g.check(i, t.Password, slow); err == nil {
+				return nil
+			}
 		}
 	}
 	return err
 }
 
-// matches reports whether a password is that of a sender.
-func (g *gate) matches(i int, password string, slow func() bool) bool {
+// check returns nil if a password is that of a sender.
+func (g *gate) check(i int, password string, slow func() bool) error {
 	s := &g.senders[i]
 	if s.Hash == "" {
-		return subtle.ConstantTimeCompare([]byte(s.Password), []byte(password)) == 1
+		if subtle.ConstantTimeCompare([]byte(s.Password), []byte(password)) == 0 {
+			return errPassword
+		}
+		return nil
 	}
 	mac := hmac.New(sha256.New, g.key[:])
 	mac.Write([]byte(password))
 	sum := mac.Sum(nil)
-	if good := g.good[i]; good != nil && hmac.Equal(good, sum) {
-		return true
-	}
-	if !slow() || !crypthash.Matches(s.Hash, password) {
-		return false
+	good := g.good[i]
+	switch {
+	case good != nil && hmac.Equal(good, sum):
+		return nil
+	case len(password) > crypthash.MaxPassword(s.Hash):
+		return errLong
+	case !slow():
+		return errHashes
+	case !crypthash.Matches(s.Hash, password):
+		return errPassword
 	}
 	g.good[i] = sum
-	return true
+	return nil
 }

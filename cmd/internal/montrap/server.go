@@ -38,10 +38,10 @@ type Counts struct {
 const (
 	ReasonSender    = "sender"    // no sender has the address
 	ReasonUser      = "user"      // nor the user
-	ReasonPassword  = "password"  // it is wrong
+	ReasonPassword  = "password"  // it is wrong, or too long
 	ReasonMalformed = "malformed" // it is no trap of mon
 	ReasonService   = "service"   // no service takes it
-	ReasonRate      = "rate"      // too many came in a second
+	ReasonRate      = "rate"      // too many came in a second, or needed a hash
 )
 
 // A Server receives traps at one address.
@@ -50,11 +50,13 @@ type Server struct {
 	take Taker
 	log  *slog.Logger
 
+	// mu guards what other goroutines ask for or set. It is not held while a hash is
+	// computed, so that they do not wait for what comes over the network.
 	mu     sync.Mutex
 	gate   *gate
 	counts Counts
-	logged time.Time
 
+	logged        time.Time
 	second        time.Time // that traps and hashes are counted in
 	traps, hashes int
 }
@@ -115,17 +117,19 @@ func (s *Server) Counts() Counts {
 // receive takes one packet.
 func (s *Server) receive(packet []byte, from netip.Addr, now time.Time) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if reason, err := s.process(packet, from.WithZone(""), now); err != nil {
-		s.refuse(reason, from, err, now)
-		return
+	g := s.gate
+	s.mu.Unlock()
+	reason, err := s.process(g, packet, from.WithZone(""), now)
+	s.count(reason, from, err, now)
+	// A flood of traps that are refused makes few lines in the log.
+	if err != nil && now.Sub(s.logged) >= logPause {
+		s.logged = now
+		s.log.Warn("a trap of mon was refused", "from", from, "reason", reason, "err", err)
 	}
-	s.counts.Taken++
-	s.counts.LastSeen = now
 }
 
-func (s *Server) process(packet []byte, from netip.Addr, now time.Time) (reason string, err error) {
-	if !s.gate.knows(from) {
+func (s *Server) process(g *gate, packet []byte, from netip.Addr, now time.Time) (reason string, err error) {
+	if !g.knows(from) {
 		return ReasonSender, errSender
 	}
 	if now.Sub(s.second) >= time.Second || now.Before(s.second) {
@@ -138,9 +142,11 @@ func (s *Server) process(packet []byte, from netip.Addr, now time.Time) (reason 
 	if err != nil {
 		return ReasonMalformed, err
 	}
-	err = s.gate.admit(from, trap, func() bool { s.hashes++; return s.hashes <= maxHashes })
+	err = g.admit(from, trap, func() bool { s.hashes++; return s.hashes <= maxHashes })
 	switch {
-	case errors.Is(err, errPassword):
+	case errors.Is(err, errHashes):
+		return ReasonRate, err
+	case errors.Is(err, errPassword), errors.Is(err, errLong):
 		return ReasonPassword, fmt.Errorf("user %q: %w", trap.User, err)
 	case err != nil:
 		return ReasonUser, fmt.Errorf("user %q: %w", trap.User, err)
@@ -151,12 +157,15 @@ func (s *Server) process(packet []byte, from netip.Addr, now time.Time) (reason 
 	return "", nil
 }
 
-// refuse counts a trap that was refused. A flood of them makes few lines in the log.
-func (s *Server) refuse(reason string, from netip.Addr, err error, now time.Time) {
-	s.counts.Refused[reason]++
-	s.counts.Last = fmt.Sprintf("%v: %v", from, err)
-	if now.Sub(s.logged) >= logPause {
-		s.logged = now
-		s.log.Warn("a trap of mon was refused", "from", from, "reason", reason, "err", err)
+// count counts a trap that was taken, or refused with an error.
+func (s *Server) count(reason string, from netip.Addr, err error, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.counts.Refused[reason]++
+		s.counts.Last = fmt.Sprintf("%v: %v", from, err)
+		return
 	}
+	s.counts.Taken++
+	s.counts.LastSeen = now
 }

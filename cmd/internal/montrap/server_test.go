@@ -54,7 +54,7 @@ func TestSenders(t *testing.T) {
 		{"192.0.2.1", "plain", "word", ""}, {"192.0.2.1", "plain", "other", ReasonPassword}, {"192.0.2.9", "plain", "other", ""},
 		{"192.0.2.9", "plain", "word", ""}, {"192.0.2.1", "plain", "", ReasonPassword}, {"192.0.2.1", "root", "word", ReasonUser},
 		{"2001:db8::7", "any", "thing", ""}, {"2001:db8:1::7", "any", "thing", ReasonSender}, {"203.0.113.1", "plain", "word", ReasonSender},
-		{"198.51.100.1", "hashed", "wrong", ReasonPassword}, {"198.51.100.1", "hashed", "word", ""},
+		{"198.51.100.1", "hashed", "wrong", ReasonPassword}, {"198.51.100.1", "hashed", strings.Repeat("word", 10000), ReasonPassword}, {"198.51.100.1", "hashed", "word", ""},
 	} {
 		before := s.Counts().Refused[c.want]
 		n := len(*taken)
@@ -101,8 +101,40 @@ func TestHashesAreBounded(t *testing.T) {
 	if asked != 1 {
 		t.Errorf("%d hashes for one password", asked)
 	}
-	if err := g.admit(from, &Trap{User: "u", Password: "other"}, func() bool { return false }); !errors.Is(err, errPassword) {
+	if err := g.admit(from, &Trap{User: "u", Password: "other"}, func() bool { return false }); !errors.Is(err, errHashes) {
 		t.Errorf("without a hash: %v", err)
+	}
+}
+
+// The director's loop asks for the counts and sets senders. It waits for no trap at hand.
+func TestCountsDoNotWait(t *testing.T) {
+	s, _ := newServer(Sender{From: prefixes("192.0.2.1/32")})
+	s.take = func(netip.Addr, *Trap) error {
+		s.Counts()
+		s.SetSenders(nil)
+		return nil
+	}
+	done := make(chan struct{})
+	go func() {
+		s.receive(trapOf("a", "b"), netip.MustParseAddr("192.0.2.1"), time.Now())
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the counts, or the senders, wait for the trap")
+	}
+}
+
+// A password that is not looked at, because too many came, is not called wrong.
+func TestFloodOfPasswords(t *testing.T) {
+	s, _ := newServer(Sender{From: prefixes("192.0.2.1/32"), User: "u", Hash: "$1$abcdefgh$irWbblnpmw.5z7wgBnprh0"})
+	now := time.Now()
+	for i := range maxHashes + 5 {
+		s.receive(trapOf("u", fmt.Sprint("wrong", i)), netip.MustParseAddr("192.0.2.1"), now)
+	}
+	if c := s.Counts(); c.Refused[ReasonPassword] != maxHashes || c.Refused[ReasonRate] != 5 {
+		t.Errorf("refused %v", c.Refused)
 	}
 }
 

@@ -28,10 +28,10 @@ import (
 //	-s server -g SERVICE -h "HOST HOST" -t SECONDS [-u] …
 //
 // with the first line of standard input, and the variables of mon's environment.
+//
+// For the start of the daemon or an acknowledgement, STARTUP or ACK stands for DOWN. Mon
+// gives an acknowledgement the flag -a, and a start none.
 type AlertProgram struct{ o AlertProgramOptions }
-
-// A call for something that is no new failure and no recovery has STARTUP or ACK for
-// DOWN, and -a with Mon.
 
 // AlertProgramOptions configure an AlertProgram.
 type AlertProgramOptions struct {

@@ -71,28 +71,27 @@ func (s *stage) expect(t *testing.T, want string) {
 	s.said = nil
 }
 
+// settled wishes, lets the chain come to rest, and compares what was done.
+func (s *stage) settled(t *testing.T, w Wish, want string) {
+	t.Helper()
+	s.wish(w)
+	s.settle(time.Hour)
+	s.expect(t, want)
+}
+
 // A resource that must not run on two directors stops before its group leaves, and is not
 // started again while it does. One that may goes on until the addresses are gone.
 func TestYield(t *testing.T) {
 	s := newStage(Spec{Name: "disk", Early: true, Exclusive: true}, Spec{Name: "rules", Early: true}, Spec{Name: "web"})
 	s.settle(time.Hour)
-	s.wish(All)
-	s.settle(time.Hour)
-	s.expect(t, "start disk, start rules, start web")
-	s.wish(Yield)
-	s.settle(time.Hour)
-	s.expect(t, "stop web, stop disk")
+	s.settled(t, All, "start disk, start rules, start web")
+	s.settled(t, Yield, "stop web, stop disk")
 	if !s.c.Settled() {
 		t.Error("the handover waits for what goes on")
 	}
-	s.wish(All) // it does not leave after all
-	s.settle(time.Hour)
-	s.expect(t, "start disk, start web")
-	s.wish(Yield)
-	s.settle(time.Hour)
-	s.wish(None)
-	s.settle(time.Hour)
-	s.expect(t, "stop web, stop disk, stop rules")
+	s.settled(t, All, "start disk, start web") // it does not leave after all
+	s.settled(t, Yield, "stop web, stop disk")
+	s.settled(t, None, "stop rules")
 }
 
 func TestOrder(t *testing.T) {
@@ -108,21 +107,11 @@ func TestOrder(t *testing.T) {
 	if !s.c.Ready() {
 		t.Error("the addresses wait still")
 	}
-	s.wish(All)
-	s.settle(time.Hour)
-	s.expect(t, "start a, start b")
-	s.wish(None)
-	s.settle(time.Hour)
-	s.expect(t, "stop b, stop a, stop early")
-	s.wish(All)
-	s.settle(time.Hour)
-	s.expect(t, "start early, start a, start b")
-	s.wish(Early)
-	s.settle(time.Hour)
-	s.expect(t, "stop b, stop a")
-	s.wish(None)
-	s.settle(time.Hour)
-	s.expect(t, "stop early")
+	s.settled(t, All, "start a, start b")
+	s.settled(t, None, "stop b, stop a, stop early")
+	s.settled(t, All, "start early, start a, start b")
+	s.settled(t, Early, "stop b, stop a")
+	s.settled(t, None, "stop early")
 }
 
 // A start is unwanted when the group is MASTER no more, when the resource is not
