@@ -19,17 +19,26 @@ func (h *host) beginFastAs(t *testing.T, name string, vrid, priority uint8) {
 	t.Helper()
 	r := h.router(name, vrid, priority)
 	r.Config.Fast, r.Events = true, []vrrp.Event{vrrp.Start{}}
-	if bare := func(b []byte) []byte { return b }; h.port.also.IsValid() {
-		r.Config.Paths = []vrrp.PathConfig{{Name: "eth1"}}
-		r.Tx.Also = []PathTx{{Name: "eth1", IfIndex: wireIndex + 1, Source: h.port.also, Multicast: vrrp.IPv4.MulticastGroup(), Wrap: bare,
-			WrapBackup: func(_ netip.Addr, b []byte) []byte { return b }}}
-	}
+	h.addPath(&r)
 	r.Config.Checksum = vrrp.ChecksumRFC9568 // without the destination, which the pretend wire does not keep
 	r.Tx.Interface = "eth0"
 	r.Tx.WrapBackup = func(_ netip.Addr, b []byte) []byte { return b }
 	if err := h.Add(Unit{Routers: []Router{r}})[0]; err != nil {
 		t.Fatal(err)
 	}
+}
+
+// addPath gives a router a second path, eth1, if the host has an address there.
+func (h *host) addPath(r *Router) {
+	if !h.port.also.IsValid() {
+		return
+	}
+	r.Config.Paths = []vrrp.PathConfig{{Name: "eth1"}}
+	r.Tx.Also = []PathTx{{
+		Name: "eth1", IfIndex: wireIndex + 1, Source: h.port.also, Multicast: vrrp.IPv4.MulticastGroup(),
+		Wrap:       func(b []byte) []byte { return b },
+		WrapBackup: func(_ netip.Addr, b []byte) []byte { return b },
+	}}
 }
 
 // A lost session makes a BACKUP take over after the grace, if nobody answers its
