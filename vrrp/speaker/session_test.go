@@ -178,6 +178,29 @@ func TestOneAnswerForAll(t *testing.T) {
 	}
 }
 
+// A session that nobody watches any more is forgotten, also when it fell before.
+func TestEndedSessionIsForgotten(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a := l.host(t, "192.0.2.1")
+		key := Session{"eth0", strangers}
+		a.SessionUp(key.Interface, key.Peer)
+		a.SessionDown(key.Interface, vrrp.PeerDown{Peer: key.Peer, Cause: vrrp.DownSilent})
+		known := func() (fallen bool) {
+			if err := a.do(func(time.Time) { fallen = a.fallen[key] }); err != nil {
+				t.Fatal(err)
+			}
+			return fallen
+		}
+		if !known() {
+			t.Error("a session that fell is not known")
+		}
+		a.SessionDown(key.Interface, vrrp.PeerDown{Peer: key.Peer, Cause: vrrp.DownAdmin})
+		if known() {
+			t.Error("a session that has ended is still known")
+		}
+	})
+}
+
 // A message of another type than an advert makes nobody a rival.
 func TestBackupAdvertIsNoRival(t *testing.T) {
 	inBubble(t, func(t *testing.T, l *lan) {
