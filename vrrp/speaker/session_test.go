@@ -62,7 +62,7 @@ func TestLostSession(t *testing.T) {
 				b.SessionUp("eth0", a.port.own)
 				a.beginFast(t, 200)
 				b.beginFast(t, 100)
-				time.Sleep(10 * time.Second)
+				time.Sleep(10500 * time.Millisecond) // between two adverts
 				snap, err := b.Snapshot()
 				if err != nil {
 					t.Fatal(err)
@@ -98,7 +98,7 @@ func TestLostSessionOnPaths(t *testing.T) {
 		a.port.also, b.port.also = netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("198.51.100.2")
 		a.beginFast(t, 200)
 		b.beginFast(t, 100)
-		time.Sleep(10 * time.Second)
+		time.Sleep(10500 * time.Millisecond) // between two adverts
 		if got, want := b.wanted(), []Session{{"eth0", a.port.own}, {"eth1", a.port.also}}; !slices.Equal(got, want) {
 			t.Fatalf("b wants the sessions %v, want %v", got, want)
 		}
