@@ -89,7 +89,7 @@ func TestReplayOnOtherPathIsDropped(t *testing.T) {
 		a.port.also, b.port.also = netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("198.51.100.2")
 		a.beginAuth(t, 200, withKey("k"))
 		b.beginAuth(t, 100, withKey("k"))
-		time.Sleep(10 * time.Second)
+		time.Sleep(10500 * time.Millisecond) // between two adverts
 		a.port.setCut(true)
 		sent := l.sightings()
 		for i, source := range []netip.Addr{a.port.also, a.port.own} { // the last two are one advert, on both paths
