@@ -185,7 +185,7 @@ func TestPathsCopies(t *testing.T) {
 		{1002 * time.Millisecond, 0, 0, true}, // another priority is another advert
 		{1003 * time.Millisecond, 1, 0, false},
 		{2000 * time.Millisecond, 0, 100, true},
-		{2000*time.Millisecond + copyWindow, 1, 100, true}, // too late for a copy
+		{2000*time.Millisecond + CopyWindow, 1, 100, true}, // too late for a copy
 	} {
 		if fresh, _ := l.hear(tt.at, tt.path, tt.priority); fresh != tt.fresh {
 			t.Errorf("at %v by path %d with priority %d: fresh %v", tt.at, tt.path, tt.priority, fresh)

@@ -143,9 +143,9 @@ func (ps *Paths) Admit(path int, p Packet, a *Advert) (from netip.Addr, drop Dro
 	}
 }
 
-// copyWindow bounds how much later than by another path an advert may arrive and count as
+// CopyWindow bounds how much later than by another path an advert may arrive and count as
 // a copy. All paths are given an advert in one moment.
-const copyWindow = 50 * time.Millisecond
+const CopyWindow = 50 * time.Millisecond
 
 // Hear notes an advert that passed every check. It is fresh unless it is a copy of one
 // that another path brought: only fresh adverts are for the machine, to which a copy
@@ -164,7 +164,7 @@ func (ps *Paths) Hear(now time.Time, path int, r *Received) (fresh, changed bool
 	changed = ps.listen(now, h, r) || changed
 	l := &ps.latest
 	if l.path != path && h.copied != l.number && l.from == r.Source && l.priority == r.Advert.Priority &&
-		now.Sub(l.at) < min(copyWindow, r.Advert.Interval/2) {
+		now.Sub(l.at) < min(CopyWindow, r.Advert.Interval/2) {
 		h.copied = l.number
 		h.Copies++
 		return false, changed

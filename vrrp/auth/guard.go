@@ -26,6 +26,7 @@ type Guard struct {
 
 	sequence uint64 // the last that was sent or, with Header, received
 	senders  senders
+	paths    []*Guard // see OnPaths
 	pseudo   [pseudoLen]byte
 	header   [ipv4Len]byte
 	digest   [sha256.Size]byte
@@ -54,6 +55,15 @@ func New(c Config, family vrrp.Family, version, vrid uint8, former *Guard) *Guar
 		g.keys = append(g.keys, key{k.ID, hmac.New(sha256.New, []byte(k.Secret))})
 	}
 	return g
+}
+
+// OnPaths tells a guard for one path of a virtual router which guards its paths have,
+// itself included. An HMAC does not cover the path, so an advert that was recorded on
+// one could otherwise be replayed on another. It may be called on nil.
+func (g *Guard) OnPaths(all []*Guard) {
+	if g != nil {
+		g.paths = all
+	}
 }
 
 // Config returns what the guard was made with.
@@ -137,7 +147,18 @@ type senders struct {
 type sender struct {
 	source   netip.Addr
 	sequence uint64
-	used     uint64 // by the clock; 0: never
+	at       time.Time // of the message with this number; zero: another program received it
+	used     uint64    // by the clock; 0: never
+}
+
+// find returns the entry of a source, nil if there is none.
+func (s *senders) find(source netip.Addr) *sender {
+	for i := range s.list {
+		if e := &s.list[i]; e.used != 0 && e.source == source {
+			return e
+		}
+	}
+	return nil
 }
 
 // of returns the entry of a source. A new source replaces the one that was
@@ -145,13 +166,12 @@ type sender struct {
 func (s *senders) of(source netip.Addr) *sender {
 	oldest := &s.list[0]
 	s.clock++
+	if e := s.find(source); e != nil {
+		e.used = s.clock
+		return e
+	}
 	for i := range s.list {
-		e := &s.list[i]
-		if e.used != 0 && e.source == source {
-			e.used = s.clock
-			return e
-		}
-		if e.used < oldest.used {
+		if e := &s.list[i]; e.used < oldest.used {
 			oldest = e
 		}
 	}

@@ -175,6 +175,54 @@ func TestTrailerReplay(t *testing.T) {
 	}
 }
 
+// A message that one path brought is no good on another, but for a copy that comes at
+// the same time: the two may be one LAN, or the sender has one address on both.
+func TestTrailerReplayOnOtherPath(t *testing.T) {
+	v := images[0]
+	src := netip.MustParseAddr(v.source)
+	message := unhex(t, v.image)[:12]
+	sender := guarded(v.key, &v.advert, nil)
+	seal := func(now time.Time) vrrp.Packet {
+		return vrrp.Packet{Source: src, Payload: sender.Seal(bytes.Clone(message), now, src)}
+	}
+	paths := []*Guard{guarded(v.key, &v.advert, nil), guarded(v.key, &v.advert, nil)}
+	for _, g := range paths {
+		g.OnPaths(paths)
+	}
+	next := at.Add(time.Second)
+	first, second, third, fourth := seal(at), seal(next), seal(next.Add(time.Second)), seal(next.Add(2*time.Second))
+	for i, c := range []struct {
+		path  int
+		p     vrrp.Packet
+		after time.Duration
+		want  vrrp.Drop
+	}{
+		{0, first, 0, vrrp.DropNone},
+		{1, first, vrrp.CopyWindow + 1, vrrp.DropReplay},
+		{0, second, time.Second, vrrp.DropNone},
+		{1, first, time.Second, vrrp.DropReplay}, // older than what came just now
+		{1, second, time.Second + vrrp.CopyWindow, vrrp.DropNone},
+		{1, second, time.Second + vrrp.CopyWindow, vrrp.DropReplay}, // once
+		{1, third, 2 * time.Second, vrrp.DropNone},                  // the other path was first
+		{0, third, 2*time.Second + 1, vrrp.DropNone},
+		{1, fourth, 3 * time.Second, vrrp.DropNone},
+		{0, fourth, 4 * time.Second, vrrp.DropReplay}, // the path that it was held back on
+	} {
+		if drop := paths[c.path].Check(at.Add(c.after), c.p, nil); drop != c.want {
+			t.Errorf("%d: on path %d after %v: dropped for %q, want %q", i, c.path, c.after, drop, c.want)
+		}
+	}
+	// The program after an upgrade knows what came by which path too.
+	heirs := []*Guard{guarded(v.key, &v.advert, nil), guarded(v.key, &v.advert, nil)}
+	for i, g := range heirs {
+		g.Recall(Marks{Kind: HMAC, Senders: paths[i].Marks().Senders[:1-i]})
+		g.OnPaths(heirs)
+	}
+	if drop := heirs[1].Check(at.Add(2*time.Second), third, nil); drop != vrrp.DropReplay {
+		t.Errorf("after an upgrade: dropped for %q", drop)
+	}
+}
+
 // Numbers grow also when the clock does not, and come back from a future that a
 // clock set back has left.
 func TestSequence(t *testing.T) {

@@ -17,10 +17,12 @@ func withKey(key string) auth.Config {
 	}
 }
 
-// beginAuth adds and starts a lone router that authenticates.
+// beginAuth adds and starts a lone router that authenticates. With a second address it
+// has a second path, eth1.
 func (h *host) beginAuth(t *testing.T, priority uint8, a auth.Config) {
 	t.Helper()
 	r := h.router("v", 10, priority)
+	h.addPath(&r)
 	r.Tx.Auth = a
 	r.Events = []vrrp.Event{vrrp.Start{}}
 	if err := h.Add(Unit{Routers: []Router{r}})[0]; err != nil {
@@ -75,6 +77,31 @@ func TestReplayIsDropped(t *testing.T) {
 		}
 		if b.state(t, "v") != vrrp.Master {
 			t.Error("a replayed advert was believed")
+		}
+	})
+}
+
+// An advert that was recorded on one path is dropped on another, also when it came there
+// never before.
+func TestReplayOnOtherPathIsDropped(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a, b := l.host(t, "192.0.2.1"), l.host(t, "192.0.2.2")
+		a.port.also, b.port.also = netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("198.51.100.2")
+		a.beginAuth(t, 200, withKey("k"))
+		b.beginAuth(t, 100, withKey("k"))
+		time.Sleep(10500 * time.Millisecond) // between two adverts
+		a.port.setCut(true)
+		sent := l.sightings()
+		for i, source := range []netip.Addr{a.port.also, a.port.own} { // the last two are one advert, on both paths
+			b.port.inbox <- Packet{IfIndex: wireIndex + i, Packet: vrrp.Packet{
+				Source: source, Destination: vrrp.IPv4.MulticastGroup(), HopLimit: 255, Payload: sent[len(sent)-1-i].bytes}}
+		}
+		time.Sleep(time.Second)
+		snap := b.snapshot(t)
+		for i, p := range snap.Router("v").Paths {
+			if n := p.Dropped[vrrp.DropReplay]; n != 1 || p.Received == 0 {
+				t.Errorf("path %d: %d of %d adverts dropped as replayed, want 1; all drops %v", i, n, p.Received, p.Dropped)
+			}
 		}
 	})
 }

@@ -38,6 +38,7 @@ func (s *Speaker) SessionDown(iface string, down vrrp.PeerDown) {
 	s.enqueue(func(now time.Time) {
 		key := Session{iface, down.Peer}
 		delete(s.sessions, key)
+		delete(s.fallen, key)
 		if down.Cause == vrrp.DownSilent {
 			s.fallen[key] = true
 		}

@@ -19,17 +19,26 @@ func (h *host) beginFastAs(t *testing.T, name string, vrid, priority uint8) {
 	t.Helper()
 	r := h.router(name, vrid, priority)
 	r.Config.Fast, r.Events = true, []vrrp.Event{vrrp.Start{}}
-	if bare := func(b []byte) []byte { return b }; h.port.also.IsValid() {
-		r.Config.Paths = []vrrp.PathConfig{{Name: "eth1"}}
-		r.Tx.Also = []PathTx{{Name: "eth1", IfIndex: wireIndex + 1, Source: h.port.also, Multicast: vrrp.IPv4.MulticastGroup(), Wrap: bare,
-			WrapBackup: func(_ netip.Addr, b []byte) []byte { return b }}}
-	}
+	h.addPath(&r)
 	r.Config.Checksum = vrrp.ChecksumRFC9568 // without the destination, which the pretend wire does not keep
 	r.Tx.Interface = "eth0"
 	r.Tx.WrapBackup = func(_ netip.Addr, b []byte) []byte { return b }
 	if err := h.Add(Unit{Routers: []Router{r}})[0]; err != nil {
 		t.Fatal(err)
 	}
+}
+
+// addPath gives a router a second path, eth1, if the host has an address there.
+func (h *host) addPath(r *Router) {
+	if !h.port.also.IsValid() {
+		return
+	}
+	r.Config.Paths = []vrrp.PathConfig{{Name: "eth1"}}
+	r.Tx.Also = []PathTx{{
+		Name: "eth1", IfIndex: wireIndex + 1, Source: h.port.also, Multicast: vrrp.IPv4.MulticastGroup(),
+		Wrap:       func(b []byte) []byte { return b },
+		WrapBackup: func(_ netip.Addr, b []byte) []byte { return b },
+	}}
 }
 
 // A lost session makes a BACKUP take over after the grace, if nobody answers its
@@ -53,7 +62,7 @@ func TestLostSession(t *testing.T) {
 				b.SessionUp("eth0", a.port.own)
 				a.beginFast(t, 200)
 				b.beginFast(t, 100)
-				time.Sleep(10 * time.Second)
+				time.Sleep(10500 * time.Millisecond) // between two adverts
 				snap, err := b.Snapshot()
 				if err != nil {
 					t.Fatal(err)
@@ -89,7 +98,7 @@ func TestLostSessionOnPaths(t *testing.T) {
 		a.port.also, b.port.also = netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("198.51.100.2")
 		a.beginFast(t, 200)
 		b.beginFast(t, 100)
-		time.Sleep(10 * time.Second)
+		time.Sleep(10500 * time.Millisecond) // between two adverts
 		if got, want := b.wanted(), []Session{{"eth0", a.port.own}, {"eth1", a.port.also}}; !slices.Equal(got, want) {
 			t.Fatalf("b wants the sessions %v, want %v", got, want)
 		}
@@ -167,6 +176,29 @@ func TestOneAnswerForAll(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A session that nobody watches any more is forgotten, also when it fell before.
+func TestEndedSessionIsForgotten(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a := l.host(t, "192.0.2.1")
+		key := Session{"eth0", strangers}
+		a.SessionUp(key.Interface, key.Peer)
+		a.SessionDown(key.Interface, vrrp.PeerDown{Peer: key.Peer, Cause: vrrp.DownSilent})
+		known := func() (fallen bool) {
+			if err := a.do(func(time.Time) { fallen = a.fallen[key] }); err != nil {
+				t.Fatal(err)
+			}
+			return fallen
+		}
+		if !known() {
+			t.Error("a session that fell is not known")
+		}
+		a.SessionDown(key.Interface, vrrp.PeerDown{Peer: key.Peer, Cause: vrrp.DownAdmin})
+		if known() {
+			t.Error("a session that has ended is still known")
+		}
+	})
 }
 
 // A message of another type than an advert makes nobody a rival.

@@ -9,7 +9,8 @@ import (
 )
 
 // A wire is a path of a router, and what is kept of it. Each has an authentication
-// guard of its own, because sequence numbers grow from advert to advert.
+// guard of its own, because sequence numbers grow from advert to advert; the guards know
+// each other, because a number is good for one path.
 type wire struct {
 	tx      PathTx
 	guard   *auth.Guard // nil without authentication
@@ -47,7 +48,7 @@ func (r *router) layOut() {
 			c.Paths = append(c.Paths, p)
 		}
 	}
-	own := make([]netip.Addr, len(r.wires))
+	own, guards := make([]netip.Addr, len(r.wires)), make([]*auth.Guard, len(r.wires))
 	for i := range r.wires {
 		w := &r.wires[i]
 		own[i] = w.tx.Source
@@ -59,6 +60,8 @@ func (r *router) layOut() {
 			w.guard.Recall(r.marks[w.tx.Name])
 			delete(r.marks, w.tx.Name)
 		}
+		guards[i] = w.guard
+		w.guard.OnPaths(guards)
 	}
 	r.paths.Configure(&c, own)
 }

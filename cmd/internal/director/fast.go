@@ -313,7 +313,7 @@ func (f *fastSessions) report(st *status.Status) {
 			continue
 		}
 		for k, p := range f.peers {
-			if p.up && (k.iface == v.Interface || slices.ContainsFunc(v.Paths, func(p status.Path) bool { return p.Interface == k.iface })) && k.peer.Is6() == (v.Family == vrrp.IPv6.String()) {
+			if p.up && goesBy(v, k.iface) && k.peer.Is6() == (v.Family == vrrp.IPv6.String()) {
 				v.Fast.Backups = append(v.Fast.Backups, k.peer.String())
 				if s := sessions.with(k.iface, k.peer.String()); s != nil {
 					v.Fast.IntervalMS = max(v.Fast.IntervalMS, s.TxMS)
@@ -322,6 +322,11 @@ func (f *fastSessions) report(st *status.Status) {
 		}
 		slices.Sort(v.Fast.Backups)
 	}
+}
+
+// goesBy reports whether an interface is one of the paths of an instance.
+func goesBy(v *status.Instance, iface string) bool {
+	return v.Interface == iface || slices.ContainsFunc(v.Paths, func(p status.Path) bool { return p.Interface == iface })
 }
 
 // statusSessions are the single-hop sessions of a status, by interface and neighbour.

@@ -26,16 +26,17 @@ type preemption struct {
 	hold       func(func(string) string) // gives virtual routers by their name why they must not preempt
 	stillHeld  func(string) bool         // a virtual router hears a MASTER that it would preempt
 
-	ctx       context.Context // of the programs
-	end       func()
-	asks      map[string]*ask // by virtual router
-	conf      *conf.Config    // nil until the first apply
-	warm      bool            // the former binary had not to wait any more
-	checks    checksWait
-	sync      syncWait
-	followers map[string]bool   // virtual routers that move with what the sync daemon follows
-	said      map[string]string // what hold gave, without those who need not wait
-	timer     *time.Timer
+	ctx         context.Context // of the programs
+	end         func()
+	asks        map[string]*ask          // by virtual router
+	askedBefore map[string]time.Duration // by unit: as in upgradeState, until the first apply
+	conf        *conf.Config             // nil until the first apply
+	warm        bool                     // the former binary had not to wait any more
+	checks      checksWait
+	sync        syncWait
+	followers   map[string]bool   // virtual routers that move with what the sync daemon follows
+	said        map[string]string // what hold gave, without those who need not wait
+	timer       *time.Timer
 }
 
 func newPreemption(b base) *preemption {
@@ -46,10 +47,13 @@ func newPreemption(b base) *preemption {
 	return p
 }
 
-func (p *preemption) restore(u *upgradeState) { p.warm = u.At != 0 && !u.PreemptHeld }
+func (p *preemption) restore(u *upgradeState) {
+	p.warm, p.askedBefore = u.At != 0 && !u.PreemptHeld, u.PreemptAsked
+}
 
 func (p *preemption) save(u *upgradeState) {
 	u.PreemptHeld = p.checks.left > 0 || !p.sync.backup.IsZero() && p.sync.waits()
+	p.saveAsks(u)
 }
 
 func (p *preemption) apply(c *conf.Config) {

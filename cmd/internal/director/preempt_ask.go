@@ -32,6 +32,7 @@ type ask struct {
 	pending bool      // a MASTER of a lower priority was heard
 	running bool      // the program
 	end     func()    // ends it
+	ends    time.Time // when it has ended at the latest, also if the former binary started it
 	at      time.Time // of the next run
 	problem string    // of the last run; "": none
 }
@@ -77,9 +78,33 @@ func (p *preemption) takeAsks(c *conf.Config) {
 		}
 	}
 	for name, a := range p.asks {
-		if p.conf != nil && former[name] != a && !a.pending && p.stillHeld(name) {
-			a.pending, a.at = true, time.Now().Add(a.delay)
+		if end, ok := p.askedBefore[a.unit]; ok {
+			a.ends = clock(end)
 		}
+		if p.conf != nil && former[name] != a && !a.pending && p.stillHeld(name) {
+			a.expect(time.Now())
+		}
+	}
+	p.askedBefore = nil
+}
+
+// saveAsks saves which programs run. An upgrade does not end them, and the new binary must
+// not start them a second time.
+func (p *preemption) saveAsks(u *upgradeState) {
+	u.PreemptAsked = map[string]time.Duration{}
+	for _, a := range p.asks {
+		if left := time.Until(a.ends); left > 0 {
+			u.PreemptAsked[a.unit] = sinceBoot() + left
+		}
+	}
+}
+
+// expect has the program run after the preempt_delay, but not beside one that the former
+// binary started.
+func (a *ask) expect(now time.Time) {
+	a.pending, a.at = true, now.Add(a.delay)
+	if a.at.Before(a.ends) {
+		a.at = a.ends
 	}
 }
 
@@ -92,7 +117,7 @@ func (a *ask) same(b *ask) bool {
 // heldBack notes that a virtual router has heard a MASTER that it would preempt.
 func (p *preemption) heldBack(instance string) {
 	if a := p.asks[instance]; a != nil && !a.pending {
-		a.pending, a.at = true, time.Now().Add(a.delay)
+		a.expect(time.Now())
 		p.look()
 	}
 }
@@ -126,7 +151,7 @@ func (p *preemption) ask(a *ask) {
 	env := []string{"PATH=" + program.Path, "LANG=C.UTF-8", "HOLDFAST_GROUP=" + a.unit, "HOLDFAST_DIRECTOR=" + p.conf.Director.Name}
 	limit := cmp.Or(a.command.Timeout, askLimit)
 	ctx, cancel := context.WithTimeout(p.ctx, limit)
-	a.end = cancel
+	a.end, a.ends = cancel, time.Now().Add(limit)
 	p.spawn(func() {
 		defer cancel()
 		err := runOnce(ctx, &a.program, env)
@@ -153,7 +178,7 @@ func runOnce(ctx context.Context, p *program.Program, env []string) error {
 // asked takes the result of a program. One that succeeded has made this director MASTER;
 // if not, it is run again like one that failed.
 func (p *preemption) asked(a *ask, err error) {
-	a.running, a.at, a.problem = false, time.Now().Add(askAgain), ""
+	a.running, a.ends, a.at, a.problem = false, time.Time{}, time.Now().Add(askAgain), ""
 	if p.asks[a.members[0]] != a { // a reload has ended it
 		return
 	}

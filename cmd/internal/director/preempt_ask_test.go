@@ -117,6 +117,34 @@ func TestPreemptCommandHangs(t *testing.T) {
 	}
 }
 
+// An upgrade leaves the program running. The new binary does not start it a second time
+// before it must have ended.
+func TestPreemptCommandAcrossUpgrade(t *testing.T) {
+	s, c := newAskStage(t, 0)
+	c.Groups[0].PreemptCommand = conf.Command{Argv: []string{"/bin/sleep", "3600"}, Timeout: 500 * time.Millisecond}
+	s.apply(c)
+	s.held = true
+	begun := time.Now()
+	s.heldBack("outside")
+	var saved upgradeState
+	s.save(&saved)
+	s.close()
+
+	next, c := newAskStage(t, 0)
+	next.restore(&saved)
+	next.apply(c)
+	next.held = true
+	next.heldBack("outside")
+	next.until(t, "the program has run", func() bool { return next.asks["outside"].problem != "" })
+	if took := time.Since(begun); took < 500*time.Millisecond {
+		t.Errorf("it ran %v after the former binary had started it", took)
+	}
+	var later upgradeState
+	if next.save(&later); len(later.PreemptAsked) != 0 {
+		t.Errorf("saved as running, and none is: %v", later.PreemptAsked)
+	}
+}
+
 // A reload that changes the program ends it, and runs the new one: that a MASTER is heard
 // which is not preempted is not reported again.
 func TestPreemptCommandChanges(t *testing.T) {

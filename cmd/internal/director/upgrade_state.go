@@ -33,6 +33,9 @@ type upgradeState struct {
 	Traps map[string]checktools.SavedTrap `json:"traps,omitempty"`
 	// PreemptHeld is set if this director was not to preempt a MASTER yet.
 	PreemptHeld bool `json:"preempt_held,omitempty"`
+	// PreemptAsked is when a preempt_command that runs has ended at the latest, as time
+	// since boot, by the name of the group or lone instance.
+	PreemptAsked map[string]time.Duration `json:"preempt_asked_ns,omitempty"`
 
 	Software string `json:"software,omitempty"` // the version of the former binary
 	// Seq is the number of the last event. Events are those that are not in the
