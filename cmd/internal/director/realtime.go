@@ -52,7 +52,8 @@ const spareProcessors = 2
 
 var spareOnce sync.Once
 
-// spare adds the spare processors, unless the environment says how many there are.
+// spare adds the spare processors, unless the environment says how many there are. From
+// then on Go does not follow a changed CPU quota: what was there at the start counts.
 func spare() {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + spareProcessors)
