@@ -133,11 +133,7 @@ func TestTrapsOfMon(t *testing.T) {
 	if _, report, err := daemon.CLI("convert", "-o", converted, config, auth); err != nil {
 		t.Fatalf("convert: %v\n%s", err, report)
 	}
-	toml, err := os.ReadFile(converted)
-	if err != nil {
-		t.Fatal(err)
-	}
-	daemon.Configure(string(toml))
+	daemon.ConfigureFile(converted)
 	daemon.Restart()
 	lab.Wait(t, 20*time.Second, "mon's socket", func() (string, bool) {
 		sockets, _ := theirHost.Try("/usr/bin/env", "ss", "-lun")
@@ -184,6 +180,10 @@ func TestTrapsOfMon(t *testing.T) {
 	lab.Wait(t, 10*time.Second, "the end of the trap's time", func() (string, bool) {
 		status, _, _ := daemon.CLI("status", "checks")
 		return status, strings.Contains(status, "web:short/") && !shortIsDown.MatchString(status)
+	})
+	lab.Wait(t, 10*time.Second, "the end of the trap's time in mon", func() (string, bool) {
+		well, _ := theirHost.Try("/usr/bin/env", append(slices.Clone(perl), filepath.Join(root, "usr/bin/moncmd"), "-s", "127.0.0.1", "list", "successes")...)
+		return well, strings.Contains(well, "service=short ")
 	})
 	send("lvs1", "word", "web:short", "0", "well") // nobody is told: it was well already
 	both("web-silent", 3)

@@ -27,7 +27,7 @@ type manager struct {
 	// heed has it read its files again.
 	heed []string
 	// generates says that it turns the generation of link-local addresses back to the
-	// kernel's default when it stops, even for interfaces that it does not manage.
+	// kernel's default when it stops, for interfaces that it does not manage.
 	generates bool
 	// again has it configure the outside virtual MAC again.
 	again []string

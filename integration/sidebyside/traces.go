@@ -163,13 +163,14 @@ func words(row map[string]any, names ...string) string {
 	return strings.Join(line, " ")
 }
 
-// adverts are the last one of each virtual router: whole, but for the checksum.
+// adverts are the last one of each virtual router, which has priority 0 after the stop:
+// whole, but for the checksum.
 func (s *side) adverts() (lines []string) {
 	for device, capture := range s.captures {
 		last := map[byte]string{}
 		for _, frame := range capture.Frames(func(f lab.Frame) bool { return f.FromHost }) {
 			a, ok := frame.Advert()
-			if !ok || a.Priority == 0 || frame.Bytes[12] != 8 || frame.Bytes[23] != 112 {
+			if !ok || frame.Bytes[12] != 8 || frame.Bytes[23] != 112 {
 				continue
 			}
 			ip := frame.Bytes[14:]

@@ -9,16 +9,7 @@ import (
 
 // Two ends of a session that is up allocate nothing for a packet.
 func TestAllocatesNothing(t *testing.T) {
-	here, there := newLAN(t)
-	fast := func(c Config) Config {
-		c.MinTx, c.MinRx = 5*ms, 5*ms
-		c.Multiplier = 100
-		return c
-	}
-	a, _ := here.speak(fast(single("four", "10.0.0.2", "", "eth0")), fast(single("six", "fe80::2", "", "eth0")))
-	b, _ := there.speak(fast(single("four", "10.0.0.1", "", "eth0")), fast(single("six", "fe80::1", "", "eth0")))
-	awaitUp(t, a)
-	awaitUp(t, b)
+	a := quickSessions(t)
 	before := statuses(a)
 	// testing.AllocsPerRun rounds down, so it would miss one for every second turn.
 	const turns = 400

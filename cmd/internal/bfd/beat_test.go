@@ -9,15 +9,7 @@ import (
 
 // Quick sessions send in the same turns of the loop, whenever they came up.
 func TestBeat(t *testing.T) {
-	here, there := newLAN(t)
-	fast := func(c Config) Config {
-		c.MinTx, c.MinRx = 5*ms, 5*ms
-		c.Multiplier = 100
-		return c
-	}
-	a, _ := here.speak(fast(single("four", "10.0.0.2", "", "eth0")), fast(single("six", "fe80::2", "", "eth0")))
-	there.speak(fast(single("four", "10.0.0.1", "", "eth0")), fast(single("six", "fe80::1", "", "eth0")))
-	awaitUp(t, a)
+	a := quickSessions(t)
 	sent := func() (all [2]uint64) {
 		for i, e := range a.table.list {
 			all[i] = e.sent

@@ -234,6 +234,23 @@ func awaitUp(t *testing.T, s *testSpeaker) {
 	})
 }
 
+// quickSessions returns one end of two sessions that are up at both ends, one of each
+// family, at an interval of 5 ms.
+func quickSessions(t *testing.T) *testSpeaker {
+	t.Helper()
+	here, there := newLAN(t)
+	quick := func(c Config) Config {
+		c.MinTx, c.MinRx = 5*ms, 5*ms
+		c.Multiplier = 100
+		return c
+	}
+	a, _ := here.speak(quick(single("four", "10.0.0.2", "", "eth0")), quick(single("six", "fe80::2", "", "eth0")))
+	b, _ := there.speak(quick(single("four", "10.0.0.1", "", "eth0")), quick(single("six", "fe80::1", "", "eth0")))
+	awaitUp(t, a)
+	awaitUp(t, b)
+	return a
+}
+
 // Sessions of every kind, with and without an interface beside each other, find
 // their neighbours, and end with word of it.
 func TestSpeakers(t *testing.T) {

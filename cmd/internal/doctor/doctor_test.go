@@ -263,24 +263,21 @@ func TestManagers(t *testing.T) {
 
 // What the programs of the managers print: networkctl 252, nmcli 1.42.
 func TestManagedInterfaces(t *testing.T) {
-	for line, want := range map[string]string{
-		"  1 lo       loopback carrier  unmanaged":                             "",
-		"  4 vrrp4-51 ether    routable configured":                            "vrrp4-51",
-		"  5 vrrp4-52 ether    off      configuring":                           "vrrp4-52",
-		"WARNING: systemd-networkd is not running, output will be incomplete.": "",
+	for _, c := range []struct {
+		managed    func(line string) string
+		line, want string
+	}{
+		{managedByNetworkd, "  1 lo       loopback carrier  unmanaged", ""},
+		{managedByNetworkd, "  4 vrrp4-51 ether    routable configured", "vrrp4-51"},
+		{managedByNetworkd, "  5 vrrp4-52 ether    off      configuring", "vrrp4-52"},
+		{managedByNetworkd, "WARNING: systemd-networkd is not running, output will be incomplete.", ""},
+		{managedByNetworkManager, "vrrp4-51:unmanaged", ""},
+		{managedByNetworkManager, "vrrp4-51:connected (externally)", "vrrp4-51"},
+		{managedByNetworkManager, "vrrp4-52:disconnected", "vrrp4-52"},
+		{managedByNetworkManager, "", ""},
 	} {
-		if got := managedByNetworkd(line); got != want {
-			t.Errorf("networkctl: %q: %q, want %q", line, got, want)
-		}
-	}
-	for line, want := range map[string]string{
-		"vrrp4-51:unmanaged":              "",
-		"vrrp4-51:connected (externally)": "vrrp4-51",
-		"vrrp4-52:disconnected":           "vrrp4-52",
-		"":                                "",
-	} {
-		if got := managedByNetworkManager(line); got != want {
-			t.Errorf("nmcli: %q: %q, want %q", line, got, want)
+		if got := c.managed(c.line); got != c.want {
+			t.Errorf("%q: %q, want %q", c.line, got, c.want)
 		}
 	}
 }
