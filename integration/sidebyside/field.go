@@ -1,8 +1,5 @@
 package sidebyside
 
-// unknown is why a program for FAULT may be called at the start.
-const unknown = "an instance of holdfast is in FAULT until its scripts have answered once"
-
 // Field are configurations of the kinds that people have: their shapes are those of public
 // repositories.
 var Field = []Case{
@@ -92,10 +89,7 @@ vrrp_instance inner {
   notify_fault "/etc/conntrackd/sync.sh fault"
 }
 `},
-	{Name: "version 3 with programs", Masters: 1, Differs: []Difference{
-		{What: "calls", Holdfast: "/etc/keepalived/notify.sh <fault>", Sometimes: true, Why: unknown},
-		{What: "calls", Holdfast: "/etc/keepalived/notify.sh <INSTANCE> <web> <FAULT> <140>", Sometimes: true, Why: unknown},
-	}, Text: `
+	{Name: "version 3 with programs", Masters: 1, Text: `
 global_defs {
   vrrp_version 3
   router_id front
