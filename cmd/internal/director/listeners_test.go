@@ -2,12 +2,14 @@ package director
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 
@@ -33,10 +35,11 @@ func aloneListeners(t *testing.T) (ls *listeners, problems *[]status.Problem) {
 	return ls, problems
 }
 
-// freePort returns an address of this host on which nobody listens.
+// freePort returns an address of this host on which nobody listens. Other programs that ask for
+// any free port get one of 127.0.0.1.
 func freePort(t *testing.T) netip.AddrPort {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", fmt.Sprintf("127.76.%d.%d:0", os.Getpid()>>8&0xff, os.Getpid()&0xff))
 	if err != nil {
 		t.Fatal(err)
 	}
