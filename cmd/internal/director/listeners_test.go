@@ -142,7 +142,7 @@ func TestListenersWait(t *testing.T) {
 	if ls.all[1].server != nil {
 		t.Error("it was tried again because of another address")
 	}
-	ls.linkChanged(&netdev.Event{Kind: netdev.AddressChanged, Added: true, Prefix: netip.MustParsePrefix("127.0.0.1/8")})
+	ls.linkChanged(&netdev.Event{Kind: netdev.AddressChanged, Added: true, Prefix: netip.PrefixFrom(came.Addr(), 8)})
 	if ls.all[1].server == nil || len(*problems) != 0 {
 		t.Errorf("it does not listen: %v, problems %v", ls.all[1].err, *problems)
 	}
