@@ -22,6 +22,9 @@ func countedTwice(priority string) Difference {
 	}
 }
 
+// Quick are the Routers and Field that have much of what the others have.
+var Quick = map[string]bool{"vrrp.routes": true, "a pair of gateways": true, "IPv6": true, "version 3 with programs": true}
+
 // Routers are the configurations without virtual servers: they need no IPVS.
 var Routers = []Case{
 	{Name: "keepalived.conf", File: "etc/keepalived/keepalived.conf.sample", Masters: 1, RoutersOnly: true}, // the others are below
