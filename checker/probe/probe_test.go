@@ -266,7 +266,7 @@ func TestDial(t *testing.T) {
 func TestConnectionWithItself(t *testing.T) {
 	c := at(closedPort(t))
 	port := int(c.Address.Port())
-	p := &tcpProber{newDialer(c, unix.SOCK_STREAM, func(fd int) error {
+	p := &tcpProber{dialer: newDialer(c, unix.SOCK_STREAM, func(fd int) error {
 		return unix.Bind(fd, &unix.SockaddrInet4{Port: port, Addr: c.Address.Addr().As4()})
 	})}
 	wantReason(t, askWith(t, p, c.Timeout), "connect: connection refused")
