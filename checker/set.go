@@ -399,7 +399,8 @@ func (s *Set) force(id string) (gone <-chan struct{}, _ <-chan Result, _ error) 
 	}
 	q := sub.question
 	result := make(chan Result, 1)
-	q.own().waiters = append(q.waiters, result)
+	e := q.own()
+	e.waiters = append(e.waiters, result)
 	s.hurry(q)
 	return q.context(s.ctx).Done(), result, nil
 }
