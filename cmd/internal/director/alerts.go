@@ -32,8 +32,8 @@ type alerts struct {
 	engine   *alert.Engine
 	masters  map[string]bool
 	timer    *time.Timer
-	keeping  *time.Timer         // until the file is written; nil: it is up to date
-	kept     []byte              // content of the file
+	keeping  *time.Timer // until the file is written; nil: it is up to date
+	kept     []byte      // content of the file
 	counts   atomic.Bool // a rule counts failed checks
 	services map[string]*conf.Service
 	posted   bool // a look is on its way
