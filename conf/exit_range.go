@@ -17,7 +17,7 @@ func (r ExitRange) String() string {
 	return fmt.Sprintf("%d-%d", r.From, r.To)
 }
 
-// exitRange is "2" or "1-3". A status of 0 is no failure.
+// exitRange is "2" or "1-3". The status 0 is no failure, so no range begins with it.
 var exitRange = textual("an exit status or a range", func(s string) (ExitRange, error) {
 	from, to, isRange := strings.Cut(s, "-")
 	if !isRange {
@@ -25,7 +25,7 @@ var exitRange = textual("an exit status or a range", func(s string) (ExitRange, 
 	}
 	first, err1 := strconv.ParseUint(strings.TrimSpace(from), 10, 8)
 	last, err2 := strconv.ParseUint(strings.TrimSpace(to), 10, 8)
-	if err1 != nil || err2 != nil || first > last || last == 0 {
+	if err1 != nil || err2 != nil || first > last || first == 0 {
 		return ExitRange{}, fmt.Errorf(`must be an exit status from 1 to 255, or a range like "1-3", not %s`, quoteShort(s))
 	}
 	return ExitRange{int(first), int(last)}, nil

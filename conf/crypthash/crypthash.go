@@ -4,26 +4,114 @@ package crypthash
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/sergeymakinen/go-crypt"
-
-	// The kinds of hashes.
-	_ "github.com/sergeymakinen/go-crypt/bcrypt"
-	_ "github.com/sergeymakinen/go-crypt/des"
-	_ "github.com/sergeymakinen/go-crypt/desext"
-	_ "github.com/sergeymakinen/go-crypt/md5"
-	_ "github.com/sergeymakinen/go-crypt/sha256"
-	_ "github.com/sergeymakinen/go-crypt/sha512"
+	"github.com/sergeymakinen/go-crypt/bcrypt"
+	"github.com/sergeymakinen/go-crypt/des"
+	"github.com/sergeymakinen/go-crypt/desext"
+	"github.com/sergeymakinen/go-crypt/md5"
+	"github.com/sergeymakinen/go-crypt/sha256"
+	"github.com/sergeymakinen/go-crypt/sha512"
 )
 
-// Check says why a text is no hash that passwords can be compared with.
+// A kind is a kind of hash.
+type kind struct {
+	prefix string
+	// most is how many rounds a hash may have; 0: the kind has a fixed number. So a
+	// comparison takes a tenth of a second at most: whoever can send a trap makes the
+	// daemon compare.
+	most uint32
+	// rounds returns how many a hash has. Its error says what is wrong with the hash.
+	rounds func(hash string) (uint32, error)
+}
+
+// kinds are tried in order. DES has no prefix, so it is the last one.
+var kinds = []kind{
+	{sha512.Prefix, 100_000, sha512Rounds},
+	{sha256.Prefix, 100_000, sha256Rounds},
+	{md5.Prefix, 0, md5Rounds},
+	{bcrypt.Prefix2, 1 << 10, bcryptRounds},
+	{bcrypt.Prefix2a, 1 << 10, bcryptRounds},
+	{bcrypt.Prefix2b, 1 << 10, bcryptRounds},
+	{desext.Prefix, 100_000, desextRounds},
+	{des.Prefix, 0, desRounds},
+}
+
+// Check says why a text is no hash that passwords can be compared with. It takes a
+// millisecond, however many rounds the hash has.
 func Check(hash string) error {
-	if err := crypt.Check(hash, ""); err != nil && !errors.Is(err, crypt.ErrPasswordMismatch) {
+	rounds, most, err := look(hash)
+	switch {
+	case err != nil:
 		return fmt.Errorf("must have a hash of crypt(3), such as \"openssl passwd -6\" prints: %w", err)
+	case most > 0 && rounds > most:
+		return fmt.Errorf("must have a hash of at most %d rounds, not %d: a comparison with a password would take too long", most, rounds)
 	}
 	return nil
+}
+
+// look returns how many rounds a hash has, and how many it may have.
+func look(hash string) (rounds, most uint32, err error) {
+	for _, k := range kinds {
+		if strings.HasPrefix(hash, k.prefix) {
+			rounds, err = k.rounds(hash)
+			return rounds, k.most, err
+		}
+	}
+	return 0, 0, crypt.ErrHash
+}
+
+// The functions below make a key of the fewest rounds, because only that looks at the
+// salt.
+
+func sha512Rounds(hash string) (uint32, error) {
+	salt, rounds, err := sha512.Params(hash)
+	if err == nil {
+		_, err = sha512.Key(nil, salt, min(rounds, sha512.MinRounds))
+	}
+	return rounds, err
+}
+
+func sha256Rounds(hash string) (uint32, error) {
+	salt, rounds, err := sha256.Params(hash)
+	if err == nil {
+		_, err = sha256.Key(nil, salt, min(rounds, sha256.MinRounds))
+	}
+	return rounds, err
+}
+
+func md5Rounds(hash string) (uint32, error) {
+	salt, err := md5.Salt(hash)
+	if err == nil {
+		_, err = md5.Key(nil, salt)
+	}
+	return 0, err
+}
+
+func bcryptRounds(hash string) (uint32, error) {
+	salt, cost, options, err := bcrypt.Params(hash)
+	if err == nil {
+		_, err = bcrypt.Key(nil, salt, min(cost, bcrypt.MinCost), options)
+	}
+	return 1 << cost, err // the cost is the binary logarithm
+}
+
+func desextRounds(hash string) (uint32, error) {
+	salt, rounds, err := desext.Params(hash)
+	if err == nil {
+		_, err = desext.Key(nil, salt, min(rounds, desext.MinRounds))
+	}
+	return rounds, err
+}
+
+func desRounds(hash string) (uint32, error) {
+	salt, err := des.Salt(hash)
+	if err == nil {
+		_, err = des.Key(nil, salt)
+	}
+	return 0, err
 }
 
 // longest is the length of the longest password that glibc and libxcrypt take, in bytes.
@@ -40,8 +128,8 @@ func MaxPassword(hash string) int {
 	return cmp.Or(limits[hash[:min(len(hash), 3)]], longest)
 }
 
-// Matches reports whether a password has the hash. It takes milliseconds. DES uses the
-// first 8 bytes of a password. The network sends passwords, so a fault of the library is
+// Matches reports whether a password has a hash that Check takes. It takes up to a tenth of
+// a second. DES uses the first 8 bytes of a password. The network sends passwords, so a fault of the library is
 // no match instead of the end of the daemon.
 func Matches(hash, password string) (fits bool) {
 	defer func() { fits = recover() == nil && fits }()

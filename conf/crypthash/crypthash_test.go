@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"holdfast/conf/crypthash"
 	"holdfast/integration/tools"
@@ -30,6 +31,36 @@ func TestNoHash(t *testing.T) {
 		}
 		if crypthash.Matches(text, text) {
 			t.Errorf("%q fits itself", text)
+		}
+	}
+}
+
+// A hash says how long it takes to compare a password with it. Check refuses one that
+// takes long, without doing the work.
+func TestRounds(t *testing.T) {
+	sha, blowfish := strings.Repeat("a", 86), strings.Repeat("a", 31)
+	for hash, good := range map[string]bool{
+		"$6$rounds=100000$salt$" + sha:                  true,
+		"$6$rounds=100001$salt$" + sha:                  false,
+		"$6$rounds=999999999$salt$" + sha:               false,
+		"$6$rounds=999$salt$" + sha:                     false,
+		"$5$rounds=999999999$salt$" + sha[:43]:          false,
+		"$2b$10$" + strings.Repeat("a", 22) + blowfish:  true,
+		"$2b$11$" + strings.Repeat("a", 22) + blowfish:  false,
+		"$2b$31$" + strings.Repeat("a", 22) + blowfish:  false,
+		"_J9..CCCC" + sha[:11]:                          true,
+		"_zzzzCCCC" + sha[:11]:                          false,
+		"$6$rounds=5000$a salt that is too long$" + sha: false,
+		"$6$rounds=5000$sa:t$" + sha:                    false,
+		"$1$abcdefgh$" + sha[:22]:                       true,
+		"$1$abcdefghi$" + sha[:22]:                      false,
+	} {
+		began := time.Now()
+		if err := crypthash.Check(hash); (err == nil) != good {
+			t.Errorf("%s: %v", hash, err)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("%s: took %v", hash, took)
 		}
 	}
 }

@@ -24,7 +24,8 @@ type Guard struct {
 	md5      hash.Hash // Header
 	keys     []key     // HMAC
 
-	sequence uint64 // the last that was sent or, with Header, received
+	sequence uint64    // the last that was sent or, with Header, received
+	sent     time.Time // when it was sent; zero: it was received. Only Header needs it
 	senders  senders
 	paths    []*Guard // see OnPaths
 	pseudo   [pseudoLen]byte
@@ -58,8 +59,9 @@ func New(c Config, family vrrp.Family, version, vrid uint8, former *Guard) *Guar
 }
 
 // OnPaths tells a guard for one path of a virtual router which guards its paths have,
-// itself included. An HMAC does not cover the path, so an advert that was recorded on
-// one could otherwise be replayed on another. It may be called on nil.
+// itself included, and those that it had. An authenticated message does not name its
+// path, so one that was recorded on a path could otherwise be replayed on another. It may
+// be called on nil.
 func (g *Guard) OnPaths(all []*Guard) {
 	if g != nil {
 		g.paths = all
@@ -116,7 +118,7 @@ func (g *Guard) Check(now time.Time, p vrrp.Packet, datagram []byte) vrrp.Drop {
 	case Password:
 		return g.checkPassword(p)
 	case Header:
-		return g.checkHeader(datagram)
+		return g.checkHeader(now, datagram)
 	case HMAC:
 		return g.checkTrailer(now, p)
 	}
@@ -177,4 +179,23 @@ func (s *senders) of(source netip.Addr) *sender {
 	}
 	*oldest = sender{source: source, used: s.clock}
 	return oldest
+}
+
+// replayedFromOther reports whether a message came earlier by another path. It may come
+// by two paths at about the same time if these are one LAN, and a router with one address
+// on two paths gives its messages on both the same number.
+func (g *Guard) replayedFromOther(now time.Time, source netip.Addr, sequence uint64) bool {
+	for _, o := range g.paths {
+		if o == nil || o == g {
+			continue
+		}
+		s := o.senders.find(source)
+		if s == nil || s.sequence == 0 || o.beyond(now, s.sequence) || after(sequence, s.sequence) {
+			continue
+		}
+		if s.sequence != sequence || now.Sub(s.at) > vrrp.CopyWindow {
+			return true
+		}
+	}
+	return false
 }

@@ -370,6 +370,89 @@ func TestHeaderSequence(t *testing.T) {
 	}
 }
 
+// headerPacket returns an advert from 192.0.2.1 with an authentication header.
+func headerPacket(g *Guard, now time.Time) []byte {
+	source, group := netip.MustParseAddr("192.0.2.1"), vrrp.IPv4.MulticastGroup()
+	a := vrrp.Advert{Version: 2, VRID: 10, Priority: 100, Interval: time.Second, Addresses: list("192.0.2.100")}
+	g.Mark(&a)
+	message := a.Append(g.Begin(nil, now, source), source, group, 0)
+	packet := make([]byte, ipv4Len, ipv4Len+len(message))
+	packet[0], packet[8], packet[9] = 0x45, 255, 51
+	copy(packet[12:], source.AsSlice())
+	copy(packet[16:], group.AsSlice())
+	packet = append(packet, message...)
+	g.Finish(packet)
+	return packet
+}
+
+func headersOnPaths() []*Guard {
+	paths := []*Guard{header(), header()}
+	for _, g := range paths {
+		g.OnPaths(paths)
+	}
+	return paths
+}
+
+// A message that one path brought is no good on another, as with an HMAC.
+func TestHeaderReplayOnOtherPath(t *testing.T) {
+	sender, paths := header(), headersOnPaths()
+	first, second, third := headerPacket(sender, at), headerPacket(sender, at), headerPacket(sender, at)
+	for i, c := range []struct {
+		path   int
+		packet []byte
+		after  time.Duration
+		want   vrrp.Drop
+	}{
+		{0, first, 0, vrrp.DropNone},
+		{1, first, vrrp.CopyWindow + 1, vrrp.DropReplay},
+		{0, second, time.Second, vrrp.DropNone},
+		{1, first, time.Second, vrrp.DropReplay}, // older than what came just now
+		{1, second, time.Second + vrrp.CopyWindow, vrrp.DropNone},
+		{1, second, time.Second + vrrp.CopyWindow, vrrp.DropReplay}, // once
+		{1, third, 2 * time.Second, vrrp.DropNone},
+		{0, third, 3 * time.Second, vrrp.DropReplay}, // the path that it was held back on
+	} {
+		if drop := paths[c.path].Check(at.Add(c.after), vrrp.Packet{}, c.packet); drop != c.want {
+			t.Errorf("%d: on path %d after %v: dropped for %q, want %q", i, c.path, c.after, drop, c.want)
+		}
+	}
+}
+
+// A router with one address on two paths is heard on both, although it sends more on one of
+// them, and faster than the clock counts.
+func TestHeaderNumbersOfPaths(t *testing.T) {
+	senders, receivers := headersOnPaths(), headersOnPaths()
+	other := header() // far ahead; one path brings it
+	ahead := headerPacket(other, at.Add(time.Hour))
+	copy(ahead[12:], []byte{192, 0, 2, 9})
+	other.Finish(ahead)
+	for i := range 100 {
+		now := at.Add(time.Duration(i) * 100 * time.Millisecond)
+		rounds := [][]int{{0, 1}}
+		switch {
+		case i == 50:
+			if drop := senders[1].Check(now, vrrp.Packet{}, ahead); drop != vrrp.DropNone {
+				t.Fatalf("the other router: dropped for %q", drop)
+			}
+		case i%3 == 0:
+			rounds = [][]int{{0}, {0, 1}} // a question by one path, and the adverts
+		case i%3 == 1:
+			rounds = [][]int{{1}}
+		}
+		for _, round := range rounds {
+			var sent [][]byte
+			for _, path := range round {
+				sent = append(sent, headerPacket(senders[path], now))
+			}
+			for j, path := range round {
+				if drop := receivers[path].Check(now, vrrp.Packet{}, sent[j]); drop != vrrp.DropNone {
+					t.Fatalf("advert %d on path %d: dropped for %q", i, path, drop)
+				}
+			}
+		}
+	}
+}
+
 func TestPassword(t *testing.T) {
 	src := netip.MustParseAddr("10.9.0.1")
 	make := func(secret Secret) []byte {
@@ -526,21 +609,9 @@ func FuzzCheck(f *testing.F) {
 // A guard that continues for another one sends numbers that others take, though the
 // clock is behind them, and refuses what the other one has heard.
 func TestMarksGoOn(t *testing.T) {
-	source, group := netip.MustParseAddr("192.0.2.1"), vrrp.IPv4.MulticastGroup()
 	config := Config{Kind: Header, Secret: "swordfsh"}
 	fresh := func() *Guard { return New(config, vrrp.IPv4, 2, 10, nil) }
-	a := vrrp.Advert{Version: 2, VRID: 10, Priority: 100, Interval: time.Second, Addresses: list("192.0.2.100")}
-	send := func(g *Guard) []byte {
-		g.Mark(&a)
-		message := a.Append(g.Begin(nil, at, source), source, group, 0)
-		packet := make([]byte, ipv4Len, ipv4Len+len(message))
-		packet[0], packet[8], packet[9] = 0x45, 255, 51
-		copy(packet[12:], source.AsSlice())
-		copy(packet[16:], group.AsSlice())
-		packet = append(packet, message...)
-		g.Finish(packet)
-		return packet
-	}
+	send := func(g *Guard) []byte { return headerPacket(g, at) }
 	sender, receiver := fresh(), fresh()
 	var last []byte
 	for range 40 { // the numbers run ahead of the clock, as with many peers

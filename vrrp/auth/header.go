@@ -21,16 +21,32 @@ var noICV [icvLen]byte
 
 // beginHeader appends an authentication header without its check value. The
 // security parameters index is the source address, as in keepalived; RFC 2338
-// does not define it. The sequence number is the time in seconds, or one more
-// than the last if that is greater. After a restart it therefore exceeds what
-// others have received.
+// does not define it.
 func (g *Guard) beginHeader(b []byte, now time.Time, source netip.Addr) []byte {
-	g.sequence = max(g.sequence+1, uint64(now.Unix()))
+	g.sequence, g.sent = g.nextHeader(now), now
 	spi := source.As4()
 	b = append(b, vrrp.Protocol, ahLen/4-2, 0, 0)
 	b = append(b, spi[:]...)
 	b = binary.BigEndian.AppendUint32(b, uint32(g.sequence))
 	return append(b, noICV[:]...)
+}
+
+// nextHeader returns the sequence number of the next message: the time in seconds, or
+// one more than the last if that is greater. After a restart it therefore exceeds what
+// others have received. All paths share the numbers, and messages that leave in one
+// moment have the same: others refuse what is older than what another path brought.
+func (g *Guard) nextHeader(now time.Time) uint64 {
+	next := max(g.sequence+1, uint64(now.Unix()))
+	for _, o := range g.paths {
+		switch {
+		case o == nil:
+		case o.sent.Equal(now):
+			next = max(next, o.sequence)
+		default:
+			next = max(next, o.sequence+1)
+		}
+	}
+	return next
 }
 
 // finishHeader fills in the check value.
@@ -64,7 +80,7 @@ func (g *Guard) icv(packet []byte) []byte {
 // checkHeader checks a datagram. The sequence numbers of a source must grow.
 // Ours continue above every number received, because all routers share one
 // key.
-func (g *Guard) checkHeader(datagram []byte) vrrp.Drop {
+func (g *Guard) checkHeader(now time.Time, datagram []byte) vrrp.Drop {
 	if datagram == nil {
 		return vrrp.DropAuthMissing
 	}
@@ -75,11 +91,17 @@ func (g *Guard) checkHeader(datagram []byte) vrrp.Drop {
 		return vrrp.DropAuth
 	}
 	sequence := uint64(binary.BigEndian.Uint32(datagram[ipv4Len+8:]))
-	s := g.senders.of(netip.AddrFrom4([4]byte(datagram[12:16])))
+	source := netip.AddrFrom4([4]byte(datagram[12:16]))
+	if g.replayedFromOther(now, source, sequence) {
+		return vrrp.DropReplay
+	}
+	s := g.senders.of(source)
 	if sequence <= s.sequence {
 		return vrrp.DropReplay
 	}
-	s.sequence = sequence
-	g.sequence = max(g.sequence, sequence)
+	s.sequence, s.at = sequence, now
+	if sequence > g.sequence {
+		g.sequence, g.sent = sequence, time.Time{}
+	}
 	return vrrp.DropNone
 }

@@ -135,22 +135,3 @@ func (g *Guard) checkTrailer(now time.Time, p vrrp.Packet) vrrp.Drop {
 	s.sequence, s.at = sequence, now
 	return vrrp.DropNone
 }
-
-// replayedFromOther reports whether a message came earlier by another path. It may come
-// by two paths at about the same time if these are one LAN, and a router with one address
-// on two paths gives its messages on both the same number.
-func (g *Guard) replayedFromOther(now time.Time, source netip.Addr, sequence uint64) bool {
-	for _, o := range g.paths {
-		if o == g {
-			continue
-		}
-		s := o.senders.find(source)
-		if s == nil || s.sequence == 0 || o.beyond(now, s.sequence) || after(sequence, s.sequence) {
-			continue
-		}
-		if s.sequence != sequence || now.Sub(s.at) > vrrp.CopyWindow {
-			return true
-		}
-	}
-	return false
-}

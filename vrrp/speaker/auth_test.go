@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"holdfast/vrrp"
@@ -103,6 +104,55 @@ func TestReplayOnOtherPathIsDropped(t *testing.T) {
 				t.Errorf("path %d: %d of %d adverts dropped as replayed, want 1; all drops %v", i, n, p.Received, p.Dropped)
 			}
 		}
+	})
+}
+
+// An advert that was recorded on a path which a reload took away is dropped on the path
+// that is left, and where it came from when that path is back: also after an upgrade.
+func TestReplayOfFormerPathIsDropped(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a, b := l.host(t, "192.0.2.1"), l.host(t, "192.0.2.2")
+		a.port.also, b.port.also = netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("198.51.100.2")
+		a.beginAuth(t, 200, withKey("k"))
+		b.beginAuth(t, 100, withKey("k"))
+		time.Sleep(10500 * time.Millisecond) // between two adverts
+		a.port.setCut(true)
+		sent := l.sightings()
+		replay := func(h *host, index int, want uint64) {
+			t.Helper()
+			h.port.inbox <- Packet{IfIndex: index, Packet: vrrp.Packet{
+				Source: a.port.also, Destination: vrrp.IPv4.MulticastGroup(), HopLimit: 255, Payload: sent[len(sent)-1].bytes}}
+			synctest.Wait()
+			snap := h.snapshot(t)
+			if n := snap.Router("v").Counters.Dropped[vrrp.DropReplay]; n != want {
+				t.Errorf("%d adverts dropped as replayed, want %d", n, want)
+			}
+		}
+		reload := func(also []PathTx) {
+			t.Helper()
+			tx := b.router("v", 10, 100).Tx
+			tx.Auth, tx.Also = withKey("k"), also
+			if err := b.SetTx("v", tx, AnnounceConfig{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := b.router("v", 10, 100)
+		b.addPath(&r)
+		reload(nil)
+		replay(b, wireIndex, 1)
+		snap, err := b.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		reload(r.Tx.Also)
+		replay(b, wireIndex+1, 2)
+		heir := l.host(t, "192.0.2.2")
+		next := heir.router("v", 10, 100)
+		next.Tx.Auth, next.Marks = withKey("k"), snap.Routers["v"].Marks
+		if err := heir.Add(Unit{Routers: []Router{next}})[0]; err != nil {
+			t.Fatal(err)
+		}
+		replay(heir, wireIndex, 1)
 	})
 }
 

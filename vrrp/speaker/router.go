@@ -40,8 +40,9 @@ type router struct {
 	priority         uint8
 	seq              uint64 // of the last order
 	paths            vrrp.Paths
-	wires            []wire                // path by path
-	marks            map[string]auth.Marks // of paths that have not been laid out yet
+	wires            []wire                 // path by path
+	guards           map[string]*auth.Guard // by the name of the path; see renewGuards
+	marks            map[string]auth.Marks  // to continue with
 	counters         Counters
 	reported         reportedErrors
 	refused          refusedTable

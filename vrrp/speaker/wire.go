@@ -8,9 +8,7 @@ import (
 	"holdfast/vrrp/auth"
 )
 
-// A wire is a path of a router, and what is kept of it. Each has an authentication
-// guard of its own, because sequence numbers grow from advert to advert; the guards know
-// each other, because a number is good for one path.
+// A wire is a path of a router, and what is kept of it.
 type wire struct {
 	tx      PathTx
 	guard   *auth.Guard // nil without authentication
@@ -48,20 +46,15 @@ func (r *router) layOut() {
 			c.Paths = append(c.Paths, p)
 		}
 	}
-	own, guards := make([]netip.Addr, len(r.wires)), make([]*auth.Guard, len(r.wires))
+	own := make([]netip.Addr, len(r.wires))
+	r.renewGuards(&c)
 	for i := range r.wires {
 		w := &r.wires[i]
 		own[i] = w.tx.Source
+		w.guard = r.guards[w.tx.Name]
 		if j := slices.IndexFunc(was, func(old wire) bool { return old.tx.Name == w.tx.Name }); j >= 0 {
-			w.guard, w.sent, w.dropped = was[j].guard, was[j].sent, was[j].dropped
+			w.sent, w.dropped = was[j].sent, was[j].dropped
 		}
-		if w.guard == nil || !w.guard.Config().Equal(&r.tx.Auth) {
-			w.guard = auth.New(r.tx.Auth, c.Family, c.Version, c.VRID, w.guard)
-			w.guard.Recall(r.marks[w.tx.Name])
-			delete(r.marks, w.tx.Name)
-		}
-		guards[i] = w.guard
-		w.guard.OnPaths(guards)
 	}
 	r.paths.Configure(&c, own)
 }
@@ -115,20 +108,4 @@ func (s *Speaker) sendFailure(ifindex int) *SendFailure {
 	}
 	found := failure // only this is allocated
 	return &found
-}
-
-// sequenceMarks returns the sequence numbers of a router's paths.
-func (r *router) sequenceMarks() map[string]auth.Marks {
-	var all map[string]auth.Marks
-	for i := range r.wires {
-		m := r.wires[i].guard.Marks()
-		if m.None() {
-			continue
-		}
-		if all == nil {
-			all = map[string]auth.Marks{}
-		}
-		all[r.wires[i].tx.Name] = m
-	}
-	return all
 }

@@ -235,12 +235,12 @@ func (a *alerts) look() {
 }
 
 // ack acknowledges failures.
-func (a *alerts) ack(subject, by string) ([]string, error) {
-	names, err := a.engine.Ack(subject, by, time.Now())
+func (a *alerts) ack(subject string, ack alert.Ack) ([]string, error) {
+	names, err := a.engine.Ack(subject, ack, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("%w of %q now: there is nothing to acknowledge", err, subject)
 	}
-	a.log.Info("alerts acknowledged", "subjects", names, "by", by)
+	a.log.Info("alerts acknowledged", "subjects", names, "by", ack.By, "comment", ack.Comment)
 	a.keep()
 	a.soon()
 	return names, nil
@@ -250,7 +250,7 @@ func (a *alerts) report(s *status.Status) {
 	for _, o := range a.engine.Open() {
 		s.Alerts = append(s.Alerts, status.Alert{
 			Rule: o.Rule, Kind: o.Kind, Subject: o.Subject, Reason: o.Reason, Since: o.Since,
-			Failures: o.Failures, Sent: o.Notices, AckedBy: o.Acked,
+			Failures: o.Failures, Sent: o.Notices, AckedBy: o.Acked.By, AckComment: o.Acked.Comment,
 		})
 	}
 }
@@ -329,10 +329,10 @@ func (a *alerts) suspend() {
 }
 
 // Ack implements control.Backend.
-func (b backend) Ack(ctx context.Context, pattern, by string) (*control.Acked, error) {
+func (b backend) Ack(ctx context.Context, pattern, by, comment string) (*control.Acked, error) {
 	var names []string
 	var err error
-	if asking := b.d.ask(ctx, func() { names, err = b.d.alerts.ack(pattern, by) }); asking != nil {
+	if asking := b.d.ask(ctx, func() { names, err = b.d.alerts.ack(pattern, alert.Ack{By: by, Comment: comment}) }); asking != nil {
 		return nil, asking
 	}
 	if err != nil {
