@@ -202,6 +202,9 @@ func (g *Group) settle(now time.Time) {
 		g.takeOverTogether(now)
 	}
 	state := g.fold()
+	if g.since.IsZero() {
+		g.since = now
+	}
 	if state == g.state {
 		return
 	}
@@ -216,30 +219,24 @@ func (g *Group) settle(now time.Time) {
 // fault of its own.
 func (g *Group) shareFaults(now time.Time) {
 	for i, m := range g.members {
-		fellow := slices.IndexFunc(g.members, func(f *Machine) bool { return f != m && f.ownFault() != nil })
-		has := m.hasFault(groupFault)
+		shared, f, fellow := m.fault(groupFault), (*FaultReason)(nil), ""
+		for _, other := range g.members {
+			if own := other.ownFault(); other != m && own != nil && (f == nil || f.Pending && !own.Pending) {
+				f, fellow = own, other.cfg.Name
+			}
+		}
 		switch {
-		case fellow >= 0 && !has:
-			f := g.members[fellow]
-			g.step(now, i, Faulted{Key: groupFault, Problem: fmt.Sprintf("%s: %s", f.cfg.Name, f.ownFault().Problem)})
-		case fellow < 0 && has:
+		case f != nil && (shared == nil || shared.Pending && !f.Pending):
+			g.step(now, i, Faulted{Key: groupFault, Problem: fellow + ": " + f.Problem, Pending: f.Pending})
+		case f == nil && shared != nil:
 			g.step(now, i, Recovered{Key: groupFault})
 		}
 	}
 }
 
-// ownFault returns the first fault that does not come from another member.
+// ownFault returns the worst fault that does not come from another member.
 func (m *Machine) ownFault() *FaultReason {
-	for i := range m.faults {
-		if m.faults[i].Key != groupFault {
-			return &m.faults[i]
-		}
-	}
-	return nil
-}
-
-func (m *Machine) hasFault(key string) bool {
-	return slices.ContainsFunc(m.faults, func(f FaultReason) bool { return f.Key == key })
+	return m.worstFault(func(f *FaultReason) bool { return f.Key != groupFault })
 }
 
 // takeOverTogether promotes the members when all of them are ready.

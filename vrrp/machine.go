@@ -61,6 +61,7 @@ type Machine struct {
 	planned  bool       // wants or claiming: see Action
 	spoken   bool       // claiming: adverts are sent already
 	leaving  bool       // stopped for good
+	waiting  bool       // Init: started, and faults are pending
 	// deferring is set by Yield. A lower priority is not preempted until this
 	// machine has been MASTER again.
 	deferring bool
@@ -210,7 +211,7 @@ func (m *Machine) become(now time.Time, to State, why string) {
 	from := m.state
 	m.state, m.since, m.why = to, now, why
 	m.holdoff.stateChanged(now, from, to)
-	m.wants = false
+	m.wants, m.waiting = false, false
 	m.gaveUp = netip.Addr{}
 	m.rival, m.rivalFrom = Peer{}, time.Time{}
 	m.advertAt, m.downAt, m.preemptAt, m.rivalUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}

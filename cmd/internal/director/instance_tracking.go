@@ -87,7 +87,7 @@ func (rs *routers) tracked(in *instance) (faults map[string]vrrp.Faulted, sum in
 		}
 		switch effect := st.On(k.Weight); {
 		case in.awaits[k.Name]:
-			faults[key] = vrrp.Faulted{Key: key, Problem: "tracker " + k.Name + " is not known yet"}
+			faults[key] = vrrp.Faulted{Key: key, Problem: "tracker " + k.Name + " is not known yet", Pending: true}
 		case effect.Fault:
 			faults[key] = vrrp.Faulted{Key: key, Problem: fmt.Sprintf("tracker %s is down: %s", k.Name, st.Cause)}
 		default:
