@@ -156,7 +156,7 @@ func (n *Notifier) send(c call, commands []Command) error {
 		same := momentOf(d.call.state) == kind
 		if same {
 			n.status.Dropped++
-			n.log.Warn("script is slow: skipped "+d.call.state,
+			n.log.Warn("scripts are not called for a state that is over: skipped "+d.call.state,
 				"type", c.kind, "name", c.Subject, "state", c.state)
 		}
 		return same
