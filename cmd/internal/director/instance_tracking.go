@@ -14,7 +14,7 @@ import (
 // its group says, and what its fellow members weigh. A unit moves as one, so
 // its members must change their priority together.
 func (u *unit) tracking(member int) []conf.Tracking {
-	list := slices.Concat(u.members[member].Track, u.track)
+	list := slices.Concat(u.members[member].Track, u.track())
 	for i := range u.members {
 		for _, k := range u.members[i].Track {
 			if k.Weight != 0 {
