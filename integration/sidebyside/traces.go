@@ -165,6 +165,8 @@ func words(row map[string]any, names ...string) string {
 	return strings.Join(line, " ")
 }
 
+const protocolVRRP = 112
+
 // adverts are the last one of each virtual router, which has priority 0 after the stop:
 // whole, but for the checksum, or for the sequence number and the value of an
 // authentication header.
@@ -177,7 +179,7 @@ func (s *side) adverts() (lines []string) {
 				continue
 			}
 			body := bodyOf(frame.Bytes[14:])
-			if behindAH := body[0] == 112; behindAH { // the number of VRRP in an authentication header
+			if body[0] == protocolVRRP { // in an authentication header, as what follows it
 				clear(body[8:24])
 			} else {
 				clear(body[6:8])
