@@ -54,22 +54,23 @@ type Speaker struct {
 	ended bool
 
 	// The fields below belong to the loop.
-	table    *table
-	configs  []Config // of the configuration
-	users    []*User
-	urgent   []string       // what OnUrgent was called with
-	known    []SavedSession // of another process
-	knownAt  time.Time      // when that process saved them
-	rx       map[rxKey]*rxSocket
-	rewatch  bool             // what the loop watches may have to change
-	wires    map[rxKey]*quota // that strangers are told of
-	retry    time.Time        // when what could not be opened is tried again; zero: all is open
-	settled  []chan struct{}
-	watch    watch
-	chance   float64   // see draw
-	readAll  time.Time // before then nothing had arrived that was not read
-	batch    *batch
-	datagram Datagram
+	table   *table
+	configs []Config // of the configuration
+	users   []*User
+	urgent  []string       // what OnUrgent was called with
+	known   []SavedSession // of another process
+	knownAt time.Time      // when that process saved them
+	rx      map[rxKey]*rxSocket
+	rewatch bool // what the loop watches may have to change
+	// unwatched says that there are sockets which the loop does not watch.
+	unwatched bool
+	wires     map[rxKey]*quota // that strangers are told of
+	retry     time.Time        // when what could not be opened is tried again; zero: all is open
+	settled   []chan struct{}
+	watch     watch
+	chance    float64 // see draw
+	batch     *batch
+	datagram  Datagram
 }
 
 // NewSpeaker returns a speaker without sessions.

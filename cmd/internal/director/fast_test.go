@@ -95,6 +95,33 @@ func TestFastSweep(t *testing.T) {
 	}
 }
 
+// Who is watched sends as often as configured, and who only watches does not: also when
+// they change places.
+func TestFastWatched(t *testing.T) {
+	f := fastStage()
+	f.timers = bfd.Timers{MinTx: 10 * time.Millisecond, MinRx: 10 * time.Millisecond, Multiplier: 3}
+	k := fastKey{"eth0", stranger(2).Source}
+	minRx := func() time.Duration { return f.timersOf(f.peers[k]).MinRx }
+	report := func(sessions ...speaker.Session) { f.wanted(&speaker.Report{Router: "a", Sessions: sessions}) }
+	f.met(stranger(2))
+	if got := minRx(); got != fastUnwatched {
+		t.Errorf("a BACKUP is to send every %v, want %v", got, fastUnwatched)
+	}
+	report(speaker.Session{Interface: k.iface, Peer: k.peer})
+	if got := minRx(); got != f.timers.MinRx {
+		t.Errorf("a MASTER is to send every %v, want %v", got, f.timers.MinRx)
+	}
+	report(speaker.Session{Interface: k.iface, Peer: k.peer})
+	report()
+	if got := minRx(); got != fastUnwatched || len(f.wanting) != 0 {
+		t.Errorf("who is MASTER no more is to send every %v, want %v; wanted: %v", got, fastUnwatched, f.wanting)
+	}
+	f.timers.MinRx = time.Minute
+	if got := minRx(); got != time.Minute {
+		t.Errorf("with a longer min_rx a BACKUP is to send every %v", got)
+	}
+}
+
 // Without real-time priority the detection time is 100 ms at least.
 func TestFastTimers(t *testing.T) {
 	f := fastStage()
