@@ -27,6 +27,21 @@ func entersyscallblock()
 //go:linkname exitsyscall runtime.exitsyscall
 func exitsyscall()
 
+// canSendAhead says that a wait can send datagrams.
+const canSendAhead = true
+
+// epollAhead waits as ahead.wait does.
+//
+//go:noinline
+//go:nosplit
+//go:norace
+func epollAhead(set int, events *unix.EpollEvent, n int, a *ahead) (int, unix.Errno) {
+	entersyscallblock()
+	got, errno := a.wait(set, events, n)
+	exitsyscall()
+	return got, errno
+}
+
 // epollPwait2 is epoll_pwait2(2) for a wait that is expected to block. It takes the naps
 // without a second entry of the scheduler's.
 //

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"time"
 
 	"holdfast/netdev/frame"
 
@@ -79,6 +80,11 @@ type Port struct {
 	events    []unix.EpollEvent
 	rush      rush
 	wakeBytes [8]byte
+
+	// The fields below belong to the goroutine that calls Receive.
+	ahead      ahead
+	aheadFrom  time.Time // two clocks at one moment
+	aheadClock int64
 }
 
 // ErrClosed is returned by a Port after Shutdown.

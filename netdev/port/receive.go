@@ -21,6 +21,7 @@ func (p *Port) Receive(deadline time.Time, into []Packet) ([]Packet, error) {
 	p.waiting = true
 	p.mu.Unlock()
 	n, err := p.wait(deadline)
+	p.ahead.finish()
 	p.mu.Lock()
 	p.waiting = false
 	if p.closed {
@@ -79,6 +80,22 @@ func (p *Port) wait(deadline time.Time) (int, error) {
 			timeout = nil
 		} else {
 			left = max(time.Until(deadline), 0)
+		}
+		if p.ahead.fresh() {
+			p.ahead.until(left, timeout == nil)
+			n, errno := epollAhead(p.epoll, &p.events[0], len(p.events), &p.ahead)
+			p.rush.on = false
+			switch errno {
+			case 0:
+				return n, nil
+			case unix.EINTR:
+				continue
+			case unix.ENOSYS:
+				p.noNS = true // before Linux 5.11
+				p.ahead.finish()
+				continue
+			}
+			return 0, errno
 		}
 		naps := p.rush.naps(left, timeout == nil)
 		naps.urgent = int32(p.wake)

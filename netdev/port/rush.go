@@ -23,7 +23,7 @@ const (
 	// both pauses, so that a rush lasts while more comes.
 	rushGap = 2 * gatherPause
 	// gatherMargin is how far away the deadline has to be, so that no timer is late.
-	gatherMargin = 20 * time.Millisecond
+	gatherMargin = 3 * time.Millisecond
 )
 
 // These are what the kernel is given; nobody changes them.

@@ -292,12 +292,17 @@ func (m *machine) jittered(interval time.Duration) time.Duration {
 
 // send queues a packet. The answer to a poll is not a poll itself.
 func (m *machine) send(now time.Time, final bool) {
-	m.out = append(m.out, Packet{
-		Diag: m.diag, State: m.state, Poll: m.polling && !final, Final: final, Multiplier: m.Multiplier,
-		Mine: m.local, Yours: m.remote.Discriminator, MinTx: m.minTx, MinRx: m.minRx,
-	})
+	m.out = append(m.out, m.packet(final))
 	m.lastSent = now
 	m.schedule(now)
+}
+
+// packet returns what is sent now.
+func (m *machine) packet(final bool) Packet {
+	return Packet{
+		Diag: m.diag, State: m.state, Poll: m.polling && !final, Final: final, Multiplier: m.Multiplier,
+		Mine: m.local, Yours: m.remote.Discriminator, MinTx: m.minTx, MinRx: m.minRx,
+	}
 }
 
 // deadline returns when elapse must be called. The zero time means never.

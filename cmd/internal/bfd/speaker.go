@@ -25,6 +25,13 @@ type Loop interface {
 	Unwatch(fd int)
 	// Wake has the loop call Turn. It may be called from any goroutine.
 	Wake()
+	// SendAhead has the loop send a message while it waits for the next turn, and go on
+	// waiting. Messages come in the order of their moments. What has not left by that turn
+	// is forgotten. It reports false if the loop cannot do it.
+	SendAhead(at time.Time, fd int, message *unix.Msghdr) bool
+	// SentAhead returns how many messages have left since the last turn, from the first,
+	// and why the kernel refused the last of these; 0: it did not.
+	SentAhead() (int, unix.Errno)
 }
 
 // Options are what a Speaker needs.
@@ -71,6 +78,8 @@ type Speaker struct {
 	chance    float64 // see draw
 	batch     *batch
 	datagram  Datagram
+	ahead     []planned // what the loop sends before the next turn
+	horizon   time.Time // when that turn must come, if something is planned
 }
 
 // NewSpeaker returns a speaker without sessions.

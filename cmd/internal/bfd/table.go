@@ -64,6 +64,8 @@ type session struct {
 	quick bool // see [session.isQuick]
 	dense bool // see [session.isDense]
 
+	cursor cursor // of the plan
+
 	wire  [PacketLen]byte // the last packet sent, as bytes
 	wired Packet          // and as a value
 }

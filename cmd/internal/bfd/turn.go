@@ -4,10 +4,15 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Deadline returns when the loop must call Turn. The zero time means never.
 func (s *Speaker) Deadline() time.Time {
+	if len(s.ahead) > 0 {
+		return s.horizon
+	}
 	next := s.table.timers.Next()
 	if !s.retry.IsZero() && (next.IsZero() || s.retry.Before(next)) {
 		return s.retry
@@ -19,6 +24,7 @@ func (s *Speaker) Deadline() time.Time {
 // allocates no memory for a packet that it receives or sends.
 func (s *Speaker) Turn() {
 	now := time.Now()
+	s.collect()
 	s.draw()
 	if len(s.rx) > 0 || len(s.table.list) > 0 {
 		s.noteLateness(now)
@@ -36,6 +42,7 @@ func (s *Speaker) Turn() {
 	if s.rewatch {
 		s.watchSockets()
 	}
+	s.planAhead(now)
 	s.watch.promised = s.Deadline()
 }
 
@@ -149,17 +156,25 @@ func (s *session) send(p *Packet) {
 	if s.tx == nil {
 		return // s.trouble says why there is no socket
 	}
+	s.encode(p)
+	s.count(s.tx.send(&s.wire))
+}
+
+// encode makes the bytes of a packet, unless they are those of the last one.
+func (s *session) encode(p *Packet) {
 	if *p != s.wired {
 		s.wired = *p
 		p.Append(s.wire[:0])
 	}
-	if errno := s.tx.send(&s.wire); errno != 0 {
+}
+
+// count counts a packet that was sent, or that the kernel refused.
+func (s *session) count(errno unix.Errno) {
+	if s.sendFail = errno; errno != 0 {
 		s.unsent++
-		s.sendFail = errno
 		return
 	}
 	s.sent++
-	s.sendFail = 0
 }
 
 // notifySettled wakes RelaxTimers when no session polls any more.

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"holdfast/cmd/internal/bfd"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
@@ -24,6 +26,9 @@ type deafLoop struct{}
 func (deafLoop) Watch(int, func()) error { return nil }
 func (deafLoop) Unwatch(int)             {}
 func (deafLoop) Wake()                   {}
+
+func (deafLoop) SendAhead(time.Time, int, *unix.Msghdr) bool { return false }
+func (deafLoop) SentAhead() (int, unix.Errno)                { return 0, 0 }
 
 // fastStage has the sessions of an instance "a" on eth0, whose address is 192.0.2.1.
 func fastStage(peers ...vrrp.PeerConfig) *fastSessions {
