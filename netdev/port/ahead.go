@@ -56,11 +56,11 @@ func (p *Port) SendAhead(at time.Time, fd int, message *unix.Msghdr) bool {
 // first, and why the kernel refused the last of these; 0: it did not.
 func (p *Port) SentAhead() (n int, failed unix.Errno) { return p.ahead.sent, p.ahead.failed }
 
-// until prepares a wait that ends after a time, or never.
-func (a *ahead) until(left time.Duration, forever bool) {
+// until prepares a wait that ends after a time; nil is never.
+func (a *ahead) until(timeout *unix.Timespec) {
 	a.end = 0
-	if !forever {
-		a.end = monotonic() + int64(left)
+	if timeout != nil {
+		a.end = monotonic() + timeout.Nano()
 	}
 }
 
@@ -145,8 +145,8 @@ func (a *ahead) wait(set int, events *unix.EpollEvent, n int) (int, unix.Errno) 
 //go:nosplit
 //go:norace
 func monotonic() int64 {
-	var t unix.Timespec
+	var t [2]int64 // struct timespec of 64-bit systems
 	// A raw system call, because it does not block.
 	_, _, _ = unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&t)), 0)
-	return int64(t.Sec)*1e9 + int64(t.Nsec)
+	return t[0]*1e9 + t[1]
 }

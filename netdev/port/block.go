@@ -28,7 +28,7 @@ func entersyscallblock()
 func exitsyscall()
 
 // canSendAhead says that a wait can send datagrams.
-const canSendAhead = true
+const canSendAhead = unsafe.Sizeof(uintptr(0)) == 8 // see monotonic
 
 // epollAhead waits as ahead.wait does.
 //

@@ -81,23 +81,10 @@ func (p *Port) wait(deadline time.Time) (int, error) {
 		} else {
 			left = max(time.Until(deadline), 0)
 		}
-		if p.ahead.fresh() {
-			p.ahead.until(left, timeout == nil)
-			n, errno := epollAhead(p.epoll, &p.events[0], len(p.events), &p.ahead)
-			p.rush.on = false
-			switch errno {
-			case 0:
-				return n, nil
-			case unix.EINTR:
-				continue
-			case unix.ENOSYS:
-				p.noNS = true // before Linux 5.11
-				p.ahead.finish()
-				continue
-			}
-			return 0, errno
+		var naps naps
+		if !p.ahead.fresh() {
+			naps = p.rush.naps(left, timeout == nil)
 		}
-		naps := p.rush.naps(left, timeout == nil)
 		naps.urgent = int32(p.wake)
 		if naps.before != nil || naps.after != nil {
 			left = max(left-rushGap, 0) // the caller waits for the rest, without a nap
@@ -115,13 +102,22 @@ func (p *Port) wait(deadline time.Time) (int, error) {
 	}
 }
 
-func (p *Port) epollWait(timeout *unix.Timespec, naps naps) (int, unix.Errno) {
-	if !p.noNS {
-		n, errno := epollPwait2(p.epoll, &p.events[0], len(p.events), timeout, naps)
+func (p *Port) epollWait(timeout *unix.Timespec, naps naps) (n int, errno unix.Errno) {
+	if p.ahead.fresh() {
+		p.ahead.until(timeout)
+		n, errno = epollAhead(p.epoll, &p.events[0], len(p.events), &p.ahead)
 		if errno != unix.ENOSYS {
 			return n, errno
 		}
 		p.noNS = true // before Linux 5.11
+		return 0, 0   // the caller makes another plan
+	}
+	if !p.noNS {
+		n, errno = epollPwait2(p.epoll, &p.events[0], len(p.events), timeout, naps)
+		if errno != unix.ENOSYS {
+			return n, errno
+		}
+		p.noNS = true
 	}
 	// An epoll set can itself be polled, and ppoll(2) takes nanoseconds.
 	set := [1]unix.PollFd{{Fd: int32(p.epoll), Events: unix.POLLIN}}
