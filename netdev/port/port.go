@@ -104,7 +104,7 @@ func New() (*Port, error) {
 	p := &Port{
 		epoll: epoll, wake: wake,
 		rx: map[int32]*rxSocket{}, tx: map[int]*txSocket{}, watched: map[int32]func(){},
-		batch: newBatch(), events: make([]unix.EpollEvent, 64),
+		batch: newBatch(), events: make([]unix.EpollEvent, 64), ahead: ahead{shots: make([]shot, 0, 512)},
 	}
 	if err := p.watch(wake); err != nil {
 		unix.Close(epoll)

@@ -111,6 +111,7 @@ func (s *Speaker) collect() {
 		p := &s.ahead[i]
 		e := p.session
 		e.machine.lastSent, e.machine.due = p.at, p.next
+		e.machine.polled = e.machine.polled || e.machine.polling
 		s.table.plan(e)
 		if errno := failed; i == n-1 {
 			e.count(errno)

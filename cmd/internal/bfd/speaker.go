@@ -87,7 +87,7 @@ func NewSpeaker(o Options) *Speaker {
 	return &Speaker{
 		log: o.Log, onChange: o.OnChange, onUrgent: o.OnUrgent, loop: o.Loop, done: make(chan struct{}),
 		table: newTable(), rx: map[rxKey]*rxSocket{}, batch: newBatch(),
-		watch: watch{start: time.Now()},
+		watch: watch{start: time.Now()}, ahead: make([]planned, 0, 2*aheadPackets),
 	}
 }
 
