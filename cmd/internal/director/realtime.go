@@ -102,9 +102,6 @@ func unboostThreads(usual unix.SchedAttr) {
 	})
 }
 
-// threadFile is a file of /proc about a thread.
-func threadFile(id int, name string) string { return "/proc/self/task/" + strconv.Itoa(id) + "/" + name }
-
 func eachThread(do func(id int)) {
 	threads, err := os.ReadDir("/proc/self/task")
 	if err != nil {
