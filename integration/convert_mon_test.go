@@ -159,7 +159,7 @@ func (m monTree) ended() (seen string, ok bool) {
 func (m monTree) planned(service string) int { return len(strings.Fields(m.plans[service])) }
 
 var (
-	monAck      = regexp.MustCompile(`(?m)^(MON_ACK=|)(: taken|root: )$`)
+	monAck      = regexp.MustCompile(`(?m)^(MON_ACK=|)(: taken|root: taken)$`)
 	monTime     = regexp.MustCompile(`\b1[0-9]{9}\b`)
 	alertNumber = regexp.MustCompile(`\.(\d+)\.\d+$`)
 )
@@ -262,7 +262,7 @@ func acknowledgeMons(t *testing.T, host *lab.Host, daemon *lab.Daemon, theirs, o
 			host.Run("/usr/bin/env", "PERL5LIB="+filepath.Join(root, "usr/share/perl5"), "perl", filepath.Join(root, "usr/bin/moncmd"), "-s", "127.0.0.1", "ack", "web", "ack", "taken")
 		},
 		ours.dir: func() {
-			if _, report, err := daemon.CLI("ack", "web:ack"); err != nil {
+			if _, report, err := daemon.CLI("ack", "--comment", "taken", "web:ack"); err != nil {
 				t.Errorf("ack: %v\n%s", err, report)
 			}
 		},

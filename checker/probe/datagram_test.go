@@ -23,6 +23,12 @@ func answerUDP(t *testing.T, address string, answers func(request []byte) [][]by
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
+	answerOn(conn, answers)
+	return conn.LocalAddr()
+}
+
+// answerOn answers requests until the connection is closed.
+func answerOn(conn net.PacketConn, answers func(request []byte) [][]byte) {
 	go func() {
 		buf := make([]byte, 1<<16)
 		for {
@@ -35,16 +41,18 @@ func answerUDP(t *testing.T, address string, answers func(request []byte) [][]by
 			}
 		}
 	}()
-	return conn.LocalAddr()
 }
 
+// closedUDPPort returns an address where nobody takes datagrams. A socket that takes those of
+// another peer keeps it while the test runs, so that nobody else comes to wait there.
 func closedUDPPort(t *testing.T) net.Addr {
 	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	peer := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9}
+	conn, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}, peer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn.Close()
+	t.Cleanup(func() { conn.Close() })
 	return conn.LocalAddr()
 }
 

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+	"golang.org/x/sys/unix"
 )
 
 // TestDNSAnswers is about the records of an answer, over UDP and over TCP.
@@ -48,8 +50,8 @@ func TestDNSAnswers(t *testing.T) {
 		return b
 	}
 	var short atomic.Bool
-	udp := answerUDP(t, "127.0.0.1:0", func(query []byte) [][]byte { return [][]byte{reply(query, short.Load())} })
-	l := listen(t, udp.String())
+	l, udp := listenBoth(t)
+	answerOn(udp, func(query []byte) [][]byte { return [][]byte{reply(query, short.Load())} })
 	var streams atomic.Int32
 	go func() {
 		for {
@@ -86,24 +88,24 @@ func TestDNSAnswers(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := tt.s()
-			wantReason(t, ask(t, s, at(udp)), tt.want)
+			wantReason(t, ask(t, s, at(l.Addr())), tt.want)
 			s.TCP = true
-			wantReason(t, ask(t, s, at(udp)), tt.want)
+			wantReason(t, ask(t, s, at(l.Addr())), tt.want)
 		})
 	}
 	t.Run("truncated", func(t *testing.T) {
 		short.Store(true)
 		before := streams.Load()
-		wantReason(t, ask(t, expecting("A", "^192")(), at(udp)), "")
+		wantReason(t, ask(t, expecting("A", "^192")(), at(l.Addr())), "")
 		if n := streams.Load() - before; n != 1 {
 			t.Errorf("%d connections, want 1", n)
 		}
-		wantReason(t, ask(t, dnsOf("www.example.com", "A"), at(udp)), "")
+		wantReason(t, ask(t, dnsOf("www.example.com", "A"), at(l.Addr())), "")
 		if n := streams.Load() - before; n != 1 {
 			t.Error("records that nobody wants are asked for over TCP")
 		}
 		l.Close()
-		wantReason(t, ask(t, expecting("A", "^192")(), at(udp)), "connect: connection refused")
+		wantReason(t, ask(t, expecting("A", "^192")(), at(l.Addr())), "connect: connection refused")
 	})
 	t.Run("class and recursion", func(t *testing.T) {
 		queries := make(chan dnsmessage.Message, 1)
@@ -122,6 +124,23 @@ func TestDNSAnswers(t *testing.T) {
 			t.Errorf("asked %v, recursion %v", m.Questions[0], m.RecursionDesired)
 		}
 	})
+}
+
+// listenBoth listens on one port for TCP and UDP. A port that is free for the one may be taken
+// for the other.
+func listenBoth(t *testing.T) (net.Listener, net.PacketConn) {
+	t.Helper()
+	for {
+		l := listen(t, "127.0.0.1:0")
+		conn, err := net.ListenPacket("udp", l.Addr().String())
+		switch {
+		case err == nil:
+			t.Cleanup(func() { conn.Close() })
+			return l, conn
+		case !errors.Is(err, unix.EADDRINUSE):
+			t.Fatal(err)
+		}
+	}
 }
 
 func expecting(record, pattern string) func() DNS {

@@ -103,17 +103,16 @@ func listen(t *testing.T, address string) net.Listener {
 	return l
 }
 
-// closedPort returns an address where nothing listens.
+// closedPort returns an address where nothing listens. A socket keeps it while the test runs,
+// so that nobody else comes to listen there.
 func closedPort(t *testing.T) net.Addr {
 	t.Helper()
-	l := listen(t, "127.0.0.1:0")
-	l.Close()
-	return l.Addr()
+	_, address := boundSocket(t)
+	return address
 }
 
-// fullQueue returns the address of a listener whose accept queue is full, so
-// that its kernel answers no SYN: a process that hangs.
-func fullQueue(t *testing.T) net.Addr {
+// boundSocket returns a socket of TCP that is bound to a port of 127.0.0.1, and that port.
+func boundSocket(t *testing.T) (fd int, address *net.TCPAddr) {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -123,14 +122,21 @@ func fullQueue(t *testing.T) net.Addr {
 	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Listen(fd, 0); err != nil {
-		t.Fatal(err)
-	}
-	sa, err := unix.Getsockname(fd)
+	name, err := unix.Getsockname(fd)
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: sa.(*unix.SockaddrInet4).Port}
+	return fd, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*unix.SockaddrInet4).Port}
+}
+
+// fullQueue returns the address of a listener whose accept queue is full, so
+// that its kernel answers no SYN: a process that hangs.
+func fullQueue(t *testing.T) net.Addr {
+	t.Helper()
+	fd, addr := boundSocket(t)
+	if err := unix.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
 	conn, err := net.Dial("tcp", addr.String())
 	if err != nil {
 		t.Fatal(err)
@@ -264,9 +270,11 @@ func TestDial(t *testing.T) {
 // TestConnectionWithItself: a check of a local port where nobody listens, made
 // from that same port.
 func TestConnectionWithItself(t *testing.T) {
-	c := at(closedPort(t))
+	l := listen(t, "127.76.0.1:0") // where no program gets a port that asks for any
+	l.Close()
+	c := at(l.Addr())
 	port := int(c.Address.Port())
-	p := &tcpProber{newDialer(c, unix.SOCK_STREAM, func(fd int) error {
+	p := &tcpProber{dialer: newDialer(c, unix.SOCK_STREAM, func(fd int) error {
 		return unix.Bind(fd, &unix.SockaddrInet4{Port: port, Addr: c.Address.Addr().As4()})
 	})}
 	wantReason(t, askWith(t, p, c.Timeout), "connect: connection refused")

@@ -10,17 +10,18 @@ import (
 )
 
 func newAck(f *flags) *cobra.Command {
-	var by string
+	var by, comment string
 	cmd := &cobra.Command{
 		Use:   "ack SUBJECT",
 		Short: "Acknowledge a failure: it sends no more alerts until it is over",
 		Long: `Ack acknowledges failures that alerts report: an instance, group, service, or a server as
 SERVICE/SERVER. The name of a service means its servers too, and shell patterns work:
 'web/*'. Rules with the key "every" then send no more messages of them. The message of
-the recovery comes all the same. "holdfast status" lists the failures.`,
+the recovery comes all the same. "holdfast status" lists the failures, with the name and
+the comment. Programs for acknowledgements (ack_command) get both.`,
 		Args: arguments(1, 1), ValidArgsFunction: f.names(subjectNames),
 		RunE: do(func(cmd *cobra.Command, args []string) error {
-			done, err := f.client().Ack(cmd.Context(), args[0], cmp.Or(by, operator()))
+			done, err := f.client().Ack(cmd.Context(), args[0], cmp.Or(by, operator()), comment)
 			if err != nil {
 				return err
 			}
@@ -31,6 +32,7 @@ the recovery comes all the same. "holdfast status" lists the failures.`,
 		}),
 	}
 	cmd.Flags().StringVar(&by, "by", "", "`name` of the person (default: the user)")
+	cmd.Flags().StringVar(&comment, "comment", "", "what is known or done about it: a `text` for the others")
 	return cmd
 }
 

@@ -133,7 +133,7 @@ func (f *fakeDaemon) Reload(context.Context) (*control.Reloaded, error) {
 	return &control.Reloaded{At: noon, Changes: []string{"vrrp outside: priority 100 -> 150", "service web: added"}}, f.err
 }
 
-func (f *fakeDaemon) Ack(_ context.Context, pattern, _ string) (*control.Acked, error) {
+func (f *fakeDaemon) Ack(_ context.Context, pattern, _, comment string) (*control.Acked, error) {
 	return &control.Acked{Subjects: []string{pattern}}, f.err
 }
 

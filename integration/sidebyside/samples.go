@@ -3,14 +3,12 @@ package sidebyside
 // samples is the folder of keepalived's own samples in Debian's package.
 const samples = "usr/share/doc/keepalived/samples/keepalived.conf."
 
-const (
-	byHand = "the report says that a person gives it to the host's network configuration"
-	twice  = "the report says that the address is there twice, and what that does to a keepalived beside holdfast"
-)
+const twice = "the report says that the address is there twice, and what that does to a keepalived beside holdfast"
 
-// static is a route, rule or address that keepalived adds at its start for good.
+// static is a route, rule or address that the host has for good, because a person has run
+// the command in the report.
 func static(what, line string) Difference {
-	return Difference{What: what, Keepalived: line, Why: byHand}
+	return Difference{What: what, Holdfast: line, Why: "keepalived takes it away at its stop"}
 }
 
 // countedTwice is the advert of the sample vrrp with a priority, in hexadecimal: only
@@ -23,6 +21,9 @@ func countedTwice(priority string) Difference {
 		Holdfast:   head + priority + "0301010000c0a8c810c0a8c811c0a8c8123131313100000000",
 	}
 }
+
+// Quick are the Routers and Field that have much of what the others have.
+var Quick = map[string]bool{"vrrp.routes": true, "a pair of gateways": true, "IPv6": true, "version 3 with programs": true}
 
 // Routers are the configurations without virtual servers: they need no IPVS.
 var Routers = []Case{
@@ -89,7 +90,7 @@ var Balancers = []Case{
 		Dead: []string{"program /usr/local/bin/script.sh"}, Gone: []string{"192.168.200.6"}},
 	{Name: "quorum", File: samples + "quorum", Differs: []Difference{{
 		What: "calls", Holdfast: "/usr/local/sbin/quorum-down.sh", Sometimes: true,
-		Why: "at the stop (omega) keepalived may have ended before the program that it starts then has run",
+		Why: "at the stop (omega) keepalived starts the program and ends, and the program gets SIGTERM because its parent has ended (PR_SET_PDEATHSIG): it may not have run. holdfast waits for it",
 	}}, Servers: []string{"tcp 10.0.0.1:80", "tcp 10.0.0.2:80", "tcp 10.0.0.3:80", "tcp 10.0.0.4:80",
 		"tcp 10.0.0.5:80", "tcp 10.0.0.6:80", "tcp 10.0.0.7:80", "tcp 10.0.0.8:80", "tcp 10.0.0.9:80", "tcp 10.0.0.10:80"},
 		Dead: []string{"tcp 10.0.0.1:80", "tcp 10.0.0.2:80", "tcp 10.0.0.3:80", "tcp 10.0.0.4:80", "tcp 10.0.0.5:80", "tcp 10.0.0.6:80"},
@@ -98,6 +99,7 @@ var Balancers = []Case{
 		Dead: []string{"https 192.168.201.100:443"}, Gone: []string{"192.168.201.100"}},
 	// A virtual address of the sample is a realserver too: checks of it would go through
 	// the service, to any server.
+	{Name: "virtual_server_group as it is", File: samples + "virtual_server_group", Servers: []string{"http 192.168.200.1:1358", "http 192.168.200.2:1358"}},
 	{Name: "virtual_server_group", File: samples + "virtual_server_group", Edit: []string{"\t192.168.200.1 1358\n", "\t192.168.200.11 1358\n"},
 		Servers: []string{"http 192.168.200.1:1358", "http 192.168.200.2:1358"},
 		Dead:    []string{"http 192.168.200.2:1358"}, Gone: []string{"192.168.200.2"}},

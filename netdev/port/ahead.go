@@ -73,7 +73,10 @@ func (a *ahead) finish() {
 }
 
 // fresh reports whether there is something to send in the next wait.
-func (a *ahead) fresh() bool { return !a.over && len(a.shots) > 0 }
+func (a *ahead) fresh() bool { return !a.over && a.sent < len(a.shots) }
+
+// away returns how long it is until the next datagram leaves.
+func (a *ahead) away() time.Duration { return time.Duration(a.shots[a.sent].at - monotonic()) }
 
 // pending reports whether a datagram is to leave before the wait ends.
 //

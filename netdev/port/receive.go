@@ -81,9 +81,10 @@ func (p *Port) wait(deadline time.Time) (int, error) {
 		} else {
 			left = max(time.Until(deadline), 0)
 		}
-		var naps naps
-		if !p.ahead.fresh() {
-			naps = p.rush.naps(left, timeout == nil)
+		naps := p.rush.naps(left, timeout == nil)
+		if p.ahead.fresh() {
+			naps = p.rush.naps(min(left, p.ahead.away()), false)
+			naps.after = nil
 		}
 		naps.urgent = int32(p.wake)
 		if naps.before != nil || naps.after != nil {
@@ -105,7 +106,7 @@ func (p *Port) wait(deadline time.Time) (int, error) {
 func (p *Port) epollWait(timeout *unix.Timespec, naps naps) (n int, errno unix.Errno) {
 	if p.ahead.fresh() {
 		p.ahead.until(timeout)
-		n, errno = epollAhead(p.epoll, &p.events[0], len(p.events), &p.ahead)
+		n, errno = epollAhead(p.epoll, &p.events[0], len(p.events), &p.ahead, naps)
 		if errno != unix.ENOSYS {
 			return n, errno
 		}

@@ -195,10 +195,10 @@ func TestAcknowledged(t *testing.T) {
 	c.server("web/a", event.Down)
 	c.server("mail/a", event.Down)
 	c.run(90 * time.Second)
-	if got, err := c.Ack("web", "uid 0", c.now); err != nil || !slices.Equal(got, []string{"web/a"}) {
+	if got, err := c.Ack("web", Ack{By: "uid 0"}, c.now); err != nil || !slices.Equal(got, []string{"web/a"}) {
 		t.Fatalf("Ack: %v, %v", got, err)
 	}
-	if _, err := c.Ack("nothing", "", c.now); !errors.Is(err, ErrNothing) {
+	if _, err := c.Ack("nothing", Ack{}, c.now); !errors.Is(err, ErrNothing) {
 		t.Errorf("Ack of nothing: %v", err)
 	}
 	c.run(150 * time.Second)
@@ -216,7 +216,7 @@ func TestRestart(t *testing.T) {
 	c.server("web/a", event.Down)
 	c.server("web/b", event.Down)
 	c.run(time.Second)
-	if _, err := c.Ack("web/b", "root", c.now); err != nil {
+	if _, err := c.Ack("web/b", Ack{"root", "a new disk is on its way"}, c.now); err != nil {
 		t.Fatal(err)
 	}
 	saved := c.Save()
@@ -227,6 +227,9 @@ func TestRestart(t *testing.T) {
 	later.server("web/b", event.Down)
 	later.run(2 * time.Hour)
 	later.expect(t, "1h0m0s ops: web/a is DOWN: refused", "2h0m0s ops: web/a is DOWN: refused")
+	if open := later.Open(); len(open) != 2 || open[0].Acked != (Ack{}) || open[1].Acked.String() != "root: a new disk is on its way" {
+		t.Errorf("open %+v", open)
+	}
 }
 
 // A rule that a reload adds speaks of what fails already; the others go on.

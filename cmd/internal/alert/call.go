@@ -57,11 +57,11 @@ func (r *ruleState) started(s subject, now time.Time) {
 
 // acknowledged makes the notice of an acknowledgement, of those of the problems that
 // somebody was told of.
-func (e *Engine) acknowledged(r *ruleState, all []*problem, by string, now time.Time) {
+func (e *Engine) acknowledged(r *ruleState, all []*problem, ack Ack, now time.Time) {
 	if !r.Acks {
 		return
 	}
-	n := Notice{Rule: r.Name, At: now, Call: CallAck, By: by}
+	n := Notice{Rule: r.Name, At: now, Call: CallAck, Ack: ack}
 	open := r.Pace == PaceRun || r.Open == nil || r.Open(now)
 	silencers := e.silencers(r)
 	for _, p := range all {

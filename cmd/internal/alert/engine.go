@@ -261,21 +261,35 @@ func (r *ruleState) notice(due []*problem, now time.Time) Notice {
 // ErrNothing says that no problem matches.
 var ErrNothing = errors.New("no rule for alerts reports a failure")
 
+// An Ack is an acknowledgement.
+type Ack struct {
+	By      string // who has acknowledged
+	Comment string // what that person says about it; "": nothing
+}
+
+// String returns "ann", or "ann: a new disk is on its way".
+func (a Ack) String() string {
+	if a.Comment == "" {
+		return a.By
+	}
+	return a.By + ": " + a.Comment
+}
+
 // Ack acknowledges the problems whose subject a pattern means: they make no more
 // notices until they are over. It returns the subjects, sorted. Call Take after it.
-func (e *Engine) Ack(pattern, by string, now time.Time) ([]string, error) {
+func (e *Engine) Ack(pattern string, ack Ack, now time.Time) ([]string, error) {
 	var names []string
-	by = cmp.Or(by, "somebody")
+	ack.By = cmp.Or(ack.By, "somebody")
 	for _, r := range e.rules {
 		var found []*problem
 		for s, p := range r.problems {
 			if p.failing && Matches(pattern, s.Name) {
-				p.acked = by
+				p.acked = ack
 				names = append(names, s.Name)
 				found = append(found, p)
 			}
 		}
-		e.acknowledged(r, found, by, now)
+		e.acknowledged(r, found, ack, now)
 	}
 	if names == nil {
 		return nil, ErrNothing
@@ -288,7 +302,7 @@ func (e *Engine) Ack(pattern, by string, now time.Time) ([]string, error) {
 type Open struct {
 	Entry
 	Rule  string
-	Acked string // who acknowledged it; "": nobody
+	Acked Ack // the zero Ack: nobody has
 }
 
 // Open returns the failures of all rules, sorted by rule and subject.

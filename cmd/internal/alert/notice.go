@@ -23,7 +23,7 @@ type Notice struct {
 	// Call is why it is made; "": something fails or has recovered. With another value
 	// Down and Up have what the program is told of.
 	Call Call
-	By   string // who has acknowledged Down, with CallAck
+	Ack  Ack // of Down, with CallAck
 }
 
 // An Entry is one subject of a notice.
@@ -58,7 +58,7 @@ func (n *Notice) Event() event.Event {
 		At: n.At, Kind: event.KindAlert, Subject: n.Rule, To: to, Reason: n.Summary(),
 		Alert: &event.Alert{
 			Down: eventEntries(n.Down), DownTotal: len(n.Down), Up: eventEntries(n.Up), UpTotal: len(n.Up), Text: n.Text(),
-			Call: string(n.Call), By: n.By,
+			Call: string(n.Call), By: n.Ack.By, Comment: n.Ack.Comment,
 		},
 		NotJournaled: n.Call != "",
 	}
@@ -82,7 +82,11 @@ func (n *Notice) Summary() string {
 	case CallStartup:
 		return "the daemon has started"
 	case CallAck:
-		return fmt.Sprintf("%s takes care of %s", n.By, strings.Join(subjects(n.Down), ", "))
+		text := fmt.Sprintf("%s takes care of %s", n.Ack.By, strings.Join(subjects(n.Down), ", "))
+		if n.Ack.Comment != "" {
+			text += ": " + n.Ack.Comment
+		}
+		return text
 	}
 	if len(n.Down) > 0 {
 		parts = append(parts, summary(n.Down, event.Down))

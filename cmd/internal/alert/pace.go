@@ -146,10 +146,10 @@ func (e *Engine) ran(r *ruleState, s subject, run *Run, told *event.Run) {
 	before := p.told
 	p.fail(&r.Rule, run.At, told.Summary)
 	p.told, p.lapsed = told, false
-	if r.AckUntilChange && p.acked != "" && before != nil && !sameWords(before.Summary, told.Summary) {
+	if r.AckUntilChange && p.acked != (Ack{}) && before != nil && !sameWords(before.Summary, told.Summary) {
 		p.unacknowledge(run.At)
 	}
-	p.ready = open && p.acked == "" && !p.silenced(e.silencers(r)) && p.paced(&r.Rule, run.At, before)
+	p.ready = open && p.acked == Ack{} && !p.silenced(e.silencers(r)) && p.paced(&r.Rule, run.At, before)
 	if p.ready && len(r.Exit) > 0 && !r.Exit.has(run.Status) {
 		p.ready = false
 		if r.OtherExit.has(run.Status) {
@@ -160,7 +160,7 @@ func (e *Engine) ran(r *ruleState, s subject, run *Run, told *event.Run) {
 
 // unacknowledge ends an acknowledgement, and counts the failure anew.
 func (p *problem) unacknowledge(now time.Time) {
-	p.acked, p.failures, p.last, p.held = "", 1, time.Time{}, now
+	p.acked, p.failures, p.last, p.held = Ack{}, 1, time.Time{}, now
 	p.counted, p.window = 0, time.Time{}
 }
 

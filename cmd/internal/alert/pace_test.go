@@ -74,7 +74,7 @@ func TestPaceOfMon(t *testing.T) {
 				}
 				switch word {
 				case "A":
-					if _, err := e.Ack("web:http", "me", now); err != nil {
+					if _, err := e.Ack("web:http", Ack{By: "me"}, now); err != nil {
 						t.Fatal(err)
 					}
 				case "S":
@@ -159,12 +159,12 @@ func TestPaceAckAndRemoval(t *testing.T) {
 	ran := func(status int) { c.Ran(&Run{Service: "web:http", At: c.now, Status: status, Output: "a\n"}) }
 	ran(1)
 	c.run(10 * time.Second)
-	if _, err := c.Ack("web:http", "me", c.now); err != nil {
+	if _, err := c.Ack("web:http", Ack{By: "me"}, c.now); err != nil {
 		t.Fatal(err)
 	}
 	ran(1)
 	c.run(20 * time.Second)
-	if open := c.Open(); len(open) != 1 || open[0].Failures != 2 || open[0].Acked != "me" {
+	if open := c.Open(); len(open) != 1 || open[0].Failures != 2 || open[0].Acked.By != "me" {
 		t.Errorf("open %+v", open)
 	}
 	ran(0)

@@ -37,7 +37,7 @@ type problem struct {
 	recent   []time.Time // of failures within the rule's time, oldest first
 	notices  int         // of this failure
 	last     time.Time   // when the latest of them was made
-	acked    string      // who acknowledged it; "": nobody
+	acked    Ack         // the zero Ack: nobody has acknowledged it
 	recovery bool        // the notice of the recovery waits
 	until    time.Time   // of the recovery
 
@@ -94,7 +94,7 @@ func (p *problem) trimmed(r *Rule, now time.Time) []time.Time {
 // recover ends the failure.
 func (p *problem) recover(r *Rule, now time.Time) {
 	p.recovery = r.Recovery && (p.notices > 0 || r.Unpaired) && !p.lapsed
-	p.failing, p.until, p.acked, p.lapsed = false, now, "", false
+	p.failing, p.until, p.acked, p.lapsed = false, now, Ack{}, false
 	p.failures = 0
 	if !r.Strict {
 		p.last = time.Time{}
@@ -129,7 +129,7 @@ func (p *problem) due(r *Rule) (time.Time, bool) {
 		return p.until, p.recovery
 	case r.Pace == PaceCheck:
 		return p.since, p.ready
-	case p.acked != "", r.Limit > 0 && p.notices >= r.Limit:
+	case p.acked != Ack{}, r.Limit > 0 && p.notices >= r.Limit:
 		return time.Time{}, false
 	case p.notices > 0:
 		return p.last.Add(r.Every), r.Every > 0

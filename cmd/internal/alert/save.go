@@ -20,7 +20,8 @@ type Saved struct {
 	Failures int       `json:"failures"`
 	Notices  int       `json:"notices"`
 	Last     time.Time `json:"last,omitzero"`
-	Acked    string    `json:"acked,omitempty"`
+	Acked    string    `json:"acked,omitempty"` // by whom; "": nobody has
+	Comment  string    `json:"ack_comment,omitempty"`
 	// Until is when it was over; it is saved while the notice of that waits.
 	Until time.Time `json:"until,omitzero"`
 }
@@ -37,7 +38,7 @@ func (e *Engine) Save() []Saved {
 			if !p.failing && !p.recovery {
 				continue
 			}
-			v := Saved{r.Name, s.Kind, s.Name, s.Detail, p.reason, p.since, p.failures, p.notices, p.last, p.acked, time.Time{}}
+			v := Saved{r.Name, s.Kind, s.Name, s.Detail, p.reason, p.since, p.failures, p.notices, p.last, p.acked.By, p.acked.Comment, time.Time{}}
 			if !p.failing {
 				v.Until = p.until
 			}
@@ -69,7 +70,7 @@ func (e *Engine) Restore(saved []Saved, now time.Time) {
 			}
 			r.problems[s] = &problem{
 				subject: s, failing: v.Until.IsZero(), recovery: !v.Until.IsZero(), until: v.Until, since: v.Since, reason: v.Reason,
-				failures: v.Failures, notices: v.Notices, last: v.Last, acked: v.Acked,
+				failures: v.Failures, notices: v.Notices, last: v.Last, acked: Ack{v.Acked, v.Comment},
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"holdfast/cmd/internal/event"
@@ -36,8 +37,8 @@ type Backend interface {
 	Order(context.Context, ServerOrder) (*Servers, error)
 	// Servers returns the servers that are named as for an order.
 	Servers(ctx context.Context, service, server string) (*Servers, error)
-	// Ack acknowledges the failures that pattern means, for the person by.
-	Ack(ctx context.Context, pattern, by string) (*Acked, error)
+	// Ack acknowledges the failures that pattern means, for the person by, who may comment.
+	Ack(ctx context.Context, pattern, by, comment string) (*Acked, error)
 	// Upgrade prepares the exec of the installed binary, which happens after
 	// Upgrade has returned. If it returns an error, nothing happens.
 	Upgrade(context.Context) (*Upgrading, error)
@@ -128,10 +129,19 @@ func (a *API) serveHandover(w http.ResponseWriter, r *http.Request) {
 
 func (a *API) serveAck(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
+	by, comment := q.Get("by"), strings.Join(strings.Fields(q.Get("comment")), " ") // one line, for mon's alerts
+	if len(by)+len(comment) > maxComment {
+		a.fail(w, http.StatusBadRequest, fmt.Errorf("the name and the comment have more than %d bytes together", maxComment))
+		return
+	}
 	read(a, func(ctx context.Context) (*Acked, error) {
-		return a.backend.Ack(ctx, q.Get("subject"), q.Get("by"))
+		return a.backend.Ack(ctx, q.Get("subject"), by, comment)
 	})(w, r)
 }
+
+// maxComment bounds what an acknowledgement says, in bytes: the variables of a program
+// have it.
+const maxComment = 4096
 
 // notFound answers requests that nobody else answers.
 func (a *API) notFound(w http.ResponseWriter, r *http.Request) {

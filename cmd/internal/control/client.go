@@ -73,9 +73,14 @@ func (c *Client) Plan(ctx context.Context) (*Plan, error) {
 	return ask[Plan](ctx, c, http.MethodGet, "plan")
 }
 
-// Ack acknowledges the failures that pattern means, in the name of by.
-func (c *Client) Ack(ctx context.Context, pattern, by string) (*Acked, error) {
-	return ask[Acked](ctx, c, http.MethodPost, "ack?subject="+url.QueryEscape(pattern)+"&by="+url.QueryEscape(by))
+// Ack acknowledges the failures that pattern means, in the name of by, with a comment or
+// "".
+func (c *Client) Ack(ctx context.Context, pattern, by, comment string) (*Acked, error) {
+	query := url.Values{"subject": {pattern}, "by": {by}}
+	if comment != "" {
+		query.Set("comment", comment)
+	}
+	return ask[Acked](ctx, c, http.MethodPost, "ack?"+query.Encode())
 }
 
 // Handover asks the daemon to give away the mastership of a group or lone instance,

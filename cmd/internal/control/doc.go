@@ -5,7 +5,7 @@
 //	GET  /v1/status                    status.Status
 //	GET  /v1/events?since=SEQ&follow=1 one event.Event per line; with follow the answer does not end
 //	GET  /v1/plan                      Plan: what a reload would change now
-//	POST /v1/ack?subject=&by=          Acked
+//	POST /v1/ack?subject=&by=&comment= Acked
 //	POST /v1/handover?name=            HandedOver, once another router is MASTER
 //	POST /v1/upgrade                   Upgrading, just before the binary is replaced
 //	POST /v1/reload                    Reloaded, or why nothing was changed

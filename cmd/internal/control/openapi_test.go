@@ -106,7 +106,8 @@ var openAPIRequests = []struct {
 	{"POST /v1/enable?service=web&server=rs1", 200},
 	{"POST /v1/weight?service=web&server=rs1&weight=3", 200},
 	{"POST /v1/weight?service=web&server=rs1&weight=heavy", 400},
-	{"POST /v1/ack?subject=web&by=ann", 200},
+	{"POST /v1/ack?subject=web&by=ann&comment=a+new+disk", 200},
+	{"POST /v1/ack?subject=web&comment=" + strings.Repeat("x", maxComment+1), 400},
 }
 
 // What the server answers is what is described, with no field more.

@@ -54,8 +54,8 @@ func (f *fakeBackend) Servers(_ context.Context, service, server string) (*Serve
 	return &Servers{Servers: []status.Server{{Service: service, ServerStatus: lvs.ServerStatus{Name: server}}}}, f.err
 }
 
-func (f *fakeBackend) Ack(_ context.Context, pattern, by string) (*Acked, error) {
-	return &Acked{Subjects: []string{pattern, by}}, f.err
+func (f *fakeBackend) Ack(_ context.Context, pattern, by, comment string) (*Acked, error) {
+	return &Acked{Subjects: []string{pattern, by, comment}}, f.err
 }
 
 func (f *fakeBackend) Upgrade(context.Context) (*Upgrading, error) {

@@ -51,6 +51,7 @@ func describeSections(old, new *conf.Config, add func(format string, args ...any
 		{"listen", old.Listens, new.Listens},
 		{"notify", old.Notify, new.Notify},
 		{"alert", old.Alerts, new.Alerts},
+		{"mon_traps", old.MonTraps, new.MonTraps},
 		{"page", old.Page, new.Page},
 		{"metrics", old.Metrics, new.Metrics},
 		{"director", old.Director, new.Director},
@@ -62,7 +63,7 @@ func describeSections(old, new *conf.Config, add func(format string, args ...any
 }
 
 func (u *unit) title() string {
-	if !u.group {
+	if u.group == nil {
 		return "vrrp " + u.name
 	}
 	s := "group " + u.name + " ("
@@ -78,7 +79,7 @@ func (u *unit) title() string {
 func (p *unitPair) describe() []string {
 	list := p.describeMoves()
 	for i := range p.new.members {
-		o, n := &p.was[i], &p.new.members[i]
+		o, n := p.was[i], p.new.members[i]
 		if sameInstance(o, n) {
 			continue
 		}
@@ -94,19 +95,20 @@ func (p *unitPair) describe() []string {
 		}
 		list = append(list, s+describePolicy(o, n))
 	}
-	if p.old.name == "" {
-		return list // all of the group is new
+	was, now := p.old.group, p.new.group
+	if was == nil || now == nil {
+		return list // no group, or all of it is new
 	}
-	if !reflect.DeepEqual(p.old.track, p.new.track) {
+	if !reflect.DeepEqual(was.Track, now.Track) {
 		list = append(list, "change what group "+p.new.name+" tracks")
 	}
-	if !reflect.DeepEqual(p.old.notify, p.new.notify) {
+	if !reflect.DeepEqual(was.Notify, now.Notify) {
 		list = append(list, "change the scripts of group "+p.new.name)
 	}
-	if p.new.group && !reflect.DeepEqual(p.old.resources, p.new.resources) {
+	if !reflect.DeepEqual(was.Resources, now.Resources) {
 		list = append(list, "change the resources of group "+p.new.name)
 	}
-	if p.new.group && !reflect.DeepEqual(p.old.fence, p.new.fence) {
+	if !reflect.DeepEqual(was.Fence, now.Fence) {
 		list = append(list, "change the fencing of group "+p.new.name)
 	}
 	return list
@@ -132,6 +134,13 @@ func (p *unitPair) describeMoves() (list []string) {
 	return list
 }
 
+func servers(n int) string {
+	if n == 1 {
+		return "1 server"
+	}
+	return fmt.Sprintf("%d servers", n)
+}
+
 func describeServices(old, new *conf.Config, add func(string, ...any)) {
 	before := make(map[string]*conf.Service, len(old.Services))
 	for i := range old.Services {
@@ -143,7 +152,7 @@ func describeServices(old, new *conf.Config, add func(string, ...any)) {
 		delete(before, n.Name)
 		switch {
 		case o == nil:
-			add("add service %s with %d servers", n.Name, len(n.Servers))
+			add("add service %s with %s", n.Name, servers(len(n.Servers)))
 		case !reflect.DeepEqual(o, n):
 			add("change service %s", n.Name)
 		}

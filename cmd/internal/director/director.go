@@ -80,6 +80,7 @@ type Director struct {
 	trackers   *trackers
 	resources  *resources
 	hardware   *hardwareWatchdog
+	traps      *monTraps
 	routers    *routers
 	rivals     *rivals
 	problems   *problems
@@ -129,6 +130,7 @@ func Run(ctx context.Context, o Options) error {
 		return errors.Join(err, d.close())
 	}
 	d.applyConf(o.Config)
+	d.opts.Config = &conf.Config{Director: o.Config.Director} // a reload replaces the rest
 	d.opts.EarlySpeaker.end()
 	d.routers.repair.reconcile(d.host.Reconcile)
 	_ = d.routers.sweep() // it is logged, and the host tries again
@@ -226,6 +228,7 @@ func (d *Director) list() {
 	d.rivals = &rivals{base: b, instance: d.routers.instance, about: d.eventInstance, known: map[string]*rivalry{}}
 
 	d.hardware = newHardwareWatchdog(b)
+	d.traps = d.monTraps(b)
 	d.hardware.pulse = d.pulse
 	d.hardware.problems = func(all []status.Problem) { d.problems.set("watchdog", all) }
 	d.resources = newResources(b, dir, d.routers.gate)
@@ -287,7 +290,7 @@ func (d *Director) list() {
 		&statusPage{base: b, page: d.page},
 		d.hardware,
 		d.listeners,
-		d.monTraps(b),
+		d.traps,
 		d.metrics,
 	}
 	subscribers := []func(*event.Event){d.journal.Handle, d.published.handle} // the journal first: it numbers the event

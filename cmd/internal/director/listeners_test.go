@@ -2,12 +2,14 @@ package director
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 
@@ -33,10 +35,11 @@ func aloneListeners(t *testing.T) (ls *listeners, problems *[]status.Problem) {
 	return ls, problems
 }
 
-// freePort returns an address of this host on which nobody listens.
+// freePort returns an address of this host on which nobody listens. Other programs that ask for
+// any free port get one of 127.0.0.1.
 func freePort(t *testing.T) netip.AddrPort {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", fmt.Sprintf("127.76.%d.%d:0", os.Getpid()>>8&0xff, os.Getpid()&0xff))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +142,7 @@ func TestListenersWait(t *testing.T) {
 	if ls.all[1].server != nil {
 		t.Error("it was tried again because of another address")
 	}
-	ls.linkChanged(&netdev.Event{Kind: netdev.AddressChanged, Added: true, Prefix: netip.MustParsePrefix("127.0.0.1/8")})
+	ls.linkChanged(&netdev.Event{Kind: netdev.AddressChanged, Added: true, Prefix: netip.PrefixFrom(came.Addr(), 8)})
 	if ls.all[1].server == nil || len(*problems) != 0 {
 		t.Errorf("it does not listen: %v, problems %v", ls.all[1].err, *problems)
 	}

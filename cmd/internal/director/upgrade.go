@@ -111,6 +111,7 @@ func (d *Director) exec(path string) error {
 		d.log.Warn("the new binary has fewer capabilities", "err", err)
 	}
 	defer d.hardware.handOn()()
+	defer d.traps.handOn()()
 	err = syscall.Exec(path, os.Args, env)
 	return errors.Join(fmt.Errorf("run %s: %w", path, err), takeBack())
 }

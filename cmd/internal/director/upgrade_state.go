@@ -1,6 +1,7 @@
 package director
 
 import (
+	"net/netip"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -31,6 +32,8 @@ type upgradeState struct {
 	Watchdog savedWatchdog               `json:"watchdog,omitzero"`
 	// Traps are the latest traps of mon, by the name of the service.
 	Traps map[string]checktools.SavedTrap `json:"traps,omitempty"`
+	// TrapSockets are the descriptors of the sockets that traps of mon arrive at.
+	TrapSockets map[netip.AddrPort]int `json:"trap_sockets,omitempty"`
 	// PreemptHeld is set if this director was not to preempt a MASTER yet.
 	PreemptHeld bool `json:"preempt_held,omitempty"`
 	// PreemptAsked is when a preempt_command that runs has ended at the latest, as time

@@ -35,29 +35,39 @@ func lookAtWatchdog(_ context.Context, p *Patient) (watchdogFacts, error) {
 		return f, fmt.Errorf("look at the watchdog: %w", err)
 	}
 	f.Exists, f.IsDevice = true, info.Mode()&fs.ModeCharDevice != 0
-	b, err := os.ReadFile("/sys/class/watchdog/watchdog" + watchdogNumber(f.Path) + "/nowayout")
+	if !f.IsDevice {
+		return f, nil
+	}
+	number := watchdogNumber(f.Path)
+	b, err := os.ReadFile("/sys/class/watchdog/watchdog" + number + "/nowayout")
 	f.NoWayOut = err == nil && strings.TrimSpace(string(b)) == "1"
 	daemon := 0
 	if p.Status != nil {
 		daemon = p.Status.PID
 	}
-	f.Holder = watchdogHolder("/proc", watchdogNumber(f.Path), daemon)
+	f.Holder = watchdogHolder("/proc", number, daemon)
 	return f, nil
 }
 
-// watchdogNumber is the number of a device. /dev/watchdog is another name of
-// /dev/watchdog0 (drivers/watchdog/watchdog_dev.c).
+// watchdogNumber is the number of a device, of whatever name: a link of udev may be
+// called /dev/watchdog-bmc, and /dev/watchdog itself may be a link to any of them. As a
+// device of its own /dev/watchdog is another name of /dev/watchdog0
+// (drivers/watchdog/watchdog_dev.c).
 func watchdogNumber(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
 	return cmp.Or(strings.TrimPrefix(filepath.Base(path), "watchdog"), "0")
 }
 
 // watchdogHolder returns the process, other than the daemon, that has the watchdog of a
-// number open, as far as this user may see.
+// number open, as far as this user may see. The kernel shows the name of the device, not
+// that of a link to it.
 func watchdogHolder(proc, number string, daemon int) string {
 	fds, _ := filepath.Glob(proc + "/[0-9]*/fd/*")
 	for _, fd := range fds {
 		target, err := os.Readlink(fd)
-		if err != nil || !strings.HasPrefix(target, "/dev/watchdog") || watchdogNumber(target) != number {
+		if err != nil || !strings.HasPrefix(target, "/dev/watchdog") || cmp.Or(strings.TrimPrefix(target, "/dev/watchdog"), "0") != number {
 			continue
 		}
 		dir := filepath.Dir(filepath.Dir(fd))

@@ -35,17 +35,39 @@ func TestWatchdogHolder(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		path   string
+		number string
 		daemon int
 		want   string
 	}{
-		{"/dev/watchdog", 7, "init (pid 1)"},
-		{"/dev/watchdog0", 7, "init (pid 1)"},
-		{"/dev/watchdog1", 7, ""},
-		{"/dev/watchdog", 1, ""},
+		{"0", 7, "init (pid 1)"},
+		{"1", 7, ""},
+		{"0", 1, ""},
 	} {
-		if got := watchdogHolder(proc, watchdogNumber(c.path), c.daemon); got != c.want {
-			t.Errorf("%s beside process %d is held by %q, want %q", c.path, c.daemon, got, c.want)
+		if got := watchdogHolder(proc, c.number, c.daemon); got != c.want {
+			t.Errorf("watchdog %s beside process %d is held by %q, want %q", c.number, c.daemon, got, c.want)
 		}
+	}
+}
+
+// A link has the number of the device that it leads to, whatever the two are called.
+func TestWatchdogNumber(t *testing.T) {
+	dev := t.TempDir()
+	for _, device := range []string{"watchdog0", "watchdog1"} {
+		if err := os.WriteFile(filepath.Join(dev, device), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, target := range map[string]string{"watchdog": "watchdog1", "watchdog-bmc": "watchdog0", "wd": "watchdog"} {
+		if err := os.Symlink(target, filepath.Join(dev, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{"watchdog0": "0", "watchdog1": "1", "watchdog": "1", "watchdog-bmc": "0", "wd": "1"} {
+		if got := watchdogNumber(filepath.Join(dev, name)); got != want {
+			t.Errorf("%s has the number %s, want %s", name, got, want)
+		}
+	}
+	if got := watchdogNumber("/dev/no/such/watchdog"); got != "0" {
+		t.Errorf("a device that is not there has the number %s", got)
 	}
 }

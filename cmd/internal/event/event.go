@@ -171,8 +171,9 @@ type Alert struct {
 	UpTotal   int          `json:"up_total"`
 	Text      string       `json:"-"` // for people, a line for each subject
 	// Call is why a program is called although nothing new fails or has recovered:
-	// startup, ack or run; "": something does. By is who has acknowledged, with ack.
-	Call, By string `json:"-"`
+	// startup, ack or run; "": something does. With ack By is who has acknowledged, and
+	// Comment what that person says.
+	Call, By, Comment string `json:"-"`
 }
 
 // An AlertEntry is one subject of an Alert.

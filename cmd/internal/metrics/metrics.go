@@ -108,13 +108,14 @@ func writeStatus(x *exposition, s *status.Status) {
 	}
 	checkMetrics.write(x, s.Checks, checkLabels)
 	outletMetrics.write(x, s.Notify, outletLabels)
+	monTrapsMetrics.write(x, s.MonTraps, monTrapsLabels)
 }
 
 // List returns our own metrics, without those of keepalived-exporter.
 func List() []Metric {
 	return slices.Concat(
 		directorMetrics.list(), routerMetrics.list(), pathMetrics.list(), groupMetrics.list(), trackerMetrics.list(), bfdMetrics.list(),
-		lvsMetrics.list(), serviceMetrics.list(), serverMetrics.list(), checkMetrics.list(), outletMetrics.list(),
+		lvsMetrics.list(), serviceMetrics.list(), serverMetrics.list(), checkMetrics.list(), outletMetrics.list(), monTrapsMetrics.list(),
 	)
 }
 

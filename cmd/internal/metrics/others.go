@@ -55,6 +55,18 @@ var outletMetrics = table[status.Outlet]{
 	},
 }
 
-func trackerLabels(t *status.Tracker) []string { return []string{t.Name, t.Type} }
-func bfdLabels(b *status.BFDSession) []string  { return []string{b.Name} }
-func outletLabels(o *status.Outlet) []string   { return []string{o.Name} }
+var monTrapsMetrics = table[status.MonTraps]{
+	common: []string{"address"},
+	columns: []column[status.MonTraps]{
+		boolean("holdfast_mon_traps_listening", "1 if traps of mon are received at the address.", func(m *status.MonTraps) bool { return m.Listening }),
+		counter("holdfast_mon_traps_taken_total", "Traps of mon that a service has taken.", func(m *status.MonTraps) uint64 { return m.Taken }),
+		byKey("holdfast_mon_traps_refused_total", "Traps of mon that were refused, with every reason from the start.", "reason",
+			func(m *status.MonTraps) map[string]uint64 { return m.Refused }),
+		moment("holdfast_mon_traps_last_taken_timestamp_seconds", "When a trap of mon was taken last.", func(m *status.MonTraps) time.Time { return m.LastTaken }),
+	},
+}
+
+func trackerLabels(t *status.Tracker) []string   { return []string{t.Name, t.Type} }
+func bfdLabels(b *status.BFDSession) []string    { return []string{b.Name} }
+func monTrapsLabels(m *status.MonTraps) []string { return []string{m.Address} }
+func outletLabels(o *status.Outlet) []string     { return []string{o.Name} }

@@ -3,5 +3,7 @@
 //
 //	packet.go  bytes to a Trap; pure
 //	sender.go  who may send traps
+//	budget.go  how many
 //	server.go  the socket
+//	handover.go  the socket goes over to another binary in this process
 package montrap

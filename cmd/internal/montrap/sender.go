@@ -28,7 +28,8 @@ var (
 	errUser     = errors.New("no sender at this address has this user")
 	errPassword = errors.New("the password is wrong")
 	errLong     = errors.New("the password is longer than its kind of hash allows here")
-	errHashes   = fmt.Errorf("more than %d passwords were to be compared with a hash in a second", maxHashes)
+	errHashes   = fmt.Errorf("more than %d passwords of the address, or %d of all, were to be compared with a hash in a second", maxHashes, maxHashesOfAll)
+	errTraps    = fmt.Errorf("more than %d traps of the address, or %d of all, came in a second", maxTraps, maxTrapsOfAll)
 )
 
 // A gate lets the traps of senders in. It belongs to one goroutine.

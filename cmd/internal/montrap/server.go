@@ -7,17 +7,12 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
-)
-
-// What a second brings at most: traps, and hashes that are computed. More are dropped.
-const (
-	maxTraps  = 200
-	maxHashes = 20
 )
 
 // logPause is the pause between two lines of the log about traps that were refused.
@@ -29,7 +24,7 @@ type Taker func(from netip.Addr, t *Trap) error
 // Counts are what became of traps since the start of a Server.
 type Counts struct {
 	Taken    uint64
-	Refused  map[string]uint64 // by reason
+	Refused  map[string]uint64 // by reason; each of Reasons is there
 	Last     string            // why the latest was refused, and from where; "": none was
 	LastSeen time.Time         // the latest trap that was taken
 }
@@ -44,6 +39,9 @@ const (
 	ReasonRate      = "rate"      // too many came in a second, or needed a hash
 )
 
+// Reasons are all reasons.
+var Reasons = []string{ReasonSender, ReasonUser, ReasonPassword, ReasonMalformed, ReasonService, ReasonRate}
+
 // A Server receives traps at one address.
 type Server struct {
 	conn *net.UDPConn
@@ -56,9 +54,8 @@ type Server struct {
 	gate   *gate
 	counts Counts
 
-	logged        time.Time
-	second        time.Time // that traps and hashes are counted in
-	traps, hashes int
+	logged time.Time
+	meter  meter
 }
 
 // Listen opens a UDP port. The address need not be one of this host yet.
@@ -74,16 +71,20 @@ func Listen(at netip.AddrPort, senders []Sender, take Taker, log *slog.Logger) (
 	if err != nil {
 		return nil, err
 	}
-	return &Server{conn: conn.(*net.UDPConn), take: take, log: log, gate: newGate(senders), counts: Counts{Refused: map[string]uint64{}}}, nil
+	return newServer(conn.(*net.UDPConn), senders, take, log), nil
 }
 
-// Serve receives until Close.
+func newServer(conn *net.UDPConn, senders []Sender, take Taker, log *slog.Logger) *Server {
+	return &Server{conn: conn, take: take, log: log, gate: newGate(senders), counts: Counts{Refused: map[string]uint64{}}}
+}
+
+// Serve receives until Close or Pause.
 func (s *Server) Serve() error {
 	buffer := make([]byte, MaxSize+1)
 	for {
 		n, from, err := s.conn.ReadFromUDPAddrPort(buffer)
 		switch {
-		case errors.Is(err, net.ErrClosed):
+		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
 			return nil
 		case err != nil:
 			return fmt.Errorf("receive traps: %w", err)
@@ -107,9 +108,9 @@ func (s *Server) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.counts
-	c.Refused = make(map[string]uint64, len(s.counts.Refused))
-	for reason, n := range s.counts.Refused {
-		c.Refused[reason] = n
+	c.Refused = make(map[string]uint64, len(Reasons))
+	for _, reason := range Reasons {
+		c.Refused[reason] = s.counts.Refused[reason]
 	}
 	return c
 }
@@ -132,17 +133,14 @@ func (s *Server) process(g *gate, packet []byte, from netip.Addr, now time.Time)
 	if !g.knows(from) {
 		return ReasonSender, errSender
 	}
-	if now.Sub(s.second) >= time.Second || now.Before(s.second) {
-		s.second, s.traps, s.hashes = now, 0, 0
-	}
-	if s.traps++; s.traps > maxTraps {
-		return ReasonRate, fmt.Errorf("more than %d traps came in a second", maxTraps)
+	if !s.meter.trap(from, now) {
+		return ReasonRate, errTraps
 	}
 	trap, err := Parse(packet)
 	if err != nil {
 		return ReasonMalformed, err
 	}
-	err = g.admit(from, trap, func() bool { s.hashes++; return s.hashes <= maxHashes })
+	err = g.admit(from, trap, func() bool { return s.meter.hash(from) })
 	switch {
 	case errors.Is(err, errHashes):
 		return ReasonRate, err

@@ -7,9 +7,12 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func prefixes(all ...string) []netip.Prefix {
@@ -25,8 +28,8 @@ func trapOf(user, password string) []byte {
 	return []byte(fmt.Sprintf("pro='0.3807'\nusr='%s'\npas='%s'\ngrp='web'\nsvc='http'\nsta='1'\nsum='down'\n", user, password))
 }
 
-// newServer returns a server without a socket, and what it takes.
-func newServer(senders ...Sender) (s *Server, taken *[]string) {
+// serverOf returns a server without a socket, and what it takes.
+func serverOf(senders ...Sender) (s *Server, taken *[]string) {
 	taken = new([]string)
 	return &Server{gate: newGate(senders), log: slog.New(slog.NewTextHandler(io.Discard, nil)), counts: Counts{Refused: map[string]uint64{}},
 		take: func(from netip.Addr, t *Trap) error {
@@ -41,7 +44,7 @@ func newServer(senders ...Sender) (s *Server, taken *[]string) {
 // Who may send what. The hash is crypt's of "word", by SHA-512.
 func TestSenders(t *testing.T) {
 	const hash = "$6$rounds=1000$abcdefgh$KtRwhE1sMS.xPitN04X3BCzJYTfZgLPB/qe2MNaeFiecKe939YJhmneGEDhGrkD9NBMumHpkOI0PhioG6VLrO/"
-	s, taken := newServer(
+	s, taken := serverOf(
 		Sender{From: prefixes("192.0.2.0/24"), User: "plain", Password: "word"},
 		Sender{From: prefixes("192.0.2.9/32"), User: "plain", Password: "other"},
 		Sender{From: prefixes("2001:db8::/64")},
@@ -72,7 +75,7 @@ func TestSenders(t *testing.T) {
 
 // A flood costs neither the processor nor the alerts more than so much a second.
 func TestFlood(t *testing.T) {
-	s, taken := newServer(Sender{From: prefixes("192.0.2.0/24")})
+	s, taken := serverOf(Sender{From: prefixes("192.0.2.0/24")})
 	now, from := time.Now(), netip.MustParseAddr("192.0.2.1")
 	for range 3 * maxTraps {
 		s.receive(trapOf("a", "b"), from, now)
@@ -83,6 +86,37 @@ func TestFlood(t *testing.T) {
 	s.receive(trapOf("a", "b"), from, now.Add(time.Second))
 	if len(*taken) != maxTraps+1 {
 		t.Error("a second later none is taken")
+	}
+}
+
+// Who floods takes nothing from the others, traps or hashes, until all together are too
+// many.
+func TestBudgets(t *testing.T) {
+	var m meter
+	now, loud, quiet := time.Now(), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	for range 2 * maxTraps {
+		m.trap(loud, now)
+		m.hash(loud)
+	}
+	if m.trap(loud, now) || m.hash(loud) || !m.trap(quiet, now) || !m.hash(quiet) {
+		t.Errorf("after a flood the budgets are %+v, of all %+v", *m.each[quiet], m.all)
+	}
+	let, hashed := 0, 0
+	for i := range 2 * maxAddresses {
+		a := netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
+		if !m.trap(a, now) {
+			continue
+		}
+		let++
+		if m.hash(a) {
+			hashed++
+		}
+	}
+	if m.all != (spending{maxTrapsOfAll, maxHashesOfAll}) || len(m.each) != maxAddresses {
+		t.Errorf("%d addresses were let in %d times and hashed %d times: %+v", len(m.each), let, hashed, m.all)
+	}
+	if !m.trap(loud, now.Add(time.Second)) || !m.trap(quiet, now.Add(-time.Hour)) {
+		t.Error("a second later, or with a clock that was put back, none is let in")
 	}
 }
 
@@ -108,7 +142,7 @@ func TestHashesAreBounded(t *testing.T) {
 
 // The director's loop asks for the counts and sets senders. It waits for no trap at hand.
 func TestCountsDoNotWait(t *testing.T) {
-	s, _ := newServer(Sender{From: prefixes("192.0.2.1/32")})
+	s, _ := serverOf(Sender{From: prefixes("192.0.2.1/32")})
 	s.take = func(netip.Addr, *Trap) error {
 		s.Counts()
 		s.SetSenders(nil)
@@ -128,7 +162,7 @@ func TestCountsDoNotWait(t *testing.T) {
 
 // A password that is not looked at, because too many came, is not called wrong.
 func TestFloodOfPasswords(t *testing.T) {
-	s, _ := newServer(Sender{From: prefixes("192.0.2.1/32"), User: "u", Hash: "$1$abcdefgh$irWbblnpmw.5z7wgBnprh0"})
+	s, _ := serverOf(Sender{From: prefixes("192.0.2.1/32"), User: "u", Hash: "$1$abcdefgh$irWbblnpmw.5z7wgBnprh0"})
 	now := time.Now()
 	for i := range maxHashes + 5 {
 		s.receive(trapOf("u", fmt.Sprint("wrong", i)), netip.MustParseAddr("192.0.2.1"), now)
@@ -162,5 +196,68 @@ func TestServe(t *testing.T) {
 	s.Close()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// A socket is handed over: what arrives while nobody reads is taken afterwards.
+func TestHandover(t *testing.T) {
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	got := make(chan string, 10)
+	take := func(_ netip.Addr, t *Trap) error { got <- t.User; return nil }
+	senders := []Sender{{From: prefixes("127.0.0.0/8")}}
+	s, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"), senders, take, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := netip.MustParseAddrPort(s.conn.LocalAddr().String())
+	ended := make(chan error, 1)
+	serve := func(s *Server) { go func() { ended <- s.Serve() }() }
+	conn, err := net.Dial("udp", at.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(user string) {
+		t.Helper()
+		if _, err := conn.Write(trapOf(user, "")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	serve(s)
+	s.Pause()
+	if err := <-ended; err != nil {
+		t.Fatalf("a pause: %v", err)
+	}
+	send("meanwhile")
+	if err := s.Resume(); err != nil { // the binary was not replaced
+		t.Fatal(err)
+	}
+	serve(s)
+	if user := <-got; user != "meanwhile" {
+		t.Errorf("a trap of %q after the pause", user)
+	}
+	s.Pause()
+	<-ended
+
+	fd, err := unix.Dup(s.FD()) // as the new binary inherits it
+	if err != nil {
+		t.Fatal(err)
+	}
+	send("late")
+	s.Close()
+	if _, err := Adopt(fd, netip.AddrPortFrom(at.Addr(), at.Port()+1), senders, take, quiet); err == nil {
+		t.Error("a socket at another address was adopted")
+	}
+	next, err := Adopt(fd, at, senders, take, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(next)
+	if user := <-got; user != "late" {
+		t.Errorf("a trap of %q after the handover", user)
+	}
+	next.Close()
+	<-ended
+	if _, err := Adopt(int(os.Stdin.Fd()), at, senders, take, quiet); err == nil {
+		t.Error("what is no socket was adopted")
 	}
 }

@@ -104,7 +104,7 @@ func (p *AlertProgram) calls(e *event.Event) []alertCall {
 	case e.To == event.Up:
 		n = e.Alert.UpTotal
 	}
-	return []alertCall{{
+	c := alertCall{
 		args: []string{"ALERT", e.Subject, state, strconv.Itoa(n)},
 		env: []string{
 			"HOLDFAST_ALERT=" + e.Subject, "HOLDFAST_STATE=" + state, "HOLDFAST_SUMMARY=" + oneLine(e.Reason),
@@ -113,7 +113,11 @@ func (p *AlertProgram) calls(e *event.Event) []alertCall {
 		stdin: e.Alert.Text,
 		up:    e.To == event.Up,
 		call:  e.Alert.Call,
-	}}
+	}
+	if e.Alert.Call == callAck {
+		c.env = append(c.env, "HOLDFAST_ACK_BY="+oneLine(e.Alert.By), "HOLDFAST_ACK_COMMENT="+oneLine(e.Alert.Comment))
+	}
+	return []alertCall{c}
 }
 
 // The values of event.Alert.Call that have a program of their own.

@@ -158,7 +158,7 @@ func monOtherCall(e *event.Event, entry *event.AlertEntry) alertCall {
 	run.Before = &run.Output // the run that was acknowledged is over
 	known.Run = &run
 	c := monServiceCall(&known, e.At, "-a", callAck, statusFail)
-	c.stdin = e.Alert.By + ": "
+	c.stdin = e.Alert.By + ": " + e.Alert.Comment
 	c.env = slices.Concat([]string{"MON_ACK=" + withoutNUL(c.stdin)}, c.env)
 	c.call = callAck
 	return c

@@ -85,6 +85,30 @@ c: ` + "\n--\n"
 	}
 }
 
+// An acknowledgement has the name of the person and the comment, for a program of each
+// style.
+func TestAlertAcknowledged(t *testing.T) {
+	e := twoServices()
+	e.Alert.Call, e.Alert.By, e.Alert.Comment, e.Alert.Up = callAck, "ann", "a new disk", nil
+	for _, c := range []struct {
+		mon        bool
+		arg        string
+		env, stdin string
+	}{
+		{false, "ACK", "HOLDFAST_ACK_BY=ann HOLDFAST_ACK_COMMENT=a new disk", e.Alert.Text},
+		{true, "-a", "MON_ACK=ann: a new disk", "ann: a new disk"},
+	} {
+		p := NewAlertProgram(AlertProgramOptions{Mon: c.mon})
+		calls := p.calls(&e)
+		if len(calls) == 0 {
+			t.Fatal("no call")
+		}
+		if got := calls[0]; !slices.Contains(got.args, c.arg) || !strings.Contains(strings.Join(got.env, " "), c.env) || got.stdin != c.stdin {
+			t.Errorf("mon %v: %q, %q, %q", c.mon, got.args, got.env, got.stdin)
+		}
+	}
+}
+
 // A program that fails or hangs is not called again for the same alert.
 func TestAlertProgramFails(t *testing.T) {
 	for name, body := range map[string]string{"fails": "exit 3", "hangs": "sleep 60"} {

@@ -18,6 +18,8 @@ type Alert struct {
 	Failures int       `json:"failures"`           // since then
 	Sent     int       `json:"sent"`               // messages
 	AckedBy  string    `json:"acked_by,omitempty"` // "": nobody
+	// AckComment is what that person says about it.
+	AckComment string `json:"ack_comment,omitempty"`
 }
 
 // maxAlerts is how many failures the text shows. The JSON form has all.
@@ -33,6 +35,9 @@ func (s *Status) alerts(b *page) {
 	for i := range s.Alerts[:min(len(s.Alerts), maxAlerts)] {
 		a := &s.Alerts[i]
 		t.row(a.Rule, a.Subject, s.ago(a.Since), strconv.Itoa(a.Sent), cmp.Or(a.AckedBy, "-"), cmp.Or(a.Reason, "-"))
+		if a.AckComment != "" {
+			t.note(a.AckedBy + ": " + a.AckComment)
+		}
 	}
 	t.write(b)
 	if more := len(s.Alerts) - maxAlerts; more > 0 {

@@ -134,6 +134,15 @@ func canned() *Status {
 			{Name: "fifo /run/holdfast/notify.fifo", Queued: 3, Delivered: 700, Failed: 7, Dropped: 20, LastDelivery: ago(2 * time.Hour),
 				LastError: "the pipe is full", LastErrorAt: ago(time.Second), FailingSince: ago(2 * time.Hour)},
 		},
+		MonTraps: []MonTraps{
+			{Address: "10.0.0.2:2583", Listening: true, Taken: 17, LastTaken: ago(time.Minute), LastRefused: "192.0.2.9: no sender has this address",
+				Refused: map[string]uint64{"sender": 3, "user": 0, "password": 1, "malformed": 0, "service": 0, "rate": 0}},
+			{Address: "10.0.0.99:2583", Problem: "this host does not have the address"},
+		},
+		Alerts: []Alert{
+			{Rule: "ops", Kind: "server", Subject: "web/rs2", Reason: "timeout", Since: ago(time.Minute), Failures: 30, Sent: 2, AckedBy: "ann", AckComment: "a new disk is on its way"},
+			{Rule: "ops", Kind: "service", Subject: "mail", Since: ago(time.Minute), Failures: 1, Sent: 1},
+		},
 		DBus: &DBus{
 			Bus: "system", Name: "org.keepalived.Vrrp1", Since: ago(7 * time.Second), Error: "the connection to the bus was lost",
 			SignalsSent: 1234,

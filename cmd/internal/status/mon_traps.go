@@ -15,7 +15,7 @@ type MonTraps struct {
 	Listening bool              `json:"listening"`
 	Problem   string            `json:"problem,omitempty"` // why it does not listen
 	Taken     uint64            `json:"taken"`             // traps that a service has taken
-	Refused   map[string]uint64 `json:"refused,omitempty"` // traps by the reason why they were refused
+	Refused   map[string]uint64 `json:"refused,omitempty"` // traps by the reason why they were refused, each reason from the start
 	// LastRefused is the address of the latest trap that was refused, and why.
 	LastRefused string    `json:"last_refused,omitempty"`
 	LastTaken   time.Time `json:"last_taken,omitzero"`
@@ -38,7 +38,9 @@ func (s *Status) monTraps(b *page) {
 		var all uint64
 		var reasons []string
 		for _, reason := range slices.Sorted(maps.Keys(m.Refused)) {
-			all += m.Refused[reason]
+			if all += m.Refused[reason]; m.Refused[reason] == 0 {
+				continue
+			}
 			reasons = append(reasons, fmt.Sprintf("%s %d", reason, m.Refused[reason]))
 		}
 		t.row(m.Address, state, fmt.Sprint(m.Taken), fmt.Sprint(all), cmp.Or(strings.Join(reasons, ", "), "-"))

@@ -89,7 +89,7 @@ type Instance struct {
 	// Routes and Rules move with the addresses.
 	Routes   []Policy `json:"routes,omitempty"`
 	Rules    []Policy `json:"rules,omitempty"`
-	Reasons  []Reason `json:"reasons"` // why the state is FAULT; empty in other states
+	Reasons  []Reason `json:"reasons"` // why the state is FAULT, or what an instance in INIT waits for; empty in other states
 	Counters Counters `json:"counters"`
 }
 
@@ -129,7 +129,7 @@ type Wait struct {
 	Text  string    `json:"text,omitempty"`
 }
 
-// A Reason is one thing that keeps an instance in FAULT.
+// A Reason is one thing that keeps an instance in FAULT or INIT.
 type Reason struct {
 	Key   string    `json:"key"` // identifier, such as "link"
 	Text  string    `json:"text"`
@@ -155,11 +155,23 @@ func (s *Status) vrrp(b *page) {
 	for i := range s.VRRP {
 		v := &s.VRRP[i]
 		t.row(v.Name, v.State, s.ago(v.Since), v.priority(), milliseconds(v.IntervalMS), v.Interface,
-			cmp.Or(v.Device, "-"), strconv.Itoa(v.VRID), v.master(), cmp.Or(strings.Join(v.Addresses, " "), "-"))
-		t.unwell(v.State == "FAULT" || v.Silenced != nil || v.CededTo != nil || v.Rival != nil)
+			cmp.Or(v.Device, "-"), strconv.Itoa(v.VRID), v.master(), cmp.Or(someOf(v.Addresses), "-"))
+		t.unwell(v.State == "FAULT" || v.waits() || v.Silenced != nil || v.CededTo != nil || v.Rival != nil)
 		s.instanceNotes(&t, v)
 	}
 	t.write(b)
+}
+
+// maxShown is how many addresses a line of text has at most; JSON has all.
+const maxShown = 6
+
+// someOf returns the addresses that a line has room for, and how many there are beside.
+func someOf(addresses []string) string {
+	n := len(addresses)
+	if n <= maxShown {
+		return strings.Join(addresses, " ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(addresses[:maxShown-1], " "), n-maxShown+1)
 }
 
 // instanceNotes writes what is special about an instance.
@@ -168,7 +180,7 @@ func (s *Status) instanceNotes(t *table, v *Instance) {
 		t.note(fmt.Sprintf("%s, for %s: %s", r.Key, s.ago(r.Since), r.Text))
 	}
 	for _, p := range v.ExtraInterfaces {
-		t.note(fmt.Sprintf("%s on %s", strings.Join(p.Addresses, " "), cmp.Or(p.Device, p.Interface)))
+		t.note(fmt.Sprintf("%s on %s", someOf(p.Addresses), cmp.Or(p.Device, p.Interface)))
 	}
 	if n := v.Counters.AddressMismatch; n > 0 {
 		t.note(fmt.Sprintf("%s adverts had another list of addresses than this configuration", count(n)))
@@ -247,10 +259,16 @@ func (i *Instance) master() string {
 	return "-"
 }
 
+// waits reports whether an instance has not begun because it does not know its trackers.
+func (i *Instance) waits() bool { return i.State == "INIT" && len(i.Reasons) > 0 }
+
 // unwell says what is wrong with an instance of the status s.
 func (i *Instance) unwell(s *Status, say sayer) {
-	if i.State == "FAULT" {
+	switch {
+	case i.State == "FAULT":
 		say("vrrp %s is in FAULT", i.Name)
+	case i.waits():
+		say("vrrp %s has not begun: %s", i.Name, i.Reasons[0].Text)
 	}
 	if i.Silenced != nil {
 		say("vrrp %s: its adverts have not been sent for %s: %s", i.Name, s.ago(i.Silenced.Since), i.Silenced.Text)

@@ -17,7 +17,7 @@ const alerts = new Grid(byId("alerts-grid"), {
     { title: "For", className: "number", render: (cell, a) => setText(cell, since(a)) },
     { title: "Rule", className: "middle", render: (cell, a) => setText(cell, a.rule) },
     { title: "Messages", className: "number middle", render: (cell, a) => setText(cell, String(a.sent)) },
-    { title: "Taken care of by", className: "middle", render: (cell, a) => setText(cell, a.acked_by || "nobody") },
+    { title: "Taken care of by", className: "middle", render: (cell, a) => setText(cell, a.ack_comment ? `${a.acked_by}: ${a.ack_comment}` : a.acked_by || "nobody") },
     { title: "Reason", className: "words", render: (cell, a) => setText(cell, a.reason ?? "") },
   ],
 });
