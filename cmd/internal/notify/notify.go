@@ -134,7 +134,13 @@ func (n *Notifier) send(c call, commands []Command) error {
 	}
 	key := subjectKey{c.kind, c.Subject}
 	s := n.subjects[key]
-	if s == nil {
+	switch {
+	case s != nil:
+	case c.kind == Server && len(commands) == 0:
+		// Each event of a server is a change, so it is news without a state to compare
+		// with. There may be ten thousand servers, and few have commands.
+		return nil
+	default:
 		s = &subject{key: key}
 		n.subjects[key] = s
 	}
