@@ -222,6 +222,11 @@ func TestInheritedProgramsEndInTime(t *testing.T) {
 	if took := time.Since(begun); took < limit {
 		t.Errorf("ended after %v, before its time was over", took)
 	}
+	for late := time.Now().Add(30 * time.Second); len(Ends()) > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatalf("still known as running: %v", Ends())
+		}
+	}
 }
 
 // The binary after an upgrade can know until when a program of Run or Start may run.
