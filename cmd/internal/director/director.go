@@ -200,6 +200,9 @@ func (d *Director) openHost() error {
 	if d.host, err = netdev.OpenHost(netdev.Options{RuntimeDir: dir}); err != nil {
 		return fmt.Errorf("open the host's devices: %w", err)
 	}
+	if err := d.host.Damaged(); err != nil {
+		d.log.Error("sysctls that an earlier run has changed will not be put back", "err", err)
+	}
 	d.routers = newRouters(d.base(), d.host, d)
 	d.routers.workUntil = d.workUntil
 	return nil
