@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	chaosSeconds = flag.Int("chaos.seconds", 60, "how long TestChaos goes on")
+	chaosSeconds = flag.Int("chaos.seconds", 30, "how long TestChaos goes on")
 	chaosFast    = flag.String("chaos.fast", "", "whether the directors of TestChaos have fast: true, false, or \"\" as the seed has it")
 	chaosSeed    = flag.Uint64("chaos.seed", 0, "the choices of TestChaos; 0 takes others every time")
 )

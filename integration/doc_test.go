@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	if !given {
 		// Most of the time the tests wait for timers to run out. Those that must be alone to
 		// lose no packet are not parallel.
-		if err := flag.Set("test.parallel", strconv.Itoa(3*runtime.NumCPU())); err != nil {
+		if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.NumCPU())); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

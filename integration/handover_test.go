@@ -126,13 +126,13 @@ func adverts(t *testing.T, host *lab.Host, n int) {
 func TestHandover(t *testing.T) {
 	for _, c := range []struct {
 		interval time.Duration
-		rounds   int
-	}{{fast, 6}, {10 * time.Millisecond, 6}, {time.Second, 1}} {
+		few      int
+	}{{fast, 3}, {10 * time.Millisecond, 3}, {time.Second, 1}} {
 		t.Run(c.interval.String(), func(t *testing.T) {
 			p := lab.NewPair(t, 2)
 			daemons := directors(t, p, lab.Director{Interval: c.interval})
 			v := keepVigil(t, p)
-			for range c.rounds {
+			for range rounds(t, c.few) {
 				for giver, taker := range []int{1, 0} {
 					said := obeyed(t, daemons[giver], "handover", "director")
 					if want := fmt.Sprintf(".0.%d (", taker+2); !strings.Contains(said, "director: MASTER is ") || !strings.Contains(said, want) {

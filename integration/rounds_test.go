@@ -77,16 +77,17 @@ func TestChangesLoseNothing(t *testing.T) {
 		interval time.Duration
 		few      int
 	}{{fast, 2}, {10 * time.Millisecond, 2}, {time.Second, 1}} {
-		for _, w := range ways {
-			t.Run(w.name+"/"+c.interval.String(), func(t *testing.T) {
-				p := lab.NewPair(t, 2)
-				daemons := directors(t, p, lab.Director{Interval: c.interval, IPv6: true})
-				v := keepVigilOfBoth(t, p)
+		t.Run(c.interval.String(), func(t *testing.T) {
+			p := lab.NewPair(t, 2)
+			daemons := directors(t, p, lab.Director{Interval: c.interval, IPv6: true})
+			v := keepVigilOfBoth(t, p)
+			for _, w := range ways {
+				t.Logf("%s: %s", time.Now().Format("15:04:05.000"), w.name) // a loss has a time
 				for range rounds(t, c.few) {
 					w.do(t, p, daemons, c.interval)
 				}
-				v.end(t)
-			})
-		}
+			}
+			v.end(t)
+		})
 	}
 }
