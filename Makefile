@@ -171,7 +171,7 @@ soak: tools build
 	$(GO) test -count=1 -timeout 30m -run 'TestBFDUnderHogs$$' ./integration -bfd.seconds=300
 	$(GO) test -count=1 -timeout 50m -run 'TestFastCalm$$' ./integration -fast.idle=30m -fast.busy=5m
 	$(GO) test -count=1 -timeout 40m -run 'TestEndurance' ./checker -endurance.seconds=1800
-	HOLDFAST_ROUNDS=20 $(GO) test -count=1 -timeout 30m -run 'TestUpgradeOfMany$$' ./integration -upgrade.storm
+	HOLDFAST_ROUNDS=20 $(GO) test -count=1 -timeout 30m -run 'TestUpgradeOfMany$$' ./integration -upgrade.storm -upgrade.wire=250
 	HOLDFAST_ROUNDS=20 $(GO) test -count=1 -timeout 50m -run 'TestHandover$$|TestChangesLoseNothing$$' ./integration
 	$(MAKE) openapi-client
 	$(GO) test -count=1 -timeout 50m -p 1 -run 'TestSideBySide$$' ./integration ./integration/ipvs -sidebyside.all
