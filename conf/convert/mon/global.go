@@ -86,9 +86,7 @@ var globalDirectives = map[string]globalDirective{
 		}
 		c.globals.trapPort = value{at, text}
 	},
-	"monremote": func(c *converter, at convert.Position, name, _ string) {
-		c.report.Person(at, "%s: holdfast sends nothing to another mon; a [[notify.webhook]] or [[notify.fifo]] tells others of every change", name)
-	},
+	"monremote": globalNote("mon calls it for what its clients disable, enable and test, to do the same in another mon; \"holdfast ack\", drain and enable are for one director: call them on the other one too, by ssh or by its API ([[listen]] with serve = [\"api\"])"),
 }
 
 func globalNote(text string) globalDirective {
