@@ -97,17 +97,15 @@ func (h *Host) Conflicts(w *Watcher) []Conflict {
 
 func (t *table) conflicts(c *claims) []Conflict {
 	var all []Conflict
-	for index, addresses := range t.addresses {
-		l := t.links[index]
+	for k := range t.addresses {
+		l := t.links[k.index]
 		if l.flags&unix.IFF_LOOPBACK != 0 {
 			continue // nobody asks for the address there
 		}
-		for p := range addresses {
-			for _, d := range c.addresses[p.Addr()] {
-				if d.conflicts(index, p) {
-					all = append(all, Conflict{ConflictAddress, d.name, l.name, p, fmt.Sprintf(
-						"%s has the virtual address %v, and holdfast did not add it: this host answers for it whoever is MASTER", l.name, p)})
-				}
+		for _, d := range c.addresses[k.prefix.Addr()] {
+			if d.conflicts(k.index, k.prefix) {
+				all = append(all, Conflict{ConflictAddress, d.name, l.name, k.prefix, fmt.Sprintf(
+					"%s has the virtual address %v, and holdfast did not add it: this host answers for it whoever is MASTER", l.name, k.prefix)})
 			}
 		}
 	}

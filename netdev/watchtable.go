@@ -11,13 +11,21 @@ import (
 
 // A table is the state that the events so far describe.
 type table struct {
-	links     map[int]link
-	addresses map[int]map[netip.Prefix]address
+	links map[int]link
+	// addresses are those of all links in one map: a map of its own takes a kilobyte, and a
+	// thousand macvlans have one address each.
+	addresses map[addressKey]address
 }
 
-func newTable() table {
-	return table{map[int]link{}, map[int]map[netip.Prefix]address{}}
+// An addressKey is an address on an interface.
+type addressKey struct {
+	index  int
+	prefix netip.Prefix
 }
+
+func (a *address) key() addressKey { return addressKey{a.index, a.prefix} }
+
+func newTable() table { return table{map[int]link{}, map[addressKey]address{}} }
 
 // process applies messages and returns what they changed. It ignores messages that
 // cannot be parsed.
@@ -49,7 +57,7 @@ func (t *table) process(messages []syscall.NetlinkMessage) []Event {
 			case m.Header.Type == unix.RTM_NEWADDR:
 				events = t.putAddress(events, a)
 			default:
-				events = t.dropAddress(events, a.index, a.prefix)
+				events = t.dropAddress(events, a.key())
 			}
 		case unix.RTM_NEWNETCONF:
 			if e, ok := parseFilter(m.Data); ok {
@@ -100,17 +108,17 @@ func (t *table) sync(o *observation) []Event {
 			events = t.dropLink(events, index)
 		}
 	}
+	now := map[addressKey]bool{}
 	for _, l := range o.byIndex {
 		events = t.putLink(events, *l)
-		now := map[netip.Prefix]bool{}
 		for _, a := range o.addresses[l.index] {
-			now[a.prefix] = true
+			now[a.key()] = true
 			events = t.putAddress(events, a)
 		}
-		for p := range t.addresses[l.index] {
-			if !now[p] && !o.partialAddresses {
-				events = t.dropAddress(events, l.index, p)
-			}
+	}
+	for k := range t.addresses {
+		if !now[k] && o.byIndex[k.index] != nil && !o.partialAddresses {
+			events = t.dropAddress(events, k)
 		}
 	}
 	return append(events, Event{Kind: Resync})
@@ -142,11 +150,12 @@ func (t *table) dropLink(events []Event, index int) []Event {
 	if !known {
 		return events
 	}
-	for p := range t.addresses[index] {
-		events = t.dropAddress(events, index, p)
+	for k := range t.addresses {
+		if k.index == index {
+			events = t.dropAddress(events, k)
+		}
 	}
 	delete(t.links, index)
-	delete(t.addresses, index)
 	return append(events, Event{Kind: LinkChanged, Index: index, Name: l.name})
 }
 
@@ -154,27 +163,22 @@ func (t *table) dropLink(events []Event, index int) []Event {
 // duplicates, and if it found one, the address does not count.
 func (t *table) putAddress(events []Event, a address) []Event {
 	if !a.usable() {
-		return t.dropAddress(events, a.index, a.prefix)
+		return t.dropAddress(events, a.key())
 	}
-	all := t.addresses[a.index]
-	if all == nil {
-		all = map[netip.Prefix]address{}
-		t.addresses[a.index] = all
-	}
-	_, known := all[a.prefix]
-	all[a.prefix] = a
+	_, known := t.addresses[a.key()]
+	t.addresses[a.key()] = a
 	if known {
 		return events
 	}
 	return append(events, t.addressEvent(a, true))
 }
 
-func (t *table) dropAddress(events []Event, index int, p netip.Prefix) []Event {
-	a, known := t.addresses[index][p]
+func (t *table) dropAddress(events []Event, k addressKey) []Event {
+	a, known := t.addresses[k]
 	if !known {
 		return events
 	}
-	delete(t.addresses[index], p)
+	delete(t.addresses, k)
 	return append(events, t.addressEvent(a, false))
 }
 

@@ -96,6 +96,9 @@ type (
 		// The addresses are then released at once: serving them is pointless. Other
 		// paths are told with priority 0.
 		WireLost bool
+		// Pending is set while nobody knows whether there is a fault. A machine that has
+		// not begun waits in Init until it is known. Everything else is as for a fault.
+		Pending bool
 	}
 
 	// Recovered ends the fault of the same key.

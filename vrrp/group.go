@@ -61,7 +61,7 @@ func NewGroup(name string, cfgs ...Config) *Group {
 // of former, which is one of those groups, or starts in INIT if former is
 // nil. [Group.Settle] must be called next.
 func Regroup(name string, former *Group, machines ...*Machine) *Group {
-	g := &Group{name: name, members: machines, out: make([]MemberAction, 0, 8*len(machines))}
+	g := &Group{name: name, members: machines, out: make([]MemberAction, 0, usualActions*len(machines))}
 	if former != nil {
 		g.state, g.since = former.state, former.since
 	}
@@ -75,7 +75,7 @@ func Regroup(name string, former *Group, machines ...*Machine) *Group {
 // Settle applies the consequences of a Regroup: members share the faults of
 // their new fellow members, and wait for them to take over.
 func (g *Group) Settle(now time.Time) []MemberAction {
-	g.out = g.out[:0]
+	g.out = emptied(g.out, usualActions*len(g.members))
 	g.mover = 0
 	g.shareFaults(now)
 	g.takeOverTogether(now)
@@ -118,7 +118,7 @@ func (g *Group) Deadline() time.Time {
 // Step gives member i an event. The actions may be other members' too. They
 // are valid until the next call.
 func (g *Group) Step(now time.Time, i int, ev Event) []MemberAction {
-	g.out = g.out[:0]
+	g.out = emptied(g.out, usualActions*len(g.members))
 	g.mover = i
 	g.step(now, i, ev)
 	if _, resumed := ev.(Resume); resumed {
@@ -131,7 +131,7 @@ func (g *Group) Step(now time.Time, i int, ev Event) []MemberAction {
 // Elapse handles the deadlines that have passed. The actions are valid until
 // the next call.
 func (g *Group) Elapse(now time.Time) []MemberAction {
-	g.out = g.out[:0]
+	g.out = emptied(g.out, usualActions*len(g.members))
 	for i, m := range g.members {
 		if due(m.Deadline(), now) {
 			g.mover = i
@@ -202,6 +202,9 @@ func (g *Group) settle(now time.Time) {
 		g.takeOverTogether(now)
 	}
 	state := g.fold()
+	if g.since.IsZero() {
+		g.since = now
+	}
 	if state == g.state {
 		return
 	}
@@ -216,30 +219,24 @@ func (g *Group) settle(now time.Time) {
 // fault of its own.
 func (g *Group) shareFaults(now time.Time) {
 	for i, m := range g.members {
-		fellow := slices.IndexFunc(g.members, func(f *Machine) bool { return f != m && f.ownFault() != nil })
-		has := m.hasFault(groupFault)
+		shared, f, fellow := m.fault(groupFault), (*FaultReason)(nil), ""
+		for _, other := range g.members {
+			if own := other.ownFault(); other != m && own != nil && (f == nil || f.Pending && !own.Pending) {
+				f, fellow = own, other.cfg.Name
+			}
+		}
 		switch {
-		case fellow >= 0 && !has:
-			f := g.members[fellow]
-			g.step(now, i, Faulted{Key: groupFault, Problem: fmt.Sprintf("%s: %s", f.cfg.Name, f.ownFault().Problem)})
-		case fellow < 0 && has:
+		case f != nil && (shared == nil || shared.Pending && !f.Pending):
+			g.step(now, i, Faulted{Key: groupFault, Problem: fellow + ": " + f.Problem, Pending: f.Pending})
+		case f == nil && shared != nil:
 			g.step(now, i, Recovered{Key: groupFault})
 		}
 	}
 }
 
-// ownFault returns the first fault that does not come from another member.
+// ownFault returns the worst fault that does not come from another member.
 func (m *Machine) ownFault() *FaultReason {
-	for i := range m.faults {
-		if m.faults[i].Key != groupFault {
-			return &m.faults[i]
-		}
-	}
-	return nil
-}
-
-func (m *Machine) hasFault(key string) bool {
-	return slices.ContainsFunc(m.faults, func(f FaultReason) bool { return f.Key == key })
+	return m.worstFault(func(f *FaultReason) bool { return f.Key != groupFault })
 }
 
 // takeOverTogether promotes the members when all of them are ready.

@@ -11,11 +11,14 @@ func (m *Machine) start(now time.Time) {
 	if m.hold == nothing {
 		m.holdoff.delay(now, m.cfg.StartDelay, "start_delay")
 	}
-	if len(m.faults) > 0 {
-		m.become(now, Fault, m.faults[0].Problem)
-		return
+	switch f := m.worstFault(func(*FaultReason) bool { return true }); {
+	case f == nil:
+		m.begin(now, "started")
+	case f.Pending: // FAULT would tell people of a failure that there may not be
+		m.waiting, m.since, m.why = true, now, f.Problem
+	default:
+		m.become(now, Fault, f.Problem)
 	}
-	m.begin(now, "started")
 }
 
 // begin enters the election. The owner takes over at once, every other router

@@ -61,6 +61,7 @@ type Machine struct {
 	planned  bool       // wants or claiming: see Action
 	spoken   bool       // claiming: adverts are sent already
 	leaving  bool       // stopped for good
+	waiting  bool       // Init: started, and faults are pending
 	// deferring is set by Yield. A lower priority is not preempted until this
 	// machine has been MASTER again.
 	deferring bool
@@ -92,7 +93,7 @@ type Machine struct {
 
 // NewMachine returns a machine in state Init. cfg must be valid.
 func NewMachine(cfg Config) *Machine {
-	return &Machine{cfg: cfg, interval: cfg.Interval, out: make([]Action, 0, 8)}
+	return &Machine{cfg: cfg, interval: cfg.Interval, out: make([]Action, 0, usualActions)}
 }
 
 // Config returns the configuration in force. The caller must not change it.
@@ -125,9 +126,22 @@ func (m *Machine) Deadline() time.Time {
 	return earliest(d, m.rivalUntil)
 }
 
+// usualActions is how many actions a step has while nothing changes: the advert. A
+// transition has up to eight, whose memory thousands of routers need not keep.
+const usualActions = 2
+
+// emptied returns list without its elements, or a new one if it has grown beyond the
+// usual capacity.
+func emptied[T any](list []T, usual int) []T {
+	if cap(list) > usual {
+		return make([]T, 0, usual)
+	}
+	return list[:0]
+}
+
 // step handles one event. The actions are valid until the next call.
 func (m *Machine) step(now time.Time, ev Event) []Action {
-	m.out = m.out[:0]
+	m.out = emptied(m.out, usualActions)
 	switch e := ev.(type) {
 	case *Received:
 		m.receive(now, e)
@@ -210,7 +224,7 @@ func (m *Machine) become(now time.Time, to State, why string) {
 	from := m.state
 	m.state, m.since, m.why = to, now, why
 	m.holdoff.stateChanged(now, from, to)
-	m.wants = false
+	m.wants, m.waiting = false, false
 	m.gaveUp = netip.Addr{}
 	m.rival, m.rivalFrom = Peer{}, time.Time{}
 	m.advertAt, m.downAt, m.preemptAt, m.rivalUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}

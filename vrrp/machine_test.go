@@ -262,7 +262,7 @@ func TestStatusIsCopy(t *testing.T) {
 	r.event(Faulted{Key: "a", Problem: "one"})
 	st := r.g.Member(0).Status()
 	r.event(Faulted{Key: "a", Problem: "two"})
-	if !slices.Equal(st.Faults, []FaultReason{{"a", "one", epoch}}) {
+	if !slices.Equal(st.Faults, []FaultReason{{Key: "a", Problem: "one", Since: epoch}}) {
 		t.Errorf("faults are %v", st.Faults)
 	}
 }

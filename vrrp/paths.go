@@ -16,9 +16,9 @@ type Paths struct {
 	names []string     // of the paths; the first has none
 
 	heard  []PathHeard
-	places [maxPlaces]place // where other routers are on further paths
-	next   int              // the place that is given to the next one
-	latest struct {         // the advert that was fresh last
+	places []place  // where other routers are on further paths, at most maxPlaces
+	next   int      // the place that is given to the next one when there are as many
+	latest struct { // the advert that was fresh last
 		number   uint64
 		path     int
 		from     netip.Addr
@@ -74,7 +74,12 @@ func (ps *Paths) Locate(path int, router, at netip.Addr) (news bool) {
 			return news
 		}
 	}
-	ps.places[ps.next] = place{ps.names[path], router, at}
+	p := place{ps.names[path], router, at}
+	if len(ps.places) < maxPlaces {
+		ps.places = append(ps.places, p)
+		return true
+	}
+	ps.places[ps.next] = p
 	ps.next = (ps.next + 1) % maxPlaces
 	return true
 }

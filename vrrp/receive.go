@@ -34,7 +34,7 @@ func (m *Machine) receive(now time.Time, r *Received) {
 		m.receiveWhileClaiming(now, r)
 	case m.state == Backup:
 		m.receiveAsBackup(now, r)
-	case m.state == Fault:
+	case m.state == Fault || m.waiting:
 		m.peer.update(r, now)
 	}
 }

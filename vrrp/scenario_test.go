@@ -34,6 +34,7 @@ var update = flag.Bool("update", false, "write what the scenarios print into the
 //	block|unblock PORT...            a firewall, which drops packets of BFD alone
 //	unplug|plug PORT...              the link, which the daemon sees
 //	fault PORT KEY PROBLEM...        a fault, and its end
+//	pend PORT KEY PROBLEM...         nobody knows yet whether there is a fault
 //	recover PORT KEY
 //	hold PORT REASON...              lower priorities are not preempted, and its end
 //	unhold PORT
@@ -287,8 +288,13 @@ func (s *stage) portVerb(verb, name string) error {
 
 func (s *stage) change(verb string, n *node, i int, args []string) error {
 	switch verb {
-	case "fault":
-		n.step(i, Faulted{Key: args[0], Problem: strings.Join(args[1:], " ")})
+	case "fault", "pend":
+		f := Faulted{Key: args[0], Problem: strings.Join(args[1:], " "), Pending: verb == "pend"}
+		if !n.on {
+			n.ports[i].early = append(n.ports[i].early, f)
+			return nil
+		}
+		n.step(i, f)
 	case "recover":
 		n.step(i, Recovered{Key: args[0]})
 	case "claims":

@@ -6,7 +6,7 @@ type State uint8
 
 // The states.
 const (
-	Init   State = iota // not started, or stopped
+	Init   State = iota // not started, stopped, or waiting for what is Pending
 	Backup              // another router is MASTER, or an election runs
 	Master              // holds the addresses and advertises
 	Fault               // cannot be MASTER: link down, address missing, check failed

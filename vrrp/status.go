@@ -23,6 +23,7 @@ type FaultReason struct {
 	Key     string
 	Problem string
 	Since   time.Time
+	Pending bool // it is not known whether there is a fault
 }
 
 // Counters count since the machine was made.

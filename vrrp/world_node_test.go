@@ -24,9 +24,10 @@ type port struct {
 	cut    bool // the switch forwards nothing to and from it
 	also   *branch
 	paths  Paths
-	deaf   bool // the switch forwards nothing to it
-	dumb   bool // the switch forwards nothing from it
-	bfdCut bool // a firewall drops the packets of BFD
+	deaf   bool    // the switch forwards nothing to it
+	dumb   bool    // the switch forwards nothing from it
+	bfdCut bool    // a firewall drops the packets of BFD
+	early  []Event // what its machine hears before it starts
 
 	device     device
 	claimFails bool
@@ -165,6 +166,9 @@ func (n *node) form(ports []int, first func(i int) Event) {
 	n.perform(g, g.Settle(n.clock()))
 	for _, i := range fresh {
 		n.step(i, Primary{n.ports[i].source})
+		for _, ev := range n.ports[i].early {
+			n.step(i, ev)
+		}
 	}
 	for _, i := range fresh {
 		n.step(i, first(i))

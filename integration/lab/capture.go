@@ -70,12 +70,11 @@ func (w *Wire) capture(filter []bpf.Instruction) *Capture {
 	return c
 }
 
-// CaptureOn begins to record VRRP over IPv4 on a device of the host that need not be at a
-// wire.
+// CaptureOn begins to record everything on a device of the host that need not be at a wire.
 func (h *Host) CaptureOn(device string) *Capture {
 	h.lab.t.Helper()
 	c := &Capture{done: make(chan struct{}), from: func(packet byte) bool { return packet == unix.PACKET_OUTGOING }}
-	c.start(h, device+" of "+h.Name, h.IfIndex(device), ofIPv4(ipVRRP))
+	c.start(h, device+" of "+h.Name, h.IfIndex(device), nil)
 	return c
 }
 

@@ -1,8 +1,5 @@
 package sidebyside
 
-// unknown is why a program for FAULT may be called at the start.
-const unknown = "an instance of holdfast is in FAULT until its scripts have answered once"
-
 // Field are configurations of the kinds that people have: their shapes are those of public
 // repositories.
 var Field = []Case{
@@ -92,10 +89,56 @@ vrrp_instance inner {
   notify_fault "/etc/conntrackd/sync.sh fault"
 }
 `},
-	{Name: "version 3 with programs", Masters: 1, Differs: []Difference{
-		{What: "calls", Holdfast: "/etc/keepalived/notify.sh <fault>", Sometimes: true, Why: unknown},
-		{What: "calls", Holdfast: "/etc/keepalived/notify.sh <INSTANCE> <web> <FAULT> <140>", Sometimes: true, Why: unknown},
-	}, Text: `
+	{Name: "IPv6", Masters: 3, Addresses: []string{"eth0 2001:db8:66::5/64", "eth1 2001:db8:67::5/64"}, Text: `
+global_defs {
+  vrrp_version 3
+}
+vrrp_sync_group SIX {
+  group {
+    plain
+    virtual
+  }
+}
+vrrp_instance plain {
+  state BACKUP
+  interface eth0
+  virtual_router_id 66
+  priority 150
+  advert_int 1
+  virtual_ipaddress {
+    fe80::66/64
+    2001:db8:66::100/64
+  }
+  notify /etc/keepalived/six.sh
+}
+vrrp_instance virtual {
+  state BACKUP
+  interface eth1
+  use_vmac six
+  virtual_router_id 67
+  priority 150
+  advert_int 1
+  virtual_ipaddress {
+    fe80::67/64
+    2001:db8:67::100/64
+  }
+  virtual_ipaddress_excluded {
+    2001:db8:67::101/64
+    192.168.201.67/24
+  }
+}
+vrrp_instance four {
+  state BACKUP
+  interface eth0
+  virtual_router_id 66
+  priority 150
+  advert_int 1
+  virtual_ipaddress {
+    192.168.200.66/24
+  }
+}
+`},
+	{Name: "version 3 with programs", Masters: 1, Text: `
 global_defs {
   vrrp_version 3
   router_id front

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -84,7 +85,10 @@ func Run(t *testing.T, c Case) {
 
 func (r *run) balancer() bool { return len(r.Servers) > 0 }
 
-// convert makes holdfast's configuration.
+// byHand is a command that the report has a person run.
+var byHand = regexp.MustCompile(`run "ip ([^"]+)" now`)
+
+// convert makes holdfast's configuration, and does what the report says.
 func (r *run) convert(l *lab.Lab) {
 	r.Helper()
 	text := r.prepare(r.T, r.ours.dir)
@@ -101,6 +105,9 @@ func (r *run) convert(l *lab.Lab) {
 		r.Fatalf("convert: %v\n%s", err, report)
 	}
 	r.log = report + "\n" + string(toml)
+	for _, command := range byHand.FindAllStringSubmatch(report, -1) {
+		r.ours.Run("ip", strings.Fields(command[1])...)
+	}
 	r.daemon.ConfigureFile(out)
 }
 

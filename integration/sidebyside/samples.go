@@ -3,14 +3,12 @@ package sidebyside
 // samples is the folder of keepalived's own samples in Debian's package.
 const samples = "usr/share/doc/keepalived/samples/keepalived.conf."
 
-const (
-	byHand = "the report says that a person gives it to the host's network configuration"
-	twice  = "the report says that the address is there twice, and what that does to a keepalived beside holdfast"
-)
+const twice = "the report says that the address is there twice, and what that does to a keepalived beside holdfast"
 
-// static is a route, rule or address that keepalived adds at its start for good.
+// static is a route, rule or address that the host has for good, because a person has run
+// the command in the report.
 func static(what, line string) Difference {
-	return Difference{What: what, Keepalived: line, Why: byHand}
+	return Difference{What: what, Holdfast: line, Why: "keepalived takes it away at its stop"}
 }
 
 // countedTwice is the advert of the sample vrrp with a priority, in hexadecimal: only

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"regexp"
@@ -41,6 +42,7 @@ func (s *side) look(t *testing.T, balancer bool) traces {
 		"connected": s.connected(t),
 		"rules":     append(s.rules(t, "-4"), s.rules(t, "-6")...),
 		"adverts":   s.adverts(),
+		"announced": s.announced(),
 	}
 	text, _ := os.ReadFile(s.dir + "/calls")
 	v["calls"] = strings.Split(strings.TrimSpace(string(text)), "\n")
@@ -167,20 +169,44 @@ func words(row map[string]any, names ...string) string {
 // whole, but for the checksum.
 func (s *side) adverts() (lines []string) {
 	for device, capture := range s.captures {
-		last := map[byte]string{}
+		last := map[string]string{}
 		for _, frame := range capture.Frames(func(f lab.Frame) bool { return f.FromHost }) {
 			a, ok := frame.Advert()
-			if !ok || frame.Bytes[12] != 8 || frame.Bytes[23] != 112 {
+			if !ok {
 				continue
 			}
-			ip := frame.Bytes[14:]
-			body := slices.Clone(ip[int(ip[0]&0xf)*4 : int(ip[2])<<8+int(ip[3])])
+			body := bodyOf(frame.Bytes[14:])
 			body[6], body[7] = 0, 0
-			last[a.VRID] = fmt.Sprintf("%s vrid %d from %v %v ttl %d to %v: %s", device, a.VRID, frame.Source(), a.Source, a.HopLimit, frame.Destination(), hex.EncodeToString(body))
+			router := fmt.Sprintf("%s vrid %d", device, a.VRID)
+			if a.Source.Is6() {
+				router += " of IPv6"
+			}
+			last[router] = fmt.Sprintf("%s from %v %v ttl %d to %v: %s", router, frame.Source(), a.Source, a.HopLimit, frame.Destination(), hex.EncodeToString(body))
 		}
-		for _, line := range last {
-			lines = append(lines, line)
-		}
+		lines = slices.AppendSeq(lines, maps.Values(last))
 	}
 	return lines
+}
+
+// bodyOf returns a copy of what an IP packet carries, without padding.
+func bodyOf(ip []byte) []byte {
+	const header6 = 40
+	if ip[0]>>4 == 6 {
+		return slices.Clone(ip[header6 : header6+int(ip[4])<<8+int(ip[5])])
+	}
+	return slices.Clone(ip[int(ip[0]&0xf)*4 : int(ip[2])<<8+int(ip[3])])
+}
+
+// announced are the addresses that were announced by gratuitous ARP and by unsolicited
+// neighbour advertisements, with the MAC address and the device.
+func (s *side) announced() (lines []string) {
+	for device, capture := range s.captures {
+		for _, frame := range capture.Frames(func(f lab.Frame) bool { return f.FromHost }) {
+			if address, mac, ok := frame.Announcement(); ok {
+				lines = append(lines, fmt.Sprintf("%s %v at %v from %v to %v", device, address, mac, frame.Source(), frame.Destination()))
+			}
+		}
+	}
+	slices.Sort(lines)
+	return slices.Compact(lines) // how often differs
 }

@@ -14,7 +14,7 @@ type Router struct {
 	Config   vrrp.Config
 	Tx       TxConfig
 	Announce AnnounceConfig
-	Events   []vrrp.Event // delivered before any other event, in order
+	Events   []vrrp.Event // delivered before any other event, in order; the last starts the router
 	// Marks are the sequence numbers to continue with, by the name of the path.
 	Marks map[string]auth.Marks
 }

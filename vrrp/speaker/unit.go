@@ -84,9 +84,21 @@ func (s *Speaker) begin(now time.Time, g *group, running int, routers []Router) 
 		s.refresh(r)
 		s.perform(now, g, g.Step(now, running+i, vrrp.Primary{Address: r.tx.Source}))
 	}
+	s.deliverFirst(now, g, running, routers)
+}
+
+// deliverFirst delivers the Events of new routers: the last of each, which starts it,
+// when all of them know the rest. A router would start, and then hear from its fellow
+// that the group cannot.
+func (s *Speaker) deliverFirst(now time.Time, g *group, running int, routers []Router) {
 	for i := range routers {
-		for _, ev := range routers[i].Events {
+		for _, ev := range routers[i].Events[:max(0, len(routers[i].Events)-1)] {
 			s.perform(now, g, g.Step(now, running+i, ev))
+		}
+	}
+	for i := range routers {
+		if n := len(routers[i].Events); n > 0 {
+			s.perform(now, g, g.Step(now, running+i, routers[i].Events[n-1]))
 		}
 	}
 }

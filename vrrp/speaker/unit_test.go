@@ -39,6 +39,31 @@ func TestRegroupKeepsWhatRuns(t *testing.T) {
 	})
 }
 
+// What a member hears first counts for its fellows before any of them starts: no member
+// is BACKUP for a moment.
+func TestGroupStartsAsOne(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *lan) {
+		a := l.host(t, "192.0.2.1")
+		outside, inside := a.router("outside", 10, 200), a.router("inside", 11, 200)
+		outside.Events = []vrrp.Event{vrrp.Start{}}
+		inside.Events = []vrrp.Event{vrrp.Faulted{Key: "track:web", Problem: "not known yet", Pending: true}, vrrp.Start{}}
+		if err := a.Add(Unit{Name: "director", Routers: []Router{outside, inside}})[0]; err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		if state := a.snapshot(t).Groups["director"].State; state != vrrp.Init || len(a.reports) > 0 {
+			t.Errorf("the group is %v, reports %+v", state, a.reports)
+		}
+		if err := a.Deliver("inside", vrrp.Recovered{Key: "track:web"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		if state := a.snapshot(t).Groups["director"].State; state != vrrp.Master {
+			t.Errorf("the group is %v", state)
+		}
+	})
+}
+
 // Members become lone, one leaves, and the one that stays has the group's
 // fellows and faults no more.
 func TestRegroupDissolves(t *testing.T) {

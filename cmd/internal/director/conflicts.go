@@ -120,7 +120,7 @@ func (c *conflicts) close() { c.ended = true }
 // instanceOf returns the name of the instance that a device is of, "" if none.
 func (rs *routers) instanceOf(device string) string {
 	for _, in := range rs.instances {
-		if slices.Contains(namesOf(&in.conf), device) {
+		if slices.Contains(namesOf(in.conf), device) {
 			return in.conf.Name
 		}
 	}

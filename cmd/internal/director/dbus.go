@@ -127,7 +127,7 @@ func (rs *routers) busInstances(list []*instance) []dbus.Instance {
 	}
 	shown := make([]dbus.Instance, len(list))
 	for i, in := range list {
-		c := &in.conf
+		c := in.conf
 		shown[i] = dbus.Instance{Name: c.Name, Interface: c.Interface, VRID: c.VRID, IPv6: c.Family == vrrp.IPv6}
 		if st, ok := snap.Routers[c.Name]; ok {
 			shown[i].State = busStates[st.Machine.State]

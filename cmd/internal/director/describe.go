@@ -62,7 +62,7 @@ func describeSections(old, new *conf.Config, add func(format string, args ...any
 }
 
 func (u *unit) title() string {
-	if !u.group {
+	if u.group == nil {
 		return "vrrp " + u.name
 	}
 	s := "group " + u.name + " ("
@@ -78,7 +78,7 @@ func (u *unit) title() string {
 func (p *unitPair) describe() []string {
 	list := p.describeMoves()
 	for i := range p.new.members {
-		o, n := &p.was[i], &p.new.members[i]
+		o, n := p.was[i], p.new.members[i]
 		if sameInstance(o, n) {
 			continue
 		}
@@ -94,19 +94,20 @@ func (p *unitPair) describe() []string {
 		}
 		list = append(list, s+describePolicy(o, n))
 	}
-	if p.old.name == "" {
-		return list // all of the group is new
+	was, now := p.old.group, p.new.group
+	if was == nil || now == nil {
+		return list // no group, or all of it is new
 	}
-	if !reflect.DeepEqual(p.old.track, p.new.track) {
+	if !reflect.DeepEqual(was.Track, now.Track) {
 		list = append(list, "change what group "+p.new.name+" tracks")
 	}
-	if !reflect.DeepEqual(p.old.notify, p.new.notify) {
+	if !reflect.DeepEqual(was.Notify, now.Notify) {
 		list = append(list, "change the scripts of group "+p.new.name)
 	}
-	if p.new.group && !reflect.DeepEqual(p.old.resources, p.new.resources) {
+	if !reflect.DeepEqual(was.Resources, now.Resources) {
 		list = append(list, "change the resources of group "+p.new.name)
 	}
-	if p.new.group && !reflect.DeepEqual(p.old.fence, p.new.fence) {
+	if !reflect.DeepEqual(was.Fence, now.Fence) {
 		list = append(list, "change the fencing of group "+p.new.name)
 	}
 	return list

@@ -34,8 +34,8 @@ func TestEarlySpeakerSpeaksAlike(t *testing.T) {
 	header.Auth.Config = auth.Config{Kind: auth.Header, Secret: "password"}
 	elsewhere.AdvertMAC, elsewhere.Multicast = conf.AdvertInterface, netip.MustParseAddr("224.0.0.99")
 	for name, c := range map[string]conf.Instance{"multicast": plain, "unicast": peers, "HMAC": hmac, "header": header, "elsewhere": elsewhere} {
-		in := &instance{conf: c, weight: -20, facts: netdev.Interface{Index: 4, MAC: frame.MAC{2, 0, 0, 0, 0, 1}, IPv4: own}}
-		d := &routers{instances: map[string]*instance{"v": in}, units: map[string]*runningUnit{"v": {unit: unit{name: "v", members: []conf.Instance{c}}}}}
+		in := &instance{conf: &c, weight: -20, facts: netdev.Interface{Index: 4, MAC: frame.MAC{2, 0, 0, 0, 0, 1}, IPv4: own}}
+		d := &routers{instances: map[string]*instance{"v": in}, units: map[string]*runningUnit{"v": {unit: unit{name: "v", members: []*conf.Instance{&c}}}}}
 		now := time.Now()
 		snap := speaker.Snapshot{At: now, Routers: map[string]*speaker.Status{"v": {Config: c.Config, Resume: vrrp.Resume{
 			State: vrrp.Master, Since: now.Add(-time.Hour).Round(0), LastAdvert: now.Add(-30 * time.Millisecond), Promised: time.Second,
@@ -87,11 +87,11 @@ func frames(tx *speaker.TxConfig) (list [][]byte) {
 
 // A group that is not MASTER in every member has no early speaker.
 func TestEarlySpeakerForWholeUnits(t *testing.T) {
-	member := func(name string) conf.Instance {
-		return conf.Instance{Config: vrrp.Config{Name: name, Interval: time.Second}}
+	member := func(name string) *conf.Instance {
+		return &conf.Instance{Config: vrrp.Config{Name: name, Interval: time.Second}}
 	}
 	d := &routers{instances: map[string]*instance{}, units: map[string]*runningUnit{
-		"g": {unit: unit{name: "g", group: true, members: []conf.Instance{member("a"), member("b")}}},
+		"g": {unit: unit{name: "g", group: &conf.Group{}, members: []*conf.Instance{member("a"), member("b")}}},
 	}}
 	snap := speaker.Snapshot{At: time.Now(), Routers: map[string]*speaker.Status{}}
 	for i, state := range []vrrp.State{vrrp.Master, vrrp.Backup} {

@@ -28,7 +28,8 @@ type executor struct {
 	answer  func(speaker.Order, error)
 	tally   func([]speaker.ClaimProgress) // of what is claimed in parts
 	failed  func(speaker.Order, error)    // of an order that has no answer
-	// released is told of releases that were carried out, whatever their outcome.
+	// released is told of releases that were carried out, whatever their outcome. Devices may
+	// still be taken down (deviceHost.Release).
 	released func(speaker.Order)
 
 	mu    sync.Mutex

@@ -122,3 +122,26 @@ func TestExecutorBatchAcrossKinds(t *testing.T) {
 		t.Errorf("calls %q, want %q", got, want)
 	}
 }
+
+// A release is told of when its devices have been taken down, not before.
+func TestReleasedIsToldLast(t *testing.T) {
+	loop, later := newMailbox(), newMailbox()
+	var done []string
+	rs := &routers{base: base{post: loop.post}, released: func(o speaker.Order) { done = append(done, o.Router+" released") }}
+	work := func(m *mailbox) {
+		for _, f := range m.take() {
+			f()
+		}
+	}
+	later.post(func() { done = append(done, "a taken down") })
+	rs.tellReleased(later, speaker.Order{Router: "a"})
+	work(loop)
+	if len(done) != 0 {
+		t.Errorf("%q was told before anything was done", done)
+	}
+	work(later)
+	work(loop)
+	if want := []string{"a taken down", "a released"}; !slices.Equal(done, want) {
+		t.Errorf("%q, want %q", done, want)
+	}
+}

@@ -133,7 +133,7 @@ func (in *instance) announceExtraInterfaces(tx *speaker.TxConfig) error {
 		if f.Index == 0 {
 			continue
 		}
-		if err := addAnnouncements(tx, f.Index, mac, f.Forwarding6, announced(&in.conf, p.Interface)); err != nil {
+		if err := addAnnouncements(tx, f.Index, mac, f.Forwarding6, announced(in.conf, p.Interface)); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ func (deafLoop) Wake()                   {}
 // fastStage has the sessions of an instance "a" on eth0, whose address is 192.0.2.1.
 func fastStage(peers ...vrrp.PeerConfig) *fastSessions {
 	f := newFastSessions(base{log: slog.New(slog.NewTextHandler(io.Discard, nil)), post: func(func()) {}})
-	in := &instance{conf: conf.Instance{Interface: "eth0"}, facts: netdev.Interface{Name: "eth0", Index: 2, IPv4: netip.MustParseAddr("192.0.2.1")}}
+	in := &instance{conf: &conf.Instance{Interface: "eth0"}, facts: netdev.Interface{Name: "eth0", Index: 2, IPv4: netip.MustParseAddr("192.0.2.1")}}
 	in.conf.Name, in.conf.Fast, in.conf.Peers = "a", true, peers
 	sessions := bfd.NewSpeaker(bfd.Options{Log: f.log, Loop: deafLoop{}, OnChange: func(bfd.Change) {}})
 	loop := speaker.New(speaker.Options{Port: deafPort{}, Log: f.log})

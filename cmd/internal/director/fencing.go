@@ -150,10 +150,11 @@ func (u *unitResources) fenceTroubles() []status.Problem {
 // and now why that is.
 func unfitFences(c *conf.Config) (list []string) {
 	for _, u := range units(c) {
-		if u.fence.Kind == "" {
+		fence := u.fence()
+		if fence.Kind == "" {
 			continue
 		}
-		if err := fenceDevice(&u.fence).Check(); err != nil {
+		if err := fenceDevice(&fence).Check(); err != nil {
 			list = append(list, fmt.Sprintf("%s.fence: %v", u.key(), err))
 		}
 	}

@@ -63,7 +63,7 @@ func (rs *routers) yield(name string) ([]handingOver, error) {
 	if err != nil {
 		return nil, err
 	}
-	if in := rs.instances[name]; in != nil && rs.units[in.unit].group {
+	if in := rs.instances[name]; in != nil && rs.units[in.unit].group != nil {
 		return nil, fmt.Errorf("%s is a member of group %s: use \"holdfast handover %s\"", name, in.unit, in.unit)
 	}
 	if name != "" && rs.units[name] == nil {

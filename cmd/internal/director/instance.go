@@ -29,7 +29,7 @@ const unitsPerTurn = 128
 
 // An instance is a virtual router on its interface.
 type instance struct {
-	conf conf.Instance
+	conf *conf.Instance // of the configuration in force; nobody changes it
 	unit string
 	// What the speaker has.
 	facts  netdev.Interface
@@ -109,7 +109,7 @@ func diagnose(in *instance) map[string]vrrp.Faulted {
 	case !source(in, f).IsValid():
 		fault(faultAddress, false, "%s", noSource(in, f))
 	}
-	if n := advertLen(&in.conf); f.Index != 0 && n > f.MTU {
+	if n := advertLen(in.conf); f.Index != 0 && n > f.MTU {
 		fault(faultMTU, false, "an advert with %d addresses has %d bytes, and interface %s carries %d: move addresses to excluded_addresses",
 			len(in.conf.Addresses), n, name, f.MTU)
 	}

@@ -59,7 +59,7 @@ func TestDiagnose(t *testing.T) {
 			in.extra = map[string]netdev.Interface{"eth1": {Name: "lan0", Index: 8, Admin: true, Up: true}}
 		}, faultLink + ":eth1", vrrp.Faulted{Problem: "interface eth1, where it has addresses, does not exist; it is called lan0 now"}},
 	} {
-		in := &instance{facts: up}
+		in := &instance{conf: &conf.Instance{}, facts: up}
 		in.conf.Interface, in.conf.Family, in.conf.TrackLink = "eth0", vrrp.IPv4, true
 		c.change(in)
 		if c.want.Problem != "" {

@@ -14,7 +14,7 @@ import (
 // its group says, and what its fellow members weigh. A unit moves as one, so
 // its members must change their priority together.
 func (u *unit) tracking(member int) []conf.Tracking {
-	list := slices.Concat(u.members[member].Track, u.track)
+	list := slices.Concat(u.members[member].Track, u.track())
 	for i := range u.members {
 		for _, k := range u.members[i].Track {
 			if k.Weight != 0 {
@@ -87,7 +87,7 @@ func (rs *routers) tracked(in *instance) (faults map[string]vrrp.Faulted, sum in
 		}
 		switch effect := st.On(k.Weight); {
 		case in.awaits[k.Name]:
-			faults[key] = vrrp.Faulted{Key: key, Problem: "tracker " + k.Name + " is not known yet"}
+			faults[key] = vrrp.Faulted{Key: key, Problem: "tracker " + k.Name + " is not known yet", Pending: true}
 		case effect.Fault:
 			faults[key] = vrrp.Faulted{Key: key, Problem: fmt.Sprintf("tracker %s is down: %s", k.Name, st.Cause)}
 		default:

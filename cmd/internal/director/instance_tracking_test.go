@@ -62,13 +62,14 @@ func TestTracked(t *testing.T) {
 		track:  []conf.Tracking{{Name: "own"}, {Name: "weighed", Weight: -10}, {Name: "shared", Weight: -50}, {Name: "raised", Weight: 7}},
 		awaits: map[string]bool{"own": true, "weighed": true, "shared": true, "raised": true},
 	}
+	unknown := "not known yet"
 	check := func(what string, sum int, problems ...string) {
 		t.Helper()
 		faults, got := d.tracked(in)
 		want := map[string]vrrp.Faulted{}
 		for i := 0; i < len(problems); i += 2 {
 			key := "track:" + problems[i]
-			want[key] = vrrp.Faulted{Key: key, Problem: "tracker " + problems[i] + " is " + problems[i+1]}
+			want[key] = vrrp.Faulted{Key: key, Problem: "tracker " + problems[i] + " is " + problems[i+1], Pending: problems[i+1] == unknown}
 		}
 		if diff := cmp.Diff(want, faults); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", what, diff)
@@ -78,7 +79,6 @@ func TestTracked(t *testing.T) {
 		}
 		in.tracked = faults
 	}
-	unknown := "not known yet"
 	check("at the start", 0, "own", unknown, "weighed", unknown, "shared", unknown, "raised", unknown)
 	d.trackers.set.Report("own", track.Reading{Up: true})
 	d.trackers.set.Report("raised", track.Reading{Up: true})

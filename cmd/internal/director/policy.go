@@ -102,7 +102,7 @@ func (rs *routers) looked() {
 			continue
 		}
 		missing := map[string]string{}
-		for _, s := range rs.host.Policies(deviceName(&in.conf)) {
+		for _, s := range rs.host.Policies(deviceName(in.conf)) {
 			if s.Why == "" || s.Present {
 				continue
 			}
@@ -191,7 +191,7 @@ const reannouncePause = time.Second
 // ownerOf returns the instance that has a device, nil if there is none.
 func (rs *routers) ownerOf(device string) *instance {
 	for _, in := range rs.instances {
-		if slices.Contains(namesOf(&in.conf), device) {
+		if slices.Contains(namesOf(in.conf), device) {
 			return in
 		}
 	}

@@ -37,15 +37,15 @@ func script(c *conf.Command, limit time.Duration, d *conf.Director) *notify.Comm
 func (d *Director) scriptsFor(e *event.Event) notify.Scripts {
 	switch e.Kind {
 	case event.KindGroup:
-		if u := d.routers.units[e.Subject]; u != nil {
-			return d.scripts(&u.notify)
+		if u := d.routers.units[e.Subject]; u != nil && u.group != nil {
+			return d.scripts(&u.group.Notify)
 		}
 	case event.KindService:
 		return d.serviceScripts(e.Subject)
 	case event.KindServer:
 		return d.serverScripts(ref(e.Subject))
 	case event.KindInstance, event.KindRival, event.KindPriority:
-		if in := d.routers.instances[e.Subject]; in != nil && !ownerBegins(e, &in.conf) {
+		if in := d.routers.instances[e.Subject]; in != nil && !ownerBegins(e, in.conf) {
 			return d.scripts(&in.conf.Notify)
 		}
 	}

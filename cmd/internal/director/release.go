@@ -73,8 +73,8 @@ func (noCompanion) End()                {}
 // leftUnits returns the units of which a run that died has left a device.
 func leftUnits(all []unit, left []netdev.Spec) []unit {
 	return slices.DeleteFunc(all, func(u unit) bool {
-		return !slices.ContainsFunc(u.members, func(in conf.Instance) bool {
-			return slices.ContainsFunc(left, func(s netdev.Spec) bool { return s.Name == deviceName(&in) })
+		return !slices.ContainsFunc(u.members, func(in *conf.Instance) bool {
+			return slices.ContainsFunc(left, func(s netdev.Spec) bool { return s.Name == deviceName(in) })
 		})
 	})
 }

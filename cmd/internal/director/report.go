@@ -176,7 +176,7 @@ func (d *Director) publishDeleted(u *runningUnit) {
 // publishGroupDeleted tells scripts if the group of a unit is not configured any
 // more.
 func (d *Director) publishGroupDeleted(u *runningUnit) {
-	if u.group && !slices.ContainsFunc(d.conf.Groups, func(g conf.Group) bool { return g.Name == u.name }) {
+	if u.group != nil && !slices.ContainsFunc(d.conf.Groups, func(g conf.Group) bool { return g.Name == u.name }) {
 		e := deletion(event.KindGroup, u.name)
 		e.Group = eventGroup(u)
 		d.publish(e)

@@ -44,8 +44,9 @@ func chainSpec(s *conf.Resource) resource.Spec {
 // here and now why that is.
 func unfitResources(c *conf.Config) (list []string) {
 	for _, u := range units(c) {
-		for i := range u.resources {
-			s := &u.resources[i]
+		resources := u.resources()
+		for i := range resources {
+			s := &resources[i]
 			runner, found := resourceRunners[s.Kind](s), map[string]bool{}
 			for _, a := range []resource.Action{resource.Start, resource.Stop, resource.Look} {
 				command, ok := runner.Command(a)

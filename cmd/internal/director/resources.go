@@ -84,7 +84,7 @@ func (r *resources) apply(c *conf.Config) {
 	r.conf = c
 	wanted := map[string]bool{}
 	for _, u := range units(c) {
-		if known := r.find(&u); known != nil || len(u.resources) > 0 || u.fence.Kind != "" {
+		if known := r.find(&u); known != nil || len(u.resources()) > 0 || u.fence().Kind != "" {
 			wanted[u.name] = true
 			r.applyUnit(known, &u)
 		}
@@ -108,7 +108,7 @@ func (r *resources) find(u *unit) *unitResources {
 		return known
 	}
 	for name, known := range r.units {
-		shares := slices.ContainsFunc(u.resources, func(s conf.Resource) bool { _, has := known.specs[s.Name]; return has })
+		shares := slices.ContainsFunc(u.resources(), func(s conf.Resource) bool { _, has := known.specs[s.Name]; return has })
 		renamed := !slices.ContainsFunc(units(r.conf), func(v unit) bool { return v.name == name })
 		if shares && renamed {
 			delete(r.units, name)
@@ -128,11 +128,11 @@ func (r *resources) applyUnit(u *unitResources, c *unit) {
 		}
 		r.units[c.name] = u
 	}
-	u.fence = c.fence
+	u.fence = c.fence()
 	u.members, u.specs, u.longest = memberNames(c.members), map[string]conf.Resource{}, time.Second
 	u.forgetOthers()
 	var specs []resource.Spec
-	for _, s := range c.resources {
+	for _, s := range c.resources() {
 		u.specs[s.Name] = s
 		u.longest += time.Duration(s.Retries+1) * (s.StopTimeout + 3*time.Second)
 		specs = append(specs, chainSpec(&s))

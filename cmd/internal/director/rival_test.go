@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/event"
+	"holdfast/conf"
 	"holdfast/netdev/frame"
 	"holdfast/vrrp"
 	"holdfast/vrrp/speaker"
@@ -36,7 +37,7 @@ func TestListeningIsBounded(t *testing.T) {
 	b.spawn = func(func()) { listening++ }
 	rv := &rivals{
 		base: b, known: map[string]*rivalry{},
-		instance: func(string) *instance { return &instance{} },
+		instance: func(string) *instance { return &instance{conf: &conf.Instance{}} },
 		about:    func(*speaker.Report) *event.Instance { return nil },
 	}
 	peer := &vrrp.Peer{Address: netip.MustParseAddr("10.0.0.3"), Interval: time.Hour}

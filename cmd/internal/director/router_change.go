@@ -13,14 +13,14 @@ import (
 func (rs *routers) changeUnit(p *unitPair) {
 	rs.units[p.new.name].unit = p.new
 	for i, c := range p.new.members {
-		old, in := &p.was[i], rs.instances[c.Name]
-		left := in.leavesWires(&c) // a look forgets them
+		old, in := p.was[i], rs.instances[c.Name]
+		left := in.leavesWires(c) // a look forgets them
 		in.conf = c
 		rs.index = nil
 		in.track = p.new.tracking(i)
 		rs.applyTracking(in)
 		moved := false
-		if !reflect.DeepEqual(specs(old), specs(&c)) {
+		if !reflect.DeepEqual(specs(old), specs(c)) {
 			moved = true
 			rs.changeDevices(in, old)
 		}
@@ -31,7 +31,7 @@ func (rs *routers) changeUnit(p *unitPair) {
 			rs.reopen(in)
 			rs.deliver(in, vrrp.Reconfigure{Config: c.Config, Reclaim: moved})
 		}
-		rs.updateTx(in, !sameTx(old, &c))
+		rs.updateTx(in, !sameTx(old, c))
 		for name, index := range left {
 			rs.leave(name, index)
 		}
@@ -76,7 +76,7 @@ func (rs *routers) blocked(u *unit) bool {
 		}
 		for _, a := range r.members {
 			for _, b := range u.members {
-				if a.Name == b.Name || sharesDevice(&a, &b) ||
+				if a.Name == b.Name || sharesDevice(a, b) ||
 					(a.Interface == b.Interface && a.VRID == b.VRID && a.Family == b.Family) {
 					return true
 				}
@@ -97,7 +97,7 @@ func (rs *routers) changeDevices(in *instance, old *conf.Instance) {
 	before := in.extra
 	in.stale = true
 	rs.look([]*instance{in})
-	names := namesOf(&in.conf)
+	names := namesOf(in.conf)
 	rs.devices.set(in.conf.Name, names)
 	gone := slices.DeleteFunc(namesOf(old), func(name string) bool { return slices.Contains(names, name) })
 	if len(gone) > 0 {

@@ -111,7 +111,7 @@ func (rs *routers) setUp(instances []*instance, facts map[string]netdev.Interfac
 func (rs *routers) makeDevices(instances []*instance, do func(...netdev.Spec) ([]netdev.Device, error)) {
 	var all []netdev.Spec
 	for _, in := range instances {
-		all = append(all, specs(&in.conf)...)
+		all = append(all, specs(in.conf)...)
 	}
 	devices, err := do(all...)
 	again := err != nil && !slices.ContainsFunc(devices, func(v netdev.Device) bool { return v.Err != nil })
@@ -120,7 +120,7 @@ func (rs *routers) makeDevices(instances []*instance, do func(...netdev.Spec) ([
 	}
 	for _, in := range instances {
 		in.stale = again
-		n := len(namesOf(&in.conf))
+		n := len(namesOf(in.conf))
 		if n > len(devices) {
 			in.device.Err = err
 			continue
@@ -198,8 +198,8 @@ func (rs *routers) linkChanged(e *netdev.Event) {
 		}
 	}
 	for _, in := range on.routed {
-		if e.Kind == netdev.LinkChanged && routesBy(&in.conf, e.Name) ||
-			e.Kind == netdev.AddressChanged && routesFrom(&in.conf, e.Prefix.Addr()) {
+		if e.Kind == netdev.LinkChanged && routesBy(in.conf, e.Name) ||
+			e.Kind == netdev.AddressChanged && routesFrom(in.conf, e.Prefix.Addr()) {
 			rs.repair.within(repairPause)
 		}
 	}

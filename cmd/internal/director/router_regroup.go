@@ -11,7 +11,7 @@ import (
 // leave that are not wanted any more. That alone changes no state.
 func (rs *routers) regroup(diff *unitDiff) {
 	var list []speaker.Unit
-	var moved []conf.Instance
+	var moved []*conf.Instance
 	for i := range diff.stay {
 		if p := &diff.stay[i]; p.regrouped() {
 			list = append(list, speaker.Unit{Name: p.new.speakerName(), Running: memberNames(p.was)})
@@ -24,7 +24,7 @@ func (rs *routers) regroup(diff *unitDiff) {
 	former := rs.takeApart(append(moved, diff.leave...))
 	for _, in := range diff.leave {
 		rs.devices.leave(in.Name)
-		rs.enter(&runningUnit{unit: unit{name: in.Name, members: []conf.Instance{in}}, stopping: true})
+		rs.enter(&runningUnit{unit: unit{name: in.Name, members: []*conf.Instance{in}}, stopping: true})
 	}
 	for i := range diff.stay {
 		if p := &diff.stay[i]; p.regrouped() {
@@ -41,7 +41,7 @@ func (rs *routers) regroup(diff *unitDiff) {
 }
 
 // takeApart forgets the units of virtual routers, and returns those units.
-func (rs *routers) takeApart(members []conf.Instance) map[string]*runningUnit {
+func (rs *routers) takeApart(members []*conf.Instance) map[string]*runningUnit {
 	former := map[string]*runningUnit{}
 	for _, in := range members {
 		name := rs.instances[in.Name].unit
@@ -65,7 +65,7 @@ func (rs *routers) enter(u *runningUnit) {
 // forgetGroups forgets the groups among former units that are no more.
 func (rs *routers) forgetGroups(former map[string]*runningUnit) {
 	for name, u := range former {
-		if now := rs.units[name]; !u.group || now != nil && now.group {
+		if now := rs.units[name]; u.group == nil || now != nil && now.group != nil {
 			continue
 		}
 		rs.observer.groupGone(name)
@@ -85,7 +85,7 @@ func (rs *routers) believeGroups() {
 }
 
 // join has new virtual routers become members of a unit that runs.
-func (rs *routers) join(r *runningUnit, members []conf.Instance) {
+func (rs *routers) join(r *runningUnit, members []*conf.Instance) {
 	running := memberNames(r.members)
 	u := r.unit
 	u.members = slices.Concat(u.members, members)
@@ -106,7 +106,7 @@ func (rs *routers) join(r *runningUnit, members []conf.Instance) {
 	}
 }
 
-func memberNames(members []conf.Instance) []string {
+func memberNames(members []*conf.Instance) []string {
 	names := make([]string, len(members))
 	for i := range members {
 		names[i] = members[i].Name

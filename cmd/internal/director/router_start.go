@@ -18,7 +18,7 @@ func (rs *routers) startUnits(list []unit) {
 		for _, c := range u.members {
 			in := &instance{conf: c, unit: u.name, faults: map[string]vrrp.Faulted{}, resourceFault: rs.resourceFaults[c.Name]}
 			rs.instances[c.Name] = in
-			rs.devices.set(c.Name, namesOf(&c))
+			rs.devices.set(c.Name, namesOf(c))
 			all = append(all, in)
 		}
 	}
@@ -92,7 +92,7 @@ func (rs *routers) addUnits(list []unit) {
 func (rs *routers) starting(u *unit, running int) ([]speaker.Router, error) {
 	var routers []speaker.Router
 	for i := running; i < len(u.members); i++ {
-		c := &u.members[i]
+		c := u.members[i]
 		in := rs.instances[c.Name]
 		v, err := txConfigOf(in)
 		if err != nil {

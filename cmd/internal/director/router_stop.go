@@ -43,7 +43,7 @@ func (rs *routers) forgetEnded() {
 	var devices []string
 	for _, name := range rs.ended {
 		for i := range rs.units[name].members {
-			devices = append(devices, namesOf(&rs.units[name].members[i])...)
+			devices = append(devices, namesOf(rs.units[name].members[i])...)
 		}
 	}
 	if err := rs.host.Remove(devices...); err != nil {

@@ -34,7 +34,7 @@ type routers struct {
 	observer routersObserver
 	ride     func(bfd.Loop) loopCompanion // returns what runs in the VRRP loop too
 	gate     *claimGate                   // before the executor
-	released func(speaker.Order)          // is told of releases that were carried out
+	released func(speaker.Order)          // is told of releases once the addresses are gone
 	problems func([]status.Problem)
 	// resourceFaults are why instances must not be MASTER for their resources' sake.
 	resourceFaults map[string]string
@@ -130,7 +130,7 @@ func (rs *routers) open() error {
 		rs.log.Error("cannot change a device", "vrrp", o.Router, "order", vrrp.Action{Verb: o.Verb}.String(), "err", err)
 	})
 	rs.gate.pass = rs.executor.order
-	rs.executor.released = func(o speaker.Order) { rs.post(func() { rs.released(o) }) }
+	rs.executor.released = func(o speaker.Order) { rs.tellReleased(later, o) }
 	ready := make(chan error, 1)
 	rs.spawn(func() {
 		defer companion.End()
@@ -148,6 +148,12 @@ func (rs *routers) open() error {
 		rs.log.Warn("adverts may be late on a busy machine", "err", rs.realtime)
 	}
 	return nil
+}
+
+// tellReleased tells of a release once what the release has left for later is done: then
+// the addresses are gone.
+func (rs *routers) tellReleased(later *mailbox, o speaker.Order) {
+	later.post(func() { rs.post(func() { rs.released(o) }) })
 }
 
 // reported takes a report of the VRRP loop.

@@ -177,13 +177,13 @@ func txConfigOf(in *instance) (speaker.TxConfig, error) {
 		tx := speaker.TxConfig{IfIndex: s.index, Interface: in.conf.Interface}
 		return tx, addWires(&tx, &in.conf.Config, &in.conf.Auth.Config, in.wireTx())
 	}
-	tx, err := newTxConfig(s, announced(&in.conf, ""))
+	tx, err := newTxConfig(s, announced(in.conf, ""))
 	tx.Interface = in.conf.Interface
 	if err == nil {
 		err = in.announceExtraInterfaces(&tx)
 	}
 	if err == nil {
-		err = addRecipients(&tx, &in.conf, s.advertMAC)
+		err = addRecipients(&tx, in.conf, s.advertMAC)
 	}
 	if in.conf.Fast {
 		addBackup(&tx, in.conf.Auth.Kind == auth.Header, in.facts.MAC)

@@ -9,21 +9,47 @@ import (
 )
 
 // A unit is what starts, stops and moves together: a group with its members,
-// or a lone instance, which is its own unit and gives it its name.
+// or a lone instance, which is its own unit and gives it its name. It refers to the
+// configuration, which nobody changes: a thousand copies would take megabytes.
 type unit struct {
 	name    string
-	group   bool
-	notify  conf.Notify     // of the group
-	track   []conf.Tracking // of the group
-	members []conf.Instance
-	// resources run where the unit is MASTER, in the order of their start.
-	resources []conf.Resource
-	fence     conf.Fence
+	group   *conf.Group // nil: a lone instance
+	members []*conf.Instance
+}
+
+// resources run where the unit is MASTER, in the order of their start.
+func (u *unit) resources() []conf.Resource {
+	switch {
+	case u.group != nil:
+		return u.group.Resources
+	case len(u.members) > 0:
+		return u.members[0].Resources
+	}
+	return nil
+}
+
+// fence says how the node of a MASTER that has vanished is fenced.
+func (u *unit) fence() conf.Fence {
+	switch {
+	case u.group != nil:
+		return u.group.Fence
+	case len(u.members) > 0:
+		return u.members[0].Fence
+	}
+	return conf.Fence{}
+}
+
+// track is what the group tracks.
+func (u *unit) track() []conf.Tracking {
+	if u.group == nil {
+		return nil
+	}
+	return u.group.Track
 }
 
 // speakerName is the name under which the speaker is given the unit.
 func (u *unit) speakerName() string {
-	if u.group {
+	if u.group != nil {
 		return u.name
 	}
 	return ""
@@ -31,7 +57,7 @@ func (u *unit) speakerName() string {
 
 // key is where the unit is in the configuration: "group.director".
 func (u *unit) key() string {
-	if u.group {
+	if u.group != nil {
 		return "group." + u.name
 	}
 	return "vrrp." + u.name
@@ -41,22 +67,23 @@ func (u *unit) key() string {
 // instances, each in the order of the file.
 func units(c *conf.Config) []unit {
 	grouped := make(map[string]bool)
-	byName := make(map[string]conf.Instance, len(c.VRRP))
-	for _, in := range c.VRRP {
-		byName[in.Name] = in
+	byName := make(map[string]*conf.Instance, len(c.VRRP))
+	for i := range c.VRRP {
+		byName[c.VRRP[i].Name] = &c.VRRP[i]
 	}
-	var list []unit
-	for _, g := range c.Groups {
-		u := unit{name: g.Name, group: true, notify: g.Notify, track: g.Track, resources: g.Resources, fence: g.Fence}
+	list := make([]unit, 0, len(c.Groups)+len(c.VRRP))
+	for i := range c.Groups {
+		g := &c.Groups[i]
+		u := unit{name: g.Name, group: g}
 		for _, m := range g.Members {
 			grouped[m] = true
 			u.members = append(u.members, byName[m])
 		}
 		list = append(list, u)
 	}
-	for _, in := range c.VRRP {
-		if !grouped[in.Name] {
-			list = append(list, unit{name: in.Name, members: []conf.Instance{in}, resources: in.Resources, fence: in.Fence})
+	for i := range c.VRRP {
+		if in := &c.VRRP[i]; !grouped[in.Name] {
+			list = append(list, unit{name: in.Name, members: []*conf.Instance{in}})
 		}
 	}
 	return list
@@ -85,24 +112,24 @@ func unitNames(c *conf.Config) []string {
 // comes is started; virtual routers that stay keep their sockets, timers and
 // mastership, whatever unit they are in now, and get what changed in them.
 type unitDiff struct {
-	gone  []unit          // as a whole
-	leave []conf.Instance // members of units of which others stay
+	gone  []unit           // as a whole
+	leave []*conf.Instance // members of units of which others stay
 	stay  []unitPair
 	come  []unit // as a whole
 }
 
 // A unitPair is a unit of which members run already.
 type unitPair struct {
-	old  unit            // the unit as it is; without a name if it is made anew
-	new  unit            // as it is to be, without those that join
-	was  []conf.Instance // the members of new, as they are
-	from []string        // and the groups that they are in; "": in none
-	join []conf.Instance // the members that do not run yet
+	old  unit             // the unit as it is; without a name if it is made anew
+	new  unit             // as it is to be, without those that join
+	was  []*conf.Instance // the members of new, as they are
+	from []string         // and the groups that they are in; "": in none
+	join []*conf.Instance // the members that do not run yet
 }
 
 // regrouped reports whether the members that run are not those that the unit has.
 func (p *unitPair) regrouped() bool {
-	return !slices.EqualFunc(p.old.members, p.was, func(a, b conf.Instance) bool { return a.Name == b.Name })
+	return !slices.EqualFunc(p.old.members, p.was, func(a, b *conf.Instance) bool { return a.Name == b.Name })
 }
 
 // joiners are the members that do not run yet, as a unit.
@@ -114,7 +141,7 @@ func (p *unitPair) joiners() unit {
 
 // A resident is a virtual router that runs, in its unit.
 type resident struct {
-	in   conf.Instance
+	in   *conf.Instance
 	unit *unit
 }
 
@@ -126,7 +153,7 @@ func diffUnits(old, new []unit, stopping ...string) unitDiff {
 	wanted := map[string]*conf.Instance{}
 	for i := range new {
 		for j := range new[i].members {
-			wanted[new[i].members[j].Name] = &new[i].members[j]
+			wanted[new[i].members[j].Name] = new[i].members[j]
 		}
 	}
 	gone := goneUnits(old, new, wanted, stopping)
@@ -191,7 +218,7 @@ func (u *unit) stays(wanted map[string]*conf.Instance) bool {
 	some := false
 	for i := range u.members {
 		w := wanted[u.members[i].Name]
-		if w != nil && identity(w) != identity(&u.members[i]) {
+		if w != nil && identity(w) != identity(u.members[i]) {
 			return false
 		}
 		some = some || w != nil
@@ -210,14 +237,14 @@ func (u *unit) shares(v *unit) bool {
 // as it is, in which the file may have it or not.
 func pairUnit(n unit, old *unit, runs map[string]resident) unitPair {
 	p := unitPair{new: n}
-	if old != nil && old.group == n.group {
+	if old != nil && (old.group != nil) == (n.group != nil) {
 		p.old = *old
 	}
-	at := func(in conf.Instance) int {
-		return slices.IndexFunc(p.old.members, func(o conf.Instance) bool { return o.Name == in.Name })
+	at := func(in *conf.Instance) int {
+		return slices.IndexFunc(p.old.members, func(o *conf.Instance) bool { return o.Name == in.Name })
 	}
 	members := slices.Clone(n.members)
-	slices.SortStableFunc(members, func(a, b conf.Instance) int {
+	slices.SortStableFunc(members, func(a, b *conf.Instance) int {
 		return cmp.Compare(uint(at(a)), uint(at(b))) // what is not there comes last
 	})
 	p.new.members = nil

@@ -30,7 +30,7 @@ func after(t *testing.T, dir string, p upgradeState) (*Director, *strings.Builde
 	d.journal = event.NewJournal(journalSize, p.Seq)
 	d.events = event.NewBus(d.journal.Handle)
 	d.routers = newRouters(d.base(), nil, d)
-	d.routers.instances["v"] = &instance{}
+	d.routers.instances["v"] = &instance{conf: &conf.Instance{}}
 	d.routers.conf = d.conf
 	d.services = &virtualServices{}
 	d.eventFile = &eventFile{base: d.base(), events: d.journal, problems: func([]status.Problem) {}}

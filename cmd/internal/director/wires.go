@@ -81,7 +81,7 @@ func (in *instance) sourceOn(name string) netip.Addr {
 // onPath is the instance as it is on a path, of which source and noSource are told.
 func (in *instance) onPath(i int) *instance {
 	p := &in.conf.Also[i]
-	on := &instance{conf: conf.Instance{Interface: p.Name}}
+	on := &instance{conf: &conf.Instance{Interface: p.Name}}
 	on.conf.Family, on.conf.Source = in.conf.Family, p.Source
 	return on
 }
@@ -233,7 +233,7 @@ func (in *instance) wireFault(i int) string {
 	case !in.wireSource(i).IsValid():
 		return lost + noSource(in.onPath(i), f)
 	}
-	if n := advertLen(&in.conf) + vrrp.OriginLen; n > f.MTU {
+	if n := advertLen(in.conf) + vrrp.OriginLen; n > f.MTU {
 		return fmt.Sprintf("%san advert has %d bytes, and the interface carries %d", lost, n, f.MTU)
 	}
 	return ""

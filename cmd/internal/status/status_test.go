@@ -95,6 +95,8 @@ func TestUnwell(t *testing.T) {
 		{"nothing", &Status{}, ""},
 		{"backup", &Status{VRRP: []Instance{{Name: "a", State: "BACKUP"}, {Name: "b", State: "MASTER"}, {Name: "c", State: "INIT"}}}, ""},
 		{"fault", &Status{VRRP: []Instance{{Name: "a", State: "FAULT"}}}, "vrrp a is in FAULT"},
+		{"waits", &Status{VRRP: []Instance{{Name: "a", State: "INIT", Reasons: []Reason{{Key: "track:web", Text: "tracker web is not known yet"}}}}}, "vrrp a has not begun: tracker web is not known yet"},
+		{"stopped", &Status{VRRP: []Instance{{Name: "a", State: "INIT"}}}, ""},
 		{"rival", &Status{VRRP: []Instance{{Name: "a", State: "MASTER", Rival: &Peer{Address: "10.0.0.3"}}}}, "vrrp a: 10.0.0.3 advertises as MASTER too"},
 		{"refused", refusedBy("MASTER", true), "vrrp a: 10.0.0.4 advertises as MASTER too, but its adverts are refused: it is not one of the configured peers"},
 		{"refused by a BACKUP", refusedBy("BACKUP", true), ""},

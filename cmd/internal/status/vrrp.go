@@ -89,7 +89,7 @@ type Instance struct {
 	// Routes and Rules move with the addresses.
 	Routes   []Policy `json:"routes,omitempty"`
 	Rules    []Policy `json:"rules,omitempty"`
-	Reasons  []Reason `json:"reasons"` // why the state is FAULT; empty in other states
+	Reasons  []Reason `json:"reasons"` // why the state is FAULT, or what an instance in INIT waits for; empty in other states
 	Counters Counters `json:"counters"`
 }
 
@@ -129,7 +129,7 @@ type Wait struct {
 	Text  string    `json:"text,omitempty"`
 }
 
-// A Reason is one thing that keeps an instance in FAULT.
+// A Reason is one thing that keeps an instance in FAULT or INIT.
 type Reason struct {
 	Key   string    `json:"key"` // identifier, such as "link"
 	Text  string    `json:"text"`
@@ -156,7 +156,7 @@ func (s *Status) vrrp(b *page) {
 		v := &s.VRRP[i]
 		t.row(v.Name, v.State, s.ago(v.Since), v.priority(), milliseconds(v.IntervalMS), v.Interface,
 			cmp.Or(v.Device, "-"), strconv.Itoa(v.VRID), v.master(), cmp.Or(strings.Join(v.Addresses, " "), "-"))
-		t.unwell(v.State == "FAULT" || v.Silenced != nil || v.CededTo != nil || v.Rival != nil)
+		t.unwell(v.State == "FAULT" || v.waits() || v.Silenced != nil || v.CededTo != nil || v.Rival != nil)
 		s.instanceNotes(&t, v)
 	}
 	t.write(b)
@@ -247,10 +247,16 @@ func (i *Instance) master() string {
 	return "-"
 }
 
+// waits reports whether an instance has not begun because it does not know its trackers.
+func (i *Instance) waits() bool { return i.State == "INIT" && len(i.Reasons) > 0 }
+
 // unwell says what is wrong with an instance of the status s.
 func (i *Instance) unwell(s *Status, say sayer) {
-	if i.State == "FAULT" {
+	switch {
+	case i.State == "FAULT":
 		say("vrrp %s is in FAULT", i.Name)
+	case i.waits():
+		say("vrrp %s has not begun: %s", i.Name, i.Reasons[0].Text)
 	}
 	if i.Silenced != nil {
 		say("vrrp %s: its adverts have not been sent for %s: %s", i.Name, s.ago(i.Silenced.Since), i.Silenced.Text)

@@ -126,7 +126,7 @@ func (c *converter) remarks(body []*directive) {
 			}
 			for _, line := range d.body {
 				if d.word.shape == values {
-					c.report.Person(line.at, "%s %s: %s", d.name(), line.text, d.word.text)
+					c.report.Person(line.at, "%s %s: %s", d.name(), line.text, advice(d.name(), line, d.word.text))
 				}
 			}
 			continue

@@ -11,9 +11,9 @@ instance | ~ | holdfast has no name for a daemon among several in one network na
 use_pid_dir | ~ | holdfast has no PID files; its runtime_dir is /run/holdfast
 linkbeat_use_polling | ~ | holdfast gets the state of links from the kernel
 child_wait_time | ~ | holdfast is one process
-static_ipaddress{} | ! | holdfast brings only addresses that move: give it to the host's network configuration (systemd-networkd, ifupdown)
-static_routes{} | ! | holdfast brings only routes that move: give it to the host's network configuration
-static_rules{} | ! | holdfast brings only rules that move: give it to the host's network configuration
+static_ipaddress{} | ! | holdfast brings only addresses that move; the report has the command for the host
+static_routes{} | ! | holdfast brings only routes that move; the report has the command for the host
+static_rules{} | ! | holdfast brings only rules that move; the report has the command for the host
 track_group{ | ! | holdfast does not track the host's own addresses and routes: track the route with a [[track]] of type "route"
 linkbeat_interfaces{} | ~ | holdfast gets the state of links from the kernel
 interface_up_down_delays{} | = | link_delay of each [[vrrp]] on the interface, for the up delay

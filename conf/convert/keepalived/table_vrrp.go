@@ -111,7 +111,7 @@ weight | = | weight; with reverse a tracker with reverse = true and the opposite
 rise | = | rise
 fall | = | fall; keepalived's default is 1
 user | = | user and group of the command
-init_fail | ~ | an instance of holdfast stays in FAULT until the state of its trackers is known
+init_fail | ~ | an instance of holdfast stays in INIT until the state of its trackers is known
 [vrrp_track_process]
 process | = | process and parameters
 param_match | = | parameters_match
