@@ -44,13 +44,10 @@ var errMissing = errors.New("a service that it needs does not exist")
 // dep_recur_limit.
 var errDeep = errors.New("the dependencies go round, or are nested too deep")
 
-// recursionLimit is mon's default of dep_recur_limit.
-const recursionLimit = 10
-
 // formulaOf returns when a dependence is met: what it depends on is well, and so is what
 // that depends on.
 func (c *converter) formulaOf(d dependence, kind string, depth int) (formula, error) {
-	if depth > recursionLimit {
+	if depth > c.globals.recursionLimit {
 		return nil, errDeep
 	}
 	return parseExpression(d.text, func(name string) (formula, error) {

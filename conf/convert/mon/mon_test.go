@@ -1,10 +1,8 @@
 package mon
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -147,39 +145,6 @@ func TestDuration(t *testing.T) {
 	for d, want := range map[time.Duration]string{90 * time.Second: "1m30s", time.Hour: "1h", 10 * time.Minute: "10m", 25 * time.Hour: "25h", 1500 * time.Millisecond: "1.5s", 100 * time.Second: "1m40s", 20 * time.Second: "20s", 50 * time.Minute: "50m"} {
 		if got := durationText(d); got != want {
 			t.Errorf("%v: %s, want %s", d, got, want)
-		}
-	}
-}
-
-// The documentation has a row for everything that mon knows, and for nothing else.
-func TestEveryDirective(t *testing.T) {
-	page, err := os.ReadFile("../../../docs/convert-mon.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for title, names := range map[string][]string{
-		"At the top of the file": slices.Collect(maps.Keys(globalDirectives)),
-		"Of a service":           append(slices.Collect(maps.Keys(serviceDirectives)), "service", "period"),
-		"Of a period":            slices.Collect(maps.Keys(periodDirectives)),
-	} {
-		_, rows, _ := strings.Cut(string(page), "\n## "+title+"\n")
-		rows, _, _ = strings.Cut(rows, "\n## ")
-		var shown []string
-		for line := range strings.Lines(rows) {
-			cells := strings.Split(line, "|")
-			if len(cells) != 4 || !strings.Contains(cells[1], "`") {
-				continue
-			}
-			for i, part := range strings.Split(cells[1], "`") {
-				if i%2 == 1 {
-					shown = append(shown, part)
-				}
-			}
-		}
-		slices.Sort(names)
-		slices.Sort(shown)
-		if !slices.Equal(names, shown) {
-			t.Errorf("%s: the page has\n%q\nmon has\n%q", title, shown, names)
 		}
 	}
 }
