@@ -173,7 +173,7 @@ soak: tools build
 	$(GO) test -count=1 -timeout 40m -run 'TestEndurance' ./checker -endurance.seconds=1800
 	HOLDFAST_ROUNDS=20 $(GO) test -count=1 -timeout 30m -run 'TestUpgradeOfMany$$' ./integration -upgrade.storm
 	$(MAKE) openapi-client
-	$(GO) test -count=1 -timeout 40m -run 'TestSideBySide$$' ./integration/ipvs -sidebyside.all
+	$(GO) test -count=1 -timeout 50m -run 'TestSideBySide$$' ./integration ./integration/ipvs -sidebyside.all
 	$(GO) test -count=1 -timeout 10m -run 'TestConvertedMonSamples' ./integration -mon.all
 	$(GO) test -count=1 -timeout 30m -run 'TestConnectionsSurvive$$' ./integration/ipvs -survive.connections=480
 	$(GO) test -count=1 -timeout 30m -v -run 'TestFirstLoad$$' ./integration/ipvs -load.services=1000

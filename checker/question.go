@@ -1,11 +1,10 @@
 package checker
 
 import (
-	"context"
+	"math"
 	"time"
 
 	"holdfast/checker/health"
-	"holdfast/checker/period"
 	"holdfast/checker/probe"
 	"holdfast/vrrp/due"
 )
@@ -27,49 +26,37 @@ const settleAfter = time.Second
 const grain = 25 * time.Millisecond
 
 // A question is a check of one server with one interval, for one or more subjects.
-// The lock of its Set guards it.
+// The lock of its Set guards it. It is small, because there may be ten thousand of them.
 type question struct {
+	*extra           // never nil
 	cfg      *Config // of the subject that came first; never changed
 	prober   probe.Prober
-	weigher  probe.Weigher // prober, if its answers can say a weight
-	unwatch  func()        // nil, or ends what a Watcher watches
-	connect  probe.Prober  // only connects; nil without Config.NegotiateEvery
-	turn     int           // attempts since the latest that asked the whole question
-	period   period.Period
 	subjects []*subject
-	over     bool               // the last subject is gone
-	ctx      context.Context    // ends then; nil until somebody asks for it: see context
-	cancel   context.CancelFunc // of ctx
 
 	// The schedule. slot is the regular time of the next attempt. at is when the
 	// attempt will begin, which Force and a Watcher can make earlier; zero: only these
 	// two make one begin.
 	at, slot time.Time
 	timer    due.Item[*question] // in the Set's queue, which it leaves while an attempt runs
-	running  bool
-	flight   *flight // the running attempt, if the scheduler makes it itself; the scheduler's
-	waiting  bool    // for a place: see places
-	placed   bool    // the running attempt has a place
-	nudged   bool    // the answer may be another than the running attempt finds
-	early    bool    // the running attempt began before its slot
-	settle   float64 // in [0, 1): random number for the time of the second attempt; -1: used
-	ended    time.Time
-	waiters  []chan Result // get the result of the next attempt
-	served   []chan Result // get the result of the running attempt
+	flight   *flight             // the running attempt, if the scheduler makes it itself; the scheduler's
 
 	// The results.
-	answer  Result        // the latest conclusive one
-	run     health.Run    // the latest conclusive ones
-	weight  *probe.Weight // of the latest good answer that said one
-	excused bool          // the latest failure counted as a stall of this process
-	last    Result
-	warning string // of the latest good one
-	// certificateEnds is of the certificate that the server showed last.
-	certificateEnds time.Time
-	failures        []Result // newest first
-	counts          Counts
-	history         history
-	maxLate         time.Duration
+	last      Result
+	weight    *probe.Weight // of the latest good answer that said one
+	good, bad uint64        // how many conclusive results
+	overruns  uint64        // how many attempts took longer than the interval
+	streak    int32         // how many of the latest conclusive ones were alike
+	settle    float32       // in [0, 1): random number for the time of the second attempt; -1: used
+	history   history
+	maxLate   span
+
+	over    bool // the last subject is gone
+	running bool
+	waiting bool // for a place: see places
+	placed  bool // the running attempt has a place
+	nudged  bool // the answer may be another than the running attempt finds
+	early   bool // the running attempt began before its slot
+	excused bool // the latest failure counted as a stall of this process
 }
 
 // A subject is one Config of the Set, with a verdict of its own.
@@ -82,48 +69,30 @@ type subject struct {
 	waitsFor string    // the Servers of a list of Config.Depends that are down; "": there is no such list
 }
 
-// context returns the context of attempts that need one. Most are made in steps, and need
-// none.
-func (q *question) context(parent context.Context) context.Context {
-	if q.ctx == nil {
-		q.ctx, q.cancel = context.WithCancel(parent)
-		if q.over {
-			q.cancel()
-		}
-	}
-	return q.ctx
-}
-
-// end notes that the last subject is gone.
-func (q *question) end() {
-	q.over = true
-	if q.cancel != nil {
-		q.cancel()
-	}
-}
-
 // schedule begins the schedule of a new question. first and second are random
 // numbers in [0, 1), the first one of spread. Slots are whole grains after epoch.
 func (q *question) schedule(epoch, now time.Time, spread time.Duration, first, second float64) {
 	jitter := time.Duration(first * float64(min(q.cfg.Interval, spread)))
 	q.slot = epoch.Add((now.Sub(epoch) + jitter + grain - 1).Truncate(grain))
 	q.at = q.slot
-	q.settle = second
+	q.settle = float32(second)
 }
 
 // begin notes that an attempt begins.
 func (q *question) begin(now time.Time) {
 	q.running, q.nudged = true, false
 	q.early = q.slot.After(now)
-	q.served, q.waiters = q.waiters, nil
+	if len(q.waiters)+len(q.served) > 0 {
+		q.served, q.waiters = q.waiters, nil
+	}
 }
 
 // late returns the delay that this process caused. If the previous attempt ran
 // beyond the slot, that time is the server's and does not count.
 func (q *question) late(begun time.Time) time.Duration {
 	ready := q.at
-	if q.ended.After(ready) {
-		ready = q.ended
+	if previous := q.last.At; previous.After(ready) {
+		ready = previous
 	}
 	return max(begun.Sub(ready), 0)
 }
@@ -132,7 +101,6 @@ func (q *question) late(begun time.Time) time.Duration {
 // before, so delays do not add up. If the attempt ran beyond the next slot, the
 // next attempt begins at once; further slots that it ran over are skipped.
 func (q *question) reschedule(begun, ended time.Time) {
-	q.ended = ended
 	again := q.nudged || len(q.waiters) > 0
 	if q.cfg.isTold() {
 		q.at = time.Time{}
@@ -146,7 +114,7 @@ func (q *question) reschedule(begun, ended time.Time) {
 	case !q.early:
 		q.slot = q.slot.Add(gap)
 		if q.slot.Before(ended) {
-			q.counts.Overruns++
+			q.overruns++
 		}
 	case retry && begun.Add(gap).Before(q.slot):
 		q.slot = begun.Add(gap)
@@ -207,6 +175,9 @@ func (q *question) asker() probe.Prober {
 // took notes an attempt of the sequence that Config.NegotiateEvery makes: one whole
 // question, then connections only. After a failure comes a whole question.
 func (q *question) took(ok bool) {
+	if q.connect == nil {
+		return
+	}
 	if q.turn++; !ok || q.turn >= q.cfg.NegotiateEvery {
 		q.turn = 0
 	}
@@ -223,7 +194,7 @@ func (q *question) gap() (gap time.Duration, other bool) {
 	gap = q.cfg.Interval
 	if q.settle >= 0 && !q.early {
 		soonest := min(gap, settleAfter)
-		gap = soonest + time.Duration(q.settle*float64(gap-soonest)).Truncate(grain)
+		gap = soonest + time.Duration(float64(q.settle)*float64(gap-soonest)).Truncate(grain)
 		q.settle = -1
 	}
 	return gap, false
@@ -253,40 +224,63 @@ func (q *question) pending() bool {
 
 // record notes a result and reports whether it is conclusive.
 func (q *question) record(r Result) (conclusive bool) {
-	q.last = r
 	q.history.add(&r)
-	q.counts.Attempts++
 	if r.Unsent {
-		q.counts.Unsent++
+		q.own().unsent++
 	}
-	switch {
-	case r.Inconclusive:
-		q.counts.Inconclusive++
+	if r.Inconclusive {
+		q.own().inconclusive++
+		q.answer = q.answered()
+		q.last = r
 		return false
-	case r.OK:
-		q.counts.Successes++
-		if r.Weight != nil {
-			q.weight = r.Weight
-		}
-		q.warning = r.Warning
-	default:
-		q.counts.Failures++
+	}
+	if q.answered().OK != r.OK {
+		q.streak = 0
+	}
+	if q.streak < math.MaxInt32 {
+		q.streak++
+	}
+	q.last = r
+	if !r.OK {
+		q.bad++
 		q.remember(r)
+		return true
 	}
-	if q.run.Good != r.OK {
-		q.run = health.Run{Good: r.OK}
+	q.good++
+	if r.Weight != nil {
+		q.weight = r.Weight
 	}
-	q.answer = r
-	q.run.Streak++
+	if r.Warning != q.warning {
+		q.own().warning = r.Warning
+	}
 	return true
 }
 
-func (q *question) remember(r Result) {
-	if len(q.failures) < keptFailures {
-		q.failures = append(q.failures, Result{})
+// answered returns the latest conclusive result.
+func (q *question) answered() Result {
+	if q.last.Inconclusive {
+		return q.answer
 	}
-	copy(q.failures[1:], q.failures)
-	q.failures[0] = r
+	return q.last
+}
+
+// run returns the series of the latest conclusive results.
+func (q *question) run() health.Run { return health.Run{Good: q.answered().OK, Streak: int(q.streak)} }
+
+func (q *question) counts() Counts {
+	return Counts{
+		Attempts: q.good + q.bad + q.inconclusive, Successes: q.good, Failures: q.bad,
+		Unsent: q.unsent, Inconclusive: q.inconclusive, Overruns: q.overruns,
+	}
+}
+
+func (q *question) remember(r Result) {
+	e := q.own()
+	if len(e.failures) < keptFailures {
+		e.failures = append(e.failures, Result{})
+	}
+	copy(e.failures[1:], e.failures)
+	e.failures[0] = r
 }
 
 // observe takes in a result and reports whether it made a new verdict. While the

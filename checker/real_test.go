@@ -87,7 +87,7 @@ func TestNoFileDescriptors(t *testing.T) {
 	if err == nil || err.Error() != "socket: too many open files" {
 		t.Errorf("error %v", err)
 	}
-	q := question{cfg: &c}
+	q := question{extra: &ordinary, cfg: &c}
 	if !q.isOurs(err) {
 		t.Errorf("%v counts as a failure of the server", err)
 	}

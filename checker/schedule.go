@@ -159,8 +159,8 @@ func (s *Set) attempt(q *question) {
 func (s *Set) probe(ctx context.Context, q *question) (*probe.Weight, error) {
 	return s.guarded(q, func() (*probe.Weight, error) {
 		asker := q.asker()
-		if q.weigher != nil && asker == q.prober {
-			return q.weigher.ProbeWeight(ctx)
+		if weigher, ok := asker.(probe.Weigher); ok {
+			return weigher.ProbeWeight(ctx)
 		}
 		return nil, asker.Probe(ctx)
 	})
@@ -188,7 +188,7 @@ func (s *Set) finish(q *question, begun, ended time.Time, weight *probe.Weight, 
 		return
 	}
 	late := q.late(begun)
-	q.maxLate = max(q.maxLate, late)
+	q.maxLate = max(q.maxLate, spanOf(late))
 	s.lateness.Observe(late)
 	r := q.judge(begun, ended, err)
 	if r.OK {
@@ -234,7 +234,9 @@ func (s *Set) timed(kind string, took time.Duration) {
 func (q *question) judge(begun, ended time.Time, err error) Result {
 	r := Result{At: ended, Took: ended.Sub(begun), OK: err == nil}
 	if holder, ok := q.prober.(probe.CertificateHolder); ok {
-		q.certificateEnds = holder.CertificateEnds()
+		if ends := holder.CertificateEnds(); ends != q.certificateEnds {
+			q.own().certificateEnds = ends
+		}
 	}
 	if err == nil {
 		q.excused = false

@@ -233,10 +233,10 @@ func (s *Set) applyOne(c *Config, now time.Time) *subject {
 	q := s.questionFor(c, now)
 	sub.question = q
 	q.subjects = append(q.subjects, sub)
-	if !sub.health.Adopt(q.run) {
+	if !sub.health.Adopt(q.run()) {
 		return nil
 	}
-	sub.since = q.answer.At
+	sub.since = q.answered().At
 	return sub
 }
 
@@ -286,7 +286,7 @@ func (s *Set) review(v *server, news map[*server]*subject, now time.Time) {
 	case by.question == nil:
 		r.Reason = "not checked"
 	default:
-		r = by.question.answer
+		r = by.question.answered()
 	}
 	s.judgeWaiting(v)
 	s.report(v, by, r)
@@ -312,19 +312,20 @@ func (s *Set) questionFor(c *Config, now time.Time) *question {
 			return q
 		}
 	}
-	q := &question{cfg: c, prober: s.newProber(*c)}
-	q.weigher, _ = q.prober.(probe.Weigher)
-	q.period, _ = period.Parse(c.Period) // Validate has done it before
+	q := &question{extra: &ordinary, cfg: c, prober: s.newProber(*c)}
+	if c.Period != "" {
+		q.own().period, _ = period.Parse(c.Period) // Validate has done it before
+	}
 	if c.NegotiateEvery > 1 {
 		connect := *c
 		connect.Probe = probe.TCP{}
-		q.connect = s.newProber(connect)
+		q.own().connect = s.newProber(connect)
 	}
 	q.timer.Value = q
 	q.schedule(s.epoch, now, s.spread, s.rand(), s.rand())
 	s.questions[key] = append(s.questions[key], q)
 	if w, ok := q.prober.(probe.Watcher); ok {
-		q.unwatch = w.Watch(func() { s.nudge(q) })
+		q.own().unwatch = w.Watch(func() { s.nudge(q) })
 	}
 	s.queue.Set(&q.timer, q.at)
 	return q
@@ -398,7 +399,8 @@ func (s *Set) force(id string) (gone <-chan struct{}, _ <-chan Result, _ error) 
 	}
 	q := sub.question
 	result := make(chan Result, 1)
-	q.waiters = append(q.waiters, result)
+	e := q.own()
+	e.waiters = append(e.waiters, result)
 	s.hurry(q)
 	return q.context(s.ctx).Done(), result, nil
 }

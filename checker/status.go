@@ -90,7 +90,7 @@ type Status struct {
 	// Failures are the latest failures, newest first.
 	Failures []Result      `json:"failures,omitempty"`
 	Counts   Counts        `json:"counts"`
-	MaxLate  time.Duration `json:"max_late_ns"` // longest delay of an attempt by this process
+	MaxLate  time.Duration `json:"max_late_ns"` // longest delay of an attempt by this process, to a thousandth
 	NextDue  time.Time     `json:"next_due,omitzero"`
 	Running  bool          `json:"running,omitempty"`
 	// NotAsked says why no attempt is made at present: "outside its period".
@@ -190,13 +190,13 @@ func (s *subject) status() Status {
 	}
 	st.Recent, st.Latency = q.history.String(), q.history.latency()
 	st.Failures = slices.Clone(q.failures)
-	st.Counts, st.MaxLate, st.Shared = q.counts, q.maxLate, len(q.subjects)
+	st.Counts, st.MaxLate, st.Shared = q.counts(), q.maxLate.duration(), len(q.subjects)
 	if q.running {
 		st.Running = true
 	} else {
 		st.NextDue = q.at
 	}
-	if q.counts.Attempts > 0 {
+	if st.Counts.Attempts > 0 {
 		last := q.last
 		st.Last = &last
 	}

@@ -51,7 +51,10 @@ func newWorld(t *testing.T, o Options) *world {
 		o.Rand = func() float64 { return 0 }
 	}
 	w.set = New(o)
-	t.Cleanup(w.set.Close)
+	t.Cleanup(func() {
+		w.set.Close()
+		ordinaryIsNotWritten(t)
+	})
 	return w
 }
 

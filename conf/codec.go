@@ -40,7 +40,8 @@ func textual[T any](what string, parse func(string) (T, error), format func(T) s
 			var zero T
 			return zero, fmt.Errorf("must be %s in quotes, not %v", what, v)
 		}
-		return parse(s)
+		// A string of the decoder is a part of the text of its file, and keeps all of it.
+		return parse(strings.Clone(s))
 	}, func(x T) any { return format(x) })
 }
 

@@ -66,11 +66,11 @@ func RuntimeDir(path string) string {
 	return cmp.Or(d.RuntimeDir, defaultRuntimeDir)
 }
 
-// RuntimeDirIsKnown reports whether RuntimeDir is what the file at path says, and not
-// the default for want of a readable file.
-func RuntimeDirIsKnown(path string) bool {
-	_, whole := director(path)
-	return whole
+// RuntimeDirDoubt returns why RuntimeDir may not be what the file at path says: what is
+// wrong with the file, or with one that it includes. It is nil if RuntimeDir is.
+func RuntimeDirDoubt(path string) error {
+	_, err := director(path)
+	return err
 }
 
 // JournalPath does the same for the journal file; "" means that there is none.
@@ -82,22 +82,25 @@ func JournalPath(path string) string {
 	return d.Journal
 }
 
-// director returns what can be told of the table [director] of a file, and whether the
-// file and all that it includes could be read.
-func director(path string) (d Director, whole bool) {
+// director returns what can be told of the table [director] of a file, and the first
+// error if the file or one that it includes could not be read.
+func director(path string) (Director, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), directorTimeout)
 	defer cancel()
 	type told struct {
 		director Director
-		whole    bool
+		err      error
 	}
-	t, _ := await(ctx, path, system, func(env environment) told {
+	t, err := await(ctx, path, system, func(env environment) told {
 		r := newReader(env)
 		root := r.gather(path)
-		whole := len(r.errs) == 0
-		return told{r.read(root).Director, whole}
+		var err error
+		if len(r.errs) > 0 {
+			err = r.errs[0]
+		}
+		return told{r.read(root).Director, err}
 	})
-	return t.director, t.whole
+	return t.director, cmp.Or(err, t.err)
 }
 
 func newReader(env environment) *reader {

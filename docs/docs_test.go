@@ -203,15 +203,21 @@ func TestEveryCommandIsDocumented(t *testing.T) {
 	}
 }
 
-// The configurations that pages show are valid as they stand.
+// The configurations that pages show are valid as they stand, where the files of their
+// secrets exist.
 func TestConfigurationsAreValid(t *testing.T) {
 	block := regexp.MustCompile("(?s)```toml\n(.*?)```")
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("a long secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	secrets := regexp.MustCompile(`(_file +)= "/etc/holdfast/[^"]*"`)
 	found := 0
 	for page, text := range pages(t) {
 		for _, m := range block.FindAllStringSubmatch(text, -1) {
 			found++
 			path := filepath.Join(t.TempDir(), "holdfast.toml")
-			if err := os.WriteFile(path, []byte(m[1]), 0o600); err != nil {
+			if err := os.WriteFile(path, secrets.ReplaceAll([]byte(m[1]), []byte("${1}= \""+secret+"\"")), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := conf.Load(path); err != nil {

@@ -9,6 +9,7 @@ import (
 )
 
 var (
+	sideAll     = flag.Bool("sidebyside.all", false, "have TestSideBySide run every configuration")
 	sideFile    = flag.String("sidebyside.conf", "", "run the test TestSideBySide with this keepalived.conf alone, which has no virtual servers")
 	sideMasters = flag.Int("sidebyside.masters", 1, "the number of instances of that file that become MASTER")
 )
@@ -18,6 +19,9 @@ var (
 func TestSideBySide(t *testing.T) {
 	t.Parallel()
 	cases := slices.Concat(sidebyside.Routers, sidebyside.Field)
+	if !*sideAll {
+		cases = slices.DeleteFunc(cases, func(c sidebyside.Case) bool { return !sidebyside.Quick[c.Name] })
+	}
 	if *sideFile != "" {
 		cases = []sidebyside.Case{{Name: "file", File: *sideFile, Masters: *sideMasters}}
 	}

@@ -113,7 +113,7 @@ func (h *Host) step(d *device, o *observation, parents parentConf, configured ma
 
 // configure gives a macvlan its sysctls.
 func (h *Host) configure(d *device, o *observation, parents parentConf) (did []string, errs []*ObjectError) {
-	all, err := parents.settings(&d.spec)
+	all, err := parents.settings(&d.spec, o.byIndex[d.index].narrow())
 	if err != nil {
 		return nil, []*ObjectError{{ObjectSysctl, d.spec.Name, d.spec.Name, err}}
 	}
@@ -132,7 +132,7 @@ func (h *Host) apply(ops []op, f *failures) []Repair {
 	var requests []*nl.NetlinkRequest
 	var of []int
 	for i, op := range ops {
-		for _, r := range op.requests(h.owner, ipv6) {
+		for _, r := range op.requests(h.owner, ipv6 && !op.narrow) {
 			requests, of = append(requests, r), append(of, i)
 		}
 	}

@@ -18,7 +18,8 @@ type Interface struct {
 	MTU   int
 	Admin bool // administratively up
 	Up    bool // Admin, and it has a carrier
-	// IPv4 is the primary address: the first that is neither secondary nor ours.
+	// IPv4 is the primary address: of those that are neither secondary nor ours, the
+	// first of the widest scope. The kernel lists addresses of scope link first.
 	// LinkLocal is the first usable IPv6 link-local address that is not ours. Each
 	// is the zero Addr if there is none.
 	IPv4      netip.Addr
@@ -88,6 +89,7 @@ func (h *Host) describe(l *link, addresses []address) Interface {
 	if l.ethernet {
 		i.MAC = l.mac
 	}
+	scope := unix.RT_SCOPE_NOWHERE // of i.IPv4
 	for _, a := range addresses {
 		ip := a.prefix.Addr()
 		switch {
@@ -102,8 +104,8 @@ func (h *Host) describe(l *link, addresses []address) Interface {
 		}
 		i.Addresses = append(i.Addresses, a.prefix)
 		switch {
-		case ip.Is4() && !i.IPv4.IsValid() && a.flags&unix.IFA_F_SECONDARY == 0:
-			i.IPv4 = ip
+		case ip.Is4() && int(a.scope) < scope && a.flags&unix.IFA_F_SECONDARY == 0:
+			i.IPv4, scope = ip, int(a.scope)
 		case ip.Is6() && ip.IsLinkLocalUnicast() && !i.LinkLocal.IsValid():
 			i.LinkLocal = ip
 		}

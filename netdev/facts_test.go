@@ -39,3 +39,18 @@ func TestUnusableAddresses(t *testing.T) {
 		t.Errorf("usable are %v, link-local %v, want %v and %v", after.Addresses, after.LinkLocal, before.Addresses, before.LinkLocal)
 	}
 }
+
+// The kernel lists an address of scope link before those of scope global.
+func TestPrimaryAddressIsGlobal(t *testing.T) {
+	t.Parallel()
+	p := testns.NewPair(t)
+	h := openHost(t, p.Director, t.TempDir())
+	before, err := h.Interface("eth0")
+	testns.Must(t, err)
+	p.Director.Run("ip address add 192.0.2.77/32 dev eth0 scope link")
+	after, err := h.Interface("eth0")
+	testns.Must(t, err)
+	if len(after.Addresses) != len(before.Addresses)+1 || after.IPv4 != before.IPv4 {
+		t.Errorf("the primary address is %v of %v, was %v", after.IPv4, after.Addresses, before.IPv4)
+	}
+}

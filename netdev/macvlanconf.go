@@ -63,15 +63,24 @@ type parentConf map[parentKey]*holding
 type parentKey struct {
 	parent string
 	ipv6   bool // for a device that needs IPv6
+	narrow bool // for one that cannot have it
 }
 
-// settings returns the sysctls of the macvlan of a spec.
-func (c parentConf) settings(s *Spec) (*holding, error) {
-	key := parentKey{s.Parent, s.wantsIPv6()}
+// minMTU6 is the MTU below which the kernel takes IPv6 away from an interface, with its
+// sysctls (IPV6_MIN_MTU; RFC 8200 §5).
+const minMTU6 = 1280
+
+// narrow reports whether an interface has no IPv6 because its MTU is too small.
+func (l *link) narrow() bool { return l != nil && l.mtu > 0 && l.mtu < minMTU6 }
+
+// settings returns the sysctls of the macvlan of a spec. narrow says that its MTU is too
+// small for IPv6.
+func (c parentConf) settings(s *Spec, narrow bool) (*holding, error) {
+	key := parentKey{s.Parent, s.wantsIPv6(), narrow}
 	if all := c[key]; all != nil {
 		return all, nil
 	}
-	all, err := settings(s)
+	all, err := settings(s, narrow)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +88,7 @@ func (c parentConf) settings(s *Spec) (*holding, error) {
 	return c[key], nil
 }
 
-func settings(s *Spec) ([]setting, error) {
+func settings(s *Spec, narrow bool) ([]setting, error) {
 	all := slices.Clone(fixed4)
 	add := func(family string, names []string) error {
 		for _, name := range names {
@@ -95,13 +104,15 @@ func settings(s *Spec) ([]setting, error) {
 		return nil, err
 	}
 	switch {
+	case s.wantsIPv6() && narrow:
+		return nil, fmt.Errorf("the MTU of %s is below %d, which IPv6 needs: raise that of %s", s.Name, minMTU6, s.Parent)
 	case s.wantsIPv6():
 		if !sysctl.HasIPv6() {
 			return nil, fmt.Errorf("device %s: this kernel has no IPv6, or it is switched off", s.Name)
 		}
 		all = append(append(all, fixed6...), noOwnAddress)
 		return all, add("ipv6", copied6)
-	case sysctl.HasIPv6():
+	case sysctl.HasIPv6() && !narrow:
 		all = append(all, setting{"ipv6", "disable_ipv6", "1"}, noOwnAddress)
 	}
 	return all, nil

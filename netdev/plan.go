@@ -62,11 +62,13 @@ type op struct {
 	// create, setLink
 	master    int
 	setMaster bool
+	narrow    bool // the device has no IPv6
 	// setLink
 	flags, mask uint32
 	rename      bool // sets the alias and the address generation mode too
 	setProto    bool
 	protoDown   bool
+	mtu         int // to set; 0: as it is
 	// addAddress, removeAddress
 	prefix        netip.Prefix
 	address       *Address // to add
@@ -110,6 +112,9 @@ func (o op) String() string {
 	}
 	if o.setMaster {
 		parts = append(parts, "move it to its parent's VRF")
+	}
+	if o.mtu != 0 {
+		parts = append(parts, fmt.Sprintf("set the MTU to %d", o.mtu))
 	}
 	switch {
 	case !o.setProto:
@@ -179,7 +184,7 @@ func plan(owner string, d *device, o *observation) ([]op, error) {
 		return nil, fmt.Errorf("device %s: %s is not an Ethernet interface: a virtual MAC needs one", d.spec.Name, parent.name)
 	}
 	have := o.byName[d.spec.Name]
-	build := op{verb: create, device: d, parent: parent.index, master: o.vrf(parent)}
+	build := op{verb: create, device: d, parent: parent.index, master: o.vrf(parent), narrow: parent.narrow()}
 	if have == nil {
 		steps := []op{build}
 		// Somebody renamed it. No other device with its MAC can come up beside it.
@@ -197,7 +202,7 @@ func plan(owner string, d *device, o *observation) ([]op, error) {
 		return []op{{verb: remove, device: d, index: have.index}, build}, nil
 	}
 	d.index = have.index
-	return append(planLink(owner, d, have, o.vrf(parent)), planAddresses(d, o.addresses[have.index])...), nil
+	return append(planLink(owner, d, have, parent, o.vrf(parent)), planAddresses(d, o.addresses[have.index])...), nil
 }
 
 // stranded returns the steps that remove what a device has on a parent that was
@@ -230,7 +235,7 @@ func foreign(owner string, d *device, have *link) error {
 		d.spec.Name, have.kind, have.alias)
 }
 
-func planLink(owner string, d *device, have *link, vrf int) []op {
+func planLink(owner string, d *device, have, parent *link, vrf int) []op {
 	var flags uint32
 	var protoDown bool
 	switch d.state {
@@ -240,7 +245,10 @@ func planLink(owner string, d *device, have *link, vrf int) []op {
 		flags, protoDown = d.muteFlags()
 		flags |= unix.IFF_UP
 	}
-	set := op{verb: setLink, device: d, index: have.index, flags: flags}
+	set := op{verb: setLink, device: d, index: have.index, flags: flags, narrow: have.narrow()}
+	if have.mtu < parent.mtu { // the kernel lowers it with the parent's, and does not raise it
+		set.mtu = parent.mtu
+	}
 	set.mask = (have.flags ^ flags) & upAndARP
 	set.rename = have.alias != aliasOf(owner, &d.spec)
 	if have.master != vrf {
@@ -250,7 +258,7 @@ func planLink(owner string, d *device, have *link, vrf int) []op {
 		set.setProto, set.protoDown = true, protoDown
 	}
 	d.protoDown = protoDown
-	if set.mask == 0 && !set.rename && !set.setMaster && !set.setProto {
+	if set.mask == 0 && !set.rename && !set.setMaster && !set.setProto && set.mtu == 0 {
 		return nil
 	}
 	return []op{set}

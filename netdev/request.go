@@ -30,6 +30,9 @@ func (o op) requests(owner string, ipv6 bool) []*nl.NetlinkRequest {
 		if o.setMaster {
 			r.AddData(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(o.master))))
 		}
+		if o.mtu != 0 {
+			r.AddData(nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(o.mtu))))
+		}
 		if o.setProto && o.protoDown {
 			return []*nl.NetlinkRequest{protoDownRequest(o.index), r}
 		}

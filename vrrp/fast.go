@@ -24,6 +24,11 @@ const (
 	// fastSettle is how long a machine must be without a session that counts before
 	// that is reported.
 	fastSettle = 5 * time.Second
+	// A machine answers at most fastBurst questions in a row, and then one each
+	// fastPause. Eight BACKUPs ask twice each when a MASTER falls silent. Whoever floods
+	// the wire with questions gets no flood of answers, which would hold adverts up.
+	fastBurst = 64
+	fastPause = time.Millisecond
 )
 
 // fast is what a machine with Config.Fast knows of its session with the MASTER.
@@ -43,6 +48,8 @@ type fast struct {
 	bidAt    time.Time // the session went down: when the bid is repeated; zero: it was
 	decideAt time.Time // the session went down: when the grace ends; zero: no grace runs
 	dead     bool      // the grace is over: peer counts as dead
+
+	answered time.Time // when all answers of the quota are free again
 
 	accused   netip.Addr // whom this machine replaced without waiting for the timer
 	accusedAt time.Time  // when
@@ -218,8 +225,16 @@ func (m *Machine) sendBackup(to netip.Addr) {
 	m.out = append(m.out, Action{Verb: SendBackup, Priority: m.Priority(), Peer: peerOf(to)})
 }
 
-// answer sends the answer to a BACKUP ADVERTISEMENT.
-func (m *Machine) answer(to netip.Addr) {
+// answer sends the answer to a BACKUP ADVERTISEMENT, unless there were too many.
+func (m *Machine) answer(now time.Time, to netip.Addr) {
+	f := &m.fast
+	if f.answered.Before(now) {
+		f.answered = now
+	}
+	if f.answered.Sub(now) > (fastBurst-1)*fastPause {
+		return
+	}
+	f.answered = f.answered.Add(fastPause)
 	m.counters.BackupSent++
 	m.out = append(m.out, Action{Verb: SendBackup, Priority: m.Priority(), Peer: peerOf(to), Answer: true})
 }
@@ -306,14 +321,14 @@ func (m *Machine) receiveBackup(now time.Time, r *Received) {
 	case !m.cfg.Fast || r.Advert.Priority == PriorityStop:
 	case m.state == Master:
 		if !r.Advert.Answer {
-			m.answer(r.Source)
+			m.answer(now, r.Source)
 		}
 	case m.state != Backup:
 	case r.Source == m.fast.peer && r.Advert.Answer:
 		m.masterAnswers(now, r)
 	case m.outbids(r):
 		if !r.Advert.Answer && (m.hold == claiming || m.alarmed() || m.armed(now)) {
-			m.answer(r.Source)
+			m.answer(now, r.Source)
 		}
 	case m.alarmed() && m.beats(r) && !m.tied(r):
 		m.endAlarm() // it takes over; if it does not, our timer still runs

@@ -28,6 +28,34 @@ func TestNobodyAnswersAnAnswer(t *testing.T) {
 	}
 }
 
+// Whoever floods the wire with questions gets a bounded number of answers, and one who asks
+// a moment later gets his.
+func TestAnswersAreBounded(t *testing.T) {
+	r := newRig(t, 3, func(c *Config) { c.Fast = true })
+	r.event(Start{})
+	r.now = time.Minute
+	r.event(Elapsed{})
+	question := &Received{Source: highAddr, Advert: &Advert{Version: 3, VRID: 10, Priority: 50, Backup: true, Interval: time.Second, Addresses: r.g.Member(0).Config().Addresses}}
+	answers := 0
+	for range 20_000 { // in half a second
+		r.now += 25 * time.Microsecond
+		answers += len(r.event(question))
+	}
+	if least, most := 500, 500+fastBurst; answers < least || answers > most {
+		t.Errorf("%d answers to 20,000 questions in 500 ms, want %d to %d", answers, least, most)
+	}
+	r.now += 2 * fastPause
+	if len(r.event(question)) != 1 {
+		t.Error("a question after the flood has no answer")
+	}
+	r.now += fastBurst * fastPause
+	for i := range fastBurst {
+		if len(r.event(question)) != 1 {
+			t.Errorf("question %d of a burst has no answer", i)
+		}
+	}
+}
+
 // An answer has the interval zero on the wire, in both versions.
 func TestAnswerOnTheWire(t *testing.T) {
 	for _, version := range []uint8{2, 3} {

@@ -283,6 +283,9 @@ func (g *Group) fold() State {
 // member that got the event or, if another member changed after it, of that
 // one.
 func (g *Group) why() string {
+	if i := slices.IndexFunc(g.members, func(m *Machine) bool { return m.ownFault() != nil }); i >= 0 && g.fold() == Fault {
+		return g.members[i].cfg.Name + ": " + g.members[i].ownFault().Problem
+	}
 	last := g.members[g.mover]
 	for _, m := range g.members {
 		if m.since.After(last.since) {

@@ -30,6 +30,7 @@ type Poller struct {
 	file   *os.File
 	epoll  int // of file
 	raw    syscall.RawConn
+	take   func(epoll uintptr) bool // looks: made once, because each method value is garbage
 	events [batch]unix.EpollEvent
 	ready  []int
 }
@@ -52,7 +53,9 @@ func Open() (*Poller, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("watch an epoll instance: %w", err), file.Close())
 	}
-	return &Poller{file: file, epoll: fd, raw: raw, ready: make([]int, 0, batch)}, nil
+	p := &Poller{file: file, epoll: fd, raw: raw, ready: make([]int, 0, batch)}
+	p.take = p.look
+	return p, nil
 }
 
 // Add has Wait tell when a socket becomes what events name. Closing the socket ends it.
@@ -82,8 +85,8 @@ func (p *Poller) Wait() []int {
 	return p.ready
 }
 
-// take looks which sockets are ready, and reports whether any is.
-func (p *Poller) take(epoll uintptr) bool {
+// look notes which sockets are ready, and reports whether any is.
+func (p *Poller) look(epoll uintptr) bool {
 	n, err := unix.EpollWait(int(epoll), p.events[:], 0)
 	for i := range max(n, 0) {
 		p.ready = append(p.ready, int(p.events[i].Fd))

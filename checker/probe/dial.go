@@ -17,9 +17,9 @@ import (
 
 // A dialer makes the connections of a check.
 type dialer struct {
-	kind    int            // SOCK_STREAM or SOCK_DGRAM
+	kind    int32          // SOCK_STREAM or SOCK_DGRAM
+	toward  bool           // the source is that of packets to the address source
 	source  netip.Addr     // the zero Addr: the kernel chooses
-	toward  netip.Addr     // if valid, the source is that of packets to this address
 	remote  netip.AddrPort // never an IPv4 address in IPv6 form
 	to      sockname       // of remote, once a socket was opened
 	options []socketOption
@@ -31,17 +31,17 @@ type dialer struct {
 // before the socket connects, after those of to.Dial.
 func newDialer(to Target, kind int, options ...socketOption) dialer {
 	d := dialer{
-		kind:    kind,
+		kind:    int32(kind),
 		remote:  netip.AddrPortFrom(to.Address.Addr().Unmap(), to.Address.Port()),
 		options: to.Dial.options(),
 		source:  to.Dial.Source.Unmap(),
-		toward:  to.Dial.Toward.Unmap(),
 		timeout: to.Timeout,
 	}
-	if d.source.IsValid() {
-		d.toward = netip.Addr{}
+	if !d.source.IsValid() {
+		d.source = to.Dial.Toward.Unmap()
+		d.toward = d.source.IsValid()
 	}
-	if d.source.IsValid() || d.toward.IsValid() {
+	if d.source.IsValid() {
 		d.options = append(d.options, keepNoPort)
 	}
 	d.options = append(d.options, options...)
@@ -76,6 +76,9 @@ func (d *dialer) failed(step string, err error) error {
 		switch {
 		case sysErr.Syscall == "bind":
 			step = "bind to source " + d.source.String()
+			if d.toward {
+				step = "bind to the source towards " + d.source.String()
+			}
 		case !isPlainCall(sysErr.Syscall):
 			step = sysErr.Syscall
 		}

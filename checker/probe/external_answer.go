@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -96,7 +97,7 @@ func monFailure(e *Ended, host string, hosts []string) error {
 	}
 	switch {
 	case named(host):
-		return errors.New(monDetail(detail, host))
+		return errors.New(cmp.Or(monDetail(detail, host), monSummary(summary, append(slices.Clip(hosts), host))))
 	case slices.ContainsFunc(hosts, named):
 		return nil
 	}
@@ -110,8 +111,21 @@ func isHost(word, host string) bool {
 	return ok && (rest == "" || strings.ContainsRune("(,;/", rune(rest[0])) || rest[0] == ':' && !strings.Contains(host, ":"))
 }
 
+// monSummary returns the first line of a monitor if it says more than which hosts failed.
+func monSummary(summary string, hosts []string) string {
+	isName := func(word string) bool {
+		return slices.ContainsFunc(hosts, func(host string) bool { return isHost(word, host) })
+	}
+	for word := range strings.FieldsSeq(summary) {
+		if !isName(word) {
+			return plainLine(summary)
+		}
+	}
+	return "the monitor names it as failed"
+}
+
 // monDetail returns what the monitor says below the first line, preferably of the
-// host.
+// host; "" if that is nothing.
 func monDetail(detail, host string) string {
 	first := ""
 	for line := range strings.Lines(detail) {
@@ -125,9 +139,6 @@ func monDetail(detail, host string) string {
 		if first == "" {
 			first = line
 		}
-	}
-	if first == "" {
-		return "the monitor names it as failed"
 	}
 	return first
 }

@@ -160,6 +160,7 @@ func TestExternalAnswer(t *testing.T) {
 		{name: "mon", style: StyleMon},
 		{name: "mon names the host", style: StyleMon, ended: Ended{Status: 1, Output: []byte("192.0.2.11\n\n---\nTesting\n192.0.2.11: refused\n")}, reason: "192.0.2.11: refused"},
 		{name: "mon names only the host", style: StyleMon, ended: Ended{Status: 1, Output: []byte("192.0.2.11\n")}, reason: "the monitor names it as failed"},
+		{name: "mon says more of the host", style: StyleMon, ended: Ended{Status: 1, Output: []byte("192.0.2.11 refuses all\n")}, reason: "192.0.2.11 refuses all"},
 		{name: "mon adds a count", style: StyleMon, ended: Ended{Status: 1, Output: []byte("192.0.2.11(0)\n- refused\n")}, reason: "- refused"},
 		{name: "mon names a longer address", style: StyleMon, ended: Ended{Status: 1, Output: []byte("192.0.2.110\n")}, reason: "exit status 1: 192.0.2.110"},
 		{name: "mon names nobody", style: StyleMon, ended: Ended{Status: 2, Output: []byte("usage\n")}, reason: "exit status 2: usage"},

@@ -274,7 +274,7 @@ func TestConnectionWithItself(t *testing.T) {
 	l.Close()
 	c := at(l.Addr())
 	port := int(c.Address.Port())
-	p := &tcpProber{newDialer(c, unix.SOCK_STREAM, func(fd int) error {
+	p := &tcpProber{dialer: newDialer(c, unix.SOCK_STREAM, func(fd int) error {
 		return unix.Bind(fd, &unix.SockaddrInet4{Port: port, Addr: c.Address.Addr().As4()})
 	})}
 	wantReason(t, askWith(t, p, c.Timeout), "connect: connection refused")

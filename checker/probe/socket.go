@@ -71,7 +71,7 @@ func (d *dialer) open() (fd int, over bool, err error) {
 	if d.remote.Addr().Is6() {
 		family = unix.AF_INET6
 	}
-	fd, err = unix.Socket(family, d.kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, err = unix.Socket(family, int(d.kind)|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, false, os.NewSyscallError("socket", err)
 	}
@@ -90,8 +90,8 @@ func (d *dialer) begin(fd int) (over bool, err error) {
 		}
 	}
 	source := d.source
-	if d.toward.IsValid() {
-		chosen, err := sourceToward(d.toward)
+	if d.toward {
+		chosen, err := sourceToward(d.source)
 		if err != nil {
 			return false, err
 		}

@@ -46,10 +46,13 @@ func (s TCP) prober(_ *Tools, to Target) Prober {
 // no "connection reset by peer" to log. A process that accepts no connections
 // is found all the same: when its accept queue is full, its kernel does not
 // answer a SYN.
-type tcpProber struct{ dialer }
+type tcpProber struct {
+	dialer
+	steps tcpSteps // of the latest attempt: ten thousand checks a second leave no garbage
+}
 
 func newTCPProber(to Target) *tcpProber {
-	return &tcpProber{newDialer(to, unix.SOCK_STREAM, holdBackACK, resetAtClose)}
+	return &tcpProber{dialer: newDialer(to, unix.SOCK_STREAM, holdBackACK, resetAtClose)}
 }
 
 // holdBackACK makes the socket delay the ACK of the server's SYN-ACK
@@ -74,9 +77,9 @@ func (p *tcpProber) Probe(ctx context.Context) error {
 
 // Start implements Stepper.
 func (p *tcpProber) Start() Steps {
-	s := &tcpSteps{dialer: &p.dialer}
-	s.err = s.open(s.dialer)
-	return s
+	p.steps.dialer = &p.dialer
+	p.steps.err = p.steps.open(&p.dialer)
+	return &p.steps
 }
 
 // tcpSteps are an attempt of a tcpProber.

@@ -51,6 +51,5 @@ func (d *dialer) lacksPort(err error) bool {
 	if !ok {
 		return false
 	}
-	bound := d.source.IsValid() || d.toward.IsValid()
-	return errors.Is(call.Err, syscall.EAGAIN) || bound && call.Syscall == "connect" && errors.Is(call.Err, syscall.EADDRNOTAVAIL)
+	return errors.Is(call.Err, syscall.EAGAIN) || d.source.IsValid() && call.Syscall == "connect" && errors.Is(call.Err, syscall.EADDRNOTAVAIL)
 }

@@ -32,7 +32,7 @@ Warnings do not change the exit code, unless --strict makes them errors.`,
 			if err != nil {
 				return err
 			}
-			warnings = append(warnings, warningsHere(f.config, c)...)
+			warnings = append(warnings, warningsHere(f.config, c, slices.Concat(director.MissingInterfaces(c), director.MissingPaths(c)))...)
 			if strict && len(warnings) > 0 {
 				return warnings
 			}
@@ -62,10 +62,10 @@ func loadConfig(ctx context.Context, path string) (*conf.Config, error) {
 }
 
 // warningsHere returns warnings that depend on this machine or on how this binary
-// was built.
-func warningsHere(path string, c *conf.Config) conf.Errors {
+// was built. missing are the interfaces that are not there, as "key: message".
+func warningsHere(path string, c *conf.Config, missing []string) conf.Errors {
 	var warnings conf.Errors
-	for _, text := range slices.Concat(director.MissingInterfaces(c), director.MissingPaths(c), director.UnfitPrograms(c)) {
+	for _, text := range slices.Concat(missing, director.UnfitPrograms(c)) {
 		key, message, _ := strings.Cut(text, ": ")
 		warnings = append(warnings, conf.Error{File: path, Key: key, Message: message})
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/cmd/internal/control"
+	"holdfast/cmd/internal/director"
 	"holdfast/cmd/internal/doctor"
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
@@ -61,8 +62,12 @@ func examine(ctx context.Context, f *flags) *doctor.Report {
 		return sick(err)
 	}
 	var first []doctor.Finding
-	for _, w := range append(warnings, warningsHere(f.config, c)...) {
+	for _, w := range append(warnings, warningsHere(f.config, c, director.MissingPaths(c))...) {
 		first = append(first, doctor.Finding{Diagnosis: "configuration", Severity: doctor.Warning, What: w.Error()})
+	}
+	for _, text := range director.MissingInterfaces(c) {
+		first = append(first, doctor.Finding{Diagnosis: "configuration", Severity: doctor.Error, What: f.config + ": " + text,
+			Why: "A start and a reload are refused.", Cure: "ip link lists the interfaces; write the name of one, or make it before the start"})
 	}
 	patient := &doctor.Patient{Config: c}
 	asking, cancel := context.WithTimeout(ctx, 5*time.Second)

@@ -31,8 +31,13 @@ func busy() (end func()) {
 func calmDown() {
 	collectGarbage(whileRunning)
 	time.AfterFunc(calm, debug.FreeOSMemory)
+	time.AfterFunc(settled, debug.FreeOSMemory)
 }
 
-// calm is how long after the start, or a reload, the memory that only it needed is
-// returned to the kernel.
-const calm = 2 * time.Second
+// How long after the start, or a reload, the memory that only it needed is returned to
+// the kernel. Ten thousand first verdicts need as much as the start itself, and come
+// within seconds.
+const (
+	calm    = 2 * time.Second
+	settled = 10 * time.Second
+)

@@ -81,10 +81,13 @@ func do(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []
 func (f *flags) client() *control.Client {
 	client := control.NewClient(f.socketPath())
 	client.Doubt = func() string {
-		if f.socket != "" || conf.RuntimeDirIsKnown(f.config) {
+		if f.socket != "" {
 			return ""
 		}
-		return fmt.Sprintf("; %s cannot be read: if its runtime_dir is another, name the socket with --socket", f.config)
+		if err := conf.RuntimeDirDoubt(f.config); err != nil {
+			return fmt.Sprintf("; the configuration cannot be read: %v; if its runtime_dir is another, name the socket with --socket", err)
+		}
+		return ""
 	}
 	return client
 }

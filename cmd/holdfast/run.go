@@ -98,6 +98,7 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags, ipvsRecord string) erro
 		return err
 	}
 	log, level := o.open(cmd.ErrOrStderr(), c)
+	dir := c.Director.RuntimeDir // without c, which a reload replaces: it may be megabytes
 	for _, w := range warnings {
 		log.Warn("configuration warning", "warning", w.Error())
 	}
@@ -115,7 +116,7 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags, ipvsRecord string) erro
 		Log: log, Level: level, Reload: reload, EarlySpeaker: early, Manager: manager, IPVSRecord: ipvsRecord,
 		Busy: busy,
 		Ready: func() {
-			if err := keepCredentials(c.Director.RuntimeDir); err != nil {
+			if err := keepCredentials(dir); err != nil {
 				log.Warn("after a crash, release will not know the secrets", "err", err)
 			}
 			manager.Ready()
@@ -123,7 +124,7 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags, ipvsRecord string) erro
 		},
 	})
 	if err == nil {
-		err = dropCredentials(c.Director.RuntimeDir)
+		err = dropCredentials(dir)
 	}
 	return err
 }

@@ -35,7 +35,7 @@ func TestParseSince(t *testing.T) {
 // Without a readable configuration the socket may be elsewhere: the error says so.
 func TestNotRunningSaysWhichSocket(t *testing.T) {
 	dir := t.TempDir()
-	const doubt = "cannot be read: if its runtime_dir is another, name the socket with --socket"
+	const doubt = "; the configuration cannot be read: DIR/none.toml: open DIR/none.toml: no such file or directory; if its runtime_dir is another, name the socket with --socket"
 	for line, want := range map[string]bool{"status -c @none.toml": true, "status -c @none.toml --socket @gone": false} {
 		code, _, stderr := call(t, dir, line)
 		if code != exitFault || strings.Contains(stderr, doubt) != want {

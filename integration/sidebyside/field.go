@@ -1,5 +1,8 @@
 package sidebyside
 
+// otherFamily is why an excluded address is on another device.
+const otherFamily = "the report says that keepalived adds an address of the other family to the interface, and holdfast to the device of the virtual MAC"
+
 // Field are configurations of the kinds that people have: their shapes are those of public
 // repositories.
 var Field = []Case{
@@ -89,7 +92,14 @@ vrrp_instance inner {
   notify_fault "/etc/conntrackd/sync.sh fault"
 }
 `},
-	{Name: "IPv6", Masters: 3, Addresses: []string{"eth0 2001:db8:66::5/64", "eth1 2001:db8:67::5/64"}, Text: `
+	{Name: "IPv6", Masters: 3, Addresses: []string{"eth0 2001:db8:66::5/64", "eth1 2001:db8:67::5/64"}, Differs: []Difference{
+		{What: "addresses", Keepalived: "eth1 192.168.201.67/24 scope global label eth1", Holdfast: "six 192.168.201.67/24 scope global label six", Why: otherFamily},
+		{
+			What: "announced", Why: otherFamily,
+			Keepalived: "eth1 192.168.201.67 at 02:00:00:00:01:01 from 02:00:00:00:01:01 to ff:ff:ff:ff:ff:ff",
+			Holdfast:   "eth1 192.168.201.67 at 00:00:5e:00:02:43 from 00:00:5e:00:02:43 to ff:ff:ff:ff:ff:ff",
+		},
+	}, Text: `
 global_defs {
   vrrp_version 3
 }

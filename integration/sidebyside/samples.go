@@ -22,6 +22,9 @@ func countedTwice(priority string) Difference {
 	}
 }
 
+// Quick are the Routers and Field that have much of what the others have.
+var Quick = map[string]bool{"vrrp.routes": true, "a pair of gateways": true, "IPv6": true, "version 3 with programs": true}
+
 // Routers are the configurations without virtual servers: they need no IPVS.
 var Routers = []Case{
 	{Name: "keepalived.conf", File: "etc/keepalived/keepalived.conf.sample", Masters: 1, RoutersOnly: true}, // the others are below
@@ -87,7 +90,7 @@ var Balancers = []Case{
 		Dead: []string{"program /usr/local/bin/script.sh"}, Gone: []string{"192.168.200.6"}},
 	{Name: "quorum", File: samples + "quorum", Differs: []Difference{{
 		What: "calls", Holdfast: "/usr/local/sbin/quorum-down.sh", Sometimes: true,
-		Why: "at the stop (omega) keepalived may have ended before the program that it starts then has run",
+		Why: "at the stop (omega) keepalived starts the program and ends, and the program gets SIGTERM because its parent has ended (PR_SET_PDEATHSIG): it may not have run. holdfast waits for it",
 	}}, Servers: []string{"tcp 10.0.0.1:80", "tcp 10.0.0.2:80", "tcp 10.0.0.3:80", "tcp 10.0.0.4:80",
 		"tcp 10.0.0.5:80", "tcp 10.0.0.6:80", "tcp 10.0.0.7:80", "tcp 10.0.0.8:80", "tcp 10.0.0.9:80", "tcp 10.0.0.10:80"},
 		Dead: []string{"tcp 10.0.0.1:80", "tcp 10.0.0.2:80", "tcp 10.0.0.3:80", "tcp 10.0.0.4:80", "tcp 10.0.0.5:80", "tcp 10.0.0.6:80"},
@@ -96,6 +99,7 @@ var Balancers = []Case{
 		Dead: []string{"https 192.168.201.100:443"}, Gone: []string{"192.168.201.100"}},
 	// A virtual address of the sample is a realserver too: checks of it would go through
 	// the service, to any server.
+	{Name: "virtual_server_group as it is", File: samples + "virtual_server_group", Servers: []string{"http 192.168.200.1:1358", "http 192.168.200.2:1358"}},
 	{Name: "virtual_server_group", File: samples + "virtual_server_group", Edit: []string{"\t192.168.200.1 1358\n", "\t192.168.200.11 1358\n"},
 		Servers: []string{"http 192.168.200.1:1358", "http 192.168.200.2:1358"},
 		Dead:    []string{"http 192.168.200.2:1358"}, Gone: []string{"192.168.200.2"}},

@@ -326,7 +326,10 @@ func TestNaps(t *testing.T) {
 		if n := r.naps(0, true); (n.before != nil) != before || (n.after != nil) != behind {
 			t.Errorf("after %s, without a deadline: %+v", after, n)
 		}
-		if n := r.naps(gatherMargin-1, false); n != (naps{}) {
+		if n := r.naps(gatherMargin-1, false); (n.before != nil) != before || n.after != nil {
+			t.Errorf("after %s, when the deadline of a session is near: %+v", after, n)
+		}
+		if n := r.naps(rushMargin-1, false); n != (naps{}) {
 			t.Errorf("after %s, when the deadline is near: %+v", after, n)
 		}
 	}

@@ -27,6 +27,9 @@ func openRouted(l Listen, v6 bool) (*txSocket, error) {
 		return nil, fmt.Errorf("bind raw socket to %s: %w", l.Name, err)
 	}
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PRIORITY, 7)
+	// Packets for a neighbour that does not answer stay in the buffer for seconds, up to a
+	// hundred for each. The others need room meanwhile.
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, receiveBuffer)
 	return newRouted(fd, l), nil
 }
 

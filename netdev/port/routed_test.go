@@ -34,6 +34,22 @@ func TestRoutedFramesReachThePeer(t *testing.T) {
 	}
 }
 
+// Packets for peers that are away wait in the kernel for their Ethernet addresses. They
+// leave room for those of the peers that are there.
+func TestAbsentPeersStopNoFrame(t *testing.T) {
+	p := testns.NewPair(t)
+	sender, from := openPort(t, p.Neighbour, "net0")
+	testns.Must(t, sender.Open(Listen{Name: "net0", Index: from, IPv4: true, Unicast: true}))
+	source := netip.MustParseAddr("10.0.0.9")
+	for i := range 400 {
+		f, err := frame.NewRoutedAdvert(source, netip.AddrFrom4([4]byte{10, 0, 0, byte(20 + i%200)}))
+		testns.Must(t, err)
+		if n, err := sender.Send([]Frame{{IfIndex: from, Bytes: f.Wrap([]byte("hello!!!")), Routed: true}}); n != 1 {
+			t.Fatalf("packet %d: %v", i, err)
+		}
+	}
+}
+
 // A peer behind routers is sent to with a TTL or hop limit of one's own.
 func TestRoutedFramesCarryTheirHops(t *testing.T) {
 	p := testns.NewPair(t)

@@ -22,8 +22,11 @@ const (
 	// rushGap is the longest time between two arrivals of a rush. It is longer than
 	// both pauses, so that a rush lasts while more comes.
 	rushGap = 2 * gatherPause
-	// gatherMargin is how far away the deadline has to be, so that no timer is late.
+	// gatherMargin is how far away the deadline has to be, so that no timer is late. In a
+	// rush less is enough. BFD sessions have a deadline every few milliseconds; without a
+	// pause, whoever floods the wire could then wake the thread up for each of his packets.
 	gatherMargin = 20 * time.Millisecond
+	rushMargin   = 2 * time.Millisecond
 )
 
 // These are what the kernel is given; nobody changes them.
@@ -58,10 +61,9 @@ func (r *rush) arrived(now time.Time, n int) {
 // none.
 func (r *rush) naps(away time.Duration, forever bool) (n naps) {
 	switch {
-	case !forever && away < gatherMargin:
-	case r.on:
+	case r.on && (forever || away >= rushMargin):
 		n.before = &gatherTime
-	case r.crowd:
+	case r.crowd && !r.on && (forever || away >= gatherMargin):
 		n.after = &crowdTime
 	}
 	return n

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
 	"holdfast/conf"
+	"holdfast/lvs"
 	"holdfast/netdev/statefile"
 )
 
@@ -30,14 +32,14 @@ type alerts struct {
 	engine   *alert.Engine
 	masters  map[string]bool
 	timer    *time.Timer
-	keeping  *time.Timer         // until the file is written; nil: it is up to date
-	kept     []byte              // content of the file
-	counts   atomic.Bool         // a rule counts failed checks
-	hosts    map[string][]string // the servers of each service, for alerts of mon
-	posted   bool                // a look is on its way
-	ended    bool                // what happens now is the end of the daemon
-	fresh    bool                // nothing was applied yet
-	upgraded bool                // the former binary has called the programs of the start
+	keeping  *time.Timer // until the file is written; nil: it is up to date
+	kept     []byte      // content of the file
+	counts   atomic.Bool // a rule counts failed checks
+	services map[string]*conf.Service
+	posted   bool // a look is on its way
+	ended    bool // what happens now is the end of the daemon
+	fresh    bool // nothing was applied yet
+	upgraded bool // the former binary has called the programs of the start
 }
 
 func newAlerts(b base, dir string) *alerts {
@@ -54,13 +56,11 @@ func (a *alerts) apply(c *conf.Config) {
 	}
 	a.ended = false // a failed upgrade goes on
 	a.engine.Configure(rules)
-	a.engine.SetExists(time.Now(), subjectsOf(c))
-	a.hosts = make(map[string][]string, len(c.Services))
+	a.services = make(map[string]*conf.Service, len(c.Services))
 	for i := range c.Services {
-		for j := range c.Services[i].Servers {
-			a.hosts[c.Services[i].Name] = append(a.hosts[c.Services[i].Name], c.Services[i].Servers[j].Name)
-		}
+		a.services[c.Services[i].Name] = &c.Services[i]
 	}
+	a.engine.SetExists(time.Now(), subjectsOf(c, a.services))
 	a.counts.Store(a.engine.Counts())
 	first := a.fresh
 	if a.fresh {
@@ -84,18 +84,26 @@ func monitorsOf(c *conf.Config) []alert.Run {
 		if !ok {
 			continue
 		}
-		run := alert.Run{Service: s.Name, Environment: environment}
-		for j := range s.Servers {
-			run.Hosts = append(run.Hosts, s.Servers[j].Name)
-		}
-		all = append(all, run)
+		all = append(all, alert.Run{Service: s.Name, Environment: environment, Hosts: hostsOf(s)})
 	}
 	return all
 }
 
+// hostsOf returns the names of the servers of a service; nil for no service.
+func hostsOf(s *conf.Service) []string {
+	if s == nil {
+		return nil
+	}
+	names := make([]string, len(s.Servers))
+	for i := range s.Servers {
+		names[i] = s.Servers[i].Name
+	}
+	return names
+}
+
 // subjectsOf returns which subjects a configuration has. Others, such as devices that
-// have a problem, may exist too.
-func subjectsOf(c *conf.Config) func(kind, name string) bool {
+// have a problem, may exist too. services has those of c by name.
+func subjectsOf(c *conf.Config, services map[string]*conf.Service) func(kind, name string) bool {
 	have := map[[2]string]bool{}
 	for i := range c.VRRP {
 		have[[2]string{event.KindInstance, c.VRRP[i].Name}] = true
@@ -104,20 +112,25 @@ func subjectsOf(c *conf.Config) func(kind, name string) bool {
 	for i := range c.Groups {
 		have[[2]string{event.KindGroup, c.Groups[i].Name}] = true
 	}
-	for i := range c.Services {
-		s := &c.Services[i]
-		have[[2]string{event.KindService, s.Name}] = true
-		for j := range s.Servers {
-			have[[2]string{event.KindServer, s.Name + "/" + s.Servers[j].Name}] = true
-		}
-	}
 	for i := range c.Tracks {
 		have[[2]string{event.KindTracker, c.Tracks[i].Name}] = true
 	}
 	for i := range c.BFD {
 		have[[2]string{event.KindBFD, c.BFD[i].Name}] = true
 	}
-	return func(kind, name string) bool { return kind == event.KindProblem || have[[2]string{kind, name}] }
+	return func(kind, name string) bool {
+		switch kind {
+		case event.KindProblem:
+			return true
+		case event.KindService:
+			return services[name] != nil
+		case event.KindServer: // not in have, because there may be ten thousand
+			r := ref(name)
+			s := services[r.Service]
+			return s != nil && slices.ContainsFunc(s.Servers, func(server lvs.ServerConfig) bool { return server.Name == r.Server })
+		}
+		return have[[2]string{kind, name}]
+	}
 }
 
 // setMaster notes whether an instance or group is MASTER.
@@ -187,7 +200,7 @@ func (a *alerts) ranMonitor(r probe.MonRun) {
 		if a.ended {
 			return
 		}
-		a.engine.Ran(&alert.Run{Service: r.Service, At: r.At, Status: r.Status, Output: r.Output, Hosts: a.hosts[r.Service], Environment: r.Environment, Source: alert.Source(r.Source), Intended: r.Intended})
+		a.engine.Ran(&alert.Run{Service: r.Service, At: r.At, Status: r.Status, Output: r.Output, Hosts: hostsOf(a.services[r.Service]), Environment: r.Environment, Source: alert.Source(r.Source), Intended: r.Intended})
 		a.soon()
 	})
 }

@@ -51,6 +51,7 @@ func describeSections(old, new *conf.Config, add func(format string, args ...any
 		{"listen", old.Listens, new.Listens},
 		{"notify", old.Notify, new.Notify},
 		{"alert", old.Alerts, new.Alerts},
+		{"mon_traps", old.MonTraps, new.MonTraps},
 		{"page", old.Page, new.Page},
 		{"metrics", old.Metrics, new.Metrics},
 		{"director", old.Director, new.Director},
@@ -133,6 +134,13 @@ func (p *unitPair) describeMoves() (list []string) {
 	return list
 }
 
+func servers(n int) string {
+	if n == 1 {
+		return "1 server"
+	}
+	return fmt.Sprintf("%d servers", n)
+}
+
 func describeServices(old, new *conf.Config, add func(string, ...any)) {
 	before := make(map[string]*conf.Service, len(old.Services))
 	for i := range old.Services {
@@ -144,7 +152,7 @@ func describeServices(old, new *conf.Config, add func(string, ...any)) {
 		delete(before, n.Name)
 		switch {
 		case o == nil:
-			add("add service %s with %d servers", n.Name, len(n.Servers))
+			add("add service %s with %s", n.Name, servers(len(n.Servers)))
 		case !reflect.DeepEqual(o, n):
 			add("change service %s", n.Name)
 		}

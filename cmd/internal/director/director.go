@@ -130,6 +130,7 @@ func Run(ctx context.Context, o Options) error {
 		return errors.Join(err, d.close())
 	}
 	d.applyConf(o.Config)
+	d.opts.Config = &conf.Config{Director: o.Config.Director} // a reload replaces the rest
 	d.opts.EarlySpeaker.end()
 	d.routers.repair.reconcile(d.host.Reconcile)
 	_ = d.routers.sweep() // it is logged, and the host tries again

@@ -68,6 +68,12 @@ func TestEverySectionIsDescribed(t *testing.T) {
 		{func(c *conf.Config) { c.VRRP[0].Resources = []conf.Resource{{Name: "job"}} }, []string{"change vrrp outside"}},
 		{func(c *conf.Config) { c.LVS.MaintenanceDir = "/etc/holdfast/down" }, []string{"change lvs"}},
 		{func(c *conf.Config) { c.Alerts = []conf.Alert{{Name: "mail"}} }, []string{"change alert"}},
+		{func(c *conf.Config) { c.MonTraps.Senders = []conf.MonSender{{User: "lvs1"}} }, []string{"change mon_traps"}},
+		{func(c *conf.Config) {
+			c.Services = make([]conf.Service, 2)
+			c.Services[0].Name, c.Services[0].Servers = "web", make([]lvs.ServerConfig, 1)
+			c.Services[1].Name, c.Services[1].Servers = "dns", make([]lvs.ServerConfig, 2)
+		}, []string{"add service web with 1 server", "add service dns with 2 servers"}},
 		{func(c *conf.Config) { c.Metrics.KeepalivedNames = true }, []string{"change metrics"}},
 		{func(c *conf.Config) { c.Director.MaxCheckPrograms = 7 }, []string{"change director"}},
 	} {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -49,7 +50,7 @@ type virtualServices struct {
 	files   *maintenance
 	ending  bool               // the daemon stops
 	unsent  map[lvs.Ref]string // why the checks of servers cannot be sent
-	said    map[lvs.Ref]string // UP or DOWN by server, as its latest event says
+	said    map[lvs.Ref]string // UP or DOWN, as the latest event of a server that waits for another one says
 }
 
 // newVirtualServices returns the subsystem with what a former run left in IPVS.
@@ -318,16 +319,17 @@ func (v *virtualServices) announce(c checker.Change, r lvs.Ref, before lvs.Healt
 	if c.Up {
 		to = event.Up
 	}
-	from, known := v.said[r]
-	if !known {
+	from, waited := v.said[r]
+	if !waited {
 		from = eventHealth(before)
 	}
-	v.said[r] = from
-	switch {
-	case c.Waits:
+	if c.Waits {
+		v.said[r] = from
 		v.log.Info("server is not asked", "server", c.ID, "reason", c.Reason)
-	case from != to:
-		v.said[r] = to
+		return
+	}
+	delete(v.said, r)
+	if from != to {
 		v.log.Info("server is "+strings.ToLower(to), "server", c.ID, "reason", c.Reason)
 		v.publish(event.Event{
 			At: c.At, Kind: event.KindServer, Subject: c.ID,
@@ -351,17 +353,16 @@ func (v *virtualServices) isUnsent(r lvs.Ref) bool { _, is := v.unsent[r]; retur
 
 // forget drops what was said of servers that are not configured any more.
 func (v *virtualServices) forget(checks []checker.Config) {
-	said, unsent := make(map[lvs.Ref]string, len(checks)), make(map[lvs.Ref]string)
-	for i := range checks {
-		r := ref(checks[i].Server)
-		if to, ok := v.said[r]; ok {
-			said[r] = to
-		}
-		if reason, is := v.unsent[r]; is {
-			unsent[r] = reason
-		}
+	if len(v.said)+len(v.unsent) == 0 {
+		return
 	}
-	v.said, v.unsent = said, unsent
+	stays := make(map[lvs.Ref]bool, len(checks))
+	for i := range checks {
+		stays[ref(checks[i].Server)] = true
+	}
+	gone := func(r lvs.Ref, _ string) bool { return !stays[r] }
+	maps.DeleteFunc(v.said, gone)
+	maps.DeleteFunc(v.unsent, gone)
 }
 
 func (v *virtualServices) logWeight(c *checker.Change) {

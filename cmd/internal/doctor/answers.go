@@ -113,7 +113,7 @@ func judgeAnswers(p *Patient, f answerFacts) (found []Finding) {
 			found = append(found, judgePlace(p, in, at, f)...)
 		}
 	}
-	return found
+	return append(found, judgeFree(p, f)...)
 }
 
 // judgePlace judges who answers for an address of a virtual router.
@@ -146,9 +146,31 @@ func judgePlace(p *Patient, in *conf.Instance, at place, f answerFacts) (found [
 			What: fmt.Sprintf("nobody answers for %v on %s, and %s is BACKUP here", at.Address, at.Interface, in.Name),
 			Why:  "A MASTER sends adverts, and does not serve the address, or the wire loses the question or the answer.",
 			Cure: "holdfast status and holdfast doctor on the MASTER; holdfast handover there moves the addresses"})
-	case state == "" && p.Status == nil && !served && len(strangers) == 0:
-		found = append(found, Finding{Severity: Note,
-			What: fmt.Sprintf("nobody answers for %v on %s: the address is free", at.Address, at.Interface)})
+	}
+	return found
+}
+
+// judgeFree notes, before the start, for which addresses nobody answers: one note for each
+// interface, because there may be hundreds.
+func judgeFree(p *Patient, f answerFacts) (found []Finding) {
+	if p.Status != nil {
+		return nil
+	}
+	free := map[string][]string{}
+	var names []string
+	for i := range p.Config.VRRP {
+		for _, at := range placesOf(&p.Config.VRRP[i]) {
+			if !f.Asked[at] || len(f.Answers[at]) > 0 {
+				continue
+			}
+			if free[at.Interface] == nil {
+				names = append(names, at.Interface)
+			}
+			free[at.Interface] = append(free[at.Interface], at.Address.String())
+		}
+	}
+	for _, name := range names {
+		found = append(found, Finding{Severity: Note, What: "nobody answers on " + name + " for " + strings.Join(free[name], ", ")})
 	}
 	return found
 }

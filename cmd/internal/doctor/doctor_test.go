@@ -319,7 +319,7 @@ func TestAnswers(t *testing.T) {
 		{name: "master", state: "MASTER", facts: facts()},
 		{name: "two masters", state: "MASTER", facts: facts(virtual), want: []string{"error: another host answers for 10.0.0.100"}},
 		{name: "nobody", state: "BACKUP", facts: facts(), want: []string{"error: nobody answers for 10.0.0.100"}},
-		{name: "free", facts: facts(), want: []string{"note: the address is free"}},
+		{name: "free", facts: facts(), want: []string{"note: nobody answers on eth0 for 10.0.0.100"}},
 		{name: "stranger", state: "BACKUP", facts: facts(virtual, other), want: []string{"error: 02:00:00:00:00:09 answers ARP"}},
 		{name: "before the start", facts: facts(other), want: []string{"error: 02:00:00:00:00:09 answers ARP"}},
 		{name: "realserver", config: base + forwarded("dr"), state: "MASTER", facts: server, want: []string{"error: the realserver 10.0.0.11"}},

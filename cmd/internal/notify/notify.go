@@ -134,7 +134,13 @@ func (n *Notifier) send(c call, commands []Command) error {
 	}
 	key := subjectKey{c.kind, c.Subject}
 	s := n.subjects[key]
-	if s == nil {
+	switch {
+	case s != nil:
+	case c.kind == Server && len(commands) == 0:
+		// Each event of a server is a change, so it is news without a state to compare
+		// with. There may be ten thousand servers, and few have commands.
+		return nil
+	default:
 		s = &subject{key: key}
 		n.subjects[key] = s
 	}
@@ -150,7 +156,7 @@ func (n *Notifier) send(c call, commands []Command) error {
 		same := momentOf(d.call.state) == kind
 		if same {
 			n.status.Dropped++
-			n.log.Warn("script is slow: skipped "+d.call.state,
+			n.log.Warn("scripts are not called for a state that is over: skipped "+d.call.state,
 				"type", c.kind, "name", c.Subject, "state", c.state)
 		}
 		return same

@@ -388,3 +388,16 @@ func TestForget(t *testing.T) {
 		t.Errorf("still remembered: %v", b.subjects)
 	}
 }
+
+// A server without commands takes no memory: there may be ten thousand.
+func TestServerWithoutCommands(t *testing.T) {
+	n := newBench(t, nil)
+	for _, state := range []string{event.Up, event.Down, event.Up} {
+		if err := n.Send(event.Event{Kind: event.KindServer, Subject: "web/192.0.2.1:80", To: state, Service: &event.Service{}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(n.subjects) > 0 {
+		t.Errorf("%d subjects are remembered", len(n.subjects))
+	}
+}

@@ -28,13 +28,22 @@ type Path struct {
 func (s *Status) pathNotes(t *table, v *Instance) {
 	for i := range v.Paths {
 		p := &v.Paths[i]
-		from, heard := "without an address", "nothing heard"
+		from := "without an address"
 		if p.Source != "" {
 			from = "from " + p.Source
 		}
-		if !p.LastHeard.IsZero() {
-			heard = fmt.Sprintf("heard %s ago", s.ago(p.LastHeard))
-		}
-		t.note(fmt.Sprintf("path %s %s: %s, %s sent, %s received", p.Interface, from, heard, count(p.AdvertsSent), count(p.AdvertsReceived)))
+		t.note(fmt.Sprintf("path %s %s: %s%s sent, %s received", p.Interface, from, s.heard(v, p), count(p.AdvertsSent), count(p.AdvertsReceived)))
 	}
+}
+
+// heard says when the last advert came by a path. A MASTER hears nobody, and that it does
+// not would look like a fault.
+func (s *Status) heard(v *Instance, p *Path) string {
+	switch {
+	case v.State == "MASTER" && !p.LastHeard.After(v.Since):
+		return ""
+	case p.LastHeard.IsZero():
+		return "nothing heard, "
+	}
+	return fmt.Sprintf("heard %s ago, ", s.ago(p.LastHeard))
 }

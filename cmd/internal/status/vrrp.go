@@ -155,11 +155,23 @@ func (s *Status) vrrp(b *page) {
 	for i := range s.VRRP {
 		v := &s.VRRP[i]
 		t.row(v.Name, v.State, s.ago(v.Since), v.priority(), milliseconds(v.IntervalMS), v.Interface,
-			cmp.Or(v.Device, "-"), strconv.Itoa(v.VRID), v.master(), cmp.Or(strings.Join(v.Addresses, " "), "-"))
+			cmp.Or(v.Device, "-"), strconv.Itoa(v.VRID), v.master(), cmp.Or(someOf(v.Addresses), "-"))
 		t.unwell(v.State == "FAULT" || v.waits() || v.Silenced != nil || v.CededTo != nil || v.Rival != nil)
 		s.instanceNotes(&t, v)
 	}
 	t.write(b)
+}
+
+// maxShown is how many addresses a line of text has at most; JSON has all.
+const maxShown = 6
+
+// someOf returns the addresses that a line has room for, and how many there are beside.
+func someOf(addresses []string) string {
+	n := len(addresses)
+	if n <= maxShown {
+		return strings.Join(addresses, " ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(addresses[:maxShown-1], " "), n-maxShown+1)
 }
 
 // instanceNotes writes what is special about an instance.
@@ -168,7 +180,7 @@ func (s *Status) instanceNotes(t *table, v *Instance) {
 		t.note(fmt.Sprintf("%s, for %s: %s", r.Key, s.ago(r.Since), r.Text))
 	}
 	for _, p := range v.ExtraInterfaces {
-		t.note(fmt.Sprintf("%s on %s", strings.Join(p.Addresses, " "), cmp.Or(p.Device, p.Interface)))
+		t.note(fmt.Sprintf("%s on %s", someOf(p.Addresses), cmp.Or(p.Device, p.Interface)))
 	}
 	if n := v.Counters.AddressMismatch; n > 0 {
 		t.note(fmt.Sprintf("%s adverts had another list of addresses than this configuration", count(n)))

@@ -38,6 +38,11 @@ func (c *converter) readAddresses(in *instance) {
 	in.excluded = unique(in.excluded, in.addresses, func(v vip) {
 		c.report.Note(v.at, "%v is there twice: keepalived ignores the second one", v.Addr())
 	})
+	for _, v := range in.excluded {
+		if in.vmac && v.Addr().Is6() != in.six {
+			c.report.Note(v.at, "%v has another family than the adverts: keepalived adds it to the interface, holdfast to the device of the virtual MAC", v.Addr())
+		}
+	}
 	in.bare = len(in.addresses)+len(in.excluded) == 0
 	if in.bare && none == nil {
 		c.report.Note(in.d.at, "the instance has no addresses: holdfast elects a MASTER and changes no device")

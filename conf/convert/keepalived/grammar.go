@@ -64,6 +64,8 @@ var grammar = sync.OnceValue(func() *words {
 		}
 		all[parent].by[name].sub = w
 	}
+	pool, server := all["virtual_server"].by["backup_real_server"], all["virtual_server"].by["real_server"]
+	pool.sub = server.sub
 	return all[""]
 })
 

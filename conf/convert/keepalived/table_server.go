@@ -29,6 +29,10 @@ quorum_down | = | quorum_down in [service.notify], with arguments = false
 sorry_server | = | fallback
 sorry_server_inhibit | ~ | holdfast removes the fallback when servers are back; established connections to it go on for as long as the kernel keeps them
 sorry_server_lvs_method | = | fallback_forward
+backup_real_server{ | ! | the servers that holdfast uses while a service is down are in its list fallback, and are not checked: add the address there
+failover_threshold | ! | quorum of the service is the sum of weights below which holdfast uses the fallback servers
+failover_up | ! | quorum_down in [service.notify] runs when the fallback servers begin
+failover_down | ! | quorum_up in [service.notify] runs when the fallback servers end
 inhibit_on_failure | = | on_down = "quiesce"
 weight | = | weight of servers without one
 virtualhost | = | host of the checks
