@@ -2,6 +2,7 @@ package lvs
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -160,26 +161,20 @@ type gathering struct {
 	keys     int     // the number of keys of the service
 	present  int     // how many of them the kernel has
 	counters Counters
-	servers  map[netip.AddrPort]*gathered // by the configured address, canonical
+	servers  []gathered // those of the configuration, and then its fallback servers
 }
 
 // gathered is what the kernel holds of a server of a service.
 type gathered struct {
-	ServerUsage
-	present int // the number of keys under which the kernel has the server
+	*ServerUsage     // nil if the kernel has it under no key
+	present      int // the number of keys under which the kernel has the server
 }
 
 // gather sums up what the kernel holds of c.
 func (c *ServiceConfig) gather(held map[Key]*Usage) gathering {
-	g := gathering{service: c.Service.Canonical(), keys: len(c.Keys()), servers: make(map[netip.AddrPort]*gathered, len(c.Servers))}
-	configured := make([]Server, 0, len(c.Servers)+1)
-	for i := range c.Servers {
-		configured = append(configured, c.Servers[i].Server.Canonical())
-	}
-	for _, a := range c.Fallbacks {
-		configured = append(configured, c.fallback(a))
-	}
-	for _, key := range c.Keys() {
+	keys := c.Keys()
+	g := gathering{service: c.Service.Canonical(), keys: len(keys), servers: make([]gathered, len(c.Servers)+len(c.Fallbacks))}
+	for _, key := range keys {
 		u := held[key]
 		if u == nil {
 			continue
@@ -189,30 +184,49 @@ func (c *ServiceConfig) gather(held map[Key]*Usage) gathering {
 		}
 		g.present++
 		g.counters.add(u.Counters, g.present == 1)
-		servers := make(map[netip.AddrPort]*ServerUsage, len(u.Servers))
-		for i := range u.Servers {
-			servers[u.Servers[i].Server.Address] = &u.Servers[i]
-		}
-		for _, s := range configured {
-			if su := servers[s.under(key).Address]; su != nil {
-				g.addServer(s.Address, su)
+		for i := range g.servers {
+			if su := u.server(c.configured(i).under(key).Address); su != nil {
+				g.servers[i].add(su)
 			}
 		}
 	}
 	return g
 }
 
-func (g *gathering) addServer(address netip.AddrPort, u *ServerUsage) {
-	sum := g.servers[address]
-	if sum == nil {
-		sum = &gathered{ServerUsage: ServerUsage{Server: u.Server}}
-		g.servers[address] = sum
+// configured returns a server of the configuration or, behind those, a fallback server.
+func (c *ServiceConfig) configured(i int) Server {
+	if i < len(c.Servers) {
+		return c.Servers[i].Server.Canonical()
 	}
-	sum.present++
-	sum.Active += u.Active
-	sum.Inactive += u.Inactive
-	sum.Persistent += u.Persistent
-	sum.Counters.add(u.Counters, sum.present == 1)
+	return c.fallback(c.Fallbacks[i-len(c.Servers)])
+}
+
+// server returns the server at an address, nil without one.
+func (u *Usage) server(address netip.AddrPort) *ServerUsage {
+	i, found := slices.BinarySearchFunc(u.Servers, address, func(s ServerUsage, a netip.AddrPort) int { return s.Server.Address.Compare(a) })
+	if !found {
+		return nil
+	}
+	return &u.Servers[i]
+}
+
+// add adds what the kernel holds under one more key. What it holds under the only key is
+// not copied.
+func (g *gathered) add(u *ServerUsage) {
+	if g.present++; g.present == 1 {
+		g.ServerUsage = u
+		return
+	}
+	if g.present == 2 {
+		sum := *g.ServerUsage
+		sum.Counters = Counters{}
+		sum.Counters.add(g.Counters, true)
+		g.ServerUsage = &sum
+	}
+	g.Active += u.Active
+	g.Inactive += u.Inactive
+	g.Persistent += u.Persistent
+	g.Counters.add(u.Counters, false)
 }
 
 // add adds o to c. The sum has rates if all have; the first is added to none.
@@ -251,17 +265,18 @@ func (t *Table) serviceStatus(c *ServiceConfig, g gathering) ServiceStatus {
 	s.Servers = make([]ServerStatus, 0, len(c.Servers)+len(c.Fallbacks))
 	for i := range c.Servers {
 		r := t.serverStatus(c, &c.Servers[i])
-		r.gather(g, c.Servers[i].Server.Canonical().Address)
+		r.gather(&g, i, c.configured(i).Address)
 		if r.Health == Up.String() {
 			s.ServersUp++
 		}
 		s.Servers = append(s.Servers, r)
 	}
-	for _, a := range c.Fallbacks {
-		if f := c.fallback(a); g.servers[f.Address] != nil {
+	for i := len(c.Servers); i < len(g.servers); i++ {
+		if g.servers[i].present > 0 {
 			r := ServerStatus{Name: "fallback", Configured: 1, Effective: 1, WeightFrom: FromConfig, Fallback: true}
+			f := c.configured(i)
 			r.describe(f)
-			r.gather(g, f.Address)
+			r.gather(&g, i, f.Address)
 			s.OnFallback = true
 			s.Servers = append(s.Servers, r)
 		}
@@ -320,10 +335,10 @@ func (r *ServerStatus) describe(s Server) {
 	}
 }
 
-// gather fills in what the kernel holds of the server with a configured address.
-func (r *ServerStatus) gather(g gathering, address netip.AddrPort) {
-	if held := g.servers[address]; held != nil {
-		r.use(&held.ServerUsage)
+// gather fills in what the kernel holds of a server with a configured address.
+func (r *ServerStatus) gather(g *gathering, i int, address netip.AddrPort) {
+	if held := &g.servers[i]; held.present > 0 {
+		r.use(held.ServerUsage)
 		r.Present = held.present == g.keys
 	}
 	if g.keys > 1 { // under each key the server may have another port

@@ -66,6 +66,7 @@ func (t *Table) Usage() ([]lvs.Usage, error) {
 		for j, s := range w.Servers {
 			usage[i].Servers[j].Server = s
 		}
+		slices.SortFunc(usage[i].Servers, func(a, b lvs.ServerUsage) int { return a.Server.Address.Compare(b.Server.Address) })
 	}
 	return usage, err
 }

@@ -12,6 +12,7 @@ type labels struct {
 	names, values []string
 	pairs         []*dto.LabelPair
 	text          string
+	once          bool // one sample has them: no form is worth keeping
 }
 
 // list returns the labels as protobuf has them.
@@ -33,36 +34,33 @@ func (l *labels) list() []*dto.LabelPair {
 // escaper writes a value as all text formats do.
 var escaper = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
 
-// line returns the labels as the text formats have them, without braces.
-func (l *labels) line() string {
-	if l == nil {
-		return ""
+// appendTo appends the labels as the text formats have them, without braces.
+func (l *labels) appendTo(b []byte) []byte {
+	switch {
+	case l == nil || len(l.names) == 0:
+		return b
+	case l.once:
+		return l.format(b)
+	case l.text == "":
+		begin := len(b)
+		b = l.format(b)
+		l.text = string(b[begin:])
+		return b
 	}
-	if l.text == "" {
-		var b strings.Builder
-		b.Grow(l.size())
-		for i, name := range l.names {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			b.WriteString(name)
-			b.WriteString(`="`)
-			value := l.values[i]
-			if strings.ContainsAny(value, "\\\n\"") {
-				value = escaper.Replace(value)
-			}
-			b.WriteString(value)
-			b.WriteByte('"')
-		}
-		l.text = b.String()
-	}
-	return l.text
+	return append(b, l.text...)
 }
 
-// size returns the bytes that line needs without escapes.
-func (l *labels) size() (n int) {
-	for i := range l.names {
-		n += len(l.names[i]) + len(l.values[i]) + len(`="",`)
+func (l *labels) format(b []byte) []byte {
+	for i, name := range l.names {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(b, name...), `="`...)
+		value := l.values[i]
+		if strings.ContainsAny(value, "\\\n\"") {
+			value = escaper.Replace(value)
+		}
+		b = append(append(b, value...), '"')
 	}
-	return n
+	return b
 }

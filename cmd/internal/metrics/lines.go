@@ -31,9 +31,9 @@ func newLineFormat(format expfmt.Format) *lineFormat {
 func (f *lineFormat) write(to *bufio.Writer, name string, of, extra *labels, value float64) error {
 	f.line = append(f.line[:0], name...)
 	separator := byte('{')
-	for _, text := range [...]string{of.line(), extra.line()} {
-		if text != "" {
-			f.line = append(append(f.line, separator), text...)
+	for _, l := range [...]*labels{of, extra} {
+		if l != nil && len(l.names) > 0 {
+			f.line = l.appendTo(append(f.line, separator))
 			separator = ','
 		}
 	}

@@ -103,7 +103,11 @@ func ours(all []service) []service {
 // servers returns the servers of services. Of several fallback servers, which have one
 // name, it returns the first.
 func servers(of []service) []server {
-	var all []server
+	n := 0
+	for i := range of {
+		n += len(of[i].Servers)
+	}
+	all := make([]server, 0, n)
 	for i := range of {
 		fallback := false
 		for j := range of[i].Servers {

@@ -143,7 +143,15 @@ func (c *column[T]) write(x *exposition, subjects []T, rows []labels) {
 	x.begin(&c.Metric)
 	known := map[string]*labels{} // by value, of metrics with one extra label: most have few values
 	var row *labels
-	add := func(v float64, extra ...string) { x.add(v, row, c.further(known, extra)) } // one for all: it is allocated
+	var once labels                           // of one sample at a time: the text formats write it at once
+	add := func(v float64, extra ...string) { // one for all: it is allocated
+		if x.lines != nil && len(extra) > 1 {
+			once = labels{names: c.extra, values: append(once.values[:0], extra...), once: true}
+			x.add(v, row, &once)
+			return
+		}
+		x.add(v, row, c.further(known, extra))
+	}
 	for i := range subjects {
 		row = &rows[i]
 		switch s := &subjects[i]; {

@@ -87,6 +87,7 @@ function segments(router, events, begin, now) {
   let from = begin;
   let state = events.length > 0 ? events[0].from || router.state : router.state;
   let reason = "";
+  if (events.length > 0 && state === "INIT") state = "unknown"; // the daemon started just then
   if (events.length === 0) {
     reason = router.why;
     from = Math.max(begin, Math.min(Date.parse(router.since), now));

@@ -89,6 +89,8 @@ func testLive(t *testing.T, b *chromium.Browser) {
 	d := newDirector(t, busyStatus, busyEvents)
 	tab := b.Open(t, d.server.URL, chromium.Telephone)
 	tab.Await(drawn + ` && document.getElementById("verdict-title").innerText === "All is well" && document.getElementById("live-text").innerText === "Live"`)
+	// What was before a virtual router was started is not known, and is no state of it.
+	tab.Await(`[...document.querySelectorAll("#timeline .lanes li:last-child rect")].map((r) => r.getAttribute("class")).join() === "unknown,backup"`)
 
 	d.become(failingStatus)
 	d.journal.Append(event.Event{At: time.Now(), Kind: event.KindInstance, Subject: "inside", From: event.Master, To: event.Fault, Reason: "eth1 has no carrier"})

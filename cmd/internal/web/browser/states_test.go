@@ -178,6 +178,7 @@ func busyEvents(j *event.Journal) {
 	add(42*time.Minute, event.KindGroup, "director", event.Backup, event.Master, "no advert heard for 360ms")
 	add(31*time.Minute, event.KindServer, "web/rs02", event.Up, event.Down, "connect: connection refused")
 	add(29*time.Minute, event.KindServer, "web/rs02", event.Down, event.Up, "answered 2 times in a row")
+	add(20*time.Minute, event.KindInstance, "v6", event.Init, event.Backup, "started")
 	add(12*time.Minute, event.KindConfig, "", "", "", "2 changes: change service web; change notify")
 }
 
