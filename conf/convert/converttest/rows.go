@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"holdfast/conf/convert"
 )
 
@@ -29,8 +31,8 @@ type Row struct {
 // A snippet is what testdata has for a row: lines of the old file, and what becomes of
 // them.
 type snippet struct {
-	text                string
-	want, note, persons []string
+	text                               string
+	want, gone, without, note, persons []string
 }
 
 // A Table says how the rows of one table are tested.
@@ -50,10 +52,13 @@ type Table struct {
 //	# DIRECTIVE
 //	lines of the old file
 //	> want: text of the result, which is not there without the lines
+//	> gone: text that is in the result without the lines only
+//	> without: text that is not in the result
 //	> note: text of a note
 //	> person: text of what needs a person
 //
-// "yes" must have a want and need no person, "not needed" must have a note and change
+// A row whose text is a finding needs no note and no person.
+// "yes" must have one of these and need no person, "not needed" must have a note and change
 // nothing, and "by hand" must need a person. A key that the row names must be in what
 // became of its snippets.
 func Rows(t *testing.T, c Converter, page, file string, tables []Table) {
@@ -88,7 +93,7 @@ func Rows(t *testing.T, c Converter, page, file string, tables []Table) {
 			keys[r.text] += toml
 			notes, persons := newFindings(report, baseReport)
 			if wrong := r.check(&s, toml, base, notes, persons); wrong != "" {
-				t.Errorf("%q, %s (%s): %s\n%s\n%s", r.Table, r.Directive, r.fate, wrong, toml, report.String())
+				t.Errorf("%q, %s (%s): %s\n%s\n%s%s", r.Table, r.Directive, r.fate, wrong, cmp.Diff(base, toml), notes, persons)
 			}
 		}
 		for i := range rows {
@@ -112,6 +117,16 @@ func (r *Row) check(s *snippet, toml, base string, notes, persons string) string
 			return fmt.Sprintf("%q is in the result without the lines too", want)
 		}
 	}
+	for _, gone := range s.gone {
+		if strings.Contains(toml, gone) || !strings.Contains(base, gone) {
+			return fmt.Sprintf("%q is not what the lines take from the result", gone)
+		}
+	}
+	for _, text := range s.without {
+		if strings.Contains(toml, text) {
+			return fmt.Sprintf("%q is in the result", text)
+		}
+	}
 	for _, want := range s.note {
 		if !strings.Contains(notes, want) {
 			return fmt.Sprintf("no note %q", want)
@@ -122,9 +137,14 @@ func (r *Row) check(s *snippet, toml, base string, notes, persons string) string
 			return fmt.Sprintf("no person is needed for %q", want)
 		}
 	}
+	if len(s.note)+len(s.persons) == 0 && r.fate != translated && strings.Contains(notes+persons, r.message()) {
+		s.note, s.persons = []string{r.text}, []string{r.text}
+	}
 	switch {
-	case r.fate == translated && len(s.want) == 0:
+	case r.fate == translated && len(s.want)+len(s.gone)+len(s.without) == 0:
 		return "the snippet says nothing of the result"
+	case r.fate == translated && !r.mentions(slices.Concat(s.want, s.gone, s.without, changed(base, toml))):
+		return "the row names nothing of what the snippet wants"
 	case r.fate == needless && len(s.note) == 0:
 		return "the snippet has no note"
 	case r.fate == needless && toml != base:
@@ -135,6 +155,47 @@ func (r *Row) check(s *snippet, toml, base string, notes, persons string) string
 		return "a person is needed"
 	}
 	return ""
+}
+
+// message is the text of the row, which a finding may have as its own.
+func (r *Row) message() string {
+	return strings.ReplaceAll(strings.TrimSuffix(strings.TrimSpace(r.text), " |"), `\|`, "|")
+}
+
+// wantedKey is the key, or the table, of a line of a result.
+var wantedKey = regexp.MustCompile(`^(?:\[+[a-z_.]+\]+|[a-z_]+)`)
+
+// mentions reports whether the row names a key or a table of a result, or has none to
+// name.
+func (r *Row) mentions(wants []string) bool {
+	named := 0
+	for _, want := range wants {
+		key := wantedKey.FindString(want)
+		if key == "" {
+			continue
+		}
+		if named++; regexp.MustCompile(`(^|[^a-z_])` + regexp.QuoteMeta(key) + `($|[^a-z_])`).MatchString(r.text) {
+			return true
+		}
+	}
+	return named == 0
+}
+
+// changed returns the lines that only one of two texts has, or has more often.
+func changed(before, after string) (lines []string) {
+	count := map[string]int{}
+	for line := range strings.Lines(before) {
+		count[line]--
+	}
+	for line := range strings.Lines(after) {
+		count[line]++
+	}
+	for line, n := range count {
+		if n != 0 {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	return lines
 }
 
 // newFindings returns the notes that only a report has, and what needs a person in it.
@@ -156,6 +217,7 @@ func newFindings(report, before convert.Report) (notes, persons string) {
 }
 
 var (
+	nextTitle  = regexp.MustCompile(`(?s)\n##+ .*`)
 	quotedText = regexp.MustCompile("`([^`]+)`")
 	keyText    = regexp.MustCompile(`^[a-z_]+( = .*)?$`)
 )
@@ -183,9 +245,12 @@ func readRows(t *testing.T, page, title string) (rows []Row) {
 	}
 	_, section, ok := strings.Cut(string(text), "\n## "+title+"\n")
 	if !ok {
+		_, section, ok = strings.Cut(string(text), "\n### "+title+"\n")
+	}
+	if !ok {
 		t.Fatalf("%s has no section %q", page, title)
 	}
-	section, _, _ = strings.Cut(section, "\n## ")
+	section = nextTitle.ReplaceAllString(section, "")
 	for line := range strings.Lines(section) {
 		cells := strings.Split(line, " | ")
 		if len(cells) < 3 || !slices.Contains([]string{translated, needless, byHand}, cells[1]) {
@@ -225,6 +290,10 @@ func readSnippets(t *testing.T, file string) map[string]snippet {
 			continue
 		case kind == "> want":
 			s.want = append(s.want, rest)
+		case kind == "> gone":
+			s.gone = append(s.gone, rest)
+		case kind == "> without":
+			s.without = append(s.without, rest)
 		case kind == "> note":
 			s.note = append(s.note, rest)
 		case kind == "> person":
