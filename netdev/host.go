@@ -113,6 +113,10 @@ func OpenHost(o Options) (*Host, error) {
 	return h, nil
 }
 
+// Damaged returns why the journal of a crashed run could not be used; nil: it could, or there
+// is none. What that run changed in sysctls stays. Its devices are known by their aliases.
+func (h *Host) Damaged() error { return h.journal.damaged }
+
 // Left returns the specs of devices from the journal of a crashed run. Not all of
 // the devices need exist.
 func (h *Host) Left() []Spec { return slices.Clone(h.left) }

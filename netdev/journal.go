@@ -26,8 +26,9 @@ const journalVersion = 1
 // so a run that crashes leaves it to the next run, which restores the values from
 // before the first run.
 type journal struct {
-	path   string
-	behind bool // the file does not say what the fields say
+	path    string
+	behind  bool  // the file does not say what the fields say
+	damaged error // why the file of an earlier run could not be used
 
 	Version int `json:"version"`
 	// Boot and Namespace identify the kernel state that the rest describes. After a
@@ -84,7 +85,7 @@ func openJournal(dir string) (*journal, error) {
 	}
 	old := *fresh
 	if err := json.Unmarshal(data, &old); err != nil {
-		return nil, fmt.Errorf("read journal %s: %w", fresh.path, err)
+		return fresh, fresh.setAside(err)
 	}
 	if old.Boot != fresh.Boot || old.Namespace != fresh.Namespace {
 		return fresh, nil
@@ -94,6 +95,19 @@ func openJournal(dir string) (*journal, error) {
 			"stop the program that wrote it", fresh.path, old.Version, journalVersion)
 	}
 	return &old, nil
+}
+
+// damagedSuffix is what the name of a journal gets that is no JSON.
+const damagedSuffix = ".damaged"
+
+// setAside keeps a file that cannot be read, as after a power cut on a disk, for people. A
+// director that does not start is worse than sysctls that stay as they are.
+func (j *journal) setAside(cause error) error {
+	j.damaged = fmt.Errorf("read journal %s: %w; it is %s now", j.path, cause, j.path+damagedSuffix)
+	if err := os.Rename(j.path, j.path+damagedSuffix); err != nil {
+		return fmt.Errorf("read journal %s: %w", j.path, errors.Join(cause, err))
+	}
+	return nil
 }
 
 // namespaceID identifies the network namespace. Since Linux 5.14 it does so even

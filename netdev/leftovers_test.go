@@ -249,8 +249,15 @@ func TestJournalOfAnotherBoot(t *testing.T) {
 		t.Errorf("journal of another boot: %+v, %v", j, err)
 	}
 	testns.Must(t, os.WriteFile(filepath.Join(dir, JournalName), []byte(`{"version":`), 0o600))
-	if _, err = openJournal(dir); err == nil || !strings.Contains(err.Error(), JournalName) {
-		t.Errorf("half a journal: %v", err)
+	j, err = openJournal(dir)
+	if err != nil || len(j.Sysctls) != 0 || j.damaged == nil || !strings.Contains(j.damaged.Error(), JournalName) {
+		t.Errorf("half a journal: %+v, %v", j, err)
+	}
+	if kept, err := os.ReadFile(filepath.Join(dir, JournalName+".damaged")); err != nil || string(kept) != `{"version":` {
+		t.Errorf("half a journal is kept as %q, %v", kept, err)
+	}
+	if j, err = openJournal(dir); err != nil || j.damaged != nil {
+		t.Errorf("after half a journal: %+v, %v", j, err)
 	}
 }
 

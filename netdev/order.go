@@ -38,15 +38,15 @@ func (h *Host) Claim(names ...string) error { return h.claim(names, nil) }
 // claim calls up with the parts that are up, if up is not nil.
 func (h *Host) claim(names []string, up func([]Part)) error {
 	h.mu.Lock()
-	carry, limit := h.inParts(up), localUnserved
+	requests, carry, limit := h.partRequests, h.inParts(up), localUnserved
 	if up == nil {
 		limit = localLimit
 	}
 	if up == nil || h.few(names) {
 		h.settleIn(names, limit)
-		carry = h.atOnce
+		requests, carry = h.claimRequests, h.atOnce
 	}
-	err := h.order(names, "claim", Claimed, h.claimRequests, carry)
+	err := h.order(names, "claim", Claimed, requests, carry)
 	if err == nil {
 		h.awaitLocal(names, limit)
 	}
@@ -201,7 +201,19 @@ func (h *Host) orderByLooking(devices []*device, verb string, to State) error {
 	return errors.Join(errs...)
 }
 
+// claimRequests brings the device up last. While it is up, each address has the kernel
+// walk the routes of those before it (net/ipv4/fib_semantics.c fib_sync_up): a thousand
+// /32 addresses then take 17 ms and not 11.
 func (h *Host) claimRequests(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
+	all = addRequests(all, d)
+	if d.spec.virtual() {
+		all = append(all, upDownRequest(d, unix.IFF_UP))
+	}
+	return all
+}
+
+// partRequests brings the device up first, so that the first part is of use.
+func (h *Host) partRequests(all []*nl.NetlinkRequest, d *device) []*nl.NetlinkRequest {
 	if d.spec.virtual() {
 		all = append(all, upDownRequest(d, unix.IFF_UP))
 	}

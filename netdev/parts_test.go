@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
 	"holdfast/netdev/internal/testns"
 )
 
@@ -118,5 +121,24 @@ func TestPartsOfWhatFails(t *testing.T) {
 	}
 	if told["bad"] != 30 || told["good"] != 1 {
 		t.Errorf("told of %v", told)
+	}
+}
+
+// A device comes up after its addresses, unless the first of them are to be of use early.
+func TestClaimOrder(t *testing.T) {
+	h := &Host{}
+	d := &device{spec: spec4(), index: 7}
+	types := func(all []*nl.NetlinkRequest) (list []uint16) {
+		for _, r := range all {
+			list = append(list, r.Type)
+		}
+		return list
+	}
+	at, parts := types(h.claimRequests(nil, d)), types(h.partRequests(nil, d))
+	if len(at) < 2 || at[0] != unix.RTM_NEWADDR || at[len(at)-1] != unix.RTM_SETLINK {
+		t.Errorf("at once: %v", at)
+	}
+	if len(parts) != len(at) || parts[0] != unix.RTM_SETLINK || parts[len(parts)-1] != unix.RTM_NEWADDR {
+		t.Errorf("in parts: %v", parts)
 	}
 }

@@ -27,6 +27,24 @@ func entersyscallblock()
 //go:linkname exitsyscall runtime.exitsyscall
 func exitsyscall()
 
+// canSendAhead says that a wait can send datagrams.
+const canSendAhead = unsafe.Sizeof(uintptr(0)) == 8 // see monotonic
+
+// epollAhead waits as ahead.wait does. It takes the nap before the wait.
+//
+//go:noinline
+//go:nosplit
+//go:norace
+func epollAhead(set int, events *unix.EpollEvent, n int, a *ahead, naps naps) (int, unix.Errno) {
+	entersyscallblock()
+	if naps.before != nil {
+		_, _, _ = unix.RawSyscall6(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(naps.before)), 0, 0, 0, 0, 0)
+	}
+	got, errno := a.wait(set, events, n)
+	exitsyscall()
+	return got, errno
+}
+
 // epollPwait2 is epoll_pwait2(2) for a wait that is expected to block. It takes the naps
 // without a second entry of the scheduler's.
 //

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"time"
 
 	"holdfast/netdev/frame"
 
@@ -79,6 +80,11 @@ type Port struct {
 	events    []unix.EpollEvent
 	rush      rush
 	wakeBytes [8]byte
+
+	// The fields below belong to the goroutine that calls Receive.
+	ahead      ahead
+	aheadFrom  time.Time // two clocks at one moment
+	aheadClock int64
 }
 
 // ErrClosed is returned by a Port after Shutdown.
@@ -98,7 +104,7 @@ func New() (*Port, error) {
 	p := &Port{
 		epoll: epoll, wake: wake,
 		rx: map[int32]*rxSocket{}, tx: map[int]*txSocket{}, watched: map[int32]func(){},
-		batch: newBatch(), events: make([]unix.EpollEvent, 64),
+		batch: newBatch(), events: make([]unix.EpollEvent, 64), ahead: ahead{shots: make([]shot, 0, 512)},
 	}
 	if err := p.watch(wake); err != nil {
 		unix.Close(epoll)

@@ -21,6 +21,7 @@ func (p *Port) Receive(deadline time.Time, into []Packet) ([]Packet, error) {
 	p.waiting = true
 	p.mu.Unlock()
 	n, err := p.wait(deadline)
+	p.ahead.finish()
 	p.mu.Lock()
 	p.waiting = false
 	if p.closed {
@@ -81,6 +82,10 @@ func (p *Port) wait(deadline time.Time) (int, error) {
 			left = max(time.Until(deadline), 0)
 		}
 		naps := p.rush.naps(left, timeout == nil)
+		if p.ahead.fresh() {
+			naps = p.rush.naps(min(left, p.ahead.away()), false)
+			naps.after = nil
+		}
 		naps.urgent = int32(p.wake)
 		if naps.before != nil || naps.after != nil {
 			left = max(left-rushGap, 0) // the caller waits for the rest, without a nap
@@ -98,13 +103,22 @@ func (p *Port) wait(deadline time.Time) (int, error) {
 	}
 }
 
-func (p *Port) epollWait(timeout *unix.Timespec, naps naps) (int, unix.Errno) {
-	if !p.noNS {
-		n, errno := epollPwait2(p.epoll, &p.events[0], len(p.events), timeout, naps)
+func (p *Port) epollWait(timeout *unix.Timespec, naps naps) (n int, errno unix.Errno) {
+	if p.ahead.fresh() {
+		p.ahead.until(timeout)
+		n, errno = epollAhead(p.epoll, &p.events[0], len(p.events), &p.ahead, naps)
 		if errno != unix.ENOSYS {
 			return n, errno
 		}
 		p.noNS = true // before Linux 5.11
+		return 0, 0   // the caller makes another plan
+	}
+	if !p.noNS {
+		n, errno = epollPwait2(p.epoll, &p.events[0], len(p.events), timeout, naps)
+		if errno != unix.ENOSYS {
+			return n, errno
+		}
+		p.noNS = true
 	}
 	// An epoll set can itself be polled, and ppoll(2) takes nanoseconds.
 	set := [1]unix.PollFd{{Fd: int32(p.epoll), Events: unix.POLLIN}}

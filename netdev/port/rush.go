@@ -25,7 +25,7 @@ const (
 	// gatherMargin is how far away the deadline has to be, so that no timer is late. In a
 	// rush less is enough. BFD sessions have a deadline every few milliseconds; without a
 	// pause, whoever floods the wire could then wake the thread up for each of his packets.
-	gatherMargin = 20 * time.Millisecond
+	gatherMargin = 3 * time.Millisecond
 	rushMargin   = 2 * time.Millisecond
 )
 

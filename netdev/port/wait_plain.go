@@ -8,6 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// canSendAhead says that a wait can send datagrams. Go's own wrapper returns from a wait
+// too soon for that to gain something.
+const canSendAhead = false
+
+func epollAhead(int, *unix.EpollEvent, int, *ahead, naps) (int, unix.Errno) { return 0, unix.ENOSYS }
+
 // epollPwait2 is epoll_pwait2(2) through Go's own wrapper. See block.go.
 func epollPwait2(set int, events *unix.EpollEvent, n int, timeout *unix.Timespec, naps naps) (int, unix.Errno) {
 	if naps.before != nil {

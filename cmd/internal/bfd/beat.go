@@ -26,9 +26,14 @@ func (s *Speaker) join(now time.Time) {
 	}
 }
 
+// earliest returns when the greatest jitter lets the packet leave that follows one.
+func (m *machine) earliest(last time.Time) time.Time {
+	return last.Add(time.Duration(float64(m.interval()) * shortest))
+}
+
 // early sends the next periodic packet if the greatest jitter lets it leave by now.
 func (m *machine) early(now time.Time) bool {
-	if m.due.IsZero() || now.Before(m.lastSent.Add(time.Duration(float64(m.interval())*shortest))) {
+	if m.due.IsZero() || now.Before(m.earliest(m.lastSent)) {
 		return false
 	}
 	m.begin()

@@ -35,15 +35,28 @@ type excuse struct {
 const aftermath = time.Second
 
 // noted notes that the loop was late until now, if that can have cost the session:
-// for half of the shorter detection time the neighbour has missed our packets, or we
-// may have missed its packets.
+// for half of a detection time the neighbour has missed our packets, or we may have missed
+// its packets. The two times differ where one end alone is in a hurry.
 func (s *session) noted(now time.Time, late time.Duration) {
 	m := &s.machine
 	ours, theirs := m.detection(), m.remoteDetection()
 	if m.state != Up || late < min(ours, theirs)/2 {
 		return
 	}
-	s.excuse = excuse{max(s.ownFault(now), late), now.Add(theirs), now.Add(max(ours, theirs) + aftermath)}
+	settled, ends := now, now.Add(ours+aftermath)
+	if late >= theirs/2 {
+		settled, ends = now.Add(theirs), now.Add(max(ours, theirs)+aftermath)
+	}
+	if former := s.ownFault(now); former != 0 {
+		late = max(late, former)
+		if s.excuse.settled.After(settled) {
+			settled = s.excuse.settled
+		}
+		if s.excuse.ends.After(ends) {
+			ends = s.excuse.ends
+		}
+	}
+	s.excuse = excuse{late, settled, ends}
 }
 
 // ownFault returns by how much the loop was late shortly before now, and 0 if that

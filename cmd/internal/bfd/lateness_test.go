@@ -76,6 +76,26 @@ func TestOwnFault(t *testing.T) {
 	}
 }
 
+// A turn that was too short for the neighbour to miss our packets explains a fall only
+// until the neighbour is heard again: it is in no hurry.
+func TestOwnFaultBesidePatience(t *testing.T) {
+	for _, tt := range []struct{ late, settled, ends time.Duration }{
+		{20 * ms, 0, 1030 * ms},
+		{1500 * ms, 3 * time.Second, 4 * time.Second},
+	} {
+		s := upSession()
+		s.machine.remote.MinRx = time.Second
+		s.noted(epoch, tt.late)
+		if s.excuse != (excuse{tt.late, epoch.Add(tt.settled), epoch.Add(tt.ends)}) {
+			t.Errorf("late by %v: %+v", tt.late, s.excuse)
+		}
+		s.noted(epoch, 16*ms) // takes nothing back
+		if s.excuse != (excuse{tt.late, epoch.Add(tt.settled), epoch.Add(tt.ends)}) {
+			t.Errorf("late by %v, and again: %+v", tt.late, s.excuse)
+		}
+	}
+}
+
 // A late turn does not explain a fall any more when the neighbour is Up after it would
 // have missed too many packets.
 func TestOutlived(t *testing.T) {

@@ -81,7 +81,8 @@ type machine struct {
 	minTx, minRx         time.Duration
 	txInForce, rxInForce time.Duration
 	polling              bool
-	pollAgain            bool // something changed since the poll began
+	polled               bool // a packet with the values of this poll was sent
+	pollAgain            bool // something changed since then
 
 	lastSent time.Time
 	due      time.Time // of the next periodic packet; zero: none
@@ -116,7 +117,7 @@ func (m *machine) settle() {
 		m.minTx = max(m.MinTx, m.IdleTx)
 	}
 	m.txInForce, m.rxInForce = m.minTx, m.minRx
-	m.polling, m.pollAgain = false, false
+	m.polling, m.polled, m.pollAgain = false, false, false
 }
 
 // begin clears the results of the previous event.
@@ -230,7 +231,7 @@ func (m *machine) report(now time.Time, from State) {
 
 // pollEnded puts the values in force that the neighbour has confirmed.
 func (m *machine) pollEnded() {
-	m.polling, m.pollAgain = m.pollAgain, false
+	m.polling, m.polled, m.pollAgain = m.pollAgain, false, false
 	if !m.polling {
 		m.txInForce, m.rxInForce = m.minTx, m.minRx
 	}
@@ -292,12 +293,18 @@ func (m *machine) jittered(interval time.Duration) time.Duration {
 
 // send queues a packet. The answer to a poll is not a poll itself.
 func (m *machine) send(now time.Time, final bool) {
-	m.out = append(m.out, Packet{
-		Diag: m.diag, State: m.state, Poll: m.polling && !final, Final: final, Multiplier: m.Multiplier,
-		Mine: m.local, Yours: m.remote.Discriminator, MinTx: m.minTx, MinRx: m.minRx,
-	})
+	m.out = append(m.out, m.packet(final))
+	m.polled = m.polled || m.polling && !final
 	m.lastSent = now
 	m.schedule(now)
+}
+
+// packet returns what is sent now.
+func (m *machine) packet(final bool) Packet {
+	return Packet{
+		Diag: m.diag, State: m.state, Poll: m.polling && !final, Final: final, Multiplier: m.Multiplier,
+		Mine: m.local, Yours: m.remote.Discriminator, MinTx: m.minTx, MinRx: m.minRx,
+	}
 }
 
 // deadline returns when elapse must be called. The zero time means never.
@@ -356,7 +363,7 @@ func (m *machine) retime(now time.Time, t Timers) {
 		return
 	}
 	if m.minTx != t.MinTx || m.minRx != t.MinRx {
-		m.pollAgain, m.polling = m.polling, true
+		m.pollAgain, m.polling = m.polled, true
 	}
 	m.minTx, m.minRx = t.MinTx, t.MinRx
 	m.txInForce, m.rxInForce = min(m.txInForce, m.minTx), max(m.rxInForce, m.minRx)

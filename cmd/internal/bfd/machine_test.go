@@ -348,6 +348,32 @@ func TestPassive(t *testing.T) {
 	}
 }
 
+// An end that has not polled yet when its timers change polls for the new ones alone. Its
+// next packet may be due a second later.
+func TestPollOnce(t *testing.T) {
+	patient := Timers{MinTx: 10 * ms, MinRx: time.Second, IdleTx: time.Second, Multiplier: 3}
+	m := newMachine("m", 11, patient)
+	m.start(epoch)
+	p := Packet{State: Down, Multiplier: 3, Mine: 22, MinTx: time.Second, MinRx: time.Second}
+	m.receive(epoch, epoch, &p)
+	p.State, p.Yours, p.Poll, p.MinTx = Up, 11, true, 10*ms
+	m.receive(epoch, epoch, &p)
+	if len(m.out) != 1 || !m.out[0].Final || !m.polling {
+		t.Fatalf("came up with %+v, polling %v", m.out, m.polling)
+	}
+	hasty := patient
+	hasty.MinRx = 10 * ms
+	m.retime(epoch, hasty)
+	if len(m.out) != 1 || !m.out[0].Poll || m.out[0].MinRx != 10*ms {
+		t.Errorf("polls with %+v", m.out)
+	}
+	p.Poll, p.Final = false, true
+	m.receive(epoch, epoch, &p)
+	if m.polling || m.detection() != 30*ms {
+		t.Errorf("after the answer: polling %v, detection time %v", m.polling, m.detection())
+	}
+}
+
 // Timers change under a running session by a poll sequence, without a flap:
 // slower only once the neighbour knows, in both directions.
 func TestPollSequence(t *testing.T) {

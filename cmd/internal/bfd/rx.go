@@ -50,6 +50,7 @@ type rxSocket struct {
 	ready bool // it can be read
 	// unwatched says that the loop is not told when it can be read: see [Speaker.rewatch].
 	unwatched bool
+	emptied   time.Time // before then nothing had arrived that was not read
 }
 
 // openRx opens a receive socket. Sockets on different devices share the port
@@ -64,7 +65,7 @@ func openRx(k rxKey, others []*rxSocket) (*rxSocket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open a UDP socket: %w", err)
 	}
-	e := &rxSocket{rxKey: k, fd: fd, index: index}
+	e := &rxSocket{rxKey: k, fd: fd, index: index, emptied: time.Now()}
 	if err = e.prepare(); err == nil {
 		err = e.bind(others)
 	}

@@ -25,6 +25,13 @@ type Loop interface {
 	Unwatch(fd int)
 	// Wake has the loop call Turn. It may be called from any goroutine.
 	Wake()
+	// SendAhead has the loop send a message while it waits for the next turn, and go on
+	// waiting. Messages come in the order of their moments. What has not left by that turn
+	// is forgotten. It reports false if the loop cannot do it.
+	SendAhead(at time.Time, fd int, message *unix.Msghdr) bool
+	// SentAhead returns how many messages have left since the last turn, from the first,
+	// and why the kernel refused the last of these; 0: it did not.
+	SentAhead() (int, unix.Errno)
 }
 
 // Options are what a Speaker needs.
@@ -54,22 +61,25 @@ type Speaker struct {
 	ended bool
 
 	// The fields below belong to the loop.
-	table    *table
-	configs  []Config // of the configuration
-	users    []*User
-	urgent   []string       // what OnUrgent was called with
-	known    []SavedSession // of another process
-	knownAt  time.Time      // when that process saved them
-	rx       map[rxKey]*rxSocket
-	rewatch  bool             // what the loop watches may have to change
-	wires    map[rxKey]*quota // that strangers are told of
-	retry    time.Time        // when what could not be opened is tried again; zero: all is open
-	settled  []chan struct{}
-	watch    watch
-	chance   float64   // see draw
-	readAll  time.Time // before then nothing had arrived that was not read
-	batch    *batch
-	datagram Datagram
+	table   *table
+	configs []Config // of the configuration
+	users   []*User
+	urgent  []string       // what OnUrgent was called with
+	known   []SavedSession // of another process
+	knownAt time.Time      // when that process saved them
+	rx      map[rxKey]*rxSocket
+	rewatch bool // what the loop watches may have to change
+	// unwatched says that there are sockets which the loop does not watch.
+	unwatched bool
+	wires     map[rxKey]*quota // that strangers are told of
+	retry     time.Time        // when what could not be opened is tried again; zero: all is open
+	settled   []chan struct{}
+	watch     watch
+	chance    float64 // see draw
+	batch     *batch
+	datagram  Datagram
+	ahead     []planned // what the loop sends before the next turn
+	horizon   time.Time // when that turn must come, if something is planned
 }
 
 // NewSpeaker returns a speaker without sessions.
@@ -77,7 +87,7 @@ func NewSpeaker(o Options) *Speaker {
 	return &Speaker{
 		log: o.Log, onChange: o.OnChange, onUrgent: o.OnUrgent, loop: o.Loop, done: make(chan struct{}),
 		table: newTable(), rx: map[rxKey]*rxSocket{}, batch: newBatch(),
-		watch: watch{start: time.Now()},
+		watch: watch{start: time.Now()}, ahead: make([]planned, 0, 2*aheadPackets),
 	}
 }
 

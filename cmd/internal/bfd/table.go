@@ -62,6 +62,9 @@ type session struct {
 	excuse excuse
 
 	quick bool // see [session.isQuick]
+	dense bool // see [session.isDense]
+
+	cursor cursor // of the plan
 
 	wire  [PacketLen]byte // the last packet sent, as bytes
 	wired Packet          // and as a value

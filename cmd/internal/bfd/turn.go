@@ -4,10 +4,15 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Deadline returns when the loop must call Turn. The zero time means never.
 func (s *Speaker) Deadline() time.Time {
+	if len(s.ahead) > 0 {
+		return s.horizon
+	}
 	next := s.table.timers.Next()
 	if !s.retry.IsZero() && (next.IsZero() || s.retry.Before(next)) {
 		return s.retry
@@ -19,21 +24,25 @@ func (s *Speaker) Deadline() time.Time {
 // allocates no memory for a packet that it receives or sends.
 func (s *Speaker) Turn() {
 	now := time.Now()
+	s.collect()
 	s.draw()
 	if len(s.rx) > 0 || len(s.table.list) > 0 {
 		s.noteLateness(now)
 		for _, e := range s.rx {
-			if e.ready {
+			switch {
+			case e.ready:
 				s.receive(now, e, turnLen)
+			case !e.unwatched:
+				e.emptied = now
 			}
 		}
 		s.elapse(now)
-		s.readAll = now
 	}
 	s.work()
 	if s.rewatch {
 		s.watchSockets()
 	}
+	s.planAhead(now)
 	s.watch.promised = s.Deadline()
 }
 
@@ -51,28 +60,38 @@ func (s *Speaker) noteLateness(now time.Time) {
 // receive reads what waits in a socket, at most limit packets.
 func (s *Speaker) receive(now time.Time, e *rxSocket, limit int) {
 	e.ready = false // the loop is told again if something is left
-	for read, n := 0, batchLen; n == batchLen && read < limit; read += n {
+	n := batchLen
+	for read := 0; n == batchLen && read < limit; read += n {
 		n = s.batch.read(e.fd)
 		for i := range n {
-			s.batch.datagram(i, e, s.readAll, now, &s.datagram)
+			s.batch.datagram(i, e, e.emptied, now, &s.datagram)
 			if to := s.table.receive(now, &s.datagram); to != nil {
 				s.perform(now, to)
 				s.notifySettled()
 			}
 		}
 	}
+	if n < batchLen {
+		e.emptied = now
+	}
 }
 
-// elapse handles every deadline that has passed. Before a session is taken down, and
-// before a quick one sends, everything that has arrived is read.
+// elapse handles every deadline that has passed. Before a session is taken down,
+// everything that has arrived is read, and before a quick one sends, what the loop is not
+// told of.
 func (s *Speaker) elapse(now time.Time) {
-	drained, beat := false, false
+	drained, peeked, beat := false, !s.unwatched, false
 	for item := s.table.timers.Due(now); item != nil; item = s.table.timers.Due(now) {
 		e := item.Value
-		if !drained && (e.quick || e.machine.expired(now)) {
-			drained = true
-			s.drain(now)
+		switch {
+		case !drained && e.machine.expired(now):
+			drained, peeked = true, true
+			s.drain(now, true)
 			continue // the session may have been heard
+		case !peeked && e.quick:
+			peeked = true
+			s.drain(now, false)
+			continue
 		}
 		e.machine.elapse(now)
 		s.perform(now, e)
@@ -86,10 +105,13 @@ func (s *Speaker) elapse(now time.Time) {
 	}
 }
 
-// drain reads everything that has arrived.
-func (s *Speaker) drain(now time.Time) {
+// drain reads everything that has arrived, from all sockets or from those that the loop
+// does not watch.
+func (s *Speaker) drain(now time.Time, all bool) {
 	for _, e := range s.rx {
-		s.receive(now, e, queueLen)
+		if all || e.unwatched {
+			s.receive(now, e, queueLen)
+		}
 	}
 }
 
@@ -106,8 +128,9 @@ func (s *Speaker) perform(now time.Time, e *session) {
 	}
 	e.machine.begin()
 	s.table.plan(e)
-	if quick := e.isQuick(); quick != e.quick {
-		e.quick, s.rewatch = quick, true
+	e.quick = e.isQuick()
+	if dense := e.isDense(); dense != e.dense {
+		e.dense, s.rewatch = dense, true
 	}
 }
 
@@ -133,17 +156,25 @@ func (s *session) send(p *Packet) {
 	if s.tx == nil {
 		return // s.trouble says why there is no socket
 	}
+	s.encode(p)
+	s.count(s.tx.send(&s.wire))
+}
+
+// encode makes the bytes of a packet, unless they are those of the last one.
+func (s *session) encode(p *Packet) {
 	if *p != s.wired {
 		s.wired = *p
 		p.Append(s.wire[:0])
 	}
-	if errno := s.tx.send(&s.wire); errno != 0 {
+}
+
+// count counts a packet that was sent, or that the kernel refused.
+func (s *session) count(errno unix.Errno) {
+	if s.sendFail = errno; errno != 0 {
 		s.unsent++
-		s.sendFail = errno
 		return
 	}
 	s.sent++
-	s.sendFail = 0
 }
 
 // notifySettled wakes RelaxTimers when no session polls any more.

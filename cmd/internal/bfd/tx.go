@@ -27,6 +27,9 @@ type txSocket struct {
 	// to is where packets go: a struct sockaddr_in or sockaddr_in6.
 	to    unix.RawSockaddrInet6
 	toLen uintptr
+	// header and vector are what message returns.
+	header unix.Msghdr
+	vector unix.Iovec
 }
 
 // openTx opens a transmit socket. wish is the port that the session had

@@ -2,32 +2,42 @@ package bfd
 
 import "time"
 
-// quickInterval is the longest interval between our packets at which the neighbour's
-// are read with them.
-const quickInterval = 50 * time.Millisecond
+const (
+	// quickInterval is the longest interval of quick packets.
+	quickInterval = 50 * time.Millisecond
+	// denseLimit is how long a packet that the loop is not told of may wait.
+	denseLimit = 500 * time.Millisecond
+)
 
-// isQuick reports whether the loop has a turn so often for the session's own packets
-// that the neighbour's need none of their own: the time that the kernel has noted
-// counts, and not when they are read. That halves the turns.
+// isQuick reports whether the session sends so often that its packets leave together
+// with those of others: see join.
 func (s *session) isQuick() bool {
 	interval := s.machine.interval()
 	return s.machine.state == Up && interval > 0 && interval <= quickInterval
 }
 
-// watchSockets has the loop watch the sockets, but for those on which only quick sessions
+// isDense reports whether packets of the neighbour come so often that the loop is not
+// woken for each: the time that the kernel has noted counts, and not when they are read.
+// They are read before the session sends and before it would fall.
+func (s *session) isDense() bool {
+	m := &s.machine
+	return m.state == Up && m.expected() <= quickInterval && (s.isQuick() || m.detection() <= denseLimit)
+}
+
+// watchSockets has the loop watch the sockets, but for those on which only dense sessions
 // wait. A socket without sessions is there for strangers.
 func (s *Speaker) watchSockets() {
-	s.rewatch = false
-	slow, quick := map[rxKey]bool{}, map[rxKey]bool{}
+	s.rewatch, s.unwatched = false, false
+	sparse, dense := map[rxKey]bool{}, map[rxKey]bool{}
 	for _, e := range s.table.list {
-		if e.quick {
-			quick[e.rxKey()] = true
+		if e.dense {
+			dense[e.rxKey()] = true
 		} else {
-			slow[e.rxKey()] = true
+			sparse[e.rxKey()] = true
 		}
 	}
 	for k, e := range s.rx {
-		switch wanted := slow[k] || !quick[k]; {
+		switch wanted := sparse[k] || !dense[k]; {
 		case wanted && e.unwatched:
 			if err := s.watchSocket(e); err != nil {
 				s.log.Error("cannot wait for BFD packets", "err", err)
@@ -39,6 +49,7 @@ func (s *Speaker) watchSockets() {
 			s.loop.Unwatch(e.fd)
 			e.unwatched, e.ready = true, false
 		}
+		s.unwatched = s.unwatched || e.unwatched
 	}
 }
 

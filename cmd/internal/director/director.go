@@ -122,7 +122,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	if d.inherited.At != 0 {
 		// A program of a tracker or check would run beside the next one, without its timeout.
-		if err := program.Inherit(isOrphan); err != nil {
+		if err := program.Inherit(d.inherited.ProgramEnds, isOrphan); err != nil {
 			d.log.Warn("scripts that the former binary started are not watched", "err", err)
 		}
 	}
@@ -199,6 +199,9 @@ func (d *Director) openHost() error {
 	}
 	if d.host, err = netdev.OpenHost(netdev.Options{RuntimeDir: dir}); err != nil {
 		return fmt.Errorf("open the host's devices: %w", err)
+	}
+	if err := d.host.Damaged(); err != nil {
+		d.log.Error("sysctls that an earlier run has changed will not be put back", "err", err)
 	}
 	d.routers = newRouters(d.base(), d.host, d)
 	d.routers.workUntil = d.workUntil

@@ -22,6 +22,9 @@ const (
 	fastIdle = time.Minute
 	// maxFastGuests bounds the sessions on an interface that others began.
 	maxFastGuests = 8
+	// fastUnwatched is how often a BACKUP has to send. Its MASTER only needs to know that
+	// somebody watches it, and each packet costs both of them a turn of the VRRP loop.
+	fastUnwatched = time.Second
 	// unboostedDetection is the shortest detection time without real-time priority.
 	unboostedDetection = 100 * time.Millisecond
 )
@@ -29,7 +32,8 @@ const (
 // A fastSessions is the subsystem of the BFD sessions by which virtual routers with fast
 // learn that their MASTER is dead: one for each router on an interface, however many
 // virtual routers there are. A BACKUP begins the session; the MASTER learns of the BACKUP
-// by its first packet.
+// by its first packet. Only the packets of a router that is watched come at the configured
+// interval: see fastUnwatched.
 type fastSessions struct {
 	base
 	sessions  func() *bfd.Speaker
@@ -41,6 +45,7 @@ type fastSessions struct {
 	slow    bool                 // timers are longer than configured
 	masters map[string]bool      // instances that are MASTER
 	wants   map[string][]fastKey // by instance: the sessions that it wants, one for each path
+	wanting map[fastKey]int      // how many instances want a session
 	peers   map[fastKey]*fastPeer
 	left    map[string]bfd.SavedSession // of the former binary, until the first apply
 }
@@ -56,12 +61,15 @@ func (k fastKey) user() string { return fastUserPrefix + k.iface + "-" + k.peer.
 // A fastPeer is a session of ours.
 type fastPeer struct {
 	source netip.Addr
+	wanted bool // an instance wants it: the other end is watched
 	up     bool
 	used   time.Time // when an instance last had use for it
 }
 
 func newFastSessions(b base) *fastSessions {
-	return &fastSessions{base: b, masters: map[string]bool{}, wants: map[string][]fastKey{}, peers: map[fastKey]*fastPeer{}}
+	return &fastSessions{
+		base: b, masters: map[string]bool{}, wants: map[string][]fastKey{}, wanting: map[fastKey]int{}, peers: map[fastKey]*fastPeer{},
+	}
 }
 
 func (f *fastSessions) restore(u *upgradeState) { f.left = u.BFD }
@@ -79,7 +87,7 @@ func (f *fastSessions) apply(c *conf.Config) {
 	for name, s := range f.left { // their neighbours wait for our next packets
 		if strings.HasPrefix(name, fastUserPrefix) {
 			k := fastKey{s.Config.Interface, s.Config.Neighbour}
-			f.peers[k] = &fastPeer{source: s.Config.Source, used: now}
+			f.peers[k] = &fastPeer{source: s.Config.Source, wanted: s.Config.MinRx < fastUnwatched, used: now}
 			f.add(k, f.peers[k])
 		}
 	}
@@ -125,22 +133,55 @@ func (f *fastSessions) interval() time.Duration { return max(f.timers.MinTx, f.t
 
 // wanted takes note of the sessions that an instance wants.
 func (f *fastSessions) wanted(r *speaker.Report) {
-	delete(f.wants, r.Router)
+	var keys []fastKey
 	in := f.instances()[r.Router]
-	if in == nil {
-		return
-	}
 	for _, s := range r.Sessions {
-		f.wants[r.Router] = append(f.wants[r.Router], fastKey{s.Interface, s.Peer})
+		keys = append(keys, fastKey{s.Interface, s.Peer})
 	}
-	f.meetAll(in)
+	if in == nil {
+		keys = nil
+	}
+	f.want(r.Router, keys)
+	if in != nil {
+		f.meetAll(in)
+	}
+	f.review()
+}
+
+// want takes note of the sessions that an instance wants from now on.
+func (f *fastSessions) want(name string, keys []fastKey) {
+	for _, k := range f.wants[name] {
+		if f.wanting[k]--; f.wanting[k] == 0 {
+			delete(f.wanting, k)
+		}
+	}
+	delete(f.wants, name)
+	if len(keys) > 0 {
+		f.wants[name] = keys
+	}
+	for _, k := range keys {
+		f.wanting[k]++
+	}
+}
+
+// review changes the timers of sessions whose other end is now watched, or no more.
+func (f *fastSessions) review() {
+	for k, p := range f.peers {
+		if p.wanted != f.isWanted(k) {
+			p.wanted = !p.wanted
+			f.add(k, p)
+		}
+	}
 }
 
 // meetAll begins the sessions that an instance wants. One on a path that a reload has
 // removed is wanted no more.
 func (f *fastSessions) meetAll(in *instance) {
 	name := in.conf.Name
-	f.wants[name] = slices.DeleteFunc(f.wants[name], func(k fastKey) bool { return !slices.Contains(in.conf.Wires(), k.iface) })
+	gone := func(k fastKey) bool { return !slices.Contains(in.conf.Wires(), k.iface) }
+	if slices.ContainsFunc(f.wants[name], gone) {
+		f.want(name, slices.DeleteFunc(slices.Clone(f.wants[name]), gone))
+	}
 	for _, k := range f.wants[name] {
 		if s := in.sourceOn(k.iface); s.IsValid() {
 			f.meet(k, s)
@@ -180,11 +221,21 @@ func (f *fastSessions) admits(in *instance, k fastKey) bool {
 func (f *fastSessions) meet(k fastKey, source netip.Addr) {
 	p := f.peers[k]
 	if p == nil || p.source != source {
-		p = &fastPeer{source: source}
+		p = &fastPeer{source: source, wanted: f.isWanted(k)}
 		f.peers[k] = p
 		f.add(k, p)
 	}
 	p.used = time.Now()
+}
+
+// timersOf returns the timers of a session: who is watched sends often, who only watches
+// does not.
+func (f *fastSessions) timersOf(p *fastPeer) bfd.Timers {
+	t := f.timers
+	if !p.wanted {
+		t.MinRx = max(t.MinRx, fastUnwatched)
+	}
+	return t
 }
 
 // add gives the session to the BFD speaker, with the timers in force.
@@ -193,7 +244,7 @@ func (f *fastSessions) add(k fastKey, p *fastPeer) {
 	f.sessions().Add(bfd.User{
 		Config: bfd.Config{
 			Name: k.user(), Neighbour: k.peer, Source: p.source, Interface: k.iface,
-			TTL: bfd.HopLimit, MinTTL: bfd.HopLimit, Timers: f.timers,
+			TTL: bfd.HopLimit, MinTTL: bfd.HopLimit, Timers: f.timersOf(p),
 		},
 		Heed: func(c bfd.Change) {
 			switch {
@@ -221,14 +272,7 @@ func peerDown(peer netip.Addr, c *bfd.Change) vrrp.PeerDown {
 	return down
 }
 
-func (f *fastSessions) isWanted(k fastKey) bool {
-	for _, all := range f.wants {
-		if slices.Contains(all, k) {
-			return true
-		}
-	}
-	return false
-}
+func (f *fastSessions) isWanted(k fastKey) bool { return f.wanting[k] > 0 }
 
 // handle follows which instances are MASTER.
 func (f *fastSessions) handle(e *event.Event) {
@@ -256,9 +300,10 @@ func (f *fastSessions) tick() {
 func (f *fastSessions) sweep(now time.Time) {
 	for name := range f.wants {
 		if in := f.instances()[name]; in == nil || !in.conf.Fast {
-			delete(f.wants, name)
+			f.want(name, nil)
 		}
 	}
+	f.review()
 	masters := f.mastersOn()
 	for k, p := range f.peers {
 		switch {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"holdfast/cmd/internal/bfd"
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
@@ -24,6 +26,9 @@ type deafLoop struct{}
 func (deafLoop) Watch(int, func()) error { return nil }
 func (deafLoop) Unwatch(int)             {}
 func (deafLoop) Wake()                   {}
+
+func (deafLoop) SendAhead(time.Time, int, *unix.Msghdr) bool { return false }
+func (deafLoop) SentAhead() (int, unix.Errno)                { return 0, 0 }
 
 // fastStage has the sessions of an instance "a" on eth0, whose address is 192.0.2.1.
 func fastStage(peers ...vrrp.PeerConfig) *fastSessions {
@@ -92,6 +97,33 @@ func TestFastSweep(t *testing.T) {
 	f.sweep(now.Add(6 * fastIdle))
 	if len(f.peers) != 0 {
 		t.Errorf("without use: %v", f.peers)
+	}
+}
+
+// Who is watched sends as often as configured, and who only watches does not: also when
+// they change places.
+func TestFastWatched(t *testing.T) {
+	f := fastStage()
+	f.timers = bfd.Timers{MinTx: 10 * time.Millisecond, MinRx: 10 * time.Millisecond, Multiplier: 3}
+	k := fastKey{"eth0", stranger(2).Source}
+	minRx := func() time.Duration { return f.timersOf(f.peers[k]).MinRx }
+	report := func(sessions ...speaker.Session) { f.wanted(&speaker.Report{Router: "a", Sessions: sessions}) }
+	f.met(stranger(2))
+	if got := minRx(); got != fastUnwatched {
+		t.Errorf("a BACKUP is to send every %v, want %v", got, fastUnwatched)
+	}
+	report(speaker.Session{Interface: k.iface, Peer: k.peer})
+	if got := minRx(); got != f.timers.MinRx {
+		t.Errorf("a MASTER is to send every %v, want %v", got, f.timers.MinRx)
+	}
+	report(speaker.Session{Interface: k.iface, Peer: k.peer})
+	report()
+	if got := minRx(); got != fastUnwatched || len(f.wanting) != 0 {
+		t.Errorf("who is MASTER no more is to send every %v, want %v; wanted: %v", got, fastUnwatched, f.wanting)
+	}
+	f.timers.MinRx = time.Minute
+	if got := minRx(); got != time.Minute {
+		t.Errorf("with a longer min_rx a BACKUP is to send every %v", got)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"holdfast/checker"
@@ -164,10 +165,20 @@ func (v *virtualServices) setMaster(name string, master bool) {
 	}
 }
 
+// report gathers the checks while the kernel's table is read: the loop stands still for
+// the longer of the two.
 func (v *virtualServices) report(s *status.Status) {
-	s.Checks = v.checks.Status()
-	timing := v.checks.Timing()
-	s.CheckLateness, s.CheckDuration = timing.Lateness, timing.Duration
+	var checks sync.WaitGroup
+	checks.Go(func() {
+		s.Checks = v.checks.Status()
+		timing := v.checks.Timing()
+		s.CheckLateness, s.CheckDuration = timing.Lateness, timing.Duration
+	})
+	v.reportTable(s)
+	checks.Wait()
+}
+
+func (v *virtualServices) reportTable(s *status.Status) {
 	if len(v.conf.Services) == 0 && !needsIPVS(v.conf) && v.faults == (ipvsFaults{}) {
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/program"
 	"holdfast/netdev/statefile"
 )
 
@@ -82,6 +83,7 @@ func (f *upgradeFiles) writeState(history time.Duration, seq uint64) error {
 	if u.Seq = f.journal.Last(); history != 0 {
 		u.Events = f.journal.Since(seq)
 	}
+	u.ProgramEnds = program.Ends()
 	b, err := json.Marshal(u)
 	if err != nil {
 		return err

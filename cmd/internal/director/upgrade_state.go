@@ -39,6 +39,9 @@ type upgradeState struct {
 	// PreemptAsked is when a preempt_command that runs has ended at the latest, as time
 	// since boot, by the name of the group or lone instance.
 	PreemptAsked map[string]time.Duration `json:"preempt_asked_ns,omitempty"`
+	// ProgramEnds is until when each program that runs may run, as time since boot, by its
+	// pid, which the upgrade does not change.
+	ProgramEnds map[int]time.Duration `json:"program_ends_ns,omitempty"`
 
 	Software string `json:"software,omitempty"` // the version of the former binary
 	// Seq is the number of the last event. Events are those that are not in the

@@ -62,6 +62,7 @@ func (n *Notifier) execute(ctx context.Context, log *slog.Logger, c *call, comma
 	if command.OwnArguments {
 		args = nil
 	}
+	command.Limit = command.timeout()
 	run, err := command.Start(c.environ(n.director.Load().(string)), write, false, args...)
 	write.Close() // the script's copy is now the only one, so that its end is seen
 	if err != nil {

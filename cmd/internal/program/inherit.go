@@ -9,16 +9,21 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
+// endGrace is how long an inherited program has to end after SIGTERM.
+const endGrace = 2 * time.Second
+
 // Inherit takes over the child processes of the binary that ran in this process
 // before an upgrade, and reaps them. A child for whose environment orphan returns
 // true is killed with its whole process group: nobody waits for its result any
-// more. A child whose environment cannot be read is not killed. Inherit must be
-// called before this binary starts programs.
-func Inherit(orphan func(env []string) bool) error {
+// more. A child whose environment cannot be read is not killed. One that is in ends, which
+// is what [Ends] returned in that binary, is ended with its group at that time, by SIGTERM
+// at first. Inherit must be called before this binary starts programs.
+func Inherit(ends map[int]time.Duration, orphan func(env []string) bool) error {
 	pids, err := children()
 	if err != nil {
 		return fmt.Errorf("look for child processes of the previous binary: %w", err)
@@ -28,15 +33,47 @@ func Inherit(orphan func(env []string) bool) error {
 		if err == nil && orphan(strings.Split(string(env), "\x00")) {
 			_ = unix.Kill(-pid, unix.SIGKILL) // it leads its group, and its pid is in use until it is reaped
 		}
-		go func() {
-			for {
-				if _, err := syscall.Wait4(pid, nil, 0, nil); !errors.Is(err, unix.EINTR) {
-					return
-				}
-			}
-		}()
+		if end, ok := ends[pid]; ok {
+			running.Lock()
+			running.ends[pid] = end // for the next upgrade
+			running.Unlock()
+			go func() { endInTime(pid, end-sinceBoot()); reap(pid) }()
+		} else {
+			go reap(pid)
+		}
 	}
 	return nil
+}
+
+// reap waits for the end of a child, and frees its pid.
+func reap(pid int) {
+	awaitExit(pid)
+	forgetEnd(pid)
+	for {
+		if _, err := syscall.Wait4(pid, nil, 0, nil); !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}
+
+// endInTime returns when a child has ended, and ends it when its time is over.
+func endInTime(pid int, left time.Duration) {
+	exited := make(chan struct{})
+	go func() {
+		defer close(exited)
+		awaitExit(pid)
+	}()
+	select {
+	case <-exited:
+		return
+	case <-time.After(left):
+	}
+	_ = unix.Kill(-pid, unix.SIGTERM)
+	select {
+	case <-exited:
+	case <-time.After(endGrace):
+	}
+	_ = unix.Kill(-pid, unix.SIGKILL)
 }
 
 // children returns the pids of this process's children, sorted.

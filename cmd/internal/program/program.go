@@ -41,6 +41,9 @@ type Program struct {
 	Group string
 	// Errors is where the standard error goes; nil: where the standard output goes.
 	Errors io.Writer
+	// Limit is for how long the caller of Start lets the program run; 0: no matter. Start
+	// does not end it. The binary after an upgrade does: see [Ends].
+	Limit time.Duration
 }
 
 // A Process is a program that was started.
@@ -57,7 +60,11 @@ type Process struct {
 // started, when the calling thread ends. The caller must then stay locked to its
 // thread until Wait has returned (prctl(2), PR_SET_PDEATHSIG).
 func (p *Program) Start(env []string, out io.Writer, bound bool, args ...string) (*Process, error) {
-	return p.start(env, nil, out, bound, args...)
+	run, err := p.start(env, nil, out, bound, args...)
+	if err == nil && p.Limit > 0 {
+		noteEnd(run.PID(), p.Limit)
+	}
+	return run, err
 }
 
 // start is Start with a standard input; nil is /dev/null.
@@ -144,6 +151,7 @@ func (p *Process) Signal(s syscall.Signal) { _ = unix.Kill(-p.cmd.Process.Pid, s
 // instance. A process that the program started and that still runs is no error.
 func (p *Process) Wait() (int, error) {
 	<-p.exited
+	forgetEnd(p.PID())
 	err := p.cmd.Wait()
 	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil
@@ -162,6 +170,9 @@ func (p *Program) RunWith(ctx context.Context, env []string, in *os.File, out io
 	run, err := p.start(env, in, out, false)
 	if err != nil {
 		return err
+	}
+	if end, ok := ctx.Deadline(); ok {
+		noteEnd(run.PID(), time.Until(end))
 	}
 	var ended error
 	select {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -166,7 +168,7 @@ func TestInherit(t *testing.T) {
 	ended := start("WHO=one", "/bin/true")
 	stays := start("WHO=two", "/bin/sleep", "1000")
 	orphan := start("WHO=orphan", "/bin/sleep", "1000")
-	if err := Inherit(func(env []string) bool { return slices.Contains(env, "WHO=orphan") }); err != nil {
+	if err := Inherit(nil, func(env []string) bool { return slices.Contains(env, "WHO=orphan") }); err != nil {
 		t.Fatal(err)
 	}
 	gone := func(pid int) {
@@ -186,6 +188,85 @@ func TestInherit(t *testing.T) {
 		t.Error(err)
 	}
 	gone(stays)
+}
+
+// A program that the former binary started is ended when its time is over, with what it
+// has started itself.
+func TestInheritedProgramsEndInTime(t *testing.T) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	const limit = 300 * time.Millisecond
+	begun := time.Now()
+	pid, err := syscall.ForkExec("/bin/sh", []string{"sh", "-c", "trap '' TERM; sleep 1000 & wait; wait; sleep 1000"}, &syscall.ProcAttr{
+		Env: []string{"PATH=" + Path}, Files: []uintptr{0, write.Fd(), 2}, Sys: &syscall.SysProcAttr{Setpgid: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write.Close()
+	if err := Inherit(map[int]time.Duration{pid: sinceBoot() + limit}, func([]string) bool { return false }); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := Ends()[pid]; !ok {
+		t.Error("a second upgrade would not know its end")
+	}
+	if err := read.SetReadDeadline(begun.Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(read); err != nil { // until nobody has the other end
+		t.Errorf("the program and its child were not ended: %v", err)
+	}
+	if took := time.Since(begun); took < limit {
+		t.Errorf("ended after %v, before its time was over", took)
+	}
+	for late := time.Now().Add(30 * time.Second); len(Ends()) > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatalf("still known as running: %v", Ends())
+		}
+	}
+}
+
+// The binary after an upgrade can know until when a program of Run or Start may run.
+func TestEnds(t *testing.T) {
+	ends := func() []time.Duration { return slices.Collect(maps.Values(Ends())) }
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	p := Program{Argv: []string{"/bin/sleep", "1000"}}
+	ended := make(chan error)
+	go func() { ended <- p.Run(ctx, nil, nil) }()
+	for end := time.Now().Add(10 * time.Second); len(ends()) == 0 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	limited := p
+	limited.Limit = time.Minute
+	run, err := limited.Start(nil, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlimited, err := p.Start(nil, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := ends()
+	if len(all) != 2 {
+		t.Errorf("the ends %v, want two", all)
+	}
+	for _, end := range all {
+		if left := end - sinceBoot(); left > time.Minute || left < 30*time.Second {
+			t.Errorf("%v left", left)
+		}
+	}
+	cancel()
+	<-ended
+	run.Signal(unix.SIGKILL)
+	unlimited.Signal(unix.SIGKILL)
+	_, _ = run.Wait()
+	_, _ = unlimited.Wait()
+	if all := ends(); len(all) != 0 {
+		t.Errorf("ends of programs that have ended: %v", all)
+	}
 }
 
 // The daemon's protection from the OOM killer does not extend to its scripts.

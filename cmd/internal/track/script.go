@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"holdfast/cmd/internal/program"
@@ -29,6 +30,12 @@ func IsScript(env []string) bool {
 	return slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, trackerName) })
 }
 
+// isStarved reports whether a program could not be started for want of a descriptor, a
+// process or memory.
+func isStarved(err error) bool {
+	return slices.ContainsFunc([]error{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM}, func(e error) bool { return errors.Is(err, e) })
+}
+
 // Script returns a look that runs a program with the environment env. Exit
 // status 0 is up. The last line of output is part of the reason for any other
 // result. When ctx ends, the program's whole process group is killed. A program
@@ -36,7 +43,7 @@ func IsScript(env []string) bool {
 func Script(script program.Program, env []string) func(context.Context) Reading {
 	return func(ctx context.Context) Reading {
 		if err := script.Check(); err != nil {
-			return Reading{Reason: err.Error(), Void: true}
+			return Reading{Reason: err.Error(), Void: true, Starved: isStarved(err)}
 		}
 		start := time.Now()
 		output := &program.Tail{}
@@ -51,7 +58,7 @@ func Script(script program.Program, env []string) func(context.Context) Reading 
 			r.Void, r.TimedOut = true, true
 			err = fmt.Errorf("timed out after %v", time.Since(start).Round(time.Millisecond))
 		case !errors.As(err, &exit): // the program was not started
-			r.Void = true
+			r.Void, r.Starved = true, isStarved(err)
 		}
 		r.Reason = err.Error()
 		if line := output.LastLine(); line != "" {

@@ -22,6 +22,9 @@ type Reading struct {
 	Void bool
 	// TimedOut says that the look failed because it took too long. Void is set too.
 	TimedOut bool
+	// Starved says that this host had no descriptor, process or memory left for the look. It
+	// says nothing of the subject, and the state stays; the next look follows as ever.
+	Starved bool
 }
 
 // A Config says what a tracker looks at and how often.
@@ -316,6 +319,10 @@ func (s *Set) looked(t *tracker, r Reading, stuck bool, took time.Duration) {
 func (s *Set) record(t *tracker, r Reading) {
 	now := time.Now()
 	st := &t.status
+	if r.Starved {
+		s.log.Warn("a tracker could not look, and stays as it is", "name", t.Name, "err", r.Reason)
+		return
+	}
 	switch {
 	case r.Void:
 		r.Up, r.Number = false, st.Number

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -273,6 +275,24 @@ func TestSetTimeouts(t *testing.T) {
 		if st := r.Status()["a"]; st.TimedOut != 7 || st.Bad != 8 || st.Looks != 10 {
 			t.Errorf("%+v", st)
 		}
+	})
+}
+
+// A look for which this host had no descriptor says nothing of the subject.
+func TestStarvedLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		defer r.Close()
+		r.Apply([]Config{{Name: "a", Rise: 1, Fall: 1}})
+		starved := Reading{Void: true, Starved: isStarved(&os.PathError{Op: "open", Path: "/dev/null", Err: syscall.EMFILE})}
+		r.Report("a", starved)
+		r.want(t) // it is unknown still
+		r.Report("a", Reading{Up: true})
+		r.want(t, "0s a unknown up")
+		r.Report("a", starved)
+		r.want(t)
+		r.Report("a", Reading{Void: true, Starved: isStarved(os.ErrNotExist)})
+		r.want(t, "0s a up down")
 	})
 }
 

@@ -1,0 +1,155 @@
+package port
+
+import (
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// aheadTolerance is how late a datagram may be that leaves during a wait. A later one is
+// left to the caller of Receive, who wants to know that it is late.
+const aheadTolerance = time.Millisecond
+
+// An ahead is what leaves while Receive waits, without its return.
+//
+// To return from a wait costs several times as much as to send a datagram: Go's scheduler
+// wakes its monitor thread up for it, and that takes the right to run from a goroutine
+// which had it for 10 ms, although it slept most of the time (runtime.sysmon,
+// runtime.retake).
+type ahead struct {
+	shots  []shot // in the order of their moments
+	sent   int    // how many have left, one that failed included
+	failed unix.Errno
+	over   bool  // the wait is over
+	end    int64 // of the wait; 0: never. All moments are by CLOCK_MONOTONIC
+}
+
+// A shot is a datagram with its moment.
+type shot struct {
+	at      int64
+	fd      int
+	message *unix.Msghdr
+}
+
+// SendAhead has the next Receive send a datagram while it waits, and go on waiting. The
+// datagrams must be added in the order of their moments. What has not left when Receive
+// returns is forgotten. It reports false if that is not possible on this system. Only
+// the goroutine that calls Receive may call it; the descriptor and the message must stay
+// as they are until Receive returns.
+func (p *Port) SendAhead(at time.Time, fd int, message *unix.Msghdr) bool {
+	if !canSendAhead || p.noNS {
+		return false
+	}
+	a := &p.ahead
+	if a.over {
+		*a = ahead{shots: a.shots[:0]}
+	}
+	if len(a.shots) == 0 {
+		p.aheadFrom, p.aheadClock = time.Now(), monotonic()
+	}
+	a.shots = append(a.shots, shot{p.aheadClock + int64(at.Sub(p.aheadFrom)), fd, message})
+	return true
+}
+
+// SentAhead returns how many of the datagrams have left during the last Receive, from the
+// first, and why the kernel refused the last of these; 0: it did not.
+func (p *Port) SentAhead() (n int, failed unix.Errno) { return p.ahead.sent, p.ahead.failed }
+
+// until prepares a wait that ends after a time; nil is never.
+func (a *ahead) until(timeout *unix.Timespec) {
+	a.end = 0
+	if timeout != nil {
+		a.end = monotonic() + timeout.Nano()
+	}
+}
+
+// finish ends the wait. A port whose caller adds nothing sends nothing in the next one.
+func (a *ahead) finish() {
+	if a.over {
+		*a = ahead{shots: a.shots[:0]}
+	}
+	a.over = true
+}
+
+// fresh reports whether there is something to send in the next wait.
+func (a *ahead) fresh() bool { return !a.over && a.sent < len(a.shots) }
+
+// away returns how long it is until the next datagram leaves.
+func (a *ahead) away() time.Duration { return time.Duration(a.shots[a.sent].at - monotonic()) }
+
+// pending reports whether a datagram is to leave before the wait ends.
+//
+//go:nosplit
+//go:norace
+func (a *ahead) pending() bool {
+	return a.sent < len(a.shots) && (a.end == 0 || a.shots[a.sent].at < a.end)
+}
+
+// fire sends the datagrams of one moment. It reports false if one could not be sent.
+//
+//go:nosplit
+//go:norace
+func (a *ahead) fire() bool {
+	for at := a.shots[a.sent].at; a.sent < len(a.shots) && a.shots[a.sent].at == at; {
+		s := &a.shots[a.sent]
+		_, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(s.fd), uintptr(unsafe.Pointer(s.message)), unix.MSG_DONTWAIT)
+		if errno == unix.EINTR {
+			continue
+		}
+		a.sent++
+		if errno != 0 {
+			a.failed = errno
+			return false
+		}
+	}
+	return true
+}
+
+// wait waits in epoll, and sends what is to leave meanwhile. It returns no event and no
+// error when the wait is over, when a datagram could not be sent and when one is late.
+//
+//go:nosplit
+//go:norace
+func (a *ahead) wait(set int, events *unix.EpollEvent, n int) (int, unix.Errno) {
+	for {
+		var timeout [2]int64 // struct __kernel_timespec
+		limit := &timeout
+		fires, now := a.pending(), monotonic()
+		switch {
+		case fires:
+			left := a.shots[a.sent].at - now
+			if left < -int64(aheadTolerance) {
+				return 0, 0
+			}
+			if left <= 0 {
+				if !a.fire() {
+					return 0, 0
+				}
+				continue
+			}
+			timeout[0], timeout[1] = left/1e9, left%1e9
+		case a.end == 0:
+			limit = nil
+		default:
+			left := max(a.end-now, 0)
+			timeout[0], timeout[1] = left/1e9, left%1e9
+		}
+		got, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(set), uintptr(unsafe.Pointer(events)),
+			uintptr(n), uintptr(unsafe.Pointer(limit)), 0, 0)
+		if errno != 0 || got != 0 || !fires {
+			return int(got), errno
+		}
+	}
+}
+
+// monotonic returns CLOCK_MONOTONIC in nanoseconds.
+//
+//go:nosplit
+//go:norace
+func monotonic() int64 {
+	var t [2]int64 // struct timespec of 64-bit systems
+	// A raw system call, because it does not block.
+	_, _, _ = unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&t)), 0)
+	return t[0]*1e9 + t[1]
+}
