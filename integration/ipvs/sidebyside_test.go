@@ -16,5 +16,5 @@ func TestSideBySide(t *testing.T) {
 	if !*everyCase {
 		cases = cases[:1]
 	}
-	sidebyside.RunAll(t, cases, 3) // a guest has one processor
+	sidebyside.RunAll(t, cases, 2) // a guest has one processor
 }

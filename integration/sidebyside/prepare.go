@@ -41,7 +41,7 @@ func (c Case) prepare(t *testing.T, dir string) string {
 	text = program.ReplaceAllString(text, dir+"$0")
 	sum := md5.Sum([]byte(page))
 	text = digest.ReplaceAllString(text, "digest "+hex.EncodeToString(sum[:]))
-	text = pace.ReplaceAllString(text, "delay_loop 2")
+	text = pace.ReplaceAllString(text, "delay_loop 3")
 	return again.ReplaceAllString(text, "delay_before_retry 1")
 }
 

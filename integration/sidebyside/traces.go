@@ -165,8 +165,11 @@ func words(row map[string]any, names ...string) string {
 	return strings.Join(line, " ")
 }
 
+const protocolVRRP = 112
+
 // adverts are the last one of each virtual router, which has priority 0 after the stop:
-// whole, but for the checksum.
+// whole, but for the checksum, or for the sequence number and the value of an
+// authentication header.
 func (s *side) adverts() (lines []string) {
 	for device, capture := range s.captures {
 		last := map[string]string{}
@@ -176,7 +179,11 @@ func (s *side) adverts() (lines []string) {
 				continue
 			}
 			body := bodyOf(frame.Bytes[14:])
-			body[6], body[7] = 0, 0
+			if body[0] == protocolVRRP { // in an authentication header, as what follows it
+				clear(body[8:24])
+			} else {
+				clear(body[6:8])
+			}
 			router := fmt.Sprintf("%s vrid %d", device, a.VRID)
 			if a.Source.Is6() {
 				router += " of IPv6"

@@ -84,6 +84,9 @@ func (d *Director) summary() string {
 			parts = append(parts, state+" of "+someOf(names, "virtual routers"))
 		}
 	}
+	if names := byState[""]; len(names) > 0 { // no event yet: their trackers are not known
+		parts = append(parts, event.Init+" of "+someOf(names, "virtual routers"))
+	}
 	if text := d.servicesSummary(); text != "" {
 		parts = append(parts, text)
 	}
