@@ -42,10 +42,10 @@ type Config struct {
 	// others only connect; after one that fails the next asks the whole question.
 	// 0 or 1: every attempt asks it.
 	NegotiateEvery int
-	// Depends has Servers of other Configs. While one of them is down, the check is not
-	// made, and its server waits: it counts as down, with Change.Waits. The caller sees
+	// Depends has lists of Servers of other Configs. While all of one list are down, the
+	// check is not made, and its server waits: it counts as down, with Change.Waits. The caller sees
 	// to it that no server depends on itself.
-	Depends []string
+	Depends [][]string
 	// Period says when the check is made, in the notation of package period. At other
 	// times it keeps its verdict; without a verdict it is made all the same. "": always.
 	Period string
@@ -149,7 +149,7 @@ func (c *Config) isSame(d *Config) bool {
 	return c.ID == d.ID && c.Server == d.Server &&
 		c.Rise == d.Rise && c.Fall == d.Fall && c.InitiallyUp == d.InitiallyUp &&
 		c.Weight == d.Weight && c.WeightMin == d.WeightMin && c.WeightMax == d.WeightMax &&
-		slices.Equal(c.Depends, d.Depends) && c.asksSame(d)
+		slices.EqualFunc(c.Depends, d.Depends, slices.Equal) && c.asksSame(d)
 }
 
 // asksSame reports whether c and d ask the same question of the same server at

@@ -101,6 +101,8 @@ func other(t *testing.T, name string, v reflect.Value) reflect.Value {
 	switch x := v.Interface().(type) {
 	case []string:
 		return reflect.ValueOf([]string{"x"})
+	case [][]string:
+		return reflect.ValueOf([][]string{{"x"}})
 	case string:
 		return reflect.ValueOf(x + "x")
 	case int:

@@ -2,17 +2,21 @@ package checker
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/checker/health"
 	"holdfast/checker/probe"
 )
 
+// and stands between the servers of a list. No name has a blank.
+const and = " and "
+
 // linkDependents notes which servers depend on which.
 func (s *Set) linkDependents() {
 	s.waiting = make(map[string][]*server)
 	for _, sub := range s.subjects {
-		for _, on := range sub.cfg.Depends {
+		for _, on := range slices.Concat(sub.cfg.Depends...) {
 			if !slices.Contains(s.waiting[on], sub.server) {
 				s.waiting[on] = append(s.waiting[on], sub.server)
 			}
@@ -45,14 +49,27 @@ func (q *question) tellWaiter() {
 	}
 }
 
-// downAmong returns the first of the servers that is down, "" if none is.
-func (s *Set) downAmong(ids []string) string {
-	for _, id := range ids {
-		if v := s.servers[id]; v != nil && v.isDown() {
-			return id
+// downAmong returns the servers of the first list whose servers are all down, with "and"
+// between them; "" if there is no such list.
+func (s *Set) downAmong(lists [][]string) string {
+	well := func(id string) bool {
+		v := s.servers[id]
+		return v == nil || !v.isDown()
+	}
+	for _, list := range lists {
+		if !slices.ContainsFunc(list, well) {
+			return strings.Join(list, and)
 		}
 	}
 	return ""
+}
+
+// notAsked says why a check is not made.
+func notAsked(waitsFor string) string {
+	if strings.Contains(waitsFor, and) {
+		return "depends on " + waitsFor + ", which are down"
+	}
+	return "depends on " + waitsFor + ", which is down"
 }
 
 // resume asks for a check that has waited, at once.

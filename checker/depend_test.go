@@ -20,7 +20,7 @@ func TestDepends(t *testing.T) {
 		w := newWorld(t, Options{})
 		host, web, shop := second("host/rs", 1), second("web/rs", 2), second("shop/rs", 3)
 		host.Fall = 1
-		web.Depends, shop.Depends = []string{"host/rs"}, []string{"web/rs"} // shop by web
+		web.Depends, shop.Depends = [][]string{{"host/rs"}}, [][]string{{"web/rs"}} // shop by web
 		web.Rise, web.Interval, web.RetryInterval = 2, 10*time.Second, 100*time.Millisecond
 		w.apply(t, web, shop, host)
 		time.Sleep(500 * time.Millisecond)
@@ -56,7 +56,7 @@ func TestDependsAndStaysDown(t *testing.T) {
 		w := newWorld(t, Options{})
 		w.refuse("1", "2")
 		host, web := second("host/rs", 1), second("web/rs", 2)
-		web.Depends = []string{"host/rs"}
+		web.Depends = [][]string{{"host/rs"}}
 		w.apply(t, host)
 		time.Sleep(500 * time.Millisecond)
 		w.apply(t, host, web) // never asked so far
@@ -153,5 +153,31 @@ func TestNegotiateEvery(t *testing.T) {
 		want("a connection fails", "CNN", 3)
 		set(false)
 		want("well again", "NCCCN", 5)
+	})
+}
+
+// A check that depends on one of two is made while either is up.
+func TestDependsOnOneOfTwo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{})
+		one, two, web := second("one/gw", 1), second("two/gw", 2), second("web/rs", 3)
+		one.Fall, two.Fall = 1, 1
+		web.Depends = [][]string{{"one/gw", "two/gw"}}
+		w.apply(t, one, two, web)
+		w.refuse("1")
+		time.Sleep(1500 * time.Millisecond)
+		if st := w.status(t, "web/rs"); !st.Up {
+			t.Errorf("with one way left: %+v", st)
+		}
+		w.refuse("1", "2")
+		time.Sleep(time.Second)
+		if st := w.status(t, "web/rs"); st.State != Waiting || st.NotAsked != "depends on one/gw and two/gw, which are down" {
+			t.Errorf("without a way: %+v", st)
+		}
+		w.refuse("1")
+		time.Sleep(time.Second)
+		if st := w.status(t, "web/rs"); !st.Up {
+			t.Errorf("with a way again: %+v", st)
+		}
 	})
 }

@@ -77,7 +77,7 @@ func TestPlaceNotTaken(t *testing.T) {
 			c.Probe, c.Interval, c.Timeout = probe.Ping{}, 10*time.Second, 5*time.Second
 			all = append(all, c)
 		}
-		all[2].Depends = []string{"host"} // b, which is called at 1.5 s, when the host is down
+		all[2].Depends = [][]string{{"host"}} // b, which is called at 1.5 s, when the host is down
 		w.apply(t, all...)
 		time.Sleep(1900 * time.Millisecond)
 		w.wantAttempts(t, "1 0s", "2 0s", "1 1s", "4 1.5s")

@@ -66,7 +66,7 @@ type subject struct {
 	question *question // nil if its check asks nobody
 	health   health.Health
 	since    time.Time // of the verdict
-	waitsFor string    // the Server that Config.Depends has and that is down; "": none
+	waitsFor string    // the Servers of a list of Config.Depends that are down; "": there is no such list
 }
 
 // schedule begins the schedule of a new question. first and second are random
@@ -142,7 +142,7 @@ func (q *question) idle(now time.Time) string {
 	}
 	switch {
 	case !asked:
-		return "depends on " + q.subjects[0].waitsFor + ", which is down"
+		return notAsked(q.subjects[0].waitsFor)
 	case !unknown && !q.period.Contains(now):
 		return "outside its period"
 	}

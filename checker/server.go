@@ -107,7 +107,7 @@ func (v *server) update(by *subject, r Result) (c Change, changed bool) {
 	}
 	switch {
 	case waitsFor != "":
-		c.Reason = "not asked: depends on " + waitsFor + ", which is down"
+		c.Reason = "not asked: " + notAsked(waitsFor)
 	case by != nil:
 		c.Check, c.Reason = by.cfg.ID, v.reason(by, r)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -11,12 +12,12 @@ import (
 // whom. The words are those of package cmd/internal/alert.
 type Alert struct {
 	Name     string
-	Events   []string // elements of AlertKinds
-	Subjects []string // patterns; empty: all
-	Unless   []string // patterns
-	Period   string   // as package period reads it; "": always
-	Follow   string   // an instance or group that must be MASTER here; "": no matter
-	After    int      // failures
+	Events   []string   // elements of AlertKinds
+	Subjects []string   // patterns; empty: all
+	Unless   [][]string // patterns; see conditions
+	Period   string     // as package period reads it; "": always
+	Follow   string     // an instance or group that must be MASTER here; "": no matter
+	After    int        // failures
 	Within   time.Duration
 	Hold     time.Duration
 	Gather   time.Duration
@@ -80,6 +81,15 @@ var subjectPattern = textual("a name or pattern", func(s string) (string, error)
 	return s, nil
 }, func(s string) string { return s })
 
+// condition is a pattern of subjects of which one fails, or behind an exclamation mark
+// one of which none fails.
+var condition = textual("a name or pattern", func(s string) (string, error) {
+	if _, err := path.Match(strings.TrimPrefix(s, "!"), ""); err != nil || strings.TrimPrefix(s, "!") == "" {
+		return "", fmt.Errorf(`must be a name or a pattern like "web" or "web/*", or "!web", not %s`, quoteShort(s))
+	}
+	return s, nil
+}, func(s string) string { return s })
+
 func (a *Alert) visit(t *table) {
 	need(t, "name", &a.Name, name)
 	field(t, "events", &a.Events, listOf(alertKind), []string{"instance", "group", "service", "server"})
@@ -99,7 +109,7 @@ func (a *Alert) visit(t *table) {
 
 // visitTimes visits the keys that say when a message is due.
 func (a *Alert) visitTimes(t *table) {
-	field(t, "unless", &a.Unless, listOf(subjectPattern), nil)
+	field(t, "unless", &a.Unless, conditionsOf(condition), nil)
 	field(t, "period", &a.Period, periodText, "")
 	field(t, "follow", &a.Follow, optional(name), "")
 	field(t, "after", &a.After, integer[int](1, 1000), 1)

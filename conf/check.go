@@ -32,9 +32,9 @@ type Check struct {
 	// NegotiateEvery makes only every so many-th attempt ask the whole question, while
 	// the others connect; 0: all ask it.
 	NegotiateEvery int
-	// Depends has services and servers ("SERVICE/SERVER"). The check is not made while
-	// one of them is down.
-	Depends []string
+	// Depends has lists of services and servers ("SERVICE/SERVER"). The check is not made
+	// while all of one list are down.
+	Depends [][]string
 	Period  string // when the check is made, as package period reads it
 	// WeightMin and WeightMax bound what answers make of the weight.
 	WeightMin, WeightMax int

@@ -36,7 +36,7 @@ func (c *Check) visitTiming(t *table, inherited Check, needs probe.Needs) {
 	}
 	field(t, "weight_min", &c.WeightMin, integer[int](0, probe.MaxWeight), inherited.WeightMin)
 	field(t, "weight_max", &c.WeightMax, integer[int](0, probe.MaxWeight), inherited.WeightMax)
-	field(t, "depends", &c.Depends, written(listOf(text)), inherited.Depends)
+	field(t, "depends", &c.Depends, written(conditionsOf(text)), inherited.Depends)
 	field(t, "period", &c.Period, periodText, inherited.Period)
 }
 

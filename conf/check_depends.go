@@ -39,8 +39,8 @@ func (s *Service) checksOf(j int, index serverIndex) []checker.Config {
 		config := c.config(id, s.checked(server.Server.Address))
 		c.through(s, server.Server.Address, &config)
 		config.Server, config.Weight = about, server.Server.Weight
-		for _, on := range c.Depends {
-			if found, err := index.find(on, server); err == nil {
+		for _, list := range c.Depends {
+			if found := index.findAll(list, server); found != nil {
 				config.Depends = append(config.Depends, found)
 			}
 		}
@@ -106,6 +106,18 @@ func (x serverIndex) find(on string, of *lvs.ServerConfig) (id string, err error
 	return id, nil
 }
 
+// findAll returns the IDs of all that a list means; nil if one is not there.
+func (x serverIndex) findAll(list []string, of *lvs.ServerConfig) (ids []string) {
+	for _, on := range list {
+		id, err := x.find(on, of)
+		if err != nil {
+			return nil
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
 // checkDepends refuses dependencies on servers that do not exist, and those that lead
 // back to where they began.
 func (c *Config) checkDepends(tables []*table) {
@@ -136,7 +148,7 @@ func (c *Config) checkDepends(tables []*table) {
 func (c *Config) linkServer(t *table, s *Service, j int, index serverIndex, graph map[string][]string) {
 	about := s.Name + "/" + s.Servers[j].Name
 	for _, check := range s.Health[j].Checks {
-		for _, on := range check.Depends {
+		for _, on := range slices.Concat(check.Depends...) {
 			id, err := index.find(on, &s.Servers[j])
 			if err != nil {
 				if t.ok("check") { // one error a service

@@ -229,6 +229,31 @@ func listOf[T any](c codec[T]) codec[[]T] {
 	}
 }
 
+// conditionsOf is a list of texts and of lists of texts: one element is to be so, and a
+// list is so if all of it is. A text is a list of one.
+func conditionsOf(c codec[string]) codec[[][]string] {
+	list := listOf(c)
+	return listOf(codec[[]string]{
+		decode: func(v value, fail func(value, string)) ([]string, bool) {
+			if items, isList := v.data.([]value); isList {
+				if len(items) == 0 {
+					fail(v, "must not be empty")
+					return nil, false
+				}
+				return list.decode(v, fail)
+			}
+			text, ok := c.decode(v, fail)
+			return []string{text}, ok
+		},
+		encode: func(texts []string) any {
+			if len(texts) == 1 {
+				return c.encode(texts[0])
+			}
+			return list.encode(texts)
+		},
+	})
+}
+
 // written makes a codec that writes an empty list, for a key in which an empty
 // list differs from a missing key.
 func written[T any](c codec[[]T]) codec[[]T] {

@@ -13,6 +13,10 @@ import (
 // A Draft is a configuration in tables of TOML. Every table and every key has the
 // position of the directive that it came from.
 type Draft struct {
+	// Read returns the content of a file of this host, such as the key of a certificate
+	// that the old program used; nil: there is none.
+	Read func(path string) ([]byte, error)
+
 	head    []string // comments at the top of the file
 	tables  []*Table
 	secrets Secrets
@@ -133,7 +137,7 @@ const maxRounds = 40
 func (d *Draft) Finish(report *Report) *Result {
 	for range maxRounds {
 		text, owners := d.render()
-		c, warnings, err := conf.ParseDraft(draftName, []byte(text), d.secrets.read)
+		c, warnings, err := conf.ParseDraft(draftName, []byte(text), d.read)
 		if err == nil {
 			for _, w := range warnings {
 				if w.Line > 0 && w.Line <= len(owners) {
@@ -168,6 +172,16 @@ func forgetHost(c *conf.Config) {
 		c.Notify.Mail.Helo = ""
 	}
 	c.Director.Name = ""
+}
+
+// read returns the content of a file that the configuration names: a secret of the draft,
+// or a file that is there already.
+func (d *Draft) read(path string) ([]byte, error) {
+	content, err := d.secrets.read(path)
+	if err != nil && d.Read != nil {
+		return d.Read(path)
+	}
+	return content, err
 }
 
 // An owner is what a line of the rendered draft came from.

@@ -1,12 +1,15 @@
 // Package crypthash compares passwords with hashes of crypt(3), as /etc/shadow and mon's
-// auth.cf have them: DES, MD5, SHA-256, SHA-512 and bcrypt, but not yescrypt.
+// auth.cf have them: DES, MD5, SHA-256, SHA-512, bcrypt and yescrypt.
 package crypthash
 
 import (
 	"cmp"
+	"crypto/subtle"
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/openwall/yescrypt-go"
 	"github.com/sergeymakinen/go-crypt"
 	"github.com/sergeymakinen/go-crypt/bcrypt"
 	"github.com/sergeymakinen/go-crypt/des"
@@ -35,6 +38,7 @@ var kinds = []kind{
 	{bcrypt.Prefix2, 1 << 10, bcryptRounds},
 	{bcrypt.Prefix2a, 1 << 10, bcryptRounds},
 	{bcrypt.Prefix2b, 1 << 10, bcryptRounds},
+	{yescryptPrefix, yescryptMost, yescryptRounds},
 	{desext.Prefix, 100_000, desextRounds},
 	{des.Prefix, 0, desRounds},
 }
@@ -114,6 +118,34 @@ func desRounds(hash string) (uint32, error) {
 	return 0, err
 }
 
+const (
+	yescryptPrefix = "$y$"
+	// yescryptMost is what Debian's and Fedora's hashes have: 16 MiB of memory.
+	yescryptMost = 4096 * 32
+)
+
+// itoa64 are the digits of crypt(3), by value.
+const itoa64 = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// yescryptRounds returns how often a hash by yescrypt mixes 128 bytes: N times r (crypt(5)).
+func yescryptRounds(hash string) (uint32, error) {
+	parts := strings.Split(hash, "$") // "", "y", "j9T", salt, hash
+	if len(parts) != 5 || len(parts[2]) != 3 || len(parts[4]) != 43 {
+		return 0, errors.New("it is no hash by yescrypt as libxcrypt makes them")
+	}
+	n, r := strings.IndexByte(itoa64, parts[2][1])+1, strings.IndexByte(itoa64, parts[2][2])+1
+	if n < 10 || n > 18 || r < 1 || r > 32 {
+		return 0, errors.New("its parameters are none that libxcrypt makes")
+	}
+	_, err := yescrypt.Hash(nil, []byte(yescryptPrefix+"j7.$"+parts[3]))
+	return uint32(r) << n, err
+}
+
+func yescryptMatches(hash, password string) bool {
+	got, err := yescrypt.Hash([]byte(password), []byte(hash))
+	return err == nil && subtle.ConstantTimeCompare(got, []byte(hash)) == 1
+}
+
 // longest is the length of the longest password that glibc and libxcrypt take, in bytes.
 // Without a bound a hash of what the network sends could take seconds.
 const longest = 511
@@ -129,12 +161,15 @@ func MaxPassword(hash string) int {
 }
 
 // Matches reports whether a password has a hash that Check takes. It takes up to a tenth of
-// a second. DES uses the first 8 bytes of a password. The network sends passwords, so a fault of the library is
+// a second, and with yescrypt 16 MiB. DES uses the first 8 bytes of a password. The network sends passwords, so a fault of the library is
 // no match instead of the end of the daemon.
 func Matches(hash, password string) (fits bool) {
 	defer func() { fits = recover() == nil && fits }()
 	if len(password) > MaxPassword(hash) {
 		return false
+	}
+	if strings.HasPrefix(hash, yescryptPrefix) {
+		return yescryptMatches(hash, password)
 	}
 	if len(hash) == 13 && hash[0] != '$' && hash[0] != '_' {
 		password = password[:min(len(password), 8)]

@@ -13,7 +13,7 @@ import (
 
 // Hashes that Perl's crypt makes, which mon uses, fit their password alone.
 func TestHashesOfPerl(t *testing.T) {
-	for _, salt := range []string{"ab", "$1$abcdefgh$", "$5$abcdefgh$", "$6$abcdefgh$", "$6$rounds=2000$abcdefgh$"} {
+	for _, salt := range []string{"ab", "$1$abcdefgh$", "$5$abcdefgh$", "$6$abcdefgh$", "$6$rounds=2000$abcdefgh$", "$y$j9T$abcdefgh$", "$y$j75$gI0WtrHPGzLM2mdvzQFj0.$"} {
 		hash := perlCrypt(t, "secret word", salt)
 		if err := crypthash.Check(hash); err != nil {
 			t.Errorf("%s: %v", salt, err)
@@ -25,7 +25,7 @@ func TestHashesOfPerl(t *testing.T) {
 }
 
 func TestNoHash(t *testing.T) {
-	for _, text := range []string{"", "secret", "$y$j9T$abc$def", "*", "!", "$6$"} {
+	for _, text := range []string{"", "secret", "$y$j9T$abc$def", "$y$", "$y$j9T$", "$y$j9T$a!cdefgh$" + strings.Repeat("a", 43), "*", "!", "$6$"} {
 		if crypthash.Check(text) == nil {
 			t.Errorf("%q is taken for a hash", text)
 		}
@@ -53,6 +53,10 @@ func TestRounds(t *testing.T) {
 		"$6$rounds=5000$a salt that is too long$" + sha: false,
 		"$6$rounds=5000$sa:t$" + sha:                    false,
 		"$1$abcdefgh$" + sha[:22]:                       true,
+		"$y$j9T$abcdefgh$" + sha[:43]:                   true,
+		"$y$jAT$abcdefgh$" + sha[:43]:                   false,
+		"$y$jFT$abcdefgh$" + sha[:43]:                   false,
+		"$y$j9z$abcdefgh$" + sha[:43]:                   false,
 		"$1$abcdefghi$" + sha[:22]:                      false,
 	} {
 		began := time.Now()
@@ -68,7 +72,7 @@ func TestRounds(t *testing.T) {
 // A password of any length comes over the network. One that is too long fits no hash, and
 // the longest ones are compared.
 func TestLongPasswords(t *testing.T) {
-	for _, salt := range []string{"ab", "$1$abcdefgh$", "$5$abcdefgh$", "$6$abcdefgh$"} {
+	for _, salt := range []string{"ab", "$1$abcdefgh$", "$5$abcdefgh$", "$6$abcdefgh$", "$y$j75$abcdefgh$"} {
 		longest := strings.Repeat("x", crypthash.MaxPassword(salt))
 		if hash := perlCrypt(t, longest, salt); !crypthash.Matches(hash, longest) {
 			t.Errorf("%s: %d bytes do not fit", salt, len(longest))

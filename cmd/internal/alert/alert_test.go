@@ -181,13 +181,34 @@ func TestPeriod(t *testing.T) {
 }
 
 func TestUnless(t *testing.T) {
-	c := newClock(rule(func(r *Rule) { r.Subjects, r.Unless, r.Gather = []string{"web"}, []string{"hosts/*"}, 0 }))
+	c := newClock(rule(func(r *Rule) { r.Subjects, r.Unless, r.Gather = []string{"web"}, [][]string{{"hosts/*"}}, 0 }))
 	c.server("hosts/router", event.Down)
 	c.server("web/a", event.Down)
 	c.run(time.Minute)
 	c.server("hosts/router", event.Up)
 	c.run(time.Hour)
 	c.expect(t, "1m0s ops: web/a is DOWN: refused")
+}
+
+// A rule is silent while all of an inner list fail.
+func TestUnlessAllOf(t *testing.T) {
+	c := newClock(rule(func(r *Rule) {
+		r.Subjects, r.Unless, r.Gather = []string{"web"}, [][]string{{"isp-a", "isp-b"}, {"!power", "ups"}}, 0
+	}))
+	c.server("isp-a/gw", event.Down)
+	c.server("web/a", event.Down) // by isp-b
+	c.run(time.Minute)
+	c.server("isp-b/gw", event.Down)
+	c.server("web/b", event.Down)
+	c.run(2 * time.Minute)
+	c.server("isp-a/gw", event.Up)
+	c.run(3 * time.Minute)
+	c.server("ups/1", event.Down) // while the power is there
+	c.server("web/c", event.Down)
+	c.run(4 * time.Minute)
+	c.server("power/1", event.Down)
+	c.run(5 * time.Minute)
+	c.expect(t, "0s ops: web/a is DOWN: refused", "2m0s ops: web/b is DOWN: refused", "4m0s ops: web/c is DOWN: refused")
 }
 
 func TestAcknowledged(t *testing.T) {
@@ -336,7 +357,7 @@ func TestRestartBeforeTheRecoveryIsTold(t *testing.T) {
 
 // After a restart a rule is silent as before, although no rule is about what silences it.
 func TestRestartKeepsUnless(t *testing.T) {
-	r := rule(func(r *Rule) { r.Subjects, r.Unless = []string{"web"}, []string{"hosts/*"} })
+	r := rule(func(r *Rule) { r.Subjects, r.Unless = []string{"web"}, [][]string{{"hosts/*"}} })
 	c := newClock(r)
 	c.server("hosts/router", event.Down)
 	later := newClock(r)
@@ -394,7 +415,7 @@ func TestReloadKeepsGathering(t *testing.T) {
 
 // A failure does not make a rule silent about itself.
 func TestUnlessOfItself(t *testing.T) {
-	c := newClock(rule(func(r *Rule) { r.Unless, r.Gather = []string{"hosts/*"}, 0 }))
+	c := newClock(rule(func(r *Rule) { r.Unless, r.Gather = [][]string{{"hosts/*"}}, 0 }))
 	c.server("hosts/router", event.Down)
 	c.server("web/a", event.Down)
 	c.run(time.Minute)
@@ -403,7 +424,7 @@ func TestUnlessOfItself(t *testing.T) {
 
 // BenchmarkTake is what one event costs while thousands of servers fail.
 func BenchmarkTake(b *testing.B) {
-	c := newClock(rule(func(r *Rule) { r.Unless = []string{"hosts/*"} }))
+	c := newClock(rule(func(r *Rule) { r.Unless = [][]string{{"hosts/*"}} }))
 	for i := range 5000 {
 		c.server(fmt.Sprintf("web/%04d", i), event.Down)
 	}

@@ -63,9 +63,9 @@ func (e *Engine) acknowledged(r *ruleState, all []*problem, ack Ack, now time.Ti
 	}
 	n := Notice{Rule: r.Name, At: now, Call: CallAck, Ack: ack}
 	open := r.Pace == PaceRun || r.Open == nil || r.Open(now)
-	silencers := e.silencers(r)
+	quiet := e.quiet(r)
 	for _, p := range all {
-		if open && (p.notices > 0 || r.Unpaired) && !p.silenced(silencers) {
+		if open && (p.notices > 0 || r.Unpaired) && !quiet.about(p) {
 			n.Down = append(n.Down, p.entry())
 			if r.Pace == PaceCheck {
 				p.count(now) // mon counts it as an alert

@@ -162,27 +162,6 @@ func (r *ruleState) forget(p *problem, now time.Time) {
 	}
 }
 
-// silencers returns two subjects that fail and make the rule silent; fewer if there
-// are no two. Two are enough, because a subject does not silence itself.
-func (e *Engine) silencers(r *ruleState) (found []subject) {
-	if len(r.Unless) == 0 {
-		return nil
-	}
-	for s := range e.failing {
-		if matchesAny(r.Unless, s.Name) {
-			if found = append(found, s); len(found) == 2 {
-				break
-			}
-		}
-	}
-	return found
-}
-
-// silenced reports whether something else that fails makes a rule silent about p.
-func (p *problem) silenced(by []subject) bool {
-	return p.failing && slices.ContainsFunc(by, func(s subject) bool { return s != p.subject })
-}
-
 // Take returns the notices that are due, and when to call it next; the zero time if
 // only an event can lead to a notice. Call it after each event too.
 func (e *Engine) Take(now time.Time) (notices []Notice, next time.Time) {
@@ -211,7 +190,7 @@ func (e *Engine) Take(now time.Time) (notices []Notice, next time.Time) {
 // dueIn returns the problems of a rule that are due, and when the next will be.
 func (e *Engine) dueIn(r *ruleState, now time.Time) (due []*problem, next time.Time) {
 	open := r.Open == nil || r.Open(now)
-	silencers := e.silencers(r)
+	quiet := e.quiet(r)
 	for _, p := range r.problems {
 		r.forget(p, now)
 		at, ok := p.due(&r.Rule)
@@ -221,7 +200,7 @@ func (e *Engine) dueIn(r *ruleState, now time.Time) (due []*problem, next time.T
 			next = earlier(next, at)
 		case !open:
 			next = earlier(next, now.Add(closedStep))
-		case !p.silenced(silencers): // else the recovery of the other is an event
+		case !quiet.about(p): // else the recovery of the other is an event
 			due = append(due, p)
 		}
 	}

@@ -149,7 +149,7 @@ func (e *Engine) ran(r *ruleState, s subject, run *Run, told *event.Run) {
 	if r.AckUntilChange && p.acked != (Ack{}) && before != nil && !sameWords(before.Summary, told.Summary) {
 		p.unacknowledge(run.At)
 	}
-	p.ready = open && p.acked == Ack{} && !p.silenced(e.silencers(r)) && p.paced(&r.Rule, run.At, before)
+	p.ready = open && p.acked == Ack{} && !e.quiet(r).about(p) && p.paced(&r.Rule, run.At, before)
 	if p.ready && len(r.Exit) > 0 && !r.Exit.has(run.Status) {
 		p.ready = false
 		if r.OtherExit.has(run.Status) {

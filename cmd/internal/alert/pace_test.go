@@ -55,7 +55,9 @@ func TestPaceOfMon(t *testing.T) {
 		{"redistribute", func(r *Rule) { r.Pace = PaceRun }, "- a a - -", "0:up((NO SUMMARY)) 10:a 20:a 30:up(a) 40:up()"},
 		{"trapduration", nil, "a L a -", "0:a 20:a 30:up(a)"},
 		{"trapduration, then up", nil, "a L - a", "0:a 30:a"},
-		{"depend", func(r *Rule) { r.Unless = []string{"router:ping"} }, "a R a r a", "0:a 40:a"},
+		{"depend on one of two", func(r *Rule) { r.Unless = [][]string{{"router:ping", "isp:ping"}} }, "a R a r a", "0:a 10:a 20:a 40:a"},
+		{"depend on what has failed", func(r *Rule) { r.Unless = [][]string{{"!router:ping"}} }, "a R a r a", "10:a 20:a"},
+		{"depend", func(r *Rule) { r.Unless = [][]string{{"router:ping"}} }, "a R a r a", "0:a 40:a"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -17,9 +17,10 @@ type Rule struct {
 	// Subjects are shell patterns (path.Match) of subjects; empty: all. A pattern
 	// without a slash also means the servers of the services that it matches.
 	Subjects []string
-	// Unless are patterns like Subjects. While a subject that matches one of them
-	// fails, the rule is silent about other subjects.
-	Unless []string
+	// Unless says when the rule is silent: while all of one of the lists is so. A pattern
+	// like those of Subjects is so while another subject that matches it fails, one behind
+	// an exclamation mark while none does.
+	Unless [][]string
 	// Open reports whether notices are sent at a time; nil: always.
 	Open func(time.Time) bool
 	// After is the number of failed checks of a server from which on there are

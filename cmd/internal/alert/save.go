@@ -46,7 +46,7 @@ func (e *Engine) Save() []Saved {
 		}
 	}
 	for s, f := range e.failing {
-		if slices.ContainsFunc(e.rules, func(r *ruleState) bool { return matchesAny(r.Unless, s.Name) }) {
+		if slices.ContainsFunc(e.rules, func(r *ruleState) bool { return r.heeds(s.Name) }) {
 			saved = append(saved, Saved{Kind: s.Kind, Subject: s.Name, Detail: s.Detail, Reason: f.reason, Since: f.since})
 		}
 	}

@@ -36,7 +36,7 @@ func Run(t *testing.T, c Converter, files ...convert.File) (toml string, report 
 				return s.Content, nil
 			}
 		}
-		return nil, os.ErrNotExist
+		return os.ReadFile(path)
 	}
 	if _, _, err := conf.ParseDraft("converted.toml", []byte(toml), secret); err != nil {
 		t.Errorf("the result is not valid: %v\n%s", err, toml)

@@ -29,7 +29,7 @@ func Convert(in convert.Input, report *convert.Report) *convert.Result {
 		return nil
 	}
 	if c.cluster.deadtimeAt == (convert.Position{}) && len(c.groups) > 0 {
-		c.report.Note(c.groups[0].at, "there is no deadtime in ha.cf: the result has that of heartbeat's sample, %v", defaultDeadtime)
+		c.report.Note(c.groups[0].at, "there is no deadtime in ha.cf: the result has heartbeat's default, %v", defaultDeadtime)
 	}
 	c.self = c.chooseNode()
 	names := c.trackers()
@@ -115,10 +115,33 @@ func (c *converter) trackers() []string {
 			t.Set(p.at, "service", name)
 			c.pingGroup(&p, name)
 		}
-		t.Set(p.at, "weight", standby-preferred-10)
+		t.Set(p.at, "weight", pingWeight)
 		c.once(p.at, false, "a director that does not reach a ping node yields to one that does, as with ipfail")
 	}
-	return names
+	return append(names, c.fibre()...)
+}
+
+// pingWeight has a director that lacks a ping node yield to one that does not.
+const pingWeight = standby - preferred - 10
+
+// fibre writes a tracker for Fibre Channel. heartbeat asks the first target of an adapter
+// that it names as a library of the time did.
+func (c *converter) fibre() []string {
+	if len(c.cluster.fibre) == 0 {
+		return nil
+	}
+	at := c.cluster.fibre[0].at
+	if !c.cluster.ipfail {
+		c.report.Note(at, "hbaping: without ipfail nothing in heartbeat depends on it; a [[track]] of type script could")
+		return nil
+	}
+	t := c.draft.List("track", at)
+	t.Set(at, "name", "hbaping")
+	t.Set(at, "type", "script")
+	t.Set(at, "command", []string{"/bin/sh", "-c", "grep -qsx Online /sys/class/fc_remote_ports/rport-*/port_state"})
+	t.Set(at, "weight", pingWeight)
+	c.report.Note(at, "hbaping: the result looks whether a remote port of Fibre Channel is online, of any adapter; heartbeat asks the first target of the one that the line names")
+	return []string{"hbaping"}
 }
 
 // pingGroup writes the [[service]] that is up while any address of a group answers.
@@ -159,9 +182,12 @@ func (c *converter) instance(i int, g *group, trackers []string) {
 		t.Set(c.cluster.failbackAt, "preempt", false)
 	}
 	t.Set(g.at, "mac", "interface")
-	t.Set(g.at, "addresses", c.addresses(g, iface))
+	t.Set(g.at, "addresses", c.addresses(g, iface, true))
+	if others := c.addresses(g, iface, false); len(others) > 0 {
+		t.Set(g.at, "excluded_addresses", others) // an advert has addresses of one family
+	}
 	if len(trackers) > 0 {
-		t.Set(c.cluster.pings[0].at, "track", trackers)
+		t.Set(c.cluster.trackedAt(), "track", trackers)
 	}
 	c.also(g, t, iface)
 	c.auth(t)
@@ -202,9 +228,13 @@ func (c *converter) iface(g *group) string {
 	return iface
 }
 
-func (c *converter) addresses(g *group, iface string) []any {
+// addresses returns the addresses of the family of the first, or the others.
+func (c *converter) addresses(g *group, iface string, first bool) []any {
 	var all []any
 	for _, a := range g.addresses {
+		if (a.prefix.Addr().Is4() == g.addresses[0].prefix.Addr().Is4()) != first {
+			continue
+		}
 		if a.noLength {
 			c.report.Note(g.at, "heartbeat takes the prefix length of %v from the route to it: the result has /%d", a.prefix.Addr(), a.prefix.Bits())
 		}

@@ -17,6 +17,7 @@ type cluster struct {
 	failbackAt   convert.Position
 	media        []medium
 	pings        []ping
+	fibre        []line // hbaping
 	ipfail       bool
 	stonith      []line // the stonith_host, and what a file of stonith says instead
 	resourcesCRM bool   // not version 1
@@ -30,8 +31,15 @@ type ping struct {
 	addresses []string
 }
 
-// defaultDeadtime is what the result has if ha.cf does not say it: the value of the
-// sample that heartbeat ships.
+// trackedAt is where the first ping node stands.
+func (c *cluster) trackedAt() convert.Position {
+	if len(c.pings) > 0 {
+		return c.pings[0].at
+	}
+	return c.fibre[0].at
+}
+
+// defaultDeadtime is heartbeat's own (its table of defaults, 3.0.6).
 const defaultDeadtime = 30 * time.Second
 
 // directives is what each directive of ha.cf means.
@@ -71,11 +79,10 @@ var directives = map[string]func(c *converter, l line){
 	"udpport": note("adverts are IP packets of protocol 112, without a port: let the firewall pass that protocol"),
 	"serial":  (*converter).serial,
 	"baud":    note("it is the speed of a serial line: pppd takes it as an argument"),
-	"ping": func(c *converter, l line) {
-		for _, address := range l.words[1:] {
-			c.cluster.pings = append(c.cluster.pings, ping{l.at, "", []string{address}})
-		}
-	},
+	"mcast6":  (*converter).mcast,
+	"ucast6":  (*converter).ucast,
+	"ping":    pingNodes,
+	"ping6":   pingNodes,
 	"ping_group": func(c *converter, l line) {
 		if len(l.words) < 3 {
 			c.report.Person(l.at, "ping_group: a name and addresses are needed")
@@ -83,14 +90,11 @@ var directives = map[string]func(c *converter, l line){
 		}
 		c.cluster.pings = append(c.cluster.pings, ping{l.at, l.words[1], l.words[2:]})
 	},
-	"hbaping": person("holdfast has no tracker for Fibre Channel: a [[track]] of type script can look at /sys/class/fc_host/host*/port_state"),
-	"respawn": func(c *converter, l line) {
-		if strings.Contains(strings.Join(l.words, " "), "ipfail") {
-			c.cluster.ipfail = true
-			return
-		}
-		c.report.Person(l.at, "holdfast does not run %s: make it a systemd unit", strings.Join(l.words[1:], " "))
+	"hbaping": func(c *converter, l line) {
+		c.cluster.fibre = append(c.cluster.fibre, l)
 	},
+	"respawn":      (*converter).respawn,
+	"failfast":     (*converter).respawn,
 	"stonith":      (*converter).stonithFile,
 	"stonith_host": func(c *converter, l line) { c.cluster.stonith = append(c.cluster.stonith, l) },
 	"watchdog": func(c *converter, l line) {
@@ -99,6 +103,7 @@ var directives = map[string]func(c *converter, l line){
 	},
 	"crm":         crm,
 	"pacemaker":   crm,
+	"log_badpack": note("status counts the adverts that were refused, by the reason"),
 	"logfile":     note("holdfast writes its log to standard error; under systemd that is the journal"),
 	"logfacility": note("holdfast writes its log to standard error; under systemd that is the journal"),
 	"debugfile":   note("[director.log] has level = \"debug\""),
@@ -107,9 +112,9 @@ var directives = map[string]func(c *converter, l line){
 
 // others are directives that have nothing to say to holdfast.
 var others = []string{
-	"apiauth", "autojoin", "cluster", "compression", "compression_threshold", "conn_logd_time", "coredumps", "deadping",
-	"gid", "hbgenmethod", "hopfudge", "logbacklog", "memreserve", "msgfmt", "quorum_server", "realtime", "rtprio",
-	"syslogmsgfmt", "traditional_compression", "uid", "use_apphbd", "use_logd", "uuidfrom",
+	"apiauth", "autojoin", "cluster", "compression", "compression_threshold", "conn_logd_time", "coredumps", "coreroot", "crm_daemon_dir",
+	"crmd_spawns_pengine", "deadping", "enable_config_writes", "env", "gid", "hbgenmethod", "hopfudge", "logbacklog", "max_rexmit_delay", "memreserve",
+	"msgfmt", "quorum_server", "realtime", "record_config_changes", "record_pengine_inputs", "rtprio", "syslogmsgfmt", "traditional_compression", "uid", "use_apphbd", "use_logd", "uuidfrom",
 }
 
 func init() {
@@ -118,12 +123,14 @@ func init() {
 	}
 }
 
-func note(text string) func(*converter, line) {
-	return func(c *converter, l line) { c.report.Note(l.at, "%s: %s", l.words[0], text) }
+func pingNodes(c *converter, l line) {
+	for _, address := range l.words[1:] {
+		c.cluster.pings = append(c.cluster.pings, ping{l.at, "", []string{address}})
+	}
 }
 
-func person(text string) func(*converter, line) {
-	return func(c *converter, l line) { c.report.Person(l.at, "%s: %s", l.words[0], text) }
+func note(text string) func(*converter, line) {
+	return func(c *converter, l line) { c.report.Note(l.at, "%s: %s", l.words[0], text) }
 }
 
 func crm(c *converter, l line) {

@@ -115,19 +115,6 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// The documentation names every directive of ha.cf.
-func TestEveryDirective(t *testing.T) {
-	page, err := os.ReadFile("../../../docs/convert-heartbeat.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for directive := range directives {
-		if !strings.Contains(string(page), "`"+directive+"`") {
-			t.Errorf("%s is not documented", directive)
-		}
-	}
-}
-
 func FuzzConvert(f *testing.F) {
 	f.Add("node a\ndeadtime 10\nauth 1\n1 sha1 x\n", "a 10.0.0.1/24/eth0 \\\n b::c\n")
 	f.Fuzz(func(t *testing.T, hacf, resources string) {
@@ -150,7 +137,9 @@ func TestStonith(t *testing.T) {
 		{"stonith_host lvs2 meatware lvs1\n", "", "note: stonith_host: it is for the node lvs2"},
 		{"stonith_host * baytech 10.0.0.3 mylogin hunter2\n", "", "the list of processes shows the password of the plugin baytech: write [vrrp.fence] with a fence agent"},
 		{"stonith_host * ipmilan lvs2 10.0.0.3 623 none admin me hunter2 power_cycle\n", "", `with agent = "fence_ipmilan"`},
-		{"stonith_host * external/ipmi lvs2 10.0.0.3\n", "", "stonith -t TYPE -n lists"},
+		{"stonith_host * external/ipmi lvs2 10.0.0.3\n", "", "external/ipmi takes hostname, ipaddr, userid, passwd, interface"},
+		{"stonith_host * external/ipmi lvs2 10.0.0.3 me hunter2 lan\n", `secrets = { passwd = "/etc/holdfast/fence.secret" }`, "all translated"},
+		{"stonith_host * external/ours x\n", "", "stonith -t TYPE -n lists"},
 		{"stonith_host * apcsmart /dev/ttyS0\n", "", "apcsmart takes ttydev, hostlist"},
 		{"stonith_host * null\n", "", "null takes hostlist"},
 		{"stonith_host lvs1\n", "", "takes the node that it is for"},

@@ -53,7 +53,12 @@ func looksLikeAddress(word string) bool {
 
 // address reads ADDRESS[/LENGTH[/INTERFACE][/BROADCAST]].
 func (c *converter) address(g *group, text string) {
-	text, _, more := strings.Cut(text, "::")
+	more := false
+	if host, _, _ := strings.Cut(text, "/"); strings.Contains(host, "::") && looksLikeAddress(host) {
+		c.report.Note(g.at, "heartbeat splits %s at :: and cannot bring it: the result has the address that was meant", host)
+	} else {
+		text, _, more = strings.Cut(text, "::")
+	}
 	parts := strings.Split(text, "/")
 	ip, err := netip.ParseAddr(parts[0])
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 
 // plugins are heartbeat's STONITH plugins, with the names of the parameters that
 // stonith_host gives in this order; the last takes the rest of the line, spaces included.
-// What external plugins take is known only to them.
 var plugins = map[string][]string{
 	"apcmaster":     {"ipaddr", "login", "password"},
 	"apcmastersnmp": {"ipaddr", "port", "community"},
@@ -27,6 +26,30 @@ var plugins = map[string][]string{
 	"ssh":           {"hostlist"},
 	"wti_mpc":       {"ipaddr", "port", "community"},
 	"wti_nps":       {"ipaddr", "password"},
+	// The external plugins of cluster-glue 1.0.12, as each says itself (getconfignames).
+	"external/drac5":         {"hostname", "ipaddr", "userid"},
+	"external/dracmc-telnet": {"nodename", "cyclades_ip", "cyclades_port", "servername", "username", "password"},
+	"external/hetzner":       {"hostname", "remote_ip"},
+	"external/hmchttp":       {"hostlist", "hmc_ipaddr", "user", "password"},
+	"external/ibmrsa":        {"hostname", "ipaddr", "userid", "passwd", "type"},
+	"external/ibmrsa-telnet": {"nodename", "ip_address", "username", "password"},
+	"external/ipmi":          {"hostname", "ipaddr", "userid", "passwd", "interface"},
+	"external/ippower9258":   {"deviceip", "username", "password", "hostlist"},
+	"external/kdumpcheck":    {"hostlist", "identity_file"},
+	"external/libvirt":       {"hostlist", "hypervisor_uri", "reboot_method"},
+	"external/nut":           {"hostname", "ups", "username", "password", "poweron", "poweroff", "reset", "statusvar", "upscmd", "upsc"},
+	"external/rackpdu":       {"hostlist", "pduip", "community"},
+	"external/riloe":         {"hostlist", "ilo_hostname", "ilo_user", "ilo_password", "ilo_can_reset", "ilo_protocol", "ilo_powerdown_method", "ilo_proxyhost", "ilo_proxyport"},
+	"external/ssh":           {"hostlist"},
+	"external/vcenter":       {"VI_SERVER", "VI_PORTNUMBER", "VI_PROTOCOL", "VI_SERVICEPATH", "VI_CREDSTORE", "HOSTLIST", "RESETPOWERON"},
+	"external/vmware":        {"device_host"},
+	"external/xen0":          {"hostlist", "dom0"},
+	"external/xen0-ha":       {"hostlist", "dom0_cluster_ip", "timeout"},
+}
+
+// isSecret reports whether a parameter of a plugin is a secret.
+func isSecret(name string) bool {
+	return strings.HasSuffix(name, "password") || name == "passwd" || name == "community"
 }
 
 // fenceAgents are the fence agents for devices whose plugins would show a password in the
@@ -35,7 +58,7 @@ var fenceAgents = map[string]string{
 	"apcmaster": "fence_apc", "apcmastersnmp": "fence_apc_snmp", "drac3": "fence_drac", "ipmilan": "fence_ipmilan", "wti_nps": "fence_wti",
 }
 
-const unnamedStonith = "write [vrrp.fence] with stonith, params and node; stonith -t TYPE -n lists the names of the parameters"
+const unnamedStonith = "write [vrrp.fence] with stonith, params, secrets and node; stonith -t TYPE -n lists the names of the parameters"
 
 // fence writes [vrrp.fence] from the stonith_host of this node.
 func (c *converter) fence(t *convert.Table) {
@@ -49,7 +72,7 @@ func (c *converter) fence(t *convert.Table) {
 	switch {
 	case !known:
 		c.once(l.at, true, "stonith_host: %s", unnamedStonith)
-	case slices.Contains(names, "password") || slices.Contains(names, "community"):
+	case slices.ContainsFunc(names, isSecret) && !strings.HasPrefix(plugin, "external/"):
 		c.once(l.at, true, "stonith_host: the list of processes shows the password of the plugin %s: write [vrrp.fence] with %s",
 			plugin, secretFence(plugin))
 	case len(values) < len(names):
@@ -97,17 +120,24 @@ func (c *converter) stonithFile(l line) {
 }
 
 func (c *converter) writeFence(t *convert.Table, l line, names, values []string, node string) {
-	var params convert.Inline
+	var params, secrets convert.Inline
 	for i, name := range names {
 		value := values[i]
 		if i == len(names)-1 {
 			value = strings.Join(values[i:], " ")
 		}
-		params = append(params, convert.Pair{Key: name, Value: value})
+		if isSecret(name) {
+			secrets = append(secrets, convert.Pair{Key: name, Value: c.draft.Secret(c.in.Dir, "fence", "secret", value)})
+		} else {
+			params = append(params, convert.Pair{Key: name, Value: value})
+		}
 	}
 	f := t.Sub("fence", l.at)
 	f.Set(l.at, "stonith", l.words[2])
 	f.Set(l.at, "params", params)
+	if len(secrets) > 0 {
+		f.Set(l.at, "secrets", secrets)
+	}
 	f.Set(l.at, "action", "reboot")
 	f.Set(l.at, "node", node)
 	c.once(l.at, false, "heartbeat resets a node before it takes over, and tries that again until it has succeeded: action = \"reboot\"; holdfast asks the plugin first whether it has the node")

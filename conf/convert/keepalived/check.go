@@ -182,7 +182,6 @@ func (c *converter) readTarget(k *check, d, host *directive) {
 		switch x.key {
 		case "port", "mark":
 			if x.key == "port" && k.kind == "ping" {
-				c.report.Note(from.at, "%s has no effect: an echo request has no port", x.word)
 				continue
 			}
 			k.set(from.at, x.key, plain(from.arg(1)))

@@ -21,7 +21,7 @@ func Convert(in convert.Input, report *convert.Report) *convert.Result {
 	}
 	p := &parser{lines: r.out, report: report}
 	c := &converter{
-		in: in, report: report, draft: &convert.Draft{}, top: p.parse(), names: map[string]map[string]string{},
+		in: in, report: report, draft: &convert.Draft{Read: in.Read}, top: p.parse(), names: map[string]map[string]string{},
 		inGroup: map[string]*syncGroup{}, instances: map[string]*instance{}, garpPace: map[string]*pace{},
 		bfds: map[string]string{}, checkedFiles: map[string]bool{},
 	}

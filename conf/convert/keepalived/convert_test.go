@@ -53,7 +53,7 @@ func checkValid(t *testing.T, result *convert.Result, toml string) {
 				return s.Content, nil
 			}
 		}
-		return nil, os.ErrNotExist
+		return os.ReadFile(path)
 	}
 	c, _, err := conf.ParseDraft("converted.toml", []byte(toml), secret)
 	if err != nil {

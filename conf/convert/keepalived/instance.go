@@ -213,8 +213,10 @@ func (c *converter) draftInterval(t *convert.Table, in *instance) {
 func (c *converter) draftPreempt(t *convert.Table, in *instance) {
 	state := in.word("state")
 	master := state != nil && state.arg(1) == "MASTER"
-	no := in.word("nopreempt")
-	in.word("preempt")
+	no := in.word("nopreempt", "preempt") // the last of the two counts
+	if no != nil && no.word.name == "preempt" {
+		no = nil
+	}
 	switch {
 	case no == nil:
 	case master:
@@ -418,12 +420,12 @@ func hex(n int) string {
 // draftAccept sets whether packets to the addresses are accepted: in strict mode only
 // by the owner.
 func (c *converter) draftAccept(t *convert.Table, in *instance) {
-	yes, no := in.word("accept"), in.word("no_accept")
+	said := in.word("accept", "no_accept") // the last of the two counts
 	switch {
 	case in.bare || in.priority == vrrp.PriorityOwner:
-	case no != nil:
-		c.set(t, no, "accept", false)
-	case in.strict && yes == nil:
+	case said != nil && said.word.name == "no_accept":
+		c.set(t, said, "accept", false)
+	case in.strict && said == nil:
 		t.Set(in.d.at, "accept", false)
 		c.report.Note(in.d.at, "in strict mode keepalived drops packets to the addresses, so that they do not even answer a ping: accept = false was written")
 	}

@@ -27,7 +27,7 @@ bfd_instance{ | = | [[bfd]], and a [[track]] of type "bfd" if it is tracked
 virtual_server_group{} | = | the list address of a [[service]] for every virtual_server that names the group, and the list mark of another one
 virtual_server{ | = | [[service]]
 SSL{ | = | cert and key in [service.check.tls]
-include,includer,includem,includew,includeb,includea | = | the files are read where the line stands
+include,includer,includem,includew,includeb,includea | = | the files are read where the line stands: a [[vrrp]] in them as one in the file itself
 `
 
 // globalWords are the words of global_defs.

@@ -70,9 +70,12 @@ BFD_CHECK{ | = | a check of type "bfd"
 
 // checkWords are the words of the checks of a real_server.
 const checkWords = `
+[virtual_server.real_server.TCP_CHECK,virtual_server.real_server.HTTP_GET,virtual_server.real_server.SSL_GET,virtual_server.real_server.SMTP_CHECK,virtual_server.real_server.DNS_CHECK,virtual_server.real_server.UDP_CHECK]
+connect_port | = | port of the check
+[virtual_server.real_server.PING_CHECK]
+connect_port | ~ | a ping has no port
 [virtual_server.real_server.TCP_CHECK,virtual_server.real_server.HTTP_GET,virtual_server.real_server.SSL_GET,virtual_server.real_server.SMTP_CHECK,virtual_server.real_server.DNS_CHECK,virtual_server.real_server.UDP_CHECK,virtual_server.real_server.PING_CHECK]
 connect_ip | = | address of the check
-connect_port | = | port of the check
 bindto | = | source of the check
 bind_if | = | device of the check
 bind_port | ! | holdfast lets the kernel choose the source port of a check: leave it out
@@ -86,14 +89,17 @@ warmup | ~ | holdfast spreads the first checks by itself
 alpha | = | starts_up = false of the server
 log_all_failures | ~ | holdfast shows the last failure of each server in status, with its reason
 [virtual_server.real_server.HTTP_GET,virtual_server.real_server.SSL_GET]
-nb_get_retry | = | the old name of retry
+nb_get_retry | = | the old name of retry: fall of the check, which is one more
 url{ | = | path, host, status, body and digest of the check; several are [[service.check.request]]
 virtualhost | = | host of the check
 http_protocol | ~ | holdfast asks with HTTP/1.1
 fast_recovery | ~ | holdfast asks for all pages at each check
+tls_compliant | ~ | holdfast expects a proper end of a TLS connection only where the length of the answer is not known
+[virtual_server.real_server.SSL_GET]
 enable_sni | = | server_name in [service.check.tls]
 sni_name | = | server_name in [service.check.tls]
-tls_compliant | ~ | holdfast expects a proper end of a TLS connection only where the length of the answer is not known
+[virtual_server.real_server.HTTP_GET]
+enable_sni,sni_name | ~ | there is no TLS
 [virtual_server.real_server.HTTP_GET.url,virtual_server.real_server.SSL_GET.url]
 path | = | path
 digest | = | digest
@@ -101,15 +107,15 @@ status_code | = | status
 virtualhost | = | host
 regex | = | body; Go's regular expressions know no look-around and no back references
 regex_no_match | = | the body must not match
-regex_options | = | flags in front of the expression, as far as Go knows them
+regex_options | = | flags in front of the expression in body, as far as Go knows them
 regex_min_offset,regex_max_offset | ! | holdfast looks at the whole body: make the expression more specific
 regex_stack | ~ | Go's regular expressions need no stack
 tls_compliant | ~ | holdfast expects a proper end of a TLS connection only where the length of the answer is not known
 username | = | user of the check
 password | = | password_file of the check
 [virtual_server.real_server.SMTP_CHECK]
-helo_name | = | helo
-host{ | = | a check of its own; all must be well
+helo_name | = | hello
+host{ | = | a check of its own, with its address and port; all must be well
 [virtual_server.real_server.SMTP_CHECK.host]
 connect_ip | = | address of the check
 connect_port | = | port of the check

@@ -16,7 +16,7 @@ virtual_routes{} | = | [[vrrp.route]]
 virtual_rules{} | = | [[vrrp.rule]]
 use_vmac | = | mac = "vrrp", or the address; without use_vmac mac = "interface". A name without dots becomes device
 vmac_xmit_base | = | advert_mac = "interface"
-use_vmac_addr | = | nothing: with a virtual MAC holdfast uses it on the other interfaces of its addresses too
+use_vmac_addr | = | mac and device as with use_vmac: holdfast uses the virtual MAC on the other interfaces of its addresses too
 use_ipvlan | ! | holdfast has no ipvlan devices: mac = "interface" was written
 unicast_peer{} | = | unicast = true and peers; min_ttl and max_ttl
 unicast_src_ip | = | source
@@ -114,7 +114,7 @@ user | = | user and group of the command
 init_fail | ~ | an instance of holdfast stays in INIT until the state of its trackers is known
 [vrrp_track_process]
 process | = | process and parameters
-param_match | = | parameters_match
+param_match | = | parameters_match, in which initial and partial have each other's names
 weight | = | weight
 quorum | = | quorum
 quorum_max | = | quorum_max; 0 is reverse = true

@@ -111,13 +111,8 @@ func FuzzConvert(f *testing.F) {
 	})
 }
 
-// The documentation names every directive, and the golden files have each.
+// The golden files have every directive.
 func TestEveryDirective(t *testing.T) {
-	page, err := os.ReadFile("../../../docs/convert-ldirectord.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	top, of, _ := strings.Cut(string(page), "## Of a virtual service")
 	used := ""
 	paths, _ := filepath.Glob("testdata/*.cf")
 	for _, path := range paths {
@@ -128,17 +123,11 @@ func TestEveryDirective(t *testing.T) {
 		used += "\n" + string(text)
 	}
 	for directive := range globalDirectives {
-		if !strings.Contains(top, "`"+directive+"`") {
-			t.Errorf("%s at the top of the file is not documented", directive)
-		}
 		if !strings.Contains(used, "\n"+directive+"=") {
 			t.Errorf("no golden file has %s at its top", directive)
 		}
 	}
 	for directive := range options {
-		if !strings.Contains(of, "`"+directive+"`") {
-			t.Errorf("%s of a virtual service is not documented", directive)
-		}
 		if !strings.Contains(used, "\n\t"+directive+"=") {
 			t.Errorf("no golden file has %s in a virtual service", directive)
 		}

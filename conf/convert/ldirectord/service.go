@@ -14,7 +14,7 @@ import (
 func Convert(in convert.Input, report *convert.Report) *convert.Result {
 	c := &converter{in: in, report: report, said: map[string]bool{}, names: map[string]bool{}}
 	for _, f := range in.Files {
-		c.globals = *newGlobals()
+		c.globals, c.virtuals = *newGlobals(), nil
 		parsed := parse(f, report)
 		c.draft.Head(parsed.head...)
 		for _, l := range parsed.globals {
@@ -22,6 +22,7 @@ func Convert(in convert.Input, report *convert.Report) *convert.Result {
 		}
 		for i := range parsed.blocks {
 			if v := c.readVirtual(&parsed.blocks[i]); v != nil {
+				c.virtuals = append(c.virtuals, v)
 				c.service(v)
 			}
 		}
@@ -38,10 +39,12 @@ type converter struct {
 	in      convert.Input
 	report  *convert.Report
 	draft   convert.Draft
-	globals globals         // of the present file
-	said    map[string]bool // notes that are made once
-	names   map[string]bool // of services
-	at      convert.Position
+	globals globals // of the present file
+	// virtuals are the services of the present file.
+	virtuals []*virtual
+	said     map[string]bool // notes that are made once
+	names    map[string]bool // of services
+	at       convert.Position
 }
 
 // once makes a note once in a conversion.
@@ -273,10 +276,34 @@ func numberOf(s string) int {
 	return n
 }
 
+// keeps reports whether the services are kept at a stop, and where the file says so. There
+// is one answer for all of them.
+func (c *converter) keeps() (keep bool, at convert.Position) {
+	keep, at = c.globals.keep, c.globals.at["cleanstop"]
+	for i, v := range c.virtuals {
+		own := c.globals.keep
+		if v.keep != nil {
+			own = *v.keep
+		}
+		switch {
+		case i == 0:
+			keep = own
+			if v.keep != nil {
+				at = v.position("cleanstop")
+			}
+		case own != keep:
+			c.report.Person(v.position("cleanstop"), "cleanstop: holdfast has one on_stop, for all services; the result has that of the first")
+			return keep, at
+		}
+	}
+	return keep, at
+}
+
 // lvs writes what concerns the whole table.
 func (c *converter) lvs() {
-	if c.globals.keep {
-		c.draft.Section("lvs", c.globals.at["cleanstop"]).Set(c.globals.at["cleanstop"], "on_stop", "keep")
+	keep, at := c.keeps()
+	if keep {
+		c.draft.Section("lvs", at).Set(at, "on_stop", "keep")
 	}
 	if dir := c.globals.maintenance; dir != "" {
 		at := c.globals.at["maintenancedir"]

@@ -46,6 +46,9 @@ func (c *converter) periodAlerts(s *service, p *period) []*convert.Table {
 	_, unpaired := p.values["no_comp_alerts"]
 	downs, ups := c.programs(p.programs["alert"]), c.programs(p.programs["upalert"])
 	starts, acks := c.programs(p.programs["startupalert"]), c.programs(p.programs["ackalert"])
+	if c.alertsNever(s) {
+		downs, acks = nil, nil
+	}
 	if len(downs)+len(starts) == 0 && len(ups)+len(acks) > 0 && !unpaired {
 		c.report.Note(slices.Concat(ups, acks)[0].at, "without an alert in the period mon never calls this upalert or ackalert")
 		return nil
@@ -79,9 +82,8 @@ func (c *converter) alert(s *service, p *period, run quartet, unpaired bool) *co
 	t.Set(at, "events", []string{"service"})
 	t.Set(at, "subjects", []string{s.title()})
 	t.Set(at, "pace", "check")
-	if by := c.silencers(s); len(by) > 0 {
-		d, _ := c.dependsFor(s, "a")
-		t.Set(d.at, "unless", by)
+	if when, _, _ := c.quietWhen(s, "a"); len(when) > 0 && c.evaluates(s) {
+		t.Set(s.values["depend"].at, "unless", conditions(when))
 	}
 	if p.when != "" {
 		t.Set(p.at, "period", p.when)
@@ -110,6 +112,19 @@ func (c *converter) alert(s *service, p *period, run quartet, unpaired bool) *co
 	}
 	t.Set(at, "style", "mon")
 	return t
+}
+
+// conditions writes lists of which one has a single name as that name.
+func conditions(when [][]string) []any {
+	var all []any
+	for _, list := range when {
+		if len(list) == 1 {
+			all = append(all, list[0])
+		} else {
+			all = append(all, list)
+		}
+	}
+	return all
 }
 
 // unack writes when an acknowledgement ends.

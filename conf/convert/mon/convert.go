@@ -90,6 +90,10 @@ func (c *converter) service(s *service) {
 		}
 		hosts, excluded, alone = []string{s.group}, nil, true
 	}
+	if _, never, _ := c.quietWhen(s, "m"); never {
+		c.sayDepends(s)
+		return
+	}
 	t := c.serviceTable(s, hosts)
 	check := c.monitorCheck(s, t, excluded)
 	check.Set(monitor.at, "type", "external")
@@ -171,7 +175,7 @@ func (c *converter) servers(s *service, t *convert.Table, hosts, excluded []stri
 		server := t.List("server", c.groups[s.group].at)
 		server.Set(c.groups[s.group].at, "name", host)
 		if len(on[host]) > 0 {
-			server.Sub("check", depends.at).Set(depends.at, "depends", slices.Concat(c.monitorDepends(s), on[host]))
+			server.Sub("check", depends.at).Set(depends.at, "depends", conditions(slices.Concat(c.monitorDepends(s), on[host])))
 		}
 		if slices.Contains(excluded, host) {
 			server.Sub("check", s.values["exclude_hosts"].at).Set(s.values["exclude_hosts"].at, "type", "none")
@@ -209,28 +213,42 @@ func (c *converter) pace(s *service, check *convert.Table, at convert.Position, 
 	}
 	if on := c.monitorDepends(s); len(on) > 0 {
 		d, _ := c.dependsFor(s, "m")
-		check.Set(d.at, "depends", on)
+		check.Set(d.at, "depends", conditions(on))
 	}
 }
 
-// monitorDepends returns the servers without which the monitor of a service is not run.
-func (c *converter) monitorDepends(s *service) []string {
-	if d, any := c.dependsFor(s, "m"); any && d.ok {
-		return c.allServers(d.services)
+// monitorDepends returns the servers without which the monitor of a service is not run:
+// while all of one of the lists are down.
+func (c *converter) monitorDepends(s *service) [][]string {
+	var all [][]string
+	when, _, _ := c.quietWhen(s, "m")
+	for _, names := range when {
+		if slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, "!") }) {
+			d, _ := c.dependsFor(s, "m")
+			c.report.Person(d.at, "the monitor is not run while a service is well: a check of holdfast cannot depend on that")
+			return nil
+		}
+		all = append(all, c.serversOf(names)...)
 	}
-	return nil
+	return all
 }
 
-// allServers returns the servers of services as the key depends names them.
-func (c *converter) allServers(services []string) []string {
-	var all []string
+// serversOf returns the lists that have a server of each service: a service has failed
+// when one of its servers is down.
+func (c *converter) serversOf(services []string) [][]string {
+	all := [][]string{nil}
 	for _, name := range services {
-		if s := c.serviceNamed(name); s != nil {
-			hosts, _ := c.hosts(s)
+		hosts, excluded := c.hosts(c.serviceNamed(name))
+		if len(hosts) == len(excluded) {
+			hosts = []string{c.serviceNamed(name).group}
+		}
+		var next [][]string
+		for _, list := range all {
 			for _, host := range hosts {
-				all = append(all, name+"/"+host)
+				next = append(next, append(slices.Clone(list), name+"/"+host))
 			}
 		}
+		all = next
 	}
 	return all
 }

@@ -16,11 +16,12 @@ type globals struct {
 	excludePeriod          string
 	unack, startupOnReset  value
 	trapBind, trapPort     value
+	recursionLimit         int
 }
 
 func newGlobals() globals {
 	return globals{
-		base: "/usr/lib/mon", monitors: "/usr/local/lib/mon/mon.d:mon.d", alerts: "/usr/local/lib/mon/alert.d:alert.d", depBehavior: "a",
+		base: "/usr/lib/mon", monitors: "/usr/local/lib/mon/mon.d:mon.d", alerts: "/usr/local/lib/mon/alert.d:alert.d", depBehavior: "a", recursionLimit: 10,
 	}
 }
 
@@ -63,7 +64,10 @@ var globalDirectives = map[string]globalDirective{
 	"syslog_facility": globalNote("holdfast writes its log to standard error; under systemd that is the journal"),
 	"monerrfile":      globalNote("holdfast writes its log to standard error; under systemd that is the journal"),
 	"pidfile":         globalNote("systemd knows the process"),
-	"dep_recur_limit": globalNote("dependencies are followed when the file is converted"),
+	"dep_recur_limit": func(c *converter, at convert.Position, name, text string) {
+		c.globals.recursionLimit, _ = strconv.Atoi(text) // Perl takes a text for 0 too
+		c.report.Note(at, "%s: dependencies are followed when the file is converted", name)
+	},
 	"startupalerts_on_reset": func(c *converter, at convert.Position, _, text string) {
 		// As mon's own pattern has it.
 		if text = strings.ToLower(text); strings.HasPrefix(text, "1") || strings.Contains(text, "yes") || strings.Contains(text, "true") || strings.HasSuffix(text, "on") {
@@ -86,9 +90,7 @@ var globalDirectives = map[string]globalDirective{
 		}
 		c.globals.trapPort = value{at, text}
 	},
-	"monremote": func(c *converter, at convert.Position, name, _ string) {
-		c.report.Person(at, "%s: holdfast sends nothing to another mon; a [[notify.webhook]] or [[notify.fifo]] tells others of every change", name)
-	},
+	"monremote": globalNote("mon calls it for what its clients disable, enable and test, to do the same in another mon; \"holdfast ack\", drain and enable are for one director: call them on the other one too, by ssh or by its API ([[listen]] with serve = [\"api\"])"),
 }
 
 func globalNote(text string) globalDirective {

