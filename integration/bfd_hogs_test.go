@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	bfdSeconds = flag.Int("bfd.seconds", 10, "how long TestBFDUnderHogs keeps the processors busy")
+	bfdSeconds = flag.Int("bfd.seconds", 5, "how long TestBFDUnderHogs keeps the processors busy")
 	bfdHogs    = flag.Int("bfd.hogs", 2, "how many busy loops of TestBFDUnderHogs run on every processor")
 )
 

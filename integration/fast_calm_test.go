@@ -11,8 +11,8 @@ import (
 )
 
 var (
-	fastIdle = flag.Duration("fast.idle", 5*time.Second, "how long TestFastCalm watches directors on a machine without other work")
-	fastBusy = flag.Duration("fast.busy", 10*time.Second, "how long TestFastCalm watches directors beside two busy loops on every processor")
+	fastIdle = flag.Duration("fast.idle", 3*time.Second, "how long TestFastCalm watches directors on a machine without other work")
+	fastBusy = flag.Duration("fast.busy", 5*time.Second, "how long TestFastCalm watches directors beside two busy loops on every processor")
 )
 
 // Nobody takes over from a MASTER that is alive, at a detection time of 30 ms: neither
