@@ -25,11 +25,18 @@ func resourceAgents(t *testing.T) string {
 	return ""
 }
 
-// resourceScript notes what it was called with, and whether the VIP was there.
+// resourceScript notes what it was called with, and whether the VIP was there. The resource
+// "alone" takes its time to stop, and notes if it is started while it runs on another
+// director.
 const resourceScript = `#!/bin/sh
 vip=gone
 if ip -o address show | grep -q ' 10.0.0.100/'; then vip=there; fi
 echo "$HOLDFAST_RESOURCE $HOLDFAST_ACTION, VIP $vip" >>"$1"
+case "$HOLDFAST_RESOURCE $HOLDFAST_ACTION" in
+"alone start") mkdir "${1%/*/*}/alone" || echo "alone runs elsewhere" >>"$1";;
+"alone stop") sleep 0.5; rmdir "${1%/*/*}/alone";;
+esac
+exit 0
 `
 
 // A resourceDirector is a director of the tests of resources.
@@ -39,8 +46,9 @@ type resourceDirector struct {
 	pid string // of the program of the agent "anything"
 }
 
-// startResources starts a director whose group has four resources: two programs, of
-// which one runs before the addresses, and two of real agents.
+// startResources starts a director whose group has five resources: three programs, of
+// which two run before the addresses and one of these on one director only, and two of real
+// agents.
 func startResources(t *testing.T, p *lab.Pair, number, priority int) *resourceDirector {
 	t.Helper()
 	root := resourceAgents(t)
@@ -61,7 +69,7 @@ func startResources(t *testing.T, p *lab.Pair, number, priority int) *resourceDi
 		return fmt.Sprintf("[[group.resource]]\nname = %q\ntype = \"ocf\"\nagent = %q\nocf_root = %q\ninterval = \"200ms\"\nparams = { %s }\n",
 			name, agent, root, params)
 	}
-	more := programs("late", "") + programs("early", "before = \"addresses\"") +
+	more := programs("late", "") + programs("early", "before = \"addresses\"") + programs("alone", "before = \"addresses\"\nexclusive = true") +
 		agent("dummy", "heartbeat:Dummy", fmt.Sprintf("state = %q", filepath.Join(dir, "dummy"))) +
 		agent("daemon", "heartbeat:anything", fmt.Sprintf("binfile = \"/bin/sleep\", cmdline_options = \"3600\", pidfile = %q", d.pid))
 	config := lab.Director{Priority: priority, Interval: fast, Options: "preempt = false", More: more}
@@ -79,7 +87,7 @@ func (d *resourceDirector) awaitResources(t *testing.T, state string) {
 		if err := d.StatusInto(&s); err != nil {
 			return err.Error(), false
 		}
-		all := len(s.Resources) == 4
+		all := len(s.Resources) == 5
 		for _, r := range s.Resources {
 			all = all && r.State == state && (r.Action == "" || r.Action == "status")
 		}
@@ -109,13 +117,13 @@ func (d *resourceDirector) sleeper(t *testing.T) int {
 }
 
 var (
-	resourcesStarted = []string{"early start, VIP gone", "late start, VIP there"}
-	resourcesStopped = []string{"late stop, VIP there", "early stop, VIP gone"}
+	resourcesStarted = []string{"early start, VIP gone", "alone start, VIP gone", "late start, VIP there"}
+	resourcesStopped = []string{"late stop, VIP there", "alone stop, VIP there", "early stop, VIP gone"}
 )
 
 // Resources run where the group is MASTER, in their order around the addresses; one that
 // dies is started again. A new binary leaves them alone, a crash too, and a handover
-// stops them here before they start there.
+// stops them here before they start there: the exclusive one while the VIP is still here.
 func TestResources(t *testing.T) {
 	t.Parallel()
 	p := lab.NewPair(t, 2)
@@ -176,5 +184,5 @@ func TestResources(t *testing.T) {
 	one.noted(t, resourcesStarted...)
 	one.Crash()
 	obeyed(t, one.Daemon, "release")
-	one.noted(t, "late stop, VIP gone", "early stop, VIP gone")
+	one.noted(t, "late stop, VIP gone", "alone stop, VIP gone", "early stop, VIP gone")
 }

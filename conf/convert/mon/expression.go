@@ -172,21 +172,19 @@ func parseExpression(text string, meaning func(string) (formula, error)) (formul
 	return f, err
 }
 
-// next takes the next token if it is one of some.
-func (e *expression) next(of ...string) (string, bool) {
-	for _, token := range of {
-		if len(e.tokens) > 0 && e.tokens[0] == token {
-			e.tokens = e.tokens[1:]
-			return token, true
-		}
+// next takes the next token, and reports true, if it is a certain one.
+func (e *expression) next(token string) bool {
+	if len(e.tokens) == 0 || e.tokens[0] != token {
+		return false
 	}
-	return "", false
+	e.tokens = e.tokens[1:]
+	return true
 }
 
 // level reads operands of the operators of a level.
 func (e *expression) level(n int) (formula, error) {
 	if n == levelNot {
-		if _, ok := e.next("not"); ok {
+		if e.next("not") {
 			f, err := e.level(n)
 			return negation{f}, err
 		}
@@ -225,7 +223,7 @@ func (e *expression) operand() (formula, error) {
 		return negation{f}, err
 	case token == "(":
 		f, err := e.level(0)
-		if _, closed := e.next(")"); err == nil && !closed {
+		if closed := e.next(")"); err == nil && !closed {
 			err = errEval
 		}
 		return f, err
