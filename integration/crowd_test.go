@@ -17,9 +17,9 @@ const (
 	crowdInterval = 2 * fast
 )
 
-// crowdPerWire is at most 255: VRIDs end there. The kernel takes a minute to make and to
+// upgradePerWire is at most 255: VRIDs end there. The kernel takes a minute to make and to
 // remove the devices of a thousand virtual routers on two directors.
-var crowdPerWire = flag.Int("upgrade.wire", 60, "the virtual routers of TestUpgradeOfMany on each of four wires")
+var upgradePerWire = flag.Int("upgrade.wire", 60, "the virtual routers of TestUpgradeOfMany on each of four wires")
 
 // upgradeStorm has TestUpgradeOfMany run at 100 ms beside a program that adds and removes
 // addresses and routes all the time, for which it holds the lock of the kernel's network
@@ -48,14 +48,15 @@ while :; do ip -force -batch "$0"; ip address flush dev storm; done`, n-1)
 
 // A crowd is two directors with many virtual routers, each with its virtual MAC.
 type crowd struct {
+	perWire int // the virtual routers on each wire
 	hosts   []*lab.Host
 	daemons []*lab.Daemon
 }
 
-func newCrowd(t *testing.T) *crowd {
+func newCrowd(t *testing.T, perWire int) *crowd {
 	t.Helper()
 	l := lab.New(t)
-	c := &crowd{hosts: []*lab.Host{l.Host("lvs1"), l.Host("lvs2")}}
+	c := &crowd{perWire: perWire, hosts: []*lab.Host{l.Host("lvs1"), l.Host("lvs2")}}
 	for w := range crowdWires {
 		wire := l.Switch(fmt.Sprintf("wire%d", w))
 		for i, host := range c.hosts {
@@ -65,7 +66,7 @@ func newCrowd(t *testing.T) *crowd {
 	for i, host := range c.hosts {
 		var toml strings.Builder
 		for w := range crowdWires {
-			for vrid := 1; vrid <= *crowdPerWire; vrid++ {
+			for vrid := 1; vrid <= perWire; vrid++ {
 				fmt.Fprintf(&toml, "[[vrrp]]\nname = \"v%d-%d\"\ninterface = \"eth%d\"\nvrid = %d\npriority = %d\ninterval = %q\naddresses = [\"10.%d.1.%d/16\"]\n",
 					w, vrid, w, vrid, priorities[i], interval(), w, vrid)
 			}
@@ -106,11 +107,12 @@ func (s spell) since(moment time.Time) map[[2]int][]time.Time {
 }
 
 // awaitAll waits until each virtual router was heard after a moment.
-func (s spell) awaitAll(t *testing.T, moment time.Time) {
+func (c *crowd) awaitAll(t *testing.T, s spell, moment time.Time) {
 	t.Helper()
+	all := crowdWires * c.perWire
 	lab.Wait(t, 20*time.Second, "adverts of all virtual routers", func() (string, bool) {
 		n := len(s.since(moment))
-		return fmt.Sprintf("%d of %d", n, crowdWires**crowdPerWire), n == crowdWires**crowdPerWire
+		return fmt.Sprintf("%d of %d", n, all), n == all
 	})
 }
 
@@ -134,7 +136,7 @@ func (s spell) longest(t *testing.T) (longest time.Duration) {
 // The binary of many MASTERs is replaced. The other director waits two thirds of
 // a second for adverts, and no virtual router changes its state.
 func TestUpgradeOfMany(t *testing.T) {
-	c := newCrowd(t)
+	c := newCrowd(t, *upgradePerWire)
 	d, other := c.daemons[0], c.daemons[1]
 	if *upgradeStorm {
 		storm(t, c.hosts[0])
@@ -142,10 +144,10 @@ func TestUpgradeOfMany(t *testing.T) {
 	own, others := mark(t, d), mark(t, other)
 	for round := range rounds(t, 2) {
 		said := c.listen(c.hosts[0])
-		said.awaitAll(t, time.Time{})
+		c.awaitAll(t, said, time.Time{})
 		d.Install(d.Binary())
 		obeyed(t, d, "upgrade")
-		said.awaitAll(t, time.Now())
+		c.awaitAll(t, said, time.Now())
 		silent := said.longest(t).Round(time.Millisecond)
 		t.Logf("round %d: silent for %v at most", round+1, silent)
 		if *upgradeStorm && silent > silenceLimit {

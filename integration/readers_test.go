@@ -19,7 +19,7 @@ import (
 // long, and no advert is late.
 func TestManyReaders(t *testing.T) {
 	const readers = 200
-	c := newCrowd(t)
+	c := newCrowd(t, 250)
 	d := c.daemons[0]
 	socket := filepath.Join(d.RuntimeDir(), "control.sock")
 	late := func() (n uint64) {

@@ -164,7 +164,7 @@ func (p *Process) Crash() {
 		for known := 0; known < len(tree); {
 			known = len(tree)
 			for _, pid := range tree {
-				_ = unix.Kill(pid, unix.SIGSTOP)
+				halt(p.t, pid)
 			}
 			tree = withChildren(tree)
 		}
@@ -193,7 +193,7 @@ func (h *Host) PowerCut() {
 	}
 	h.lab.mu.Unlock()
 	for _, p := range mine {
-		p.Signal(unix.SIGSTOP)
+		halt(h.lab.t, p.Pid())
 	}
 	for _, w := range h.Wires {
 		w.Cut()
@@ -211,15 +211,38 @@ func (h *Host) PowerOn() {
 	}
 }
 
+// halt stops a process and returns when each of its threads stands still. The kernel gives
+// the signal to one thread, which may wait long for a processor while a real-time thread
+// works on. It looks often: what follows is measured.
+func halt(t T, pid int) {
+	t.Helper()
+	_ = unix.Kill(pid, unix.SIGSTOP) // it may have ended
+	for end := time.Now().Add(scaled(5 * time.Second)); moves(pid); time.Sleep(100 * time.Microsecond) {
+		if time.Now().After(end) {
+			t.Fatalf("process %d does not stand still", pid)
+		}
+	}
+}
+
+// moves reports whether a thread of a process is neither stopped nor at its end.
+func moves(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid)) // the pattern is good
+	return slices.ContainsFunc(threads, func(path string) bool { return !strings.Contains("TtZX", stateIn(path)) })
+}
+
 // runs reports whether a process is more than a zombie that its parent has not
 // yet reaped.
 func runs(pid int) bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return !strings.Contains("ZX", stateIn(fmt.Sprintf("/proc/%d/stat", pid)))
+}
+
+// stateIn returns the letter of a stat file of proc(5), "X" if there is none any more.
+func stateIn(path string) string {
+	text, err := os.ReadFile(path)
 	if err != nil {
-		return false
+		return "X"
 	}
-	state := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))[0]
-	return state != "Z" && state != "X"
+	return strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))[0]
 }
 
 // withChildren adds the descendants of the processes.
