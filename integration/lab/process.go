@@ -227,13 +227,17 @@ func halt(t T, pid int) {
 // moves reports whether a thread of a process is neither stopped nor at its end.
 func moves(pid int) bool {
 	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid)) // the pattern is good
-	return slices.ContainsFunc(threads, func(path string) bool { return !strings.Contains("TtZX", stateIn(path)) })
+	return slices.ContainsFunc(threads, func(path string) bool {
+		s := stateIn(path)
+		return s != "T" && s != "t" && s != "Z" && s != "X"
+	})
 }
 
 // runs reports whether a process is more than a zombie that its parent has not
 // yet reaped.
 func runs(pid int) bool {
-	return !strings.Contains("ZX", stateIn(fmt.Sprintf("/proc/%d/stat", pid)))
+	s := stateIn(fmt.Sprintf("/proc/%d/stat", pid))
+	return s != "Z" && s != "X"
 }
 
 // stateIn returns the letter of a stat file of proc(5), "X" if there is none any more.
