@@ -31,6 +31,7 @@ type outlets struct {
 
 	notifier *notify.Notifier
 	sinks    []*sink
+	conf     *conf.Config
 }
 
 func (o *outlets) open() error {
@@ -43,6 +44,7 @@ func (o *outlets) open() error {
 }
 
 func (o *outlets) apply(c *conf.Config) {
+	o.conf = c
 	o.notifier.Rename(c.Director.Name)
 	o.applySinks(c)
 	go warnOfPrograms(c, o.log) // a file server that is gone must not hold up the stop
@@ -76,10 +78,16 @@ func (o *outlets) sendStatesAfterReload(states func() []event.Event) {
 	}
 }
 
-// begin sends the states to the sinks that the first configuration has. A pipe gets
-// none at a start that is no upgrade, because nothing has a state then: the first
-// transitions, which follow, tell it.
+// restore takes over the scripts of the former binary. Nothing is started before begin.
+func (o *outlets) restore(u *upgradeState) { o.notifier.Continue(&u.Scripts) }
+
+// begin has scripts go on, and sends the states to the sinks that the first configuration
+// has. A pipe gets none at a start that is no upgrade, because nothing has a state then:
+// the first transitions, which follow, tell it.
 func (o *outlets) begin(upgraded bool) {
+	exists := subjectsOf(o.conf, servicesOf(o.conf))
+	o.notifier.Settle(func(kind notify.Kind, name string) bool { return exists(strings.ToLower(string(kind)), name) })
+	o.notifier.Resume()
 	for _, s := range o.sinks {
 		s.due = s.due && (upgraded || s.fromStart)
 	}
@@ -117,16 +125,24 @@ func (o *outlets) report(s *status.Status) {
 	}
 }
 
-// suspend waits for scripts that run, and ends the sinks: the readers that they
+// suspend has no script started any more, and ends the sinks: the readers that they
 // have would read beside the new binary's.
 func (o *outlets) suspend() {
 	scripts, cancel := context.WithTimeout(context.Background(), upgradeGrace)
 	defer cancel()
-	if err := o.notifier.Wait(scripts); err != nil {
-		o.log.Warn("scripts are still running; they go on without being watched", "err", err)
+	if err := o.notifier.Pause(scripts); err != nil {
+		o.log.Warn("a script cannot be handed over", "err", err)
 	}
 	o.flush() // what happened meanwhile, and scripts that failed
 	o.closeSinks(upgradeGrace)
+}
+
+func (o *outlets) save(u *upgradeState) { u.Scripts = o.notifier.Leave() }
+
+// resume goes on after suspend, if there is no new binary.
+func (o *outlets) resume() {
+	o.notifier.Resume()
+	o.sendStatesToNew()
 }
 
 // stop waits for the scripts before it ends the sinks, which report those that fail.
