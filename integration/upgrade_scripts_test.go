@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,11 +20,12 @@ type queued struct {
 	host   *lab.Host
 	record string // a line for each run of a script
 	gate   string // a pipe: the script for MASTER ends when it is written to
+	script string
 }
 
 // noteScript writes down its arguments. That for MASTER waits in between.
 const noteScript = `#!/bin/sh
-dir=${0%%/*}
+dir=${0%/*}
 echo "$*" >>"$dir/record"
 [ "$1 $4" = "own MASTER" ] || exit 0
 echo before the upgrade
@@ -41,15 +43,17 @@ func startQueued(t *testing.T, p *lab.Pair) *queued {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(p.Dir(), "number"), "0")
-	script := p.WriteFile("note.sh", strings.ReplaceAll(noteScript, "%%", "%"))
-	if err := os.Chmod(script, 0o755); err != nil {
+	q.script = p.WriteFile("note.sh", noteScript)
+	if err := os.Chmod(q.script, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	q.Daemon = q.host.Holdfast(q.config(script, "outside"))
+	q.Daemon = q.host.NewDaemon(q.config("outside"))
+	q.Own()
+	q.Restart()
 	return q
 }
 
-func (q *queued) config(script, instance string) string {
+func (q *queued) config(instance string) string {
 	return fmt.Sprintf(`[[vrrp]]
 name = %[2]q
 interface = "eth0"
@@ -68,7 +72,7 @@ timeout = "60s"
 name = "load"
 type = "file"
 file = %[4]q
-`, script, instance, lab.VIP, filepath.Join(filepath.Dir(q.record), "number"))
+`, q.script, instance, lab.VIP, filepath.Join(filepath.Dir(q.record), "number"))
 }
 
 // fill has three calls wait behind the script that runs.
@@ -112,22 +116,91 @@ var allQueued = []string{
 	"own INSTANCE outside PRIORITY 193", "own INSTANCE outside FAULT 193", "any INSTANCE outside FAULT 193",
 }
 
+// heard checks that the script for MASTER was heard to its end.
+func (q *queued) heard(t *testing.T) {
+	t.Helper()
+	for _, want := range []string{"before the upgrade", "half a line after the upgrade", "exit status 3"} {
+		lab.Wait(t, 5*time.Second, "in the log: "+want, func() (string, bool) { return q.LogText(), strings.Contains(q.LogText(), want) })
+	}
+	if failed := events(t, q.Daemon, 0).Of("notify"); len(failed) != 1 || !strings.Contains(fmt.Sprint(failed), "exit status 3") {
+		t.Errorf("the journal has %v", failed)
+	}
+}
+
+// upgraded has the binary replaced, and waits until the new one answers.
+func (q *queued) upgraded(t *testing.T, times int) {
+	t.Helper()
+	obeyed(t, q.Daemon, "upgrade")
+	lab.Wait(t, 10*time.Second, "the new binary answers", func() (string, bool) {
+		j, err := q.Events(0)
+		return fmt.Sprint(j, err), err == nil && len(j.Of("director")) == times
+	})
+}
+
 // A script that runs during an upgrade goes on, and the new binary takes its result.
-// Those that wait behind it are called by the new binary, once and in their order.
+// Those that wait behind it are called by the new binary, once and in their order. Two
+// upgrades are as one.
 func TestUpgradeKeepsScripts(t *testing.T) {
 	t.Parallel()
 	q := startQueued(t, lab.NewPair(t, 1))
 	q.fill(t)
-	begun := time.Now()
-	obeyed(t, q.Daemon, "upgrade")
-	t.Logf("the upgrade took %v", time.Since(begun))
+	q.upgraded(t, 1)
+	q.upgraded(t, 2)
 	q.let(t)
 	q.noted(t, allQueued...)
-	for _, want := range []string{"before the upgrade", "half a line after the upgrade", `exit status 3`} {
-		lab.Wait(t, 5*time.Second, "in the log: "+want, func() (string, bool) { return q.LogText(), strings.Contains(q.LogText(), want) })
+	q.heard(t)
+	q.host.Run("ip", "link", "set", "eth0", "up")
+	q.noted(t, append(slices.Clone(allQueued), "any INSTANCE outside BACKUP 193", "own INSTANCE outside MASTER 193")...)
+	q.let(t)
+}
+
+// Scripts that wait are called also if the new binary's configuration does not have their
+// virtual router under that name any more. The log says so.
+func TestUpgradeKeepsScriptsOfWhatIsGone(t *testing.T) {
+	t.Parallel()
+	q := startQueued(t, lab.NewPair(t, 1))
+	q.fill(t)
+	q.Configure(q.config("renamed"))
+	q.upgraded(t, 1)
+	lab.Wait(t, 10*time.Second, "the fault of the renamed router", func() (string, bool) {
+		text, _ := os.ReadFile(q.record)
+		return string(text), strings.Contains(string(text), "any INSTANCE renamed FAULT 193")
+	})
+	q.let(t)
+	mine := func() (lines []string) {
+		text, _ := os.ReadFile(q.record)
+		for line := range strings.Lines(string(text)) {
+			if !strings.Contains(line, "renamed") {
+				lines = append(lines, strings.TrimSpace(line))
+			}
+		}
+		return lines
 	}
-	j := events(t, q.Daemon, 0)
-	if failed := j.Of("notify"); len(failed) != 1 || !strings.Contains(fmt.Sprint(failed), "exit status 3") {
-		t.Errorf("the journal has %v", failed)
+	lab.Wait(t, 10*time.Second, "all scripts of before", func() (string, bool) {
+		return fmt.Sprint(mine()), slices.Equal(mine(), allQueued)
+	})
+	if n := strings.Count(q.LogText(), "a script is run that is not configured any more"); n != 5 {
+		t.Errorf("the log says it of %d scripts, want 5:\n%s", n, q.LogText())
 	}
+}
+
+// When the new binary cannot be run after all, the old one goes on with its scripts.
+func TestFailedUpgradeKeepsScripts(t *testing.T) {
+	t.Parallel()
+	q := startQueued(t, lab.NewPair(t, 1))
+	q.fill(t)
+	good := filepath.Join(filepath.Dir(q.record), "good")
+	if err := os.Link(q.Binary(), good); err != nil {
+		t.Fatal(err)
+	}
+	vanishes := filepath.Join(filepath.Dir(q.record), "vanishes")
+	write(t, vanishes, "#!/bin/sh\nrm \"$0\"\n") // once it has accepted the configuration
+	q.Install(vanishes)
+	if complaint := refused(t, q.As(good), "upgrade"); !strings.Contains(complaint, "the upgrade failed: run "+q.Binary()) {
+		t.Errorf("upgrade says %q", complaint)
+	}
+	q.Install(good)
+	q.let(t)
+	q.noted(t, allQueued...)
+	q.heard(t)
 }

@@ -139,8 +139,9 @@ func TestLeftScriptThatHasEnded(t *testing.T) {
 	if len(b.results)+len(young.results) > 0 {
 		t.Fatal("a result was taken during the pause")
 	}
+	young.send(t, event.Backup, script(t, b.dir, "true", "exit 0")) // which does not replace what has begun
 	young.Resume()
-	if r := young.result(t); r.Err != nil || r.ExitCode != 0 || r.Took <= 0 {
+	if r := young.result(t); r.Err != nil || r.ExitCode != 0 || r.Took <= 0 || r.State != event.Master {
 		t.Errorf("%+v", r)
 	}
 }
@@ -269,7 +270,7 @@ func TestLeftInVain(t *testing.T) {
 	}{
 		{"no child of ours", func(l *Left) { run(l).PID = 1 }, "gated MASTER its result is not known after the upgrade: process 1 is not a child of this process", "level=ERROR", 1, 0},
 		{"no such descriptor", func(l *Left) { unix.Close(run(l).FD); run(l).FD = 9999 }, "gated MASTER <nil>", "the output of a script is lost", 0, 0},
-		{"no pipe", func(l *Left) { unix.Close(run(l).FD); run(l).FD = int(os.Stdin.Fd()) }, "gated MASTER <nil>", "", 0, 0},
+		{"no pipe", func(l *Left) { unix.Close(run(l).FD); run(l).FD = int(os.Stdin.Fd()) }, "gated MASTER <nil>", "is not a pipe", 0, 0},
 		{"a call of another kind", func(l *Left) {
 			more := l.Subjects[0].Calls[0]
 			more.Event.Kind, more.Run = "weather", nil
@@ -352,6 +353,11 @@ func TestLeaveWhatDoesNotRest(t *testing.T) {
 			t.Errorf("Pause: %v", err)
 		}
 		left := b.Leave()
+		if !starting { // the file server answers at last
+			if r, ended := b.attempt(t.Context(), s.current); ended || s.current.run != nil {
+				t.Errorf("it was started during the pause: %+v", r)
+			}
+		}
 		commands, dropped := 2, uint64(0)
 		if starting {
 			commands, dropped = 1, 1
@@ -415,8 +421,9 @@ func TestLeftStates(t *testing.T) {
 	for _, state := range []string{event.Master, Rival, RivalGone} {
 		young.send(t, state, command)
 	}
-	if r := young.result(t); r.State != RivalGone {
-		t.Errorf("%s was told again", r.State)
+	r := young.result(t)
+	if st := young.Status(); r.State != RivalGone || st.Dropped > 0 || st.Delivered != 3 {
+		t.Errorf("%s was told again: %+v", r.State, st)
 	}
 }
 
