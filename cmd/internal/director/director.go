@@ -134,6 +134,7 @@ func Run(ctx context.Context, o Options) error {
 	d.opts.EarlySpeaker.end()
 	d.routers.repair.reconcile(d.host.Reconcile)
 	_ = d.routers.sweep() // it is logged, and the host tries again
+	d.outlets.goOn()
 	d.outlets.begin(d.inherited.At != 0)
 	d.restoreHistory()
 	d.socket.serve()

@@ -75,6 +75,7 @@ func (d *Director) replace(path string) error {
 // resume opens again what was closed for a new binary.
 func (d *Director) resume() error {
 	d.routers.repair.within(repairPause) // which has sysctls watched again
+	d.outlets.revive()
 	for _, s := range d.subsystems {
 		s.apply(d.conf)
 	}

@@ -45,6 +45,8 @@ type upgradeState struct {
 	ProgramEnds map[int]time.Duration `json:"program_ends_ns,omitempty"`
 	// Scripts are the notify scripts that run, and those that wait.
 	Scripts notify.Left `json:"scripts,omitzero"`
+	// Sinks are the notifications that wait, by the key of the sink.
+	Sinks map[string]notify.LeftSink `json:"sinks,omitempty"`
 
 	Software string `json:"software,omitempty"` // the version of the former binary
 	// Seq is the number of the last event. Events are those that are not in the
