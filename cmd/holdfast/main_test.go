@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"holdfast/cmd/internal/status"
+	"holdfast/integration/tools/golden"
 )
 
 const validConfig = `
@@ -135,5 +136,5 @@ func TestCommandLine(t *testing.T) {
 			fmt.Fprintf(&all, "-- %d\n\n", code)
 		})
 	}
-	golden(t, "commands.txt", all.String())
+	golden.Compare(t, "testdata/commands.txt", all.String())
 }
