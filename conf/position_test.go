@@ -123,8 +123,8 @@ func TestJoinWithoutPlaces(t *testing.T) {
 	}
 }
 
-// FuzzLocate: locate does not panic, and of what the TOML library accepts it
-// finds the same keys and elements.
+// FuzzLocate: locate and excerpt do not panic, and of what the TOML library accepts they
+// find the same keys and elements.
 func FuzzLocate(f *testing.F) {
 	f.Add(Reference)
 	for _, pattern := range []string{"testdata/ok/*.toml", "testdata/bad/*.toml"} {
@@ -138,6 +138,7 @@ func FuzzLocate(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, src string) {
 		locate(src)
+		excerpt(src, "director")
 		var tree map[string]any
 		g := gatherer{reader: &reader{}}
 		if _, ok := g.parse("fuzz.toml", src); !ok {
@@ -149,5 +150,6 @@ func FuzzLocate(f *testing.F) {
 		}
 		root, _ := locate(src)
 		agree(t, tree, root, "")
+		wantExcerpt(t, src, tree)
 	})
 }
