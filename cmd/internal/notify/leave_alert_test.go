@@ -97,23 +97,26 @@ func TestAlertProgramOverUpgrades(t *testing.T) {
 			p.Send(twoServices())
 			p.begun.read(t)
 			p.Send(twoServices())
-			switch how {
-			case "upgrade", "two upgrades":
-				for range len(strings.Fields(how)) {
+			upgrades := len(strings.Fields(how)) // each during another call
+			for call := range 4 {
+				if call > 0 {
+					p.begun.read(t)
+				}
+				switch {
+				case how == "no upgrade" && call == 1:
+					p.Rest(t.Context())
+					left := p.Leave()
+					p.start(t, &left)
+					if hand := p.opts.Transport.(*AlertProgram).hand; hand == nil || hand != left.Alert.hand {
+						t.Error("it is not the same program")
+					}
+				case how != "no upgrade" && call < upgrades:
 					left := p.leave(t)
 					if len(left.PIDs()) != 1 || len(left.Events) != 1 {
 						t.Errorf("left %v", left)
 					}
 					p.start(t, &left)
 				}
-			default:
-				p.Rest(t.Context())
-				left := p.Leave()
-				p.start(t, &left)
-			}
-			p.let(t, "0")
-			for range 3 {
-				p.begun.read(t)
 				p.let(t, "0")
 			}
 			p.noted(t, "web web ends mail mail ends web web ends mail mail ends", 2, 0, 0)
@@ -137,6 +140,9 @@ func TestAlertProgramFailsAfterUpgrade(t *testing.T) {
 			ends, said := "web web ends ", "page: exit status 3"
 			switch how {
 			case "is lost":
+				ended := watchExit(t, left.Alert.Run.PID)
+				p.let(t, "0")
+				wait(t, ended, "the program to end")
 				left.Alert.Run.PID, said = 1, "process 1 is not a child of this process"
 			case "is late":
 				left.Alert.Run.End, ends, said = 1, "web ", "page: context deadline exceeded"
@@ -146,7 +152,6 @@ func TestAlertProgramFailsAfterUpgrade(t *testing.T) {
 			case "fails":
 				p.let(t, "3")
 			case "is lost": // the next of its calls is made
-				p.let(t, "0")
 				p.begun.read(t)
 				p.let(t, "0")
 				ends = "web web ends mail mail ends "

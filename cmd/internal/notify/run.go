@@ -44,8 +44,8 @@ type run struct {
 	process *program.Process
 	output  *output
 	begun   time.Time
-	reason  error // why it was told to end; nil: it was not
-	again   bool  // it goes on after a pause
+	reason  error  // why it was told to end; nil: it was not
+	again   bool   // it goes on after a pause
 	path    string // of the program
 }
 
