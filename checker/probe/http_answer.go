@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -16,25 +17,42 @@ const maxHead = 64 << 10
 // A reader reads answers from one connection. Checks reuse readers, because the
 // buffer would be most of what a check allocates.
 type reader struct {
+	conn  faulty
 	limit io.LimitedReader
 	buf   *bufio.Reader
+}
+
+// A faulty reader remembers the error that ended it. Package net/http takes what came
+// before a timeout for the whole of a line.
+type faulty struct {
+	io.Reader
+	err error
+}
+
+func (f *faulty) Read(b []byte) (int, error) {
+	n, err := f.Reader.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		f.err = err
+	}
+	return n, err
 }
 
 var readers = sync.Pool{New: func() any { return &reader{buf: bufio.NewReader(nil)} }}
 
 func (r *reader) reset(conn io.Reader) {
-	r.limit = io.LimitedReader{R: conn, N: maxHead}
+	r.conn = faulty{Reader: conn}
+	r.limit = io.LimitedReader{R: &r.conn, N: maxHead}
 	r.buf.Reset(&r.limit)
 }
 
 func (r *reader) release() {
-	r.limit.R = nil
+	r.conn, r.limit.R = faulty{}, nil
 	r.buf.Reset(nil)
 	readers.Put(r)
 }
 
 // answer returns the head of the final answer. It skips interim answers (RFC 9110
-// §15.2).
+// §15.2), but for 101, after which none follows.
 func (r *reader) answer(to *http.Request) (*http.Response, error) {
 	for {
 		answer, err := http.ReadResponse(r.buf, to)
@@ -42,7 +60,10 @@ func (r *reader) answer(to *http.Request) (*http.Response, error) {
 		case err != nil && r.limit.N == 0:
 			return nil, fmt.Errorf("the head is longer than %d bytes", maxHead)
 		case err != nil:
-			return nil, err
+			return nil, cmp.Or(r.conn.err, err)
+		case answer.StatusCode == http.StatusSwitchingProtocols: // what follows is not HTTP
+			answer.Close = true
+			return answer, nil
 		case answer.StatusCode >= 200:
 			r.limit.N = math.MaxInt64 // the body has its own limit
 			return answer, nil
