@@ -14,6 +14,11 @@ func TestDnsmasq(t *testing.T) {
 		check{name: "dns over IPv6", keys: "type = \"dns\"\nname = \"www.example.com\"\nrecord = \"A\"", v6: true},
 		check{name: "dns of another domain", keys: "type = \"dns\"\nname = \"www.example.net\"", reason: "DNS REFUSED, want NOERROR"},
 		check{name: "udp", keys: "type = \"udp\"\nexpect = '^\\x124'\nsend_hex = \"" + question + "\""},
+		check{name: "udp, the length of the answer", keys: "type = \"udp\"\nmin_length = 49\nmax_length = 49\nsend_hex = \"" + question + "\""},
+		check{name: "udp, a longer answer", keys: "type = \"udp\"\nmin_length = 50\nsend_hex = \"" + question + "\"", reason: "answer...has 49 bytes, want at least 50"},
+		check{name: "udp, a shorter answer", keys: "type = \"udp\"\nmax_length = 40\nsend_hex = \"" + question + "\"", reason: "answer...has 49 bytes, want at most 40"},
+		check{name: "udp, any digit", keys: "type = \"udp\"\nexpect_hex = \"12x4 8xxx\"\nsend_hex = \"" + question + "\""},
+		check{name: "udp, another digit", keys: "type = \"udp\"\nexpect_hex = \"12x5\"\nsend_hex = \"" + question + "\"", reason: "answer 1234...does not begin with 12x5"},
 		check{name: "udp with another answer", keys: "type = \"udp\"\nexpect = 'pong'\nsend_hex = \"" + question + "\"",
 			reason: `answer "\x124...does not match "pong"`},
 	)
