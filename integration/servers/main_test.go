@@ -20,6 +20,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"holdfast/integration/lab"
 )
 
 // director is from where the checks of IPv4 addresses come. A server treats a client
@@ -35,7 +37,12 @@ func TestMain(m *testing.M) {
 	if os.Geteuid() != 0 { // every test says why it cannot run
 		os.Exit(m.Run())
 	}
-	if os.Getenv(insideVariable) != "" {
+	if os.Getenv(insideVariable) == "" {
+		if err := lab.Build(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	} else {
 		if err := furnish(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

@@ -47,6 +47,7 @@ http {
 		location /asked/ { access_log /dev/stderr asked; return 503; }
 		location = /flag { access_log /dev/stderr asked; }
 		location /well/ { access_log /dev/stderr asked; return 204; }
+		location = /hook { access_log /dev/stderr asked; return 204; }
 		location /secret/ { auth_basic "staff"; auth_basic_user_file /etc/nginx/users; }
 	}
 	server {
@@ -78,13 +79,26 @@ http {
 // certificate.
 func (m *machine) nginx() (tls string) {
 	m.t.Helper()
+	tls = m.installNginx()
+	m.script("exec " + startNginx)
+	m.listens(80, 81, 443, 444)
+	return tls
+}
+
+const startNginx = "nginx -c /etc/nginx/nginx.conf"
+
+// installNginx writes its configuration and its pages.
+func (m *machine) installNginx() (tls string) {
+	m.t.Helper()
 	tls = m.certify()
 	m.file("/etc/nginx/nginx.conf", nginxHTTP, 0o644)
 	m.file("/etc/nginx/users", "ann:{PLAIN}right\n", 0o644)
 	m.file("/srv/secret/index.html", "the vault", 0o644)
+	m.file("/srv/flag", "", 0o644)
 	m.file("/srv/lines", strings.Repeat("0123456789abcdef\n", 20_000)+"the end\n", 0o644)
-	m.script("mkdir -p /var/log/nginx /var/lib/nginx", "exec nginx -c /etc/nginx/nginx.conf")
-	m.listens(80, 81, 443, 444)
+	for _, folder := range []string{"/var/log/nginx", "/var/lib/nginx"} {
+		m.file(folder+"/there", "", 0o644)
+	}
 	return tls
 }
 

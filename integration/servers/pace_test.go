@@ -48,7 +48,6 @@ func (m *machine) state(set *checker.Set, id, what string, ok func(checker.Statu
 // negotiate_every, depends, period.
 func TestNginxPace(t *testing.T) {
 	m := newMachine(t)
-	m.file("/srv/flag", "", 0o644)
 	m.nginx()
 	port := 1000
 	service := func(name, options, check string) string {
