@@ -99,6 +99,57 @@ environment = ["WORD=a b"]
 address = "ADDRESS:80"
 
 [[service]]
+name = "hopeful"
+address = "203.0.113.1:88"
+starts_up = true
+[service.check]
+type = "tcp"
+port = 25
+expect = "never"
+interval = "1h"
+timeout = "1h"
+[[service.server]]
+address = "ADDRESS:80"
+
+[[service]]
+name = "doubtful"
+address = "203.0.113.1:89"
+[service.check]
+type = "tcp"
+port = 25
+expect = "never"
+interval = "1h"
+timeout = "1h"
+[[service.server]]
+address = "ADDRESS:80"
+
+[[service]]
+name = "script"
+address = "203.0.113.1:86"
+[service.check]
+type = "external"
+style = "ldirectord"
+command = ["DIR/ldirectord"]
+interval = "2s"
+timeout = "2s"
+retry_interval = "100ms"
+[[service.server]]
+address = "ADDRESS:80"
+
+[[service]]
+name = "perl"
+address = "203.0.113.1:87"
+[service.check]
+type = "external"
+style = "ldirectord-perl"
+command = ["DIR/ldirectord.pl"]
+interval = "2s"
+timeout = "2s"
+retry_interval = "100ms"
+[[service.server]]
+address = "ADDRESS:80"
+
+[[service]]
 name = "file"
 address = "203.0.113.1:85"
 [service.check]
@@ -179,9 +230,11 @@ exec 3<>/dev/tcp/`+m.address.String()+`/80
 printf 'GET /weight HTTP/1.0\r\n\r\n' >&3
 exit $(($(sed -n 's/^X-Weight: \([0-9]*\).*/\1/p' <&3) + 2))
 `, 0o755)
+	d.write("ldirectord", "#!/bin/bash\n"+alone+"[ \"$1 $2\" = '203.0.113.1 86' ] && exec 3<>/dev/tcp/$3/$4\n", 0o755)
+	d.write("ldirectord.pl", "use IO::Socket; exit !IO::Socket::INET->new(\"$ARGV[2]:$ARGV[3]\");\n", 0o755)
 	closed := []string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"}[(time.Now().Weekday()+3)%7]
 	d.start(strings.NewReplacer("CLOSED", closed, "FILEALERT", filepath.Join(tools.Cache(), "root/usr/lib/mon/alert.d/file.alert")).Replace(m.addressed(directorConfig)))
-	for service, weight := range map[string]int{"web": 1, "misc": 7, "plain": 1, "twin": 1, "file": 14} {
+	for service, weight := range map[string]int{"web": 1, "misc": 7, "plain": 1, "twin": 1, "script": 1, "perl": 1, "file": 14} {
 		d.await(service, served{"up", weight})
 	}
 
@@ -225,6 +278,10 @@ exit $(($(sed -n 's/^X-Weight: \([0-9]*\).*/\1/p' <&3) + 2))
 		t.Error("two programs ran at once")
 	}
 	d.await("web", served{"up", 1})
+	const added = "ipvsadm -a -t 203.0.113.1:"
+	if table := d.read("ipvs"); !strings.Contains(table, added+"88 ") || strings.Contains(table, added+"89 ") {
+		t.Errorf("before its first answer, only the server that starts up is used:\n%s", table)
+	}
 	d.stop()
 	notes := d.read("notes")
 	for _, want := range []string{"server SERVER web/server UP 1", "server SERVER web/server DOWN 1", "service SERVICE web UP 1", "service SERVICE web DOWN 0", "fallback start", "fallback stop", "alert ALERT all DOWN 1", "alert ALERT all UP 1"} {

@@ -17,7 +17,7 @@ import (
 func (m *machine) asked(path string) int { return strings.Count(m.whole(), "asked "+path+".") }
 
 // services reads services as the daemon does, and starts their checks.
-func (m *machine) services(text string) *checker.Set {
+func (m *machine) services(text string, prepare ...func(*checker.Set)) *checker.Set {
 	m.t.Helper()
 	parsed, err := conf.Parse("holdfast.toml", []byte(m.addressed(text)))
 	if err != nil {
@@ -25,6 +25,9 @@ func (m *machine) services(text string) *checker.Set {
 	}
 	set := checker.New(checker.Options{Tools: &probe.Tools{}})
 	m.t.Cleanup(set.Close)
+	for _, p := range prepare {
+		p(set)
+	}
 	if err := set.Apply(parsed.Checks()); err != nil {
 		m.t.Fatal(err)
 	}
@@ -36,11 +39,14 @@ func (m *machine) state(set *checker.Set, id, what string, ok func(checker.Statu
 	m.t.Helper()
 	lab.Wait(m.t, 20*time.Second, id+": "+what, func() (string, bool) {
 		for _, s := range set.Status() {
-			if s.ID == id && s.Last != nil {
+			if s.Last == nil {
+				s.Last = new(checker.Result)
+			}
+			if s.ID == id {
 				return fmt.Sprintf("%s after %d attempts, %q", s.State, s.Counts.Attempts, s.Last.Reason), ok(s)
 			}
 		}
-		return "no attempt", false
+		return "no such check", false
 	})
 }
 
@@ -89,6 +95,27 @@ func TestNginxPace(t *testing.T) {
 	}
 	if got := m.asked("/well/negotiate"); got < enough/4 || got > enough/2 {
 		t.Errorf("of %d and more attempts, %d asked all", enough, got)
+	}
+}
+
+// The first checks are spread over a time.
+func TestNginxSpread(t *testing.T) {
+	m := newMachine(t)
+	m.nginx()
+	var all [2]*checker.Set
+	for i, path := range []string{"/well/later", "/well/now"} {
+		var text strings.Builder
+		for n := range 20 {
+			fmt.Fprintf(&text, "[[service]]\nname = \"%d\"\naddress = \"203.0.113.1:%d\"\n[[service.server]]\naddress = \"ADDRESS:80\"\n"+
+				"[service.check]\ntype = \"http\"\ninterval = \"24h\"\ntimeout = \"1s\"\npath = \"%s/%d\"\n", n, 1000+n, path, n)
+		}
+		all[i] = m.services(text.String(), func(set *checker.Set) { set.Pace(1024, []time.Duration{24 * time.Hour, 0}[i]) })
+	}
+	lab.Wait(t, 20*time.Second, "twenty requests at once", func() (string, bool) {
+		return m.log(), strings.Count(m.whole(), "asked /well/now/") == 20
+	})
+	if n := strings.Count(m.whole(), "asked /well/later/"); n > 1 {
+		t.Errorf("%d of 20 requests that are spread over a day were made", n)
 	}
 }
 
