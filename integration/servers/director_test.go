@@ -124,6 +124,19 @@ timeout = "1h"
 address = "ADDRESS:80"
 
 [[service]]
+name = "slow"
+address = "203.0.113.1:90"
+[service.check]
+type = "external"
+style = "misc"
+command = ["/bin/sleep", "60"]
+interval = "5s"
+timeout = "200ms"
+fall = 1
+[[service.server]]
+address = "ADDRESS:80"
+
+[[service]]
 name = "script"
 address = "203.0.113.1:86"
 [service.check]
@@ -239,6 +252,7 @@ exit $(($(sed -n 's/^X-Weight: \([0-9]*\).*/\1/p' <&3) + 2))
 	}
 
 	d.await("gate", served{"down", 1})
+	d.await("slow", served{"down", 1})
 
 	if err := os.Rename(m.inside("/srv/flag"), m.inside("/srv/flag.away")); err != nil {
 		t.Fatal(err)
