@@ -78,8 +78,13 @@ func (r *reader) answer(to *http.Request) (*http.Response, error) {
 // about where a chunk ends let requests be smuggled, so net/http skips nothing
 // there. Clients that use net/http refuse such a server too.
 func plainer(err error) error {
-	if err.Error() == "invalid byte in chunk length" { // net/http/internal exports no error for it
+	switch err.Error() { // net/http/internal exports no errors for these
+	case "invalid byte in chunk length":
 		return errors.New(`the length of a chunk is not hexadecimal, or a blank is between it and ";"`)
+	case "header line too long":
+		return errors.New("the line before a chunk is too long")
+	case "http: suspiciously long trailer after chunked body":
+		return errors.New("the trailer is too long")
 	}
 	return err
 }

@@ -162,6 +162,8 @@ func TestRawAnswers(t *testing.T) {
 		{"a chunk's length that is padded", chunked + "5  \r\nhello\r\n0 \r\n\r\n", false, ""},
 		{"a blank before an extension", chunked + "5 ;name\r\nhello\r\n0\r\n\r\n", false, notLength},
 		{"a blank before the last extension", chunked + "5\r\nhello\r\n0 ;name\r\n\r\n", false, notLength},
+		{"an endless extension of a chunk", chunked + "5;" + strings.Repeat("x", 100_000), true, "body: the line before a chunk is too long"},
+		{"an endless trailer", chunked + "0\r\n" + strings.Repeat("X: y\r\n", 100_000), true, "body: the trailer is too long"},
 		{"a chunk without a length", chunked + "hello\r\n0\r\n\r\n", false, notLength},
 		{"no answer", "", false, "answer: the server closed the connection too early"},
 		{"silence", "", true, "answer: timeout after 500ms"},
