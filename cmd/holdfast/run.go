@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	stdlog "log"
+	stdlog "log" //nolint:depguard // its output, which is that of libraries, goes to slog
 	"log/slog"
 	"os"
 	"os/signal"
