@@ -42,13 +42,8 @@ func (p *Port) SendAhead(at time.Time, fd int, message *unix.Msghdr) bool {
 		return false
 	}
 	a := &p.ahead
-	if a.over {
-		*a = ahead{shots: a.shots[:0]}
-	}
-	if len(a.shots) == 0 {
-		p.aheadFrom, p.aheadClock = time.Now(), monotonic()
-	}
-	a.shots = append(a.shots, shot{p.aheadClock + int64(at.Sub(p.aheadFrom)), fd, message})
+	a.renew()
+	a.shots = append(a.shots, shot{p.clock.monotonic(at), fd, message})
 	return true
 }
 
@@ -66,10 +61,15 @@ func (a *ahead) until(timeout *unix.Timespec) {
 
 // finish ends the wait. A port whose caller adds nothing sends nothing in the next one.
 func (a *ahead) finish() {
+	a.renew()
+	a.over = true
+}
+
+// renew forgets a plan whose wait is over.
+func (a *ahead) renew() {
 	if a.over {
 		*a = ahead{shots: a.shots[:0]}
 	}
-	a.over = true
 }
 
 // fresh reports whether there is something to send in the next wait.
@@ -141,15 +141,4 @@ func (a *ahead) wait(set int, events *unix.EpollEvent, n int) (int, unix.Errno) 
 			return int(got), errno
 		}
 	}
-}
-
-// monotonic returns CLOCK_MONOTONIC in nanoseconds.
-//
-//go:nosplit
-//go:norace
-func monotonic() int64 {
-	var t [2]int64 // struct timespec of 64-bit systems
-	// A raw system call, because it does not block.
-	_, _, _ = unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&t)), 0)
-	return t[0]*1e9 + t[1]
 }
