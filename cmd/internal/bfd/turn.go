@@ -136,7 +136,7 @@ func (s *Speaker) perform(now time.Time, e *session) {
 
 // judge says in the change of a session that falls if this machine was late itself.
 func (s *session) judge(now time.Time, c *Change) {
-	if c.Late = s.ownFault(now); c.Late != 0 {
+	if c.Late = s.excuses(now, c.Diag); c.Late != 0 {
 		c.Reason += fmt.Sprintf("; this machine was late by %v itself", c.Late.Round(time.Millisecond))
 		s.machine.reason = c.Reason
 	}

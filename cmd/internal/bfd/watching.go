@@ -18,7 +18,7 @@ func (s *session) isQuick() bool {
 
 // isDense reports whether packets of the neighbour come so often that the loop is not
 // woken for each: the time that the kernel has noted counts, and not when they are read.
-// They are read before the session sends and before it would fall.
+// They are read in every turn, at the latest before the session would fall.
 func (s *session) isDense() bool {
 	m := &s.machine
 	return m.state == Up && m.expected() <= quickInterval && (s.isQuick() || m.detection() <= denseLimit)
