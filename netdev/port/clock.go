@@ -11,8 +11,8 @@ import (
 // Go counts from another moment, so what lies between them stays the same. Neither counts
 // while the machine is suspended.
 type clock struct {
-	at        time.Time
-	nanotimes int64 // of CLOCK_MONOTONIC at that moment
+	at       time.Time
+	nanotime int64 // of CLOCK_MONOTONIC at that moment
 }
 
 // newClock compares the two. Something else may run between two readings, so the closest
@@ -30,15 +30,29 @@ func newClock() clock {
 	return best
 }
 
-func (c *clock) monotonic(t time.Time) int64 { return c.nanotimes + int64(t.Sub(c.at)) }
+func (c *clock) monotonic(t time.Time) int64 { return c.nanotime + int64(t.Sub(c.at)) }
+
+func (c *clock) time(monotonic int64) time.Time {
+	return c.at.Add(time.Duration(monotonic - c.nanotime))
+}
 
 // monotonic returns CLOCK_MONOTONIC in nanoseconds.
 //
 //go:nosplit
 //go:norace
-func monotonic() int64 {
+func monotonic() int64 { return gettime(unix.CLOCK_MONOTONIC) }
+
+// realtime returns CLOCK_REALTIME in nanoseconds.
+//
+//go:nosplit
+//go:norace
+func realtime() int64 { return gettime(unix.CLOCK_REALTIME) }
+
+//go:nosplit
+//go:norace
+func gettime(clock uintptr) int64 {
 	var t [2]int64 // struct timespec of 64-bit systems
 	// A raw system call, because it does not block.
-	_, _, _ = unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&t)), 0)
+	_, _, _ = unix.RawSyscall(unix.SYS_CLOCK_GETTIME, clock, uintptr(unsafe.Pointer(&t)), 0)
 	return t[0]*1e9 + t[1]
 }
