@@ -28,8 +28,9 @@ func (s *session) isDense() bool {
 // wait. A socket without sessions is there for strangers.
 func (s *Speaker) watchSockets() {
 	s.rewatch, s.unwatched = false, false
-	sparse, dense := map[rxKey]bool{}, map[rxKey]bool{}
+	sparse, dense, sessions := map[rxKey]bool{}, map[rxKey]bool{}, map[rxKey]int{}
 	for _, e := range s.table.list {
+		sessions[e.rxKey()]++
 		if e.dense {
 			dense[e.rxKey()] = true
 		} else {
@@ -37,6 +38,7 @@ func (s *Speaker) watchSockets() {
 		}
 	}
 	for k, e := range s.rx {
+		e.hearing.alone = sessions[k] == 1
 		switch wanted := sparse[k] || !dense[k]; {
 		case wanted && e.unwatched:
 			if err := s.watchSocket(e); err != nil {
