@@ -108,6 +108,9 @@ func (p *Port) HeardAhead() (e *Ear, from, to int) {
 func (a *ahead) hear() bool {
 	now := monotonic()
 	ahead := now - realtime()
+	if monotonic()-now > int64(aheadTolerance) {
+		return false // the two were not read at one moment
+	}
 	a.hearAt = 0
 	for i := range a.ears {
 		e := a.ears[i]
