@@ -77,6 +77,7 @@ func (s *earStage) expect(t *testing.T, text string) {
 // and as long as one came in the 25 ms before.
 func (s *earStage) listen(t *testing.T, leave []int, texts ...string) (took time.Duration) {
 	t.Helper()
+	waiting(t, s.to) // what a round before has left
 	start := time.Now()
 	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
 	if !s.HearAhead(&s.ear, s.to, at(25), 25*time.Millisecond, start, s.messages) {
@@ -112,7 +113,6 @@ func TestHearAhead(t *testing.T) {
 			t.Fatalf("messages %d to %d were not expected", from, to)
 		}
 		if took < 60*time.Millisecond && tooLate(t, round, sent, 3) || n < 3 && tooLate(t, round, n, 3) {
-			unix.Recvfrom(s.to, make([]byte, 64), unix.MSG_DONTWAIT)
 			continue
 		}
 		if n != 3 || took < 64*time.Millisecond || took > 5*time.Second || until.Sub(latest) != 25*time.Millisecond || emptied.Before(until) {
