@@ -154,9 +154,9 @@ func TestNginxUnsent(t *testing.T) {
 	m.nginx()
 	const http = "type = \"http\"\n"
 	checks := []check{
-		check{name: "a source that is not here", keys: http + "source = \"198.51.100.1\"\n", reason: "not sent: bind to source 198.51.100.1: ..."},
-		check{name: "a device that is not here", keys: http + "device = \"eth7\"\n", reason: "not sent: ...no such device"},
-		check{name: "a mark that a rule forbids", keys: http + "mark = 7\n", reason: "not sent: connect: network is unreachable"},
+		{name: "a source that is not here", keys: http + "source = \"198.51.100.1\"\n", reason: "not sent: bind to source 198.51.100.1: ..."},
+		{name: "a device that is not here", keys: http + "device = \"eth7\"\n", reason: "not sent: ...no such device"},
+		{name: "a mark that a rule forbids", keys: http + "mark = 7\n", reason: "not sent: connect: network is unreachable"},
 	}
 	m.all(m.checker(80, checks, onDemand), "the server runs", checks, 2, func(c check) string { return c.reason })
 }

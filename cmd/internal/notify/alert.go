@@ -146,20 +146,11 @@ func (p *AlertProgram) run(ctx context.Context, c *alertCall) error {
 	if err != nil {
 		return fmt.Errorf("make a pipe for the program's output: %w", err)
 	}
-	defer read.Close()
-	output := make(chan struct{})
-	go func() {
-		defer close(output)
-		logLines(read, p.o.Log.With("script", run.Argv[0]))
-	}()
+	output := &output{pipe: read, log: p.o.Log.With("script", run.Argv[0])}
+	output.begin()
 	err = run.RunWith(ctx, append([]string{"PATH=" + program.Path, "LANG=C.UTF-8", "HOLDFAST_DIRECTOR=" + p.o.Director}, c.env...), stdin, write)
 	write.Close() // so that its end is seen
-	select {
-	case <-output:
-	case <-time.After(outputLag):
-		read.Close()
-		<-output
-	}
+	output.finish(time.After)
 	if err != nil {
 		return fmt.Errorf("%s: %w", run.Argv[0], err)
 	}

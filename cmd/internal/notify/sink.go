@@ -72,6 +72,7 @@ type Sink struct {
 	since   time.Time
 	status  SinkStatus
 	closing bool
+	resting bool               // with closing: what waits is kept
 	cancel  context.CancelFunc // ends the delivery under way; nil without one
 	full    bool               // the log has said that the queue is
 	unready bool               // the transport could not prepare
@@ -79,7 +80,15 @@ type Sink struct {
 
 // NewSink returns a running sink. Close it.
 func NewSink(name string, log *slog.Logger, o SinkOptions) *Sink {
+	return ContinueSink(name, log, o, nil)
+}
+
+// ContinueSink is NewSink with what a sink has left; nil is nothing.
+func ContinueSink(name string, log *slog.Logger, o SinkOptions, left *LeftSink) *Sink {
 	s := &Sink{name: name, log: log.With("sink", name), wake: make(chan struct{}, 1), done: make(chan struct{}), opts: &o}
+	if left != nil {
+		s.takeOver(left)
+	}
 	s.life, s.end = context.WithCancel(context.Background())
 	go s.run()
 	return s
@@ -100,7 +109,7 @@ func (s *Sink) Reconfigure(o SinkOptions) {
 func (s *Sink) Send(e event.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
+	if s.closing && !s.resting {
 		return
 	}
 	if len(s.queue) == 0 && s.sending == 0 {
@@ -116,7 +125,7 @@ func (s *Sink) Send(e event.Event) {
 func (s *Sink) SendStates(states []event.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing || len(states) == 0 {
+	if s.closing && !s.resting || len(states) == 0 {
 		return
 	}
 	if len(s.queue) == 0 && s.sending == 0 {
@@ -217,7 +226,7 @@ func (s *Sink) run() {
 		var wait time.Duration
 		switch {
 		case s.closing && (len(s.queue) == 0 || pause > 0 || s.life.Err() != nil):
-			if left := len(s.queue); left > 0 {
+			if left := len(s.queue); left > 0 && !s.resting {
 				s.drop(left)
 				s.log.Warn("notifications are dropped: the sink ends", "count", left, "err", s.status.LastError)
 			}
