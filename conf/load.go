@@ -54,7 +54,7 @@ func parse(path string, src []byte) (*Config, Errors, error) {
 }
 
 func newReader(env environment) *reader {
-	return &reader{env: env, schema: make(map[string]map[string]bool)}
+	return &reader{env: env, schema: make(map[string]*schema)}
 }
 
 func load(path string, env environment) (*Config, Errors, error) {
@@ -89,7 +89,9 @@ func (r *reader) read(root value) *Config {
 
 // root returns the table of the top level.
 func (r *reader) root(v value) *table {
-	return &table{in: r, self: v, keys: v.data.(map[string]value), asked: []string{"include"}, known: r.known(""), wrong: make(map[string]bool)}
+	t := newTable(r, "", v, v.data.(map[string]value))
+	t.asked = append(t.asked, "include")
+	return t
 }
 
 // An environment is how loading reaches the machine.

@@ -105,16 +105,30 @@ func (f *fakeDaemon) Ack(_ context.Context, pattern, _, comment string) (*contro
 	return &control.Acked{Subjects: []string{pattern}}, f.err
 }
 
-// daemonAt serves the fake on a socket in dir and returns its journal.
+// wentDown is an event of a server.
+var wentDown = event.Event{At: noon.Add(time.Second), Kind: event.KindServer, Subject: "web/rs1", From: "UP", To: "DOWN", Reason: "connect: connection refused"}
+
+// daemonAt serves the fake on a socket until the test ends, and returns its journal.
 func daemonAt(t *testing.T, socket string, fake *fakeDaemon) *event.Journal {
 	t.Helper()
-	events := event.NewJournal(10, 0)
-	fake.events = events
+	t.Cleanup(serveFake(t, socket, fake,
+		event.Event{At: noon, Kind: event.KindInstance, Subject: "outside", From: "BACKUP", To: "MASTER", Reason: "no advert heard for 310ms", Detail: map[string]string{"priority": "150"}},
+		wentDown))
+	return fake.events
+}
+
+// serveFake serves the fake, with a journal of these events, until the function that it
+// returns is called.
+func serveFake(t *testing.T, socket string, fake *fakeDaemon, history ...event.Event) (stop func()) {
+	t.Helper()
+	fake.events = event.NewJournal(10, 0)
+	for _, e := range history {
+		fake.events.Append(e)
+	}
 	api := control.NewAPI(control.Options{
-		Backend: fake, Events: events, Log: slog.New(slog.DiscardHandler),
+		Backend: fake, Events: fake.events, Log: slog.New(slog.DiscardHandler),
 		Version: control.VersionInfo{Software: "1.2.3", Go: "go1.26.0", PID: 812, Started: noon},
 	})
-	t.Cleanup(api.Close)
 	server := api.NewServer(control.SocketDoor(control.OnlyRoot))
 	l, err := control.Listen(socket)
 	if err != nil {
@@ -122,12 +136,10 @@ func daemonAt(t *testing.T, socket string, fake *fakeDaemon) *event.Journal {
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
-	t.Cleanup(func() {
+	return func() {
+		api.Close()
 		if err := errors.Join(server.Close(context.Background()), <-served); err != nil {
 			t.Error(err)
 		}
-	})
-	events.Append(event.Event{At: noon, Kind: event.KindInstance, Subject: "outside", From: "BACKUP", To: "MASTER", Reason: "no advert heard for 310ms", Detail: map[string]string{"priority": "150"}})
-	events.Append(event.Event{At: noon.Add(time.Second), Kind: event.KindServer, Subject: "web/rs1", From: "UP", To: "DOWN", Reason: "connect: connection refused"})
-	return events
+	}
 }

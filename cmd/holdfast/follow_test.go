@@ -29,14 +29,25 @@ func (w syncWriter) next(t *testing.T) string {
 	}
 }
 
+// begin runs a command that goes on until end is called, which checks that all was well.
+func begin(t *testing.T, args ...string) (out syncWriter, end func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	out, code := make(syncWriter), make(chan int)
+	go func() { code <- run(ctx, args, nil, out, io.Discard) }()
+	return out, func() {
+		t.Helper()
+		cancel()
+		if got := <-code; got != exitWell {
+			t.Errorf("exit code %d", got)
+		}
+	}
+}
+
 func TestEventsFollow(t *testing.T) {
 	dir := t.TempDir()
 	events := daemonAt(t, dir+"/s", &fakeDaemon{})
-	ctx, cancel := context.WithCancel(t.Context())
-	out, code := make(syncWriter), make(chan int)
-	go func() {
-		code <- run(ctx, []string{"events", "--follow", "--since", "1", "--socket", dir + "/s"}, nil, out, io.Discard)
-	}()
+	out, end := begin(t, "events", "--follow", "--since", "1", "--socket", dir+"/s")
 	if got := out.next(t); got != "2026-03-01T12:00:01.000Z server web/rs1 UP -> DOWN: connect: connection refused\n" {
 		t.Errorf("first %s", got)
 	}
@@ -44,21 +55,14 @@ func TestEventsFollow(t *testing.T) {
 	if got := out.next(t); got != "2026-03-01T12:00:00.000Z repair vrrp4-51\n" {
 		t.Errorf("second %s", got)
 	}
-	cancel()
-	if got := <-code; got != exitWell {
-		t.Errorf("exit code %d", got)
-	}
+	end()
 }
 
 // With --state the present states are the first lines, and the past is left out.
 func TestEventsState(t *testing.T) {
 	dir := t.TempDir()
 	events := daemonAt(t, dir+"/s", &fakeDaemon{})
-	ctx, cancel := context.WithCancel(t.Context())
-	out, code := make(syncWriter), make(chan int)
-	go func() {
-		code <- run(ctx, []string{"events", "--follow", "--state", "--json", "--socket", dir + "/s"}, nil, out, io.Discard)
-	}()
+	out, end := begin(t, "events", "--follow", "--state", "--json", "--socket", dir+"/s")
 	if got := out.next(t); got != `{"seq":0,"at":"2026-03-01T12:00:00Z","kind":"instance","subject":"outside","to":"MASTER","reason":"the state","snapshot":true}`+"\n" {
 		t.Errorf("first %s", got)
 	}
@@ -66,19 +70,12 @@ func TestEventsState(t *testing.T) {
 	if got := out.next(t); got != `{"seq":3,"at":"2026-03-01T12:00:00Z","kind":"repair","subject":"vrrp4-51"}`+"\n" {
 		t.Errorf("second %s", got)
 	}
-	cancel()
-	if got := <-code; got != exitWell {
-		t.Errorf("exit code %d", got)
-	}
+	end()
 }
 
 func TestStatusWatch(t *testing.T) {
 	dir := t.TempDir()
-	ctx, cancel := context.WithCancel(t.Context())
-	out, code := make(syncWriter), make(chan int)
-	go func() {
-		code <- run(ctx, []string{"status", "vrrp", "--watch", "--socket", dir + "/s"}, nil, out, io.Discard)
-	}()
+	out, end := begin(t, "status", "vrrp", "--watch", "--socket", dir+"/s")
 	if got := out.next(t); !strings.HasPrefix(got, "holdfast is not running: ") {
 		t.Errorf("first %s", got)
 	}
@@ -92,8 +89,5 @@ func TestStatusWatch(t *testing.T) {
 			t.Fatalf("then %s", got)
 		}
 	}
-	cancel()
-	if got := <-code; got != exitWell {
-		t.Errorf("exit code %d", got)
-	}
+	end()
 }
