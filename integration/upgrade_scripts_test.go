@@ -92,10 +92,12 @@ func (q *queued) fill(t *testing.T) {
 // let has the script for MASTER end.
 func (q *queued) let(t *testing.T) {
 	t.Helper()
-	gate, err := os.OpenFile(q.gate, os.O_WRONLY|syscall.O_NONBLOCK, 0) // an error if the script does not read
-	if err != nil {
-		t.Fatalf("the script does not run any more: %v\n%s", err, q.LogText())
-	}
+	var gate *os.File
+	lab.Wait(t, 10*time.Second, "the script reads", func() (string, bool) {
+		var err error
+		gate, err = os.OpenFile(q.gate, os.O_WRONLY|syscall.O_NONBLOCK, 0) // an error if nobody reads
+		return fmt.Sprint(err), err == nil
+	})
 	defer gate.Close()
 	if _, err := gate.WriteString("go\n"); err != nil {
 		t.Fatal(err)
