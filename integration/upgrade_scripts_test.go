@@ -122,9 +122,10 @@ var allQueued = []string{
 func (q *queued) heard(t *testing.T) {
 	t.Helper()
 	q.loggedAll(t, "before the upgrade", "half a line after the upgrade", "exit status 3")
-	if failed := events(t, q.Daemon, 0).Of("notify"); len(failed) != 1 || !strings.Contains(fmt.Sprint(failed), "exit status 3") {
-		t.Errorf("the journal has %v", failed)
-	}
+	lab.Wait(t, 5*time.Second, "the failure of one script in the journal", func() (string, bool) {
+		failed := events(t, q.Daemon, 0).Of("notify")
+		return fmt.Sprint(failed), len(failed) == 1 && strings.Contains(fmt.Sprint(failed), "exit status 3")
+	})
 }
 
 // loggedAll waits until the log says everything.
