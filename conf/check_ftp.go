@@ -4,4 +4,6 @@ import "holdfast/checker/probe"
 
 func visitFTP(t *table, s *probe.FTP, inherited probe.FTP, implicit bool) {
 	visitDialog(t, &s.Dialog, inherited.Dialog, implicit)
+	field(t, "path", &s.Path, text, inherited.Path)
+	field(t, "expect", &s.Expect, regularExpression, inherited.Expect)
 }

@@ -67,7 +67,7 @@ func (p *dialogProber) Probe(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	t := &talk{dialer: p.Dialer, conn: conn, wire: conn, in: bufio.NewReaderSize(conn, 1024)}
+	t := &talk{ctx: ctx, dialer: p.Dialer, conn: conn, wire: conn, in: bufio.NewReaderSize(conn, 1024)}
 	if p.implicit {
 		if err := t.secure(); err != nil {
 			return err
@@ -85,6 +85,7 @@ func (p *dialogProber) Probe(ctx context.Context) error {
 // A talk is the dialog of one attempt. The deadline and the number of bytes that
 // are read at most are those of its connection.
 type talk struct {
+	ctx    context.Context
 	dialer *Dialer
 	conn   *Conn
 	wire   net.Conn // conn, or TLS over it

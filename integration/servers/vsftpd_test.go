@@ -18,6 +18,7 @@ secure_chroot_dir=/srv
 
 ssl_enable=YES
 force_local_logins_ssl=NO
+force_local_data_ssl=NO
 rsa_cert_file=/etc/ssl/server.pem
 rsa_private_key_file=/etc/ssl/server.key
 `
@@ -31,6 +32,7 @@ func TestVsftpd(t *testing.T) {
 	m.file("/etc/vsftpd.conf", vsftpdConfig, 0o644)
 	m.file("/etc/vsftpd-tls.conf", vsftpdConfig+"implicit_ssl=YES\nlisten_port=990\n", 0o644)
 	m.file("/srv/empty", "", 0o644)
+	m.file("/welcome.txt", "hello\n", 0o644)
 	m.start("sh", "-c", "vsftpd /etc/vsftpd.conf & vsftpd /etc/vsftpd-tls.conf & wait")
 	m.listens(21, 990)
 	right, wrong := "user = \"ann\"\n"+m.password("right"), "user = \"ann\"\n"+m.password("wrong")
@@ -41,6 +43,11 @@ func TestVsftpd(t *testing.T) {
 		check{name: "AUTH TLS", keys: "type = \"ftp\"\nstarttls = true\n" + tls + right},
 		check{name: "AUTH TLS, unknown CA", keys: "type = \"ftp\"\nstarttls = true\ntls = { server_name = \"server.example\" }\n",
 			reason: "TLS: certificate signed by unknown authority"},
+		check{name: "a file", keys: "type = \"ftp\"\npath = \"/welcome.txt\"\nexpect = '^hello'\n" + right},
+		check{name: "a file, another text", keys: "type = \"ftp\"\npath = \"/welcome.txt\"\nexpect = 'bye'\n" + right, reason: "file \"hello\\n\" does not match \"bye\""},
+		check{name: "a file that is not there", keys: "type = \"ftp\"\npath = \"/none.txt\"\n" + right, reason: "RETR: \"550 Failed to open file.\", want 150, 125"},
+		check{name: "a file over TLS", keys: "type = \"ftp\"\nstarttls = true\npath = \"/welcome.txt\"\nexpect = '^hello'\n" + tls + right},
+		check{name: "a file of ftps", keys: "type = \"ftps\"\nport = 990\npath = \"/welcome.txt\"\nexpect = '^hello'\n" + tls + right},
 		check{name: "ftps", keys: "type = \"ftps\"\nport = 990\n" + tls + right},
 		check{name: "ftps, wrong password", keys: "type = \"ftps\"\nport = 990\n" + tls + wrong, reason: "PASS: \"530 Login incorrect.\", want 230, 202"},
 	)

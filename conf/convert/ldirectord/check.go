@@ -288,7 +288,8 @@ func translateFTP(c *converter, v *virtual, ask request, check *convert.Table) b
 		c.report.Note(v.position("service"), "ldirectord finds every server well without receive=, also one that refuses the connection; the file has the check that was probably meant, a login")
 		return true
 	}
-	c.report.Person(v.position("request"), "ftp: holdfast logs in and fetches no file, so nothing is compared with receive; use type = \"external\" for that")
+	check.Set(v.position("request"), "path", "/"+strings.TrimLeft(ask.ask, "/"))
+	check.Set(v.position("receive"), "expect", ask.expect)
 	return true
 }
 
