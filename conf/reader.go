@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 )
 
 // A reader collects what is found while one configuration is read.
@@ -38,7 +39,16 @@ func (r *reader) warn(at value, key, format string, args ...any) {
 }
 
 func newError(at value, key, format string, args ...any) Error {
-	return Error{File: at.file, Line: at.line, Key: key, Message: fmt.Sprintf(format, args...)}
+	return Error{File: at.file, Line: at.line, Key: key, Message: shorten(fmt.Sprintf(format, args...))}
+}
+
+// shorten cuts off a message that repeats a very long value.
+func shorten(s string) string {
+	const limit = 1000
+	if len(s) <= limit {
+		return s
+	}
+	return strings.ToValidUTF8(s[:limit], "") + "…"
 }
 
 // failures returns all errors in order. The last one counts those that are not
