@@ -284,11 +284,20 @@ func translateFTP(c *converter, v *virtual, ask request, check *convert.Table) b
 	check.Set(v.position("service"), "type", "ftp")
 	check.Set(v.position("login"), "user", firstText(v.login, "anonymous"))
 	check.Set(v.position("passwd"), "password_file", c.secret(v.position("passwd"), "ftp", "password", firstText(v.password, "ldirectord@localhost")))
-	if ask.expect == "" {
-		c.report.Note(v.position("service"), "ldirectord finds every server well without receive=, also one that refuses the connection; the file has the check that was probably meant, a login")
+	file := strings.TrimLeft(ask.ask, "/")
+	switch {
+	case ask.expect == "":
+		c.report.Note(v.position("service"), "ldirectord finds every server well without receive=, also one that refuses the connection; the file has the check that was probably meant")
+	case file == "":
+		c.report.Note(v.position("service"), "ldirectord finds no server well without request=, because / is no file; the file has the check that was probably meant, a login")
 		return true
 	}
-	c.report.Person(v.position("request"), "ftp: holdfast logs in and fetches no file, so nothing is compared with receive; use type = \"external\" for that")
+	if file != "" {
+		check.Set(v.position("request"), "file", "/"+file)
+	}
+	if ask.expect != "" {
+		check.Set(v.position("receive"), "expect", ask.expect)
+	}
 	return true
 }
 
@@ -366,7 +375,7 @@ func translateSIP(_ *converter, v *virtual, _ request, check *convert.Table) boo
 }
 
 func translateOracle(c *converter, v *virtual, _ request, _ *convert.Table) bool {
-	c.report.Person(v.position("service"), "oracle: holdfast has no such check; use type = \"external\" with a program that logs in")
+	c.report.Person(v.position("service"), "oracle: holdfast has no such check: use type = \"external\" with a program that logs in, for instance Oracle's sqlplus; the servers are not checked until then")
 	return false
 }
 
