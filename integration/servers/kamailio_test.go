@@ -29,8 +29,8 @@ func TestKamailio(t *testing.T) {
 	m.listens(5060)
 	const ping = "type = \"sip\"\nuri = \"sip:ping@ADDRESS\"\n"
 	m.besideLdirectord(
-		old{name: "udp", port: 5060, lines: "service=sip\nprotocol=udp\nlogin=\"ping@ADDRESS\"\n", well: true},
-		old{name: "tcp", port: 5060, lines: "service=sip\nprotocol=tcp\nlogin=\"ping@ADDRESS\"\n", well: true},
+		old{name: "udp", port: 5060, lines: "service=sip\nprotocol=udp\nlogin=\"ping@ADDRESS\"\n", meant: "any 200, not 200 OK alone"},
+		old{name: "tcp", port: 5060, lines: "service=sip\nprotocol=tcp\nlogin=\"ping@ADDRESS\"\n", meant: "any 200, not 200 OK alone"},
 		old{name: "another user", port: 5060, lines: "service=sip\nprotocol=udp\nlogin=\"ann@ADDRESS\"\n"},
 	)
 	m.prove(5060,

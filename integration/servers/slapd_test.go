@@ -45,7 +45,8 @@ func TestSlapd(t *testing.T) {
 	right, wrong := ann+m.password("right"), ann+m.password("wrong")
 	m.besideLdirectord(
 		old{name: "an entry", port: 389, lines: "service=ldap\nrequest=\"dc=example,dc=com\"\nreceive=\"dc=example\"\n", well: true},
-		old{name: "a login", port: 389, lines: "service=ldap\nrequest=\"cn=ann,dc=example,dc=com\"\nreceive=\"fine\"\nlogin=\"cn=ann,dc=example,dc=com\"\npasswd=\"right\"\n", well: true},
+		old{name: "an attribute", port: 389, meant: "any text of the entry", lines: "service=ldap\nrequest=\"cn=ann,dc=example,dc=com\"\nreceive=\"fine\"\nlogin=\"cn=ann,dc=example,dc=com\"\npasswd=\"right\"\n"},
+		old{name: "a login", port: 389, lines: "service=ldap\nrequest=\"cn=ann,dc=example,dc=com\"\nreceive=\"cn=ann\"\nlogin=\"cn=ann,dc=example,dc=com\"\npasswd=\"right\"\n", well: true},
 		old{name: "a wrong password", port: 389, lines: "service=ldap\nrequest=\"cn=ann,dc=example,dc=com\"\nreceive=\"fine\"\nlogin=\"cn=ann,dc=example,dc=com\"\npasswd=\"wrong\"\n"},
 		old{name: "another attribute", port: 389, lines: "service=ldap\nrequest=\"dc=example,dc=com\"\nreceive=\"no such text\"\n"},
 		old{name: "no such entry", port: 389, lines: "service=ldap\nrequest=\"dc=example,dc=net\"\n"},
