@@ -106,7 +106,6 @@ func (s *Set) launch(q *question, stepper probe.Stepper) {
 		s.forget(f)
 		s.done.Go(func() { s.attempt(q) })
 	default:
-		s.flights.expiries.Set(&f.expiry, f.begun.Add(q.cfg.Timeout))
 		s.step(f)
 	}
 }
@@ -143,8 +142,12 @@ func (s *Set) settle() {
 	s.flights.fresh = s.flights.fresh[:0]
 }
 
-// await has the poller watch the socket of an attempt.
+// await has the poller watch the socket of an attempt, until its timeout. Most attempts
+// that begin together end before, and need neither.
 func (s *Set) await(f *flight) {
+	if f.expiry.At().IsZero() {
+		s.flights.expiries.Set(&f.expiry, f.begun.Add(f.question.cfg.Timeout))
+	}
 	fd, events, known := f.steps.Socket()
 	if f.fd != fd {
 		s.flights.put(f.fd, nil)

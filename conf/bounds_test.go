@@ -65,3 +65,11 @@ func TestErrorsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// A message does not repeat a value that is very long.
+func TestMessagesAreShort(t *testing.T) {
+	_, err := Parse("x.toml", []byte("[[service]]\nname = \"s\"\naddress = \"10.0.0.1:80\"\n[[service.server]]\naddress = \"10.0.0.2\"\n[service.check]\nperiod = \""+strings.Repeat("wd ", 100_000)+"\"\n"))
+	if err == nil || len(err.Error()) > 2000 || !strings.Contains(err.Error(), "period") {
+		t.Errorf("the message has %d bytes", len(fmt.Sprint(err)))
+	}
+}

@@ -155,7 +155,7 @@ func keysOf[S probe.Settings](name string, visit func(t *table, s *S, inherited 
 
 // keys returns the keys of the kind.
 func (k *checkKind) keys() []string {
-	t := &table{in: &reader{schema: map[string]map[string]bool{}}, known: map[string]bool{}, wrong: map[string]bool{}, lacks: map[string]string{}}
+	t := newTable(newReader(environment{}), "", value{}, nil)
 	k.visit(t, nil, nil)
 	return t.asked
 }

@@ -75,7 +75,7 @@ func visitRequests(t *table, s *probe.HTTP, from probe.HTTP) {
 	}
 	for _, request := range tables {
 		if !request.clean() {
-			t.wrong["request"] = true
+			t.spoil("request")
 		}
 	}
 	if !t.has("request") && len(inherited) > 0 {

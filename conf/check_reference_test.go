@@ -25,7 +25,7 @@ func TestCheckKinds(t *testing.T) {
 // services of a kind show all its keys, and no others.
 func TestReferenceShowsCheckKinds(t *testing.T) {
 	shared := slices.Concat([]string{"type", "id", "port", "via", "negotiate_every"}, targetKeys, timingKeys)
-	r := &reader{env: nowhere(uncommented()), schema: make(map[string]map[string]bool)}
+	r := newReader(nowhere(uncommented()))
 	root := r.gather("fuzz.toml").data.(map[string]value)
 	shown := make(map[string][]string)
 	for _, service := range root["service"].data.([]value) {

@@ -42,7 +42,7 @@ func visitTLS(t *table, s, inherited *probe.TLS) *probe.TLS {
 			s.Cert, s.Key = readIdentity(sub, s.CertFile, s.KeyFile)
 		}
 		if !sub.clean() {
-			t.wrong["tls"] = true
+			t.spoil("tls")
 		}
 	})
 	return s

@@ -2,7 +2,6 @@ package conf
 
 import (
 	"errors"
-	"flag"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -10,33 +9,15 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+	"holdfast/integration/tools/golden"
+)
 
 // compareText makes cmp look at addresses as values.
 var compareText = cmp.Options{
 	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
 	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
 	cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
-}
-
-// golden compares got with the file's content, or rewrites it.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
 }
 
 // mustGlob returns the files of a pattern, of which there must be some.
@@ -49,6 +30,20 @@ func mustGlob(t testing.TB, pattern string) []string {
 	return paths
 }
 
+// addFiles gives a fuzz test the reference and every configuration in testdata.
+func addFiles(f *testing.F) {
+	f.Add(Reference)
+	for _, pattern := range []string{"testdata/ok/*.toml", "testdata/bad/*.toml"} {
+		for _, path := range mustGlob(f, pattern) {
+			src, err := os.ReadFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(string(src))
+		}
+	}
+}
+
 // Each good file has the output of Show beside it, which loads as the same
 // configuration.
 func TestLoadGood(t *testing.T) {
@@ -59,7 +54,7 @@ func TestLoadGood(t *testing.T) {
 				t.Fatal(err)
 			}
 			shown := Show(c)
-			golden(t, filepath.Join("testdata/ok", strings.TrimSuffix(filepath.Base(path), ".toml")+".golden"), string(shown))
+			golden.Compare(t, filepath.Join("testdata/ok", strings.TrimSuffix(filepath.Base(path), ".toml")+".golden"), string(shown))
 			again, err := Parse("shown.toml", shown)
 			if err != nil {
 				t.Fatalf("load what Show wrote: %v", err)
@@ -80,7 +75,7 @@ func TestLoadBad(t *testing.T) {
 			if !errors.As(err, &errs) || len(errs) == 0 {
 				t.Fatalf("got %v, want Errors", err)
 			}
-			golden(t, strings.TrimSuffix(path, ".toml")+".err", errs.Error()+"\n")
+			golden.Compare(t, strings.TrimSuffix(path, ".toml")+".err", errs.Error()+"\n")
 		})
 	}
 }

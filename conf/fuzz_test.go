@@ -27,16 +27,7 @@ func nowhere(src string) environment {
 // FuzzLoad: nothing panics; every error has a place and a message; what loads
 // is written by Show and by ShowBrief in forms that load as the same.
 func FuzzLoad(f *testing.F) {
-	f.Add(Reference)
-	for _, pattern := range []string{"testdata/ok/*.toml", "testdata/bad/*.toml"} {
-		for _, path := range mustGlob(f, pattern) {
-			src, err := os.ReadFile(path)
-			if err != nil {
-				f.Fatal(err)
-			}
-			f.Add(string(src))
-		}
-	}
+	addFiles(f)
 	f.Fuzz(func(t *testing.T, src string) {
 		c, _, err := load("fuzz.toml", nowhere(src))
 		if err != nil {

@@ -1,11 +1,9 @@
 package conf
 
 import (
-	"cmp"
 	"context"
 	"os"
 	"path/filepath"
-	"time"
 )
 
 // Load reads the configuration file at path and the files that it includes.
@@ -55,56 +53,8 @@ func parse(path string, src []byte) (*Config, Errors, error) {
 	return load(path, env)
 }
 
-// directorTimeout bounds how long RuntimeDir and JournalPath wait for the file system.
-const directorTimeout = 3 * time.Second
-
-// RuntimeDir returns the runtime directory that the file at path names, even
-// when the rest of the file is wrong. Where that cannot be told, or the file
-// does not answer within a few seconds, it returns the default.
-func RuntimeDir(path string) string {
-	d, _ := director(path)
-	return cmp.Or(d.RuntimeDir, defaultRuntimeDir)
-}
-
-// RuntimeDirDoubt returns why RuntimeDir may not be what the file at path says: what is
-// wrong with the file, or with one that it includes. It is nil if RuntimeDir is.
-func RuntimeDirDoubt(path string) error {
-	_, err := director(path)
-	return err
-}
-
-// JournalPath does the same for the journal file; "" means that there is none.
-func JournalPath(path string) string {
-	d, _ := director(path)
-	if d.RuntimeDir == "" {
-		return defaultJournal(defaultRuntimeDir)
-	}
-	return d.Journal
-}
-
-// director returns what can be told of the table [director] of a file, and the first
-// error if the file or one that it includes could not be read.
-func director(path string) (Director, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), directorTimeout)
-	defer cancel()
-	type told struct {
-		director Director
-		err      error
-	}
-	t, err := await(ctx, path, system, func(env environment) told {
-		r := newReader(env)
-		root := r.gather(path)
-		var err error
-		if len(r.errs) > 0 {
-			err = r.errs[0]
-		}
-		return told{r.read(root).Director, err}
-	})
-	return t.director, cmp.Or(err, t.err)
-}
-
 func newReader(env environment) *reader {
-	return &reader{env: env, schema: make(map[string]map[string]bool)}
+	return &reader{env: env, schema: make(map[string]*schema)}
 }
 
 func load(path string, env environment) (*Config, Errors, error) {
@@ -122,7 +72,7 @@ func load(path string, env environment) (*Config, Errors, error) {
 
 // read turns the merged tree of all files into a Config.
 func (r *reader) read(root value) *Config {
-	t := &table{in: r, self: root, keys: root.data.(map[string]value), asked: []string{"include"}, known: r.known(""), wrong: make(map[string]bool)}
+	t := r.root(root)
 	var c Config
 	tables := c.visit(t)
 	t.finish()
@@ -135,6 +85,13 @@ func (r *reader) read(root value) *Config {
 		t.failf("", "a configuration needs at least one [[vrrp]] or [[service]]")
 	}
 	return &c
+}
+
+// root returns the table of the top level.
+func (r *reader) root(v value) *table {
+	t := newTable(r, "", v, v.data.(map[string]value))
+	t.asked = append(t.asked, "include")
+	return t
 }
 
 // An environment is how loading reaches the machine.

@@ -84,6 +84,33 @@ func locate(src string) (*node, *excess) {
 	}
 }
 
+// excerpt returns the keys of the top level and the table of this name, with the tables
+// in it. Of a source with a syntax error it returns anything. The lines are others.
+func excerpt(src, table string) string {
+	s := &scanner{src: src, line: 1}
+	var kept strings.Builder
+	keep := true
+	for {
+		s.blank("")
+		if s.done() {
+			return kept.String()
+		}
+		before := s.pos
+		if s.peek() == '[' {
+			_, path := s.headerKey()
+			keep = path[0] == table
+		} else {
+			s.assignment(&node{})
+		}
+		if s.pos == before { // not TOML
+			s.advance(1)
+		}
+		if keep {
+			kept.WriteString(src[before:s.pos] + "\n")
+		}
+	}
+}
+
 // A scanner walks over TOML source and counts lines.
 type scanner struct {
 	src  string
@@ -170,20 +197,24 @@ func (s *scanner) blank(also string) {
 	}
 }
 
+// headerKey reads [a.b] or [[a.b]], and reports whether it is the header of an array.
+func (s *scanner) headerKey() (array bool, path []string) {
+	brackets := "]"
+	if array = s.accept("[["); array {
+		brackets = "]]"
+	} else {
+		s.accept("[")
+	}
+	path = s.key()
+	s.space()
+	s.accept(brackets)
+	return array, path
+}
+
 // header reads [a.b] or [[a.b]] and returns the table that it opens.
 func (s *scanner) header(root *node) *node {
 	line := s.line
-	array := s.accept("[[")
-	if !array {
-		s.accept("[")
-	}
-	path := s.key()
-	s.space()
-	if array {
-		s.accept("]]")
-	} else {
-		s.accept("]")
-	}
+	array, path := s.headerKey()
 	n := root
 	for _, key := range path[:len(path)-1] {
 		n = n.child(key, line).table()

@@ -3,7 +3,6 @@ package conf
 import (
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -123,21 +122,13 @@ func TestJoinWithoutPlaces(t *testing.T) {
 	}
 }
 
-// FuzzLocate: locate does not panic, and of what the TOML library accepts it
-// finds the same keys and elements.
+// FuzzLocate: locate and excerpt do not panic, and of what the TOML library accepts they
+// find the same keys and elements.
 func FuzzLocate(f *testing.F) {
-	f.Add(Reference)
-	for _, pattern := range []string{"testdata/ok/*.toml", "testdata/bad/*.toml"} {
-		for _, path := range mustGlob(f, pattern) {
-			src, err := os.ReadFile(path)
-			if err != nil {
-				f.Fatal(err)
-			}
-			f.Add(string(src))
-		}
-	}
+	addFiles(f)
 	f.Fuzz(func(t *testing.T, src string) {
 		locate(src)
+		excerpt(src, "director")
 		var tree map[string]any
 		g := gatherer{reader: &reader{}}
 		if _, ok := g.parse("fuzz.toml", src); !ok {
@@ -149,5 +140,6 @@ func FuzzLocate(f *testing.F) {
 		}
 		root, _ := locate(src)
 		agree(t, tree, root, "")
+		wantExcerpt(t, src, tree)
 	})
 }

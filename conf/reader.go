@@ -3,6 +3,8 @@ package conf
 import (
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 )
 
 // A reader collects what is found while one configuration is read.
@@ -11,9 +13,9 @@ type reader struct {
 	errs     Errors // at most maxErrors
 	more     int    // errors beyond those
 	warnings Errors
-	schema   map[string]map[string]bool // every key that was asked for, by table
-	tables   *tableNames                // nil until a key asks for them
-	holders  map[string]os.FileInfo     // the files with secrets; nil without any
+	schema   map[string]*schema
+	tables   *tableNames            // nil until a key asks for them
+	holders  map[string]os.FileInfo // the files with secrets; nil without any
 }
 
 // maxErrors is how many errors are listed. Nobody reads more, and a hostile file
@@ -37,7 +39,16 @@ func (r *reader) warn(at value, key, format string, args ...any) {
 }
 
 func newError(at value, key, format string, args ...any) Error {
-	return Error{File: at.file, Line: at.line, Key: key, Message: fmt.Sprintf(format, args...)}
+	return Error{File: at.file, Line: at.line, Key: key, Message: shorten(fmt.Sprintf(format, args...))}
+}
+
+// shorten cuts off a message that repeats a very long value.
+func shorten(s string) string {
+	const limit = 1000
+	if len(s) <= limit {
+		return s
+	}
+	return strings.ToValidUTF8(s[:limit], "") + "…"
 }
 
 // failures returns all errors in order. The last one counts those that are not
@@ -50,11 +61,31 @@ func (r *reader) failures(path string) Errors {
 	return errs
 }
 
-// known returns the set of keys that were asked for in tables of a schema. The
-// caller adds to it.
-func (r *reader) known(schema string) map[string]bool {
-	if r.schema[schema] == nil {
-		r.schema[schema] = make(map[string]bool)
+// A schema is what was asked for in the tables of one kind.
+type schema struct {
+	keys   map[string]bool // in any of them
+	latest []string        // in the latest one
+}
+
+// schemaOf returns the schema of a kind of table, by its name without the names of
+// elements: "service.check".
+func (r *reader) schemaOf(name string) *schema {
+	s := r.schema[name]
+	if s == nil {
+		s = &schema{keys: make(map[string]bool)}
+		r.schema[name] = s
 	}
-	return r.schema[schema]
+	return s
+}
+
+// note adds the keys that a table asked for. Most tables ask for the same as the one
+// before, of which there may be ten thousand.
+func (s *schema) note(asked []string) {
+	if slices.Equal(asked, s.latest) {
+		return
+	}
+	s.latest = asked
+	for _, key := range asked {
+		s.keys[key] = true
+	}
 }

@@ -13,16 +13,18 @@ import (
 // sets the visited variables from the file, and writing (out != nil) writes them
 // out. Only reading checks anything.
 type table struct {
-	path   string // in messages: "service.web.check"
-	schema string // without names: "service.check"
+	parent *table // nil for the top level
+	key    string // of the parent, whose value this table is, or an element of it
+	index  int    // of the element; -1: none
+	kind   string // without the names of elements: "service.check"
 
-	in    *reader
-	self  value // the table itself
-	keys  map[string]value
-	asked []string          // keys that the visit function asked for
-	wrong map[string]bool   // keys with an error
-	lacks map[string]string // required keys that are missing ⇒ message
-	known map[string]bool   // keys that were asked for in any table of this schema
+	in     *reader
+	self   value // the table itself
+	keys   map[string]value
+	asked  []string          // keys that the visit function asked for
+	wrong  map[string]bool   // keys with an error
+	lacks  map[string]string // required keys that are missing ⇒ message
+	schema *schema           // of the kind
 
 	out   *section
 	brief bool // keys that have their defaults are not written
@@ -67,8 +69,16 @@ func (t *table) failf(key, format string, args ...any) {
 
 // failAt notes an error of key at a position within its value.
 func (t *table) failAt(at value, key, format string, args ...any) {
-	t.wrong[key] = true
+	t.spoil(key)
 	t.in.fail(at, t.keyPath(key), format, args...)
+}
+
+// spoil notes that key has an error.
+func (t *table) spoil(key string) {
+	if t.wrong == nil {
+		t.wrong = make(map[string]bool)
+	}
+	t.wrong[key] = true
 }
 
 // warnf notes a warning about key, where failf would note an error.
@@ -76,15 +86,28 @@ func (t *table) warnf(key, format string, args ...any) {
 	t.in.warn(t.at(key), t.keyPath(key), format, args...)
 }
 
+// path names the table in messages: "service.web.check"; "" is the top level.
+func (t *table) path() string {
+	if t.parent == nil {
+		return ""
+	}
+	name := t.key
+	if t.index >= 0 {
+		name += selector(t.keys, t.index)
+	}
+	return dotted(t.parent.path(), name)
+}
+
 // keyPath is the whole path of key; key "" is the table itself.
 func (t *table) keyPath(key string) string {
+	path := t.path()
 	switch {
-	case t.path == "":
+	case path == "":
 		return key
 	case key == "":
-		return t.path
+		return path
 	}
-	return t.path + "." + key
+	return path + "." + key
 }
 
 // where returns "file:line" of key, or of the table if key is not given.
@@ -106,7 +129,6 @@ func (t *table) forbid(why string, keys ...string) {
 // ask marks key as known, and returns its value.
 func (t *table) ask(key string) (value, bool) {
 	t.asked = append(t.asked, key)
-	t.known[key] = true
 	v, ok := t.keys[key]
 	return v, ok
 }
@@ -153,7 +175,10 @@ func need[T any](t *table, key string, p *T, c codec[T]) {
 // lack notes that a required key is missing. finish reports it, unless a
 // misspelt key explains it.
 func (t *table) lack(key, message string) {
-	t.wrong[key] = true
+	t.spoil(key)
+	if t.lacks == nil {
+		t.lacks = make(map[string]string)
+	}
 	t.lacks[key] = message
 }
 
@@ -171,10 +196,10 @@ func (t *table) sub(key string, visit func(*table)) {
 	}
 	keys, ok := v.data.(map[string]value)
 	if !ok {
-		t.failf(key, "must be a table, written as [%s]", dotted(t.schema, key))
+		t.failf(key, "must be a table, written as [%s]", dotted(t.kind, key))
 		return
 	}
-	t.child(key, key, v, keys, visit)
+	t.child(key, -1, v, keys, visit)
 }
 
 // maybe visits the table key if the file has it or, when writing, if present.
@@ -204,7 +229,7 @@ func list[T any](t *table, key string, items *[]T, visit func(*table, *T)) []*ta
 	}
 	values, ok := v.data.([]value)
 	if !ok {
-		t.failf(key, "must be an array of tables, written as [[%s]]", dotted(t.schema, key))
+		t.failf(key, "must be an array of tables, written as [[%s]]", dotted(t.kind, key))
 		return nil
 	}
 	*items = slices.Grow(*items, len(values))
@@ -212,38 +237,35 @@ func list[T any](t *table, key string, items *[]T, visit func(*table, *T)) []*ta
 	for i, v := range values {
 		keys, ok := v.data.(map[string]value)
 		if !ok {
-			t.failAt(v, key, "must be a table, written as [[%[2]s]], not %[1]v", v, dotted(t.schema, key))
+			t.failAt(v, key, "must be a table, written as [[%[2]s]], not %[1]v", v, dotted(t.kind, key))
 			continue
 		}
-		var item T
-		child := t.child(key, key+selector(keys, i), v, keys, func(c *table) { visit(c, &item) })
-		*items = append(*items, item)
-		tables = append(tables, child)
+		var zero T
+		*items = append(*items, zero)
+		item := &(*items)[len(*items)-1]
+		tables = append(tables, t.child(key, i, v, keys, func(c *table) { visit(c, item) }))
 	}
 	return tables
 }
 
-// child visits the table v, which is the value of key or an element of it.
-func (t *table) child(key, name string, v value, keys map[string]value, visit func(*table)) *table {
-	schema := dotted(t.schema, key)
-	child := &table{
-		path:   dotted(t.path, name),
-		schema: schema,
-		in:     t.in,
-		self:   v,
-		keys:   keys,
-		known:  t.in.known(schema),
-		wrong:  make(map[string]bool),
-		lacks:  make(map[string]string),
-	}
-	child.asked = make([]string, 0, len(child.known)) // as many as the table before asked for
+// child visits the table v, which is the value of key (index -1) or an element of it.
+func (t *table) child(key string, index int, v value, keys map[string]value, visit func(*table)) *table {
+	child := newTable(t.in, dotted(t.kind, key), v, keys)
+	child.parent, child.key, child.index = t, key, index
 	visit(child)
 	child.finish()
 	return child
 }
 
-// finish reports the unknown keys and the missing ones.
+// newTable returns a table of a file.
+func newTable(in *reader, kind string, self value, keys map[string]value) *table {
+	s := in.schemaOf(kind)
+	return &table{index: -1, kind: kind, in: in, self: self, keys: keys, schema: s, asked: make([]string, 0, len(s.latest))}
+}
+
+// finish notes the keys that were asked for, and reports the unknown and the missing ones.
 func (t *table) finish() {
+	t.schema.note(t.asked)
 	var unknown []string
 	for key := range t.keys {
 		if !slices.Contains(t.asked, key) {

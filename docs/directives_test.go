@@ -38,7 +38,7 @@ var directives = map[string]string{
 var quoted = regexp.MustCompile("`([^`]+)`")
 
 // Every directive of the other programs has a row. Every key that a row names is in the
-// reference, and a test that exists exercises it.
+// reference, and tests that exist exercise it, at least one of them with a real server.
 func TestDirectives(t *testing.T) {
 	page, known := pages(t)["docs/check-directives.md"], testNames(t)
 	for _, section := range strings.Split(page, "\n## ")[1:] {
@@ -78,14 +78,25 @@ func checkTests(t *testing.T, known map[string]bool, row, key, tests string) {
 	if len(named) == 0 && !strings.HasPrefix(strings.TrimSpace(key), "None") && strings.TrimSpace(key) != "key" {
 		t.Errorf("%s names no test", row)
 	}
+	withReal := false
 	for _, m := range named {
-		if !known[m[1]] {
+		real, exists := known[m[1]]
+		withReal = withReal || real
+		if !exists {
 			t.Errorf("%s names the test %s, which does not exist", row, m[1])
 		}
 	}
+	if len(named) > 0 && !withReal {
+		t.Errorf("%s names no test that runs against a real server, program or kernel", row)
+	}
 }
 
-// testNames returns the names of all tests of the module.
+// realPeers are the folders and files with tests against real servers, programs and
+// kernels.
+var realPeers = []string{"../integration/", "../lvs/ipvs/kernel", "../cmd/internal/checktools/real_test.go"}
+
+// testNames returns the names of all tests of the module, and whether they have a real
+// peer.
 func testNames(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
@@ -97,7 +108,7 @@ func testNames(t *testing.T) map[string]bool {
 		for line := range strings.Lines(string(text)) {
 			rest, isFunction := strings.CutPrefix(line, "func Test")
 			if name, _, isTest := strings.Cut(rest, "(t *testing.T)"); isFunction && isTest {
-				names["Test"+name] = true
+				names["Test"+name] = names["Test"+name] || slices.ContainsFunc(realPeers, func(place string) bool { return strings.HasPrefix(path, place) })
 			}
 		}
 		return err

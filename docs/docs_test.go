@@ -48,8 +48,12 @@ func exists(path string) bool {
 }
 
 var (
-	// link is [text](target); the target's anchor is not checked.
-	link = regexp.MustCompile(`\]\(([^)#\s]+)`)
+	// link is [text](page#anchor); one of the two may be missing.
+	link = regexp.MustCompile(`\]\(([^)#\s]*)(?:#([^)\s]+))?\)`)
+	// heading is the text of a heading. A comment in an example looks like one.
+	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	// punctuation is what an anchor lacks of its heading.
+	punctuation = regexp.MustCompile(`[^\pL\pN _-]`)
 	// sourceFile is a path in backticks that ends like a source file of ours.
 	sourceFile = regexp.MustCompile("`([a-zA-Z0-9_./-]+/[a-zA-Z0-9_.-]+\\.(?:go|toml|sh|md|service))`")
 	// folder is a path in backticks below one of our top folders.
@@ -62,11 +66,30 @@ func TestLinksLeadSomewhere(t *testing.T) {
 			if strings.Contains(m[1], "://") {
 				continue
 			}
-			if !exists(filepath.Join(root, filepath.Dir(page), m[1])) {
+			target := page
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(page), m[1])
+			}
+			if !exists(filepath.Join(root, target)) {
 				t.Errorf("%s: the link to %s leads nowhere", page, m[1])
+			} else if m[2] != "" && !slices.Contains(anchors(t, target), m[2]) {
+				t.Errorf("%s: %s has no heading #%s", page, target, m[2])
 			}
 		}
 	}
+}
+
+// anchors returns the names by which links lead to the headings of a page.
+func anchors(t *testing.T, page string) (names []string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range heading.FindAllStringSubmatch(string(text), -1) {
+		names = append(names, strings.ReplaceAll(punctuation.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
+	}
+	return names
 }
 
 // A walk that names a file that was moved misleads.

@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,9 @@ func twoPaths(version, priority int, options, also string) string {
 type statusOfPaths struct {
 	VRRP []struct {
 		Paths []struct {
-			AdvertsReceived uint64 `json:"adverts_received"`
+			AdvertsReceived uint64            `json:"adverts_received"`
+			Copies          uint64            `json:"copies"`
+			Dropped         map[string]uint64 `json:"dropped"`
 		} `json:"paths"`
 	} `json:"vrrp"`
 	Problems []struct{ Kind, Name, Text string } `json:"problems"`
@@ -65,33 +68,52 @@ func heardBy(t *testing.T, d *lab.Daemon, path, more int) {
 	})
 }
 
+// runTwoPaths runs both directors with two paths each and returns when the first is MASTER.
+// also has what each of them says of the second path.
+func runTwoPaths(t *testing.T, p *lab.Pair, version int, options string, also [2]string) (d [2]*lab.Daemon) {
+	t.Helper()
+	for i, host := range p.Directors {
+		d[i] = host.Holdfast(twoPaths(version, 200-100*i, options, also[i]))
+		d[i].AwaitState(t, []string{"MASTER", "BACKUP"}[i])
+	}
+	return d
+}
+
+// checkTwoMasters breaks both paths, of which any may be broken already: both directors are
+// MASTER then, until one path is mended.
+func checkTwoMasters(t *testing.T, d [2]*lab.Daemon, mended, broken *lab.Wire) {
+	t.Helper()
+	mended.BlackHole()
+	broken.BlackHole()
+	d[1].AwaitState(t, "MASTER")
+	d[0].AwaitState(t, "MASTER")
+	mended.Restore()
+	d[1].AwaitState(t, "BACKUP")
+	d[0].AwaitState(t, "MASTER")
+}
+
 // A broken switch between the directors makes no second MASTER while another works, and
 // no packet is lost. When both are broken there are two, and one when either is mended.
 func TestRedundantPaths(t *testing.T) {
 	for name, c := range map[string]struct {
-		version int
 		options string
 		also    [2]string // of each director
+		mended  int       // of the two broken paths; either will do
 	}{
-		"multicast":        {3, "", [2]string{}},
-		"unicast and hmac": {3, secretHMAC, [2]string{"unicast = true\npeers = [\"192.168.0.3\"]\n", "unicast = true\npeers = [\"192.168.0.2\"]\n"}},
-		"version 2 and AH": {2, secretAH, [2]string{}},
+		"multicast":        {"", [2]string{}, 1},
+		"unicast and hmac": {secretHMAC, [2]string{"unicast = true\npeers = [\"192.168.0.3\"]\n", "unicast = true\npeers = [\"192.168.0.2\"]\n"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := lab.NewPair(t, 2)
-			var d [2]*lab.Daemon
-			for i, host := range p.Directors {
-				d[i] = host.Holdfast(twoPaths(c.version, 200-100*i, c.options, c.also[i]))
-				d[i].AwaitState(t, []string{"MASTER", "BACKUP"}[i])
-			}
-			eth0, eth1 := p.Directors[1].Wires["eth0"], p.Directors[1].Wires["eth1"]
+			d := runTwoPaths(t, p, 3, c.options, c.also)
+			wires := []*lab.Wire{p.Directors[1].Wires["eth0"], p.Directors[1].Wires["eth1"]}
 			before := transitions(t, d[0]) + transitions(t, d[1])
 			probe := p.Router.Probe(lab.VIP, 10*time.Millisecond)
 			probe.AwaitAnswers(t, 10*time.Second, 3)
 			heardBy(t, d[1], 1, 3)
 
-			for i, wire := range []*lab.Wire{eth0, eth1} {
+			for i, wire := range wires {
 				wire.BlackHole()
 				if text := pathProblems(t, d[1], wire.Device); !strings.Contains(text, "while 10.0.0.2 is heard by another path") {
 					t.Errorf("the problem is %q", text)
@@ -104,24 +126,57 @@ func TestRedundantPaths(t *testing.T) {
 				t.Errorf("%d transitions", after-before)
 			}
 
-			eth0.BlackHole()
-			eth1.BlackHole()
-			d[1].AwaitState(t, "MASTER")
-			d[0].AwaitState(t, "MASTER")
-			if i := len(name) % 2; i == 0 { // either will do
-				eth0.Restore()
-			} else {
-				eth1.Restore()
-			}
-			d[1].AwaitState(t, "BACKUP")
-			eth0.Restore()
-			eth1.Restore()
+			checkTwoMasters(t, d, wires[c.mended], wires[1-c.mended])
+			wires[1-c.mended].Restore()
 			pathProblems(t, d[1])
 			d[0].AwaitState(t, "MASTER")
 			if tally := probe.Stop(); tally.Lost != 0 {
 				t.Errorf("the VIP: %v", tally)
 			}
 		})
+	}
+}
+
+// Adverts with AH are accepted by both paths, as copies, and by either alone. An advert
+// that was recorded on one path is refused on the other: there its source has no sequence
+// numbers yet.
+func TestPathsRefuseReplays(t *testing.T) {
+	t.Parallel()
+	p := lab.NewPair(t, 2)
+	wires := [2]*lab.Wire{p.Directors[1].Wires["eth0"], p.Directors[1].Wires["eth1"]}
+	captures := [2]*lab.Capture{wires[0].Capture(), wires[1].Capture()}
+	d := runTwoPaths(t, p, 2, secretAH, [2]string{})
+	probe := p.Router.Probe(lab.VIP, 10*time.Millisecond)
+	probe.AwaitAnswers(t, 10*time.Second, 3)
+	before := transitions(t, d[0]) + transitions(t, d[1])
+
+	strangers := [2]*lab.Wire{p.Router.Wires["eth0"], p.Realservers[0].Wires["eth0"]}
+	for i, capture := range captures {
+		capture.Await(t, 10*time.Second, "adverts", 2, arrives)
+		strangers[1-i].Flood(1, func(int) []byte { return capture.Frames(arrives)[0].Bytes })
+	}
+	lab.Wait(t, 10*time.Second, "a replay refused and a copy accepted by each path", func() (string, bool) {
+		var s statusOfPaths
+		if err := d[1].StatusInto(&s); err != nil {
+			return err.Error(), false
+		}
+		refused, copies := true, uint64(0)
+		for _, path := range s.VRRP[0].Paths {
+			refused = refused && maps.Equal(path.Dropped, map[string]uint64{"replay": 1})
+			copies += path.Copies
+		}
+		return fmt.Sprintf("%+v", s.VRRP[0].Paths), refused && copies > 0
+	})
+	pathProblems(t, d[1])
+
+	wires[0].BlackHole()
+	pathProblems(t, d[1], "eth0")
+	if after := transitions(t, d[0]) + transitions(t, d[1]); after != before {
+		t.Errorf("%d transitions", after-before)
+	}
+	checkTwoMasters(t, d, wires[0], wires[1])
+	if tally := probe.Stop(); tally.Lost != 0 {
+		t.Errorf("the VIP: %v", tally)
 	}
 }
 

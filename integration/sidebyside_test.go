@@ -18,10 +18,7 @@ var (
 // the converted one, do the same.
 func TestSideBySide(t *testing.T) {
 	t.Parallel()
-	cases := slices.Concat(sidebyside.Routers, sidebyside.Field)
-	if !*sideAll {
-		cases = slices.DeleteFunc(cases, func(c sidebyside.Case) bool { return !sidebyside.Quick[c.Name] })
-	}
+	cases := sidebyside.Chosen(*sideAll, slices.Concat(sidebyside.Routers, sidebyside.Field)...)
 	if *sideFile != "" {
 		cases = []sidebyside.Case{{Name: "file", File: *sideFile, Masters: *sideMasters}}
 	}

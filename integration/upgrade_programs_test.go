@@ -36,4 +36,8 @@ func TestUpgradeKeepsTimeouts(t *testing.T) {
 		t.Fatal("the upgrade ended the program")
 	}
 	lab.Wait(t, 20*time.Second, "the end of the program", func() (string, bool) { return "", !exists() })
+	lab.Wait(t, 5*time.Second, "the new binary says why", func() (string, bool) {
+		failed := fmt.Sprint(events(t, daemon, 0).Of("notify"))
+		return failed, strings.Contains(failed, "timed out after 4s")
+	})
 }

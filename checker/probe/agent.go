@@ -111,7 +111,10 @@ func (p *agentProber) ask(ctx context.Context) (string, error) {
 			return "", p.failed("answer", err)
 		}
 	}
-	if len(all) == maxAgentLine {
+	switch len(all) {
+	case 0:
+		return "", p.failed("answer", io.EOF)
+	case maxAgentLine:
 		return "", fmt.Errorf("answer: %s has no end of line", excerpt(all))
 	}
 	return string(all), nil

@@ -51,7 +51,7 @@ func TestAgent(t *testing.T) {
 			{answer: "up\n"}, {answer: "up sideways -5%\n", warning: "holdfast ignores what the agent says of sideways, -5%"},
 		},
 		"no agent": {
-			{answer: "", reason: `answer: "" is not what an agent says`}, {answer: "220 mail ESMTP\n", reason: `answer: "220 mail ESMTP" is not what an agent says`},
+			{answer: "", reason: "answer: the server closed the connection too early"}, {answer: "220 mail ESMTP\n", reason: `answer: "220 mail ESMTP" is not what an agent says`},
 			{answer: strings.Repeat("x", 2000), reason: `answer: "` + strings.Repeat("x", 60) + `"... (1024 bytes) has no end of line`},
 		},
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -100,9 +101,10 @@ func (c *Conn) Write(b []byte) (int, error) {
 	return n, c.note(err)
 }
 
-// note remembers err if it is the first one, and returns it.
+// note remembers err if it is the first one, and returns it. That our side has closed the
+// connection is no reason: it did so for one.
 func (c *Conn) note(err error) error {
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrClosed) {
 		c.broken.CompareAndSwap(nil, &err)
 	}
 	return err
@@ -120,6 +122,16 @@ func (c *Conn) Failed(step string, err error) error {
 		err = *broken
 	}
 	return c.dialer.failed(step, err)
+}
+
+// Misread returns the reason of a step that failed because a library does not understand
+// what the server sent: it is not that of a server of this name ("a MySQL server"). If the
+// connection failed it is Failed.
+func (c *Conn) Misread(step, name string, err error) error {
+	if c.broken.Load() != nil || tlsFault(err) != nil {
+		return c.Failed(step, err)
+	}
+	return &stepError{step, "the answer is not that of " + name, err}
 }
 
 // tlsFault returns what in err says that a certificate is not good, or is an alert of

@@ -101,6 +101,16 @@ func (d *dialer) failed(step string, err error) error {
 	return &stepError{step, text, err}
 }
 
+// unanswered is failed for a question over UDP to which no answer came. stray says that
+// other datagrams did.
+func (d *dialer) unanswered(err error, stray bool) error {
+	err = d.failed("answer", err)
+	if stray {
+		return fmt.Errorf("%w; what came was no answer to the question", err)
+	}
+	return err
+}
+
 // isPlainCall reports whether a system call's name says no more than the step
 // in which it failed.
 func isPlainCall(name string) bool {

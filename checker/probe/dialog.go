@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A Dialog holds the settings that kinds of check share which talk with the server
@@ -134,10 +135,14 @@ func (t *talk) unwanted(line, want string) error {
 	return fmt.Errorf("%s: %s, want %s", t.step, excerpt([]byte(line)), want)
 }
 
+// farewell is how long a server is given to end a dialog. Most do at once.
+const farewell = 300 * time.Millisecond
+
 // leave ends a dialog that went well, so that the server has no lost connection to
-// log. Its answer says nothing about the server's health.
+// log. Its answer says nothing about the server's health, and the verdict does not wait
+// long for it.
 func (t *talk) leave(command string) {
-	if t.say(command, command) == nil {
+	if t.say(command, command) == nil && t.conn.socket.SetReadDeadline(time.Now().Add(farewell)) == nil {
 		_, _ = io.Copy(io.Discard, t.in)
 	}
 }

@@ -112,6 +112,16 @@ func TestDialogs(t *testing.T) {
 	}
 }
 
+// The verdict does not wait for a server that takes its time to say goodbye.
+func TestDialogEndsWithoutAFarewell(t *testing.T) {
+	to := answerAll(t, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, "+OK hi\r\n")
+		_, _ = io.Copy(io.Discard, conn) // until the check hangs up
+	})
+	to.Timeout = time.Hour
+	wantReason(t, ask(t, defaultPOP(false), to), "")
+}
+
 // forever serves connections to which it writes the same text again and again.
 func forever(t *testing.T, text string, pause time.Duration) Target {
 	t.Helper()

@@ -44,7 +44,11 @@ func (p *dnsProber) Probe(ctx context.Context) error {
 			return err
 		}
 	}
-	return p.askTCP(ctx, buf[:])
+	err := p.askTCP(ctx, buf[:])
+	if err != nil && !p.settings.TCP {
+		return fmt.Errorf("over TCP, because the answer over UDP is truncated: %w", err)
+	}
+	return err
 }
 
 // request returns the question with an ID that nobody can foresee.
@@ -66,10 +70,10 @@ func (p *dnsProber) askUDP(ctx context.Context, buf []byte) (truncated bool, err
 	if _, err := conn.Write(ask); err != nil {
 		return false, p.failed("request", err)
 	}
-	for {
+	for stray := false; ; stray = true {
 		n, err := receive(conn, buf)
 		if err != nil {
-			return false, p.failed("answer", err)
+			return false, p.unanswered(err, stray)
 		}
 		if head, parser, ours := p.answer(buf[:n], id); ours {
 			err := p.judge(head, parser)
@@ -133,7 +137,7 @@ func (p *dnsProber) judge(head dnsmessage.Header, parser *dnsmessage.Parser) err
 	}
 	answers, err := parser.AllAnswers()
 	if err != nil && !head.Truncated {
-		return p.failed("answer", err)
+		return fmt.Errorf("answer: it is malformed: %w", err)
 	}
 	found := 0
 	var texts []string

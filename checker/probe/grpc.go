@@ -93,6 +93,9 @@ func (p *grpcProber) Probe(ctx context.Context) error {
 	}
 	answer, err := over(conn).RoundTrip(p.request(ctx))
 	if err != nil {
+		if text := http2Fault(err); text != "" {
+			return &stepError{"request", text, err}
+		}
 		return raw.Failed("request", err)
 	}
 	defer answer.Body.Close()

@@ -113,6 +113,12 @@ func TestHTTP2Faults(t *testing.T) {
 			"answer: the server sent GOAWAY with the code NO_ERROR instead of an answer"},
 		{"a refused stream", func(f *http2.Framer) { f.WriteRSTStream(1, http2.ErrCodeRefusedStream) },
 			"answer: the server reset the stream with the code REFUSED_STREAM"},
+		{"the end of a stream that nobody opened", func(f *http2.Framer) { f.WriteContinuation(1, true, nil) },
+			"answer: the server breaks the rules of HTTP/2 (PROTOCOL_ERROR)"},
+		{"frames without end that mean nothing", func(f *http2.Framer) {
+			for f.WritePing(true, [8]byte{}) == nil {
+			}
+		}, "answer: the server sent more than 3072 KiB without an end of its answer"},
 		{"the end", func(*http2.Framer) {}, "answer: the server closed the connection too early"},
 	}
 	for _, tt := range tests {

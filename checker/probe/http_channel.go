@@ -33,8 +33,11 @@ func (p *httpProber) dialChannel(ctx context.Context, m *message) (*channel, err
 		return nil, err
 	}
 	c := &channel{at: m.at, dialer: d, socket: s, conn: s}
+	if p.settings.Version == "2" {
+		c.conn = &bounded{Conn: s, most: http2Bound(p.settings.MaxBody)}
+	}
 	if m.at.secure {
-		secure, err := p.tls[m.at.name].Secure(s)
+		secure, err := p.tls[m.at.name].Secure(c.conn)
 		if err != nil {
 			s.Close()
 			return nil, d.failed("TLS", err)

@@ -75,10 +75,10 @@ func (p *ntpProber) Probe(ctx context.Context) error {
 	}
 	buf := datagrams.Get().(*[1 << 16]byte)
 	defer datagrams.Put(buf)
-	for {
+	for stray := false; ; stray = true {
 		n, err := receive(conn, buf[:])
 		if err != nil {
-			return p.failed("answer", err)
+			return p.unanswered(err, stray)
 		}
 		if answer := buf[:n]; isNTPAnswer(answer, cookie) {
 			return p.want.judge(answer, asked, time.Now())

@@ -125,10 +125,10 @@ func (p *sipProber) overUDP(ctx context.Context) error {
 	}
 	buf := datagrams.Get().(*[1 << 16]byte)
 	defer datagrams.Put(buf)
-	for {
+	for stray := false; ; stray = true {
 		n, err := receive(conn, buf[:])
 		if err != nil {
-			return p.datagram.failed("answer", err)
+			return p.datagram.unanswered(err, stray)
 		}
 		answer, err := readSIP(bufio.NewReader(bytes.NewReader(buf[:n])))
 		if err == nil && answer.isTo(id) {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	stdlog "log"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -45,6 +46,20 @@ func TestLevel(t *testing.T) {
 		if strings.Contains(out.String(), "no") || strings.Count(out.String(), "yes") != 1 {
 			t.Errorf("%s: %s", format, out.String())
 		}
+	}
+}
+
+// What libraries print is told at the level debug alone.
+func TestLibrariesAreQuiet(t *testing.T) {
+	t.Cleanup(func() { stdlog.SetOutput(os.Stderr); stdlog.SetFlags(stdlog.LstdFlags) })
+	var out bytes.Buffer
+	level := new(slog.LevelVar)
+	quietLibraries(slog.New(newLogHandler(&out, logJournal, level)))
+	stdlog.Print("an unexpected frame")
+	level.Set(slog.LevelDebug)
+	stdlog.Print("another one")
+	if got, want := out.String(), "<7>msg=\"another one\"\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

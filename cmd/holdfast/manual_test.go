@@ -9,13 +9,14 @@ import (
 
 	"holdfast/cmd/internal/manual"
 	"holdfast/conf"
+	"holdfast/integration/tools/golden"
 )
 
 // The page of all keys is made from the reference.
 func TestKeys(t *testing.T) {
 	const page = "../../docs/keys.md"
 	want := manual.Keys(conf.Reference)
-	if *update {
+	if *golden.Update {
 		if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	stdlog "log" //nolint:depguard // its output, which is that of libraries, goes to slog
 	"log/slog"
 	"os"
 	"os/signal"
@@ -98,6 +99,7 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags, ipvsRecord string) erro
 		return err
 	}
 	log, level := o.open(cmd.ErrOrStderr(), c)
+	quietLibraries(log)
 	dir := c.Director.RuntimeDir // without c, which a reload replaces: it may be megabytes
 	for _, w := range warnings {
 		log.Warn("configuration warning", "warning", w.Error())
@@ -127,6 +129,14 @@ func runDaemon(cmd *cobra.Command, f *flags, o logFlags, ipvsRecord string) erro
 		err = dropCredentials(dir)
 	}
 	return err
+}
+
+// quietLibraries gives what libraries print to the log, with the level debug. Package
+// net/http prints a line for each frame that it does not expect of a server that is
+// checked, and such a server could fill a disk.
+func quietLibraries(to *slog.Logger) {
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(slog.NewLogLogger(to.Handler(), slog.LevelDebug).Writer())
 }
 
 // hangups returns a channel that delivers each SIGHUP until ctx is done. Signals

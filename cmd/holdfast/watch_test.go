@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,8 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdfast/checker"
-	"holdfast/cmd/internal/control"
-	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/status"
 	"holdfast/integration/tools"
 	"holdfast/lvs"
@@ -32,8 +29,6 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
-
-var discard = slog.New(slog.DiscardHandler)
 
 // A screen is a terminal on which a command runs.
 type screen struct {
@@ -173,7 +168,7 @@ func crowdStatus(routers, services, servers int) *status.Status {
 func TestWatch(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
 	fake := &fakeDaemon{status: crowdStatus(50, 20, 10)}
-	stop := serveFake(t, socket, fake)
+	stop := serveFake(t, socket, fake, wentDown)
 	s := onScreen(t, 80, 24, "status", "--watch", "--socket", socket)
 	before, err := unix.IoctlGetTermios(int(s.tty.Fd()), unix.TCGETS)
 	if err != nil {
@@ -204,7 +199,7 @@ func TestWatch(t *testing.T) {
 	stop()
 	s.shows("holdfast is not running")
 	fake.status.Director = "lvs3"
-	stop = serveFake(t, socket, fake)
+	stop = serveFake(t, socket, fake, wentDown)
 	defer stop()
 	s.shows("lvs3  up")
 	s.press("q")
@@ -232,35 +227,10 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// serveFake serves a fake daemon until the function that it returns is called.
-func serveFake(t *testing.T, socket string, fake *fakeDaemon) (stop func()) {
-	t.Helper()
-	events := event.NewJournal(10, 0)
-	fake.events = events
-	events.Append(event.Event{At: noon, Kind: event.KindServer, Subject: "web/rs1", From: "UP", To: "DOWN", Reason: "connect: connection refused"})
-	api := control.NewAPI(control.Options{Backend: fake, Events: events, Log: discard, Version: control.VersionInfo{Software: "1.2.3"}})
-	server := api.NewServer(control.SocketDoor(control.OnlyRoot))
-	l, err := control.Listen(socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	return func() {
-		api.Close()
-		if err := server.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 // A terminal that cannot place its cursor, and a pipe, get the status again and again.
 func TestWatchWithoutAScreen(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
-	defer serveFake(t, socket, &fakeDaemon{status: wellStatus()})()
+	defer serveFake(t, socket, &fakeDaemon{status: wellStatus()}, wentDown)()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -293,7 +263,7 @@ func TestWatchWithoutAScreen(t *testing.T) {
 // TestStatusOnATerminal fits the screen and has colours.
 func TestStatusOnATerminal(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
-	defer serveFake(t, socket, &fakeDaemon{status: crowdStatus(1000, 20, 10)})()
+	defer serveFake(t, socket, &fakeDaemon{status: crowdStatus(1000, 20, 10)}, wentDown)()
 	s := onScreen(t, 80, 24, "status", "--socket", socket)
 	select {
 	case <-s.done:

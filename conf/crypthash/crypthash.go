@@ -161,8 +161,8 @@ func MaxPassword(hash string) int {
 }
 
 // Matches reports whether a password has a hash that Check takes. It takes up to a tenth of
-// a second, and with yescrypt 16 MiB. DES uses the first 8 bytes of a password. The network sends passwords, so a fault of the library is
-// no match instead of the end of the daemon.
+// a second, and with yescrypt 16 MiB. DES uses the first 8 bytes of a password. The network
+// sends passwords, so a fault of the library is no match instead of the end of the daemon.
 func Matches(hash, password string) (fits bool) {
 	defer func() { fits = recover() == nil && fits }()
 	if len(password) > MaxPassword(hash) {

@@ -12,9 +12,5 @@ var everyCase = flag.Bool("sidebyside.all", false, "have TestSideBySide run ever
 // keepalived with each configuration of its package that has virtual servers, and holdfast
 // with the converted one, do the same.
 func TestSideBySide(t *testing.T) {
-	cases := sidebyside.Balancers
-	if !*everyCase {
-		cases = cases[:1]
-	}
-	sidebyside.RunAll(t, cases, 2) // a guest has one processor
+	sidebyside.RunAll(t, sidebyside.Chosen(*everyCase, sidebyside.Balancers...), 2) // a guest has one processor
 }

@@ -33,7 +33,8 @@ func Build() error {
 	return nil
 }
 
-func binaryPath() (string, error) {
+// Binary returns the path of the binary under test.
+func Binary() (string, error) {
 	if path := os.Getenv("HOLDFAST_BIN"); path != "" {
 		return filepath.Abs(path)
 	}
@@ -78,7 +79,7 @@ func (h *Host) HoldfastAt(binary, config string) *Daemon {
 // NewDaemon prepares the daemon without starting it.
 func (h *Host) NewDaemon(config string) *Daemon {
 	h.lab.t.Helper()
-	path, err := binaryPath()
+	path, err := Binary()
 	if err != nil {
 		h.lab.t.Fatalf("find holdfast: %v", err)
 	}
@@ -167,7 +168,7 @@ func (d *Daemon) CLI(command string, args ...string) (stdout, stderr string, err
 // Realserver runs "holdfast realserver" on the host and returns what it said. Hosts
 // share the machine's files, so each has a runtime folder of its own.
 func (h *Host) Realserver(verb string, args ...string) (string, error) {
-	path, err := binaryPath()
+	path, err := Binary()
 	if err != nil {
 		return "", err
 	}

@@ -265,6 +265,22 @@ func (m *machine) processes() ([]int, error) {
 	return pids, nil
 }
 
+// inside returns the path by which the test reaches a file of the machine whose server
+// runs.
+func (m *machine) inside(path string) string {
+	return fmt.Sprintf("/proc/%d/root%s", m.server.Process.Pid, path)
+}
+
+// whole returns all that the server said.
+func (m *machine) whole() string {
+	m.t.Helper()
+	text, err := os.ReadFile(filepath.Join(m.dir, "log"))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return string(text)
+}
+
 // log returns the end of what the server said.
 func (m *machine) log() string {
 	const enough = 8000

@@ -20,6 +20,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"holdfast/integration/lab"
 )
 
 // director is from where the checks of IPv4 addresses come. A server treats a client
@@ -35,7 +37,12 @@ func TestMain(m *testing.M) {
 	if os.Geteuid() != 0 { // every test says why it cannot run
 		os.Exit(m.Run())
 	}
-	if os.Getenv(insideVariable) != "" {
+	if os.Getenv(insideVariable) == "" {
+		if err := lab.Build(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	} else {
 		if err := furnish(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -59,6 +66,25 @@ func TestMain(m *testing.M) {
 	os.Exit(inside.ProcessState.ExitCode())
 }
 
+// forbidMark makes a rule, before that of the local addresses, by which packets with a mark
+// go nowhere.
+func forbidMark(mark uint32) error {
+	rule := func(priority, table int) *netlink.Rule {
+		r := netlink.NewRule()
+		r.Family, r.Priority, r.Table = netlink.FAMILY_V4, priority, table
+		return r
+	}
+	if err := netlink.RuleAdd(rule(2, unix.RT_TABLE_LOCAL)); err != nil {
+		return err
+	}
+	forbidden := rule(1, 0)
+	forbidden.Mark, forbidden.Type = mark, unix.RTN_UNREACHABLE
+	if err := netlink.RuleAdd(forbidden); err != nil {
+		return err
+	}
+	return netlink.RuleDel(rule(0, unix.RT_TABLE_LOCAL))
+}
+
 // furnish gives the namespaces a loopback device and a list of processes.
 func furnish() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
@@ -76,6 +102,9 @@ func furnish() error {
 	}
 	if err := addAddress(director); err != nil {
 		return fmt.Errorf("add address %v: %w", director, err)
+	}
+	if err := forbidMark(7); err != nil {
+		return fmt.Errorf("make a rule for a mark: %w", err)
 	}
 	// The tests wait most of the time, so more of them run at once than there are
 	// processors, unless the command line says how many.

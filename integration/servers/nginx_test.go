@@ -19,6 +19,7 @@ error_log stderr;
 events { worker_connections 64; }
 http {
 	access_log off;
+	log_format asked "asked $uri.";
 	log_format kept "requests $connection_requests of $scheme";
 	client_body_temp_path /tmp/body;
 	proxy_temp_path /tmp/proxy;
@@ -41,6 +42,12 @@ http {
 		location = /loop { return 302 /loop; }
 		location = /lines { }
 		location = /kept { access_log /dev/stderr kept; return 204; }
+		location = /who { return 200 "$remote_addr to $server_addr"; }
+		location = /weight { add_header X-Weight 7; default_type application/json; return 200 '{"load": {"weight": "50%"}}'; }
+		location /asked/ { access_log /dev/stderr asked; return 503; }
+		location = /flag { access_log /dev/stderr asked; }
+		location /well/ { access_log /dev/stderr asked; return 204; }
+		location = /hook { access_log /dev/stderr asked; return 204; }
 		location /secret/ { auth_basic "staff"; auth_basic_user_file /etc/nginx/users; }
 	}
 	server {
@@ -72,13 +79,26 @@ http {
 // certificate.
 func (m *machine) nginx() (tls string) {
 	m.t.Helper()
+	tls = m.installNginx()
+	m.script("exec " + startNginx)
+	m.listens(80, 81, 443, 444)
+	return tls
+}
+
+const startNginx = "nginx -c /etc/nginx/nginx.conf"
+
+// installNginx writes its configuration and its pages.
+func (m *machine) installNginx() (tls string) {
+	m.t.Helper()
 	tls = m.certify()
 	m.file("/etc/nginx/nginx.conf", nginxHTTP, 0o644)
 	m.file("/etc/nginx/users", "ann:{PLAIN}right\n", 0o644)
 	m.file("/srv/secret/index.html", "the vault", 0o644)
+	m.file("/srv/flag", "", 0o644)
 	m.file("/srv/lines", strings.Repeat("0123456789abcdef\n", 20_000)+"the end\n", 0o644)
-	m.script("mkdir -p /var/log/nginx /var/lib/nginx", "exec nginx -c /etc/nginx/nginx.conf")
-	m.listens(80, 81, 443, 444)
+	for _, folder := range []string{"/var/log/nginx", "/var/lib/nginx"} {
+		m.file(folder+"/there", "", 0o644)
+	}
 	return tls
 }
 
@@ -120,6 +140,12 @@ func TestNginx(t *testing.T) {
 		check{name: "a long body within its bound", keys: http + "path = \"/lines\"\nmax_body = 1000\nbody = 'the end'\n", reason: "body...does not match...1000..."},
 		check{name: "JSON", keys: http + "path = \"/json\"\njson = { \"status.up\" = '^true$' }\n"},
 		check{name: "other JSON", keys: http + "path = \"/json\"\njson = { \"status.up\" = '^false$' }\n", reason: `JSON value status.up is "true", which does not match "^false$"`},
+		check{name: "a digest", keys: http + "path = \"/json\"\ndigest = \"6272ca8f7d815cb0430026577ff36415\"\n"},
+		check{name: "another digest", keys: http + "path = \"/json\"\ndigest = \"d41d8cd98f00b204e9800998ecf8427e\"\n", reason: "the digest of the body is 6272ca8f7d815cb0430026577ff36415, want d41d8cd98f00b204e9800998ecf8427e"},
+		check{name: "a source", keys: http + "path = \"/who\"\nsource = \"ADDRESS\"\nbody = '^ADDRESS to ADDRESS$'\n"},
+		check{name: "another address", keys: http + "path = \"/who\"\naddress = \"ADDRESS6\"\nbody = ' to ADDRESS6$'\n"},
+		check{name: "a device", keys: http + "device = \"lo\"\n"},
+		check{name: "a mark without a rule", keys: http + "mark = 8\n"},
 		check{name: "a redirect", keys: http + "path = \"/moved\"\nredirects = 1\njson = { \"status.weight\" = '^50%$' }\n"},
 		check{name: "a redirect that is not followed", keys: http + "path = \"/moved\"\n", reason: "HTTP 301 Moved Permanently to ..."},
 		check{name: "a redirect to another host", keys: http + "path = \"/away\"\nredirects = 3\nstatus = [302]\n"},
@@ -131,6 +157,19 @@ func TestNginx(t *testing.T) {
 		check{name: "nobody", keys: http + "path = \"/secret/\"\n", reason: "HTTP 401 ..."},
 		check{name: "a digest that the server does not ask for", keys: ann + "auth = \"digest\"\n" + m.password("right"), reason: "login: the server does not ask for a digest..."},
 	)
+}
+
+// What this host cannot send is a result of its own.
+func TestNginxUnsent(t *testing.T) {
+	m := newMachine(t)
+	m.nginx()
+	const http = "type = \"http\"\n"
+	checks := []check{
+		{name: "a source that is not here", keys: http + "source = \"198.51.100.1\"\n", reason: "not sent: bind to source 198.51.100.1: ..."},
+		{name: "a device that is not here", keys: http + "device = \"eth7\"\n", reason: "not sent: ...no such device"},
+		{name: "a mark that a rule forbids", keys: http + "mark = 7\n", reason: "not sent: connect: network is unreachable"},
+	}
+	m.all(m.checker(80, checks, onDemand), "the server runs", checks, 2, func(c check) string { return c.reason })
 }
 
 // HTTPS of both versions: names, versions, certificates of the server and the client.

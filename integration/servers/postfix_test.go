@@ -51,7 +51,6 @@ local      unix - n n - - local
 
 // startPostfix makes the folders that Postfix's own script would take seconds to check.
 const startPostfix = `set -e
-dovecot
 cd /var/spool/postfix
 mkdir -p active bounce corrupt defer deferred flush hold incoming private maildrop pid public saved trace
 chown postfix active bounce corrupt defer deferred flush hold incoming private saved trace /var/lib/postfix
@@ -64,7 +63,7 @@ func TestPostfix(t *testing.T) {
 	tls := m.installDovecot()
 	m.file("/etc/postfix/main.cf", postfixMain, 0o644)
 	m.file("/etc/postfix/master.cf", postfixMaster, 0o644)
-	m.start("sh", "-c", startPostfix)
+	m.script("dovecot", startPostfix)
 	m.listens(25, 587, 465)
 	right, wrong := "user = \"ann\"\n"+m.password("right"), "user = \"ann\"\n"+m.password("wrong")
 	const submission, smtps, starttls = "port = 587\n", "port = 465\n", "starttls = true\n"

@@ -3,6 +3,7 @@ package sidebyside
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,9 @@ import (
 // A Case is a configuration of keepalived, and what the hosts need to run it.
 type Case struct {
 	Name string
+	// Quick is true for the cases of the short run: together they have much of what the
+	// others have.
+	Quick bool
 	// File is the path of the configuration below the root of the fetched packages, or
 	// an absolute path.
 	File string
@@ -44,6 +48,14 @@ type Difference struct {
 	Holdfast   string // the line of holdfast; empty if it has none
 	Why        string
 	Sometimes  bool // it depends on which of two things is quicker
+}
+
+// Chosen returns all cases, or only the quick ones.
+func Chosen(all bool, cases ...Case) []Case {
+	if all {
+		return cases
+	}
+	return slices.DeleteFunc(slices.Clone(cases), func(c Case) bool { return !c.Quick })
 }
 
 // config returns the text of the configuration.

@@ -30,7 +30,7 @@ vrrp_instance CONTAINER {
   }
 }
 `},
-	{Name: "a pair of gateways", Masters: 2, Text: `
+	{Name: "a pair of gateways", Masters: 2, Quick: true, Text: `
 global_defs {
   smtp_server 127.0.0.1
   smtp_connect_timeout 10
@@ -92,7 +92,7 @@ vrrp_instance inner {
   notify_fault "/etc/conntrackd/sync.sh fault"
 }
 `},
-	{Name: "IPv6", Masters: 3, Addresses: []string{"eth0 2001:db8:66::5/64", "eth1 2001:db8:67::5/64"}, Differs: []Difference{
+	{Name: "IPv6", Masters: 3, Quick: true, Addresses: []string{"eth0 2001:db8:66::5/64", "eth1 2001:db8:67::5/64"}, Differs: []Difference{
 		{What: "addresses", Keepalived: "eth1 192.168.201.67/24 scope global label eth1", Holdfast: "six 192.168.201.67/24 scope global label six", Why: otherFamily},
 		{
 			What: "announced", Why: otherFamily,
@@ -148,7 +148,7 @@ vrrp_instance four {
   }
 }
 `},
-	{Name: "version 3 with programs", Masters: 1, Text: `
+	{Name: "version 3 with programs", Masters: 1, Quick: true, Text: `
 global_defs {
   vrrp_version 3
   router_id front
@@ -177,11 +177,38 @@ vrrp_instance web {
   notify_master "/etc/keepalived/notify.sh master"
 }
 `},
+	{Name: "AH, and the name of the director", ID: "front", Masters: 1, Quick: true, Text: `
+global_defs {
+  @front router_id front
+  @back router_id back
+}
+vrrp_instance VI_AH {
+  state BACKUP
+  interface eth0
+  virtual_router_id 44
+  @front priority 140
+  @back priority 130
+  advert_int 1
+  authentication {
+    auth_type AH
+    auth_pass $_INSTANCE
+  }
+  virtual_ipaddress {
+    192.168.200.44/24
+  }
+  virtual_rules {
+    from 192.168.200.44 table 144
+  }
+  notify_stop "/etc/keepalived/role.sh stop $_INSTANCE"
+  notify_backup "/etc/keepalived/role.sh backup $_INSTANCE"
+  notify_master "/etc/keepalived/role.sh master ${_INSTANCE}"
+}
+`},
 }
 
 // dns is a pair of name servers that are realservers of themselves.
 var dns = Case{
-	Name: "name servers", Masters: 1, Addresses: []string{"eth0 192.168.0.7/24"},
+	Name: "name servers", Quick: true, Masters: 1, Addresses: []string{"eth0 192.168.0.7/24"},
 	Servers: []string{"tcp 192.168.0.21:53", "tcp 192.168.0.22:53"},
 	Dead:    []string{"tcp 192.168.0.22:53"}, Gone: []string{"192.168.0.22"},
 	Text: `

@@ -22,9 +22,6 @@ func countedTwice(priority string) Difference {
 	}
 }
 
-// Quick are the Routers and Field that have much of what the others have.
-var Quick = map[string]bool{"vrrp.routes": true, "a pair of gateways": true, "IPv6": true, "version 3 with programs": true}
-
 // Routers are the configurations without virtual servers: they need no IPVS.
 var Routers = []Case{
 	{Name: "keepalived.conf", File: "etc/keepalived/keepalived.conf.sample", Masters: 1, RoutersOnly: true}, // the others are below
@@ -41,14 +38,14 @@ var Routers = []Case{
 		}},
 	{Name: "vrrp", File: samples + "vrrp", Masters: 4, Differs: []Difference{countedTwice("64"), countedTwice("00")}},
 	{Name: "vrrp.localcheck", File: samples + "vrrp.localcheck", Masters: 9},
-	{Name: "vrrp.routes", File: samples + "vrrp.routes", Masters: 1, Differs: []Difference{
+	{Name: "vrrp.routes", File: samples + "vrrp.routes", Masters: 1, Quick: true, Differs: []Difference{
 		static("routes", "type unicast dst 192.168.209.0/24 gateway 192.168.200.254 dev eth0 prefsrc 192.168.100.1 table main scope global"),
 		static("routes", "type unicast dst 192.168.210.0/24 gateway 192.168.200.254 dev eth0 table main scope global"),
 		static("routes", "type unicast dst 192.168.211.0/24 gateway 192.168.200.254 dev eth0 table main scope global"),
 		static("routes", "type unicast dst 192.168.212.0/24 dev eth3 table main scope site"),
 		static("routes", "type unicast dst 192.168.213.0/24 dev eth1 table main scope link"),
 	}},
-	{Name: "vrrp.rules", File: samples + "vrrp.rules", Masters: 1, Differs: []Difference{
+	{Name: "vrrp.rules", File: samples + "vrrp.rules", Masters: 1, Quick: true, Differs: []Difference{
 		static("rules", "-4 src 192.168.100.0 srclen 24 table 1"),
 	}},
 	{Name: "vrrp.scripts", File: samples + "vrrp.scripts", Masters: 3},
@@ -60,8 +57,7 @@ var Routers = []Case{
 	{Name: "vrrp.sync", File: samples + "vrrp.sync", Masters: 9},
 }
 
-// Balancers are the configurations with virtual servers. The first has much of what the
-// others have.
+// Balancers are the configurations with virtual servers.
 var Balancers = []Case{
 	dns,
 	{Name: "sample", File: samples + "sample", Masters: 1, Servers: []string{"http 192.168.200.2:1358"},

@@ -11,7 +11,7 @@ import (
 // left to the caller of Receive, who wants to know that it is late.
 const aheadTolerance = time.Millisecond
 
-// An ahead is what leaves while Receive waits, without its return.
+// An ahead is what leaves and what is heard while Receive waits, without its return.
 //
 // To return from a wait costs several times as much as to send a datagram: Go's scheduler
 // wakes its monitor thread up for it, and that takes the right to run from a goroutine
@@ -23,6 +23,12 @@ type ahead struct {
 	failed unix.Errno
 	over   bool  // the wait is over
 	end    int64 // of the wait; 0: never. All moments are by CLOCK_MONOTONIC
+
+	ears     []*Ear
+	hearAt   int64 // when they are read; 0: there are none
+	messages []MMsghdr
+	// The ear at the index left has ended the wait with the messages from … to; to = 0: none has.
+	left, from, to int
 }
 
 // A shot is a datagram with its moment.
@@ -42,13 +48,8 @@ func (p *Port) SendAhead(at time.Time, fd int, message *unix.Msghdr) bool {
 		return false
 	}
 	a := &p.ahead
-	if a.over {
-		*a = ahead{shots: a.shots[:0]}
-	}
-	if len(a.shots) == 0 {
-		p.aheadFrom, p.aheadClock = time.Now(), monotonic()
-	}
-	a.shots = append(a.shots, shot{p.aheadClock + int64(at.Sub(p.aheadFrom)), fd, message})
+	a.renew()
+	a.shots = append(a.shots, shot{p.clock.monotonic(at), fd, message})
 	return true
 }
 
@@ -66,24 +67,61 @@ func (a *ahead) until(timeout *unix.Timespec) {
 
 // finish ends the wait. A port whose caller adds nothing sends nothing in the next one.
 func (a *ahead) finish() {
-	if a.over {
-		*a = ahead{shots: a.shots[:0]}
-	}
+	a.renew()
 	a.over = true
 }
 
-// fresh reports whether there is something to send in the next wait.
-func (a *ahead) fresh() bool { return !a.over && a.sent < len(a.shots) }
+// renew forgets a plan whose wait is over.
+func (a *ahead) renew() {
+	if a.over {
+		*a = ahead{shots: a.shots[:0], ears: a.ears[:0]}
+	}
+}
 
-// away returns how long it is until the next datagram leaves.
-func (a *ahead) away() time.Duration { return time.Duration(a.shots[a.sent].at - monotonic()) }
+// fresh reports whether there is something to do in the next wait.
+func (a *ahead) fresh() bool { return !a.over && (a.sent < len(a.shots) || a.hearAt != 0) }
 
-// pending reports whether a datagram is to leave before the wait ends.
+// away returns how long it is until there is.
+func (a *ahead) away() time.Duration {
+	at, _ := a.next()
+	return time.Duration(at - monotonic())
+}
+
+// A deed is what is done during a wait.
+type deed uint8
+
+const (
+	rest deed = iota
+	fire
+	hear
+)
+
+// next returns what is to do before the wait ends, and when.
 //
 //go:nosplit
 //go:norace
-func (a *ahead) pending() bool {
-	return a.sent < len(a.shots) && (a.end == 0 || a.shots[a.sent].at < a.end)
+func (a *ahead) next() (at int64, what deed) {
+	if a.sent < len(a.shots) {
+		at, what = a.shots[a.sent].at, fire
+	}
+	if a.hearAt != 0 && (what == rest || a.hearAt < at) {
+		at, what = a.hearAt, hear
+	}
+	if a.end != 0 && (what == rest || at >= a.end) {
+		return a.end, rest
+	}
+	return at, what
+}
+
+// do does it. It reports false if the wait is over.
+//
+//go:nosplit
+//go:norace
+func (a *ahead) do(what deed) bool {
+	if what == fire {
+		return a.fire()
+	}
+	return a.hear()
 }
 
 // fire sends the datagrams of one moment. It reports false if one could not be sent.
@@ -106,8 +144,9 @@ func (a *ahead) fire() bool {
 	return true
 }
 
-// wait waits in epoll, and sends what is to leave meanwhile. It returns no event and no
-// error when the wait is over, when a datagram could not be sent and when one is late.
+// wait waits in epoll, and does what is to do meanwhile. It returns no event and no error
+// when the wait is over, when a datagram could not be sent or was not expected, and when
+// something is late.
 //
 //go:nosplit
 //go:norace
@@ -115,41 +154,26 @@ func (a *ahead) wait(set int, events *unix.EpollEvent, n int) (int, unix.Errno) 
 	for {
 		var timeout [2]int64 // struct __kernel_timespec
 		limit := &timeout
-		fires, now := a.pending(), monotonic()
+		at, what := a.next()
+		left := at - monotonic()
 		switch {
-		case fires:
-			left := a.shots[a.sent].at - now
-			if left < -int64(aheadTolerance) {
+		case what == rest && a.end == 0:
+			limit = nil
+		case what != rest && left < -int64(aheadTolerance):
+			return 0, 0
+		case what != rest && left <= 0:
+			if !a.do(what) {
 				return 0, 0
 			}
-			if left <= 0 {
-				if !a.fire() {
-					return 0, 0
-				}
-				continue
-			}
-			timeout[0], timeout[1] = left/1e9, left%1e9
-		case a.end == 0:
-			limit = nil
+			continue
 		default:
-			left := max(a.end-now, 0)
+			left = max(left, 0)
 			timeout[0], timeout[1] = left/1e9, left%1e9
 		}
 		got, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(set), uintptr(unsafe.Pointer(events)),
 			uintptr(n), uintptr(unsafe.Pointer(limit)), 0, 0)
-		if errno != 0 || got != 0 || !fires {
+		if errno != 0 || got != 0 || what == rest {
 			return int(got), errno
 		}
 	}
-}
-
-// monotonic returns CLOCK_MONOTONIC in nanoseconds.
-//
-//go:nosplit
-//go:norace
-func monotonic() int64 {
-	var t [2]int64 // struct timespec of 64-bit systems
-	// A raw system call, because it does not block.
-	_, _, _ = unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&t)), 0)
-	return t[0]*1e9 + t[1]
 }

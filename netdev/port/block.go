@@ -19,7 +19,8 @@ import (
 // The runtime keeps both names open for linkname, but their contract is not
 // part of Go's compatibility promise. So this file is built only with the Go
 // versions that it was measured on; others build wait_plain.go, and so does
-// the tag plainwait.
+// the tag plainwait. A build without optimization needs that tag: its frames are
+// too large for functions that must not grow the stack.
 //
 //go:linkname entersyscallblock runtime.entersyscallblock
 func entersyscallblock()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
-	"time"
 
 	"holdfast/netdev/frame"
 
@@ -81,10 +80,8 @@ type Port struct {
 	rush      rush
 	wakeBytes [8]byte
 
-	// The fields below belong to the goroutine that calls Receive.
-	ahead      ahead
-	aheadFrom  time.Time // two clocks at one moment
-	aheadClock int64
+	ahead ahead // belongs to the goroutine that calls Receive
+	clock clock
 }
 
 // ErrClosed is returned by a Port after Shutdown.
@@ -104,7 +101,7 @@ func New() (*Port, error) {
 	p := &Port{
 		epoll: epoll, wake: wake,
 		rx: map[int32]*rxSocket{}, tx: map[int]*txSocket{}, watched: map[int32]func(){},
-		batch: newBatch(), events: make([]unix.EpollEvent, 64), ahead: ahead{shots: make([]shot, 0, 512)},
+		batch: newBatch(), events: make([]unix.EpollEvent, 64), ahead: ahead{shots: make([]shot, 0, 512)}, clock: newClock(),
 	}
 	if err := p.watch(wake); err != nil {
 		unix.Close(epoll)

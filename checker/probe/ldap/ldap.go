@@ -140,6 +140,10 @@ func (p *prober) expected(entries []*ldap.Entry) bool {
 	return false
 }
 
+// unread is how the library says that it does not understand what came. It exports no
+// error for it.
+const unread = "unable to read LDAP response packet"
+
 // failed returns the reason of a step that failed: the server's own words, otherwise
 // what happened to the connection.
 func failed(raw *probe.Conn, step string, err error) error {
@@ -147,6 +151,9 @@ func failed(raw *probe.Conn, step string, err error) error {
 	if !ok || answer.ResultCode >= ldap.ErrorNetwork {
 		if ok {
 			err = answer.Err
+		}
+		if strings.Contains(err.Error(), unread) {
+			return raw.Misread(step, "an LDAP server", err)
 		}
 		return raw.Failed(step, errors.New(plain(err)))
 	}

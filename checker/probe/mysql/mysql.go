@@ -139,5 +139,8 @@ func failed(raw *probe.Conn, step string, err error) error {
 	if refusal, ok := errors.AsType[*mysql.MySQLError](err); ok {
 		return fmt.Errorf("%s: %s (error %d)", step, refusal.Message, refusal.Number)
 	}
+	if errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, mysql.ErrMalformPkt) || errors.Is(err, mysql.ErrPktSync) {
+		return raw.Misread(step, "a MySQL server", err)
+	}
 	return raw.Failed(step, err)
 }

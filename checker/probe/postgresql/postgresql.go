@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"regexp"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -132,7 +133,7 @@ func (p *prober) ready(raw *probe.Conn) error {
 	}
 	answer, err := f.Receive()
 	if err != nil {
-		return raw.Failed("login", err)
+		return raw.Misread("login", "a PostgreSQL server", err)
 	}
 	if refusal, ok := answer.(*pgproto3.ErrorResponse); ok && notReady(refusal.Code) {
 		return failed(raw, "login", pgconn.ErrorResponseToPgError(refusal))
@@ -185,5 +186,21 @@ func failed(raw *probe.Conn, step string, err error) error {
 	if _, ok := errors.AsType[*pgproto3.ExceededMaxBodyLenErr](err); ok {
 		err = probe.ErrTooLong
 	}
+	if _, what, ok := strings.Cut(err.Error(), "(127.0.0.1): "); ok {
+		err = &withoutAddress{err, what}
+	}
+	if strings.Contains(err.Error(), "invalid message length") { // it exports no error for it
+		return raw.Misread(step, "a PostgreSQL server", err)
+	}
 	return raw.Failed(step, err)
 }
+
+// withoutAddress is an error of the library, which begins its texts with an address that
+// is not the one that was asked.
+type withoutAddress struct {
+	err  error
+	text string
+}
+
+func (e *withoutAddress) Error() string { return e.text }
+func (e *withoutAddress) Unwrap() error { return e.err }

@@ -30,6 +30,7 @@ type cursor struct{ last, due time.Time }
 
 // planAhead plans what is sent until the next turn.
 func (s *Speaker) planAhead(now time.Time) {
+	s.heard = s.heard[:0]
 	end, some := s.aheadEnd(now)
 	s.horizon = end
 	for some && len(s.ahead) < aheadPackets {
@@ -40,20 +41,20 @@ func (s *Speaker) planAhead(now time.Time) {
 		s.draw()
 		for _, e := range s.table.list {
 			if e.leaves(at) && !s.sendAhead(e, at) {
-				s.ahead = s.ahead[:0]
+				s.ahead, s.heard = s.ahead[:0], s.heard[:0]
 				return
 			}
 		}
 	}
-	if some {
-		s.horizon = s.nextPlanned()
+	if next := s.nextPlanned(); some && next.Before(end) {
+		s.horizon = next
 	}
 }
 
 // aheadEnd begins a plan. It returns when the next turn must come whatever is sent, and
 // whether there is something to plan.
 func (s *Speaker) aheadEnd(now time.Time) (end time.Time, some bool) {
-	end = now.Add(aheadLimit)
+	end = now.Add(hearLimit)
 	sooner := func(t time.Time) {
 		if !t.IsZero() && t.Before(end) {
 			end = t
@@ -62,7 +63,9 @@ func (s *Speaker) aheadEnd(now time.Time) (end time.Time, some bool) {
 	sooner(s.retry)
 	for _, e := range s.table.list {
 		m := &e.machine
-		sooner(m.expires)
+		if !s.hear(e) {
+			sooner(m.expires)
+		}
 		sooner(m.doubt)
 		if e.quick && e.tx != nil {
 			e.cursor, some = cursor{m.lastSent, m.due}, true
@@ -70,6 +73,9 @@ func (s *Speaker) aheadEnd(now time.Time) (end time.Time, some bool) {
 		}
 		e.cursor = cursor{}
 		sooner(m.due)
+	}
+	if some {
+		sooner(now.Add(aheadLimit))
 	}
 	return end, some
 }
@@ -103,8 +109,9 @@ func (s *Speaker) sendAhead(e *session, at time.Time) bool {
 	return true
 }
 
-// collect tells the machines what has left since the last turn.
+// collect tells the machines what has left since the last turn, and what was heard.
 func (s *Speaker) collect() {
+	s.collectHeard()
 	n, failed := s.loop.SentAhead()
 	n = min(n, len(s.ahead))
 	for i := range n {

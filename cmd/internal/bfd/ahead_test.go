@@ -99,6 +99,23 @@ func TestPlanEnds(t *testing.T) {
 	}
 }
 
+// A plan that is full before somebody has to decide does not put that off.
+func TestPlanFull(t *testing.T) {
+	s, _ := planning()
+	for len(s.table.list) < aheadPackets {
+		e := upSession()
+		e.machine.local, e.machine.jitter = uint32(100+len(s.table.list)), s.jitter
+		e.tx, e.quick = &txSocket{}, true
+		e.machine.lastSent, e.machine.due, e.machine.expires = epoch, epoch.Add(8*ms), epoch.Add(9*ms)
+		s.table.add(e)
+		s.table.plan(e)
+	}
+	s.planAhead(epoch)
+	if len(s.ahead) < aheadPackets || s.Deadline() != epoch.Add(9*ms) {
+		t.Errorf("%d packets planned, the next turn after %v", len(s.ahead), s.Deadline().Sub(epoch))
+	}
+}
+
 // The machines learn what has left; the rest is still due.
 func TestCollect(t *testing.T) {
 	s, loop := planning()

@@ -25,6 +25,8 @@ func (w *watch) turn(now time.Time, asleep time.Duration) time.Duration {
 // An excuse is a late turn of the loop that can have cost a session.
 type excuse struct {
 	late    time.Duration // by how much; 0: there is none
+	noted   time.Time     // when the turn was
+	heard   bool          // the neighbour was Up after it: silence since then has another cause
 	settled time.Time     // a neighbour that is Up after this did not miss too many of our packets
 	ends    time.Time     // a fall after this has another cause
 }
@@ -56,7 +58,7 @@ func (s *session) noted(now time.Time, late time.Duration) {
 			ends = s.excuse.ends
 		}
 	}
-	s.excuse = excuse{late, settled, ends}
+	s.excuse = excuse{late: late, noted: now, settled: settled, ends: ends}
 }
 
 // ownFault returns by how much the loop was late shortly before now, and 0 if that
@@ -68,10 +70,24 @@ func (s *session) ownFault(now time.Time) time.Duration {
 	return s.excuse.late
 }
 
+// excuses returns by how much the loop was late, if that can explain a fall.
+func (s *session) excuses(now time.Time, why Diag) time.Duration {
+	if why == DiagExpired && s.excuse.heard {
+		return 0
+	}
+	return s.ownFault(now)
+}
+
 // outlived ends the excuse when a packet shows that the late turn did not cost the
-// session. Otherwise a MASTER that dies within the next second would be excused too.
+// session. Otherwise a MASTER that dies within the next seconds would be excused too. One
+// that may have missed our packets is still to say so, but it is not silent.
 func (s *session) outlived(arrived time.Time, p *Packet) {
-	if p.State == Up && arrived.After(s.excuse.settled) {
-		s.excuse = excuse{}
+	x := &s.excuse
+	switch {
+	case p.State != Up:
+	case arrived.After(x.settled):
+		*x = excuse{}
+	case arrived.After(x.noted):
+		x.heard = true
 	}
 }

@@ -86,11 +86,11 @@ func TestOwnFaultBesidePatience(t *testing.T) {
 		s := upSession()
 		s.machine.remote.MinRx = time.Second
 		s.noted(epoch, tt.late)
-		if s.excuse != (excuse{tt.late, epoch.Add(tt.settled), epoch.Add(tt.ends)}) {
+		if s.excuse != (excuse{late: tt.late, noted: epoch, settled: epoch.Add(tt.settled), ends: epoch.Add(tt.ends)}) {
 			t.Errorf("late by %v: %+v", tt.late, s.excuse)
 		}
 		s.noted(epoch, 16*ms) // takes nothing back
-		if s.excuse != (excuse{tt.late, epoch.Add(tt.settled), epoch.Add(tt.ends)}) {
+		if s.excuse != (excuse{late: tt.late, noted: epoch, settled: epoch.Add(tt.settled), ends: epoch.Add(tt.ends)}) {
 			t.Errorf("late by %v, and again: %+v", tt.late, s.excuse)
 		}
 	}
@@ -122,6 +122,29 @@ func TestOutlived(t *testing.T) {
 		if got := s.ownFault(at.Add(ms)); got != tt.want {
 			t.Errorf("%v after %v: late by %v, want %v", tt.state, tt.after, got, tt.want)
 		}
+	}
+}
+
+// A machine that slept and hears its MASTER again may still be told that it was missed.
+// But that the MASTER then falls silent is not its fault.
+func TestOutlivedBySilence(t *testing.T) {
+	s := upSession()
+	s.machine.remote.MinRx = time.Second
+	s.noted(epoch, 10*time.Second)
+	p := Packet{State: Up}
+	s.outlived(epoch, &p) // it arrived during the sleep
+	if got := s.excuses(epoch.Add(30*ms), DiagExpired); got != 10*time.Second {
+		t.Errorf("not heard since: excused by %v", got)
+	}
+	s.outlived(epoch.Add(ms), &p)
+	for why, want := range map[Diag]time.Duration{DiagExpired: 0, DiagNeighbourDown: 10 * time.Second} {
+		if got := s.excuses(epoch.Add(31*ms), why); got != want {
+			t.Errorf("%v: excused by %v, want %v", why, got, want)
+		}
+	}
+	s.noted(epoch.Add(40*ms), 20*ms)
+	if got := s.excuses(epoch.Add(50*ms), DiagExpired); got == 0 {
+		t.Error("late once more: not excused")
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"holdfast/netdev/port"
 )
 
 const (
@@ -51,6 +53,7 @@ type rxSocket struct {
 	// unwatched says that the loop is not told when it can be read: see [Speaker.rewatch].
 	unwatched bool
 	emptied   time.Time // before then nothing had arrived that was not read
+	hearing   hearing
 }
 
 // openRx opens a receive socket. Sockets on different devices share the port
@@ -123,15 +126,9 @@ func (e *rxSocket) bind(others []*rxSocket) error {
 	return unix.Bind(e.fd, sockaddr(netip.Addr{}, e.v6, 0, e.port()))
 }
 
-// mmsghdr is struct mmsghdr of recvmmsg(2).
-type mmsghdr struct {
-	header unix.Msghdr
-	length uint32
-}
-
 // A batch is the memory that packets are read into.
 type batch struct {
-	messages [batchLen]mmsghdr
+	messages [batchLen]port.MMsghdr
 	vectors  [batchLen]unix.Iovec
 	names    [batchLen]unix.RawSockaddrInet6 // large enough for both families
 	data     [batchLen][dataLen]byte
@@ -143,7 +140,7 @@ func newBatch() *batch {
 	for i := range b.messages {
 		b.vectors[i].Base = &b.data[i][0]
 		b.vectors[i].SetLen(dataLen)
-		h := &b.messages[i].header
+		h := &b.messages[i].Header
 		h.Iov = &b.vectors[i]
 		h.SetIovlen(1)
 		h.Name = (*byte)(unsafe.Pointer(&b.names[i]))
@@ -156,7 +153,7 @@ func newBatch() *batch {
 // reading has cleared it.
 func (b *batch) read(fd int) int {
 	for i := range b.messages {
-		h := &b.messages[i].header
+		h := &b.messages[i].Header
 		h.Namelen = unix.SizeofSockaddrInet6
 		h.SetControllen(controlLen)
 		h.Flags = 0
@@ -179,13 +176,13 @@ func (b *batch) read(fd int) int {
 // the earliest time at which the packet can have arrived.
 func (b *batch) datagram(i int, e *rxSocket, since, now time.Time, d *Datagram) {
 	m := &b.messages[i]
-	*d = Datagram{Interface: e.device, Multihop: e.multihop, Arrived: now, Payload: b.data[i][:m.length]}
+	*d = Datagram{Interface: e.device, Multihop: e.multihop, Arrived: now, Payload: b.data[i][:m.Length]}
 	if e.v6 {
 		d.Source = netip.AddrFrom16(b.names[i].Addr)
 	} else {
 		d.Source = netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(&b.names[i])).Addr)
 	}
-	d.readControl(b.control[i][:m.header.Controllen], since, now)
+	d.readControl(b.control[i][:m.Header.Controllen], since, now)
 }
 
 // readControl reads the TTL, the destination address and the time. A packet without

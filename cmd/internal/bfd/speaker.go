@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"holdfast/netdev/port"
 )
 
 const (
@@ -32,6 +34,12 @@ type Loop interface {
 	// SentAhead returns how many messages have left since the last turn, from the first,
 	// and why the kernel refused the last of these; 0: it did not.
 	SentAhead() (int, unix.Errno)
+	// HearAhead has the loop read a socket while it waits for the next turn, and go on
+	// waiting as long as packets repeat the one that is expected: see port.Port. It reports
+	// false if the loop cannot do it.
+	HearAhead(e *port.Ear, fd int, at time.Time, keep time.Duration, emptied time.Time, messages []port.MMsghdr) bool
+	// HeardAhead returns the messages that ended the wait, since the first of them does not.
+	HeardAhead() (e *port.Ear, from, to int)
 }
 
 // Options are what a Speaker needs.
@@ -78,8 +86,9 @@ type Speaker struct {
 	chance    float64 // see draw
 	batch     *batch
 	datagram  Datagram
-	ahead     []planned // what the loop sends before the next turn
-	horizon   time.Time // when that turn must come, if something is planned
+	ahead     []planned   // what the loop sends before the next turn
+	heard     []*rxSocket // what the loop hears until then
+	horizon   time.Time   // when that turn must come, if something is planned
 }
 
 // NewSpeaker returns a speaker without sessions.

@@ -10,7 +10,7 @@ import (
 
 // Deadline returns when the loop must call Turn. The zero time means never.
 func (s *Speaker) Deadline() time.Time {
-	if len(s.ahead) > 0 {
+	if len(s.ahead) > 0 || len(s.heard) > 0 {
 		return s.horizon
 	}
 	next := s.table.timers.Next()
@@ -28,6 +28,7 @@ func (s *Speaker) Turn() {
 	s.draw()
 	if len(s.rx) > 0 || len(s.table.list) > 0 {
 		s.noteLateness(now)
+		s.receiveHeard(now)
 		for _, e := range s.rx {
 			switch {
 			case e.ready:
@@ -63,16 +64,22 @@ func (s *Speaker) receive(now time.Time, e *rxSocket, limit int) {
 	n := batchLen
 	for read := 0; n == batchLen && read < limit; read += n {
 		n = s.batch.read(e.fd)
-		for i := range n {
-			s.batch.datagram(i, e, e.emptied, now, &s.datagram)
-			if to := s.table.receive(now, &s.datagram); to != nil {
-				s.perform(now, to)
-				s.notifySettled()
-			}
-		}
+		s.take(now, e, 0, n)
 	}
 	if n < batchLen {
 		e.emptied = now
+	}
+}
+
+// take handles packets of a socket that are in the batch.
+func (s *Speaker) take(now time.Time, e *rxSocket, from, to int) {
+	for i := from; i < to; i++ {
+		s.batch.datagram(i, e, e.emptied, now, &s.datagram)
+		if session := s.table.receive(now, &s.datagram); session != nil {
+			s.expect(e, session, i)
+			s.perform(now, session)
+			s.notifySettled()
+		}
 	}
 }
 
@@ -136,7 +143,7 @@ func (s *Speaker) perform(now time.Time, e *session) {
 
 // judge says in the change of a session that falls if this machine was late itself.
 func (s *session) judge(now time.Time, c *Change) {
-	if c.Late = s.ownFault(now); c.Late != 0 {
+	if c.Late = s.excuses(now, c.Diag); c.Late != 0 {
 		c.Reason += fmt.Sprintf("; this machine was late by %v itself", c.Late.Round(time.Millisecond))
 		s.machine.reason = c.Reason
 	}

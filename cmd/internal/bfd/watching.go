@@ -18,7 +18,7 @@ func (s *session) isQuick() bool {
 
 // isDense reports whether packets of the neighbour come so often that the loop is not
 // woken for each: the time that the kernel has noted counts, and not when they are read.
-// They are read before the session sends and before it would fall.
+// They are read in every turn, at the latest before the session would fall.
 func (s *session) isDense() bool {
 	m := &s.machine
 	return m.state == Up && m.expected() <= quickInterval && (s.isQuick() || m.detection() <= denseLimit)
@@ -28,8 +28,9 @@ func (s *session) isDense() bool {
 // wait. A socket without sessions is there for strangers.
 func (s *Speaker) watchSockets() {
 	s.rewatch, s.unwatched = false, false
-	sparse, dense := map[rxKey]bool{}, map[rxKey]bool{}
+	sparse, dense, sessions := map[rxKey]bool{}, map[rxKey]bool{}, map[rxKey]int{}
 	for _, e := range s.table.list {
+		sessions[e.rxKey()]++
 		if e.dense {
 			dense[e.rxKey()] = true
 		} else {
@@ -37,6 +38,7 @@ func (s *Speaker) watchSockets() {
 		}
 	}
 	for k, e := range s.rx {
+		e.hearing.alone = sessions[k] == 1
 		switch wanted := sparse[k] || !dense[k]; {
 		case wanted && e.unwatched:
 			if err := s.watchSocket(e); err != nil {

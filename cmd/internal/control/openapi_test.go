@@ -2,7 +2,6 @@ package control
 
 import (
 	"bytes"
-	"flag"
 	"io"
 	"maps"
 	"net/http"
@@ -18,9 +17,8 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 
 	"holdfast/docs/schema"
+	"holdfast/integration/tools/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite docs/openapi.json")
 
 // The description of the API, as it is written, and in one file for generators.
 var (
@@ -53,7 +51,7 @@ func TestOpenAPIBundle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *update {
+	if *golden.Update {
 		if err := os.WriteFile(openAPIBundle, want, 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -56,10 +56,7 @@ func (a *alerts) apply(c *conf.Config) {
 	}
 	a.ended = false // a failed upgrade goes on
 	a.engine.Configure(rules)
-	a.services = make(map[string]*conf.Service, len(c.Services))
-	for i := range c.Services {
-		a.services[c.Services[i].Name] = &c.Services[i]
-	}
+	a.services = servicesOf(c)
 	a.engine.SetExists(time.Now(), subjectsOf(c, a.services))
 	a.counts.Store(a.engine.Counts())
 	first := a.fresh
@@ -99,6 +96,15 @@ func hostsOf(s *conf.Service) []string {
 		names[i] = s.Servers[i].Name
 	}
 	return names
+}
+
+// servicesOf returns the services of a configuration by name.
+func servicesOf(c *conf.Config) map[string]*conf.Service {
+	all := make(map[string]*conf.Service, len(c.Services))
+	for i := range c.Services {
+		all[c.Services[i].Name] = &c.Services[i]
+	}
+	return all
 }
 
 // subjectsOf returns which subjects a configuration has. Others, such as devices that

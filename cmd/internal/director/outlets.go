@@ -31,6 +31,8 @@ type outlets struct {
 
 	notifier *notify.Notifier
 	sinks    []*sink
+	conf     *conf.Config
+	left     map[string]notify.LeftSink // by the key of a sink that rests, or rested in the former binary
 }
 
 func (o *outlets) open() error {
@@ -43,6 +45,7 @@ func (o *outlets) open() error {
 }
 
 func (o *outlets) apply(c *conf.Config) {
+	o.conf = c
 	o.notifier.Rename(c.Director.Name)
 	o.applySinks(c)
 	go warnOfPrograms(c, o.log) // a file server that is gone must not hold up the stop
@@ -74,6 +77,20 @@ func (o *outlets) sendStatesAfterReload(states func() []event.Event) {
 			s.sendStates(list)
 		}
 	}
+}
+
+// restore takes over what the former binary has left. Nothing is started before goOn.
+func (o *outlets) restore(u *upgradeState) {
+	o.notifier.Continue(&u.Scripts)
+	o.left = u.Sinks
+}
+
+// goOn has the scripts of the former binary go on, once all of the first configuration is
+// applied.
+func (o *outlets) goOn() {
+	exists := subjectsOf(o.conf, servicesOf(o.conf))
+	o.notifier.Settle(func(kind notify.Kind, name string) bool { return exists(strings.ToLower(string(kind)), name) })
+	o.notifier.Resume()
 }
 
 // begin sends the states to the sinks that the first configuration has. A pipe gets
@@ -117,16 +134,54 @@ func (o *outlets) report(s *status.Status) {
 	}
 }
 
-// suspend waits for scripts that run, and ends the sinks: the readers that they
-// have would read beside the new binary's.
+// suspend has no script started any more, and stops the sinks: the readers that they
+// have would read beside the new binary's. What they cannot deliver soon is left.
 func (o *outlets) suspend() {
 	scripts, cancel := context.WithTimeout(context.Background(), upgradeGrace)
 	defer cancel()
-	if err := o.notifier.Wait(scripts); err != nil {
-		o.log.Warn("scripts are still running; they go on without being watched", "err", err)
+	if err := o.notifier.Pause(scripts); err != nil {
+		o.log.Warn("a script cannot be handed over", "err", err)
 	}
 	o.flush() // what happened meanwhile, and scripts that failed
-	o.closeSinks(upgradeGrace)
+	endSinks(upgradeGrace, o.sinks, (*notify.Sink).Rest)
+}
+
+func (o *outlets) save(u *upgradeState) {
+	u.Scripts, u.Sinks = o.notifier.Leave(), o.leaveSinks()
+}
+
+// leaveSinks returns what sinks that rest leave.
+func (o *outlets) leaveSinks() map[string]notify.LeftSink {
+	left := map[string]notify.LeftSink{}
+	for _, s := range o.sinks {
+		left[s.key] = s.Leave()
+	}
+	return left
+}
+
+// handOn has the next binary inherit the output of scripts. Nothing may be started until
+// takeBack.
+func (o *outlets) handOn() (takeBack func()) {
+	o.notifier.HandOn()
+	for _, s := range o.sinks {
+		s.HandOn()
+	}
+	return func() {
+		o.notifier.Keep()
+		for _, s := range o.sinks {
+			s.Keep()
+		}
+	}
+}
+
+// revive undoes suspend, if there is no new binary, before the configuration is applied
+// again.
+func (o *outlets) revive() { o.left, o.sinks = o.leaveSinks(), nil }
+
+// resume goes on after suspend, if there is no new binary.
+func (o *outlets) resume() {
+	o.notifier.Resume()
+	o.sendStatesToNew()
 }
 
 // stop waits for the scripts before it ends the sinks, which report those that fail.
@@ -277,7 +332,7 @@ func (o *outlets) applySinks(c *conf.Config) {
 			}
 			former = slices.Delete(slices.Clone(former), i, i+1)
 		} else {
-			s.Sink = notify.NewSink(s.key, o.log, p.options)
+			s.Sink = o.newSink(&s, p.options)
 			s.due = s.newReader
 		}
 		o.sinks = append(o.sinks, &s)
@@ -285,6 +340,20 @@ func (o *outlets) applySinks(c *conf.Config) {
 	for _, f := range former {
 		o.spawn(func() { closeSinks(scriptGrace, []*sink{f}) })
 	}
+	for key, left := range o.left {
+		left.Abandon(o.log.With("sink", key))
+		if n := len(left.Events); n > 0 {
+			o.log.Error("notifications are dropped: they waited over the upgrade for what is not configured any more", "sink", key, "count", n)
+		}
+	}
+	o.left = nil
+}
+
+// newSink returns a sink, which goes on with what was left of one with its key.
+func (o *outlets) newSink(s *sink, options notify.SinkOptions) *notify.Sink {
+	left := o.left[s.key]
+	delete(o.left, s.key)
+	return notify.ContinueSink(s.key, o.log, options, &left)
 }
 
 // closeSinks ends all sinks, and gives them some time to deliver what waits.
@@ -295,12 +364,15 @@ func (o *outlets) closeSinks(grace time.Duration) {
 }
 
 // closeSinks ends sinks, all at once.
-func closeSinks(grace time.Duration, list []*sink) {
+func closeSinks(grace time.Duration, list []*sink) { endSinks(grace, list, (*notify.Sink).Close) }
+
+// endSinks ends sinks, all at once, in one of the ways.
+func endSinks(grace time.Duration, list []*sink, end func(*notify.Sink, context.Context)) {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	var all sync.WaitGroup
 	for _, s := range list {
-		all.Go(func() { s.Close(ctx) })
+		all.Go(func() { end(s.Sink, ctx) })
 	}
 	all.Wait()
 }

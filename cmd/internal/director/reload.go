@@ -84,8 +84,11 @@ func (d *Director) adopt(ctx context.Context, n candidate, err error) (*control.
 	for _, w := range n.warnings {
 		d.log.Warn("configuration warning", "warning", w.Error())
 	}
-	changes := describe(d.conf, n.conf)
+	described := make(chan []string, 1) // it takes as long as to apply them
+	former := d.conf
+	go func() { described <- describe(former, n.conf) }()
 	d.applyConf(n.conf)
+	changes := <-described
 	d.outlets.sendStatesAfterReload(func() []event.Event { return d.routers.states(stateAfterReload, &d.published) })
 	d.outlets.sendStatesToNew()
 	d.bus.reloaded = true

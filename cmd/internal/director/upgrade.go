@@ -17,8 +17,8 @@ import (
 	"holdfast/cmd/internal/status"
 )
 
-// upgradeGrace is how long the director waits for running scripts, and then for the
-// sinks, before it replaces the binary; adverts go on meanwhile.
+// upgradeGrace is how long the director waits for scripts that are just being started, and
+// then for the sinks, before it replaces the binary; adverts go on meanwhile.
 const upgradeGrace = 2 * time.Second
 
 // Upgrade implements control.Backend: it replaces the running binary by the
@@ -75,10 +75,11 @@ func (d *Director) replace(path string) error {
 // resume opens again what was closed for a new binary.
 func (d *Director) resume() error {
 	d.routers.repair.within(repairPause) // which has sysctls watched again
+	d.outlets.revive()
 	for _, s := range d.subsystems {
 		s.apply(d.conf)
 	}
-	d.outlets.sendStatesToNew()
+	d.outlets.resume()
 	err := d.socket.open()
 	if err == nil {
 		d.socket.serve()
@@ -112,6 +113,7 @@ func (d *Director) exec(path string) error {
 	}
 	defer d.hardware.handOn()()
 	defer d.traps.handOn()()
+	defer d.outlets.handOn()()
 	err = syscall.Exec(path, os.Args, env)
 	return errors.Join(fmt.Errorf("run %s: %w", path, err), takeBack())
 }

@@ -9,6 +9,7 @@ import (
 	"holdfast/cmd/internal/bfd"
 	"holdfast/cmd/internal/checktools"
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/notify"
 	"holdfast/cmd/internal/status"
 	"holdfast/cmd/internal/track"
 	"holdfast/lvs"
@@ -42,6 +43,10 @@ type upgradeState struct {
 	// ProgramEnds is until when each program that runs may run, as time since boot, by its
 	// pid, which the upgrade does not change.
 	ProgramEnds map[int]time.Duration `json:"program_ends_ns,omitempty"`
+	// Scripts are the notify scripts that run, and those that wait.
+	Scripts notify.Left `json:"scripts,omitzero"`
+	// Sinks are the notifications that wait, by the key of the sink.
+	Sinks map[string]notify.LeftSink `json:"sinks,omitempty"`
 
 	Software string `json:"software,omitempty"` // the version of the former binary
 	// Seq is the number of the last event. Events are those that are not in the
@@ -75,6 +80,15 @@ type counts struct {
 	ReloadsRefused uint64              `json:"reloads_refused,omitempty"`
 	Upgrades       uint64              `json:"upgrades,omitempty"`
 	AdvertLateness *histogram.Snapshot `json:"advert_lateness,omitempty"`
+}
+
+// watched returns the processes whose results the subsystems take.
+func (u *upgradeState) watched() []int {
+	all := u.Scripts.PIDs()
+	for _, left := range u.Sinks {
+		all = append(all, left.PIDs()...)
+	}
+	return all
 }
 
 // A savedRouter is a vrrp.Resume as upgrade.json has it.

@@ -2,7 +2,6 @@ package event
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -10,9 +9,8 @@ import (
 	"time"
 
 	"holdfast/docs/schema"
+	"holdfast/integration/tools/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the structure of docs/event.schema.json")
 
 // schemaPath is the JSON Schema of `holdfast events --json`.
 var schemaPath = filepath.Join("..", "..", "..", "docs", "event.schema.json")
@@ -33,7 +31,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 	if bytes.Equal(before, after) {
 		return
 	}
-	if !*update {
+	if !*golden.Update {
 		t.Fatal("docs/event.schema.json does not fit the Go types: run go test ./cmd/internal/event -run Schema -update, then describe what is new")
 	}
 	if err := os.WriteFile(schemaPath, after, 0o644); err != nil {

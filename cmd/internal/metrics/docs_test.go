@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"holdfast/integration/tools/golden"
 )
 
 // rows returns the rows of a table of metrics.
@@ -24,7 +26,7 @@ func TestDocumentation(t *testing.T) {
 	path := filepath.Join("..", "..", "..", "docs", "metrics.md")
 	before := read(t, path)
 	after := withTable(t, withTable(t, before, "names of keepalived", KeepalivedList()), "metrics", List())
-	if *update {
+	if *golden.Update {
 		if err := os.WriteFile(path, []byte(after), 0o644); err != nil {
 			t.Fatal(err)
 		}

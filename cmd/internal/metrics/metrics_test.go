@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"io"
 	"log/slog"
 	"net/http"
@@ -24,10 +23,9 @@ import (
 	"github.com/prometheus/common/model"
 
 	"holdfast/cmd/internal/status"
+	"holdfast/integration/tools/golden"
 	"holdfast/vrrp"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // canned returns the status of a director that has an example of everything.
 func canned(t testing.TB) *status.Status {
@@ -88,24 +86,12 @@ func exposed(s *status.Status, write ...func(*exposition, *status.Status)) strin
 func TestExposition(t *testing.T) {
 	s := canned(t)
 	for name, write := range map[string]func(*exposition, *status.Status){"status.txt": writeStatus, "keepalived.txt": writeKeepalived} {
-		path := filepath.Join("testdata", name)
 		got := exposed(s, write)
 		if i := strings.Index(got, "goversion=\""); i >= 0 { // the version of Go changes
 			end := i + strings.IndexByte(got[i:], '}')
 			got = got[:i] + `goversion="go"` + got[end:]
 		}
-		if *update {
-			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", path, diff)
-		}
+		golden.Compare(t, filepath.Join("testdata", name), got)
 	}
 }
 

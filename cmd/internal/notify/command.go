@@ -16,9 +16,9 @@ type Command struct {
 	// Program is the program with the configured arguments; the event's arguments
 	// follow them, unless OwnArguments is true.
 	program.Program
-	OwnArguments bool
+	OwnArguments bool `json:"own_arguments,omitempty"`
 	// Timeout is the longest time that a run may take; 0 means DefaultTimeout.
-	Timeout time.Duration
+	Timeout time.Duration `json:"timeout_ns,omitempty"`
 }
 
 func (c *Command) timeout() time.Duration {

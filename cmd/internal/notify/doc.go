@@ -47,4 +47,10 @@
 // When a script exceeds its timeout, its process group gets SIGTERM and, after
 // Options.Grace, SIGKILL. Background processes of a script that ended by itself
 // are not killed.
+//
+// # When the binary is replaced
+//
+// A [Notifier] that pauses leaves its scripts to that of the next binary in the same
+// process: those that run, whose exit status and output the next one takes, and those that
+// wait ([Notifier.Leave]). A [Sink] that rests leaves what waits ([Sink.Leave]).
 package notify

@@ -193,11 +193,24 @@ func (m *Mail) compose(ctx context.Context, events []event.Event) []byte {
 		stateCtx, cancel := context.WithTimeout(ctx, stateWait)
 		defer cancel()
 		if state := m.o.State(stateCtx); state != "" {
-			fmt.Fprintf(w, "\nNow, at %s:\n\n%s", now.Format(time.RFC1123Z), state)
+			fmt.Fprintf(w, "\nNow, at %s:\n\n%s", now.Format(time.RFC1123Z), shorten(state))
 		}
 	}
 	_ = w.Close() // to memory
 	return b.Bytes()
+}
+
+// maxState is how many bytes of the status a mail has. A thousand services would make it
+// half a megabyte.
+const maxState = 64 << 10
+
+// shorten leaves out the end of a long status, in whole lines.
+func shorten(state string) string {
+	if len(state) <= maxState {
+		return state
+	}
+	kept := state[:strings.LastIndexByte(state[:maxState], '\n')+1]
+	return fmt.Sprintf("%s... and %d more lines, which holdfast status prints\n", kept, strings.Count(state[len(kept):], "\n"))
 }
 
 // describe writes an event as a paragraph.

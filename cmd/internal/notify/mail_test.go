@@ -224,6 +224,21 @@ func certificate(t *testing.T) (*tls.Config, []byte) {
 		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 }
 
+// The status of many services does not make a mail of half a megabyte.
+func TestMailHasABound(t *testing.T) {
+	s := startMailServer(t, nil)
+	m := mailTo(s, func(o *MailOptions) {
+		o.State = func(context.Context) string { return strings.Repeat(strings.Repeat("x", 99)+"\n", 1000) }
+	})
+	if n, err := m.Deliver(t.Context(), failover); n != 3 || err != nil {
+		t.Fatalf("delivered %d: %v", n, err)
+	}
+	const end = "... and 345 more lines, which holdfast status prints"
+	if text := <-s.mails; len(text) > 100<<10 || !strings.Contains(text, end) {
+		t.Errorf("the mail has %d bytes and ends with %q", len(text), text[len(text)-200:])
+	}
+}
+
 func TestMailTLS(t *testing.T) {
 	config, ca := certificate(t)
 	for _, test := range []struct {

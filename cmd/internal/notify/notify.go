@@ -50,7 +50,9 @@ type Notifier struct {
 	status   SinkStatus
 	closing  bool
 	hurry    bool          // Close has used half its time: run all that waits at once
-	idle     chan struct{} // not nil while Close waits; closed when nothing runs or waits
+	idle     chan struct{} // not nil while Close or Pause waits; closed when there is no worker
+	paused   bool          // nothing is started
+	pause    chan struct{} // closed while paused
 }
 
 type subjectKey struct {
@@ -66,15 +68,21 @@ type subject struct {
 	state   string      // last sent
 	rival   string      // last sent of a rivalry, in this state
 	rivals  []string    // addresses of the rivals that are there, in this state
-	pending []*delivery // not yet begun, the newest last
+	pending []*delivery // that wait, the newest last; the first may have begun before a pause
+	current *delivery   // that a worker is at; nil: none
 	cancel  context.CancelCauseFunc
-	running bool
 	forget  bool
 }
 
+// A delivery is the call of a subject's commands. What is done of it belongs to its worker,
+// under the lock of the notifier.
 type delivery struct {
 	call     call
-	commands []Command
+	commands []Command // that have not ended yet
+	begun    bool      // no later event replaces it
+	starting bool      // the first command, at this moment
+	run      *run      // of the first command; nil: it was not started
+	lost     error     // why the result of the first command will not be known
 }
 
 // ErrClosed is returned by Send after Close.
@@ -92,6 +100,7 @@ func New(o Options) *Notifier {
 		after:    time.After,
 		killing:  killing,
 		kill:     kill,
+		pause:    make(chan struct{}),
 		subjects: make(map[subjectKey]*subject),
 	}
 	n.Rename(o.Director)
@@ -148,12 +157,12 @@ func (n *Notifier) send(c call, commands []Command) error {
 	if !s.news(&c) || len(commands) == 0 {
 		return nil
 	}
-	if len(s.pending) == 0 && !s.running {
+	if len(s.pending) == 0 && s.current == nil {
 		n.ready = append(n.ready, s)
 	}
 	kind := momentOf(c.state)
 	s.pending = slices.DeleteFunc(s.pending, func(d *delivery) bool {
-		same := momentOf(d.call.state) == kind
+		same := momentOf(d.call.state) == kind && !d.begun
 		if same {
 			n.status.Dropped++
 			n.log.Warn("scripts are not called for a state that is over: skipped "+d.call.state,
@@ -161,7 +170,7 @@ func (n *Notifier) send(c call, commands []Command) error {
 		}
 		return same
 	})
-	s.pending = append(s.pending, &delivery{c, commands})
+	s.pending = append(s.pending, &delivery{call: c, commands: commands})
 	n.work()
 	return nil
 }
@@ -205,31 +214,36 @@ func (n *Notifier) Forget(kind Kind, name string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if s := n.subjects[subjectKey{kind, name}]; s != nil {
-		s.state, s.rival, s.rivals, s.forget = "", "", nil, true
-		n.drop(s)
+		n.forget(s)
 	}
+}
+
+// forget drops the state of s. n.mu is held.
+func (n *Notifier) forget(s *subject) {
+	s.state, s.rival, s.rivals, s.forget = "", "", nil, true
+	n.drop(s)
 }
 
 // drop removes s if it is to be forgotten and has no script left. n.mu is held.
 func (n *Notifier) drop(s *subject) {
-	if s.forget && !s.running && len(s.pending) == 0 {
+	if s.forget && s.current == nil && len(s.pending) == 0 {
 		delete(n.subjects, s.key)
 	}
 }
 
 // work starts a worker for each ready subject, up to n.parallel workers. n.mu is held.
 func (n *Notifier) work() {
-	for waiting := len(n.ready); waiting > 0 && (n.running < n.parallel || n.hurry); waiting-- {
+	for waiting := len(n.ready); !n.paused && waiting > 0 && (n.running < n.parallel || n.hurry); waiting-- {
 		n.running++
 		go n.worker()
 	}
 }
 
-// worker serves ready subjects until there are none.
+// worker serves ready subjects until there are none, or the notifier pauses.
 func (n *Notifier) worker() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for len(n.ready) > 0 {
+	for len(n.ready) > 0 && !n.paused {
 		s := n.ready[0]
 		n.ready = n.ready[1:]
 		n.serve(s)
@@ -241,30 +255,44 @@ func (n *Notifier) worker() {
 	}
 }
 
-// serve runs the oldest pending delivery of s. n.mu is held, but not while scripts run.
+// serve runs the oldest pending delivery of s. If the notifier pauses before its end, it is
+// pending again. n.mu is held, but not while scripts run.
 func (n *Notifier) serve(s *subject) {
 	d := s.pending[0]
 	ctx, cancel := context.WithCancelCause(n.killing)
 	defer cancel(nil)
-	s.pending, s.running, s.cancel = s.pending[1:], true, cancel
+	s.pending, s.current, s.cancel = s.pending[1:], d, cancel
+	d.begun = true
 	n.mu.Unlock()
-	for _, command := range d.commands {
-		n.deliver(ctx, &d.call, command)
+	for len(d.commands) > 0 && n.deliver(ctx, d) {
+		n.mu.Lock()
+		d.commands, d.run, d.lost = d.commands[1:], nil, nil
+		n.mu.Unlock()
 	}
 	n.mu.Lock()
-	s.running, s.cancel = false, nil
-	if len(s.pending) > 0 {
+	s.current, s.cancel = nil, nil
+	switch {
+	case len(d.commands) > 0:
+		s.pending = slices.Insert(s.pending, 0, d)
+		n.ready = slices.Insert(n.ready, 0, s) // its script may run
+	case len(s.pending) > 0:
 		n.ready = append(n.ready, s)
 	}
 	n.drop(s)
 }
 
-func (n *Notifier) deliver(ctx context.Context, c *call, command Command) {
+// deliver runs the first command of a delivery. It reports false if the notifier pauses
+// before that has ended.
+func (n *Notifier) deliver(ctx context.Context, d *delivery) bool {
+	c, command := &d.call, d.commands[0]
 	var result Result
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && d.run == nil {
 		result = Result{Subject: c.Subject, State: c.state, Command: command, ExitCode: -1, Err: fmt.Errorf("not run: %w", context.Cause(ctx))}
 	} else {
-		result = n.run(ctx, c, command)
+		var ended bool
+		if result, ended = n.attempt(ctx, d); !ended {
+			return false
+		}
 	}
 	log := n.log.With("type", c.kind, "name", c.Subject, "state", c.state, "took", result.Took)
 	if len(command.Argv) > 0 {
@@ -279,6 +307,7 @@ func (n *Notifier) deliver(ctx context.Context, c *call, command Command) {
 	if n.result != nil {
 		n.result(result)
 	}
+	return true
 }
 
 // count adds one run to the status.
@@ -306,7 +335,7 @@ func (n *Notifier) Status() SinkStatus {
 	st := n.status
 	for _, s := range n.subjects {
 		st.Queued += len(s.pending)
-		if s.running {
+		if s.current != nil {
 			st.Queued++
 		}
 	}
@@ -364,27 +393,6 @@ func (n *Notifier) Close(ctx context.Context) error {
 	}
 }
 
-// Wait returns when no script runs or waits. It returns an error when ctx is done
-// before that.
-func (n *Notifier) Wait(ctx context.Context) error {
-	n.mu.Lock()
-	if n.running == 0 {
-		n.mu.Unlock()
-		return nil
-	}
-	if n.idle == nil {
-		n.idle = make(chan struct{})
-	}
-	idle := n.idle
-	n.mu.Unlock()
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("wait for %d subjects' scripts: %w", n.unfinished(), context.Cause(ctx))
-	}
-}
-
 // hasten terminates scripts that delay a later state of their subject, and starts
 // all waiting scripts without regard to n.parallel.
 func (n *Notifier) hasten() {
@@ -392,7 +400,7 @@ func (n *Notifier) hasten() {
 	defer n.mu.Unlock()
 	n.hurry = true
 	for _, s := range n.subjects {
-		if s.running && len(s.pending) > 0 {
+		if s.current != nil && len(s.pending) > 0 {
 			s.cancel(errHurry)
 		}
 	}
@@ -404,7 +412,7 @@ func (n *Notifier) unfinished() int {
 	defer n.mu.Unlock()
 	count := 0
 	for _, s := range n.subjects {
-		if s.running || len(s.pending) > 0 {
+		if s.current != nil || len(s.pending) > 0 {
 			count++
 		}
 	}

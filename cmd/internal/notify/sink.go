@@ -16,7 +16,7 @@ type Transport interface {
 	// Deliver delivers events, all or the first of them, and returns how many
 	// need not be delivered again. After an error the others are tried again; of
 	// those that a Refused counts, none is. Without events Deliver prepares for
-	// them. It returns soon after ctx ends.
+	// them, and ends what another binary has begun. It returns soon after ctx ends.
 	Deliver(ctx context.Context, events []event.Event) (int, error)
 	// Close frees what Deliver holds. No Deliver follows.
 	Close()
@@ -63,7 +63,7 @@ type Sink struct {
 	wake chan struct{}
 	done chan struct{}
 	life context.Context // of all deliveries
-	end  context.CancelFunc
+	end  context.CancelCauseFunc
 
 	mu      sync.Mutex
 	opts    *SinkOptions
@@ -72,6 +72,7 @@ type Sink struct {
 	since   time.Time
 	status  SinkStatus
 	closing bool
+	resting bool               // with closing: what waits is kept
 	cancel  context.CancelFunc // ends the delivery under way; nil without one
 	full    bool               // the log has said that the queue is
 	unready bool               // the transport could not prepare
@@ -79,8 +80,16 @@ type Sink struct {
 
 // NewSink returns a running sink. Close it.
 func NewSink(name string, log *slog.Logger, o SinkOptions) *Sink {
+	return ContinueSink(name, log, o, nil)
+}
+
+// ContinueSink is NewSink with what a sink has left; nil is nothing.
+func ContinueSink(name string, log *slog.Logger, o SinkOptions, left *LeftSink) *Sink {
 	s := &Sink{name: name, log: log.With("sink", name), wake: make(chan struct{}, 1), done: make(chan struct{}), opts: &o}
-	s.life, s.end = context.WithCancel(context.Background())
+	if left != nil {
+		s.takeOver(left)
+	}
+	s.life, s.end = context.WithCancelCause(context.Background())
 	go s.run()
 	return s
 }
@@ -100,7 +109,7 @@ func (s *Sink) Reconfigure(o SinkOptions) {
 func (s *Sink) Send(e event.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
+	if s.closing && !s.resting {
 		return
 	}
 	if len(s.queue) == 0 && s.sending == 0 {
@@ -116,7 +125,7 @@ func (s *Sink) Send(e event.Event) {
 func (s *Sink) SendStates(states []event.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing || len(states) == 0 {
+	if s.closing && !s.resting || len(states) == 0 {
 		return
 	}
 	if len(s.queue) == 0 && s.sending == 0 {
@@ -144,9 +153,9 @@ func (s *Sink) Close(ctx context.Context) {
 	s.closing = true
 	s.rouse()
 	s.mu.Unlock()
-	defer context.AfterFunc(ctx, s.end)()
+	defer context.AfterFunc(ctx, func() { s.end(context.Cause(ctx)) })()
 	<-s.done
-	s.end()
+	s.end(nil)
 }
 
 func (s *Sink) rouse() {
@@ -217,7 +226,7 @@ func (s *Sink) run() {
 		var wait time.Duration
 		switch {
 		case s.closing && (len(s.queue) == 0 || pause > 0 || s.life.Err() != nil):
-			if left := len(s.queue); left > 0 {
+			if left := len(s.queue); left > 0 && !s.resting {
 				s.drop(left)
 				s.log.Warn("notifications are dropped: the sink ends", "count", left, "err", s.status.LastError)
 			}
@@ -279,7 +288,7 @@ func (s *Sink) deliver(opts *SinkOptions, batch []event.Event) bool {
 	if n > 0 {
 		s.status.LastDelivery = now
 	}
-	if refused := (*Refused)(nil); errors.As(err, &refused) && n < len(batch) {
+	if refused := (*Refused)(nil); errors.As(err, &refused) && (n < len(batch) || len(batch) == 0) {
 		s.drop(min(max(refused.Count, 1), len(batch)-n))
 		s.noteError(now, err)
 		if s.status.FailingSince.IsZero() {

@@ -97,6 +97,9 @@ func (w *Webhook) post(ctx context.Context, e *event.Event) error {
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "holdfast")
+	// Package net/http posts again what met the end of a kept connection. Without this key,
+	// which is not sent without a value, it does so with GET alone.
+	r.Header["Idempotency-Key"] = nil
 	for name, value := range w.o.Headers {
 		r.Header.Set(name, value)
 	}

@@ -68,6 +68,28 @@ func TestWebhookPostsSignedDocuments(t *testing.T) {
 	}
 }
 
+// A server may end the connection after each answer, without saying so.
+func TestWebhookMeetsTheEndOfAConnection(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		conn, _, err := out.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+		conn.Close()
+	}))
+	server.Start()
+	defer server.Close()
+	w := hook(server.URL, nil)
+	defer w.Close()
+	events := make([]event.Event, 300)
+	if n, err := w.Deliver(t.Context(), events); n != len(events) || err != nil {
+		t.Errorf("delivered %d: %v", n, err)
+	}
+}
+
 // An answer tells whether it is of use to try again.
 func TestWebhookAnswers(t *testing.T) {
 	for _, test := range []struct {

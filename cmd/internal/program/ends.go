@@ -23,10 +23,17 @@ func Ends() map[int]time.Duration {
 	return maps.Clone(running.ends)
 }
 
-func noteEnd(pid int, left time.Duration) {
+// noteEnd notes that a program must have ended in a time, and returns when that is.
+func noteEnd(pid int, left time.Duration) time.Duration {
+	end := sinceBoot() + left
+	setEnd(pid, end)
+	return end
+}
+
+func setEnd(pid int, end time.Duration) {
 	running.Lock()
 	defer running.Unlock()
-	running.ends[pid] = sinceBoot() + left
+	running.ends[pid] = end
 }
 
 // forgetEnd must be called before a program is reaped, which frees its pid.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,27 +23,54 @@ const endGrace = 2 * time.Second
 // true is killed with its whole process group: nobody waits for its result any
 // more. A child whose environment cannot be read is not killed. One that is in ends, which
 // is what [Ends] returned in that binary, is ended with its group at that time, by SIGTERM
-// at first. Inherit must be called before this binary starts programs.
-func Inherit(ends map[int]time.Duration, orphan func(env []string) bool) error {
+// at first. Those in watched are left to whoever calls [Inherited] for them. Inherit must
+// be called before this binary starts programs.
+func Inherit(ends map[int]time.Duration, watched []int, orphan func(env []string) bool) error {
 	pids, err := children()
 	if err != nil {
 		return fmt.Errorf("look for child processes of the previous binary: %w", err)
 	}
 	for _, pid := range pids {
+		if slices.Contains(watched, pid) {
+			continue
+		}
 		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 		if err == nil && orphan(strings.Split(string(env), "\x00")) {
 			_ = unix.Kill(-pid, unix.SIGKILL) // it leads its group, and its pid is in use until it is reaped
 		}
 		if end, ok := ends[pid]; ok {
-			running.Lock()
-			running.ends[pid] = end // for the next upgrade
-			running.Unlock()
+			setEnd(pid, end) // for the next upgrade
 			go func() { endInTime(pid, end-sinceBoot()); reap(pid) }()
 		} else {
 			go reap(pid)
 		}
 	}
 	return nil
+}
+
+// Inherited returns a child process of the binary that ran in this process before an
+// upgrade, as what Start returned there. end is its End in that binary. The caller must
+// call Wait. It is an error if pid is no child of this process.
+func Inherited(pid int, end time.Duration) (*Process, error) {
+	if parent(pid) != os.Getpid() {
+		return nil, fmt.Errorf("process %d is not a child of this process", pid)
+	}
+	child, err := os.FindProcess(pid)
+	if err != nil {
+		return nil, err
+	}
+	p := newProcess(pid, func() (*os.ProcessState, error) {
+		state, err := child.Wait()
+		if err == nil && !state.Success() {
+			err = &exec.ExitError{ProcessState: state}
+		}
+		return state, err
+	})
+	p.end = end
+	if end != 0 {
+		setEnd(pid, end) // for the next upgrade
+	}
+	return p, nil
 }
 
 // reap waits for the end of a child, and frees its pid.

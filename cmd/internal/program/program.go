@@ -2,7 +2,8 @@
 // check scripts, and programs that read the daemon's events.
 //
 // A program runs without a shell, in the directory / and in a process group of
-// its own. Its standard input is /dev/null unless [Program.RunWith] gives another. It may run as another user than the
+// its own. Its standard input is /dev/null unless [Program.RunWith] or
+// [Program.StartWith] gives another. It may run as another user than the
 // daemon, and it does not inherit the daemon's protection from the kernel's OOM
 // killer. [Program.Check] tells whether a program is safe to run as its user.
 package program
@@ -34,22 +35,34 @@ const Path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 // A Program says what to run and as which user.
 type Program struct {
 	// Argv is the absolute path and the arguments. No shell interprets it.
-	Argv []string
+	Argv []string `json:"argv"`
 	// User is a name or a number; "" is the daemon's user.
-	User string
+	User string `json:"user,omitempty"`
 	// Group is a name or a number; "" is User's primary group.
-	Group string
+	Group string `json:"group,omitempty"`
 	// Errors is where the standard error goes; nil: where the standard output goes.
-	Errors io.Writer
+	Errors io.Writer `json:"-"`
 	// Limit is for how long the caller of Start lets the program run; 0: no matter. Start
 	// does not end it. The binary after an upgrade does: see [Ends].
-	Limit time.Duration
+	Limit time.Duration `json:"-"`
 }
 
-// A Process is a program that was started.
+// A Process is a program that this binary has started, or the one before it: see
+// [Inherited].
 type Process struct {
-	cmd    *exec.Cmd
+	pid    int
 	exited chan struct{}
+	end    time.Duration // since boot; 0: no matter
+	reap   func() (*os.ProcessState, error)
+}
+
+func newProcess(pid int, reap func() (*os.ProcessState, error)) *Process {
+	p := &Process{pid: pid, exited: make(chan struct{}), reap: reap}
+	go func() {
+		defer close(p.exited)
+		awaitExit(pid)
+	}()
+	return p
 }
 
 // Start starts the program with the arguments args after those of Argv. env is
@@ -60,9 +73,18 @@ type Process struct {
 // started, when the calling thread ends. The caller must then stay locked to its
 // thread until Wait has returned (prctl(2), PR_SET_PDEATHSIG).
 func (p *Program) Start(env []string, out io.Writer, bound bool, args ...string) (*Process, error) {
-	run, err := p.start(env, nil, out, bound, args...)
+	return p.limited(p.start(env, nil, out, bound, args...))
+}
+
+// StartWith is Start with a standard input, not bound; nil is /dev/null.
+func (p *Program) StartWith(env []string, in *os.File, out io.Writer) (*Process, error) {
+	return p.limited(p.start(env, in, out, false))
+}
+
+// limited notes the limit of a program that was just started.
+func (p *Program) limited(run *Process, err error) (*Process, error) {
 	if err == nil && p.Limit > 0 {
-		noteEnd(run.PID(), p.Limit)
+		run.end = noteEnd(run.pid, p.Limit)
 	}
 	return run, err
 }
@@ -96,12 +118,13 @@ func (p *Program) start(env []string, in *os.File, out io.Writer, bound bool, ar
 			return nil, err
 		}
 		expose(cmd.Process.Pid)
-		run := &Process{cmd: cmd, exited: make(chan struct{})}
-		go func() {
-			defer close(run.exited)
-			awaitExit(cmd.Process.Pid)
-		}()
-		return run, nil
+		return newProcess(cmd.Process.Pid, func() (*os.ProcessState, error) {
+			err := cmd.Wait()
+			if errors.Is(err, exec.ErrWaitDelay) {
+				err = nil
+			}
+			return cmd.ProcessState, err
+		}), nil
 	}
 }
 
@@ -136,7 +159,14 @@ func awaitExit(pid int) {
 }
 
 // PID returns the number of the program's process, which is that of its group too.
-func (p *Process) PID() int { return p.cmd.Process.Pid }
+func (p *Process) PID() int { return p.pid }
+
+// End returns when the program must have ended, as time since boot; 0 if it had no Limit.
+func (p *Process) End() time.Duration { return p.end }
+
+// Left returns how much of its Limit the program has left. It is negative once the program
+// should have ended.
+func (p *Process) Left() time.Duration { return p.end - sinceBoot() }
 
 // Exited is closed when the program itself has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
@@ -144,19 +174,16 @@ func (p *Process) Exited() <-chan struct{} { return p.exited }
 // Signal sends a signal to the program's process group: to the program and to the
 // processes it started, unless they have left the group. It must not be called
 // after Wait, because Wait frees the group's number for other processes.
-func (p *Process) Signal(s syscall.Signal) { _ = unix.Kill(-p.cmd.Process.Pid, s) }
+func (p *Process) Signal(s syscall.Signal) { _ = unix.Kill(-p.pid, s) }
 
 // Wait waits for the end of the program and returns its exit status, or -1 if a
 // signal ended it. The error is "exit status 3" or "signal: killed", for
 // instance. A process that the program started and that still runs is no error.
 func (p *Process) Wait() (int, error) {
 	<-p.exited
-	forgetEnd(p.PID())
-	err := p.cmd.Wait()
-	if errors.Is(err, exec.ErrWaitDelay) {
-		err = nil
-	}
-	return p.cmd.ProcessState.ExitCode(), err
+	forgetEnd(p.pid)
+	state, err := p.reap()
+	return state.ExitCode(), err
 }
 
 // Run runs the program and waits for its end. When ctx ends first, Run kills the
@@ -172,7 +199,7 @@ func (p *Program) RunWith(ctx context.Context, env []string, in *os.File, out io
 		return err
 	}
 	if end, ok := ctx.Deadline(); ok {
-		noteEnd(run.PID(), time.Until(end))
+		noteEnd(run.pid, time.Until(end))
 	}
 	var ended error
 	select {

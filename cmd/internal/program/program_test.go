@@ -168,7 +168,7 @@ func TestInherit(t *testing.T) {
 	ended := start("WHO=one", "/bin/true")
 	stays := start("WHO=two", "/bin/sleep", "1000")
 	orphan := start("WHO=orphan", "/bin/sleep", "1000")
-	if err := Inherit(nil, func(env []string) bool { return slices.Contains(env, "WHO=orphan") }); err != nil {
+	if err := Inherit(nil, nil, func(env []string) bool { return slices.Contains(env, "WHO=orphan") }); err != nil {
 		t.Fatal(err)
 	}
 	gone := func(pid int) {
@@ -207,7 +207,7 @@ func TestInheritedProgramsEndInTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	write.Close()
-	if err := Inherit(map[int]time.Duration{pid: sinceBoot() + limit}, func([]string) bool { return false }); err != nil {
+	if err := Inherit(map[int]time.Duration{pid: sinceBoot() + limit}, nil, func([]string) bool { return false }); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := Ends()[pid]; !ok {
@@ -226,6 +226,55 @@ func TestInheritedProgramsEndInTime(t *testing.T) {
 		if time.Now().After(late) {
 			t.Fatalf("still known as running: %v", Ends())
 		}
+	}
+}
+
+// Whoever has asked to watch a program of the former binary gets its exit status, also
+// when that has ended before, and knows when it must have ended.
+func TestInherited(t *testing.T) {
+	start := func(body string) int {
+		t.Helper()
+		pid, err := syscall.ForkExec("/bin/sh", []string{"sh", "-c", body}, &syscall.ProcAttr{Sys: &syscall.SysProcAttr{Setpgid: true}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pid
+	}
+	for _, test := range []struct {
+		body, want string
+		code       int
+	}{{"exit 0", "<nil>", 0}, {"exit 3", "exit status 3", 3}, {"kill -USR1 $$", "signal: user defined signal 1", -1}} {
+		pid := start(test.body)
+		awaitExit(pid)
+		end := sinceBoot() + time.Hour
+		if err := Inherit(map[int]time.Duration{pid: end}, []int{pid}, func([]string) bool { return true }); err != nil {
+			t.Fatal(err)
+		}
+		p, err := Inherited(pid, end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if left := p.Left(); left > time.Hour || left < 30*time.Minute || p.End() != end || Ends()[pid] != end {
+			t.Errorf("%v left, until %v and %v; want until %v", left, p.End(), Ends()[pid], end)
+		}
+		if code, err := p.Wait(); code != test.code || fmt.Sprint(err) != test.want {
+			t.Errorf("%s: %d, %v; want %s", test.body, code, err, test.want)
+		}
+		if len(Ends()) > 0 {
+			t.Errorf("still known as running: %v", Ends())
+		}
+		if _, err := Inherited(pid, end); err == nil {
+			t.Error("a process that is no child was inherited")
+		}
+	}
+	running := start("sleep 1000")
+	p, err := Inherited(running, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Signal(unix.SIGKILL)
+	if code, err := p.Wait(); code != -1 || fmt.Sprint(err) != "signal: killed" {
+		t.Errorf("%d, %v", code, err)
 	}
 }
 
@@ -304,7 +353,7 @@ func TestBoundDiesWithItsParent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Println(run.cmd.Process.Pid)
+		fmt.Println(run.PID())
 		_, _ = run.Wait()
 		return
 	}

@@ -2,9 +2,7 @@ package snmp
 
 import (
 	"encoding/hex"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,9 +11,8 @@ import (
 
 	"holdfast/cmd/internal/snmp/agentx"
 	"holdfast/cmd/internal/status"
+	"holdfast/integration/tools/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 var moment = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
@@ -95,19 +92,7 @@ func TestWalk(t *testing.T) {
 			t.Errorf("%v is %v in a walk and %v when asked for", one.Name, show(one.Value), show(got))
 		}
 	}
-	const path = "testdata/walk.txt"
-	if *update {
-		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
+	golden.Compare(t, "testdata/walk.txt", b.String())
 	// A range may start at any name. next continues with the first name after it.
 	for i, one := range all {
 		goesOn(t, v, all, agentx.Range{Start: one.Name, Include: true}, i)

@@ -12,6 +12,7 @@ import (
 
 	"holdfast/checker"
 	"holdfast/docs/schema"
+	"holdfast/integration/tools/golden"
 	"holdfast/lvs"
 	"holdfast/vrrp/histogram"
 )
@@ -51,7 +52,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 	if bytes.Equal(before, after) {
 		return
 	}
-	if !*update {
+	if !*golden.Update {
 		t.Fatal("docs/status.schema.json does not fit the Go types: run go test ./cmd/internal/status -run Schema -update, then describe what is new")
 	}
 	if err := os.WriteFile(schemaPath, after, 0o644); err != nil {

@@ -2,9 +2,6 @@ package status
 
 import (
 	"encoding/json"
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,27 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"holdfast/integration/tools/golden"
 	"holdfast/lvs"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
 
 // refusedBy returns a virtual router that refuses the adverts of another router.
 func refusedBy(state string, advertises bool) *Status {
@@ -43,7 +22,7 @@ func refusedBy(state string, advertises bool) *Status {
 
 func TestText(t *testing.T) {
 	for name, section := range map[string]Section{"all": SectionAll, "vrrp": SectionVRRP, "lvs": SectionLVS, "checks": SectionChecks} {
-		golden(t, "status-"+name+".txt", canned().Text(section))
+		golden.Compare(t, "testdata/status-"+name+".txt", canned().Text(section))
 	}
 }
 
@@ -68,7 +47,7 @@ func TestStatusJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "status.json", string(b)+"\n")
+	golden.Compare(t, "testdata/status.json", string(b)+"\n")
 	if strings.Contains(string(b), ": null") {
 		t.Error("null where a list belongs")
 	}

@@ -9,6 +9,7 @@ import (
 
 	"holdfast/conf/convert"
 	"holdfast/conf/convert/converttest"
+	"holdfast/integration/tools/golden"
 )
 
 // cluster returns the three files of a folder, in an order that needs their names.
@@ -31,8 +32,8 @@ func TestGolden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			folder := filepath.Join("testdata", name)
 			toml, report := converttest.Run(t, Convert, clusterFiles(t, folder)...)
-			converttest.Compare(t, filepath.Join(folder, "result.toml"), toml)
-			converttest.Compare(t, filepath.Join(folder, "result.report"), report.String())
+			golden.Compare(t, filepath.Join(folder, "result.toml"), toml)
+			golden.Compare(t, filepath.Join(folder, "result.report"), report.String())
 		})
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 	"holdfast/conf"
 	"holdfast/conf/convert"
-	"holdfast/conf/convert/converttest"
+	"holdfast/integration/tools/golden"
 )
 
 // input is that of a machine called lvs1, without files and environment.
@@ -85,8 +85,8 @@ func TestGolden(t *testing.T) {
 			}
 			toml, report := convertFile(t, convert.File{Name: path, Text: string(text)})
 			base := strings.TrimSuffix(path, ".conf")
-			converttest.Compare(t, base+".toml", toml)
-			converttest.Compare(t, base+".report", strings.ReplaceAll(report.String(), "testdata/", ""))
+			golden.Compare(t, base+".toml", toml)
+			golden.Compare(t, base+".report", strings.ReplaceAll(report.String(), "testdata/", ""))
 		})
 	}
 }
@@ -182,7 +182,7 @@ func TestDocumentation(t *testing.T) {
 	if !ok || !ok2 {
 		t.Fatalf("%s has no table of words", docPath)
 	}
-	if *converttest.Update {
+	if *golden.Update {
 		if err := os.WriteFile(docPath, []byte(before+begin+b.String()+"\n"+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"holdfast/conf/convert"
 	"holdfast/conf/convert/converttest"
+	"holdfast/integration/tools/golden"
 )
 
 func read(t *testing.T, name string) convert.File {
@@ -27,8 +28,8 @@ func TestGolden(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			toml, report := converttest.Run(t, Convert, files...)
-			converttest.Compare(t, filepath.Join("testdata", name+".toml"), toml)
-			converttest.Compare(t, filepath.Join("testdata", name+".report"), report.String())
+			golden.Compare(t, filepath.Join("testdata", name+".toml"), toml)
+			golden.Compare(t, filepath.Join("testdata", name+".report"), report.String())
 			if strings.Contains(toml+report.String(), "hunter2") {
 				t.Error("the password of a trap is in the output")
 			}

@@ -2,20 +2,15 @@
 package converttest
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"holdfast/conf"
 	"holdfast/conf/convert"
+	"holdfast/integration/tools/golden"
 )
-
-// Update is the flag -update: tests write what they would compare.
-var Update = flag.Bool("update", false, "rewrite the golden files, and tables in the documentation")
 
 // A Converter converts files.
 type Converter func(convert.Input, *convert.Report) *convert.Result
@@ -65,25 +60,8 @@ func Golden(t *testing.T, c Converter, pattern string) {
 			}
 			toml, report := Run(t, c, convert.File{Name: filepath.Base(path), Text: string(text)})
 			base := strings.TrimSuffix(path, filepath.Ext(path))
-			Compare(t, base+".toml", toml)
-			Compare(t, base+".report", report.String())
+			golden.Compare(t, base+".toml", toml)
+			golden.Compare(t, base+".report", report.String())
 		})
-	}
-}
-
-// Compare compares a text with a golden file. With -update it writes the file.
-func Compare(t *testing.T, path, got string) {
-	t.Helper()
-	if *Update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
 }
