@@ -119,11 +119,17 @@ var allQueued = []string{
 // heard checks that the script for MASTER was heard to its end.
 func (q *queued) heard(t *testing.T) {
 	t.Helper()
-	for _, want := range []string{"before the upgrade", "half a line after the upgrade", "exit status 3"} {
-		lab.Wait(t, 5*time.Second, "in the log: "+want, func() (string, bool) { return q.LogText(), strings.Contains(q.LogText(), want) })
-	}
+	q.loggedAll(t, "before the upgrade", "half a line after the upgrade", "exit status 3")
 	if failed := events(t, q.Daemon, 0).Of("notify"); len(failed) != 1 || !strings.Contains(fmt.Sprint(failed), "exit status 3") {
 		t.Errorf("the journal has %v", failed)
+	}
+}
+
+// loggedAll waits until the log says everything.
+func (q *queued) loggedAll(t *testing.T, wants ...string) {
+	t.Helper()
+	for _, want := range wants {
+		lab.Wait(t, 5*time.Second, "in the log: "+want, func() (string, bool) { return q.LogText(), strings.Contains(q.LogText(), want) })
 	}
 }
 

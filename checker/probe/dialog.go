@@ -67,7 +67,8 @@ func (p *dialogProber) Probe(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	t := &talk{ctx: ctx, dialer: p.Dialer, conn: conn, wire: conn, in: bufio.NewReaderSize(conn, 1024)}
+	t := &talk{dialer: p.Dialer, conn: conn, wire: conn, in: bufio.NewReaderSize(conn, 1024)}
+	t.beside = func(port uint16) (*Conn, error) { return p.Beside(port).Dial(ctx) }
 	if p.implicit {
 		if err := t.secure(); err != nil {
 			return err
@@ -85,13 +86,15 @@ func (p *dialogProber) Probe(ctx context.Context) error {
 // A talk is the dialog of one attempt. The deadline and the number of bytes that
 // are read at most are those of its connection.
 type talk struct {
-	ctx    context.Context
 	dialer *Dialer
 	conn   *Conn
 	wire   net.Conn // conn, or TLS over it
 	in     *bufio.Reader
 	step   string // what is being awaited, for the words of errors
 	tags   int    // IMAP: commands sent
+	// beside makes a further connection of the attempt, without TLS, to a port of the
+	// same server.
+	beside func(port uint16) (*Conn, error)
 }
 
 // secure makes a TLS handshake. What the server sent before it must have been read:

@@ -122,7 +122,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	if d.inherited.At != 0 {
 		// A program of a tracker or check would run beside the next one, without its timeout.
-		if err := program.Inherit(d.inherited.ProgramEnds, d.inherited.Scripts.PIDs(), isOrphan); err != nil {
+		if err := program.Inherit(d.inherited.ProgramEnds, d.inherited.watched(), isOrphan); err != nil {
 			d.log.Warn("scripts that the former binary started are not watched", "err", err)
 		}
 	}

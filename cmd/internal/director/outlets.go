@@ -159,6 +159,21 @@ func (o *outlets) leaveSinks() map[string]notify.LeftSink {
 	return left
 }
 
+// handOn has the next binary inherit the output of scripts. Nothing may be started until
+// takeBack.
+func (o *outlets) handOn() (takeBack func()) {
+	o.notifier.HandOn()
+	for _, s := range o.sinks {
+		s.HandOn()
+	}
+	return func() {
+		o.notifier.Keep()
+		for _, s := range o.sinks {
+			s.Keep()
+		}
+	}
+}
+
 // revive undoes suspend, if there is no new binary, before the configuration is applied
 // again.
 func (o *outlets) revive() { o.left, o.sinks = o.leaveSinks(), nil }
@@ -326,6 +341,7 @@ func (o *outlets) applySinks(c *conf.Config) {
 		o.spawn(func() { closeSinks(scriptGrace, []*sink{f}) })
 	}
 	for key, left := range o.left {
+		left.Abandon(o.log.With("sink", key))
 		if n := len(left.Events); n > 0 {
 			o.log.Error("notifications are dropped: they waited over the upgrade for what is not configured any more", "sink", key, "count", n)
 		}

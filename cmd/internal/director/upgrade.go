@@ -113,8 +113,7 @@ func (d *Director) exec(path string) error {
 	}
 	defer d.hardware.handOn()()
 	defer d.traps.handOn()()
-	d.outlets.notifier.HandOn()
-	defer d.outlets.notifier.Keep()
+	defer d.outlets.handOn()()
 	err = syscall.Exec(path, os.Args, env)
 	return errors.Join(fmt.Errorf("run %s: %w", path, err), takeBack())
 }

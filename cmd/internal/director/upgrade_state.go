@@ -82,6 +82,15 @@ type counts struct {
 	AdvertLateness *histogram.Snapshot `json:"advert_lateness,omitempty"`
 }
 
+// watched returns the processes whose results the subsystems take.
+func (u *upgradeState) watched() []int {
+	all := u.Scripts.PIDs()
+	for _, left := range u.Sinks {
+		all = append(all, left.PIDs()...)
+	}
+	return all
+}
+
 // A savedRouter is a vrrp.Resume as upgrade.json has it.
 type savedRouter struct {
 	Master   bool          `json:"master"`

@@ -3,6 +3,7 @@ package notify
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -31,7 +32,10 @@ import (
 //
 // For the start of the daemon or an acknowledgement, STARTUP or ACK stands for DOWN. Mon
 // gives an acknowledgement the flag -a, and a start none.
-type AlertProgram struct{ o AlertProgramOptions }
+type AlertProgram struct {
+	o    AlertProgramOptions
+	hand *alertInHand // nil: none
+}
 
 // AlertProgramOptions configure an AlertProgram.
 type AlertProgramOptions struct {
@@ -61,22 +65,62 @@ type ProgramCall struct {
 }
 
 // NewAlertProgram returns a transport.
-func NewAlertProgram(o AlertProgramOptions) *AlertProgram { return &AlertProgram{o} }
+func NewAlertProgram(o AlertProgramOptions) *AlertProgram { return &AlertProgram{o: o} }
 
 // Close implements Transport.
 func (*AlertProgram) Close() {}
 
 // Deliver implements Transport. A program that fails is not called again for the
-// same alert: what it has done until then is not known.
+// same alert: what it has done until then is not known. One that runs when the sink rests
+// goes on, in hand.
 func (p *AlertProgram) Deliver(ctx context.Context, events []event.Event) (int, error) {
+	if p.hand != nil { // of the former binary; nothing else was delivered before
+		err := p.work(ctx)
+		if err != nil && p.hand == nil {
+			err = &Refused{Err: err}
+		}
+		return 0, err
+	}
 	for i := range events {
-		for _, c := range p.calls(&events[i]) {
-			if err := p.run(ctx, &c); err != nil {
-				return i, &Refused{Err: err}
-			}
+		if ctx.Err() != nil {
+			return i, context.Cause(ctx)
+		}
+		p.hand = &alertInHand{event: events[i]}
+		err := p.work(ctx)
+		if p.hand != nil {
+			return i + 1, err
+		}
+		if err != nil {
+			return i, &Refused{Err: err}
 		}
 	}
 	return len(events), nil
+}
+
+// An alertInHand is an alert for which programs are being called.
+type alertInHand struct {
+	event event.Event
+	done  int  // calls
+	run   *run // of the next call; nil: it is not started
+}
+
+// work makes the calls that are left of the alert in hand, until one fails. The alert stays
+// in hand if the sink rests before the end.
+func (p *AlertProgram) work(ctx context.Context) error {
+	calls := p.calls(&p.hand.event)
+	for p.hand.done < len(calls) {
+		err := p.call(ctx, &calls[p.hand.done])
+		if p.hand.run != nil {
+			return err
+		}
+		if err != nil {
+			p.hand = nil
+			return err
+		}
+		p.hand.done++
+	}
+	p.hand = nil
+	return nil
 }
 
 // An alertCall is one run of the program.
@@ -126,36 +170,82 @@ const (
 	callAck     = "ack"
 )
 
-// run runs the program once and logs what it prints.
-func (p *AlertProgram) run(ctx context.Context, c *alertCall) error {
-	run, timeout := p.program(c)
-	if len(run.Argv) == 0 {
-		return nil
+// call runs the program once, or goes on with it, and logs what it prints. If the sink rests
+// before its end, the run stays in hand.
+func (p *AlertProgram) call(ctx context.Context, c *alertCall) error {
+	if p.hand.run == nil {
+		r, err := p.start(c)
+		if r == nil || err != nil {
+			return err
+		}
+		p.hand.run = r
 	}
-	if err := run.Check(); err != nil {
+	r := p.hand.run
+	r.output.begin()
+	err := superviseAlert(ctx, r)
+	if errors.Is(err, errRests) {
+		r.output.pause()
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(timeout, DefaultTimeout))
-	defer cancel()
+	p.hand.run = nil
+	_, failed := r.process.Wait()
+	r.output.finish(time.After)
+	if err = cmp.Or(err, failed); err != nil {
+		return fmt.Errorf("%s: %w", r.path, err)
+	}
+	return nil
+}
+
+// superviseAlert returns when a program has ended, or the sink rests (errRests). A program
+// whose time is over, or that is not to run any more, is killed with its group.
+func superviseAlert(ctx context.Context, r *run) error {
+	reason := context.DeadlineExceeded
+	select {
+	case <-r.process.Exited():
+		return nil
+	case <-time.After(r.process.Left()):
+	case <-ctx.Done():
+		reason = context.Cause(ctx)
+	}
+	if !errors.Is(reason, errRests) {
+		r.process.Signal(unix.SIGKILL)
+	}
+	return reason
+}
+
+// start starts the program of a call; nil: there is none.
+func (p *AlertProgram) start(c *alertCall) (*run, error) {
+	program, timeout := p.program(c)
+	if len(program.Argv) == 0 {
+		return nil, nil
+	}
+	if err := program.Check(); err != nil {
+		return nil, err
+	}
 	stdin, err := inMemory(c.stdin)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer stdin.Close()
 	read, write, err := os.Pipe()
 	if err != nil {
-		return fmt.Errorf("make a pipe for the program's output: %w", err)
+		return nil, fmt.Errorf("make a pipe for the program's output: %w", err)
 	}
-	output := &output{pipe: read, log: p.o.Log.With("script", run.Argv[0])}
-	output.begin()
-	err = run.RunWith(ctx, append([]string{"PATH=" + program.Path, "LANG=C.UTF-8", "HOLDFAST_DIRECTOR=" + p.o.Director}, c.env...), stdin, write)
+	program.Limit = cmp.Or(timeout, DefaultTimeout)
+	process, err := program.StartWith(slices.Concat(p.environ(), c.env), stdin, write)
 	write.Close() // so that its end is seen
-	output.finish(time.After)
 	if err != nil {
-		return fmt.Errorf("%s: %w", run.Argv[0], err)
+		read.Close()
+		return nil, fmt.Errorf("%s: %w", program.Argv[0], err)
 	}
-	return nil
+	return &run{process: process, path: program.Argv[0], output: &output{pipe: read, log: p.scriptLog(program.Argv[0])}}, nil
 }
+
+func (p *AlertProgram) environ() []string {
+	return []string{"PATH=" + program.Path, "LANG=C.UTF-8", "HOLDFAST_DIRECTOR=" + p.o.Director}
+}
+
+func (p *AlertProgram) scriptLog(path string) *slog.Logger { return p.o.Log.With("script", path) }
 
 // program returns the program with the arguments of a call. mon puts the
 // administrator's own last.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"time"
@@ -43,7 +44,7 @@ type LeftCall struct {
 	Run      *LeftRun    `json:"run,omitempty"`   // of the first command; nil: it was not started
 }
 
-// A LeftRun is a script that runs.
+// A LeftRun is a script, or another program, that runs.
 type LeftRun struct {
 	PID    int           `json:"pid"`
 	End    time.Duration `json:"end_ns"` // when its time is over, since boot
@@ -181,11 +182,8 @@ func (n *Notifier) leaveOut(d *delivery, commands int, err error, st *SinkStatus
 // leaveCall returns what is left of a delivery.
 func leaveCall(d *delivery) LeftCall {
 	c := LeftCall{Event: event.Whole(*d.call.Event), Commands: d.commands, Begun: d.begun}
-	if r := d.run; r != nil {
-		c.Run = &LeftRun{PID: r.process.PID(), End: r.process.End(), Begun: r.begun, FD: r.output.fd(), Output: r.output.outputLog}
-		if r.reason != nil {
-			c.Run.Reason = r.reason.Error()
-		}
+	if d.run != nil {
+		c.Run = d.run.leave()
 	}
 	return c
 }
@@ -193,18 +191,18 @@ func leaveCall(d *delivery) LeftCall {
 // HandOn has the next binary inherit the pipes of the scripts that run. Nothing may be
 // started until Keep.
 func (n *Notifier) HandOn() {
-	n.eachPipe(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETFD, 0) })
+	n.eachOutput((*output).handOn)
 }
 
 // Keep undoes HandOn.
-func (n *Notifier) Keep() { n.eachPipe(func(fd uintptr) { unix.CloseOnExec(int(fd)) }) }
+func (n *Notifier) Keep() { n.eachOutput((*output).keep) }
 
-func (n *Notifier) eachPipe(f func(fd uintptr)) {
+func (n *Notifier) eachOutput(f func(*output)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, s := range n.subjects {
 		if len(s.pending) > 0 && s.pending[0].run != nil {
-			s.pending[0].run.output.control(f)
+			f(s.pending[0].run.output)
 		}
 	}
 }
@@ -277,18 +275,16 @@ func (n *Notifier) takeOver(l *LeftCall) *delivery {
 	}
 	d := &delivery{call: c, commands: l.Commands, begun: l.Begun}
 	if l.Run != nil {
-		if d.run, d.lost = n.takeOverRun(l.Run, &c, l.Commands[0]); d.lost != nil {
-			d.lost = fmt.Errorf("its result is not known after the upgrade: %w", d.lost)
-		}
+		d.run, d.lost = l.Run.takeOver(l.Commands[0].Argv[0], n.scriptLog(&c, l.Commands[0]))
 	}
 	return d
 }
 
-// takeOverRun returns a script that the former binary started.
-func (n *Notifier) takeOverRun(l *LeftRun, c *call, command Command) (*run, error) {
+// takeOver returns a program that the former binary started, and whose output log gets.
+func (l *LeftRun) takeOver(path string, log *slog.Logger) (*run, error) {
 	pipe, err := inheritedPipe(l.FD)
 	if err != nil {
-		n.scriptLog(c, command).Warn("the output of a script is lost", "err", err)
+		log.Warn("the output of a script is lost", "err", err)
 		if pipe, err = os.Open(os.DevNull); err != nil {
 			return nil, err
 		}
@@ -296,13 +292,22 @@ func (n *Notifier) takeOverRun(l *LeftRun, c *call, command Command) (*run, erro
 	process, err := program.Inherited(l.PID, l.End)
 	if err != nil {
 		pipe.Close()
-		return nil, err
+		return nil, fmt.Errorf("its result is not known after the upgrade: %w", err)
 	}
-	r := &run{process: process, begun: l.Begun, again: true, output: &output{pipe: pipe, log: n.scriptLog(c, command), outputLog: l.Output}}
+	r := &run{process: process, path: path, begun: l.Begun, again: true, output: &output{pipe: pipe, log: log, outputLog: l.Output}}
 	if l.Reason != "" {
 		r.reason = errors.New(l.Reason)
 	}
 	return r, nil
+}
+
+// leave returns what is left of a program that runs, whose output is not read.
+func (r *run) leave() *LeftRun {
+	l := &LeftRun{PID: r.process.PID(), End: r.process.End(), Begun: r.begun, FD: r.output.fd(), Output: r.output.outputLog}
+	if r.reason != nil {
+		l.Reason = r.reason.Error()
+	}
+	return l
 }
 
 // inheritedPipe returns a pipe that the former binary has left open. It does not touch a
@@ -328,6 +333,13 @@ func (o *output) fd() (fd int) {
 	o.control(func(open uintptr) { fd = int(open) })
 	return fd
 }
+
+// handOn has the next binary inherit the pipe; keep undoes that.
+func (o *output) handOn() {
+	o.control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETFD, 0) })
+}
+
+func (o *output) keep() { o.control(func(fd uintptr) { unix.CloseOnExec(int(fd)) }) }
 
 func (o *output) control(f func(fd uintptr)) {
 	if raw, err := o.pipe.SyscallConn(); err == nil {

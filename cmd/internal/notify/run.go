@@ -44,8 +44,9 @@ type run struct {
 	process *program.Process
 	output  *output
 	begun   time.Time
-	reason  error // why it was told to end; nil: it was not
-	again   bool  // it goes on after a pause
+	reason  error  // why it was told to end; nil: it was not
+	again   bool   // it goes on after a pause
+	path    string // of the program
 }
 
 // attempt starts the first command of a delivery, unless that was done before, and
@@ -115,7 +116,7 @@ func (n *Notifier) start(c *call, command Command) (*run, error) {
 		read.Close()
 		return nil, fmt.Errorf("start the script: %w", err)
 	}
-	return &run{process: process, output: &output{pipe: read, log: n.scriptLog(c, command)}, begun: begun}, nil
+	return &run{process: process, path: command.Argv[0], output: &output{pipe: read, log: n.scriptLog(c, command)}, begun: begun}, nil
 }
 
 // scriptLog is the log of what a script says.

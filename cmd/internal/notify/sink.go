@@ -16,7 +16,7 @@ type Transport interface {
 	// Deliver delivers events, all or the first of them, and returns how many
 	// need not be delivered again. After an error the others are tried again; of
 	// those that a Refused counts, none is. Without events Deliver prepares for
-	// them. It returns soon after ctx ends.
+	// them, and ends what another binary has begun. It returns soon after ctx ends.
 	Deliver(ctx context.Context, events []event.Event) (int, error)
 	// Close frees what Deliver holds. No Deliver follows.
 	Close()
@@ -63,7 +63,7 @@ type Sink struct {
 	wake chan struct{}
 	done chan struct{}
 	life context.Context // of all deliveries
-	end  context.CancelFunc
+	end  context.CancelCauseFunc
 
 	mu      sync.Mutex
 	opts    *SinkOptions
@@ -89,7 +89,7 @@ func ContinueSink(name string, log *slog.Logger, o SinkOptions, left *LeftSink) 
 	if left != nil {
 		s.takeOver(left)
 	}
-	s.life, s.end = context.WithCancel(context.Background())
+	s.life, s.end = context.WithCancelCause(context.Background())
 	go s.run()
 	return s
 }
@@ -153,9 +153,9 @@ func (s *Sink) Close(ctx context.Context) {
 	s.closing = true
 	s.rouse()
 	s.mu.Unlock()
-	defer context.AfterFunc(ctx, s.end)()
+	defer context.AfterFunc(ctx, func() { s.end(context.Cause(ctx)) })()
 	<-s.done
-	s.end()
+	s.end(nil)
 }
 
 func (s *Sink) rouse() {
@@ -288,7 +288,7 @@ func (s *Sink) deliver(opts *SinkOptions, batch []event.Event) bool {
 	if n > 0 {
 		s.status.LastDelivery = now
 	}
-	if refused := (*Refused)(nil); errors.As(err, &refused) && n < len(batch) {
+	if refused := (*Refused)(nil); errors.As(err, &refused) && (n < len(batch) || len(batch) == 0) {
 		s.drop(min(max(refused.Count, 1), len(batch)-n))
 		s.noteError(now, err)
 		if s.status.FailingSince.IsZero() {

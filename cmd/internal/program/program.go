@@ -2,7 +2,8 @@
 // check scripts, and programs that read the daemon's events.
 //
 // A program runs without a shell, in the directory / and in a process group of
-// its own. Its standard input is /dev/null unless [Program.RunWith] gives another. It may run as another user than the
+// its own. Its standard input is /dev/null unless [Program.RunWith] or
+// [Program.StartWith] gives another. It may run as another user than the
 // daemon, and it does not inherit the daemon's protection from the kernel's OOM
 // killer. [Program.Check] tells whether a program is safe to run as its user.
 package program
@@ -72,7 +73,16 @@ func newProcess(pid int, reap func() (*os.ProcessState, error)) *Process {
 // started, when the calling thread ends. The caller must then stay locked to its
 // thread until Wait has returned (prctl(2), PR_SET_PDEATHSIG).
 func (p *Program) Start(env []string, out io.Writer, bound bool, args ...string) (*Process, error) {
-	run, err := p.start(env, nil, out, bound, args...)
+	return p.limited(p.start(env, nil, out, bound, args...))
+}
+
+// StartWith is Start with a standard input, not bound; nil is /dev/null.
+func (p *Program) StartWith(env []string, in *os.File, out io.Writer) (*Process, error) {
+	return p.limited(p.start(env, in, out, false))
+}
+
+// limited notes the limit of a program that was just started.
+func (p *Program) limited(run *Process, err error) (*Process, error) {
 	if err == nil && p.Limit > 0 {
 		run.end = noteEnd(run.pid, p.Limit)
 	}
