@@ -44,6 +44,11 @@ func (d *Dialer) Dial(ctx context.Context) (*Conn, error) {
 	return &Conn{socket: s, dialer: d, left: maxAnswer}, nil
 }
 
+// Beside returns a Dialer, without TLS, for another port of the same server.
+func (d *Dialer) Beside(port uint16) *Dialer {
+	return &Dialer{dialer: d.beside(port)}
+}
+
 // Secure makes the TLS handshake on a connection of d. Without TLS it returns conn.
 func (d *Dialer) Secure(conn *Conn) (net.Conn, error) {
 	if d.tls == nil {

@@ -48,6 +48,13 @@ func newDialer(to Target, kind int, options ...socketOption) dialer {
 	return d
 }
 
+// beside returns the dialer for another port of the same server.
+func (d *dialer) beside(port uint16) dialer {
+	other := *d
+	other.remote, other.to = netip.AddrPortFrom(d.remote.Addr(), port), sockname{}
+	return other
+}
+
 // keepNoPort lets connect(2) choose the local port. Without it bind(2) reserves
 // a port for this socket alone. A few hundred servers that are asked every
 // second would then use up the range of ports, because a port stays in TIME_WAIT

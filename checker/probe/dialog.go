@@ -68,6 +68,7 @@ func (p *dialogProber) Probe(ctx context.Context) error {
 	}
 	defer conn.Close()
 	t := &talk{dialer: p.Dialer, conn: conn, wire: conn, in: bufio.NewReaderSize(conn, 1024)}
+	t.beside = func(port uint16) (*Conn, error) { return p.Beside(port).Dial(ctx) }
 	if p.implicit {
 		if err := t.secure(); err != nil {
 			return err
@@ -91,6 +92,9 @@ type talk struct {
 	in     *bufio.Reader
 	step   string // what is being awaited, for the words of errors
 	tags   int    // IMAP: commands sent
+	// beside makes a further connection of the attempt, without TLS, to a port of the
+	// same server.
+	beside func(port uint16) (*Conn, error)
 }
 
 // secure makes a TLS handshake. What the server sent before it must have been read:

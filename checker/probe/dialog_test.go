@@ -100,7 +100,7 @@ func TestDialogs(t *testing.T) {
 		},
 		{"pop", defaultPOP(false), ">+OK\n<QUIT\n>+OK", ""},
 		{"pop is locked", POP{Dialog{TLS: DefaultTLS(), Login: ann}}, ">+OK\n<USER ann\n>+OK\n<PASS secret\n>-ERR [IN-USE] locked", `PASS: "-ERR [IN-USE] locked", want "+OK"`},
-		{"ftp without a password", FTP{Dialog{TLS: DefaultTLS(), Login: Login{User: "ftp"}}}, ">220-one\n> 220 two\n>220 three\n<USER ftp\n>230 in\n<QUIT", ""},
+		{"ftp without a password", FTP{Dialog: Dialog{TLS: DefaultTLS(), Login: Login{User: "ftp"}}}, ">220-one\n> 220 two\n>220 three\n<USER ftp\n>230 in\n<QUIT", ""},
 		{"nntp without a password", NNTP{Dialog: Dialog{TLS: DefaultTLS(), Login: ann}, Group: "a.b"}, ">201 hi\n<AUTHINFO USER ann\n>281 in\n<GROUP a.b\n>411 none", `GROUP: "411 none", want 211`},
 		{
 			"more before the handshake", NNTP{Dialog: Dialog{StartTLS: true, TLS: DefaultTLS()}}, ">200 hi\n<STARTTLS\n>382 go\n>281 in",

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
-	"net/netip"
 )
 
 // A channel is a connection to the server that carries messages.
@@ -26,8 +25,7 @@ type channel struct {
 func (p *httpProber) dialChannel(ctx context.Context, m *message) (*channel, error) {
 	d := &p.dialer
 	if m.at.port != d.remote.Port() {
-		other := p.dialer
-		other.remote, other.to = netip.AddrPortFrom(d.remote.Addr(), m.at.port), sockname{}
+		other := d.beside(m.at.port)
 		d = &other
 	}
 	s, err := d.dial(ctx)

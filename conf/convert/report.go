@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -94,10 +95,24 @@ func (r *Report) String() string {
 	})
 	var b strings.Builder
 	for _, f := range findings {
-		fmt.Fprintln(&b, f)
+		b.WriteString(shown(f.String()) + "\n")
 	}
 	person, notes := r.Untranslated(), len(findings)-r.Untranslated()
 	fmt.Fprintf(&b, "%s read: %s, %s\n", count(r.Directives, "directive"), count(notes, "note"), needPerson(person))
+	return b.String()
+}
+
+// shown returns a text as a terminal may have it: words of the old file can have what
+// would change its colours or its title.
+func shown(text string) string {
+	var b strings.Builder
+	for _, r := range text { // a byte that is not UTF-8 is U+FFFD
+		if r == '\n' || r == '\t' || strconv.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		}
+	}
 	return b.String()
 }
 

@@ -168,8 +168,16 @@ func (w *writer) enter(header string) string {
 // put writes the comments of a place.
 func (w *writer) put(p place) { w.write(w.comments[p]) }
 
+// written replaces what a comment of TOML must not have.
+func written(r rune) rune {
+	if r < ' ' && r != '\t' || r == 0x7f {
+		return '\uFFFD'
+	}
+	return r
+}
+
 func (w *writer) write(comments []string) {
 	for _, text := range comments {
-		w.out.WriteString(strings.TrimRight("# "+text, " ") + "\n")
+		w.out.WriteString(strings.TrimRight("# "+strings.Map(written, strings.ToValidUTF8(text, "\uFFFD")), " ") + "\n")
 	}
 }

@@ -52,7 +52,8 @@ var experiments = []experiment{
 	{"planned", "mastership is given away and comes back, under 1 kHz of probes to the VIP and 1 kHz through the director, routed by DIP and VIP.", runPlanned},
 	{"inplace", "the MASTER changes without leaving: a new binary (keepalived: a restart), a reload that adds a VIP and one that removes it.", runInPlace},
 	{"takeover", "one instance with many addresses moves. Times are counted from when the protocol lets the successor take over. What nobody\n" +
-		"serves any more is announced bit by bit; after a goodbye (priority 0) the old MASTER still serves, and holdfast moves all at once.", runTakeover},
+		"serves any more is announced bit by bit; after a goodbye (priority 0) the old MASTER still serves, and holdfast moves all at once.\n" +
+		"An address is up when the kernel says so, or when it is announced if that is seen first.", runTakeover},
 	{"hogs", "busy loops on every processor. Late: how much longer than the interval two adverts are apart. keepalived runs with its default\n" +
 		"priority (its vrrp_rt_priority is off unless set).", runHogs},
 	{"scale", fmt.Sprintf("many virtual routers, each with its virtual MAC, %d an interface. Listening: all MASTER less Master_Down_Interval, which includes\n"+

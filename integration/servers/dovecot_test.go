@@ -54,6 +54,13 @@ func TestDovecot(t *testing.T) {
 	m.listens(143, 110, 993, 995)
 	right, wrong := "user = \"ann\"\n"+m.password("right"), "user = \"ann\"\n"+m.password("wrong")
 	const pop, imaps, pops = "port = 110\n", "port = 993\n", "port = 995\n"
+	m.besideLdirectord(
+		old{name: "imaps", port: 993, lines: "service=imaps\nlogin=\"ann\"\npasswd=\"right\"\n", meant: "any certificate"},
+		old{name: "pops", port: 995, lines: "service=pops\nlogin=\"ann\"\npasswd=\"right\"\n", meant: "any certificate"},
+		old{name: "pop without a user", port: 110, lines: "service=pop\n", well: true},
+		old{name: "imap without a user", port: 143, lines: "service=imap\n", well: true},
+		old{name: "imap where nobody is", port: 144, lines: "service=imap\n", well: true, meant: "a connection"},
+	)
 	m.prove(143,
 		check{name: "imap", keys: "type = \"imap\"\n"},
 		check{name: "imap, STARTTLS", keys: "type = \"imap\"\nstarttls = true\n" + tls + right},

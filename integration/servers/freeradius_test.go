@@ -56,6 +56,11 @@ func TestFreeRADIUS(t *testing.T) {
 	}
 	radius, ann, strict := secret("sesame"), "user = \"ann\"\n", "require_message_authenticator = true\n"
 	right, wrong := ann+m.password("right"), ann+m.password("wrong")
+	m.besideLdirectord(
+		old{name: "a user", port: 1812, lines: "service=radius\nprotocol=udp\nsecret=\"sesame\"\nlogin=\"ann\"\npasswd=\"right\"\n", well: true},
+		old{name: "a wrong password", port: 1812, lines: "service=radius\nprotocol=udp\nsecret=\"sesame\"\nlogin=\"ann\"\npasswd=\"wrong\"\n"},
+		old{name: "a wrong secret", port: 1812, lines: "service=radius\nprotocol=udp\nsecret=\"open\"\nlogin=\"ann\"\npasswd=\"right\"\n"},
+	)
 	m.prove(1812,
 		check{name: "Status-Server", keys: radius},
 		check{name: "a user", keys: radius + right},

@@ -64,6 +64,10 @@ func TestINN(t *testing.T) {
 	m.start("sh", "-c", startINN)
 	m.listens(119, 563)
 	right, wrong := "user = \"ann\"\n"+m.password("right"), "user = \"ann\"\n"+m.password("wrong")
+	m.besideLdirectord(
+		old{name: "greeting", port: 119, lines: "service=nntp\n", well: true},
+		old{name: "nobody there", port: 120, lines: "service=nntp\n"},
+	)
 	m.prove(119,
 		check{name: "greeting", keys: "type = \"nntp\"\n"},
 		check{name: "group", keys: "type = \"nntp\"\ngroup = \"open.test\"\n"},

@@ -28,6 +28,11 @@ func TestKamailio(t *testing.T) {
 	m.start("kamailio", "-DD", "-E", "-f", "/etc/kamailio/kamailio.cfg", "-m", "16", "-M", "4")
 	m.listens(5060)
 	const ping = "type = \"sip\"\nuri = \"sip:ping@ADDRESS\"\n"
+	m.besideLdirectord(
+		old{name: "udp", port: 5060, lines: "service=sip\nprotocol=udp\nlogin=\"ping@ADDRESS\"\n", meant: "any 200, not 200 OK alone"},
+		old{name: "tcp", port: 5060, lines: "service=sip\nprotocol=tcp\nlogin=\"ping@ADDRESS\"\n", meant: "any 200, not 200 OK alone"},
+		old{name: "another user", port: 5060, lines: "service=sip\nprotocol=udp\nlogin=\"ann@ADDRESS\"\n"},
+	)
 	m.prove(5060,
 		check{name: "udp", keys: ping},
 		check{name: "tcp", keys: ping + "transport = \"tcp\"\n"},

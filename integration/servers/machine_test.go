@@ -53,13 +53,27 @@ func newMachine(t *testing.T) *machine {
 			t.Fatalf("add address %v: %v", address, err)
 		}
 	}
-	t.Cleanup(func() {
+	m.endWithTest()
+	return m
+}
+
+// beside returns a machine with the same addresses for a client of m, with files and a
+// root of its own.
+func (m *machine) beside() *machine {
+	m.t.Helper()
+	other := &machine{t: m.t, address: m.address, v6: m.v6, dir: m.t.TempDir()}
+	other.endWithTest()
+	return other
+}
+
+// endWithTest stops what runs on the machine when the test ends.
+func (m *machine) endWithTest() {
+	m.t.Cleanup(func() {
 		m.stop()
-		if t.Failed() {
-			t.Logf("what the server said:\n%s", m.log())
+		if m.t.Failed() {
+			m.t.Logf("what the server said:\n%s", m.log())
 		}
 	})
-	return m
 }
 
 // addAddress makes an address local.
@@ -270,9 +284,15 @@ func (m *machine) whole() string {
 // log returns the end of what the server said.
 func (m *machine) log() string {
 	const enough = 8000
+	text := m.text()
+	return text[max(0, len(text)-enough):]
+}
+
+// text returns all that the server said.
+func (m *machine) text() string {
 	text, err := os.ReadFile(filepath.Join(m.dir, "log"))
 	if err != nil {
 		return err.Error()
 	}
-	return string(text[max(0, len(text)-enough):])
+	return string(text)
 }

@@ -44,6 +44,12 @@ func TestMariaDB(t *testing.T) {
 		}
 		return mysql + ann + right + shop + "query = \"" + text + "\"\n" + expect
 	}
+	m.besideLdirectord(
+		old{name: "a query", port: 3306, lines: "service=mysql\ndatabase=\"shop\"\nrequest=\"SELECT * FROM status\"\nlogin=\"ann\"\npasswd=\"right\"\n", well: true},
+		old{name: "a wrong password", port: 3306, lines: "service=mysql\ndatabase=\"shop\"\nrequest=\"SELECT * FROM status\"\nlogin=\"ann\"\npasswd=\"wrong\"\n"},
+		old{name: "no row", port: 3306, lines: "service=mysql\ndatabase=\"shop\"\nrequest=\"SELECT * FROM status WHERE enabled = 2\"\nlogin=\"ann\"\npasswd=\"right\"\n"},
+		old{name: "no such table", port: 3306, lines: "service=mysql\ndatabase=\"shop\"\nrequest=\"SELECT * FROM orders\"\nlogin=\"ann\"\npasswd=\"right\"\n"},
+	)
 	m.prove(3306,
 		check{name: "without a user", keys: mysql},
 		check{name: "without a user, over TLS", keys: mysql + secure + tls},

@@ -108,6 +108,17 @@ func TestNginx(t *testing.T) {
 	m.nginx()
 	const http, twice = "type = \"http\"\n", "\n[[service.check.request]]\npath = \"/\"\n[[service.check.request]]\n"
 	ann := http + "path = \"/secret/\"\nuser = \"ann\"\n"
+	m.besideLdirectord(
+		old{name: "a page", port: 80, lines: "service=http\nrequest=\"/json\"\nreceive=\"up\"\n", well: true},
+		old{name: "another page", port: 80, lines: "service=http\nrequest=\"/json\"\nreceive=\"no such text\"\n"},
+		old{name: "a status", port: 80, lines: "service=http\nrequest=\"/old\"\n"},
+		old{name: "a host", port: 80, lines: "service=http\nvirtualhost=\"www.example.com\"\nreceive=\"the site www.example.com\"\n", well: true},
+		old{name: "a method", port: 80, lines: "service=http\nhttpmethod=HEAD\n", well: true},
+		old{name: "a redirect", port: 80, lines: "service=http\nrequest=\"/moved\"\nreceive=\"weight\"\n", well: true},
+		old{name: "connect", port: 80, lines: "checktype=connect\n", well: true},
+		old{name: "connect to nobody", port: 79, lines: "checktype=connect\n"},
+		old{name: "simpletcp", port: 80, lines: "service=simpletcp\nrequest=\"GET /json HTTP/1.0\\n\\n\"\nreceive=\"up\"\n", well: true},
+	)
 	m.prove(80,
 		check{name: "HTTP/1.1", keys: http + "body = '^HTTP/1\\.1 GET '\n"},
 		check{name: "HTTP/1.0", keys: http + "http_version = \"1.0\"\nbody = '^HTTP/1\\.0 GET '\n"},

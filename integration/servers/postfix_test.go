@@ -67,6 +67,11 @@ func TestPostfix(t *testing.T) {
 	m.listens(25, 587, 465)
 	right, wrong := "user = \"ann\"\n"+m.password("right"), "user = \"ann\"\n"+m.password("wrong")
 	const submission, smtps, starttls = "port = 587\n", "port = 465\n", "starttls = true\n"
+	m.besideLdirectord(
+		old{name: "smtp", port: 25, lines: "service=smtp\n", well: true},
+		old{name: "smtp where TLS is", port: 465, lines: "service=smtp\n"},
+		old{name: "submission without a user", port: 587, lines: "service=submission\n", well: true},
+	)
 	m.prove(25,
 		check{name: "smtp", keys: "type = \"smtp\"\n"},
 		check{name: "STARTTLS", keys: "type = \"smtp\"\n" + starttls + tls},

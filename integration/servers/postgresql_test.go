@@ -51,6 +51,12 @@ func TestPostgreSQL(t *testing.T) {
 		}
 		return pg + ann + right + "query = \"" + text + "\"\n" + expect
 	}
+	m.besideLdirectord(
+		old{name: "a query", port: 5432, lines: "service=pgsql\ndatabase=\"postgres\"\nrequest=\"SELECT 1\"\nlogin=\"ann\"\npasswd=\"right\"\n", well: true},
+		old{name: "a wrong password", port: 5432, lines: "service=pgsql\ndatabase=\"postgres\"\nrequest=\"SELECT 1\"\nlogin=\"ann\"\npasswd=\"wrong\"\n"},
+		old{name: "no row", port: 5432, lines: "service=pgsql\ndatabase=\"postgres\"\nrequest=\"SELECT 1 WHERE false\"\nlogin=\"ann\"\npasswd=\"right\"\n"},
+		old{name: "no such table", port: 5432, lines: "service=pgsql\ndatabase=\"postgres\"\nrequest=\"SELECT * FROM orders\"\nlogin=\"ann\"\npasswd=\"right\"\n"},
+	)
 	m.prove(5432,
 		check{name: "without a user", keys: pg},
 		check{name: "without a user, over TLS", keys: pg + secure + tls},

@@ -43,6 +43,15 @@ func TestSlapd(t *testing.T) {
 	const ldap, ldaps, base = "type = \"ldap\"\n", "type = \"ldaps\"\nport = 636\n", "base = \"dc=example,dc=com\"\n"
 	const ann, person = "user = \"cn=ann,dc=example,dc=com\"\n", "base = \"cn=ann,dc=example,dc=com\"\n"
 	right, wrong := ann+m.password("right"), ann+m.password("wrong")
+	m.besideLdirectord(
+		old{name: "an entry", port: 389, lines: "service=ldap\nrequest=\"dc=example,dc=com\"\nreceive=\"dc=example\"\n", well: true},
+		old{name: "an attribute", port: 389, meant: "any text of the entry", lines: "service=ldap\nrequest=\"cn=ann,dc=example,dc=com\"\nreceive=\"fine\"\nlogin=\"cn=ann,dc=example,dc=com\"\npasswd=\"right\"\n"},
+		old{name: "a login", port: 389, lines: "service=ldap\nrequest=\"cn=ann,dc=example,dc=com\"\nreceive=\"cn=ann\"\nlogin=\"cn=ann,dc=example,dc=com\"\npasswd=\"right\"\n", well: true},
+		old{name: "a wrong password", port: 389, lines: "service=ldap\nrequest=\"cn=ann,dc=example,dc=com\"\nreceive=\"fine\"\nlogin=\"cn=ann,dc=example,dc=com\"\npasswd=\"wrong\"\n"},
+		old{name: "another attribute", port: 389, lines: "service=ldap\nrequest=\"dc=example,dc=com\"\nreceive=\"no such text\"\n"},
+		old{name: "no such entry", port: 389, lines: "service=ldap\nrequest=\"dc=example,dc=net\"\n"},
+		old{name: "over TLS", port: 636, lines: "service=ldaps\nrequest=\"dc=example,dc=com\"\nreceive=\"dc=example\"\n", well: true},
+	)
 	m.prove(389,
 		check{name: "the root DSE", keys: ldap},
 		check{name: "bind alone", keys: ldap + "scope = \"none\"\n"},

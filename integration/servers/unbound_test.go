@@ -27,6 +27,12 @@ func TestUnbound(t *testing.T) {
 	m.start("unbound", "-d", "-p", "-c", "/etc/unbound.conf")
 	m.listens(53)
 	const dns = "type = \"dns\"\n"
+	m.besideLdirectord(
+		old{name: "an address", port: 53, lines: "service=dns\nprotocol=udp\nrequest=\"www.example.com\"\nreceive=\"192.0.2.80\"\n", well: true},
+		old{name: "another address", port: 53, lines: "service=dns\nprotocol=udp\nrequest=\"www.example.com\"\nreceive=\"192.0.2.81\"\n"},
+		old{name: "no such name", port: 53, lines: "service=dns\nprotocol=udp\nrequest=\"nobody.example.com\"\nreceive=\"192.0.2.80\"\n"},
+		old{name: "no receive", port: 53, lines: "service=dns\nprotocol=udp\nrequest=\"www.example.com\"\n", meant: "any address"},
+	)
 	m.prove(53,
 		check{name: "an address", keys: dns + "name = \"www.example.com\"\nrecord = \"A\"\nexpect = '^192\\.0\\.2\\.80$'\n"},
 		check{name: "an IPv6 address, over IPv6", keys: dns + "name = \"www.example.com\"\nrecord = \"AAAA\"\nexpect = '^2001:db8::80$'\n", v6: true},

@@ -113,8 +113,11 @@ for deb in "$apt"/archives/*.deb; do
 	[ -e "$deb" ] || continue
 	dpkg --fsys-tarfile "$deb" | tar -x --keep-directory-symlink -C "$root.new"
 done
-rm -rf "$root"
+# Programs may run from there: the folder is away for a moment only.
+rm -rf "$root.old"
+if [ -e "$root" ]; then mv "$root" "$root.old"; fi
 mv "$root.new" "$root"
+rm -rf "$root.old"
 # modprobe is a link to /bin/kmod: absolute links must stay inside the root.
 find "$root" -type l -lname '/*' -print | while read -r link; do
 	target=$root$(readlink "$link")

@@ -107,15 +107,15 @@ func (p *Port) epollWait(timeout *unix.Timespec, naps naps) (n int, errno unix.E
 	if p.ahead.fresh() {
 		p.ahead.until(timeout)
 		n, errno = epollAhead(p.epoll, &p.events[0], len(p.events), &p.ahead, naps)
-		if errno != unix.ENOSYS {
+		if !missing(errno) {
 			return n, errno
 		}
-		p.noNS = true // before Linux 5.11
-		return 0, 0   // the caller makes another plan
+		p.noNS = true
+		return 0, 0 // the caller makes another plan
 	}
 	if !p.noNS {
 		n, errno = epollPwait2(p.epoll, &p.events[0], len(p.events), timeout, naps)
-		if errno != unix.ENOSYS {
+		if !missing(errno) {
 			return n, errno
 		}
 		p.noNS = true
@@ -131,6 +131,10 @@ func (p *Port) epollWait(timeout *unix.Timespec, naps naps) (n int, errno unix.E
 	}
 	return n, 0
 }
+
+// missing reports whether epoll_pwait2 is not there: it came with Linux 5.11, and a sandbox
+// whose list is older, such as that of systemd 245 in our unit file, refuses it.
+func missing(errno unix.Errno) bool { return errno == unix.ENOSYS || errno == unix.EPERM }
 
 // errnoOf returns the error number of a system call.
 func errnoOf(err error) unix.Errno {

@@ -20,9 +20,13 @@ func Convert(in convert.Input, report *convert.Report) *convert.Result {
 		if c.foreign(f) {
 			continue
 		}
-		read := map[role]func(line){roleHACF: c.hacf, roleResources: c.resources, roleKeys: c.authKey}[roleOf(f)]
+		what := roleOf(f)
+		read := map[role]func(line){roleHACF: c.hacf, roleResources: c.resources, roleKeys: c.authKey}[what]
 		for _, l := range lines(f, report) {
 			read(l)
+		}
+		if what == roleResources {
+			c.unended(f)
 		}
 	}
 	if c.cluster.resourcesCRM {
@@ -37,6 +41,15 @@ func Convert(in convert.Input, report *convert.Report) *convert.Result {
 		c.instance(i, &c.groups[i], names)
 	}
 	return c.draft.Finish(report)
+}
+
+// unended says that heartbeat's shell script does not see a last line without its end.
+func (c *converter) unended(f convert.File) {
+	last, _, _ := strings.Cut(f.Text[strings.LastIndexByte(f.Text, '\n')+1:], "#")
+	if strings.TrimSpace(last) != "" {
+		at := convert.Position{File: f.Name, Line: strings.Count(f.Text, "\n") + 1}
+		c.report.Note(at, "heartbeat does not read this line, because no newline ends it: none of its resources ran; the file has what was probably meant")
+	}
 }
 
 // A converter converts the files of a cluster.

@@ -1,6 +1,7 @@
 package heartbeat
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -212,5 +213,21 @@ func TestMedia(t *testing.T) {
 	want := path + "\"eth1\"\n\n" + path + "\"eth2\"\n" + unicast + "\n" + path + "\"eth3\"\n"
 	if !strings.Contains(toml, want) || strings.Count(toml, path) != 3 {
 		t.Errorf("no\n%s in\n%s\n%s", want, toml, report.String())
+	}
+}
+
+// Seen with heartbeat 3.0.6: it took nothing over.
+func TestUnendedLine(t *testing.T) {
+	for text, want := range map[string]bool{
+		"lvs1 10.0.0.1/24/eth0": true, "lvs1 10.0.0.1/24/eth0\n": false, "lvs1 10.0.0.1/24/eth0\n# end": false,
+		"lvs1 10.0.0.1/24/eth0\nlvs2 10.0.0.2/24/eth0 # last": true,
+	} {
+		var report convert.Report
+		files := []convert.File{{Name: "ha.cf", Text: "node lvs1 lvs2"}, {Name: "haresources", Text: text}}
+		Convert(convert.Input{Files: files, Host: "lvs1"}, &report)
+		line := fmt.Sprintf("haresources:%d: note: heartbeat does not read this line", strings.Count(text, "\n")+1)
+		if got := strings.Contains(report.String(), line); got != want {
+			t.Errorf("%q: %v, want %v\n%s", text, got, want, report.String())
+		}
 	}
 }

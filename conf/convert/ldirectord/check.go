@@ -205,6 +205,10 @@ func login(kind string) func(*converter, *virtual, request, *convert.Table) bool
 		c.user(v, check)
 		if strings.HasSuffix(kind, "s") {
 			unverified(v, check)
+			c.report.Note(v.position("service"), "ldirectord finds a server down whose certificate is not of a CA of this machine, or not for its address; the file accepts any certificate, as for the other services: set verify = true in tls if yours are good")
+		}
+		if kind == "imap" && v.login == "" {
+			c.report.Note(v.position("service"), "ldirectord finds every server well without login=, also one that refuses the connection; the file has the check that was probably meant, a greeting")
 		}
 		return true
 	}
@@ -221,7 +225,8 @@ func (c *converter) user(v *virtual, check *convert.Table) {
 	}
 }
 
-// unverified turns the verification of certificates off: ldirectord accepts any.
+// unverified turns the verification of certificates off: ldirectord accepts any of https
+// and ldaps. Its Perl modules for imaps and pops did not verify before 2013.
 func unverified(v *virtual, check *convert.Table) {
 	check.Sub("tls", v.position("service")).Set(v.position("service"), "verify", false)
 }
@@ -284,11 +289,20 @@ func translateFTP(c *converter, v *virtual, ask request, check *convert.Table) b
 	check.Set(v.position("service"), "type", "ftp")
 	check.Set(v.position("login"), "user", firstText(v.login, "anonymous"))
 	check.Set(v.position("passwd"), "password_file", c.secret(v.position("passwd"), "ftp", "password", firstText(v.password, "ldirectord@localhost")))
-	if ask.expect == "" {
-		c.report.Note(v.position("service"), "ldirectord finds every server well without receive=, also one that refuses the connection; the file has the check that was probably meant, a login")
+	file := strings.TrimLeft(ask.ask, "/")
+	switch {
+	case ask.expect == "":
+		c.report.Note(v.position("service"), "ldirectord finds every server well without receive=, also one that refuses the connection; the file has the check that was probably meant")
+	case file == "":
+		c.report.Note(v.position("service"), "ldirectord finds no server well without request=, because / is no file; the file has the check that was probably meant, a login")
 		return true
 	}
-	c.report.Person(v.position("request"), "ftp: holdfast logs in and fetches no file, so nothing is compared with receive; use type = \"external\" for that")
+	if file != "" {
+		check.Set(v.position("request"), "file", "/"+file)
+	}
+	if ask.expect != "" {
+		check.Set(v.position("receive"), "expect", ask.expect)
+	}
 	return true
 }
 
@@ -317,6 +331,7 @@ func translateLDAP(c *converter, v *virtual, ask request, check *convert.Table) 
 	}
 	if ask.expect != "" {
 		check.Set(v.position("receive"), "expect", ask.expect)
+		c.report.Note(v.position("receive"), "ldirectord compares receive with the name of the entry alone; holdfast compares it with the attributes too")
 	}
 	if v.service == "ldaps" {
 		unverified(v, check)
@@ -353,7 +368,7 @@ func translateRADIUS(c *converter, v *virtual, _ request, check *convert.Table) 
 	return true
 }
 
-func translateSIP(_ *converter, v *virtual, _ request, check *convert.Table) bool {
+func translateSIP(c *converter, v *virtual, _ request, check *convert.Table) bool {
 	check.Set(v.position("service"), "type", "sip")
 	if v.login != "" {
 		check.Set(v.position("login"), "uri", "sip:"+v.login)
@@ -362,11 +377,12 @@ func translateSIP(_ *converter, v *virtual, _ request, check *convert.Table) boo
 		check.Set(v.position("protocol"), "transport", "tcp")
 	}
 	check.Set(v.position("service"), "code", []any{200})
+	c.once("sip", v.at, "ldirectord wants the answer \"200 OK\" to the letter; holdfast takes any answer of the code 200")
 	return true
 }
 
 func translateOracle(c *converter, v *virtual, _ request, _ *convert.Table) bool {
-	c.report.Person(v.position("service"), "oracle: holdfast has no such check; use type = \"external\" with a program that logs in")
+	c.report.Person(v.position("service"), "oracle: holdfast has no such check: use type = \"external\" with a program that logs in, for instance Oracle's sqlplus; the servers are not checked until then")
 	return false
 }
 
