@@ -92,10 +92,12 @@ func (q *queued) fill(t *testing.T) {
 // let has the script for MASTER end.
 func (q *queued) let(t *testing.T) {
 	t.Helper()
-	gate, err := os.OpenFile(q.gate, os.O_WRONLY|syscall.O_NONBLOCK, 0) // an error if the script does not read
-	if err != nil {
-		t.Fatalf("the script does not run any more: %v\n%s", err, q.LogText())
-	}
+	var gate *os.File
+	lab.Wait(t, 10*time.Second, "the script reads", func() (string, bool) {
+		var err error
+		gate, err = os.OpenFile(q.gate, os.O_WRONLY|syscall.O_NONBLOCK, 0) // an error if nobody reads
+		return fmt.Sprint(err), err == nil
+	})
 	defer gate.Close()
 	if _, err := gate.WriteString("go\n"); err != nil {
 		t.Fatal(err)
@@ -120,9 +122,10 @@ var allQueued = []string{
 func (q *queued) heard(t *testing.T) {
 	t.Helper()
 	q.loggedAll(t, "before the upgrade", "half a line after the upgrade", "exit status 3")
-	if failed := events(t, q.Daemon, 0).Of("notify"); len(failed) != 1 || !strings.Contains(fmt.Sprint(failed), "exit status 3") {
-		t.Errorf("the journal has %v", failed)
-	}
+	lab.Wait(t, 5*time.Second, "the failure of one script in the journal", func() (string, bool) {
+		failed := events(t, q.Daemon, 0).Of("notify")
+		return fmt.Sprint(failed), len(failed) == 1 && strings.Contains(fmt.Sprint(failed), "exit status 3")
+	})
 }
 
 // loggedAll waits until the log says everything.

@@ -79,9 +79,12 @@ func (o *outlets) sendStatesAfterReload(states func() []event.Event) {
 	}
 }
 
-// restore takes over what the former binary has left. Nothing is started before goOn.
+// restore takes over what the former binary has left. Nothing is started before goOn. At a
+// start that is no upgrade nothing waits for that: MASTER would replace a BACKUP that waits.
 func (o *outlets) restore(u *upgradeState) {
-	o.notifier.Continue(&u.Scripts)
+	if u.At != 0 {
+		o.notifier.Continue(&u.Scripts)
+	}
 	o.left = u.Sinks
 }
 

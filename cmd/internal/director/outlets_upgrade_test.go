@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"holdfast/cmd/internal/event"
+	"holdfast/cmd/internal/notify"
+	"holdfast/cmd/internal/program"
 	"holdfast/conf"
 )
 
@@ -75,5 +77,42 @@ func TestSinksOverAnUpgrade(t *testing.T) {
 	}
 	if strings.Contains(said.log.String(), "dropped") {
 		t.Errorf("the log says\n%s", said.log.String())
+	}
+}
+
+// At a start that is no upgrade, the scripts for the first states do not wait until all is
+// up. After an upgrade they wait until the whole configuration is applied.
+func TestScriptsWaitAfterAnUpgrade(t *testing.T) {
+	for _, at := range []time.Duration{0, 1} {
+		b, _ := alone(t)
+		o := &outlets{base: b, conf: &conf.Config{}, scripts: func(*event.Event) notify.Scripts {
+			return notify.Scripts{Any: &notify.Command{Program: program.Program{Argv: []string{"/bin/true"}}}}
+		}}
+		if err := o.open(); err != nil {
+			t.Fatal(err)
+		}
+		o.restore(&upgradeState{At: at})
+		o.handle(&event.Event{Kind: event.KindGroup, Subject: "a", To: event.Backup, Group: &event.Group{}})
+		o.handle(&event.Event{Kind: event.KindGroup, Subject: "b", To: event.Backup, Group: &event.Group{}})
+		ended := func() bool { return o.notifier.Status().Queued == 0 }
+		if at == 0 {
+			awaitTrue(t, "the scripts to end", ended)
+		} else if o.notifier.Status().Queued != 2 {
+			t.Error("scripts ran before the configuration was applied")
+		}
+		o.goOn()
+		awaitTrue(t, "the scripts to end at last", ended)
+		if err := o.notifier.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func awaitTrue(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain for %s", what)
+		}
 	}
 }
