@@ -4,9 +4,6 @@ import "holdfast/checker/probe"
 
 func visitFTP(t *table, s *probe.FTP, inherited probe.FTP, implicit bool) {
 	visitDialog(t, &s.Dialog, inherited.Dialog, implicit)
-	if implicit { // a file is fetched without TLS only
-		return
-	}
 	field(t, "file", &s.File, anyText, inherited.File)
 	field(t, "expect", &s.Expect, regularExpression, inherited.Expect)
 }

@@ -3,6 +3,7 @@ package probe
 import (
 	"fmt"
 	"io"
+	"net"
 	"regexp"
 	"strconv"
 	"strings"
@@ -29,9 +30,6 @@ func (s FTP) Validate() FieldErrors {
 	s.Dialog.validate(&errs)
 	if strings.ContainsAny(s.File, "\x00\r\n") {
 		errs.Addf("file", "must not contain control characters, like %q", s.File)
-	}
-	if s.File != "" && s.Dialog.secure() != nil {
-		errs.Addf("file", "is fetched without TLS only")
 	}
 	if s.File == "" && s.Expect != "" {
 		errs.Addf("expect", "has no effect without file")
@@ -88,6 +86,14 @@ func (s *FTP) login(t *talk) error {
 
 // fetch returns the file, byte by byte as the server has it.
 func (s *FTP) fetch(t *talk) ([]byte, error) {
+	if s.Dialog.secure() != nil { // RFC 4217 §9: the data too
+		if _, err := t.ask("PBSZ", "PBSZ 0", only(200)); err != nil {
+			return nil, err
+		}
+		if _, err := t.ask("PROT", "PROT P", only(200)); err != nil {
+			return nil, err
+		}
+	}
 	if _, err := t.ask("TYPE", "TYPE I", only(200)); err != nil {
 		return nil, err
 	}
@@ -103,13 +109,31 @@ func (s *FTP) fetch(t *talk) ([]byte, error) {
 	if _, err := t.ask("RETR", "RETR "+s.File, only(150), only(125)); err != nil {
 		return nil, err
 	}
-	content, err := io.ReadAll(data)
+	content, err := s.read(t, data)
 	if err != nil {
-		return nil, data.Failed("file", err)
+		return nil, err
 	}
 	t.step = "RETR"
 	_, err = t.want(only(226), only(250))
 	return content, err
+}
+
+// read reads a data connection to its end, over TLS if the commands go over TLS.
+func (s *FTP) read(t *talk, data *Conn) ([]byte, error) {
+	wire := net.Conn(data)
+	if s.Dialog.secure() != nil {
+		secure, err := t.dialer.Secure(data)
+		if err != nil {
+			return nil, fmt.Errorf("data connection: %w", err)
+		}
+		wire = secure
+	}
+	content, err := io.ReadAll(wire)
+	if err != nil {
+		return nil, data.Failed("file", err)
+	}
+	_ = wire.Close() // the server awaits the end of TLS; nothing is left to lose
+	return content, nil
 }
 
 // passive asks the server to await a data connection, and returns the port. A server

@@ -40,6 +40,10 @@ Warnings do not change the exit code, unless --strict makes them errors.`,
 				w.Message = "warning: " + w.Message
 				fmt.Fprintln(cmd.ErrOrStderr(), w)
 			}
+			if names := c.Unasked(); len(names) > 0 {
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s: service.%s.forward: note: no check finds a server that lacks the address of the service (%s with dr or tun): "+
+					"set via = \"vip\" in the check, or run \"holdfast realserver status\" on the servers\n", f.config, names[0], count(len(names), "service"))
+			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: valid: %s, %s, %s\n", f.config,
 				count(len(c.VRRP), "virtual router"), count(len(c.Groups), "group"), count(len(c.Services), "service"))
 			return nil

@@ -19,6 +19,7 @@ mail_spool_directory = /tmp/mail
 // directorConfig is the configuration of the daemon: one web server, checks by programs and a
 // file, and rules for alerts that differ in one thing each. ADDRESS is the machine.
 const directorConfig = `max_check_programs = 1
+check_spread = "0s"
 [notify.mail]
 server = "ADDRESS:25"
 from = "lvs1@server.example"
@@ -36,8 +37,8 @@ address = "203.0.113.1:80"
 [service.check]
 type = "http"
 path = "/flag"
-interval = "100ms"
-timeout = "100ms"
+interval = "200ms"
+timeout = "200ms"
 fall = 3
 [service.notify]
 up = "DIR/note server"
@@ -80,8 +81,9 @@ address = "203.0.113.1:83"
 [service.check]
 type = "external"
 command = ["DIR/alone"]
-interval = "200ms"
-timeout = "200ms"
+interval = "2s"
+timeout = "2s"
+fall = 1
 environment = ["WORD=a b"]
 [[service.server]]
 address = "ADDRESS:80"
@@ -92,8 +94,9 @@ address = "203.0.113.1:84"
 [service.check]
 type = "external"
 command = ["DIR/alone"]
-interval = "200ms"
-timeout = "200ms"
+interval = "2s"
+timeout = "2s"
+fall = 1
 environment = ["WORD=a b"]
 [[service.server]]
 address = "ADDRESS:80"
@@ -231,14 +234,13 @@ func TestDirector(t *testing.T) {
 	d := m.newDaemon()
 	d.write("note", "#!/bin/sh\necho \"$*\" >>DIR/notes\n", 0o755)
 	d.write("load", "3\n", 0o644)
-	if err := os.Mkdir(d.path("open"), 0o777); err != nil || os.Chmod(d.path("open"), 0o777) != nil {
-		t.Fatal(err)
-	}
-	// Whoever else runs meanwhile finds the folder there.
-	const alone = "mkdir DIR/open/run || : >DIR/open/overlap\nsleep 0.02\nrmdir DIR/open/run\n"
+	d.write("lock", "", 0o644)
+	// Whoever else runs meanwhile has the lock.
+	const alone = "exec 9<DIR/lock\nflock -n 9 || : >DIR/overlap\nsleep 0.05\n"
 	d.write("alone", "#!/bin/sh\n"+alone+"test \"$WORD\" = 'a b' && test $HOLDFAST_ADDRESS = "+m.address.String()+"\n", 0o755)
 	// It asks nginx for the weight, and answers as scripts of MISC_CHECK do.
-	d.write("misc", "#!/bin/bash\n"+alone+`[ $(id -un) = nobody ] || exit 1
+	d.write("misc", `#!/bin/bash
+[ $(id -un) = nobody ] || exit 1
 exec 3<>/dev/tcp/`+m.address.String()+`/80
 printf 'GET /weight HTTP/1.0\r\n\r\n' >&3
 exit $(($(sed -n 's/^X-Weight: \([0-9]*\).*/\1/p' <&3) + 2))
@@ -288,7 +290,7 @@ exit $(($(sed -n 's/^X-Weight: \([0-9]*\).*/\1/p' <&3) + 2))
 	if text := m.mail("dan"); text != "" {
 		t.Errorf("a rule that should be silent says:\n%s", text)
 	}
-	if _, err := os.Stat(d.path("open/overlap")); err == nil {
+	if _, err := os.Stat(d.path("overlap")); err == nil {
 		t.Error("two programs ran at once")
 	}
 	d.await("web", served{"up", 1})

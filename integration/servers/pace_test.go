@@ -62,7 +62,7 @@ func TestNginxPace(t *testing.T) {
 			name, port, options, check)
 	}
 	closed := []string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"}[(time.Now().Weekday()+3)%7]
-	const often = "interval = \"100ms\"\ntimeout = \"100ms\"\n"
+	const often = "interval = \"300ms\"\ntimeout = \"300ms\"\n"
 	const once = "interval = \"24h\"\ntimeout = \"1s\"\n"
 	set := m.services(strings.Join([]string{
 		service("retry", "", once+"path = \"/flag\"\nretry_interval = \"50ms\"\nfall = 3\n"),
@@ -72,7 +72,7 @@ func TestNginxPace(t *testing.T) {
 		service("depending", "", often+"path = \"/well/depending\"\ndepends = [\"down\"]\n"),
 		service("period", "", often+"path = \"/well/period\"\nperiod = \"wd {"+closed+"}\"\n"),
 	}, ""))
-	const enough = 40 // attempts of a check that goes on, so that those that should not have had their time
+	const enough = 12 // attempts of a check that goes on, so that those that should not have had their time
 	m.state(set, "retry/server", "up", func(s checker.Status) bool { return s.State == checker.Up })
 	if err := os.Remove(m.inside("/srv/flag")); err != nil {
 		t.Fatal(err)

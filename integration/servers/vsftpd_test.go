@@ -50,6 +50,9 @@ func TestVsftpd(t *testing.T) {
 		check{name: "AUTH TLS", keys: "type = \"ftp\"\nstarttls = true\n" + tls + right},
 		check{name: "AUTH TLS, unknown CA", keys: "type = \"ftp\"\nstarttls = true\ntls = { server_name = \"server.example\" }\n",
 			reason: "TLS: certificate signed by unknown authority"},
+		check{name: "file over AUTH TLS", keys: "type = \"ftp\"\nstarttls = true\nfile = \"/srv/pub/health file\"\nexpect = \"^all is well\"\n" + tls + right},
+		check{name: "file of ftps", keys: "type = \"ftps\"\nport = 990\nfile = \"/srv/pub/health file\"\nexpect = \"^all is well\"\n" + tls + right},
+		check{name: "no file of ftps", keys: "type = \"ftps\"\nport = 990\nfile = \"/srv/none\"\n" + tls + right, reason: "RETR: \"550 Failed to open file.\", want 150, 125"},
 		check{name: "ftps", keys: "type = \"ftps\"\nport = 990\n" + tls + right},
 		check{name: "ftps, wrong password", keys: "type = \"ftps\"\nport = 990\n" + tls + wrong, reason: "PASS: \"530 Login incorrect.\", want 230, 202"},
 	)

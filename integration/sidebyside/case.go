@@ -37,6 +37,9 @@ type Case struct {
 	// Dead are those of Servers that end for a while, and Gone the addresses of the
 	// realservers that then get nothing.
 	Dead, Gone []string
+	// Falters is what keepalived's log has if it does not get where the servers are by
+	// itself: then holdfast alone must. "" is for a keepalived that does.
+	Falters string
 	// Differs has the differences that stay.
 	Differs []Difference
 }
