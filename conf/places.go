@@ -50,7 +50,7 @@ func director(path string) Director {
 		read := env.readFile
 		env.readFile = func(name string) ([]byte, error) {
 			src, err := read(name)
-			return []byte(excerpt(string(src), "director")), err
+			return []byte(directorExcerpt(string(src))), err
 		}
 		r := newReader(env)
 		r.root(r.gather(path)).sub("director", d.visit)

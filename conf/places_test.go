@@ -51,8 +51,8 @@ func TestPlaces(t *testing.T) {
 func wantExcerpt(t *testing.T, src string, whole map[string]any) {
 	t.Helper()
 	var got map[string]any
-	if _, err := toml.Decode(excerpt(src, "director"), &got); err != nil {
-		t.Fatalf("%v, in the excerpt\n%s", err, excerpt(src, "director"))
+	if _, err := toml.Decode(directorExcerpt(src), &got); err != nil {
+		t.Fatalf("%v, in the excerpt\n%s", err, directorExcerpt(src))
 	}
 	if diff := cmp.Diff(whole["director"], got["director"], cmpopts.EquateNaNs()); diff != "" {
 		t.Errorf("the director is another (-whole +excerpt):\n%s", diff)

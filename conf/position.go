@@ -84,9 +84,9 @@ func locate(src string) (*node, *excess) {
 	}
 }
 
-// excerpt returns the keys of the top level and the table of this name, with the tables
-// in it. Of a source with a syntax error it returns anything. The lines are others.
-func excerpt(src, table string) string {
+// directorExcerpt returns the keys of the top level and the table [director], with the
+// tables in it. Of a source with a syntax error it returns anything. The lines are others.
+func directorExcerpt(src string) string {
 	s := &scanner{src: src, line: 1}
 	var kept strings.Builder
 	keep := true
@@ -98,7 +98,7 @@ func excerpt(src, table string) string {
 		before := s.pos
 		if s.peek() == '[' {
 			_, path := s.headerKey()
-			keep = path[0] == table
+			keep = path[0] == "director"
 		} else {
 			s.assignment(&node{})
 		}

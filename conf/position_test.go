@@ -122,13 +122,13 @@ func TestJoinWithoutPlaces(t *testing.T) {
 	}
 }
 
-// FuzzLocate: locate and excerpt do not panic, and of what the TOML library accepts they
+// FuzzLocate: locate and directorExcerpt do not panic, and of what the TOML library accepts they
 // find the same keys and elements.
 func FuzzLocate(f *testing.F) {
 	addFiles(f)
 	f.Fuzz(func(t *testing.T, src string) {
 		locate(src)
-		excerpt(src, "director")
+		directorExcerpt(src)
 		var tree map[string]any
 		g := gatherer{reader: &reader{}}
 		if _, ok := g.parse("fuzz.toml", src); !ok {
