@@ -197,22 +197,25 @@ func runDeath(o options, k *track, h *heat) {
 	stop(p)
 }
 
-// runReload changes the weight of one server among many.
+// runReload changes the weight of one server among many. The time begins when the file is
+// written. It ends with the change of the table and, where a command asks for the reload,
+// not before the command has ended.
 func runReload(o options, k *track, h *heat) {
 	s := checkSetup{kind: "tcp", servers: busyServers, port: checkedPort, weight: 1}
 	record := k.record()
-	var weigh func(checkSetup)
+	var write, reload func()
 	var p *lab.Process
 	var d *lab.Daemon
 	if h.row.Contender == keepalived.name {
 		ka := k.keepalived(s, record)
 		p = ka.Process
-		weigh = func(s checkSetup) { k.write(ka.path, s.keepalived()); p.Signal(unix.SIGHUP) }
+		write = func() { k.write(ka.path, s.keepalived()) }
+		reload = func() { p.Signal(unix.SIGHUP) }
 	} else {
 		d = k.holdfast(s, record)
 		p = d.Process
-		weigh = func(s checkSetup) {
-			d.Configure(s.toml())
+		write = func() { d.Configure(s.toml()) }
+		reload = func() {
 			if err := d.Reload(); err != nil {
 				k.t.Fatalf("%v", err)
 			}
@@ -228,12 +231,11 @@ func runReload(o options, k *track, h *heat) {
 	for i := range 2 * o.checkRounds {
 		before := len(k.changes(record))
 		s.weight = i + 2
+		write()
 		began := time.Now()
-		weigh(s)
-		took := k.await(record, before, server).at.Sub(began)
-		if d != nil { // the command has answered
-			took = time.Since(began)
-		}
+		reload()
+		answered := time.Now()
+		took := later(answered, k.await(record, before, server).at).Sub(began)
 		time.Sleep(time.Second)
 		changes := k.changes(record)[before:]
 		h.note(func(r *row) {
@@ -246,6 +248,13 @@ func runReload(o options, k *track, h *heat) {
 		h.note(func(r *row) { r.add("late p99 ms", spread, late) }, "p99 %.1f ms late", late)
 	}
 	stop(p)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // parseNS returns the time that a text says in nanoseconds since 1970.
