@@ -140,9 +140,12 @@ func (p *prober) expected(entries []*ldap.Entry) bool {
 	return false
 }
 
-// unread is how the library says that it does not understand what came. It exports no
-// error for it.
-const unread = "unable to read LDAP response packet"
+// How the library says that it does not understand what came: in answer to a request, and
+// to one that comes after the library has hung up. It exports no errors for them.
+const (
+	unread = "unable to read LDAP response packet"
+	hungUp = "ldap: connection closed"
+)
 
 // failed returns the reason of a step that failed: the server's own words, otherwise
 // what happened to the connection.
@@ -152,7 +155,7 @@ func failed(raw *probe.Conn, step string, err error) error {
 		if ok {
 			err = answer.Err
 		}
-		if strings.Contains(err.Error(), unread) {
+		if text := err.Error(); strings.Contains(text, unread) || text == hungUp {
 			return raw.Misread(step, "an LDAP server", err)
 		}
 		return raw.Failed(step, errors.New(plain(err)))
