@@ -13,20 +13,46 @@ import (
 type node struct {
 	line  int
 	depth int              // of the path from the root
-	keys  map[string]*node // of a table
+	key   string           // of the table that it is in
+	keys  []*node          // of a table
+	index map[string]*node // of keys, if there are many
 	items []*node          // of an array
+}
+
+// fewKeys is how many keys a table has without an index. Nearly all tables are small, and
+// there may be ten thousand of them.
+const fewKeys = 16
+
+// find returns the node of key in the table n; nil if there is none.
+func (n *node) find(key string) *node {
+	if n.index != nil {
+		return n.index[key]
+	}
+	for _, c := range n.keys {
+		if c.key == key {
+			return c
+		}
+	}
+	return nil
 }
 
 // child returns the node of key in the table n, and makes it if necessary.
 func (n *node) child(key string, line int) *node {
-	if c := n.keys[key]; c != nil {
+	c := n.find(key)
+	if c != nil {
 		return c
 	}
-	if n.keys == nil {
-		n.keys = make(map[string]*node)
+	c = &node{line: line, depth: n.depth + 1, key: key}
+	n.keys = append(n.keys, c)
+	switch {
+	case n.index != nil:
+		n.index[key] = c
+	case len(n.keys) > fewKeys:
+		n.index = make(map[string]*node, 2*fewKeys)
+		for _, c := range n.keys {
+			n.index[c.key] = c
+		}
 	}
-	c := &node{line: line, depth: n.depth + 1}
-	n.keys[key] = c
 	return c
 }
 

@@ -17,8 +17,8 @@ func places(n *node, path string) []string {
 	if path != "" {
 		all = append(all, fmt.Sprintf("%s %d", path, n.line))
 	}
-	for _, key := range slices.Sorted(maps.Keys(n.keys)) {
-		all = append(all, places(n.keys[key], dotted(path, quoteKey(key)))...)
+	for _, key := range sortedKeys(n) {
+		all = append(all, places(n.find(key), dotted(path, quoteKey(key)))...)
 	}
 	for i, item := range n.items {
 		all = append(all, places(item, fmt.Sprintf("%s[%d]", path, i))...)
@@ -88,12 +88,12 @@ func agree(t *testing.T, data any, n *node, path string) {
 	var items []any
 	switch data := data.(type) {
 	case map[string]any:
-		if diff := cmp.Diff(slices.Sorted(maps.Keys(data)), slices.Sorted(maps.Keys(n.keys))); diff != "" {
+		if diff := cmp.Diff(slices.Sorted(maps.Keys(data)), sortedKeys(n)); diff != "" {
 			t.Errorf("%q has keys (-toml +located):\n%s", path, diff)
 			return
 		}
 		for key, v := range data {
-			agree(t, v, n.keys[key], dotted(path, quoteKey(key)))
+			agree(t, v, n.find(key), dotted(path, quoteKey(key)))
 		}
 		return
 	case []map[string]any:
@@ -110,6 +110,16 @@ func agree(t *testing.T, data any, n *node, path string) {
 	for i, item := range items {
 		agree(t, item, n.items[i], fmt.Sprintf("%s[%d]", path, i))
 	}
+}
+
+// sortedKeys returns the keys of a table.
+func sortedKeys(n *node) []string {
+	var all []string
+	for _, c := range n.keys {
+		all = append(all, c.key)
+	}
+	slices.Sort(all)
+	return all
 }
 
 // A value without a position has the position of the table or list around it.

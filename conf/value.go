@@ -40,7 +40,7 @@ func join(file string, data any, n *node) value {
 func joinTable(file string, data map[string]any, n *node) map[string]value {
 	table := make(map[string]value, len(data))
 	for key, item := range data {
-		at := n.keys[key]
+		at := n.find(key)
 		if at == nil {
 			at = n
 		}
