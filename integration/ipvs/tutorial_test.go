@@ -33,14 +33,9 @@ func TestTutorial(t *testing.T) {
 		h.Plug(p.Outside, "eth1")
 		h.ServeHTTP(":80")
 	}
-	var said string
 	for _, block := range blocks(string(page)) {
-		if block.kind == "text" {
-			requireLines(t, block, said)
-			continue
-		}
 		for _, name := range block.machines {
-			said = machines[name].do(t, block)
+			machines[name].do(t, block)
 		}
 	}
 }
@@ -52,6 +47,7 @@ type block struct {
 	machines []string
 	file     string // of toml
 	text     string
+	prints   string // the text of the blocks of text that follow
 }
 
 func blocks(page string) []block {
@@ -60,6 +56,9 @@ func blocks(page string) []block {
 	for i, line := range strings.Split(page, "\n") {
 		info, fence := strings.CutPrefix(line, "```")
 		switch {
+		case fence && open != nil && open.kind == "text":
+			all[len(all)-1].prints += open.text
+			open = nil
 		case fence && open != nil:
 			all, open = append(all, *open), nil
 		case fence:
@@ -137,9 +136,9 @@ exec sleep 3600`
 	return &machine{host: h, shell: p.Pid(), path: "/run/bin:" + filepath.Dir(ipvsadm) + ":" + os.Getenv("PATH")}
 }
 
-// do carries out a block and returns what it printed. What a director shows changes
-// while its checks and adverts go on, so a block that fails may be tried again.
-func (m *machine) do(t *testing.T, b block) string {
+// do carries out a block. What a director shows changes while its checks and adverts go
+// on, so a block that fails, or does not print all that the page says, is tried again.
+func (m *machine) do(t *testing.T, b block) {
 	t.Helper()
 	script := b.text
 	if b.file != "" {
@@ -150,21 +149,21 @@ func (m *machine) do(t *testing.T, b block) string {
 		var err error
 		out, err = m.host.Try("nsenter", "-t", fmt.Sprint(m.shell), "-m", "-u",
 			"env", "PATH="+m.path, "sh", "-euc", script)
-		return fmt.Sprintf("%v\n%s", err, out), err == nil
+		missing := missingLines(b.prints, out)
+		return fmt.Sprintf("%v, without %q\n%s", err, missing, out), err == nil && len(missing) == 0
 	})
 	t.Logf("line %d, on %s:\n%s", b.line, m.host.Name, out)
-	return out
 }
 
 var blanks = regexp.MustCompile(`\s+`)
 
-// requireLines fails unless each line of the block is a part of a line of said.
-func requireLines(t *testing.T, b block, said string) {
-	t.Helper()
+// missingLines returns those lines of a text that are no part of what was said.
+func missingLines(text, said string) (missing []string) {
 	said = blanks.ReplaceAllString(said, " ")
-	for line := range strings.Lines(b.text) {
+	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(blanks.ReplaceAllString(line, " ")); !strings.Contains(said, line) {
-			t.Errorf("line %d: the command before it did not print %q:\n%s", b.line, line, said)
+			missing = append(missing, line)
 		}
 	}
+	return missing
 }
