@@ -15,6 +15,7 @@ import (
 
 	"holdfast/checker/poll"
 	"holdfast/checker/probe"
+	"holdfast/integration/tools"
 )
 
 // serve answers each connection to a new listener with a function.
@@ -174,11 +175,7 @@ func TestAttemptsThatWait(t *testing.T) {
 		<-ended
 	}
 	s.Close()
-	for deadline := time.Now().Add(10 * time.Second); openFiles(t) > before; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d files are open, %d before", openFiles(t), before)
-		}
-	}
+	tools.Await(t, fmt.Sprintf("no more than %d open files, as before", before), func() (any, bool) { n := openFiles(t); return n, n <= before })
 }
 
 func openFiles(t *testing.T) int {

@@ -56,21 +56,7 @@ const heartbeatNode = `set -e
 packages=$1 dir=$2
 hostname "$3"
 mount --make-rprivate /
-mkdir -p "$dir/root"
-mount -t tmpfs tmpfs "$dir/root"
-cd "$dir/root"
-mkdir dev proc sys tmp run root srv layers
-for folder in usr etc var; do
-	mkdir $folder layers/$folder layers/$folder.work
-	mount -t overlay overlay -o "lowerdir=$packages/$folder:/$folder,upperdir=layers/$folder,workdir=layers/$folder.work" $folder
-done
-for link in bin sbin lib lib64; do ln -s usr/$link $link; done
-mount --rbind /dev dev
-mount -t proc proc proc
-mount -t sysfs sysfs sys
-mount --bind "$dir" srv
-rm -rf var/run
-ln -s /run var/run
+` + lab.AssembleRoot + `mount --bind "$dir" srv
 mkdir -p run/heartbeat run/resource-agents var/lib/heartbeat/cores/root
 echo "hacluster:x:701:701::/:/bin/false" >>etc/passwd
 echo "haclient:x:701:" >>etc/group

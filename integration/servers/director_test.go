@@ -1,6 +1,7 @@
 package servers_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,8 +17,8 @@ const mailboxes = `
 mail_spool_directory = /tmp/mail
 `
 
-// directorConfig is the configuration of the daemon: one web server, checks by programs and a
-// file, and rules for alerts that differ in one thing each. ADDRESS is the machine.
+// directorConfig is the configuration of the daemon, after the services and alerts below.
+// ADDRESS is the machine.
 const directorConfig = `max_check_programs = 1
 check_spread = "0s"
 [notify.mail]
@@ -30,195 +31,61 @@ gather = "100ms"
 name = "hook"
 url = "http://ADDRESS/hook"
 events = ["director"]
-
-[[service]]
-name = "web"
-address = "203.0.113.1:80"
-[service.check]
-type = "http"
-path = "/flag"
-interval = "200ms"
-timeout = "200ms"
-fall = 3
-[service.notify]
-up = "DIR/note server"
-down = "DIR/note server"
-quorum_up = "DIR/note service"
-quorum_down = "DIR/note service"
-fallback = "DIR/note fallback"
-down_at_stop = true
-[[service.server]]
-name = "server"
-address = "ADDRESS:80"
-
-[[service]]
-name = "gate"
-address = "203.0.113.1:81"
-[service.check]
-type = "http"
-path = "/old"
-[[service.server]]
-name = "server"
-address = "ADDRESS:80"
-
-[[service]]
-name = "misc"
-address = "203.0.113.1:82"
-[service.check]
-type = "external"
-style = "misc"
-weight = "exit"
-command = { command = ["DIR/misc"], user = "nobody" }
-interval = "2s"
-timeout = "2s"
-retry_interval = "100ms"
-[[service.server]]
-address = "ADDRESS:80"
-
-[[service]]
-name = "plain"
-address = "203.0.113.1:83"
-[service.check]
-type = "external"
-command = ["DIR/alone"]
-interval = "2s"
-timeout = "2s"
-fall = 1
-environment = ["WORD=a b"]
-[[service.server]]
-address = "ADDRESS:80"
-
-[[service]]
-name = "twin"
-address = "203.0.113.1:84"
-[service.check]
-type = "external"
-command = ["DIR/alone"]
-interval = "2s"
-timeout = "2s"
-fall = 1
-environment = ["WORD=a b"]
-[[service.server]]
-address = "ADDRESS:80"
-
-[[service]]
-name = "hopeful"
-address = "203.0.113.1:88"
-starts_up = true
-[service.check]
-type = "tcp"
-port = 25
-expect = "never"
-interval = "1h"
-timeout = "1h"
-[[service.server]]
-address = "ADDRESS:80"
-
-[[service]]
-name = "doubtful"
-address = "203.0.113.1:89"
-[service.check]
-type = "tcp"
-port = 25
-expect = "never"
-interval = "1h"
-timeout = "1h"
-[[service.server]]
-address = "ADDRESS:80"
-
-[[service]]
-name = "slow"
-address = "203.0.113.1:90"
-[service.check]
-type = "external"
-style = "misc"
-command = ["/bin/sleep", "60"]
-interval = "5s"
-timeout = "200ms"
-fall = 1
-[[service.server]]
-address = "ADDRESS:80"
-
-[[service]]
-name = "script"
-address = "203.0.113.1:86"
-[service.check]
-type = "external"
-style = "ldirectord"
-command = ["DIR/ldirectord"]
-interval = "2s"
-timeout = "2s"
-retry_interval = "100ms"
-[[service.server]]
-address = "ADDRESS:80"
-
-[[service]]
-name = "perl"
-address = "203.0.113.1:87"
-[service.check]
-type = "external"
-style = "ldirectord-perl"
-command = ["DIR/ldirectord.pl"]
-interval = "2s"
-timeout = "2s"
-retry_interval = "100ms"
-[[service.server]]
-address = "ADDRESS:80"
-
-[[service]]
-name = "file"
-address = "203.0.113.1:85"
-[service.check]
-type = "file"
-file = "DIR/load"
-weight = 2
-reverse = true
-[[service.server]]
-address = "ADDRESS:80"
-weight = 20
-
-[[alert]]
-name = "all"
-subjects = ["web"]
-events = ["server"]
-gather = "100ms"
-every = "300ms"
-limit = 2
-after = 2
-mail_to = ["bob@server.example"]
-webhooks = ["hook"]
-command = "DIR/note alert"
-[[alert]]
-name = "once"
-subjects = ["web"]
-events = ["server"]
-gather = "100ms"
-recovery = false
-mail_to = ["cat@server.example"]
-command = ["FILEALERT", "-d", "DIR", "filealert"]
-style = "mon"
-[[alert]]
-name = "closed"
-subjects = ["web"]
-events = ["server"]
-gather = "100ms"
-period = "wd {CLOSED}"
-mail_to = ["dan@server.example"]
-[[alert]]
-name = "held"
-subjects = ["web"]
-events = ["server"]
-gather = "100ms"
-hold = "1h"
-mail_to = ["dan@server.example"]
-[[alert]]
-name = "silenced"
-subjects = ["web"]
-events = ["server"]
-gather = "100ms"
-unless = ["gate"]
-mail_to = ["dan@server.example"]
 `
+
+// directorServices are the services of the daemon, each with the nginx of the machine as
+// its server: their names and ports, the keys of their checks, and further ones.
+var directorServices = []struct {
+	name   string
+	port   int
+	check  string
+	more   string
+	weight int // of the server
+}{
+	{"web", 80, `type = "http", path = "/flag", interval = "200ms", timeout = "200ms", fall = 3`,
+		`notify = { up = "DIR/note server", down = "DIR/note server", quorum_up = "DIR/note service", quorum_down = "DIR/note service",` +
+			` fallback = "DIR/note fallback", down_at_stop = true }`, 1},
+	{"gate", 81, `type = "http", path = "/old"`, "", 1},
+	{"misc", 82, `type = "external", style = "misc", weight = "exit", command = { command = ["DIR/misc"], user = "nobody" }, ` + often, "", 1},
+	{"plain", 83, `type = "external", command = ["DIR/alone"], environment = ["WORD=a b"], fall = 1, interval = "2s", timeout = "2s"`, "", 1},
+	{"twin", 84, `type = "external", command = ["DIR/alone"], environment = ["WORD=a b"], fall = 1, interval = "2s", timeout = "2s"`, "", 1},
+	{"file", 85, `type = "file", file = "DIR/load", weight = 2, reverse = true`, "", 20},
+	{"script", 86, `type = "external", style = "ldirectord", command = ["DIR/ldirectord"], ` + often, "", 1},
+	{"perl", 87, `type = "external", style = "ldirectord-perl", command = ["DIR/ldirectord.pl"], ` + often, "", 1},
+	{"hopeful", 88, neverAnswered, "starts_up = true", 1},
+	{"doubtful", 89, neverAnswered, "", 1},
+	{"slow", 90, `type = "external", style = "misc", command = ["/bin/sleep", "60"], fall = 1, interval = "5s", timeout = "200ms"`, "", 1},
+}
+
+const (
+	often         = `interval = "2s", timeout = "2s", retry_interval = "100ms"`
+	neverAnswered = `type = "tcp", port = 25, expect = "never", interval = "1h", timeout = "1h"`
+)
+
+// directorAlerts are the rules for alerts, by name.
+var directorAlerts = [][2]string{
+	{"all", "every = \"300ms\"\nlimit = 2\nafter = 2\nmail_to = [\"bob@server.example\"]\nwebhooks = [\"hook\"]\ncommand = \"DIR/note alert\""},
+	{"once", "recovery = false\nmail_to = [\"cat@server.example\"]\ncommand = [\"FILEALERT\", \"-d\", \"DIR\", \"filealert\"]\nstyle = \"mon\""},
+	{"closed", "period = \"wd {CLOSED}\"\n" + toDan},
+	{"held", "hold = \"1h\"\n" + toDan},
+	{"silenced", "unless = [\"gate\"]\n" + toDan},
+}
+
+const toDan = "mail_to = [\"dan@server.example\"]"
+
+// directorText is the whole configuration of the daemon.
+func directorText() string {
+	var b strings.Builder
+	b.WriteString(directorConfig)
+	for _, s := range directorServices {
+		fmt.Fprintf(&b, "[[service]]\nname = %q\naddress = \"203.0.113.1:%d\"\ncheck = { %s }\n%s\n", s.name, s.port, s.check, s.more)
+		fmt.Fprintf(&b, "[[service.server]]\nname = \"server\"\naddress = \"ADDRESS:80\"\nweight = %d\n", s.weight)
+	}
+	for _, a := range directorAlerts {
+		fmt.Fprintf(&b, "[[alert]]\nname = %q\nsubjects = [\"web\"]\nevents = [\"server\"]\ngather = \"100ms\"\n%s\n", a[0], a[1])
+	}
+	return b.String()
+}
 
 // The daemon checks nginx, tells what happens by Postfix, nginx, programs and an alert
 // of mon, and does what the other programs' words for it say.
@@ -248,7 +115,7 @@ exit $(($(sed -n 's/^X-Weight: \([0-9]*\).*/\1/p' <&3) + 2))
 	d.write("ldirectord", "#!/bin/bash\n"+alone+"[ \"$1 $2\" = '203.0.113.1 86' ] && exec 3<>/dev/tcp/$3/$4\n", 0o755)
 	d.write("ldirectord.pl", "use IO::Socket; exit !IO::Socket::INET->new(\"$ARGV[2]:$ARGV[3]\");\n", 0o755)
 	closed := []string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"}[(time.Now().Weekday()+3)%7]
-	d.start(strings.NewReplacer("CLOSED", closed, "FILEALERT", filepath.Join(tools.Cache(), "root/usr/lib/mon/alert.d/file.alert")).Replace(m.addressed(directorConfig)))
+	d.start(strings.NewReplacer("CLOSED", closed, "FILEALERT", filepath.Join(tools.Cache(), "root/usr/lib/mon/alert.d/file.alert")).Replace(m.addressed(directorText())))
 	for service, weight := range map[string]int{"web": 1, "misc": 7, "plain": 1, "twin": 1, "script": 1, "perl": 1, "file": 14} {
 		d.await(service, served{"up", weight})
 	}

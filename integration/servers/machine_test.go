@@ -136,22 +136,7 @@ func (m *machine) users(names ...string) {
 const assemble = `set -e
 packages=$1 dir=$2
 shift 2
-mkdir "$dir/root"
-mount -t tmpfs tmpfs "$dir/root"
-cd "$dir/root"
-mkdir dev proc sys tmp run root layers
-chmod 1777 tmp
-for folder in usr etc var; do
-	mkdir $folder layers/$folder layers/$folder.work
-	mount -t overlay overlay -o "lowerdir=$packages/$folder:/$folder,upperdir=layers/$folder,workdir=layers/$folder.work" $folder
-done
-for link in bin sbin lib lib64; do ln -s usr/$link $link; done
-mount --rbind /dev dev
-mount -t proc proc proc
-mount --rbind /sys sys
-rm -rf var/run
-ln -s /run var/run
-if [ -d "$dir/files" ]; then cp -R "$dir/files/." .; fi
+` + lab.AssembleRoot + `if [ -d "$dir/files" ]; then cp -R "$dir/files/." .; fi
 exec chroot . "$@"
 `
 

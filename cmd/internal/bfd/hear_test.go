@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/integration/tools"
 	"holdfast/netdev/port"
 )
 
@@ -19,7 +20,7 @@ func watching(t *testing.T) (a, b *testSpeaker, heard *witness) {
 	}
 	a, heard = here.speak(timers(single("four", "10.0.0.2", "10.0.0.1", "eth0"), 5*ms), timers(single("six", "fe80::2", "fe80::1", "eth0"), 5*ms))
 	b, _ = there.speak(timers(single("four", "10.0.0.1", "10.0.0.2", "eth0"), time.Second), timers(single("six", "fe80::1", "fe80::2", "eth0"), time.Second))
-	eventually(t, "packets are heard during the wait", func() (any, bool) {
+	tools.Await(t, "packets are heard during the wait", func() (any, bool) {
 		list := statuses(a)
 		in := 0
 		a.do(func() { in = len(a.heard) })
@@ -82,7 +83,7 @@ func TestHearEnds(t *testing.T) {
 		tt.end(b)
 		ended := time.Now()
 		for name := range statuses(a) {
-			eventually(t, name+" has fallen", func() (any, bool) { c := heard.last(name); return c, c.To == Down })
+			tools.Await(t, name+" has fallen", func() (any, bool) { c := heard.last(name); return c, c.To == Down })
 			c := heard.last(name)
 			if took := c.At.Sub(ended); took > 200*ms && c.Late == 0 || c.Diag != tt.diag || !strings.Contains(c.Reason, tt.want) {
 				t.Errorf("%s: %s fell after %v: %+v", what, name, took, c)

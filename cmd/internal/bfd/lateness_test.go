@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"holdfast/integration/tools"
 )
 
 // A turn is as late as its deadline has passed and the machine was suspended, by clocks
@@ -180,7 +182,7 @@ func TestReadLate(t *testing.T) {
 		b, _ := there.speak(fast(single("s", own, "", "eth0")))
 		awaitUp(t, a)
 		awaitUp(t, b)
-		eventually(t, "the detection time is short", func() (any, bool) {
+		tools.Await(t, "the detection time is short", func() (any, bool) {
 			st := statuses(a)["s"]
 			return st, st.Detection == 500*ms
 		})
@@ -192,7 +194,7 @@ func TestReadLate(t *testing.T) {
 			time.Sleep(800 * ms)
 		})
 		ended := time.Now()
-		eventually(t, "the session has fallen", func() (any, bool) { c := heard.last("s"); return c, c.To == Down })
+		tools.Await(t, "the session has fallen", func() (any, bool) { c := heard.last("s"); return c, c.To == Down })
 		c := heard.last("s")
 		// 500 ms after the last packet, that is at once, and not 500 ms after it was read.
 		if c.At.Sub(ended) > 400*ms || c.Late < 500*ms || c.Late > c.At.Sub(last)+300*ms || !strings.Contains(c.Reason, "this machine was late") {

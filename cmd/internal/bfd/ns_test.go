@@ -81,7 +81,7 @@ func newLAN(t *testing.T) (here, there *ns) {
 	}
 	// Until the kernel has seen the carrier, a queue that drops is in place.
 	for _, n := range []*ns{there, here} {
-		eventually(t, "eth0 is up", func() (any, bool) {
+		tools.Await(t, "eth0 is up", func() (any, bool) {
 			said := n.run("ip link show eth0")
 			return said, strings.Contains(said, "state UP")
 		})

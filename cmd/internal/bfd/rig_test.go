@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"holdfast/integration/tools"
 )
 
 // A witness records the changes of a speaker.
@@ -59,19 +61,6 @@ func (s *testSpeaker) stop() {
 	}
 }
 
-func eventually(t *testing.T, what string, ok func() (seen any, ok bool)) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		seen, good := ok()
-		if good {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not within 20s: %s; last seen: %+v", what, seen)
-		}
-	}
-}
-
 func single(name, neighbour, source, device string) Config {
 	c := Config{Name: name, Neighbour: netip.MustParseAddr(neighbour), Interface: device, TTL: 255, MinTTL: 255,
 		Timers: Timers{MinTx: 500 * ms, MinRx: 500 * ms, IdleTx: time.Second, Multiplier: 10}}
@@ -97,7 +86,7 @@ func statuses(s *testSpeaker) map[string]Status {
 
 func awaitUp(t *testing.T, s *testSpeaker) {
 	t.Helper()
-	eventually(t, "all are up", func() (any, bool) {
+	tools.Await(t, "all are up", func() (any, bool) {
 		list, _ := s.Status()
 		for _, st := range list {
 			if st.State != Up {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"holdfast/integration/tools"
 )
 
 // heard is a user that records what it is told.
@@ -17,7 +19,7 @@ func user(name string, c Config) (User, *witness) {
 // upFor waits until a user knows its session as Up.
 func upFor(t *testing.T, w *witness, name string) {
 	t.Helper()
-	eventually(t, name+" knows that it is up", func() (any, bool) { c := w.last(name); return c, c.To == Up })
+	tools.Await(t, name+" knows that it is up", func() (any, bool) { c := w.last(name); return c, c.To == Up })
 }
 
 // Users and the configuration share one session of a neighbour and interface, over
@@ -37,7 +39,7 @@ func TestUsers(t *testing.T) {
 	listed := quick
 	listed.Name, listed.MinTx = "listed", 700*ms
 	s.Apply([]Config{listed}, nil, 0)
-	eventually(t, "the timers of the configuration", func() (any, bool) {
+	tools.Await(t, "the timers of the configuration", func() (any, bool) {
 		st := statuses(other)["far"]
 		return st, st.RemoteMinTx == 700*ms
 	})
@@ -52,7 +54,7 @@ func TestUsers(t *testing.T) {
 		t.Errorf("before %+v, with the second user alone %+v", before, st)
 	}
 	other.Close()
-	eventually(t, "the second hears of the end", func() (any, bool) { c := alsoTold.last("second"); return c, c.To == Down })
+	tools.Await(t, "the second hears of the end", func() (any, bool) { c := alsoTold.last("second"); return c, c.To == Down })
 	if c := told.last("first"); c.To != Up {
 		t.Errorf("the first one heard %+v after it had gone", c)
 	}
@@ -150,17 +152,17 @@ func TestQuick(t *testing.T) {
 		a.do(func() { is = !a.rx[rxKey{v6: v6, device: "eth0"}].unwatched })
 		return is
 	}
-	eventually(t, "the quick one is not watched", func() (any, bool) { return nil, !watched(false) })
+	tools.Await(t, "the quick one is not watched", func() (any, bool) { return nil, !watched(false) })
 	if !watched(true) {
 		t.Error("the slow one is not watched")
 	}
 	before := statuses(a)["s"]
-	eventually(t, "packets are read all the same", func() (any, bool) {
+	tools.Await(t, "packets are read all the same", func() (any, bool) {
 		st := statuses(a)["s"]
 		return st, st.Received >= before.Received+20 && st.State == Up
 	})
 	b.Close()
-	eventually(t, "it is watched again", func() (any, bool) { return nil, watched(false) })
+	tools.Await(t, "it is watched again", func() (any, bool) { return nil, watched(false) })
 	b, _ = there.speak(quick(single("s", "10.0.0.1", "", "eth0")), single("slow", "fe80::1", "", "eth0"))
 	awaitUp(t, a)
 	awaitUp(t, b)

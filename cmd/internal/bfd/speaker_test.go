@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
+
+	"holdfast/integration/tools"
 )
 
 // Sessions of every kind, with and without an interface beside each other, find
@@ -33,7 +35,7 @@ func TestSpeakers(t *testing.T) {
 	}
 	a.Apply(nil, nil, 0)
 	for name := range statuses(b) {
-		eventually(t, name+" hears of the end", func() (any, bool) {
+		tools.Await(t, name+" hears of the end", func() (any, bool) {
 			c := heard.last(name)
 			return c, c.To == Down && c.Verdict == VerdictUp && strings.Contains(c.Reason, "AdminDown")
 		})
@@ -54,7 +56,7 @@ func TestClose(t *testing.T) {
 	if list, _ := a.Status(); len(list) != 0 {
 		t.Errorf("after the end: %+v", list)
 	}
-	eventually(t, "the other end hears of it", func() (any, bool) {
+	tools.Await(t, "the other end hears of it", func() (any, bool) {
 		c := heard.last("s")
 		return c, c.To == Down && strings.Contains(c.Reason, "AdminDown")
 	})
@@ -70,7 +72,7 @@ func TestUpgrade(t *testing.T) {
 	awaitUp(t, a)
 	awaitUp(t, b)
 	a.RelaxTimers()
-	eventually(t, "the neighbour is prepared", func() (any, bool) {
+	tools.Await(t, "the neighbour is prepared", func() (any, bool) {
 		told := statuses(b)["s"].RemoteMinTx
 		return told, told == time.Second
 	})
@@ -83,7 +85,7 @@ func TestUpgrade(t *testing.T) {
 	if st := statuses(next)["s"]; st.State != Up || st.Local != before.Local || st.Port != before.Port || !st.Since.Equal(before.Since) {
 		t.Errorf("before %+v, after %+v", before, st)
 	}
-	eventually(t, "the usual pace", func() (any, bool) {
+	tools.Await(t, "the usual pace", func() (any, bool) {
 		st := statuses(b)["s"]
 		return st, st.RemoteMinTx == 500*ms
 	})
@@ -111,7 +113,7 @@ func TestStall(t *testing.T) {
 	b, _ := there.speak(quick)
 	awaitUp(t, a)
 	awaitUp(t, b)
-	eventually(t, "the detection time is short", func() (any, bool) {
+	tools.Await(t, "the detection time is short", func() (any, bool) {
 		st := statuses(a)["s"]
 		return st, st.Detection == 2*time.Second
 	})
@@ -132,7 +134,7 @@ func TestApply(t *testing.T) {
 	first := statuses(a)["s"]
 	session.Multiplier, session.MinTx = 11, 600*ms
 	a.Apply([]Config{session, single("more", "10.0.0.99", "", "")}, nil, 0)
-	eventually(t, "the neighbour knows the other timers", func() (any, bool) {
+	tools.Await(t, "the neighbour knows the other timers", func() (any, bool) {
 		st := statuses(b)["s"]
 		return st, st.RemoteMinTx == 600*ms && st.RemoteMultiple == 11
 	})
@@ -141,11 +143,11 @@ func TestApply(t *testing.T) {
 	}
 	session.Source = netip.MustParseAddr("10.0.0.1")
 	a.Apply([]Config{session}, nil, 0)
-	eventually(t, "the new session is up", func() (any, bool) {
+	tools.Await(t, "the new session is up", func() (any, bool) {
 		st := statuses(a)["s"]
 		return st, st.State == Up && st.Local != first.Local
 	})
-	eventually(t, "the neighbour saw the former fall", func() (any, bool) {
+	tools.Await(t, "the neighbour saw the former fall", func() (any, bool) {
 		st := statuses(b)["s"]
 		return st, st.State == Up && st.Downs == 1
 	})
@@ -211,7 +213,7 @@ func TestDropsOnTheWire(t *testing.T) {
 			t.Fatal(err)
 		}
 		conn.Close()
-		eventually(t, fmt.Sprintf("%v from %s to %s", tt.want, tt.from, tt.to), func() (any, bool) {
+		tools.Await(t, fmt.Sprintf("%v from %s to %s", tt.want, tt.from, tt.to), func() (any, bool) {
 			list, dropped := s.Status()
 			return fmt.Sprintf("%+v, %v", list, dropped), count() == before+1
 		})
@@ -245,7 +247,7 @@ func TestPortIsTaken(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	other.Close()
-	eventually(t, "the port is ours", func() (any, bool) { st := statuses(s)["s"]; return st, st.Trouble == "" })
+	tools.Await(t, "the port is ours", func() (any, bool) { st := statuses(s)["s"]; return st, st.Trouble == "" })
 	for _, more := range []string{"", "eth0"} { // with one socket and with two
 		if more != "" {
 			s.Apply([]Config{single("s", "10.0.0.2", "", ""), single("bound", "10.0.0.78", "", more)}, nil, 0)
@@ -272,7 +274,7 @@ func TestComesAndGoes(t *testing.T) {
 	s, _ := here.speak(single("s", "10.9.0.2", "10.9.0.1", "eth9"))
 	trouble := func(want string) {
 		t.Helper()
-		eventually(t, fmt.Sprintf("trouble %q", want), func() (any, bool) {
+		tools.Await(t, fmt.Sprintf("trouble %q", want), func() (any, bool) {
 			s.LinkChanged("eth9") // as a link event would say
 			st := statuses(s)["s"]
 			return st, st.Trouble == want
@@ -287,7 +289,7 @@ func TestComesAndGoes(t *testing.T) {
 		here.run("ip address add 10.9.0.1/24 dev eth9")
 		trouble("")
 		before := [2]uint64{statuses(s)["s"].Received, statuses(other)["s"].Received}
-		eventually(t, "both hear each other", func() (any, bool) {
+		tools.Await(t, "both hear each other", func() (any, bool) {
 			now := [2]uint64{statuses(s)["s"].Received, statuses(other)["s"].Received}
 			return now, now[0] > before[0] && now[1] > before[1]+1 // one may have been under way
 		})

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"holdfast/integration/tools"
 )
 
 // The BACKUPs on all wires of a new MASTER come together, and all are told of. Of a flood
@@ -52,7 +54,7 @@ func TestStranger(t *testing.T) {
 		}
 		near, _ := user("near "+tt.source, single("", tt.source, tt.neighbour, "eth0"))
 		s.Add(near)
-		eventually(t, "the stranger's session is up", func() (any, bool) { st := statuses(other)[far.Name]; return st, st.State == Up })
+		tools.Await(t, "the stranger's session is up", func() (any, bool) { st := statuses(other)[far.Name]; return st, st.State == Up })
 		other.Close()
 		for len(met) > 0 {
 			<-met
@@ -62,5 +64,5 @@ func TestStranger(t *testing.T) {
 	other, _ := there.speak()
 	far, _ := user("again", single("", "10.0.0.1", "10.0.0.78", "eth0"))
 	other.Add(far)
-	eventually(t, "packets of a stranger nobody wants", func() (any, bool) { st := statuses(other)["again"]; return st, st.Sent > 2 })
+	tools.Await(t, "packets of a stranger nobody wants", func() (any, bool) { st := statuses(other)["again"]; return st, st.Sent > 2 })
 }

@@ -10,6 +10,7 @@ import (
 	"holdfast/cmd/internal/notify"
 	"holdfast/cmd/internal/program"
 	"holdfast/conf"
+	"holdfast/integration/tools"
 )
 
 // waiting has how many notifications wait for each sink.
@@ -94,25 +95,16 @@ func TestScriptsWaitAfterAnUpgrade(t *testing.T) {
 		o.restore(&upgradeState{At: at})
 		o.handle(&event.Event{Kind: event.KindGroup, Subject: "a", To: event.Backup, Group: &event.Group{}})
 		o.handle(&event.Event{Kind: event.KindGroup, Subject: "b", To: event.Backup, Group: &event.Group{}})
-		ended := func() bool { return o.notifier.Status().Queued == 0 }
+		ended := func() (any, bool) { n := o.notifier.Status().Queued; return n, n == 0 }
 		if at == 0 {
-			awaitTrue(t, "the scripts to end", ended)
+			tools.Await(t, "the scripts to end", ended)
 		} else if o.notifier.Status().Queued != 2 {
 			t.Error("scripts ran before the configuration was applied")
 		}
 		o.goOn()
-		awaitTrue(t, "the scripts to end at last", ended)
+		tools.Await(t, "the scripts to end at last", ended)
 		if err := o.notifier.Close(t.Context()); err != nil {
 			t.Error(err)
-		}
-	}
-}
-
-func awaitTrue(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
 		}
 	}
 }

@@ -97,15 +97,10 @@ func TestUrgency(t *testing.T) {
 // moment, which is normal until the urgency looks for new threads again.
 func allUrgent(t *testing.T, urgent string, atLeast int) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	tools.Await(t, "all threads to be urgent", func() (any, bool) {
 		n := byScheduling(t)
-		if n["0/0"] == 0 && n[urgent] >= atLeast {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("threads: %v", n)
-		}
-	}
+		return n, n["0/0"] == 0 && n[urgent] >= atLeast
+	})
 }
 
 // The loop runs again at once after a system call, even if as many other goroutines as

@@ -13,6 +13,7 @@ import (
 	"holdfast/cmd/internal/status"
 	"holdfast/cmd/internal/track"
 	"holdfast/conf"
+	"holdfast/integration/tools"
 	"holdfast/lvs"
 )
 
@@ -131,11 +132,7 @@ weight = -1
 		t.Fatal(err)
 	}
 	tr.set.Nudge("load")
-	for end := time.Now().Add(10 * time.Second); note() != ""; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("note %q although the directory exists", note())
-		}
-	}
+	tools.Await(t, "no note once the directory exists", func() (any, bool) { return note(), note() == "" })
 }
 
 // nobodyTracks are no virtual routers.

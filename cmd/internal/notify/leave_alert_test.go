@@ -14,6 +14,7 @@ import (
 
 	"holdfast/cmd/internal/event"
 	"holdfast/cmd/internal/program"
+	"holdfast/integration/tools"
 )
 
 // A pager is a sink with the program of an alert, which notes how it is called and then
@@ -76,16 +77,11 @@ func (p *pager) let(t *testing.T, status string) {
 // dropped.
 func (p *pager) noted(t *testing.T, want string, delivered, failed, dropped uint64) {
 	t.Helper()
-	for end := time.Now().Add(testTimeout); ; time.Sleep(time.Millisecond) {
+	tools.Await(t, "the calls "+want, func() (any, bool) {
 		text, _ := os.ReadFile(p.record)
 		got, st := strings.Join(strings.Fields(string(text)), " "), p.Status()
-		if got == want && st.Queued == 0 && st.Delivered == delivered && st.Failed == failed && st.Dropped == dropped {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%s, want %s; %+v\n%s", got, want, st, p.log)
-		}
-	}
+		return []any{got, st, p.log}, got == want && st.Queued == 0 && st.Delivered == delivered && st.Failed == failed && st.Dropped == dropped
+	})
 }
 
 // The program of an alert that runs goes on, and so do the calls behind it, each once. Two
@@ -220,11 +216,7 @@ func TestAbandon(t *testing.T) {
 	}
 	left.Abandon(slog.New(slog.NewTextHandler(p.log, nil)))
 	p.let(t, "0")
-	for end := time.Now().Add(testTimeout); unix.Kill(pid, 0) == nil; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the program was not reaped")
-		}
-	}
+	tools.Await(t, "that the program is reaped", func() (any, bool) { err := unix.Kill(pid, 0); return err, err != nil })
 	if _, known := program.Ends()[pid]; known {
 		t.Error("it is still known as running")
 	}

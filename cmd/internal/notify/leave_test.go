@@ -163,9 +163,7 @@ func TestLeftScriptIsEndedInTime(t *testing.T) {
 			}
 			if at == "in its grace" {
 				clock.expire(t, time.Hour)
-				for len(clock.timers) == 0 { // until SIGTERM was sent
-					time.Sleep(time.Millisecond)
-				}
+				wait(t, clock.timers, "the grace, which begins with SIGTERM")
 			}
 			young := b.next(t, nil)
 			clock = newFakeClock()

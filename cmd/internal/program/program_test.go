@@ -173,11 +173,7 @@ func TestInherit(t *testing.T) {
 	}
 	gone := func(pid int) {
 		t.Helper()
-		for end := time.Now().Add(10 * time.Second); parent(pid) != 0; time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("process %d is still there", pid)
-			}
-		}
+		tools.Await(t, fmt.Sprintf("the end of process %d", pid), func() (any, bool) { p := parent(pid); return p, p == 0 })
 	}
 	gone(ended)
 	gone(orphan)
@@ -222,11 +218,7 @@ func TestInheritedProgramsEndInTime(t *testing.T) {
 	if took := time.Since(begun); took < limit {
 		t.Errorf("ended after %v, before its time was over", took)
 	}
-	for late := time.Now().Add(30 * time.Second); len(Ends()) > 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(late) {
-			t.Fatalf("still known as running: %v", Ends())
-		}
-	}
+	tools.Await(t, "nothing that is known as running", func() (any, bool) { all := Ends(); return all, len(all) == 0 })
 }
 
 // Whoever has asked to watch a program of the former binary gets its exit status, also
