@@ -11,7 +11,7 @@ import (
 // left to the caller of Receive, who wants to know that it is late.
 const aheadTolerance = time.Millisecond
 
-// An ahead is what leaves and what is heard while Receive waits, without its return.
+// An ahead is what leaves and what is received while Receive waits, without its return.
 //
 // To return from a wait costs several times as much as to send a datagram: Go's scheduler
 // wakes its monitor thread up for it, and that takes the right to run from a goroutine
@@ -24,10 +24,10 @@ type ahead struct {
 	over   bool  // the wait is over
 	end    int64 // of the wait; 0: never. All moments are by CLOCK_MONOTONIC
 
-	ears     []*Ear
-	hearAt   int64 // when they are read; 0: there are none
-	messages []MMsghdr
-	// The ear at the index left has ended the wait with the messages from … to; to = 0: none has.
+	repeats   []*Repeats
+	receiveAt int64 // when they are read; 0: there are none
+	messages  []MMsghdr
+	// the socket at the index left has ended the wait with the messages from … to; to = 0: none has.
 	left, from, to int
 }
 
@@ -74,12 +74,12 @@ func (a *ahead) finish() {
 // renew forgets a plan whose wait is over.
 func (a *ahead) renew() {
 	if a.over {
-		*a = ahead{shots: a.shots[:0], ears: a.ears[:0]}
+		*a = ahead{shots: a.shots[:0], repeats: a.repeats[:0]}
 	}
 }
 
 // fresh reports whether there is something to do in the next wait.
-func (a *ahead) fresh() bool { return !a.over && (a.sent < len(a.shots) || a.hearAt != 0) }
+func (a *ahead) fresh() bool { return !a.over && (a.sent < len(a.shots) || a.receiveAt != 0) }
 
 // away returns how long it is until there is.
 func (a *ahead) away() time.Duration {
@@ -87,41 +87,41 @@ func (a *ahead) away() time.Duration {
 	return time.Duration(at - monotonic())
 }
 
-// A deed is what is done during a wait.
-type deed uint8
+// An action is what is done during a wait.
+type action uint8
 
 const (
-	rest deed = iota
-	fire
-	hear
+	doNothing action = iota
+	doSend
+	doReceive
 )
 
 // next returns what is to do before the wait ends, and when.
 //
 //go:nosplit
 //go:norace
-func (a *ahead) next() (at int64, what deed) {
+func (a *ahead) next() (at int64, what action) {
 	if a.sent < len(a.shots) {
-		at, what = a.shots[a.sent].at, fire
+		at, what = a.shots[a.sent].at, doSend
 	}
-	if a.hearAt != 0 && (what == rest || a.hearAt < at) {
-		at, what = a.hearAt, hear
+	if a.receiveAt != 0 && (what == doNothing || a.receiveAt < at) {
+		at, what = a.receiveAt, doReceive
 	}
-	if a.end != 0 && (what == rest || at >= a.end) {
-		return a.end, rest
+	if a.end != 0 && (what == doNothing || at >= a.end) {
+		return a.end, doNothing
 	}
 	return at, what
 }
 
-// do does it. It reports false if the wait is over.
+// do carries out an action. It reports false if the wait is over.
 //
 //go:nosplit
 //go:norace
-func (a *ahead) do(what deed) bool {
-	if what == fire {
+func (a *ahead) do(what action) bool {
+	if what == doSend {
 		return a.fire()
 	}
-	return a.hear()
+	return a.receive()
 }
 
 // fire sends the datagrams of one moment. It reports false if one could not be sent.
@@ -157,11 +157,11 @@ func (a *ahead) wait(set int, events *unix.EpollEvent, n int) (int, unix.Errno) 
 		at, what := a.next()
 		left := at - monotonic()
 		switch {
-		case what == rest && a.end == 0:
+		case what == doNothing && a.end == 0:
 			limit = nil
-		case what != rest && left < -int64(aheadTolerance):
+		case what != doNothing && left < -int64(aheadTolerance):
 			return 0, 0
-		case what != rest && left <= 0:
+		case what != doNothing && left <= 0:
 			if !a.do(what) {
 				return 0, 0
 			}
@@ -172,7 +172,7 @@ func (a *ahead) wait(set int, events *unix.EpollEvent, n int) (int, unix.Errno) 
 		}
 		got, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(set), uintptr(unsafe.Pointer(events)),
 			uintptr(n), uintptr(unsafe.Pointer(limit)), 0, 0)
-		if errno != 0 || got != 0 || what == rest {
+		if errno != 0 || got != 0 || what == doNothing {
 			return int(got), errno
 		}
 	}

@@ -54,7 +54,7 @@ func (s *Speaker) planAhead(now time.Time) {
 // aheadEnd begins a plan. It returns when the next turn must come whatever is sent, and
 // whether there is something to plan.
 func (s *Speaker) aheadEnd(now time.Time) (end time.Time, some bool) {
-	end = now.Add(hearLimit)
+	end = now.Add(quietLimit)
 	sooner := func(t time.Time) {
 		if !t.IsZero() && t.Before(end) {
 			end = t
@@ -63,7 +63,7 @@ func (s *Speaker) aheadEnd(now time.Time) (end time.Time, some bool) {
 	sooner(s.retry)
 	for _, e := range s.table.list {
 		m := &e.machine
-		if !s.hear(e) {
+		if !s.receiveAhead(e) {
 			sooner(m.expires)
 		}
 		sooner(m.doubt)
@@ -111,7 +111,7 @@ func (s *Speaker) sendAhead(e *session, at time.Time) bool {
 
 // collect tells the machines what has left since the last turn, and what was heard.
 func (s *Speaker) collect() {
-	s.collectHeard()
+	s.collectRepeats()
 	n, failed := s.loop.SentAhead()
 	n = min(n, len(s.ahead))
 	for i := range n {

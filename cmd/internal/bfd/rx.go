@@ -53,7 +53,7 @@ type rxSocket struct {
 	// unwatched says that the loop is not told when it can be read: see [Speaker.rewatch].
 	unwatched bool
 	emptied   time.Time // before then nothing had arrived that was not read
-	hearing   hearing
+	expected  expectation
 }
 
 // openRx opens a receive socket. Sockets on different devices share the port

@@ -108,7 +108,7 @@ func (s *Speaker) reconcile(now time.Time) {
 	s.open(now)
 	s.tellUrgent()
 	s.rewatch = true
-	s.deafen()
+	s.expectNone()
 }
 
 // urgentDetection is the detection time below which a loop that is late by some

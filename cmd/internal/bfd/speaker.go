@@ -34,12 +34,12 @@ type Loop interface {
 	// SentAhead returns how many messages have left since the last turn, from the first,
 	// and why the kernel refused the last of these; 0: it did not.
 	SentAhead() (int, unix.Errno)
-	// HearAhead has the loop read a socket while it waits for the next turn, and go on
+	// ReceiveAhead has the loop read a socket while it waits for the next turn, and go on
 	// waiting as long as packets repeat the one that is expected: see port.Port. It reports
 	// false if the loop cannot do it.
-	HearAhead(e *port.Ear, fd int, at time.Time, keep time.Duration, emptied time.Time, messages []port.MMsghdr) bool
-	// HeardAhead returns the messages that ended the wait, since the first of them does not.
-	HeardAhead() (e *port.Ear, from, to int)
+	ReceiveAhead(e *port.Repeats, fd int, at time.Time, keep time.Duration, emptied time.Time, messages []port.MMsghdr) bool
+	// ReceivedAhead returns the messages that ended the wait, since the first of them does not.
+	ReceivedAhead() (e *port.Repeats, from, to int)
 }
 
 // Options are what a Speaker needs.

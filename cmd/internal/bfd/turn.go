@@ -28,7 +28,7 @@ func (s *Speaker) Turn() {
 	s.draw()
 	if len(s.rx) > 0 || len(s.table.list) > 0 {
 		s.noteLateness(now)
-		s.receiveHeard(now)
+		s.receiveOthers(now)
 		for _, e := range s.rx {
 			switch {
 			case e.ready:

@@ -38,7 +38,7 @@ func (s *Speaker) watchSockets() {
 		}
 	}
 	for k, e := range s.rx {
-		e.hearing.alone = sessions[k] == 1
+		e.expected.alone = sessions[k] == 1
 		switch wanted := sparse[k] || !dense[k]; {
 		case wanted && e.unwatched:
 			if err := s.watchSocket(e); err != nil {

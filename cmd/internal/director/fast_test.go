@@ -31,10 +31,10 @@ func (deafLoop) Wake()                   {}
 func (deafLoop) SendAhead(time.Time, int, *unix.Msghdr) bool { return false }
 func (deafLoop) SentAhead() (int, unix.Errno)                { return 0, 0 }
 
-func (deafLoop) HearAhead(*port.Ear, int, time.Time, time.Duration, time.Time, []port.MMsghdr) bool {
+func (deafLoop) ReceiveAhead(*port.Repeats, int, time.Time, time.Duration, time.Time, []port.MMsghdr) bool {
 	return false
 }
-func (deafLoop) HeardAhead() (*port.Ear, int, int) { return nil, 0, 0 }
+func (deafLoop) ReceivedAhead() (*port.Repeats, int, int) { return nil, 0, 0 }
 
 // fastStage has the sessions of an instance "a" on eth0, whose address is 192.0.2.1.
 func fastStage(peers ...vrrp.PeerConfig) *fastSessions {

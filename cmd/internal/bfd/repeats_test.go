@@ -24,22 +24,22 @@ func watching(t *testing.T) (a, b *testSpeaker, heard *witness) {
 		list := statuses(a)
 		in := 0
 		a.do(func() { in = len(a.heard) })
-		return list, in == 2 || !a.canHear()
+		return list, in == 2 || !a.canReceiveAhead()
 	})
 	return a, b, heard
 }
 
-// canHear reports whether the loop can hear sessions during its wait.
-func (s *testSpeaker) canHear() (can bool) {
-	var e port.Ear
-	s.do(func() { can = s.loop.HearAhead(&e, -1, time.Now(), 0, time.Now(), make([]port.MMsghdr, 1)) })
+// canReceiveAhead reports whether the loop can hear sessions during its wait.
+func (s *testSpeaker) canReceiveAhead() (can bool) {
+	var e port.Repeats
+	s.do(func() { can = s.loop.ReceiveAhead(&e, -1, time.Now(), 0, time.Now(), make([]port.MMsghdr, 1)) })
 	return can
 }
 
 // Packets that say nothing new are heard without a turn of the loop, and counted.
 func TestHear(t *testing.T) {
 	a, _, heard := watching(t)
-	if !a.canHear() {
+	if !a.canReceiveAhead() {
 		return // this build's loop cannot
 	}
 	before, turns := statuses(a), 0

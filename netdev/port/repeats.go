@@ -8,12 +8,12 @@ import (
 )
 
 const (
-	// earRounds bounds how often a socket is read in a row during a wait.
-	earRounds = 64
-	// earData and earControl are the lengths of the longest datagram that can be
+	// repeatRounds bounds how often a socket is read in a row during a wait.
+	repeatRounds = 64
+	// repeatData and repeatControl are the lengths of the longest datagram that can be
 	// expected, and of its longest ancillary data.
-	earData    = 32
-	earControl = 128
+	repeatData    = 32
+	repeatControl = 128
 	// The time is in ancillary data that begin with it: a struct cmsghdr, and then a
 	// struct __kernel_timespec.
 	stampBegin = unix.SizeofCmsghdr
@@ -26,13 +26,13 @@ type MMsghdr struct {
 	Length uint32
 }
 
-// An Ear is a socket that Receive reads while it waits, without its return: see ahead. It
+// A Repeats is a socket that Receive reads while it waits, without its return: see ahead. It
 // goes on waiting as long as all datagrams repeat the one that is expected, and one came
 // within a time. All that counts of those is when they arrived and how many there were.
-type Ear struct {
+type Repeats struct {
 	name    [unix.SizeofSockaddrInet6]byte
-	data    [earData]byte
-	control [earControl]byte
+	data    [repeatData]byte
+	control [repeatControl]byte
 	lengths [3]uint32 // of these in use
 
 	fd    int
@@ -44,12 +44,12 @@ type Ear struct {
 	clock *clock
 }
 
-// Expect has the ear expect repetitions of a message that was received with its source and
+// Expect says which datagram the next ones are to repeat: that of a message, with its source and
 // its ancillary data. It reports false if these do not begin with the time (SO_TIMESTAMPNS_NEW),
 // or are too long.
-func (e *Ear) Expect(m *MMsghdr) bool {
+func (e *Repeats) Expect(m *MMsghdr) bool {
 	n := [3]uint32{m.Header.Namelen, m.Length, uint32(m.Header.Controllen)}
-	if n[0] > uint32(len(e.name)) || n[1] > earData || n[2] > earControl || n[2] < stampEnd || m.Header.Flags != 0 {
+	if n[0] > uint32(len(e.name)) || n[1] > repeatData || n[2] > repeatControl || n[2] < stampEnd || m.Header.Flags != 0 {
 		return false
 	}
 	h := (*unix.Cmsghdr)(unsafe.Pointer(m.Header.Control))
@@ -63,18 +63,18 @@ func (e *Ear) Expect(m *MMsghdr) bool {
 	return true
 }
 
-// Heard returns how many repetitions the last wait has read, when the latest arrived,
+// Received returns how many repetitions the last wait has read, when the latest arrived,
 // until when the socket was read last, and when the wait was to end for want of others.
-func (e *Ear) Heard() (n int, latest, emptied, until time.Time) {
+func (e *Repeats) Received() (n int, latest, emptied, until time.Time) {
 	return e.count, e.clock.time(e.heard), e.clock.time(e.since), e.clock.time(e.until)
 }
 
-// HearAhead has the next Receive read a socket at a time, into messages, if it is still
+// ReceiveAhead has the next Receive read a socket at a time, into messages, if it is still
 // waiting then, and go on as long as a repetition came within keep. emptied is when the
 // socket was read last. Receive returns when something else came. It reports false if
 // that is not possible on this system. Only the goroutine that calls Receive may call it. All
-// ears of a wait share messages, whose names have 28 bytes and whose control data have 128.
-func (p *Port) HearAhead(e *Ear, fd int, at time.Time, keep time.Duration, emptied time.Time, messages []MMsghdr) bool {
+// sockets of a wait share messages, whose names have 28 bytes and whose control data have 128.
+func (p *Port) ReceiveAhead(e *Repeats, fd int, at time.Time, keep time.Duration, emptied time.Time, messages []MMsghdr) bool {
 	if !canSendAhead || p.noNS {
 		return false
 	}
@@ -84,58 +84,58 @@ func (p *Port) HearAhead(e *Ear, fd int, at time.Time, keep time.Duration, empti
 	e.fd, e.keep, e.count = fd, int64(keep), 0
 	e.until, e.since = p.clock.monotonic(at), p.clock.monotonic(emptied)
 	e.heard = e.since
-	a.ears, a.messages = append(a.ears, e), messages
-	if a.hearAt == 0 || e.until < a.hearAt {
-		a.hearAt = e.until
+	a.repeats, a.messages = append(a.repeats, e), messages
+	if a.receiveAt == 0 || e.until < a.receiveAt {
+		a.receiveAt = e.until
 	}
 	return true
 }
 
-// HeardAhead returns the messages that ended the last Receive, since the first of them
-// does not repeat what the ear expected; nil: there are none.
-func (p *Port) HeardAhead() (e *Ear, from, to int) {
-	if a := &p.ahead; a.left >= 0 && a.left < len(a.ears) && a.to > 0 {
-		return a.ears[a.left], a.from, a.to
+// ReceivedAhead returns the messages that ended the last Receive, since the first of them
+// does not repeat what was expected; nil: there are none.
+func (p *Port) ReceivedAhead() (e *Repeats, from, to int) {
+	if a := &p.ahead; a.left >= 0 && a.left < len(a.repeats) && a.to > 0 {
+		return a.repeats[a.left], a.from, a.to
 	}
 	return nil, 0, 0
 }
 
-// hear reads all ears. It reports false if the wait is over.
+// receive reads all sockets that are to be read. It reports false if the wait is over.
 //
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func (a *ahead) hear() bool {
+func (a *ahead) receive() bool {
 	now := monotonic()
 	ahead := now - realtime()
 	if monotonic()-now > int64(aheadTolerance) {
 		return false // the two were not read at one moment
 	}
-	a.hearAt = 0
-	for i := range a.ears {
-		e := a.ears[i]
+	a.receiveAt = 0
+	for i := range a.repeats {
+		e := a.repeats[i]
 		if !a.read(e, now, ahead) {
 			a.left = i
 			return false
 		}
-		if a.hearAt == 0 || e.until < a.hearAt {
-			a.hearAt = e.until
+		if a.receiveAt == 0 || e.until < a.receiveAt {
+			a.receiveAt = e.until
 		}
 	}
-	return a.hearAt > now
+	return a.receiveAt > now
 }
 
-// read reads an ear. ahead is by what the monotonic clock differs from that of time
+// read reads a socket. ahead is by what the monotonic clock differs from that of time
 // stamps. It reports false at a message that was not expected.
 //
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func (a *ahead) read(e *Ear, now, ahead int64) bool {
-	for range earRounds {
+func (a *ahead) read(e *Repeats, now, ahead int64) bool {
+	for range repeatRounds {
 		for i := range a.messages {
 			h := &a.messages[i].Header
-			h.Namelen, h.Controllen, h.Flags = unix.SizeofSockaddrInet6, earControl, 0
+			h.Namelen, h.Controllen, h.Flags = unix.SizeofSockaddrInet6, repeatControl, 0
 		}
 		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(e.fd), uintptr(unsafe.Pointer(&a.messages[0])),
 			uintptr(len(a.messages)), unix.MSG_DONTWAIT, 0, 0)
@@ -166,7 +166,7 @@ func (a *ahead) read(e *Ear, now, ahead int64) bool {
 //
 //go:nosplit
 //go:norace
-func (e *Ear) arrived(at int64) {
+func (e *Repeats) arrived(at int64) {
 	e.count++
 	e.heard, e.until = max(e.heard, at), max(e.until, at+e.keep)
 }
@@ -176,7 +176,7 @@ func (e *Ear) arrived(at int64) {
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func (e *Ear) repeated(m *MMsghdr) bool {
+func (e *Repeats) repeated(m *MMsghdr) bool {
 	h := &m.Header
 	if h.Namelen != e.lengths[0] || m.Length != e.lengths[1] || uint32(h.Controllen) != e.lengths[2] || h.Flags != 0 {
 		return false

@@ -10,30 +10,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An earStage has a socket that is heard during a wait, one that sends to it, and memory.
-type earStage struct {
+// A repeatStage has a socket that is read during a wait, one that sends to it, and memory.
+type repeatStage struct {
 	*Port
-	ear      Ear
+	repeats  Repeats
 	to, from int
 	messages []MMsghdr
 }
 
-func newEarStage(t *testing.T) *earStage {
+func newRepeatStage(t *testing.T) *repeatStage {
 	t.Helper()
 	p, err := New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Shutdown)
-	s := &earStage{Port: p, to: loopbackSocket(t), from: loopbackSocket(t), messages: make([]MMsghdr, 4)}
+	s := &repeatStage{Port: p, to: loopbackSocket(t), from: loopbackSocket(t), messages: make([]MMsghdr, 4)}
 	for i := range s.messages {
 		h := &s.messages[i].Header
 		h.Name, h.Namelen = &make([]byte, unix.SizeofSockaddrInet6)[0], unix.SizeofSockaddrInet6
 		h.Iov = &unix.Iovec{Base: &make([]byte, 64)[0]}
 		h.Iov.SetLen(64)
 		h.SetIovlen(1)
-		h.Control = &make([]byte, earControl)[0]
-		h.SetControllen(earControl)
+		h.Control = &make([]byte, repeatControl)[0]
+		h.SetControllen(repeatControl)
 	}
 	if err := unix.SetsockoptInt(s.to, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_NEW, 1); err != nil {
 		t.Fatal(err)
@@ -61,26 +61,26 @@ func loopbackSocket(t *testing.T) int {
 	return fd
 }
 
-// expect has the ear expect a datagram, which it receives for that.
-func (s *earStage) expect(t *testing.T, text string) {
+// expect expects repetitions of a datagram, which it receives for that.
+func (s *repeatStage) expect(t *testing.T, text string) {
 	t.Helper()
 	if _, err := unix.Write(s.from, []byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(s.to), uintptr(unsafe.Pointer(&s.messages[0])), 1, 0, 0, 0)
-	if errno != 0 || n != 1 || !s.ear.Expect(&s.messages[0]) {
+	if errno != 0 || n != 1 || !s.repeats.Expect(&s.messages[0]) {
 		t.Fatalf("%d messages, %v: not to be expected", n, errno)
 	}
 }
 
 // listen waits while datagrams leave at moments, in milliseconds. It listens from 25 ms on,
 // and as long as one came in the 25 ms before.
-func (s *earStage) listen(t *testing.T, leave []int, texts ...string) (took time.Duration) {
+func (s *repeatStage) listen(t *testing.T, leave []int, texts ...string) (took time.Duration) {
 	t.Helper()
 	waiting(t, s.to) // what a round before has left
 	start := time.Now()
 	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
-	if !s.HearAhead(&s.ear, s.to, at(25), 25*time.Millisecond, start, s.messages) {
+	if !s.ReceiveAhead(&s.repeats, s.to, at(25), 25*time.Millisecond, start, s.messages) {
 		t.Fatal("not possible")
 	}
 	for i, ms := range leave {
@@ -103,13 +103,13 @@ func tooLate(t *testing.T, round int, sent, of int) bool {
 
 // The wait goes on while repetitions arrive, and ends when none has for a time.
 func TestHearAhead(t *testing.T) {
-	s := newEarStage(t)
+	s := newRepeatStage(t)
 	s.expect(t, "again")
 	for round := 0; ; round++ {
 		took := s.listen(t, []int{5, 20, 40}, "again")
-		n, latest, emptied, until := s.ear.Heard()
+		n, latest, emptied, until := s.repeats.Received()
 		sent, _ := s.SentAhead()
-		if e, from, to := s.HeardAhead(); e != nil {
+		if e, from, to := s.ReceivedAhead(); e != nil {
 			t.Fatalf("messages %d to %d were not expected", from, to)
 		}
 		if took < 60*time.Millisecond && tooLate(t, round, sent, 3) || n < 3 && tooLate(t, round, n, 3) {
@@ -125,16 +125,16 @@ func TestHearAhead(t *testing.T) {
 // Whatever else comes ends the wait, and is there to be read.
 func TestHearOther(t *testing.T) {
 	for what, other := range map[string]string{"longer": "again!", "different": "agaim"} {
-		s := newEarStage(t)
+		s := newRepeatStage(t)
 		s.expect(t, "again")
 		for round := 0; ; round++ {
 			took := s.listen(t, []int{5, 10, 15}, "again", other, "again")
-			e, from, to := s.HeardAhead()
+			e, from, to := s.ReceivedAhead()
 			if e == nil && tooLate(t, round, 0, 1) {
 				continue
 			}
-			n, _, _, _ := s.ear.Heard()
-			if e != &s.ear || n != 1 || from != 1 || to != 3 || took > 5*time.Second {
+			n, _, _, _ := s.repeats.Received()
+			if e != &s.repeats || n != 1 || from != 1 || to != 3 || took > 5*time.Second {
 				t.Fatalf("%s: after %v %d repetitions, then %d to %d", what, took, n, from, to)
 			}
 			m := &s.messages[from]
@@ -144,7 +144,7 @@ func TestHearOther(t *testing.T) {
 			break
 		}
 	}
-	s := newEarStage(t)
+	s := newRepeatStage(t)
 	s.expect(t, "again")
 	s.from = loopbackSocket(t) // another source
 	address, _ := unix.Getsockname(s.to)
@@ -153,9 +153,9 @@ func TestHearOther(t *testing.T) {
 	}
 	for round := 0; ; round++ {
 		s.listen(t, []int{5}, "again")
-		if e, _, _ := s.HeardAhead(); e == nil && tooLate(t, round, 0, 1) {
+		if e, _, _ := s.ReceivedAhead(); e == nil && tooLate(t, round, 0, 1) {
 			continue
-		} else if n, _, _, _ := s.ear.Heard(); n != 0 {
+		} else if n, _, _, _ := s.repeats.Received(); n != 0 {
 			t.Error("a repetition by another source")
 		}
 		return
