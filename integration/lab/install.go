@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 
 	"holdfast/integration/tools"
 )
@@ -53,6 +54,10 @@ func replaceProgram(from, to string) error {
 		return err
 	}
 	defer in.Close()
+	// A program that another test starts meanwhile would have the file open for writing until
+	// its exec, and nobody could run it (ETXTBSY).
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	out, err := os.OpenFile(to+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755)
 	if err != nil {
 		return err
