@@ -55,7 +55,7 @@ func TestHardwareWatchdog(t *testing.T) {
 	device := softdog(t)
 	const reset, forgotten = "Triggered - Reboot ignored", "watchdog did not stop"
 	p := lab.NewPair(t, 1)
-	with := "watchdog = \"" + device + "\"\nwatchdog_timeout = \"2s\"\n" + config(0, "")
+	with := "watchdog = \"" + device + "\"\nwatchdog_timeout = \"5s\"\n" + config(0, "")
 	d := startWith(t, p, func(int) string { return with })[0]
 	armed := func(want bool) {
 		t.Helper()
@@ -68,7 +68,7 @@ func TestHardwareWatchdog(t *testing.T) {
 				}
 			}
 			err := d.StatusInto(&s)
-			return s.Watchdog.Identity, err == nil && s.Watchdog.Armed == want && (!want || s.Watchdog.Identity == "Software Watchdog" && s.Watchdog.Timeout == 2000)
+			return s.Watchdog.Identity, err == nil && s.Watchdog.Armed == want && (!want || s.Watchdog.Identity == "Software Watchdog" && s.Watchdog.Timeout == 5000)
 		})
 	}
 	none := func(text, why string) {
@@ -78,7 +78,7 @@ func TestHardwareWatchdog(t *testing.T) {
 		}
 	}
 	armed(true)
-	if text, _, _ := d.CLI("status"); !strings.Contains(text, device+" (Software Watchdog) resets the machine after 2s without food") {
+	if text, _, _ := d.CLI("status"); !strings.Contains(text, device+" (Software Watchdog) resets the machine after 5s without food") {
 		t.Errorf("status:\n%s", text)
 	}
 	if _, stderr, err := d.CLI("upgrade"); err != nil {
@@ -90,7 +90,7 @@ func TestHardwareWatchdog(t *testing.T) {
 		return "", err == nil && s.Upgrades == 1
 	})
 	armed(true)
-	time.Sleep(3 * time.Second) // nothing tells that the watchdog does not fire
+	time.Sleep(6 * time.Second) // nothing tells that the watchdog does not fire
 	none(reset, "it was not fed")
 	none(forgotten, "the old binary closed it")
 
